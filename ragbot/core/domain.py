@@ -1,0 +1,302 @@
+"""The nouns: frozen values that every room may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+Vector = list[float]
+
+# What a generator says first when its passages do not answer the question. What follows it on
+# the line, if anything, is the sentence that the reader is shown.
+NOT_IN_BOOK = "NOT_IN_BOOK"
+
+
+# --- a book ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading's own text, up to the next heading of any level.
+
+    `heading_path` runs from the outermost part over the page's title to the heading itself.
+    `anchor` is the fragment as the site's generator makes it; empty for the top of the page.
+    `start` and `end` are character offsets into the page's `source`; the heading line is inside.
+    """
+
+    heading_path: tuple[str, ...]
+    anchor: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the site, in the order in which the book is read.
+
+    `path` is the file's path within the book, with forward slashes. `address` is the page's public
+    address relative to the site's root, without a leading slash ("docs/intro", "ch01.html").
+    `parts` names what the page stands under (a sidebar category, a part of the summary), outermost
+    first; it is included in the sections' heading paths. `source` is the text that offsets count
+    in and quotes are taken from: the file's characters as they stand, line ends included, without
+    a byte order mark. Where a generator changes the text before its reader sees it (includes,
+    hidden lines, HTML), it is the text after that.
+    """
+
+    path: str
+    title: str
+    address: str
+    source: str
+    sections: tuple[Section, ...]
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that was left out, and a sentence that says why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Pages in reading order. `title` is empty where the book does not tell its own."""
+
+    title: str
+    pages: tuple[Page, ...]
+    skipped: tuple[SkippedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of one section: what is stored, searched and quoted.
+
+    `page.source[start:end] == text`, always. `search_text` is what is indexed and embedded: the
+    heading path in front, then the text without what is not prose (comments, JSX, link targets).
+    `id` is a UUID made from path, heading path and text, so that the same content has the same id
+    in every edition. `tokens` is an estimate (`core.text.count_tokens`).
+    """
+
+    id: str
+    path: str
+    heading_path: tuple[str, ...]
+    title: str
+    address: str
+    anchor: str
+    start: int
+    end: int
+    text: str
+    search_text: str
+    tokens: int
+
+
+# --- an index ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SparseVector:
+    """Term weights: `indices` are distinct 32-bit term ids, `values` their weights."""
+
+    indices: list[int]
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexPoint:
+    """A chunk as the index takes it. `dense` is None where no embedder is used.
+
+    `scopes` are the folded names under which a chapter filter finds it.
+    """
+
+    chunk: Chunk
+    sparse: SparseVector
+    dense: Vector | None
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EditionFacts:
+    """What a store and a retriever must know of an edition.
+
+    `key` names the edition's index and never changes; `name` is what people call it.
+    `embedder` and `dimension` are None where it was indexed without vectors.
+    """
+
+    key: str
+    name: str
+    title: str
+    site_url: str
+    language: str
+    average_terms: float
+    embedder: str | None
+    dimension: int | None
+    sections: int
+    chunks: int
+    published_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One hybrid search: sparse always, dense where a vector is at hand, fused by rank."""
+
+    sparse: SparseVector
+    dense: Vector | None
+    limit: int
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was retrieved. `score` grows with likeness and compares within one search only."""
+
+    chunk: Chunk
+    score: float
+
+
+# --- a question and its answer -----------------------------------------------------------------
+
+
+class Mode(StrEnum):
+    """Where an answer may come from."""
+
+    FULL_BOOK = "full_book"
+    SELECTED_TEXT = "selected_text"
+
+
+class Status(StrEnum):
+    """How a turn ended, or that it has not."""
+
+    PENDING = "pending"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+class Degradation(StrEnum):
+    """What an answer was made without."""
+
+    LLM_FALLBACK = "llm_fallback"
+    LLM_EXTRACTIVE = "llm_extractive"
+    DENSE_SEARCH = "dense_search"
+    CACHE = "cache"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a reader asks, checked. `text` is trimmed and holds 1 to 2,000 characters."""
+
+    text: str
+    mode: Mode = Mode.FULL_BOOK
+    selected_text: str | None = None
+    page_url: str | None = None
+    book_version: str | None = None
+    chapter_filter: str | None = None
+    top_k: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A question with its answer, as history."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Everything that a generator may use for an answer.
+
+    `passages` are numbered from 1, as the marks in the answer are. `term_weights` gives the weight
+    (inverse document frequency) of each of the question's stems, for generators without a model.
+    `system` and `messages` are the same matter laid out for a chat model: (role, content) pairs.
+    """
+
+    question: str
+    passages: tuple[Passage, ...]
+    system: str
+    messages: tuple[tuple[str, str], ...]
+    term_weights: Mapping[str, float] = field(default_factory=dict)
+    max_output_tokens: int = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage as the reader sees it. `quote` is verbatim from the edition."""
+
+    id: str
+    chapter: str
+    section: str
+    heading_path: tuple[str, ...]
+    path: str
+    url: str
+    quote: str
+    score: float
+    cited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the provider counted them. `cost_usd` is None where a price is not known."""
+
+    embedding_tokens: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds, for the whole and for each stage."""
+
+    total: float = 0.0
+    embed: float = 0.0
+    search: float = 0.0
+    generate: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer, with what it rests on and what it cost."""
+
+    text: str
+    status: Status
+    sources: tuple[Source, ...]
+    mode: Mode
+    book_version: str
+    model: str
+    degraded: tuple[Degradation, ...] = ()
+    cache: str = "bypass"
+    usage: Usage = Usage()
+    latency_ms: Latency = Latency()
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The search is done; no word has been said yet."""
+
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer, already cleaned."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The answer is whole. It is the last event; its text is the sum of the deltas."""
+
+    answer: Answer
+
+
+Event = Retrieved | Delta | Finished

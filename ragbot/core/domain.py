@@ -211,16 +211,20 @@ class Exchange:
 class Prompt:
     """Everything that a generator may use for an answer.
 
-    `passages` are numbered from 1, as the marks in the answer are. `term_weights` gives the weight
-    (inverse document frequency) of each of the question's stems, for generators without a model.
-    `system` and `messages` are the same matter laid out for a chat model: (role, content) pairs.
+    `passages` are numbered from 1, as the marks in the answer are. `system` and `messages` are the same
+    matter laid out for a chat model: (role, content) pairs. The rest is for generators without a model:
+    `term_weights` gives the rarity (inverse document frequency) of each of the question's stems,
+    `unknown_words` are those of its words that stand nowhere in the book, `language` is the book's.
     """
 
     question: str
     passages: tuple[Passage, ...]
     system: str
     messages: tuple[tuple[str, str], ...]
+    mode: Mode = Mode.FULL_BOOK
+    language: str = "english"
     term_weights: Mapping[str, float] = field(default_factory=dict)
+    unknown_words: tuple[str, ...] = ()
     max_output_tokens: int = 800
 
 

@@ -50,6 +50,13 @@ class SearchUnavailable(RagbotError):
     retryable = True
 
 
+class DatabaseUnavailable(RagbotError):
+    """The database cannot be reached, or will not take a lock or a connection in time."""
+
+    code = "database_unavailable"
+    retryable = True
+
+
 class ProviderError(RagbotError):
     """A model's provider failed. `retryable` tells whether another try may help."""
 

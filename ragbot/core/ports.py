@@ -37,12 +37,10 @@ class Embedder(Protocol):
     name: str
     """Names the model and its size; vectors of two names are never compared."""
 
-    dimension: int
-
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
         """Embed texts in order.
 
-        Returns one unit vector of `dimension` floats per text; an empty list gives an empty list.
+        Returns one unit vector per text, all of one length; an empty list gives an empty list.
         Raises ProviderUnavailable after the last retry, ProviderRejected where no retry can help,
         DeadlineExceeded when the deadline passes first.
         """
@@ -91,6 +89,14 @@ class PassageStore(Protocol):
 
         Readers see none of it before it is complete. Raises SearchUnavailable.
         """
+        ...
+
+    def holds(self, edition: EditionFacts) -> bool:
+        """Whether the edition can be searched without being built first. Raises SearchUnavailable."""
+        ...
+
+    def prepare(self, edition: EditionFacts) -> None:
+        """Build the edition from the database if the store does not hold it. Raises SearchUnavailable."""
         ...
 
     def publish(self, key: str) -> None:

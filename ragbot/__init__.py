@@ -1,0 +1,6 @@
+"""Answers readers' questions from one book alone, with citations that are verbatim."""
+
+from ragbot.app import create_app
+from ragbot.version import __version__
+
+__all__ = ["__version__", "create_app"]

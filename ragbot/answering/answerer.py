@@ -1,0 +1,238 @@
+"""A question to an answer, as a stream of events: rewrite, retrieve, prompt, generate, cite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+from ragbot.answering.citations import sources_of, with_cited
+from ragbot.answering.cleaning import AnswerCleaner
+from ragbot.answering.prompt import chat_messages, fitting, system_text
+from ragbot.answering.rewriter import search_context
+from ragbot.answering.selection import passage_of_selection, standing_in
+from ragbot.core import ports
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import (
+    NOT_IN_BOOK,
+    Answer,
+    Degradation,
+    Delta,
+    EditionFacts,
+    Event,
+    Exchange,
+    Finished,
+    Latency,
+    Mode,
+    Passage,
+    Prompt,
+    Question,
+    Retrieved,
+    Source,
+    Status,
+    Usage,
+)
+from ragbot.core.ports import Generation
+from ragbot.index.retriever import Retrieval, Retriever
+
+REFUSAL = {
+    Mode.FULL_BOOK: "The book does not say.",
+    Mode.SELECTED_TEXT: "The selected text does not say.",
+}
+
+# What a generator without a model may look through; the reader is shown the best `top_k` of them.
+PASSAGES_RETRIEVED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerLimits:
+    """Budgets in tokens."""
+
+    context_tokens: int
+    history_tokens: int
+    answer_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What an answer may rest on: passages for the generator, and sources for the reader."""
+
+    retrieval: Retrieval
+    passages: tuple[Passage, ...]
+    sources: tuple[Source, ...]
+
+
+class Answerer:
+    """Parts chosen by wiring; knows no web and no database. Safe between threads."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        generator: ports.Generator,
+        limits: AnswerLimits,
+        embedding_cost: Callable[[int], float | None],
+    ) -> None:
+        self._retriever = retriever
+        self._generator = generator
+        self._limits = limits
+        self._embedding_cost = embedding_cost
+
+    def answer(
+        self, question: Question, history: Sequence[Exchange], deadline: Deadline
+    ) -> Generator[Event, None, None]:
+        """Yield one Retrieved, then Deltas, then one Finished, whose text is the sum of the deltas.
+
+        Raises EditionNotFound, NoBook or SearchUnavailable before the first event; AnswerCut,
+        DeadlineExceeded or Cancelled at any time. Closing the iterator ends the model's stream.
+        """
+        started = time.perf_counter()
+        ground = self._ground(question, history, deadline)
+        yield Retrieved(ground.sources)
+        generation = Generation()
+        asked = time.perf_counter()
+        prompt = self._prompt(question, history, ground)
+        cleaner = _cleaner(ground)
+        said: list[str] = []
+        status = Status.ANSWERED
+        with closing(_after_refusal(self._pieces(prompt, deadline, generation))) as pieces:
+            for refused, piece in pieces:
+                status = Status.REFUSED if refused else status
+                if text := cleaner.feed(piece):
+                    said.append(text)
+                    yield Delta(text)
+        if rest := cleaner.flush():
+            said.append(rest)
+            yield Delta(rest)
+        if not "".join(said).strip():
+            status = Status.REFUSED
+            said.append(REFUSAL[question.mode])
+            yield Delta(said[-1])
+        now = time.perf_counter()
+        yield Finished(
+            Answer(
+                text="".join(said),
+                status=status,
+                sources=with_cited(ground.sources, cleaner.cited if status is Status.ANSWERED else ()),
+                mode=question.mode,
+                book_version=ground.retrieval.edition.name,
+                model=generation.model or "extractive",
+                degraded=_degraded(ground.retrieval, generation),
+                usage=self._usage(ground.retrieval, generation),
+                latency_ms=Latency(
+                    total=(now - started) * 1000,
+                    embed=ground.retrieval.embed_ms,
+                    search=ground.retrieval.search_ms,
+                    generate=(now - asked) * 1000,
+                ),
+            )
+        )
+
+    def _ground(self, question: Question, history: Sequence[Exchange], deadline: Deadline) -> _Ground:
+        edition = self._retriever.edition(question.book_version)
+        if question.mode is Mode.SELECTED_TEXT:
+            return self._selected_ground(question, edition, deadline)
+        retrieval = self._retriever.retrieve(
+            question.text,
+            edition=edition,
+            limit=max(PASSAGES_RETRIEVED, question.top_k),
+            deadline=deadline,
+            context=search_context(history),
+            scope=question.chapter_filter,
+            page_url=question.page_url,
+        )
+        shown = retrieval.passages[: question.top_k]
+        bears = self._bearing(retrieval)
+        return _Ground(
+            retrieval, fitting(shown, self._limits.context_tokens), sources_of(shown, edition, bears)
+        )
+
+    def _selected_ground(self, question: Question, edition: EditionFacts, deadline: Deadline) -> _Ground:
+        """The selection is the only passage; its sources are where it stands in the book, if it does."""
+        selection = question.selected_text or ""
+        retrieval = self._retriever.place(selection, question.text, edition=edition, deadline=deadline)
+        places = standing_in(selection, retrieval.passages)
+        bears = self._bearing(retrieval)
+        passage = passage_of_selection(selection, places[0] if places else None)
+        return _Ground(retrieval, (passage,), sources_of(places[: question.top_k], edition, bears))
+
+    def _bearing(self, retrieval: Retrieval) -> Callable[[str], float]:
+        analyzer = self._retriever.analyzer(retrieval.edition)
+        weights = retrieval.wording.weights
+
+        def bears(text: str) -> float:
+            return sum(weights.get(term, 0.0) for term in set(analyzer.terms(text)))
+
+        return bears
+
+    def _prompt(self, question: Question, history: Sequence[Exchange], ground: _Ground) -> Prompt:
+        selected = question.mode is Mode.SELECTED_TEXT
+        retrieval = ground.retrieval
+        return Prompt(
+            question=question.text,
+            passages=ground.passages,
+            system=system_text(question.mode, retrieval.edition.title),
+            messages=chat_messages(
+                question.text,
+                ground.passages,
+                () if selected else history,
+                mode=question.mode,
+                history_tokens=self._limits.history_tokens,
+            ),
+            mode=question.mode,
+            language=retrieval.edition.language,
+            term_weights=retrieval.wording.weights,
+            unknown_words=retrieval.wording.unknown,
+            max_output_tokens=self._limits.answer_tokens,
+        )
+
+    def _pieces(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        if not prompt.passages:
+            # Nothing in the book bears on the question: no model needs to be asked.
+            return iter([NOT_IN_BOOK])
+        return self._generator.generate(prompt, deadline, generation)
+
+    def _usage(self, retrieval: Retrieval, generation: Generation) -> Usage:
+        embedding_cost = self._embedding_cost(retrieval.embedding_tokens)
+        answer_cost = generation.usage.cost_usd if generation.model else 0.0
+        known = embedding_cost is not None and answer_cost is not None
+        return replace(
+            generation.usage,
+            embedding_tokens=retrieval.embedding_tokens,
+            cost_usd=embedding_cost + answer_cost if known else None,  # type: ignore[operator]
+        )
+
+
+def _cleaner(ground: _Ground) -> AnswerCleaner:
+    return AnswerCleaner(
+        allowed=min(len(ground.passages), len(ground.sources)),
+        own_text="\n".join(passage.chunk.text for passage in ground.passages),
+        own_urls=[source.url for source in ground.sources],
+    )
+
+
+def _after_refusal(pieces: Iterator[str]) -> Generator[tuple[bool, str], None, None]:
+    """Each piece with whether the generator refused; the word that says so is kept from the reader."""
+    head = ""
+    refused: bool | None = None
+    for piece in pieces:
+        if refused is None:
+            head += piece
+            start = head.lstrip()
+            if len(start) < len(NOT_IN_BOOK) and NOT_IN_BOOK.startswith(start):
+                continue
+            refused = start.startswith(NOT_IN_BOOK)
+            piece = start.removeprefix(NOT_IN_BOOK).lstrip(" \n:.-–—") if refused else head
+        if piece:
+            yield refused, piece
+    if refused is None and head:
+        yield False, head
+
+
+def _degraded(retrieval: Retrieval, generation: Generation) -> tuple[Degradation, ...]:
+    names = []
+    if generation.fell_back:
+        names.append(Degradation.LLM_EXTRACTIVE if generation.extractive else Degradation.LLM_FALLBACK)
+    if retrieval.without_dense:
+        names.append(Degradation.DENSE_SEARCH)
+    return tuple(names)

@@ -1,0 +1,107 @@
+"""Passages to sources: the verbatim piece that bears on the question, and the address of its very place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from urllib.parse import quote, urljoin
+
+from ragbot.books.prose import Block, prose_blocks
+from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
+
+LONGEST_QUOTE = 1500
+# A text fragment is found by the browser if it is this much of the page's visible text, to the letter.
+FRAGMENT_WORDS = 8
+FEWEST_FRAGMENT_WORDS = 4
+
+_MARKED_UP = re.compile(r"[*_`\[\]<>|{}$\\#!&~]|:::")
+
+
+def sources_of(
+    passages: Sequence[Passage], edition: EditionFacts, bears: Callable[[str], float]
+) -> tuple[Source, ...]:
+    """The passages as the reader sees them, in order. `bears` tells how much a text bears on the question."""
+    return tuple(_source(passage, edition, bears) for passage in passages)
+
+
+def with_cited(sources: Sequence[Source], cited: Collection[int]) -> tuple[Source, ...]:
+    """The sources, with those marked that the answer points to (numbers from 1)."""
+    return tuple(replace(source, cited=n in cited) for n, source in enumerate(sources, start=1))
+
+
+def page_url(site_url: str, address: str) -> str:
+    """A page's public address: below the site's root if that is known, else relative to the root."""
+    path = quote(address, safe="/%~:@!$&'()*+,;=?#-._")
+    return urljoin(site_url.rstrip("/") + "/", path) if site_url else f"/{path}"
+
+
+def _source(passage: Passage, edition: EditionFacts, bears: Callable[[str], float]) -> Source:
+    chunk = passage.chunk
+    piece = _bearing_piece(chunk.text, bears)
+    return Source(
+        id=chunk.id,
+        chapter=chunk.title,
+        section=chunk.heading_path[-1] if chunk.heading_path else chunk.title,
+        heading_path=chunk.heading_path,
+        path=chunk.path,
+        url=_url(chunk, piece, edition.site_url),
+        quote=piece,
+        score=round(passage.score, 6),
+    )
+
+
+def _bearing_piece(text: str, bears: Callable[[str], float]) -> str:
+    """The whole text if it is short enough, else its neighbouring blocks that bear most on the question."""
+    if len(text) <= LONGEST_QUOTE:
+        return text
+    blocks = prose_blocks(text)
+    spans = [(block.start, block.end) for block in blocks] or [(0, len(text))]
+    weights = [bears(text[start:end]) for start, end in spans]
+    best = max(range(len(spans)), key=lambda i: weights[i])
+    first = last = best
+    while True:
+        wider = [
+            (weights[i], i)
+            for i in (first - 1, last + 1)
+            if 0 <= i < len(spans) and spans[max(i, last)][1] - spans[min(i, first)][0] <= LONGEST_QUOTE
+        ]
+        if not wider:
+            break
+        _, taken = max(wider)
+        first, last = min(first, taken), max(last, taken)
+    start = text.rfind("\n", 0, spans[first][0]) + 1
+    return text[start : min(spans[last][1], start + LONGEST_QUOTE)].strip()
+
+
+def _url(chunk: Chunk, piece: str, site_url: str) -> str:
+    url = page_url(site_url, chunk.address)
+    words = _fragment_words(piece, prose_blocks(piece))
+    if not chunk.anchor and not words:
+        return url
+    if "#" in url:
+        # The page's own address ends in a fragment already (a PDF's page).
+        return url
+    fragment = quote(chunk.anchor, safe="~:@!$'()*+,;=-._")
+    return f"{url}#{fragment}" + (f":~:text={_fragment(words)}" if words else "")
+
+
+def _fragment(words: str) -> str:
+    # In a text fragment a hyphen and a comma are syntax (https://wicg.github.io/scroll-to-text-fragment/).
+    return quote(words, safe="").replace("-", "%2D")
+
+
+def _fragment_words(piece: str, blocks: Iterable[Block]) -> str:
+    """The first few words of plain prose: what stands on the page as it stands in the source."""
+    for block in blocks:
+        if block.kind not in ("paragraph", "list_item"):
+            continue
+        line = piece[block.start : block.end].split("\n", 1)[0].rstrip()
+        plain = _MARKED_UP.split(line, maxsplit=1)[0]
+        words = plain.split()
+        if plain != line:
+            # The last word may go on behind the markup.
+            words = words[:-1]
+        if len(words) >= FEWEST_FRAGMENT_WORDS:
+            return " ".join(words[:FRAGMENT_WORDS])
+    return ""

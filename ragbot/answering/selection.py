@@ -1,0 +1,58 @@
+"""A reader's selection as a passage, and the passages of the book in which it stands."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+
+from ragbot.core.domain import Chunk, Passage
+from ragbot.core.text import count_tokens, folded
+
+# A selection stands in a passage when this much of the shorter one's runs of words is in the other:
+# what is selected on a page differs from its source in markup, and may begin in the middle of a word.
+RUN_WORDS = 4
+LEAST_SHARED = 0.6
+
+_WORD = re.compile(r"[^\W_]+")
+
+
+def passage_of_selection(selection: str, place: Passage | None) -> Passage:
+    """The selection as the only passage that a generator sees."""
+    known = place.chunk if place else None
+    return Passage(
+        Chunk(
+            id=known.id if known else str(uuid.uuid5(uuid.NAMESPACE_OID, selection)),
+            path=known.path if known else "",
+            heading_path=known.heading_path if known else (),
+            title=known.title if known else "",
+            address=known.address if known else "",
+            anchor=known.anchor if known else "",
+            start=0,
+            end=len(selection),
+            text=selection,
+            search_text=selection,
+            tokens=count_tokens(selection),
+        ),
+        score=1.0,
+    )
+
+
+def standing_in(selection: str, passages: Sequence[Passage]) -> list[Passage]:
+    """Those passages that the selection stands in, or that stand in the selection; the fullest first."""
+    wanted = _runs(selection)
+    shares = [(_shared(wanted, _runs(passage.chunk.text)), passage) for passage in passages]
+    standing = [(share, passage) for share, passage in shares if share >= LEAST_SHARED]
+    standing.sort(key=lambda pair: -pair[0])
+    return [passage for _, passage in standing]
+
+
+def _runs(text: str) -> set[tuple[str, ...]]:
+    words = _WORD.findall(folded(text))
+    length = min(RUN_WORDS, len(words))
+    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)} if words else set()
+
+
+def _shared(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
+    smaller = min(len(one), len(other))
+    return len(one & other) / smaller if smaller else 0.0

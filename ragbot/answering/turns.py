@@ -1,0 +1,201 @@
+"""A question to a recorded answer: its turn is opened, answered in events, and closed however it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import structlog
+
+from ragbot.answering.answerer import Answerer
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import (
+    Answer,
+    Degradation,
+    Delta,
+    Event,
+    Finished,
+    Latency,
+    Mode,
+    Question,
+    Retrieved,
+    Source,
+    Status,
+    Usage,
+)
+from ragbot.core.errors import Cancelled, Overloaded, RagbotError
+from ragbot.records.transcript import IdempotencyClaim, MessageFacts, Transcript, Turn
+
+log = structlog.get_logger(__name__)
+
+
+class HeldEvents:
+    """An iterator that keeps a place until it is closed, drawn to its end, or dropped."""
+
+    def __init__(self, events: Generator[Event, None, None], places: threading.BoundedSemaphore) -> None:
+        self._events = events
+        self._places: threading.BoundedSemaphore | None = places
+        self._lock = threading.Lock()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        try:
+            return next(self._events)
+        except BaseException:
+            self._release()
+            raise
+
+    def close(self) -> None:
+        """End the turn; nothing happens if it has ended."""
+        try:
+            self._events.close()
+        finally:
+            self._release()
+
+    def __del__(self) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        with self._lock:
+            places, self._places = self._places, None
+        if places is not None:
+            places.release()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningTurn:
+    """A turn under way. Whoever draws `events` closes the iterator; `deadline.cancel` ends it early."""
+
+    turn: Turn
+    events: HeldEvents
+    deadline: Deadline
+
+
+class Turns:
+    """Opens turns, at most `most_at_once` in this process. Safe between threads."""
+
+    def __init__(
+        self, transcript: Transcript, answerer: Answerer, *, deadline_s: float, most_at_once: int
+    ) -> None:
+        self._transcript = transcript
+        self._answerer = answerer
+        self._deadline_s = deadline_s
+        self._places = threading.BoundedSemaphore(most_at_once)
+
+    def begin(
+        self, question: Question, session_id: str | None, *, claim: IdempotencyClaim | None = None
+    ) -> RunningTurn:
+        """Write the question down and return its turn; nothing is asked before `events` is drawn.
+
+        A turn that was answered before under the same claim is told again and nothing is asked. Raises
+        Overloaded and writes nothing where every place is taken; and what `Transcript.open_turn` raises.
+        """
+        if not self._places.acquire(blocking=False):
+            raise Overloaded("Every place for an answer is taken; ask again in a few seconds.")
+        try:
+            deadline = Deadline(self._deadline_s)
+            turn = self._transcript.open_turn(question, session_id, claim=claim)
+            events = _replayed(turn.replayed) if turn.replayed else self._recorded(question, turn, deadline)
+            return RunningTurn(turn, HeldEvents(events, self._places), deadline)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def _recorded(self, question: Question, turn: Turn, deadline: Deadline) -> Generator[Event, None, None]:
+        """Pass the answer's events on and write down how it ended, also when the reader leaves."""
+        ending = _Ending(question)
+        answering = self._answerer.answer(question, turn.history, deadline)
+        try:
+            for event in answering:
+                ending.note(event)
+                yield event
+        except RagbotError as error:
+            ending.failed(error)
+            raise
+        except GeneratorExit:
+            ending.stopped()
+            raise
+        except BaseException:
+            ending.broke()
+            raise
+        finally:
+            answering.close()
+            self._close(turn, ending)
+
+    def _close(self, turn: Turn, ending: _Ending) -> None:
+        try:
+            self._transcript.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
+        except RagbotError as error:
+            log.error("answer_not_recorded", code=error.code, message_id=turn.message_id[:8])
+
+
+class _Ending:
+    """What has been said so far, and how it ended."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._started = time.perf_counter()
+        self._sources: tuple[Source, ...] = ()
+        self._said: list[str] = []
+        self._finished: Answer | None = None
+        self._status = Status.FAILED
+        self.error_code: str | None = None
+
+    def note(self, event: Event) -> None:
+        match event:
+            case Retrieved(sources):
+                self._sources = sources
+            case Delta(text):
+                self._said.append(text)
+            case Finished(answer):
+                self._finished = answer
+
+    def failed(self, error: RagbotError) -> None:
+        self._status = Status.STOPPED if isinstance(error, Cancelled) else Status.FAILED
+        self.error_code = error.code
+
+    def stopped(self) -> None:
+        self._status, self.error_code = Status.STOPPED, None
+
+    def broke(self) -> None:
+        self._status, self.error_code = Status.FAILED, RagbotError.code
+
+    def answer(self) -> Answer:
+        """The answer as it is kept. One that was told whole stays whole if the reader left just then."""
+        if self._finished is not None:
+            self.error_code = None
+            return self._finished
+        return Answer(
+            text="".join(self._said),
+            status=self._status,
+            sources=self._sources,
+            mode=self._question.mode,
+            book_version=self._question.book_version or "",
+            model="",
+            latency_ms=Latency(total=(time.perf_counter() - self._started) * 1000),
+        )
+
+
+def _replayed(kept: MessageFacts) -> Generator[Event, None, None]:
+    """A kept answer as the events it came in."""
+    yield Retrieved(kept.sources)
+    if kept.answer:
+        yield Delta(kept.answer)
+    yield Finished(
+        Answer(
+            text=kept.answer,
+            status=Status(kept.status),
+            sources=kept.sources,
+            mode=Mode(kept.mode),
+            book_version=kept.book_version or "",
+            model=kept.model or "",
+            degraded=tuple(Degradation(name) for name in kept.degraded),
+            cache=kept.cache or "bypass",
+            usage=Usage(**kept.usage),
+            latency_ms=Latency(**kept.latency_ms),
+        )
+    )

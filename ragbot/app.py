@@ -1,0 +1,83 @@
+"""The factory: settings, logging, extensions, services, blueprints, error handlers, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flask_openapi import Info, OpenAPI
+from sqlalchemy.engine import make_url
+
+from ragbot.cli import register_commands
+from ragbot.config import PROJECT_ROOT, Settings, load_settings
+from ragbot.extensions import db, migrate
+from ragbot.records import models as _models  # noqa: F401 - the tables must be known to migrations
+from ragbot.records.transactions import make_sqlite_safe
+from ragbot.services import EXTENSION
+from ragbot.telemetry import configure_logging
+from ragbot.version import __version__
+from ragbot.web.console import console
+from ragbot.web.errors import register_error_handlers
+from ragbot.web.health import health
+from ragbot.web.query import query
+from ragbot.web.requests import StrictRequest, identify_requests
+from ragbot.web.session import sessions
+from ragbot.wiring import build_services
+
+MAX_BODY_BYTES = 64 * 1024
+
+
+def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> OpenAPI:
+    """A ready app. `overrides` are settings by name; `parts` replace what wiring would choose.
+
+    Raises ConfigurationError for settings that cannot be used. Opens no connection and no file but `.env`.
+    """
+    settings = load_settings(overrides)
+    configure_logging(settings.log_level, as_json=settings.environment == "production")
+    app = OpenAPI(
+        "ragbot",
+        root_path=str(PROJECT_ROOT),
+        info=Info(title="ragbot", version=__version__),
+        doc_ui=False,
+    )
+    app.request_class = StrictRequest
+    app.config.update(_flask_settings(settings))
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
+    with app.app_context():
+        engine = db.engine
+    make_sqlite_safe(engine, settings.db_lock_timeout_s)
+    app.extensions[EXTENSION] = build_services(settings, engine, **parts)
+    identify_requests(app)
+    for blueprint in (query, sessions, health):
+        app.register_api(blueprint)
+    app.register_blueprint(console)
+    register_error_handlers(app)
+    register_commands(app)
+    return app
+
+
+def _flask_settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(settings),
+        "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+        "TESTING": settings.environment == "testing",
+    }
+
+
+def _engine_options(settings: Settings) -> dict[str, Any]:
+    url = make_url(settings.database_url)
+    options: dict[str, Any] = {
+        "pool_size": settings.db_pool_size,
+        "max_overflow": settings.db_max_overflow,
+        "pool_timeout": settings.db_pool_timeout_s,
+        "pool_recycle": settings.db_pool_recycle_s,
+        "pool_pre_ping": url.get_backend_name() != "sqlite",
+    }
+    if url.get_backend_name() == "sqlite":
+        if url.database and url.database != ":memory:":
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        options["connect_args"] = {"check_same_thread": False, "timeout": settings.db_lock_timeout_s}
+    return options

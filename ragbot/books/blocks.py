@@ -1,0 +1,155 @@
+"""Markdown text to a tree of blocks, each knowing its place."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ragbot.books.front_matter import front_matter
+from ragbot.books.markup import Dialect, Masked, masked
+
+_LINE_END = re.compile(r"\r\n?|\n")
+
+_KINDS = {
+    "paragraph_open": "paragraph",
+    "heading_open": "heading",
+    "fence": "code",
+    "code_block": "code",
+    "html_block": "html",
+    "hr": "rule",
+    "table_open": "table",
+    "tr_open": "row",
+    "bullet_list_open": "list",
+    "ordered_list_open": "list",
+    "list_item_open": "item",
+    "blockquote_open": "quote",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a page: whole lines from `start` to `end`, without blank lines around.
+
+    `level` is a heading's level, else 0. `is_fence` tells a fenced block of code from an indented one.
+    """
+
+    kind: str
+    start: int
+    end: int
+    children: tuple[Block, ...] = ()
+    level: int = 0
+    is_fence: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A page taken apart: its blocks, and its text with blanks where it is not prose."""
+
+    source: str
+    prose: Masked
+    blocks: tuple[Block, ...]
+
+
+def outline(source: str, dialect: Dialect) -> Outline:
+    """Take a page's source apart. Front matter is blank in `prose` and belongs to no block."""
+    start = front_matter(source).end if dialect is not Dialect.CONVERTED else 0
+    rough = parsed(source, dialect, start=start)
+    prose = masked(source, dialect, code=_code_spans(rough), start=start)
+    if dialect is Dialect.MDX and len(prose.hidden) > bool(start):
+        # Tags hide the blocks between them from a Markdown parser: look again without them.
+        return Outline(source, prose, parsed(prose.text, dialect))
+    return Outline(source, prose, rough)
+
+
+def parsed(
+    text: str, dialect: Dialect, *, start: int = 0, with_indented_code: bool = True
+) -> tuple[Block, ...]:
+    """The top blocks of a text, with offsets into it."""
+    parser = _parser(dialect, with_indented_code)
+    starts = _line_starts(text, start)
+    tokens = parser.parse(text[start:])
+    return _Tree(text, starts).blocks(tokens)
+
+
+@cache
+def _parser(dialect: Dialect, with_indented_code: bool) -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable("table")
+    # Link definitions leave no token behind; as paragraphs they keep their place.
+    parser.disable("reference")
+    parser.core.ruler.enableOnly(["normalize", "block"])
+    if dialect is Dialect.MDX:
+        parser.disable(["html_block", "code"])
+    if dialect is Dialect.CONVERTED:
+        parser.disable("html_block")
+    if not with_indented_code:
+        parser.disable("code", ignoreInvalid=True)
+    return parser
+
+
+def _line_starts(text: str, start: int) -> list[int]:
+    return [start, *(match.end() for match in _LINE_END.finditer(text, start)), len(text)]
+
+
+def _code_spans(blocks: tuple[Block, ...]) -> list[tuple[int, int]]:
+    spans: list[tuple[int, int]] = []
+    stack = list(reversed(blocks))
+    while stack:
+        block = stack.pop()
+        if block.kind == "code":
+            spans.append((block.start, block.end))
+        stack.extend(reversed(block.children))
+    return spans
+
+
+class _Tree:
+    """Builds nested blocks from the flat list of tokens, without recursion."""
+
+    def __init__(self, text: str, starts: list[int]) -> None:
+        self.text, self.starts = text, starts
+
+    def blocks(self, tokens: list[Token]) -> tuple[Block, ...]:
+        levels: list[list[Block]] = [[]]
+        opened: list[Token] = []
+        for token in tokens:
+            if token.nesting == 1:
+                opened.append(token)
+                levels.append([])
+            elif token.nesting == -1:
+                children = levels.pop()
+                self._add(levels[-1], opened.pop(), children)
+            elif token.type in _KINDS:
+                self._add(levels[-1], token, [])
+        return tuple(levels[0])
+
+    def _add(self, siblings: list[Block], token: Token, children: list[Block]) -> None:
+        kind = _KINDS.get(token.type)
+        if kind is None or token.map is None:
+            siblings.extend(children)
+            return
+        start, end = self._span(token.map[0], token.map[1])
+        if end > start:
+            level = int(token.tag[1]) if kind == "heading" else 0
+            siblings.append(Block(kind, start, end, tuple(children), level, token.type == "fence"))
+
+    def _span(self, first: int, after: int) -> tuple[int, int]:
+        last = len(self.starts) - 1
+        start, end = self.starts[min(first, last)], self.starts[min(after, last)]
+        text = self.text[start:end]
+        return _after_blank_lines(text, start), start + len(text.rstrip())
+
+
+def _after_blank_lines(text: str, start: int) -> int:
+    blank = len(text) - len(text.lstrip())
+    line = max(text.rfind("\n", 0, blank), text.rfind("\r", 0, blank))
+    return start + line + 1
+
+
+def lines_of(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """The spans of the lines between start and end, line ends left out."""
+    edges = [start, *(match.end() for match in _LINE_END.finditer(text, start, end)), end]
+    return [(begin, begin + len(text[begin:stop].rstrip("\r\n"))) for begin, stop in pairwise(edges)]

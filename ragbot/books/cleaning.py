@@ -1,0 +1,61 @@
+"""Markdown to what is indexed of it: its words and its code, without marks and addresses."""
+
+from __future__ import annotations
+
+import re
+
+_FENCE = (
+    r"(?P<fence>^[ \t>]*(?P<marks>`{3,}|~{3,})[^\r\n]*(?:\r\n?|\n)"
+    r"(?s:.*?)(?:^[ \t>]*(?P=marks)[`~]*[ \t]*$|\Z))"
+)
+_CODE = r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^\r\n]{1,400}?(?<!`)(?P=ticks)(?!`))"
+_PROTECTED = re.compile(f"{_FENCE}|{_CODE}", re.MULTILINE)
+
+_RULES: tuple[tuple[re.Pattern[str], str], ...] = (
+    # An image or a link becomes its text; images first, for they stand inside of links.
+    (
+        re.compile(
+            r"!\[([^\[\]]{0,500})\](?:\([^()\r\n]{0,2000}(?:\([^()\r\n]{0,200}\)[^()\r\n]{0,200})?\)|\[[^\[\]]{0,200}\])?"
+        ),
+        r"\1",
+    ),
+    (
+        re.compile(
+            r"(?<!\\)\[(?!\^)([^\[\]]{1,500})\]\([^()\r\n]{0,2000}(?:\([^()\r\n]{0,200}\)[^()\r\n]{0,200})?\)"
+        ),
+        r"\1",
+    ),
+    (re.compile(r"(?<!\\)\[(?!\^)([^\[\]]{1,500})\]\[[^\[\]\r\n]{0,200}\]"), r"\1"),
+    (re.compile(r"<((?:https?|mailto):[^<>\s]{1,2000})>"), ""),
+    # A heading's own id, and attributes.
+    (re.compile(r"[ \t]*\{[#.][^{}\r\n]{0,200}\}[ \t]*$", re.MULTILINE), ""),
+    # A table's rule between head and body.
+    (re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+(?:[ \t]*:?-{2,}:?[ \t]*)?$", re.MULTILINE), ""),
+    (re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}"), ""),
+    (re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)"), ""),
+    (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
+    (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
+)
+_INDENT = re.compile(r"^[ \t]+(?=\S)", re.MULTILINE)
+_BLANK_LINES = re.compile(r"(?:[ \t]*\n){3,}")
+_SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
+
+
+def search_words(prose: str) -> str:
+    """What a reader could search for in a piece of a page whose comments and tags are blanked already."""
+    prose = prose.replace("\r\n", "\n").replace("\r", "\n")
+    pieces, position = [], 0
+    for match in _PROTECTED.finditer(prose):
+        pieces.append(_words(prose[position : match.start()]))
+        pieces.append(match.group())
+        position = match.end()
+    pieces.append(_words(prose[position:]))
+    return "".join(pieces).strip()
+
+
+def _words(text: str) -> str:
+    if not text.strip():
+        return text
+    for pattern, replacement in _RULES:
+        text = pattern.sub(replacement, text)
+    return _BLANK_LINES.sub("\n\n", _SPACES.sub(" ", _INDENT.sub("", text)))

@@ -1,0 +1,223 @@
+"""A Docusaurus project, or its docs folder alone, to a book."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from posixpath import normpath
+from urllib.parse import quote
+
+import yaml
+
+from ragbot.books.docusaurus_config import DocsFolder, SiteConfig, site_config
+from ragbot.books.files import Folder
+from ragbot.books.front_matter import FrontMatter, front_matter
+from ragbot.books.markdown import AnchorRules, written
+from ragbot.books.markup import Dialect
+from ragbot.books.slugs import GithubSlugger
+from ragbot.core.domain import Book, Page
+from ragbot.core.errors import FileUnreadable
+
+PAGES = frozenset({".md", ".mdx"})
+CONFIG_NAMES = tuple(f"docusaurus.config.{suffix}" for suffix in ("js", "ts", "mjs", "cjs", "mts", "cts"))
+
+_CATEGORY_NAMES = ("_category_.json", "_category_.yml", "_category_.yaml")
+_TEST_FILE = re.compile(r"\.test\.\w+$|(^|/)__tests__/")
+_VERSION_OR_DATE = re.compile(r"\d+[-_.]\d+")
+_NUMBER_PREFIX = re.compile(r"(?P<number>\d+)\s*[-_.]+\s*(?P<rest>[^-_.\s].*)")
+
+# The theme renders first-level headings without an id, though their slugs are counted.
+_ANCHORS = AnchorRules(GithubSlugger, h1_has_anchor=False)
+
+# A page without a position stands behind those that have one.
+_LAST = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Doc:
+    """A file with what decides on its place and address."""
+
+    path: str
+    folders: tuple[str, ...]
+    stem: str
+    values: FrontMatter
+    source: str
+
+    @property
+    def is_index(self) -> bool:
+        names = {"index", "readme", self.folders[-1].lower() if self.folders else "."}
+        return self.stem.lower() in names
+
+    @property
+    def strips_prefixes(self) -> bool:
+        return self.values.values.get("parse_number_prefixes") is not False
+
+    @property
+    def position(self) -> float:
+        own = self.values.number("sidebar_position")
+        number = without_prefix(self.stem)[1] if self.strips_prefixes else None
+        return own if own is not None else number if number is not None else _LAST
+
+
+@dataclass(frozen=True, slots=True)
+class _Category:
+    label: str
+    position: float
+
+
+def read_docusaurus(folder: Folder, docs: str | None = None) -> Book:
+    """Read a project's docs folders in the order of the generated sidebar.
+
+    `docs` names the docs folder where there is no configuration: "" when the folder is that itself.
+    """
+    config = _config(folder)
+    shelves = [DocsFolder(docs, "docs")] if docs is not None else config.docs
+    pages = [page for shelf in shelves for page in _read_shelf(folder, shelf, config)]
+    return Book(config.title, tuple(pages), tuple(folder.skipped))
+
+
+def without_prefix(name: str) -> tuple[str, int | None]:
+    """A file's or folder's name without its number, and the number; dates and versions are no prefixes."""
+    if _VERSION_OR_DATE.match(name):
+        return name, None
+    match = _NUMBER_PREFIX.fullmatch(name)
+    return (match["rest"], int(match["number"][:15])) if match else (name, None)
+
+
+def has_front_matter(folder: Folder, under: str) -> bool:
+    """Whether Markdown under this folder is written for Docusaurus: with its own keys in front matter."""
+    keys = {"sidebar_position", "sidebar_label", "slug", "id", "title"}
+    for path in folder.files(PAGES, under)[:50]:
+        try:
+            if keys & front_matter(folder.text(path)).values.keys():
+                return True
+        except FileUnreadable:
+            continue
+    return False
+
+
+def _config(folder: Folder) -> SiteConfig:
+    for name in CONFIG_NAMES:
+        if folder.has(name):
+            try:
+                return site_config(folder.text(name), has_versions=folder.has("versions.json"))
+            except FileUnreadable as fault:
+                folder.skip(name, str(fault))
+    return SiteConfig()
+
+
+def _read_shelf(folder: Folder, shelf: DocsFolder, config: SiteConfig) -> list[Page]:
+    base = len(shelf.path.split("/")) if shelf.path else 0
+    paths = [path for path in folder.files(PAGES, shelf.path) if _is_page(path, base)]
+    docs = [doc for doc in folder.read_each(paths, lambda path: _doc(folder, path, base)) if _is_shown(doc)]
+    categories = _categories(folder, shelf.path, docs)
+    docs.sort(key=lambda doc: _sidebar_key(doc, categories))
+    by_path = {doc.path: doc for doc in docs}
+    return folder.read_each(
+        [doc.path for doc in docs], lambda path: _page(by_path[path], shelf, config, categories)
+    )
+
+
+def _is_page(path: str, base: int) -> bool:
+    inner = path.split("/")[base:]
+    return not any(name.startswith("_") for name in inner) and not _TEST_FILE.search("/".join(inner))
+
+
+def _is_shown(doc: _Doc) -> bool:
+    return not doc.values.is_set("draft") and not doc.values.is_set("unlisted")
+
+
+def _doc(folder: Folder, path: str, base: int) -> _Doc:
+    source = folder.text(path)
+    *folders, name = path.split("/")[base:]
+    return _Doc(path, tuple(folders), PurePosixPath(name).stem, front_matter(source), source)
+
+
+def _page(
+    doc: _Doc, shelf: DocsFolder, config: SiteConfig, categories: dict[tuple[str, ...], _Category]
+) -> Page:
+    above = doc.folders[:-1] if doc.is_index else doc.folders
+    parts = tuple(categories[doc.folders[: depth + 1]].label for depth in range(len(above)))
+    writing = written(
+        doc.source,
+        Dialect.MDX,
+        _ANCHORS,
+        title=doc.values.words("title"),
+        fallback=doc.values.words("id") or without_prefix(doc.stem)[0],
+        parts=parts,
+    )
+    address = _address(doc, shelf.route, config)
+    return Page(doc.path, writing.title, address, doc.source, writing.sections, parts)
+
+
+def _address(doc: _Doc, route: str, config: SiteConfig) -> str:
+    slug = quote(f"{route}/{_slug(doc).lstrip('/')}".lstrip("/"), safe="/%:@!$&'()*+,;=~")
+    if config.trailing_slash is None:
+        return slug
+    return f"{slug.rstrip('/')}/" if config.trailing_slash and slug.strip("/") else slug.rstrip("/")
+
+
+def _slug(doc: _Doc) -> str:
+    own = doc.values.words("slug")
+    if own.startswith("/"):
+        return own
+    folders = [without_prefix(name)[0] if doc.strips_prefixes else name for name in doc.folders]
+    folder = "".join(f"/{name}" for name in folders) + "/"
+    if not own and doc.is_index:
+        return folder
+    name = own or doc.values.words("id") or (without_prefix(doc.stem)[0] if doc.strips_prefixes else doc.stem)
+    slug = normpath(folder + name)
+    return slug + "/" if name.endswith("/") and slug != "/" else slug
+
+
+def _sidebar_key(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> list[tuple[float, str]]:
+    """Each folder on the way stands at its category's position; a folder's index opens it."""
+    keys = [(categories[doc.folders[: depth + 1]].position, name) for depth, name in enumerate(doc.folders)]
+    if doc.is_index and doc.folders:
+        return [*keys, (-_LAST, "")]
+    return [*keys, (doc.position, PurePosixPath(doc.path).name)]
+
+
+def _categories(folder: Folder, base: str, docs: list[_Doc]) -> dict[tuple[str, ...], _Category]:
+    folders = {doc.folders[: depth + 1] for doc in docs for depth in range(len(doc.folders))}
+    indexes = {doc.folders: doc for doc in reversed(docs) if doc.is_index}
+    return {names: _category(folder, base, names, indexes.get(names)) for names in folders}
+
+
+def _category(folder: Folder, base: str, names: tuple[str, ...], index: _Doc | None) -> _Category:
+    values = FrontMatter(_category_values(folder, "/".join(filter(None, (base, *names)))))
+    plain, number = without_prefix(names[-1])
+    label = values.words("label") or (_label(index) if index else "") or plain
+    position = values.number("position")
+    if position is None and index is not None and index.position != _LAST:
+        position = index.position
+    if position is None:
+        position = number
+    return _Category(label, _LAST if position is None else position)
+
+
+def _label(index: _Doc) -> str:
+    own = index.values.words("sidebar_label") or index.values.words("title")
+    return (
+        own
+        or written(
+            index.source, Dialect.MDX, _ANCHORS, title="", fallback=index.values.words("id"), parts=()
+        ).title
+    )
+
+
+def _category_values(folder: Folder, path: str) -> dict[str, object]:
+    for name in _CATEGORY_NAMES:
+        full = f"{path}/{name}"
+        if not folder.has(full):
+            continue
+        try:
+            text = folder.text(full)
+            loaded = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
+        except (FileUnreadable, ValueError, yaml.YAMLError, RecursionError):
+            folder.skip(full, "The category's description could not be read; its folder's name is used.")
+            continue
+        return loaded if isinstance(loaded, dict) else {}
+    return {}

@@ -1,0 +1,80 @@
+"""The text of a docusaurus.config file to the few plain literals in it that addresses depend on."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+_COMMENT = re.compile(r"/\*.*?\*/|(?<![:'\"\w])//[^\n]*", re.DOTALL)
+_STRING = r"\b{key}['\"]?\s*:\s*(['\"`])(?P<value>[^'\"`$\n]*)\1"
+_DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
+_PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*\)?\s*,\s*(?:/\*.*?\*/\s*)?\{", re.DOTALL)
+_DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")
+_TRAILING_SLASH = re.compile(r"\btrailingSlash['\"]?\s*:\s*(true|false)\b")
+_LAST_IS_CURRENT = re.compile(r"\blastVersion['\"]?\s*:\s*['\"]current['\"]")
+
+
+@dataclass(frozen=True, slots=True)
+class DocsFolder:
+    """A folder of pages and the address that they lie under."""
+
+    path: str
+    route: str
+
+
+def _default_docs() -> list[DocsFolder]:
+    return [DocsFolder("docs", "docs")]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteConfig:
+    """What a site's configuration says; the defaults are Docusaurus's own."""
+
+    title: str = ""
+    base_url: str = "/"
+    trailing_slash: bool | None = None
+    docs: list[DocsFolder] = field(default_factory=_default_docs)
+
+
+def site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
+    """Read the literals. Code is not run, so computed values are not seen and the defaults stand for them."""
+    text = _COMMENT.sub("", text)
+    trailing = _TRAILING_SLASH.search(text)
+    is_next = has_versions and not _LAST_IS_CURRENT.search(text)
+    return SiteConfig(
+        title=_value(text, "title"),
+        base_url=_value(text, "baseUrl") or "/",
+        trailing_slash=trailing[1] == "true" if trailing else None,
+        docs=_docs_folders(text, is_next=is_next),
+    )
+
+
+def _docs_folders(text: str, *, is_next: bool) -> list[DocsFolder]:
+    blocks = [_block(text, match.end()) for match in _PLUGIN_BLOCK.finditer(text)]
+    if not _DOCS_OFF.search(text):
+        preset = [_block(text, match.end()) for match in _DOCS_BLOCK.finditer(text)]
+        # A theme's settings have a `docs` block too; the preset's is the one that is about files.
+        about_files = [block for block in preset if re.search(r"\b(path|routeBasePath|sidebarPath)\b", block)]
+        blocks = [*(about_files[:1] or [""]), *blocks]
+    return [_docs_folder(block, is_next=is_next) for block in blocks]
+
+
+def _docs_folder(block: str, *, is_next: bool) -> DocsFolder:
+    route = re.search(_STRING.format(key="routeBasePath"), block)
+    base = (route["value"] if route else "docs").strip("/")
+    path = _value(block, "path").removeprefix("./").strip("/") or "docs"
+    return DocsFolder(path, f"{base}/next".lstrip("/") if is_next and path == "docs" else base)
+
+
+def _value(text: str, key: str) -> str:
+    match = re.search(_STRING.format(key=key), text)
+    return match["value"].strip() if match else ""
+
+
+def _block(text: str, start: int) -> str:
+    depth = 1
+    for position in range(start, min(len(text), start + 20_000)):
+        depth += {"{": 1, "}": -1}.get(text[position], 0)
+        if depth == 0:
+            return text[start:position]
+    return text[start:]

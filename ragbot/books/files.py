@@ -1,0 +1,171 @@
+"""A folder on disk, read safely: regular files inside it, of a bearable size, that are what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from ragbot.core.domain import SkippedFile
+from ragbot.core.errors import FileUnreadable
+
+T = TypeVar("T")
+
+# Folders that never hold a book's own pages; hidden ones are passed over besides.
+PASSED_OVER = frozenset({"node_modules", "__pycache__", "bower_components", "venv"})
+
+# No book nests its chapters deeper; a deeper tree is a loop or an attack.
+MAX_DEPTH = 32
+
+_SIGNATURES = (
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"PK\x05\x06", "a ZIP archive"),
+    (b"%PDF-", "a PDF file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x7fELF", "a program"),
+)
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_NUMBER = re.compile(r"(\d+)")
+
+
+class Folder:
+    """A book's folder. What cannot be read is collected in `skipped`, each with its reason."""
+
+    def __init__(
+        self, root: Path, *, max_file_bytes: int = 5_000_000, progress: Callable[[str], None] | None = None
+    ) -> None:
+        self.root = root
+        self.max_file_bytes = max_file_bytes
+        self.skipped: list[SkippedFile] = []
+        self._progress = progress
+        self._real_root = root.resolve()
+
+    def files(self, suffixes: frozenset[str], under: str = "") -> list[str]:
+        """Paths of the files with one of the suffixes, relative to the root, in natural order."""
+        found = self._walk(self.root / under, suffixes, depth=0)
+        return sorted((path.relative_to(self.root).as_posix() for path in found), key=natural_key)
+
+    def read_each(self, paths: list[str], read: Callable[[str], T]) -> list[T]:
+        """What `read` makes of each path; a path that it cannot read is skipped and named."""
+        results: list[T] = []
+        for path in paths:
+            self._tell(path)
+            try:
+                results.append(read(path))
+            except FileUnreadable as fault:
+                self.skip(path, str(fault))
+            except RecursionError:
+                self.skip(path, "The file is nested too deeply to be read.")
+            except BaseException as fault:
+                # Parsers meet hostile input here, and those written in Rust panic with a
+                # BaseException: one bad file must not fail the book.
+                if isinstance(fault, KeyboardInterrupt | SystemExit | GeneratorExit):
+                    raise
+                self.skip(path, f"The file could not be parsed ({type(fault).__name__}).")
+        return results
+
+    def skip(self, path: str, reason: str) -> None:
+        """Name a file that is left out."""
+        self.skipped.append(SkippedFile(path, reason))
+
+    def text(self, path: str) -> str:
+        """A file's text without its byte order mark, line ends as they stand. Raises FileUnreadable."""
+        return decoded(self.bytes(path))
+
+    def bytes(self, path: str) -> bytes:
+        """A file's bytes. Raises FileUnreadable where it is no regular file of this folder, or too large."""
+        full = self.root / PurePosixPath(path)
+        try:
+            real = full.resolve(strict=True)
+            status = real.stat()
+        except (OSError, RuntimeError, ValueError) as fault:
+            raise FileUnreadable("The file is a link that leads nowhere, or it is gone.") from fault
+        if not real.is_relative_to(self._real_root):
+            raise FileUnreadable("The file is a link that leads out of the book's folder.")
+        if not stat.S_ISREG(status.st_mode):
+            raise FileUnreadable("This is not a regular file.")
+        if status.st_size > self.max_file_bytes:
+            raise FileUnreadable(
+                f"The file holds {status.st_size:,} bytes; the limit is {self.max_file_bytes:,}."
+            )
+        try:
+            return real.read_bytes()
+        except OSError as fault:
+            raise FileUnreadable(f"The file could not be opened: {fault.strerror}.") from fault
+
+    def has(self, path: str) -> bool:
+        """Whether there is a file of this path."""
+        return (self.root / path).is_file()
+
+    def _walk(self, folder: Path, suffixes: frozenset[str], depth: int) -> Iterator[Path]:
+        for entry in self._entries(folder):
+            if entry.is_dir(follow_symlinks=False):
+                if depth >= MAX_DEPTH:
+                    self.skip(
+                        self._relative(entry.path), f"The folder lies more than {MAX_DEPTH} levels deep."
+                    )
+                elif entry.name not in PASSED_OVER:
+                    yield from self._walk(Path(entry.path), suffixes, depth + 1)
+            elif Path(entry.name).suffix.lower() in suffixes:
+                yield Path(entry.path)
+            elif entry.is_symlink() and Path(entry.path).is_dir():
+                self.skip(
+                    self._relative(entry.path), "This is a link to a folder; such links are not followed."
+                )
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return [entry for entry in entries if not entry.name.startswith(".") and _is_text(entry.name)]
+        except OSError as fault:
+            self.skip(self._relative(str(folder)), f"The folder could not be opened: {fault.strerror}.")
+            return []
+
+    def _relative(self, path: str) -> str:
+        return Path(path).relative_to(self.root).as_posix()
+
+    def _tell(self, path: str) -> None:
+        if self._progress is not None:
+            self._progress(path)
+
+
+def decoded(content: bytes) -> str:
+    """The text of a file's bytes, which must be UTF-8. Raises FileUnreadable with what they are instead."""
+    for signature, name in _SIGNATURES:
+        if content.startswith(signature):
+            raise FileUnreadable(f"The file is {name}, not text.")
+    if content.startswith(_UTF16_MARKS):
+        raise FileUnreadable("The file is encoded in UTF-16; UTF-8 was expected. Save it as UTF-8.")
+    if b"\x00" in content:
+        raise FileUnreadable("The file holds NUL bytes, so it is not text.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise FileUnreadable(
+            f"The file is not valid UTF-8 (byte {fault.object[fault.start]:#04x} at {fault.start}). "
+            "Save it as UTF-8."
+        ) from fault
+
+
+def natural_key(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
+    """A sort key by which `2-b` comes before `10-a`, folder by folder."""
+    return tuple(
+        tuple(
+            (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.casefold()) for piece in _pieces(part)
+        )
+        for part in path.split("/")
+    )
+
+
+def _pieces(name: str) -> list[str]:
+    return [piece[:18] if piece.isdecimal() else piece for piece in _NUMBER.split(name) if piece]
+
+
+def _is_text(name: str) -> bool:
+    return name.isprintable() and not any("\udc80" <= character <= "\udcff" for character in name)

@@ -1,0 +1,81 @@
+"""The YAML block that opens a page: its values, and where it ends."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import yaml
+
+# A larger block is no front matter; YAML aliases could make it explode.
+MAX_CHARACTERS = 20_000
+
+_BLOCK = re.compile(r"---[ \t]*(?:\r\n?|\n)(?P<yaml>.*?)(?:^|(?<=\r|\n))---[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL)
+_ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&]\w")
+
+
+@dataclass(frozen=True, slots=True)
+class FrontMatter:
+    """A page's front matter; `end` is the offset at which its text begins."""
+
+    values: dict[str, object] = field(default_factory=dict)
+    end: int = 0
+
+    def words(self, key: str) -> str:
+        """The value as text; empty where there is none. Numbers count as text, as they do in Docusaurus."""
+        value = self.values.get(key)
+        if isinstance(value, str):
+            return value.strip()
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+    def number(self, key: str) -> float | None:
+        """The value as a number, or None where it is not one."""
+        value = self.values.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            return None
+
+    def is_set(self, key: str) -> bool:
+        """Whether the value is true."""
+        return self.values.get(key) is True
+
+
+def front_matter(source: str) -> FrontMatter:
+    """Read a page's front matter. What is not valid YAML has no values, but is still no prose."""
+    if not source.startswith("---"):
+        return FrontMatter()
+    match = _BLOCK.match(source)
+    if match is None:
+        return FrontMatter()
+    text = match["yaml"]
+    if not text.strip():
+        return FrontMatter({}, match.end())
+    values = _values(text)
+    if values is None:
+        # Thematic breaks around prose look like front matter; YAML of another kind than a mapping is prose.
+        return FrontMatter()
+    return FrontMatter(values, match.end())
+
+
+def _values(text: str) -> dict[str, object] | None:
+    if len(text) > MAX_CHARACTERS or _ALIAS.search(text):
+        return _rough_values(text)
+    try:
+        loaded = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return _rough_values(text)
+    return {str(key): value for key, value in loaded.items()} if isinstance(loaded, dict) else None
+
+
+def _rough_values(text: str) -> dict[str, object] | None:
+    """`key: value` lines, for blocks that are meant as YAML but are not valid."""
+    lines = [
+        line for line in text.splitlines() if line.strip() and not line.startswith((" ", "\t", "#", "-"))
+    ]
+    pairs = [re.fullmatch(r"([A-Za-z_][\w.-]*)[ \t]*:(?:[ \t]+(.*))?", line) for line in lines]
+    if not pairs or any(pair is None for pair in pairs):
+        return None
+    return {pair[1]: (pair[2] or "").strip().strip("\"'") for pair in pairs if pair is not None}

@@ -1,0 +1,68 @@
+"""A chapter without the lines of code that mdBook hides from its reader."""
+
+from __future__ import annotations
+
+import re
+
+from ragbot.books.blocks import Block, lines_of, outline
+from ragbot.books.markup import Dialect
+
+_RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")
+_INFO = re.compile(r"[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*(?:`{3,}|~{3,})[ \t]*(?P<info>[^\r\n]*)")
+_HIDE = re.compile(r"hidelines=(?P<prefix>\S+)")
+
+
+def without_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
+    """Leave out hidden lines of fences: `# ` in Rust, else the prefix that the fence or the book names."""
+    if "```" not in source and "~~~" not in source:
+        return source
+    pieces, position = [], 0
+    for fence in _fences(outline(source, Dialect.MARKDOWN).blocks):
+        pieces.append(source[position : fence.start])
+        pieces.append(_shown(source, fence, hidelines))
+        position = fence.end
+    pieces.append(source[position:])
+    return "".join(pieces)
+
+
+def _fences(blocks: tuple[Block, ...]) -> list[Block]:
+    found: list[Block] = []
+    for block in blocks:
+        if block.is_fence:
+            found.append(block)
+        found.extend(_fences(block.children))
+    return found
+
+
+def _shown(source: str, fence: Block, hidelines: dict[str, str]) -> str:
+    text = source[fence.start : fence.end]
+    info = _INFO.match(text)
+    words = re.split(r"[,\s]+", info["info"]) if info else [""]
+    own = _HIDE.search(info["info"]) if info else None
+    if words[0] == "rust":
+        return _kept(text, None)
+    prefix = own["prefix"].rstrip(",") if own else hidelines.get(words[0])
+    return _kept(text, prefix) if prefix else text
+
+
+def _kept(text: str, prefix: str | None) -> str:
+    lines = lines_of(text, 0, len(text))
+    pieces = []
+    for position, (start, end) in enumerate(lines):
+        after = lines[position + 1][0] if position + 1 < len(lines) else len(text)
+        line = text[start:end] if position == 0 else _line(text[start:end], prefix)
+        if line is not None:
+            pieces.append(line + text[end:after])
+    return "".join(pieces)
+
+
+def _line(line: str, prefix: str | None) -> str | None:
+    """The line as it is shown, or None where it is hidden."""
+    if prefix is not None:
+        return None if line.lstrip().startswith(prefix) else line
+    match = _RUST_LINE.fullmatch(line)
+    if match is None:
+        return line
+    if match["next"] == "#":
+        return f"{match['indent']}#{match['rest']}"
+    return None if match["next"] in ("", " ") else line

@@ -1,0 +1,209 @@
+"""A built HTML page to a page of Markdown: its main content alone, with the site's own anchors."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from html_to_markdown import ConversionOptions, convert
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ragbot.books.blocks import outline
+from ragbot.books.markdown import Heading, headings_of, sections_of
+from ragbot.books.markup import Dialect
+from ragbot.core.domain import Page
+from ragbot.core.errors import FileUnreadable
+
+HTML = frozenset({".html", ".htm", ".xhtml"})
+
+# Deeper trees are no pages, and the parser takes minutes over them.
+MAX_DEPTH = 1_000
+
+# Where generators put a page's own text, the surest sign first.
+_MAIN = (
+    "[itemprop=articleBody]",
+    ".theme-doc-markdown",
+    "div.body[role=main]",
+    "div.body",
+    "#content > main",
+    "article",
+    "main",
+    "[role=main]",
+)
+_NOT_PROSE = (
+    "script, style, noscript, template, svg, button, form, nav, iframe, footer, .katex-html, .linenos, "
+    ".hash-link, .headerlink, .anchor-link, .theme-doc-toc-mobile, .theme-doc-breadcrumbs, "
+    ".theme-doc-version-badge, .theme-doc-footer, .pagination-nav, .sphinxsidebar, .related, .buttons, "
+    ".boring"
+)
+_AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], .sidebar, .menu"
+_HEADINGS = "h1, h2, h3, h4, h5, h6"
+_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight)-(?P<name>[\w+#.-]+)")
+_TAG = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w-]*)[^<>]*?(?P<empty>/?)>")
+_UNCLOSED = frozenset(
+    "area base br col embed hr img input link meta source track wbr p li dt dd tr td th option thead tbody "
+    "html body head colgroup rt rp".split()
+)
+# Private-use signs mark the headings through the conversion.
+_MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
+_PERMALINK = re.compile(r"[\s¶#\u200b]+$")
+_OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
+
+
+def html_page(path: str, source: str) -> Page:
+    """One HTML file as a page whose source is its main content in Markdown. Raises FileUnreadable."""
+    _check_depth(source)
+    tree = LexborHTMLParser(source)
+    main = main_content(tree)
+    if main is None:
+        raise FileUnreadable("The page has no body.")
+    anchors, titles = _marked_headings(main)
+    _plain_code(main)
+    converted = convert(main.html or "", _OPTIONS).content or ""
+    text, places = _without_marks(converted)
+    if not text.strip():
+        raise FileUnreadable("The page holds no text.")
+    return _page(path, text, title=_title(tree, path), heads=_heads(text, places, anchors, titles))
+
+
+def main_content(tree: LexborHTMLParser) -> LexborNode | None:
+    """The element that holds the page's own text, cleared of what surrounds prose."""
+    found = next((node for selector in _MAIN for node in tree.css(selector) if node.text(strip=True)), None)
+    main = found or tree.body
+    if main is None:
+        return None
+    for node in main.css(_NOT_PROSE if found else f"{_NOT_PROSE}, {_AROUND_BODY}"):
+        node.decompose()
+    return main
+
+
+def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]]) -> Page:
+    tops = [heading for heading, _ in heads if not heading.is_nested]
+    opening = tops[0] if tops and tops[0].level == 1 and not text[: tops[0].start].strip() else None
+    title = (opening.text if opening else "") or title
+    sections = sections_of(text, heads, opening=opening, path=(title,))
+    return Page(path, title, address_of(path), text, sections)
+
+
+def address_of(path: str) -> str:
+    """The address under which a site shows the file: a folder's index at the folder itself."""
+    return quote(re.sub(r"(^|/)index\.html?$", r"\1", path))
+
+
+def _check_depth(source: str) -> None:
+    depth = 0
+    for match in _TAG.finditer(source):
+        if match["name"].lower() in _UNCLOSED or match["empty"]:
+            continue
+        depth = max(depth + (-1 if match["close"] else 1), 0)
+        if depth > MAX_DEPTH:
+            raise FileUnreadable(f"The page nests its elements more than {MAX_DEPTH:,} deep.")
+
+
+def _marked_headings(main: LexborNode) -> tuple[list[str], list[str]]:
+    anchors: list[str] = []
+    titles: list[str] = []
+    for node in main.css(_HEADINGS):
+        text = _PERMALINK.sub("", " ".join(node.text().split()))
+        if not text:
+            continue
+        anchors.append(_anchor(node))
+        titles.append(text)
+        _drop_permalinks(node)
+        node.insert_child(f"\ue000{len(anchors) - 1}\ue001")
+    return anchors, titles
+
+
+def _anchor(node: LexborNode) -> str:
+    """A heading's fragment: its own id, that of an anchor inside or before it, or of the section it opens."""
+    for candidate in [node, *node.css("[id], a[name]")]:
+        if name := candidate.attributes.get("id") or candidate.attributes.get("name"):
+            return name
+    before = _element_before(node)
+    if before is not None and before.tag in ("a", "span") and not before.text(strip=True):
+        return before.attributes.get("id") or before.attributes.get("name") or ""
+    parent = node.parent
+    if before is None and parent is not None and parent.tag in ("section", "div"):
+        return parent.attributes.get("id") or ""
+    return ""
+
+
+def _element_before(node: LexborNode) -> LexborNode | None:
+    before = node.prev
+    while before is not None and not before.is_element_node and not before.text(strip=True):
+        before = before.prev
+    return before
+
+
+def _drop_permalinks(node: LexborNode) -> None:
+    for link in node.css("a"):
+        if link.text(strip=True) in ("", "¶", "#", "🔗", "\u200b"):
+            link.decompose()
+
+
+def _plain_code(main: LexborNode) -> None:
+    """Colouring hides a code block's language and line ends from the converter: write them plainly."""
+    for pre in main.css("pre"):
+        for line_break in pre.css("br"):
+            line_break.replace_with("\n")
+        language = _language(pre)
+        text = pre.text().strip("\n")
+        attribute = f' class="language-{escape(language)}"' if language else ""
+        plain = LexborHTMLParser(f"<pre><code{attribute}>{escape(text)}\n</code></pre>").css_first("pre")
+        if plain is not None:
+            pre.replace_with(plain)
+
+
+def _language(pre: LexborNode) -> str:
+    nodes = [pre, *pre.css("code")]
+    outer = pre.parent
+    for _ in range(3):
+        if outer is not None:
+            nodes.append(outer)
+            outer = outer.parent
+    for node in nodes:
+        match = _LANGUAGE.search(node.attributes.get("class") or "")
+        if match is not None and match["name"] not in ("default", "none"):
+            return match["name"]
+    return ""
+
+
+def _without_marks(converted: str) -> tuple[str, dict[int, int]]:
+    """The text without marks, and each mark's place in it."""
+    pieces: list[str] = []
+    places: dict[int, int] = {}
+    position = length = 0
+    for match in _MARK.finditer(converted):
+        piece = converted[position : match.start()]
+        pieces.append(piece)
+        length += len(piece)
+        places[int(match["number"])] = length
+        position = match.end()
+    pieces.append(converted[position:])
+    return "".join(pieces), places
+
+
+def _heads(
+    text: str, places: dict[int, int], anchors: list[str], titles: list[str]
+) -> list[tuple[Heading, str]]:
+    """The headings of the converted text with the anchors and words of the originals."""
+    heads: list[tuple[Heading, str]] = []
+    waiting = sorted(places.items(), key=lambda pair: pair[1])
+    for heading in headings_of(outline(text, Dialect.CONVERTED), Dialect.CONVERTED):
+        numbers = [number for number, place in waiting if heading.start <= place <= heading.end]
+        if numbers:
+            number = numbers[0]
+            named = Heading(heading.level, titles[number], "", heading.start, heading.end, heading.is_nested)
+            heads.append((named, anchors[number]))
+        elif heading.text:
+            heads.append((heading, ""))
+    return heads
+
+
+def _title(tree: LexborHTMLParser, path: str) -> str:
+    node = tree.css_first("title")
+    title = " ".join(node.text().split()) if node else ""
+    # Generators write the page's title before the site's.
+    return re.split(r"\s+[|—–]\s+|\s+-\s+", title)[0] or PurePosixPath(path).stem

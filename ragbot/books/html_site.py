@@ -1,0 +1,127 @@
+"""A folder of built HTML to a book, in the order in which the site leads its reader."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from posixpath import dirname, normpath
+from urllib.parse import unquote, urlsplit
+
+from selectolax.lexbor import LexborHTMLParser
+
+from ragbot.books.files import Folder
+from ragbot.books.html import HTML, html_page
+from ragbot.books.plain import reading_key
+from ragbot.core.domain import Book, Page
+
+# Pages that repeat, list or search the others.
+_NOT_PAGES = frozenset({"404", "print", "search", "genindex", "py-modindex", "toc", "modindex"})
+_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static"})
+
+_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next"
+_CONTENTS = ".toctree-wrapper a, nav a, [role=navigation] a, aside a, .sidebar a, .chapter a"
+_REDIRECT = re.compile(r"<meta[^<>]{0,200}http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
+
+# Docusaurus's pages of tags repeat the descriptions of others.
+_LISTS_TAGS = re.compile(r"<html[^<>]{0,500}\bclass=\"[^\"]*\bdocs-tags-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    page: Page
+    follows: str
+    """The address of the page that the site names as the next one, as it is written."""
+
+
+def read_html(folder: Folder) -> Book:
+    """Read every page of a built site. Redirects, searches, indexes and the like are passed over."""
+    paths = [path for path in sorted(folder.files(HTML), key=reading_key) if _is_page(path)]
+    contents: dict[str, list[str]] = {}
+
+    def read(path: str) -> _Read | None:
+        source = folder.text(path)
+        if _REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]):
+            return None
+        page = html_page(path, source)
+        tree = LexborHTMLParser(source)
+        if path in ("index.html", "index.htm"):
+            contents[path] = [link.attributes.get("href") or "" for link in tree.css(_CONTENTS)]
+        after = tree.css_first(_NEXT)
+        return _Read(page, (after.attributes.get("href") or "") if after else "")
+
+    found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
+    order = _order(folder, found, contents)
+    return Book(_site_title(folder), tuple(found[path].page for path in order), tuple(folder.skipped))
+
+
+def _is_page(path: str) -> bool:
+    *folders, name = path.split("/")
+    return name.rsplit(".", 1)[0] not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
+
+
+def _order(folder: Folder, found: dict[str, _Read], contents: dict[str, list[str]]) -> list[str]:
+    follows = {
+        path: target for path, read in found.items() if (target := _resolved(path, read.follows, found))
+    }
+    if follows:
+        return _along(list(found), follows)
+    for path in ("toc.html", "index.html", "index.htm"):
+        links = contents.get(path) or _links(folder, path)
+        listed = [target for link in links if (target := _resolved(path, link, found))]
+        if listed:
+            return list(dict.fromkeys([*[p for p in ("index.html",) if p in found], *listed, *found]))
+    return list(found)
+
+
+def _along(paths: list[str], follows: dict[str, str]) -> list[str]:
+    """Each chain of next pages from its head on; what lies in a ring comes last, in the order of paths."""
+    followed = set(follows.values())
+    order: dict[str, None] = {}
+    for head in [*(path for path in paths if path not in followed), *paths]:
+        path: str | None = head
+        while path is not None and path not in order:
+            order[path] = None
+            path = follows.get(path)
+    return list(order)
+
+
+def _links(folder: Folder, path: str) -> list[str]:
+    if not folder.has(path):
+        return []
+    links = folder.read_each([path], lambda name: LexborHTMLParser(folder.text(name)).css("a"))
+    return [link.attributes.get("href") or "" for nodes in links for link in nodes]
+
+
+def _resolved(path: str, link: str, found: dict[str, _Read]) -> str | None:
+    """The file that a link leads to, if it is one of the pages; a base address in front is passed over."""
+    parts = urlsplit(link)
+    if parts.scheme or parts.netloc or not parts.path:
+        return None
+    target = unquote(parts.path)
+    if not target.startswith("/"):
+        return _file(normpath(f"{dirname(path)}/{target}").lstrip("/"), found)
+    names = target.strip("/").split("/")
+    for start in range(len(names)):
+        if (file := _file("/".join(names[start:]), found)) is not None:
+            return file
+    return None
+
+
+def _file(name: str, found: dict[str, _Read]) -> str | None:
+    name = "" if name == "." else name.rstrip("/")
+    candidates = (name, f"{name}.html", f"{name}/index.html".lstrip("/"))
+    return next((candidate for candidate in candidates if candidate in found), None)
+
+
+def _site_title(folder: Folder) -> str:
+    titles = [_named(folder.text(path)) for path in ("index.html", "index.htm") if folder.has(path)]
+    return next((title for title in titles if title), "")
+
+
+def _named(source: str) -> str:
+    tree = LexborHTMLParser(source[:200_000])
+    name = tree.css_first("meta[property='og:site_name']")
+    if name is not None and name.attributes.get("content"):
+        return name.attributes["content"] or ""
+    menu = tree.css_first(".menu-title, .navbar__title, .sidebar-brand-text")
+    return " ".join(menu.text().split()) if menu else ""

@@ -1,0 +1,113 @@
+"""A chapter with mdBook's `{{#…}}` helpers put in."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+from posixpath import dirname, normpath
+
+from ragbot.books.files import Folder
+from ragbot.core.errors import FileUnreadable
+
+# mdBook's own limit on includes inside of includes.
+MAX_DEPTH = 10
+
+# Includes that multiply each other would fill the memory: a chapter is a few pages of text.
+MAX_CHARACTERS = 5_000_000
+
+_HELPER = re.compile(
+    r"\\\{\{#[^{}\r\n]*\}\}|\{\{\s*#(?P<name>include|rustdoc_include|playground|playpen|title)\s+(?P<rest>[^}\r\n]+)\}\}"
+)
+_ANCHOR = re.compile(r"ANCHOR:\s*(?P<name>[\w-]+)")
+_ANCHOR_END = re.compile(r"ANCHOR_END:\s*(?P<name>[\w-]+)")
+_QUOTED = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
+
+
+class Includes:
+    """Expands one chapter. What cannot be included stays as it is written, and is told in `notices`."""
+
+    def __init__(self, folder: Folder, *, base: str) -> None:
+        self.notices: list[str] = []
+        self._folder = folder
+        self._base = base
+        self._size = 0
+
+    def expanded(self, path: str, text: str, depth: int = 0) -> str:
+        """The text of the file at `path`, with every helper's content in its place."""
+        pieces, position = [], 0
+        for match in _HELPER.finditer(text):
+            pieces.append(text[position : match.start()])
+            before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+            pieces.append(self._content(match, path, depth, indent=before if not before.strip() else ""))
+            position = match.end()
+        pieces.append(text[position:])
+        return "".join(pieces)
+
+    def _content(self, match: re.Match[str], path: str, depth: int, *, indent: str) -> str:
+        if match["name"] is None:
+            return match.group()[1:]
+        if match["name"] == "title":
+            return ""
+        target, selection = _target(match["rest"], with_selection=match["name"].endswith("include"))
+        full = normpath(f"{dirname(path)}/{target}" if dirname(path) else target)
+        if depth >= MAX_DEPTH:
+            return self._refused(
+                match, f"{target} includes itself, or lies more than {MAX_DEPTH} includes deep"
+            )
+        if full.startswith(("..", "/")):
+            return self._refused(match, f"{target} lies outside of the book")
+        try:
+            text = self._folder.text(full)
+        except FileUnreadable as fault:
+            return self._refused(match, f"{target} cannot be read: {fault}")
+        self._size += len(text)
+        if self._size > MAX_CHARACTERS:
+            return self._refused(match, f"the includes hold more than {MAX_CHARACTERS:,} characters")
+        content = self.expanded(full, selected(text, selection), depth + 1)
+        return content.rstrip("\r\n").replace("\n", f"\n{indent}")
+
+    def _refused(self, match: re.Match[str], reason: str) -> str:
+        self.notices.append(f"An include was left as it stands: {reason.rstrip('.')}.")
+        return match.group()
+
+
+def _target(rest: str, *, with_selection: bool) -> tuple[str, str]:
+    quoted = _QUOTED.match(rest.strip())
+    if quoted is not None:
+        return re.sub(r"\\(.)", r"\1", quoted["path"]), quoted["rest"].strip().removeprefix(":")
+    words = rest.split()
+    path, _, selection = (words[0] if words else "").partition(":")
+    return path, selection if with_selection else ""
+
+
+def selected(text: str, selection: str) -> str:
+    """The lines that `2`, `2:5`, `:5`, `2:` or an anchor's name select, without those that mark anchors."""
+    lines = text.splitlines()
+    first, _, rest = selection.partition(":")
+    if first and not first.isdecimal():
+        lines = _between_anchors(lines, first)
+    elif selection:
+        start = max(int(first) - 1, 0) if first else 0
+        last = rest.partition(":")[0]
+        end = int(last) if last.isdecimal() else None if ":" in selection else start + 1
+        lines = lines[start:end]
+    return "\n".join(line for line in lines if not _marks_anchor(line))
+
+
+def _between_anchors(lines: list[str], name: str) -> list[str]:
+    starts = [
+        number for number, line in enumerate(lines) if (m := _ANCHOR.search(line)) and m["name"] == name
+    ]
+    if not starts:
+        return []
+    inside = takewhile(lambda line: not _ends(line, name), lines[starts[0] + 1 :])
+    return list(inside)
+
+
+def _ends(line: str, name: str) -> bool:
+    match = _ANCHOR_END.search(line)
+    return match is not None and match["name"] == name
+
+
+def _marks_anchor(line: str) -> bool:
+    return bool(_ANCHOR.search(line) or _ANCHOR_END.search(line))

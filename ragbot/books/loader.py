@@ -1,0 +1,90 @@
+"""A path to a book: its layout recognised, its pages in reading order, what cannot be read named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ragbot.books.docusaurus import CONFIG_NAMES, has_front_matter, read_docusaurus
+from ragbot.books.files import Folder
+from ragbot.books.html import HTML, html_page
+from ragbot.books.html_site import read_html
+from ragbot.books.mdbook import read_mdbook
+from ragbot.books.plain import MARKDOWN, plain_page, read_plain
+from ragbot.core.domain import Book, Page
+from ragbot.core.errors import BookError
+
+Progress = Callable[[str], None]
+
+# A single file that is a whole book in itself, by suffix.
+READERS: dict[str, Callable[[str, str], Page]] = {
+    **dict.fromkeys(MARKDOWN, plain_page),
+    **dict.fromkeys(HTML, html_page),
+}
+
+_EXPECTED = (
+    "a Docusaurus project or its docs folder, an mdBook, a built HTML site, a folder of Markdown, "
+    "or a single Markdown or HTML file"
+)
+
+
+def load_book(root: Path, *, max_file_bytes: int = 5_000_000, progress: Progress | None = None) -> Book:
+    """Read the book at `root`. `progress` is told each file's path as it is read.
+
+    A file that cannot be read is left out and named in `skipped`. Raises BookError where there is
+    nothing to read.
+    """
+    if not root.exists():
+        raise BookError(f"There is nothing at {root}. Expected {_EXPECTED}. Check the path.")
+    if root.is_file():
+        return _single(root, max_file_bytes=max_file_bytes, progress=progress)
+    folder = Folder(root, max_file_bytes=max_file_bytes, progress=progress)
+    book = _layout(folder)(folder)
+    if not book.pages:
+        raise BookError(_nothing_readable(root, book))
+    return book
+
+
+def _layout(folder: Folder) -> Callable[[Folder], Book]:
+    if any(folder.has(name) for name in ("book.toml", "SUMMARY.md", "src/SUMMARY.md")):
+        return read_mdbook
+    if any(folder.has(name) for name in CONFIG_NAMES):
+        return read_docusaurus
+    if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs"):
+        return lambda found: read_docusaurus(found, "docs")
+    markdown, html = len(folder.files(MARKDOWN)), len(folder.files(HTML))
+    folder.skipped.clear()
+    if html > markdown:
+        return read_html
+    if markdown and _is_docs_folder(folder):
+        return lambda found: read_docusaurus(found, "")
+    return read_plain
+
+
+def _is_docs_folder(folder: Folder) -> bool:
+    return folder.root.name == "docs" and has_front_matter(folder, "")
+
+
+def _single(path: Path, *, max_file_bytes: int, progress: Progress | None) -> Book:
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(sorted(READERS))
+        raise BookError(
+            f"{path.name} is not a kind of file that can be read ({known}). Expected {_EXPECTED}."
+        )
+    folder = Folder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
+    pages = folder.read_each([path.name], lambda name: reader(name, folder.text(name)))
+    book = Book("", tuple(pages), tuple(folder.skipped))
+    if not pages:
+        raise BookError(_nothing_readable(path, book))
+    return book
+
+
+def _nothing_readable(path: Path, book: Book) -> str:
+    if not book.skipped:
+        return f"{path} holds no pages. Expected {_EXPECTED}. Point to the folder that holds the book."
+    first = book.skipped[0]
+    return (
+        f"None of the {len(book.skipped)} files found at {path} could be read; the first, {first.path}: "
+        f"{first.reason} Expected {_EXPECTED}."
+    )

@@ -1,0 +1,193 @@
+"""A Markdown page to its headings and sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from ragbot.books.blocks import Block, Outline, outline
+from ragbot.books.markup import Dialect
+from ragbot.books.slugs import Slugger
+from ragbot.core.domain import Section
+from ragbot.core.text import folded
+
+# A longer heading is a paragraph by mistake; its markup is left alone, so that parsing stays quick.
+MAX_HEADING = 1_000
+
+_CLASSIC_ID = re.compile(r"\s*\{#(?P<id>[\w-]+)[^{}\n]*\}\s*$")
+_ATTRIBUTES = re.compile(r"\s*\{(?P<attributes>[^{}\n]*)\}\s*$")
+_COMMENT_ID = re.compile(r"(?:\{\s*/\*|<!--)\s*#(?P<id>[^\s*]+)[^\r\n]*?(?:\*/\s*\}|-->)\s*$")
+_ATX = re.compile(r"(?P<marks>#{1,6})(?:[ \t]+|$)")
+_ATX_CLOSE = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
+_UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
+
+_SIGNS = re.compile(r"[^\w\s]+")
+
+_inline = MarkdownIt("commonmark").enable("strikethrough")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading as its reader sees it. `own_id` is the id that its author wrote, if any.
+
+    `is_nested` tells that it stands inside a list or a quotation: it takes an anchor, but opens no section.
+    `slug_text` is what its anchor is made of: the text with its white space as it stands.
+    """
+
+    level: int
+    text: str
+    own_id: str
+    start: int
+    end: int
+    is_nested: bool = False
+    slug_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorRules:
+    """How a generator names headings. `h1_has_anchor` is false where it gives the first level none."""
+
+    new_slugger: Callable[[], Slugger]
+    h1_has_anchor: bool = True
+    own_id_is_counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A page's sections under its title."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+def headings_of(page: Outline, dialect: Dialect) -> list[Heading]:
+    """All headings of a page in order, those in lists and quotations too."""
+    found: list[Heading] = []
+    stack = [(block, False) for block in reversed(page.blocks)]
+    while stack:
+        block, is_nested = stack.pop()
+        if block.kind == "heading":
+            found.append(_heading(page, block, dialect, is_nested))
+        stack.extend((child, True) for child in reversed(block.children))
+    return found
+
+
+def written(
+    source: str, dialect: Dialect, anchors: AnchorRules, *, title: str, fallback: str, parts: tuple[str, ...]
+) -> Writing:
+    """Cut a page into sections. Without a title the opening heading gives it, else `fallback` does."""
+    page = outline(source, dialect)
+    headings = headings_of(page, dialect)
+    opening = _opening(page, headings)
+    title = title or (opening.text if opening else "") or fallback
+    names = _anchored(headings, anchors)
+    return Writing(title, sections_of(page.prose.text, names, opening=opening, path=(*parts, title)))
+
+
+def sections_of(
+    prose: str, names: list[tuple[Heading, str]], *, opening: Heading | None, path: tuple[str, ...]
+) -> tuple[Section, ...]:
+    """Sections between headings; the text before the first heading is one too, if there is any."""
+    sections: list[Section] = []
+    above: list[tuple[int, str]] = []
+    tops = [(heading, anchor) for heading, anchor in names if not heading.is_nested]
+    first = tops[0][0].start if tops else len(prose)
+    if prose[:first].strip():
+        sections.append(Section(path, "", 0, first))
+    for position, (heading, anchor) in enumerate(tops):
+        end = tops[position + 1][0].start if position + 1 < len(tops) else len(prose)
+        if heading is opening:
+            above = [] if _alike(heading.text, path[-1]) else [(1, heading.text)]
+            anchor = ""
+        else:
+            above = [*(outer for outer in above if outer[0] < heading.level), (heading.level, heading.text)]
+        names_above = tuple(text for _, text in above if text)
+        sections.append(Section((*path, *names_above), anchor, heading.start, end))
+    return tuple(sections)
+
+
+def _alike(heading: str, title: str) -> bool:
+    """Whether two titles say the same, signs aside."""
+    return _SIGNS.sub(" ", folded(heading)).split() == _SIGNS.sub(" ", folded(title)).split()
+
+
+def plain_text(markdown: str) -> str:
+    """Inline Markdown as its reader sees it, on one line."""
+    return " ".join(_words(markdown, "\n").split())
+
+
+def _opening(page: Outline, headings: list[Heading]) -> Heading | None:
+    """The heading that stands as the page's title: of the first level, with no prose before it."""
+    first = next((heading for heading in headings if not heading.is_nested), None)
+    if first is None or first.level != 1 or page.prose.text[: first.start].strip():
+        return None
+    return first
+
+
+def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading, str]]:
+    slug: Slugger = rules.new_slugger()
+    named: list[tuple[Heading, str]] = []
+    for heading in headings:
+        anchor = heading.own_id or slug(heading.slug_text)
+        if heading.own_id and rules.own_id_is_counted:
+            anchor = slug(heading.own_id)
+        named.append((heading, anchor if heading.level > 1 or rules.h1_has_anchor else ""))
+    return named
+
+
+def _heading(page: Outline, block: Block, dialect: Dialect, is_nested: bool) -> Heading:
+    raw = page.source[block.start : block.end]
+    content = _content(page.prose.visible(block.start, block.end))
+    content, own_id = _without_id(content, raw, dialect)
+    exact = _words(content, "\n").strip()
+    text = " ".join(exact.split())
+    return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=exact)
+
+
+def _content(heading: str) -> str:
+    """A heading's text without its marks."""
+    heading = heading.strip()
+    match = _ATX.search(heading)
+    if match is not None and not _UNDERLINE.search(heading):
+        return _ATX_CLOSE.sub("", heading[match.end() :].strip()).strip()
+    return _UNDERLINE.sub("", heading).strip()
+
+
+def _without_id(content: str, raw: str, dialect: Dialect) -> tuple[str, str]:
+    if dialect is Dialect.MDX:
+        comment = _COMMENT_ID.search(raw)
+        if comment is not None:
+            return content, comment["id"]
+    match = (_CLASSIC_ID if dialect is Dialect.MDX else _ATTRIBUTES).search(content)
+    if match is None or dialect is Dialect.CONVERTED:
+        return content, ""
+    own_id = match["id"] if dialect is Dialect.MDX else _attribute_id(match["attributes"])
+    return (content[: match.start()], own_id) if own_id or "." in match.group() else (content, "")
+
+
+def _attribute_id(attributes: str) -> str:
+    ids = [word[1:] for word in attributes.split() if word.startswith("#")]
+    return ids[-1] if ids else ""
+
+
+def _words(markdown: str, line_break: str) -> str:
+    if len(markdown) > MAX_HEADING:
+        return markdown
+    pieces: list[str] = []
+    for token in _inline.parseInline(markdown):
+        _gather(token.children or [], pieces, line_break)
+    return "".join(pieces)
+
+
+def _gather(tokens: list[Token], pieces: list[str], line_break: str) -> None:
+    for token in tokens:
+        if token.type in ("text", "code_inline", "text_special"):
+            pieces.append(token.content)
+        elif token.type in ("softbreak", "hardbreak"):
+            pieces.append(line_break)
+        elif token.type == "image":
+            _gather(token.children or [], pieces, line_break)

@@ -1,0 +1,252 @@
+"""Markdown to the same text with blanks where it is not prose: comments, tags, imports, expressions."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from enum import Enum
+
+# Code spans and tags that run on for longer are taken as text, so that hostile input stays linear.
+MAX_SPAN = 4_000
+MAX_FAILURES = 300
+
+
+class Dialect(Enum):
+    """How a page is written: MDX (Docusaurus), Markdown with HTML in it, or text that was HTML before."""
+
+    MDX = "mdx"
+    MARKDOWN = "markdown"
+    CONVERTED = "converted"
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """`text` is as long as the source; what is not prose is blank in it, line ends apart.
+
+    `hidden` are the spans that were blanked, in order, without overlap.
+    """
+
+    text: str
+    hidden: tuple[tuple[int, int], ...] = field(default=())
+
+    def visible(self, start: int, end: int) -> str:
+        """The text from start to end with the hidden spans cut out, not blanked."""
+        pieces, position = [], start
+        first = max(bisect_right(self.hidden, (start, -1)) - 1, 0)
+        for begin, stop in self.hidden[first:]:
+            if begin >= end:
+                break
+            if stop > position:
+                pieces.append(self.text[position : max(position, begin)])
+                position = stop
+        pieces.append(self.text[position:end] if position < end else "")
+        return "".join(pieces)
+
+
+_ESM = re.compile(
+    r"^(?:import[ \t]+(?:[\w*{$][^\n]*?[ \t}]from[ \t]*)?['\"]"
+    r"|import[ \t]*\{[ \t]*(?=[\r\n]|\Z)"
+    r"|export[ \t]+(?:default\b|(?:const|let|var|function|class|async)[ \t]|[{*]))",
+    re.MULTILINE,
+)
+_BLANK_LINE = re.compile(r"(?:\r\n?|\n)[ \t]*(?=\r|\n|\Z)")
+_CONVERTED = re.compile(r"\.(?:x?html?|epub|pdf)(?:#|\Z)", re.IGNORECASE)
+_MDX_SIGNS = re.compile(r"^(?:import|export)[ \t]|</?[A-Z]\w*|\{/\*", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^[ \t>]*(:{3,}[ \t]*(?:[A-Za-z][\w-]*)?)(\[)?", re.MULTILINE)
+_REFERENCE = re.compile(
+    r"^ {0,3}\[(?!\^)[^\]\n]{1,300}\]:[ \t]*\S+[ \t]*(?:\"[^\"\n]*\"|'[^'\n]*'|\([^)\n]*\))?"
+    r"[ \t]*(?=[\r\n]|\Z)",
+    re.MULTILINE,
+)
+_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|`+|<|\{|\}|\$\$?")
+_TAG_NAME = re.compile(r"</?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
+_RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
+_WORD = re.compile(r"\S+")
+
+
+def dialect_of(path: str, source: str) -> Dialect:
+    """Guess how a page is written, for who has only the page."""
+    if _CONVERTED.search(path):
+        return Dialect.CONVERTED
+    if path.lower().endswith(".mdx") or _MDX_SIGNS.search(source):
+        return Dialect.MDX
+    return Dialect.MARKDOWN
+
+
+def masked(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> Masked:
+    """Blank what is not prose. `code` are the fences' spans, in order; `start` is where the text begins."""
+    if dialect is Dialect.CONVERTED:
+        return Masked(source)
+    hidden: list[tuple[int, int]] = [(0, start)] if start else []
+    position = start
+    for begin, end in [*code, (len(source), len(source))]:
+        if begin > position:
+            hidden += _Scan(source, position, begin, dialect).hidden()
+        position = max(position, end)
+    return Masked(_blanked(source, hidden), tuple(hidden))
+
+
+def _blanked(source: str, hidden: list[tuple[int, int]]) -> str:
+    pieces, position = [], 0
+    for begin, end in hidden:
+        pieces.append(source[position:begin])
+        pieces.append(re.sub(r"[^\r\n]", " ", source[begin:end]))
+        position = end
+    pieces.append(source[position:])
+    return "".join(pieces)
+
+
+class _Scan:
+    """One run of text without fences; every find is bounded, so that no input makes it slow."""
+
+    def __init__(self, source: str, start: int, end: int, dialect: Dialect) -> None:
+        self.source, self.start, self.end = source, start, end
+        self.mdx = dialect is Dialect.MDX
+        self.failures = 0
+        self.spans: list[tuple[int, int]] = []
+        self.closers = self._closers() if self.mdx else {}
+
+    def hidden(self) -> list[tuple[int, int]]:
+        if self.mdx:
+            self._find_modules()
+        for pattern in (_DIRECTIVE, _REFERENCE):
+            self._find_lines(pattern)
+        self._find_inline()
+        return _disjoint(self.spans)
+
+    def _find_modules(self) -> None:
+        position = self.start
+        while (match := _ESM.search(self.source, position, self.end)) is not None:
+            position = self._module_end(match.start())
+            self.spans.append((match.start(), position))
+
+    def _module_end(self, start: int) -> int:
+        """A module block ends at the first blank line outside of its brackets."""
+        for blank in _BLANK_LINE.finditer(self.source, start, min(self.end, start + 20 * MAX_SPAN)):
+            text = self.source[start : blank.start()]
+            if sum(map(text.count, "{[(")) <= sum(map(text.count, "}])")):
+                return blank.start()
+        first = _BLANK_LINE.search(self.source, start, self.end)
+        return first.start() if first else self.end
+
+    def _find_lines(self, pattern: re.Pattern[str]) -> None:
+        for match in pattern.finditer(self.source, self.start, self.end):
+            group = 1 if pattern is _DIRECTIVE else 0
+            self.spans.append((match.start(group), match.end(group)))
+
+    def _find_inline(self) -> None:
+        position = self.start
+        while (match := _SIGN.search(self.source, position, self.end)) is not None:
+            sign = match.group()
+            if sign[0] == "`":
+                position = self._code_end(match)
+            elif sign[0] == "$":
+                position = self._math_end(match)
+            elif sign in "<{" and (end := self._hidden_end(match.start(), sign)) is not None:
+                self.spans.append((match.start(), end))
+                position = end
+            else:
+                position = match.end()
+
+    def _code_end(self, match: re.Match[str]) -> int:
+        ticks, limit = match.group(), min(self.end, match.end() + MAX_SPAN)
+        if self.failures > MAX_FAILURES:
+            return match.end()
+        position = match.end()
+        while (found := self.source.find(ticks, position, limit)) >= 0:
+            after = found + len(ticks)
+            if self.source[found - 1] != "`" and self.source[after : after + 1] != "`":
+                return match.end() if _BLANK_LINE.search(self.source, match.end(), found) else after
+            position = after
+        self.failures += 1
+        return match.end()
+
+    def _math_end(self, match: re.Match[str]) -> int:
+        """Mathematics is prose, and its braces are no expressions."""
+        sign, begin = match.group(), match.end()
+        limit = min(self.end, begin + MAX_SPAN)
+        found = self.source.find(sign, begin, limit) if self.mdx and self.failures <= MAX_FAILURES else -1
+        if found < 0:
+            self.failures += self.mdx
+            return begin
+        inside = self.source[begin:found]
+        if sign == "$" and ("\n" in inside or inside[:1].isspace() or inside[-1:].isspace()):
+            return begin
+        return found + len(sign)
+
+    def _hidden_end(self, start: int, sign: str) -> int | None:
+        if sign == "{":
+            return self._expression_end(start) if self.mdx else None
+        if self.source.startswith("<!--", start):
+            end = self.source.find("-->", start + 4, self.end)
+            return self.end if end < 0 else end + 3
+        if (raw := _RAW.match(self.source, start, self.end)) is not None:
+            close = re.compile(rf"</{raw[1]}\s*>", re.IGNORECASE).search(self.source, start, self.end)
+            return close.end() if close else self.end
+        return self._tag_end(start)
+
+    def _expression_end(self, start: int) -> int | None:
+        # `{#name}` at the end of a heading is its id, not an expression.
+        if self.source.startswith("{#", start):
+            return None
+        return self.closers.get(start)
+
+    def _tag_end(self, start: int) -> int | None:
+        name = _TAG_NAME.match(self.source, start, self.end)
+        if name is None or (name["name"] is None and not self._is_fragment(start)):
+            return None
+        if self.failures > MAX_FAILURES:
+            return None
+        end = self._attributes_end(name.end())
+        self.failures += end is None
+        return end
+
+    def _is_fragment(self, start: int) -> bool:
+        return self.mdx and self.source.startswith(("<>", "</>"), start)
+
+    def _attributes_end(self, position: int) -> int | None:
+        limit = min(self.end, position + MAX_SPAN)
+        while position < limit:
+            character = self.source[position]
+            if character == ">":
+                return position + 1
+            if character == "<":
+                return None
+            if character in "\"'":
+                position = self.source.find(character, position + 1, limit)
+                if position < 0:
+                    return None
+            elif character == "{" and self.mdx:
+                closed = self.closers.get(position)
+                if closed is None:
+                    return None
+                position = closed - 1
+            position += 1
+        return None
+
+    def _closers(self) -> dict[int, int]:
+        """Where each opening brace's expression ends. Escaped braces and code spans do not count."""
+        opened: list[int] = []
+        closers: dict[int, int] = {}
+        position = self.start
+        while (match := _SIGN.search(self.source, position, self.end)) is not None:
+            position = match.end()
+            if match.group() == "{":
+                opened.append(match.start())
+            elif match.group() == "}" and opened:
+                closers[opened.pop()] = match.end()
+            elif match.group()[0] == "`" and not opened:
+                position = self._code_end(match)
+        self.failures = 0
+        return closers
+
+
+def _disjoint(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if merged and begin < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        elif end > begin:
+            merged.append((begin, end))
+    return merged

@@ -1,0 +1,101 @@
+"""An mdBook to a book: its summary's order and parts, its chapters as they are rendered."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from posixpath import normpath
+from urllib.parse import quote, unquote
+
+from ragbot.books.files import Folder
+from ragbot.books.hidden_lines import without_hidden_lines
+from ragbot.books.includes import Includes
+from ragbot.books.markdown import AnchorRules, written
+from ragbot.books.markup import Dialect
+from ragbot.books.slugs import MdbookSlugger
+from ragbot.books.summary import Chapter, chapters_of
+from ragbot.core.domain import Book, Page
+from ragbot.core.errors import BookError, FileUnreadable
+
+_ANCHORS = AnchorRules(MdbookSlugger)
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    title: str
+    src: str
+    hidelines: dict[str, str]
+
+
+def read_mdbook(folder: Folder) -> Book:
+    """Read the chapters that SUMMARY.md lists, in its order. Raises BookError where there is no summary.
+
+    A page's source is its chapter with includes put in and hidden lines left out.
+    """
+    config = _config(folder)
+    summary = _join(config.src, "SUMMARY.md")
+    try:
+        chapters = chapters_of(folder.text(summary))
+    except FileUnreadable as fault:
+        raise BookError(
+            f"The mdBook at {folder.root} has no readable {summary}: {fault} "
+            "mdBook takes its chapters from it; write one or correct `src` in book.toml."
+        ) from fault
+    by_path: dict[str, Chapter] = {}
+    for chapter in chapters:
+        by_path.setdefault(_join(config.src, unquote(chapter.link)), chapter)
+    pages = folder.read_each(list(by_path), lambda path: _page(folder, path, by_path[path], config))
+    return Book(config.title, tuple(pages), tuple(folder.skipped))
+
+
+def _page(folder: Folder, path: str, chapter: Chapter, config: _Config) -> Page:
+    includes = Includes(folder, base=config.src)
+    source = without_hidden_lines(includes.expanded(path, folder.text(path)), config.hidelines)
+    for notice in includes.notices:
+        folder.skip(path, notice)
+    writing = written(
+        source, Dialect.MARKDOWN, _ANCHORS, title=chapter.title, fallback=path, parts=chapter.parts
+    )
+    return Page(path, writing.title, _address(path, config.src), source, writing.sections, chapter.parts)
+
+
+def _address(path: str, src: str) -> str:
+    inner = PurePosixPath(path).relative_to(src) if src else PurePosixPath(path)
+    name = "index" if inner.stem.lower() == "readme" else inner.stem
+    return quote(inner.with_name(f"{name}.html").as_posix())
+
+
+def _config(folder: Folder) -> _Config:
+    if not folder.has("book.toml"):
+        return _Config("", "src" if folder.has("src/SUMMARY.md") else "", {})
+    try:
+        values = tomllib.loads(folder.text("book.toml"))
+    except (tomllib.TOMLDecodeError, FileUnreadable, RecursionError):
+        folder.skip("book.toml", "The configuration is not valid TOML; mdBook's defaults are used.")
+        values = {}
+    book = _table(values, "book")
+    hidelines = _table(_table(_table(_table(values, "output"), "html"), "code"), "hidelines")
+    src, title = book.get("src"), book.get("title")
+    return _Config(
+        title=title if isinstance(title, str) else "",
+        src=_source_folder(folder, src if isinstance(src, str) else "src"),
+        hidelines={name: prefix for name, prefix in hidelines.items() if isinstance(prefix, str) and prefix},
+    )
+
+
+def _source_folder(folder: Folder, src: str) -> str:
+    name = normpath(src.replace("\\", "/"))
+    if name.startswith(("/", "..")):
+        raise BookError(f"book.toml at {folder.root} says src = {src!r}, which lies outside of the book.")
+    return "" if name == "." else name
+
+
+def _table(values: dict[str, object], key: str) -> dict[str, object]:
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _join(base: str, path: str) -> str:
+    joined = normpath(f"{base}/{path}" if base else path)
+    return joined.removeprefix("./")

@@ -1,0 +1,46 @@
+"""A plain folder of Markdown to a book, with addresses and anchors as GitHub shows them."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from urllib.parse import quote
+
+from ragbot.books.files import Folder, natural_key
+from ragbot.books.front_matter import front_matter
+from ragbot.books.markdown import AnchorRules, written
+from ragbot.books.markup import Dialect
+from ragbot.books.slugs import GithubSlugger
+from ragbot.core.domain import Book, Page
+
+MARKDOWN = frozenset({".md", ".mdx", ".markdown"})
+
+_ANCHORS = AnchorRules(GithubSlugger)
+_FIRST_NAMES = ("index", "readme")
+
+
+def read_plain(folder: Folder) -> Book:
+    """Read every Markdown file, by name with numbers in natural order; README and index open their folder.
+
+    A page's address is its file's path as it stands, which is where GitHub and most viewers show it.
+    """
+    paths = sorted(folder.files(MARKDOWN), key=reading_key)
+    pages = folder.read_each(paths, lambda path: plain_page(path, folder.text(path)))
+    return Book("", tuple(pages), tuple(folder.skipped))
+
+
+def plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
+    """One Markdown file as a page of its own."""
+    name = PurePosixPath(path)
+    dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
+    title = front_matter(source).words("title")
+    writing = written(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
+    return Page(path, writing.title, quote(path), source, writing.sections, parts)
+
+
+def reading_key(path: str) -> tuple[object, ...]:
+    """A folder's index first, then its files, then its folders, each by name."""
+    *folders, name = path.split("/")
+    keys: list[object] = [(2, *natural_key(folder)) for folder in folders]
+    stem = PurePosixPath(name).stem.lower()
+    keys.append((_FIRST_NAMES.index(stem) / 2,) if stem in _FIRST_NAMES else (1, *natural_key(name)))
+    return tuple(keys)

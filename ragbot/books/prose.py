@@ -1,0 +1,105 @@
+"""A chunk's text to its smallest blocks: paragraphs, list items, code, table rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ragbot.books import blocks as tree
+from ragbot.books.markup import Dialect
+
+Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
+
+_BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
+_QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
+_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
+_RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?")
+_FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
+_HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A span of the text that reads as one thing. A list item's and a heading's lacks its mark."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+def prose_blocks(text: str) -> list[Block]:
+    """The leaf blocks of a text, in order and disjoint.
+
+    The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item is
+    its own words without its bullet and without nested lists; the line under a table's head is in
+    no block.
+    """
+    if _ends_a_fence(text):
+        return [Block("code", _indent(text), len(text.rstrip()))]
+    with_code = not text[:1].isspace()
+    found = tree.parsed(text, Dialect.MARKDOWN, with_indented_code=with_code)
+    return [block for top in found for block in _leaves(text, top, "paragraph") if block.end > block.start]
+
+
+def _ends_a_fence(text: str) -> bool:
+    """Whether the text is the last part of code that was cut: its only fence line is the last."""
+    lines = text.rstrip().splitlines()
+    marks = [line for line in lines if line.lstrip(" \t>").startswith(("```", "~~~"))]
+    return (
+        len(marks) == 1
+        and len(lines) > 1
+        and marks[0] is lines[-1]
+        and bool(_FENCE_LINE.fullmatch(lines[-1]))
+    )
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip("\r\n"))
+
+
+def _leaves(text: str, block: tree.Block, words: Kind) -> Iterator[Block]:
+    if block.kind == "paragraph":
+        yield from _paragraph(text, block, words)
+    elif block.kind == "table":
+        yield from _table(text, block)
+    elif block.kind in ("list", "item", "quote"):
+        inner: Kind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
+        for position, child in enumerate(block.children):
+            kind: Kind = (
+                "paragraph" if block.kind == "item" and position and child.kind == "paragraph" else inner
+            )
+            yield from _leaves(text, child, kind)
+        if not block.children:
+            yield Block("other", block.start, block.end)
+    elif block.kind == "heading":
+        yield Block("heading", _after(_HEADING_MARKS, text, block), block.end)
+    else:
+        yield Block("code" if block.kind == "code" else "other", block.start, block.end)
+
+
+def _paragraph(text: str, block: tree.Block, kind: Kind) -> Iterator[Block]:
+    lines = tree.lines_of(text, block.start, block.end)
+    if all(_ROW.fullmatch(text, *line) for line in lines):
+        # A table that lost its head is a paragraph to the parser.
+        yield from (Block("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))
+        return
+    pattern = _BULLET if kind == "list_item" else _QUOTE_MARK if kind == "quote" else None
+    start = _after(pattern, text, block) if pattern else block.start + _leading(text, block)
+    yield Block(kind, start, block.end)
+
+
+def _table(text: str, table: tree.Block) -> Iterator[Block]:
+    for position, row in enumerate(table.children):
+        yield Block("table_row" if position else "table_head", row.start + _leading(text, row), row.end)
+
+
+def _after(pattern: re.Pattern[str], text: str, block: tree.Block) -> int:
+    match = pattern.match(text, block.start, block.end)
+    return match.end() if match else block.start + _leading(text, block)
+
+
+def _leading(text: str, block: tree.Block) -> int:
+    piece = text[block.start : block.end]
+    return len(piece) - len(piece.lstrip())

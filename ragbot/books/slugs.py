@@ -1,0 +1,77 @@
+"""Heading texts to anchors, as GitHub, Docusaurus and mdBook make them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+
+Slugger = Callable[[str], str]
+
+# github-slugger keeps letters, marks, numbers and connectors, besides these.
+_KEPT_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "Pc"})
+
+_SIGN_LETTERS = (
+    ("Ⓐ", "ⓩ"),
+    ("\U0001f130", "\U0001f149"),
+    ("\U0001f150", "\U0001f169"),
+    ("\U0001f170", "\U0001f189"),
+)
+
+
+class GithubSlugger:
+    """Anchors of one page by the rules of github-slugger, which Docusaurus and GitHub share."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def __call__(self, text: str) -> str:
+        plain = github_slug(text)
+        slug = plain
+        while slug in self._seen:
+            self._seen[plain] += 1
+            slug = f"{plain}-{self._seen[plain]}"
+        self._seen[slug] = 0
+        return slug
+
+
+def github_slug(text: str) -> str:
+    """Lower case, white space as hyphens, signs and emoji dropped."""
+    kept = (character for character in text.lower() if _is_kept(character))
+    return "".join(kept).replace(" ", "-")
+
+
+class MdbookSlugger:
+    """Anchors of one page by mdBook's rules."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def __call__(self, text: str) -> str:
+        slug = mdbook_slug(text)
+        count = self._counts.get(slug, 0)
+        self._counts[slug] = count + 1
+        return f"{slug}-{count}" if count else slug
+
+
+def mdbook_slug(text: str) -> str:
+    """Letters, digits, `_` and `-` stay, ASCII in lower case; each white space becomes a hyphen."""
+    return "".join(_mdbook_character(character) for character in text.strip())
+
+
+def _mdbook_character(character: str) -> str:
+    if character.isalnum() or character in "_-":
+        return character.lower() if character.isascii() else character
+    return "-" if character.isspace() else ""
+
+
+def _is_kept(character: str) -> bool:
+    return (
+        character in " -"
+        or unicodedata.category(character) in _KEPT_CATEGORIES
+        or _is_other_letter(character)
+    )
+
+
+def _is_other_letter(character: str) -> bool:
+    # The Alphabetic property reaches beyond the letters' categories, to circled and squared letters.
+    return any(first <= character <= last for first, last in _SIGN_LETTERS)

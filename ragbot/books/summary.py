@@ -1,0 +1,62 @@
+"""An mdBook's SUMMARY.md to its chapters in order, each with the titles that it stands under."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ragbot.books.blocks import lines_of, outline
+from ragbot.books.markdown import plain_text
+from ragbot.books.markup import Dialect
+
+_PART = re.compile(r" {0,3}#{1,6}[ \t]+(?P<title>.+?)(?:[ \t]+#+)?[ \t]*")
+_ENTRY = re.compile(
+    r"(?P<indent>[ \t]*)(?P<bullet>(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
+    r"\[(?P<title>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]\((?P<link><[^<>]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)?)"
+    r"(?:[ \t]+[\"'(][^\r\n]*)?\)[ \t]*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A chapter with a file: its title, its link, and the part and chapters above it."""
+
+    title: str
+    link: str
+    parts: tuple[str, ...]
+
+
+def chapters_of(summary: str) -> list[Chapter]:
+    """The chapters that have a file. Drafts have none: they lend their title to what stands under them."""
+    return list(_chapters(outline(summary, Dialect.MARKDOWN).prose.text))
+
+
+def _chapters(summary: str) -> Iterator[Chapter]:
+    part = ""
+    above: list[tuple[int, str]] = []
+    is_first_heading = True
+    for start, end in lines_of(summary, 0, len(summary)):
+        heading = _PART.fullmatch(summary, start, end)
+        if heading is not None:
+            # The summary's own title, before any chapter, is no part.
+            part = (
+                "" if is_first_heading and heading["title"].strip().lower() == "summary" else heading["title"]
+            )
+            part, is_first_heading, above = plain_text(part), False, []
+            continue
+        entry = _ENTRY.fullmatch(summary, start, end)
+        if entry is None:
+            continue
+        is_first_heading = False
+        title, link = plain_text(entry["title"]), entry["link"].strip("<>").split("#")[0]
+        depth = len(entry["indent"].expandtabs(4)) if entry["bullet"] else -1
+        above = [outer for outer in above if outer[0] < depth and entry["bullet"]]
+        # Chapters before and after the numbered ones stand under no part.
+        parts = (
+            (part, *(name for _, name in above)) if part and entry["bullet"] else tuple(n for _, n in above)
+        )
+        if entry["bullet"]:
+            above.append((depth, title))
+        if link:
+            yield Chapter(title, link.removeprefix("./"), parts)

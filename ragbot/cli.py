@@ -1,0 +1,177 @@
+"""`flask book …`, `flask ask`, `flask session …`: parse, one call, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from flask import Flask
+from flask.cli import AppGroup, with_appcontext
+
+from ragbot.core.domain import Delta, Finished, Question
+from ragbot.core.errors import RagbotError
+from ragbot.ingest import IngestReport
+from ragbot.services import current_services
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+book = AppGroup("book", help="Take books in, publish their editions, remove them.")
+session = AppGroup("session", help="Look after kept talks.")
+
+
+def register_commands(app: Flask) -> None:
+    """Add the commands to `flask`."""
+    app.cli.add_command(book)
+    app.cli.add_command(session)
+    app.cli.add_command(ask)
+
+
+def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
+    """Turn an error of ours into one sentence on standard error and exit code 1."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except RagbotError as error:
+            raise click.ClickException(str(error)) from error
+
+    return run
+
+
+@book.command("ingest")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--edition", help="The edition's name; else it is called after its content.")
+@click.option("--site-url", default="", help="The address of the book's site, where its pages are.")
+@click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
+@click.option("--if-none", is_flag=True, help="Do nothing if an edition is published already.")
+@failing_in_one_sentence
+def ingest(path: Path, edition: str | None, site_url: str, strict: bool, if_none: bool) -> None:
+    """Take the book at PATH in and publish it."""
+    services = current_services()
+    if if_none and services.catalogue.published():
+        return
+    progress = _Progress(sys.stderr.isatty())
+    report = services.ingestion.ingest_book(
+        path, edition=edition, site_url=site_url, strict=strict, progress=progress
+    )
+    progress.end()
+    _print_report(report)
+
+
+@book.command("list")
+@failing_in_one_sentence
+def list_editions() -> None:
+    """List the editions, newest first; the published one has a star."""
+    rows = current_services().catalogue.editions()
+    if not rows:
+        click.echo("No editions. Take a book in with: flask book ingest PATH", err=True)
+    for row in rows:
+        facts = row.facts
+        click.echo(
+            f"{'*' if row.published else ' '} {facts.name:<40} {row.created_at:%Y-%m-%d %H:%M} UTC  "
+            f"{row.pages} pages, {facts.sections} sections, {facts.chunks} chunks, "
+            f"{facts.embedder or 'no vectors'}"
+        )
+
+
+@book.command("publish")
+@click.argument("edition")
+@failing_in_one_sentence
+def publish(edition: str) -> None:
+    """Make EDITION the one that readers get; also the way back to an earlier one."""
+    click.echo(f"Published {current_services().ingestion.publish(edition).name}.")
+
+
+@book.command("remove")
+@click.argument("edition")
+@failing_in_one_sentence
+def remove(edition: str) -> None:
+    """Delete EDITION with its chunks and vectors. The published one cannot be removed."""
+    current_services().ingestion.remove(edition)
+    click.echo(f"Removed {edition}.")
+
+
+@book.command("reindex")
+@click.argument("edition", required=False)
+@failing_in_one_sentence
+def reindex(edition: str | None) -> None:
+    """Build the index of EDITION (else of the published one) again from the database; embeds nothing."""
+    services = current_services()
+    facts = services.catalogue.edition(edition) if edition else services.published.known()
+    services.ingestion.rebuild_index(facts)
+    click.echo(f"Rebuilt the index of {facts.name}: {facts.chunks} chunks.")
+
+
+@click.command("ask")
+@click.argument("question")
+@click.option("--session", "session_id", help="Go on with this session.")
+@click.option("--edition", help="Ask this edition; else the published one.")
+@click.option("--sources/--no-sources", default=True, help="Show what the answer points to.")
+@with_appcontext
+@failing_in_one_sentence
+def ask(question: str, session_id: str | None, edition: str | None, sources: bool) -> None:
+    """Ask the book QUESTION. Exit code 3 says that the book does not say."""
+    text = question.strip()
+    if not 1 <= len(text) <= 2000:
+        raise click.BadParameter("must have 1 to 2,000 characters", param_hint="QUESTION")
+    running = current_services().turns.begin(Question(text, book_version=edition), session_id)
+    for event in running.events:
+        match event:
+            case Delta(piece):
+                click.echo(piece, nl=False)
+            case Finished(answer):
+                click.echo()
+                for number, source in enumerate(answer.sources, start=1):
+                    if sources and source.cited:
+                        click.echo(f"\n[{number}] {' > '.join(source.heading_path)}\n    {source.url}")
+                click.echo(f"\n(session {running.turn.session_id}, {answer.model})", err=True)
+                if answer.status == "refused":
+                    raise SystemExit(3)
+
+
+@session.command("prune")
+@failing_in_one_sentence
+def prune() -> None:
+    """Settle turns that a crash left open and delete sessions that have expired. Safe to run at any time."""
+    pruned = current_services().transcript.prune()
+    click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
+
+
+class _Progress:
+    """One line that counts up on a terminal, a plain line a stage elsewhere."""
+
+    def __init__(self, on_terminal: bool) -> None:
+        self._on_terminal = on_terminal
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if self._on_terminal:
+            count = f" {done}/{total}" if total else ""
+            click.echo(f"\r\x1b[K{stage}{count}", nl=False, err=True)
+        elif stage != self._stage or (total and done == total):
+            click.echo(f"{stage} {done}/{total}" if total else stage, err=True)
+        self._stage = stage
+
+    def end(self) -> None:
+        """Leave the terminal's line clean."""
+        if self._on_terminal:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _print_report(report: IngestReport) -> None:
+    click.echo(f"Published edition {report.edition} of “{report.title}” in {report.seconds:.1f} s:")
+    click.echo(f"  {report.pages} pages, {report.sections} sections, {report.chunks} chunks")
+    click.echo(
+        f"  {report.new} new, {report.unchanged} unchanged, {report.removed} removed, "
+        f"{report.embedded} embedded"
+    )
+    if report.skipped:
+        click.echo(f"  {len(report.skipped)} files skipped:")
+        for file in report.skipped:
+            click.echo(f"    {file.path}: {file.reason}")

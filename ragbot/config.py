@@ -1,0 +1,171 @@
+"""Typed settings: the only reader of the environment, with each fault named in one message."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv.parser import parse_stream
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ragbot.core.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = PROJECT_ROOT / ".env"
+
+
+class Settings(BaseSettings):
+    """Every setting: its name is the environment variable's in small letters.
+
+    An empty variable counts as unset. `.env` in the project's root is read where the process has no
+    variable of that name.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+    )
+
+    environment: Literal["development", "production", "testing"] = Field(
+        "development", description="Which rules hold: production refuses unsafe settings."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe line that is logged."
+    )
+
+    # The database.
+    database_url: str = Field(
+        f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
+        description="Where everything is kept: an SQLite or PostgreSQL address.",
+        json_schema_extra={"shown_default": "sqlite:///var/ragbot.db"},
+    )
+    db_pool_size: int = Field(20, ge=1, le=1000, description="Connections kept open by each worker.")
+    db_max_overflow: int = Field(40, ge=0, le=1000, description="Connections beyond the pool at a peak.")
+    db_pool_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a free connection.")
+    db_pool_recycle_s: int = Field(1800, ge=1, description="Seconds after which a connection is replaced.")
+    db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
+
+    # Search.
+    qdrant_url: str | None = Field(
+        None, description="A Qdrant server; unset, each worker keeps an embedded index."
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="The key of the Qdrant server.")
+    qdrant_collection: str = Field(
+        "ragbot", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Prefix of collections and name of the alias."
+    )
+    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one call to Qdrant may take.")
+    index_dir: Path = Field(
+        Path(tempfile.gettempdir()),
+        description="Folder under which each process keeps its private embedded index.",
+        json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    edition_poll_s: float = Field(
+        1.0, ge=0, description="Seconds for which a worker trusts its knowledge of the published edition."
+    )
+    embedder: Literal["openai", "local", "none"] | None = Field(
+        None, description="Where vectors come from; unset, OpenAI where there is a key, else the local model."
+    )
+    local_embedder_threads: int = Field(1, ge=1, le=64, description="Threads of the local embedding model.")
+
+    # OpenAI, or any server that speaks its protocol.
+    openai_api_key: SecretStr | None = Field(None, description="The key; unset, answers are extractive.")
+    openai_base_url: str | None = Field(None, description="Another server that speaks the same protocol.")
+    openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
+    openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
+    openai_llm_fallback_model: str | None = Field(
+        "gpt-3.5-turbo", description="The model that answers when the first one fails before its first word."
+    )
+    openai_connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect to the provider.")
+    openai_first_word_timeout_s: float = Field(
+        12, gt=0, description="Seconds without a byte from the provider after which it is given up."
+    )
+    openai_embedding_timeout_s: float = Field(
+        5, gt=0, description="Seconds for one call that embeds a question."
+    )
+    openai_max_retries: int = Field(
+        1, ge=0, le=5, description="Repeated tries of one call, with jitter, inside the deadline."
+    )
+
+    # A question.
+    query_deadline_s: float = Field(30, gt=0, le=600, description="Seconds for a whole question.")
+    context_tokens: int = Field(4000, ge=500, description="Tokens of passages that a model is shown.")
+    history_tokens: int = Field(1000, ge=0, description="Tokens of the talk so far that a model is shown.")
+    answer_tokens: int = Field(800, ge=50, description="Tokens that a model may answer with.")
+    session_timeout_hours: float = Field(
+        24, gt=0, description="Hours after its last activity at which a session ends."
+    )
+
+    # Books.
+    max_file_mb: float = Field(
+        5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
+    )
+
+    # The server.
+    host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
+    web_concurrency: int = Field(2, ge=1, le=256, description="Worker processes.")
+    max_streams: int = Field(
+        24, ge=1, le=4096, description="Questions that one worker answers at once; more are refused with 503."
+    )
+    reserve_threads: int = Field(
+        8, ge=1, le=512, description="Threads of a worker kept free for everything but questions."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _driver_named(cls, url: str) -> str:
+        # Hosts hand out postgres:// and postgresql://, which SQLAlchemy 2.1 takes for no driver and for
+        # psycopg 3; ours is psycopg2.
+        for scheme in ("postgres://", "postgresql://"):
+            if url.startswith(scheme):
+                return "postgresql+psycopg2://" + url.removeprefix(scheme)
+        if not url.startswith(("sqlite:", "postgresql+psycopg2:")):
+            raise ValueError("must begin with sqlite:// or postgresql://")
+        return url
+
+    @property
+    def chosen_embedder(self) -> Literal["openai", "local", "none"]:
+        """The embedder in force: the one named, else by whether there is a key."""
+        if self.embedder:
+            return self.embedder
+        return "openai" if self.openai_api_key else "local"
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from overrides (keys as in the environment), the environment and `.env`, in that order.
+
+    Raises ConfigurationError with one line for each fault; no line quotes a secret's value.
+    """
+    _check_env_file(ENV_FILE)
+    values = {name.lower(): value for name, value in (overrides or {}).items()}
+    unknown = sorted(name.upper() for name in values if name not in Settings.model_fields)
+    if unknown:
+        raise ConfigurationError(f"No such setting: {', '.join(unknown)}.")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        raise ConfigurationError(_faults(error)) from None
+
+
+def _check_env_file(path: Path) -> None:
+    try:
+        with path.open(encoding="utf-8") as stream:
+            broken = [b.original.line for b in parse_stream(stream) if b.error]
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The file .env cannot be read: {error.__class__.__name__}.") from error
+    if broken:
+        raise ConfigurationError(f"The file .env has no NAME=value on line {broken[0]}.")
+
+
+def _faults(error: ValidationError) -> str:
+    lines = [f"{str(fault['loc'][0]).upper()}: {fault['msg']}." for fault in error.errors()]
+    return "The settings cannot be used. " + " ".join(lines)

@@ -1,0 +1,184 @@
+"""Editions as Qdrant Edge shards: each process builds its own, in a private folder, from the database."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import tempfile
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import qdrant_edge as edge
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
+from ragbot.core.errors import SearchUnavailable
+from ragbot.index import payload
+
+# The published edition and one that is asked for by name, or the next one while it is swapped in.
+SHARDS_KEPT = 2
+BATCH = 500
+FOLDER_PREFIX = "ragbot-index-"
+
+
+class EmbeddedStore:
+    """Nothing is opened until the first search or build; safe between threads; private to the process.
+
+    `load_points` gives an edition's points when a search finds it not built yet.
+    """
+
+    name = "embedded"
+
+    def __init__(self, folder: Path, load_points: Callable[[EditionFacts], Iterable[IndexPoint]]) -> None:
+        self._folder = folder
+        self._load_points = load_points
+        self._lock = threading.Lock()
+        self._building = threading.Lock()
+        self._shards: OrderedDict[str, _Shard] = OrderedDict()
+
+    def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
+        shard = _built(self._folder, edition, points)
+        with self._lock:
+            self._shards[edition.key] = shard
+            while len(self._shards) > SHARDS_KEPT:
+                # A search that is under way holds the shard until it is done.
+                self._shards.popitem(last=False)
+
+    def holds(self, edition: EditionFacts) -> bool:
+        with self._lock:
+            return edition.key in self._shards
+
+    def prepare(self, edition: EditionFacts) -> None:
+        with self._building:
+            if not self.holds(edition):
+                self.build(edition, self._load_points(edition))
+
+    def publish(self, key: str) -> None:
+        """Nothing to do: every process reads from the database which edition is published."""
+
+    def remove(self, key: str) -> None:
+        with self._lock:
+            self._shards.pop(key, None)
+
+    def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
+        deadline.check()
+        hits = _asked(lambda: self._shard(edition).engine.query(_query(request)))
+        return [Passage(payload.chunk_of(hit.payload), float(hit.score)) for hit in hits]
+
+    def count(self, edition: EditionFacts) -> int:
+        return int(_asked(lambda: self._shard(edition).engine.count(edge.CountRequest(exact=True))))
+
+    def ping(self) -> None:
+        """Return always: the engine lives in this process."""
+
+    def _shard(self, edition: EditionFacts) -> _Shard:
+        with self._lock:
+            shard = self._shards.get(edition.key)
+            if shard is not None:
+                self._shards.move_to_end(edition.key)
+                return shard
+        self.prepare(edition)
+        with self._lock:
+            return self._shards[edition.key]
+
+
+class _Shard:
+    """An open engine with its folder, which goes when nobody holds the shard any more."""
+
+    def __init__(self, engine: Any, folder: Path, lock: IO[str]) -> None:
+        self.engine = engine
+        self._finalizer = weakref.finalize(self, _closed, engine, folder, lock)
+
+
+def _closed(engine: Any, folder: Path, lock: IO[str]) -> None:
+    engine.close()
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.close()
+
+
+def _built(parent: Path, edition: EditionFacts, points: Iterable[IndexPoint]) -> _Shard:
+    try:
+        _sweep(parent)
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
+        # Held while the folder is in use: by it another process tells a live folder from a dead one's.
+        lock = (folder / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    except OSError as error:
+        raise SearchUnavailable(f"The embedded index cannot be written below {parent}.") from error
+    engine = _asked(lambda: edge.EdgeShard.create(str(folder / "shard"), _config(edition)))
+    shard = _Shard(engine, folder, lock)
+    remaining = iter(points)
+    while batch := list(islice(remaining, BATCH)):
+        rows = [_point(point) for point in batch]
+        _asked(partial(engine.update, edge.UpdateOperation.upsert_points(rows)))
+    index = edge.UpdateOperation.create_field_index(payload.SCOPES, edge.PayloadSchemaType.Keyword)
+    _asked(lambda: engine.update(index))
+    return shard
+
+
+def _sweep(parent: Path) -> None:
+    """Delete the folders of processes that were killed."""
+    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
+        if (folder / "lock").exists():
+            with (folder / "lock").open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    continue
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _config(edition: EditionFacts) -> Any:
+    dense = None
+    if edition.dimension:
+        dense = {payload.DENSE: edge.EdgeVectorParams(size=edition.dimension, distance=edge.Distance.Dot)}
+    return edge.EdgeConfig(
+        vectors=dense,
+        sparse_vectors={payload.SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        wal_enabled=False,
+    )
+
+
+def _point(point: IndexPoint) -> Any:
+    vectors: dict[str, Any] = {payload.SPARSE: edge.SparseVector(point.sparse.indices, point.sparse.values)}
+    if point.dense is not None:
+        vectors[payload.DENSE] = point.dense
+    return edge.Point(point.chunk.id, vectors, payload.payload_of(point))
+
+
+def _query(request: SearchRequest) -> Any:
+    scope = edge.FieldCondition(payload.SCOPES, match=edge.MatchValue(request.scope or ""))
+    only = edge.Filter(must=[scope]) if request.scope is not None else None
+    prefetches = [
+        edge.Prefetch(limit=payload.PREFETCH, query=query, filter=only) for query in _nearest(request)
+    ]
+    return edge.QueryRequest(
+        limit=request.limit,
+        prefetches=prefetches,
+        # The package's stubs do not say that this is a Fusion.
+        query=edge.Fusion.Rrf(k=payload.RRF_K),  # type: ignore[arg-type]
+        with_payload=True,
+    )
+
+
+def _nearest(request: SearchRequest) -> Iterator[Any]:
+    sparse = edge.SparseVector(request.sparse.indices, request.sparse.values)
+    yield edge.Query.Nearest(sparse, using=payload.SPARSE)
+    if request.dense is not None:
+        yield edge.Query.Nearest(request.dense, using=payload.DENSE)
+
+
+def _asked(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except SearchUnavailable:
+        raise
+    except Exception as error:  # The engine raises nothing narrower than Exception.
+        raise SearchUnavailable("The embedded index cannot be asked now.") from error

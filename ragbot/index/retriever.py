@@ -1,0 +1,213 @@
+"""A question to passages: terms and a vector, one hybrid search, and what it tells of the question."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+import structlog
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts, Passage, SearchRequest, Vector
+from ragbot.core.errors import ProviderError
+from ragbot.core.ports import Embedder, PassageStore
+from ragbot.core.text import folded
+from ragbot.index.analysis import Analyzer
+from ragbot.index.published import PublishedEdition
+from ragbot.index.sparse import query_vector
+from ragbot.index.vocabulary import Vocabulary
+
+log = structlog.get_logger(__name__)
+
+# The words of the question before this one count less than the words of this one.
+CONTEXT_WEIGHT = 0.5
+VOCABULARIES_KEPT = 2
+# A selection is found by its beginning; one that is longer spans some neighbours.
+LONGEST_PLACED = 4000
+PLACES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A question's words against an edition: stems with their rarity, and words the edition lacks."""
+
+    weights: dict[str, float] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    corrections: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """Passages, best first, and how they were found. Times are milliseconds."""
+
+    edition: EditionFacts
+    passages: tuple[Passage, ...]
+    wording: Wording
+    without_dense: bool
+    embedding_tokens: int
+    embed_ms: float
+    search_ms: float
+
+
+class Retriever:
+    """Parts chosen by wiring; holds no connection. Safe between threads."""
+
+    def __init__(
+        self,
+        published: PublishedEdition,
+        edition_named: Callable[[str], EditionFacts],
+        load_words: Callable[[EditionFacts], dict[str, int]],
+        store: PassageStore,
+        embedder: Embedder | None,
+    ) -> None:
+        self._published = published
+        self._edition_named = edition_named
+        self._load_words = load_words
+        self._store = store
+        self._embedder = embedder
+        self._lock = threading.Lock()
+        self._vocabularies: dict[str, Vocabulary] = {}
+
+    def edition(self, name: str | None) -> EditionFacts:
+        """The edition of a name, or the published one. Raises EditionNotFound or NoBook."""
+        if name is None:
+            return self._published.current()
+        return self._edition_named(name)
+
+    def analyzer(self, edition: EditionFacts) -> Analyzer:
+        """The analyzer of an edition's language."""
+        return self._vocabulary(edition).analyzer
+
+    def retrieve(
+        self,
+        text: str,
+        *,
+        edition: EditionFacts,
+        limit: int,
+        deadline: Deadline,
+        context: str = "",
+        scope: str | None = None,
+        page_url: str | None = None,
+    ) -> Retrieval:
+        """The passages of an edition that bear on `text`, at most `limit`.
+
+        `context` is the question before it, for a follow-up. `scope` keeps to one chapter, by title or
+        path. `page_url` is where the reader is: its passages come first among equals. A failing embedder
+        leaves the sparse search alone. Raises SearchUnavailable or DeadlineExceeded.
+        """
+        vocabulary = self._vocabulary(edition)
+        wording = _wording(text, vocabulary)
+        started = time.perf_counter()
+        vector, tokens = self._embedded(edition, f"{context}\n{text}" if context else text, deadline)
+        embedded = time.perf_counter()
+        request = SearchRequest(
+            sparse=query_vector(_weights(wording, context, vocabulary)),
+            dense=vector,
+            limit=limit,
+            scope=folded(scope).strip("/") if scope else None,
+        )
+        passages = self._store.search(edition, request, deadline)
+        if page_url:
+            passages = _nearer_first(passages, page_url, edition.site_url)
+        return Retrieval(
+            edition=edition,
+            passages=tuple(passages),
+            wording=wording,
+            without_dense=vector is None and self._embedder is not None,
+            embedding_tokens=tokens,
+            embed_ms=(embedded - started) * 1000,
+            search_ms=(time.perf_counter() - embedded) * 1000,
+        )
+
+    def place(self, selection: str, question: str, *, edition: EditionFacts, deadline: Deadline) -> Retrieval:
+        """The passages that hold a selection's words, and the question's wording. Asks no embedder."""
+        vocabulary = self._vocabulary(edition)
+        started = time.perf_counter()
+        words = _wording(selection[:LONGEST_PLACED], vocabulary).weights
+        request = SearchRequest(query_vector(dict.fromkeys(words, 1.0)), None, PLACES)
+        passages = self._store.search(edition, request, deadline)
+        return Retrieval(
+            edition=edition,
+            passages=tuple(passages),
+            wording=_wording(question, vocabulary),
+            without_dense=False,
+            embedding_tokens=0,
+            embed_ms=0.0,
+            search_ms=(time.perf_counter() - started) * 1000,
+        )
+
+    def _vocabulary(self, edition: EditionFacts) -> Vocabulary:
+        with self._lock:
+            known = self._vocabularies.get(edition.key)
+        if known is not None:
+            return known
+        made = Vocabulary(self._load_words(edition), edition.chunks, Analyzer(edition.language))
+        with self._lock:
+            while len(self._vocabularies) >= VOCABULARIES_KEPT:
+                self._vocabularies.pop(next(iter(self._vocabularies)))
+            self._vocabularies[edition.key] = made
+        return made
+
+    def _embedded(self, edition: EditionFacts, text: str, deadline: Deadline) -> tuple[Vector | None, int]:
+        embedder = self._embedder
+        if embedder is None:
+            return None, 0
+        if edition.embedder != embedder.name:
+            # Vectors of two models mean nothing to each other.
+            log.warning("ingest_again", edition=edition.name, has=edition.embedder, configured=embedder.name)
+            return None, 0
+        try:
+            embedded = embedder.embed([text], deadline)
+        except ProviderError as error:
+            log.warning("dense_search_skipped", code=error.code)
+            return None, 0
+        return embedded.vectors[0], embedded.tokens
+
+
+def _wording(text: str, vocabulary: Vocabulary) -> Wording:
+    analyzer = vocabulary.analyzer
+    weights: dict[str, float] = {}
+    unknown: list[str] = []
+    corrections: dict[str, str] = {}
+    for word in analyzer.words(text):
+        spelt = word
+        if not vocabulary.knows(word):
+            meant = vocabulary.corrected(word)
+            if meant is None:
+                unknown.append(word)
+            else:
+                corrections[word] = spelt = meant
+        if not analyzer.is_stop_word(spelt):
+            stem = analyzer.stem(spelt)
+            weights[stem] = vocabulary.weight(stem)
+    return Wording(weights, tuple(dict.fromkeys(unknown)), corrections)
+
+
+def _weights(wording: Wording, context: str, vocabulary: Vocabulary) -> dict[str, float]:
+    before = dict.fromkeys(_wording(context, vocabulary).weights, CONTEXT_WEIGHT) if context else {}
+    return {**before, **dict.fromkeys(wording.weights, 1.0)}
+
+
+def _nearer_first(passages: list[Passage], page_url: str, site_url: str) -> list[Passage]:
+    here = _place(page_url, site_url)
+    chapter = here.rpartition("/")[0]
+
+    def nearness(passage: Passage) -> int:
+        there = _place(passage.chunk.address, "")
+        if there == here:
+            return 2
+        return int(bool(chapter) and there.rpartition("/")[0] == chapter)
+
+    return sorted(passages, key=lambda passage: (-passage.score, -nearness(passage)))
+
+
+def _place(url: str, site_url: str) -> str:
+    """A page's address without site, fragment, query and the endings that servers treat alike."""
+    path = unquote(urlsplit(url).path).strip("/")
+    base = unquote(urlsplit(site_url).path).strip("/")
+    if base and (path == base or path.startswith(f"{base}/")):
+        path = path[len(base) :].strip("/")
+    return path.removesuffix("index.html").removesuffix(".html").strip("/")

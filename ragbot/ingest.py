@@ -1,0 +1,206 @@
+"""A folder to a published edition: load, chunk, weigh, embed, record, index, check, publish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from ragbot.books.chunking import chunk_book
+from ragbot.books.loader import load_book
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector
+from ragbot.core.errors import BookError, SearchUnavailable
+from ragbot.core.ports import Embedder, PassageStore
+from ragbot.index.indexer import Indexed, index_chunks, point_of
+from ragbot.records.catalogue import Catalogue, EditionDraft, sha_of
+
+# Texts of one call to the embedder, and calls under way at once.
+EMBEDDING_BATCH = 64
+EMBEDDING_CALLS = 4
+
+# Chunks whose own words are searched for in the new index before anybody else may search it.
+SAMPLES = 5
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of a book. `new`, `unchanged` and `removed` count chunks against the published edition."""
+
+    edition: str
+    title: str
+    pages: int
+    sections: int
+    chunks: int
+    new: int
+    unchanged: int
+    removed: int
+    embedded: int
+    skipped: tuple[SkippedFile, ...]
+    published: bool
+    seconds: float
+
+
+class Ingestion:
+    """The way of a book, over chosen parts. Killed at any point it may be run again."""
+
+    def __init__(
+        self, catalogue: Catalogue, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
+    ) -> None:
+        self._catalogue = catalogue
+        self._store = store
+        self._embedder = embedder
+        self._max_file_bytes = max_file_bytes
+
+    def ingest_book(
+        self,
+        path: Path,
+        *,
+        edition: str | None = None,
+        site_url: str = "",
+        strict: bool = False,
+        progress: Progress = lambda _stage, _done, _total: None,
+    ) -> IngestReport:
+        """Take a book in and publish it as an edition; the edition before it stays for the way back.
+
+        Without a name the edition is called after its content. With `strict` a skipped file is an error
+        and nothing is published. Raises BookError, ProviderError, SearchUnavailable or DatabaseUnavailable;
+        the published edition stays as it was then.
+        """
+        started = time.monotonic()
+        progress("read", 0, 0)
+        book = load_book(path, max_file_bytes=self._max_file_bytes)
+        if strict and book.skipped:
+            first = book.skipped[0]
+            raise BookError(f"{len(book.skipped)} file(s) cannot be read; {first.path}: {first.reason}")
+        chunks = chunk_book(book)
+        if not chunks:
+            raise BookError("The book has no text: every page is empty.")
+        progress("weigh", 0, len(chunks))
+        indexed = index_chunks(chunks)
+        before = self._catalogue.published()
+        known = self._catalogue.chunk_ids(before) if before else set()
+        embedded, dimension = self._embed_missing(chunks, progress)
+        draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
+        facts = self._catalogue.add_edition(draft)
+        progress("index", 0, len(chunks))
+        self.build_index(facts)
+        self.publish(facts.name)
+        ids = {chunk.id for chunk in chunks}
+        return IngestReport(
+            edition=facts.name,
+            title=facts.title,
+            pages=len(book.pages),
+            sections=facts.sections,
+            chunks=len(chunks),
+            new=len(ids - known),
+            unchanged=len(ids & known),
+            removed=len(known - ids),
+            embedded=embedded,
+            skipped=book.skipped,
+            published=True,
+            seconds=time.monotonic() - started,
+        )
+
+    def build_index(self, facts: EditionFacts) -> None:
+        """Build an edition's index from its rows and try it; embeds nothing. Raises SearchUnavailable."""
+        self._store.build(facts, points_of(self._catalogue, facts))
+        if (count := self._store.count(facts)) != facts.chunks:
+            raise SearchUnavailable(f"The new index holds {count} of {facts.chunks} chunks.")
+        for point in _samples(list(points_of(self._catalogue, facts))):
+            # Its heaviest terms alone: a store may answer long queries more slowly.
+            request = SearchRequest(_heaviest(point.sparse), point.dense, limit=10)
+            found = self._store.search(facts, request, Deadline(30))
+            if point.chunk.search_text not in {passage.chunk.search_text for passage in found}:
+                raise SearchUnavailable("The new index does not find a chunk by its own words.")
+
+    def rebuild_index(self, facts: EditionFacts) -> None:
+        """Drop an edition's index and build it from its rows. Raises SearchUnavailable."""
+        self._store.remove(facts.key)
+        self.build_index(facts)
+        if (published := self._catalogue.published()) and published.key == facts.key:
+            self._store.publish(facts.key)
+
+    def publish(self, name: str) -> EditionFacts:
+        """Make a recorded edition the one that readers get. Raises EditionNotFound or SearchUnavailable."""
+        facts = self._catalogue.edition(name)
+        if not self._store.holds(facts):
+            self.build_index(facts)
+        published = self._catalogue.publish(name)
+        self._store.publish(published.key)
+        return published
+
+    def remove(self, name: str) -> None:
+        """Delete an edition that is not published. Raises EditionNotFound or EditionInUse."""
+        self._store.remove(self._catalogue.remove(name).key)
+
+    def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> tuple[int, int | None]:
+        """Embed what no vector is kept for. Each batch is committed: a killed run goes on from there."""
+        embedder = self._embedder
+        if embedder is None:
+            return 0, None
+        by_sha = {sha_of(chunk.search_text): chunk.search_text for chunk in chunks}
+        missing = sorted(self._catalogue.missing_vectors(embedder.name, by_sha))
+        batches = [missing[i : i + EMBEDDING_BATCH] for i in range(0, len(missing), EMBEDDING_BATCH)]
+
+        def embed(shas: list[str]) -> int:
+            embedded = embedder.embed([by_sha[sha] for sha in shas])
+            self._catalogue.keep_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
+            return len(shas)
+
+        done = 0
+        progress("embed", done, len(missing))
+        with ThreadPoolExecutor(EMBEDDING_CALLS) as calls:
+            try:
+                for count in calls.map(embed, batches):
+                    done += count
+                    progress("embed", done, len(missing))
+            except BaseException:
+                calls.shutdown(wait=False, cancel_futures=True)
+                raise
+        return done, self._catalogue.dimension(embedder.name, next(iter(by_sha)))
+
+
+def points_of(catalogue: Catalogue, facts: EditionFacts) -> list[IndexPoint]:
+    """An edition's points, from its rows."""
+    return [
+        point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
+        for stored in catalogue.stored_chunks(facts)
+    ]
+
+
+def _draft(
+    book: Book,
+    chunks: Sequence[Chunk],
+    indexed: Indexed,
+    name: str | None,
+    site_url: str,
+    embedder: Embedder | None,
+    dimension: int | None,
+) -> EditionDraft:
+    return EditionDraft(
+        book=book,
+        name=name,
+        site_url=site_url,
+        language=indexed.language,
+        average_terms=indexed.average_terms,
+        embedder=embedder.name if embedder else None,
+        dimension=dimension,
+        vocabulary=indexed.words,
+        chunks=chunks,
+        sparse=indexed.sparse,
+    )
+
+
+def _samples(points: Sequence[IndexPoint]) -> Sequence[IndexPoint]:
+    return points[:: max(1, len(points) // SAMPLES)][:SAMPLES]
+
+
+def _heaviest(sparse: SparseVector) -> SparseVector:
+    pairs = sorted(zip(sparse.values, sparse.indices, strict=True), reverse=True)[:20]
+    ordered = sorted((index, value) for value, index in pairs)
+    return SparseVector([index for index, _ in ordered], [value for _, value in ordered])

@@ -1,0 +1,126 @@
+"""One OpenAI client a process, made at its first use, with retries and errors in one place."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import httpx2
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable
+
+T = TypeVar("T")
+
+# A provider that asks for more patience than this is given up; the next model answers sooner.
+LONGEST_PAUSE_S = 2.0
+CONNECTIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIAccess:
+    """Where the provider is, how to be let in, and how long to wait (seconds)."""
+
+    api_key: str
+    base_url: str | None
+    connect_timeout_s: float
+    max_retries: int
+    transport: httpx2.BaseTransport | None = None
+
+
+class OpenAIClient:
+    """Hands out the SDK's client, whose connections all threads share. Safe between threads."""
+
+    def __init__(self, access: OpenAIAccess) -> None:
+        self._access = access
+        self._lock = threading.Lock()
+        self._opened: Any = None
+
+    @property
+    def sdk(self) -> Any:
+        """The SDK's client. It never retries by itself: `call` counts the tries."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def timeout(self, read_s: float) -> httpx2.Timeout:
+        """Time limits of one call: to connect, and between two bytes."""
+        connect = min(self._access.connect_timeout_s, read_s)
+        return httpx2.Timeout(read_s, connect=connect, pool=connect)
+
+    def call(self, attempt: Callable[[], T], deadline: Deadline | None) -> T:
+        """What `attempt` returns, tried again after failures that may pass, inside the deadline only.
+
+        Raises ProviderUnavailable or ProviderRejected, and DeadlineExceeded or Cancelled where the
+        question itself is over.
+        """
+        for tries_left in range(self._access.max_retries, -1, -1):
+            if deadline is not None:
+                deadline.check()
+            try:
+                return attempt()
+            except Exception as error:
+                if deadline is not None:
+                    deadline.check()
+                failure = translated(error)
+                pause_s = _pause_s(error)
+                too_late = deadline is not None and pause_s >= deadline.left_s() / 2
+                if not tries_left or not _may_pass(error) or pause_s > LONGEST_PAUSE_S or too_late:
+                    raise failure from error
+            time.sleep(pause_s)
+        raise AssertionError("unreachable")
+
+    def _open(self) -> Any:
+        # Importing the SDK takes 0.8 s, which a service without a key does not pay.
+        import openai
+
+        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+        http_client = httpx2.Client(
+            transport=self._access.transport, limits=limits, timeout=self.timeout(30), follow_redirects=True
+        )
+        return openai.OpenAI(
+            api_key=self._access.api_key,
+            base_url=self._access.base_url,
+            max_retries=0,
+            http_client=http_client,
+        )
+
+
+def translated(error: Exception) -> ProviderError:
+    """An SDK's or a parser's error as ours; its text stays behind, for it may quote the key."""
+    if isinstance(error, ProviderError):
+        return error
+    status = getattr(error, "status_code", None)
+    if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
+        return ProviderRejected(f"The provider refused the request with status {status}.")
+    if status is not None:
+        return ProviderUnavailable(f"The provider failed with status {status}.")
+    return ProviderUnavailable(f"The provider cannot be asked now ({type(error).__name__}).")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same call may succeed a moment later. A call that timed out has had its time."""
+    import openai
+
+    if isinstance(error, openai.APITimeoutError):
+        return False
+    if isinstance(error, openai.RateLimitError):
+        return getattr(error, "code", None) != "insufficient_quota"
+    return isinstance(error, (openai.APIConnectionError, openai.InternalServerError, ProviderUnavailable))
+
+
+def _pause_s(error: Exception) -> float:
+    """Seconds to wait: as the provider asks, else a quarter of a second; with jitter above, not below."""
+    response = getattr(error, "response", None)
+    asked = response.headers.get("retry-after") if response is not None else None
+    try:
+        base = max(0.0, float(asked)) if asked else 0.25
+    except ValueError:
+        # A date: more patience than a reader has.
+        return LONGEST_PAUSE_S + 1
+    return base + random.uniform(0, 0.25)  # noqa: S311 - spreads callers, guards nothing

@@ -1,0 +1,67 @@
+"""Texts to vectors by OpenAI's embeddings, or those of a server that speaks its protocol."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.errors import ProviderUnavailable
+from ragbot.core.ports import Embedded
+from ragbot.providers.openai_client import OpenAIClient
+
+
+class OpenAIEmbedder:
+    """One request for each call; the caller makes batches. Vectors come as base64, a quarter of the size."""
+
+    def __init__(self, client: OpenAIClient, model: str, timeout_s: float) -> None:
+        self.name = f"openai/{model}"
+        self._client = client
+        self._model = model
+        self._timeout_s = timeout_s
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+        if not texts:
+            return Embedded([])
+        return self._client.call(lambda: self._asked(texts, deadline), deadline)
+
+    def _asked(self, texts: Sequence[str], deadline: Deadline | None) -> Embedded:
+        # A question's vector is worth some of its time; a book's are worth more.
+        limit = self._timeout_s * 10 if deadline is None else min(self._timeout_s, deadline.left_s() / 2)
+        response = self._client.sdk.embeddings.with_raw_response.create(
+            model=self._model,
+            input=list(texts),
+            encoding_format="base64",
+            timeout=self._client.timeout(max(limit, 0.05)),
+        )
+        return _parsed(response.content, len(texts))
+
+
+def _parsed(content: bytes, expected: int) -> Embedded:
+    """The vectors of a reply, in order. Raises ProviderUnavailable for anything that is not one."""
+    try:
+        reply = orjson.loads(content)
+        rows = sorted(reply["data"], key=lambda row: row["index"])
+        vectors = [_unit(row["embedding"]) for row in rows]
+        tokens = int((reply.get("usage") or {}).get("total_tokens") or 0)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProviderUnavailable("The provider sent no readable vectors.") from error
+    if len(vectors) != expected or len({len(vector) for vector in vectors}) != 1:
+        raise ProviderUnavailable("The provider sent another number of vectors than it was asked for.")
+    return Embedded(vectors, tokens)
+
+
+def _unit(embedding: Any) -> list[float]:
+    if isinstance(embedding, str):
+        vector = np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
+    else:
+        # Some compatible servers send numbers whatever they were asked for.
+        vector = np.asarray(embedding, dtype=np.float32)
+    length = float(np.linalg.norm(vector))
+    if vector.ndim != 1 or not np.isfinite(length) or length == 0:
+        raise ValueError("not a direction")
+    return [float(x) for x in vector / length]

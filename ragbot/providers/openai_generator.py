@@ -1,0 +1,204 @@
+"""A prompt to an answer by an OpenAI chat model, streamed, whole or not at all."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import NOT_IN_BOOK, Prompt, Usage
+from ragbot.core.errors import AnswerCut, ProviderUnavailable
+from ragbot.core.ports import Generation
+from ragbot.core.text import cleaned
+from ragbot.providers.openai_client import OpenAIClient
+from ragbot.providers.prices import cost_usd
+
+# Models that think before they speak take their limit under another name and no temperature.
+_REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
+_LONGEST_LINE = 1_000_000
+# Kept of the deadline for answering without a model when this one does not speak in time.
+RESERVE_S = 2.0
+
+
+class OpenAIGenerator:
+    """Reads the stream's lines itself: an object for each token would cost four times the CPU.
+
+    (The SDK still brings authentication, time limits and shared connections. A stream is read to its end,
+    so that its connection can be used again.)
+    """
+
+    def __init__(self, client: OpenAIClient, model: str, first_word_timeout_s: float) -> None:
+        self.name = model
+        self._client = client
+        self._first_word_timeout_s = first_word_timeout_s
+
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        """As the port says. An answer counts as whole when a finish reason came and there was text."""
+        patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
+        if patience_s <= 0:
+            raise ProviderUnavailable("Too little time is left to ask a model.")
+        speak_by = time.monotonic() + patience_s
+        with ExitStack() as stack:
+            reading = self._client.call(lambda: self._begin(prompt, deadline, speak_by, stack), deadline)
+            generation.model = self.name
+            yield reading.first
+            yield from self._rest(reading, deadline)
+        generation.usage = _usage(self.name, reading.reply)
+
+    def ping(self) -> None:
+        """Ask whether the model is there; nothing is generated."""
+        self._client.call(
+            lambda: self._client.sdk.models.retrieve(self.name, timeout=self._client.timeout(3)), None
+        )
+
+    def _begin(self, prompt: Prompt, deadline: Deadline, speak_by: float, stack: ExitStack) -> _Reading:
+        """Open the stream and read to its first word; a try that fails closes what it opened."""
+        with ExitStack() as attempt:
+            left_s = max(speak_by - time.monotonic(), 0.05)
+            response = attempt.enter_context(
+                self._client.sdk.chat.completions.with_streaming_response.create(
+                    **_request(self.name, prompt), timeout=self._client.timeout(left_s)
+                )
+            )
+            attempt.enter_context(deadline.interrupting(_hang_up(response)))
+            reply = _Reply()
+            pieces = reply.pieces(_checked(response.iter_bytes(), deadline, speak_by, reply))
+            first = next(pieces, None)
+            if first is None:
+                raise ProviderUnavailable(f"{self.name} ended without a word.")
+            stack.push(attempt.pop_all())
+            return _Reading(first, pieces, reply)
+
+    def _rest(self, reading: _Reading, deadline: Deadline) -> Iterator[str]:
+        try:
+            yield from reading.pieces
+        except GeneratorExit:
+            raise
+        except Exception as error:
+            deadline.check()
+            raise AnswerCut(f"{self.name} broke off in the middle of its answer.") from error
+        deadline.check()
+        if reading.reply.finish_reason in (None, "content_filter"):
+            raise AnswerCut(f"{self.name} stopped before its answer was whole.")
+
+
+@dataclass(slots=True)
+class _Reply:
+    """What the stream's lines have told so far."""
+
+    finish_reason: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    spoken: bool = False
+
+    def pieces(self, lines: Iterable[bytes]) -> Iterator[str]:
+        """The answer's pieces, none of them empty."""
+        refused = False
+        for line in lines:
+            if not line.startswith(b"data:"):
+                continue
+            event = line[5:].strip()
+            if event == b"[DONE]":
+                continue
+            piece, refusal = self._read(event)
+            if refusal and not refused:
+                piece, refused = f"{NOT_IN_BOOK} {piece}", True
+            if piece:
+                self.spoken = True
+                yield cleaned(piece)
+
+    def _read(self, event: bytes) -> tuple[str, bool]:
+        chunk = _decoded(event)
+        if chunk.get("error"):
+            raise ProviderUnavailable("The provider reported an error inside its stream.")
+        self.usage = chunk.get("usage") or self.usage
+        for choice in chunk.get("choices") or ():
+            self.finish_reason = choice.get("finish_reason") or self.finish_reason
+            delta = choice.get("delta") or {}
+            if delta.get("refusal"):
+                return str(delta["refusal"]), True
+            if delta.get("content"):
+                return str(delta["content"]), False
+        return "", False
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    first: str
+    pieces: Iterator[str]
+    reply: _Reply
+
+
+def _request(model: str, prompt: Prompt) -> dict[str, Any]:
+    roles = [("system", prompt.system), *prompt.messages]
+    request: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": role, "content": content} for role, content in roles],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if model.startswith(_REASONING_MODELS):
+        # Its thoughts count too.
+        return request | {"max_completion_tokens": prompt.max_output_tokens * 4}
+    return request | {"max_tokens": prompt.max_output_tokens, "temperature": 0}
+
+
+def _checked(
+    received: Iterable[bytes], deadline: Deadline, speak_by: float, reply: _Reply
+) -> Iterator[bytes]:
+    """Lines of a body. Raises when time is up, also where a byte drips in now and then."""
+    pending = b""
+    for data in received:
+        deadline.check()
+        if not reply.spoken and time.monotonic() > speak_by:
+            raise ProviderUnavailable("The provider did not begin to answer in time.")
+        *lines, pending = (pending + data).split(b"\n")
+        if len(pending) > _LONGEST_LINE:
+            raise ProviderUnavailable("The provider sent a line without end.")
+        yield from lines
+    yield pending
+
+
+def _decoded(event: bytes) -> dict[str, Any]:
+    try:
+        chunk = orjson.loads(event)
+    except orjson.JSONDecodeError as error:
+        chunk = _lenient(event, error)
+    if not isinstance(chunk, dict):
+        raise ProviderUnavailable("The provider sent something that is not an answer.")
+    return chunk
+
+
+def _lenient(event: bytes, error: Exception) -> Any:
+    """Lone surrogates are refused by orjson; models write them, and `cleaned` mends them."""
+    import json
+
+    try:
+        return json.loads(event)
+    except ValueError:
+        raise ProviderUnavailable("The provider sent something that is not an answer.") from error
+
+
+def _hang_up(response: Any) -> Callable[[], None]:
+    """What ends a blocked read from another thread: closing would not wake it, a shutdown does."""
+    stream = response.http_response.extensions.get("network_stream")
+    connected = stream.get_extra_info("socket") if stream is not None else None
+
+    def hang_up() -> None:
+        if connected is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+
+    return hang_up
+
+
+def _usage(model: str, reply: _Reply) -> Usage:
+    read = int(reply.usage.get("prompt_tokens") or 0)
+    written = int(reply.usage.get("completion_tokens") or 0)
+    cost = cost_usd(model, read, written) if reply.usage else None
+    return Usage(input_tokens=read, output_tokens=written, cost_usd=cost)

@@ -1,0 +1,36 @@
+"""What a token costs: US dollars per million, as the providers list them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars per million tokens read and written."""
+
+    input: float
+    output: float = 0.0
+
+
+# OpenAI's list prices; a model that is not here has no known cost.
+PRICES: Mapping[str, Price] = {
+    "gpt-4o": Price(2.50, 10.00),
+    "gpt-4o-mini": Price(0.15, 0.60),
+    "gpt-4.1": Price(2.00, 8.00),
+    "gpt-4.1-mini": Price(0.40, 1.60),
+    "gpt-4.1-nano": Price(0.10, 0.40),
+    "gpt-3.5-turbo": Price(0.50, 1.50),
+    "text-embedding-3-small": Price(0.02),
+    "text-embedding-3-large": Price(0.13),
+    "text-embedding-ada-002": Price(0.10),
+}
+
+
+def cost_usd(model: str, input_tokens: int, output_tokens: int = 0) -> float | None:
+    """What a call cost, or None where the model's price is not known."""
+    price = PRICES.get(model)
+    if price is None:
+        return None
+    return (input_tokens * price.input + output_tokens * price.output) / 1_000_000

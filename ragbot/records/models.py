@@ -1,0 +1,190 @@
+"""The tables: editions with all that an index is built from, and sessions with their messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ragbot.extensions import db
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A time in UTC on every database; SQLite keeps no zone, so it is put back when read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Edition(db.Model):  # type: ignore[name-defined,misc]
+    """One state of the book, whole and never changed; `key` names its index, `name` is what people say."""
+
+    __tablename__ = "editions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(32), unique=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    content_sha: Mapped[str] = mapped_column(String(64))
+    title: Mapped[str] = mapped_column(Text)
+    site_url: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(20))
+    average_terms: Mapped[float] = mapped_column(Float)
+    embedder: Mapped[str | None] = mapped_column(String(200))
+    dimension: Mapped[int | None] = mapped_column(Integer)
+    vocabulary: Mapped[bytes] = mapped_column(LargeBinary)
+    pages: Mapped[int] = mapped_column(Integer)
+    sections: Mapped[int] = mapped_column(Integer)
+    chunks: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Publication(db.Model):  # type: ignore[name-defined,misc]
+    """An edition was published; the newest row tells which one readers get."""
+
+    __tablename__ = "publications"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    edition_id: Mapped[int] = mapped_column(ForeignKey("editions.id", ondelete="CASCADE"), index=True)
+    published_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Page(db.Model):  # type: ignore[name-defined,misc]
+    """A page of an edition, with the source that offsets count in."""
+
+    __tablename__ = "pages"
+    __table_args__ = (Index("ix_pages_edition_id_position", "edition_id", "position", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    edition_id: Mapped[int] = mapped_column(ForeignKey("editions.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(Integer)
+    path: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Text)
+    parts: Mapped[list[str]] = mapped_column(JSON)
+    address: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+
+
+class Section(db.Model):  # type: ignore[name-defined,misc]
+    """A heading's own text on a page, as offsets into its source."""
+
+    __tablename__ = "sections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    page_id: Mapped[int] = mapped_column(ForeignKey("pages.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int] = mapped_column(Integer)
+    heading_path: Mapped[list[str]] = mapped_column(JSON)
+    anchor: Mapped[str] = mapped_column(Text)
+    start: Mapped[int] = mapped_column(Integer)
+    end: Mapped[int] = mapped_column(Integer)
+
+
+class Chunk(db.Model):  # type: ignore[name-defined,misc]
+    """A stored piece of a page; its text is the page's source from `start` to `end`.
+
+    `sparse` holds the term ids (32-bit unsigned), then as many weights (32-bit floats), little-endian.
+    """
+
+    __tablename__ = "chunks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    page_id: Mapped[int] = mapped_column(ForeignKey("pages.id", ondelete="CASCADE"), index=True)
+    position: Mapped[int] = mapped_column(Integer)
+    chunk_id: Mapped[str] = mapped_column(String(36), index=True)
+    heading_path: Mapped[list[str]] = mapped_column(JSON)
+    anchor: Mapped[str] = mapped_column(Text)
+    start: Mapped[int] = mapped_column(Integer)
+    end: Mapped[int] = mapped_column(Integer)
+    tokens: Mapped[int] = mapped_column(Integer)
+    search_text: Mapped[str] = mapped_column(Text)
+    search_sha: Mapped[str] = mapped_column(String(64), index=True)
+    sparse: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ChunkVector(db.Model):  # type: ignore[name-defined,misc]
+    """The vector that an embedder made of a search text: little-endian 32-bit floats."""
+
+    __tablename__ = "vectors"
+
+    embedder: Mapped[str] = mapped_column(String(200), primary_key=True)
+    search_sha: Mapped[str] = mapped_column(String(64), primary_key=True)
+    vector: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Session(db.Model):  # type: ignore[name-defined,misc]
+    """A talk. Its id cannot be guessed and is the only key to it."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_activity_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class Message(db.Model):  # type: ignore[name-defined,misc]
+    """A question and, once it is finished, its answer."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('pending', 'answered', 'refused', 'stopped', 'failed')", name="status_known"
+        ),
+        CheckConstraint("rating IN ('up', 'down')", name="rating_known"),
+        Index("ix_messages_session_id_id", "session_id", "id"),
+        Index("ix_messages_status_created_at", "status", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str] = mapped_column(String(32), unique=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    query: Mapped[str] = mapped_column(Text)
+    mode: Mapped[str] = mapped_column(String(20))
+    selected_text: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(10))
+    answer: Mapped[str] = mapped_column(Text, default="")
+    sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    model: Mapped[str | None] = mapped_column(String(200))
+    book_version: Mapped[str | None] = mapped_column(String(100))
+    degraded: Mapped[list[str]] = mapped_column(JSON)
+    cache: Mapped[str | None] = mapped_column(String(10))
+    usage: Mapped[dict[str, Any]] = mapped_column(JSON)
+    latency_ms: Mapped[dict[str, Any]] = mapped_column(JSON)
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    rating: Mapped[str | None] = mapped_column(String(4))
+    comment: Mapped[str | None] = mapped_column(Text)
+
+
+class IdempotencyKey(db.Model):  # type: ignore[name-defined,misc]
+    """A caller's key, hashed with the caller, and the body and the message that it stands for."""
+
+    __tablename__ = "idempotency_keys"
+
+    key_sha: Mapped[str] = mapped_column(String(64), primary_key=True)
+    body_sha: Mapped[str] = mapped_column(String(64))
+    message_id: Mapped[str] = mapped_column(ForeignKey("messages.message_id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)

@@ -1,0 +1,29 @@
+"""`GET /`: one page to try the bot by hand."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, render_template
+
+from ragbot.core.errors import DatabaseUnavailable
+from ragbot.services import current_services
+from ragbot.version import __version__
+
+console = Blueprint("console", __name__)
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@console.get("/")
+def page() -> Response:
+    """The console, with the published book's name if the database tells it."""
+    try:
+        facts = current_services().catalogue.published()
+    except DatabaseUnavailable:
+        facts = None
+    book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
+    response = make_response(render_template("console.html", version=__version__, book=book, examples=[]))
+    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    return response

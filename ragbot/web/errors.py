@@ -1,0 +1,179 @@
+"""Errors to problems (RFC 9457): one table from class to status, and the only place that knows statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Response, g, has_request_context, make_response
+from gunicorn.http.errors import ParseException
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from ragbot.core import errors as core
+
+log = structlog.get_logger(__name__)
+
+
+class MalformedJSON(core.RagbotError):
+    """The body is not a JSON object."""
+
+    code = "malformed_json"
+
+
+class InvalidRequest(core.RagbotError):
+    """The body or the address does not keep to the contract; `faults` names each field."""
+
+    code = "invalid_request"
+
+    def __init__(self, faults: Sequence[dict[str, str]]) -> None:
+        super().__init__("The request does not keep to the contract; see `errors`.")
+        self.faults = list(faults)
+
+
+class NotAcceptable(core.RagbotError):
+    """The caller accepts no form in which the answer can be given."""
+
+    code = "not_acceptable"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a class of errors looks from outside. `retry_after_s` is None where waiting does not help."""
+
+    status: int
+    title: str
+    retry_after_s: int | None = None
+
+
+SHAPES: Mapping[type[core.RagbotError], Shape] = {
+    MalformedJSON: Shape(400, "Malformed JSON"),
+    InvalidRequest: Shape(422, "Invalid request"),
+    NotAcceptable: Shape(406, "Not acceptable"),
+    core.EditionNotFound: Shape(404, "Edition not found"),
+    core.SessionNotFound: Shape(404, "Session not found"),
+    core.MessageNotFound: Shape(404, "Not found"),
+    core.SessionExpired: Shape(410, "Session expired"),
+    core.IdempotencyKeyReused: Shape(422, "Idempotency key reused"),
+    core.IdempotencyInProgress: Shape(409, "Idempotency in progress", 1),
+    core.Overloaded: Shape(503, "Overloaded", 2),
+    core.NoBook: Shape(503, "No book", 30),
+    core.SearchUnavailable: Shape(503, "Search unavailable", 5),
+    core.DatabaseUnavailable: Shape(503, "Search unavailable", 5),
+    core.ProviderError: Shape(503, "Search unavailable", 5),
+    core.DeadlineExceeded: Shape(504, "Deadline exceeded"),
+}
+
+# Codes of the contract for errors whose own code is for the log alone.
+_PUBLIC_CODES = {"database_unavailable": "search_unavailable"}
+
+_HTTP_CODES = {
+    400: "malformed_json",
+    401: "unauthorized",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "invalid_request",
+}
+
+_HTTP_DETAILS = {
+    400: "The request cannot be read.",
+    404: "There is nothing at this address.",
+    405: "This address does not take this method; see the Allow header.",
+    413: "The body is larger than 64 KiB.",
+    415: "Send the body as application/json.",
+}
+
+
+def problem_of(error: Exception) -> dict[str, Any]:
+    """An error as the body of a problem, without anything that the error's cause says."""
+    if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
+        code = _PUBLIC_CODES.get(error.code, error.code)
+        faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
+        return _problem(code, shape.title, shape.status, str(error)) | faults
+    return _problem(
+        "internal_error", "Internal error", 500, "Something went wrong here; it has been written down."
+    )
+
+
+def shape_of(error: core.RagbotError) -> Shape | None:
+    """The shape of the nearest class in the table, or None for one that should not get out."""
+    return next((SHAPES[kind] for kind in type(error).__mro__ if kind in SHAPES), None)
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every error with a problem, the framework's own too."""
+    app.register_error_handler(core.RagbotError, _own)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _unreadable)
+    app.register_error_handler(Exception, _unforeseen)
+    app.validation_error_callback = invalid  # type: ignore[attr-defined]
+
+
+def invalid(error: ValidationError) -> Response:
+    """A model's complaint as a problem that names each field."""
+    faults = [
+        {"field": ".".join(str(step) for step in fault["loc"]) or "body", "message": _sentence(fault["msg"])}
+        for fault in error.errors(include_input=False, include_url=False)
+    ]
+    return _own(InvalidRequest(faults))
+
+
+def _own(error: core.RagbotError) -> Response:
+    shape = shape_of(error)
+    if shape is None:
+        return _unforeseen(error)
+    headers = {} if shape.retry_after_s is None else {"Retry-After": str(shape.retry_after_s)}
+    return _response(problem_of(error), shape.status, headers)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if error.response is not None:
+        return make_response(error.response)
+    if status < 400:
+        return make_response(error.get_response())
+    code = _HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
+    title = HTTPStatus(status).phrase
+    problem = _problem(code, title, status, _HTTP_DETAILS.get(status, f"{title}."))
+    # Such as Allow; what describes the framework's own page does not hold for ours.
+    kept = {n: v for n, v in error.get_headers() if n.lower() not in ("content-type", "content-length")}
+    return _response(problem, status, kept)
+
+
+def _unreadable(error: Exception) -> Response:
+    log.info("unreadable_request", kind=type(error).__name__)
+    return _response(_problem("malformed_json", "Bad request", 400, _HTTP_DETAILS[400]), 400, {})
+
+
+def _unforeseen(error: Exception) -> Response:
+    log.error("unforeseen_error", exc_info=error)
+    return _response(problem_of(error), 500, {})
+
+
+def _problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
+    return {
+        "type": f"urn:ragbot:problem:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": g.get("request_id", "") if has_request_context() else "",
+    }
+
+
+def _response(problem: dict[str, Any], status: int, headers: Mapping[str, str]) -> Response:
+    response = make_response(orjson.dumps(problem), status)
+    response.headers.update(headers)
+    response.mimetype = "application/problem+json"
+    return response
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")

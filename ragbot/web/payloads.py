@@ -1,0 +1,314 @@
+"""Our JSON: requests to checked values, values to replies. Nothing else knows a field's name."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from ragbot.core.domain import Answer, Mode, Question, Retrieved, Source
+from ragbot.core.text import has_forbidden_characters
+from ragbot.records.transcript import MessageFacts, SessionFacts, Turn
+
+
+def _storable(text: str) -> str:
+    if has_forbidden_characters(text):
+        raise ValueError("must not hold NUL or half of a surrogate pair")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Trimmed = Annotated[Text, StringConstraints(strip_whitespace=True)]
+
+
+class StrictBody(BaseModel):
+    """A request's body: an unknown field or a value of another type is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class QueryBody(StrictBody):
+    """A question."""
+
+    query: Annotated[Trimmed, Field(min_length=1, max_length=2000, examples=["What is a ROS 2 node?"])]
+    session_id: Annotated[Text, Field(max_length=200)] | None = Field(
+        None, description="Null starts a session."
+    )
+    mode: Annotated[Mode, Field(strict=False)] = Mode.FULL_BOOK
+    selected_text: Annotated[Trimmed, Field(min_length=10, max_length=10_000)] | None = Field(
+        None, description="Required in selected_text mode, refused in the other."
+    )
+    page_url: Annotated[Text, Field(max_length=2000)] | None = Field(
+        None, description="The page that the reader is on; its passages win ties."
+    )
+    book_version: Annotated[Trimmed, Field(min_length=1, max_length=100)] | None = Field(
+        None, description="An edition; null is the published one."
+    )
+    chapter_filter: Annotated[Trimmed, Field(min_length=1, max_length=500)] | None = Field(
+        None, description="Only passages under this chapter's title or path."
+    )
+    top_k: Annotated[int, Field(ge=1, le=20)] = 5
+    stream: bool = False
+
+    @model_validator(mode="after")
+    def _selection_fits_mode(self) -> Self:
+        if self.mode is Mode.SELECTED_TEXT and self.selected_text is None:
+            raise ValueError("selected_text is required in selected_text mode")
+        if self.mode is Mode.FULL_BOOK and self.selected_text is not None:
+            raise ValueError("selected_text is taken in selected_text mode only")
+        return self
+
+    def question(self) -> Question:
+        """The question as the house knows it."""
+        return Question(
+            text=self.query,
+            mode=self.mode,
+            selected_text=self.selected_text,
+            page_url=self.page_url,
+            book_version=self.book_version,
+            chapter_filter=self.chapter_filter,
+            top_k=self.top_k,
+        )
+
+
+class QueryHeaders(BaseModel):
+    """Headers of a question."""
+
+    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")] | None = Field(
+        None, alias="Idempotency-Key", description="Makes a repeated request safe for 24 hours."
+    )
+
+
+class SessionPath(BaseModel):
+    """A session's address."""
+
+    session_id: Annotated[str, Field(max_length=200)]
+
+
+class MessagePath(SessionPath):
+    """A message's address."""
+
+    message_id: Annotated[str, Field(max_length=200)]
+
+
+class MessagesQuery(BaseModel):
+    """Which part of a talk is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    before: Annotated[str, Field(max_length=200)] | None = Field(None, description="A message id.")
+
+
+class FeedbackBody(StrictBody):
+    """A reader's verdict on an answer."""
+
+    rating: Literal["up", "down"]
+    comment: Annotated[Trimmed, Field(max_length=2000)] | None = None
+
+
+# --- replies -----------------------------------------------------------------------------------
+
+
+class SourceReply(BaseModel):
+    """A passage: its quote is verbatim, its url leads to the very place."""
+
+    id: str
+    chapter: str
+    section: str
+    heading_path: list[str]
+    path: str
+    url: str
+    quote: str
+    score: float
+    cited: bool
+
+
+class UsageReply(BaseModel):
+    """What was charged. The cost is null where a price is not known."""
+
+    embedding_tokens: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class LatencyReply(BaseModel):
+    """Milliseconds."""
+
+    total: float
+    embed: float
+    search: float
+    generate: float
+
+
+class QueryReply(BaseModel):
+    """An answer with its sources."""
+
+    answer: str
+    status: Literal["answered", "refused"]
+    sources: list[SourceReply]
+    session_id: str | None
+    message_id: str | None
+    created_at: datetime
+    mode: Mode
+    book_version: str
+    model: str
+    degraded: list[str]
+    cache: Literal["hit", "miss", "bypass"]
+    usage: UsageReply
+    latency_ms: LatencyReply
+
+
+class SessionReply(BaseModel):
+    """A new session."""
+
+    session_id: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class FeedbackReply(BaseModel):
+    """The verdict as it is kept."""
+
+    rating: Literal["up", "down"]
+    comment: str | None
+
+
+class MessageReply(BaseModel):
+    """A question with its answer, as kept."""
+
+    message_id: str
+    query: str
+    mode: Mode
+    selected_text: str | None
+    answer: str
+    status: Literal["pending", "answered", "refused", "stopped", "failed"]
+    sources: list[SourceReply]
+    model: str | None
+    created_at: datetime
+    feedback: FeedbackReply | None
+    latency_ms: dict[str, float]
+
+
+class TalkReply(BaseModel):
+    """A part of a session, oldest message first."""
+
+    session_id: str
+    created_at: datetime
+    last_activity_at: datetime
+    expires_at: datetime
+    message_count: int
+    messages: list[MessageReply]
+    next_before: str | None
+
+
+class FieldFault(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    errors: list[FieldFault] | None = None
+
+
+def timestamp(moment: datetime) -> str:
+    """A time as the contract writes it: `2026-01-31T09:30:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def sources_event(turn: Turn, event: Retrieved) -> dict[str, Any]:
+    """The first event of a stream."""
+    return {
+        "session_id": turn.session_id,
+        "message_id": turn.message_id,
+        "sources": [_source(source) for source in event.sources],
+    }
+
+
+def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
+    """A whole answer; also the last event of a stream."""
+    return {
+        "answer": answer.text,
+        "status": str(answer.status),
+        "sources": [_source(source) for source in answer.sources],
+        "session_id": turn.session_id,
+        "message_id": turn.message_id,
+        "created_at": timestamp(turn.created_at),
+        "mode": str(answer.mode),
+        "book_version": answer.book_version,
+        "model": answer.model,
+        "degraded": [str(name) for name in answer.degraded],
+        "cache": answer.cache,
+        "usage": asdict(answer.usage),
+        "latency_ms": _rounded(asdict(answer.latency_ms)),
+    }
+
+
+def session_reply(session: SessionFacts) -> dict[str, Any]:
+    """A new session."""
+    return {
+        "session_id": session.session_id,
+        "created_at": timestamp(session.created_at),
+        "expires_at": timestamp(session.expires_at),
+    }
+
+
+def talk_reply(
+    session: SessionFacts, messages: list[MessageFacts], next_before: str | None
+) -> dict[str, Any]:
+    """A part of a session."""
+    return {
+        **session_reply(session),
+        "last_activity_at": timestamp(session.last_activity_at),
+        "message_count": session.message_count,
+        "messages": [_message(message) for message in messages],
+        "next_before": next_before,
+    }
+
+
+def _message(message: MessageFacts) -> dict[str, Any]:
+    feedback = {"rating": message.rating, "comment": message.comment} if message.rating else None
+    return {
+        "message_id": message.message_id,
+        "query": message.query,
+        "mode": message.mode,
+        "selected_text": message.selected_text,
+        "answer": message.answer,
+        "status": message.status,
+        "sources": [_source(source) for source in message.sources],
+        "model": message.model,
+        "created_at": timestamp(message.created_at),
+        "feedback": feedback,
+        "latency_ms": _rounded(message.latency_ms),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    return {
+        "id": source.id,
+        "chapter": source.chapter,
+        "section": source.section,
+        "heading_path": list(source.heading_path),
+        "path": source.path,
+        "url": source.url,
+        "quote": source.quote,
+        "score": source.score,
+        "cited": source.cited,
+    }
+
+
+def _rounded(milliseconds: dict[str, float]) -> dict[str, float]:
+    return {stage: round(value, 1) for stage, value in milliseconds.items()}

@@ -1,0 +1,87 @@
+"""`POST /query`: a question to an answer, whole or as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+from flask import Response, g, request
+from flask_openapi import APIBlueprint, Tag
+
+from ragbot.answering.turns import RunningTurn
+from ragbot.core.domain import Event, Finished
+from ragbot.core.errors import RagbotError
+from ragbot.records.transcript import IdempotencyClaim
+from ragbot.services import current_services
+from ragbot.web.errors import NotAcceptable
+from ragbot.web.payloads import Problem, QueryBody, QueryHeaders, QueryReply, query_reply
+from ragbot.web.sse import HEADERS, as_sse
+
+query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", description="Ask the book.")])
+
+_PROBLEMS: dict[str | int, Any] = {
+    str(status): Problem for status in (400, 404, 406, 409, 410, 413, 415, 422, 429, 500, 503, 504)
+}
+
+
+@query.post("/query", responses={"200": QueryReply, **_PROBLEMS}, summary="Ask a question")
+def ask(header: QueryHeaders, body: QueryBody) -> Response:
+    """Answer a question from the book, or from the text that the reader has selected.
+
+    With `stream: true` or `Accept: text/event-stream` the same answer comes as server-sent events:
+    `sources`, `delta` …, then `done` or `error`.
+    """
+    streams = _wants_stream(body)
+    claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
+    running = current_services().turns.begin(body.question(), body.session_id, claim=claim)
+    first = _begun(running)
+    if streams:
+        return _streamed(running, first)
+    return Response(orjson.dumps(_whole(running, first)), mimetype="application/json")
+
+
+def _wants_stream(body: QueryBody) -> bool:
+    accepted = request.accept_mimetypes
+    # A browser's "anything" is no wish for a stream; naming it is.
+    named = "text/event-stream" in (kind for kind, _ in accepted)
+    if body.stream or named:
+        return True
+    if accepted and not accepted.accept_json:
+        raise NotAcceptable("Answers come as application/json or text/event-stream.")
+    return False
+
+
+def _claim(key: str, body: QueryBody) -> IdempotencyClaim:
+    # Keys of two callers never meet: one must not be told what the other asked.
+    caller = f"{request.remote_addr}\n{body.session_id or ''}\n{key}"
+    return IdempotencyClaim(
+        hashlib.sha256(caller.encode()).hexdigest(),
+        hashlib.sha256(body.model_dump_json(exclude={"stream"}).encode()).hexdigest(),
+    )
+
+
+def _begun(running: RunningTurn) -> Event:
+    """The first event, drawn before the status line is sent: what fails before it is an honest status."""
+    try:
+        return next(running.events)
+    except BaseException:
+        running.events.close()
+        raise
+
+
+def _whole(running: RunningTurn, first: Event) -> dict[str, Any]:
+    last = first
+    try:
+        for event in running.events:
+            last = event
+    finally:
+        running.events.close()
+    if not isinstance(last, Finished):
+        raise RagbotError("An answer ended without its last event.")
+    return query_reply(running.turn, last.answer)
+
+
+def _streamed(running: RunningTurn, first: Event) -> Response:
+    stream = as_sse(running, first, request_id=g.request_id)
+    return Response(stream, mimetype="text/event-stream", headers=HEADERS)

@@ -1,0 +1,65 @@
+"""What every request gets: an id, and a body that is decoded strictly or refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from typing import Any
+
+import orjson
+import structlog
+from flask import Flask, Request, Response, g, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from ragbot.web.errors import MalformedJSON
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class StrictRequest(Request):
+    """Decodes JSON by the letter of RFC 8259: no NaN, no bottomless nesting, UTF-8 alone."""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
+        """The decoded body. Raises UnsupportedMediaType or MalformedJSON, whatever `silent` says."""
+        if "ragbot.json" not in self.environ:
+            if self.mimetype != "application/json":
+                raise UnsupportedMediaType
+            self.environ["ragbot.json"] = _decoded(self.get_data(cache=False))
+        return self.environ["ragbot.json"]
+
+
+def identify_requests(app: Flask) -> None:
+    """Give each request an id, the caller's own if it is sane; it is on the response and each log line."""
+
+    @app.before_request
+    def _identify() -> None:
+        asked = request.headers.get("X-Request-ID", "")
+        g.request_id = asked if _SANE_ID.fullmatch(asked) else secrets.token_urlsafe(16)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+    @app.after_request
+    def _answer(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.request_id
+        return response
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        decoded = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        if "surrogate" not in str(error):
+            raise MalformedJSON("The body is not JSON.") from error
+        # Valid JSON with half a character in it: decoded, so that the refusal can name the field.
+        decoded = _with_lone_surrogates(body)
+    if not isinstance(decoded, dict):
+        raise MalformedJSON("The body must be a JSON object.")
+    return decoded
+
+
+def _with_lone_surrogates(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedJSON("The body is not JSON.") from error

@@ -1,0 +1,97 @@
+"""`/sessions`: a talk, its messages, and what the reader thought of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from flask import Response
+from flask_openapi import APIBlueprint, Tag
+
+from ragbot.records.transcript import MessageFacts
+from ragbot.services import current_services
+from ragbot.web.payloads import (
+    FeedbackBody,
+    MessagePath,
+    MessagesQuery,
+    Problem,
+    SessionPath,
+    SessionReply,
+    TalkReply,
+    session_reply,
+    talk_reply,
+    timestamp,
+)
+
+sessions = APIBlueprint(
+    "sessions",
+    __name__,
+    url_prefix="/sessions",
+    abp_tags=[Tag(name="Sessions", description="The talk so far.")],
+)
+
+_PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (404, 410, 422, 429, 500, 503)}
+EXPORTED_AT_ONCE = 100
+
+
+@sessions.post("", responses={"201": SessionReply, **_PROBLEMS}, summary="Start a session")
+def start() -> Response:
+    """Start a session; a question without one starts one too."""
+    return _json(session_reply(current_services().transcript.start_session()), 201)
+
+
+@sessions.get("/<session_id>", responses={"200": TalkReply, **_PROBLEMS}, summary="Read a session")
+def read(path: SessionPath, query: MessagesQuery) -> Response:
+    """The newest messages before one, oldest first."""
+    transcript = current_services().transcript
+    session = transcript.session(path.session_id)
+    messages, next_before = transcript.messages(path.session_id, limit=query.limit, before=query.before)
+    return _json(talk_reply(session, messages, next_before), 200)
+
+
+@sessions.delete("/<session_id>", responses={"204": None, **_PROBLEMS}, summary="Delete a session")
+def delete(path: SessionPath) -> Response:
+    """Delete a session and every word of it."""
+    current_services().transcript.delete_session(path.session_id)
+    return Response(status=204)
+
+
+@sessions.get("/<session_id>/export", responses={**_PROBLEMS}, summary="Export a session as Markdown")
+def export(path: SessionPath) -> Response:
+    """The whole talk as Markdown."""
+    transcript = current_services().transcript
+    transcript.session(path.session_id)
+    talk: list[MessageFacts] = []
+    before: str | None = None
+    while True:
+        page, before = transcript.messages(path.session_id, limit=EXPORTED_AT_ONCE, before=before)
+        talk = page + talk
+        if before is None:
+            break
+    text = "\n\n".join(_as_markdown(message) for message in talk)
+    return Response(f"{text}\n", mimetype="text/markdown")
+
+
+@sessions.put(
+    "/<session_id>/messages/<message_id>/feedback",
+    responses={"204": None, **_PROBLEMS},
+    summary="Rate an answer",
+)
+def rate(path: MessagePath, body: FeedbackBody) -> Response:
+    """Keep the reader's verdict on an answer; the last one wins."""
+    current_services().transcript.rate(path.session_id, path.message_id, body.rating, body.comment)
+    return Response(status=204)
+
+
+def _as_markdown(message: MessageFacts) -> str:
+    lines = [f"## {' '.join(message.query.split())}", f"*{timestamp(message.created_at)}, {message.status}*"]
+    if message.answer:
+        lines.append(message.answer)
+    cited = [(n, source) for n, source in enumerate(message.sources, start=1) if source.cited]
+    if cited:
+        lines.append("\n".join(f"[{n}] {' > '.join(s.heading_path)} <{s.url}>" for n, s in cited))
+    return "\n\n".join(lines)
+
+
+def _json(payload: dict[str, Any], status: int) -> Response:
+    return Response(orjson.dumps(payload), status, mimetype="application/json")

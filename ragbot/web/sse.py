@@ -1,0 +1,116 @@
+"""Events to bytes: server-sent events, with comments while nothing is said, and an honest end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import orjson
+import structlog
+
+from ragbot.answering.turns import RunningTurn
+from ragbot.core.domain import Delta, Event, Finished, Retrieved
+from ragbot.web.errors import problem_of
+from ragbot.web.payloads import query_reply, sources_event
+
+log = structlog.get_logger(__name__)
+
+# How often a reader who waits for the first word gets a sign of life. A reader who has left is noticed
+# by it, before the model is paid for more.
+HEARTBEAT_S = 2.0
+
+# After the first word no comments are needed: a model that pauses longer than the provider's time limit
+# (12 s by default, less than the 15 s of the contract) is cut, and each piece is a sign of life.
+
+COMMENT = b": \n\n"
+HEADERS = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+def as_sse(
+    running: RunningTurn, first: Event, *, heartbeat_s: float = HEARTBEAT_S, request_id: str = ""
+) -> Iterator[bytes]:
+    """Yield the turn's events as bytes, then close it. `first` is drawn already.
+
+    Needs no app context. Closing the iterator (the reader has left) ends the model's stream.
+    """
+    numbers = iter(range(1, 1 << 62))
+    try:
+        yield _encoded(running, first, next(numbers))
+        waiting = _Waiting(running.events)
+        while (event := waiting.next_within(heartbeat_s)) is _NOTHING_YET:
+            yield COMMENT
+        yield _encoded(running, event, next(numbers))
+        for event in running.events:
+            yield _encoded(running, event, next(numbers))
+    except GeneratorExit:
+        running.deadline.cancel()
+        raise
+    except Exception as error:
+        # The status line is sent: the error can only be told inside the stream.
+        log.warning("stream_broke", code=getattr(error, "code", "internal_error"), exc_info=error)
+        problem = problem_of(error) | {"request_id": request_id}
+        yield _event("error", next(numbers), problem)
+    finally:
+        _closed(running)
+
+
+_NOTHING_YET: Any = object()
+
+
+class _Waiting:
+    """Draws one event in a thread of its own, so that the reader can be told to wait meanwhile."""
+
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._drawn = threading.Event()
+        self._draw: Callable[[], Event] | None = None
+        self._events = events
+        self._thread = threading.Thread(target=self._run, daemon=True, name="first-word")
+        self._thread.start()
+
+    def next_within(self, seconds: float) -> Any:
+        """The event, or `_NOTHING_YET`. Raises what drawing it raised."""
+        if not self._drawn.wait(seconds):
+            return _NOTHING_YET
+        self._thread.join()
+        assert self._draw is not None
+        return self._draw()
+
+    def _run(self) -> None:
+        try:
+            event = next(self._events)
+            self._draw = lambda: event
+        except BaseException as error:
+            failure = error
+
+            def fail() -> Event:
+                raise failure
+
+            self._draw = fail
+        finally:
+            self._drawn.set()
+
+
+def _closed(running: RunningTurn) -> None:
+    # While the other thread is still drawing, the iterator cannot be closed from here; it has been
+    # interrupted, ends by itself and writes down how.
+    with suppress(ValueError):
+        running.events.close()
+
+
+def _encoded(running: RunningTurn, event: Event, number: int) -> bytes:
+    match event:
+        case Retrieved():
+            return _event("sources", number, sources_event(running.turn, event))
+        case Delta(text):
+            return _event("delta", number, {"text": text})
+        case Finished(answer):
+            return _event("done", number, query_reply(running.turn, answer))
+
+
+def _event(name: str, number: int, payload: dict[str, Any]) -> bytes:
+    return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode(), number, orjson.dumps(payload))

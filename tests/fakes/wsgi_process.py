@@ -1,0 +1,186 @@
+"""The app under gunicorn as a process of its own, for tests of what only real processes show."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:ragbot.serving", "wsgi:app")
+READY_LIMIT_S = 20
+POLL_S = 0.02
+
+# Nothing else of the developer's environment reaches the app: no key, no address, no quota.
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "LD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+class ProcessState(NamedTuple):
+    pid: int
+    parent: int
+    group: int
+
+
+class NotReady(AssertionError):
+    """The server ended, or did not answer /health in time; the message has its logs."""
+
+
+class GunicornProcess:
+    """`with GunicornProcess({...}) as server:` runs the app on a free loopback port and waits for /health.
+
+    `workers` and `threads` become gunicorn's flags, which win over its configuration; the port is given by
+    PORT alone. A `command` of one's own may contain `{port}`. Leaving the block ends every process of it.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str] | None = None,
+        *,
+        workers: int = 1,
+        threads: int | None = None,
+        cwd: Path | str = REPOSITORY,
+        command: Sequence[str] = COMMAND,
+        ready_limit_s: float = READY_LIMIT_S,
+    ) -> None:
+        self.port = free_port()
+        self.startup_s = 0.0
+        self._env = inherited_environment() | {"PORT": str(self.port), **(env or {})}
+        flags = ["--workers", str(workers), *(["--threads", str(threads)] if threads else [])]
+        self._command = [part.replace("{port}", str(self.port)) for part in command] + flags
+        self._cwd = cwd
+        self._workers = workers
+        self._ready_limit_s = ready_limit_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = tempfile.NamedTemporaryFile(prefix="gunicorn-", suffix=".log", delete=False)  # noqa: SIM115
+
+    @property
+    def url(self) -> str:
+        """The address without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The master's process id."""
+        return self._running().pid
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of the master's children that are alive."""
+        return sorted(process.pid for process in living_processes() if process.parent == self.pid)
+
+    def start(self) -> None:
+        """Start and wait until GET /health says 200 and all workers live. Raises NotReady with the logs."""
+        started = time.monotonic()
+        self._process = subprocess.Popen(
+            self._command,
+            env=self._env,
+            cwd=self._cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that `kill` reaches master and workers, and nobody else
+        )
+        # One worker answers before the last one is forked, so both are waited for.
+        while not (is_healthy(self.port) and len(self.worker_pids()) >= self._workers):
+            if self._process.poll() is not None:
+                raise NotReady(f"gunicorn ended with {self._process.returncode}:\n{self.logs()}")
+            if time.monotonic() - started > self._ready_limit_s:
+                raise NotReady(f"no /health within {self._ready_limit_s} s:\n{self.logs()}")
+            time.sleep(POLL_S)
+        self.startup_s = time.monotonic() - started
+
+    def terminate(self, timeout: float = 10) -> int:
+        """Ask it to end, as a host does, and give its exit code.
+
+        Raises subprocess.TimeoutExpired, after a kill, when it does not end in time.
+        """
+        process = self._running()
+        process.terminate()
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """SIGKILL to master and workers at once, as a power cut or the kernel does."""
+        process = self._running()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(5)
+        until = time.monotonic() + 2
+        while any(other.group == process.pid for other in living_processes()) and time.monotonic() < until:
+            time.sleep(POLL_S)
+
+    def logs(self) -> str:
+        """What it wrote so far to stdout and stderr."""
+        return Path(self._log.name).read_text(errors="replace")
+
+    def close(self) -> None:
+        """End whatever is left of it, and its log file."""
+        if self._process:
+            self._end_group()
+        self._log.close()
+        Path(self._log.name).unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if not self._process:
+            raise RuntimeError("not started: use it as a context manager, or call start()")
+        return self._process
+
+    def _end_group(self) -> None:
+        if self._running().poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.terminate(timeout=3)
+        self.kill()  # also the workers of a master that is already gone
+
+
+def inherited_environment() -> dict[str, str]:
+    """The few variables that a process of ours takes over."""
+    return {name: os.environ[name] for name in INHERITED if name in os.environ}
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def is_healthy(port: int) -> bool:
+    """True when GET /health on the loopback says 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def living_processes() -> Iterator[ProcessState]:
+    """Every process that is not a zombie, from /proc (Linux). A killed worker whose master is gone may stay a
+    zombie for ever where process 1 reaps nobody, as in many containers."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, parent, group, *_ = stat.read_text().rpartition(")")[2].split()
+            if state not in "ZX":
+                yield ProcessState(int(stat.parent.name), int(parent), int(group))

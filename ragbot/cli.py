@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -14,6 +15,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from ragbot.core.domain import Delta, Finished, Question
 from ragbot.core.errors import RagbotError
+from ragbot.evaluation import Evaluation, load_rows, report_on
 from ragbot.ingest import IngestReport
 from ragbot.services import current_services
 
@@ -29,6 +31,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(book)
     app.cli.add_command(session)
     app.cli.add_command(ask)
+    app.cli.add_command(evaluate)
 
 
 def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
@@ -141,6 +144,31 @@ def prune() -> None:
     """Settle turns that a crash left open and delete sessions that have expired. Safe to run at any time."""
     pruned = current_services().transcript.prune()
     click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
+
+
+@click.command("eval")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--edition", help="Ask this edition; else the published one.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there too.")
+@click.option("--verdicts", is_flag=True, help="Print how each question went.")
+@with_appcontext
+@failing_in_one_sentence
+def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: bool) -> None:
+    """Ask every question of the JSON Lines file PATH and print how well they were answered."""
+    services = current_services()
+    rows = load_rows(path)
+    facts = services.catalogue.edition(edition) if edition else services.published.current()
+    evaluation = Evaluation(services.answerer, facts, services.catalogue.pages(facts))
+    with click.progressbar(length=len(rows), label="asking", file=sys.stderr) as bar:
+        found = evaluation.verdicts(rows, lambda _row, _answer: bar.update(1))
+    if verdicts:
+        for verdict in found:
+            click.echo(f"{verdict.id}  {verdict.kind:<13} {verdict.status:<9} rank {verdict.rank or '-'}")
+    report = report_on(found).as_json()
+    for name, value in report.items():
+        click.echo(f"{name:<22} {value}")
+    if json_path:
+        json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 class _Progress:

@@ -6,15 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from flask import current_app
+import structlog
+from flask import Flask, current_app
 
+from ragbot.answering.answerer import Answerer
 from ragbot.answering.turns import Turns
 from ragbot.config import Settings
+from ragbot.core.deadline import Deadline
+from ragbot.core.errors import RagbotError
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.transcript import Transcript
+
+log = structlog.get_logger(__name__)
 
 EXTENSION = "ragbot"
 
@@ -24,6 +30,7 @@ class Services:
     """What views and commands may use. `pings` has one function for each part that can be down."""
 
     settings: Settings
+    answerer: Answerer
     turns: Turns
     transcript: Transcript
     catalogue: Catalogue
@@ -36,3 +43,15 @@ class Services:
 def current_services() -> Services:
     """The parts of the app that is being used now."""
     return cast(Services, current_app.extensions[EXTENSION])
+
+
+def warm(app: Flask) -> None:
+    """Do beforehand what the first question would wait for: the index, the vocabulary, the model."""
+    services: Services = app.extensions[EXTENSION]
+    try:
+        edition = services.published.current()
+        services.retriever.retrieve(
+            "warm up", edition=edition, limit=1, deadline=Deadline(services.settings.query_deadline_s)
+        )
+    except RagbotError as error:
+        log.warning("not_warmed_up", code=error.code)

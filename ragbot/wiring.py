@@ -54,6 +54,7 @@ def build_services(
     answerer = Answerer(retriever, generator, _limits(settings), _embedding_cost(settings))
     return Services(
         settings=settings,
+        answerer=answerer,
         turns=Turns(
             transcript,
             answerer,

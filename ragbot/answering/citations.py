@@ -11,6 +11,7 @@ from ragbot.books.prose import Block, prose_blocks
 from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
 
 LONGEST_QUOTE = 1500
+_FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 # A text fragment is found by the browser if it is this much of the page's visible text, to the letter.
 FRAGMENT_WORDS = 8
 FEWEST_FRAGMENT_WORDS = 4
@@ -34,6 +35,11 @@ def page_url(site_url: str, address: str) -> str:
     """A page's public address: below the site's root if that is known, else relative to the root."""
     path = quote(address, safe="/%~:@!$&'()*+,;=?#-._")
     return urljoin(site_url.rstrip("/") + "/", path) if site_url else f"/{path}"
+
+
+def section_url(url: str, anchor: str) -> str:
+    """The address of a page's section; of the page itself where there is no anchor."""
+    return f"{url}#{quote(anchor, safe=_FRAGMENT_SAFE)}" if anchor else url
 
 
 def _source(passage: Passage, edition: EditionFacts, bears: Callable[[str], float]) -> Source:
@@ -82,13 +88,15 @@ def _url(chunk: Chunk, piece: str, site_url: str) -> str:
     if "#" in url:
         # The page's own address ends in a fragment already (a PDF's page).
         return url
-    fragment = quote(chunk.anchor, safe="~:@!$'()*+,;=-._")
-    return f"{url}#{fragment}" + (f":~:text={_fragment(words)}" if words else "")
+    return section_url(url, chunk.anchor or "") + _text_directive(chunk, words)
 
 
-def _fragment(words: str) -> str:
+def _text_directive(chunk: Chunk, words: str) -> str:
+    if not words:
+        return ""
     # In a text fragment a hyphen and a comma are syntax (https://wicg.github.io/scroll-to-text-fragment/).
-    return quote(words, safe="").replace("-", "%2D")
+    spelt = quote(words, safe="").replace("-", "%2D")
+    return f":~:text={spelt}" if chunk.anchor else f"#:~:text={spelt}"
 
 
 def _fragment_words(piece: str, blocks: Iterable[Block]) -> str:

@@ -70,14 +70,14 @@ def parsed(
     text: str, dialect: Dialect, *, start: int = 0, with_indented_code: bool = True
 ) -> tuple[Block, ...]:
     """The top blocks of a text, with offsets into it."""
-    parser = _parser(dialect, with_indented_code)
+    parser = _parser(dialect)
     starts = _line_starts(text, start)
     tokens = parser.parse(text[start:])
     return _Tree(text, starts).blocks(tokens)
 
 
 @cache
-def _parser(dialect: Dialect, with_indented_code: bool) -> MarkdownIt:
+def _parser(dialect: Dialect) -> MarkdownIt:
     parser = MarkdownIt("commonmark").enable("table")
     # Link definitions leave no token behind; as paragraphs they keep their place.
     parser.disable("reference")
@@ -86,8 +86,6 @@ def _parser(dialect: Dialect, with_indented_code: bool) -> MarkdownIt:
         parser.disable(["html_block", "code"])
     if dialect is Dialect.CONVERTED:
         parser.disable("html_block")
-    if not with_indented_code:
-        parser.disable("code", ignoreInvalid=True)
     return parser
 
 

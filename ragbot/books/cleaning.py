@@ -36,7 +36,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
     (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
 )
-_INDENT = re.compile(r"^[ \t]+(?=\S)", re.MULTILINE)
+_INDENT = re.compile(r"(?<=\n)[ \t]+|[ \t]+(?=\n)")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n){3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 _COMMENT = re.compile(r"/\*.*?\*/|(?<![:'\"\w])//[^\n]*", re.DOTALL)
-_STRING = r"\b{key}['\"]?\s*:\s*(['\"`])(?P<value>[^'\"`$\n]*)\1"
+_STRING = r"\b{key}['\"]?\s*:\s*(['\"`])(?P<value>(?:(?!\1)[^$\n])*)\1"
 _DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
 _PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*\)?\s*,\s*(?:/\*.*?\*/\s*)?\{", re.DOTALL)
 _DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")

@@ -85,7 +85,7 @@ class Folder:
             real = full.resolve(strict=True)
             status = real.stat()
         except (OSError, RuntimeError, ValueError) as fault:
-            raise FileUnreadable("The file is a link that leads nowhere, or it is gone.") from fault
+            raise FileUnreadable("There is no such file, or it is a link that leads nowhere.") from fault
         if not real.is_relative_to(self._real_root):
             raise FileUnreadable("The file is a link that leads out of the book's folder.")
         if not stat.S_ISREG(status.st_mode):

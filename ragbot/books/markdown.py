@@ -25,6 +25,7 @@ _ATX = re.compile(r"(?P<marks>#{1,6})(?:[ \t]+|$)")
 _ATX_CLOSE = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
 _UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
 
+_LINE_END = re.compile(r"[\r\n]")
 _SIGNS = re.compile(r"[^\w\s]+")
 
 _inline = MarkdownIt("commonmark").enable("strikethrough")
@@ -140,12 +141,18 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
 
 
 def _heading(page: Outline, block: Block, dialect: Dialect, is_nested: bool) -> Heading:
-    raw = page.source[block.start : block.end]
+    # The block ends before a comment that was blanked; an id may stand in it.
+    raw = page.source[block.start : _line_end(page.source, block.end)]
     content = _content(page.prose.visible(block.start, block.end))
     content, own_id = _without_id(content, raw, dialect)
     exact = _words(content, "\n").strip()
     text = " ".join(exact.split())
     return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=exact)
+
+
+def _line_end(source: str, position: int) -> int:
+    match = _LINE_END.search(source, position)
+    return match.start() if match else len(source)
 
 
 def _content(heading: str) -> str:

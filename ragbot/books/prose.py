@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from ragbot.books import blocks as tree
@@ -17,6 +19,8 @@ _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
 _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?")
 _FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
+_FIRST_INDENT = re.compile(r"[ \t]*")
+_LINE_END = re.compile(r"\r\n?|\n")
 _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 
 
@@ -38,9 +42,33 @@ def prose_blocks(text: str) -> list[Block]:
     """
     if _ends_a_fence(text):
         return [Block("code", _indent(text), len(text.rstrip()))]
-    with_code = not text[:1].isspace()
-    found = tree.parsed(text, Dialect.MARKDOWN, with_indented_code=with_code)
+    indent = _FIRST_INDENT.match(text)
+    if indent is not None and indent.group():
+        return _dedented(text, len(indent.group()))
+    found = tree.parsed(text, Dialect.MARKDOWN)
     return [block for top in found for block in _leaves(text, top, "paragraph") if block.end > block.start]
+
+
+def _dedented(text: str, indent: int) -> list[Block]:
+    """The blocks of a text that begins inside a list: found without its indentation, placed with it."""
+    pieces: list[str] = []
+    starts: list[int] = []
+    removed: list[int] = []
+    length = total = 0
+    for start, after in pairwise([0, *(match.end() for match in _LINE_END.finditer(text)), len(text)]):
+        line = text[start:after]
+        blank = min(indent, len(line) - len(line.lstrip(" \t")))
+        total += blank
+        starts.append(length)
+        removed.append(total)
+        pieces.append(line[blank:])
+        length += len(line) - blank
+    moved = prose_blocks("".join(pieces))
+
+    def place(position: int) -> int:
+        return position + removed[bisect_right(starts, position) - 1]
+
+    return [Block(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved]
 
 
 def _ends_a_fence(text: str) -> bool:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ragbot.books.blocks import lines_of, outline
+from ragbot.books.blocks import lines_of
 from ragbot.books.markdown import plain_text
-from ragbot.books.markup import Dialect
 
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _PART = re.compile(r" {0,3}#{1,6}[ \t]+(?P<title>.+?)(?:[ \t]+#+)?[ \t]*")
 _ENTRY = re.compile(
     r"(?P<indent>[ \t]*)(?P<bullet>(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
@@ -29,7 +29,7 @@ class Chapter:
 
 def chapters_of(summary: str) -> list[Chapter]:
     """The chapters that have a file. Drafts have none: they lend their title to what stands under them."""
-    return list(_chapters(outline(summary, Dialect.MARKDOWN).prose.text))
+    return list(_chapters(_COMMENT.sub("", summary)))
 
 
 def _chapters(summary: str) -> Iterator[Chapter]:

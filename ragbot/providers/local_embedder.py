@@ -19,8 +19,6 @@ TOKENIZER = Path(__file__).parent / "data" / "minilm" / "tokenizer.json"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 
-# More at once costs memory and brings no speed.
-BATCH = 8
 LONGEST_TOKENS = 384
 
 
@@ -38,10 +36,11 @@ class LocalEmbedder:
         """As the port says. Text past 384 tokens is not seen; there is nothing to pay."""
         tokenizer, model = self._open()
         vectors: list[list[float]] = []
-        for start in range(0, len(texts), BATCH):
+        for text in texts:
             if deadline is not None:
                 deadline.check()
-            vectors.extend(_embedded(tokenizer, model, texts[start : start + BATCH]))
+            # One at a time: texts of unlike length in one run are padded, which costs more than it saves.
+            vectors.append(_embedded(tokenizer, model, text))
         return Embedded(vectors)
 
     def _open(self) -> tuple[Any, Any]:
@@ -62,7 +61,7 @@ def _load(threads: int) -> tuple[Any, Any]:
             raise ProviderUnavailable(f"The local model's file {path.name} is not the one that was shipped.")
     tokenizer = Tokenizer.from_file(str(TOKENIZER))
     tokenizer.enable_truncation(LONGEST_TOKENS)
-    tokenizer.enable_padding()
+    tokenizer.no_padding()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -72,18 +71,8 @@ def _load(threads: int) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _embedded(tokenizer: Any, model: Any, texts: Sequence[str]) -> list[list[float]]:
-    encodings = tokenizer.encode_batch(list(texts))
-    mask = np.array([e.attention_mask for e in encodings], dtype=np.int64)
-    inputs = {
-        "input_ids": np.array([e.ids for e in encodings], dtype=np.int64),
-        "attention_mask": mask,
-        "token_type_ids": np.zeros_like(mask),
-    }
-    wanted = {entry.name for entry in model.get_inputs()}
-    tokens = model.run(None, {name: value for name, value in inputs.items() if name in wanted})[0]
-    if tokens.ndim == 3:
-        weights = mask[..., None].astype(np.float32)
-        tokens = (tokens * weights).sum(axis=1) / weights.sum(axis=1)
-    unit = tokens / np.linalg.norm(tokens, axis=1, keepdims=True)
-    return [[float(x) for x in row] for row in unit]
+def _embedded(tokenizer: Any, model: Any, text: str) -> list[float]:
+    ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+    inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
+    mean = model.run(None, inputs)[0][0].mean(axis=0)
+    return [float(x) for x in mean / np.linalg.norm(mean)]

@@ -62,6 +62,16 @@ class StoredChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class PageFacts:
+    """A page with the anchors of its sections."""
+
+    path: str
+    address: str
+    source: str
+    anchors: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class EditionRow:
     """An edition in a list."""
 
@@ -99,7 +109,12 @@ class Catalogue:
             current = connection.execute(_published()).first()
             rows = connection.execute(select(editions).order_by(editions.c.id.desc())).all()
         return [
-            EditionRow(_facts(row), row.pages, row.created_at, bool(current and current.id == row.id))
+            EditionRow(
+                facts=_facts(current if current and current.id == row.id else row),
+                pages=row.pages,
+                created_at=row.created_at,
+                published=bool(current and current.id == row.id),
+            )
             for row in rows
         ]
 
@@ -124,6 +139,28 @@ class Catalogue:
                 .where(editions.c.key == facts.key)
             )
             return set(connection.scalars(query))
+
+    def pages(self, facts: EditionFacts) -> list[PageFacts]:
+        """An edition's pages in the order of the book."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                select(pages)
+                .join(editions, editions.c.id == pages.c.edition_id)
+                .where(editions.c.key == facts.key)
+                .order_by(pages.c.position)
+            ).all()
+            anchored = connection.execute(
+                select(sections.c.page_id, sections.c.anchor)
+                .join(pages, pages.c.id == sections.c.page_id)
+                .join(editions, editions.c.id == pages.c.edition_id)
+                .where(editions.c.key == facts.key)
+            ).all()
+        anchors: dict[int, set[str]] = {}
+        for page_id, anchor in anchored:
+            anchors.setdefault(page_id, set()).add(anchor)
+        return [
+            PageFacts(row.path, row.address, row.source, frozenset(anchors.get(row.id, ()))) for row in rows
+        ]
 
     def missing_vectors(self, embedder: str, shas: Iterable[str]) -> set[str]:
         """Those hashes of search texts for which the embedder's vector is not kept yet."""

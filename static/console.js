@@ -1,0 +1,1116 @@
+/**
+ * The console: asks the book a question and shows the answer with the lines it rests on.
+ *
+ * What a model, a book or a session wrote reaches the page in two ways only: as `textContent`, or through
+ * marked and then DOMPurify. Nothing here sets HTML from a string, and nothing leaves this origin.
+ */
+
+const QUERY_MAX = 2000;
+const SELECTION_MIN = 10;
+const SELECTION_MAX = 10000;
+const HISTORY_PAGE = 20;
+const QUIET_LIMIT_MS = 60000; // The server sends a comment every 15 s; four missed ones mean the line is dead.
+const PAINT_EVERY_MS = 60; // Faster than this an eye cannot read, and each painting parses the tail again.
+
+const base = apiBase();
+const byId = (id) => document.getElementById(id);
+const part = (root, name) => root.querySelector(`[data-part="${name}"]`);
+
+const page = {
+  talk: byId('talk'),
+  earlier: byId('earlier'),
+  form: byId('ask'),
+  question: byId('question'),
+  selection: byId('selection'),
+  send: byId('send'),
+  stop: byId('stop'),
+  problem: byId('ask-problem'),
+};
+
+let running = null; // {exchange, controller} while an answer arrives
+let earlierThan = null; // the message before which the next page of history ends
+let exchangeCount = 0;
+
+/* ---- Small helpers ---- */
+
+function apiBase() {
+  const here = new URL('/', location.href);
+  const given = new URL(document.documentElement.dataset.base || '/', location.href);
+  return given.origin === location.origin ? given : here;
+}
+
+function api(path) {
+  return new URL(path, base);
+}
+
+/** A string whatever came over the wire, so that a wrong type can never break the page. */
+function words(value) {
+  if (value === null || value === undefined) return '';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function list(value) {
+  return Array.isArray(value) ? value : [];
+}
+
+function record(value) {
+  return value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
+}
+
+/** Characters as the server counts them: code points, not UTF-16 units. */
+function lengthOf(text) {
+  return [...text].length;
+}
+
+function plural(count, one, many) {
+  return `${count} ${String(count) === '1' ? one : many}`;
+}
+
+function duration(ms) {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10000 ? 2 : 1)} s`;
+}
+
+/** A wait in words: seconds while one would sit it out, then minutes, then hours. */
+function wait(seconds) {
+  if (seconds <= 120) return `${seconds} s`;
+  return seconds <= 7200 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3600)} h`;
+}
+
+function element(tag, text, attributes = {}) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** The address if a reader may safely be sent there: http, https, a fragment or a path on this site. Else null. */
+function safeAddress(address, { relative = false } = {}) {
+  const text = words(address).trim();
+  if (!text || /[\u0000-\u0020\\]/.test(text)) return null;
+  const absolute = /^https?:\/\/[^/]/i.test(text);
+  const rooted = /^\/(?!\/)/.test(text);
+  const nearby = relative && !text.startsWith('//') && !/^[^/?#]*:/.test(text);
+  if (!absolute && !rooted && !nearby) return null;
+  try {
+    const { protocol } = new URL(text, location.href);
+    return protocol === 'http:' || protocol === 'https:' ? text : null;
+  } catch {
+    return null;
+  }
+}
+
+function openElsewhere(link, address) {
+  link.setAttribute('href', address);
+  link.setAttribute('target', '_blank');
+  link.setAttribute('rel', 'noopener noreferrer');
+}
+
+function announce(text) {
+  byId('announce').textContent = text;
+}
+
+function notify(text, action) {
+  const notice = byId('notice');
+  const button = part(notice, 'notice-action');
+  part(notice, 'notice-text').textContent = text;
+  notice.hidden = !text;
+  button.hidden = !action;
+  button.textContent = action ? action.label : '';
+  button.onclick = action ? action.run : null;
+}
+
+/* ---- The session, remembered between visits ---- */
+
+const session = {
+  key: `ragbot.session ${base.pathname}`,
+  id: null,
+  load() {
+    try {
+      this.id = localStorage.getItem(this.key) || null;
+    } catch {
+      this.id = null; // Storage may be forbidden; the session then lasts as long as the page.
+    }
+    this.show();
+  },
+  keep(id) {
+    this.id = words(id) || null;
+    try {
+      if (this.id) localStorage.setItem(this.key, this.id);
+      else localStorage.removeItem(this.key);
+    } catch {
+      // As above.
+    }
+    this.show();
+  },
+  show() {
+    const link = byId('export');
+    link.hidden = !this.id;
+    if (this.id) link.href = api(`sessions/${encodeURIComponent(this.id)}/export`).href;
+    else link.removeAttribute('href');
+  },
+};
+
+/* ---- Problems in words ---- */
+
+async function problemOf(response) {
+  let told = {};
+  try {
+    told = record(await response.json());
+  } catch {
+    // A proxy in front may answer with a page of its own.
+  }
+  return {
+    ...told,
+    status: response.status,
+    title: words(told.title) || `The server answered ${response.status}`,
+    detail: words(told.detail) || 'It gave no explanation. Try again in a moment.',
+    request_id: words(told.request_id) || response.headers.get('X-Request-ID') || '',
+    retry_after_s: secondsOf(response.headers.get('Retry-After') ?? told.retry_after),
+  };
+}
+
+function secondsOf(retryAfter) {
+  if (retryAfter === null || retryAfter === undefined || retryAfter === '') return null;
+  const seconds = Number(retryAfter);
+  if (Number.isFinite(seconds)) return Math.max(0, Math.ceil(seconds));
+  const until = Date.parse(retryAfter);
+  return Number.isNaN(until) ? null : Math.max(0, Math.ceil((until - Date.now()) / 1000));
+}
+
+const UNREACHABLE = {
+  title: 'The server could not be reached',
+  detail: 'Check that it is running and that you are connected, then ask again.',
+};
+const BROKEN_OFF = {
+  title: 'The answer broke off',
+  detail: 'The connection ended before the answer was complete. What had arrived is kept above.',
+};
+const GARBLED = {
+  title: 'The answer could not be read',
+  detail: 'The server sent something this page does not understand.',
+};
+const GONE_QUIET = {
+  title: 'The server has gone quiet',
+  detail: 'Nothing has arrived for a minute, so this page stopped waiting.',
+};
+
+const FAILED_THEN = {
+  title: 'This question was not answered',
+  detail: 'Something failed when it was asked. It can be asked again.',
+};
+const PENDING_THEN = {
+  title: 'No answer yet',
+  detail: 'When this page was loaded the answer was still being written. Load the page again, or ask again.',
+};
+
+const MENDABLE = ['invalid_request', 'edition_not_found'];
+
+/** Whether the problem means that the session we hold is of no more use. */
+function sessionIsGone(problem) {
+  return problem.code === 'session_not_found' || problem.code === 'session_expired';
+}
+
+/* ---- Server-sent events ---- */
+
+/** Turns the text of an event stream, in pieces of any size, into events. Comments are dropped. */
+class EventReader {
+  #rest = '';
+  #halfBreak = false; // The last piece ended in CR: a LF at the start of the next belongs to it.
+  #event = '';
+  #lines = [];
+
+  /** The events which this piece completes, in order. */
+  push(piece) {
+    if (!piece) return [];
+    const events = [];
+    const text = this.#rest + (this.#halfBreak && piece.startsWith('\n') ? piece.slice(1) : piece);
+    this.#halfBreak = piece.endsWith('\r');
+    const lines = text.split(/\r\n|\n|\r/);
+    this.#rest = lines.pop();
+    for (const line of lines) {
+      if (line === '') this.#close(events);
+      else this.#take(line);
+    }
+    return events;
+  }
+
+  #take(line) {
+    const colon = line.indexOf(':');
+    if (colon === 0) return;
+    const field = colon < 0 ? line : line.slice(0, colon);
+    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+    if (field === 'event') this.#event = value;
+    else if (field === 'data') this.#lines.push(value);
+  }
+
+  #close(events) {
+    if (this.#lines.length) events.push({ event: this.#event || 'message', data: this.#lines.join('\n') });
+    this.#event = '';
+    this.#lines = [];
+  }
+}
+
+/* ---- Markdown ---- */
+
+const ALLOWED_TAGS = [
+  'a', 'blockquote', 'br', 'code', 'del', 'em', 'h3', 'h4', 'h5', 'h6', 'hr', 'kbd', 'li', 'ol', 'p', 'pre',
+  'strong', 'sub', 'sup', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
+];
+const PURIFY = {
+  ALLOWED_TAGS,
+  ALLOWED_ATTR: ['align', 'href', 'start'],
+  FORBID_TAGS: ['img', 'form', 'input', 'style', 'iframe', 'svg', 'math'],
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+  RETURN_DOM_FRAGMENT: true,
+};
+const HARMLESS_TAG = /^<\/?(?:br|kbd|sub|sup)\s*\/?>/i;
+
+const markdown = markdownReader();
+
+function markdownReader() {
+  const { marked, DOMPurify } = window;
+  if (!marked || !DOMPurify || !DOMPurify.isSupported) return null; // Then answers are shown as plain text.
+  return new marked.Marked({
+    gfm: true,
+    tokenizer: {
+      // HTML is not read as HTML but shown as written, so that none reaches even the sanitiser.
+      html: () => undefined,
+      tag(source) {
+        const match = HARMLESS_TAG.exec(source);
+        return match ? { type: 'html', raw: match[0], text: match[0], block: false } : undefined;
+      },
+      // "[1]: address" would turn our citation marks into links to wherever the model likes.
+      def: () => undefined,
+    },
+    renderer: {
+      heading({ tokens, depth }) {
+        const level = Math.min(6, depth + 2); // The page's own headings are h1 and h2.
+        return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
+      },
+      image({ text }) {
+        return `<em>${text ? escapeHtml(text) : 'picture'}</em>`;
+      },
+      checkbox({ checked }) {
+        return checked ? '☑ ' : '☐ ';
+      },
+    },
+  });
+}
+
+function escapeHtml(text) {
+  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+/** The clean nodes of one Markdown block. */
+function nodesOf(token) {
+  const fragment = window.DOMPurify.sanitize(markdown.parser([token]), PURIFY);
+  for (const link of fragment.querySelectorAll('a')) {
+    const address = safeAddress(link.getAttribute('href'), { relative: true });
+    if (address) openElsewhere(link, address);
+    else link.replaceWith(...link.childNodes);
+  }
+  for (const table of fragment.querySelectorAll('table')) {
+    const scroller = element('div', undefined, { class: 'scroller', tabindex: '0', role: 'group', 'aria-label': 'Table' });
+    table.replaceWith(scroller);
+    scroller.append(table);
+  }
+  return fragment;
+}
+
+const MARK = /\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]/g;
+
+/** Replaces the marks in a text by links to their sources; `cite` gives the link of a number, or null. */
+function linkMarks(root, cite) {
+  const texts = [];
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    if (walker.currentNode.data.includes('[') && !walker.currentNode.parentElement?.closest('a, code, pre')) {
+      texts.push(walker.currentNode);
+    }
+  }
+  for (const text of texts) {
+    const pieces = [];
+    let from = 0;
+    for (const match of text.data.matchAll(MARK)) {
+      const links = match[1].split(',').map((number) => cite(Number(number)));
+      if (links.includes(null)) continue;
+      pieces.push(text.data.slice(from, match.index), ...links);
+      from = match.index + match[0].length;
+    }
+    if (pieces.length) text.replaceWith(...pieces, text.data.slice(from));
+  }
+}
+
+/** Shows a growing Markdown text, touching only the blocks that changed: what was read stays put. */
+class MarkdownView {
+  #root;
+  #cite;
+  #blocks = []; // {raw, nodes}
+
+  constructor(root, cite) {
+    this.#root = root;
+    this.#cite = cite;
+  }
+
+  show(text, { afresh = false } = {}) {
+    try {
+      if (!markdown) throw new Error('no Markdown reader');
+      this.#paint(markdown.lexer(text), afresh);
+      this.#root.classList.remove('as-text');
+    } catch {
+      this.#blocks = [];
+      this.#root.classList.add('as-text');
+      this.#root.replaceChildren(text);
+      linkMarks(this.#root, this.#cite);
+    }
+  }
+
+  #paint(tokens, afresh) {
+    const blocks = tokens.filter((token) => token.type !== 'space');
+    let same = 0;
+    while (!afresh && same < this.#blocks.length && this.#blocks[same].raw === blocks[same]?.raw) same += 1;
+    for (const block of this.#blocks.splice(same)) block.nodes.forEach((node) => node.remove());
+    if (!this.#blocks.length) this.#root.replaceChildren();
+    for (const token of blocks.slice(same)) {
+      const fragment = nodesOf(token);
+      const holder = element('div');
+      holder.append(fragment);
+      linkMarks(holder, this.#cite);
+      const nodes = [...holder.childNodes];
+      this.#root.append(...nodes);
+      this.#blocks.push({ raw: token.raw, nodes });
+    }
+  }
+}
+
+/* ---- A source ---- */
+
+class Source {
+  constructor(number, exchange) {
+    this.number = number;
+    this.exchange = exchange;
+    this.node = byId('source-template').content.firstElementChild.cloneNode(true);
+    this.node.id = `source-${exchange.number}-${number}`;
+    this.node.dataset.source = String(number);
+    this.quote = part(this.node, 'quote');
+    this.more = part(this.node, 'more');
+    part(this.node, 'number').textContent = String(number);
+    this.more.addEventListener('click', () => this.unfold(!this.quote.classList.contains('open')));
+    part(this.node, 'use').addEventListener('click', () => useAsSelection(this.quote.textContent));
+    part(this.node, 'back').addEventListener('click', () => this.exchange.backToMark());
+    new ResizeObserver(() => this.#offerMore()).observe(this.quote);
+  }
+
+  show(told, cited) {
+    const source = record(told);
+    const quote = words(source.quote).replace(/\r\n?/g, '\n'); // A CR is no line break to a browser.
+    this.node.dataset.cited = String(cited);
+    this.title = this.#showPath(source);
+    this.node.setAttribute('aria-label', `Source ${this.number}${cited ? '' : ', not cited'}: ${this.title}`);
+    if (this.quote.textContent !== quote) this.quote.textContent = quote;
+    this.quote.classList.toggle('code', /^\s*(```|~~~|\|)/.test(quote));
+    part(this.node, 'use').hidden = lengthOf(quote.trim()) < SELECTION_MIN;
+    this.#showLink(source);
+    this.#offerMore();
+  }
+
+  #showPath(source) {
+    let steps = list(source.heading_path).map(words).filter(Boolean);
+    if (!steps.length) steps = [words(source.chapter), words(source.section)].filter(Boolean);
+    if (!steps.length) steps = [words(source.path) || 'Untitled passage'];
+    const pieces = [];
+    steps.forEach((step, i) => {
+      if (i) pieces.push(element('i', '›', { 'aria-hidden': 'true' }));
+      pieces.push(i === steps.length - 1 ? element('b', step) : step);
+    });
+    const path = part(this.node, 'path');
+    path.replaceChildren(...pieces);
+    const score = Number(source.score);
+    path.title = [words(source.path), Number.isFinite(score) && source.score !== null ? `score ${score.toFixed(3)}` : '']
+      .filter(Boolean).join(' · ');
+    return steps.at(-1);
+  }
+
+  #showLink(source) {
+    const link = part(this.node, 'link');
+    const bad = part(this.node, 'bad-link');
+    const address = safeAddress(source.url);
+    link.hidden = !address;
+    if (address) openElsewhere(link, address);
+    bad.hidden = Boolean(address) || !words(source.url);
+    bad.textContent = address ? '' : words(source.url);
+  }
+
+  #offerMore() {
+    if (this.quote.classList.contains('open')) return;
+    this.more.hidden = this.quote.scrollHeight <= this.quote.clientHeight + 2;
+  }
+
+  unfold(open) {
+    this.quote.classList.toggle('open', open);
+    this.more.setAttribute('aria-expanded', String(open));
+    this.more.textContent = open ? 'Less' : 'More';
+    if (open) this.more.hidden = false;
+  }
+}
+
+/* ---- A question with its answer ---- */
+
+const STATE_WORDS = { answered: 'Answered', stopped: 'Stopped', failed: 'Failed' };
+const DEGRADED_WORDS = {
+  llm_fallback: 'second model answered',
+  llm_extractive: 'passages quoted, no model',
+  dense_search: 'keyword search only',
+  cache: 'without cache',
+  history: 'not kept',
+};
+
+class Exchange {
+  constructor(asked) {
+    exchangeCount += 1;
+    this.number = exchangeCount;
+    this.asked = asked; // what was sent: {query, mode, selected_text?, ...options}
+    this.text = '';
+    this.sources = [];
+    this.messageId = null;
+    this.cameFrom = null;
+    this.node = byId('exchange-template').content.firstElementChild.cloneNode(true);
+    this.answer = part(this.node, 'answer');
+    this.view = new MarkdownView(this.answer, (number) => this.#mark(number));
+
+    const heading = part(this.node, 'question');
+    heading.id = `question-${this.number}`;
+    heading.textContent = words(asked.query);
+    this.node.setAttribute('aria-labelledby', heading.id);
+    part(this.node, 'about').hidden = asked.mode !== 'selected_text' || !asked.selected_text;
+    part(this.node, 'selection').textContent = words(asked.selected_text);
+    part(this.node, 'again').addEventListener('click', () => this.askAgain());
+    for (const thumb of this.node.querySelectorAll('[data-rating]')) {
+      thumb.addEventListener('click', () => this.#rate(thumb.dataset.rating));
+    }
+    part(this.node, 'inside').addEventListener('toggle', () => this.#showRaw());
+  }
+
+  get state() {
+    return this.node.dataset.state;
+  }
+
+  set state(state) {
+    this.node.dataset.state = state;
+    this.node.setAttribute('aria-busy', String(state === 'running'));
+  }
+
+  /* -- As it arrives -- */
+
+  begin(told) {
+    this.#know(told);
+    this.showSources(told.sources, { whole: false });
+    part(this.node, 'waiting-text').textContent = this.sources.length
+      ? `Found ${plural(this.sources.length, 'passage', 'passages')}, writing`
+      : 'Writing';
+  }
+
+  add(text) {
+    this.text += text;
+    if (!this.painting) this.painting = setTimeout(() => this.#paint(), PAINT_EVERY_MS);
+  }
+
+  #paint(afresh = false) {
+    clearTimeout(this.painting);
+    this.painting = null;
+    part(this.node, 'waiting').hidden = this.text !== '' || this.state !== 'running';
+    this.view.show(this.text, { afresh });
+  }
+
+  /** Shows a whole reply, or a message of the session's history, which has most of the same fields. */
+  finish(told, { requestId = '' } = {}) {
+    this.#know(told);
+    this.requestId = requestId;
+    this.reply = told;
+    this.text = words(told.answer);
+    this.state = words(told.status) || 'answered';
+    this.showSources(told.sources, { whole: true });
+    this.#paint(true);
+    this.#showAfter();
+  }
+
+  stop() {
+    this.state = 'stopped';
+    this.#settle();
+  }
+
+  fail(problem, { state = 'failed' } = {}) {
+    this.problem = problem;
+    this.state = state;
+    this.#settle();
+    this.#showProblem(problem);
+  }
+
+  /** Leaves a partial answer as it stands, with the sources that it names. */
+  #settle() {
+    this.#paint(true);
+    const named = new Set([...this.answer.querySelectorAll('.cite')].map((mark) => Number(mark.dataset.cite)));
+    const sources = this.sources.map((source, i) => ({ ...source.told, cited: named.has(i + 1) }));
+    this.showSources(sources, { whole: true });
+    this.reply ??= { status: this.state, ...(this.messageId ? { message_id: this.messageId } : {}), ...this.problem };
+    this.#showAfter();
+  }
+
+  #know(told) {
+    this.messageId = words(told.message_id) || this.messageId;
+    if (this.messageId) this.node.dataset.messageId = this.messageId;
+  }
+
+  /* -- Sources -- */
+
+  /** Until the answer is whole nobody knows what it cites, and all passages wait together, folded. */
+  showSources(told, { whole }) {
+    const focused = document.activeElement;
+    const cited = [];
+    const near = [];
+    list(told).forEach((source, i) => {
+      this.sources[i] ??= new Source(i + 1, this);
+      const isCited = whole && Boolean(record(source).cited);
+      this.sources[i].told = record(source);
+      this.sources[i].show(source, isCited);
+      (isCited ? cited : near).push(this.sources[i].node);
+    });
+    this.sources.length = list(told).length;
+    part(this.node, 'cited').replaceChildren(...cited);
+    part(this.node, 'near').replaceChildren(...near);
+    part(this.node, 'sources').hidden = !this.sources.length;
+    part(this.node, 'cited-heading').hidden = !cited.length;
+    part(this.node, 'nearest').hidden = !near.length;
+    const count = plural(near.length, 'passage', 'passages');
+    let summary = cited.length ? `${count} nearby, not cited` : `${count} found`;
+    if (this.state === 'refused') summary = `The nearest ${count}`;
+    part(this.node, 'nearest-summary').textContent = summary;
+    // Moving a node drops its focus.
+    if (focused && focused !== document.activeElement && this.node.contains(focused)) {
+      focused.focus({ preventScroll: true });
+    }
+  }
+
+  #mark(number) {
+    const source = this.sources[number - 1];
+    if (!source) return null;
+    const mark = element('a', `[${number}]`, {
+      class: 'cite',
+      href: `#${source.node.id}`,
+      'data-cite': String(number),
+      'aria-label': `Source ${number}: ${source.title}`,
+      title: source.title,
+    });
+    mark.addEventListener('click', (event) => {
+      event.preventDefault();
+      this.#open(source, mark);
+    });
+    return mark;
+  }
+
+  #open(source, mark) {
+    for (const lit of document.querySelectorAll('.lit')) lit.classList.remove('lit');
+    for (const back of document.querySelectorAll('[data-part="back"]')) back.hidden = true;
+    if (part(this.node, 'nearest').contains(source.node)) part(this.node, 'nearest').open = true;
+    source.unfold(true);
+    source.node.classList.add('lit');
+    mark.classList.add('lit');
+    part(source.node, 'back').hidden = false;
+    this.cameFrom = mark;
+    source.node.focus({ preventScroll: true });
+    source.node.scrollIntoView({ block: 'nearest' });
+  }
+
+  backToMark() {
+    // The mark may have been painted anew since.
+    const mark = this.cameFrom?.isConnected
+      ? this.cameFrom
+      : this.answer.querySelector(`[data-cite="${this.cameFrom?.dataset.cite}"]`);
+    if (!mark) return;
+    mark.focus({ preventScroll: true });
+    mark.scrollIntoView({ block: 'center' });
+  }
+
+  /* -- Under the answer -- */
+
+  #showAfter() {
+    part(this.node, 'waiting').hidden = true;
+    part(this.node, 'after').hidden = false;
+    this.#showChips();
+    this.#showFigures();
+    part(this.node, 'feedback').hidden = !this.messageId || !['answered', 'refused'].includes(this.state);
+    const given = this.reply.feedback;
+    this.#showRating(words(record(given).rating ?? (typeof given === 'string' ? given : '')));
+  }
+
+  #showChips() {
+    const reply = this.reply;
+    const chips = [];
+    const chip = (kind, text) => chips.push(element('li', text, { 'data-chip': kind }));
+    const from = this.asked.mode === 'selected_text' ? 'Not in the selection' : 'Not in the book';
+    if (!this.problem) chip('status', this.state === 'refused' ? from : STATE_WORDS[this.state] ?? this.state);
+    if (reply.model) chip('model', words(reply.model));
+    for (const name of list(reply.degraded)) chip('degraded', DEGRADED_WORDS[words(name)] ?? words(name));
+    if (reply.cache === 'hit') chip('cache', 'From the cache');
+    const total = totalOf(reply.latency_ms);
+    if (total !== null) chip('time', duration(total));
+    part(this.node, 'chips').replaceChildren(...chips);
+  }
+
+  #showFigures() {
+    const reply = this.reply;
+    const stages = record(reply.latency_ms);
+    const usage = record(reply.usage);
+    const rows = [];
+    const row = (name, value) => {
+      if (value !== '' && value !== null && value !== undefined) rows.push(element('dt', name), element('dd', value));
+    };
+    for (const [stage, name] of [['embed', 'Embedding'], ['search', 'Search'], ['generate', 'Writing'], ['total', 'Total']]) {
+      if (Number.isFinite(stages[stage])) row(name, duration(stages[stage]));
+    }
+    row('Tokens', [['embedding', usage.embedding_tokens], ['in', usage.input_tokens], ['out', usage.output_tokens]]
+      .filter(([, count]) => Number.isFinite(count)).map(([name, count]) => `${count} ${name}`).join(', '));
+    if ('cost_usd' in usage) row('Cost', Number.isFinite(usage.cost_usd) ? `$${usage.cost_usd.toFixed(6)}` : 'not known');
+    row('Model', words(reply.model));
+    row('Edition', words(reply.book_version));
+    row('Cache', words(reply.cache));
+    if (Array.isArray(reply.degraded)) row('Done without', reply.degraded.map(words).join(', ') || 'nothing, all is well');
+    row('Message', words(this.messageId));
+    row('Request', words(this.requestId || record(this.problem).request_id));
+    part(this.node, 'figures').replaceChildren(...rows);
+    this.#showStages(stages);
+  }
+
+  #showStages(stages) {
+    const names = ['embed', 'search', 'generate'];
+    const times = names.map((name) => (stages[name] > 0 && Number.isFinite(stages[name]) ? stages[name] : 0));
+    const sum = times.reduce((so_far, ms) => so_far + ms, 0);
+    const bar = part(this.node, 'stages');
+    bar.toggleAttribute('hidden', !sum);
+    let x = 0;
+    bar.replaceChildren(...names.map((name, i) => {
+      const rect = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+      const width = sum ? (100 * times[i]) / sum : 0;
+      const attributes = { class: name, x, y: 0, width, height: 4 };
+      for (const [key, value] of Object.entries(attributes)) rect.setAttribute(key, String(value));
+      x += width;
+      return rect;
+    }));
+  }
+
+  #showRaw() {
+    const raw = part(this.node, 'raw');
+    if (part(this.node, 'inside').open) raw.textContent = JSON.stringify(this.reply, null, 2);
+  }
+
+  /* -- When it went wrong -- */
+
+  #showProblem(problem) {
+    part(this.node, 'problem').hidden = false;
+    part(this.node, 'problem-title').textContent = words(problem.title);
+    part(this.node, 'problem-detail').textContent = words(problem.detail);
+    part(this.node, 'problem-code').textContent = [words(problem.code), words(problem.request_id)].filter(Boolean).join(' · ');
+    const fields = list(problem.errors).map(record);
+    const told = part(this.node, 'problem-fields');
+    told.hidden = !fields.length;
+    told.replaceChildren(...fields.map(({ field, message }) => element('li', [words(field), words(message)].filter(Boolean).join(': '))));
+    this.#offerAgain(problem.retry_after_s);
+  }
+
+  #offerAgain(waitS) {
+    const again = part(this.node, 'again');
+    const until = Date.now() + (waitS ?? 0) * 1000;
+    const tick = () => {
+      const left = Math.ceil((until - Date.now()) / 1000);
+      again.disabled = left > 0;
+      again.textContent = left > 0 ? `Try again in ${wait(left)}` : 'Ask again';
+      if (left > 0 && again.isConnected) setTimeout(tick, 250);
+    };
+    tick();
+  }
+
+  askAgain() {
+    if (running) return;
+    // Sending again what was refused helps only once it is mended: take the composer as it stands now.
+    const asked = MENDABLE.includes(this.problem?.code) ? composed(words(this.asked.query)) : this.asked;
+    if (!asked) return;
+    if (!this.text) this.node.remove();
+    else part(this.node, 'again').remove();
+    put(asked);
+    page.question.focus({ preventScroll: true });
+  }
+
+  /* -- Feedback -- */
+
+  #showRating(rating) {
+    for (const thumb of this.node.querySelectorAll('[data-rating]')) {
+      thumb.setAttribute('aria-pressed', String(thumb.dataset.rating === rating));
+    }
+  }
+
+  async #rate(rating) {
+    const note = part(this.node, 'feedback-note');
+    const before = this.node.querySelector('[aria-pressed="true"]')?.dataset.rating ?? '';
+    this.#showRating(rating);
+    note.textContent = '';
+    const path = `sessions/${encodeURIComponent(session.id ?? '')}/messages/${encodeURIComponent(this.messageId)}/feedback`;
+    try {
+      const response = await fetch(api(path), {
+        method: 'PUT',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ rating }),
+      });
+      if (!response.ok) throw await problemOf(response);
+      note.textContent = rating === 'up' ? 'Noted: helpful' : 'Noted: not helpful';
+    } catch (problem) {
+      this.#showRating(before);
+      note.textContent = `Not kept. ${problem instanceof Error ? UNREACHABLE.title : problem.detail}`;
+    }
+  }
+}
+
+function totalOf(latency) {
+  const total = typeof latency === 'object' ? record(latency).total : latency;
+  return Number.isFinite(total) ? total : null;
+}
+
+/* ---- Asking ---- */
+
+/** Asks, shows the exchange, and stays until the answer is there, stopped or failed. */
+async function put(asked) {
+  const exchange = new Exchange(asked);
+  const controller = new AbortController();
+  running = { exchange, controller };
+  notify('');
+  place(exchange);
+  showRunning(true);
+  announce('Looking in the book.');
+
+  const outcome = await receive(asked, { exchange, controller });
+
+  if (running?.exchange === exchange) {
+    running = null;
+    showRunning(false);
+  }
+  if (!exchange.node.isConnected) return; // A new session was begun meanwhile.
+  if (outcome === 'stopped') exchange.stop();
+  else if (outcome) exchange.fail(outcome);
+  if (outcome && sessionIsGone(outcome)) {
+    session.keep(null);
+    notify('That session has ended. The next question starts a new one.');
+  }
+  if (outcome?.errors) markFields(outcome.errors);
+  announce(summaryOf(exchange));
+}
+
+function place(exchange) {
+  document.body.classList.add('begun');
+  page.talk.querySelector('.newest')?.classList.remove('newest');
+  exchange.node.classList.add('newest');
+  page.talk.append(exchange.node);
+  exchange.state = 'running';
+  exchange.node.scrollIntoView({ block: 'start' });
+}
+
+function showRunning(isRunning) {
+  const focused = document.activeElement;
+  page.send.hidden = isRunning;
+  page.stop.hidden = !isRunning;
+  // A button that goes away must not take the focus with it.
+  if (focused === page.send || focused === page.stop) page.question.focus({ preventScroll: true });
+}
+
+function summaryOf(exchange) {
+  const answer = exchange.answer.textContent.trim();
+  const cited = part(exchange.node, 'cited').children.length;
+  if (exchange.state === 'failed') return `${words(exchange.problem.title)}. ${words(exchange.problem.detail)}`;
+  if (exchange.state === 'stopped') return 'Stopped. What had arrived is kept.';
+  const sources = cited ? ` ${plural(cited, 'source', 'sources')} cited.` : '';
+  return `${exchange.state === 'refused' ? 'No answer in the book' : 'Answer'}: ${answer}${sources}`;
+}
+
+/** Feeds the exchange. Gives null when it is whole, 'stopped', or the problem. */
+async function receive(asked, { exchange, controller }) {
+  let quiet = false;
+  let watch = null;
+  const heard = () => {
+    clearTimeout(watch);
+    watch = setTimeout(() => {
+      quiet = true;
+      controller.abort();
+    }, QUIET_LIMIT_MS);
+  };
+  try {
+    heard();
+    const response = await fetch(api('query'), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
+      body: JSON.stringify(session.id ? { ...asked, session_id: session.id } : asked),
+      signal: controller.signal,
+    });
+    heard();
+    if (!response.ok) return await problemOf(response);
+    const requestId = response.headers.get('X-Request-ID') ?? '';
+    if (!(response.headers.get('Content-Type') ?? '').includes('text/event-stream')) {
+      return wholeReply(await response.json(), { exchange, requestId });
+    }
+    return await follow(response.body, { exchange, requestId, heard });
+  } catch (error) {
+    if (quiet) return GONE_QUIET;
+    if (controller.signal.aborted) return 'stopped';
+    if (error instanceof SyntaxError) return GARBLED;
+    return exchange.text || exchange.sources.length ? BROKEN_OFF : UNREACHABLE;
+  } finally {
+    clearTimeout(watch);
+  }
+}
+
+async function follow(body, { exchange, requestId, heard }) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  const events = new EventReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return BROKEN_OFF;
+    heard();
+    for (const { event, data } of events.push(decoder.decode(value, { stream: true }))) {
+      if (!['sources', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
+      const told = record(JSON.parse(data));
+      if (event === 'sources') {
+        session.keep(words(told.session_id) || session.id);
+        exchange.begin(told);
+      } else if (event === 'delta') {
+        exchange.add(words(told.text));
+      } else {
+        reader.cancel().catch(() => {});
+        if (event === 'done') return wholeReply(told, { exchange, requestId });
+        return { title: 'The answer broke off', ...told, retry_after_s: secondsOf(told.retry_after) };
+      }
+    }
+  }
+}
+
+function wholeReply(reply, { exchange, requestId }) {
+  const told = record(reply);
+  session.keep(words(told.session_id) || session.id);
+  exchange.finish(told, { requestId });
+  return null;
+}
+
+/* ---- The session's history ---- */
+
+async function showHistory({ before = null } = {}) {
+  if (!session.id) return;
+  const address = api(`sessions/${encodeURIComponent(session.id)}`);
+  address.searchParams.set('limit', String(HISTORY_PAGE));
+  if (before) address.searchParams.set('before', before);
+  page.earlier.disabled = true;
+  try {
+    const response = await fetch(address, { headers: { Accept: 'application/json' } });
+    if (response.status === 404 || response.status === 410) {
+      session.keep(null);
+      page.earlier.hidden = true;
+      notify('The earlier session has ended and its questions are gone. The next question starts a new one.');
+      return;
+    }
+    if (!response.ok) throw await problemOf(response);
+    showPage(record(await response.json()), { isFirst: before === null });
+  } catch (problem) {
+    const why = problem instanceof Error ? `${UNREACHABLE.title}.` : problem.detail;
+    notify(`The earlier questions could not be loaded. ${why}`, {
+      label: 'Try again',
+      run: () => {
+        notify('');
+        showHistory({ before });
+      },
+    });
+  } finally {
+    page.earlier.disabled = false;
+  }
+}
+
+function showPage(told, { isFirst }) {
+  const messages = list(told.messages).map(record);
+  const exchanges = messages.map(exchangeOf);
+  if (exchanges.length) document.body.classList.add('begun');
+  const heightBefore = document.documentElement.scrollHeight;
+  page.talk.prepend(...exchanges.map((exchange) => exchange.node));
+  earlierThan = words(told.next_before) || null;
+  page.earlier.hidden = !earlierThan;
+  if (!exchanges.length) return;
+  if (isFirst && !running) {
+    exchanges.at(-1).node.scrollIntoView({ block: 'start', behavior: 'instant' });
+  } else {
+    const grown = document.documentElement.scrollHeight - heightBefore;
+    window.scrollBy({ top: grown, behavior: 'instant' });
+    exchanges.at(-1).node.scrollIntoView({ block: 'end', behavior: 'instant' });
+    announce(`${plural(exchanges.length, 'earlier question', 'earlier questions')} shown.`);
+  }
+}
+
+function exchangeOf(message) {
+  const asked = { query: words(message.query), mode: words(message.mode) || 'full_book' };
+  if (message.selected_text) asked.selected_text = words(message.selected_text);
+  const exchange = new Exchange(asked);
+  exchange.finish(message);
+  if (message.status === 'failed') {
+    exchange.fail(FAILED_THEN);
+  } else if (message.status === 'pending') {
+    exchange.fail(PENDING_THEN, { state: 'pending' });
+  }
+  return exchange;
+}
+
+function beginAnew() {
+  running?.controller.abort();
+  running = null;
+  showRunning(false);
+  session.keep(null);
+  earlierThan = null;
+  page.earlier.hidden = true;
+  page.talk.replaceChildren();
+  document.body.classList.remove('begun');
+  notify('');
+  complain('');
+  announce('New session.');
+  window.scrollTo({ top: 0, behavior: 'instant' });
+  page.question.focus();
+}
+
+/* ---- The composer ---- */
+
+const OPTIONS = ['top_k', 'chapter_filter', 'book_version', 'page_url'];
+
+function chosenMode() {
+  return page.form.elements.mode.value === 'selected_text' ? 'selected_text' : 'full_book';
+}
+
+function chooseMode(mode) {
+  page.form.elements.mode.value = mode;
+  showMode();
+}
+
+function showMode() {
+  byId('selection-field').hidden = chosenMode() !== 'selected_text';
+  showCount();
+}
+
+function showCount() {
+  const length = lengthOf(page.selection.value.trim());
+  const count = byId('selection-count');
+  const number = length.toLocaleString('en');
+  const isWrong = length > SELECTION_MAX || (length > 0 && length < SELECTION_MIN);
+  count.classList.toggle('wrong', isWrong);
+  if (length > SELECTION_MAX) count.textContent = `${number} characters: at most 10,000`;
+  else if (isWrong) count.textContent = `${number} characters: at least ${SELECTION_MIN}`;
+  else count.textContent = length ? plural(number, 'character', 'characters') : '10 to 10,000 characters';
+}
+
+function complain(text, field) {
+  page.problem.textContent = text;
+  for (const marked of page.form.querySelectorAll('[aria-invalid]')) marked.removeAttribute('aria-invalid');
+  if (!field) return;
+  field.setAttribute('aria-invalid', 'true');
+  field.focus();
+}
+
+/** Marks the fields a 422 names, where the reader can mend them. */
+function markFields(errors) {
+  for (const { field } of list(errors).map(record)) {
+    const name = words(field).split('.').at(-1);
+    const input = { query: page.question, selected_text: page.selection }[name] ?? (OPTIONS.includes(name) ? byId(name) : null);
+    if (!input) continue;
+    input.setAttribute('aria-invalid', 'true');
+    if (OPTIONS.includes(name)) byId('options').open = true;
+  }
+}
+
+/** What to send, or null after saying what is missing. */
+function composed(query) {
+  const asked = { query, mode: chosenMode() };
+  const length = lengthOf(query);
+  complain('');
+  if (!length) {
+    complain('Write a question first.', page.question);
+    return null;
+  }
+  if (length > QUERY_MAX) {
+    complain(`The question has ${length.toLocaleString('en')} characters; at most 2,000 are taken.`, page.question);
+    return null;
+  }
+  if (asked.mode === 'selected_text') {
+    asked.selected_text = page.selection.value.trim();
+    const selected = lengthOf(asked.selected_text);
+    if (selected < SELECTION_MIN || selected > SELECTION_MAX) {
+      complain(`The selected text has ${plural(selected.toLocaleString('en'), 'character', 'characters')}; it must have 10 to 10,000.`, page.selection);
+      return null;
+    }
+  }
+  for (const name of OPTIONS) {
+    const value = byId(name).value.trim();
+    if (value) asked[name] = name === 'top_k' ? Number(value) : value;
+  }
+  return asked;
+}
+
+function submit() {
+  if (running) {
+    announce('An answer is still arriving. Stop it, or wait for its end.');
+    return;
+  }
+  const asked = composed(page.question.value.trim());
+  if (!asked) return;
+  page.question.value = '';
+  put(asked);
+}
+
+function useAsSelection(quote) {
+  chooseMode('selected_text');
+  page.selection.value = [...quote.trim()].slice(0, SELECTION_MAX).join('');
+  showCount();
+  page.selection.scrollTop = 0;
+  page.question.focus({ preventScroll: true });
+  announce('The quote is now the selected text. Ask about it.');
+}
+
+function stop() {
+  running?.controller.abort();
+  page.question.focus({ preventScroll: true });
+}
+
+/* ---- Begin ---- */
+
+page.form.addEventListener('submit', (event) => {
+  event.preventDefault();
+  submit();
+});
+page.question.addEventListener('keydown', (event) => {
+  // While an input method composes a word, Enter belongs to it.
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+  event.preventDefault();
+  submit();
+});
+page.question.addEventListener('input', () => {
+  if (page.problem.textContent || page.question.hasAttribute('aria-invalid')) complain('');
+});
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape' && running && !event.isComposing) stop();
+});
+page.selection.addEventListener('input', showCount);
+page.stop.addEventListener('click', stop);
+for (const radio of page.form.elements.mode) radio.addEventListener('change', showMode);
+byId('new-session').addEventListener('click', beginAnew);
+page.earlier.addEventListener('click', () => showHistory({ before: earlierThan }));
+for (const example of document.querySelectorAll('[data-example]')) {
+  example.addEventListener('click', () => {
+    if (running) return;
+    const asked = composed(example.textContent.trim());
+    if (asked) put(asked);
+    page.question.focus({ preventScroll: true });
+  });
+}
+
+session.load();
+showMode();
+showHistory();

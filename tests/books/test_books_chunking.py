@@ -1,0 +1,270 @@
+"""Chunks: their invariant, their edges, and what is indexed of them."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragbot.books.blocks import outline
+from ragbot.books.chunking import chunk_book, chunk_page
+from ragbot.books.loader import load_book
+from ragbot.books.markup import dialect_of
+from ragbot.books.plain import plain_page
+from ragbot.core.text import count_tokens
+
+SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
+LONG = "This sentence has seven words in it. " * 12
+
+
+def chunks(source, path="a.md", **limits):
+    return chunk_page(plain_page(path, source), **limits)
+
+
+def texts(source, path="a.md", **limits):
+    return [chunk.text for chunk in chunks(source, path, **limits)]
+
+
+def assert_sound(page, found):
+    """The invariant: verbatim, disjoint, in order, whole lines of words."""
+    position = 0
+    for chunk in found:
+        assert page.source[chunk.start : chunk.end] == chunk.text
+        assert chunk.start >= position
+        assert chunk.text.strip()
+        assert chunk.text == chunk.text.rstrip()
+        assert chunk.text.splitlines()[0].strip()
+        position = chunk.end
+
+
+def lost(page, found):
+    """The prose that is in no chunk, headings and rules apart."""
+    taken = outline(page.source, dialect_of(page.path, page.source))
+    kept = [(chunk.start, chunk.end) for chunk in found]
+    kept += [(block.start, block.end) for block in taken.blocks if block.kind in ("heading", "rule")]
+    covered = bytearray(len(page.source))
+    for start, end in kept:
+        covered[start:end] = b"\1" * (end - start)
+    letters = enumerate(taken.prose.text)
+    return "".join(letter for at, letter in letters if not covered[at] and not letter.isspace())
+
+
+def test_shipped_book_is_cut_verbatim_and_whole():
+    """Nothing lost, nothing changed, no two ids alike."""
+    book = load_book(SHIPPED)
+
+    found = chunk_book(book)
+
+    for page in book.pages:
+        own = [chunk for chunk in found if chunk.path == page.path]
+        assert_sound(page, own)
+        assert lost(page, own) == ""
+    assert len({chunk.id for chunk in found}) == len(found)
+    assert max(chunk.tokens for chunk in found) <= 600
+
+
+def test_quote_has_no_heading_in_front_and_the_index_has_all():
+    """Measured: six points for the hybrid search."""
+    (chunk,) = chunks(f"# T\n\n## Arms\n\n{LONG}\n")
+
+    assert chunk.text == LONG.strip()
+    assert chunk.search_text == f"T > Arms\n\n{LONG.strip()}"
+    assert (chunk.heading_path, chunk.anchor, chunk.title) == (("T", "Arms"), "arms", "T")
+
+
+def test_chunk_never_crosses_from_one_large_section_into_the_next():
+    """A citation names one section."""
+    assert texts(f"## A\n\n{LONG}\n\n## B\n\n{LONG}\n") == [LONG.strip(), LONG.strip()]
+
+
+def test_tiny_siblings_are_joined_under_their_parent_with_their_headings():
+    """The link lands on the first of them, where the quote begins."""
+    (chunk,) = chunks("# T\n\n## Up\n\n### A\n\nOne.\n\n### B\n\nTwo.\n")
+
+    assert chunk.text == "### A\n\nOne.\n\n### B\n\nTwo."
+    assert (chunk.heading_path, chunk.anchor) == (("T", "Up"), "a")
+
+
+def test_tiny_lead_in_is_joined_with_its_subsection():
+    """A sentence before the first subheading is little on its own."""
+    (chunk,) = chunks("# T\n\n## Up\n\nLead.\n\n### A\n\nOne.\n")
+
+    assert chunk.text == "Lead.\n\n### A\n\nOne."
+    assert (chunk.heading_path, chunk.anchor) == (("T", "Up"), "up")
+
+
+def test_tiny_sections_of_different_parents_stay_apart():
+    """What is joined must share a heading that holds for all of it."""
+    assert texts("## A\n\n### B\n\nOne.\n\n## C\n\nTwo.\n") == ["One.", "Two."]
+
+
+def test_long_section_is_cut_at_paragraphs_under_the_limit():
+    """About four hundred tokens fit the embedder."""
+    found = chunks("## A\n\n" + "\n\n".join([LONG.strip()] * 10))
+
+    assert len(found) > 2
+    assert all(80 <= chunk.tokens <= 400 for chunk in found)
+    assert all(chunk.text.startswith("This") and chunk.text.endswith("it.") for chunk in found)
+
+
+def test_fence_is_kept_whole_and_with_the_line_that_leads_to_it():
+    """Half a program helps nobody."""
+    code = "```python\n" + "print('a line of code')\n" * 30 + "```"
+
+    found = texts(f"## A\n\n{LONG}\n\nRun this:\n\n{code}\n\n{LONG}\n", target_tokens=300)
+
+    assert f"Run this:\n\n{code}" in found
+
+
+def test_oversized_fence_is_cut_at_blank_lines():
+    """A function is kept whole where the program is not."""
+    function = "def f():\n    return [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
+    found = texts("```python\n" + "\n".join([function] * 30) + "```\n", target_tokens=100)
+
+    assert len(found) > 3
+    assert all(text.startswith(("def", "```python\ndef")) for text in found)
+
+
+def test_oversized_table_is_cut_between_rows():
+    """Half a row is no fact."""
+    rows = "".join(f"| name {i} | value {i} |\n" for i in range(200))
+
+    found = texts(f"| a | b |\n|---|---|\n{rows}", target_tokens=100)
+
+    assert len(found) > 3
+    assert all(
+        line.startswith("| ") and line.endswith(" |")
+        for t in found
+        for line in t.splitlines()
+        if "-" not in line
+    )
+
+
+def test_oversized_list_is_cut_between_its_points():
+    """A point is read as one thing."""
+    found = texts("".join(f"- {LONG.strip()}\n" for _ in range(8)), target_tokens=300)
+
+    assert len(found) > 2
+    assert all(text.startswith("- This") and text.endswith("it.") for text in found)
+
+
+def test_oversized_sentence_is_cut_between_words():
+    """A line without a full stop must not blow the budget."""
+    found = chunks("word " * 3_000, target_tokens=100)
+
+    assert all(chunk.tokens <= 100 for chunk in found)
+    assert sum(chunk.text.count("word") for chunk in found) == 3_000
+
+
+def test_what_is_not_prose_lies_outside_of_chunks_and_of_the_index():
+    """Imports, tags, comments and directives answer nothing."""
+    source = (
+        "---\ntitle: T\n---\nimport Tabs from '@theme/Tabs';\n\nexport const a = {\n  b: 1,\n};\n\n"
+        '<Tabs values={[{label: "x"}]}>'
+        "\n\n:::tip Mind\n\nProse <b>here</b> {a.b}.<!-- no -->\n\n:::\n"
+        "\n</Tabs>\n"
+    )
+
+    (chunk,) = chunks(source, "a.mdx")
+
+    assert chunk.text == ":::tip Mind\n\nProse <b>here</b> {a.b}."
+    assert chunk.search_text.split("\n\n", 1)[1].split() == ["Mind", "Prose", "here", "."]
+
+
+def test_search_text_keeps_words_and_code_and_drops_marks_and_addresses():
+    """Terms are searched for, not syntax."""
+    source = (
+        "See [the *guide*](https://x.y/z_(a)) and ![a robot](r.png), **bold** `a_b*c*` snake_case [ref][1]."
+        "\n\n"
+        "| A | B |\n|---|---|\n| 1 | 2 |\n\n```sh\n**kept** # as is\n```\n\n[1]: https://x.y\n"
+    )
+
+    (chunk,) = chunks(source)
+
+    assert chunk.search_text == (
+        "a\n\nSee the guide and a robot, bold `a_b*c*` snake_case ref.\n\n| A | B |\n\n| 1 | 2 |\n\n"
+        "```sh\n**kept** # as is\n```"
+    )
+
+
+def test_details_keep_their_summary_and_text():
+    """What folds away is prose all the same."""
+    (chunk,) = chunks("<details>\n<summary>Why?</summary>\n\nBecause.\n\n</details>\n", "a.mdx")
+
+    assert chunk.text == "<summary>Why?</summary>\n\nBecause."
+    assert chunk.search_text == "a\n\nWhy?\n\nBecause."
+
+
+def test_same_content_has_the_same_id_and_repeated_content_has_not():
+    """An unchanged chunk is not embedded again."""
+    once = chunks(f"## A\n\n{LONG}\n\n## B\n\n{LONG}\n")
+    moved = chunks(f"\n\n## A\n\n{LONG}\n\n## B\n\nChanged. {LONG}\n")
+    twice = chunks(f"## A\n\n{LONG}\n\n## A\n\n{LONG}\n")
+
+    assert once[0].id == moved[0].id
+    assert once[1].id != moved[1].id
+    assert twice[0].id != twice[1].id
+
+
+@pytest.mark.parametrize(
+    "source", ["", "\n\n", "# Only a title\n", "---\n\n***\n", "<!-- nothing -->\n", "## A\n## B\n"]
+)
+def test_page_without_prose_gives_no_chunk(source):
+    """A heading or a rule alone is never quoted."""
+    assert chunks(source) == []
+
+
+_LINES = st.sampled_from(
+    "# A|## B|### C {#c}|text. More text.|- item|  - deep|1. one|> quote|```|~~~|    code|<Tabs>|</Tabs>"
+    "|<!-- c|-->|{a|}|:::tip T|:::|import a from 'b'|[r]: http://x|---|===||||$x$|`a|<a href='".split("|")
+    + ["| a | b |", "|---|---|", "word " * 60]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(_LINES, max_size=30), st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from(["a.md", "a.mdx"])
+)
+def test_any_mixture_of_lines_is_cut_soundly(lines, line_end, path):
+    """Real files are broken in every way."""
+    page = plain_page(path, line_end.join(lines))
+
+    found = chunk_page(page, target_tokens=60, least_tokens=15)
+
+    assert_sound(page, found)
+    assert lost(page, found) == ""
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet="#-*_`<>{}[]()!|:$~ \n\r\tab.é漢", max_size=200))
+def test_any_signs_are_cut_soundly(source):
+    """No input may break the offsets."""
+    page = plain_page("a.mdx", source)
+
+    assert_sound(page, chunk_page(page, target_tokens=20, least_tokens=5))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        ">" * 10_000 + " x",
+        "# " + "[" * 20_000,
+        "- " * 5_000 + "x",
+        "x" * 60_000,
+        "<a " * 8_000,
+        "{" * 20_000,
+        "<!--" * 20_000,
+        " ".join("`" * i for i in range(1, 200)),
+        "```\n" * 10_000,
+        "import {\n" * 5_000,
+    ],
+    ids=["quotes", "brackets", "lists", "line", "tags", "braces", "comments", "ticks", "fences", "imports"],
+)
+def test_hostile_page_is_cut_in_bounded_time_and_size(source):
+    """One bad file must not hold up the book."""
+    page = plain_page("a.mdx", source)
+
+    found = chunk_page(page)
+
+    assert_sound(page, found)
+    assert all(count_tokens(chunk.text) <= 600 for chunk in found)

@@ -1,0 +1,150 @@
+"""Docusaurus: addresses, order and parts, as real builds of Docusaurus 3.10 made them."""
+
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.docusaurus import without_prefix
+from ragbot.books.docusaurus_config import site_config
+from ragbot.books.loader import load_book
+
+SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
+
+
+@pytest.fixture
+def site(tmp_path):
+    (tmp_path / "docusaurus.config.js").write_text("module.exports = {title: 'Tiny'};")
+
+    def write(path, text):
+        file = tmp_path / "docs" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "number"),
+    [
+        ("01-intro", "intro", 1),
+        ("003 - spaced", "spaced", 3),
+        ("1. one", "one", 1),
+        ("4_under", "under", 4),
+        ("2021-11-foo", "2021-11-foo", None),
+        ("7.0-foo", "7.0-foo", None),
+        ("12", "12", None),
+        ("week-1", "week-1", None),
+        ("5-", "5-", None),
+    ],
+)
+def test_number_prefix_is_stripped_unless_it_is_a_date_or_a_version(name, plain, number):
+    """The address has no number, the order has."""
+    assert without_prefix(name) == (plain, number)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "address"),
+    [
+        ("intro.md", "# T", "docs/intro"),
+        ("01-basics/02-second.md", "# T", "docs/basics/second"),
+        ("intro/index.md", "# T", "docs/intro/"),
+        ("intro/README.md", "# T", "docs/intro/"),
+        ("tutorial/tutorial.md", "# T", "docs/tutorial/"),
+        ("index.md", "# T", "docs/"),
+        ("a/b.md", "---\nid: other\n---\n# T", "docs/a/other"),
+        ("a/b.md", "---\nslug: /abs/path/\n---\n# T", "docs/abs/path/"),
+        ("a/b.md", "---\nslug: ./rel\n---\n# T", "docs/a/rel"),
+        ("a/b.md", "---\nslug: ../up\n---\n# T", "docs/up"),
+        ("a/b.md", "---\nslug: /\n---\n# T", "docs/"),
+        ("a/05-b.md", "---\nparse_number_prefixes: false\n---\n# T", "docs/a/05-b"),
+        ("2021-11-notes/2021-11-02-note.md", "# T", "docs/2021-11-notes/2021-11-02-note"),
+        ("a b.md", "# T", "docs/a%20b"),
+    ],
+)
+def test_page_has_the_address_that_docusaurus_gives_it(site, path, text, address):
+    """A citation's link must open the page."""
+    root = site(path, text)
+
+    assert load_book(root).pages[0].address == address
+
+
+def test_pages_stand_in_the_order_of_the_generated_sidebar(site):
+    """Position first, then the number in the name, then the name; folders by their category's position."""
+    site("z.md", "---\nsidebar_position: 1\n---\n# Z")
+    site("a.md", "# A")
+    site("02-b.md", "# B")
+    site("api/x.md", "# X")
+    site("api/_category_.json", '{"label": "API ref", "position": 1.5}')
+    site("guides/_category_.yml", "label: Guides!\nposition: 9\n")
+    root = site("guides/10-late.md", "# Late")
+    site("guides/9-early.md", "# Early")
+
+    pages = load_book(root).pages
+
+    assert [page.title for page in pages] == ["Z", "X", "B", "Early", "Late", "A"]
+    assert pages[1].parts == ("API ref",)
+    assert pages[3].parts == ("Guides!",)
+
+
+def test_index_page_gives_its_folder_a_label_and_a_place(site):
+    """A category without a description takes its index's."""
+    site("ref/index.md", "---\nsidebar_position: 1\nsidebar_label: Reference\n---\n# Ref")
+    site("ref/a.md", "# A")
+    root = site("b.md", "---\nsidebar_position: 2\n---\n# B")
+
+    pages = load_book(root).pages
+
+    assert [(page.title, page.parts) for page in pages] == [("Ref", ()), ("A", ("Reference",)), ("B", ())]
+
+
+def test_hidden_draft_and_unlisted_pages_are_no_part_of_the_book(site):
+    """What the site does not show must not be quoted."""
+    site("_part.md", "# no")
+    site("_hidden/x.md", "# no")
+    site("draft.md", "---\ndraft: true\n---\n# no")
+    site("unl.md", "---\nunlisted: true\n---\n# no")
+    root = site("yes.md", "# yes")
+    (root / "README.md").write_text("# no")
+
+    assert [page.title for page in load_book(root).pages] == ["yes"]
+
+
+def test_first_level_headings_have_no_anchor(site):
+    """Docusaurus renders them without an id."""
+    root = site("late.md", "Intro.\n\n# Late\n\ntext\n\n## Two\n")
+
+    assert [section.anchor for section in load_book(root).pages[0].sections] == ["", "", "two"]
+
+
+def test_config_literals_are_read_without_running_the_code():
+    """Comments, themes and other plugins must not mislead."""
+    config = site_config(
+        """
+        // routeBasePath: 'no'
+        export default { title: 'My "Book"', baseUrl: '/base/', trailingSlash: true,
+          presets: [['classic', { docs: { path: './manual', routeBasePath: '/' } }]],
+          plugins: [['@docusaurus/plugin-content-docs', { id: 'api', path: 'api', routeBasePath: 'api' }]],
+          themeConfig: { docs: { sidebar: { hideable: true } } } };
+        """
+    )
+
+    assert [(docs.path, docs.route) for docs in config.docs] == [("manual", ""), ("api", "api")]
+    assert (config.base_url, config.trailing_slash) == ("/base/", True)
+
+
+def test_shipped_book_is_read_whole():
+    """The numbers of a real build: 44 pages, 659 anchors."""
+    book = load_book(SHIPPED)
+
+    assert (len(book.pages), book.skipped) == (44, ())
+    assert sum(bool(section.anchor) for page in book.pages for section in page.sections) == 659
+    assert book.pages[0].address == "docs/intro/"
+
+
+def test_docs_folder_alone_is_read_like_the_project():
+    """An operator may point to either."""
+    whole, alone = load_book(SHIPPED), load_book(SHIPPED / "docs")
+
+    assert [page.address for page in whole.pages] == [page.address for page in alone.pages]
+    assert alone.pages[0].path == "intro/index.md"

@@ -1,0 +1,101 @@
+"""Built sites: main content, anchors, code and reading order."""
+
+import pytest
+
+from ragbot.books.html import html_page
+from ragbot.books.loader import load_book
+
+
+def page(body, path="a.html"):
+    return html_page(path, f"<html><head><title>A - Site</title></head><body>{body}</body></html>")
+
+
+def anchors(body):
+    return [section.anchor for section in page(body).sections]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<nav>menu</nav><main><h1>T</h1><p>Prose.</p></main><footer>foot</footer>",
+        "<header>top</header><h1>T</h1><p>Prose.</p><aside>side</aside><script>x()</script>",
+        '<div class="sphinxsidebar">s</div><div class="body" role="main"><h1>T</h1><p>Prose.</p></div>',
+        '<div role="main">x<div itemprop="articleBody"><h1>T</h1><p>Prose.</p></div></div>',
+        '<div id="content"><main><h1>T</h1><p>Prose.</p></main></div>',
+    ],
+)
+def test_only_the_main_content_is_kept(body):
+    """Menus repeat on every page and answer nothing."""
+    assert page(body).source.strip() == "# T\n\nProse."
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        '<h2 id="x">Two<a class="headerlink" href="#x">¶</a></h2>',
+        '<h2><a class="header" href="#x" id="x">Two</a></h2>',
+        '<h2><a name="x"></a>Two</h2>',
+        '<a id="x"></a><h2>Two</h2>',
+        '<section id="x"><h2>Two</h2></section>',
+        '<h2 class="anchor" id="x">Two<a href="#x" class="hash-link">\u200b</a></h2>',
+    ],
+)
+def test_anchor_is_found_where_generators_put_it(heading):
+    """Docusaurus, mdBook, Sphinx and hand-written pages differ."""
+    found = page(f"<main><h1>One</h1><p>p</p>{heading}<p>q</p></main>").sections[1]
+
+    assert (found.heading_path, found.anchor) == (("One", "Two"), "x")
+
+
+def test_code_keeps_its_language_and_lines():
+    """Colouring wraps every word and line in elements."""
+    body = (
+        '<main><div class="language-bash"><pre class="prism"><code><span>ls<br></span><span>pwd<br></span>'
+        '</code></pre></div><div class="highlight-python notranslate">'
+        "<pre><span>a</span> &lt; b\n</pre></div>"
+        "</main>"
+    )
+
+    assert page(body).source.strip() == "```bash\nls\npwd\n```\n\n```python\na < b\n```"
+
+
+def test_heading_with_angle_brackets_keeps_them():
+    """Type parameters are words of a heading."""
+    assert page("<main><h1>Vec&lt;T&gt;</h1><p>x</p></main>").title == "Vec<T>"
+
+
+def test_pages_follow_the_next_links(tmp_path):
+    """The site's own reading order, whatever the names."""
+    for name, after in (("index", "z"), ("z", "b"), ("b", ""), ("a", "")):
+        link = f'<link rel="next" href="{after}.html">' if after else ""
+        (tmp_path / f"{name}.html").write_text(f"<head>{link}</head><main><h1>{name}</h1>text</main>")
+    for name in ("404", "print", "search", "genindex"):
+        (tmp_path / f"{name}.html").write_text("<main>no</main>")
+    (tmp_path / "old.html").write_text('<meta http-equiv="refresh" content="0; url=a.html"><main>gone</main>')
+
+    book = load_book(tmp_path)
+
+    assert [page.title for page in book.pages] == ["index", "z", "b", "a"]
+    assert book.pages[0].address == ""
+
+
+def test_pages_follow_the_contents_where_no_page_names_the_next(tmp_path):
+    """A menu on the first page is a table of contents."""
+    (tmp_path / "index.html").write_text(
+        '<nav><a href="b.html">B</a><a href="a.html#x">A</a></nav><main>hi</main>'
+    )
+    (tmp_path / "a.html").write_text("<main><h1>A</h1>a</main>")
+    (tmp_path / "b.html").write_text("<main><h1>B</h1>b</main>")
+
+    assert [page.path for page in load_book(tmp_path).pages] == ["index.html", "b.html", "a.html"]
+
+
+def test_absurd_nesting_is_skipped_and_quick(tmp_path):
+    """A parser takes minutes over three hundred thousand open elements."""
+    (tmp_path / "bad.html").write_text("<div>" * 300_000)
+    (tmp_path / "good.html").write_text("<main><h1>Good</h1>text</main>")
+
+    book = load_book(tmp_path)
+
+    assert [page.title for page in book.pages] == ["Good"]
+    assert "deep" in book.skipped[0].reason

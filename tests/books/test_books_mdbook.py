@@ -1,0 +1,158 @@
+"""mdBook: the summary's order, includes, hidden lines and anchors."""
+
+import pytest
+
+from ragbot.books.files import Folder
+from ragbot.books.hidden_lines import without_hidden_lines
+from ragbot.books.includes import Includes, selected
+from ragbot.books.loader import load_book
+from ragbot.books.summary import chapters_of
+from ragbot.core.errors import BookError
+
+SUMMARY = """# Summary
+
+[Foreword](foreword.md)
+
+# Basics
+
+- [One](ch01.md)
+    - [One *and* a half](./sub/README.md)
+- [Draft]()
+    - [Under the draft](ch02.md)
+
+---
+
+# Advanced
+
+1. [Three](<a b.md>)
+
+[Appendix](appendix.md)
+"""
+
+
+@pytest.fixture
+def book(tmp_path):
+    (tmp_path / "src" / "sub").mkdir(parents=True)
+    (tmp_path / "book.toml").write_text('[book]\ntitle = "Tiny"\n')
+    (tmp_path / "src" / "SUMMARY.md").write_text(SUMMARY)
+    for name in ("foreword", "ch01", "sub/README", "ch02", "a b", "appendix", "unlisted"):
+        (tmp_path / "src" / f"{name}.md").write_text(f"# {name}\n\nText of {name}.\n")
+    return tmp_path
+
+
+def test_summary_gives_order_titles_and_parts():
+    """Drafts have no page, but lend their title; prefix and suffix chapters stand under no part."""
+    assert [(chapter.title, chapter.link, chapter.parts) for chapter in chapters_of(SUMMARY)] == [
+        ("Foreword", "foreword.md", ()),
+        ("One", "ch01.md", ("Basics",)),
+        ("One and a half", "sub/README.md", ("Basics", "One")),
+        ("Under the draft", "ch02.md", ("Basics", "Draft")),
+        ("Three", "a b.md", ("Advanced",)),
+        ("Appendix", "appendix.md", ()),
+    ]
+
+
+def test_chapters_have_the_addresses_that_mdbook_writes(book):
+    """README becomes the folder's index; what the summary does not list is no page."""
+    loaded = load_book(book)
+
+    assert loaded.title == "Tiny"
+    assert [page.address for page in loaded.pages] == [
+        "foreword.html",
+        "ch01.html",
+        "sub/index.html",
+        "ch02.html",
+        "a%20b.html",
+        "appendix.html",
+    ]
+
+
+def test_missing_chapter_is_skipped_and_named(book):
+    """One lost file must not fail the book."""
+    (book / "src" / "ch02.md").unlink()
+
+    loaded = load_book(book)
+
+    assert [skipped.path for skipped in loaded.skipped] == ["src/ch02.md"]
+    assert len(loaded.pages) == 5
+
+
+def test_headings_have_mdbook_anchors(book):
+    """Attributes name the id; others come from the text."""
+    (book / "src" / "ch01.md").write_text("# One\n\n## Über *x*\n\n## Own {#mine .wide}\n\n## Über x\n")
+
+    page = load_book(book).pages[1]
+
+    assert [section.anchor for section in page.sections] == ["", "Über-x", "mine", "Über-x-1"]
+    assert page.sections[2].heading_path == ("Basics", "One", "Own")
+
+
+def test_include_puts_the_file_in_and_source_is_the_text_after_it(book):
+    """Quotes are taken from what the reader sees."""
+    (book / "src" / "code.rs").write_text("// ANCHOR: a\nlet a = 1;\n// ANCHOR_END: a\nlet b = 2;\n")
+    (book / "src" / "ch01.md").write_text(
+        "# One\n\n```rust\n{{#include code.rs:a}}\n```\n\n\\{{#include x}}\n"
+    )
+
+    assert load_book(book).pages[1].source == "# One\n\n```rust\nlet a = 1;\n```\n\n{{#include x}}\n"
+
+
+@pytest.mark.parametrize(
+    ("selection", "lines"),
+    [
+        ("", "1\n2\n3\n4"),
+        ("2", "2"),
+        ("2:3", "2\n3"),
+        (":2", "1\n2"),
+        ("3:", "3\n4"),
+        ("9", ""),
+        ("nowhere", ""),
+    ],
+)
+def test_selection_takes_lines_from_one(selection, lines):
+    """mdBook counts lines from one and includes the last."""
+    assert selected("1\n2\n3\n4\n", selection) == lines
+
+
+@pytest.mark.parametrize("target", ["../../secret.txt", "/etc/passwd", "nowhere.md", "link.txt"])
+def test_include_from_outside_stays_as_it_is_written(book, target):
+    """A book must not carry the server's files into answers."""
+    (book.parent / "secret.txt").write_text("secret")
+    (book / "src" / "link.txt").symlink_to(book.parent / "secret.txt")
+    includes = Includes(Folder(book), base="src")
+
+    text = includes.expanded("src/ch01.md", f"a {{{{#include {target}}}}} b")
+
+    assert text == f"a {{{{#include {target}}}}} b"
+    assert len(includes.notices) == 1
+
+
+def test_include_loop_ends(book):
+    """A file that includes itself twice would grow without end."""
+    (book / "src" / "ch01.md").write_text("x {{#include ch01.md}} {{#include ch01.md}}\n")
+
+    page = load_book(book).pages[1]
+
+    assert len(page.source) < 100_000
+
+
+def test_hidden_lines_are_not_in_the_text():
+    """What the site hides is not quoted; `##` writes a hash."""
+    source = "```rust\n# use a;\nlet x = 1;\n#\n#[derive(A)]\n## not hidden\n    # fn y() {}\n```\n"
+
+    assert without_hidden_lines(source, {}) == "```rust\nlet x = 1;\n#[derive(A)]\n# not hidden\n```\n"
+
+
+def test_hidden_lines_of_other_languages_need_their_prefix():
+    """A Python comment stays unless the book says otherwise."""
+    assert without_hidden_lines("```python\n# a\nb\n```\n", {}) == "```python\n# a\nb\n```\n"
+    assert without_hidden_lines("```python\n~a\nb\n```\n", {"python": "~"}) == "```python\nb\n```\n"
+    assert without_hidden_lines("```py,hidelines=!!\n!!a\nb\n```\n", {}) == "```py,hidelines=!!\nb\n```\n"
+
+
+def test_book_without_a_summary_says_what_to_do(tmp_path):
+    """The operator learns the file that is missing."""
+    (tmp_path / "book.toml").write_text("[book]\n")
+
+    with pytest.raises(BookError, match=r"SUMMARY\.md"):
+        load_book(tmp_path)

@@ -1,0 +1,92 @@
+"""The leaf blocks of a chunk's text."""
+
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragbot.books.chunking import chunk_book
+from ragbot.books.loader import load_book
+from ragbot.books.prose import prose_blocks
+
+SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
+
+
+def blocks(text):
+    return [(block.kind, text[block.start : block.end]) for block in prose_blocks(text)]
+
+
+def test_each_kind_of_block_is_found_without_its_mark():
+    """An answer quotes words, not bullets."""
+    text = (
+        "Para\nmore.\n\n### Head\n\n- one\n  - two\n- [ ] three\n\n3. four\n\n> said\n\n```py\nx\n```\n\n---"
+    )
+
+    assert blocks(text) == [
+        ("paragraph", "Para\nmore."),
+        ("heading", "Head"),
+        ("list_item", "one"),
+        ("list_item", "two"),
+        ("list_item", "three"),
+        ("list_item", "four"),
+        ("quote", "said"),
+        ("code", "```py\nx\n```"),
+        ("other", "---"),
+    ]
+
+
+def test_table_gives_its_head_and_its_rows():
+    """A row is a fact of its own."""
+    assert blocks("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |") == [
+        ("table_head", "| a | b |"),
+        ("table_row", "| 1 | 2 |"),
+        ("table_row", "| 3 | 4 |"),
+    ]
+
+
+def test_text_that_begins_in_the_middle_of_a_table_gives_rows():
+    """An oversized table is cut between its rows."""
+    assert blocks("| 1 | 2 |\n| 3 | 4 |") == [("table_row", "| 1 | 2 |"), ("table_row", "| 3 | 4 |")]
+
+
+def test_text_that_begins_in_the_middle_of_a_list_gives_points():
+    """An oversized list is cut between its points, nested ones too."""
+    assert blocks("     - deep\n     - deeper\n  - up") == [
+        ("list_item", "deep"),
+        ("list_item", "deeper"),
+        ("list_item", "up"),
+    ]
+
+
+def test_text_that_ends_a_fence_is_code():
+    """The last part of a cut program holds the closing line alone."""
+    assert blocks("# comment\nx = 1\n```") == [("code", "# comment\nx = 1\n```")]
+
+
+def test_second_paragraph_of_a_point_is_a_paragraph():
+    """It has no bullet to lose."""
+    assert blocks("- one\n\n  two") == [("list_item", "one"), ("paragraph", "two")]
+
+
+def test_windows_line_ends_do_not_move_the_offsets():
+    """Half of the shipped book has them."""
+    assert blocks("a\r\n\r\n- b\r\n- c") == [("paragraph", "a"), ("list_item", "b"), ("list_item", "c")]
+
+
+def test_blocks_of_the_shipped_book_are_disjoint_and_in_order():
+    """Sentences are taken out of them by offset."""
+    for chunk in chunk_book(load_book(SHIPPED)):
+        position = 0
+        for block in prose_blocks(chunk.text):
+            assert position <= block.start < block.end <= len(chunk.text)
+            position = block.end
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(alphabet="#-*>`|[x] 1.\n\r\tab", max_size=120))
+def test_any_text_gives_disjoint_blocks(text):
+    """Chunks hold what authors write."""
+    position = 0
+    for block in prose_blocks(text):
+        assert position <= block.start < block.end <= len(text)
+        position = block.end

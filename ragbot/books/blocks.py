@@ -66,9 +66,7 @@ def outline(source: str, dialect: Dialect) -> Outline:
     return Outline(source, prose, rough)
 
 
-def parsed(
-    text: str, dialect: Dialect, *, start: int = 0, with_indented_code: bool = True
-) -> tuple[Block, ...]:
+def parsed(text: str, dialect: Dialect, *, start: int = 0) -> tuple[Block, ...]:
     """The top blocks of a text, with offsets into it."""
     parser = _parser(dialect)
     starts = _line_starts(text, start)

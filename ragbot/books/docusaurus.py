@@ -23,6 +23,10 @@ from ragbot.core.errors import FileUnreadable
 PAGES = frozenset({".md", ".mdx"})
 CONFIG_NAMES = tuple(f"docusaurus.config.{suffix}" for suffix in ("js", "ts", "mjs", "cjs", "mts", "cts"))
 
+# Keys that Docusaurus alone reads, and those that others share with it.
+SIDEBAR_KEYS = frozenset({"sidebar_position", "sidebar_label"})
+ANY_KEYS = SIDEBAR_KEYS | {"slug", "id", "title"}
+
 _CATEGORY_NAMES = ("_category_.json", "_category_.yml", "_category_.yaml")
 _TEST_FILE = re.compile(r"\.test\.\w+$|(^|/)__tests__/")
 _VERSION_OR_DATE = re.compile(r"\d+[-_.]\d+")
@@ -86,9 +90,8 @@ def without_prefix(name: str) -> tuple[str, int | None]:
     return (match["rest"], int(match["number"][:15])) if match else (name, None)
 
 
-def has_front_matter(folder: Folder, under: str) -> bool:
-    """Whether Markdown under this folder is written for Docusaurus: with its own keys in front matter."""
-    keys = {"sidebar_position", "sidebar_label", "slug", "id", "title"}
+def has_front_matter(folder: Folder, under: str, keys: frozenset[str]) -> bool:
+    """Whether Markdown under this folder has one of the keys in its front matter."""
     for path in folder.files(PAGES, under)[:50]:
         try:
             if keys & front_matter(folder.text(path)).values.keys():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 
 # A larger block is no front matter; YAML aliases could make it explode.
 MAX_CHARACTERS = 20_000
+
+# The same safe loader, ten times as quick where libyaml is at hand.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _BLOCK = re.compile(r"---[ \t]*(?:\r\n?|\n)(?P<yaml>.*?)(?:^|(?<=\r|\n))---[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&]\w")
@@ -60,11 +64,12 @@ def front_matter(source: str) -> FrontMatter:
     return FrontMatter(values, match.end())
 
 
+@lru_cache(maxsize=256)
 def _values(text: str) -> dict[str, object] | None:
     if len(text) > MAX_CHARACTERS or _ALIAS.search(text):
         return _rough_values(text)
     try:
-        loaded = yaml.safe_load(text)
+        loaded = yaml.load(text, _LOADER)  # noqa: S506 (both loaders are safe ones)
     except (yaml.YAMLError, ValueError, RecursionError):
         return _rough_values(text)
     return {str(key): value for key, value in loaded.items()} if isinstance(loaded, dict) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from ragbot.books.docusaurus import CONFIG_NAMES, has_front_matter, read_docusaurus
+from ragbot.books.docusaurus import ANY_KEYS, CONFIG_NAMES, SIDEBAR_KEYS, has_front_matter, read_docusaurus
 from ragbot.books.files import Folder
 from ragbot.books.html import HTML, html_page
 from ragbot.books.html_site import read_html
@@ -50,7 +50,7 @@ def _layout(folder: Folder) -> Callable[[Folder], Book]:
         return read_mdbook
     if any(folder.has(name) for name in CONFIG_NAMES):
         return read_docusaurus
-    if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs"):
+    if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus(found, "docs")
     markdown, html = len(folder.files(MARKDOWN)), len(folder.files(HTML))
     folder.skipped.clear()
@@ -62,7 +62,7 @@ def _layout(folder: Folder) -> Callable[[Folder], Book]:
 
 
 def _is_docs_folder(folder: Folder) -> bool:
-    return folder.root.name == "docs" and has_front_matter(folder, "")
+    return has_front_matter(folder, "", ANY_KEYS if folder.root.name == "docs" else SIDEBAR_KEYS)
 
 
 def _single(path: Path, *, max_file_bytes: int, progress: Progress | None) -> Book:

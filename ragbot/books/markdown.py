@@ -25,6 +25,8 @@ _ATX = re.compile(r"(?P<marks>#{1,6})(?:[ \t]+|$)")
 _ATX_CLOSE = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
 _UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
 
+_CODE = re.compile(r"(`[^`]*`)")
+_DIRECTIVE = re.compile(r"(?<![:\\]):[A-Za-z][\w-]*(?![\w:-])(?:\{[^{}]*\})?")
 _LINE_END = re.compile(r"[\r\n]")
 _SIGNS = re.compile(r"[^\w\s]+")
 
@@ -143,11 +145,22 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
 def _heading(page: Outline, block: Block, dialect: Dialect, is_nested: bool) -> Heading:
     # The block ends before a comment that was blanked; an id may stand in it.
     raw = page.source[block.start : _line_end(page.source, block.end)]
-    content = _content(page.prose.visible(block.start, block.end))
-    content, own_id = _without_id(content, raw, dialect)
+    content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
     exact = _words(content, "\n").strip()
+    slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
     text = " ".join(exact.split())
-    return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=exact)
+    return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
+
+
+def _mdx_slug_text(page: Outline, block: Block) -> str:
+    """What Docusaurus makes an anchor of: an expression's code counts, a `:name` directive does not."""
+
+    def code(start: int, end: int) -> str:
+        return page.source[start + 1 : end - 1] if page.source[start] == "{" else ""
+
+    content = _content(page.prose.visible(block.start, block.end, code))
+    pieces = (piece if piece[:1] == "`" else _DIRECTIVE.sub("", piece) for piece in _CODE.split(content))
+    return _words("".join(pieces), "\n").strip()
 
 
 def _line_end(source: str, position: int) -> int:

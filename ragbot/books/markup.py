@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -30,15 +31,15 @@ class Masked:
     text: str
     hidden: tuple[tuple[int, int], ...] = field(default=())
 
-    def visible(self, start: int, end: int) -> str:
-        """The text from start to end with the hidden spans cut out, not blanked."""
+    def visible(self, start: int, end: int, shown: Callable[[int, int], str] = lambda _, __: "") -> str:
+        """The text from start to end with each hidden span replaced by what `shown` makes of it."""
         pieces, position = [], start
         first = max(bisect_right(self.hidden, (start, -1)) - 1, 0)
         for begin, stop in self.hidden[first:]:
             if begin >= end:
                 break
             if stop > position:
-                pieces.append(self.text[position : max(position, begin)])
+                pieces += [self.text[position : max(position, begin)], shown(begin, stop)]
                 position = stop
         pieces.append(self.text[position:end] if position < end else "")
         return "".join(pieces)

@@ -110,8 +110,8 @@ class PassageStore(Protocol):
     def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
         """The best passages of an edition, best first, at most `request.limit`.
 
-        Sparse and dense ranks are fused by reciprocal rank (k = 2); with no dense vector the sparse
-        rank alone counts. `scope` keeps passages that carry it among their scopes. Nothing found gives
+        Sparse and dense ranks are fused by reciprocal rank; with no dense vector the sparse rank alone
+        counts. `scope` keeps passages that carry it among their scopes. Nothing found gives
         an empty list. Raises SearchUnavailable or DeadlineExceeded.
         """
         ...

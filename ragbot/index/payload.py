@@ -10,10 +10,10 @@ DENSE = "dense"
 SPARSE = "sparse"
 SCOPES = "scopes"
 
-# How many points each kind of search hands to the fusion, and the constant of reciprocal rank fusion
-# (Cormack et al., SIGIR 2009, use 60; 2 was 5 to 9 points better on books).
+# How many points each kind of search hands to the fusion, and the constant of reciprocal rank fusion.
+# (Cormack et al., SIGIR 2009, use 60. On four books of unlike kinds 10 was best: see docs/search.md.)
 PREFETCH = 50
-RRF_K = 2
+RRF_K = 10
 
 
 def payload_of(point: IndexPoint) -> dict[str, Any]:

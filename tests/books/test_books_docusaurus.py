@@ -142,6 +142,13 @@ def test_shipped_book_is_read_whole():
     assert book.pages[0].address == "docs/intro/"
 
 
+def test_docs_folder_of_another_name_is_known_by_its_sidebar_keys(tmp_path):
+    """Only Docusaurus reads them."""
+    (tmp_path / "01-a.md").write_text("---\nsidebar_position: 1\n---\n# A")
+
+    assert load_book(tmp_path).pages[0].address == "docs/a"
+
+
 def test_docs_folder_alone_is_read_like_the_project():
     """An operator may point to either."""
     whole, alone = load_book(SHIPPED), load_book(SHIPPED / "docs")

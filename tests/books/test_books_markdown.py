@@ -63,6 +63,10 @@ def test_sections_tile_the_page_and_begin_with_their_heading():
         ("## Escaped \\{brace\\}", "Escaped {brace}", "escaped-brace"),
         ("## `<T>` types", "<T> types", "t-types"),
         ("Setext\n------", "Setext", "setext"),
+        ("## Ratio 1:2 and Note:this", "Ratio 1:2 and Note:this", "ratio-12-and-note"),
+        ("## :tada: Party", ":tada: Party", "tada-party"),
+        ("## `std:x` in Note:", "std:x in Note:", "stdx-in-note"),
+        ("## Text {1+1} expr", "Text expr", "text-11-expr"),
         ("## A  double space", "A double space", "a--double-space"),
     ],
 )

@@ -183,6 +183,7 @@ class Answerer:
             language=retrieval.edition.language,
             term_weights=retrieval.wording.weights,
             unknown_words=retrieval.wording.unknown,
+            question_vector=retrieval.vector,
             max_output_tokens=self._limits.answer_tokens,
         )
 

@@ -38,7 +38,7 @@ _NOT_PROSE = (
     ".theme-doc-version-badge, .theme-doc-footer, .pagination-nav, .sphinxsidebar, .related, .buttons, "
     ".boring"
 )
-_AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], .sidebar, .menu"
+_AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight)-(?P<name>[\w+#.-]+)")
 _TAG = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w-]*)[^<>]*?(?P<empty>/?)>")

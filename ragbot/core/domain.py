@@ -214,7 +214,8 @@ class Prompt:
     `passages` are numbered from 1, as the marks in the answer are. `system` and `messages` are the same
     matter laid out for a chat model: (role, content) pairs. The rest is for generators without a model:
     `term_weights` gives the rarity (inverse document frequency) of each of the question's stems,
-    `unknown_words` are those of its words that stand nowhere in the book, `language` is the book's.
+    `unknown_words` are those of its words that stand nowhere in the book, `language` is the book's,
+    `question_vector` is what the search's embedder made of it.
     """
 
     question: str
@@ -225,6 +226,7 @@ class Prompt:
     language: str = "english"
     term_weights: Mapping[str, float] = field(default_factory=dict)
     unknown_words: tuple[str, ...] = ()
+    question_vector: Vector | None = None
     max_output_tokens: int = 800
 
 

@@ -9,6 +9,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ import qdrant_edge as edge
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
-from ragbot.core.errors import SearchUnavailable
+from ragbot.core.errors import RagbotError, SearchUnavailable
 from ragbot.index import payload
 
 # The published edition and one that is asked for by name, or the next one while it is swapped in.
@@ -43,21 +44,14 @@ class EmbeddedStore:
         self._shards: OrderedDict[str, _Shard] = OrderedDict()
 
     def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
-        shard = _built(self._folder, edition, points)
-        with self._lock:
-            self._shards[edition.key] = shard
-            while len(self._shards) > SHARDS_KEPT:
-                # A search that is under way holds the shard until it is done.
-                self._shards.popitem(last=False)
+        self._keep(edition, _built(self._folder, edition, points))
 
     def holds(self, edition: EditionFacts) -> bool:
         with self._lock:
             return edition.key in self._shards
 
     def prepare(self, edition: EditionFacts) -> None:
-        with self._building:
-            if not self.holds(edition):
-                self.build(edition, self._load_points(edition))
+        self._shard(edition)
 
     def publish(self, key: str) -> None:
         """Nothing to do: every process reads from the database which edition is published."""
@@ -68,24 +62,47 @@ class EmbeddedStore:
 
     def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
         deadline.check()
-        hits = _asked(lambda: self._shard(edition).engine.query(_query(request)))
+        if not request.sparse.indices and request.dense is None:
+            return []
+        # Held by its name until the hits are here: an edition that is dropped meanwhile closes its engine.
+        shard = self._shard(edition)
+        hits = _asked(lambda: shard.engine.query(_query(request)))
         return [Passage(payload.chunk_of(hit.payload), float(hit.score)) for hit in hits]
 
     def count(self, edition: EditionFacts) -> int:
-        return int(_asked(lambda: self._shard(edition).engine.count(edge.CountRequest(exact=True))))
+        shard = self._shard(edition)
+        return int(_asked(lambda: shard.engine.count(edge.CountRequest(exact=True))))
 
     def ping(self) -> None:
         """Return always: the engine lives in this process."""
 
     def _shard(self, edition: EditionFacts) -> _Shard:
+        """The edition's shard, built first if it is not held."""
+        shard = self._held(edition)
+        if shard is not None:
+            return shard
+        with self._building:
+            # Another thread may have built it while this one waited.
+            shard = self._held(edition)
+            if shard is None:
+                shard = _built(self._folder, edition, self._load_points(edition))
+                self._keep(edition, shard)
+            return shard
+
+    def _held(self, edition: EditionFacts) -> _Shard | None:
         with self._lock:
             shard = self._shards.get(edition.key)
             if shard is not None:
                 self._shards.move_to_end(edition.key)
-                return shard
-        self.prepare(edition)
+            return shard
+
+    def _keep(self, edition: EditionFacts, shard: _Shard) -> None:
         with self._lock:
-            return self._shards[edition.key]
+            self._shards[edition.key] = shard
+            self._shards.move_to_end(edition.key)
+            while len(self._shards) > SHARDS_KEPT:
+                # A search that is under way holds the shard until it is done.
+                self._shards.popitem(last=False)
 
 
 class _Shard:
@@ -105,11 +122,7 @@ def _closed(engine: Any, folder: Path, lock: IO[str]) -> None:
 def _built(parent: Path, edition: EditionFacts, points: Iterable[IndexPoint]) -> _Shard:
     try:
         _sweep(parent)
-        parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX, dir=parent))
-        # Held while the folder is in use: by it another process tells a live folder from a dead one's.
-        lock = (folder / "lock").open("w")
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        folder, lock = _private_folder(parent)
     except OSError as error:
         raise SearchUnavailable(f"The embedded index cannot be written below {parent}.") from error
     engine = _asked(lambda: edge.EdgeShard.create(str(folder / "shard"), _config(edition)))
@@ -123,16 +136,24 @@ def _built(parent: Path, edition: EditionFacts, points: Iterable[IndexPoint]) ->
     return shard
 
 
+def _private_folder(parent: Path) -> tuple[Path, IO[str]]:
+    """A new folder and the lock by which other processes tell it from a dead process's."""
+    parent.mkdir(parents=True, exist_ok=True)
+    # It gets the name that is swept only when its lock is held: of two workers that start together, one
+    # would take the other's new folder for a dead one's.
+    unlocked = Path(tempfile.mkdtemp(prefix=f".{FOLDER_PREFIX}", dir=parent))
+    lock = (unlocked / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return unlocked.rename(parent / unlocked.name.removeprefix(".")), lock
+
+
 def _sweep(parent: Path) -> None:
     """Delete the folders of processes that were killed."""
     for folder in parent.glob(f"{FOLDER_PREFIX}*"):
-        if (folder / "lock").exists():
-            with (folder / "lock").open("w") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:
-                    continue
-                shutil.rmtree(folder, ignore_errors=True)
+        # An error says that the folder is in use, gone meanwhile, or another user's.
+        with suppress(OSError), (folder / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _config(edition: EditionFacts) -> Any:
@@ -169,8 +190,9 @@ def _query(request: SearchRequest) -> Any:
 
 
 def _nearest(request: SearchRequest) -> Iterator[Any]:
-    sparse = edge.SparseVector(request.sparse.indices, request.sparse.values)
-    yield edge.Query.Nearest(sparse, using=payload.SPARSE)
+    if request.sparse.indices:
+        sparse = edge.SparseVector(request.sparse.indices, request.sparse.values)
+        yield edge.Query.Nearest(sparse, using=payload.SPARSE)
     if request.dense is not None:
         yield edge.Query.Nearest(request.dense, using=payload.DENSE)
 
@@ -178,7 +200,7 @@ def _nearest(request: SearchRequest) -> Iterator[Any]:
 def _asked(call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except SearchUnavailable:
+    except RagbotError:
         raise
     except Exception as error:  # The engine raises nothing narrower than Exception.
         raise SearchUnavailable("The embedded index cannot be asked now.") from error

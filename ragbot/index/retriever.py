@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 import structlog
@@ -22,6 +23,8 @@ from ragbot.index.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 
+_WORD = re.compile(r"[^\W_]+")
+
 # The words of the question before this one count less than the words of this one.
 CONTEXT_WEIGHT = 0.5
 VOCABULARIES_KEPT = 2
@@ -32,9 +35,13 @@ PLACES = 12
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A question's words against an edition: stems with their rarity, and words the edition lacks."""
+    """A question's words against an edition: stems with their rarity, and words the edition lacks.
+
+    The stems of the question before it have a part of their rarity.
+    """
 
     weights: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, float] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     corrections: dict[str, str] = field(default_factory=dict)
 
@@ -46,6 +53,7 @@ class Retrieval:
     edition: EditionFacts
     passages: tuple[Passage, ...]
     wording: Wording
+    vector: Vector | None
     without_dense: bool
     embedding_tokens: int
     embed_ms: float
@@ -99,12 +107,14 @@ class Retriever:
         leaves the sparse search alone. Raises SearchUnavailable or DeadlineExceeded.
         """
         vocabulary = self._vocabulary(edition)
-        wording = _wording(text, vocabulary)
+        wording = _with_context(_wording(text, vocabulary), context, vocabulary)
         started = time.perf_counter()
-        vector, tokens = self._embedded(edition, f"{context}\n{text}" if context else text, deadline)
+        spelt = _respelt(text, wording.corrections)
+        vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
         embedded = time.perf_counter()
         request = SearchRequest(
-            sparse=query_vector(_weights(wording, context, vocabulary)),
+            # The index multiplies by the rarity; what is left is how much each word counts.
+            sparse=query_vector(wording.counts),
             dense=vector,
             limit=limit,
             scope=folded(scope).strip("/") if scope else None,
@@ -116,6 +126,7 @@ class Retriever:
             edition=edition,
             passages=tuple(passages),
             wording=wording,
+            vector=vector,
             without_dense=vector is None and self._embedder is not None,
             embedding_tokens=tokens,
             embed_ms=(embedded - started) * 1000,
@@ -126,13 +137,14 @@ class Retriever:
         """The passages that hold a selection's words, and the question's wording. Asks no embedder."""
         vocabulary = self._vocabulary(edition)
         started = time.perf_counter()
-        words = _wording(selection[:LONGEST_PLACED], vocabulary).weights
-        request = SearchRequest(query_vector(dict.fromkeys(words, 1.0)), None, PLACES)
+        words = _wording(selection[:LONGEST_PLACED], vocabulary).counts
+        request = SearchRequest(query_vector(words), None, PLACES)
         passages = self._store.search(edition, request, deadline)
         return Retrieval(
             edition=edition,
             passages=tuple(passages),
             wording=_wording(question, vocabulary),
+            vector=None,
             without_dense=False,
             embedding_tokens=0,
             embed_ms=0.0,
@@ -183,12 +195,28 @@ def _wording(text: str, vocabulary: Vocabulary) -> Wording:
         if not analyzer.is_stop_word(spelt):
             stem = analyzer.stem(spelt)
             weights[stem] = vocabulary.weight(stem)
-    return Wording(weights, tuple(dict.fromkeys(unknown)), corrections)
+    counts = dict.fromkeys(weights, 1.0)
+    return Wording(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
 
 
-def _weights(wording: Wording, context: str, vocabulary: Vocabulary) -> dict[str, float]:
-    before = dict.fromkeys(_wording(context, vocabulary).weights, CONTEXT_WEIGHT) if context else {}
-    return {**before, **dict.fromkeys(wording.weights, 1.0)}
+def _respelt(text: str, corrections: Mapping[str, str]) -> str:
+    """The text with its misspelt words as they were meant: a vector of a misspelt word means nothing."""
+    if not corrections:
+        return text
+    return _WORD.sub(lambda match: corrections.get(match.group().casefold(), match.group()), text)
+
+
+def _with_context(wording: Wording, context: str, vocabulary: Vocabulary) -> Wording:
+    """The wording with the stems of the question before it, where it has not the same."""
+    if not context:
+        return wording
+    before = {
+        stem: weight * CONTEXT_WEIGHT
+        for stem, weight in _wording(context, vocabulary).weights.items()
+        if stem not in wording.weights
+    }
+    counts = {**dict.fromkeys(before, CONTEXT_WEIGHT), **wording.counts}
+    return replace(wording, weights={**before, **wording.weights}, counts=counts)
 
 
 def _nearer_first(passages: list[Passage], page_url: str, site_url: str) -> list[Passage]:

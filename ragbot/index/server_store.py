@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -10,7 +12,8 @@ from typing import Any
 
 import qdrant_client.models as models
 from qdrant_client import QdrantClient
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
+from qdrant_client.common.client_exceptions import QdrantException
+from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
@@ -42,14 +45,15 @@ class ServerStore:
         self._opened: QdrantClient | None = None
 
     def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
+        """Fill up what a build that was killed left half full, or what another worker is filling just now.
+
+        A key's points never change, so to write one again does no harm, and nobody's work is deleted.
+        """
+        if self.holds(edition):
+            return
         name = self._collection(edition.key)
         client = self._client
-        if _asked(lambda: client.collection_exists(name)):
-            if self.count(edition) == edition.chunks:
-                return
-            # A build that was killed left it half full.
-            _asked(lambda: client.delete_collection(name))
-        _asked(lambda: client.create_collection(name, **_shape(edition)))
+        _asked(lambda: _create(client, name, edition))
         _asked(
             lambda: client.create_payload_index(
                 name, payload.SCOPES, field_schema=models.PayloadSchemaType.KEYWORD
@@ -61,7 +65,10 @@ class ServerStore:
             _asked(partial(client.upsert, name, rows, wait=True))
 
     def holds(self, edition: EditionFacts) -> bool:
-        return bool(_asked(lambda: self._client.collection_exists(self._collection(edition.key))))
+        """Whether its collection is there and full: one that is being built is not for readers yet."""
+        name = self._collection(edition.key)
+        there = _asked(lambda: self._client.collection_exists(name))
+        return bool(there) and self.count(edition) == edition.chunks
 
     def prepare(self, edition: EditionFacts) -> None:
         if not self.holds(edition):
@@ -84,14 +91,13 @@ class ServerStore:
 
     def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
         deadline.check()
-        only = None
-        if request.scope is not None:
-            match = models.FieldCondition(key=payload.SCOPES, match=models.MatchValue(value=request.scope))
-            only = models.Filter(must=[match])
+        prefetches = _prefetches(request)
+        if not prefetches:
+            return []
         found = _asked(
             lambda: self._client.query_points(
                 self._collection(edition.key),
-                prefetch=_prefetches(request, only),
+                prefetch=prefetches,
                 query=models.RrfQuery(rrf=models.Rrf(k=payload.RRF_K)),
                 limit=request.limit,
                 with_payload=True,
@@ -117,10 +123,24 @@ class ServerStore:
 
 
 def open_client(url: str, api_key: str | None, timeout_s: float) -> QdrantClient:
-    """A client for a server. Connects at the first call."""
-    # The compatibility check asks the server's version when the client is made; that would make a server
-    # that is down an error of the wrong place and moment.
-    return QdrantClient(url=url, api_key=api_key, timeout=max(1, round(timeout_s)), check_compatibility=False)
+    """A client for a server. Connects at the first call. Time limits are whole seconds, rounded up."""
+    with warnings.catch_warnings():
+        # Qdrant is often run without TLS in a private network, and whether it may be is the operator's choice.
+        warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
+        # The compatibility check asks the server's version when the client is made; that would make a
+        # server that is down an error of the wrong place and moment.
+        return QdrantClient(url=url, api_key=api_key, timeout=math.ceil(timeout_s), check_compatibility=False)
+
+
+def _create(client: QdrantClient, name: str, edition: EditionFacts) -> None:
+    if client.collection_exists(name):
+        return
+    try:
+        client.create_collection(name, **_shape(edition))
+    except UnexpectedResponse:
+        # Another worker that builds the same edition may have been quicker.
+        if not client.collection_exists(name):
+            raise
 
 
 def _shape(edition: EditionFacts) -> dict[str, Any]:
@@ -140,9 +160,15 @@ def _point(point: IndexPoint) -> models.PointStruct:
     return models.PointStruct(id=point.chunk.id, vector=vector, payload=payload.payload_of(point))
 
 
-def _prefetches(request: SearchRequest, only: models.Filter | None) -> list[models.Prefetch]:
-    sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
-    prefetches = [models.Prefetch(query=sparse, using=payload.SPARSE, limit=payload.PREFETCH, filter=only)]
+def _prefetches(request: SearchRequest) -> list[models.Prefetch]:
+    scope = models.FieldCondition(key=payload.SCOPES, match=models.MatchValue(value=request.scope or ""))
+    only = models.Filter(must=[scope]) if request.scope is not None else None
+    prefetches = []
+    if request.sparse.indices:
+        sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
+        prefetches.append(
+            models.Prefetch(query=sparse, using=payload.SPARSE, limit=payload.PREFETCH, filter=only)
+        )
     if request.dense is not None:
         prefetches.append(
             models.Prefetch(query=request.dense, using=payload.DENSE, limit=payload.PREFETCH, filter=only)
@@ -153,5 +179,5 @@ def _prefetches(request: SearchRequest, only: models.Filter | None) -> list[mode
 def _asked(call: Callable[[], Any]) -> Any:
     try:
         return call()
-    except (ApiException, ResponseHandlingException, ValueError, OSError) as error:
+    except (ApiException, QdrantException, ValueError, OSError) as error:
         raise SearchUnavailable("The Qdrant server cannot be asked now.") from error

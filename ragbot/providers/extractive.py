@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Prompt
+from ragbot.core.domain import NOT_IN_BOOK, Mode, Passage, Prompt
+from ragbot.core.errors import ProviderError
 from ragbot.core.ports import Embedder, Generation
+from ragbot.core.text import count_tokens
+from ragbot.providers.composition import LONGEST_CODE, paragraphs_of
+from ragbot.providers.evidence import Piece, support, support_features, worth
+from ragbot.providers.pieces import Block, Span, spans_of
+
+# Pieces whose likeness is worth an embedder's time, best first by their words.
+LIKENED = 12
+# Characters of a piece that an embedder is shown.
+LONGEST_LIKENED = 600
+# An answer holds at most this many of the best pieces, and a lesser one only if its worth is near the best's.
+PIECES = 3
+WORTH_MARGIN = 1.0
+ANSWER_TOKENS = 220
 
 
-class _Block(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    passage: int
+    span: Span
+    piece: Piece
+    worth: float
 
 
 class ExtractiveGenerator:
-    """v0"""
+    """Finds what answers best by words and, with an embedder, by likeness. Safe between threads.
+
+    `terms` gives the stems of a text in a language; `blocks` cuts a passage into what reads as one thing.
+    `embedder` must be the one that the prompt's question vector comes from.
+    """
 
     name = "extractive"
 
@@ -28,7 +45,7 @@ class ExtractiveGenerator:
         self,
         *,
         terms: Callable[[str, str], list[str]],
-        blocks: Callable[[str], Sequence[_Block]],
+        blocks: Callable[[str], Sequence[Block]],
         embedder: Embedder | None = None,
     ) -> None:
         self._terms = terms
@@ -36,17 +53,97 @@ class ExtractiveGenerator:
         self._embedder = embedder
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        """As the port says: a paragraph at a time, in the order in which the book is read."""
         generation.extractive = True
         deadline.check()
-        best, place, number = 0.0, "", 0
-        for n, passage in enumerate(prompt.passages, start=1):
-            text = passage.chunk.text
-            for block in self._blocks(text):
-                piece = text[block.start : block.end]
-                score = sum(prompt.term_weights.get(t, 0) for t in set(self._terms(prompt.language, piece)))
-                if score > best:
-                    best, place, number = score, piece, n
-        yield f"{place} [{number}]" if place else NOT_IN_BOOK
+        candidates = self._liked(prompt, self._candidates(prompt), deadline)
+        if not candidates or not self._answers(prompt, candidates):
+            yield NOT_IN_BOOK
+            return
+        between = ""
+        for number, passage in enumerate(prompt.passages, start=1):
+            spans = [candidate.span for candidate in _chosen(candidates) if candidate.passage == number - 1]
+            if spans:
+                text = passage.chunk.text
+                for paragraph in paragraphs_of(text, self._blocks(text), spans, mark=f"[{number}]"):
+                    yield f"{between}{paragraph}"
+                    between = "\n\n"
 
     def ping(self) -> None:
-        """Return always."""
+        """Return always: nothing outside is needed."""
+
+    def _candidates(self, prompt: Prompt) -> list[_Candidate]:
+        """Every piece of every passage with its worth by words alone, best first."""
+        found = []
+        for place, passage in enumerate(prompt.passages):
+            whole = passage.chunk.text
+            blocks = self._blocks(whole)
+            path = " ".join(passage.chunk.heading_path)
+            for span in spans_of(whole, blocks):
+                text = whole[span.start : span.end]
+                terms = frozenset(self._terms(prompt.language, text))
+                if terms and _tellable(span, text):
+                    above = blocks[span.under] if span.under >= 0 else None
+                    heading = f"{path} {whole[above.start : above.end]}" if above else path
+                    piece = Piece(text, terms, frozenset(self._terms(prompt.language, heading)), place)
+                    value = worth(prompt.question, prompt.term_weights, piece)
+                    found.append(_Candidate(place, span, piece, value))
+        return sorted(found, key=lambda candidate: -candidate.worth)
+
+    def _liked(self, prompt: Prompt, candidates: list[_Candidate], deadline: Deadline) -> list[_Candidate]:
+        """The best candidates by words, weighed again with their likeness to the question, best first."""
+        if self._embedder is None or prompt.question_vector is None or not candidates:
+            return candidates
+        best = candidates[:LIKENED]
+        try:
+            texts = [candidate.piece.text[:LONGEST_LIKENED] for candidate in best]
+            vectors = self._embedder.embed(texts, deadline).vectors
+        except ProviderError:
+            return candidates
+        liked = []
+        for candidate, vector in zip(best, vectors, strict=True):
+            likeness = sum(a * b for a, b in zip(vector, prompt.question_vector, strict=True))
+            piece = replace(candidate.piece, likeness=likeness)
+            value = worth(prompt.question, prompt.term_weights, piece)
+            liked.append(replace(candidate, piece=piece, worth=value))
+        return sorted(liked, key=lambda candidate: -candidate.worth)
+
+    def _answers(self, prompt: Prompt, candidates: Sequence[_Candidate]) -> bool:
+        if prompt.mode is Mode.SELECTED_TEXT:
+            # The reader has chosen the place; it is refused only where nothing of the question is in it.
+            said = frozenset[str]().union(*(candidate.piece.terms for candidate in candidates))
+            return not prompt.term_weights or not said.isdisjoint(prompt.term_weights)
+        if not prompt.term_weights:
+            return False
+        features = support_features(
+            prompt.question,
+            prompt.term_weights,
+            prompt.unknown_words,
+            [self._passage_terms(prompt, passage) for passage in prompt.passages],
+            [(candidate.worth, candidate.piece) for candidate in candidates],
+        )
+        return support(features) >= 0
+
+    def _passage_terms(self, prompt: Prompt, passage: Passage) -> frozenset[str]:
+        return frozenset(self._terms(prompt.language, passage.chunk.search_text))
+
+
+def _tellable(span: Span, text: str) -> bool:
+    """Whether a piece can be told in an answer: no long listing, and no question."""
+    if span.kind == "code":
+        return span.end - span.start <= LONGEST_CODE
+    return not text.rstrip("*_ ").endswith("?")
+
+
+def _chosen(candidates: Sequence[_Candidate]) -> list[_Candidate]:
+    """The best pieces that make an answer together: near the best in worth, and not too long."""
+    chosen: list[_Candidate] = []
+    left = ANSWER_TOKENS
+    for candidate in candidates[: PIECES * 2]:
+        tokens = count_tokens(candidate.piece.text)
+        far = candidate.worth < candidates[0].worth - WORTH_MARGIN
+        if chosen and (far or tokens > left or len(chosen) == PIECES):
+            continue
+        chosen.append(candidate)
+        left -= tokens
+    return chosen

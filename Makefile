@@ -1,0 +1,49 @@
+# `make help` lists the targets.
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+FLASK  := $(PYTHON) -m flask --app wsgi
+BOOK   := books/physical-ai
+SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
+
+.PHONY: help run test lint format bench eval clean
+.DEFAULT_GOAL := help
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/run.stamp ## Start the service with the book that comes with it, and print its address
+	@$(PYTHON) -m ragbot.preflight
+	@$(FLASK) db upgrade 2>/dev/null || $(FLASK) db upgrade
+	@$(FLASK) book ingest $(BOOK) --site-url $(SITE) --if-none
+	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
+
+test: $(VENV)/dev.stamp ## Run the whole test suite
+	@$(PYTHON) -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/dev.stamp ## Check style and types
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+format: $(VENV)/dev.stamp ## Put the code into its style
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
+bench: $(VENV)/dev.stamp ## Measure what an answer costs
+	@$(PYTHON) -m bench.run
+
+eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the shipped book
+	@$(FLASK) eval eval/physical-ai.jsonl
+
+clean: ## Remove the virtual environment and every cache; the database stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/run.stamp: requirements.txt deploy/make-venv.sh
+	@deploy/make-venv.sh $(VENV) requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements.txt requirements-dev.txt deploy/make-venv.sh
+	@deploy/make-venv.sh $(VENV) requirements-dev.txt
+	@touch $(VENV)/run.stamp $@

@@ -1,0 +1,59 @@
+"""Look for what would keep the service from starting, and say it in one sentence each."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from ragbot.config import Settings, load_settings
+from ragbot.core.errors import ConfigurationError
+
+
+def faults(settings: Settings) -> list[str]:
+    """Each thing that stands in the way, as a sentence."""
+    return [fault for fault in (_folder_fault(settings), _port_fault(settings)) if fault]
+
+
+def _folder_fault(settings: Settings) -> str | None:
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    folder = Path(url.database).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"The database's folder {folder} cannot be made: {error.strerror}. Set DATABASE_URL to another."
+    if not os.access(folder, os.W_OK):
+        return f"The database's folder {folder} is read-only. Set DATABASE_URL to one that can be written."
+    return None
+
+
+def _port_fault(settings: Settings) -> str | None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except PermissionError:
+            return f"Port {settings.port} needs more rights than this user has. Set PORT to another."
+        except OSError:
+            return f"Port {settings.port} on {settings.host} is in use. Set PORT to another."
+    return None
+
+
+def main() -> int:
+    """Print what is wrong. Returns the exit code."""
+    try:
+        found = faults(load_settings())
+    except ConfigurationError as error:
+        found = [str(error)]
+    for fault in found:
+        print(fault, file=sys.stderr)  # noqa: T201 - this is a command
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""A store of passages that is small enough to be seen right, for tests of those who use one."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
+from ragbot.core.errors import SearchUnavailable
+from ragbot.index.payload import RRF_K
+
+
+class MemoryStore:
+    """Keeps points in a dictionary and ranks all of them, as the port's contract says."""
+
+    name = "test/memory"
+
+    def __init__(self, load_points: Callable[[EditionFacts], Iterable[IndexPoint]]) -> None:
+        self.published: str | None = None
+        self.down = False
+        self._load_points = load_points
+        self._points: dict[str, list[IndexPoint]] = {}
+        self._lock = threading.Lock()
+
+    def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
+        self.ping()
+        whole = list(points)
+        with self._lock:
+            self._points[edition.key] = whole
+
+    def holds(self, edition: EditionFacts) -> bool:
+        self.ping()
+        with self._lock:
+            return edition.key in self._points
+
+    def prepare(self, edition: EditionFacts) -> None:
+        if not self.holds(edition):
+            self.build(edition, self._load_points(edition))
+
+    def publish(self, key: str) -> None:
+        self.ping()
+        self.published = key
+
+    def remove(self, key: str) -> None:
+        self.ping()
+        with self._lock:
+            self._points.pop(key, None)
+
+    def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
+        deadline.check()
+        self.prepare(edition)
+        with self._lock:
+            points = list(self._points[edition.key])
+        inside = [point for point in points if request.scope is None or request.scope in point.scopes]
+        ranked = [_ranked(_sparse_scores(points, inside, request))]
+        if request.dense is not None:
+            ranked.append(_ranked(_dense_scores(inside, request.dense)))
+        fused: dict[str, float] = {}
+        for ids in ranked:
+            for rank, chunk_id in enumerate(ids):
+                fused[chunk_id] = fused.get(chunk_id, 0.0) + 1 / (RRF_K + rank)
+        chunks = {point.chunk.id: point.chunk for point in inside}
+        return [Passage(chunks[chunk_id], fused[chunk_id]) for chunk_id in _ranked(fused)[: request.limit]]
+
+    def count(self, edition: EditionFacts) -> int:
+        self.prepare(edition)
+        return len(self._points[edition.key])
+
+    def ping(self) -> None:
+        if self.down:
+            raise SearchUnavailable("The test's store is switched off.")
+
+
+def _sparse_scores(
+    points: list[IndexPoint], inside: list[IndexPoint], request: SearchRequest
+) -> dict[str, float]:
+    weights = dict(zip(request.sparse.indices, request.sparse.values, strict=True))
+    holding = {term: sum(term in point.sparse.indices for point in points) for term in weights}
+    rarity = {
+        term: math.log((len(points) - count + 0.5) / (count + 0.5) + 1) for term, count in holding.items()
+    }
+    scores: dict[str, float] = {}
+    for point in inside:
+        for term, weight in zip(point.sparse.indices, point.sparse.values, strict=True):
+            if term in weights:
+                scores[point.chunk.id] = (
+                    scores.get(point.chunk.id, 0.0) + weight * weights[term] * rarity[term]
+                )
+    return scores
+
+
+def _dense_scores(inside: list[IndexPoint], wanted: list[float]) -> dict[str, float]:
+    return {
+        point.chunk.id: sum(a * b for a, b in zip(point.dense, wanted, strict=True))
+        for point in inside
+        if point.dense is not None
+    }
+
+
+def _ranked(scores: dict[str, float]) -> list[str]:
+    return sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))

@@ -1,0 +1,823 @@
+"""What every store of passages promises, and what each one promises besides."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import pytest
+from qdrant_client import QdrantClient, models
+
+from ragbot.config import PROJECT_ROOT
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest, SparseVector
+from ragbot.core.errors import Cancelled, DeadlineExceeded, SearchUnavailable
+from ragbot.core.ports import PassageStore
+from ragbot.evaluation import load_rows
+from ragbot.index import payload
+from ragbot.index.embedded_store import FOLDER_PREFIX, SHARDS_KEPT, EmbeddedStore
+from ragbot.index.server_store import ServerStore, open_client
+from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
+from tests.fakes.editions import MadeEdition, Shelf, made_edition
+from tests.fakes.loopback import Call, Connection, LoopbackServer
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.parts import WordCountEmbedder
+from tests.fakes.qdrant_server import QdrantServer
+from tests.fakes.wsgi_process import inherited_environment
+
+EMBEDDER = WordCountEmbedder()
+QUESTION = "How many months does Bob ripen the cheddar?"
+
+StoreMaker = Callable[[Shelf], PassageStore]
+
+
+@pytest.fixture
+def first() -> MadeEdition:
+    """The three-chapter book with vectors."""
+    return made_edition(THREE_CHAPTERS, "first", EMBEDDER)
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> MadeEdition:
+    """A book of one page on another matter, without vectors."""
+    (tmp_path / "bees.md").write_text("# Bees\n\nA queen bee lays two thousand eggs a day.\n")
+    return made_edition(tmp_path / "bees.md", "second")
+
+
+@pytest.fixture
+def server() -> Iterator[QdrantServer]:
+    """A Qdrant server that refuses what Qdrant's own description of its interface forbids."""
+    with QdrantServer(validate=True) as server:
+        yield server
+
+
+@pytest.fixture
+def opened() -> Iterator[list[QdrantClient]]:
+    """Clients that are closed at the end of the test."""
+    clients: list[QdrantClient] = []
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def on_server(server: QdrantServer, opened: list[QdrantClient]) -> StoreMaker:
+    """Make stores on the test's server, each with a client of its own that waits one second."""
+
+    def make(shelf: Shelf) -> ServerStore:
+        def client() -> QdrantClient:
+            opened.append(open_client(server.url, None, 1))
+            return opened[-1]
+
+        return ServerStore(client, "book", shelf.load_points)
+
+    return make
+
+
+@pytest.fixture(params=["memory", "embedded", "server"])
+def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
+    """Make stores of each kind in turn."""
+    if request.param == "memory":
+        return lambda shelf: MemoryStore(shelf.load_points)
+    if request.param == "embedded":
+        return lambda shelf: EmbeddedStore(tmp_path / "index", shelf.load_points)
+    return request.getfixturevalue("on_server")
+
+
+def soon() -> Deadline:
+    return Deadline(20)
+
+
+def paths(passages: Iterable[Passage]) -> list[str]:
+    return [passage.chunk.path for passage in passages]
+
+
+def breaking_off(points: Iterable[IndexPoint], after: int) -> Iterator[IndexPoint]:
+    """The points as a database gives them that fails in the middle."""
+    for number, point in enumerate(points):
+        if number == after:
+            raise ConnectionError("the database went away")
+        yield point
+
+
+class TestEveryStore:
+    """The contract of `core.ports.PassageStore`."""
+
+    @pytest.fixture
+    def shelf(self, first: MadeEdition, second: MadeEdition) -> Shelf:
+        return Shelf([first, second])
+
+    @pytest.fixture
+    def store(self, make_store: StoreMaker, shelf: Shelf, first: MadeEdition) -> PassageStore:
+        store = make_store(shelf)
+        store.build(first.facts, first.points)
+        return store
+
+    def test_built_edition_is_held_and_counted(self, store: PassageStore, first: MadeEdition) -> None:
+        """Ingestion compares the count before it publishes."""
+        assert store.holds(first.facts)
+        assert store.count(first.facts) == first.facts.chunks == 3
+
+    def test_edition_is_not_held_before_it_is_built(self, store: PassageStore, second: MadeEdition) -> None:
+        """A worker must know that it has to build first."""
+        assert not store.holds(second.facts)
+
+    def test_best_passage_comes_first_with_its_chunk_as_it_was(
+        self, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """What is quoted to the reader comes from the index, letter for letter."""
+        found = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
+
+        assert found[0].chunk == first.chunk_with("Bob ripens the cheddar")
+        assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+
+    def test_first_of_both_searches_has_both_shares_of_the_score(
+        self, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """Reciprocal rank fusion with one constant, so that two stores rank alike."""
+        hybrid = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
+        sparse = store.search(first.facts, first.asked(QUESTION), soon())
+
+        assert hybrid[0].score == pytest.approx(2 / payload.RRF_K)
+        assert sparse[0].score == pytest.approx(1 / payload.RRF_K)
+
+    def test_no_more_passages_than_asked_for(self, store: PassageStore, first: MadeEdition) -> None:
+        """The limit is the reader's `top_k`."""
+        found = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER, limit=2), soon())
+
+        assert len(found) == 2
+
+    def test_without_a_vector_the_words_alone_count(self, store: PassageStore, first: MadeEdition) -> None:
+        """It is how the service answers while the embedder is down."""
+        assert paths(store.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]
+
+    def test_vector_finds_what_no_word_finds(self, store: PassageStore, first: MadeEdition) -> None:
+        """A paraphrase shares no word with the passage."""
+        tea = first.chunk_with("Green tea")
+        vector = EMBEDDER.embed([tea.search_text]).vectors[0]
+
+        found = store.search(first.facts, SearchRequest(SparseVector([], []), vector, 1), soon())
+
+        assert [passage.chunk for passage in found] == [tea]
+
+    @pytest.mark.parametrize("request_", [SparseVector([], []), SparseVector([7], [1.0])])
+    def test_nothing_found_is_an_empty_list(
+        self, store: PassageStore, first: MadeEdition, request_: SparseVector
+    ) -> None:
+        """A question of stop words alone, or of words that the book lacks, is not an error."""
+        assert store.search(first.facts, SearchRequest(request_, None, 5), soon()) == []
+
+    @pytest.mark.parametrize("scope", ["cheese", "02-cheese.md"])
+    def test_scope_keeps_to_a_chapter_by_title_or_path(
+        self, store: PassageStore, first: MadeEdition, scope: str
+    ) -> None:
+        """Otherwise a vector brings passages of every chapter."""
+        request = first.asked("How long is tea brewed?", embedder=EMBEDDER, scope=scope)
+
+        assert paths(store.search(first.facts, request, soon())) == ["02-cheese.md"]
+
+    def test_scope_that_nothing_carries_finds_nothing(self, store: PassageStore, first: MadeEdition) -> None:
+        """A chapter that is not in the book must not quietly become the whole book."""
+        request = first.asked(QUESTION, embedder=EMBEDDER, scope="geology")
+
+        assert store.search(first.facts, request, soon()) == []
+
+    def test_built_twice_is_as_built_once(self, store: PassageStore, first: MadeEdition) -> None:
+        """A killed ingestion is simply run again."""
+        request = first.asked(QUESTION, embedder=EMBEDDER)
+        before = store.search(first.facts, request, soon())
+
+        store.build(first.facts, first.points)
+
+        assert store.count(first.facts) == first.facts.chunks
+        assert store.search(first.facts, request, soon()) == before
+
+    def test_editions_stand_beside_each_other(
+        self, store: PassageStore, first: MadeEdition, second: MadeEdition
+    ) -> None:
+        """A new edition is built while readers are answered from the old one; it may have no vectors."""
+        store.build(second.facts, second.points)
+
+        assert paths(store.search(first.facts, first.asked("cheddar"), soon())) == ["02-cheese.md"]
+        assert paths(store.search(second.facts, second.asked("queen bee"), soon())) == ["bees.md"]
+        assert store.search(second.facts, second.asked("cheddar"), soon()) == []
+
+    def test_build_that_breaks_off_leaves_nothing_that_readers_see(
+        self, make_store: StoreMaker, shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """A half-built index answers wrongly and nobody notices."""
+        store = make_store(shelf)
+
+        with pytest.raises(ConnectionError):
+            store.build(first.facts, breaking_off(first.points, after=2))
+
+        assert not store.holds(first.facts)
+        store.build(first.facts, first.points)
+        assert store.holds(first.facts)
+        assert store.count(first.facts) == first.facts.chunks
+
+    def test_prepare_builds_from_the_database_once(
+        self, make_store: StoreMaker, shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """A lost index comes back by itself, and one that is there is not built again."""
+        store = make_store(shelf)
+
+        store.prepare(first.facts)
+        store.prepare(first.facts)
+
+        assert shelf.asked_for == ["first"]
+        assert paths(store.search(first.facts, first.asked("cheddar"), soon())) == ["02-cheese.md"]
+
+    def test_published_edition_can_be_searched(self, store: PassageStore, first: MadeEdition) -> None:
+        """Publishing is a sign for others; it takes nothing away, and twice is the same as once."""
+        store.publish("first")
+        store.publish("first")
+
+        assert paths(store.search(first.facts, first.asked("cheddar"), soon())) == ["02-cheese.md"]
+
+    def test_removed_edition_is_gone_and_the_other_stays(
+        self, store: PassageStore, first: MadeEdition, second: MadeEdition
+    ) -> None:
+        """What an operator removes must not be found any more."""
+        store.build(second.facts, second.points)
+
+        store.remove("first")
+        store.remove("first")
+
+        assert not store.holds(first.facts)
+        assert store.holds(second.facts)
+
+    def test_question_that_is_over_is_not_searched_for(self, store: PassageStore, first: MadeEdition) -> None:
+        """The time of a reader who has left, or whose time is up, is somebody else's."""
+        cancelled = soon()
+        cancelled.cancel()
+
+        with pytest.raises(DeadlineExceeded):
+            store.search(first.facts, first.asked(QUESTION), Deadline(0))
+        with pytest.raises(Cancelled):
+            store.search(first.facts, first.asked(QUESTION), cancelled)
+
+    def test_threads_search_while_another_edition_is_built_and_removed(
+        self, store: PassageStore, first: MadeEdition, second: MadeEdition
+    ) -> None:
+        """It is what happens in a worker whenever a book is published."""
+        request = first.asked(QUESTION, embedder=EMBEDDER)
+        expected = store.search(first.facts, request, soon())
+        done = threading.Event()
+
+        def search_on() -> list[list[Passage]]:
+            found = []
+            while not done.is_set():
+                found.append(store.search(first.facts, request, soon()))
+            return found
+
+        with ThreadPoolExecutor(4) as readers:
+            searches = [readers.submit(search_on) for _ in range(4)]
+            try:
+                for _ in range(5):
+                    store.build(second.facts, second.points)
+                    store.remove("second")
+            finally:
+                done.set()
+
+        assert all(found == expected for search in searches for found in search.result())
+
+    def test_ping_returns_where_the_index_can_be_asked(self, store: PassageStore) -> None:
+        """The health page asks it every few seconds."""
+        store.ping()
+
+
+CALLS: dict[str, Callable[[PassageStore, MadeEdition], object]] = {
+    "build": lambda store, made: store.build(made.facts, made.points),
+    "holds": lambda store, made: store.holds(made.facts),
+    "prepare": lambda store, made: store.prepare(made.facts),
+    "publish": lambda store, made: store.publish(made.facts.key),
+    "remove": lambda store, made: store.remove(made.facts.key),
+    "search": lambda store, made: store.search(made.facts, made.asked(QUESTION), soon()),
+    "count": lambda store, made: store.count(made.facts),
+    "ping": lambda store, _: store.ping(),
+}
+
+
+def outcomes(store: PassageStore, made: MadeEdition) -> dict[str, type[BaseException] | None]:
+    """What class of error each call of the port ends with, or None."""
+    raised: dict[str, type[BaseException] | None] = {}
+    for name, call in CALLS.items():
+        try:
+            call(store, made)
+            raised[name] = None
+        except Exception as error:
+            raised[name] = type(error)
+    return raised
+
+
+class TestServerStore:
+    """What the store on a Qdrant server promises besides."""
+
+    @pytest.fixture
+    def shelf(self, first: MadeEdition) -> Shelf:
+        return Shelf([first])
+
+    @pytest.fixture
+    def store(self, on_server: StoreMaker, shelf: Shelf, first: MadeEdition) -> PassageStore:
+        store = on_server(shelf)
+        store.build(first.facts, first.points)
+        return store
+
+    def test_nothing_is_opened_before_the_first_call(
+        self, on_server: StoreMaker, shelf: Shelf, opened: list[QdrantClient]
+    ) -> None:
+        """A client that is opened before gunicorn forks is shared by its workers and breaks."""
+        store = on_server(shelf)
+
+        assert opened == []
+        store.ping()
+        assert len(opened) == 1
+
+    def test_server_that_is_down_is_our_own_error(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """The reader gets a 503 that says when to come back, and never a client's exception."""
+        server.down = True
+
+        assert outcomes(store, first) == dict.fromkeys(CALLS, SearchUnavailable)
+
+    @pytest.mark.parametrize(
+        ("status", "retry_after"), [(401, None), (429, 3.0), (429, None), (500, None), (503, None)]
+    )
+    def test_failing_server_is_our_own_error(
+        self,
+        server: QdrantServer,
+        store: PassageStore,
+        first: MadeEdition,
+        status: int,
+        retry_after: float | None,
+    ) -> None:
+        """A 429 is another class of exception in the client and once came through as it was."""
+        server.fail(status, retry_after=retry_after)
+
+        assert outcomes(store, first) == dict.fromkeys(CALLS, SearchUnavailable)
+
+    def test_server_that_hangs_up_is_our_own_error(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """A server that is restarted cuts its connections."""
+        server.hang(0.01)
+
+        with pytest.raises(SearchUnavailable):
+            CALLS["search"](store, first)
+
+    def test_page_of_a_proxy_is_our_own_error(self, first: MadeEdition, opened: list[QdrantClient]) -> None:
+        """A wrong address often leads to a web server that says 200 to everything."""
+
+        class SomeWebSite(LoopbackServer):
+            def respond(self, call: Call, connection: Connection) -> None:
+                connection.reply(200, b"<!doctype html><h1>Welcome</h1>", {"Content-Type": "text/html"})
+
+        with SomeWebSite() as site:
+            opened.append(open_client(site.url, None, 1))
+            store = ServerStore(lambda: opened[0], "book", lambda _: [])
+
+            assert outcomes(store, first) == dict.fromkeys(CALLS, SearchUnavailable)
+
+    def test_hanging_server_is_given_up_within_the_time_limit(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """The limit is a second here; a reader waits no longer for a server that is silent."""
+        server.hang(on="/points/query")
+        started = time.monotonic()
+
+        with pytest.raises(SearchUnavailable):
+            CALLS["search"](store, first)
+
+        assert time.monotonic() - started < 2.5
+
+    @pytest.mark.parametrize(("setting", "seconds"), [(0.2, 1), (2.5, 3), (5.0, 5)])
+    def test_time_limits_are_whole_seconds_rounded_up(
+        self, server: QdrantServer, setting: float, seconds: int
+    ) -> None:
+        """The client knows no fractions, and a limit of nought would be none."""
+        client = open_client(server.url, None, setting)
+
+        assert client._client._rest_args["timeout"] == seconds
+        client.close()
+
+    def test_server_that_comes_back_is_asked_again(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """Nobody restarts the workers after Qdrant was restarted."""
+        server.down = True
+        with pytest.raises(SearchUnavailable):
+            store.ping()
+
+        server.down = False
+
+        assert paths(store.search(first.facts, first.asked("cheddar"), soon())) == ["02-cheese.md"]
+
+    def test_key_is_sent_in_clear_without_a_warning(self, opened: list[QdrantClient]) -> None:
+        """Within a private network it is the operator's choice; and a warning on each start is noise."""
+        with QdrantServer(api_key="right") as guarded, warnings.catch_warnings():
+            warnings.simplefilter("error")
+            opened.extend(open_client(guarded.url, key, 1) for key in ("right", "wrong"))
+
+            ServerStore(lambda: opened[0], "book", lambda _: []).ping()
+
+            with pytest.raises(SearchUnavailable):
+                ServerStore(lambda: opened[1], "book", lambda _: []).ping()
+
+    def test_alias_moves_in_one_step(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """Between two steps whoever reads by the alias would find nothing."""
+        later = replace(first.facts, key="later")
+        store.build(later, first.points)
+        store.publish("first")
+        server.forget()
+
+        store.publish("later")
+
+        assert len(server.calls("/collections/aliases")) == 1
+        aliases = {a.alias_name: a.collection_name for a in server.local.get_aliases().aliases}
+        assert aliases == {"book": "book_later"}
+
+    def test_aliases_of_others_stay_where_they_are(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """A Qdrant server is often shared."""
+        other = models.CreateAlias(collection_name="book_first", alias_name="theirs")
+        server.local.update_collection_aliases([models.CreateAliasOperation(create_alias=other)])
+
+        store.publish("first")
+
+        assert {a.alias_name for a in server.local.get_aliases().aliases} == {"book", "theirs"}
+
+    def test_half_built_collection_is_not_held_and_is_made_whole(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """A killed build leaves one behind."""
+        lost = models.PointIdsList(points=[first.points[0].chunk.id])
+        server.local.delete("book_first", lost)
+
+        assert not store.holds(first.facts)
+        store.prepare(first.facts)
+
+        assert store.count(first.facts) == first.facts.chunks
+        assert paths(store.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]
+
+    def test_collection_that_was_made_and_not_filled_is_filled(
+        self, server: QdrantServer, on_server: StoreMaker, shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """A build may be killed before its first point."""
+        server.fail(500, on="/points")
+        store = on_server(shelf)
+        with pytest.raises(SearchUnavailable):
+            store.build(first.facts, first.points)
+        server.fail(None)
+
+        store.prepare(first.facts)
+
+        assert store.count(first.facts) == first.facts.chunks
+
+    def test_workers_that_miss_the_same_collection_do_not_spoil_each_others_work(
+        self, on_server: StoreMaker, shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """After a lost index every worker sees at the same moment that it has to be built."""
+        workers = [on_server(shelf) for _ in range(4)]
+        together = threading.Barrier(len(workers))
+
+        def prepare(store: PassageStore) -> int:
+            together.wait(5)
+            store.prepare(first.facts)
+            return store.count(first.facts)
+
+        with ThreadPoolExecutor(len(workers)) as threads:
+            counts = list(threads.map(prepare, workers))
+
+        assert counts == [first.facts.chunks] * len(workers)
+
+    def test_collection_under_construction_is_not_deleted_by_another_builder(
+        self, on_server: StoreMaker, shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """Otherwise the worker that is slower fails, and the quicker one serves what is left."""
+        slow, quick = on_server(shelf), on_server(shelf)
+
+        def interrupted() -> Iterator[IndexPoint]:
+            quick.prepare(first.facts)
+            yield from first.points
+
+        slow.build(first.facts, interrupted())
+
+        assert quick.holds(first.facts)
+        assert slow.count(first.facts) == first.facts.chunks
+
+
+class TestEmbeddedStore:
+    """What the store within the process promises besides."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return tmp_path / "index"
+
+    @pytest.fixture
+    def store(self, folder: Path, first: MadeEdition) -> EmbeddedStore:
+        return EmbeddedStore(folder, Shelf([first]).load_points)
+
+    def test_nothing_is_written_before_the_first_build(self, store: EmbeddedStore, folder: Path) -> None:
+        """`flask db upgrade` makes the app too, and must leave no folder behind."""
+        store.ping()
+
+        assert not folder.exists()
+
+    def test_folder_goes_with_its_edition(
+        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+    ) -> None:
+        """An index of a big book on each publication would fill the disk in a week."""
+        store.build(first.facts, first.points)
+        assert len(list(folder.iterdir())) == 1
+
+        store.remove("first")
+
+        assert list(folder.iterdir()) == []
+
+    def test_folders_go_with_the_store(self, folder: Path, first: MadeEdition) -> None:
+        """An app that is dropped, as in tests, cleans up after itself."""
+        store = EmbeddedStore(folder, Shelf([first]).load_points)
+        store.build(first.facts, first.points)
+
+        del store
+        gc.collect()
+
+        assert list(folder.iterdir()) == []
+
+    def test_folder_of_a_build_that_broke_off_goes_at_once(
+        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+    ) -> None:
+        """A database that comes and goes must not fill the disk."""
+        with pytest.raises(ConnectionError):
+            store.build(first.facts, breaking_off(first.points, after=1))
+        gc.collect()
+
+        assert list(folder.iterdir()) == []
+
+    def test_two_editions_are_kept_the_last_used_ones(
+        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+    ) -> None:
+        """The published one stays while old ones are asked for by name."""
+        editions = [replace(first.facts, key=key) for key in ("a", "b", "c")]
+        for edition in editions[:2]:
+            store.build(edition, first.points)
+        store.search(editions[0], first.asked("tea"), soon())
+
+        store.build(editions[2], first.points)
+
+        assert [store.holds(edition) for edition in editions] == [True, False, True]
+        assert len(list(folder.iterdir())) == SHARDS_KEPT == 2
+
+    def test_edition_that_is_dropped_while_it_is_searched_answers_to_the_end(
+        self, store: EmbeddedStore, first: MadeEdition
+    ) -> None:
+        """Its engine was once closed under a running search, and the reader got an error."""
+        store.build(first.facts, first.points)
+
+        class DroppingRequest:
+            sparse, dense, limit = first.asked("yeast").sparse, None, 5
+
+            @property
+            def scope(self) -> None:
+                store.remove("first")
+                gc.collect()
+
+        assert paths(store.search(first.facts, DroppingRequest(), soon())) == ["01-bread.md"]
+
+    def test_folder_that_cannot_be_written_is_our_own_error(self, tmp_path: Path, first: MadeEdition) -> None:
+        """A read-only file system is the commonest fault of a container."""
+        (tmp_path / "file").write_text("not a folder")
+        store = EmbeddedStore(tmp_path / "file" / "index", Shelf([first]).load_points)
+
+        with pytest.raises(SearchUnavailable, match="cannot be written"):
+            store.build(first.facts, first.points)
+
+    def test_folder_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not(
+        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+    ) -> None:
+        """After a crash nobody else cleans up; and a neighbour's index is in use."""
+        with holding_process(folder) as alive, holding_process(folder) as killed:
+            alive.wait_until_ready()
+            killed.wait_until_ready()
+            killed.send_signal(signal.SIGKILL)
+            killed.wait(10)
+            before = set(folder.iterdir())
+
+            store.build(first.facts, first.points)
+
+            after = set(folder.iterdir())
+            assert len(before) == 2
+            assert len(after & before) == 1
+            assert alive.ask("still there") == "3"
+
+    @pytest.mark.parametrize("how", ["empty", "lock is a folder"])
+    def test_folder_that_cannot_be_swept_is_left_alone(
+        self, store: EmbeddedStore, folder: Path, first: MadeEdition, how: str
+    ) -> None:
+        """In a shared temporary folder another user's index lies next to ours."""
+        strange = folder / f"{FOLDER_PREFIX}of-somebody"
+        (strange / "lock" if how == "lock is a folder" else strange).mkdir(parents=True)
+
+        store.build(first.facts, first.points)
+
+        assert strange.exists()
+        assert store.holds(first.facts)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave a folder of another user's")
+    def test_folder_of_another_user_is_left_alone(self) -> None:
+        """Sweeping it fails with an error of another kind than a folder that is in use."""
+        # pytest's own folders are closed to others.
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o777)
+            theirs = Path(folder, f"{FOLDER_PREFIX}of-root")
+            theirs.mkdir(mode=0o700)
+            (theirs / "lock").touch()
+
+            with holding_process(Path(folder), user=65534) as nobody:
+                nobody.wait_until_ready()
+                assert nobody.ask("there") == "3"
+
+            assert theirs.exists()
+
+    def test_worker_that_starts_at_the_same_moment_does_not_take_our_new_folder_for_a_dead_ones(
+        self, store: EmbeddedStore, folder: Path, first: MadeEdition, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the making of a folder and its locking another worker's sweep once deleted it."""
+        other = EmbeddedStore(folder, Shelf([first]).load_points)
+        lock = fcntl.flock
+
+        def other_starts_just_before(file: IO[str], how: int) -> None:
+            monkeypatch.undo()
+            other.prepare(first.facts)
+            lock(file, how)
+
+        monkeypatch.setattr("ragbot.index.embedded_store.fcntl.flock", other_starts_just_before)
+
+        store.prepare(first.facts)
+
+        assert (store.count(first.facts), other.count(first.facts)) == (3, 3)
+        assert len(list(folder.iterdir())) == 2
+
+
+HOLDER = """
+import os
+import sys
+from pathlib import Path
+from ragbot.index.embedded_store import EmbeddedStore
+from tests.fakes.editions import Shelf, made_edition
+
+made = made_edition(Path(sys.argv[1]), "first")
+store = EmbeddedStore(Path(sys.argv[2]), Shelf([made]).load_points)
+os.setuid(int(sys.argv[3]))
+store.prepare(made.facts)
+print("ready", flush=True)
+for _ in sys.stdin:
+    print(store.count(made.facts), flush=True)
+"""
+
+
+@dataclass
+class Holder:
+    """A process that holds an index below a folder until it is told to go."""
+
+    process: subprocess.Popen[str]
+
+    def wait_until_ready(self) -> None:
+        assert self.process.stdout
+        assert self.process.stdout.readline() == "ready\n"
+
+    def ask(self, line: str) -> str:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{line}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
+
+    def send_signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float) -> int:
+        return self.process.wait(timeout)
+
+    def __enter__(self) -> Holder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+
+
+def holding_process(folder: Path, user: int = os.geteuid()) -> Holder:
+    return Holder(
+        subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(THREE_CHAPTERS), str(folder), str(user)],
+            cwd=PROJECT_ROOT,
+            env=inherited_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def shipped() -> MadeEdition:
+    """The book that comes with the project, with vectors of word counts."""
+    return made_edition(SHIPPED_BOOK, "shipped", EMBEDDER)
+
+
+@pytest.fixture(scope="module")
+def reference(shipped: MadeEdition) -> Iterator[QdrantClient]:
+    """The shipped book in qdrant-client's own engine, in memory."""
+    client = QdrantClient(":memory:")
+    sparse = models.SparseVectorParams(modifier=models.Modifier.IDF)
+    dense = models.VectorParams(size=EMBEDDER.places, distance=models.Distance.DOT)
+    client.create_collection(
+        "book", vectors_config={"dense": dense}, sparse_vectors_config={"sparse": sparse}
+    )
+    client.upsert("book", [reference_point(point) for point in shipped.points])
+    yield client
+    client.close()
+
+
+class TestAgreement:
+    """The stores of the project against the reference: qdrant-client's own engine in memory.
+
+    For each question of the shipped set the five best passages are compared as sets of chunk ids. A chunk
+    that only our store names still agrees where the reference gives it the same score, up to a millionth,
+    as its own fifth: which of two equals comes fifth is nobody's promise.
+    """
+
+    @pytest.mark.parametrize("kind", ["embedded", "server"])
+    @pytest.mark.parametrize("with_vectors", [True, False])
+    def test_top_five_are_those_of_the_reference(
+        self,
+        shipped: MadeEdition,
+        reference: QdrantClient,
+        tmp_path: Path,
+        opened: list[QdrantClient],
+        kind: str,
+        with_vectors: bool,
+    ) -> None:
+        """The figures of one engine hold for the other; moving to a server changes no answer."""
+        embedder = EMBEDDER if with_vectors else None
+        questions = [row.question for row in load_rows(PROJECT_ROOT / "eval" / "physical-ai.jsonl")]
+        requests = [shipped.asked(question, embedder=embedder) for question in questions]
+        with QdrantServer() as server:
+            opened.append(open_client(server.url, None, 20))
+            shelf = Shelf([shipped])
+            store: PassageStore = (
+                EmbeddedStore(tmp_path, shelf.load_points)
+                if kind == "embedded"
+                else ServerStore(lambda: opened[0], "book", shelf.load_points)
+            )
+            store.prepare(shipped.facts)
+
+            agreeing = [agrees(store, shipped.facts, reference, request) for request in requests]
+
+        assert len(questions) > 30
+        assert sum(agreeing) / len(agreeing) >= 0.95
+
+
+def reference_point(point: IndexPoint) -> models.PointStruct:
+    sparse = models.SparseVector(indices=point.sparse.indices, values=point.sparse.values)
+    return models.PointStruct(id=point.chunk.id, vector={"dense": point.dense or [], "sparse": sparse})
+
+
+def agrees(
+    store: PassageStore, edition: EditionFacts, reference: QdrantClient, request: SearchRequest
+) -> bool:
+    """Whether the five best are the reference's five best, or equals of its fifth."""
+    sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
+    searches = [models.Prefetch(query=sparse, using="sparse", limit=payload.PREFETCH)]
+    if request.dense is not None:
+        searches.append(models.Prefetch(query=request.dense, using="dense", limit=payload.PREFETCH))
+    fused = models.RrfQuery(rrf=models.Rrf(k=payload.RRF_K))
+    hits = reference.query_points("book", prefetch=searches, query=fused, limit=2 * payload.PREFETCH).points
+    scores = {str(hit.id): hit.score for hit in hits}
+    best = sorted(scores.values(), reverse=True)[:5]
+
+    found = [passage.chunk.id for passage in store.search(edition, request, soon())]
+
+    return len(found) == len(best) and all(scores.get(id_, 0.0) >= best[-1] - 1e-6 for id_ in found)

@@ -4,6 +4,7 @@ VENV   := .venv
 PYTHON := $(VENV)/bin/python
 FLASK  := $(PYTHON) -m flask --app wsgi
 BOOK   := books/physical-ai
+TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
 .PHONY: help run test lint format bench eval clean
@@ -15,7 +16,7 @@ help: ## List what can be made
 run: $(VENV)/run.stamp ## Start the service with the book that comes with it, and print its address
 	@$(PYTHON) -m ragbot.preflight
 	@$(FLASK) db upgrade 2>/dev/null || $(FLASK) db upgrade
-	@$(FLASK) book ingest $(BOOK) --site-url $(SITE) --if-none
+	@$(FLASK) book ingest $(BOOK) --title "$(TITLE)" --site-url $(SITE) --if-none
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
 test: $(VENV)/dev.stamp ## Run the whole test suite

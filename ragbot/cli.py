@@ -13,6 +13,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
+from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Delta, Finished, Question
 from ragbot.core.errors import RagbotError
 from ragbot.evaluation import Evaluation, load_rows, report_on
@@ -32,6 +33,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(session)
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
+    app.cli.add_command(settings)
 
 
 def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
@@ -51,17 +53,20 @@ def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--edition", help="The edition's name; else it is called after its content.")
 @click.option("--site-url", default="", help="The address of the book's site, where its pages are.")
+@click.option("--title", default="", help="The book's title, if it does not tell its own.")
 @click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
 @click.option("--if-none", is_flag=True, help="Do nothing if an edition is published already.")
 @failing_in_one_sentence
-def ingest(path: Path, edition: str | None, site_url: str, strict: bool, if_none: bool) -> None:
+def ingest(
+    path: Path, edition: str | None, site_url: str, title: str, *, strict: bool, if_none: bool
+) -> None:
     """Take the book at PATH in and publish it."""
     services = current_services()
     if if_none and services.catalogue.published():
         return
     progress = _Progress(sys.stderr.isatty())
     report = services.ingestion.ingest_book(
-        path, edition=edition, site_url=site_url, strict=strict, progress=progress
+        path, edition=edition, site_url=site_url, title=title, strict=strict, progress=progress
     )
     progress.end()
     _print_report(report)
@@ -136,6 +141,13 @@ def ask(question: str, session_id: str | None, edition: str | None, sources: boo
                 click.echo(f"\n(session {running.turn.session_id}, {answer.model})", err=True)
                 if answer.status == "refused":
                     raise SystemExit(3)
+
+
+@click.command("settings")
+@click.option("--as", "shape", type=click.Choice(["env", "markdown"]), default="env", show_default=True)
+def settings(shape: str) -> None:
+    """Print every setting with its default and its meaning, as a .env file or a Markdown table."""
+    click.echo(env_example() if shape == "env" else settings_table(), nl=False)
 
 
 @session.command("prune")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
 
 from dotenv.parser import parse_stream
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -169,3 +170,44 @@ def _check_env_file(path: Path) -> None:
 def _faults(error: ValidationError) -> str:
     lines = [f"{str(fault['loc'][0]).upper()}: {fault['msg']}." for fault in error.errors()]
     return "The settings cannot be used. " + " ".join(lines)
+
+
+def settings_table() -> str:
+    """Every setting as a row of a Markdown table."""
+    rows = [
+        f"| `{name}` | {kind} | {_shown(default)} | {meaning} |"
+        for name, kind, default, meaning in _described()
+    ]
+    return "\n".join(["| setting | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def env_example() -> str:
+    """Every setting as a line of a `.env` file, commented out, under its meaning."""
+    lines = ["# Settings of ragbot. Copy this file to .env and take the # away from what you change.", ""]
+    for name, kind, default, meaning in _described():
+        lines += [f"# {meaning} ({kind})", f"#{name}={default}", ""]
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def _described() -> list[tuple[str, str, str, str]]:
+    """Name, type, default and meaning of each setting."""
+    described = []
+    for name, info in Settings.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        default = extra.get("shown_default", "" if info.default is None else info.default)
+        described.append((name.upper(), _kind(info.annotation), str(default), info.description or ""))
+    return described
+
+
+def _kind(annotation: Any) -> str:
+    options = [option for option in get_args(annotation) if option is not NoneType]
+    if get_origin(annotation) is Literal:
+        return " or ".join(options)
+    if options:
+        return _kind(options[0])
+    names = {SecretStr: "secret", str: "text", int: "whole number", float: "number", bool: "true or false"}
+    return names.get(annotation, "folder" if annotation is Path else "text")
+
+
+def _shown(default: str) -> str:
+    return f"`{default}`" if default else "unset"

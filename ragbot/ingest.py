@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragbot.books.chunking import chunk_book
@@ -62,12 +62,14 @@ class Ingestion:
         *,
         edition: str | None = None,
         site_url: str = "",
+        title: str = "",
         strict: bool = False,
         progress: Progress = lambda _stage, _done, _total: None,
     ) -> IngestReport:
         """Take a book in and publish it as an edition; the edition before it stays for the way back.
 
-        Without a name the edition is called after its content. With `strict` a skipped file is an error
+        Without a name the edition is called after its content; without a title the book is called as it
+        calls itself, else after its first page. With `strict` a skipped file is an error
         and nothing is published. Raises BookError, ProviderError, SearchUnavailable or DatabaseUnavailable;
         the published edition stays as it was then.
         """
@@ -77,6 +79,7 @@ class Ingestion:
         if strict and book.skipped:
             first = book.skipped[0]
             raise BookError(f"{len(book.skipped)} file(s) cannot be read; {first.path}: {first.reason}")
+        book = replace(book, title=title or book.title or book.pages[0].title)
         chunks = chunk_book(book)
         if not chunks:
             raise BookError("The book has no text: every page is empty.")

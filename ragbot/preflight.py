@@ -26,7 +26,9 @@ def _folder_fault(settings: Settings) -> str | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return f"The database's folder {folder} cannot be made: {error.strerror}. Set DATABASE_URL to another."
+        return (
+            f"The database's folder {folder} cannot be made: {error.strerror}. Set DATABASE_URL to another."
+        )
     if not os.access(folder, os.W_OK):
         return f"The database's folder {folder} is read-only. Set DATABASE_URL to one that can be written."
     return None

@@ -155,14 +155,11 @@ class _Archive:
         info = self._zip.getinfo(name)
         self._check(info)
         try:
-            with self._zip.open(info) as entry:
-                # One more than may be, so that a false declaration shows.
-                content = entry.read(self._max_entry_bytes + 1)
+            # No more is unzipped than is declared; where there is more, its checksum is false.
+            content = self._zip.read(info)
         except _ZIP_FAULTS as fault:
             raise FileUnreadable("The entry is damaged in the archive.") from fault
         self._left -= len(content)
-        if len(content) > self._max_entry_bytes:
-            raise FileUnreadable(f"The entry holds more than the limit of {self._max_entry_bytes:,} bytes.")
         return content
 
     def _check(self, info: ZipInfo) -> None:
@@ -251,8 +248,8 @@ def _refuse_protected(archive: _Archive, spine: Iterable[str]) -> None:
     if not archive.holds(_ENCRYPTION):
         return
     locked: set[str] = set()
-    for element in _all(_xml(archive, _ENCRYPTION), "EncryptedData"):
-        methods = {method.get("Algorithm") for method in _all(element, "EncryptionMethod")}
+    for element in _children(_xml(archive, _ENCRYPTION), "EncryptedData"):
+        methods = {method.get("Algorithm") for method in _children(element, "EncryptionMethod")}
         if not methods <= _FONT_MANGLING:
             locked.update(_inside("", link.get("URI") or "") for link in _all(element, "CipherReference"))
     if not locked.isdisjoint(spine):
@@ -299,8 +296,7 @@ def _navs(root: Element) -> list[Element]:
 
 
 def _walked(tops: list[Element], opened: Callable[[Element], _Node], base: str) -> Iterator[_Entry]:
-    waiting = [(element, ()) for element in reversed(tops)]
-    stack: list[tuple[Element, tuple[str, ...]]] = list(waiting)
+    stack: list[tuple[Element, tuple[str, ...]]] = [(element, ()) for element in reversed(tops)]
     count = 0
     while stack:
         element, above = stack.pop()

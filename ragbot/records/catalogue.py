@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import uuid
 import zlib
@@ -30,6 +31,10 @@ chunks = ChunkRow.__table__
 vectors = ChunkVector.__table__
 
 T = TypeVar("T")
+
+# A heading of this many words that ends in a question mark is a question that a reader may ask.
+FEWEST_WORDS, MOST_WORDS = 3, 12
+_LABEL = re.compile(r"^(?:\d+(?:\.\d+)*\.?|Q\d+:)\s+")
 
 # Rows of one INSERT or IN list: far below SQLite's limit of 32,766 bound values.
 BATCH = 500
@@ -161,6 +166,20 @@ class Catalogue:
         return [
             PageFacts(row.path, row.address, row.source, frozenset(anchors.get(row.id, ()))) for row in rows
         ]
+
+    def asked_by_the_book(self, facts: EditionFacts, limit: int) -> list[str]:
+        """Headings that are questions, spread over the edition: what a reader may ask to begin with."""
+        with self._database.reading() as connection:
+            paths = connection.scalars(
+                select(sections.c.heading_path)
+                .join(pages, pages.c.id == sections.c.page_id)
+                .join(editions, editions.c.id == pages.c.edition_id)
+                .where(editions.c.key == facts.key)
+                .order_by(pages.c.position, sections.c.position)
+            ).all()
+        asked = dict.fromkeys(_LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?"))
+        fit = [question for question in asked if FEWEST_WORDS <= len(question.split()) <= MOST_WORDS]
+        return fit[:: max(1, len(fit) // limit)][:limit]
 
     def missing_vectors(self, embedder: str, shas: Iterable[str]) -> set[str]:
         """Those hashes of search texts for which the embedder's vector is not kept yet."""

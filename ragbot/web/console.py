@@ -10,6 +10,8 @@ from ragbot.version import __version__
 
 console = Blueprint("console", __name__)
 
+EXAMPLES = 4
+
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -19,11 +21,15 @@ CONTENT_SECURITY_POLICY = (
 @console.get("/")
 def page() -> Response:
     """The console, with the published book's name if the database tells it."""
+    catalogue = current_services().catalogue
     try:
-        facts = current_services().catalogue.published()
+        facts = catalogue.published()
+        examples = catalogue.asked_by_the_book(facts, EXAMPLES) if facts else []
     except DatabaseUnavailable:
-        facts = None
+        facts, examples = None, []
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
-    response = make_response(render_template("console.html", version=__version__, book=book, examples=[]))
+    response = make_response(
+        render_template("console.html", version=__version__, book=book, examples=examples)
+    )
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response

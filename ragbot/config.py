@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,9 +14,14 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
+from ragbot.production_rules import production_faults
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
+
+# Where the book's own site is served while it is being written.
+DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -52,6 +58,10 @@ class Settings(BaseSettings):
     db_pool_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a free connection.")
     db_pool_recycle_s: int = Field(1800, ge=1, description="Seconds after which a connection is replaced.")
     db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
+
+    redis_url: str | None = Field(
+        None, description="A Redis or Valkey server; unset, the database does what it would do."
+    )
 
     # Search.
     qdrant_url: str | None = Field(
@@ -108,6 +118,40 @@ class Settings(BaseSettings):
         5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
     )
 
+    # An open page.
+    allowed_origins_str: str | None = Field(
+        None,
+        description="Origins whose pages may ask, separated by commas; * is for development.",
+        json_schema_extra={"shown_default": f"{DEVELOPMENT_ORIGINS}, none in production"},
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="Proxies before the service whose X-Forwarded-* headers are believed."
+    )
+    console_password: SecretStr | None = Field(
+        None, description="The console's password, under any user name; unset, production has no console."
+    )
+    admin_api_key: SecretStr | None = Field(
+        None, description="What admin calls send as X-API-Key; unset, there are no admin calls."
+    )
+    flask_debug: bool = Field(False, description="Flask's debugger; refused in production.")
+
+    # Quotas.
+    rate_limit_enabled: bool = Field(True, description="Whether callers have quotas.")
+    rate_limit_queries_per_minute: int = Field(
+        10, ge=1, description="Questions that one address may ask in a minute."
+    )
+    rate_limit_queries_per_day_per_ip: int = Field(
+        1000, ge=1, description="Questions that one address may ask in a day."
+    )
+    rate_limit_others_per_minute: int = Field(
+        120, ge=1, description="Calls about sessions that one address may make in a minute."
+    )
+    rate_limit_storage: Literal["redis", "database", "memory"] | None = Field(
+        None,
+        description="Where calls are counted; unset, Redis where it is named, else the database. "
+        "In memory each worker counts for itself.",
+    )
+
     # The server.
     host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
@@ -131,6 +175,27 @@ class Settings(BaseSettings):
             raise ValueError("must begin with sqlite:// or postgresql://")
         return url
 
+    @field_validator("allowed_origins_str")
+    @classmethod
+    def _origins_exact(cls, listed: str | None) -> str | None:
+        for origin in _origins_in(listed or ""):
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("must list origins such as https://book.example, without a path")
+        return listed
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """The origins in force, as browsers write them; `*` alone if it is among them."""
+        if self.allowed_origins_str is None:
+            return () if self.environment == "production" else _origins_in(DEVELOPMENT_ORIGINS)
+        origins = _origins_in(self.allowed_origins_str)
+        return ("*",) if "*" in origins else origins
+
+    @property
+    def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:
+        """Where calls are counted: the place named, else by whether there is a Redis."""
+        return self.rate_limit_storage or ("redis" if self.redis_url else "database")
+
     @property
     def chosen_embedder(self) -> Literal["openai", "local", "none"]:
         """The embedder in force: the one named, else by whether there is a key."""
@@ -149,10 +214,18 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     unknown = sorted(name.upper() for name in values if name not in Settings.model_fields)
     if unknown:
         raise ConfigurationError(f"No such setting: {', '.join(unknown)}.")
+    faults: list[str] = []
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
-        raise ConfigurationError(_faults(error)) from None
+        faults = [f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        # With the faulty ones at their defaults the rest can be looked at in the same go.
+        faulty = {str(fault["loc"][0]) for fault in error.errors()}
+        settings = Settings(**values | {name: Settings.model_fields[name].default for name in faulty})
+    faults += _contradictions(settings)
+    if faults:
+        raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
+    return settings
 
 
 def _check_env_file(path: Path) -> None:
@@ -167,9 +240,29 @@ def _check_env_file(path: Path) -> None:
         raise ConfigurationError(f"The file .env has no NAME=value on line {broken[0]}.")
 
 
-def _faults(error: ValidationError) -> str:
-    lines = [f"{str(fault['loc'][0]).upper()}: {fault['msg']}." for fault in error.errors()]
-    return "The settings cannot be used. " + " ".join(lines)
+def _contradictions(settings: Settings) -> list[str]:
+    """What no single setting shows, as `NAME: sentence`."""
+    faults = []
+    if settings.rate_limit_storage == "redis" and settings.redis_url is None:
+        faults.append("RATE_LIMIT_STORAGE: is redis, but REDIS_URL is not set")
+    if settings.environment == "production":
+        faults += production_faults(
+            origins=settings.allowed_origins,
+            debug=settings.flask_debug,
+            admin_api_key=_revealed(settings.admin_api_key),
+            console_password=_revealed(settings.console_password),
+        )
+    return faults
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _origins_in(listed: str) -> tuple[str, ...]:
+    # Browsers send an origin in small letters and without a slash at its end.
+    origins = (origin.strip().lower().removesuffix("/") for origin in listed.split(","))
+    return tuple(dict.fromkeys(filter(None, origins)))
 
 
 def settings_table() -> str:

@@ -165,7 +165,7 @@ class Ingestion:
             except BaseException:
                 calls.shutdown(wait=False, cancel_futures=True)
                 raise
-        return done, self._catalogue.dimension(embedder.name, next(iter(by_sha)))
+        return done, self._catalogue.dimension(embedder.name)
 
 
 def points_of(catalogue: Catalogue, facts: EditionFacts) -> list[IndexPoint]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 from sqlalchemy import Engine
 
@@ -22,11 +22,14 @@ from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai_embedder import OpenAIEmbedder
 from ragbot.providers.openai_generator import OpenAIGenerator
 from ragbot.providers.prices import cost_usd
+from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.transactions import Database
 from ragbot.records.transcript import Transcript
 from ragbot.services import Services
 
+# Passages whose blocks are remembered: cutting one costs 2 ms, and a book has some thousands.
+BLOCKS_REMEMBERED = 4096
 # A turn that is pending this long after its deadline was left by a crash.
 TURN_GRACE_S = 60
 
@@ -48,9 +51,10 @@ def build_services(
     client = _openai_client(settings)
     embedder = embedder or _embedder(settings, client)
     store = store or _store(settings, catalogue)
-    generator = generator or _generator(settings, client, embedder)
+    asked = RememberingEmbedder(embedder) if embedder else None
+    generator = generator or _generator(settings, client, asked)
     published = PublishedEdition(catalogue.published, store, settings.edition_poll_s)
-    retriever = Retriever(published, catalogue.edition, catalogue.vocabulary, store, embedder)
+    retriever = Retriever(published, catalogue.edition, catalogue.vocabulary, store, asked)
     answerer = Answerer(retriever, generator, _limits(settings), _embedding_cost(settings))
     return Services(
         settings=settings,
@@ -99,7 +103,7 @@ def _embedder(settings: Settings, client: OpenAIClient | None) -> Embedder | Non
 def _generator(settings: Settings, client: OpenAIClient | None, embedder: Embedder | None) -> Generator:
     extractive = ExtractiveGenerator(
         terms=_terms,
-        blocks=prose_blocks,
+        blocks=lru_cache(maxsize=BLOCKS_REMEMBERED)(prose_blocks),
         embedder=embedder if settings.chosen_embedder == "local" else None,
     )
     if client is None:

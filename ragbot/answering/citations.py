@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import quote, urljoin
 
-from ragbot.books.prose import Block, prose_blocks
+from ragbot.books.prose import prose_blocks
 from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
 
 LONGEST_QUOTE = 1500
+# Pieces whose words are remembered: cutting one anew costs 2 ms, and a book has some thousands.
+REMEMBERED = 4096
 _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 # A text fragment is found by the browser if it is this much of the page's visible text, to the letter.
 FRAGMENT_WORDS = 8
@@ -82,7 +85,7 @@ def _bearing_piece(text: str, bears: Callable[[str], float]) -> str:
 
 def _url(chunk: Chunk, piece: str, site_url: str) -> str:
     url = page_url(site_url, chunk.address)
-    words = _fragment_words(piece, prose_blocks(piece))
+    words = _fragment_words(piece)
     if not chunk.anchor and not words:
         return url
     if "#" in url:
@@ -99,9 +102,10 @@ def _text_directive(chunk: Chunk, words: str) -> str:
     return f":~:text={spelt}" if chunk.anchor else f"#:~:text={spelt}"
 
 
-def _fragment_words(piece: str, blocks: Iterable[Block]) -> str:
+@lru_cache(maxsize=REMEMBERED)
+def _fragment_words(piece: str) -> str:
     """The first few words of plain prose: what stands on the page as it stands in the source."""
-    for block in blocks:
+    for block in prose_blocks(piece):
         if block.kind not in ("paragraph", "list_item"):
             continue
         line = piece[block.start : block.end].split("\n", 1)[0].rstrip()

@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from html.entities import html5
 from io import BytesIO
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 from typing import TYPE_CHECKING
@@ -274,11 +274,12 @@ def _inside(base: str, link: str) -> str:
 
 def _contents(folder: Folder, archive: _Archive, package: _Package, *, under: str) -> list[_Entry]:
     """The entries of the first contents that can be read and hold any."""
-    for name in package.contents:
-        for entries in folder.read_each([f"{under}{name}"], lambda _, file=name: _entries(archive, file)):
-            if entries:
-                return entries
-    return []
+
+    def read(full: str) -> list[_Entry]:
+        return _entries(archive, full.removeprefix(under))
+
+    found = (folder.read_each([f"{under}{name}"], read) for name in package.contents)
+    return next((entries for tables in found for entries in tables if entries), [])
 
 
 def _entries(archive: _Archive, file: str) -> list[_Entry]:
@@ -344,7 +345,13 @@ def _titles(page: Page, listed: list[tuple[str, ...]] | None, above: tuple[str, 
     """
     if listed is None:
         return (*above[:-1], page.title) if _opening(page) or not above else above
-    return tuple(commonprefix(listed)) or (page.title,)
+    return _shared(listed) or (page.title,)
+
+
+def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The titles that all paths begin with."""
+    pairs = zip(min(paths), max(paths), strict=False)
+    return tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _named(page: Page, path: str, outermost: tuple[str, ...], titles: tuple[str, ...]) -> Page:

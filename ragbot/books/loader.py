@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ragbot.books.docusaurus import ANY_KEYS, CONFIG_NAMES, SIDEBAR_KEYS, has_front_matter, read_docusaurus
+from ragbot.books.epub import EPUB, read_epub
 from ragbot.books.files import Folder
 from ragbot.books.html import HTML, html_page
 from ragbot.books.html_site import read_html
 from ragbot.books.mdbook import read_mdbook
-from ragbot.books.plain import MARKDOWN, plain_page, read_plain
+from ragbot.books.pdf import PDF, read_pdf
+from ragbot.books.plain import MARKDOWN, plain_page, read_plain, reading_key
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import BookError
 
 Progress = Callable[[str], None]
 
-# A single file that is a whole book in itself, by suffix.
+# A single file of text that is a whole book in itself, by suffix.
 READERS: dict[str, Callable[[str, str], Page]] = {
     **dict.fromkeys(MARKDOWN, plain_page),
     **dict.fromkeys(HTML, html_page),
 }
 
+# Files that hold many pages.
+BOUND = EPUB | PDF
+
+# Pictures and fonts make up most of such a file; text alone keeps to the limit for files.
+BOUND_ALLOWANCE = 20
+
 _EXPECTED = (
     "a Docusaurus project or its docs folder, an mdBook, a built HTML site, a folder of Markdown, "
-    "or a single Markdown or HTML file"
+    "or a single Markdown, HTML, EPUB or PDF file"
 )
 
 
@@ -52,31 +61,59 @@ def _layout(folder: Folder) -> Callable[[Folder], Book]:
         return read_docusaurus
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus(found, "docs")
-    markdown, html = len(folder.files(MARKDOWN)), len(folder.files(HTML))
+    markdown, html, bound = (len(folder.files(suffixes)) for suffixes in (MARKDOWN, HTML, BOUND))
     folder.skipped.clear()
-    if html > markdown:
+    # Sites offer their book as a PDF, too; a shelf of PDFs has a page of HTML now and then.
+    if html > markdown and html >= bound:
         return read_html
     if markdown and _is_docs_folder(folder):
         return lambda found: read_docusaurus(found, "")
-    return read_plain
+    return _read_shelf if bound else read_plain
 
 
 def _is_docs_folder(folder: Folder) -> bool:
     return has_front_matter(folder, "", ANY_KEYS if folder.root.name == "docs" else SIDEBAR_KEYS)
 
 
+def _read_shelf(folder: Folder) -> Book:
+    """Read a plain folder's EPUB and PDF files in their places among its Markdown files."""
+
+    def read(path: str) -> tuple[Page, ...]:
+        if Path(path).suffix.lower() in BOUND:
+            return _bound(folder, path, is_among_others=True).pages
+        return (plain_page(path, folder.text(path)),)
+
+    paths = sorted(folder.files(MARKDOWN | BOUND), key=reading_key)
+    pages = [page for found in folder.read_each(paths, read) for page in found]
+    return Book("", tuple(pages), tuple(folder.skipped))
+
+
+def _bound(folder: Folder, path: str, *, is_among_others: bool) -> Book:
+    roomy = Folder(folder.root, max_file_bytes=BOUND_ALLOWANCE * folder.max_file_bytes)
+    read = read_epub if Path(path).suffix.lower() in EPUB else read_pdf
+    return read(folder, path, content=roomy.bytes(path), is_among_others=is_among_others)
+
+
 def _single(path: Path, *, max_file_bytes: int, progress: Progress | None) -> Book:
+    folder = Folder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
+    if path.suffix.lower() in BOUND:
+        books = folder.read_each([path.name], lambda name: _bound(folder, name, is_among_others=False))
+        return _whole(path, books[0] if books else Book("", ()), folder)
     reader = READERS.get(path.suffix.lower())
     if reader is None:
-        known = ", ".join(sorted(READERS))
+        known = ", ".join(sorted({*READERS, *BOUND}))
         raise BookError(
             f"{path.name} is not a kind of file that can be read ({known}). Expected {_EXPECTED}."
         )
-    folder = Folder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
     pages = folder.read_each([path.name], lambda name: reader(name, folder.text(name)))
-    book = Book("", tuple(pages), tuple(folder.skipped))
-    if not pages:
-        raise BookError(_nothing_readable(path, book))
+    return _whole(path, Book("", tuple(pages)), folder)
+
+
+def _whole(path: Path, book: Book, folder: Folder) -> Book:
+    """The book with what was skipped. Raises BookError where nothing was left of it."""
+    book = replace(book, skipped=tuple(folder.skipped))
+    if not book.pages:
+        raise BookError(f"{path} cannot be read: {book.skipped[0].reason}")
     return book
 
 

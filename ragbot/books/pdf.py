@@ -18,15 +18,17 @@ of fixed width are code and stand in a fence, so that Markdown's signs in them a
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import time
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import pairwise
-from os.path import commonprefix
+from itertools import pairwise, takewhile
 from pathlib import PurePosixPath
 from statistics import median
 from typing import Any
@@ -44,9 +46,9 @@ from ragbot.core.text import cleaned
 PDF = frozenset({".pdf"})
 
 MAX_PAGES = 5_000
-# Some forty thick novels; a page of 200,000 characters is no page.
+# Some forty thick novels; a page of 100,000 characters is no page.
 MAX_CHARACTERS = 20_000_000
-MAX_PAGE_CHARACTERS = 200_000
+MAX_PAGE_CHARACTERS = 100_000
 # A thousand pages take about a minute; what takes this long is made to take long.
 FILE_TIMEOUT_S = 900.0
 PAGE_TIMEOUT_S = 30.0
@@ -58,7 +60,7 @@ MAX_TITLE = 300
 _LIMITS: dict[str, Any] = {
     "page_tree_maximum_entries": 2 * MAX_PAGES,
     "outline_maximum_entries": MAX_OUTLINE,
-    "outline_maximum_depth": MAX_PARTS,
+    "outline_maximum_depth": 2 * MAX_PARTS,
     "stream_parsing_work_maximum_count": 1_000_000,
     "xform_maximum_invocations_per_extraction": 500,
     "zlib_maximum_output_length": 30_000_000,
@@ -80,12 +82,17 @@ _INDENTED = 0.7
 _ALIGNED = 0.3
 _SIZE_DIFFERS = 0.1
 
-# A page with so few characters that carries a picture is a picture of a page.
+# Covers and plates are pictures; where more pages are, the book was scanned in part.
 _SCANNED_SHARE = 0.1
+
+# Between a page's blocks, as between Markdown's.
+_BETWEEN = "\n\n"
 
 _FIXED_WIDTH = re.compile(r"mono|courier|consol|typewriter|cmtt|sftt|ectt|txtt|menlo|fixed", re.IGNORECASE)
 _FIXED_PITCH_FLAG = 1
+_FEWEST_WIDTHS = 5
 _USUAL_ADVANCE = 600.0
+_USUAL_SIZE = 10.0
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 _BULLET = re.compile(r"[•‣▪●○◦–—∙·]\s|[-*+]\s|\(?(?:\d{1,3}|[a-z])[.)]\s|\[\d{1,4}\]\s")
@@ -97,7 +104,8 @@ _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]
 _DOTTED = re.compile(r"(?:\s?[.…·]){4,}\s*(?:\d{1,4}|[ivxlc]{1,7})\Z")
 _FEWEST_DOTTED = 3
 _PAGE_NUMBER = re.compile(
-    r"\A(?:\d{1,5}|[ivxlc]{1,7})(?=\s|\W|\Z)|(?:(?<=\s)|\A)(?:\d{1,5}|[ivxlc]{1,7})\W{0,2}\Z", re.IGNORECASE
+    r"\A[-–—]?\s?(?:\d{1,5}|[ivxlc]{1,7})(?=\s|\Z)|(?:(?<=\s)|\A)(?:\d{1,5}|[ivxlc]{1,7})\s?[-–—|]?\Z",
+    re.IGNORECASE,
 )
 _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
 
@@ -131,8 +139,8 @@ class _Block:
     titles: tuple[str, ...]
 
 
-class _TimeUp(BaseException):
-    """A page takes too long. pypdf goes on after an Exception in a form, so this is none."""
+class _Stopped(BaseException):
+    """A page goes beyond a limit. pypdf goes on after an Exception in a form, so this is none."""
 
 
 def read_pdf(
@@ -148,13 +156,16 @@ def read_pdf(
     With `is_among_others` its title is the outermost part of every page. Raises FileUnreadable where
     the file is encrypted or damaged, holds no text or goes beyond the limits.
     """
+    # What is wrong with a file is said once, by `skipped`; pypdf would say it for each object.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     with apply_configuration(**_LIMITS):
         reader = _opened(content)
         count = _page_count(reader)
         title = _title(reader)
         entries = _outline(folder, reader, path)
+        skipped = len(folder.skipped)
         pages = _extracted(folder, reader, path, count=count, clock=clock)
-        _tell_of_scans(folder, reader, path, pages)
+        _tell_of_scans(folder, reader, path, pages=pages, has_failed=len(folder.skipped) > skipped)
     outermost = (title or PurePosixPath(path).stem,) if is_among_others else ()
     bodies = _without_edges(pages)
     vocabulary = Counter(
@@ -278,8 +289,12 @@ def _extracted(
     return pages
 
 
-def _tell_of_scans(folder: Folder, reader: PdfReader, path: str, pages: Sequence[list[_Line]]) -> None:
+def _tell_of_scans(
+    folder: Folder, reader: PdfReader, path: str, *, pages: Sequence[list[_Line]], has_failed: bool
+) -> None:
     silent = [number for number, lines in enumerate(pages) if not lines]
+    if len(silent) == len(pages) and has_failed:
+        raise FileUnreadable("None of the PDF's pages could be read.")
     if len(silent) == len(pages):
         raise FileUnreadable(
             "The PDF holds no text: its pages are empty or pictures, and need text recognition (OCR) first."
@@ -321,13 +336,13 @@ class _Collector:
         """Called for each operator."""
         self._operators += 1
         if self._operators % _OPERATORS_BETWEEN_LOOKS == 0 and self._clock() > self._end:
-            raise _TimeUp
+            raise _Stopped(f"The page takes more than {PAGE_TIMEOUT_S:.0f} seconds to read.")
 
     def take(self, text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
         """Called for each piece of text, with where it begins."""
         self._characters += len(text)
         if self._characters > MAX_PAGE_CHARACTERS:
-            raise FileUnreadable(f"The page holds more than {MAX_PAGE_CHARACTERS:,} characters.")
+            raise _Stopped(f"The page holds more than {MAX_PAGE_CHARACTERS:,} characters.")
         for position, piece in enumerate(_readable(text).split("\n")):
             if position:
                 self.end_line()
@@ -338,14 +353,13 @@ class _Collector:
             if self._place is None:
                 self._place = _position(cm, tm)
                 self._advance = advance
-            scale = abs(tm[3] * cm[3]) or 1.0
-            self._pieces.append((piece, float(size) * scale, is_code))
+            self._pieces.append((piece, _scaled(size, cm, tm), is_code))
 
     def end_line(self) -> None:
         """Called after the last piece, too."""
         text = "".join(piece for piece, _, _ in self._pieces)
         if text.strip() and self._place is not None:
-            size = max(size for _, size, _ in self._pieces) or 10.0
+            size = max(size for _, size, _ in self._pieces)
             is_code = all(is_code for _, _, is_code in self._pieces)
             text = text.rstrip() if is_code else " ".join(text.split())
             self.lines.append(_Line(text, *self._place, size, is_code, self._advance * size / 1000))
@@ -361,8 +375,8 @@ def _lines(reader: PdfReader, number: int, clock: Callable[[], float]) -> list[_
     collector = _Collector(clock)
     try:
         reader.pages[number].extract_text(visitor_operand_before=collector.watch, visitor_text=collector.take)
-    except _TimeUp as fault:
-        raise FileUnreadable(f"The page takes more than {PAGE_TIMEOUT_S:.0f} seconds to read.") from fault
+    except _Stopped as fault:
+        raise FileUnreadable(str(fault)) from fault
     except (PyPdfError, ValueError, TypeError, AttributeError, KeyError, IndexError) as fault:
         raise FileUnreadable("The page is damaged, or drawn in a way that cannot be read.") from fault
     collector.end_line()
@@ -370,7 +384,14 @@ def _lines(reader: PdfReader, number: int, clock: Callable[[], float]) -> list[_
 
 
 def _position(cm: list[float], tm: list[float]) -> tuple[float, float]:
-    return tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+    x, y = tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0)
+
+
+def _scaled(size: float, cm: list[float], tm: list[float]) -> float:
+    """The type size on the page; the usual one where the file's numbers make no sense."""
+    height = abs(size * (math.hypot(tm[2], tm[3]) or 1.0) * (math.hypot(cm[2], cm[3]) or 1.0))
+    return height if 1 <= height <= 1_000 else _USUAL_SIZE
 
 
 def _font_facts(font: Any) -> tuple[bool, float]:
@@ -383,8 +404,9 @@ def _font_facts(font: Any) -> tuple[bool, float]:
         flags = descriptor.get_object().get("/Flags", 0) if descriptor is not None else 0
         is_fixed = bool(_FIXED_WIDTH.search(name)) or bool(int(flags) & _FIXED_PITCH_FLAG)
         widths = font.get("/Widths")
-        width = next((float(w) for w in widths.get_object() if float(w) > 0), 0.0) if widths else 0.0
-        return is_fixed, width if 300 < width < 1000 else _USUAL_ADVANCE
+        used = [float(width) for width in widths.get_object() if float(width) > 0] if widths else []
+        is_fixed = is_fixed or (len(used) >= _FEWEST_WIDTHS and len(set(used)) == 1)
+        return is_fixed, used[0] if used and 300 < used[0] < 1000 else _USUAL_ADVANCE
     except Exception:
         # Fonts are described by whoever made the file; without their word prose is assumed.
         return False, _USUAL_ADVANCE
@@ -399,11 +421,16 @@ def _without_edges(pages: Sequence[list[_Line]]) -> list[list[_Line]]:
     keys = [{_edge_key(line.text) for line in found} for found in edges]
     window = min(_WINDOW, len(pages))
     needed = _REPEATED if window >= 2 * _REPEATED else max(_FEWEST_REPEATED, window // 2 + 1)
+    offset = _printed_offset(edges)
     bodies: list[list[_Line]] = []
     for number, lines in enumerate(pages):
         first = min(max(number - window // 2, 0), len(pages) - window)
         around = Counter(key for found in keys[first : first + window] for key in found)
-        dropped = {id(line) for line in edges[number] if around[_edge_key(line.text)] >= needed}
+        dropped = {
+            id(line)
+            for line in edges[number]
+            if around[_edge_key(line.text)] >= needed or (offset in _offsets(line.text, number))
+        }
         kept = [line for line in lines if id(line) not in dropped]
         bodies.append(_without_contents(kept))
     return bodies
@@ -420,10 +447,29 @@ def _edge_key(text: str) -> str:
     return _PAGE_NUMBER.sub("", " ".join(text.split())).strip(" |-–—·•").casefold() or "#"
 
 
+def _printed_offset(edges: Sequence[list[_Line]]) -> int | None:
+    """What is added to a page's place in the file to give the number printed on most pages."""
+    counts = Counter(
+        offset
+        for number, lines in enumerate(edges)
+        for offset in {offset for line in lines for offset in _offsets(line.text, number)}
+    )
+    offset, count = max(counts.items(), key=lambda pair: pair[1], default=(0, 0))
+    return offset if count >= max(_FEWEST_REPEATED, len(edges) / 2) else None
+
+
+def _offsets(text: str, number: int) -> set[int]:
+    found = (re.search(r"\d+", match.group()) for match in _PAGE_NUMBER.finditer(text))
+    return {int(digits.group()) - number for digits in found if digits is not None}
+
+
 def _without_contents(lines: list[_Line]) -> list[_Line]:
     """A table of contents says what the outline says, and answers nothing."""
-    dotted = {id(line) for line in lines if _DOTTED.search(line.text)}
-    return [line for line in lines if id(line) not in dotted] if len(dotted) >= _FEWEST_DOTTED else lines
+    dotted = {id(line) for line in lines if _DOTTED.search(line.text[-_MAX_EDGE:])}
+    if len(dotted) < _FEWEST_DOTTED:
+        return lines
+    kept = [line for line in lines if id(line) not in dotted]
+    return kept if len(kept) > len(dotted) / 4 else []
 
 
 # --- paragraphs --------------------------------------------------------------------------------
@@ -431,22 +477,28 @@ def _without_contents(lines: list[_Line]) -> list[_Line]:
 
 def _entries_on(entries: Sequence[_Entry], number: int) -> tuple[list[_Entry], tuple[str, ...]]:
     """The entries that begin on a page, and the titles that hold at its top."""
-    before = [entry for entry in entries if entry.page < number]
-    return [entry for entry in entries if entry.page == number], before[-1].titles if before else ()
+    first = bisect_left(entries, number, key=lambda entry: entry.page)
+    after = bisect_right(entries, number, key=lambda entry: entry.page)
+    return list(entries[first:after]), entries[first - 1].titles if first else ()
 
 
 def _blocks(
     lines: Sequence[_Line], entries: Sequence[_Entry], titles: tuple[str, ...], vocabulary: Counter[str]
 ) -> list[_Block]:
     """A page's paragraphs and its code, each under the outline's titles that hold there."""
-    opened = {_line_of(entry, lines): entry.titles for entry in entries}
+    words: dict[str, int] = {}
+    for position, line in enumerate(lines if entries else ()):
+        words.setdefault(_bare(line.text), position)
+    opened = {_line_of(entry, lines, words): entry.titles for entry in entries}
     leading = _leading(lines)
     widest = max((len(line.text) for line in lines), default=0)
     blocks: list[_Block] = []
     group: list[_Line] = []
     for position, line in enumerate(lines):
         following = lines[position + 1] if position + 1 < len(lines) else None
-        if group and (position in opened or _parts(group, line, following, leading=leading, widest=widest)):
+        if group and (
+            position in opened or _begins_block(group, line, following, leading=leading, widest=widest)
+        ):
             blocks.append(_Block(_joined(group, vocabulary), titles))
             group = []
         titles = opened.get(position, titles)
@@ -454,14 +506,11 @@ def _blocks(
     return [*blocks, _Block(_joined(group, vocabulary), titles)] if group else blocks
 
 
-def _line_of(entry: _Entry, lines: Sequence[_Line]) -> int:
+def _line_of(entry: _Entry, lines: Sequence[_Line], words: dict[str, int]) -> int:
     """Where an entry begins: at its own words, else at the height that it names, else at the top."""
-    wanted = _bare(entry.titles[-1])
-    for position, line in enumerate(lines):
-        if _bare(line.text) == wanted:
-            return position
-    if entry.top is None:
-        return 0
+    position = words.get(_bare(entry.titles[-1]))
+    if position is not None or entry.top is None:
+        return position or 0
     return next((position for position, line in enumerate(lines) if line.y <= entry.top), 0)
 
 
@@ -475,7 +524,7 @@ def _leading(lines: Sequence[_Line]) -> float:
     return median(gaps) if gaps else 0.0
 
 
-def _parts(
+def _begins_block(
     group: Sequence[_Line], line: _Line, following: _Line | None, *, leading: float, widest: int
 ) -> bool:
     """Whether a new block begins with the line."""
@@ -519,22 +568,22 @@ def _is_indented_anew(group: Sequence[_Line], line: _Line, following: _Line | No
 def _joined(group: Sequence[_Line], vocabulary: Counter[str]) -> str:
     if _is_code(group[0]):
         return _code(group)
-    text = group[0].text
-    for line in group[1:]:
-        text = _joined_line(text, line.text, vocabulary)
-    return text.replace("\u00ad", "")
+    pieces = [group[0].text]
+    for last, line in pairwise(group):
+        text, between = _line_end(last.text, line.text, vocabulary)
+        pieces[-1:] = [text, between, line.text]
+    return "".join(pieces).replace("\u00ad", "")
 
 
-def _joined_line(text: str, line: str, vocabulary: Counter[str]) -> str:
-    start, end = _HYPHENATED.search(text[-100:]), _GOES_ON.match(line)
+def _line_end(text: str, line: str, vocabulary: Counter[str]) -> tuple[str, str]:
+    """A line as it is when the next is joined to it, and what stands between them."""
+    start, end = _HYPHENATED.search(text[-_MAX_EDGE:]), _GOES_ON.match(line)
     if start is not None and end is not None and end.group()[0].islower():
         whole, halves = f"{start['start']}{end.group()}", f"{start['start']}-{end.group()}"
         # A hyphen at a line's end may be the word's own: the book tells by how it writes it elsewhere.
         is_own = text[-1] != "\u00ad" and vocabulary[halves.lower()] > vocabulary[whole.lower()]
-        return text + line if is_own else text[:-1] + line
-    if _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line):
-        return text + line
-    return f"{text} {line}"
+        return (text if is_own else text[:-1]), ""
+    return text, "" if _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line) else " "
 
 
 def _code(group: Sequence[_Line]) -> str:
@@ -552,18 +601,26 @@ def _code(group: Sequence[_Line]) -> str:
 def _page(path: str, number: int, blocks: Sequence[_Block], outermost: tuple[str, ...]) -> Page | None:
     if not blocks:
         return None
-    shared = tuple(commonprefix([block.titles for block in blocks]))
+    shared = _shared([block.titles for block in blocks])
     *parts, title = (*outermost, *(shared or (f"Page {number + 1}",)))
-    source, sections, position = "", [], 0
+    sections: list[Section] = []
+    length = 0
     for block in blocks:
         heading_path = (*parts, title, *block.titles[len(shared) :])
-        start, source = len(source), f"{source}{block.text}\n\n"
+        start, length = length, length + len(block.text) + len(_BETWEEN)
         if sections and sections[-1].heading_path == heading_path:
             start = sections.pop().start
-        sections.append(Section(heading_path, "", start, len(source)))
+        sections.append(Section(heading_path, "", start, length))
+    source = "".join(f"{block.text}{_BETWEEN}" for block in blocks)
     place = _place(path, number)
     address = f"{quote(path)}#page={number + 1}"
     return Page(place, title, address, source, tuple(sections), tuple(parts))
+
+
+def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The titles that all paths begin with."""
+    pairs = zip(min(paths), max(paths), strict=False)
+    return tuple(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _place(path: str, number: int) -> str:

@@ -57,6 +57,13 @@ class DatabaseUnavailable(RagbotError):
     retryable = True
 
 
+class CountersUnavailable(RagbotError):
+    """The store that counts calls for the quotas cannot be asked now."""
+
+    code = "counters_unavailable"
+    retryable = True
+
+
 class ProviderError(RagbotError):
     """A model's provider failed. `retryable` tells whether another try may help."""
 

@@ -23,10 +23,18 @@ class PublishedEdition:
     the edition that is known goes on.
     """
 
-    def __init__(self, load: Callable[[], EditionFacts | None], store: PassageStore, poll_s: float) -> None:
+    def __init__(
+        self,
+        load: Callable[[], EditionFacts | None],
+        store: PassageStore,
+        poll_s: float,
+        *,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._load = load
         self._store = store
         self._poll_s = poll_s
+        self._now = now
         self._lock = threading.Lock()
         self._served: EditionFacts | None = None
         self._looked_at = float("-inf")
@@ -34,17 +42,18 @@ class PublishedEdition:
 
     def current(self) -> EditionFacts:
         """The edition to search now. Raises NoBook before the first is published, or SearchUnavailable."""
+        now = self._now()
         with self._lock:
-            served, due = self._served, time.monotonic() - self._looked_at >= self._poll_s
+            served, due = self._served, now - self._looked_at >= self._poll_s
             if served is not None and not due:
                 return served
-            self._looked_at = time.monotonic()
+            self._looked_at = now
         newest = self._newest(served)
         if served is None or self._poll_s == 0:
             self._store.prepare(newest)
             return self._serve(newest)
         if newest.key == served.key:
-            return self._serve(newest)
+            return self._confirmed(newest)
         self._prepare_in_background(newest)
         return served
 
@@ -68,6 +77,14 @@ class PublishedEdition:
             self._served = edition
         return edition
 
+    def _confirmed(self, edition: EditionFacts) -> EditionFacts:
+        """Nothing has changed, unless another thread swapped a later one in while the database was asked."""
+        with self._lock:
+            if self._served is not None and self._served.key != edition.key:
+                return self._served
+            self._served, self._coming = edition, None
+        return edition
+
     def _prepare_in_background(self, edition: EditionFacts) -> None:
         with self._lock:
             if self._coming == edition.key:
@@ -78,10 +95,15 @@ class PublishedEdition:
     def _swap_in(self, edition: EditionFacts) -> None:
         try:
             self._store.prepare(edition)
-            self._serve(edition)
+            with self._lock:
+                if self._coming != edition.key:
+                    # Another one was published while this one was built.
+                    return
+                self._served = edition
             log.info("edition_swapped_in", edition=edition.name)
         except RagbotError as error:
             log.error("edition_not_swapped_in", edition=edition.name, code=error.code)
         finally:
             with self._lock:
-                self._coming = None
+                if self._coming == edition.key:
+                    self._coming = None

@@ -125,7 +125,7 @@ class ServerStore:
 def open_client(url: str, api_key: str | None, timeout_s: float) -> QdrantClient:
     """A client for a server. Connects at the first call. Time limits are whole seconds, rounded up."""
     with warnings.catch_warnings():
-        # Qdrant is often run without TLS in a private network, and whether it may be is the operator's choice.
+        # Qdrant is often run without TLS in a private network; whether it may be is the operator's choice.
         warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
         # The compatibility check asks the server's version when the client is made; that would make a
         # server that is down an error of the wrong place and moment.

@@ -136,9 +136,13 @@ class _Reading:
 
 def _request(model: str, prompt: Prompt) -> dict[str, Any]:
     roles = [("system", prompt.system), *prompt.messages]
+    messages = [{"role": role, "content": content} for role, content in roles]
     request: dict[str, Any] = {
         "model": model,
-        "messages": [{"role": role, "content": content} for role, content in roles],
+        # In the extra body they take the place of the empty list; as an argument the SDK would walk through
+        # them for 3 ms, looking for what it never finds in plain text.
+        "messages": [],
+        "extra_body": {"messages": messages},
         "stream": True,
         "stream_options": {"include_usage": True},
     }

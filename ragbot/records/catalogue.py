@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Row, Select, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
@@ -206,11 +207,11 @@ class Catalogue:
             for batch in _batches(rows):
                 connection.execute(dialect.insert(vectors).on_conflict_do_nothing(), batch)
 
-    def dimension(self, embedder: str, sha: str) -> int | None:
+    def dimension(self, embedder: str) -> int | None:
         """The length of the vectors that an embedder makes, read off a kept one; None if there is none."""
         with self._database.reading() as connection:
             packed = connection.scalar(
-                select(vectors.c.vector).where(vectors.c.embedder == embedder, vectors.c.search_sha == sha)
+                select(vectors.c.vector).where(vectors.c.embedder == embedder).limit(1)
             )
         return len(packed) // 4 if packed else None
 
@@ -222,6 +223,13 @@ class Catalogue:
         """
         content_sha = _content_sha(draft)
         name = draft.name or content_sha[:12]
+        try:
+            return self._add_edition(draft, name, content_sha)
+        except IntegrityError:
+            # Another process took the name at the same moment; now its edition can be seen.
+            return self._add_edition(draft, name, content_sha)
+
+    def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
         with self._database.writing() as connection:
             row = connection.execute(select(editions).where(editions.c.name == name)).first()
             if row and row.content_sha == content_sha:
@@ -256,10 +264,15 @@ class Catalogue:
             current = connection.execute(_published()).first()
             if current and current.id == row.id:
                 raise EditionInUse(f"Edition {name} is published; publish another one first.")
-            connection.execute(delete(editions).where(editions.c.id == row.id))
+            # Others' vectors are left alone: they may belong to a book that is just being taken in.
+            shas = select(chunks.c.search_sha).join(pages, pages.c.id == chunks.c.page_id)
             connection.execute(
-                delete(vectors).where(vectors.c.search_sha.not_in(select(chunks.c.search_sha)))
+                delete(vectors).where(
+                    vectors.c.search_sha.in_(shas.where(pages.c.edition_id == row.id)),
+                    vectors.c.search_sha.not_in(shas.where(pages.c.edition_id != row.id)),
+                )
             )
+            connection.execute(delete(editions).where(editions.c.id == row.id))
         return _facts(row)
 
     def stored_chunks(self, facts: EditionFacts) -> Iterator[StoredChunk]:

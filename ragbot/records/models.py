@@ -188,3 +188,17 @@ class IdempotencyKey(db.Model):  # type: ignore[name-defined,misc]
     body_sha: Mapped[str] = mapped_column(String(64))
     message_id: Mapped[str] = mapped_column(ForeignKey("messages.message_id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
+
+
+class QuotaCount(db.Model):  # type: ignore[name-defined,misc]
+    """How often one caller called in one window; `ends_at` is in seconds since the epoch.
+
+    The counter's name holds the caller's address in clear, so that an operator can find and free a reader;
+    the row goes when its window is over, in a day at most.
+    """
+
+    __tablename__ = "quota_counts"
+
+    counter: Mapped[str] = mapped_column(String(200), primary_key=True)
+    hits: Mapped[int] = mapped_column(Integer)
+    ends_at: Mapped[float] = mapped_column(Float, index=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ragbot.core.errors import DatabaseUnavailable
@@ -19,6 +19,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self._reader = engine
         self._writer = engine.execution_options(writes=True)
+        self._counter = engine.execution_options(writes=True, may_be_lost=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -36,12 +37,36 @@ class Database:
             yield connection
 
 
+# How SQLite and PostgreSQL (as codes) say that a table or a column is not there.
+_NO_TABLE = ("no such table", "no such column", "has no column named")
+_NO_TABLE_CODES = ("42P01", "42703")
+
+    @contextmanager
+    def counting(self) -> Iterator[Connection]:
+        """As `writing`, for what may be lost in a power cut: SQLite then does not wait for the disk."""
+        with _translated(), self._counter.begin() as connection:
+            yield connection
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (DatabaseError, InterfaceError, PoolTimeout) as error:
+        if _lacks_tables(error):
+            raise DatabaseUnavailable(
+                "The database's tables are missing or older than the program; run `flask db upgrade`."
+            ) from error
+        # A DatabaseError of no narrower class is a file that is no database. The other narrower ones
+        # (a broken constraint, a wrong statement) are for the caller.
+        if isinstance(error, DatabaseError) and type(error) not in (DatabaseError, OperationalError):
+            raise
         raise DatabaseUnavailable("The database cannot be asked now.") from error
+
+
+def _lacks_tables(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "pgcode", None) in _NO_TABLE_CODES or any(said in str(cause) for said in _NO_TABLE)
 
 
 def make_sqlite_safe(engine: Engine, lock_timeout_s: float) -> None:
@@ -67,5 +92,10 @@ def make_sqlite_safe(engine: Engine, lock_timeout_s: float) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
+        options = connection.get_execution_options()
+        writes = options.get("writes")
+        synchronous = "NORMAL" if options.get("may_be_lost") else "FULL"
+        if connection.info.get("synchronous", "FULL") != synchronous:
+            connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
+            connection.info["synchronous"] = synchronous
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

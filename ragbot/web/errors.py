@@ -80,6 +80,7 @@ _HTTP_CODES = {
     413: "body_too_large",
     415: "unsupported_media_type",
     422: "invalid_request",
+    429: "rate_limited",
 }
 
 _HTTP_DETAILS = {
@@ -88,6 +89,7 @@ _HTTP_DETAILS = {
     405: "This address does not take this method; see the Allow header.",
     413: "The body is larger than 64 KiB.",
     415: "Send the body as application/json.",
+    429: "Too many requests from this address; try again after the seconds in Retry-After.",
 }
 
 

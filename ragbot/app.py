@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
@@ -17,13 +19,20 @@ from ragbot.records.transactions import make_sqlite_safe
 from ragbot.services import EXTENSION
 from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
+from ragbot.web.client_address import trust_proxies
 from ragbot.web.console import console
+from ragbot.web.documentation import documentation
+from ragbot.web.cors import allow_origins
 from ragbot.web.errors import register_error_handlers
+from ragbot.web.headers import secure_headers
 from ragbot.web.health import health
+from ragbot.web.metrics import metrics
 from ragbot.web.query import query
+from ragbot.web.quotas import limit_calls
 from ragbot.web.requests import StrictRequest, identify_requests
 from ragbot.web.session import sessions
-from ragbot.wiring import build_services
+from ragbot.web.watching import watch_requests
+from ragbot.wiring import build_counters, build_services
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -34,7 +43,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     Raises ConfigurationError for settings that cannot be used. Opens no connection and no file but `.env`.
     """
     settings = load_settings(overrides)
-    configure_logging(settings.log_level, as_json=settings.environment == "production")
+    stream = _log_stream()
+    as_json = settings.environment == "production" or not stream.isatty()
+    configure_logging(settings.log_level, as_json=as_json, to=stream)
     app = OpenAPI(
         "ragbot",
         root_path=str(PROJECT_ROOT),
@@ -50,12 +61,26 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     make_sqlite_safe(engine, settings.db_lock_timeout_s)
     app.extensions[EXTENSION] = build_services(settings, engine, **parts)
     identify_requests(app)
+    watch_requests(app)
+    trust_proxies(app, settings.trusted_proxies)
+    counters = build_counters(settings, engine)
+    limit_calls(app, settings, counters, questions=query, others=(sessions,), behind_password=(console,))
+    allow_origins(app, settings.allowed_origins)
+    secure_headers(app)
     for blueprint in (query, sessions, health):
         app.register_api(blueprint)
     app.register_blueprint(console)
+    app.register_blueprint(documentation)
+    app.register_blueprint(metrics)
     register_error_handlers(app)
     register_commands(app)
     return app
+
+
+def _log_stream() -> TextIO:
+    """Standard output; of a command of ours, which has its own to say there, standard error."""
+    command = click.get_current_context(silent=True)
+    return sys.stdout if command is None or command.info_name == "run" else sys.stderr
 
 
 def _flask_settings(settings: Settings) -> dict[str, Any]:
@@ -75,6 +100,8 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
         "pool_timeout": settings.db_pool_timeout_s,
         "pool_recycle": settings.db_pool_recycle_s,
         "pool_pre_ping": url.get_backend_name() != "sqlite",
+        # They are questions and answers, and an error's text would quote them.
+        "hide_parameters": True,
     }
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":

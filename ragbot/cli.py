@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 import click
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_openapi import OpenAPI
 
 from ragbot.config import env_example, settings_table
-from ragbot.core.domain import Delta, Finished, Question
+from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.errors import RagbotError
+from ragbot.core.text import has_forbidden_characters
 from ragbot.evaluation import Evaluation, load_rows, report_on
 from ragbot.ingest import IngestReport
 from ragbot.services import current_services
+from ragbot.web.documentation import api_document
+
+LONGEST_NAME = 100
+LONGEST_QUESTION = 2000
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +41,8 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
     app.cli.add_command(settings)
+    # In the place of the one that flask-openapi brings, which knows neither our events nor our problems.
+    app.cli.add_command(openapi)
 
 
 def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
@@ -49,9 +58,18 @@ def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def plain_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """An edition's name as callers of the API can write it, and as every database takes it."""
+    if name is None:
+        return None
+    if not 1 <= len(name.strip()) <= LONGEST_NAME or not name.isprintable():
+        raise click.BadParameter(f"must have 1 to {LONGEST_NAME} printable characters")
+    return name.strip()
+
+
 @book.command("ingest")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--edition", help="The edition's name; else it is called after its content.")
+@click.option("--edition", callback=plain_name, help="The edition's name; else it is called by its content.")
 @click.option("--site-url", default="", help="The address of the book's site, where its pages are.")
 @click.option("--title", default="", help="The book's title, if it does not tell its own.")
 @click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
@@ -126,28 +144,20 @@ def reindex(edition: str | None) -> None:
 def ask(question: str, session_id: str | None, edition: str | None, sources: bool) -> None:
     """Ask the book QUESTION. Exit code 3 says that the book does not say."""
     text = question.strip()
-    if not 1 <= len(text) <= 2000:
+    if not 1 <= len(text) <= LONGEST_QUESTION or has_forbidden_characters(text):
         raise click.BadParameter("must have 1 to 2,000 characters", param_hint="QUESTION")
     running = current_services().turns.begin(Question(text, book_version=edition), session_id)
-    for event in running.events:
-        match event:
-            case Delta(piece):
-                click.echo(piece, nl=False)
-            case Finished(answer):
-                click.echo()
-                for number, source in enumerate(answer.sources, start=1):
-                    if sources and source.cited:
-                        click.echo(f"\n[{number}] {' > '.join(source.heading_path)}\n    {source.url}")
-                click.echo(f"\n(session {running.turn.session_id}, {answer.model})", err=True)
-                if answer.status == "refused":
-                    raise SystemExit(3)
-
-
-@click.command("settings")
-@click.option("--as", "shape", type=click.Choice(["env", "markdown"]), default="env", show_default=True)
-def settings(shape: str) -> None:
-    """Print every setting with its default and its meaning, as a .env file or a Markdown table."""
-    click.echo(env_example() if shape == "env" else settings_table(), nl=False)
+    refused = False
+    with closing(running.events) as events:
+        for event in events:
+            match event:
+                case Delta(piece):
+                    click.echo(piece, nl=False)
+                case Finished(answer):
+                    refused = answer.status == "refused"
+                    _print_end(answer, running.turn.session_id, with_sources=sources)
+    if refused:
+        raise SystemExit(3)
 
 
 @session.command("prune")
@@ -180,7 +190,18 @@ def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: 
     for name, value in report.items():
         click.echo(f"{name:<22} {value}")
     if json_path:
-        json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        try:
+            json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{json_path} cannot be written: {error.strerror}.") from error
+
+
+def _print_end(answer: Answer, session_id: str, *, with_sources: bool) -> None:
+    click.echo()
+    for number, source in enumerate(answer.sources, start=1):
+        if with_sources and source.cited:
+            click.echo(f"\n[{number}] {' > '.join(source.heading_path)}\n    {source.url}")
+    click.echo(f"\n(session {session_id}, {answer.model})", err=True)
 
 
 class _Progress:

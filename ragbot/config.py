@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe line that is logged."
     )
+    metrics_token: SecretStr | None = Field(
+        None, description="The bearer token that /metrics demands; unset, anybody may read them."
+    )
 
     # The database.
     database_url: str = Field(
@@ -166,14 +169,14 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _driver_named(cls, url: str) -> str:
+        if url.startswith("sqlite:"):
+            return _sqlite_file(url)
         # Hosts hand out postgres:// and postgresql://, which SQLAlchemy 2.1 takes for no driver and for
         # psycopg 3; ours is psycopg2.
-        for scheme in ("postgres://", "postgresql://"):
+        for scheme in ("postgres://", "postgresql://", "postgresql+psycopg2://"):
             if url.startswith(scheme):
-                return "postgresql+psycopg2://" + url.removeprefix(scheme)
-        if not url.startswith(("sqlite:", "postgresql+psycopg2:")):
-            raise ValueError("must begin with sqlite:// or postgresql://")
-        return url
+                return "postgresql+psycopg2://" + _with_plain_port(url.removeprefix(scheme))
+        raise ValueError("must begin with sqlite:/// or postgresql://")
 
     @field_validator("allowed_origins_str")
     @classmethod
@@ -218,7 +221,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        faults = [f"{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        faults = [_fault(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]
         # With the faulty ones at their defaults the rest can be looked at in the same go.
         faulty = {str(fault["loc"][0]) for fault in error.errors()}
         settings = Settings(**values | {name: Settings.model_fields[name].default for name in faulty})
@@ -253,6 +256,28 @@ def _contradictions(settings: Settings) -> list[str]:
             console_password=_revealed(settings.console_password),
         )
     return faults
+
+
+def _fault(setting: str, message: str) -> str:
+    return f"{setting.upper()}: {message.removeprefix('Value error, ')}"
+
+
+def _sqlite_file(url: str) -> str:
+    """The address with its file's whole path; one that is relative is so to the project's root."""
+    path, mark, query = url.removeprefix("sqlite:///").partition("?")
+    if not url.startswith("sqlite:///") or path in ("", ":memory:"):
+        # What is in memory no other worker and no command would see.
+        raise ValueError("must name a file, as in sqlite:///var/ragbot.db")
+    return f"sqlite:///{PROJECT_ROOT / path}{mark}{query}"
+
+
+def _with_plain_port(rest: str) -> str:
+    """What stands behind the scheme, where its port is a number. An error must not quote the password."""
+    host = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
+    port = host.rpartition("]")[2].partition(":")[2]
+    if port and not port.isdecimal():
+        raise ValueError("must have a number for its port")
+    return rest
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -14,6 +14,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector
 from ragbot.core.errors import BookError, SearchUnavailable
 from ragbot.core.ports import Embedder, PassageStore
+from ragbot.core.text import folded
 from ragbot.index.indexer import Indexed, index_chunks, point_of
 from ragbot.records.catalogue import Catalogue, EditionDraft, sha_of
 
@@ -23,6 +24,7 @@ EMBEDDING_CALLS = 4
 
 # Chunks whose own words are searched for in the new index before anybody else may search it.
 SAMPLES = 5
+SAMPLE_HITS = 10
 
 Progress = Callable[[str, int, int], None]
 
@@ -90,6 +92,8 @@ class Ingestion:
         embedded, dimension = self._embed_missing(chunks, progress)
         draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
         facts = self._catalogue.add_edition(draft)
+        # An edition that was removed meanwhile may have taken vectors with it. From now on they stay.
+        embedded += self._embed_missing(chunks, progress)[0]
         progress("index", 0, len(chunks))
         self.build_index(facts)
         self.publish(facts.name)
@@ -111,14 +115,15 @@ class Ingestion:
 
     def build_index(self, facts: EditionFacts) -> None:
         """Build an edition's index from its rows and try it; embeds nothing. Raises SearchUnavailable."""
-        self._store.build(facts, points_of(self._catalogue, facts))
+        points = points_of(self._catalogue, facts)
+        self._store.build(facts, points)
         if (count := self._store.count(facts)) != facts.chunks:
             raise SearchUnavailable(f"The new index holds {count} of {facts.chunks} chunks.")
-        for point in _samples(list(points_of(self._catalogue, facts))):
-            # Its heaviest terms alone: a store may answer long queries more slowly.
-            request = SearchRequest(_heaviest(point.sparse), point.dense, limit=10)
-            found = self._store.search(facts, request, Deadline(30))
-            if point.chunk.search_text not in {passage.chunk.search_text for passage in found}:
+        for point in _samples(points):
+            found = self._store.search(facts, _own_words(point), Deadline(30))
+            texts = {passage.chunk.search_text for passage in found}
+            # A page of many pieces that are alike may crowd out the one that is looked for.
+            if point.chunk.search_text not in texts and len(found) < SAMPLE_HITS:
                 raise SearchUnavailable("The new index does not find a chunk by its own words.")
 
     def rebuild_index(self, facts: EditionFacts) -> None:
@@ -133,12 +138,17 @@ class Ingestion:
         facts = self._catalogue.edition(name)
         if not self._store.holds(facts):
             self.build_index(facts)
-        published = self._catalogue.publish(name)
-        self._store.publish(published.key)
-        return published
+        # The database's word counts. It comes last: where the store fails, readers keep what they have.
+        self._store.publish(facts.key)
+        return self._catalogue.publish(name)
 
     def remove(self, name: str) -> None:
-        """Delete an edition that is not published. Raises EditionNotFound or EditionInUse."""
+        """Delete an edition that is not published.
+
+        Raises EditionNotFound, EditionInUse or SearchUnavailable.
+        """
+        # Asked first: once its rows are gone nobody would know that an index was left behind.
+        self._store.ping()
         self._store.remove(self._catalogue.remove(name).key)
 
     def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> tuple[int, int | None]:
@@ -200,7 +210,15 @@ def _draft(
 
 
 def _samples(points: Sequence[IndexPoint]) -> Sequence[IndexPoint]:
-    return points[:: max(1, len(points) // SAMPLES)][:SAMPLES]
+    # A chunk of stop words or signs alone is not to be found by any word.
+    findable = [point for point in points if point.sparse.indices]
+    return findable[:: max(1, len(findable) // SAMPLES)][:SAMPLES]
+
+
+def _own_words(point: IndexPoint) -> SearchRequest:
+    """A search within the chunk's own page, by its heaviest terms alone: long queries are slow."""
+    scope = folded(point.chunk.path).strip("/")
+    return SearchRequest(_heaviest(point.sparse), point.dense, SAMPLE_HITS, scope)
 
 
 def _heaviest(sparse: SparseVector) -> SparseVector:

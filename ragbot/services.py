@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,6 +16,8 @@ from ragbot.core.errors import RagbotError
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion
+from ragbot.metrics import Metrics
+from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.transcript import Transcript
 
@@ -27,7 +28,7 @@ EXTENSION = "ragbot"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What views and commands may use. `pings` has one function for each part that can be down."""
+    """What views and commands may use."""
 
     settings: Settings
     answerer: Answerer
@@ -37,7 +38,8 @@ class Services:
     ingestion: Ingestion
     published: PublishedEdition
     retriever: Retriever
-    pings: dict[str, Callable[[], None]]
+    readiness: Readiness
+    metrics: Metrics
 
 
 def current_services() -> Services:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from ragbot.config import load_settings
 from ragbot.core.errors import ConfigurationError
+from ragbot.metrics_folder import fold_in, open_folder, remove_folder
+from ragbot.raw_refusals import refuse_with_problems
+from ragbot.telemetry import configure_logging
 
 try:
     _settings = load_settings()
 except ConfigurationError as error:
     sys.exit(str(error))
+
+configure_logging(
+    _settings.log_level, as_json=_settings.environment == "production" or not sys.stdout.isatty()
+)
+# Before a worker imports what counts, and before it is forked.
+_metrics_folder = open_folder()
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
@@ -37,6 +49,53 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
+
+
+# Which proxies are ours is for TRUSTED_PROXIES to say: gunicorn would believe any caller on this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+
+
+class RootLogger(Logger):
+    """Hands gunicorn's lines to the root logger. There is no access log: each request has a line of ours."""
+
+    def setup(self, cfg: Any) -> None:
+        """Drop gunicorn's own handlers."""
+        super().setup(cfg)
+        for log in (self.error_log, self.access_log):
+            for handler in list(log.handlers):
+                log.removeHandler(handler)
+            log.propagate = True
+            log.addFilter(_Unquoted())
+
+
+class _Unquoted(logging.Filter):
+    """Takes from gunicorn's lines what they quote: a bad request's headers, a path with a session's id."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line on."""
+        for said in ("Invalid request", "Error handling request"):
+            if str(record.msg).startswith(said):
+                record.msg, record.args = said, ()
+        return True
+
+
+logger_class = RootLogger
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Keep what a dead worker counted."""
+    fold_in(_metrics_folder, worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    """Leave nothing behind."""
+    remove_folder(_metrics_folder)
+
+
+def on_starting(_server: Any) -> None:
+    """Before the workers are forked: refuse what cannot be read with a problem, not with a page."""
+    refuse_with_problems()
 
 
 def when_ready(server: Any) -> None:

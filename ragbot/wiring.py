@@ -6,16 +6,20 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 
 from sqlalchemy import Engine
+from sqlalchemy.pool import QueuePool
 
+from ragbot.answer_metrics import AnswerMetrics
 from ragbot.answering.answerer import Answerer, AnswerLimits
 from ragbot.answering.turns import Turns
 from ragbot.books.prose import prose_blocks
-from ragbot.config import Settings
+from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.ports import Embedder, Generator, PassageStore
 from ragbot.index.analysis import Analyzer
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion, points_of
+from ragbot.metrics import Metrics
+from ragbot.probing import Finding, Probe
 from ragbot.providers.extractive import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
@@ -23,7 +27,18 @@ from ragbot.providers.openai_embedder import OpenAIEmbedder
 from ragbot.providers.openai_generator import OpenAIGenerator
 from ragbot.providers.prices import cost_usd
 from ragbot.providers.remembering import RememberingEmbedder
+from ragbot.providers.timing import TimedEmbedder
+from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
+from ragbot.records.quota_storage import (
+    Counters,
+    DatabaseCounters,
+    FirstThatCounts,
+    MemoryCounters,
+    RedisCounters,
+    on_quota_store_failure,
+)
+from ragbot.records.schema import Schema
 from ragbot.records.transactions import Database
 from ragbot.records.transcript import Transcript
 from ragbot.services import Services
@@ -32,6 +47,8 @@ from ragbot.services import Services
 BLOCKS_REMEMBERED = 4096
 # A turn that is pending this long after its deadline was left by a crash.
 TURN_GRACE_S = 60
+# A provider counts how often it is asked, and each probe of each replica would ask it.
+LLM_FINDING_KEPT_S = 30
 
 
 def build_services(
@@ -43,6 +60,9 @@ def build_services(
     store: PassageStore | None = None,
 ) -> Services:
     """An app's parts; what is handed in takes the place of what the settings would choose. Opens nothing."""
+    metrics = Metrics()
+    metrics.sampled_by(partial(_sample_pool, metrics, engine))
+    on_quota_store_failure.append(lambda _store: metrics.count("quota_store_failures_total"))
     database = Database(engine)
     catalogue = Catalogue(database)
     transcript = Transcript(
@@ -51,7 +71,8 @@ def build_services(
     client = _openai_client(settings)
     embedder = embedder or _embedder(settings, client)
     store = store or _store(settings, catalogue)
-    asked = RememberingEmbedder(embedder) if embedder else None
+    embedding_took = partial(metrics.observe, "embedding_generation_duration_seconds")
+    asked = RememberingEmbedder(TimedEmbedder(embedder, embedding_took)) if embedder else None
     generator = generator or _generator(settings, client, asked)
     published = PublishedEdition(catalogue.published, store, settings.edition_poll_s)
     retriever = Retriever(published, catalogue.edition, catalogue.vocabulary, store, asked)
@@ -64,6 +85,7 @@ def build_services(
             answerer,
             deadline_s=settings.query_deadline_s,
             most_at_once=settings.max_streams,
+            observe=_answer_metrics(settings, metrics, embedder).ended,
         ),
         transcript=transcript,
         catalogue=catalogue,
@@ -72,8 +94,56 @@ def build_services(
         ),
         published=published,
         retriever=retriever,
-        pings={"database": catalogue.ping, "vector_store": store.ping, "llm": generator.ping},
+        readiness=Readiness(
+            is_migrated=Schema(database, PROJECT_ROOT / "migrations").is_current,
+            published=catalogue.published,
+            served=published.served,
+            embedder=embedder.name if embedder else None,
+            others={
+                "vector_store": Probe(store.ping),
+                "cache": Probe(lambda: Finding("ok", "none")),
+                "llm": _llm_probe(generator),
+            },
+        ),
+        metrics=metrics,
     )
+
+
+def build_counters(settings: Settings, engine: Engine) -> FirstThatCounts:
+    """What counts calls for the quotas. Opens nothing."""
+    in_database = DatabaseCounters(Database(engine))
+    stores: list[Counters]
+    match settings.chosen_rate_limit_storage:
+        case "memory":
+            stores = [MemoryCounters()]
+        case "database":
+            stores = [in_database]
+        case "redis":
+            assert settings.redis_url
+            # Without Redis the quotas still hold, from the moment at which it went.
+            stores = [RedisCounters(settings.redis_url), in_database]
+    return FirstThatCounts(stores)
+
+
+def _llm_probe(generator: Generator) -> Probe:
+    if isinstance(generator, ExtractiveGenerator):
+        return Probe(lambda: Finding("ok", "extractive"))
+    return Probe(generator.ping, kept_s=LLM_FINDING_KEPT_S)
+
+
+def _answer_metrics(settings: Settings, metrics: Metrics, embedder: Embedder | None) -> AnswerMetrics:
+    configured = settings.openai_llm_model, settings.openai_llm_fallback_model, "extractive"
+    return AnswerMetrics(
+        metrics, models=set(filter(None, configured)), embedding_model=embedder.name if embedder else "none"
+    )
+
+
+def _sample_pool(metrics: Metrics, engine: Engine) -> None:
+    pool = engine.pool
+    if isinstance(pool, QueuePool):
+        metrics.set("db_pool_connections", pool.checkedout(), state="in_use")
+        metrics.set("db_pool_connections", pool.size(), state="size")
+        metrics.set("db_pool_connections", max(0, pool.overflow()), state="overflow")
 
 
 def _openai_client(settings: Settings) -> OpenAIClient | None:

@@ -65,6 +65,7 @@ def make_app(migrated_database: Path, tmp_path: Path) -> Iterator[AppMaker]:
             "INDEX_DIR": str(tmp_path / "index"),
             "EMBEDDER": "none",
             "EDITION_POLL_S": 0,
+            "RATE_LIMIT_ENABLED": False,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
         apps.append(app)
@@ -129,6 +130,7 @@ def live_console(migrated_database: Path, tmp_path_factory: pytest.TempPathFacto
             "DATABASE_URL": f"sqlite:///{database}",
             "INDEX_DIR": str(folder),
             "EMBEDDER": "none",
+            "RATE_LIMIT_ENABLED": False,
         }
     )
     services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")

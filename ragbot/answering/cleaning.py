@@ -35,11 +35,14 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s<`]+")
 _NARROW_ADDRESS = re.compile(r"https?://[^\s<>\"'`)\]]+")
 _MAIL_ADDRESS = re.compile(r"([A-Za-z0-9._+-]*)@([\w.-]+)")
 # A version (`name@1.2.0`, `7//2.5`) is no host.
+_SENDER = re.compile(r"[\w.+-]")
 _HOST = re.compile(r"(?:[\w-]+\.)+[\w-]*[^\W\d_]")
-_AROUND_ADDRESSES = ".,;:!?*_~'\")]}>|"
+# What renderers take for the end of a sentence, and what may stand behind an address besides.
+_PUNCTUATION = ".,;:!?*_~'\")"
+_AROUND_ADDRESSES = f"{_PUNCTUATION}]}}>|"
 # Where the word begins that a reader's program may make a link of.
 _ADDRESS_START = (
-    r"[A-Za-z][A-Za-z0-9+.-]{1,20}://(?=\w)|[Ww]{3}\.(?=\S)|//(?=\w)"
+    r"[A-Za-z][A-Za-z0-9+.-]{1,20}://(?=\w)|[Ww]{3}\.|//(?=\w)"
     r"|(?<![A-Za-z0-9_])(?ai:(?:mailto|tel|xmpp|javascript|vbscript):(?=\S)|data:(?=[a-z]+/))"
 )
 _NOTABLE = re.compile(
@@ -54,7 +57,8 @@ _LABEL_END = re.compile(r"[\[\]\n]")
 _TARGET_STEP = re.compile(r"[()\n]")
 
 _MARGIN = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*")
-_LABEL_IN_A_SENTENCE = re.compile(r"[^\s>*+\-\d.)].*(?<!\\)\[[^\[\]\\]*\]$")
+# (Not after the marks of a list, a quotation or a task alone: there it would define a link.)
+_LABEL_IN_A_SENTENCE = re.compile(r"[^\s>*+\-\d.)\[\]xX].*(?<!\\)\[[^\[\]\\]*\]$")
 _NO_TAG_OF_A_BOOK = re.compile(r"[`|\n]|^<https?:")
 _CALM = re.compile(r"[\w*,.;)('\"-]*")
 _LIVELY_IN_A_CELL = re.compile(r"[<\[@]|//|www\.", re.IGNORECASE)
@@ -206,10 +210,10 @@ class AnswerCleaner:
             self._say("//")
             return 2
         address = word.rstrip(_AROUND_ADDRESSES)
+        end = len(address)
         if self._owns(address):
-            self._say(word, alone=True)
-        else:
-            end = len(address)
+            end = len(word) - len(word[end:].lstrip(_PUNCTUATION))
+            self._say(word[:end], alone=True)
         self._gap = True
         return end
 
@@ -218,13 +222,15 @@ class AnswerCleaner:
         if match is None or (match.end() == len(window) and not whole):
             return _WAIT
         address = match.group().rstrip(".-_")
-        sent_by = match[1] or self._line[-1:]
-        followed = _HOST.match(match[2]) and re.match(r"\w", sent_by[-1:] or " ")
-        if followed and address not in self._own_mail:
-            self._gap = True
-        else:
+        if address in self._own_mail:
             self._say(address, alone=True)
-        return len(address)
+            return len(address)
+        if _HOST.match(match[2]) and _SENDER.match(match[1][-1:] or self._line[-1:]):
+            self._gap = True
+            return len(address)
+        # A decorator, a version, a name on this machine.
+        self._say(f"{match[1]}@")
+        return len(match[1]) + 1
 
     def _owns(self, target: str) -> bool:
         return target in self._own_urls or target in self._book_urls
@@ -293,12 +299,9 @@ class AnswerCleaner:
             if whole:
                 self._say("&lt;" * count)
             return count if whole else _WAIT
-        if following in " \n\t":
+        if following in " \n\t=-" or following.isdigit():
             self._say(window[:count])
             return count
-        if following in "=-" or following.isdigit():
-            self._say(window[: count + 1])
-            return count + 1
         if count > 1:
             self._say("&lt;" * (count - 1))
             return count - 1
@@ -378,7 +381,8 @@ class AnswerCleaner:
 
     def _begin_fence(self, window: str, line: str, count: int) -> int:
         marks = line[:count]
-        if len(line) == LONGEST_HELD:
+        if len(line) == LONGEST_HELD or "|" in line:
+            # (With a bar in it, the line may be the head of a table.)
             self._say("".join(f"\\{mark}" for mark in marks))
             return count
         margin = len(self._line.expandtabs(4))
@@ -475,5 +479,6 @@ def _joins(line: str, text: str) -> bool:
     if not line or line[-1].isspace() or text[0].isspace():
         return True
     word = line.split()[-1]
-    makes_www = word[-1] in "wW" and text[0] in "wW."
-    return _CALM.fullmatch(word) is not None and text[0] not in "/@" and not makes_www
+    if (word[-1] in "wW" and text[0] in "wW.") or word[-2:] in ("w.", "W."):
+        return False
+    return _CALM.fullmatch(word) is not None and text[0] not in "/@" and text != ":"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +15,7 @@ from ragbot.core.domain import (
     Answer,
     Degradation,
     Delta,
+    Ended,
     Event,
     Finished,
     Latency,
@@ -73,14 +74,25 @@ class RunningTurn:
     turn: Turn
     events: HeldEvents
     deadline: Deadline
+    ending: Ending
 
 
 class Turns:
-    """Opens turns, at most `most_at_once` in this process. Safe between threads."""
+    """Opens turns, at most `most_at_once` in this process. Safe between threads.
+
+    `observe` is told of each turn that was closed; one that is told again is not one.
+    """
 
     def __init__(
-        self, transcript: Transcript, answerer: Answerer, *, deadline_s: float, most_at_once: int
+        self,
+        transcript: Transcript,
+        answerer: Answerer,
+        *,
+        deadline_s: float,
+        most_at_once: int,
+        observe: Callable[[Ended], None] = lambda _ended: None,
     ) -> None:
+        self._observe = observe
         self._transcript = transcript
         self._answerer = answerer
         self._deadline_s = deadline_s
@@ -99,15 +111,21 @@ class Turns:
         try:
             deadline = Deadline(self._deadline_s)
             turn = self._transcript.open_turn(question, session_id, claim=claim)
-            events = _replayed(turn.replayed) if turn.replayed else self._recorded(question, turn, deadline)
-            return RunningTurn(turn, HeldEvents(events, self._places), deadline)
+            ending = Ending(question)
+            events = (
+                _replayed(turn.replayed)
+                if turn.replayed
+                else self._recorded(question, turn, deadline, ending)
+            )
+            return RunningTurn(turn, HeldEvents(events, self._places), deadline, ending)
         except BaseException:
             self._places.release()
             raise
 
-    def _recorded(self, question: Question, turn: Turn, deadline: Deadline) -> Generator[Event, None, None]:
+    def _recorded(
+        self, question: Question, turn: Turn, deadline: Deadline, ending: Ending
+    ) -> Generator[Event, None, None]:
         """Pass the answer's events on and write down how it ended, also when the reader leaves."""
-        ending = _Ending(question)
         answering = self._answerer.answer(question, turn.history, deadline)
         try:
             for event in answering:
@@ -126,14 +144,17 @@ class Turns:
             answering.close()
             self._close(turn, ending)
 
-    def _close(self, turn: Turn, ending: _Ending) -> None:
+    def _close(self, turn: Turn, ending: Ending) -> None:
+        started = time.perf_counter()
         try:
             self._transcript.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
         except RagbotError as error:
             log.error("answer_not_recorded", code=error.code, message_id=turn.message_id[:8])
+        ending.persisted((time.perf_counter() - started) * 1000)
+        self._observe(ending.ended())
 
 
-class _Ending:
+class Ending:
     """What has been said so far, and how it ended."""
 
     def __init__(self, question: Question) -> None:
@@ -144,12 +165,16 @@ class _Ending:
         self._finished: Answer | None = None
         self._status = Status.FAILED
         self.error_code: str | None = None
+        self._first_word_ms: float | None = None
+        self._persist_ms: float | None = None
 
     def note(self, event: Event) -> None:
         match event:
             case Retrieved(sources):
                 self._sources = sources
             case Delta(text):
+                if not self._said:
+                    self._first_word_ms = (time.perf_counter() - self._started) * 1000
                 self._said.append(text)
             case Finished(answer):
                 self._finished = answer
@@ -163,6 +188,13 @@ class _Ending:
 
     def broke(self) -> None:
         self._status, self.error_code = Status.FAILED, RagbotError.code
+
+    def persisted(self, milliseconds: float) -> None:
+        self._persist_ms = milliseconds
+
+    def ended(self) -> Ended:
+        """All of it, for those who watch; of a turn that was not closed yet, what is known so far."""
+        return Ended(self.answer(), self.error_code, self._first_word_ms, self._persist_ms)
 
     def answer(self) -> Answer:
         """The answer as it is kept. One that was told whole stays whole if the reader left just then."""

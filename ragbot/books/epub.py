@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,10 @@ MAX_CONTENTS = 20_000
 # Deeper entries of the contents stand under their outermost titles.
 MAX_PARTS = 16
 MAX_TITLE = 300
+# Finding a page's anchors takes as long as its headings squared.
+MAX_HEADINGS = 5_000
+# The longest novels take seconds; what takes this long is made to take long.
+FILE_TIMEOUT_S = 900.0
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
@@ -68,6 +73,7 @@ _SELF_CLOSED = re.compile(r"<(?P<name>[A-Za-z][\w:.-]*)(?P<attributes>(?:\s[^<>]
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _FOOTER = re.compile(r"(?<=<)(?P<close>/?)footer\b", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
+_HEADING = re.compile(r"<h[1-6]\b", re.IGNORECASE)
 _MARKUP = re.compile(r"<[^<>]*>|&\w+;")
 _ENTITY = re.compile(r"&(?P<name>[A-Za-z]\w{0,30};)")
 _XML_ENTITIES = frozenset({"amp;", "lt;", "gt;", "quot;", "apos;"})
@@ -99,12 +105,20 @@ class _Entry:
     file: str
 
 
-def read_epub(folder: Folder, path: str, *, content: bytes, is_among_others: bool = False) -> Book:
+def read_epub(
+    folder: Folder,
+    path: str,
+    *,
+    content: bytes,
+    is_among_others: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Book:
     """The book in an EPUB's bytes. Chapters that cannot be read are named in the folder's `skipped`.
 
     With `is_among_others` its title is the outermost part of every page, and its path stands in
-    front of theirs. Raises FileUnreadable where the archive or its package cannot be read.
+    front of theirs. Raises FileUnreadable where the archive or its package cannot be read, or takes too long.
     """
+    end = clock() + FILE_TIMEOUT_S
     archive = _Archive(content, max_entry_bytes=folder.max_file_bytes)
     package = _package(archive)
     _refuse_protected(archive, package.spine)
@@ -115,12 +129,18 @@ def read_epub(folder: Folder, path: str, *, content: bytes, is_among_others: boo
     def read(full: str) -> Page | None:
         name = full.removeprefix(under)
         source = _as_html(_text(archive.read(name)))
+        if sum(1 for _ in _HEADING.finditer(source)) > MAX_HEADINGS:
+            raise FileUnreadable(f"The chapter has more than {MAX_HEADINGS:,} headings.")
         return html_page(name, source) if _holds_words(source) else None
 
     pages: list[Page] = []
     known = _paths_by_file(entries)
     above: tuple[str, ...] = ()
     for name in package.spine:
+        if clock() > end:
+            raise FileUnreadable(
+                f"The EPUB takes more than {FILE_TIMEOUT_S / 60:.0f} minutes to read; split it into parts."
+            )
         for page in folder.read_each([f"{under}{name}"], read):
             if page is not None:
                 pages.append(_named(page, f"{under}{name}", outermost, _titles(page, known.get(name), above)))

@@ -153,21 +153,25 @@ def read_pdf(
 ) -> Book:
     """The book in a PDF's bytes. Pages that cannot be read are named in the folder's `skipped`.
 
-    With `is_among_others` its title is the outermost part of every page. Raises FileUnreadable where
-    the file is encrypted or damaged, holds no text or goes beyond the limits.
+    A book that does not tell its title has its file's name. With `is_among_others` the title is the
+    outermost part of every page. Raises FileUnreadable where the file is encrypted or damaged, holds
+    no text or goes beyond the limits.
     """
     # What is wrong with a file is said once, by `skipped`; pypdf would say it for each object.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     with apply_configuration(**_LIMITS):
         reader = _opened(content)
         count = _page_count(reader)
-        title = _title(reader)
+        # A book that is called after its file is better than one called after its first page.
+        title = _title(reader) or PurePosixPath(path).stem
         entries = _outline(folder, reader, path)
         skipped = len(folder.skipped)
         pages = _extracted(folder, reader, path, count=count, clock=clock)
         _tell_of_scans(folder, reader, path, pages=pages, has_failed=len(folder.skipped) > skipped)
-    outermost = (title or PurePosixPath(path).stem,) if is_among_others else ()
+    outermost = (title,) if is_among_others else ()
     bodies = _without_edges(pages)
+    # Slides may say the same on every page, and nothing else.
+    bodies = bodies if any(bodies) else pages
     vocabulary = Counter(
         word.lower() for lines in bodies for line in lines for word in _WORD.findall(line.text)
     )

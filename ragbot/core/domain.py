@@ -281,6 +281,19 @@ class Answer:
     latency_ms: Latency = Latency()
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a turn ended, for those who watch. `error_code` is None where nothing went wrong.
+
+    Times are milliseconds; None where there was no first word, or nothing was written down.
+    """
+
+    answer: Answer
+    error_code: str | None = None
+    first_word_ms: float | None = None
+    persist_ms: float | None = None
+
+
 # --- events ------------------------------------------------------------------------------------
 
 

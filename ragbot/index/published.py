@@ -57,6 +57,11 @@ class PublishedEdition:
         self._prepare_in_background(newest)
         return served
 
+    def served(self) -> EditionFacts | None:
+        """The edition that this process answers from now; None before its first search. Asks nobody."""
+        with self._lock:
+            return self._served
+
     def known(self) -> EditionFacts:
         """The published edition, whether or not it can be searched. Raises NoBook."""
         return self._newest(None)

@@ -28,6 +28,9 @@ REDIS_PREFIX = "ragbot:quota:"
 # A store that failed is left alone for so long, so that it does not cost every question its time limit.
 REST_S = 2.0
 
+# Called with the store's name at each failure; for a metric.
+on_quota_store_failure: list[Callable[[str], None]] = []
+
 TIDY_EVERY_S = 300.0
 TIDIED_AT_ONCE = 1000
 
@@ -158,12 +161,10 @@ class FirstThatCounts:
     def __init__(
         self,
         stores: Sequence[Counters],
-        on_failure: Callable[[str], None],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stores = stores
-        self._on_failure = on_failure
         self._clock = clock
         self._rests_until: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -197,4 +198,5 @@ class FirstThatCounts:
         with self._lock:
             self._rests_until[name] = self._clock() + REST_S
         log.warning("quota_store_failed", store=name, cause=type(error.__cause__).__name__)
-        self._on_failure(name)
+        for listener in on_quota_store_failure:
+            listener(name)

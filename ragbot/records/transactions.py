@@ -36,16 +36,16 @@ class Database:
         with _translated(), self._writer.begin() as connection:
             yield connection
 
-
-# How SQLite and PostgreSQL (as codes) say that a table or a column is not there.
-_NO_TABLE = ("no such table", "no such column", "has no column named")
-_NO_TABLE_CODES = ("42P01", "42703")
-
     @contextmanager
     def counting(self) -> Iterator[Connection]:
         """As `writing`, for what may be lost in a power cut: SQLite then does not wait for the disk."""
         with _translated(), self._counter.begin() as connection:
             yield connection
+
+
+# How SQLite and PostgreSQL (as codes) say that a table or a column is not there.
+_NO_TABLE = ("no such table", "no such column", "has no column named")
+_NO_TABLE_CODES = ("42P01", "42703")
 
 
 @contextmanager

@@ -28,6 +28,7 @@ idempotency_keys = IdempotencyKey.__table__
 
 IDEMPOTENCY_HOURS = 24
 HISTORY_EXCHANGES = 10
+NO_SESSION = "There is no session of this id; start one by asking without an id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,8 @@ class Transcript:
         try:
             return self._open_turn(question, session_id, claim)
         except IntegrityError as error:
+            if claim is None:
+                raise
             # Two requests with one key passed the check at the same moment; the other one came first.
             raise IdempotencyInProgress(
                 "The first request with this idempotency key is still running."
@@ -137,11 +140,7 @@ class Transcript:
                 history: tuple[Exchange, ...] = ()
             else:
                 _live_session(connection, session_id, now)
-                connection.execute(
-                    update(sessions)
-                    .where(sessions.c.id == session_id)
-                    .values(last_activity_at=now, expires_at=now + self._timeout)
-                )
+                self._prolong(connection, session_id, now)
                 history = _history(connection, session_id)
             message_id = new_id()
             connection.execute(insert(messages).values(_pending(question, session_id, message_id, now)))
@@ -205,7 +204,7 @@ class Transcript:
         with self._database.writing() as connection:
             gone = connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount
         if not gone:
-            raise SessionNotFound("There is no session of this id; start one by asking without an id.")
+            raise SessionNotFound(NO_SESSION)
 
     def rate(self, session_id: str, message_id: str, rating: str, comment: str | None) -> None:
         """Keep the reader's verdict on an answer; the last one wins. Raises MessageNotFound."""
@@ -223,12 +222,19 @@ class Transcript:
         """Settle turns that a crash left pending and delete sessions that have expired."""
         now = _now()
         with self._database.writing() as connection:
+            abandoned = (
+                messages.c.status == Status.PENDING,
+                messages.c.created_at < now - self._turn_limit,
+            )
+            # The reader may ask again with the same key.
+            connection.execute(
+                delete(idempotency_keys).where(
+                    idempotency_keys.c.message_id.in_(select(messages.c.message_id).where(*abandoned))
+                )
+            )
             settled = connection.execute(
                 update(messages)
-                .where(
-                    messages.c.status == Status.PENDING,
-                    messages.c.created_at < now - self._turn_limit,
-                )
+                .where(*abandoned)
                 .values(status=str(Status.FAILED), error_code="abandoned", finished_at=now)
             ).rowcount
             expired = connection.execute(delete(sessions).where(sessions.c.expires_at <= now)).rowcount
@@ -247,6 +253,16 @@ class Transcript:
             )
         )
         return session_id
+
+    def _prolong(self, connection: Connection, session_id: str, now: datetime) -> None:
+        prolonged = connection.execute(
+            update(sessions)
+            .where(sessions.c.id == session_id)
+            .values(last_activity_at=now, expires_at=now + self._timeout)
+        ).rowcount
+        if not prolonged:
+            # PostgreSQL let another transaction delete it since it was read.
+            raise SessionNotFound(NO_SESSION)
 
     def _claimed(self, connection: Connection, claim: IdempotencyClaim, now: datetime) -> MessageFacts | None:
         row = connection.execute(
@@ -281,7 +297,7 @@ def _now() -> datetime:
 def _live_session(connection: Connection, session_id: str, now: datetime) -> Row[Any]:
     row = connection.execute(select(sessions).where(sessions.c.id == session_id)).first()
     if row is None:
-        raise SessionNotFound("There is no session of this id; start one by asking without an id.")
+        raise SessionNotFound(NO_SESSION)
     if row.expires_at <= now:
         raise SessionExpired("This session has ended; start a new one by asking without an id.")
     return row

@@ -85,6 +85,7 @@ _HTTP_CODES = {
 
 _HTTP_DETAILS = {
     400: "The request cannot be read.",
+    401: "This address needs a password or a token, and the right one was not given.",
     404: "There is nothing at this address.",
     405: "This address does not take this method; see the Allow header.",
     413: "The body is larger than 64 KiB.",
@@ -171,6 +172,9 @@ def _problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
 
 
 def _response(problem: dict[str, Any], status: int, headers: Mapping[str, str]) -> Response:
+    if has_request_context():
+        # For the request's line in the log, and its numbers.
+        g.problem_code = problem["code"]
     response = make_response(orjson.dumps(problem), status)
     response.headers.update(headers)
     response.mimetype = "application/problem+json"

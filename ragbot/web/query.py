@@ -17,6 +17,7 @@ from ragbot.services import current_services
 from ragbot.web.errors import NotAcceptable
 from ragbot.web.payloads import Problem, QueryBody, QueryHeaders, QueryReply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
+from ragbot.web.watching import watch_turn
 
 query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", description="Ask the book.")])
 
@@ -35,6 +36,7 @@ def ask(header: QueryHeaders, body: QueryBody) -> Response:
     streams = _wants_stream(body)
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
     running = current_services().turns.begin(body.question(), body.session_id, claim=claim)
+    watch_turn(running)
     first = _begun(running)
     if streams:
         return _streamed(running, first)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import structlog
 from flask import Flask, Request, Response, g, request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 from ragbot.web.errors import MalformedJSON
 
@@ -25,8 +25,18 @@ class StrictRequest(Request):
         if "ragbot.json" not in self.environ:
             if self.mimetype != "application/json":
                 raise UnsupportedMediaType
-            self.environ["ragbot.json"] = _decoded(self.get_data(cache=False))
+            self.environ["ragbot.json"] = _decoded(self._whole_body())
         return self.environ["ragbot.json"]
+
+    def _whole_body(self) -> bytes:
+        body = self.get_data(cache=False)
+        # A chunked body does not tell its length, and Werkzeug cuts it at the limit without a word.
+        if len(body) == self.max_content_length and self.environ["wsgi.input"].read(1):
+            raise RequestEntityTooLarge
+        # With a limit set it takes the end of a connection for the end of the body.
+        if self.content_length is not None and len(body) < self.content_length:
+            raise ClientDisconnected
+        return body
 
 
 def identify_requests(app: Flask) -> None:

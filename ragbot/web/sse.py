@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import orjson
@@ -69,7 +71,9 @@ class _Waiting:
         self._drawn = threading.Event()
         self._draw: Callable[[], Event] | None = None
         self._events = events
-        self._thread = threading.Thread(target=self._run, daemon=True, name="first-word")
+        # With the request's id, for the lines that are logged there.
+        run = partial(copy_context().run, self._run)
+        self._thread = threading.Thread(target=run, daemon=True, name="first-word")
         self._thread.start()
 
     def next_within(self, seconds: float) -> Any:

@@ -51,7 +51,8 @@ class GunicornProcess:
     ) -> None:
         self.port = free_port()
         self.startup_s = 0.0
-        self._env = inherited_environment() | {"PORT": str(self.port), **(env or {})}
+        own = {"PORT": str(self.port), "RATE_LIMIT_ENABLED": "false"}
+        self._env = inherited_environment() | own | dict(env or {})
         flags = ["--workers", str(workers), *(["--threads", str(threads)] if threads else [])]
         self._command = [part.replace("{port}", str(self.port)) for part in command] + flags
         self._cwd = cwd

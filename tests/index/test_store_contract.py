@@ -44,7 +44,7 @@ QUESTION = "How many months does Bob ripen the cheddar?"
 StoreMaker = Callable[[Shelf], PassageStore]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def first() -> MadeEdition:
     """The three-chapter book with vectors."""
     return made_edition(THREE_CHAPTERS, "first", EMBEDDER)
@@ -769,8 +769,9 @@ class TestAgreement:
     as its own fifth: which of two equals comes fifth is nobody's promise.
     """
 
-    @pytest.mark.parametrize("kind", ["embedded", "server"])
-    @pytest.mark.parametrize("with_vectors", [True, False])
+    @pytest.mark.parametrize(
+        ("kind", "with_vectors"), [("embedded", True), ("embedded", False), ("server", True)]
+    )
     def test_top_five_are_those_of_the_reference(
         self,
         shipped: MadeEdition,

@@ -1,0 +1,147 @@
+"""The service's numbers: one table of metrics, and counting into it from any thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+# Seconds. A stage may take a tenth of a millisecond, an answer half a minute.
+REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60)
+STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+# How a gauge's values of several workers become one: those of the living added up, or the newest.
+Together = Literal["livesum", "livemostrecent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Something that happens: its number only grows, over the deaths of workers too."""
+
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A duration in seconds."""
+
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = STAGE_BUCKETS
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A number that goes up and down."""
+
+    meaning: str
+    labels: tuple[str, ...] = ()
+    together: Together = "livesum"
+
+
+# Labels have few values: never an id, a path or a text.
+METRICS: Mapping[str, Tally | Timed | Level] = {
+    "http_requests_total": Tally("Requests answered.", ("method", "endpoint", "status")),
+    "http_request_duration_seconds": Timed(
+        "Requests, to the last byte of their answer.", ("method", "endpoint"), REQUEST_BUCKETS
+    ),
+    "streams_open": Level("Answers that are being streamed now."),
+    "query_errors_total": Tally("Questions that ended in an error, by its code.", ("code",)),
+    "query_stage_duration_seconds": Timed("Parts of the way of a question.", ("stage",)),
+    "embedding_generation_duration_seconds": Timed("Calls that make vectors of a question's texts."),
+    "answers_total": Tally("Turns that ended.", ("status", "mode")),
+    "answer_cache_results_total": Tally("Finished answers, by what the cache had.", ("result",)),
+    "degradations_total": Tally("Answers made without something, by what was missing.", ("kind",)),
+    "llm_tokens_total": Tally("Tokens that providers charged for.", ("model", "kind")),
+    "llm_cost_usd_total": Tally("Dollars spent on answers, their embeddings included.", ("model",)),
+    "limiter_refusals_total": Tally("Requests refused with 429."),
+    "quota_store_failures_total": Tally("Requests let through because quotas could not be counted."),
+    "ingestions_total": Tally("Books taken in by this service.", ("outcome",)),
+    "db_pool_connections": Level("Connections to the database.", ("state",)),
+    "index_chunks": Level("Chunks of the published edition.", together="livemostrecent"),
+    "edition_age_seconds": Level("Time since the edition was published.", together="livemostrecent"),
+    "process_cpu_seconds_total": Tally("Processor time of the workers."),
+    "process_resident_memory_bytes": Level("Memory of the workers that live."),
+}
+
+_STATM = Path("/proc/self/statm")
+
+
+class Metrics:
+    """Counts for one app. With PROMETHEUS_MULTIPROC_DIR set, its workers' numbers are read as one.
+
+    Raises KeyError for a name that is not in the table, ValueError for labels other than the table's.
+    """
+
+    def __init__(self) -> None:
+        # The library looks for PROMETHEUS_MULTIPROC_DIR when it is imported, and gunicorn's configuration
+        # can only set it after this package was.
+        import prometheus_client
+
+        # They would double the lines, and are not there in multiprocess mode anyway.
+        prometheus_client.disable_created_metrics()
+        self.registry = prometheus_client.CollectorRegistry()
+        self._families: dict[str, Any] = {name: self._made(name, spec) for name, spec in METRICS.items()}
+        self._samplers: list[Callable[[], None]] = [self._sample_process]
+        self._sampling = threading.Lock()
+        self._cpu_counted = (os.getpid(), 0.0)
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a counter."""
+        self._child(name, labels).inc(amount)
+
+    def observe(self, name: str, seconds: float, **labels: str) -> None:
+        """Note a duration."""
+        self._child(name, labels).observe(seconds)
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        """Put a level where it is."""
+        self._child(name, labels).set(value)
+
+    def add(self, name: str, amount: float) -> None:
+        """Move a level without labels up or down."""
+        self._families[name].inc(amount)
+
+    def sampled_by(self, sampler: Callable[[], None]) -> None:
+        """Have a function set levels whenever they are sampled."""
+        self._samplers.append(sampler)
+
+    def sample(self) -> None:
+        """Set the levels that somebody has to look at: after each request, and before they are told.
+
+        A worker's levels are so as fresh as its last request; another worker cannot look for it.
+        """
+        # In order, or an older look could overwrite a newer one.
+        with self._sampling:
+            for sampler in self._samplers:
+                sampler()
+
+    def _child(self, name: str, labels: dict[str, str]) -> Any:
+        family = self._families[name]
+        return family.labels(**labels) if labels else family
+
+    def _made(self, name: str, spec: Tally | Timed | Level) -> Any:
+        from prometheus_client import Counter, Gauge, Histogram
+
+        if isinstance(spec, Tally):
+            return Counter(name, spec.meaning, spec.labels, registry=self.registry)
+        if isinstance(spec, Timed):
+            return Histogram(name, spec.meaning, spec.labels, registry=self.registry, buckets=spec.buckets)
+        return Gauge(name, spec.meaning, spec.labels, registry=self.registry, multiprocess_mode=spec.together)
+
+    def _sample_process(self) -> None:
+        # Multiprocess mode drops the library's own numbers of the process.
+        pid, counted = self._cpu_counted
+        used = time.process_time()
+        if pid != os.getpid():
+            counted = 0.0
+        self.count("process_cpu_seconds_total", max(0.0, used - counted))
+        self._cpu_counted = (os.getpid(), used)
+        if _STATM.exists():
+            pages = int(_STATM.read_bytes().split()[1])
+            self.set("process_resident_memory_bytes", pages * os.sysconf("SC_PAGE_SIZE"))

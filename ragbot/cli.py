@@ -160,6 +160,21 @@ def ask(question: str, session_id: str | None, edition: str | None, sources: boo
         raise SystemExit(3)
 
 
+@click.command("settings")
+@click.option("--as", "shape", type=click.Choice(["env", "markdown"]), default="env", show_default=True)
+def settings(shape: str) -> None:
+    """Print every setting with its default and its meaning, as a .env file or a Markdown table."""
+    click.echo(env_example() if shape == "env" else settings_table(), nl=False)
+
+
+@click.command("openapi")
+@with_appcontext
+def openapi() -> None:
+    """Print the API's OpenAPI document, as /openapi.json serves it."""
+    document = api_document(cast(OpenAPI, current_app))
+    click.echo(json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False))
+
+
 @session.command("prune")
 @failing_in_one_sentence
 def prune() -> None:

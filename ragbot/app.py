@@ -21,8 +21,8 @@ from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
 from ragbot.web.client_address import trust_proxies
 from ragbot.web.console import console
-from ragbot.web.documentation import documentation
 from ragbot.web.cors import allow_origins
+from ragbot.web.documentation import documentation
 from ragbot.web.errors import register_error_handlers
 from ragbot.web.headers import secure_headers
 from ragbot.web.health import health

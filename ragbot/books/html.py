@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from html import escape
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -190,11 +191,12 @@ def _heads(
 ) -> list[tuple[Heading, str]]:
     """The headings of the converted text with the anchors and words of the originals."""
     heads: list[tuple[Heading, str]] = []
-    waiting = sorted(places.items(), key=lambda pair: pair[1])
+    waiting = sorted((place, number) for number, place in places.items())
+    starts = [place for place, _ in waiting]
     for heading in headings_of(outline(text, Dialect.CONVERTED), Dialect.CONVERTED):
-        numbers = [number for number, place in waiting if heading.start <= place <= heading.end]
-        if numbers:
-            number = numbers[0]
+        first = bisect_left(starts, heading.start)
+        if first < len(waiting) and starts[first] <= heading.end:
+            number = waiting[first][1]
             named = Heading(heading.level, titles[number], "", heading.start, heading.end, heading.is_nested)
             heads.append((named, anchors[number]))
         elif heading.text:

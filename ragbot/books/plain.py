@@ -14,7 +14,6 @@ from ragbot.core.domain import Book, Page
 
 MARKDOWN = frozenset({".md", ".mdx", ".markdown"})
 
-_NOT_YET = frozenset({".epub", ".pdf"})
 _ANCHORS = AnchorRules(GithubSlugger)
 _FIRST_NAMES = ("index", "readme")
 
@@ -26,8 +25,6 @@ def read_plain(folder: Folder) -> Book:
     """
     paths = sorted(folder.files(MARKDOWN), key=reading_key)
     pages = folder.read_each(paths, lambda path: plain_page(path, folder.text(path)))
-    for path in folder.files(_NOT_YET):
-        folder.skip(path, "EPUB and PDF files are not read yet. Convert the file to Markdown or HTML.")
     return Book("", tuple(pages), tuple(folder.skipped))
 
 

@@ -1,0 +1,139 @@
+"""An HTTP client's reads made to end on time: at the call's own limit, or when another thread hangs up.
+
+HTTP clients limit the time between two bytes alone, so a server that drips a header now and then is never
+cut; and closing a socket wakes nobody who reads from it, where shutting it down does.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from ssl import SSLContext
+from typing import Any
+
+import httpcore2
+import httpx2
+
+SocketOptions = Iterable[Any]
+
+
+class Wire:
+    """The connection that one call uses, from its first byte sent. Safe between threads."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._lock = threading.Lock()
+        self._stream: _Stream | None = None
+        self._hung_up = False
+        self.limit(limit_s)
+
+    def limit(self, seconds: float) -> None:
+        """Let no read of the call last longer than this from now."""
+        self._ends_at = time.monotonic() + seconds
+
+    def left_s(self) -> float:
+        """Seconds until the call's limit; negative when it has passed."""
+        return self._ends_at - time.monotonic()
+
+    def hang_up(self) -> None:
+        """End the call: who reads from the connection, or will, fails at once."""
+        with self._lock:
+            self._hung_up = True
+            if self._stream is not None:
+                self._stream.shut()
+
+    def let_go(self) -> None:
+        """Leave the connection to the next call."""
+        with self._lock:
+            self._stream = None
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within the block, what this thread sends goes over this wire."""
+        before = _in_use.set(self)
+        try:
+            yield
+        finally:
+            _in_use.reset(before)
+
+    def carries(self, stream: _Stream) -> None:
+        with self._lock:
+            self._stream = stream
+            if self._hung_up:
+                stream.shut()
+
+
+_in_use: ContextVar[Wire | None] = ContextVar("wire_in_use", default=None)
+
+
+def make_interruptible(client: httpx2.Client) -> None:
+    """Have the client's connections, to its proxies too, keep to the wire of the call that uses them.
+
+    (The client has no setting for it: the pools below it take a backend, but only when they are made.)
+    """
+    for transport in (client._transport, *client._mounts.values()):
+        pool = getattr(transport, "_pool", None)
+        if pool is not None:
+            pool._network_backend = _Backend(pool._network_backend)
+
+
+class _Backend(httpcore2.NetworkBackend):
+    def __init__(self, under: httpcore2.NetworkBackend) -> None:
+        self._under = under
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: SocketOptions | None = None,
+    ) -> httpcore2.NetworkStream:
+        stream = self._under.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _Stream(stream)
+
+    def sleep(self, seconds: float) -> None:
+        self._under.sleep(seconds)
+
+
+class _Stream(httpcore2.NetworkStream):
+    """A connection. Each request begins with a write, which puts it on the wire of its call."""
+
+    def __init__(self, under: httpcore2.NetworkStream) -> None:
+        self._under = under
+        self._wire: Wire | None = None
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._wire = _in_use.get()
+        if self._wire is not None:
+            self._wire.carries(self)
+        self._under.write(buffer, timeout)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._wire is None:
+            return self._under.read(max_bytes, timeout)
+        left_s = self._wire.left_s()
+        if left_s <= 0:
+            raise httpcore2.ReadTimeout("The time for this call ran out.")
+        return self._under.read(max_bytes, left_s if timeout is None else min(timeout, left_s))
+
+    def close(self) -> None:
+        self._under.close()
+
+    def start_tls(
+        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _Stream(self._under.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._under.get_extra_info(info)
+
+    def shut(self) -> None:
+        connected = self._under.get_extra_info("socket")
+        if connected is not None:
+            with suppress(OSError):
+                # (An SSL socket's own shutdown would take its state from under the thread that reads.)
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)

@@ -19,6 +19,7 @@ from ragbot.records.transactions import make_sqlite_safe
 from ragbot.services import EXTENSION
 from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
+from ragbot.web.admin import admin
 from ragbot.web.client_address import trust_proxies
 from ragbot.web.console import console
 from ragbot.web.cors import allow_origins
@@ -64,10 +65,12 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     watch_requests(app)
     trust_proxies(app, settings.trusted_proxies)
     counters = build_counters(settings, engine)
-    limit_calls(app, settings, counters, questions=query, others=(sessions,), behind_password=(console,))
+    limit_calls(
+        app, settings, counters, questions=query, others=(sessions, admin), behind_password=(console,)
+    )
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
-    for blueprint in (query, sessions, health):
+    for blueprint in (query, sessions, health, admin):
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)

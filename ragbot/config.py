@@ -33,9 +33,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE,
-        env_file_encoding="utf-8",
+        # Some editors put a byte order mark first, which would become part of the first name.
+        env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
         extra="ignore",
+        allow_inf_nan=False,
         frozen=True,
         validate_default=True,
     )
@@ -53,6 +55,7 @@ class Settings(BaseSettings):
     # The database.
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
+        repr=False,  # It may hold a password.
         description="Where everything is kept: an SQLite or PostgreSQL address.",
         json_schema_extra={"shown_default": "sqlite:///var/ragbot.db"},
     )
@@ -63,7 +66,9 @@ class Settings(BaseSettings):
     db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
 
     redis_url: str | None = Field(
-        None, description="A Redis or Valkey server; unset, the database does what it would do."
+        None,
+        repr=False,  # It may hold a password.
+        description="A Redis or Valkey server; unset, the database does what it would do.",
     )
 
     # Search.
@@ -113,7 +118,7 @@ class Settings(BaseSettings):
     history_tokens: int = Field(1000, ge=0, description="Tokens of the talk so far that a model is shown.")
     answer_tokens: int = Field(800, ge=50, description="Tokens that a model may answer with.")
     session_timeout_hours: float = Field(
-        24, gt=0, description="Hours after its last activity at which a session ends."
+        24, gt=0, le=87_600, description="Hours after its last activity at which a session ends."
     )
 
     # Books.
@@ -233,7 +238,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 def _check_env_file(path: Path) -> None:
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             broken = [b.original.line for b in parse_stream(stream) if b.error]
     except FileNotFoundError:
         return

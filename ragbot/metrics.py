@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -142,6 +143,7 @@ class Metrics:
             counted = 0.0
         self.count("process_cpu_seconds_total", max(0.0, used - counted))
         self._cpu_counted = (os.getpid(), used)
-        if _STATM.exists():
+        # Linux alone tells it.
+        with suppress(FileNotFoundError):
             pages = int(_STATM.read_bytes().split()[1])
             self.set("process_resident_memory_bytes", pages * os.sysconf("SC_PAGE_SIZE"))

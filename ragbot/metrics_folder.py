@@ -12,20 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 PREFIX = "ragbot-metrics-"
 
 _HELD = "held.lock"
 _READ = "read.lock"
 
-# Held open as long as this process and its workers live, which inherit it.
-_held: list[Any] = []
+# This server's folder, with its lock: held open as long as this process and its workers live, which
+# inherit both.
+_held: list[tuple[Path, Any]] = []
 
 
 def open_folder() -> Path:
-    """Make an empty folder for this server and tell the library of it; what killed servers left goes.
+    """Make an empty folder for this server; what killed servers left goes.
 
-    To be called before the library is imported and before workers are forked.
+    To be called before workers are forked, and named in PROMETHEUS_MULTIPROC_DIR before the library is
+    imported.
     """
     # Numbers are written with each request: in memory they never wait for a disk.
     parent = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108
@@ -38,9 +39,8 @@ def open_folder() -> Path:
     lock = unnamed.open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
     unnamed.rename(folder / _HELD)
-    _held.append(lock)
     (folder / _READ).touch()
-    os.environ[VARIABLE] = str(folder)
+    _held.append((folder, lock))
     return folder
 
 
@@ -76,11 +76,11 @@ def fold_in(folder: Path, pid: int) -> None:
 @contextmanager
 def reading() -> Iterator[None]:
     """No worker's files are folded within the block, so that nothing is read twice or missed."""
-    name = os.environ.get(VARIABLE)
-    if name is None or not (Path(name) / _READ).exists():
+    if not _held:
+        # One process, whose numbers are its own.
         yield
         return
-    with _locked(Path(name), fcntl.LOCK_SH):
+    with _locked(_held[-1][0], fcntl.LOCK_SH):
         yield
 
 

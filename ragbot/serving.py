@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from threading import Thread
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -25,9 +26,11 @@ configure_logging(
 )
 # Before a worker imports what counts, and before it is forked.
 _metrics_folder = open_folder()
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
+loglevel = _settings.log_level.lower()
 
 # A thread waits for each question's model; the reserve answers everything else meanwhile.
 worker_class = "gthread"
@@ -107,8 +110,7 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Build the index and load the model before the first reader waits for them, beside serving."""
-    from threading import Thread
-
+    # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
     from ragbot.services import warm
 
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ import httpx2
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from ragbot.providers.wire import Wire, make_interruptible
 
 T = TypeVar("T")
 
@@ -53,6 +54,13 @@ class OpenAIClient:
         connect = min(self._access.connect_timeout_s, read_s)
         return httpx2.Timeout(read_s, connect=connect, pool=connect)
 
+    @contextmanager
+    def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[Wire]:
+        """A wire for one call, which is hung up when the question is over."""
+        wire = Wire(limit_s)
+        with nullcontext() if deadline is None else deadline.interrupting(wire.hang_up):
+            yield wire
+
     def call(self, attempt: Callable[[], T], deadline: Deadline | None) -> T:
         """What `attempt` returns, tried again after failures that may pass, inside the deadline only.
 
@@ -71,8 +79,9 @@ class OpenAIClient:
                 pause_s = _pause_s(error)
                 too_late = deadline is not None and pause_s >= deadline.left_s() / 2
                 if not tries_left or not _may_pass(error) or pause_s > LONGEST_PAUSE_S or too_late:
-                    raise failure from error
-            time.sleep(pause_s)
+                    # What a provider says with a status may quote the key: it stays out of tracebacks too.
+                    raise failure from (None if hasattr(error, "status_code") else error)
+            _wait(pause_s, deadline)
         raise AssertionError("unreachable")
 
     def _open(self) -> Any:
@@ -83,6 +92,7 @@ class OpenAIClient:
         http_client = httpx2.Client(
             transport=self._access.transport, limits=limits, timeout=self.timeout(30), follow_redirects=True
         )
+        make_interruptible(http_client)
         return openai.OpenAI(
             api_key=self._access.api_key,
             base_url=self._access.base_url,
@@ -107,11 +117,25 @@ def _may_pass(error: Exception) -> bool:
     """Whether the same call may succeed a moment later. A call that timed out has had its time."""
     import openai
 
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         return False
     if isinstance(error, openai.RateLimitError):
         return getattr(error, "code", None) != "insufficient_quota"
-    return isinstance(error, (openai.APIConnectionError, openai.InternalServerError, ProviderUnavailable))
+    # (What breaks inside a body comes as the HTTP client's own error.)
+    passing = (
+        openai.APIConnectionError,
+        openai.InternalServerError,
+        httpx2.TransportError,
+        ProviderUnavailable,
+    )
+    return isinstance(error, passing)
+
+
+def _wait(seconds: float, deadline: Deadline | None) -> None:
+    """Let the time pass; less, if the question is over before."""
+    woken = threading.Event()
+    with nullcontext() if deadline is None else deadline.interrupting(woken.set):
+        woken.wait(seconds)
 
 
 def _pause_s(error: Exception) -> float:

@@ -32,12 +32,14 @@ class OpenAIEmbedder:
     def _asked(self, texts: Sequence[str], deadline: Deadline | None) -> Embedded:
         # A question's vector is worth some of its time; a book's are worth more.
         limit = self._timeout_s * 10 if deadline is None else min(self._timeout_s, deadline.left_s() / 2)
-        response = self._client.sdk.embeddings.with_raw_response.create(
-            model=self._model,
-            input=list(texts),
-            encoding_format="base64",
-            timeout=self._client.timeout(max(limit, 0.05)),
-        )
+        limit = max(limit, 0.05)
+        with self._client.wire(limit, deadline) as wire, wire.in_use():
+            response = self._client.sdk.embeddings.with_raw_response.create(
+                model=self._model,
+                input=list(texts),
+                encoding_format="base64",
+                timeout=self._client.timeout(limit),
+            )
         return _parsed(response.content, len(texts))
 
 
@@ -45,13 +47,13 @@ def _parsed(content: bytes, expected: int) -> Embedded:
     """The vectors of a reply, in order. Raises ProviderUnavailable for anything that is not one."""
     try:
         reply = orjson.loads(content)
-        rows = sorted(reply["data"], key=lambda row: row["index"])
-        vectors = [_unit(row["embedding"]) for row in rows]
+        rows = {row["index"]: row["embedding"] for row in reply["data"]}
+        vectors = [_unit(rows[index]) for index in range(expected)]
         tokens = int((reply.get("usage") or {}).get("total_tokens") or 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderUnavailable("The provider sent no readable vectors.") from error
-    if len(vectors) != expected or len({len(vector) for vector in vectors}) != 1:
-        raise ProviderUnavailable("The provider sent another number of vectors than it was asked for.")
+    if len(reply["data"]) != expected or len({len(vector) for vector in vectors}) != 1:
+        raise ProviderUnavailable("The provider sent other vectors than it was asked for.")
     return Embedded(vectors, tokens)
 
 

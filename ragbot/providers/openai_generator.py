@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +17,15 @@ from ragbot.core.ports import Generation
 from ragbot.core.text import cleaned
 from ragbot.providers.openai_client import OpenAIClient
 from ragbot.providers.prices import cost_usd
+from ragbot.providers.wire import Wire
 
 # Models that think before they speak take their limit under another name and no temperature.
 _REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
 _LONGEST_LINE = 1_000_000
 # Kept of the deadline for answering without a model when this one does not speak in time.
 RESERVE_S = 2.0
+# How long the end of the body may follow on the end of the answer; with it the connection can be used again.
+LAST_BYTE_S = 0.25
 
 
 class OpenAIGenerator:
@@ -40,6 +42,7 @@ class OpenAIGenerator:
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
         """As the port says. An answer counts as whole when a finish reason came and there was text."""
+        deadline.check()
         patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
         if patience_s <= 0:
             raise ProviderUnavailable("Too little time is left to ask a model.")
@@ -60,31 +63,36 @@ class OpenAIGenerator:
     def _begin(self, prompt: Prompt, deadline: Deadline, speak_by: float, stack: ExitStack) -> _Reading:
         """Open the stream and read to its first word; a try that fails closes what it opened."""
         with ExitStack() as attempt:
-            left_s = max(speak_by - time.monotonic(), 0.05)
-            response = attempt.enter_context(
-                self._client.sdk.chat.completions.with_streaming_response.create(
-                    **_request(self.name, prompt), timeout=self._client.timeout(left_s)
+            left_s = speak_by - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("The tries before this one took all the time.")
+            wire = attempt.enter_context(self._client.wire(left_s, deadline))
+            with wire.in_use():
+                response = attempt.enter_context(
+                    self._client.sdk.chat.completions.with_streaming_response.create(
+                        **_request(self.name, prompt), timeout=self._client.timeout(left_s)
+                    )
                 )
-            )
-            attempt.enter_context(deadline.interrupting(_hang_up(response)))
-            reply = _Reply()
+            reply = _Reply(wire)
             pieces = reply.pieces(_checked(response.iter_bytes(), deadline, speak_by, reply))
             first = next(pieces, None)
             if first is None:
                 raise ProviderUnavailable(f"{self.name} ended without a word.")
+            wire.limit(deadline.left_s())
             stack.push(attempt.pop_all())
             return _Reading(first, pieces, reply)
 
     def _rest(self, reading: _Reading, deadline: Deadline) -> Iterator[str]:
         try:
             yield from reading.pieces
-        except GeneratorExit:
-            raise
         except Exception as error:
+            if reading.reply.ended and reading.reply.whole:
+                # All was said; what went wrong behind it costs a connection, no answer.
+                return
             deadline.check()
             raise AnswerCut(f"{self.name} broke off in the middle of its answer.") from error
         deadline.check()
-        if reading.reply.finish_reason in (None, "content_filter"):
+        if not reading.reply.whole:
             raise AnswerCut(f"{self.name} stopped before its answer was whole.")
 
 
@@ -92,25 +100,35 @@ class OpenAIGenerator:
 class _Reply:
     """What the stream's lines have told so far."""
 
+    wire: Wire
     finish_reason: str | None = None
     usage: dict[str, Any] = field(default_factory=dict)
     spoken: bool = False
+    ended: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the model itself came to an end; one that was stopped by a filter did not."""
+        return self.finish_reason not in (None, "content_filter")
 
     def pieces(self, lines: Iterable[bytes]) -> Iterator[str]:
         """The answer's pieces, none of them empty."""
         refused = False
         for line in lines:
-            if not line.startswith(b"data:"):
-                continue
             event = line[5:].strip()
-            if event == b"[DONE]":
+            if not line.startswith(b"data:") or not event:
                 continue
-            piece, refusal = self._read(event)
+            if event == b"[DONE]":
+                self.ended = True
+                self.wire.limit(LAST_BYTE_S)
+                continue
+            said, refusal = self._read(event)
+            piece = cleaned(said)
             if refusal and not refused:
                 piece, refused = f"{NOT_IN_BOOK} {piece}", True
             if piece:
                 self.spoken = True
-                yield cleaned(piece)
+                yield piece
 
     def _read(self, event: bytes) -> tuple[str, bool]:
         chunk = _decoded(event)
@@ -160,7 +178,7 @@ def _checked(
     for data in received:
         deadline.check()
         if not reply.spoken and time.monotonic() > speak_by:
-            raise ProviderUnavailable("The provider did not begin to answer in time.")
+            raise TimeoutError("The provider did not begin to answer in time.")
         *lines, pending = (pending + data).split(b"\n")
         if len(pending) > _LONGEST_LINE:
             raise ProviderUnavailable("The provider sent a line without end.")
@@ -188,21 +206,12 @@ def _lenient(event: bytes, error: Exception) -> Any:
         raise ProviderUnavailable("The provider sent something that is not an answer.") from error
 
 
-def _hang_up(response: Any) -> Callable[[], None]:
-    """What ends a blocked read from another thread: closing would not wake it, a shutdown does."""
-    stream = response.http_response.extensions.get("network_stream")
-    connected = stream.get_extra_info("socket") if stream is not None else None
-
-    def hang_up() -> None:
-        if connected is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
-
-    return hang_up
-
-
 def _usage(model: str, reply: _Reply) -> Usage:
-    read = int(reply.usage.get("prompt_tokens") or 0)
-    written = int(reply.usage.get("completion_tokens") or 0)
+    """What was charged; where the provider does not say it in numbers, nothing is known."""
+    try:
+        read = int(reply.usage.get("prompt_tokens") or 0)
+        written = int(reply.usage.get("completion_tokens") or 0)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return Usage()
     cost = cost_usd(model, read, written) if reply.usage else None
     return Usage(input_tokens=read, output_tokens=written, cost_usd=cost)

@@ -42,13 +42,8 @@ class Wire:
         """End the call: who reads from the connection, or will, fails at once."""
         with self._lock:
             self._hung_up = True
-            if self._stream is not None:
+            if self._stream is not None and self._stream.wire is self:
                 self._stream.shut()
-
-    def let_go(self) -> None:
-        """Leave the connection to the next call."""
-        with self._lock:
-            self._stream = None
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -60,6 +55,8 @@ class Wire:
             _in_use.reset(before)
 
     def carries(self, stream: _Stream) -> None:
+        """Have a connection for this call's own, until the next call writes to it."""
+        stream.wire = self
         with self._lock:
             self._stream = stream
             if self._hung_up:
@@ -104,18 +101,18 @@ class _Stream(httpcore2.NetworkStream):
 
     def __init__(self, under: httpcore2.NetworkStream) -> None:
         self._under = under
-        self._wire: Wire | None = None
+        self.wire: Wire | None = None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._wire = _in_use.get()
-        if self._wire is not None:
-            self._wire.carries(self)
+        self.wire = None
+        if wire := _in_use.get():
+            wire.carries(self)
         self._under.write(buffer, timeout)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self._wire is None:
+        if self.wire is None:
             return self._under.read(max_bytes, timeout)
-        left_s = self._wire.left_s()
+        left_s = self.wire.left_s()
         if left_s <= 0:
             raise httpcore2.ReadTimeout("The time for this call ran out.")
         return self._under.read(max_bytes, left_s if timeout is None else min(timeout, left_s))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.domain import Answer, Exchange, Question, Source, Status, Usage
@@ -198,6 +198,33 @@ class Transcript:
             rows = connection.execute(newest_first.order_by(messages.c.id.desc()).limit(limit + 1)).all()
         page = [_message(row) for row in reversed(rows[:limit])]
         return page, page[0].message_id if len(rows) > limit else None
+
+    def sessions(self, *, limit: int, before: str | None) -> tuple[list[SessionFacts], str | None]:
+        """The newest `limit` sessions older than one, newest first, and the id to ask with for more.
+
+        Raises SessionNotFound if there is no session `before`.
+        """
+        newest_first = select(
+            sessions,
+            select(func.count())
+            .where(messages.c.session_id == sessions.c.id)
+            .scalar_subquery()
+            .label("said"),
+        ).order_by(sessions.c.created_at.desc(), sessions.c.id.desc())
+        with self._database.reading() as connection:
+            if before is not None:
+                last = connection.execute(select(sessions).where(sessions.c.id == before)).first()
+                if last is None:
+                    raise SessionNotFound(NO_SESSION)
+                newest_first = newest_first.where(
+                    tuple_(sessions.c.created_at, sessions.c.id) < tuple_(last.created_at, last.id)
+                )
+            rows = connection.execute(newest_first.limit(limit + 1)).all()
+        page = [
+            SessionFacts(row.id, row.created_at, row.last_activity_at, row.expires_at, row.said)
+            for row in rows[:limit]
+        ]
+        return page, page[-1].session_id if len(rows) > limit else None
 
     def delete_session(self, session_id: str) -> None:
         """Delete a session and every word of it. Raises SessionNotFound."""

@@ -76,7 +76,8 @@ class Watched:
     def answered(self, response: Response) -> None:
         """Note the status; the rest now, or when a streamed body ends."""
         self._status = response.status_code
-        if response.is_streamed and not response.direct_passthrough:
+        # What tells its length lies ready, and is as good as sent.
+        if response.is_streamed and "Content-Length" not in response.headers:
             self._streams = response.mimetype == STREAM
             if self._streams:
                 self._metrics.add("streams_open", 1)

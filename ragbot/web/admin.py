@@ -1,0 +1,139 @@
+"""`/admin`: what the operator may see and do over HTTP, with the key, and not at all where there is none."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+
+import orjson
+from flask import Response, request
+from flask_openapi import APIBlueprint, Tag
+from pydantic import BaseModel, ConfigDict, Field
+from werkzeug.exceptions import NotFound, Unauthorized
+
+from ragbot.records.catalogue import EditionRow
+from ragbot.services import current_services
+from ragbot.web.payloads import Problem, timestamp
+
+admin = APIBlueprint(
+    "admin",
+    __name__,
+    url_prefix="/admin",
+    abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
+)
+
+_PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (401, 404, 422, 429, 500, 503)}
+
+
+class EditionPath(BaseModel):
+    """An edition's address."""
+
+    edition: str = Field(max_length=100)
+
+
+class AdminSessionsQuery(BaseModel):
+    """Which part of the list is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(50, ge=1, le=100)
+    before: str | None = Field(None, max_length=200, description="A session id.")
+
+
+class EditionReply(BaseModel):
+    """An edition in a list."""
+
+    edition: str
+    title: str
+    pages: int
+    sections: int
+    chunks: int
+    embedder: str | None
+    created_at: str
+    published: bool
+
+
+class EditionsReply(BaseModel):
+    """All editions, newest first."""
+
+    editions: list[EditionReply]
+
+
+class AdminSessionReply(BaseModel):
+    """A session without its words."""
+
+    session_id: str
+    created_at: str
+    last_activity_at: str
+    expires_at: str
+    message_count: int
+
+
+class AdminSessionsReply(BaseModel):
+    """Sessions, newest first."""
+
+    sessions: list[AdminSessionReply]
+    next_before: str | None
+
+
+@admin.before_request
+def _demand_the_key() -> None:
+    """Let nobody in without the key, before anything of the request is read."""
+    key = current_services().settings.admin_api_key
+    if key is None:
+        raise NotFound
+    given = request.headers.get("X-API-Key", "").encode("utf-8", "surrogateescape")
+    if not hmac.compare_digest(given, key.get_secret_value().encode()):
+        raise Unauthorized
+
+
+@admin.get("/editions", responses={"200": EditionsReply, **_PROBLEMS}, summary="List the editions")
+def editions() -> Response:
+    """All editions, newest first."""
+    return _json({"editions": [_edition(row) for row in current_services().catalogue.editions()]})
+
+
+@admin.post(
+    "/editions/<edition>/publish",
+    responses={"200": EditionReply, **_PROBLEMS},
+    summary="Publish an edition",
+)
+def publish(path: EditionPath) -> Response:
+    """Make an edition the one that readers get; also the way back to an earlier one."""
+    services = current_services()
+    key = services.ingestion.publish(path.edition).key
+    return _json(next(_edition(row) for row in services.catalogue.editions() if row.facts.key == key))
+
+
+@admin.get("/sessions", responses={"200": AdminSessionsReply, **_PROBLEMS}, summary="List the sessions")
+def sessions(query: AdminSessionsQuery) -> Response:
+    """Sessions, newest first, without a word of what was said."""
+    found, next_before = current_services().transcript.sessions(limit=query.limit, before=query.before)
+    listed = [
+        {
+            "session_id": session.session_id,
+            "created_at": timestamp(session.created_at),
+            "last_activity_at": timestamp(session.last_activity_at),
+            "expires_at": timestamp(session.expires_at),
+            "message_count": session.message_count,
+        }
+        for session in found
+    ]
+    return _json({"sessions": listed, "next_before": next_before})
+
+
+def _edition(row: EditionRow) -> dict[str, Any]:
+    return {
+        "edition": row.facts.name,
+        "title": row.facts.title,
+        "pages": row.pages,
+        "sections": row.facts.sections,
+        "chunks": row.facts.chunks,
+        "embedder": row.facts.embedder,
+        "created_at": timestamp(row.created_at),
+        "published": row.published,
+    }
+
+
+def _json(payload: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(payload), mimetype="application/json")

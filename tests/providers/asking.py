@@ -1,0 +1,102 @@
+"""How these tests ask: a prompt that can be checked by eye, and a client of the scripted upstream."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Chunk, Mode, Passage, Prompt
+from ragbot.core.ports import Generation, Generator
+from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from tests.fakes.openai_upstream import OpenAIUpstream
+
+KEY = "sk-alice-and-bob-0123456789"
+CHEESE = "Bob ripens the cheddar for nine months in a cool cellar."
+BREAD = "Alice feeds the starter every morning at seven."
+
+
+@contextmanager
+def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY) -> Iterator[OpenAIClient]:
+    """The real SDK's client; without the machine's certificates, whose reading takes 0.2 s."""
+    client = OpenAIClient(
+        OpenAIAccess(
+            api_key=key,
+            base_url=upstream.base_url,
+            connect_timeout_s=2,
+            max_retries=max_retries,
+            transport=httpx2.HTTPTransport(verify=False),
+        )
+    )
+    yield client
+    client.sdk.close()
+
+
+def passage_of(text: str, heading: str = "Cheese") -> Passage:
+    """A retrieved passage that holds the text."""
+    path = ("The book", heading)
+    return Passage(
+        Chunk(
+            id=str(uuid.uuid5(uuid.NAMESPACE_OID, text)),
+            path=f"{heading.lower()}.md",
+            heading_path=path,
+            title=heading,
+            address=heading.lower(),
+            anchor=heading.lower(),
+            start=0,
+            end=len(text),
+            text=text,
+            search_text=f"{' > '.join(path)}\n{text}",
+            tokens=len(text.split()),
+        ),
+        score=1.0,
+    )
+
+
+def prompt_of(question: str = "How long is the cheddar ripened?", *texts: str) -> Prompt:
+    """A prompt with a passage for each text, and the rarity of the question's stems."""
+    passages = tuple(passage_of(text) for text in texts or (CHEESE, BREAD))
+    quoted = "\n".join(f"passage {n}: {p.chunk.text}" for n, p in enumerate(passages, start=1))
+    return Prompt(
+        question=question,
+        passages=passages,
+        system="Answer from the passages.",
+        messages=(("user", f"{quoted}\n\nQuestion: {question}"),),
+        mode=Mode.FULL_BOOK,
+        term_weights={"cheddar": 2.0, "ripen": 2.0, "long": 0.5},
+    )
+
+
+def asked(generator: Generator, deadline: Deadline | None = None) -> tuple[list[str], Generation]:
+    """All that the generator says, and what was learnt."""
+    generation = Generation()
+    return list(generator.generate(prompt_of(), deadline or Deadline(20), generation)), generation
+
+
+@contextmanager
+def cancelled_soon(deadline: Deadline, upstream: OpenAIUpstream, path: str) -> Iterator[None]:
+    """Cancel from another thread a moment after the upstream has got a call."""
+
+    def cancel() -> None:
+        if upstream.wait_for_calls(path):
+            # The call has arrived; its caller needs a moment to begin to wait for the reply.
+            time.sleep(0.02)
+            deadline.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    yield
+    thread.join()
+
+
+@contextmanager
+def takes_less_than(seconds: float) -> Iterator[None]:
+    """Fail if the block took longer."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds

@@ -1,0 +1,426 @@
+"""What an operator types, what comes back on which stream, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask_openapi import OpenAPI
+from sqlalchemy import text
+
+from ragbot.core.errors import AnswerCut
+from ragbot.extensions import db
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
+
+CHEDDAR = "How long is the cheddar ripened?"
+
+
+@pytest.fixture
+def empty(make_app: AppMaker) -> OpenAPI:
+    """An app without a book."""
+    return make_app()
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """The three-chapter book, to be rewritten."""
+    return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
+
+
+@pytest.fixture
+def rewritten(book: Path) -> Path:
+    """The book with another sentence about cheddar."""
+    cheese = book / "02-cheese.md"
+    cheese.write_text(cheese.read_text().replace("nine months", "four months"))
+    return book
+
+
+def flask(app: OpenAPI, *arguments: object) -> Result:
+    return app.test_cli_runner().invoke(args=[str(argument) for argument in arguments])
+
+
+def failed_in_one_sentence(result: Result) -> bool:
+    """Whether a command ended with 1 and said one thing on standard error, without a stack trace."""
+    said = result.stderr.strip().splitlines()
+    return (
+        result.exit_code == 1
+        and isinstance(result.exception, SystemExit)
+        and [line for line in said if line.startswith("Error: ")] == said[-1:]
+    )
+
+
+# --- book ingest -------------------------------------------------------------------------------
+
+
+def test_ingest_tells_what_became_of_the_book(empty: OpenAPI, book: Path) -> None:
+    """The operator sees at once whether it was the right folder."""
+    result = flask(empty, "book", "ingest", book, "--edition", "first", "--site-url", "https://book.test/")
+
+    assert result.exit_code == 0
+    assert "Published edition first" in result.stdout
+    assert "3 pages, 8 sections, 3 chunks" in result.stdout
+    assert "3 new, 0 unchanged, 0 removed, 0 embedded" in result.stdout
+    assert services_of(empty).catalogue.edition("first").site_url == "https://book.test/"
+
+
+def test_ingest_tells_its_progress_on_standard_error(make_app: AppMaker, book: Path) -> None:
+    """The report can be piped, and a log shows where a long run is."""
+    result = flask(make_app(embedder=WordCountEmbedder()), "book", "ingest", book)
+
+    stages = [line.split()[0] for line in result.stderr.splitlines()]
+    assert list(dict.fromkeys(stages)) == ["read", "weigh", "embed", "index"]
+    assert "embed 3/3" in result.stderr
+    assert "embed" not in result.stdout.splitlines()[0]
+
+
+def test_ingest_twice_is_as_once(empty: OpenAPI, book: Path) -> None:
+    """It stands in a start script."""
+    flask(empty, "book", "ingest", book)
+
+    result = flask(empty, "book", "ingest", book)
+
+    assert result.exit_code == 0
+    assert "0 new, 3 unchanged, 0 removed" in result.stdout
+    assert len(services_of(empty).catalogue.editions()) == 1
+
+
+def test_ingest_if_none_leaves_a_published_book_alone(empty: OpenAPI, book: Path, rewritten: Path) -> None:
+    """A demonstration's start must not push out the operator's own book."""
+    flask(empty, "book", "ingest", THREE_CHAPTERS, "--edition", "first")
+
+    result = flask(empty, "book", "ingest", rewritten, "--edition", "second", "--if-none")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert services_of(empty).catalogue.published().name == "first"
+
+
+def test_ingest_names_the_files_that_it_skips(empty: OpenAPI, book: Path) -> None:
+    """Otherwise a chapter is missing and nobody knows."""
+    (book / "04-broken.md").write_bytes(b"\x00\x01")
+
+    result = flask(empty, "book", "ingest", book)
+
+    assert result.exit_code == 0
+    assert "1 files skipped" in result.stdout
+    assert "04-broken.md: " in result.stdout
+
+
+def test_strict_ingest_fails_over_a_skipped_file(empty: OpenAPI, book: Path) -> None:
+    """A pipeline looks at the exit code alone."""
+    (book / "04-broken.md").write_bytes(b"\x00\x01")
+
+    result = flask(empty, "book", "ingest", book, "--strict")
+
+    assert failed_in_one_sentence(result)
+    assert "04-broken.md" in result.stderr
+    assert services_of(empty).catalogue.editions() == []
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty"])
+def test_ingest_of_nothing_says_what_was_expected(empty: OpenAPI, tmp_path: Path, kind: str) -> None:
+    """A mistyped path is the commonest fault."""
+    (tmp_path / "empty").mkdir()
+
+    result = flask(empty, "book", "ingest", tmp_path / kind)
+
+    assert failed_in_one_sentence(result)
+    assert str(tmp_path / kind) in result.stderr
+    assert "Expected" in result.stderr
+
+
+def test_ingest_while_the_embedder_is_down_is_one_sentence(make_app: AppMaker, book: Path) -> None:
+    """The operator runs it again, and it goes on."""
+    embedder = WordCountEmbedder()
+    embedder.down = True
+
+    result = flask(make_app(embedder=embedder), "book", "ingest", book)
+
+    assert failed_in_one_sentence(result)
+
+
+@pytest.mark.parametrize("name", ["", " ", "n" * 101, "two\nlines", "half \udcff"])
+def test_name_that_no_caller_could_send_is_refused(empty: OpenAPI, book: Path, name: str) -> None:
+    """PostgreSQL cuts no name, and `book_version` takes a hundred characters."""
+    result = flask(empty, "book", "ingest", book, "--edition", name)
+
+    assert result.exit_code == 2
+    assert "--edition" in result.stderr
+    assert services_of(empty).catalogue.editions() == []
+
+
+# --- the other commands for books --------------------------------------------------------------
+
+
+def test_list_marks_the_published_edition(empty: OpenAPI, book: Path, rewritten: Path) -> None:
+    """It is what one looks at before going back."""
+    flask(empty, "book", "ingest", THREE_CHAPTERS, "--edition", "first")
+    flask(empty, "book", "ingest", rewritten, "--edition", "second")
+
+    result = flask(empty, "book", "list")
+
+    second, first = result.stdout.splitlines()
+    assert second.startswith("* second ")
+    assert first.startswith("  first ")
+    assert "3 pages, 8 sections, 3 chunks, no vectors" in first
+
+
+def test_list_without_editions_says_how_to_get_one(empty: OpenAPI) -> None:
+    """An empty screen helps nobody; and standard output stays empty for scripts."""
+    result = flask(empty, "book", "list")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "flask book ingest" in result.stderr
+
+
+def test_publish_takes_the_way_back(empty: OpenAPI, book: Path, rewritten: Path) -> None:
+    """One command, for somebody in a hurry."""
+    flask(empty, "book", "ingest", THREE_CHAPTERS, "--edition", "first")
+    flask(empty, "book", "ingest", rewritten, "--edition", "second")
+
+    result = flask(empty, "book", "publish", "first")
+
+    assert (result.exit_code, result.stdout) == (0, "Published first.\n")
+    assert services_of(empty).catalogue.published().name == "first"
+
+
+def test_remove_deletes_an_edition_but_not_the_published_one(
+    empty: OpenAPI, book: Path, rewritten: Path
+) -> None:
+    """Readers would be without a book."""
+    flask(empty, "book", "ingest", THREE_CHAPTERS, "--edition", "first")
+    flask(empty, "book", "ingest", rewritten, "--edition", "second")
+
+    refused = flask(empty, "book", "remove", "second")
+    removed = flask(empty, "book", "remove", "first")
+
+    assert failed_in_one_sentence(refused)
+    assert "publish another" in refused.stderr
+    assert (removed.exit_code, removed.stdout) == (0, "Removed first.\n")
+
+
+def test_reindex_builds_the_published_edition_or_the_named_one(empty: OpenAPI, book: Path) -> None:
+    """After a lost Qdrant volume."""
+    flask(empty, "book", "ingest", book, "--edition", "first")
+
+    for named in ((), ("first",)):
+        result = flask(empty, "book", "reindex", *named)
+
+        assert (result.exit_code, result.stdout) == (0, "Rebuilt the index of first: 3 chunks.\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("book", "publish", "third"),
+        ("book", "remove", "third"),
+        ("book", "reindex", "third"),
+        ("ask", CHEDDAR, "--edition", "third"),
+    ],
+)
+def test_edition_that_is_not_there_is_one_sentence_that_names_it(
+    empty: OpenAPI, book: Path, command: tuple[str, ...]
+) -> None:
+    """The operator mistypes a name."""
+    flask(empty, "book", "ingest", book)
+
+    result = flask(empty, *command)
+
+    assert failed_in_one_sentence(result)
+    assert "'third'" in result.stderr
+
+
+# --- ask ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_book(empty: OpenAPI, book: Path) -> OpenAPI:
+    flask(empty, "book", "ingest", book, "--edition", "first", "--site-url", "https://book.test/")
+    return empty
+
+
+def test_answer_is_printed_with_what_it_points_to(with_book: OpenAPI) -> None:
+    """The first thing that an operator tries."""
+    result = flask(with_book, "ask", CHEDDAR)
+
+    assert result.exit_code == 0
+    assert "nine months" in result.stdout
+    assert "[1] Cheese" in result.stdout
+    assert "https://book.test/02-cheese" in result.stdout
+    assert "(session " in result.stderr
+
+
+def test_answer_can_be_printed_alone(with_book: OpenAPI) -> None:
+    """For scripts."""
+    result = flask(with_book, "ask", CHEDDAR, "--no-sources")
+
+    assert "https://" not in result.stdout
+
+
+def test_question_that_the_book_does_not_answer_has_an_exit_code_of_its_own(with_book: OpenAPI) -> None:
+    """A script can tell it from a failure; and it is written down as refused, not as stopped."""
+    result = flask(with_book, "ask", "What is the capital of Mongolia?")
+
+    assert result.exit_code == 3
+    with with_book.app_context(), db.engine.connect() as connection:
+        assert connection.scalars(text("SELECT status FROM messages")).all() == ["refused"]
+
+
+def test_follow_up_goes_on_with_its_session(with_book: OpenAPI) -> None:
+    """A talk can be held on the command line."""
+    first = flask(with_book, "ask", CHEDDAR)
+    session_id = first.stderr.rpartition("(session ")[2].partition(",")[0]
+
+    flask(with_book, "ask", "And where does Bob ripen it?", "--session", session_id)
+
+    assert services_of(with_book).transcript.session(session_id).message_count == 2
+
+
+def test_session_that_is_not_there_is_one_sentence(with_book: OpenAPI) -> None:
+    """It has expired, or was never one."""
+    assert failed_in_one_sentence(flask(with_book, "ask", CHEDDAR, "--session", "never-was"))
+
+
+def test_question_without_a_book_says_how_to_get_one(empty: OpenAPI) -> None:
+    """The second thing that an operator tries, in the wrong order."""
+    result = flask(empty, "ask", CHEDDAR)
+
+    assert failed_in_one_sentence(result)
+    assert "flask book ingest" in result.stderr
+
+
+@pytest.mark.parametrize("question", ["", "   ", "a" * 2001, "half \udcff"])
+def test_question_that_the_api_would_refuse_is_refused(with_book: OpenAPI, question: str) -> None:
+    """Bytes that are no text come in so from a terminal."""
+    result = flask(with_book, "ask", question)
+
+    assert result.exit_code == 2
+    assert "QUESTION" in result.stderr
+
+
+def test_answer_that_breaks_off_is_one_sentence_and_kept(make_app: AppMaker, book: Path) -> None:
+    """What was said is on the screen and in the database."""
+    app = make_app(generator=ScriptedGenerator("Nine months and ", AnswerCut("The model's stream broke.")))
+    flask(app, "book", "ingest", book)
+
+    result = flask(app, "ask", CHEDDAR)
+
+    assert failed_in_one_sentence(result)
+    assert "Nine" in result.stdout
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.scalars(text("SELECT status FROM messages")).all() == ["failed"]
+
+
+# --- session, eval -----------------------------------------------------------------------------
+
+
+def test_prune_says_what_it_did(with_book: OpenAPI) -> None:
+    """It runs from a timer whose mail is read."""
+    result = flask(with_book, "session", "prune")
+
+    assert (result.exit_code, result.stdout) == (0, "Settled 0 messages, deleted 0 sessions.\n")
+
+
+QUESTIONS = [
+    {
+        "id": "q1",
+        "type": "fact",
+        "question": CHEDDAR,
+        "gold": [{"path": "02-cheese.md", "heading": "Ripening", "quote": "nine months"}],
+    },
+    {"id": "q2", "type": "unanswerable", "question": "What is the capital of Mongolia?", "gold": []},
+]
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Path:
+    path = tmp_path / "questions.jsonl"
+    path.write_text("".join(json.dumps(question) + "\n" for question in QUESTIONS))
+    return path
+
+
+def test_eval_prints_figures_and_writes_them(with_book: OpenAPI, questions: Path, tmp_path: Path) -> None:
+    """A release is compared with the one before it."""
+    figures = tmp_path / "figures.json"
+
+    result = flask(with_book, "eval", questions, "--json", figures, "--verdicts")
+
+    written = json.loads(figures.read_text())
+    assert result.exit_code == 0
+    assert "q1  fact" in result.stdout
+    assert written["questions"] == 2
+    assert written["section_recall"]["1"] == 1.0
+    assert written["quotes_verbatim"] == 1.0
+    assert "mrr" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("", "empty"), ('{"id": "q1"}\n', "line 1"), ("not json\n", "line 1")]
+)
+def test_eval_of_a_broken_set_names_the_line(
+    with_book: OpenAPI, tmp_path: Path, content: str, said: str
+) -> None:
+    """A set is written by hand."""
+    (tmp_path / "set.jsonl").write_text(content)
+
+    result = flask(with_book, "eval", tmp_path / "set.jsonl")
+
+    assert failed_in_one_sentence(result)
+    assert said in result.stderr
+
+
+def test_eval_of_a_set_that_is_not_there_is_one_sentence(with_book: OpenAPI, tmp_path: Path) -> None:
+    """A mistyped path."""
+    assert failed_in_one_sentence(flask(with_book, "eval", tmp_path / "nothing.jsonl"))
+
+
+def test_eval_that_cannot_write_its_figures_is_one_sentence(
+    with_book: OpenAPI, questions: Path, tmp_path: Path
+) -> None:
+    """They are on the screen all the same."""
+    result = flask(with_book, "eval", questions, "--json", tmp_path / "no-such-folder" / "figures.json")
+
+    assert failed_in_one_sentence(result)
+    assert "mrr" in result.stdout
+
+
+# --- when a part is down -----------------------------------------------------------------------
+
+
+COMMANDS: dict[str, tuple[object, ...]] = {
+    "ingest": ("book", "ingest", THREE_CHAPTERS),
+    "list": ("book", "list"),
+    "publish": ("book", "publish", "first"),
+    "remove": ("book", "remove", "first"),
+    "reindex": ("book", "reindex"),
+    "ask": ("ask", CHEDDAR),
+    "prune": ("session", "prune"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_database_without_tables_is_one_sentence_that_says_what_to_do(
+    make_app: AppMaker, tmp_path: Path, command: str
+) -> None:
+    """The operator forgot to migrate."""
+    app = make_app({"DATABASE_URL": f"sqlite:///{tmp_path / 'other.db'}"})
+
+    result = flask(app, *COMMANDS[command])
+
+    assert failed_in_one_sentence(result)
+    assert "flask db upgrade" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["ingest", "publish", "remove", "reindex", "ask"])
+def test_index_that_is_down_is_one_sentence(make_app: AppMaker, book: Path, command: str) -> None:
+    """A Qdrant server that is not there."""
+    store = MemoryStore(lambda _: [])
+    app = make_app(store=store)
+    flask(app, "book", "ingest", THREE_CHAPTERS, "--edition", "first")
+    store.down = True
+
+    assert failed_in_one_sentence(flask(app, *COMMANDS[command]))

@@ -1,0 +1,270 @@
+"""Settings from the environment and `.env`, and what is said about those that cannot be used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from ragbot import create_app
+from ragbot.config import PROJECT_ROOT, Settings, load_settings
+from ragbot.core.errors import ConfigurationError
+from ragbot.extensions import db
+from tests.fakes.wsgi_process import inherited_environment
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture
+def write_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | bytes], Path]:
+    """Write a `.env` that is read in place of the project's."""
+    path = tmp_path / ".env"
+    monkeypatch.setattr("ragbot.config.ENV_FILE", path)
+    monkeypatch.setitem(Settings.model_config, "env_file", path)
+
+    def write(content: str | bytes) -> Path:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def refusal(overrides: dict[str, object] | None = None) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(overrides)
+    return str(refused.value)
+
+
+# --- where settings come from ------------------------------------------------------------------
+
+
+def test_without_any_setting_the_service_runs() -> None:
+    """A fresh checkout answers without an account, a key or a server."""
+    settings = load_settings()
+
+    assert settings.chosen_embedder == "local"
+    assert settings.qdrant_url is None
+    assert settings.database_url == f"sqlite:///{PROJECT_ROOT}/var/ragbot.db"
+
+
+def test_process_wins_over_file_and_a_callers_own_word_over_both(
+    write_env: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host sets variables; the file is what a developer left behind."""
+    write_env("PORT=1001\nHOST=10.0.0.1\nLOG_LEVEL=DEBUG\n")
+    monkeypatch.setenv("PORT", "1002")
+    monkeypatch.setenv("HOST", "10.0.0.2")
+
+    settings = load_settings({"HOST": "10.0.0.3"})
+
+    assert (settings.log_level, settings.port, settings.host) == ("DEBUG", 1002, "10.0.0.3")
+
+
+def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files pass on what is not there as an empty text, and an empty key is no key."""
+    monkeypatch.setenv("OPENAI_API_KEY", "")
+    monkeypatch.setenv("PORT", "")
+
+    settings = load_settings()
+
+    assert (settings.openai_api_key, settings.port) == (None, 8000)
+
+
+def test_key_brings_its_embedder_unless_one_is_named() -> None:
+    """The vectors of a book must not change because somebody adds a key for the answers."""
+    assert load_settings({"OPENAI_API_KEY": "sk-x"}).chosen_embedder == "openai"
+    assert load_settings({"OPENAI_API_KEY": "sk-x", "EMBEDDER": "local"}).chosen_embedder == "local"
+    assert load_settings({"EMBEDDER": "none"}).chosen_embedder == "none"
+
+
+def test_file_may_begin_with_a_byte_order_mark(write_env: Callable[[bytes], Path]) -> None:
+    """Some editors write one, and the first setting was once silently not there."""
+    write_env(b"\xef\xbb\xbfPORT=1001\n")
+
+    assert load_settings().port == 1001
+
+
+def test_file_may_hold_what_is_for_others(write_env: Callable[[str], Path]) -> None:
+    """Compose reads the same file."""
+    write_env("# a comment\n\nexport PORT='1001'\nPOSTGRES_PASSWORD=x\nEMPTY=\n")
+
+    assert load_settings().port == 1001
+
+
+# --- what cannot be used -----------------------------------------------------------------------
+
+
+def test_all_faults_are_named_in_one_message() -> None:
+    """Nobody wants to start a server five times."""
+    said = refusal({"PORT": "eighty", "EMBEDDER": "word2vec", "DATABASE_URL": "mysql://x", "MAX_STREAMS": 0})
+
+    assert [name for name in ("PORT", "EMBEDDER", "DATABASE_URL", "MAX_STREAMS") if name not in said] == []
+    assert "\n" not in said
+    assert "Value error" not in said
+
+
+def test_setting_that_does_not_exist_is_refused() -> None:
+    """A test or a script that overrides a misspelt name would test nothing."""
+    assert "OPENAI_APIKEY" in refusal({"OPENAI_APIKEY": SECRET})
+    assert SECRET not in refusal({"OPENAI_APIKEY": SECRET})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("PORT=1001\nthis is not a setting\n", "line 2"), ("PORT='1001\nHOST=x\n", "line 1")],
+)
+def test_broken_line_of_the_file_is_named_by_its_number(
+    write_env: Callable[[str], Path], content: str, said: str
+) -> None:
+    """It would be passed over in silence, and its text may be a key."""
+    write_env(content)
+
+    assert said in refusal()
+    assert "not a setting" not in refusal()
+
+
+def test_file_that_is_no_text_is_our_own_error(write_env: Callable[[bytes], Path]) -> None:
+    """A file in UTF-16, as some editors write it."""
+    write_env("PORT=1001\n".encode("utf-16"))
+
+    assert ".env cannot be read" in refusal()
+
+
+def test_folder_in_the_files_place_is_our_own_error(write_env: Callable[[str], Path]) -> None:
+    """Docker makes one where a file that is to be mounted is not there."""
+    path = write_env("")
+    path.unlink()
+    path.mkdir()
+
+    assert ".env cannot be read" in refusal()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-1", "1e400", "soon"])
+@pytest.mark.parametrize("name", ["QUERY_DEADLINE_S", "SESSION_TIMEOUT_HOURS", "DB_LOCK_TIMEOUT_S"])
+def test_number_that_no_clock_knows_is_refused(name: str, number: str) -> None:
+    """It would fail at the first question, not at the start."""
+    assert name in refusal({name: number})
+
+
+def test_session_cannot_outlive_the_calendar() -> None:
+    """A century in hours is a slip, and beyond the year 9999 nothing can be added."""
+    assert "SESSION_TIMEOUT_HOURS" in refusal({"SESSION_TIMEOUT_HOURS": 1e9})
+
+
+# --- secrets -----------------------------------------------------------------------------------
+
+
+def test_no_secret_is_in_a_message_or_a_listing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both end in logs that others read."""
+    secrets = [name for name, info in Settings.model_fields.items() if SecretStr in types_of(info.annotation)]
+    for name in secrets:
+        monkeypatch.setenv(name.upper(), SECRET)
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://alice:{SECRET}@db/book")
+
+    shown = [repr(load_settings()), str(load_settings()), refusal({"PORT": "eighty"})]
+
+    assert {"openai_api_key", "qdrant_api_key"} <= set(secrets)
+    assert [text for text in shown if SECRET in text] == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://alice:{SECRET}@db:{SECRET}/book",
+        f"postgresql://alice:{SECRET}@db:x/book",
+        f"mysql://alice:{SECRET}@db/book",
+        f"postgresql+psycopg://alice:{SECRET}@db/book",
+        f"alice:{SECRET}@db/book",
+    ],
+)
+def test_database_address_that_cannot_be_used_is_not_quoted(url: str) -> None:
+    """It carries the database's password."""
+    said = refusal({"DATABASE_URL": url})
+
+    assert "DATABASE_URL" in said
+    assert SECRET not in said
+
+
+def types_of(annotation: object) -> tuple[object, ...]:
+    return (annotation, *getattr(annotation, "__args__", ()))
+
+
+# --- addresses of databases --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
+    """Hosts hand out all of them, and SQLAlchemy takes the first for nothing."""
+    settings = load_settings({"DATABASE_URL": f"{scheme}://alice:p%40ss@[::1]:5432/book?sslmode=require"})
+
+    app = create_app({"DATABASE_URL": settings.database_url, "ENVIRONMENT": "testing", "EMBEDDER": "none"})
+
+    with app.app_context():
+        assert db.engine.driver == "psycopg2"
+    assert settings.database_url == "postgresql+psycopg2://alice:p%40ss@[::1]:5432/book?sslmode=require"
+
+
+def test_relative_file_is_below_the_project_wherever_the_service_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flask would look for it in its instance folder, and a command for it below its own."""
+    monkeypatch.chdir(tmp_path)
+
+    assert load_settings({"DATABASE_URL": "sqlite:///var/x.db"}).database_url == (
+        f"sqlite:///{PROJECT_ROOT}/var/x.db"
+    )
+    assert load_settings({"DATABASE_URL": f"sqlite:///{tmp_path}/x.db"}).database_url == (
+        f"sqlite:///{tmp_path}/x.db"
+    )
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "sqlite:///:memory:", "sqlite:book.db"])
+def test_database_in_memory_is_refused(url: str) -> None:
+    """Each worker would have its own, and the command that takes a book in another."""
+    assert "must name a file" in refusal({"DATABASE_URL": url})
+
+
+def test_making_an_app_opens_nothing(tmp_path: Path) -> None:
+    """gunicorn forks after it, and `flask db upgrade` must take no lock."""
+    app = create_app(
+        {
+            "DATABASE_URL": f"sqlite:///{tmp_path}/ragbot.db",
+            "INDEX_DIR": str(tmp_path / "index"),
+            "ENVIRONMENT": "testing",
+        }
+    )
+
+    assert app.extensions
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- at the start of the server ----------------------------------------------------------------
+
+
+def test_server_with_faulty_settings_says_one_sentence_and_ends() -> None:
+    """A host shows the last line of the log."""
+    environment = inherited_environment() | {
+        "PORT": "eighty",
+        "EMBEDDER": "word2vec",
+        "OPENAI_API_KEY": SECRET,
+    }
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "python:ragbot.serving", "wsgi:app"],
+        cwd=PROJECT_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1
+    assert said.strip().splitlines() == [said.strip()]
+    assert all(name in said for name in ("PORT", "EMBEDDER"))
+    assert SECRET not in said

@@ -1,0 +1,75 @@
+"""What the operator may see and do over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi import OpenAPI
+
+from tests.conftest import THREE_CHAPTERS, services_of
+
+KEY = "nE3-rQ8xv2LwZk5TbY1p"
+
+
+@pytest.fixture
+def operator(make_app: Callable[..., OpenAPI]) -> FlaskClient:
+    """A caller of an app with an admin key and two editions, the second one published."""
+    app = make_app({"ADMIN_API_KEY": KEY})
+    ingestion = services_of(app).ingestion
+    ingestion.ingest_book(THREE_CHAPTERS, edition="first", title="One")
+    ingestion.ingest_book(THREE_CHAPTERS, edition="second", title="Two")
+    return app.test_client()
+
+
+def test_there_are_no_admin_calls_without_a_key(client: FlaskClient) -> None:
+    """What is not set up must not be there to be tried."""
+    assert client.get("/admin/editions", headers={"X-API-Key": ""}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-API-Key": "wrong"}, {"X-API-Key": KEY[:-1]}, {"X-API-Key": "\xff"}]
+)
+def test_nobody_gets_in_without_the_key(operator: FlaskClient, headers: dict[str, str]) -> None:
+    """The list of sessions is the key to every talk."""
+    for path in ("/admin/editions", "/admin/sessions", "/admin/sessions?limit=wrong"):
+        reply = operator.get(path, headers=headers)
+
+        assert (reply.status_code, reply.json["code"]) == (401, "unauthorized")
+    assert operator.post("/admin/editions/first/publish", headers=headers).status_code == 401
+
+
+def test_operator_publishes_an_earlier_edition(operator: FlaskClient) -> None:
+    """It is the way back when a new edition turns out wrong."""
+    before = operator.get("/admin/editions", headers={"X-API-Key": KEY}).json["editions"]
+
+    reply = operator.post("/admin/editions/first/publish", headers={"X-API-Key": KEY})
+
+    assert [(row["edition"], row["published"]) for row in before] == [("second", True), ("first", False)]
+    assert (reply.status_code, reply.json["edition"], reply.json["published"]) == (200, "first", True)
+    asked = operator.post("/query", json={"query": "How long is the cheddar ripened?"}).json
+    assert asked["book_version"] == "first"
+
+
+def test_edition_that_is_not_there_cannot_be_published(operator: FlaskClient) -> None:
+    """A typo must not take the book away."""
+    reply = operator.post("/admin/editions/third/publish", headers={"X-API-Key": KEY})
+
+    assert (reply.status_code, reply.json["code"]) == (404, "edition_not_found")
+
+
+def test_operator_lists_sessions_page_by_page(operator: FlaskClient) -> None:
+    """There are more than fit on a page."""
+    started = [operator.post("/sessions").json["session_id"] for _ in range(3)]
+    operator.post("/query", json={"query": "What is cheese made from?", "session_id": started[0]})
+    headers = {"X-API-Key": KEY}
+
+    first = operator.get("/admin/sessions?limit=2", headers=headers).json
+    second = operator.get(f"/admin/sessions?limit=2&before={first['next_before']}", headers=headers).json
+
+    listed = [row["session_id"] for row in first["sessions"] + second["sessions"]]
+    counts = {row["session_id"]: row["message_count"] for row in first["sessions"] + second["sessions"]}
+    assert sorted(listed) == sorted(started)
+    assert second["next_before"] is None
+    assert counts == {started[0]: 1, started[1]: 0, started[2]: 0}

@@ -1,4 +1,4 @@
-"""Fit the weights of `ragbot.providers.evidence` on books with question sets, and tell how well they carry over.
+"""Fit the weights of `ragbot.providers.evidence` on books with question sets; tell how well they carry over.
 
 usage: python -m bench.fit_evidence DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.06]
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.evaluation import Row, load_rows
 from ragbot.providers import evidence
 from ragbot.providers.evidence import Piece
-from ragbot.providers.extractive import LIKENED, LONGEST_LIKENED
+from ragbot.providers.extractive import LIKENED, LONGEST_LIKENED, tellable
 from ragbot.providers.local_embedder import LocalEmbedder
 from ragbot.providers.pieces import spans_of
 from ragbot.services import EXTENSION
@@ -82,8 +82,9 @@ def asked_of(database_url: str, questions: Path) -> list[Asked]:
             text = passage.chunk.text
             for span in spans_of(text, prose_blocks(text)):
                 said = text[span.start : span.end]
-                if terms := frozenset(analyzer.terms(said)):
-                    pieces.append(Piece(said, terms, headings, place))
+                if (terms := frozenset(analyzer.terms(said))) and tellable(span, said, row.question):
+                    opening = frozenset(analyzer.terms(evidence.opening_of(said)))
+                    pieces.append(Piece(said, terms, headings, opening, place))
                     right.append(_is_gold(row, passage.chunk.path, said))
         passages = [frozenset(analyzer.terms(p.chunk.search_text)) for p in found]
         wording = retrieval.wording
@@ -193,9 +194,7 @@ def _likened(asked: Asked, plain: Model, embedder: LocalEmbedder) -> list[tuple[
         if place not in asked.likeness:
             vector = embedder.embed([piece.text[:LONGEST_LIKENED]]).vectors[0]
             asked.likeness[place] = float(np.dot(vector, asked.vector))
-        best.append(
-            (place, Piece(piece.text, piece.terms, piece.heading_terms, piece.rank, asked.likeness[place]))
-        )
+        best.append((place, replace(piece, likeness=asked.likeness[place])))
     return best
 
 

@@ -62,7 +62,6 @@ METRICS: Mapping[str, Tally | Timed | Level] = {
     "llm_cost_usd_total": Tally("Dollars spent on answers, their embeddings included.", ("model",)),
     "limiter_refusals_total": Tally("Requests refused with 429."),
     "quota_store_failures_total": Tally("Requests let through because quotas could not be counted."),
-    "ingestions_total": Tally("Books taken in by this service.", ("outcome",)),
     "db_pool_connections": Level("Connections to the database.", ("state",)),
     "index_chunks": Level("Chunks of the published edition.", together="livemostrecent"),
     "edition_age_seconds": Level("Time since the edition was published.", together="livemostrecent"),

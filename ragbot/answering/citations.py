@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import quote, urljoin
 
 from ragbot.books.prose import prose_blocks
 from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
+from ragbot.core.text import sentence_spans
 
 LONGEST_QUOTE = 1500
 # Pieces whose words are remembered: cutting one anew costs 2 ms, and a book has some thousands.
@@ -64,8 +65,7 @@ def _bearing_piece(text: str, bears: Callable[[str], float]) -> str:
     """The whole text if it is short enough, else its neighbouring blocks that bear most on the question."""
     if len(text) <= LONGEST_QUOTE:
         return text
-    blocks = prose_blocks(text)
-    spans = [(block.start, block.end) for block in blocks] or [(0, len(text))]
+    spans = list(_quotable(text)) or [(0, LONGEST_QUOTE)]
     weights = [bears(text[start:end]) for start, end in spans]
     best = max(range(len(spans)), key=lambda i: weights[i])
     first = last = best
@@ -79,8 +79,28 @@ def _bearing_piece(text: str, bears: Callable[[str], float]) -> str:
             break
         _, taken = max(wider)
         first, last = min(first, taken), max(last, taken)
-    start = text.rfind("\n", 0, spans[first][0]) + 1
-    return text[start : min(spans[last][1], start + LONGEST_QUOTE)].strip()
+    start, end = spans[first][0], spans[last][1]
+    line = text.rfind("\n", 0, start) + 1
+    if end - line <= LONGEST_QUOTE and (first == 0 or spans[first - 1][1] <= line):
+        # With the mark of the list's entry.
+        start = line
+    return text[start:end].strip()
+
+
+def _quotable(text: str) -> Iterator[tuple[int, int]]:
+    """Blocks, and of those that are too long for a quote their sentences or lines, or what fits of these."""
+    for block in prose_blocks(text):
+        pieces: Iterable[tuple[int, int]] = [(0, block.end - block.start)]
+        if block.end - block.start > LONGEST_QUOTE:
+            whole = text[block.start : block.end]
+            pieces = _line_spans(whole) if block.kind == "code" else sentence_spans(whole)
+        for start, end in pieces:
+            for cut in range(block.start + start, block.start + end, LONGEST_QUOTE):
+                yield cut, min(cut + LONGEST_QUOTE, block.start + end)
+
+
+def _line_spans(text: str) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in re.finditer(r"[^\n]+", text))
 
 
 def _url(chunk: Chunk, piece: str, site_url: str) -> str:

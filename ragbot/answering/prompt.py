@@ -31,7 +31,7 @@ _FROM_BOOK = "Passages of the book are given in numbered <passage> marks."
 _FROM_SELECTION = "The reader has selected a piece of text; it is given as passage 1 in <selection> marks."
 
 _MARK = re.compile(r"\s?\[\d{1,3}\]")
-_FENCE = re.compile(r"<(?=/?\s*(?:passage|selection|question)\b)", re.IGNORECASE)
+_FENCE = re.compile(r"<(?=[\s/]*(?:passage|selection|question)\b)", re.IGNORECASE)
 
 
 def system_text(mode: Mode, title: str) -> str:

@@ -40,19 +40,24 @@ def passage_of_selection(selection: str, place: Passage | None) -> Passage:
 
 def standing_in(selection: str, passages: Sequence[Passage]) -> list[Passage]:
     """Those passages that the selection stands in, or that stand in the selection; the fullest first."""
-    wanted = _runs(selection)
-    shares = [(_shared(wanted, _runs(passage.chunk.text)), passage) for passage in passages]
+    selected = _words(selection)
+    shares = [(_shared(selected, _words(passage.chunk.text)), passage) for passage in passages]
     standing = [(share, passage) for share, passage in shares if share >= LEAST_SHARED]
     standing.sort(key=lambda pair: -pair[0])
     return [passage for _, passage in standing]
 
 
-def _runs(text: str) -> set[tuple[str, ...]]:
-    words = _WORD.findall(folded(text))
-    length = min(RUN_WORDS, len(words))
-    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)} if words else set()
+def _words(text: str) -> list[str]:
+    return _WORD.findall(folded(text))
 
 
-def _shared(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
-    smaller = min(len(one), len(other))
-    return len(one & other) / smaller if smaller else 0.0
+def _shared(one: list[str], other: list[str]) -> float:
+    length = min(RUN_WORDS, len(one), len(other))
+    if not length:
+        return 0.0
+    runs, others = _runs(one, length), _runs(other, length)
+    return len(runs & others) / min(len(runs), len(others))
+
+
+def _runs(words: list[str], length: int) -> set[tuple[str, ...]]:
+    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}

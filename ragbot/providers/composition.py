@@ -12,6 +12,8 @@ MOST_FOLLOWERS = 8
 # Characters of a listing that may follow; a longer one is for the page, not for an answer.
 LONGEST_CODE = 1200
 
+SHORTEST_HEADING = 3
+
 # A sentence that begins so says little without the one before it.
 _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise)\b",
@@ -79,8 +81,10 @@ def _rendered(
     for number, run in enumerate(runs):
         said = text[run[0].start : run[-1].end]
         if run[0].under not in (-1, under):
-            heading = blocks[run[0].under]
-            yield f"**{text[heading.start : heading.end].strip('*# ')}**"
+            heading = text[blocks[run[0].under].start : blocks[run[0].under].end].strip("*# ")
+            # A glossary's letters tell nothing.
+            if len(heading) >= SHORTEST_HEADING:
+                yield f"**{heading}**"
         under = run[0].under
         match run[0].kind:
             case "list_item":

@@ -11,7 +11,7 @@ from ragbot.core.errors import ProviderError
 from ragbot.core.ports import Embedder, Generation
 from ragbot.core.text import count_tokens
 from ragbot.providers.composition import LONGEST_CODE, paragraphs_of
-from ragbot.providers.evidence import Piece, support, support_features, worth
+from ragbot.providers.evidence import Piece, asks_for_meaning, opening_of, support, support_features, worth
 from ragbot.providers.pieces import Block, Span, spans_of
 
 # Pieces whose likeness is worth an embedder's time, best first by their words.
@@ -82,10 +82,16 @@ class ExtractiveGenerator:
             for span in spans_of(whole, blocks):
                 text = whole[span.start : span.end]
                 terms = frozenset(self._terms(prompt.language, text))
-                if terms and _tellable(span, text):
+                if terms and tellable(span, text, prompt.question):
                     above = blocks[span.under] if span.under >= 0 else None
                     heading = f"{path} {whole[above.start : above.end]}" if above else path
-                    piece = Piece(text, terms, frozenset(self._terms(prompt.language, heading)), place)
+                    piece = Piece(
+                        text=text,
+                        terms=terms,
+                        heading_terms=frozenset(self._terms(prompt.language, heading)),
+                        opening_terms=frozenset(self._terms(prompt.language, opening_of(text))),
+                        rank=place,
+                    )
                     value = worth(prompt.question, prompt.term_weights, piece)
                     found.append(_Candidate(place, span, piece, value))
         return sorted(found, key=lambda candidate: -candidate.worth)
@@ -128,10 +134,10 @@ class ExtractiveGenerator:
         return frozenset(self._terms(prompt.language, passage.chunk.search_text))
 
 
-def _tellable(span: Span, text: str) -> bool:
-    """Whether a piece can be told in an answer: no long listing, and no question."""
+def tellable(span: Span, text: str, question: str) -> bool:
+    """Whether a piece can be told in an answer: no question, no long listing, none where words are wanted."""
     if span.kind == "code":
-        return span.end - span.start <= LONGEST_CODE
+        return span.end - span.start <= LONGEST_CODE and not asks_for_meaning(question)
     return not text.rstrip("*_ ").endswith("?")
 
 

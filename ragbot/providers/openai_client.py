@@ -19,6 +19,9 @@ T = TypeVar("T")
 
 # A provider that asks for more patience than this is given up; the next model answers sooner.
 LONGEST_PAUSE_S = 2.0
+# Before a second try where the provider names no time; the jitter keeps callers from coming back together.
+PAUSE_S = 0.25
+JITTER_S = 0.25
 CONNECTIONS = 100
 
 
@@ -139,12 +142,12 @@ def _wait(seconds: float, deadline: Deadline | None) -> None:
 
 
 def _pause_s(error: Exception) -> float:
-    """Seconds to wait: as the provider asks, else a quarter of a second; with jitter above, not below."""
+    """Seconds to wait: as the provider asks, else `PAUSE_S`; with jitter above, not below."""
     response = getattr(error, "response", None)
     asked = response.headers.get("retry-after") if response is not None else None
     try:
-        base = max(0.0, float(asked)) if asked else 0.25
+        base = max(0.0, float(asked)) if asked else PAUSE_S
     except ValueError:
         # A date: more patience than a reader has.
         return LONGEST_PAUSE_S + 1
-    return base + random.uniform(0, 0.25)  # noqa: S311 - spreads callers, guards nothing
+    return base + random.uniform(0, JITTER_S)  # noqa: S311 - spreads callers, guards nothing

@@ -49,12 +49,19 @@ def _parsed(content: bytes, expected: int) -> Embedded:
         reply = orjson.loads(content)
         rows = {row["index"]: row["embedding"] for row in reply["data"]}
         vectors = [_unit(rows[index]) for index in range(expected)]
-        tokens = int((reply.get("usage") or {}).get("total_tokens") or 0)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderUnavailable("The provider sent no readable vectors.") from error
     if len(reply["data"]) != expected or len({len(vector) for vector in vectors}) != 1:
         raise ProviderUnavailable("The provider sent other vectors than it was asked for.")
-    return Embedded(vectors, tokens)
+    return Embedded(vectors, _tokens(reply))
+
+
+def _tokens(reply: dict[str, Any]) -> int:
+    """What was charged, or 0 where the provider does not say it in numbers."""
+    try:
+        return int(reply["usage"]["total_tokens"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _unit(embedding: Any) -> list[float]:

@@ -295,8 +295,8 @@ def test_plain_text_passes(written: str, shown: str) -> None:
 
 # --- whatever is written -----------------------------------------------------------------------
 
-SIGNS = """[ ] ( ) < > ! ` `` ``` ~~~ | \\ : / // . @ # = - _ ** * ~ & ' " ? w www. http https :// mailto: data:
-javascript: evil.example [x](https://evil.example) ![x](https://evil.example) [ref]: [^1]: [1] [9] [1,2]
+SIGNS = """[ ] ( ) < > ! ` `` ``` ~~~ | \\ : / // . @ # = - _ ** * ~ & ' " ? w www. http https :// mailto:
+data: javascript: evil.example [x](https://evil.example) ![x](https://evil.example) [ref]: [^1]: [1] [9] [1,2]
 <img <b> </b> <!-- --> <https://evil.example> <depend> src=x> &lt; &#91; eve@evil.example é 1. - > 10.
 NOT_IN_BOOK a word `a|b` `<i>` ```js""".split()
 SPACES = [
@@ -419,8 +419,8 @@ def test_what_never_closes_is_held_back_no_longer_than_the_limit() -> None:
 
 @pytest.mark.parametrize(
     "sign",
-    """[ < ` ! ] \\ ~ @ ( w <a <!-- [a]( [a](b) ![a]( `a``b```c www. https://e [1, [[[[a]]]](b) a _a \\` é &lt; |
-    a@b""".split(),
+    """[ < ` ! ] \\ ~ @ ( w <a <!-- [a]( [a](b) ![a]( `a``b```c www. https://e [1, [[[[a]]]](b) a _a \\` é
+    &lt; | a@b""".split(),
 )
 def test_time_grows_with_the_length_alone(sign: str) -> None:
     """A model that stutters must not hold a worker."""

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx2
+import pytest
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Mode, Passage, Prompt
 from ragbot.core.ports import Generation, Generator
+from ragbot.providers import openai_client
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from tests.fakes.openai_upstream import OpenAIUpstream
 
@@ -33,8 +35,12 @@ def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY)
             transport=httpx2.HTTPTransport(verify=False),
         )
     )
-    yield client
-    client.sdk.close()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(openai_client, "PAUSE_S", 0.01)
+        patch.setattr(openai_client, "JITTER_S", 0.01)
+        # Opened now: importing the SDK takes a second that is no question's.
+        with client.sdk:
+            yield client
 
 
 def passage_of(text: str, heading: str = "Cheese") -> Passage:

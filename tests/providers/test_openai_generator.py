@@ -1,4 +1,4 @@
-"""An OpenAI model behind the real SDK, with an upstream that shows good and bad manners on the loopback."""
+"""An OpenAI model behind the real SDK, with an upstream that shows good and bad manners."""
 
 from __future__ import annotations
 
@@ -431,7 +431,7 @@ def test_retry_does_not_get_the_patience_anew(upstream: OpenAIUpstream, client: 
     upstream.script(Status(500), Hang("headers"))
 
     with takes_less_than(2), pytest.raises(ProviderUnavailable):
-        asked(OpenAIGenerator(client, "gpt-4o", 0.8))
+        asked(OpenAIGenerator(client, "gpt-4o", 0.4))
 
 
 def test_pause_in_the_middle_that_is_too_long_cuts_the_answer(

@@ -1,0 +1,208 @@
+"""Passages as sources: the verbatim piece that bears on the question, at the address of its very place."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_cited
+from ragbot.core.domain import Passage, Source
+from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
+
+FILLER = "The room is tiled. Milk comes at six. Nobody hurries. "
+TILED = "The room is tiled and the floor is washed every day."
+
+
+def bears(text: str) -> float:
+    """How much a text speaks of cheddar and months."""
+    return 2.0 * ("cheddar" in text) + ("months" in text)
+
+
+def source_of(found: Passage, site_url: str = "https://book.test/") -> Source:
+    return sources_of([found], edition_at(site_url), bears)[0]
+
+
+# --- quotes ------------------------------------------------------------------------------------
+
+
+def test_short_passage_is_quoted_whole() -> None:
+    """There is nothing to choose."""
+    assert source_of(passage("  Two\n\n- words \n")).quote == "  Two\n\n- words \n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"{FILLER * 40}\n\n{CHEDDAR}\n\n{FILLER * 40}", id="a paragraph in the middle"),
+        pytest.param(f"{FILLER * 60}{CHEDDAR}", id="the last sentence of one long paragraph"),
+        pytest.param(f"{CHEDDAR} {FILLER * 60}", id="the first sentence of one long paragraph"),
+        pytest.param(f"- {FILLER * 60}\n- {CHEDDAR}\n- {FILLER * 60}", id="an entry of a list"),
+        pytest.param("```\n" + "x = 1\n" * 400 + f"# {CHEDDAR}\n```", id="a line of long code"),
+        pytest.param("| a | b |\n|---|---|\n" + "| milk | six |\n" * 150 + f"| {CHEDDAR} | 9 |", id="a row"),
+        pytest.param("x" * 2000 + f" {CHEDDAR} " + "y" * 500, id="a line without an end"),
+    ],
+)
+def test_quote_of_a_long_passage_is_the_piece_that_bears(text: str) -> None:
+    """A reader should see why the passage was cited."""
+    quote = source_of(passage(text)).quote
+
+    assert CHEDDAR in quote
+    assert quote in text
+    assert len(quote) <= LONGEST_QUOTE
+
+
+def test_quote_begins_with_the_mark_of_its_list() -> None:
+    """It is the book's source, and reads as it stands there."""
+    entries = "".join(f"{n}. {TILED}\n" for n in range(1, 60))
+
+    quote = source_of(passage(f"{entries}60. {CHEDDAR}\n")).quote
+
+    assert quote.endswith(f"60. {CHEDDAR}")
+    assert quote[:1].isdigit()
+
+
+def test_quote_takes_neighbours_as_long_as_they_fit() -> None:
+    """A sentence alone says little."""
+    paragraphs = [f"{FILLER}Number {n}." for n in range(60)]
+    paragraphs[30] = CHEDDAR
+
+    quote = source_of(passage("\n\n".join(paragraphs))).quote
+
+    assert len(quote) > LONGEST_QUOTE * 0.9
+    assert "Number 31" in quote
+
+
+@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *(
+                    "\n\n",
+                    "\n",
+                    "- ",
+                    "# Head\n",
+                    "```\n",
+                    "| a | b |\n|---|---|\n",
+                    "> ",
+                    FILLER * 9,
+                    CHEDDAR,
+                ),
+                *("word ", "    ", "x" * 900, "\r\n", "<div>", "é…"),
+            ]
+        ),
+        max_size=30,
+    ).map("".join)
+)
+def test_quote_is_verbatim_and_short_whatever_the_passage(text: str) -> None:
+    """A quote that is not in the book is no quote."""
+    quote = source_of(passage(text)).quote
+
+    assert quote in text
+    assert len(quote) <= LONGEST_QUOTE
+    assert quote or not text.strip() or len(text) <= LONGEST_QUOTE
+    assert bears(quote) or not bears(text)
+
+
+# --- addresses ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("site_url", "address", "expected"),
+    [
+        ("https://book.test/", "ch01.html", "https://book.test/ch01.html"),
+        ("https://book.test", "ch01.html", "https://book.test/ch01.html"),
+        ("https://org.test/book/", "docs/intro", "https://org.test/book/docs/intro"),
+        ("https://org.test/book", "docs/intro", "https://org.test/book/docs/intro"),
+        ("", "docs/intro", "/docs/intro"),
+        ("https://book.test/", "", "https://book.test/"),
+        ("https://book.test/", "a b/ü", "https://book.test/a%20b/%C3%BC"),
+        ("https://book.test/", "a%20b", "https://book.test/a%20b"),
+    ],
+)
+def test_page_stands_below_the_sites_root(site_url: str, address: str, expected: str) -> None:
+    """Books are often published in a folder of their host."""
+    assert page_url(site_url, address) == expected
+
+
+def test_anchor_is_spelt_for_an_address() -> None:
+    """Headings in other scripts have anchors in them."""
+    assert section_url("https://book.test/a", "größe und mehr") == (
+        "https://book.test/a#gr%C3%B6%C3%9Fe%20und%20mehr"
+    )
+    assert section_url("https://book.test/a", "") == "https://book.test/a"
+
+
+def test_source_leads_to_the_section_and_the_words() -> None:
+    """A click should end at the sentence, not at the top of a page."""
+    assert source_of(passage()).url == (
+        "https://book.test/02-cheese#ripening:~:text=Bob%20ripens%20the%20cheddar%20for%20nine%20months%20in"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Some well-known cheeses, aged long & salted.", "Some%20well%2Dknown%20cheeses%2C%20aged"),
+        (
+            "The so-called rind, of course, is washed.",
+            "The%20so%2Dcalled%20rind%2C%20of%20course%2C%20is%20washed.",
+        ),
+        ("Bob ripens the `cheddar` here.", ""),
+        ("Bob and Alice ripen the *old* cheddar.", "Bob%20and%20Alice%20ripen"),
+        ("Too few words.", ""),
+        ("```\none two three four five\n```", ""),
+        ("# One two three four five\n", ""),
+        ("| one two three four | five |\n|---|---|\n| six seven eight nine | ten |", ""),
+        ("- Bob turns every cheese twice a week.", "Bob%20turns%20every%20cheese%20twice%20a%20week."),
+    ],
+)
+def test_text_fragment_holds_words_that_stand_on_the_page_to_the_letter(text: str, words: str) -> None:
+    """Markup is not on the page, and a browser that does not find every letter finds nothing."""
+    url = source_of(passage(text)).url
+
+    assert url == "https://book.test/02-cheese#ripening" + (f":~:text={words}" if words else "")
+
+
+def test_page_without_anchors_gets_the_words_alone() -> None:
+    """The top of a page has none."""
+    assert source_of(passage(anchor="")).url.startswith("https://book.test/02-cheese#:~:text=Bob%20ripens")
+
+
+def test_address_that_ends_in_a_fragment_keeps_it() -> None:
+    """A PDF's page is one."""
+    assert source_of(passage(address="book.pdf#page=3", anchor="")).url == "https://book.test/book.pdf#page=3"
+
+
+# --- the list ----------------------------------------------------------------------------------
+
+
+def test_source_names_chapter_section_and_file() -> None:
+    """So that a reader can find it in any form of the book."""
+    source = source_of(passage(score=0.12345678))
+
+    assert (source.chapter, source.section, source.path) == ("Cheese", "Ripening", "02-cheese.md")
+    assert source.heading_path == ("Cheese", "Ripening")
+    assert (source.score, source.cited) == (0.123457, False)
+
+
+def test_page_without_headings_is_its_own_section() -> None:
+    """A section is never empty on the wire."""
+    assert source_of(passage(heading_path=())).section == "Cheese"
+
+
+def test_sources_keep_the_order_of_the_passages() -> None:
+    """The marks in the answer count in it."""
+    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, bears)
+
+    assert [source.quote for source in sources] == ["One.", "Two.", "Three."]
+
+
+def test_sources_that_the_answer_points_to_are_marked() -> None:
+    """A number beyond them marks nothing."""
+    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, bears)
+
+    marked = with_cited(sources, {1, 3, 4})
+
+    assert [source.cited for source in marked] == [True, False, True]

@@ -1,0 +1,244 @@
+"""OpenAI's embeddings behind the real SDK, with an upstream that shows good and bad manners."""
+
+from __future__ import annotations
+
+import json
+import math
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.errors import Cancelled, DeadlineExceeded, ProviderRejected, ProviderUnavailable
+from ragbot.providers.openai_client import OpenAIClient
+from ragbot.providers.openai_embedder import OpenAIEmbedder
+from tests.fakes.loopback import Call, Connection, LoopbackServer
+from tests.fakes.openai_upstream import (
+    EMBEDDINGS,
+    Behaviour,
+    Cut,
+    Drip,
+    Garbage,
+    Hang,
+    OpenAIUpstream,
+    Reply,
+    Status,
+    embedded,
+)
+from tests.providers.asking import KEY, cancelled_soon, client_of, takes_less_than
+
+MODEL = "text-embedding-3-small"
+TEXTS = ["Bob ripens the cheddar", "Alice feeds the starter", "Green tea is brewed"]
+
+
+@pytest.fixture
+def upstream() -> Iterator[OpenAIUpstream]:
+    with OpenAIUpstream() as running:
+        yield running
+
+
+@pytest.fixture
+def client(upstream: OpenAIUpstream) -> Iterator[OpenAIClient]:
+    with client_of(upstream) as client:
+        yield client
+
+
+@pytest.fixture
+def embedder(client: OpenAIClient) -> OpenAIEmbedder:
+    return OpenAIEmbedder(client, MODEL, 5)
+
+
+@pytest.fixture
+def hasty(client: OpenAIClient) -> OpenAIEmbedder:
+    return OpenAIEmbedder(client, MODEL, 0.15)
+
+
+class RawUpstream(LoopbackServer):
+    """Replies with one body, whatever it is asked."""
+
+    def __init__(self, body: object) -> None:
+        super().__init__()
+        self.body = body
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.url}/v1"
+
+    def respond(self, call: Call, connection: Connection) -> None:
+        connection.reply(200, json.dumps(self.body).encode(), {"Content-Type": "application/json"})
+
+
+def embedded_by(rows: Any, texts: list[str], **more: Any) -> list[list[float]]:
+    with RawUpstream({"object": "list", "data": rows, **more}) as upstream, client_of(upstream) as client:
+        return OpenAIEmbedder(client, MODEL, 5).embed(texts).vectors
+
+
+def row(index: object, *embedding: object) -> dict[str, object]:
+    return {"object": "embedding", "index": index, "embedding": list(embedding)}
+
+
+def test_vectors_come_in_the_order_of_the_texts(upstream: OpenAIUpstream, embedder: OpenAIEmbedder) -> None:
+    """A vector under another text's name would find the wrong passage for ever."""
+    result = embedder.embed(TEXTS)
+
+    expected = [list(embedded(text, 1536)) for text in TEXTS]
+    assert result.vectors == [pytest.approx(vector, abs=1e-6) for vector in expected]
+    assert result.tokens == 12
+
+
+def test_vectors_are_asked_for_in_base64(upstream: OpenAIUpstream, embedder: OpenAIEmbedder) -> None:
+    """Numbers as text are four times the size."""
+    embedder.embed(TEXTS)
+
+    (call,) = upstream.calls(EMBEDDINGS)
+    assert call.body == {"model": MODEL, "input": TEXTS, "encoding_format": "base64"}
+
+
+def test_order_is_told_by_the_index(upstream: OpenAIUpstream) -> None:
+    """The protocol does not promise the order of the rows."""
+    rows = [row(1, 0, 1), row(0, 1, 0), row(2, 0, -1)]
+
+    assert embedded_by(rows, TEXTS) == [[1, 0], [0, 1], [0, -1]]
+
+
+def test_numbers_are_taken_where_base64_was_asked_for(upstream: OpenAIUpstream) -> None:
+    """Some compatible servers send them whatever they are asked, and not of unit length."""
+    assert embedded_by([row(0, 3, 4)], ["x"]) == [[pytest.approx(0.6), pytest.approx(0.8)]]
+
+
+def test_no_texts_need_no_call(upstream: OpenAIUpstream, embedder: OpenAIEmbedder) -> None:
+    """OpenAI refuses an empty list."""
+    assert embedder.embed([]).vectors == []
+    assert upstream.calls() == []
+
+
+def test_calls_share_one_connection(upstream: OpenAIUpstream, embedder: OpenAIEmbedder) -> None:
+    """Each question needs one before its search can begin."""
+    for text in TEXTS:
+        embedder.embed([text], Deadline(20))
+
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([], id="none"),
+        pytest.param([row(0, 1, 0)], id="too few"),
+        pytest.param([row(0, 1, 0), row(1, 1, 0), row(2, 1, 0)], id="too many"),
+        pytest.param([row(0, 1, 0), row(0, 0, 1)], id="an index twice"),
+        pytest.param([row(1, 1, 0), row(2, 0, 1)], id="indices from one"),
+        pytest.param([row(0, 1, 0), row("1", 0, 1)], id="an index that is text"),
+        pytest.param([row(0, 1, 0), row(1, 1, 0, 0)], id="two lengths"),
+        pytest.param([row(0, 1, 0), row(1)], id="an empty vector"),
+        pytest.param([row(0, 1, 0), row(1, 0, 0)], id="no direction"),
+        pytest.param([row(0, 1, 0), row(1, math.nan, 1)], id="not a number"),
+        pytest.param([row(0, 1, 0), row(1, 1e30, 1e300)], id="infinite"),
+        pytest.param([row(0, 1, 0), row(1, "x", 1)], id="words"),
+        pytest.param([row(0, 1, 0), row(1, [1], [0])], id="nested"),
+        pytest.param([row(0, 1, 0), {"index": 1}], id="without a vector"),
+        pytest.param([row(0, 1, 0), {"index": 1, "embedding": "?"}], id="not base64"),
+        pytest.param([row(0, 1, 0), {"index": 1, "embedding": "AAAA"}], id="half a number"),
+        pytest.param({"0": [1, 0]}, id="no rows"),
+        pytest.param("rows", id="text"),
+        pytest.param(None, id="null"),
+    ],
+)
+def test_what_is_no_vector_for_each_text_is_refused(rows: object) -> None:
+    """A wrong vector is worse than none: without one the words alone are searched."""
+    with pytest.raises(ProviderUnavailable):
+        embedded_by(rows, ["one", "two"])
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"total_tokens": "many"}, {"total_tokens": [7]}, "none", [1]])
+def test_nonsense_in_the_usage_costs_no_vector(usage: object) -> None:
+    """What was charged is for the statistics."""
+    assert embedded_by([row(0, 1, 0)], ["x"], usage=usage) == [[1, 0]]
+
+
+@pytest.mark.parametrize("kind", ["html", "bad_json", "empty_embeddings", "nan"])
+def test_garbage_is_tried_once_more_and_then_given_up(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, kind: str
+) -> None:
+    """Nothing of the SDK's own errors gets out."""
+    upstream.always(Garbage(kind), EMBEDDINGS)
+
+    with pytest.raises(ProviderUnavailable):
+        embedder.embed(TEXTS)
+
+    assert len(upstream.calls(EMBEDDINGS)) == 2
+
+
+@pytest.mark.parametrize("trouble", [Status(500), Status(429, retry_after=0), Cut(0)], ids=str)
+def test_trouble_that_passes_costs_no_vector(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, trouble: Behaviour
+) -> None:
+    """It is tried once more."""
+    upstream.script(trouble, Reply(), endpoint=EMBEDDINGS)
+
+    assert len(embedder.embed(TEXTS, Deadline(20)).vectors) == 3
+
+
+def test_refused_key_is_not_tried_again_and_not_quoted(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder
+) -> None:
+    """It would be refused again, and the error goes to a log."""
+    upstream.always(Status(401), EMBEDDINGS)
+
+    with pytest.raises(ProviderRejected) as caught:
+        embedder.embed(TEXTS)
+
+    assert len(upstream.calls(EMBEDDINGS)) == 1
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+SILENCES = [Hang("headers"), Hang("middle"), Drip(0.02, "header"), Drip(0.02, "comment")]
+
+
+@pytest.mark.parametrize("silence", SILENCES, ids=str)
+def test_call_that_takes_too_long_is_given_up(
+    upstream: OpenAIUpstream, hasty: OpenAIEmbedder, silence: Behaviour
+) -> None:
+    """A question's vector is worth some of its time, and a byte now and then is none."""
+    upstream.always(silence, EMBEDDINGS)
+
+    with takes_less_than(1.5), pytest.raises(ProviderUnavailable):
+        hasty.embed(TEXTS, Deadline(20))
+
+    assert len(upstream.calls(EMBEDDINGS)) == 1
+
+
+@pytest.mark.parametrize("silence", SILENCES, ids=str)
+def test_call_takes_half_of_the_questions_time_at_most(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, silence: Behaviour
+) -> None:
+    """The answer needs the other half."""
+    upstream.always(silence, EMBEDDINGS)
+    deadline = Deadline(0.4)
+
+    with pytest.raises(ProviderUnavailable):
+        embedder.embed(TEXTS, deadline)
+
+    assert deadline.left_s() > 0
+
+
+@pytest.mark.parametrize("silence", [*SILENCES, Status(429, retry_after=1.9)], ids=str)
+def test_reader_who_leaves_ends_the_call_at_once(
+    upstream: OpenAIUpstream, embedder: OpenAIEmbedder, silence: Behaviour
+) -> None:
+    """Nobody waits for the search."""
+    upstream.always(silence, EMBEDDINGS)
+    deadline = Deadline(20)
+
+    with cancelled_soon(deadline, upstream, EMBEDDINGS), takes_less_than(1), pytest.raises(Cancelled):
+        embedder.embed(TEXTS, deadline)
+
+
+def test_question_that_is_over_is_not_embedded(upstream: OpenAIUpstream, embedder: OpenAIEmbedder) -> None:
+    """It would be paid for nothing."""
+    with pytest.raises(DeadlineExceeded):
+        embedder.embed(TEXTS, Deadline(0))
+
+    assert upstream.calls() == []

@@ -1,0 +1,125 @@
+"""Each embedder and each generator, the fakes too, against the contract of its port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ragbot.books.prose import prose_blocks
+from ragbot.core.ports import Embedder, Generator
+from ragbot.index.analysis import Analyzer
+from ragbot.providers.extractive import ExtractiveGenerator
+from ragbot.providers.fallback import FallbackGenerator
+from ragbot.providers.local_embedder import LocalEmbedder
+from ragbot.providers.openai_embedder import OpenAIEmbedder
+from ragbot.providers.openai_generator import OpenAIGenerator
+from ragbot.providers.remembering import RememberingEmbedder
+from ragbot.providers.timing import TimedEmbedder
+from tests.fakes.loopback import Call, Connection
+from tests.fakes.openai_upstream import CHAT, OpenAIUpstream, Status
+from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
+from tests.providers.asking import client_of
+from tests.providers.contracts import EmbedderContract, GeneratorContract
+
+
+class UpstreamWithModels(OpenAIUpstream):
+    """Answers `GET /v1/models/{name}` too, which is what a ping asks."""
+
+    def respond(self, call: Call, connection: Connection) -> None:
+        if call.method == "GET" and call.path.startswith("/v1/models/"):
+            name = call.path.rpartition("/")[2]
+            connection.reply_json(200, {"id": name, "object": "model", "created": 1, "owned_by": "us"})
+        else:
+            super().respond(call, connection)
+
+
+def extractive() -> ExtractiveGenerator:
+    english = Analyzer("english")
+    return ExtractiveGenerator(terms=lambda _language, text: english.terms(text), blocks=prose_blocks)
+
+
+@pytest.fixture(scope="module")
+def local_embedder() -> LocalEmbedder:
+    """Its model is read once; the text above it is what takes time."""
+    return LocalEmbedder()
+
+
+class TestOpenAIEmbedder(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Iterator[Embedder]:
+        with OpenAIUpstream() as upstream, client_of(upstream) as client:
+            yield OpenAIEmbedder(client, "text-embedding-3-small", 5)
+
+
+class TestLocalEmbedder(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, local_embedder: LocalEmbedder) -> Embedder:
+        return local_embedder
+
+    def test_likeness_is_one_of_meaning(self, embedder: Embedder) -> None:
+        """It is what the words alone cannot do."""
+        cheese, dairy, engine = embedder.embed(
+            ["cheddar cheese", "a dairy product made from milk", "a rocket engine"]
+        ).vectors
+
+        assert _product(cheese, dairy) > _product(cheese, engine) + 0.1
+
+
+class TestRememberingEmbedder(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return RememberingEmbedder(WordCountEmbedder())
+
+
+class TestTimedEmbedder(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return TimedEmbedder(WordCountEmbedder(), took=lambda _seconds: None)
+
+
+class TestWordCountEmbedder(EmbedderContract):
+    @pytest.fixture
+    def embedder(self) -> Embedder:
+        return WordCountEmbedder()
+
+
+class TestOpenAIGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> Iterator[Generator]:
+        with UpstreamWithModels() as upstream, client_of(upstream) as client:
+            yield OpenAIGenerator(client, "gpt-4o", 5)
+
+
+class TestExtractiveGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> Generator:
+        return extractive()
+
+
+class TestFallbackGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> Iterator[Generator]:
+        with UpstreamWithModels() as upstream, client_of(upstream) as client:
+            upstream.for_model("gpt-4o", Status(401))
+            models = [OpenAIGenerator(client, name, 5) for name in ("gpt-4o", "gpt-4o-mini")]
+            yield FallbackGenerator([*models, extractive()])
+            assert {call.body["model"] for call in upstream.calls(CHAT)} <= {"gpt-4o", "gpt-4o-mini"}
+
+
+class TestFallbackToTheBook(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> Iterator[Generator]:
+        with UpstreamWithModels() as upstream, client_of(upstream) as client:
+            upstream.always(Status(401))
+            yield FallbackGenerator([OpenAIGenerator(client, "gpt-4o", 5), extractive()])
+
+
+class TestScriptedGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self) -> Generator:
+        return ScriptedGenerator("Nine ", "months ", "[1].")
+
+
+def _product(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

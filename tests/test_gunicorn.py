@@ -1,0 +1,334 @@
+"""What only real processes show: readers at once, those who leave, ends clean and hard, new editions."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ragbot import create_app
+from ragbot.config import PROJECT_ROOT
+from ragbot.extensions import db
+from tests.conftest import THREE_CHAPTERS, services_of
+from tests.fakes.openai_upstream import OpenAIUpstream, Reply
+from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
+
+CHEDDAR = "How long is the cheddar ripened?"
+WORDS = [f"word{number}" for number in range(1, 41)]
+LONG_ANSWER = f"According to the book, {' '.join(WORDS)} [1]."
+
+
+@dataclass(frozen=True)
+class Site:
+    """A folder with a database that holds the three-chapter book, and a provider on the loopback."""
+
+    folder: Path
+    upstream: OpenAIUpstream
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "ragbot.db"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "INDEX_DIR": str(self.folder / "index"),
+            "EMBEDDER": "none",
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": self.upstream.base_url,
+            "EDITION_POLL_S": "0.1",
+        }
+
+    def rows(self) -> dict[str, tuple[str, str]]:
+        """Status and answer of each message, by its id."""
+        with closing(sqlite3.connect(self.database, timeout=5)) as connection:
+            rows = connection.execute("SELECT message_id, status, answer FROM messages").fetchall()
+        return {message_id: (status, answer) for message_id, status, answer in rows}
+
+
+@contextmanager
+def made_site(folder: Path, migrated_database: Path) -> Iterator[Site]:
+    with OpenAIUpstream(answer=lambda _: LONG_ANSWER) as upstream:
+        site = Site(folder, upstream)
+        shutil.copy(migrated_database, site.database)
+        app = create_app({**site.environment, "ENVIRONMENT": "testing", "INDEX_DIR": str(folder / "own")})
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        with app.app_context():
+            db.engine.dispose()
+        yield site
+
+
+@pytest.fixture
+def site(tmp_path: Path, migrated_database: Path) -> Iterator[Site]:
+    """A site of the test's own, whose server it starts and ends."""
+    with made_site(tmp_path, migrated_database) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def serving(
+    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
+) -> Iterator[tuple[Site, GunicornProcess]]:
+    """A site with a server of two workers that goes on from test to test."""
+    with (
+        made_site(tmp_path_factory.mktemp("serving"), migrated_database) as site,
+        GunicornProcess(site.environment, workers=2) as server,
+    ):
+        yield site, server
+        server.kill()
+
+
+@dataclass
+class Stream:
+    """A question under way, as a browser reads it: event after event."""
+
+    connection: http.client.HTTPConnection
+    said: list[str] = field(default_factory=list)
+    done: dict[str, object] | None = None
+    message_id: str = ""
+
+    def read(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Take events until something holds or the reply is whole."""
+        for name, content in self._events:
+            if name == "sources":
+                self.message_id = str(content["message_id"])
+            elif name == "delta":
+                self.said.append(str(content["text"]))
+            else:
+                assert name == "done", content
+                self.done = content
+            if until():
+                return
+
+    def leave(self) -> None:
+        """Close the connection, as a closed tab does."""
+        self._response.close()
+        self.connection.close()
+
+    def __post_init__(self) -> None:
+        self._response = self.connection.getresponse()
+        assert self._response.status == 200
+        self._events = _events(self._response)
+
+
+def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, object]]]:
+    name = ""
+    for line in response:
+        if line.startswith(b"event: "):
+            name = line.removeprefix(b"event: ").strip().decode()
+        elif line.startswith(b"data: "):
+            yield name, json.loads(line.removeprefix(b"data: "))
+
+
+def stream(server: GunicornProcess, question: str = CHEDDAR) -> Stream:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    body = json.dumps({"query": question, "stream": True})
+    connection.request("POST", "/query", body, {"Content-Type": "application/json"})
+    return Stream(connection)
+
+
+def ask(connection: http.client.HTTPConnection) -> dict[str, object]:
+    connection.request("POST", "/query", json.dumps({"query": CHEDDAR}), {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    body = json.loads(response.read())
+    assert response.status == 200, body
+    return body
+
+
+def soon(holds: Callable[[], bool], within_s: float = 10) -> bool:
+    """Whether something comes to hold in time."""
+    until = time.monotonic() + within_s
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.02)
+    return holds()
+
+
+def test_eight_readers_are_answered_at_once(serving: tuple[Site, GunicornProcess]) -> None:
+    """A thread waits for each model, and nobody waits for a thread."""
+    site, server = serving
+    site.upstream.always(Reply(delay_s=0.04))
+
+    with ThreadPoolExecutor(8) as readers:
+        streams = list(readers.map(lambda _: stream(server), range(8)))
+        together = soon(lambda: site.upstream.open_streams == 8)
+        list(readers.map(Stream.read, streams))
+    for one in streams:
+        one.leave()
+
+    assert together
+    assert [one.done["answer"] for one in streams] == ["".join(one.said) for one in streams]
+    rows = site.rows()
+    assert [rows[one.message_id] for one in streams] == [
+        ("answered", str(one.done["answer"])) for one in streams
+    ]
+
+
+def test_reader_who_leaves_ends_the_models_stream_and_keeps_the_partial_answer(
+    serving: tuple[Site, GunicornProcess],
+) -> None:
+    """Nobody pays for words that nobody reads, and the reader who comes back finds what was said."""
+    site, server = serving
+    site.upstream.forget()
+    site.upstream.always(Reply(delay_s=0.1))
+    reader = stream(server)
+    reader.read(until=lambda: len(reader.said) >= 3)
+
+    reader.leave()
+
+    assert site.upstream.wait_for_disconnect(5)
+    assert soon(lambda: site.rows()[reader.message_id][0] != "pending")
+    status, answer = site.rows()[reader.message_id]
+    assert status == "stopped"
+    assert answer.startswith("".join(reader.said))
+    assert "word40" not in answer
+
+
+def test_new_edition_reaches_every_worker_without_a_restart(serving: tuple[Site, GunicornProcess]) -> None:
+    """`flask book ingest` runs in a process of its own, and no reader gets an error meanwhile."""
+    site, server = serving
+    site.upstream.always(None)
+    before = server.worker_pids()
+    connections = one_to_each_worker(server)
+    versions_before = [ask(connection)["book_version"] for connection in connections]
+
+    with ThreadPoolExecutor(1) as threads:
+        ingested = threads.submit(ingest_another, site)
+        while not ingested.done():
+            for connection in connections:
+                ask(connection)
+        ingested.result()
+    both_swapped = soon(lambda: {str(ask(one)["book_version"]) for one in connections} == {"second"})
+    again = {str(ask(one)["book_version"]) for one in connections * 3}
+    for connection in connections:
+        connection.close()
+
+    assert versions_before == ["first", "first"]
+    assert both_swapped
+    assert again == {"second"}
+    assert server.worker_pids() == before
+
+
+def ingest_another(site: Site) -> None:
+    book = shutil.copytree(THREE_CHAPTERS, site.folder / "book")
+    cheese = book / "02-cheese.md"
+    cheese.write_text(cheese.read_text().replace("nine months", "four months"))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "flask", "--app", "wsgi", "book", "ingest"),
+            str(book),
+            "--edition",
+            "second",
+        ],
+        cwd=PROJECT_ROOT,
+        env=inherited_environment() | site.environment,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+
+def one_to_each_worker(server: GunicornProcess) -> list[http.client.HTTPConnection]:
+    """A connection that stays open to each worker: which one took it is the kernel's choice."""
+    found: dict[int, http.client.HTTPConnection] = {}
+    for _ in range(100):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        ask(connection)
+        worker = holder_of(connection, server)
+        if worker in found:
+            connection.close()
+        else:
+            found[worker] = connection
+        if len(found) == 2:
+            return list(found.values())
+    raise AssertionError("one worker takes no connection")
+
+
+def holder_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
+    """The worker that holds the other end of a connection, by the kernel's table (Linux)."""
+    ours = connection.sock.getsockname()[1]
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        columns = line.split()
+        local, remote = (int(address.rpartition(":")[2], 16) for address in columns[1:3])
+        if (local, remote) == (server.port, ours):
+            socket = f"socket:[{columns[9]}]"
+            for pid in server.worker_pids():
+                if any(str(fd.readlink()) == socket for fd in Path(f"/proc/{pid}/fd").iterdir()):
+                    return pid
+    raise AssertionError("nobody holds the other end")
+
+
+def test_stream_that_runs_at_a_clean_end_is_told_whole(site: Site) -> None:
+    """A deployment replaces the process while somebody reads."""
+    site.upstream.always(Reply(delay_s=0.04))
+    with GunicornProcess(site.environment) as server, ThreadPoolExecutor(1) as threads:
+        reader = stream(server)
+        reader.read(until=lambda: len(reader.said) >= 2)
+
+        ended = threads.submit(server.terminate, 20)
+        reader.read()
+        reader.leave()
+
+        assert ended.result() == 0
+    assert reader.done is not None
+    assert "word40" in str(reader.done["answer"])
+    assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
+
+
+def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
+    """The row is written before the last event is; what was left open is settled afterwards."""
+    seen: dict[str, str] = {}
+    killed = threading.Event()
+    with GunicornProcess(site.environment, workers=2) as server, ThreadPoolExecutor(4) as readers:
+
+        def read_on(_: int) -> None:
+            while not killed.is_set():
+                try:
+                    reader = stream(server)
+                    reader.read()
+                except (OSError, http.client.HTTPException):
+                    continue
+                if reader.done:
+                    seen[reader.message_id] = str(reader.done["answer"])
+                reader.leave()
+
+        reading = [readers.submit(read_on, number) for number in range(4)]
+        assert soon(lambda: len(seen) >= 12, within_s=20)
+        site.upstream.always(Reply(delay_s=5))
+        assert soon(lambda: site.upstream.open_streams == 4)
+
+        server.kill()
+        killed.set()
+        for one in reading:
+            one.result(20)
+
+    rows = site.rows()
+    lost = {message_id for message_id, answer in seen.items() if rows.get(message_id) != ("answered", answer)}
+    left_open = [message_id for message_id, (status, _) in rows.items() if status == "pending"]
+    assert lost == set()
+    assert len(left_open) == 4
+    assert settled(site) == "Settled 4 messages, deleted 0 sessions.\n"
+    assert {site.rows()[message_id][0] for message_id in left_open} == {"failed"}
+
+
+def settled(site: Site) -> str:
+    """What `flask session prune` says an hour later."""
+    with closing(sqlite3.connect(site.database)) as connection, connection:
+        connection.execute("UPDATE messages SET created_at = datetime('now', '-1 hour') || '.000000'")
+    app = create_app({**site.environment, "ENVIRONMENT": "testing"})
+    result = app.test_cli_runner().invoke(args=["session", "prune"])
+    with app.app_context():
+        db.engine.dispose()
+    return result.stdout

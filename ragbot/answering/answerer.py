@@ -41,6 +41,10 @@ REFUSAL = {
     Mode.SELECTED_TEXT: "The selected text does not say.",
 }
 
+# What a model wraps the word in by which it refuses, and what it puts behind it.
+_BEFORE_REFUSAL = " \t\n*_`"
+_BEHIND_REFUSAL = " \t\n:.-–—"
+
 # What a generator without a model may look through; the reader is shown the best `top_k` of them.
 PASSAGES_RETRIEVED = 10
 
@@ -216,14 +220,19 @@ def _after_refusal(pieces: Iterator[str]) -> Generator[tuple[bool, str], None, N
     """Each piece with whether the generator refused; the word that says so is kept from the reader."""
     head = ""
     refused: bool | None = None
+    # What may still follow on the word and is not the sentence yet.
+    between = ""
     for piece in pieces:
         if refused is None:
             head += piece
-            start = head.lstrip()
+            start = head.lstrip(_BEFORE_REFUSAL)
             if len(start) < len(NOT_IN_BOOK) and NOT_IN_BOOK.startswith(start):
                 continue
             refused = start.startswith(NOT_IN_BOOK)
-            piece = start.removeprefix(NOT_IN_BOOK).lstrip(" \n:.-–—") if refused else head
+            piece = start.removeprefix(NOT_IN_BOOK) if refused else head
+            between = _BEHIND_REFUSAL + head[: len(head) - len(start)] if refused else ""
+        if between and (piece := piece.lstrip(between)):
+            between = ""
         if piece:
             yield refused, piece
     if refused is None and head:

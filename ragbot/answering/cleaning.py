@@ -60,7 +60,7 @@ _MARGIN = re.compile(r"[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*")
 # (Not after the marks of a list, a quotation or a task alone: there it would define a link.)
 _LABEL_IN_A_SENTENCE = re.compile(r"[^\s>*+\-\d.)\[\]xX].*(?<!\\)\[[^\[\]\\]*\]$")
 _NO_TAG_OF_A_BOOK = re.compile(r"[`|\n]|^<https?:")
-_CALM = re.compile(r"[\w*,.;)('\"-]*")
+_CALM = re.compile(r"[\w*,.;)('\"\[\]-]*")
 _LIVELY_IN_A_CELL = re.compile(r"[<\[@]|//|www\.", re.IGNORECASE)
 # NUL and its kin have no meaning in an answer, and some renderers drop them between two characters.
 _CONTROLS = {code: None for code in [*range(0x20), 0x7F] if chr(code) not in "\t\n"}

@@ -51,13 +51,13 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(folded(text))
 
 
-def _shared(one: list[str], other: list[str]) -> float:
-    length = min(RUN_WORDS, len(one), len(other))
-    if not length:
-        return 0.0
-    runs, others = _runs(one, length), _runs(other, length)
-    return len(runs & others) / min(len(runs), len(others))
+def _shared(selected: list[str], words: list[str]) -> float:
+    # A selection of two words is one run of two.
+    length = min(RUN_WORDS, len(selected))
+    runs, others = _runs(selected, length), _runs(words, length)
+    smaller = min(len(runs), len(others))
+    return len(runs & others) / smaller if smaller else 0.0
 
 
 def _runs(words: list[str], length: int) -> set[tuple[str, ...]]:
-    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)}
+    return {tuple(words[i : i + length]) for i in range(len(words) - length + 1)} if length else set()

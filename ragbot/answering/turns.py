@@ -125,11 +125,18 @@ class Turns:
     def _recorded(
         self, question: Question, turn: Turn, deadline: Deadline, ending: Ending
     ) -> Generator[Event, None, None]:
-        """Pass the answer's events on and write down how it ended, also when the reader leaves."""
+        """Pass the answer's events on and write down how it ended, also when the reader leaves.
+
+        A whole answer is written down before its end is told: what a reader saw whole is never lost.
+        """
         answering = self._answerer.answer(question, turn.history, deadline)
+        closed = False
         try:
             for event in answering:
                 ending.note(event)
+                if isinstance(event, Finished):
+                    closed = True
+                    self._close(turn, ending)
                 yield event
         except RagbotError as error:
             ending.failed(error)
@@ -142,7 +149,8 @@ class Turns:
             raise
         finally:
             answering.close()
-            self._close(turn, ending)
+            if not closed:
+                self._close(turn, ending)
 
     def _close(self, turn: Turn, ending: Ending) -> None:
         started = time.perf_counter()

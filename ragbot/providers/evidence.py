@@ -31,7 +31,8 @@ _ASKS_WHAT = re.compile(
 )
 _ASKS_FOR_CODE = re.compile(r"\b(?:command|code|syntax|example|snippet|function|script|option|flag)", re.I)
 _OPENING = re.compile(
-    r"[^.:!?\n]{1,80}?(?=\s(?:is|are|was|were|means?|refers? to|describes?|provides?|enables?|allows?|lets?)\b)"
+    r"[^.:!?\n]{1,80}?(?=\s(?:is|are|was|were|means?|refers? to|"
+    r"describes?|provides?|enables?|allows?|lets?)\b)"
     r"|[^.!?\n]{1,60}?(?=:\s)"
 )
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")

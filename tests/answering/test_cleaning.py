@@ -146,7 +146,7 @@ def test_no_passage_means_no_mark() -> None:
         (f'See [the guide]({QUOTED_URL} "Yeast").', f"See [the guide](<{QUOTED_URL}>)."),
         (f"See [`yeast`]({QUOTED_URL}).", f"See [`yeast`](<{QUOTED_URL}>)."),
         (f"[1]({OWN_URL})", "[1]"),
-        ("[[deep](https://evil.example)](https://evil.example)", "[ deep]\\( )"),
+        ("[[deep](https://evil.example)](https://evil.example)", "[deep]\\( )"),
         ("[ref]: https://evil.example", "[ref]\\: "),
         ("See [the shop][ref].", "See [the shop][ref]."),
         ("a[i](x)", "ai"),

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 from flask_migrate import upgrade
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.records.transactions import Database, make_sqlite_safe
 
 KINDS = ("sqlite", "postgresql")
-MIGRATED = "migrated"
 
 
 @pytest.fixture(scope="session")
@@ -51,29 +50,35 @@ def make_postgres_database(postgres_url: str) -> Callable[..., str]:
         with engine.connect() as connection:
             connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
         engine.dispose()
-        return address(url.set(database=name))
+        return url.set(database=name).render_as_string(hide_password=False)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_url: str) -> str:
+def migrated_postgres(make_postgres_database: Callable[..., str]) -> str:
     """The name of a database as the migrations make it, to be copied."""
-    url = make_url(postgres_url).set(drivername="postgresql+psycopg2")
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {MIGRATED}"))
-    engine.dispose()
-    migrate(address(url.set(database=MIGRATED)))
-    return MIGRATED
+    url = make_postgres_database()
+    app = create_app({"DATABASE_URL": url, "ENVIRONMENT": "testing", "EMBEDDER": "none"})
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(make_postgres_database: Callable[..., str], migrated_postgres: str) -> str:
+    """The address of a migrated database that one test after another has to itself."""
+    return make_postgres_database(migrated_postgres)
 
 
 @pytest.fixture(params=KINDS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a migrated database of each kind, this test's own."""
+    """The address of a migrated database of each kind, with nothing in it."""
     if request.param == "postgresql":
-        make = request.getfixturevalue("make_postgres_database")
-        return make(request.getfixturevalue("migrated_postgres"))
+        url: str = request.getfixturevalue("shared_postgres_url")
+        empty(url)
+        return url
     shutil.copy(request.getfixturevalue("migrated_database"), tmp_path / "ragbot.db")
     return f"sqlite:///{tmp_path / 'ragbot.db'}"
 
@@ -101,14 +106,10 @@ def database(engine: Engine) -> Database:
     return Database(engine)
 
 
-def migrate(url: str) -> None:
-    """Bring a database up to the newest migration, as `flask db upgrade` does."""
-    app = create_app({"DATABASE_URL": url, "ENVIRONMENT": "testing", "EMBEDDER": "none"})
-    with app.app_context():
-        upgrade()
-        db.engine.dispose()
-
-
-def address(url: URL) -> str:
-    """An address as an operator writes it."""
-    return url.render_as_string(hide_password=False)
+def empty(url: str) -> None:
+    """Delete every row, which takes a tenth of the time of another database."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        connection.execute(text(f"TRUNCATE {', '.join(sorted(tables))} RESTART IDENTITY CASCADE"))
+    engine.dispose()

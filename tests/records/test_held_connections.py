@@ -136,9 +136,6 @@ def test_odd_letter_in_a_models_answer_does_not_keep_it_from_being_closed(
         assert kept[0].answer.endswith("months [1].")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Turns._recorded yields Finished first and closes the row when it is drawn again"
-)
 def test_answer_is_written_down_before_its_end_is_told(make_app_on: Callable[..., OpenAPI]) -> None:
     """A process that is killed just then must lose nothing that a reader saw whole."""
     services = services_of(make_app_on(generator=ScriptedGenerator("Nine months [1].")))

@@ -1,0 +1,409 @@
+"""A question as a stream of events, on the three-chapter book and with a model whose words are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from flask_openapi import OpenAPI
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ragbot.answering.answerer import REFUSAL, Answerer, AnswerLimits
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import (
+    Answer,
+    Degradation,
+    Delta,
+    Event,
+    Exchange,
+    Finished,
+    Mode,
+    Question,
+    Retrieved,
+    Status,
+    Usage,
+)
+from ragbot.core.errors import (
+    AnswerCut,
+    Cancelled,
+    DeadlineExceeded,
+    EditionNotFound,
+    NoBook,
+    ProviderUnavailable,
+)
+from ragbot.core.ports import Generation, Generator
+from ragbot.extensions import db
+from ragbot.index.retriever import Retriever
+from ragbot.providers.fallback import FallbackGenerator
+from tests.answering.shelf import CHEDDAR
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.fakes.parts import ScriptedGenerator
+
+HOW_LONG = Question("How long is the cheddar ripened?")
+LIMITS = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
+
+
+@pytest.fixture(scope="module")
+def retriever(migrated_app: OpenAPI) -> Retriever:
+    """Finds passages of the three-chapter book, by words alone."""
+    return services_of(migrated_app).retriever
+
+
+@pytest.fixture(scope="module")
+def migrated_app(migrated_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
+    import shutil
+
+    from ragbot import create_app
+
+    folder = tmp_path_factory.mktemp("answerer")
+    database = folder / "ragbot.db"
+    shutil.copy(migrated_database, database)
+    app = create_app(
+        {
+            "ENVIRONMENT": "testing",
+            "DATABASE_URL": f"sqlite:///{database}",
+            "INDEX_DIR": str(folder),
+            "EMBEDDER": "none",
+        }
+    )
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+def answerer_of(
+    retriever: Retriever,
+    generator: Generator,
+    *,
+    limits: AnswerLimits = LIMITS,
+    embedding_cost: float | None = 0.0,
+) -> Answerer:
+    return Answerer(retriever, generator, limits, lambda _tokens: embedding_cost)
+
+
+def events_of(
+    retriever: Retriever,
+    *pieces: str | Exception,
+    question: Question = HOW_LONG,
+    history: Sequence[Exchange] = (),
+    **more: Any,
+) -> list[Event]:
+    answerer = answerer_of(retriever, ScriptedGenerator(*pieces), **more)
+    return list(answerer.answer(question, history, Deadline(20)))
+
+
+def answer_of(retriever: Retriever, *pieces: str | Exception, **more: Any) -> Answer:
+    last = events_of(retriever, *pieces, **more)[-1]
+    assert isinstance(last, Finished)
+    return last.answer
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+def test_sources_come_first_then_the_words_then_the_whole(retriever: Retriever) -> None:
+    """The reader can open a source before the model has spoken."""
+    first, *deltas, last = events_of(retriever, "Nine ", "months ", "[1]", ".")
+
+    assert isinstance(first, Retrieved)
+    assert first.sources[0].quote.count(CHEDDAR) == 1
+    assert not any(source.cited for source in first.sources)
+    assert [type(event) for event in deltas] == [Delta] * len(deltas)
+    assert isinstance(last, Finished)
+    assert last.answer.text == "Nine months [1]."
+
+
+@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@given(
+    st.lists(
+        st.sampled_from(["Nine ", "[1]", "[7]", "`", "\n", "<b>", "NOT_IN", "_BOOK", " ", "x"]), max_size=9
+    )
+)
+def test_answer_is_the_sum_of_its_pieces(retriever: Retriever, pieces: list[str]) -> None:
+    """What streams and what is kept must be one text, and no piece of it is empty."""
+    *told, last = events_of(retriever, *pieces)
+
+    said = [event.text for event in told if isinstance(event, Delta)]
+    assert isinstance(last, Finished)
+    assert last.answer.text == "".join(said)
+    assert all(said)
+    assert last.answer.text.strip()
+
+
+def test_answer_tells_what_it_was_made_with(retriever: Retriever) -> None:
+    """The reply and the log say so."""
+    answer = answer_of(retriever, "Nine months [1].")
+
+    assert (answer.status, answer.mode, answer.book_version) == (Status.ANSWERED, Mode.FULL_BOOK, "first")
+    assert (answer.model, answer.degraded, answer.cache) == ("test/scripted", (), "bypass")
+    assert answer.latency_ms.total >= answer.latency_ms.generate >= 0
+    assert answer.latency_ms.search > 0
+
+
+# --- marks -------------------------------------------------------------------------------------
+
+
+def test_sources_that_are_pointed_to_are_cited(retriever: Retriever) -> None:
+    """And no others."""
+    answer = answer_of(retriever, "Nine months [1].")
+
+    assert [source.cited for source in answer.sources] == [True] + [False] * (len(answer.sources) - 1)
+
+
+def test_marks_that_point_nowhere_are_dropped(retriever: Retriever) -> None:
+    """The model was told its numbers, and now and then makes one up."""
+    answer = answer_of(retriever, "Nine [9] months [1][20].")
+
+    assert answer.text == "Nine  months [1]."
+
+
+def test_marks_point_to_what_the_model_was_shown(retriever: Retriever) -> None:
+    """A source that did not fit the prompt was not read for the answer."""
+    question = Question("Which cheese, tea and bread are there?")
+    shown = answer_of(retriever, "All [1][2].", question=question)
+    narrow = AnswerLimits(context_tokens=1, history_tokens=0, answer_tokens=300)
+
+    answer = answer_of(retriever, "All [1][2].", question=question, limits=narrow)
+
+    assert shown.text == "All [1][2]."
+    assert answer.text == "All [1]."
+    assert len(answer.sources) == len(shown.sources)
+
+
+def test_reader_gets_as_many_sources_as_were_asked_for(retriever: Retriever) -> None:
+    """`top_k` is the reader's."""
+    question = Question("Which cheese, tea and bread are there?", top_k=2)
+
+    assert len(answer_of(retriever, "All [1].", question=question).sources) == 2
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["NOT_IN_BOOK The book is silent on it."],
+        ["NOT_IN_BOOK: The book is silent on it."],
+        ["NOT_IN_BOOK.\n\nThe book is silent on it."],
+        ["NOT_IN_BOOK – The book is silent on it."],
+        ["**NOT_IN_BOOK** The book is silent on it."],
+        ["`NOT_IN_BOOK`: The book is silent on it."],
+        [" \n", "NOT_IN_BOOK", " The book is silent on it."],
+        ["NOT", "_IN_", "BOOK", ":", " ", "The book is silent on it."],
+        list("NOT_IN_BOOK: The book is silent on it."),
+        list("  **NOT_IN_BOOK**\nThe book is silent on it."),
+    ],
+    ids=repr,
+)
+def test_refusal_is_told_without_its_word(retriever: Retriever, pieces: list[str]) -> None:
+    """However the model wraps it, and wherever the provider cuts it."""
+    answer = answer_of(retriever, *pieces)
+
+    assert (answer.status, answer.text) == (Status.REFUSED, "The book is silent on it.")
+    assert answer.sources
+    assert not any(source.cited for source in answer.sources)
+
+
+@pytest.mark.parametrize(
+    "pieces", [["NOT_IN_BOOK"], ["NOT_", "IN_BOOK", ".", "\n"], [], ["  "], ["![x](y.png)"]]
+)
+@pytest.mark.parametrize("mode", list(Mode))
+def test_refusal_without_a_sentence_gets_ours(retriever: Retriever, pieces: list[str], mode: Mode) -> None:
+    """An empty answer says nothing to anyone."""
+    selection = CHEDDAR if mode is Mode.SELECTED_TEXT else None
+    question = Question("How long?", mode=mode, selected_text=selection)
+
+    answer = answer_of(retriever, *pieces, question=question)
+
+    assert (answer.status, answer.text.strip()) == (Status.REFUSED, REFUSAL[mode])
+
+
+@pytest.mark.parametrize(
+    "text", ["NOTE: nine months.", "NOT_IN_BO", "N", "NOT in the cellar.", "**Nine** months."]
+)
+def test_what_only_looks_like_the_beginning_of_a_refusal_is_an_answer(
+    retriever: Retriever, text: str
+) -> None:
+    """Its first letters are held back, not lost."""
+    answer = answer_of(retriever, *text)
+
+    assert (answer.status, answer.text) == (Status.ANSWERED, text)
+
+
+def test_sentinel_in_the_middle_of_an_answer_is_left_out(retriever: Retriever) -> None:
+    """It is a word between the model and us."""
+    answer = answer_of(retriever, "Nine months [1], but NOT_IN_BOOK why.")
+
+    assert (answer.status, answer.text) == (Status.ANSWERED, "Nine months [1], but  why.")
+
+
+def test_no_model_is_asked_where_nothing_was_found(retriever: Retriever) -> None:
+    """It could only make something up."""
+    generator = ScriptedGenerator("Nine months.")
+    question = Question("How long is the cheddar ripened?", chapter_filter="no such chapter")
+
+    *_, last = answerer_of(retriever, generator).answer(question, (), Deadline(20))
+
+    assert generator.prompts == []
+    assert isinstance(last, Finished)
+    assert (last.answer.status, last.answer.sources, last.answer.model) == (Status.REFUSED, (), "extractive")
+
+
+# --- a selection -------------------------------------------------------------------------------
+
+
+def test_selection_is_the_only_passage_and_its_place_the_source(retriever: Retriever) -> None:
+    """The reader asks about what is in front of him."""
+    generator = ScriptedGenerator("Nine months [1].")
+    question = Question("How long?", mode=Mode.SELECTED_TEXT, selected_text="the cheddar for nine months")
+    talk = [Exchange("What is tea?", "A leaf.")]
+
+    *_, last = answerer_of(retriever, generator).answer(question, talk, Deadline(20))
+
+    (prompt,) = generator.prompts
+    assert [passage.chunk.text for passage in prompt.passages] == ["the cheddar for nine months"]
+    assert len(prompt.messages) == 1
+    assert isinstance(last, Finished)
+    assert [(source.path, source.cited) for source in last.answer.sources] == [("02-cheese.md", True)]
+
+
+def test_selection_that_is_not_in_the_book_has_no_source(retriever: Retriever) -> None:
+    """Its answer rests on the selection alone, and points to nothing."""
+    question = Question("Where?", mode=Mode.SELECTED_TEXT, selected_text="The moon is far away tonight.")
+
+    answer = answer_of(retriever, "Far away [1].", question=question)
+
+    assert (answer.status, answer.sources, answer.text) == (Status.ANSWERED, (), "Far away .")
+
+
+# --- the prompt --------------------------------------------------------------------------------
+
+
+def test_talk_so_far_is_searched_with_and_shown(retriever: Retriever) -> None:
+    """“And the cheddar?” says little alone."""
+    generator = ScriptedGenerator("Nine months [1].")
+    talk = [Exchange("How long is the cheddar ripened?", "Long [1].")]
+
+    events = list(answerer_of(retriever, generator).answer(Question("And where?"), talk, Deadline(20)))
+
+    (prompt,) = generator.prompts
+    assert [role for role, _ in prompt.messages] == ["user", "assistant", "user"]
+    assert isinstance(events[0], Retrieved)
+    assert events[0].sources[0].path == "02-cheese.md"
+
+
+def test_prompt_knows_the_words_of_the_question(retriever: Retriever) -> None:
+    """A generator without a model has nothing else."""
+    generator = ScriptedGenerator("Nine months [1].")
+
+    list(answerer_of(retriever, generator).answer(Question("Cheddar or zeppelin?"), (), Deadline(20)))
+
+    (prompt,) = generator.prompts
+    assert "cheddar" in prompt.term_weights
+    assert prompt.unknown_words == ("zeppelin",)
+    assert (prompt.language, prompt.max_output_tokens) == ("english", 300)
+
+
+# --- usage -------------------------------------------------------------------------------------
+
+
+class Charging(ScriptedGenerator):
+    """Charges what it is told."""
+
+    def __init__(self, cost_usd: float | None) -> None:
+        super().__init__("Nine months [1].")
+        self.cost_usd = cost_usd
+
+    def generate(self, prompt: Any, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        yield from super().generate(prompt, deadline, generation)
+        generation.usage = Usage(input_tokens=10, output_tokens=3, cost_usd=self.cost_usd)
+
+
+@pytest.mark.parametrize(
+    ("embedding", "answering", "together"),
+    [(0.1, 0.2, 0.3), (None, 0.2, None), (0.1, None, None), (0.0, 0.0, 0.0)],
+)
+def test_cost_is_the_sum_and_not_known_if_a_part_is_not(
+    retriever: Retriever, embedding: float | None, answering: float | None, together: float | None
+) -> None:
+    """Half a cost would be taken for the whole."""
+    answerer = answerer_of(retriever, Charging(answering), embedding_cost=embedding)
+
+    *_, last = answerer.answer(HOW_LONG, (), Deadline(20))
+
+    assert isinstance(last, Finished)
+    assert last.answer.usage.cost_usd == (None if together is None else pytest.approx(together))
+    assert (last.answer.usage.input_tokens, last.answer.usage.output_tokens) == (10, 3)
+
+
+def test_answer_of_a_later_model_says_so(retriever: Retriever) -> None:
+    """It may be a worse one."""
+    chain = FallbackGenerator(
+        [ScriptedGenerator(ProviderUnavailable("down")), ScriptedGenerator("Nine [1].")]
+    )
+
+    *_, last = answerer_of(retriever, chain).answer(HOW_LONG, (), Deadline(20))
+
+    assert isinstance(last, Finished)
+    assert last.answer.degraded == (Degradation.LLM_FALLBACK,)
+
+
+# --- trouble -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable("down"), AnswerCut("cut"), DeadlineExceeded("late")])
+def test_error_of_the_generator_goes_to_the_caller_after_what_was_said(
+    retriever: Retriever, error: Exception
+) -> None:
+    """Who records the turn keeps both."""
+    events: list[Event] = []
+    answering = answerer_of(retriever, ScriptedGenerator("Nine ", "months ", error))
+
+    with pytest.raises(type(error)):
+        events.extend(answering.answer(HOW_LONG, (), Deadline(20)))
+
+    assert [event.text for event in events if isinstance(event, Delta)] == ["Nine ", "months "]
+
+
+@pytest.mark.parametrize("drawn", [2, 3])
+def test_closing_ends_the_models_stream(retriever: Retriever, drawn: int) -> None:
+    """Whether it has spoken much or little."""
+    generator = ScriptedGenerator("Nine ", "months ", "[1].")
+    events = answerer_of(retriever, generator).answer(HOW_LONG, (), Deadline(20))
+    for _ in range(drawn):
+        next(events)
+
+    events.close()
+
+    assert generator.closed == 1
+
+
+def test_no_model_is_asked_for_a_reader_who_left_during_the_search(retriever: Retriever) -> None:
+    """It would be paid for nobody."""
+    generator = ScriptedGenerator("Nine months.")
+    deadline = Deadline(20)
+    events = answerer_of(retriever, generator).answer(HOW_LONG, (), deadline)
+    next(events)
+
+    deadline.cancel()
+
+    with pytest.raises(Cancelled):
+        next(events)
+
+
+def test_edition_that_is_not_there_is_told_before_any_event(retriever: Retriever) -> None:
+    """Then the reply can still have an honest status."""
+    with pytest.raises(EditionNotFound):
+        events_of(retriever, "Nine.", question=Question("How long?", book_version="none"))
+
+
+def test_no_book_is_told_before_any_event(make_app: AppMaker) -> None:
+    """A service that was just set up has none."""
+    empty = services_of(make_app()).retriever
+
+    with pytest.raises(NoBook):
+        events_of(empty, "Nine.")

@@ -182,8 +182,6 @@ class Degradation(StrEnum):
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"
     DENSE_SEARCH = "dense_search"
-    CACHE = "cache"
-    HISTORY = "history"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
-    Answer,
     Book,
     EditionFacts,
     IndexPoint,
@@ -122,22 +121,4 @@ class PassageStore(Protocol):
 
     def ping(self) -> None:
         """Return if the index can be asked now, else raise SearchUnavailable."""
-        ...
-
-
-class AnswerCache(Protocol):
-    """Keeps finished answers by key. Never raises: a cache that is down has nothing."""
-
-    name: str
-
-    def get(self, key: str) -> Answer | None:
-        """The kept answer, or None where there is none, it is too old, or it cannot be read."""
-        ...
-
-    def put(self, key: str, answer: Answer) -> None:
-        """Keep an answer; a failure is counted and forgotten."""
-        ...
-
-    def forget(self) -> int:
-        """Drop all answers. Returns how many there were."""
         ...

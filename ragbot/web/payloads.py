@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from ragbot.core.domain import Answer, Mode, Question, Retrieved, Source
 from ragbot.core.text import has_forbidden_characters
 from ragbot.records.transcript import MessageFacts, SessionFacts, Turn
 
 
-def _storable(text: str) -> str:
-    if has_forbidden_characters(text):
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _storable(given: object) -> object:
+    if isinstance(given, str) and has_forbidden_characters(given):
         raise ValueError("must not hold NUL or half of a surrogate pair")
-    return text
+    return given
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Trimmed = Annotated[Text, StringConstraints(strip_whitespace=True)]
+def _or_unknown(given: object) -> object:
+    """What cannot be an id of ours is as unknown as one that is not there."""
+    return "" if isinstance(given, str) and not _ID.fullmatch(given) else given
+
+
+Storable = BeforeValidator(_storable)
+Id = Annotated[str, BeforeValidator(_or_unknown)]
+
+
+def _trimmed(least: int, most: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
 
 
 class StrictBody(BaseModel):
@@ -32,33 +53,33 @@ class StrictBody(BaseModel):
 class QueryBody(StrictBody):
     """A question."""
 
-    query: Annotated[Trimmed, Field(min_length=1, max_length=2000, examples=["What is a ROS 2 node?"])]
-    session_id: Annotated[Text, Field(max_length=200)] | None = Field(
-        None, description="Null starts a session."
-    )
+    query: Annotated[str, _trimmed(1, 2000), Storable, Field(examples=["What is a ROS 2 node?"])]
+    session_id: Id | None = Field(None, description="Null starts a session.")
     mode: Annotated[Mode, Field(strict=False)] = Mode.FULL_BOOK
-    selected_text: Annotated[Trimmed, Field(min_length=10, max_length=10_000)] | None = Field(
-        None, description="Required in selected_text mode, refused in the other."
+    selected_text: Annotated[str, _trimmed(10, 10_000), Storable] | None = Field(
+        None, validate_default=True, description="Required in selected_text mode, refused in the other."
     )
-    page_url: Annotated[Text, Field(max_length=2000)] | None = Field(
+    page_url: Annotated[str, StringConstraints(max_length=2000), Storable] | None = Field(
         None, description="The page that the reader is on; its passages win ties."
     )
-    book_version: Annotated[Trimmed, Field(min_length=1, max_length=100)] | None = Field(
+    book_version: Annotated[str, _trimmed(1, 100), Storable] | None = Field(
         None, description="An edition; null is the published one."
     )
-    chapter_filter: Annotated[Trimmed, Field(min_length=1, max_length=500)] | None = Field(
+    chapter_filter: Annotated[str, _trimmed(1, 500), Storable] | None = Field(
         None, description="Only passages under this chapter's title or path."
     )
     top_k: Annotated[int, Field(ge=1, le=20)] = 5
     stream: bool = False
 
-    @model_validator(mode="after")
-    def _selection_fits_mode(self) -> Self:
-        if self.mode is Mode.SELECTED_TEXT and self.selected_text is None:
-            raise ValueError("selected_text is required in selected_text mode")
-        if self.mode is Mode.FULL_BOOK and self.selected_text is not None:
-            raise ValueError("selected_text is taken in selected_text mode only")
-        return self
+    @field_validator("selected_text")
+    @classmethod
+    def _fits_mode(cls, selected_text: str | None, info: ValidationInfo) -> str | None:
+        mode = info.data.get("mode")
+        if mode is Mode.SELECTED_TEXT and selected_text is None:
+            raise ValueError("is required in selected_text mode")
+        if mode is Mode.FULL_BOOK and selected_text is not None:
+            raise ValueError("is taken in selected_text mode only")
+        return selected_text
 
     def question(self) -> Question:
         """The question as the house knows it."""
@@ -76,7 +97,7 @@ class QueryBody(StrictBody):
 class QueryHeaders(BaseModel):
     """Headers of a question."""
 
-    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$")] | None = Field(
+    idempotency_key: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")] | None = Field(
         None, alias="Idempotency-Key", description="Makes a repeated request safe for 24 hours."
     )
 
@@ -84,13 +105,13 @@ class QueryHeaders(BaseModel):
 class SessionPath(BaseModel):
     """A session's address."""
 
-    session_id: Annotated[str, Field(max_length=200)]
+    session_id: Id
 
 
 class MessagePath(SessionPath):
     """A message's address."""
 
-    message_id: Annotated[str, Field(max_length=200)]
+    message_id: Id
 
 
 class MessagesQuery(BaseModel):
@@ -99,14 +120,14 @@ class MessagesQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
-    before: Annotated[str, Field(max_length=200)] | None = Field(None, description="A message id.")
+    before: Id | None = Field(None, description="A message id.")
 
 
 class FeedbackBody(StrictBody):
     """A reader's verdict on an answer."""
 
     rating: Literal["up", "down"]
-    comment: Annotated[Trimmed, Field(max_length=2000)] | None = None
+    comment: Annotated[str, _trimmed(0, 2000), Storable] | None = None
 
 
 # --- replies -----------------------------------------------------------------------------------

@@ -46,17 +46,17 @@ def ask(header: QueryHeaders, body: QueryBody) -> Response:
 def _wants_stream(body: QueryBody) -> bool:
     accepted = request.accept_mimetypes
     # A browser's "anything" is no wish for a stream; naming it is.
-    named = "text/event-stream" in (kind for kind, _ in accepted)
+    named = any(kind == "text/event-stream" and quality > 0 for kind, quality in accepted)
     if body.stream or named:
         return True
-    if accepted and not accepted.accept_json:
+    if accepted and accepted.quality("application/json") <= 0:
         raise NotAcceptable("Answers come as application/json or text/event-stream.")
     return False
 
 
 def _claim(key: str, body: QueryBody) -> IdempotencyClaim:
     # Keys of two callers never meet: one must not be told what the other asked.
-    caller = f"{request.remote_addr}\n{body.session_id or ''}\n{key}"
+    caller = f"{request.remote_addr}\n{key}"
     return IdempotencyClaim(
         hashlib.sha256(caller.encode()).hexdigest(),
         hashlib.sha256(body.model_dump_json(exclude={"stream"}).encode()).hexdigest(),

@@ -70,6 +70,10 @@ def _decoded(body: bytes) -> Any:
 
 def _with_lone_surrogates(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedJSON("The body is not JSON.") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

@@ -1,5 +1,11 @@
 """The app that gunicorn and the flask command find by name."""
 
-from ragbot import create_app
+import sys
 
-app = create_app()
+from ragbot import create_app
+from ragbot.core.errors import ConfigurationError
+
+try:
+    app = create_app()
+except ConfigurationError as error:
+    sys.exit(str(error))

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from ragbot.cli import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
+from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db, migrate
 from ragbot.records import models as _models  # noqa: F401 - the tables must be known to migrations
 from ragbot.records.transactions import make_sqlite_safe
@@ -107,7 +108,20 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
         "hide_parameters": True,
     }
     if url.get_backend_name() == "sqlite":
-        if url.database and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(url.database or ""))
         options["connect_args"] = {"check_same_thread": False, "timeout": settings.db_lock_timeout_s}
+    else:
+        options["connect_args"] = {
+            "connect_timeout": max(2, round(settings.db_pool_timeout_s)),
+            "options": f"-c lock_timeout={round(settings.db_lock_timeout_s * 1000)}",
+        }
     return options
+
+
+def _make_folder(database: Path) -> None:
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The database's folder {database.parent} cannot be made: {error.strerror}."
+        ) from error

@@ -94,7 +94,6 @@ INSIDE_A_FUNCTION = {
     # gunicorn reads its configuration before it forks, and the app is for after.
     ("serving", "services"): "the app is a worker's own",
     # To be moved to the top of its module; it weighs nothing.
-    ("providers.openai_generator", "json"): "a slip",
 }
 
 

@@ -291,7 +291,7 @@ def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
     """The row is written before the last event is; what was left open is settled afterwards."""
     seen: dict[str, str] = {}
     killed = threading.Event()
-    with GunicornProcess(site.environment, workers=2) as server, ThreadPoolExecutor(4) as readers:
+    with GunicornProcess(site.environment) as server, ThreadPoolExecutor(4) as readers:
 
         def read_on(_: int) -> None:
             while not killed.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -198,8 +199,6 @@ def _decoded(event: bytes) -> dict[str, Any]:
 
 def _lenient(event: bytes, error: Exception) -> Any:
     """Lone surrogates are refused by orjson; models write them, and `cleaned` mends them."""
-    import json
-
     try:
         return json.loads(event)
     except ValueError:

@@ -69,16 +69,16 @@ SHAPES: Mapping[type[core.RagbotError], Shape] = {
 }
 
 # Codes of the contract for errors whose own code is for the log alone.
-_PUBLIC_CODES = {
-    code: core.SearchUnavailable.code
-    for code in (
+_PUBLIC_CODES = dict.fromkeys(
+    (
         core.DatabaseUnavailable.code,
         core.ProviderError.code,
         core.ProviderUnavailable.code,
         core.ProviderRejected.code,
         core.AnswerCut.code,
-    )
-}
+    ),
+    core.SearchUnavailable.code,
+)
 
 _HTTP_CODES = {
     400: "malformed_json",

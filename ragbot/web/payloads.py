@@ -6,8 +6,10 @@ import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -21,7 +23,6 @@ from ragbot.core.domain import Answer, Mode, Question, Retrieved, Source
 from ragbot.core.text import has_forbidden_characters
 from ragbot.records.transcript import MessageFacts, SessionFacts, Turn
 
-
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -34,6 +35,14 @@ def _storable(given: object) -> object:
 def _or_unknown(given: object) -> object:
     """What cannot be an id of ours is as unknown as one that is not there."""
     return "" if isinstance(given, str) and not _ID.fullmatch(given) else given
+
+
+def _address(url: str) -> str:
+    try:
+        urlsplit(url)
+    except ValueError as error:
+        raise ValueError("must be an address") from error
+    return url
 
 
 Storable = BeforeValidator(_storable)
@@ -59,9 +68,9 @@ class QueryBody(StrictBody):
     selected_text: Annotated[str, _trimmed(10, 10_000), Storable] | None = Field(
         None, validate_default=True, description="Required in selected_text mode, refused in the other."
     )
-    page_url: Annotated[str, StringConstraints(max_length=2000), Storable] | None = Field(
-        None, description="The page that the reader is on; its passages win ties."
-    )
+    page_url: (
+        Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)] | None
+    ) = Field(None, description="The page that the reader is on; its passages win ties.")
     book_version: Annotated[str, _trimmed(1, 100), Storable] | None = Field(
         None, description="An edition; null is the published one."
     )

@@ -95,7 +95,8 @@ class Watched:
             self._metrics.add("streams_open", -1)
         seconds = time.perf_counter() - self._started
         told = self._told_of_turn()
-        error = self.error_code or told.get("error")
+        # The turn knows its own cause; what the reader is told may be less exact.
+        error = told.get("error") or self.error_code
         self._count(seconds, error)
         line = {
             "request_id": self._request_id,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask_openapi import OpenAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,44 +34,22 @@ from ragbot.core.errors import (
     ProviderUnavailable,
 )
 from ragbot.core.ports import Generation, Generator
-from ragbot.extensions import db
 from ragbot.index.retriever import Retriever
 from ragbot.providers.fallback import FallbackGenerator
 from tests.answering.shelf import CHEDDAR
-from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.conftest import AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
+from tests.served import three_chapter_app
 
 HOW_LONG = Question("How long is the cheddar ripened?")
 LIMITS = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
 
 
 @pytest.fixture(scope="module")
-def retriever(migrated_app: OpenAPI) -> Retriever:
+def retriever(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     """Finds passages of the three-chapter book, by words alone."""
-    return services_of(migrated_app).retriever
-
-
-@pytest.fixture(scope="module")
-def migrated_app(migrated_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
-    import shutil
-
-    from ragbot import create_app
-
-    folder = tmp_path_factory.mktemp("answerer")
-    database = folder / "ragbot.db"
-    shutil.copy(migrated_database, database)
-    app = create_app(
-        {
-            "ENVIRONMENT": "testing",
-            "DATABASE_URL": f"sqlite:///{database}",
-            "INDEX_DIR": str(folder),
-            "EMBEDDER": "none",
-        }
-    )
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("answerer")) as app:
+        yield services_of(app).retriever
 
 
 def answerer_of(

@@ -20,7 +20,7 @@ from qdrant_client import QdrantClient, models
 
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest, SparseVector
+from ragbot.core.domain import IndexPoint, Passage, SearchRequest, SparseVector
 from ragbot.core.errors import Cancelled, DeadlineExceeded, SearchUnavailable
 from ragbot.core.ports import PassageStore
 from ragbot.evaluation import load_rows
@@ -734,7 +734,10 @@ class TestAgreement:
             )
             store.prepare(shipped.facts)
 
-            agreeing = [agrees(store, shipped.facts, reference, request) for request in requests]
+            found = [store.search(shipped.facts, request, soon()) for request in requests]
+
+        expected = [reference_scores(reference, request) for request in requests]
+        agreeing = [agrees(one, scores) for one, scores in zip(found, expected, strict=True)]
 
         assert len(questions) > 30
         assert sum(agreeing) / len(agreeing) >= 0.95
@@ -745,19 +748,18 @@ def reference_point(point: IndexPoint) -> models.PointStruct:
     return models.PointStruct(id=point.chunk.id, vector={"dense": point.dense or [], "sparse": sparse})
 
 
-def agrees(
-    store: PassageStore, edition: EditionFacts, reference: QdrantClient, request: SearchRequest
-) -> bool:
-    """Whether the five best are the reference's five best, or equals of its fifth."""
+def reference_scores(reference: QdrantClient, request: SearchRequest) -> dict[str, float]:
+    """The reference's score of each chunk that it finds at all."""
     sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
     searches = [models.Prefetch(query=sparse, using="sparse", limit=payload.PREFETCH)]
     if request.dense is not None:
         searches.append(models.Prefetch(query=request.dense, using="dense", limit=payload.PREFETCH))
     fused = models.RrfQuery(rrf=models.Rrf(k=payload.RRF_K))
     hits = reference.query_points("book", prefetch=searches, query=fused, limit=2 * payload.PREFETCH).points
-    scores = {str(hit.id): hit.score for hit in hits}
+    return {str(hit.id): hit.score for hit in hits}
+
+
+def agrees(found: list[Passage], scores: dict[str, float]) -> bool:
+    """Whether the five best are the reference's five best, or equals of its fifth."""
     best = sorted(scores.values(), reverse=True)[:5]
-
-    found = [passage.chunk.id for passage in store.search(edition, request, soon())]
-
-    return len(found) == len(best) and all(scores.get(id_, 0.0) >= best[-1] - 1e-6 for id_ in found)
+    return len(found) == len(best) and all(scores.get(p.chunk.id, 0.0) >= best[-1] - 1e-6 for p in found)

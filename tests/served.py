@@ -1,0 +1,38 @@
+"""An app that several tests share: migrated, with the three-chapter book taken in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask_openapi import OpenAPI
+
+from ragbot import create_app
+from ragbot.extensions import db
+from tests.conftest import THREE_CHAPTERS, services_of
+
+SITE_URL = "https://book.test/"
+
+
+@contextmanager
+def three_chapter_app(
+    migrated_database: Path, folder: Path, overrides: Mapping[str, Any] | None = None, **parts: Any
+) -> Iterator[OpenAPI]:
+    """An app on its own copy of the database. Whoever shares it asks in sessions of his own."""
+    database = folder / "ragbot.db"
+    shutil.copy(migrated_database, database)
+    settings = {
+        "ENVIRONMENT": "testing",
+        "DATABASE_URL": f"sqlite:///{database}",
+        "INDEX_DIR": str(folder),
+        "EMBEDDER": "none",
+        "RATE_LIMIT_ENABLED": False,
+    }
+    app = create_app({**settings, **(overrides or {})}, **parts)
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url=SITE_URL)
+    yield app
+    with app.app_context():
+        db.engine.dispose()

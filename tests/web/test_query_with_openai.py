@@ -1,0 +1,202 @@
+"""A question over HTTP with OpenAI's embeddings and models behind it, played by a server on the loopback."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi import OpenAPI
+
+from ragbot.providers import openai_client
+from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from tests.fakes.openai_upstream import (
+    CHAT,
+    EMBEDDINGS,
+    Behaviour,
+    Cut,
+    Garbage,
+    Hang,
+    OpenAIUpstream,
+    Refusal,
+    Reply,
+    Status,
+)
+from tests.served import three_chapter_app
+from tests.web.sent_events import events_in
+
+HOW_LONG = "How long is the cheddar ripened?"
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenAIUpstream]:
+    with OpenAIUpstream() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def served(
+    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, provider: OpenAIUpstream
+) -> Iterator[OpenAPI]:
+    """An app whose book was embedded by the provider, as an operator with a key has it."""
+    settings = {
+        "OPENAI_API_KEY": "sk-alice-and-bob",
+        "OPENAI_BASE_URL": provider.base_url,
+        "OPENAI_LLM_FALLBACK_MODEL": "gpt-4o-mini",
+        "EMBEDDER": "openai",
+    }
+    clients: list[OpenAIClient] = []
+
+    def kept(access: OpenAIAccess) -> OpenAIClient:
+        clients.append(OpenAIClient(access))
+        return clients[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ragbot.wiring.OpenAIClient", kept)
+        with three_chapter_app(migrated_database, tmp_path_factory.mktemp("openai"), settings) as app:
+            yield app
+    # (A process keeps its connections to the end; the test run's end would complain of them.)
+    for client in clients:
+        client.sdk.close()
+
+
+@pytest.fixture
+def reader(
+    served: OpenAPI, provider: OpenAIUpstream, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FlaskClient]:
+    """A caller; the provider behaves unless the test says otherwise."""
+    monkeypatch.setattr(openai_client, "PAUSE_S", 0.01)
+    monkeypatch.setattr(openai_client, "JITTER_S", 0.01)
+    provider.reset()
+    yield served.test_client()
+    provider.reset()
+
+
+def asked(reader: FlaskClient, query: str = HOW_LONG) -> dict[str, Any]:
+    reply = reader.post("/query", json={"query": query})
+    assert reply.status_code == 200
+    answer: dict[str, Any] = reply.json
+    return answer
+
+
+def test_model_answers_from_the_passages(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """The whole way, with the real SDK."""
+    provider.script(Reply(text="Nine months [1]."))
+
+    answer = asked(reader)
+
+    assert (answer["answer"], answer["model"], answer["degraded"]) == ("Nine months [1].", "gpt-4o", [])
+    assert answer["sources"][0]["cited"]
+    assert "nine months in a cool cellar" in provider.calls(CHAT)[0].body["messages"][-1]["content"]
+
+
+def test_usage_counts_the_question_and_the_answer(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """The operator pays for both."""
+    tokens = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    provider.script(Reply(text="Nine months [1].", usage=tokens))
+
+    usage = asked(reader, "How long, then, is the cheddar ripened?")["usage"]
+
+    assert (usage["embedding_tokens"], usage["input_tokens"], usage["output_tokens"]) == (7, 1000, 100)
+    assert usage["cost_usd"] == pytest.approx(0.0035 + 7 * 0.02 / 1_000_000)
+
+
+def test_refusal_of_the_model_is_told_as_one(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """In its own words."""
+    provider.script(Refusal("I cannot help with that."))
+
+    answer = asked(reader)
+
+    assert (answer["status"], answer["answer"]) == ("refused", "I cannot help with that.")
+
+
+@pytest.mark.parametrize("trouble", [Status(401), Status(429, retry_after=30)], ids=str)
+def test_other_model_answers_for_the_first(
+    reader: FlaskClient, provider: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """And the reply says so."""
+    provider.for_model("gpt-4o", trouble)
+
+    answer = asked(reader)
+
+    assert (answer["model"], answer["degraded"]) == ("gpt-4o-mini", ["llm_fallback"])
+
+
+@pytest.mark.parametrize("trouble", [Status(401), Status(500), Garbage("html"), Cut(0)], ids=str)
+def test_book_itself_answers_for_both(
+    reader: FlaskClient, provider: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """With the book's own sentence, at no cost but the question's."""
+    provider.always(trouble)
+
+    answer = asked(reader)
+
+    assert "Bob ripens the cheddar for nine months" in answer["answer"]
+    assert (answer["model"], answer["degraded"]) == ("extractive", ["llm_extractive"])
+    assert answer["usage"]["output_tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    "trouble", [Status(401), Status(429, retry_after=30), Garbage("empty_embeddings")], ids=str
+)
+def test_words_alone_are_searched_when_nothing_is_embedded(
+    reader: FlaskClient, provider: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """The search is worse then, not gone."""
+    provider.always(trouble, EMBEDDINGS)
+
+    answer = asked(reader, f"How long is the cheddar ripened, with {trouble}?")
+
+    assert answer["degraded"] == ["dense_search"]
+    assert answer["sources"][0]["path"] == "02-cheese.md"
+
+
+def test_reader_who_leaves_ends_the_models_stream(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """The provider stops, and stops to charge."""
+    provider.script(Reply(tokens=["word "] * 10_000, delay_s=0.01))
+    reply = reader.post("/query", json={"query": HOW_LONG, "stream": True})
+    stream = iter(reply.response)
+    while b"event: delta" not in next(stream):
+        pass
+
+    reply.close()
+
+    assert provider.wait_for_disconnect(3)
+    assert provider.wait_until_idle(3)
+
+
+def test_answer_that_breaks_off_is_told_in_band(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """After what was said."""
+    provider.script(Cut(after_tokens=3))
+
+    events = events_in(reader.post("/query", json={"query": HOW_LONG, "stream": True}).data)
+
+    assert [event.name for event in events][-2:] == ["delta", "error"]
+    assert (events[-1].data["status"], events[-1].data["code"]) == (503, "search_unavailable")
+
+
+def test_questions_at_once_are_not_held_up_by_one_that_hangs(
+    reader: FlaskClient, provider: OpenAIUpstream
+) -> None:
+    """Each has a connection and a place of its own."""
+    provider.script(Hang("middle"))
+    hanging = reader.post("/query", json={"query": HOW_LONG, "stream": True})
+    stream = iter(hanging.response)
+    while b"event: delta" not in next(stream):
+        pass
+    answers: list[str] = []
+
+    def ask() -> None:
+        answers.append(asked(reader.application.test_client())["status"])
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == ["answered"] * 4
+    hanging.close()

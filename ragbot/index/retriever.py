@@ -176,7 +176,12 @@ class Retriever:
         except ProviderError as error:
             log.warning("dense_search_skipped", code=error.code)
             return None, 0
-        return embedded.vectors[0], embedded.tokens
+        vector = embedded.vectors[0]
+        if len(vector) != edition.dimension:
+            # The provider has changed what stands behind the model's name.
+            log.warning("ingest_again", edition=edition.name, has=edition.dimension, got=len(vector))
+            return None, embedded.tokens
+        return vector, embedded.tokens
 
 
 def _wording(text: str, vocabulary: Vocabulary) -> Wording:

@@ -33,15 +33,25 @@ MODEL = "text-embedding-3-small"
 TEXTS = ["Bob ripens the cheddar", "Alice feeds the starter", "Green tea is brewed"]
 
 
-@pytest.fixture
-def upstream() -> Iterator[OpenAIUpstream]:
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenAIUpstream]:
     with OpenAIUpstream() as running:
         yield running
 
 
 @pytest.fixture
-def client(upstream: OpenAIUpstream) -> Iterator[OpenAIClient]:
-    with client_of(upstream) as client:
+def upstream(provider: OpenAIUpstream) -> OpenAIUpstream:
+    """The provider as if it had just been started."""
+    provider.come_up()
+    provider.wait_until_idle()
+    provider.reset()
+    provider.answer = None
+    return provider
+
+
+@pytest.fixture(scope="module")
+def client(provider: OpenAIUpstream) -> Iterator[OpenAIClient]:
+    with client_of(provider) as client:
         yield client
 
 
@@ -119,7 +129,7 @@ def test_calls_share_one_connection(upstream: OpenAIUpstream, embedder: OpenAIEm
     for text in TEXTS:
         embedder.embed([text], Deadline(20))
 
-    assert upstream.connections == 1
+    assert upstream.connections <= 1
 
 
 @pytest.mark.parametrize(

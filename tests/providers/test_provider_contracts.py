@@ -12,15 +12,30 @@ from ragbot.index.analysis import Analyzer
 from ragbot.providers.extractive import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.local_embedder import LocalEmbedder
+from ragbot.providers.openai_client import OpenAIClient
 from ragbot.providers.openai_embedder import OpenAIEmbedder
 from ragbot.providers.openai_generator import OpenAIGenerator
 from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.providers.timing import TimedEmbedder
 from tests.fakes.loopback import Call, Connection
-from tests.fakes.openai_upstream import CHAT, OpenAIUpstream, Status
+from tests.fakes.openai_upstream import OpenAIUpstream, Status
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.providers.asking import client_of
 from tests.providers.contracts import EmbedderContract, GeneratorContract
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OpenAIUpstream]:
+    """Refuses the key for `gpt-4o` and answers as any other model."""
+    with UpstreamWithModels() as running:
+        running.for_model("gpt-4o", Status(401))
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(upstream: OpenAIUpstream) -> Iterator[OpenAIClient]:
+    with client_of(upstream) as client:
+        yield client
 
 
 class UpstreamWithModels(OpenAIUpstream):
@@ -47,9 +62,8 @@ def local_embedder() -> LocalEmbedder:
 
 class TestOpenAIEmbedder(EmbedderContract):
     @pytest.fixture
-    def embedder(self) -> Iterator[Embedder]:
-        with OpenAIUpstream() as upstream, client_of(upstream) as client:
-            yield OpenAIEmbedder(client, "text-embedding-3-small", 5)
+    def embedder(self, client: OpenAIClient) -> Embedder:
+        return OpenAIEmbedder(client, "text-embedding-3-small", 5)
 
 
 class TestLocalEmbedder(EmbedderContract):
@@ -86,9 +100,8 @@ class TestWordCountEmbedder(EmbedderContract):
 
 class TestOpenAIGenerator(GeneratorContract):
     @pytest.fixture
-    def generator(self) -> Iterator[Generator]:
-        with UpstreamWithModels() as upstream, client_of(upstream) as client:
-            yield OpenAIGenerator(client, "gpt-4o", 5)
+    def generator(self, client: OpenAIClient) -> Generator:
+        return OpenAIGenerator(client, "gpt-4o-mini", 5)
 
 
 class TestExtractiveGenerator(GeneratorContract):
@@ -99,20 +112,15 @@ class TestExtractiveGenerator(GeneratorContract):
 
 class TestFallbackGenerator(GeneratorContract):
     @pytest.fixture
-    def generator(self) -> Iterator[Generator]:
-        with UpstreamWithModels() as upstream, client_of(upstream) as client:
-            upstream.for_model("gpt-4o", Status(401))
-            models = [OpenAIGenerator(client, name, 5) for name in ("gpt-4o", "gpt-4o-mini")]
-            yield FallbackGenerator([*models, extractive()])
-            assert {call.body["model"] for call in upstream.calls(CHAT)} <= {"gpt-4o", "gpt-4o-mini"}
+    def generator(self, client: OpenAIClient) -> Generator:
+        models = [OpenAIGenerator(client, name, 5) for name in ("gpt-4o", "gpt-4o-mini")]
+        return FallbackGenerator([*models, extractive()])
 
 
 class TestFallbackToTheBook(GeneratorContract):
     @pytest.fixture
-    def generator(self) -> Iterator[Generator]:
-        with UpstreamWithModels() as upstream, client_of(upstream) as client:
-            upstream.always(Status(401))
-            yield FallbackGenerator([OpenAIGenerator(client, "gpt-4o", 5), extractive()])
+    def generator(self, client: OpenAIClient) -> Generator:
+        return FallbackGenerator([OpenAIGenerator(client, "gpt-4o", 5), extractive()])
 
 
 class TestScriptedGenerator(GeneratorContract):

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
 from ragbot.core.text import count_tokens
 
-# Part of what makes an answer what it is: change it with the wording below.
-PROMPT_VERSION = "1"
-
 _SYSTEM = """\
 You answer a reader's question about the book {title}. {where}
 

@@ -26,10 +26,9 @@ _QUOTED = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
 class Includes:
     """Expands one chapter. What cannot be included stays as it is written, and is told in `notices`."""
 
-    def __init__(self, folder: Folder, *, base: str) -> None:
+    def __init__(self, folder: Folder) -> None:
         self.notices: list[str] = []
         self._folder = folder
-        self._base = base
         self._size = 0
 
     def expanded(self, path: str, text: str, depth: int = 0) -> str:

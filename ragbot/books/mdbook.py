@@ -52,7 +52,7 @@ def read_mdbook(folder: Folder) -> Book:
 def _page(folder: Folder, path: str, chapter: Chapter, config: _Config) -> Page:
     if config.src and not path.startswith(f"{config.src}/"):
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
-    includes = Includes(folder, base=config.src)
+    includes = Includes(folder)
     source = without_hidden_lines(includes.expanded(path, folder.text(path)), config.hidelines)
     for notice in includes.notices:
         folder.skip(path, notice)

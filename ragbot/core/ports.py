@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
-    Book,
     EditionFacts,
     IndexPoint,
     Passage,
@@ -18,8 +16,6 @@ from ragbot.core.domain import (
     Usage,
     Vector,
 )
-
-BookLoader = Callable[[Path], Book]
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,10 @@ class ExtractiveGenerator:
         if not candidates or not self._answers(prompt, candidates):
             yield NOT_IN_BOOK
             return
+        chosen = _chosen(candidates)
         between = ""
         for number, passage in enumerate(prompt.passages, start=1):
-            spans = [candidate.span for candidate in _chosen(candidates) if candidate.passage == number - 1]
+            spans = [candidate.span for candidate in chosen if candidate.passage == number - 1]
             if spans:
                 text = passage.chunk.text
                 for paragraph in paragraphs_of(text, self._blocks(text), spans, mark=f"[{number}]"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-import orjson
 from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +12,7 @@ from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.records.catalogue import EditionRow
 from ragbot.services import current_services
-from ragbot.web.payloads import Problem, timestamp
+from ragbot.web.payloads import Problem, json_reply, timestamp
 
 admin = APIBlueprint(
     "admin",
@@ -90,7 +89,7 @@ def _demand_the_key() -> None:
 @admin.get("/editions", responses={"200": EditionsReply, **_PROBLEMS}, summary="List the editions")
 def editions() -> Response:
     """All editions, newest first."""
-    return _json({"editions": [_edition(row) for row in current_services().catalogue.editions()]})
+    return json_reply({"editions": [_edition(row) for row in current_services().catalogue.editions()]})
 
 
 @admin.post(
@@ -102,7 +101,7 @@ def publish(path: EditionPath) -> Response:
     """Make an edition the one that readers get; also the way back to an earlier one."""
     services = current_services()
     key = services.ingestion.publish(path.edition).key
-    return _json(next(_edition(row) for row in services.catalogue.editions() if row.facts.key == key))
+    return json_reply(next(_edition(row) for row in services.catalogue.editions() if row.facts.key == key))
 
 
 @admin.get("/sessions", responses={"200": AdminSessionsReply, **_PROBLEMS}, summary="List the sessions")
@@ -119,7 +118,7 @@ def sessions(query: AdminSessionsQuery) -> Response:
         }
         for session in found
     ]
-    return _json({"sessions": listed, "next_before": next_before})
+    return json_reply({"sessions": listed, "next_before": next_before})
 
 
 def _edition(row: EditionRow) -> dict[str, Any]:
@@ -133,7 +132,3 @@ def _edition(row: EditionRow) -> dict[str, Any]:
         "created_at": timestamp(row.created_at),
         "published": row.published,
     }
-
-
-def _json(payload: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(payload), mimetype="application/json")

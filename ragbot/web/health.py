@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Literal
 
-import orjson
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel
@@ -13,7 +12,7 @@ from pydantic import BaseModel
 from ragbot.core.domain import EditionFacts
 from ragbot.services import current_services
 from ragbot.version import __version__
-from ragbot.web.payloads import timestamp
+from ragbot.web.payloads import json_reply, timestamp
 
 health = APIBlueprint(
     "health", __name__, url_prefix="/health", abp_tags=[Tag(name="Service", description="Is it well?")]
@@ -81,7 +80,7 @@ def ready() -> Response:
         "components": {name: asdict(finding) for name, finding in report.components.items()},
         "book": _book(report.book) if report.book else None,
     }
-    return Response(orjson.dumps(body), 503 if report.status == "down" else 200, mimetype="application/json")
+    return json_reply(body, 503 if report.status == "down" else 200)
 
 
 def _book(facts: EditionFacts) -> dict[str, Any]:

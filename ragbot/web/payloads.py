@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import orjson
+from flask import Response
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -252,6 +254,11 @@ class Problem(BaseModel):
     code: str
     request_id: str
     errors: list[FieldFault] | None = None
+
+
+def json_reply(payload: dict[str, Any], status: int = 200) -> Response:
+    """A reply as JSON."""
+    return Response(orjson.dumps(payload), status, mimetype="application/json")
 
 
 def timestamp(moment: datetime) -> str:

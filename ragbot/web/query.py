@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-import orjson
 from flask import Response, g, request
 from flask_openapi import APIBlueprint, Tag
 
@@ -15,7 +14,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.records.transcript import IdempotencyClaim
 from ragbot.services import current_services
 from ragbot.web.errors import NotAcceptable
-from ragbot.web.payloads import Problem, QueryBody, QueryHeaders, QueryReply, query_reply
+from ragbot.web.payloads import Problem, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
 from ragbot.web.watching import watch_turn
 
@@ -40,7 +39,7 @@ def ask(header: QueryHeaders, body: QueryBody) -> Response:
     first = _begun(running)
     if streams:
         return _streamed(running, first)
-    return Response(orjson.dumps(_whole(running, first)), mimetype="application/json")
+    return json_reply(_whole(running, first))
 
 
 def _wants_stream(body: QueryBody) -> bool:

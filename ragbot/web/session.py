@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
@@ -18,6 +17,7 @@ from ragbot.web.payloads import (
     SessionPath,
     SessionReply,
     TalkReply,
+    json_reply,
     session_reply,
     talk_reply,
     timestamp,
@@ -37,7 +37,7 @@ EXPORTED_AT_ONCE = 100
 @sessions.post("", responses={"201": SessionReply, **_PROBLEMS}, summary="Start a session")
 def start() -> Response:
     """Start a session; a question without one starts one too."""
-    return _json(session_reply(current_services().transcript.start_session()), 201)
+    return json_reply(session_reply(current_services().transcript.start_session()), 201)
 
 
 @sessions.get("/<session_id>", responses={"200": TalkReply, **_PROBLEMS}, summary="Read a session")
@@ -46,7 +46,7 @@ def read(path: SessionPath, query: MessagesQuery) -> Response:
     transcript = current_services().transcript
     session = transcript.session(path.session_id)
     messages, next_before = transcript.messages(path.session_id, limit=query.limit, before=query.before)
-    return _json(talk_reply(session, messages, next_before), 200)
+    return json_reply(talk_reply(session, messages, next_before), 200)
 
 
 @sessions.delete("/<session_id>", responses={"204": None, **_PROBLEMS}, summary="Delete a session")
@@ -91,7 +91,3 @@ def _as_markdown(message: MessageFacts) -> str:
     if cited:
         lines.append("\n".join(f"[{n}] {' > '.join(s.heading_path)} <{s.url}>" for n, s in cited))
     return "\n\n".join(lines)
-
-
-def _json(payload: dict[str, Any], status: int) -> Response:
-    return Response(orjson.dumps(payload), status, mimetype="application/json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -34,29 +33,7 @@ from tests.fakes.openai_upstream import (
     Status,
 )
 from tests.fakes.parts import ScriptedGenerator
-from tests.providers.asking import asked, cancelled_soon, client_of, prompt_of, takes_less_than
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[OpenAIUpstream]:
-    with OpenAIUpstream() as running:
-        yield running
-
-
-@pytest.fixture
-def upstream(provider: OpenAIUpstream) -> OpenAIUpstream:
-    """The provider as if it had just been started."""
-    provider.come_up()
-    provider.wait_until_idle()
-    provider.reset()
-    provider.answer = None
-    return provider
-
-
-@pytest.fixture(scope="module")
-def client(provider: OpenAIUpstream) -> Iterator[OpenAIClient]:
-    with client_of(provider) as client:
-        yield client
+from tests.providers.asking import asked, cancelled_soon, prompt_of, takes_less_than
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,28 +30,6 @@ from tests.providers.asking import KEY, cancelled_soon, client_of, takes_less_th
 
 MODEL = "text-embedding-3-small"
 TEXTS = ["Bob ripens the cheddar", "Alice feeds the starter", "Green tea is brewed"]
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[OpenAIUpstream]:
-    with OpenAIUpstream() as running:
-        yield running
-
-
-@pytest.fixture
-def upstream(provider: OpenAIUpstream) -> OpenAIUpstream:
-    """The provider as if it had just been started."""
-    provider.come_up()
-    provider.wait_until_idle()
-    provider.reset()
-    provider.answer = None
-    return provider
-
-
-@pytest.fixture(scope="module")
-def client(provider: OpenAIUpstream) -> Iterator[OpenAIClient]:
-    with client_of(provider) as client:
-        yield client
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
@@ -42,28 +42,6 @@ from tests.providers.asking import KEY, asked, cancelled_soon, client_of, prompt
 
 PATIENCE_S = 0.25
 NINE_MONTHS = "Nine months [1]."
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[OpenAIUpstream]:
-    with OpenAIUpstream() as running:
-        yield running
-
-
-@pytest.fixture
-def upstream(provider: OpenAIUpstream) -> OpenAIUpstream:
-    """The provider as if it had just been started."""
-    provider.come_up()
-    provider.wait_until_idle()
-    provider.reset()
-    provider.answer = None
-    return provider
-
-
-@pytest.fixture(scope="module")
-def client(provider: OpenAIUpstream) -> Iterator[OpenAIClient]:
-    with client_of(provider) as client:
-        yield client
 
 
 @pytest.fixture

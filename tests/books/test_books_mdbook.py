@@ -119,7 +119,7 @@ def test_include_from_outside_stays_as_it_is_written(book, target):
     """A book must not carry the server's files into answers."""
     (book.parent / "secret.txt").write_text("secret")
     (book / "src" / "link.txt").symlink_to(book.parent / "secret.txt")
-    includes = Includes(Folder(book), base="src")
+    includes = Includes(Folder(book))
 
     text = includes.expanded("src/ch01.md", f"a {{{{#include {target}}}}} b")
 

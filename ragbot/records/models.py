@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -202,3 +203,35 @@ class QuotaCount(db.Model):  # type: ignore[name-defined,misc]
     counter: Mapped[str] = mapped_column(String(200), primary_key=True)
     hits: Mapped[int] = mapped_column(Integer)
     ends_at: Mapped[float] = mapped_column(Float, index=True)
+
+
+class CacheEntry(db.Model):  # type: ignore[name-defined,misc]
+    """Something that was made before and can be made again; `expires_at` is in seconds since the epoch."""
+
+    __tablename__ = "cache_entries"
+
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    value: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[float] = mapped_column(Float, index=True)
+
+
+class SharedState(db.Model):  # type: ignore[name-defined,misc]
+    """What all workers must agree on for a while (a circuit, who answers a question); not worth a backup."""
+
+    __tablename__ = "shared_states"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[dict[str, Any]] = mapped_column(JSON)
+    expires_at: Mapped[float] = mapped_column(Float, index=True)
+
+
+class Spending(db.Model):  # type: ignore[name-defined,misc]
+    """What one model charged on one day (UTC, as `2026-01-31`)."""
+
+    __tablename__ = "spending"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    input_tokens: Mapped[int] = mapped_column(BigInteger)
+    output_tokens: Mapped[int] = mapped_column(BigInteger)
+    cost_usd: Mapped[float] = mapped_column(Float)

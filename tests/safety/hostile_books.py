@@ -17,8 +17,8 @@ SECRET = "the-secret-outside-of-the-book"
 Writer = Callable[[Path], None]
 BOOKS: dict[str, Writer] = {}
 
-# An eighth of what a file may hold: what grows with the square of it shows here too.
-FULL = 600_000
+# A twelfth of what a file may hold: what grows with the square of it shows here too.
+FULL = 400_000
 
 
 def hostile(writer: Writer) -> Writer:

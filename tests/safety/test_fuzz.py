@@ -84,7 +84,8 @@ $a_{1}$ e.g. nine months. [ref]: https://cheese.example
 """
 HTML_PAGE = """<!doctype html><html lang=en><head><title>Cheese - Book</title></head><body>
 <nav><a href="b.html">B</a></nav><main><h1 id="cheese">Cheese<a class=headerlink href="#cheese">#</a></h1>
-<p>It is <b>made</b> from milk &amp; rennet.</p><pre><code class="language-python">def ripen():<br>  pass</code></pre><table><tr><th>a
+<p>It is <b>made</b> from milk &amp; rennet.</p>
+<pre><code class="language-python">def ripen():<br>  pass</code></pre><table><tr><th>a
 <td>b</table><section id=ripening><h2>Ripening</h2><ul><li>one<ol><li>two</ol></ul></section>
 <a rel=next href=b.html>next</a>"""
 SUMMARY = """# Summary

@@ -20,20 +20,25 @@ class Database:
         self._reader = engine
         self._writer = engine.execution_options(writes=True)
         self._counter = engine.execution_options(writes=True, may_be_lost=True)
+        self._unhurried_reader = engine.execution_options(unhurried=True)
+        self._unhurried_writer = engine.execution_options(writes=True, unhurried=True)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, unhurried: bool = False) -> Iterator[Connection]:
         """A connection for reading; it goes back to the pool at the end of the block.
 
+        `unhurried` work, which no reader waits for, is not bound by the time limit of a statement.
         Raises DatabaseUnavailable, as does `writing`.
         """
-        with _translated(), self._reader.connect() as connection:
+        engine = self._unhurried_reader if unhurried else self._reader
+        with _translated(), engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, unhurried: bool = False) -> Iterator[Connection]:
         """A connection in a transaction that commits at the end of the block, or rolls back if it raises."""
-        with _translated(), self._writer.begin() as connection:
+        engine = self._unhurried_writer if unhurried else self._writer
+        with _translated(), engine.begin() as connection:
             yield connection
 
     @contextmanager

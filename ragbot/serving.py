@@ -114,3 +114,16 @@ def post_worker_init(worker: Any) -> None:
     from ragbot.services import warm
 
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+    if worker.age == 1:
+        # The first one speaks for all; it asks beside serving, as a database may be slow or away.
+        Thread(target=_compare_pool, args=(worker.wsgi,), daemon=True, name="pool-size").start()
+
+
+def _compare_pool(app: Any) -> None:
+    from ragbot.extensions import db
+    from ragbot.records.capacity import warn_of_large_pool
+
+    with app.app_context():
+        engine = db.engine
+    size, overflow = _settings.db_pool_size, _settings.db_max_overflow
+    warn_of_large_pool(engine, workers=workers, size=size, overflow=overflow)

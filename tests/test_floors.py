@@ -103,6 +103,8 @@ INSIDE_A_FUNCTION = {
     ("wiring", "providers.local_embedder"): "with numpy, for those who use it",
     # gunicorn reads its configuration before it forks, and the app is for after.
     ("serving", "services"): "the app is a worker's own",
+    ("serving", "extensions"): "so is its engine",
+    ("serving", "records.capacity"): "and who asks over it",
     # To be moved to the top of its module; it weighs nothing.
 }
 

@@ -21,6 +21,7 @@ from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.metrics_folder import PREFIX
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.prometheus import Scrape
 from tests.fakes.wsgi_process import GunicornProcess
@@ -41,21 +42,23 @@ def upstream() -> Iterator[OpenAIUpstream]:
 
 
 @pytest.fixture(scope="module")
-def settings(migrated_database: Path, tmp_path_factory, upstream: OpenAIUpstream) -> dict[str, str]:
+def settings(
+    new_database: DatabaseMaker, tmp_path_factory, upstream: OpenAIUpstream
+) -> Iterator[dict[str, str]]:
     """Of a server that knows the three-chapter book."""
     folder = tmp_path_factory.mktemp("served")
-    shutil.copy(migrated_database, folder / "ragbot.db")
-    chosen = {
-        "DATABASE_URL": f"sqlite:///{folder / 'ragbot.db'}",
-        "INDEX_DIR": str(folder),
-        "EMBEDDER": "none",
-        "RATE_LIMIT_ENABLED": "false",
-    }
-    app = create_app(chosen | {"ENVIRONMENT": "testing"})
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-    with app.app_context():
-        db.engine.dispose()
-    return chosen | {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": upstream.base_url}
+    with new_database(folder) as url:
+        chosen = {
+            "DATABASE_URL": url,
+            "INDEX_DIR": str(folder),
+            "EMBEDDER": "none",
+            "RATE_LIMIT_ENABLED": "false",
+        }
+        app = create_app(chosen | {"ENVIRONMENT": "testing"})
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        with app.app_context():
+            db.engine.dispose()
+        yield chosen | {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": upstream.base_url}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
 from ragbot.records.transactions import make_sqlite_safe
@@ -53,6 +53,7 @@ def make_safe(engine: Engine, limits: Limits) -> None:
     make_sqlite_safe(engine, limits.lock_s)
     if engine.dialect.name == "postgresql":
         _limit_statements(engine, limits)
+        _keep_values_out_of_errors(engine)
     _keep_to_one_process(engine)
 
 
@@ -96,6 +97,22 @@ def _limit_statements(engine: Engine, limits: Limits) -> None:
     def _on_begin(connection: Connection) -> None:
         if connection.get_execution_options().get("unhurried"):
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
+def _keep_values_out_of_errors(engine: Engine) -> None:
+    """Below its first line PostgreSQL quotes the statement and the row that failed: what readers wrote.
+
+    The driver puts the values into the statement before it is sent, so `hide_parameters` does not hide them.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _on_error(context: ExceptionContext) -> None:
+        told, kept = str(context.original_exception), context.sqlalchemy_exception
+        first_line = told.partition("\n")[0]
+        if context.statement is None or kept is None or told == first_line:
+            return
+        context.original_exception.args = (first_line,)
+        kept.args = (str(kept.args[0]).replace(told, first_line),)
 
 
 def _keep_to_one_process(engine: Engine) -> None:

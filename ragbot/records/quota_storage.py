@@ -129,6 +129,10 @@ class RedisCounters:
             raise CountersUnavailable("Redis cannot count calls now.") from error
         return Counted(int(hits), time.time() + int(left_ms) / 1000)
 
+    def close(self) -> None:
+        """Close its connections; the next count opens one again."""
+        self._client.close()
+
 
 class MemoryCounters:
     """Counters of this process alone: several workers let as many times the quota through."""

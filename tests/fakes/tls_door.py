@@ -9,12 +9,20 @@ from typing import Self
 
 from tests.fakes.certificates import Certificates
 
+# What a client of PostgreSQL says first where it wants TLS (protocol 3: "SSLRequest"), and the consent.
+SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+CONSENT = b"S"
+
 
 class TlsDoor:
-    """`with TlsDoor(port, certificates) as door:` listens on `door.port` until the block ends."""
+    """`with TlsDoor(port, certificates) as door:` listens on `door.port` until the block ends.
 
-    def __init__(self, behind: int, certificates: Certificates) -> None:
+    With `asked_for` TLS begins when it was asked for as PostgreSQL's clients do; who does not is sent away.
+    """
+
+    def __init__(self, behind: int, certificates: Certificates, *, asked_for: bool = False) -> None:
         self._behind = behind
+        self._asked_for = asked_for
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificates.certificate, certificates.key)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -47,6 +55,11 @@ class TlsDoor:
             self._serving.append(serving)
 
     def _serve(self, plain: socket.socket) -> None:
+        if self._asked_for:
+            if plain.recv(len(SSL_REQUEST), socket.MSG_WAITALL) != SSL_REQUEST:
+                plain.close()
+                return
+            plain.sendall(CONSENT)
         try:
             outside = self._context.wrap_socket(plain, server_side=True)
         except (OSError, ssl.SSLError):

@@ -89,7 +89,30 @@ class Settings(BaseSettings):
     qdrant_collection: str = Field(
         "ragbot", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Prefix of collections and name of the alias."
     )
-    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one call to Qdrant may take.")
+    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one search in Qdrant may take.")
+    # How a collection is made; another value takes effect with the next edition, or `flask book reindex`.
+    qdrant_shards: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Parts of a collection; more than one helps large books in a cluster alone.",
+    )
+    qdrant_replication: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Copies of each part in a cluster; with 2 a node may be away while readers ask.",
+    )
+    qdrant_quantization: Literal["none", "scalar"] = Field(
+        "none",
+        description="scalar searches copies of the vectors of a quarter of their size and ranks by the whole "
+        "ones; it pays from some 100,000 chunks on.",
+    )
+    qdrant_on_disk: bool = Field(
+        False,
+        description="Whether vectors and their index stay on the server's disk: slower, for books that are "
+        "larger than its memory.",
+    )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
         description="Folder under which each process keeps its private embedded index.",

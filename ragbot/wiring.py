@@ -190,11 +190,23 @@ def _store(settings: Settings, catalogue: Catalogue) -> PassageStore:
 
         return EmbeddedStore(settings.index_dir, load)
     # The server's client and the embedded engine are large; a process needs one of them.
-    from ragbot.index.server_store import ServerStore, open_client
+    from ragbot.index.server_store import CollectionShape, ServerStore, open_client
 
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     client = partial(open_client, settings.qdrant_url, key, settings.qdrant_timeout_s)
-    return ServerStore(client, settings.qdrant_collection, load)
+    return ServerStore(
+        client,
+        settings.qdrant_collection,
+        load,
+        shape=CollectionShape(
+            shards=settings.qdrant_shards,
+            replication=settings.qdrant_replication,
+            quantization=settings.qdrant_quantization,
+            on_disk=settings.qdrant_on_disk,
+        ),
+        search_timeout_s=settings.qdrant_timeout_s,
+        known_keys=catalogue.keys,
+    )
 
 
 def _limits(settings: Settings) -> AnswerLimits:

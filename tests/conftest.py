@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,7 +50,15 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On PostgreSQL run what rests on the suite's own databases: everything else is as it was on SQLite."""
+    """Skip what needs a server that is not there, and on PostgreSQL what is as it was on SQLite.
+
+    What is left there are the tests that rest on the suite's own databases.
+    """
+    if not os.environ.get("TEST_QDRANT_URL"):
+        without = pytest.mark.skip(reason="TEST_QDRANT_URL names no Qdrant server")
+        for item in items:
+            if item.get_closest_marker("real_qdrant"):
+                item.add_marker(without)
     if CHOSEN not in KINDS:
         raise pytest.UsageError(f"TEST_DATABASE is {CHOSEN!r}, which is none of {', '.join(KINDS)}.")
     if CHOSEN != "sqlite":

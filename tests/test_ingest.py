@@ -556,3 +556,39 @@ def test_book_that_is_taken_in_again_has_the_new_vectors_alone(
     assert {len(one.dense or []) for one in services.catalogue.stored_chunks(new)} == {16}
     assert {len(one.dense or []) for one in services.catalogue.stored_chunks(old)} == {64}
     assert answer(app_with_other_embedder)["degraded"] == []
+
+
+class MuteEmbedder(WordCountEmbedder):
+    """Has the name of the one that made the book's vectors, and must not be asked."""
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+        raise AssertionError("The vectors are in the database.")
+
+
+def test_lost_collection_is_built_again_without_a_call_to_the_embedder(make_app: AppMaker) -> None:
+    """The database is the one truth; the index on the server is disposable."""
+    with QdrantServer(validate=True) as server:
+        settings = {"QDRANT_URL": server.url, "QDRANT_SHARDS": 1, "QDRANT_QUANTIZATION": "scalar"}
+        first = make_app(settings, embedder=WordCountEmbedder())
+        services_of(first).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        facts = services_of(first).catalogue.edition("first")
+        name = f"ragbot_{facts.key}"
+        before = server.local.retrieve(name, ids_in(server, name), with_vectors=True)
+        server.local.delete_collection(name)
+
+        result = (
+            make_app(settings, embedder=MuteEmbedder()).test_cli_runner().invoke(args=["book", "reindex"])
+        )
+
+        after = server.local.retrieve(name, ids_in(server, name), with_vectors=True)
+        aliases = {alias.alias_name: alias.collection_name for alias in server.local.get_aliases().aliases}
+
+    assert (result.exit_code, result.stdout) == (0, "Rebuilt the index of first: 3 chunks.\n")
+    assert after == before
+    assert len(after) == 3
+    assert aliases == {"ragbot": name}
+
+
+def ids_in(server: QdrantServer, name: str) -> list[str]:
+    records, _ = server.local.scroll(name, limit=100)
+    return sorted(str(record.id) for record in records)

@@ -124,6 +124,11 @@ class Catalogue:
             for row in rows
         ]
 
+    def keys(self) -> set[str]:
+        """The keys of all editions."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(editions.c.key)))
+
     def ping(self) -> None:
         """Return if the tables can be asked now; raise DatabaseUnavailable if not, or if they are missing."""
         with self._database.reading() as connection:

@@ -19,7 +19,7 @@ from ragbot.config import PROJECT_ROOT
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core", "version"),
     ("telemetry", "extensions", "metrics", "metrics_folder", "probing", "production_rules", "raw_refusals"),
-    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics"),
+    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "housekeeping"),
     ("answering", "ingest", "preflight"),
     ("services", "evaluation"),
     ("wiring", "web", "cli"),

@@ -134,7 +134,7 @@ def build_services(
             served=published.served,
             embedder=embedder.name if embedder else None,
             others={
-                "vector_store": Probe(partial(_ask_store, store, settings)),
+                "vector_store": _store_probe(store),
                 "cache": Probe(partial(_ask_cache, cache, settings)),
                 "llm": _llm_probe(generator),
             },
@@ -242,14 +242,19 @@ def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | 
     return "|".join(map(str, parts))
 
 
-def _ask_store(store: PassageStore, settings: Settings) -> Finding | None:
-    try:
-        store.ping()
-    except SearchUnavailable:
-        if isinstance(store, StandInStore) and settings.stand_in_chunks:
-            return Finding("degraded", "embedded index stands in")
-        raise
-    return None
+def _store_probe(store: PassageStore) -> Probe:
+    if not isinstance(store, StandInStore):
+        return Probe(store.ping)
+    stands_in = Finding("degraded", "embedded index stands in")
+
+    def ask() -> Finding | None:
+        try:
+            store.ping()
+        except SearchUnavailable:
+            return stands_in
+        return None
+
+    return Probe(ask, late=stands_in)
 
 
 def _ask_cache(cache: Cache, settings: Settings) -> Finding:

@@ -48,6 +48,8 @@ class Database:
         """A connection in a transaction that commits at the end of the block, or rolls back if it raises."""
         with self._written(self._writer) as connection:
             yield connection
+        # (A small count may still fit where a talk does not.)
+        self._write_failed_at = None
 
     @contextmanager
     def counting(self) -> Iterator[Connection]:
@@ -68,7 +70,6 @@ class Database:
         except DatabaseUnavailable:
             self._write_failed_at = self._clock()
             raise
-        self._write_failed_at = None
 
     def _connected(self, engine: Engine) -> Connection:
         with self._lock:

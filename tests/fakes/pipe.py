@@ -11,14 +11,14 @@ Mood = Literal["pass", "refuse", "hang"]
 
 
 class Pipe:
-    """`with Pipe(port) as pipe:` hands bytes on between `pipe.port` and a port of 127.0.0.1.
+    """`with Pipe(port) as pipe:` hands bytes on between `pipe.port` and a local port or Unix socket.
 
     `pass` hands on. `refuse` closes what is open and every new connection at once. `hang` takes connections
     and lets nothing through, also of those that are open, as a network does whose packets get lost.
     """
 
-    def __init__(self, port: int) -> None:
-        self._to = port
+    def __init__(self, to: int | str) -> None:
+        self._to = to
         self._mood: Mood = "pass"
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
@@ -60,15 +60,23 @@ class Pipe:
                 _closed(client)
                 continue
             try:
-                server = socket.create_connection(("127.0.0.1", self._to), timeout=5)
+                server = self._connected()
             except OSError:
                 _closed(client)
                 continue
-            server.settimeout(None)
             with self._changed:
                 self._open |= {client, server}
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._hand_on, args=(source, sink), daemon=True).start()
+
+    def _connected(self) -> socket.socket:
+        if isinstance(self._to, int):
+            server = socket.create_connection(("127.0.0.1", self._to), timeout=5)
+            server.settimeout(None)
+            return server
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._to)
+        return server
 
     def _hand_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -355,7 +355,8 @@ def test_failed_write_is_remembered_until_one_succeeds(tmp_path: Path, migrated_
         cache.put("large", b"x" * 1_000_000, 60)
     full = database.cannot_write()
     limit_pages(engine, 1_000_000)
-    cache.put("large", b"x" * 1_000_000, 60)
+    with database.writing() as connection:
+        connection.execute(text("DELETE FROM messages"))
 
     assert (full, database.cannot_write()) == (True, False)
     engine.dispose()

@@ -462,6 +462,9 @@ const DEGRADED_WORDS = {
   llm_fallback: 'second model answered',
   llm_extractive: 'passages quoted, no model',
   dense_search: 'keyword search only',
+  budget: 'budget spent, passages quoted',
+  history: 'not kept',
+  cache: 'cache away',
   cache: 'without cache',
   history: 'not kept',
 };

@@ -463,8 +463,6 @@ const DEGRADED_WORDS = {
   llm_extractive: 'passages quoted, no model',
   dense_search: 'keyword search only',
   budget: 'budget spent, passages quoted',
-  history: 'not kept',
-  cache: 'cache away',
   cache: 'without cache',
   history: 'not kept',
 };

@@ -11,7 +11,7 @@ import structlog
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.flights import Flights, Lead
-from ragbot.answering.kept_answers import key_of, packed, told_again, told_on, unpacked
+from ragbot.answering.kept_answers import key_of, name_of, packed, told_again, told_on, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -108,26 +108,27 @@ class CachedAnswerer:
     def _made(self, key: str, answering: Iterator[Event], lead: Lead | None) -> Iterator[Event]:
         """A new answer, kept if it is good and handed to those who wait for it."""
         made: Answer | None = None
+        kept = False
         try:
             for event in answering:
                 if lead is not None:
                     lead.renew()
                 if isinstance(event, Finished):
                     made = self._finished(event.answer)
-                    if _is_good(made):
-                        self._cache.put(_name(key), packed(made), self._keeping.kept_s)
+                    if kept := _is_good(made):
+                        self._cache.put(name_of(key), packed(made), self._keeping.kept_s)
                     event = Finished(made)
                 yield event
         finally:
             if lead is not None:
-                lead.land(made)
+                lead.land(made, kept=kept)
 
     def _finished(self, answer: Answer) -> Answer:
         away = (Degradation.CACHE,) if self._cache.is_away() else ()
         return replace(answer, cache="miss", degraded=(*answer.degraded, *away))
 
     def _kept(self, key: str) -> Answer | None:
-        found = self._cache.get(_name(key))
+        found = self._cache.get(name_of(key))
         if found is None:
             return None
         answer = unpacked(found)
@@ -135,10 +136,6 @@ class CachedAnswerer:
             log.warning("kept_answer_unreadable")
             self._unreadable()
         return answer
-
-
-def _name(key: str) -> str:
-    return f"answer:{key}"
 
 
 def _is_good(answer: Answer) -> bool:

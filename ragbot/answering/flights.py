@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ragbot.answering.kept_answers import packed, unpacked
+from ragbot.answering.kept_answers import name_of, packed, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
 from ragbot.core.ports import Cache, SharedStates, State
@@ -55,13 +55,16 @@ class Flight:
 class Lead:
     """Whoever has it asks the model, and lands it however that ends."""
 
-    def __init__(self, land: Callable[[Answer | None], None], renew: Callable[[], None]) -> None:
+    def __init__(self, land: Callable[[Answer | None, bool], None], renew: Callable[[], None]) -> None:
         self._land = land
         self.renew = renew
 
-    def land(self, answer: Answer | None) -> None:
-        """Hand the answer to those who wait; None sends them to ask for themselves."""
-        self._land(answer)
+    def land(self, answer: Answer | None, *, kept: bool) -> None:
+        """Hand the answer to those who wait; None sends them to ask for themselves.
+
+        One that is `kept` under its key is found there.
+        """
+        self._land(answer, kept)
 
 
 class Flights:
@@ -103,7 +106,7 @@ class Flights:
             if answer is not None:
                 return answer
             if not flight.has_landed:
-                return Lead(lambda _answer: None, lambda: None)
+                return Lead(lambda _answer, _kept: None, lambda: None)
 
     def _led(self, key: str, flight: Flight, deadline: Deadline) -> Lead | Answer:
         try:
@@ -123,13 +126,20 @@ class Flights:
                 renewed_at = self._clock()
                 self._states.change(_name(key), lambda state: self._renewed(state, token), self._lease_s * 2)
 
-        def land(answer: Answer | None) -> None:
+        def land(answer: Answer | None, kept: bool) -> None:
             self._land_here(key, flight, answer)
-            if answer is not None:
+            if answer is not None and not kept:
                 self._cache.put(_handed(token), packed(answer), HANDED_OVER_S)
-            self._states.change(_name(key), lambda state: None if _is(state, token) else state, self._lease_s)
+            self._release(key, token)
 
         return Lead(land, renew)
+
+    def _release(self, key: str, token: str) -> None:
+        self._states.change(_name(key), lambda state: None if _is(state, token) else state, self._lease_s)
+
+    def _found(self, name: str) -> Answer | None:
+        kept = self._cache.get(name)
+        return unpacked(kept) if kept else None
 
     def _land_here(self, key: str, flight: Flight, answer: Answer | None) -> None:
         with self._lock:
@@ -144,12 +154,16 @@ class Flights:
                 _name(key), lambda state: self._claimed(state, token), self._lease_s * 2
             )
             if held is None or _is(held, token):
-                return token
+                # It may have been made since this reader looked for it.
+                made = self._found(name_of(key))
+                if made is not None:
+                    self._release(key, token)
+                return made or token
             other = str(held.get("by", ""))
             self._wait_for(key, other, deadline)
             if deadline.left_s() < RESERVE_S:
                 return token
-            if (kept := self._cache.get(_handed(other))) and (answer := unpacked(kept)):
+            if answer := self._found(name_of(key)) or self._found(_handed(other)):
                 return answer
 
     def _wait_for(self, key: str, other: str, deadline: Deadline) -> None:

@@ -51,6 +51,11 @@ def key_of(question: Question, edition_key: str, fingerprint: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def name_of(key: str) -> str:
+    """Under what an answer is kept in a cache."""
+    return f"answer:{key}"
+
+
 def packed(answer: Answer) -> bytes:
     """An answer as bytes."""
     return json.dumps(asdict(answer)).encode()

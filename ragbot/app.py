@@ -34,7 +34,7 @@ from ragbot.web.quotas import limit_calls
 from ragbot.web.requests import StrictRequest, identify_requests
 from ragbot.web.session import sessions
 from ragbot.web.watching import watch_requests
-from ragbot.wiring import build_counters, build_services
+from ragbot.wiring import build_services
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -61,13 +61,17 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     with app.app_context():
         engine = db.engine
     make_safe(engine, _limits(settings))
-    app.extensions[EXTENSION] = build_services(settings, engine, **parts)
+    app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     identify_requests(app)
     watch_requests(app)
     trust_proxies(app, settings.trusted_proxies)
-    counters = build_counters(settings, engine)
     limit_calls(
-        app, settings, counters, questions=query, others=(sessions, admin), behind_password=(console,)
+        app,
+        settings,
+        services.counters,
+        questions=query,
+        others=(sessions, admin),
+        behind_password=(console,),
     )
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from dotenv.parser import parse_stream
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         description="Whether vectors and their index stay on the server's disk: slower, for books that are "
         "larger than its memory.",
     )
+    stand_in_chunks: int = Field(
+        20_000,
+        ge=0,
+        description="Chunks of the largest book whose embedded index stands in for a Qdrant server "
+        "that is away, some 8 KB of memory each.",
+    )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
         description="Folder under which each process keeps its private embedded index.",
@@ -142,7 +148,24 @@ class Settings(BaseSettings):
         5, gt=0, description="Seconds for one call that embeds a question."
     )
     openai_max_retries: int = Field(
-        1, ge=0, le=5, description="Repeated tries of one call, with jitter, inside the deadline."
+        1,
+        ge=0,
+        le=1,
+        description="Repeated tries of the last model's call, and of a book's embeddings, with jitter.",
+    )
+    openai_daily_budget_usd: float | None = Field(
+        None, ge=0, description="Dollars that answers may cost in a day (UTC); past it they are extractive."
+    )
+    openai_questions_per_session: int | None = Field(
+        200,
+        ge=0,
+        description="Questions of one session that a model answers; the rest are answered extractively.",
+    )
+    model_prices: dict[str, tuple[NonNegativeFloat, NonNegativeFloat]] = Field(
+        {},
+        description="Dollars per million tokens read and written, as JSON: "
+        '{"my-model": [0.5, 1.5]}; they come before the list prices.',
+        json_schema_extra={"shown_default": "{}"},
     )
 
     # A question.
@@ -152,6 +175,13 @@ class Settings(BaseSettings):
     answer_tokens: int = Field(800, ge=50, description="Tokens that a model may answer with.")
     session_timeout_hours: float = Field(
         24, gt=0, le=87_600, description="Hours after its last activity at which a session ends."
+    )
+
+    cache_ttl_hours: float = Field(
+        24,
+        ge=0,
+        le=8760,
+        description="Hours for which answers and questions' vectors are kept; 0 keeps none.",
     )
 
     # Books.
@@ -234,6 +264,12 @@ class Settings(BaseSettings):
             return () if self.environment == "production" else _origins_in(DEVELOPMENT_ORIGINS)
         origins = _origins_in(self.allowed_origins_str)
         return ("*",) if "*" in origins else origins
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that answer, the first one first."""
+        names = self.openai_llm_model, self.openai_llm_fallback_model
+        return tuple(dict.fromkeys(filter(None, names)))
 
     @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:
@@ -353,6 +389,8 @@ def _kind(annotation: Any) -> str:
     options = [option for option in get_args(annotation) if option is not NoneType]
     if get_origin(annotation) is Literal:
         return " or ".join(options)
+    if get_origin(annotation) is dict:
+        return "JSON"
     if options:
         return _kind(options[0])
     names = {SecretStr: "secret", str: "text", int: "whole number", float: "number", bool: "true or false"}

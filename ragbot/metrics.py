@@ -61,7 +61,14 @@ METRICS: Mapping[str, Tally | Timed | Level] = {
     "llm_tokens_total": Tally("Tokens that providers charged for.", ("model", "kind")),
     "llm_cost_usd_total": Tally("Dollars spent on answers, their embeddings included.", ("model",)),
     "limiter_refusals_total": Tally("Requests refused with 429."),
-    "quota_store_failures_total": Tally("Requests let through because quotas could not be counted."),
+    "cache_failures_total": Tally("Times that a store of kept answers failed, or held garbage.", ("store",)),
+    "state_store_failures_total": Tally("Times that a store of shared states failed.", ("store",)),
+    "circuit_open": Level(
+        "1 while a provider's part is left alone after failures.", ("circuit",), together="livemostrecent"
+    ),
+    "budget_limit_usd": Level("Dollars that answers may cost in a day.", together="livemostrecent"),
+    "budget_left_usd": Level("Dollars that are left of the day's budget.", together="livemostrecent"),
+    "quota_store_failures_total": Tally("Times that a store of quotas failed."),
     "db_pool_connections": Level("Connections to the database.", ("state",)),
     "index_chunks": Level("Chunks of the published edition.", together="livemostrecent"),
     "edition_age_seconds": Level("Time since the edition was published.", together="livemostrecent"),

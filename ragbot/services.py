@@ -13,12 +13,15 @@ from ragbot.answering.turns import Turns
 from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
+from ragbot.core.ports import Cache
+from ragbot.housekeeping import Housekeeping
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion
 from ragbot.metrics import Metrics
 from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
+from ragbot.records.quota_storage import FirstThatCounts
 from ragbot.records.transcript import Transcript
 
 log = structlog.get_logger(__name__)
@@ -40,6 +43,9 @@ class Services:
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics
+    cache: Cache
+    counters: FirstThatCounts
+    housekeeping: Housekeeping
 
 
 def current_services() -> Services:

@@ -111,9 +111,10 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Build the index and load the model before the first reader waits for them, beside serving."""
     # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
-    from ragbot.services import warm
+    from ragbot.services import EXTENSION, warm
 
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+    worker.wsgi.extensions[EXTENSION].housekeeping.start()
     if worker.age == 1:
         # The first one speaks for all; it asks beside serving, as a database may be slow or away.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
@@ -128,3 +129,12 @@ def _compare_pool(worker: Any) -> None:
     size, overflow = _settings.db_pool_size, _settings.db_max_overflow
     # gunicorn's own flag may have set another number of workers than ours.
     warn_of_large_pool(engine, workers=worker.cfg.workers, size=size, overflow=overflow)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Write what could not be written before."""
+    from ragbot.services import EXTENSION
+
+    # A worker that could not load the app has none.
+    if worker.wsgi is not None:
+        worker.wsgi.extensions[EXTENSION].turns.finish()

@@ -139,6 +139,8 @@ def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
             "EMBEDDER": "none",
             "EDITION_POLL_S": 0,
             "RATE_LIMIT_ENABLED": False,
+            # A question that several tests ask is answered anew in each.
+            "CACHE_TTL_HOURS": 0,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
         apps.append(app)
@@ -205,6 +207,8 @@ def live_console(
                 "INDEX_DIR": str(folder),
                 "EMBEDDER": "none",
                 "RATE_LIMIT_ENABLED": False,
+                # A question that several tests ask is answered anew in each.
+                "CACHE_TTL_HOURS": 0,
             }
         )
         services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")

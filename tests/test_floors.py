@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "database_address",
         "redis_address",
     ),
-    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics"),
+    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "housekeeping"),
     ("answering", "ingest", "preflight"),
     ("services", "evaluation"),
     ("wiring", "web", "cli"),

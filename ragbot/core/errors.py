@@ -57,10 +57,10 @@ class DatabaseUnavailable(RagbotError):
     retryable = True
 
 
-class CountersUnavailable(RagbotError):
-    """The store that counts calls for the quotas cannot be asked now."""
+class StoreUnavailable(RagbotError):
+    """A store that others can stand in for (of counters, kept answers, shared states) cannot be asked now."""
 
-    code = "counters_unavailable"
+    code = "store_unavailable"
     retryable = True
 
 
@@ -81,6 +81,30 @@ class ProviderRejected(ProviderError):
     """The provider will not take this request, however often it is sent (a bad key, a bad model)."""
 
     code = "provider_rejected"
+
+
+class CircuitOpen(ProviderUnavailable):
+    """The provider failed several times in a row and is left alone for a while; nothing was asked."""
+
+    code = "circuit_open"
+
+
+class TooLate(ProviderUnavailable):
+    """Too little of the question's time is left to ask a model; nothing was asked."""
+
+    code = "too_late"
+
+
+class RequestRejected(ProviderRejected):
+    """The provider will not take this one request (too long, against its rules); others it may take."""
+
+    code = "request_rejected"
+
+
+class BudgetSpent(ProviderError):
+    """What models may cost is spent; nothing was asked."""
+
+    code = "budget_spent"
 
 
 class AnswerCut(ProviderError):

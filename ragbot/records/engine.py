@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from os import getpid
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
@@ -125,10 +125,10 @@ def _keep_to_one_process(engine: Engine) -> None:
 
     @event.listens_for(engine, "connect")
     def _on_connect(_connection: Any, record: Any) -> None:
-        record.info["process"] = os.getpid()
+        record.info["process"] = getpid()
 
     @event.listens_for(engine, "checkout")
     def _on_checkout(_connection: Any, record: Any, proxy: Any) -> None:
-        if record.info["process"] != os.getpid():
+        if record.info["process"] != getpid():
             record.dbapi_connection = proxy.dbapi_connection = None
             raise DisconnectionError("The connection belongs to the process that forked this one.")

@@ -68,6 +68,12 @@ class AdminSessionReply(BaseModel):
     message_count: int
 
 
+class ClearedReply(BaseModel):
+    """What was forgotten."""
+
+    entries: int
+
+
 class AdminSessionsReply(BaseModel):
     """Sessions, newest first."""
 
@@ -119,6 +125,12 @@ def sessions(query: AdminSessionsQuery) -> Response:
         for session in found
     ]
     return json_reply({"sessions": listed, "next_before": next_before})
+
+
+@admin.delete("/cache", responses={"200": ClearedReply, **_PROBLEMS}, summary="Forget kept answers")
+def clear_cache() -> Response:
+    """Forget kept answers and the vectors of questions."""
+    return json_reply({"entries": current_services().cache.clear()})
 
 
 def _edition(row: EditionRow) -> dict[str, Any]:

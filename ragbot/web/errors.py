@@ -64,21 +64,13 @@ SHAPES: Mapping[type[core.RagbotError], Shape] = {
     core.NoBook: Shape(503, "No book", 30),
     core.SearchUnavailable: Shape(503, "Search unavailable", 5),
     core.DatabaseUnavailable: Shape(503, "Search unavailable", 5),
+    core.StoreUnavailable: Shape(503, "Search unavailable", 5),
     core.ProviderError: Shape(503, "Search unavailable", 5),
     core.DeadlineExceeded: Shape(504, "Deadline exceeded"),
 }
 
-# Codes of the contract for errors whose own code is for the log alone.
-_PUBLIC_CODES = dict.fromkeys(
-    (
-        core.DatabaseUnavailable.code,
-        core.ProviderError.code,
-        core.ProviderUnavailable.code,
-        core.ProviderRejected.code,
-        core.AnswerCut.code,
-    ),
-    core.SearchUnavailable.code,
-)
+# Errors whose own codes are for the log alone; to callers they are `search_unavailable`.
+_WITHIN = (core.DatabaseUnavailable, core.StoreUnavailable, core.ProviderError)
 
 _HTTP_CODES = {
     400: "malformed_json",
@@ -106,7 +98,7 @@ _HTTP_DETAILS = {
 def problem_of(error: Exception) -> dict[str, Any]:
     """An error as the body of a problem, without anything that the error's cause says."""
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
-        code = _PUBLIC_CODES.get(error.code, error.code)
+        code = core.SearchUnavailable.code if isinstance(error, _WITHIN) else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
         return _problem(code, shape.title, shape.status, str(error)) | faults
     return _problem(

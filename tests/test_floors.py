@@ -18,7 +18,16 @@ from ragbot.config import PROJECT_ROOT
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core", "version"),
-    ("telemetry", "extensions", "metrics", "metrics_folder", "probing", "production_rules", "raw_refusals"),
+    (
+        "telemetry",
+        "extensions",
+        "metrics",
+        "metrics_folder",
+        "probing",
+        "production_rules",
+        "raw_refusals",
+        "sizing",
+    ),
     ("providers", "books", "index", "records", "config", "readiness", "answer_metrics"),
     ("answering", "ingest", "preflight"),
     ("services", "evaluation"),

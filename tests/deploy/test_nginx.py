@@ -30,17 +30,17 @@ CHEDDAR = "How long is the cheddar ripened?"
 WORDS = ["According ", "to ", "the ", "book ", "nine ", "months ", "[1]."]
 
 
-class HeldBack(list[str]):
-    """An answer's words, of which the last one comes when it is let go."""
+class OneByOne(list[str]):
+    """An answer's words, each of which comes when it is let go."""
 
     def __init__(self, words: Iterable[str]) -> None:
         super().__init__(words)
-        self.let_go = threading.Event()
+        self.let_go = threading.Semaphore(0)
 
     def __iter__(self) -> Iterator[str]:
-        yield from self[:-1]
-        assert self.let_go.wait(10)
-        yield self[-1]
+        for number in range(len(self)):
+            assert self.let_go.acquire(timeout=10)
+            yield self[number]
 
 
 @pytest.fixture(scope="module")
@@ -134,20 +134,23 @@ def test_nginx_takes_each_configuration(tmp_path: Path, choice: dict[str, bool])
 
 def test_answer_comes_piece_by_piece(proxy: NginxProcess, upstream: OpenAIUpstream) -> None:
     """A proxy that collects a stream makes the reader wait for its end."""
-    words = HeldBack(WORDS)
+    words = OneByOne(f"word{number} " for number in range(8))
     upstream.always(Reply(tokens=words))
     with closing(connected(proxy.port)) as connection:
+        words.let_go.release()
         response = asked(connection, stream=True)
-        assert response.status == 200
-        events = iter(response)
-
-        before_the_last = read_until(events, b"months")
-        words.let_go.set()
-        rest = b"".join(events)
+        lines = iter(response)
+        said = [read_until(lines, b"event: delta")]
+        for _ in range(6):
+            words.let_go.release()
+            said.append(read_until(lines, b"event: delta"))
+        words.let_go.release()
+        rest = b"".join(lines)
     upstream.always(Reply(tokens=WORDS))
 
-    assert b"event: sources" in before_the_last
-    assert b"event: done" not in before_the_last
+    assert response.status == 200
+    assert b"event: sources" in said[0]
+    assert b"event: done" not in b"".join(said)
     assert b"event: done" in rest
     assert response.headers["X-Accel-Buffering"] == "no"
     assert response.headers["Content-Encoding"] is None

@@ -17,6 +17,13 @@ RUN sed '/^# Tests/,$d' /tmp/requirements.txt > /tmp/runtime.txt \
     && pip --python /venv/bin/python install --only-binary=:all: --requirement /tmp/runtime.txt
 
 
+# boto3, for backups in a bucket.
+FROM packages AS packages-of-backup
+
+COPY requirements-s3.txt /tmp/requirements-s3.txt
+RUN pip --python /venv/bin/python install --only-binary=:all: --requirement /tmp/requirements-s3.txt
+
+
 FROM python:3.13.16-slim-trixie AS service
 
 LABEL org.opencontainers.image.title="ragbot" \
@@ -55,6 +62,8 @@ ENV PATH=/venv/bin:$PATH \
     PORT=8000 \
     BOOK_PATH=/book
 
+# Writable for everybody also where a host mounts an empty volume of its own there, as Fargate does.
+VOLUME ["/tmp"]
 USER 10001:10001
 EXPOSE 8000
 # gunicorn's TERM: no new requests, running answers to their end.
@@ -66,6 +75,7 @@ CMD ["gunicorn", "-c", "python:ragbot.serving", "wsgi:app"]
 
 FROM service AS backup
 
+COPY --from=packages-of-backup /venv /venv
 USER 0:0
 # The server's own version: pg_dump must not be older. Debian 13 has 17, docker-compose.yml runs 17.
 RUN apt-get update \

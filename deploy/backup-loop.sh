@@ -1,8 +1,7 @@
 #!/bin/sh
 # Back up every day at 02:00 UTC and drill the restore on Sundays, for as long as it runs: for containers,
-# which have no cron. A failed run is told on standard error and does not end the loop.
+# which have no cron; BACKUP_URL says where backups go. A failed run is told on standard error and does not end the loop.
 # It also backs up at once when it starts, for it may have been down at two o'clock.
-#   BACKUP_TO  where backups go: a folder or s3://bucket/prefix
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -14,12 +13,12 @@ pause=
 trap 'kill $pause 2>/dev/null; exit 0' TERM INT
 
 back_up() {
-    flask --app wsgi backup create "${BACKUP_TO:?}" --keep-daily 7 --keep-weekly 4 ||
+    flask --app wsgi backup create --keep-daily 7 --keep-weekly 4 ||
         echo "backup-loop: the backup failed; see the lines above" >&2
 }
 
 drill() {
-    flask --app wsgi backup drill "${BACKUP_TO:?}" ||
+    flask --app wsgi backup drill ||
         echo "backup-loop: the drill failed; see the lines above" >&2
 }
 

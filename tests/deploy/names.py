@@ -18,7 +18,6 @@ OF_THE_IMAGE = frozenset(
         "BOOK_PATH",  # deploy/release.sh
         "BOOK_SITE_URL",
         "BOOK_TITLE",
-        "BACKUP_TO",  # deploy/backup-loop.sh
         # boto3, for backups in a bucket
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",

@@ -47,7 +47,7 @@ def lines_of(machine: Path, nights: int) -> tuple[list[str], int, str]:
     """What was called until the loop waits after so many nights; its exit code at TERM; its complaints."""
     loop = subprocess.Popen(
         [LOOP],
-        env={"PATH": f"{machine / 'programs'}{os.pathsep}{os.environ['PATH']}", "BACKUP_TO": "s3://b/p"},
+        env={"PATH": f"{machine / 'programs'}{os.pathsep}{os.environ['PATH']}"},
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -62,8 +62,8 @@ def lines_of(machine: Path, nights: int) -> tuple[list[str], int, str]:
     return log.read_text().splitlines(), loop.returncode, complaints
 
 
-BACKUP = "flask --app wsgi backup create s3://b/p --keep-daily 7 --keep-weekly 4"
-DRILL = "flask --app wsgi backup drill s3://b/p"
+BACKUP = "flask --app wsgi backup create --keep-daily 7 --keep-weekly 4"
+DRILL = "flask --app wsgi backup drill"
 
 
 def test_loop_backs_up_at_two_each_night_and_drills_on_sunday(machine: Path) -> None:

@@ -86,11 +86,11 @@ def test_example_names_what_must_be_set_and_sets_nothing() -> None:
     """Operators begin by copying it."""
     lines = EXAMPLE.read_text().splitlines()
     assigned = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z]", line))
-    offered = {line.lstrip("#").split("=")[0] for line in lines if re.match(r"#?[A-Z_]+=", line)}
+    offered = {line.lstrip("#").split("=")[0] for line in lines if re.match(r"#?[A-Z0-9_]+=", line)}
 
     assert REQUIRED.keys() <= assigned.keys()
     assert set(assigned.values()) == {""}
-    assert offered <= variables_of("docker-compose.yml") | {"BACKUP_TO"}
+    assert offered <= variables_of("docker-compose.yml")
 
 
 def test_example_offers_whatever_the_file_asks_for() -> None:
@@ -112,7 +112,7 @@ def test_example_offers_whatever_the_file_asks_for() -> None:
 
 
 def variables_of(file: str) -> set[str]:
-    return set(re.findall(r"(?<!\$)\$\{([A-Z_]+)", (PROJECT_ROOT / file).read_text()))
+    return set(re.findall(r"(?<!\$)\$\{([A-Z0-9_]+)", (PROJECT_ROOT / file).read_text()))
 
 
 def test_every_variable_is_a_setting_or_another_images(services: dict[str, dict[str, Any]]) -> None:
@@ -120,7 +120,7 @@ def test_every_variable_is_a_setting_or_another_images(services: dict[str, dict[
     named = {name for service in services.values() for name in service.get("environment", {})}
 
     assert named <= KNOWN
-    assert named - SETTINGS - OF_OTHERS == {"BACKUP_TO"}
+    assert named - SETTINGS - OF_OTHERS == set()
 
 
 def test_settings_of_the_service_are_accepted(

@@ -220,7 +220,8 @@ def test_no_secret_is_baked_in(dockerfile: Dockerfile) -> None:
 
 def test_base_images_are_pinned(dockerfile: Dockerfile) -> None:
     """To a release with all its numbers: `latest` is another image tomorrow."""
-    bases = [stage.base for stage in dockerfile.stages.values() if stage.base not in dockerfile.stages]
+    stages = dockerfile.stages
+    bases = [stage.base for stage in stages.values() if stage.base not in stages]
 
     assert bases
     for base in bases:

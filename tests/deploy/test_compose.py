@@ -37,7 +37,9 @@ def compose(variables: Mapping[str, str], *arguments: str) -> subprocess.Complet
     return subprocess.run(
         [str(COMPOSE), "--env-file", os.devnull, *arguments],
         cwd=PROJECT_ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"} | dict(variables),
+        # No file of the developer's, who may run the service from this checkout.
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", "RAGBOT_ENV_FILE": os.devnull}
+        | dict(variables),
         capture_output=True,
         text=True,
         timeout=60,
@@ -99,10 +101,7 @@ def test_example_offers_whatever_the_file_asks_for() -> None:
     left_to_the_guide = {
         "RAGBOT_IMAGE",
         "RAGBOT_BACKUP_IMAGE",
-        "OPENAI_BASE_URL",
-        "EMBEDDER",
-        "WEB_CONCURRENCY",
-        "LOG_LEVEL",
+        "RAGBOT_ENV_FILE",
         "GRAFANA_PORT",
     }
 
@@ -257,6 +256,20 @@ def test_tls_is_added_by_a_second_file(tmp_path: Path) -> None:
     assert [port["target"] for port in proxy["ports"]] == [8080, 8443]
     targets = {volume["target"] for volume in proxy["volumes"]}
     assert {"/etc/nginx/tls", "/etc/nginx/ragbot/servers/plain.conf"} <= targets
+
+
+def test_settings_of_the_operators_reach_the_service_but_not_over_the_compositions(tmp_path: Path) -> None:
+    """A copy of .env.example is enough; the parts' addresses are not its business."""
+    own = tmp_path / "ragbot.env"
+    own.write_text("OPENAI_API_KEY=sk-test\nDATABASE_URL=sqlite:///elsewhere.db\n")
+
+    told = compose(REQUIRED | {"RAGBOT_ENV_FILE": str(own)}, *PROFILES, "config", "--format", "json")
+    services = json.loads(told.stdout)["services"]
+
+    for name in ("web", "book", "migrate", "backup"):
+        assert services[name]["environment"]["OPENAI_API_KEY"] == "sk-test"
+        assert services[name]["environment"]["DATABASE_URL"].startswith("postgresql://")
+    assert "OPENAI_API_KEY" not in services["postgres"]["environment"]
 
 
 def test_profiles_are_asked_for(project: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ COPY ragbot/ ragbot/
 COPY templates/ templates/
 COPY static/ static/
 COPY migrations/ migrations/
-COPY deploy/release.sh deploy/backup-loop.sh deploy/
+COPY deploy/migrate.sh deploy/release.sh deploy/backup-loop.sh deploy/
 
 # Compiled now: at run time the root file system may be read-only. Writable then need to be /tmp (where the
 # embedded index goes, unless INDEX_DIR says otherwise), /dev/shm, and /app/var if SQLite is used.

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -148,3 +149,28 @@ def test_release_that_cannot_reach_the_database_stops_the_deployment(host: dict[
     assert done.returncode != 0
     assert "Connection refused" in done.stderr
     assert "secret-of-the-host" not in done.stderr + done.stdout
+
+
+def test_release_of_the_version_before_leaves_a_later_ones_database_alone(
+    host: dict[str, str], released: str
+) -> None:
+    """A rollback must come up in minutes, and its hosts run the release again."""
+    database = host["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.execute("UPDATE alembic_version SET version_num = 'of_a_later_version'")
+    try:
+        done = subprocess.run(
+            [PROJECT_ROOT / "deploy" / "release.sh"],
+            env=host,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+    assert done.returncode == 0, done.stderr
+    assert "The database is a later version's" in done.stderr

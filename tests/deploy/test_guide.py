@@ -110,7 +110,7 @@ def run(block: Block, checkout: Path, environment: dict[str, str]) -> str:
         check=False,
     )
     assert done.returncode == 0, f"line {block.line}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 @pytest.mark.timeout(600)

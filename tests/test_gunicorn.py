@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -310,10 +311,12 @@ def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site)
         reader.read(until=lambda: len(reader.said) >= 2)
         telling = holder_of(reader.connection, server)
 
-        with closing(connection_to(telling, server)) as connection:
+        with contextlib.closing(connection_to(telling, server)) as connection:
             while not (last := health(connection)).will_close:
                 assert last.status == 200
-        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection:
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        ) as connection:
             meanwhile = health(connection)
         words.let_go.set()
         reader.read()
@@ -362,7 +365,7 @@ def test_sole_worker_is_kept(site: Site) -> None:
     environment = site.environment | {"WEB_CONCURRENCY": "1", "MAX_REQUESTS": "3"}
     with (
         GunicornProcess(environment) as server,
-        closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection,
     ):
         before = server.worker_pids()
 

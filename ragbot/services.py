@@ -20,6 +20,7 @@ from ragbot.metrics import Metrics
 from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.transcript import Transcript
+from ragbot.upkeep_metrics import UpkeepMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +41,7 @@ class Services:
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics
+    upkeep: UpkeepMetrics
 
 
 def current_services() -> Services:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from ragbot.answer_metrics import AnswerMetrics
@@ -39,9 +42,11 @@ from ragbot.records.quota_storage import (
     on_quota_store_failure,
 )
 from ragbot.records.schema import Schema
-from ragbot.records.transactions import Database
+from ragbot.records.transactions import Database, make_sqlite_safe
 from ragbot.records.transcript import Transcript
+from ragbot.records.upkeep import UpkeepLog
 from ragbot.services import Services
+from ragbot.upkeep_metrics import UpkeepMetrics
 
 # Passages whose blocks are remembered: cutting one costs 2 ms, and a book has some thousands.
 BLOCKS_REMEMBERED = 4096
@@ -106,6 +111,7 @@ def build_services(
             },
         ),
         metrics=metrics,
+        upkeep=UpkeepMetrics(metrics, UpkeepLog(database)),
     )
 
 
@@ -123,6 +129,28 @@ def build_counters(settings: Settings, engine: Engine) -> FirstThatCounts:
             # Without Redis the quotas still hold, from the moment at which it went.
             stores = [RedisCounters(settings.redis_url), in_database]
     return FirstThatCounts(stores)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Parts that serve nobody, with the database that they stand on."""
+
+    services: Services
+    database: Database
+
+
+@contextmanager
+def services_aside(settings: Settings, url: str, folder: Path) -> Iterator[Aside]:
+    """Parts over another database, with their index in a folder; they ask no other server and no model."""
+    alone = {"index_dir": folder, "embedder": "none"}
+    servers = dict.fromkeys(("qdrant_url", "redis_url", "openai_api_key"))
+    engine = create_engine(url, hide_parameters=True)
+    make_sqlite_safe(engine, settings.db_lock_timeout_s)
+    try:
+        services = build_services(settings.model_copy(update={**alone, **servers}), engine)
+        yield Aside(services, Database(engine))
+    finally:
+        engine.dispose()
 
 
 def _llm_probe(generator: Generator) -> Probe:

@@ -32,10 +32,10 @@ class S3Place:
 
     def __init__(self, address: str, *, endpoint_url: str | None = None) -> None:
         """Opens nothing. `endpoint_url` is that of another store than Amazon's."""
-        self.address = address.rstrip("/")
-        self._bucket, _, prefix = self.address.removeprefix("s3://").partition("/")
+        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         if not self._bucket:
             raise BackupError("A place in S3 must name its bucket, as in s3://bucket/prefix.")
+        self.address = address.rstrip("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._endpoint_url = endpoint_url
         self._made: Any = None
@@ -101,7 +101,9 @@ class S3Place:
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             )
-            self._made = boto3.client("s3", endpoint_url=self._endpoint_url, config=config)
+            # The library's own session would keep the credentials of whoever asked first.
+            session = boto3.session.Session()
+            self._made = session.client("s3", endpoint_url=self._endpoint_url, config=config)
         return self._made
 
     @contextmanager

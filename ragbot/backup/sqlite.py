@@ -106,7 +106,7 @@ def _copy(source: Path, target: Path) -> None:
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > gives_up_at:
             raise BackupError(f"The database {target} stays locked; stop whatever writes into it.")
 
-    with closing(_opened(source)) as reader, closing(sqlite3.connect(target)) as writer:
+    with closing(_opened(source)) as reader, closing(sqlite3.connect(target, timeout=PAUSE_S)) as writer:
         writer.execute("PRAGMA synchronous = FULL")
         reader.backup(writer, pages=-1, progress=look, sleep=PAUSE_S)
 

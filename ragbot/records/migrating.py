@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import Flask
 from flask_migrate import Migrate
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,7 +37,7 @@ def migrate_up(url: str, migrations: Path, *, to: str = "head") -> None:
         try:
             # Flask-Migrate's own `upgrade` would end the process at a fault.
             command.upgrade(migrate.get_config(), to)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, CommandError) as error:
             raise DatabaseUnavailable(
                 f"The database's tables could not be brought up to {to}: {type(error).__name__}."
             ) from error

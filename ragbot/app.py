@@ -11,6 +11,7 @@ import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
+from ragbot.backup_commands import backup
 from ragbot.cli import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
@@ -82,6 +83,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     app.register_blueprint(metrics)
     register_error_handlers(app)
     register_commands(app)
+    app.cli.add_command(backup)
     return app
 
 

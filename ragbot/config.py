@@ -190,6 +190,20 @@ class Settings(BaseSettings):
         "In memory each worker counts for itself.",
     )
 
+    # Backups.
+    backup_url: str = Field(
+        str(PROJECT_ROOT / "var" / "backups"),
+        min_length=1,
+        description="Where backups are kept: a folder, or s3://bucket/prefix.",
+        json_schema_extra={"shown_default": "var/backups"},
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="The address of an S3-compatible store; unset, Amazon's."
+    )
+    pg_bin_dir: Path | None = Field(
+        None, description="Folder of pg_dump, pg_restore and psql; unset, they are looked for on the PATH."
+    )
+
     # The server.
     host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
@@ -212,6 +226,16 @@ class Settings(BaseSettings):
             if url.startswith(scheme):
                 return "postgresql+psycopg2://" + _with_plain_port(url.removeprefix(scheme))
         raise ValueError("must begin with sqlite:/// or postgresql://")
+
+    @field_validator("backup_url")
+    @classmethod
+    def _backups_placed(cls, address: str) -> str:
+        if address.startswith("s3://") and len(address) > len("s3://"):
+            return address.rstrip("/")
+        if "://" in address:
+            raise ValueError("must be a folder, or begin with s3://bucket")
+        # One that is relative is so to the project's root.
+        return str(PROJECT_ROOT / Path(address).expanduser())
 
     @field_validator("allowed_origins_str")
     @classmethod

@@ -72,6 +72,20 @@ METRICS: Mapping[str, Tally | Timed | Level] = {
     "db_pool_connections": Level("Connections to the database.", ("state",)),
     "index_chunks": Level("Chunks of the published edition.", together="livemostrecent"),
     "edition_age_seconds": Level("Time since the edition was published.", together="livemostrecent"),
+    "backup_last_success_timestamp_seconds": Level(
+        "When the last backup that went well was finished; 0 before the first.", together="livemostrecent"
+    ),
+    "backup_last_size_bytes": Level("Size of its archive.", together="livemostrecent"),
+    "drill_last_success_timestamp_seconds": Level(
+        "When the last drill that went well was finished; 0 before the first.", together="livemostrecent"
+    ),
+    "drill_last_ok": Level("Whether the last drill went well: 1 or 0.", together="livemostrecent"),
+    "drill_recovery_seconds": Level(
+        "Time that the last good drill took to answer from a backup (RTO).", together="livemostrecent"
+    ),
+    "drill_data_age_seconds": Level(
+        "Age of the data that it answered from (RPO).", together="livemostrecent"
+    ),
     "process_cpu_seconds_total": Tally("Processor time of the workers."),
     "process_resident_memory_bytes": Level("Memory of the workers that live."),
 }

@@ -23,6 +23,7 @@ from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.quota_storage import FirstThatCounts
 from ragbot.records.transcript import Transcript
+from ragbot.upkeep_metrics import UpkeepMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class Services:
     cache: Cache
     counters: FirstThatCounts
     housekeeping: Housekeeping
+    upkeep: UpkeepMetrics
 
 
 def current_services() -> Services:

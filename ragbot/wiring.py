@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from ragbot.answer_metrics import AnswerMetrics
@@ -49,9 +53,11 @@ from ragbot.records.quota_storage import (
 from ragbot.records.schema import Schema
 from ragbot.records.shared_states import AgreedStates, DatabaseStates, RedisStates, StateStore
 from ragbot.records.spending import DailyBudget
-from ragbot.records.transactions import Database
+from ragbot.records.transactions import Database, make_sqlite_safe
 from ragbot.records.transcript import Transcript
+from ragbot.records.upkeep import UpkeepLog
 from ragbot.services import Services
+from ragbot.upkeep_metrics import UpkeepMetrics
 from ragbot.version import __version__
 
 # Passages whose blocks are remembered: cutting one costs 2 ms, and a book has some thousands.
@@ -143,6 +149,7 @@ def build_services(
         cache=cache,
         counters=_counters(settings, database, metrics),
         housekeeping=Housekeeping(states, [transcript.prune]),
+        upkeep=UpkeepMetrics(metrics, UpkeepLog(database)),
     )
 
 
@@ -264,6 +271,28 @@ def _ask_cache(cache: Cache, settings: Settings) -> Finding:
         # The database stands in for Redis; nothing stands in for the database.
         return Finding("degraded", "database stands in" if settings.redis_url else StoreUnavailable.code)
     return Finding("ok", cache.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Parts that serve nobody, with the database that they stand on."""
+
+    services: Services
+    database: Database
+
+
+@contextmanager
+def services_aside(settings: Settings, url: str, folder: Path) -> Iterator[Aside]:
+    """Parts over another database, with their index in a folder; they ask no other server and no model."""
+    alone = {"index_dir": folder, "embedder": "none"}
+    servers = dict.fromkeys(("qdrant_url", "redis_url", "openai_api_key"))
+    engine = create_engine(url, hide_parameters=True)
+    make_sqlite_safe(engine, settings.db_lock_timeout_s)
+    try:
+        services = build_services(settings.model_copy(update={**alone, **servers}), engine)
+        yield Aside(services, Database(engine))
+    finally:
+        engine.dispose()
 
 
 def _llm_probe(generator: Generator) -> Probe:

@@ -165,6 +165,18 @@ class IdempotencyInProgress(RagbotError):
     retryable = True
 
 
+class BackupError(RagbotError):
+    """A backup cannot be made, reached or brought back."""
+
+    code = "backup_failed"
+
+
+class BackupUnreadable(BackupError):
+    """What should be a backup is none, is damaged, or is of a kind that this program does not know."""
+
+    code = "backup_unreadable"
+
+
 class ConfigurationError(RagbotError):
     """The settings contradict each other or cannot be used; the message names each fault."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -235,3 +236,17 @@ class Spending(db.Model):  # type: ignore[name-defined,misc]
     input_tokens: Mapped[int] = mapped_column(BigInteger)
     output_tokens: Mapped[int] = mapped_column(BigInteger)
     cost_usd: Mapped[float] = mapped_column(Float)
+
+
+class UpkeepRun(db.Model):  # type: ignore[name-defined,misc]
+    """A backup that was made or a drill that was held, and how it went."""
+
+    __tablename__ = "upkeep_runs"
+    __table_args__ = (Index("ix_upkeep_runs_kind_id", "kind", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ok: Mapped[bool] = mapped_column(Boolean)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)

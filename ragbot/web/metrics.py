@@ -37,6 +37,7 @@ def tell() -> Response:
     services = current_services()
     services.metrics.sample()
     _sample_book(services)
+    services.upkeep.sample()
     text, content_type = _exposition(services)
     return Response(text, content_type=content_type)
 

@@ -18,6 +18,7 @@ from ragbot.index.analysis import Analyzer
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion, points_of
+from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.probing import Finding, Probe
 from ragbot.providers.extractive import ExtractiveGenerator
@@ -30,6 +31,7 @@ from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.providers.timing import TimedEmbedder
 from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
+from ragbot.records.ingest_jobs import IngestJobs
 from ragbot.records.quota_storage import (
     Counters,
     DatabaseCounters,
@@ -92,6 +94,7 @@ def build_services(
         ingestion=Ingestion(
             catalogue, store, embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
         ),
+        book_jobs=BookJobs(settings, IngestJobs(database)),
         published=published,
         retriever=retriever,
         readiness=Readiness(

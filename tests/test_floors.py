@@ -18,14 +18,25 @@ from ragbot.config import PROJECT_ROOT
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core", "version"),
-    ("telemetry", "extensions", "metrics", "metrics_folder", "probing", "production_rules", "raw_refusals"),
+    (
+        *(
+            "telemetry",
+            "extensions",
+            "metrics",
+            "metrics_folder",
+            "probing",
+            "production_rules",
+            "raw_refusals",
+        ),
+        *("inbox", "job_limits"),
+    ),
     ("providers", "books", "index", "records", "config", "readiness", "answer_metrics"),
-    ("answering", "ingest", "preflight"),
+    ("answering", "ingest", "ingest_jobs", "preflight"),
     ("services", "evaluation"),
     ("wiring", "web", "cli"),
     ("app", "serving"),
     ("ragbot",),
-    ("wsgi",),
+    ("wsgi", "ingest_process"),
 )
 
 # The rooms that do not know each other.

@@ -29,6 +29,7 @@ from ragbot.web.documentation import documentation
 from ragbot.web.errors import register_error_handlers
 from ragbot.web.headers import secure_headers
 from ragbot.web.health import health
+from ragbot.web.ingest import ingest
 from ragbot.web.metrics import metrics
 from ragbot.web.query import query
 from ragbot.web.quotas import limit_calls
@@ -71,12 +72,12 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         settings,
         services.counters,
         questions=query,
-        others=(sessions, admin),
+        others=(sessions, admin, ingest),
         behind_password=(console,),
     )
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
-    for blueprint in (query, sessions, health, admin):
+    for blueprint in (query, sessions, health, admin, ingest):
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)

@@ -156,6 +156,24 @@ class Settings(BaseSettings):
         5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
     )
 
+    # A book that is sent to POST /admin/ingest.
+    max_book_mb: float = Field(
+        200, gt=0, description="Megabytes of an archive that is sent; unpacked it may be five times as large."
+    )
+    ingest_dir: Path = Field(
+        Path(tempfile.gettempdir()),
+        description="Folder under which a sent book is kept and unpacked while it is taken in.",
+        json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    ingest_memory_mb: int = Field(
+        1536,
+        ge=256,
+        description="Megabytes of memory at which the process that takes it in is ended (Linux).",
+    )
+    ingest_time_limit_s: float = Field(
+        3600, gt=0, le=604_800, description="Seconds after which the process that takes it in is ended."
+    )
+
     # An open page.
     allowed_origins_str: str | None = Field(
         None,
@@ -272,6 +290,14 @@ class Settings(BaseSettings):
         return "openai" if self.openai_api_key else "local"
 
 
+def handed_over(settings: Settings) -> dict[str, Any]:
+    """Every setting in plain JSON, for `load_settings` of another process; secrets are in it."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else _plain(value)
+        for name, value in settings
+    }
+
+
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Settings from overrides (keys as in the environment), the environment and `.env`, in that order.
 
@@ -294,6 +320,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     if faults:
         raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
     return settings
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _check_env_file(path: Path) -> None:

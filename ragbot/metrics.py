@@ -86,6 +86,11 @@ METRICS: Mapping[str, Tally | Timed | Level] = {
     "drill_data_age_seconds": Level(
         "Age of the data that it answered from (RPO).", together="livemostrecent"
     ),
+    # Levels, for jobs are processes of their own: they are read off the database.
+    "ingest_jobs": Level("Books that were sent, by the status of their jobs.", ("status",), "livemostrecent"),
+    "ingest_job_duration_seconds": Level(
+        "Time that the newest job took that has ended.", together="livemostrecent"
+    ),
     "process_cpu_seconds_total": Tally("Processor time of the workers."),
     "process_resident_memory_bytes": Level("Memory of the workers that live."),
 }

@@ -18,6 +18,7 @@ from ragbot.housekeeping import Housekeeping
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion
+from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
@@ -40,6 +41,7 @@ class Services:
     transcript: Transcript
     catalogue: Catalogue
     ingestion: Ingestion
+    book_jobs: BookJobs
     published: PublishedEdition
     retriever: Retriever
     readiness: Readiness
@@ -56,8 +58,12 @@ def current_services() -> Services:
 
 
 def warm(app: Flask) -> None:
-    """Do beforehand what the first question would wait for: the index, the vocabulary, the model."""
+    """Do beforehand what the first question would wait for: the index, the vocabulary, the model.
+
+    And take away what a server that was killed has left of books that were sent to it.
+    """
     services: Services = app.extensions[EXTENSION]
+    services.book_jobs.sweep()
     try:
         edition = services.published.current()
         services.retriever.retrieve(

@@ -28,6 +28,7 @@ from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.index.stand_in import StandInStore
 from ragbot.ingest import Ingestion, points_of
+from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.probing import Finding, Probe
 from ragbot.providers.extractive import ExtractiveGenerator
@@ -43,6 +44,7 @@ from ragbot.providers.timing import TimedEmbedder
 from ragbot.readiness import Readiness
 from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache, NoCache, RedisCache
 from ragbot.records.catalogue import Catalogue
+from ragbot.records.ingest_jobs import IngestJobs
 from ragbot.records.quota_storage import (
     Counters,
     DatabaseCounters,
@@ -131,6 +133,7 @@ def build_services(
         ingestion=Ingestion(
             catalogue, store, embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
         ),
+        book_jobs=BookJobs(settings, IngestJobs(database)),
         published=published,
         retriever=retriever,
         readiness=Readiness(

@@ -18,16 +18,27 @@ from ragbot.config import PROJECT_ROOT
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core", "version"),
-    ("telemetry", "extensions", "metrics", "metrics_folder", "probing", "production_rules", "raw_refusals"),
+    (
+        *(
+            "telemetry",
+            "extensions",
+            "metrics",
+            "metrics_folder",
+            "probing",
+            "production_rules",
+            "raw_refusals",
+        ),
+        *("inbox", "job_limits"),
+    ),
     ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "housekeeping"),
-    ("answering", "ingest", "preflight", "upkeep_metrics"),
+    ("answering", "ingest", "ingest_jobs", "preflight", "upkeep_metrics"),
     ("services", "evaluation", "backup"),
     ("wiring", "web", "cli"),
     # It joins what `backup` needs with the parts that `wiring` chooses.
     ("backup_commands",),
     ("app", "serving"),
     ("ragbot",),
-    ("wsgi",),
+    ("wsgi", "ingest_process"),
 )
 
 # The rooms that do not know each other.

@@ -24,6 +24,32 @@ class FileUnreadable(BookError):
     code = "unreadable_file"
 
 
+class ArchiveRefused(BookError):
+    """An archive cannot be unpacked: broken, too large, or made to do harm."""
+
+    code = "unreadable_archive"
+
+
+class IngestInProgress(RagbotError):
+    """A book is being taken in already; one job runs at a time."""
+
+    code = "ingest_in_progress"
+    retryable = True
+
+
+class JobNotFound(RagbotError):
+    """There is no job of this id."""
+
+    code = "not_found"
+
+
+class JobNotStarted(RagbotError):
+    """The process or the folder that a job needs cannot be had now."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class EditionNotFound(RagbotError):
     """There is no edition of this name."""
 

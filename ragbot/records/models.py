@@ -250,3 +250,32 @@ class UpkeepRun(db.Model):  # type: ignore[name-defined,misc]
     finished_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ok: Mapped[bool] = mapped_column(Boolean)
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class IngestJob(db.Model):  # type: ignore[name-defined,misc]
+    """A book that was sent and is taken in by a process of its own.
+
+    `slot` is 1 while the job is under way and null afterwards: being unique, it lets one job run at a time
+    over all workers and hosts.
+    """
+
+    __tablename__ = "ingest_jobs"
+    __table_args__ = (
+        CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed')", name="status_known"),
+    )
+
+    job_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    slot: Mapped[int | None] = mapped_column(Integer, unique=True)
+    status: Mapped[str] = mapped_column(String(10))
+    stage: Mapped[str] = mapped_column(String(20))
+    done: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int] = mapped_column(BigInteger)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    error: Mapped[str | None] = mapped_column(Text)
+    host: Mapped[str | None] = mapped_column(String(255))
+    pid: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -1,6 +1,9 @@
 """How migrations are run: on the app's own engine, one transaction for each."""
 
+import sys
+
 from alembic import context
+from alembic.script import ScriptDirectory
 from flask import current_app
 
 config = context.config
@@ -37,8 +40,30 @@ def run_online() -> None:
             transaction_per_migration=True,
             process_revision_directives=skip_empty,
         )
+        if goes_to_head() and is_of_later_program():
+            print("The database was migrated by a later program; nothing was done.", file=sys.stderr)  # noqa: T201
+            return
         with context.begin_transaction():
             context.run_migrations()
+
+
+def goes_to_head() -> bool:
+    """Whether the newest of these migrations is asked for, as `flask db upgrade` does."""
+    try:
+        return context.get_revision_argument() == context.get_head_revision()
+    except KeyError:
+        # A command that goes nowhere, such as `flask db current`.
+        return False
+
+
+def is_of_later_program() -> bool:
+    """Whether a migration was run that is not among these.
+
+    During a rollback the image before is started on the tables of the one after it, and its start must not
+    fail over a migration that it has never heard of.
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return not known.issuperset(context.get_context().get_current_heads())
 
 
 def make_ready(connection) -> None:

@@ -32,12 +32,14 @@ R = TypeVar("R")
 
 book = AppGroup("book", help="Take books in, publish their editions, remove them.")
 session = AppGroup("session", help="Look after kept talks.")
+cache = AppGroup("cache", help="Look after kept answers.")
 
 
 def register_commands(app: Flask) -> None:
     """Add the commands to `flask`."""
     app.cli.add_command(book)
     app.cli.add_command(session)
+    app.cli.add_command(cache)
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
     app.cli.add_command(settings)
@@ -183,6 +185,13 @@ def prune() -> None:
     click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
 
 
+@cache.command("clear")
+@failing_in_one_sentence
+def clear_cache() -> None:
+    """Forget kept answers and the vectors of questions. Safe to run at any time."""
+    click.echo(f"Forgot {current_services().cache.clear()} entries.")
+
+
 @click.command("eval")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--edition", help="Ask this edition; else the published one.")
@@ -211,12 +220,13 @@ def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: 
             raise click.ClickException(f"{json_path} cannot be written: {error.strerror}.") from error
 
 
-def _print_end(answer: Answer, session_id: str, *, with_sources: bool) -> None:
+def _print_end(answer: Answer, session_id: str | None, *, with_sources: bool) -> None:
     click.echo()
     for number, source in enumerate(answer.sources, start=1):
         if with_sources and source.cited:
             click.echo(f"\n[{number}] {' > '.join(source.heading_path)}\n    {source.url}")
-    click.echo(f"\n(session {session_id}, {answer.model})", err=True)
+    kept = f"session {session_id}" if session_id else "not kept"
+    click.echo(f"\n({kept}, {answer.model})", err=True)
 
 
 class _Progress:

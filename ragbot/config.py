@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from dotenv.parser import parse_stream
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         "ragbot", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Prefix of collections and name of the alias."
     )
     qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one call to Qdrant may take.")
+    stand_in_chunks: int = Field(
+        20_000,
+        ge=0,
+        description="Chunks of the largest book whose embedded index stands in for a Qdrant server "
+        "that is away, some 8 KB of memory each.",
+    )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
         description="Folder under which each process keeps its private embedded index.",
@@ -110,7 +116,24 @@ class Settings(BaseSettings):
         5, gt=0, description="Seconds for one call that embeds a question."
     )
     openai_max_retries: int = Field(
-        1, ge=0, le=5, description="Repeated tries of one call, with jitter, inside the deadline."
+        1,
+        ge=0,
+        le=1,
+        description="Repeated tries of the last model's call, and of a book's embeddings, with jitter.",
+    )
+    openai_daily_budget_usd: float | None = Field(
+        None, ge=0, description="Dollars that answers may cost in a day (UTC); past it they are extractive."
+    )
+    openai_questions_per_session: int | None = Field(
+        200,
+        ge=0,
+        description="Questions of one session that a model answers; the rest are answered extractively.",
+    )
+    model_prices: dict[str, tuple[NonNegativeFloat, NonNegativeFloat]] = Field(
+        {},
+        description="Dollars per million tokens read and written, as JSON: "
+        '{"my-model": [0.5, 1.5]}; they come before the list prices.',
+        json_schema_extra={"shown_default": "{}"},
     )
 
     # A question.
@@ -122,9 +145,34 @@ class Settings(BaseSettings):
         24, gt=0, le=87_600, description="Hours after its last activity at which a session ends."
     )
 
+    cache_ttl_hours: float = Field(
+        24,
+        ge=0,
+        le=8760,
+        description="Hours for which answers and questions' vectors are kept; 0 keeps none.",
+    )
+
     # Books.
     max_file_mb: float = Field(
         5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
+    )
+
+    # A book that is sent to POST /admin/ingest.
+    max_book_mb: float = Field(
+        200, gt=0, description="Megabytes of an archive that is sent; unpacked it may be five times as large."
+    )
+    ingest_dir: Path = Field(
+        Path(tempfile.gettempdir()),
+        description="Folder under which a sent book is kept and unpacked while it is taken in.",
+        json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    ingest_memory_mb: int = Field(
+        1536,
+        ge=256,
+        description="Megabytes of memory at which the process that takes it in is ended (Linux).",
+    )
+    ingest_time_limit_s: float = Field(
+        3600, gt=0, le=604_800, description="Seconds after which the process that takes it in is ended."
     )
 
     # An open page.
@@ -161,6 +209,20 @@ class Settings(BaseSettings):
         "In memory each worker counts for itself.",
     )
 
+    # Backups.
+    backup_url: str = Field(
+        str(PROJECT_ROOT / "var" / "backups"),
+        min_length=1,
+        description="Where backups are kept: a folder, or s3://bucket/prefix.",
+        json_schema_extra={"shown_default": "var/backups"},
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="The address of an S3-compatible store; unset, Amazon's."
+    )
+    pg_bin_dir: Path | None = Field(
+        None, description="Folder of pg_dump, pg_restore and psql; unset, they are looked for on the PATH."
+    )
+
     # The server.
     host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
@@ -195,6 +257,16 @@ class Settings(BaseSettings):
                 return "postgresql+psycopg2://" + _with_plain_port(url.removeprefix(scheme))
         raise ValueError("must begin with sqlite:/// or postgresql://")
 
+    @field_validator("backup_url")
+    @classmethod
+    def _backups_placed(cls, address: str) -> str:
+        if address.startswith("s3://") and len(address) > len("s3://"):
+            return address.rstrip("/")
+        if "://" in address:
+            raise ValueError("must be a folder, or begin with s3://bucket")
+        # One that is relative is so to the project's root.
+        return str(PROJECT_ROOT / Path(address).expanduser())
+
     @field_validator("allowed_origins_str")
     @classmethod
     def _origins_exact(cls, listed: str | None) -> str | None:
@@ -210,6 +282,12 @@ class Settings(BaseSettings):
             return () if self.environment == "production" else _origins_in(DEVELOPMENT_ORIGINS)
         origins = _origins_in(self.allowed_origins_str)
         return ("*",) if "*" in origins else origins
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that answer, the first one first."""
+        names = self.openai_llm_model, self.openai_llm_fallback_model
+        return tuple(dict.fromkeys(filter(None, names)))
 
     @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:
@@ -229,6 +307,14 @@ class Settings(BaseSettings):
         return self.web_concurrency or workers_for(
             what_is_given(), model_inside=self.chosen_embedder == "local"
         )
+
+
+def handed_over(settings: Settings) -> dict[str, Any]:
+    """Every setting in plain JSON, for `load_settings` of another process; secrets are in it."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else _plain(value)
+        for name, value in settings
+    }
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -253,6 +339,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     if faults:
         raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
     return settings
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _check_env_file(path: Path) -> None:
@@ -345,6 +435,8 @@ def _kind(annotation: Any) -> str:
     options = [option for option in get_args(annotation) if option is not NoneType]
     if get_origin(annotation) is Literal:
         return " or ".join(options)
+    if get_origin(annotation) is dict:
+        return "JSON"
     if options:
         return _kind(options[0])
     names = {SecretStr: "secret", str: "text", int: "whole number", float: "number", bool: "true or false"}

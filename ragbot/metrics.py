@@ -61,10 +61,36 @@ METRICS: Mapping[str, Tally | Timed | Level] = {
     "llm_tokens_total": Tally("Tokens that providers charged for.", ("model", "kind")),
     "llm_cost_usd_total": Tally("Dollars spent on answers, their embeddings included.", ("model",)),
     "limiter_refusals_total": Tally("Requests refused with 429."),
-    "quota_store_failures_total": Tally("Requests let through because quotas could not be counted."),
+    "cache_failures_total": Tally("Times that a store of kept answers failed, or held garbage.", ("store",)),
+    "state_store_failures_total": Tally("Times that a store of shared states failed.", ("store",)),
+    "circuit_open": Level(
+        "1 while a provider's part is left alone after failures.", ("circuit",), together="livemostrecent"
+    ),
+    "budget_limit_usd": Level("Dollars that answers may cost in a day.", together="livemostrecent"),
+    "budget_left_usd": Level("Dollars that are left of the day's budget.", together="livemostrecent"),
+    "quota_store_failures_total": Tally("Times that a store of quotas failed."),
     "db_pool_connections": Level("Connections to the database.", ("state",)),
     "index_chunks": Level("Chunks of the published edition.", together="livemostrecent"),
     "edition_age_seconds": Level("Time since the edition was published.", together="livemostrecent"),
+    "backup_last_success_timestamp_seconds": Level(
+        "When the last backup that went well was finished; 0 before the first.", together="livemostrecent"
+    ),
+    "backup_last_size_bytes": Level("Size of its archive.", together="livemostrecent"),
+    "drill_last_success_timestamp_seconds": Level(
+        "When the last drill that went well was finished; 0 before the first.", together="livemostrecent"
+    ),
+    "drill_last_ok": Level("Whether the last drill went well: 1 or 0.", together="livemostrecent"),
+    "drill_recovery_seconds": Level(
+        "Time that the last good drill took to answer from a backup (RTO).", together="livemostrecent"
+    ),
+    "drill_data_age_seconds": Level(
+        "Age of the data that it answered from (RPO).", together="livemostrecent"
+    ),
+    # Levels, for jobs are processes of their own: they are read off the database.
+    "ingest_jobs": Level("Books that were sent, by the status of their jobs.", ("status",), "livemostrecent"),
+    "ingest_job_duration_seconds": Level(
+        "Time that the newest job took that has ended.", together="livemostrecent"
+    ),
     "process_cpu_seconds_total": Tally("Processor time of the workers."),
     "process_resident_memory_bytes": Level("Memory of the workers that live."),
 }

@@ -117,6 +117,16 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Build the index and load the model before the first reader waits for them, beside serving."""
     # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
-    from ragbot.services import warm
+    from ragbot.services import EXTENSION, warm
 
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+    worker.wsgi.extensions[EXTENSION].housekeeping.start()
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Write what could not be written before."""
+    from ragbot.services import EXTENSION
+
+    # A worker that could not load the app has none.
+    if worker.wsgi is not None:
+        worker.wsgi.extensions[EXTENSION].turns.finish()

@@ -66,6 +66,8 @@ def make_app(migrated_database: Path, tmp_path: Path) -> Iterator[AppMaker]:
             "EMBEDDER": "none",
             "EDITION_POLL_S": 0,
             "RATE_LIMIT_ENABLED": False,
+            # A question that several tests ask is answered anew in each.
+            "CACHE_TTL_HOURS": 0,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
         apps.append(app)
@@ -131,6 +133,8 @@ def live_console(migrated_database: Path, tmp_path_factory: pytest.TempPathFacto
             "INDEX_DIR": str(folder),
             "EMBEDDER": "none",
             "RATE_LIMIT_ENABLED": False,
+            # A question that several tests ask is answered anew in each.
+            "CACHE_TTL_HOURS": 0,
         }
     )
     services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")

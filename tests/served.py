@@ -30,6 +30,8 @@ def three_chapter_app(
         "INDEX_DIR": str(folder),
         "EMBEDDER": "none",
         "RATE_LIMIT_ENABLED": False,
+        # A question that several tests ask is answered anew in each.
+        "CACHE_TTL_HOURS": 0,
     }
     app = create_app({**settings, **(overrides or {})}, **parts)
     services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url=SITE_URL)

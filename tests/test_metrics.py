@@ -9,7 +9,6 @@ from ragbot.answer_metrics import AnswerMetrics
 from ragbot.core.domain import Answer, Degradation, Ended, Mode, Status, Usage
 from ragbot.core.errors import AnswerCut, ProviderUnavailable
 from ragbot.metrics import METRICS, Level, Metrics, Timed
-from ragbot.records import quota_storage
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.fakes.prometheus import Scrape
@@ -192,14 +191,11 @@ def test_refusals_of_the_limiter_are_counted(make_app: AppMaker) -> None:
     assert scraped(client).value("limiter_refusals_total") == 2
 
 
-def test_failures_of_the_quota_store_are_counted(make_app: AppMaker, monkeypatch) -> None:
-    """Questions go on then, so nobody would complain."""
-    monkeypatch.setattr(quota_storage, "on_quota_store_failure", [])
-    monkeypatch.setattr("ragbot.wiring.on_quota_store_failure", quota_storage.on_quota_store_failure)
-    client = make_app().test_client()
+def test_failures_of_the_quota_store_are_counted(make_app: AppMaker) -> None:
+    """Questions go on then, so nobody would complain. Nobody listens on port 1."""
+    client = make_app({"RATE_LIMIT_ENABLED": True, "REDIS_URL": "redis://127.0.0.1:1/0"}).test_client()
 
-    for listener in quota_storage.on_quota_store_failure:
-        listener("redis")
+    client.post("/sessions")
 
     assert scraped(client).value("quota_store_failures_total") == 1
 

@@ -56,6 +56,8 @@ def served(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ragbot.wiring.OpenAIClient", kept)
+        # One test's trouble must not open the next one's circuit.
+        patch.setattr("ragbot.core.circuit.FAILURES_TO_OPEN", 1000)
         with three_chapter_app(migrated_database, tmp_path_factory.mktemp("openai"), settings) as app:
             yield app
     # (A process keeps its connections to the end; the test run's end would complain of them.)

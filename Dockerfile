@@ -42,7 +42,7 @@ COPY ragbot/ ragbot/
 COPY templates/ templates/
 COPY static/ static/
 COPY migrations/ migrations/
-COPY deploy/migrate.sh deploy/release.sh deploy/backup-loop.sh deploy/
+COPY deploy/release.sh deploy/backup-loop.sh deploy/
 
 # Compiled now: at run time the root file system may be read-only. Writable then need to be /tmp (where the
 # embedded index goes, unless INDEX_DIR says otherwise), /dev/shm, and /app/var if SQLite is used.
@@ -81,7 +81,7 @@ USER 0:0
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends 'postgresql-client-17=17.*' \
     && rm -rf /var/lib/apt/lists/* \
-    && install --directory --owner=10001 --group=10001 /backups
+    && install --directory --owner=10001 --group=10001 /backups /work
 USER 10001:10001
 # There is no server in it to ask.
 HEALTHCHECK NONE

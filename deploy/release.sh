@@ -8,6 +8,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-deploy/migrate.sh
+flask --app wsgi db upgrade
 flask --app wsgi book ingest "${BOOK_PATH:-books/physical-ai}" --if-none \
     --site-url "${BOOK_SITE_URL:-}" --title "${BOOK_TITLE:-}"

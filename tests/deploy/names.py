@@ -13,6 +13,7 @@ OF_THE_IMAGE = frozenset(
         "FLASK_APP",  # the flask command finds the app by it
         "PATH",
         "HOME",
+        "TMPDIR",
         "PYTHONUNBUFFERED",
         "PYTHONDONTWRITEBYTECODE",
         "BOOK_PATH",  # deploy/release.sh

@@ -289,7 +289,7 @@ def test_answers_have_time_to_end_on_each_host() -> None:
 def test_no_host_cuts_an_answer_that_is_under_way() -> None:
     """Its own time limit is longer than a question's."""
     deadline = load_settings({}).query_deadline_s
-    annotations = of_kind("Ingress")["metadata"]["annotations"]
+    annotations = of_kind("Ingress", "ragbot")["metadata"]["annotations"]
 
     assert int(annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"]) > deadline
     assert annotations["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"

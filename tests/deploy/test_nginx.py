@@ -80,6 +80,8 @@ def server(database: Path, upstream: OpenAIUpstream) -> Iterator[GunicornProcess
         "EMBEDDER": "none",
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": upstream.base_url,
+        # Each question is to reach the provider.
+        "CACHE_TTL_HOURS": "0",
         "TRUSTED_PROXIES": "1",
         "RATE_LIMIT_ENABLED": "true",
         "RATE_LIMIT_QUERIES_PER_MINUTE": "1000",
@@ -246,6 +248,18 @@ def test_body_that_is_too_large_is_refused_at_the_door(proxy: NginxProcess) -> N
         response = asked(connection, query="x" * 70_000)
 
         assert response.status == 413
+
+
+def test_book_that_an_author_sends_passes(proxy: NginxProcess) -> None:
+    """It is larger than any question; whether it is taken is for the service to say."""
+    with closing(connected(proxy.port)) as connection:
+        headers = {"Content-Type": "application/zip", "X-API-Key": "not-configured-here"}
+        connection.request("POST", "/admin/ingest", b"PK" * 200_000, headers)
+
+        answer = connection.getresponse()
+
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
 
 
 def test_reader_is_sent_to_https_and_served_there(server: GunicornProcess, tmp_path: Path) -> None:

@@ -58,6 +58,8 @@ def current_services() -> Services:
 def warm(app: Flask) -> None:
     """Do beforehand what the first question would wait for: the index, the vocabulary, the model."""
     services: Services = app.extensions[EXTENSION]
+    # A worker that nobody has asked yet is seen all the same.
+    services.metrics.sample()
     try:
         edition = services.published.current()
         services.retriever.retrieve(

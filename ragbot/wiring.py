@@ -85,8 +85,9 @@ def build_services(
     Raises ConfigurationError for a budget that could not be held.
     """
     metrics = Metrics()
-    metrics.sampled_by(partial(_sample_pool, metrics, engine))
-    database = Database(engine)
+    most_connections = settings.db_pool_size + settings.db_max_overflow
+    metrics.sampled_by(partial(_sample_pool, metrics, engine, most_connections))
+    database = Database(engine, waited=partial(metrics.observe, "db_pool_wait_seconds"))
     catalogue = Catalogue(database)
     transcript = Transcript(
         database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
@@ -309,12 +310,13 @@ def _answer_metrics(settings: Settings, metrics: Metrics, embedder: Embedder | N
     )
 
 
-def _sample_pool(metrics: Metrics, engine: Engine) -> None:
+def _sample_pool(metrics: Metrics, engine: Engine, most_connections: int) -> None:
     pool = engine.pool
     if isinstance(pool, QueuePool):
         metrics.set("db_pool_connections", pool.checkedout(), state="in_use")
         metrics.set("db_pool_connections", pool.size(), state="size")
         metrics.set("db_pool_connections", max(0, pool.overflow()), state="overflow")
+        metrics.set("db_pool_connections", most_connections, state="limit")
 
 
 def _openai_client(settings: Settings) -> OpenAIClient | None:

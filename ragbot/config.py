@@ -21,6 +21,7 @@ ENV_FILE = PROJECT_ROOT / ".env"
 
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
+_DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
@@ -50,6 +51,16 @@ class Settings(BaseSettings):
     )
     metrics_token: SecretStr | None = Field(
         None, description="The bearer token that /metrics demands; unset, anybody may read them."
+    )
+
+    # Where traces and errors go besides, each with packages of its own.
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+",
+        description="The address of an OpenTelemetry collector that takes OTLP over HTTP; unset, no traces.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where Sentry takes reports of errors; unset, they are in the log alone."
     )
 
     # The database.
@@ -236,6 +247,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a folder, or begin with s3://bucket")
         # One that is relative is so to the project's root.
         return str(PROJECT_ROOT / Path(address).expanduser())
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _project_named(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn and not _DSN.fullmatch(dsn.get_secret_value()):
+            raise ValueError("must look like https://KEY@HOST/NUMBER")
+        return dsn
 
     @field_validator("allowed_origins_str")
     @classmethod

@@ -23,6 +23,7 @@ from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.quota_storage import FirstThatCounts
 from ragbot.records.transcript import Transcript
+from ragbot.tracing import Tracing
 from ragbot.upkeep_metrics import UpkeepMetrics
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ class Services:
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics
+    tracing: Tracing
     cache: Cache
     counters: FirstThatCounts
     housekeeping: Housekeeping

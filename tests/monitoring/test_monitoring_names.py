@@ -28,7 +28,8 @@ EXPECTED: dict[str, Tally | Timed | Level] = {
     "drill_last_ok": Level(""),
     "drill_recovery_seconds": Level(""),
     "drill_data_age_seconds": Level(""),
-    "ingest_jobs_total": Tally("", ("status",)),
+    "ingest_jobs": Level("", ("status",)),
+    "ingest_job_duration_seconds": Level(""),
 }
 TOLD = {**EXPECTED, **METRICS}
 

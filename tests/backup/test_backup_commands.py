@@ -17,7 +17,6 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.backup.conftest import OpenService, Service, failed_in_one_sentence
 
-
 NEWEST_REVISION = ScriptDirectory(str(PROJECT_ROOT / "migrations")).get_current_head()
 # Alembic keeps one of its own.
 TABLES = len(db.metadata.tables) + 1

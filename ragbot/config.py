@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
 from ragbot.production_rules import production_faults
+from ragbot.sizing import what_is_given, workers_for
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
@@ -236,12 +237,23 @@ class Settings(BaseSettings):
     # The server.
     host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
-    web_concurrency: int = Field(2, ge=1, le=256, description="Worker processes.")
+    web_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Worker processes; unset, one a core, as far as memory carries them.",
+    )
     max_streams: int = Field(
         24, ge=1, le=4096, description="Questions that one worker answers at once; more are refused with 503."
     )
     reserve_threads: int = Field(
         8, ge=1, le=512, description="Threads of a worker kept free for everything but questions."
+    )
+    max_requests: int = Field(
+        10_000,
+        ge=0,
+        description="Requests after which a worker is replaced, and up to a fifth more; 0 is never. "
+        "A sole worker stays.",
     )
 
     @field_validator("database_url")
@@ -306,6 +318,13 @@ class Settings(BaseSettings):
         if self.embedder:
             return self.embedder
         return "openai" if self.openai_api_key else "local"
+
+    @property
+    def chosen_web_concurrency(self) -> int:
+        """The worker processes in force: the number named, else what this machine or container carries."""
+        return self.web_concurrency or workers_for(
+            what_is_given(), model_inside=self.chosen_embedder == "local"
+        )
 
 
 def handed_over(settings: Settings) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from ragbot.config import PROJECT_ROOT
 # From the ground up. A module stands on its room's floor and imports from floors below, or from its own
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("core", "version", "allowance", "tracing"),
+    ("core", "version", "tracing"),
     (
         *(
             "telemetry",
@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "probing",
             "production_rules",
             "raw_refusals",
+            "sizing",
         ),
         *("inbox", "job_limits"),
     ),

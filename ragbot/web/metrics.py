@@ -10,11 +10,11 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from ragbot.allowance import allowance
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.metrics_folder import reading
 from ragbot.readiness import Report
 from ragbot.services import Services, current_services
+from ragbot.sizing import what_is_given
 
 # Not an API blueprint: the numbers are for the operator, and no part of the contract.
 metrics = Blueprint("metrics", __name__)
@@ -58,9 +58,9 @@ def _sample_readiness(services: Services, report: Report) -> None:
 
 def _sample_allowance(services: Services) -> None:
     # A container's limits can be changed while it runs.
-    allowed = allowance()
-    services.metrics.set("memory_limit_bytes", allowed.memory_bytes)
-    services.metrics.set("cpu_limit_cores", allowed.cpu_cores)
+    given = what_is_given()
+    services.metrics.set("memory_limit_bytes", given.memory_bytes)
+    services.metrics.set("cpu_limit_cores", given.cores)
 
 
 def _sample_jobs(services: Services, report: Report) -> None:

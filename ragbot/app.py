@@ -36,7 +36,7 @@ from ragbot.web.quotas import limit_calls
 from ragbot.web.requests import StrictRequest, identify_requests
 from ragbot.web.session import sessions
 from ragbot.web.watching import watch_requests
-from ragbot.wiring import build_services
+from ragbot.wiring import build_error_report, build_services
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -50,6 +50,8 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
     configure_logging(settings.log_level, as_json=as_json, to=stream)
+    if report := build_error_report(settings):
+        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
     app = OpenAPI(
         "ragbot",
         root_path=str(PROJECT_ROOT),

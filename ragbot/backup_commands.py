@@ -228,8 +228,9 @@ def _recorded(kind: Upkeep) -> Iterator[_Noted]:
     noted = _Noted()
     try:
         yield noted
-    except RagbotError as error:
-        noted.ok, noted.facts = False, {"error": error.code}
+    except BaseException as error:
+        # Also one that was stopped by hand, or that met a fault of ours.
+        noted.ok, noted.facts = False, {"error": getattr(error, "code", RagbotError.code)}
         raise
     finally:
         _record(Run(kind, started_at, datetime.now(UTC), noted.ok, noted.facts))

@@ -22,6 +22,7 @@ ENV_FILE = PROJECT_ROOT / ".env"
 
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
+_DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
@@ -53,6 +54,16 @@ class Settings(BaseSettings):
         None, description="The bearer token that /metrics demands; unset, anybody may read them."
     )
 
+    # Where traces and errors go besides, each with packages of its own.
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+",
+        description="The address of an OpenTelemetry collector that takes OTLP over HTTP; unset, no traces.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where Sentry takes reports of errors; unset, they are in the log alone."
+    )
+
     # The database.
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
@@ -62,7 +73,7 @@ class Settings(BaseSettings):
     )
     db_pool_size: int = Field(20, ge=1, le=1000, description="Connections kept open by each worker.")
     db_max_overflow: int = Field(40, ge=0, le=1000, description="Connections beyond the pool at a peak.")
-    db_pool_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a free connection.")
+    db_pool_timeout_s: float = Field(5, ge=1, description="Seconds to wait for a free connection.")
     db_pool_recycle_s: int = Field(1800, ge=1, description="Seconds after which a connection is replaced.")
     db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
 
@@ -266,6 +277,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a folder, or begin with s3://bucket")
         # One that is relative is so to the project's root.
         return str(PROJECT_ROOT / Path(address).expanduser())
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _project_named(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn and not _DSN.fullmatch(dsn.get_secret_value()):
+            raise ValueError("must look like https://KEY@HOST/NUMBER")
+        return dsn
 
     @field_validator("allowed_origins_str")
     @classmethod

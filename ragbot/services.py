@@ -24,6 +24,7 @@ from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.quota_storage import FirstThatCounts
 from ragbot.records.transcript import Transcript
+from ragbot.tracing import Tracing
 from ragbot.upkeep_metrics import UpkeepMetrics
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Services:
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics
+    tracing: Tracing
     cache: Cache
     counters: FirstThatCounts
     housekeeping: Housekeeping
@@ -64,6 +66,8 @@ def warm(app: Flask) -> None:
     """
     services: Services = app.extensions[EXTENSION]
     services.book_jobs.sweep()
+    # A worker that nobody has asked yet is seen all the same.
+    services.metrics.sample()
     try:
         edition = services.published.current()
         services.retriever.retrieve(

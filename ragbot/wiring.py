@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
@@ -59,8 +60,12 @@ from ragbot.records.transactions import Database, make_sqlite_safe
 from ragbot.records.transcript import Transcript
 from ragbot.records.upkeep import UpkeepLog
 from ragbot.services import Services
+from ragbot.telemetry import Report
+from ragbot.tracing import NoTracing, Tracing
 from ragbot.upkeep_metrics import UpkeepMetrics
 from ragbot.version import __version__
+
+log = structlog.get_logger(__name__)
 
 # Passages whose blocks are remembered: cutting one costs 2 ms, and a book has some thousands.
 BLOCKS_REMEMBERED = 4096
@@ -87,8 +92,9 @@ def build_services(
     Raises ConfigurationError for a budget that could not be held.
     """
     metrics = Metrics()
-    metrics.sampled_by(partial(_sample_pool, metrics, engine))
-    database = Database(engine)
+    most_connections = settings.db_pool_size + settings.db_max_overflow
+    metrics.sampled_by(partial(_sample_pool, metrics, engine, most_connections))
+    database = Database(engine, waited=partial(metrics.observe, "db_pool_wait_seconds"))
     catalogue = Catalogue(database)
     transcript = Transcript(
         database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
@@ -149,6 +155,7 @@ def build_services(
             },
         ),
         metrics=metrics,
+        tracing=_tracing(settings),
         cache=cache,
         counters=_counters(settings, database, metrics),
         housekeeping=Housekeeping(states, [transcript.prune]),
@@ -298,6 +305,18 @@ def services_aside(settings: Settings, url: str, folder: Path) -> Iterator[Aside
         engine.dispose()
 
 
+def build_error_report(settings: Settings) -> Report | None:
+    """Who is told of errors besides the log; None where nobody is named, or the package is not installed."""
+    if settings.sentry_dsn is None:
+        return None
+    try:
+        from ragbot.error_reports import ErrorReports
+    except ImportError as error:
+        log.warning("reports_off", missing=error.name, remedy="pip install -r requirements-sentry.txt")
+        return None
+    return ErrorReports(settings.sentry_dsn.get_secret_value(), settings.environment)
+
+
 def _llm_probe(generator: Generator) -> Probe:
     if isinstance(generator, ExtractiveGenerator):
         return Probe(lambda: Finding("ok", "extractive"))
@@ -312,12 +331,25 @@ def _answer_metrics(settings: Settings, metrics: Metrics, embedder: Embedder | N
     )
 
 
-def _sample_pool(metrics: Metrics, engine: Engine) -> None:
+def _sample_pool(metrics: Metrics, engine: Engine, most_connections: int) -> None:
     pool = engine.pool
     if isinstance(pool, QueuePool):
         metrics.set("db_pool_connections", pool.checkedout(), state="in_use")
         metrics.set("db_pool_connections", pool.size(), state="size")
         metrics.set("db_pool_connections", max(0, pool.overflow()), state="overflow")
+        metrics.set("db_pool_connections", most_connections, state="limit")
+
+
+def _tracing(settings: Settings) -> Tracing:
+    if settings.otel_exporter_otlp_endpoint is None:
+        return NoTracing()
+    try:
+        # An extra, of seven packages, that takes 0.3 s.
+        from ragbot.collector import CollectorTracing
+    except ImportError as error:
+        log.warning("traces_off", missing=error.name, remedy="pip install -r requirements-otel.txt")
+        return NoTracing()
+    return CollectorTracing(settings.otel_exporter_otlp_endpoint, settings.environment)
 
 
 def _openai_client(settings: Settings) -> OpenAIClient | None:

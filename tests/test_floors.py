@@ -17,7 +17,7 @@ from ragbot.config import PROJECT_ROOT
 # From the ground up. A module stands on its room's floor and imports from floors below, or from its own
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("core", "version"),
+    ("core", "version", "tracing"),
     (
         *(
             "telemetry",
@@ -32,7 +32,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("inbox", "job_limits"),
     ),
     ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "housekeeping"),
-    ("answering", "ingest", "ingest_jobs", "preflight", "upkeep_metrics"),
+    (
+        *("answering", "ingest", "ingest_jobs", "preflight"),
+        *("upkeep_metrics", "collector", "error_reports"),
+    ),
     ("services", "evaluation", "backup"),
     ("wiring", "web", "cli"),
     # It joins what `backup` needs with the parts that `wiring` chooses.
@@ -84,6 +87,8 @@ LAWS: tuple[Never | OnlyIn | OnlyTheStandardLibrary, ...] = (
         "sqlalchemy",
         ("app", "extensions", "records", "services", "web", "cli", "wiring", "preflight", "backup"),
     ),
+    OnlyIn("opentelemetry", ("collector",)),
+    OnlyIn("sentry_sdk", ("error_reports",)),
     OnlyIn("openai", ("providers.openai_*",)),
     OnlyIn("qdrant_client", ("index.server_store",)),
     OnlyIn("qdrant_edge", ("index.embedded_store",)),
@@ -113,6 +118,8 @@ INSIDE_A_FUNCTION = {
     ("wiring", "index.server_store"): "one of two engines, both large",
     ("wiring", "providers.local_embedder"): "with numpy, for those who use it",
     ("backup.addresses", "backup.s3_place"): "its library is an extra",
+    ("wiring", "collector"): "an extra, for those who have one",
+    ("wiring", "error_reports"): "an extra too",
     # gunicorn reads its configuration before it forks, and the app is for after.
     ("serving", "services"): "the app is a worker's own",
     # To be moved to the top of its module; it weighs nothing.

@@ -51,6 +51,8 @@ class Site:
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": self.upstream.base_url,
             "EDITION_POLL_S": "0.1",
+            # Readers who ask the same are each answered by the model.
+            "CACHE_TTL_HOURS": "0",
         }
 
     def rows(self) -> dict[str, tuple[str, str]]:

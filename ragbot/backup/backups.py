@@ -50,7 +50,7 @@ class Unpacked:
 
 def create(database: BackedDatabase, place: Place) -> Backup:
     """Dump a database into a new archive. Raises BackupError; the place then has nothing new."""
-    with place.working() as folder, _disk_faults_told():
+    with _disk_faults_told(), place.working() as folder:
         dump = folder / DUMPS[database.kind]
         started_at = datetime.now(UTC)
         snapshot = database.snapshot(dump)
@@ -114,7 +114,7 @@ def thin_out(place: Place, retention: Retention) -> list[str]:
 @contextmanager
 def unpacked(place: Place, name: str) -> Iterator[Unpacked]:
     """An archive with its dump in a folder, sums checked. Raises BackupUnreadable that names it."""
-    with work_folder() as folder, _disk_faults_told():
+    with _disk_faults_told(), work_folder() as folder:
         with place.reading(name) as stream:
             try:
                 manifest = unpack(stream, folder)

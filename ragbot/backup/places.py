@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Protocol
@@ -69,7 +69,9 @@ def work_folder(parent: Path | None = None) -> Iterator[Path]:
     """A private folder, below the system's temporary one unless told; gone after the block."""
     parent = parent or Path(tempfile.gettempdir())
     for left in parent.glob(f"{_WORK}*"):
-        if time.time() - left.stat().st_mtime > _LEFT_S:
-            shutil.rmtree(left, ignore_errors=True)
+        # An error says that it is gone meanwhile.
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _LEFT_S:
+                shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=_WORK, dir=parent) as folder:
         yield Path(folder)

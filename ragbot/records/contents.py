@@ -18,7 +18,8 @@ NOT_KEPT = ("cache_entries", "quota_counts", "shared_states")
 # Tables that an extension brought belong to the server, and its owner alone may make them.
 _OF_EXTENSIONS = (
     "SELECT c.relname FROM pg_class c JOIN pg_depend d ON d.objid = c.oid "
-    "AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'"
+    "AND d.classid = 'pg_class'::regclass AND d.deptype = 'e' "
+    "WHERE c.relnamespace = current_schema()::regnamespace"
 )
 
 

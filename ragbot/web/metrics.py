@@ -14,6 +14,7 @@ from ragbot.core.errors import DatabaseUnavailable
 from ragbot.metrics_folder import reading
 from ragbot.readiness import Report
 from ragbot.services import Services, current_services
+from ragbot.sizing import what_is_given
 
 # Not an API blueprint: the numbers are for the operator, and no part of the contract.
 metrics = Blueprint("metrics", __name__)
@@ -38,21 +39,28 @@ def tell() -> Response:
     """Everything that was counted since the server started."""
     services = current_services()
     services.metrics.sample()
+    _sample_allowance(services)
     services.upkeep.sample()
     report = services.readiness.report()
-    _sample_book(services, report)
+    _sample_readiness(services, report)
     _sample_jobs(services, report)
     text, content_type = _exposition(services)
     return Response(text, content_type=content_type)
 
 
-def _sample_book(services: Services, report: Report) -> None:
+def _sample_readiness(services: Services, report: Report) -> None:
+    services.metrics.set("ready", report.status != "down")
     book = report.book
-    if book is None:
-        return
-    services.metrics.set("index_chunks", book.chunks)
-    if book.published_at:
+    services.metrics.set("index_chunks", book.chunks if book else 0)
+    if book and book.published_at:
         services.metrics.set("edition_age_seconds", max(0.0, time.time() - book.published_at.timestamp()))
+
+
+def _sample_allowance(services: Services) -> None:
+    # A container's limits can be changed while it runs.
+    given = what_is_given()
+    services.metrics.set("memory_limit_bytes", given.memory_bytes)
+    services.metrics.set("cpu_limit_cores", given.cores)
 
 
 def _sample_jobs(services: Services, report: Report) -> None:

@@ -275,6 +275,22 @@ def test_backup_counts_although_it_cannot_be_written_down(sqlite_service: Servic
     assert sqlite_service.archive().exists()
 
 
+@pytest.mark.parametrize("fault", [ArithmeticError, KeyboardInterrupt])
+def test_run_that_breaks_off_is_never_written_down_as_good(
+    sqlite_service: Service, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    """Not for a fault of ours, and not when somebody stopped it by hand."""
+
+    def breaks(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("ragbot.backup.backups.create", breaks)
+    sqlite_service.flask("backup", "create")
+
+    (run,) = sqlite_service.rows("upkeep_runs")["upkeep_runs"]
+    assert run[4:] == (0, '{"error": "internal_error"}')
+
+
 def test_runs_hold_no_word_of_a_reader(sqlite_service: Service) -> None:
     """Not even a failed one."""
     sqlite_service.flask("backup", "create")

@@ -198,7 +198,9 @@ def test_damaged_archive_is_noticed_before_anything_is_touched(service: Service)
     """Sums first."""
     service.flask("backup", "create")
     content = bytearray(service.archive().read_bytes())
-    content[len(content) // 2] ^= 1
+    # (A single bit may be one that fills a byte and means nothing.)
+    middle = len(content) // 2
+    content[middle : middle + 32] = bytes(32)
     service.archive().write_bytes(bytes(content))
 
     for command in (("backup", "verify"), ("backup", "restore", "--yes"), ("backup", "drill")):

@@ -46,6 +46,6 @@ $(VENV)/run.stamp: requirements.txt deploy/make-venv.sh
 	@deploy/make-venv.sh $(VENV) requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt deploy/make-venv.sh
+$(VENV)/dev.stamp: $(wildcard requirements*.txt) deploy/make-venv.sh
 	@deploy/make-venv.sh $(VENV) requirements-dev.txt
 	@touch $(VENV)/run.stamp $@

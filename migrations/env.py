@@ -1,8 +1,10 @@
 """How migrations are run: on the app's own engine, one process at a time, never long before a lock."""
 
+import sys
 import time
 
 from alembic import context
+from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy.exc import OperationalError
 
@@ -49,7 +51,7 @@ def run_online() -> None:
                 connection.rollback()
                 if pause_s is None or getattr(error.orig, "pgcode", None) != LOCK_NOT_AVAILABLE:
                     raise
-                print(f"A table is in use; trying again in {pause_s} s.")  # noqa: T201 - it is a command's
+                print(f"A table is in use; trying again in {pause_s} s.", file=sys.stderr)  # noqa: T201
                 time.sleep(pause_s)
 
 
@@ -69,8 +71,30 @@ def migrate(connection) -> None:
         transaction_per_migration=not is_sqlite,
         process_revision_directives=skip_empty,
     )
+    if goes_to_head() and is_of_later_program():
+        print("The database was migrated by a later program; nothing was done.", file=sys.stderr)  # noqa: T201
+        return
     with context.begin_transaction():
         context.run_migrations()
+
+
+def goes_to_head() -> bool:
+    """Whether the newest of these migrations is asked for, as `flask db upgrade` does."""
+    try:
+        return context.get_revision_argument() == context.get_head_revision()
+    except KeyError:
+        # A command that goes nowhere, such as `flask db current`.
+        return False
+
+
+def is_of_later_program() -> bool:
+    """Whether a migration was run that is not among these.
+
+    During a rollback the image before is started on the tables of the one after it, and its start must not
+    fail over a migration that it has never heard of.
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    return not known.issuperset(context.get_context().get_current_heads())
 
 
 def make_ready(connection) -> None:

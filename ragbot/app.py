@@ -11,6 +11,7 @@ import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
+from ragbot.backup_commands import backup
 from ragbot.cli import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
@@ -28,13 +29,14 @@ from ragbot.web.documentation import documentation
 from ragbot.web.errors import register_error_handlers
 from ragbot.web.headers import secure_headers
 from ragbot.web.health import health
+from ragbot.web.ingest import ingest
 from ragbot.web.metrics import metrics
 from ragbot.web.query import query
 from ragbot.web.quotas import limit_calls
 from ragbot.web.requests import StrictRequest, identify_requests
 from ragbot.web.session import sessions
 from ragbot.web.watching import watch_requests
-from ragbot.wiring import build_services
+from ragbot.wiring import build_error_report, build_services
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -48,6 +50,8 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
     configure_logging(settings.log_level, as_json=as_json, to=stream)
+    if report := build_error_report(settings):
+        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
     app = OpenAPI(
         "ragbot",
         root_path=str(PROJECT_ROOT),
@@ -70,18 +74,19 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         settings,
         services.counters,
         questions=query,
-        others=(sessions, admin),
+        others=(sessions, admin, ingest),
         behind_password=(console,),
     )
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
-    for blueprint in (query, sessions, health, admin):
+    for blueprint in (query, sessions, health, admin, ingest):
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
     app.register_blueprint(metrics)
     register_error_handlers(app)
     register_commands(app)
+    app.cli.add_command(backup)
     return app
 
 

@@ -21,6 +21,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.core.text import has_forbidden_characters
 from ragbot.evaluation import Evaluation, load_rows, report_on
 from ragbot.ingest import IngestReport
+from ragbot.metrics import metrics_table
 from ragbot.services import current_services
 from ragbot.web.documentation import api_document
 
@@ -43,6 +44,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
     app.cli.add_command(settings)
+    app.cli.add_command(metrics)
     # In the place of the one that flask-openapi brings, which knows neither our events nor our problems.
     app.cli.add_command(openapi)
 
@@ -167,6 +169,12 @@ def ask(question: str, session_id: str | None, edition: str | None, sources: boo
 def settings(shape: str) -> None:
     """Print every setting with its default and its meaning, as a .env file or a Markdown table."""
     click.echo(env_example() if shape == "env" else settings_table(), nl=False)
+
+
+@click.command("metrics")
+def metrics() -> None:
+    """Print every metric that /metrics tells, with its meaning, as a Markdown table."""
+    click.echo(metrics_table(), nl=False)
 
 
 @click.command("openapi")

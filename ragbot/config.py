@@ -17,12 +17,14 @@ from ragbot.core.errors import ConfigurationError
 from ragbot.database_address import bare_address, postgres_address
 from ragbot.production_rules import production_faults
 from ragbot.redis_address import redis_address
+from ragbot.sizing import what_is_given, workers_for
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
 
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
+_DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
@@ -54,6 +56,16 @@ class Settings(BaseSettings):
         None, description="The bearer token that /metrics demands; unset, anybody may read them."
     )
 
+    # Where traces and errors go besides, each with packages of its own.
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+",
+        description="The address of an OpenTelemetry collector that takes OTLP over HTTP; unset, no traces.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where Sentry takes reports of errors; unset, they are in the log alone."
+    )
+
     # The database.
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
@@ -63,7 +75,7 @@ class Settings(BaseSettings):
     )
     db_pool_size: int = Field(20, ge=1, le=1000, description="Connections kept open by each worker.")
     db_max_overflow: int = Field(40, ge=0, le=1000, description="Connections beyond the pool at a peak.")
-    db_pool_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a free connection.")
+    db_pool_timeout_s: float = Field(5, ge=1, description="Seconds to wait for a free connection.")
     db_pool_recycle_s: int = Field(1800, ge=1, description="Seconds after which a connection is replaced.")
     db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
     db_statement_timeout_s: float = Field(
@@ -189,6 +201,24 @@ class Settings(BaseSettings):
         5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
     )
 
+    # A book that is sent to POST /admin/ingest.
+    max_book_mb: float = Field(
+        200, gt=0, description="Megabytes of an archive that is sent; unpacked it may be five times as large."
+    )
+    ingest_dir: Path = Field(
+        Path(tempfile.gettempdir()),
+        description="Folder under which a sent book is kept and unpacked while it is taken in.",
+        json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    ingest_memory_mb: int = Field(
+        1536,
+        ge=256,
+        description="Megabytes of memory at which the process that takes it in is ended (Linux).",
+    )
+    ingest_time_limit_s: float = Field(
+        3600, gt=0, le=604_800, description="Seconds after which the process that takes it in is ended."
+    )
+
     # An open page.
     allowed_origins_str: str | None = Field(
         None,
@@ -223,15 +253,40 @@ class Settings(BaseSettings):
         "In memory each worker counts for itself.",
     )
 
+    # Backups.
+    backup_url: str = Field(
+        str(PROJECT_ROOT / "var" / "backups"),
+        min_length=1,
+        description="Where backups are kept: a folder, or s3://bucket/prefix.",
+        json_schema_extra={"shown_default": "var/backups"},
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="The address of an S3-compatible store; unset, Amazon's."
+    )
+    pg_bin_dir: Path | None = Field(
+        None, description="Folder of pg_dump, pg_restore and psql; unset, they are looked for on the PATH."
+    )
+
     # The server.
     host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
-    web_concurrency: int = Field(2, ge=1, le=256, description="Worker processes.")
+    web_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Worker processes; unset, one a core, as far as memory carries them.",
+    )
     max_streams: int = Field(
         24, ge=1, le=4096, description="Questions that one worker answers at once; more are refused with 503."
     )
     reserve_threads: int = Field(
         8, ge=1, le=512, description="Threads of a worker kept free for everything but questions."
+    )
+    max_requests: int = Field(
+        10_000,
+        ge=0,
+        description="Requests after which a worker is replaced, and up to a fifth more; 0 is never. "
+        "A sole worker stays.",
     )
 
     @field_validator("database_url")
@@ -248,6 +303,23 @@ class Settings(BaseSettings):
     @classmethod
     def _redis_known(cls, url: str | None) -> str | None:
         return redis_address(bare_address(url)) if url else None
+
+    @field_validator("backup_url")
+    @classmethod
+    def _backups_placed(cls, address: str) -> str:
+        if address.startswith("s3://") and len(address) > len("s3://"):
+            return address.rstrip("/")
+        if "://" in address:
+            raise ValueError("must be a folder, or begin with s3://bucket")
+        # One that is relative is so to the project's root.
+        return str(PROJECT_ROOT / Path(address).expanduser())
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _project_named(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn and not _DSN.fullmatch(dsn.get_secret_value()):
+            raise ValueError("must look like https://KEY@HOST/NUMBER")
+        return dsn
 
     @field_validator("allowed_origins_str")
     @classmethod
@@ -283,6 +355,21 @@ class Settings(BaseSettings):
             return self.embedder
         return "openai" if self.openai_api_key else "local"
 
+    @property
+    def chosen_web_concurrency(self) -> int:
+        """The worker processes in force: the number named, else what this machine or container carries."""
+        return self.web_concurrency or workers_for(
+            what_is_given(), model_inside=self.chosen_embedder == "local"
+        )
+
+
+def handed_over(settings: Settings) -> dict[str, Any]:
+    """Every setting in plain JSON, for `load_settings` of another process; secrets are in it."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else _plain(value)
+        for name, value in settings
+    }
+
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """Settings from overrides (keys as in the environment), the environment and `.env`, in that order.
@@ -306,6 +393,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     if faults:
         raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
     return settings
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _check_env_file(path: Path) -> None:

@@ -29,7 +29,7 @@ _metrics_folder = open_folder()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
 bind = f"{_settings.host}:{_settings.port}"
-workers = _settings.web_concurrency
+workers = _settings.chosen_web_concurrency
 loglevel = _settings.log_level.lower()
 
 # A thread waits for each question's model; the reserve answers everything else meanwhile.
@@ -43,6 +43,12 @@ keepalive = 75
 timeout = 60
 # What is running at TERM may finish: a question never takes longer than its deadline.
 graceful_timeout = int(_settings.query_deadline_s) + 10
+
+# What leaks a little in whatever library cannot add up for ever. A worker that is due takes no new request
+# and tells its streams to their end, as at TERM, and only then is another made; so a sole one is kept. With
+# jitter, for workers that share the requests would else come due together.
+max_requests = _settings.max_requests if workers > 1 else 0
+max_requests_jitter = max_requests // 5
 
 # Two servers of one user would fight over the control socket.
 control_socket_disable = True

@@ -163,6 +163,7 @@ def test_no_secret_is_in_a_message_or_a_listing(monkeypatch: pytest.MonkeyPatch)
     secrets = [name for name, info in Settings.model_fields.items() if SecretStr in types_of(info.annotation)]
     for name in secrets:
         monkeypatch.setenv(name.upper(), SECRET)
+    monkeypatch.setenv("SENTRY_DSN", f"https://{SECRET}@sentry.test/7")
     monkeypatch.setenv("DATABASE_URL", f"postgresql://alice:{SECRET}@db/book")
 
     shown = [repr(load_settings()), str(load_settings()), refusal({"PORT": "eighty"})]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,8 @@ class Site:
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": self.upstream.base_url,
             "EDITION_POLL_S": "0.1",
+            # Readers who ask the same are each answered by the model.
+            "CACHE_TTL_HOURS": "0",
         }
 
     def rows(self) -> dict[str, tuple[str, str]]:
@@ -292,6 +295,93 @@ def test_stream_that_runs_at_a_clean_end_is_told_whole(site: Site) -> None:
     assert reader.done is not None
     assert "word25" in str(reader.done["answer"])
     assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
+
+
+class HeldBack(list[str]):
+    """An answer's words, of which all but the first few come when they are let go."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__(words)
+        self.let_go = threading.Event()
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self[:5]
+        assert self.let_go.wait(10)
+        yield from self[5:]
+
+
+def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site) -> None:
+    """A worker that took its number of requests goes; whom it is just telling does not notice."""
+    words = HeldBack(f"{word} " for word in LONG_ANSWER.split())
+    site.upstream.always(Reply(tokens=words))
+    environment = site.environment | {"WEB_CONCURRENCY": "2", "MAX_REQUESTS": "10"}
+    with GunicornProcess(environment, workers=2) as server:
+        reader = stream(server)
+        reader.read(until=lambda: len(reader.said) >= 2)
+        telling = holder_of(reader.connection, server)
+
+        with contextlib.closing(connection_to(telling, server)) as connection:
+            while not (last := health(connection)).will_close:
+                assert last.status == 200
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        ) as connection:
+            meanwhile = health(connection)
+        words.let_go.set()
+        reader.read()
+        reader.leave()
+
+        replaced = soon(lambda: telling not in server.worker_pids() and len(server.worker_pids()) == 2, 15)
+    assert (last.status, meanwhile.status) == (200, 200)
+    assert reader.done is not None
+    assert "word25" in str(reader.done["answer"])
+    assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
+    assert replaced
+
+
+def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConnection:
+    """A connection that this worker took, before anything is asked on it."""
+    for _ in range(200):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.connect()
+        if taker_of(connection, server) == worker:
+            return connection
+        connection.close()
+    raise AssertionError("the worker takes no connection")
+
+
+def taker_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
+    """The worker that a fresh connection comes to lie with."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return holder_of(connection, server)
+        except (AssertionError, FileNotFoundError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def health(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    connection.request("GET", "/health")
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
+def test_sole_worker_is_kept(site: Site) -> None:
+    """While its last streams ran, nobody would take a request."""
+    environment = site.environment | {"WEB_CONCURRENCY": "1", "MAX_REQUESTS": "3"}
+    with (
+        GunicornProcess(environment) as server,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection,
+    ):
+        before = server.worker_pids()
+
+        closes = {health(connection).will_close for _ in range(10)}
+
+        assert server.worker_pids() == before
+    assert closes == {False}
 
 
 def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:

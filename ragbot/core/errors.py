@@ -24,6 +24,32 @@ class FileUnreadable(BookError):
     code = "unreadable_file"
 
 
+class ArchiveRefused(BookError):
+    """An archive cannot be unpacked: broken, too large, or made to do harm."""
+
+    code = "unreadable_archive"
+
+
+class IngestInProgress(RagbotError):
+    """A book is being taken in already; one job runs at a time."""
+
+    code = "ingest_in_progress"
+    retryable = True
+
+
+class JobNotFound(RagbotError):
+    """There is no job of this id."""
+
+    code = "not_found"
+
+
+class JobNotStarted(RagbotError):
+    """The process or the folder that a job needs cannot be had now."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class EditionNotFound(RagbotError):
     """There is no edition of this name."""
 
@@ -163,6 +189,18 @@ class IdempotencyInProgress(RagbotError):
 
     code = "idempotency_in_progress"
     retryable = True
+
+
+class BackupError(RagbotError):
+    """A backup cannot be made, reached or brought back."""
+
+    code = "backup_failed"
+
+
+class BackupUnreadable(BackupError):
+    """What should be a backup is none, is damaged, or is of a kind that this program does not know."""
+
+    code = "backup_unreadable"
 
 
 class ConfigurationError(RagbotError):

@@ -23,9 +23,19 @@ FAILURE_REMEMBERED_S = 60.0
 
 
 class Database:
-    """The door to the tables. Opens no connection until it is asked for one; safe between threads."""
+    """The door to the tables. Opens no connection until it is asked for one; safe between threads.
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> None:
+    `waited` is told how many seconds it took to get each connection, or to find that there is none.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        waited: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._waited = waited
         self._reader = engine
         self._writer = engine.execution_options(writes=True)
         self._counter = engine.execution_options(writes=True, may_be_lost=True)
@@ -91,6 +101,8 @@ class Database:
                 slow = self._clock() - began > SLOW_S
                 self._rests_until = self._clock() + REST_S if slow else None
             raise
+        finally:
+            self._waited(self._clock() - began)
         self._rests_until = None
         return connection
 

@@ -82,7 +82,7 @@ class AdminSessionsReply(BaseModel):
 
 
 @admin.before_request
-def _demand_the_key() -> None:
+def demand_the_key() -> None:
     """Let nobody in without the key, before anything of the request is read."""
     key = current_services().settings.admin_api_key
     if key is None:

@@ -9,6 +9,9 @@ import orjson
 from flask import Blueprint, Response, current_app, make_response, render_template
 from flask_openapi import OpenAPI
 
+from ragbot.records.ingest_jobs import DIED, DIED_SAID
+from ragbot.web.uploads import ARCHIVE_TYPES
+
 # The newest that both viewers read.
 OPENAPI_VERSION = "3.1.0"
 
@@ -25,6 +28,78 @@ _EVENTS = {
     },
     "example": 'event: sources\nid: 1\ndata: {"session_id": "...", "message_id": "...", '
     '"sources": []}\n\nevent: delta\nid: 2\ndata: {"text": "Colcon is "}\n\n',
+}
+
+ADMIN_KEY = "AdminKey"
+_ADMIN_KEY = {
+    "type": "apiKey",
+    "in": "header",
+    "name": "X-API-Key",
+    "description": "The server's `ADMIN_API_KEY`. Where none is set, these addresses are 404.",
+}
+_ARCHIVE = {
+    "required": True,
+    "description": "The book as a zip or a gzipped tar, of at most `MAX_BOOK_MB`: a Docusaurus site, an "
+    "mdBook, a folder of Markdown or of built HTML, or one EPUB or PDF. A single folder at the top is the "
+    "book's. It holds files alone: an archive with links, devices, a password, names that lead out of it, or "
+    "one that unpacks to far more than its size, makes the job fail. Which of the two it is, its first bytes "
+    "say.",
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ARCHIVE_TYPES},
+}
+_LOCATION = {
+    "description": "Where to ask how the job stands.",
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+_RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "integer"}}
+_JOB: dict[str, Any] = {
+    "job_id": "1pNncDZhJgRiEycAywG3wmd0DKi8wGZe",
+    "status": "running",
+    "stage": "embed",
+    "done": 320,
+    "total": 545,
+    "created_at": "2026-01-31T09:30:00Z",
+    "started_at": "2026-01-31T09:30:02Z",
+    "finished_at": None,
+    "report": None,
+    "error": None,
+}
+_JOBS = {
+    "running": {"value": _JOB},
+    "succeeded": {
+        "value": {
+            **_JOB,
+            "status": "succeeded",
+            "stage": "published",
+            "done": 545,
+            "finished_at": "2026-01-31T09:30:24Z",
+            "report": {
+                "edition": "00e634d1c957",
+                "title": "Physical AI",
+                "pages": 44,
+                "sections": 703,
+                "chunks": 545,
+                "new": 12,
+                "unchanged": 533,
+                "removed": 9,
+                "embedded": 12,
+                "skipped": [{"path": "docs/figure.md", "reason": "The file is a PNG image, not text."}],
+                "skipped_count": 1,
+                "published": True,
+                "seconds": 21.6,
+            },
+        }
+    },
+    "failed": {
+        "value": {
+            **_JOB,
+            "status": "failed",
+            "finished_at": "2026-01-31T09:30:20Z",
+            "error": {
+                "code": DIED,
+                "detail": DIED_SAID,
+            },
+        }
+    },
 }
 
 documentation = Blueprint("documentation", __name__)
@@ -45,8 +120,11 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
     """The OpenAPI document of an app's routes, with what their models cannot say: media types and events."""
     document = copy.deepcopy(cast("dict[str, Any]", app.api_doc))
     document["openapi"] = OPENAPI_VERSION
-    for path in document["paths"].values():
+    document["components"]["securitySchemes"] = {ADMIN_KEY: _ADMIN_KEY}
+    for address, path in document["paths"].items():
         for operation in path.values():
+            if address.startswith("/admin/"):
+                operation["security"] = [{ADMIN_KEY: []}]
             for status, response in operation["responses"].items():
                 if status >= "400" and "application/json" in response.get("content", {}):
                     response["content"] = {
@@ -61,7 +139,20 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
         "content": {"text/markdown": {"schema": {"type": "string"}}},
         "headers": {"X-Request-ID": _REQUEST_ID},
     }
+    _tell_of_jobs(document["paths"])
     return document
+
+
+def _tell_of_jobs(paths: dict[str, Any]) -> None:
+    """A body that is no JSON, the headers of its answers, and jobs at each end."""
+    sent = paths["/admin/ingest"]["post"]
+    sent["requestBody"] = _ARCHIVE
+    sent["responses"]["202"]["headers"]["Location"] = _LOCATION
+    sent["responses"]["409"]["headers"]["Retry-After"] = _RETRY_AFTER
+    begun = {**_JOB, "status": "queued", "stage": "queued", "done": 0, "total": 0, "started_at": None}
+    sent["responses"]["202"]["content"]["application/json"]["example"] = begun
+    shown = paths["/admin/ingest/{job_id}"]["get"]["responses"]["200"]
+    shown["content"]["application/json"]["examples"] = _JOBS
 
 
 @documentation.get("/openapi.json")

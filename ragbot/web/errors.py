@@ -35,6 +35,18 @@ class InvalidRequest(core.RagbotError):
         self.faults = list(faults)
 
 
+class BodyTooLarge(core.RagbotError):
+    """The body is larger than this address takes."""
+
+    code = "body_too_large"
+
+
+class UnsupportedArchive(core.RagbotError):
+    """The body is no archive that a book can be in."""
+
+    code = "unsupported_media_type"
+
+
 class NotAcceptable(core.RagbotError):
     """The caller accepts no form in which the answer can be given."""
 
@@ -54,12 +66,17 @@ SHAPES: Mapping[type[core.RagbotError], Shape] = {
     MalformedJSON: Shape(400, "Malformed JSON"),
     InvalidRequest: Shape(422, "Invalid request"),
     NotAcceptable: Shape(406, "Not acceptable"),
+    BodyTooLarge: Shape(413, "Body too large"),
+    UnsupportedArchive: Shape(415, "Unsupported media type"),
     core.EditionNotFound: Shape(404, "Edition not found"),
     core.SessionNotFound: Shape(404, "Session not found"),
     core.MessageNotFound: Shape(404, "Not found"),
     core.SessionExpired: Shape(410, "Session expired"),
     core.IdempotencyKeyReused: Shape(422, "Idempotency key reused"),
     core.IdempotencyInProgress: Shape(409, "Idempotency in progress", 1),
+    core.JobNotFound: Shape(404, "Not found"),
+    core.IngestInProgress: Shape(409, "Ingest in progress", 10),
+    core.JobNotStarted: Shape(503, "Overloaded", 30),
     core.Overloaded: Shape(503, "Overloaded", 2),
     core.NoBook: Shape(503, "No book", 30),
     core.SearchUnavailable: Shape(503, "Search unavailable", 5),
@@ -86,7 +103,7 @@ _HTTP_CODES = {
 
 _HTTP_DETAILS = {
     400: "The request cannot be read.",
-    401: "This address needs a password or a token, and the right one was not given.",
+    401: "This address needs a password, a token or a key, and the right one was not given.",
     404: "There is nothing at this address.",
     405: "This address does not take this method; see the Allow header.",
     413: "The body is larger than 64 KiB.",

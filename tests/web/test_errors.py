@@ -25,7 +25,7 @@ CODES = {
     404: {"not_found", "session_not_found", "edition_not_found"},
     405: {"method_not_allowed"},
     406: {"not_acceptable"},
-    409: {"idempotency_in_progress"},
+    409: {"idempotency_in_progress", "ingest_in_progress"},
     410: {"session_expired"},
     413: {"body_too_large"},
     415: {"unsupported_media_type"},

@@ -27,6 +27,7 @@ from tests.databases import (
     copies_of_database,
     copies_of_file,
     migrate,
+    postgres_programs,
 )
 
 THREE_CHAPTERS = Path(__file__).parent / "books_for_tests" / "three-chapters"
@@ -141,6 +142,8 @@ def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
             "RATE_LIMIT_ENABLED": False,
             # A question that several tests ask is answered anew in each.
             "CACHE_TTL_HOURS": 0,
+            # A dump's program must not be older than the server; the one on the PATH may be.
+            "PG_BIN_DIR": postgres_programs() if CHOSEN == "postgresql" else None,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
         apps.append(app)

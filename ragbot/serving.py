@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings
 from ragbot.core.errors import ConfigurationError
@@ -32,8 +33,26 @@ bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 
+
+class Worker(ThreadWorker):
+    """Lets go of the listening socket as soon as it is to end, so that whoever comes then is refused at once
+    and may try another replica, and a server that is started again finds its port free.
+
+    (gunicorn's own keeps it until the last answer is told: new connections would be taken by the kernel,
+    answered by nobody, and cut at the end.)
+    """
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Take new connections, or do not."""
+        super().set_accept_enabled(enabled)
+        orphaned = os.getppid() != self.ppid
+        if not enabled and (orphaned or not self.alive):
+            for listener in self.sockets:
+                listener.close()
+
+
 # A thread waits for each question's model; the reserve answers everything else meanwhile.
-worker_class = "gthread"
+worker_class = Worker
 threads = _settings.max_streams + _settings.reserve_threads
 # Kept-alive connections need more places than there are threads.
 worker_connections = max(1000, threads * 4)

@@ -101,7 +101,8 @@ class Traffic:
         self._ledger.saw(seen)
         with self._lock:
             self.results[named(seen)] += 1
-            if seen.reply is None and key:
+            # (Nobody has got a question that was refused at the door.)
+            if seen.reply is None and key and seen.broken != "refused":
                 self.cut_with_key.append((body, key))
             if seen.reply is None and not self._explain(seen):
                 self.unexplained.append(named(seen))
@@ -360,29 +361,30 @@ def quota(ground: Ground, *, at_once: int = 60, quota: int = 20, rounds: int = 5
     ground.upstream.steer(answer_tokens=5, first_delay_s=0, delay_s=0)
     outcome = Outcome({"at_once": at_once, "quota": quota, "passed": []})
     limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(quota)}
-    for number in range(rounds):
-        together = threading.Barrier(at_once)
+    for number in range(1, rounds + 1):
         # A proxy of ours before the service gives each round an address, and so a quota, of its own; what
         # callers wrote before it is not believed.
-        with (
-            ground.server(workers=2, TRUSTED_PROXIES="1", **limits) as server,
-            ThreadPoolExecutor(at_once) as pool,
-        ):
-
-            def ask(n: int, server: GunicornProcess = server, number: int = number) -> int:
-                forged = f"203.0.113.{n % 10}"
-                headers = {"X-Forwarded-For": f"{forged}, 192.0.2.{number}", "X-Real-IP": forged}
-                headers |= {"Forwarded": f"for={forged}", "X-Client-IP": forged}
-                with Reader(server.port) as reader:
-                    together.wait()
-                    return reader.ask({"query": QUESTIONS[n % len(QUESTIONS)]}, headers=headers).status
-
-            statuses = Counter(pool.map(ask, range(at_once)))
+        with ground.server(workers=2, TRUSTED_PROXIES="1", **limits) as server:
+            statuses = asked_together(server.port, at_once, f"192.0.2.{number}")
         outcome.figures["passed"].append(statuses[200])
-        outcome.expect(
-            statuses == {200: quota, 429: at_once - quota}, f"round {number + 1}: {dict(statuses)}"
-        )
+        outcome.expect(statuses == {200: quota, 429: at_once - quota}, f"round {number}: {dict(statuses)}")
     return outcome
+
+
+def asked_together(port: int, at_once: int, address: str) -> Counter[int]:
+    """The statuses of questions that all come at one moment from one address, ten others forged before it."""
+    together = threading.Barrier(at_once)
+
+    def ask(n: int) -> int:
+        forged = f"203.0.113.{n % 10}"
+        headers = {"X-Forwarded-For": f"{forged}, {address}", "X-Real-IP": forged}
+        headers |= {"Forwarded": f"for={forged}", "X-Client-IP": forged}
+        with Reader(port) as reader:
+            together.wait()
+            return reader.ask({"query": QUESTIONS[n % len(QUESTIONS)]}, headers=headers).status
+
+    with ThreadPoolExecutor(at_once) as pool:
+        return Counter(pool.map(ask, range(at_once)))
 
 
 SCENARIOS: Mapping[str, Callable[[Ground], Outcome]] = {

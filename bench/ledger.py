@@ -64,7 +64,7 @@ class Ledger:
         self.unkept = 0
 
     def sent(self, question: str, *, keyed: bool = False) -> None:
-        """A question is about to go out; one with an idempotency key is to be answered once, however often."""
+        """A question is about to go out; one with an idempotency key is to be answered once alone."""
         for mark in MARK.findall(question)[-1:]:
             with self._lock:
                 self._posts[mark] += 1

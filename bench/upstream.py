@@ -20,8 +20,8 @@ from tests.fakes.loopback import Call, Connection
 from tests.fakes.wsgi_process import REPOSITORY, inherited_environment
 
 STEER = "/steer"
-# Every question that is counted carries its mark, such as `(ref m17)`. (The talk before it stands in the prompt
-# too, so the last one counts.)
+# Every question that is counted carries its mark, such as `(ref m17)`. The talk before it stands in the
+# prompt too, so the last one counts.
 MARK = re.compile(r"\(ref ([a-z]\d+)\)")
 KINDS = {
     kind.__name__: kind

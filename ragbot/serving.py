@@ -42,7 +42,7 @@ class Worker(ThreadWorker):
     answered by nobody, and cut at the end.)
     """
 
-    def set_accept_enabled(self, enabled: bool) -> None:
+    def set_accept_enabled(self, enabled: bool | None) -> None:
         """Take new connections, or do not."""
         super().set_accept_enabled(enabled)
         orphaned = os.getppid() != self.ppid

@@ -1,4 +1,4 @@
-"""Workers and servers killed while readers ask: what was seen whole is kept once, what was cut is asked again."""
+"""Workers and servers killed while readers ask: what was seen whole is kept once, the rest comes later."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def an_hour_later(ground: Ground) -> bool:
     path = ground.database_url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
         connection.execute(
-            "UPDATE messages SET created_at = datetime('now', '-1 hour') || '.000000' WHERE status = 'pending'"
+            "UPDATE messages SET created_at = datetime('now', '-1 hour') || '.000000' "
+            "WHERE status = 'pending'"
         )
     app = create_app({**ground.settings, "ENVIRONMENT": "testing"})
     services_of(app).transcript.prune()

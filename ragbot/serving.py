@@ -34,16 +34,33 @@ workers = _settings.web_concurrency
 loglevel = _settings.log_level.lower()
 
 
-class Worker(ThreadWorker):
-    """Lets go of the listening socket as soon as it is to end, so that whoever comes then is refused at once
-    and may try another replica, and a server that is started again finds its port free.
+# gunicorn throws away so much of a body that nobody read, and no more.
+UNREAD_BYTES = 64 * 1024
 
-    (gunicorn's own keeps it until the last answer is told: new connections would be taken by the kernel,
-    answered by nobody, and cut at the end.)
-    """
+
+class Worker(ThreadWorker):
+    """gunicorn's own, but that connections end as they were told to."""
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request; where its body is not going to be read to its end, the answer says that the
+        connection ends with it.
+
+        (gunicorn closes it without a word, and the next request on it, which behind a proxy is another
+        reader's, would be cut.)
+        """
+        headers = dict(req.headers)
+        if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
+            req.force_close()
+        return bool(super().handle_request(req, conn))
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
-        """Take new connections, or do not."""
+        """Take new connections, or do not. One that is to end lets go of the listening socket at once, so
+        that whoever comes then is refused and may try another replica, and a server that is started again
+        finds its port free.
+
+        (gunicorn keeps it until the last answer is told: new connections would be taken by the kernel,
+        answered by nobody, and cut at the end.)
+        """
         super().set_accept_enabled(enabled)
         orphaned = os.getppid() != self.ppid
         if not enabled and (orphaned or not self.alive):

@@ -33,6 +33,8 @@ QUESTIONS = (
 )
 # An answer of some half a second: most kills hit several that are under way.
 ANSWER = {"answer_tokens": 25, "first_delay_s": 0.05, "delay_s": 0.02}
+# No question and no key comes twice, also where one scenario follows another on the same database.
+NUMBERS = itertools.count(random.randrange(10**9))
 # A question's deadline here, so that what a kill left open is settled the sooner.
 DEADLINE_S = 10
 
@@ -57,7 +59,6 @@ class Traffic:
         self._port = port
         self._ledger = ledger
         self._explain = explain
-        self._numbers = itertools.count(1)
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._lock = threading.Lock()
@@ -87,7 +88,7 @@ class Traffic:
         choose = random.Random(seed)
         with Reader(self._port) as reader:
             while not self._stop.is_set():
-                number = next(self._numbers)
+                number = next(NUMBERS)
                 key = f"key-{number}" if number % 2 else ""
                 question = f"{choose.choice(QUESTIONS)} (ref k{number})"
                 body = {"query": question, "stream": choose.random() < 0.5}
@@ -259,7 +260,9 @@ def clean_end(ground: Ground, *, running: int = 12) -> Outcome:
 
         def ask(number: int) -> Seen:
             with Reader(server.port) as reader:
-                seen = reader.ask({"query": f"{QUESTIONS[0]} (ref t{number})", "stream": number % 2 == 0})
+                seen = reader.ask(
+                    {"query": f"{QUESTIONS[0]} (ref t{next(NUMBERS)})", "stream": number % 2 == 0}
+                )
             ledger.saw(seen)
             return seen
 
@@ -295,8 +298,6 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
     """More questions at once than there are places: some are served, the rest refused early."""
     ground.upstream.steer(answer_tokens=20, first_delay_s=1.0, delay_s=0.1)
     outcome = Outcome({"questions": questions, "slots": slots})
-    # Nobody has asked these before, also where the crowd comes again.
-    first = random.randrange(10**9)
     together = threading.Barrier(questions)
     over = threading.Event()
     # Each reader has an address, and so a quota, of his own, as behind a proxy of ours.
@@ -310,7 +311,7 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
             reader.ask({"query": QUESTIONS[0]})
 
         def ask(number: int) -> Seen:
-            body = {"query": f"{QUESTIONS[1]} (ref c{first + number})", "stream": number % 2 == 0}
+            body = {"query": f"{QUESTIONS[1]} (ref c{next(NUMBERS)})", "stream": number % 2 == 0}
             with Reader(server.port, address=f"203.0.113.{number}") as reader:
                 together.wait()
                 return reader.ask(body)

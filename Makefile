@@ -7,7 +7,7 @@ BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
-.PHONY: help run test lint format bench eval clean
+.PHONY: help run test lint format audit bench faults soak eval clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -32,8 +32,17 @@ format: $(VENV)/dev.stamp ## Put the code into its style
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
 
+audit: $(VENV)/dev.stamp ## Ask PyPI whether a package has a known vulnerability
+	@PYTHON=$(PYTHON) deploy/audit.sh
+
 bench: $(VENV)/dev.stamp ## Measure what an answer costs
 	@$(PYTHON) -m bench.run
+
+faults: $(VENV)/dev.stamp ## Kill workers and servers under load, and count what readers lost (some 15 minutes)
+	@$(PYTHON) -m bench.faults
+
+soak: $(VENV)/dev.stamp ## Ten minutes of mixed traffic with faults and kills, and what held
+	@$(PYTHON) -m bench.soak
 
 eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the shipped book
 	@$(FLASK) eval eval/physical-ai.jsonl

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings
 from ragbot.core.errors import ConfigurationError
@@ -32,8 +33,43 @@ bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.chosen_web_concurrency
 loglevel = _settings.log_level.lower()
 
+
+# gunicorn throws away so much of a body that nobody read, and no more.
+UNREAD_BYTES = 64 * 1024
+
+
+class Worker(ThreadWorker):
+    """gunicorn's own, but that connections end as they were told to."""
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request; where its body is not going to be read to its end, the answer says that the
+        connection ends with it.
+
+        (gunicorn closes it without a word, and the next request on it, which behind a proxy is another
+        reader's, would be cut.)
+        """
+        headers = dict(req.headers)
+        if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
+            req.force_close()
+        return bool(super().handle_request(req, conn))
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        """Take new connections, or do not. One that is to end lets go of the listening socket at once, so
+        that whoever comes then is refused and may try another replica, and a server that is started again
+        finds its port free.
+
+        (gunicorn keeps it until the last answer is told: new connections would be taken by the kernel,
+        answered by nobody, and cut at the end.)
+        """
+        super().set_accept_enabled(enabled)
+        orphaned = os.getppid() != self.ppid
+        if not enabled and (orphaned or not self.alive):
+            for listener in self.sockets:
+                listener.close()
+
+
 # A thread waits for each question's model; the reserve answers everything else meanwhile.
-worker_class = "gthread"
+worker_class = Worker
 threads = _settings.max_streams + _settings.reserve_threads
 # Kept-alive connections need more places than there are threads.
 worker_connections = max(1000, threads * 4)

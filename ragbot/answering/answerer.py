@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from ragbot.answering.citations import sources_of, with_cited
 from ragbot.answering.cleaning import AnswerCleaner
-from ragbot.answering.prompt import chat_messages, fitting, system_text
+from ragbot.answering.own_words import LEFT_OUT, OwnWords
+from ragbot.answering.prompt import chat_messages, fitting, system_text, unspoken_text
 from ragbot.answering.rewriter import search_context
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.core import ports
@@ -34,6 +35,7 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.ports import Generation
+from ragbot.core.visible import visible
 from ragbot.index.retriever import Retrieval, Retriever
 
 REFUSAL = {
@@ -102,21 +104,23 @@ class Answerer:
         generation = Generation()
         asked = time.perf_counter()
         prompt = replace(self._prompt(question, history, ground), without_model=without_model)
-        cleaner = _cleaner(ground)
+        cleaner, own_words = _cleaner(ground), OwnWords(unspoken_text(question.mode))
         said: list[str] = []
         status = Status.ANSWERED
-        with closing(_after_refusal(self._pieces(prompt, deadline, generation))) as pieces:
+        with closing(_after_refusal(_seen(self._pieces(prompt, deadline, generation)))) as pieces:
             for refused, piece in pieces:
                 status = Status.REFUSED if refused else status
-                if text := cleaner.feed(piece):
+                # A model that recites its rules is heard to its end: what it costs is told only there.
+                if text := own_words.feed(cleaner.feed(piece)):
                     said.append(text)
                     yield Delta(text)
-        if rest := cleaner.flush():
+        if rest := own_words.feed(cleaner.flush()) + own_words.flush():
             said.append(rest)
             yield Delta(rest)
-        if not "".join(said).strip():
+        if own_words.recited or not "".join(said).strip():
             status = Status.REFUSED
-            said.append(REFUSAL[question.mode])
+            broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
+            said.append(broken_off + REFUSAL[question.mode])
             yield Delta(said[-1])
         now = time.perf_counter()
         yield Finished(
@@ -181,12 +185,13 @@ class Answerer:
         return Prompt(
             question=question.text,
             passages=ground.passages,
-            system=system_text(question.mode, retrieval.edition.title),
+            system=system_text(question.mode),
             messages=chat_messages(
                 question.text,
                 ground.passages,
                 () if selected else history,
                 mode=question.mode,
+                title=retrieval.edition.title,
                 history_tokens=self._limits.history_tokens,
             ),
             mode=question.mode,
@@ -220,6 +225,15 @@ def _cleaner(ground: _Ground) -> AnswerCleaner:
         own_text="\n".join(passage.chunk.text for passage in ground.passages),
         own_urls=[source.url for source in ground.sources],
     )
+
+
+def _seen(pieces: Iterator[str]) -> Generator[str, None, None]:
+    """The pieces without characters that nobody sees."""
+    shown = ""
+    for piece in pieces:
+        if text := visible(piece, shown):
+            shown = text
+            yield text
 
 
 def _after_refusal(pieces: Iterator[str]) -> Generator[tuple[bool, str], None, None]:

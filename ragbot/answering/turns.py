@@ -33,13 +33,41 @@ from ragbot.records.transcript import IdempotencyClaim, MessageFacts, Transcript
 
 log = structlog.get_logger(__name__)
 
+FULL = "Every place for an answer is taken; ask again in a few seconds."
+
+
+class Places:
+    """Places for answers at once. Safe between threads."""
+
+    def __init__(self, count: int) -> None:
+        # A turn that is dropped gives its place back from wherever the collector runs.
+        self._lock = threading.RLock()
+        self._free = count
+
+    def take(self) -> bool:
+        """Whether there was one, which is the caller's now."""
+        with self._lock:
+            if not self._free:
+                return False
+            self._free -= 1
+            return True
+
+    def give_back(self) -> None:
+        """Let another have it."""
+        with self._lock:
+            self._free += 1
+
+    def are_taken(self) -> bool:
+        """Whether there is none, at this moment."""
+        return not self._free
+
 
 class HeldEvents:
     """An iterator that keeps a place until it is closed, drawn to its end, or dropped."""
 
-    def __init__(self, events: Generator[Event, None, None], places: threading.BoundedSemaphore) -> None:
+    def __init__(self, events: Generator[Event, None, None], places: Places) -> None:
         self._events = events
-        self._places: threading.BoundedSemaphore | None = places
+        self._places: Places | None = places
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[Event]:
@@ -66,7 +94,7 @@ class HeldEvents:
         with self._lock:
             places, self._places = self._places, None
         if places is not None:
-            places.release()
+            places.give_back()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +131,7 @@ class Turns:
         self._questions_by_model = questions_by_model
         self._answerer = answerer
         self._deadline_s = deadline_s
-        self._places = threading.BoundedSemaphore(most_at_once)
+        self._places = Places(most_at_once)
 
     def begin(
         self, question: Question, session_id: str | None, *, claim: IdempotencyClaim | None = None
@@ -113,8 +141,8 @@ class Turns:
         A turn that was answered before under the same claim is told again and nothing is asked. Raises
         Overloaded and writes nothing where every place is taken; and what `Transcript.open_turn` raises.
         """
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("Every place for an answer is taken; ask again in a few seconds.")
+        if not self._places.take():
+            raise Overloaded(FULL)
         try:
             deadline = Deadline(self._deadline_s)
             turn = self._opened(question, session_id, claim)
@@ -126,8 +154,12 @@ class Turns:
             )
             return RunningTurn(turn, HeldEvents(events, self._places), deadline, ending)
         except BaseException:
-            self._places.release()
+            self._places.give_back()
             raise
+
+    def are_full(self) -> bool:
+        """Whether a question would be refused at this moment."""
+        return self._places.are_taken()
 
     def finish(self) -> None:
         """Before the process ends: write what could not be written before, if that can be done now."""

@@ -12,6 +12,10 @@ from markdown_it.token import Token
 
 from ragbot.books.front_matter import front_matter
 from ragbot.books.markup import Dialect, Masked, masked
+from ragbot.core.errors import FileUnreadable
+
+# The longest novels, wrapped, have some; parsing takes a kilobyte and half a millisecond a line at worst.
+MAX_LINES = 75_000
 
 _LINE_END = re.compile(r"\r\n?|\n")
 
@@ -56,7 +60,12 @@ class Outline:
 
 
 def outline(source: str, dialect: Dialect) -> Outline:
-    """Take a page's source apart. Front matter is blank in `prose` and belongs to no block."""
+    """Take a page's source apart. Front matter is blank in `prose` and belongs to no block.
+
+    Raises FileUnreadable where it has more lines than a book has.
+    """
+    if source.count("\n") + source.count("\r") - source.count("\r\n") >= MAX_LINES:
+        raise FileUnreadable(f"The page has more than {MAX_LINES:,} lines; split it into parts.")
     start = front_matter(source).end if dialect is not Dialect.CONVERTED else 0
     rough = parsed(source, dialect, start=start)
     prose = masked(source, dialect, code=_code_spans(rough), start=start)

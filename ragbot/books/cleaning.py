@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _FENCE = (
-    r"(?P<fence>^[ \t>]*(?P<marks>`{3,}|~{3,})[^\r\n]*(?:\r\n?|\n)"
+    r"(?P<fence>^[ \t>]*+(?P<marks>`{3,}+|~{3,}+)[^\r\n]*+(?:\r\n?|\n)"
     r"(?s:.*?)(?:^[ \t>]*(?P=marks)[`~]*[ \t]*$|\Z))"
 )
 _CODE = r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^\r\n]{1,400}?(?<!`)(?P=ticks)(?!`))"
@@ -28,16 +28,17 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?<!\\)\[(?!\^)([^\[\]]{1,500})\]\[[^\[\]\r\n]{0,200}\]"), r"\1"),
     (re.compile(r"<((?:https?|mailto):[^<>\s]{1,2000})>"), ""),
     # A heading's own id, and attributes.
-    (re.compile(r"[ \t]*\{[#.][^{}\r\n]{0,200}\}[ \t]*$", re.MULTILINE), ""),
+    (re.compile(r"(?<![ \t])[ \t]*+\{[#.][^{}\r\n]{0,200}\}[ \t]*$", re.MULTILINE), ""),
     # A table's rule between head and body.
-    (re.compile(r"^[ \t]*\|?(?:[ \t]*:?-{2,}:?[ \t]*\|)+(?:[ \t]*:?-{2,}:?[ \t]*)?$", re.MULTILINE), ""),
+    (re.compile(r"^[ \t]*+\|?(?:[ \t]*+:?-{2,}+:?[ \t]*+\|)++(?:[ \t]*+:?-{2,}+:?[ \t]*+)?$", re.MULTILINE), ""),
     (re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}"), ""),
     (re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)"), ""),
     (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
     (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
 )
-_INDENT = re.compile(r"(?<=\n)[ \t]+|[ \t]+(?=\n)")
-_BLANK_LINES = re.compile(r"(?:[ \t]*\n){3,}")
+# A run of blanks is looked at once, not from each of them on.
+_INDENT = re.compile(r"(?<=\n)[ \t]+|(?<![ \t])[ \t]++(?=\n)")
+_BLANK_LINES = re.compile(r"(?<![ \t])(?:[ \t]*+\n){3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
 

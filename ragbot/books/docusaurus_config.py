@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
-_COMMENT = re.compile(r"/\*.*?\*/|(?<![:'\"\w])//[^\n]*", re.DOTALL)
-_STRING = r"\b{key}['\"]?\s*:\s*(['\"`])(?P<value>(?:(?!\1)[^$\n])*)\1"
+# More blocks are not looked at: no site has as many.
+MAX_BLOCKS = 50
+
+# (A comment that does not end takes the rest: looking for its end from each sign on would take hours.)
+_COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
+_STRING = r"\b{key}['\"]?\s*+:\s*+(['\"`])(?P<value>(?:(?!\1)[^$\n]){{0,1000}})\1"
 _DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
-_PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*\)?\s*,\s*(?:/\*.*?\*/\s*)?\{", re.DOTALL)
+_PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*+\)?\s*+,\s*+\{")
 _DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")
 _TRAILING_SLASH = re.compile(r"\btrailingSlash['\"]?\s*:\s*(true|false)\b")
 _LAST_IS_CURRENT = re.compile(r"\blastVersion['\"]?\s*:\s*['\"]current['\"]")
@@ -50,9 +55,9 @@ def site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
 
 
 def _docs_folders(text: str, *, is_next: bool) -> list[DocsFolder]:
-    blocks = [_block(text, match.end()) for match in _PLUGIN_BLOCK.finditer(text)]
+    blocks = _blocks(text, _PLUGIN_BLOCK)
     if not _DOCS_OFF.search(text):
-        preset = [_block(text, match.end()) for match in _DOCS_BLOCK.finditer(text)]
+        preset = _blocks(text, _DOCS_BLOCK)
         # A theme's settings have a `docs` block too; the preset's is the one that is about files.
         about_files = [block for block in preset if re.search(r"\b(path|routeBasePath|sidebarPath)\b", block)]
         blocks = [*(about_files[:1] or [""]), *blocks]
@@ -69,6 +74,10 @@ def _docs_folder(block: str, *, is_next: bool) -> DocsFolder:
 def _value(text: str, key: str) -> str:
     match = re.search(_STRING.format(key=key), text)
     return match["value"].strip() if match else ""
+
+
+def _blocks(text: str, opening: re.Pattern[str]) -> list[str]:
+    return [_block(text, match.end()) for match in islice(opening.finditer(text), MAX_BLOCKS)]
 
 
 def _block(text: str, start: int) -> str:

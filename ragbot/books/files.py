@@ -20,6 +20,9 @@ PASSED_OVER = frozenset({"node_modules", "__pycache__", "bower_components", "ven
 # No book nests its chapters deeper; a deeper tree is a loop or an attack.
 MAX_DEPTH = 32
 
+# A regular file is opened at once; what took its place meanwhile may not make the reader wait.
+_OPENING = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
+
 _SIGNATURES = (
     (b"\x89PNG", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -43,11 +46,15 @@ class Folder:
         self.root = root
         self.max_file_bytes = max_file_bytes
         self.skipped: list[SkippedFile] = []
+        self._told: set[SkippedFile] = set()
         self._progress = progress
         self._real_root = root.resolve()
 
     def files(self, suffixes: frozenset[str], under: str = "") -> list[str]:
         """Paths of the files with one of the suffixes, relative to the root, in natural order."""
+        if not (self.root / under).resolve().is_relative_to(self._real_root):
+            self.skip(under, "The folder lies outside of the book's.")
+            return []
         found = self._walk(self.root / under, suffixes, depth=0)
         return sorted((path.relative_to(self.root).as_posix() for path in found), key=natural_key)
 
@@ -71,8 +78,16 @@ class Folder:
         return results
 
     def skip(self, path: str, reason: str) -> None:
-        """Name a file that is left out."""
-        self.skipped.append(SkippedFile(path, reason))
+        """Name a file that is left out; twice is once."""
+        told = SkippedFile(path, reason)
+        if told not in self._told:
+            self._told.add(told)
+            self.skipped.append(told)
+
+    def forget_skipped(self) -> None:
+        """Begin anew, after a look at what there is."""
+        self.skipped.clear()
+        self._told.clear()
 
     def text(self, path: str) -> str:
         """A file's text without its byte order mark, line ends as they stand. Raises FileUnreadable."""
@@ -95,7 +110,9 @@ class Folder:
                 f"The file holds {status.st_size:,} bytes; the limit is {self.max_file_bytes:,}."
             )
         try:
-            return real.read_bytes()
+            with open(os.open(real, _OPENING), "rb") as opened:
+                # One that grows while it is read is cut, and the cut is found out by whoever decodes it.
+                return opened.read(self.max_file_bytes + 1)
         except OSError as fault:
             raise FileUnreadable(f"The file could not be opened: {fault.strerror}.") from fault
 
@@ -122,10 +139,14 @@ class Folder:
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
         try:
             with os.scandir(folder) as entries:
-                return [entry for entry in entries if not entry.name.startswith(".") and _is_text(entry.name)]
+                shown = [entry for entry in entries if not entry.name.startswith(".")]
         except OSError as fault:
             self.skip(self._relative(str(folder)), f"The folder could not be opened: {fault.strerror}.")
             return []
+        for entry in shown:
+            if not _is_text(entry.name):
+                self.skip(_escaped(self._relative(entry.path)), "Its name holds signs that cannot be shown.")
+        return [entry for entry in shown if _is_text(entry.name)]
 
     def _relative(self, path: str) -> str:
         return Path(path).relative_to(self.root).as_posix()
@@ -165,6 +186,10 @@ def natural_key(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
 
 def _pieces(name: str) -> list[str]:
     return [piece[:18] if piece.isdecimal() else piece for piece in _NUMBER.split(name) if piece]
+
+
+def _escaped(path: str) -> str:
+    return path.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _is_text(name: str) -> bool:

@@ -22,6 +22,10 @@ HTML = frozenset({".html", ".htm", ".xhtml"})
 # Deeper trees are no pages, and the parser takes minutes over them.
 MAX_DEPTH = 1_000
 
+# What a page grows by as Markdown: cells of a table that its widest row makes are as good as no bound.
+MAX_GROWTH = 4
+GROWTH_FREE_CHARACTERS = 100_000
+
 # Where generators put a page's own text, the surest sign first.
 _MAIN = (
     "[itemprop=articleBody]",
@@ -42,7 +46,7 @@ _NOT_PROSE = (
 _AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight)-(?P<name>[\w+#.-]+)")
-_TAG = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w-]*)[^<>]*?(?P<empty>/?)>")
+_TAG = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w-]*+)[^<>]*+(?P<empty>(?<=/))?>")
 _UNCLOSED = frozenset(
     "area base br col embed hr img input link meta source track wbr p li dt dd tr td th option thead tbody "
     "html body head colgroup rt rp".split()
@@ -63,6 +67,8 @@ def html_page(path: str, source: str) -> Page:
     anchors, titles = _marked_headings(main)
     _plain_code(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
+    if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
+        raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
     text, places = _without_marks(converted)
     if not text.strip():
         raise FileUnreadable("The page holds no text.")
@@ -96,7 +102,7 @@ def address_of(path: str) -> str:
 def _check_depth(source: str) -> None:
     depth = 0
     for match in _TAG.finditer(source):
-        if match["name"].lower() in _UNCLOSED or match["empty"]:
+        if match["name"].lower() in _UNCLOSED or match["empty"] is not None:
             continue
         depth = max(depth + (-1 if match["close"] else 1), 0)
         if depth > MAX_DEPTH:

@@ -13,7 +13,8 @@ from ragbot.core.errors import FileUnreadable
 MAX_DEPTH = 10
 
 # Includes that multiply each other would fill the memory: a chapter is a few pages of text.
-MAX_CHARACTERS = 5_000_000
+MAX_CHARACTERS = 1_000_000
+MAX_INCLUDES = 1_000
 
 _HELPER = re.compile(
     r"\\\{\{#[^{}\r\n]*\}\}|\{\{\s*#(?P<name>include|rustdoc_include|playground|playpen|title)\s+(?P<rest>[^}\r\n]+)\}\}"
@@ -29,7 +30,7 @@ class Includes:
     def __init__(self, folder: Folder) -> None:
         self.notices: list[str] = []
         self._folder = folder
-        self._size = 0
+        self._size = self._count = 0
 
     def expanded(self, path: str, text: str, depth: int = 0) -> str:
         """The text of the file at `path`, with every helper's content in its place."""
@@ -53,6 +54,11 @@ class Includes:
             return self._refused(
                 match, f"{target} includes itself, or lies more than {MAX_DEPTH} includes deep"
             )
+        self._count += 1
+        if self._count > MAX_INCLUDES:
+            return self._refused(match, f"the chapter has more than {MAX_INCLUDES:,} of them")
+        if self._size > MAX_CHARACTERS:
+            return self._refused(match, f"they hold more than {MAX_CHARACTERS:,} characters")
         if full.startswith(("..", "/")):
             return self._refused(match, f"{target} lies outside of the book")
         try:
@@ -61,7 +67,7 @@ class Includes:
             return self._refused(match, f"{target} cannot be read: {fault}")
         self._size += len(text)
         if self._size > MAX_CHARACTERS:
-            return self._refused(match, f"the includes hold more than {MAX_CHARACTERS:,} characters")
+            return self._refused(match, f"they hold more than {MAX_CHARACTERS:,} characters")
         content = self.expanded(full, selected(text, selection), depth + 1)
         return content.rstrip("\r\n").replace("\n", f"\n{indent}")
 

@@ -62,7 +62,7 @@ def _layout(folder: Folder) -> Callable[[Folder], Book]:
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus(found, "docs")
     markdown, html, bound = (len(folder.files(suffixes)) for suffixes in (MARKDOWN, HTML, BOUND))
-    folder.skipped.clear()
+    folder.forget_skipped()
     # Sites offer their book as a PDF, too; a shelf of PDFs has a page of HTML now and then.
     if html > markdown and html >= bound:
         return read_html

@@ -18,11 +18,12 @@ from ragbot.core.text import folded
 # A longer heading is a paragraph by mistake; its markup is left alone, so that parsing stays quick.
 MAX_HEADING = 1_000
 
-_CLASSIC_ID = re.compile(r"\s*\{#(?P<id>[\w-]+)[^{}\n]*\}\s*$")
-_ATTRIBUTES = re.compile(r"\s*\{(?P<attributes>[^{}\n]*)\}\s*$")
+# (Runs of blanks are looked at once, not from each of them on.)
+_CLASSIC_ID = re.compile(r"(?<!\s)\s*+\{#(?P<id>[\w-]+)[^{}\n]*\}\s*$")
+_ATTRIBUTES = re.compile(r"(?<!\s)\s*+\{(?P<attributes>[^{}\n]*)\}\s*$")
 _COMMENT_ID = re.compile(r"(?:\{\s*/\*|<!--)\s*#(?P<id>[^\s*]+)[^\r\n]*?(?:\*/\s*\}|-->)\s*$")
 _ATX = re.compile(r"(?P<marks>#{1,6})(?:[ \t]+|$)")
-_ATX_CLOSE = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
+_ATX_CLOSE = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*$")
 _UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
 
 _CODE = re.compile(r"(`[^`]*`)")

@@ -18,6 +18,9 @@ from ragbot.books.summary import Chapter, chapters_of
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
+# The largest have some hundreds.
+MAX_CHAPTERS = 10_000
+
 _ANCHORS = AnchorRules(MdbookSlugger)
 
 
@@ -45,7 +48,10 @@ def read_mdbook(folder: Folder) -> Book:
     by_path: dict[str, Chapter] = {}
     for chapter in chapters:
         by_path.setdefault(_join(config.src, unquote(chapter.link)), chapter)
-    pages = folder.read_each(list(by_path), lambda path: _page(folder, path, by_path[path], config))
+    if len(by_path) > MAX_CHAPTERS:
+        folder.skip(summary, f"It lists more than {MAX_CHAPTERS:,} chapters; the rest is left out.")
+    paths = list(by_path)[:MAX_CHAPTERS]
+    pages = folder.read_each(paths, lambda path: _page(folder, path, by_path[path], config))
     return Book(config.title, tuple(pages), tuple(folder.skipped))
 
 

@@ -167,7 +167,8 @@ class SharedStates(Protocol):
     ) -> State | None:
         """Put what `change` makes of the state in its place, and return it; no other change comes between.
 
-        None forgets it. It is kept for some seconds. `change` is a pure function; it may be called again.
+        None forgets it. It is kept for some seconds; one that is left as it was is kept for no longer than
+        before. `change` is a pure function; it may be called again.
         """
         ...
 

@@ -99,7 +99,10 @@ class RedisStates:
         for _ in range(MOST_TRIES):
             with store_failures(), self._client.pipeline(transaction=True) as pipeline:
                 pipeline.watch(key)  # type: ignore[no-untyped-call]
-                after = change(_decoded(pipeline.get(key)))
+                before = _decoded(pipeline.get(key))
+                after = change(before)
+                if after is not None and after == before:
+                    return after
                 pipeline.multi()
                 if after is None:
                     pipeline.delete(key)
@@ -129,10 +132,11 @@ class ProcessStates:
 
     def change(self, name: str, change: Change, kept_s: float) -> State | None:
         with self._lock:
-            after = change(self._live(name))
+            before = self._live(name)
+            after = change(before)
             if after is None:
                 self._states.pop(name, None)
-            else:
+            elif after != before:
                 self._states[name] = after, self._clock() + kept_s
             return after
 

@@ -3,40 +3,116 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, cast
 
 import orjson
 from flask import Blueprint, Response, current_app, make_response, render_template
 from flask_openapi import OpenAPI
 
-from ragbot.records.ingest_jobs import DIED, DIED_SAID
+from ragbot.web import examples
 from ragbot.web.uploads import ARCHIVE_TYPES
 
 # The newest that both viewers read.
 OPENAPI_VERSION = "3.1.0"
 
 _REQUEST_ID = {
-    "description": "The caller's own id if it sent a sane one, else a new one.",
-    "schema": {"type": "string"},
+    "X-Request-ID": {
+        "description": "The caller's own id if it sent a sane one, else a new one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    }
+}
+_COUNTED = {
+    "Limit": "Calls that one address may make in the tightest window.",
+    "Remaining": "How many of them are left.",
+    "Reset": "Seconds until the window ends.",
+}
+_QUOTA = {
+    f"{prefix}-{what}": {"description": said, "schema": {"type": "integer", "minimum": 0}}
+    for prefix in ("RateLimit", "X-RateLimit")
+    for what, said in _COUNTED.items()
+}
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds after which asking again may help.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+# Where waiting helps.
+_WAITING = ("409", "429", "503")
+_UNLIMITED = "/health"
+
+_KEY, _TOKEN = "adminKey", "metricsToken"
+_SECURITY = {
+    _KEY: {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "The operator's key (ADMIN_API_KEY). Without one set, there are no admin calls: 404.",
+    },
+    _TOKEN: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of whoever reads the metrics (METRICS_TOKEN), where one is set.",
+    },
+}
+
+_COMPONENT = "#/components/schemas/"
+_EVENT_DATA: dict[str, dict[str, Any]] = {
+    "sources": {
+        "type": "object",
+        "required": ["session_id", "message_id", "sources"],
+        "properties": {
+            "session_id": {"type": ["string", "null"]},
+            "message_id": {"type": ["string", "null"]},
+            "sources": {"type": "array", "items": {"$ref": f"{_COMPONENT}SourceReply"}},
+        },
+    },
+    "delta": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}},
+    "done": {"$ref": f"{_COMPONENT}QueryReply"},
+    "error": {"$ref": f"{_COMPONENT}Problem"},
 }
 _EVENTS = {
     "schema": {
-        "type": "string",
-        "description": "Server-sent events, each with an `id` counting from 1: `sources` (session_id, "
-        "message_id, sources), then `delta` (text) for each piece of the answer, and last `done` (the whole "
-        "JSON reply) or `error` (a problem). Comment lines keep the connection alive.",
+        "type": "object",
+        "description": "One server-sent event. `sources` comes first, then a `delta` for each piece of the "
+        "answer, and last `done` (the whole JSON reply) or `error` (a problem). Comment lines keep the "
+        "connection alive.",
+        "required": ["event", "id", "data"],
+        "properties": {
+            "event": {"type": "string", "enum": list(_EVENT_DATA)},
+            "id": {"type": "string", "pattern": "^[1-9][0-9]*$", "description": "Counts from 1."},
+            "data": {"type": "string", "contentMediaType": "application/json"},
+        },
+        "oneOf": [
+            {"properties": {"event": {"const": name}, "data": {"contentSchema": data}}}
+            for name, data in _EVENT_DATA.items()
+        ],
     },
-    "example": 'event: sources\nid: 1\ndata: {"session_id": "...", "message_id": "...", '
-    '"sources": []}\n\nevent: delta\nid: 2\ndata: {"text": "Colcon is "}\n\n',
+    "examples": {
+        "answered": {"value": examples.stream(ends_well=True)},
+        "broken off": {"value": examples.stream(ends_well=False)},
+    },
 }
 
-ADMIN_KEY = "AdminKey"
-_ADMIN_KEY = {
-    "type": "apiKey",
-    "in": "header",
-    "name": "X-API-Key",
-    "description": "The server's `ADMIN_API_KEY`. Where none is set, these addresses are 404.",
+_METRICS: dict[str, Any] = {
+    "tags": ["Service"],
+    "summary": "Read the metrics",
+    "description": "Everything that was counted since the server started, over all workers.",
+    "operationId": "metrics",
+    "security": [{}, {_TOKEN: []}],
+    "responses": {
+        "200": {
+            "description": "As Prometheus reads them",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        "401": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+        "500": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+    },
 }
+
 _ARCHIVE = {
     "required": True,
     "description": "The book as a zip or a gzipped tar, of at most `MAX_BOOK_MB`: a Docusaurus site, an "
@@ -49,57 +125,6 @@ _ARCHIVE = {
 _LOCATION = {
     "description": "Where to ask how the job stands.",
     "schema": {"type": "string", "format": "uri-reference"},
-}
-_RETRY_AFTER = {"description": "Seconds.", "schema": {"type": "integer"}}
-_JOB: dict[str, Any] = {
-    "job_id": "1pNncDZhJgRiEycAywG3wmd0DKi8wGZe",
-    "status": "running",
-    "stage": "embed",
-    "done": 320,
-    "total": 545,
-    "created_at": "2026-01-31T09:30:00Z",
-    "started_at": "2026-01-31T09:30:02Z",
-    "finished_at": None,
-    "report": None,
-    "error": None,
-}
-_JOBS = {
-    "running": {"value": _JOB},
-    "succeeded": {
-        "value": {
-            **_JOB,
-            "status": "succeeded",
-            "stage": "published",
-            "done": 545,
-            "finished_at": "2026-01-31T09:30:24Z",
-            "report": {
-                "edition": "00e634d1c957",
-                "title": "Physical AI",
-                "pages": 44,
-                "sections": 703,
-                "chunks": 545,
-                "new": 12,
-                "unchanged": 533,
-                "removed": 9,
-                "embedded": 12,
-                "skipped": [{"path": "docs/figure.md", "reason": "The file is a PNG image, not text."}],
-                "skipped_count": 1,
-                "published": True,
-                "seconds": 21.6,
-            },
-        }
-    },
-    "failed": {
-        "value": {
-            **_JOB,
-            "status": "failed",
-            "finished_at": "2026-01-31T09:30:20Z",
-            "error": {
-                "code": DIED,
-                "detail": DIED_SAID,
-            },
-        }
-    },
 }
 
 documentation = Blueprint("documentation", __name__)
@@ -117,42 +142,59 @@ _READING = (
 
 
 def api_document(app: OpenAPI) -> dict[str, Any]:
-    """The OpenAPI document of an app's routes, with what their models cannot say: media types and events."""
+    """The OpenAPI document of an app's routes, with what their models cannot say: media types, headers,
+    examples, events, and who may ask."""
     document = copy.deepcopy(cast("dict[str, Any]", app.api_doc))
     document["openapi"] = OPENAPI_VERSION
-    document["components"]["securitySchemes"] = {ADMIN_KEY: _ADMIN_KEY}
-    for address, path in document["paths"].items():
-        for operation in path.values():
-            if address.startswith("/admin/"):
-                operation["security"] = [{ADMIN_KEY: []}]
+    document["components"]["securitySchemes"] = _SECURITY
+    document["paths"]["/metrics"] = {"get": copy.deepcopy(_METRICS)}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            if path.startswith("/admin"):
+                operation["security"] = [{_KEY: []}]
             for status, response in operation["responses"].items():
-                if status >= "400" and "application/json" in response.get("content", {}):
-                    response["content"] = {
-                        "application/problem+json": response["content"]["application/json"]
-                    }
-                response.setdefault("headers", {})["X-Request-ID"] = _REQUEST_ID
-    answered = document["paths"]["/query"]["post"]["responses"]["200"]
+                _complete(response, status, is_counted=not path.startswith((_UNLIMITED, "/metrics")))
+    asking = document["paths"]["/query"]["post"]
+    asking["requestBody"]["content"]["application/json"]["examples"] = _named(examples.QUESTIONS)
+    answered = asking["responses"]["200"]
+    answered["content"]["application/json"]["example"] = examples.ANSWER
     answered["content"]["text/event-stream"] = _EVENTS
+    rating = document["paths"]["/sessions/{session_id}/messages/{message_id}/feedback"]["put"]
+    rating["requestBody"]["content"]["application/json"]["example"] = examples.RATING
     exported = document["paths"]["/sessions/{session_id}/export"]["get"]["responses"]
     exported["200"] = {
         "description": "The talk",
         "content": {"text/markdown": {"schema": {"type": "string"}}},
-        "headers": {"X-Request-ID": _REQUEST_ID},
     }
+    _complete(exported["200"], "200", is_counted=True)
     _tell_of_jobs(document["paths"])
     return document
 
 
 def _tell_of_jobs(paths: dict[str, Any]) -> None:
-    """A body that is no JSON, the headers of its answers, and jobs at each end."""
+    """A body that is no JSON, where to ask for the job, and jobs at each end."""
     sent = paths["/admin/ingest"]["post"]
     sent["requestBody"] = _ARCHIVE
     sent["responses"]["202"]["headers"]["Location"] = _LOCATION
-    sent["responses"]["409"]["headers"]["Retry-After"] = _RETRY_AFTER
-    begun = {**_JOB, "status": "queued", "stage": "queued", "done": 0, "total": 0, "started_at": None}
-    sent["responses"]["202"]["content"]["application/json"]["example"] = begun
+    sent["responses"]["202"]["content"]["application/json"]["example"] = examples.JOB_BEGUN
     shown = paths["/admin/ingest/{job_id}"]["get"]["responses"]["200"]
-    shown["content"]["application/json"]["examples"] = _JOBS
+    shown["content"]["application/json"]["examples"] = _named(examples.JOBS)
+
+
+def _complete(response: dict[str, Any], status: str, *, is_counted: bool) -> None:
+    """Tell the response's headers, and of a problem its media type and what it may say."""
+    waiting = _RETRY_AFTER if status in _WAITING else {}
+    response.setdefault("headers", {}).update(_REQUEST_ID | (_QUOTA if is_counted else {}) | waiting)
+    response.setdefault("description", HTTPStatus(int(status)).phrase)
+    content = response.get("content", {})
+    is_problem = content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem")
+    if is_problem:
+        problem = content.pop("application/json")
+        content["application/problem+json"] = problem | {"examples": _named(examples.problems(int(status)))}
+
+
+def _named(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: {"value": value} for name, value in values.items()}
 
 
 @documentation.get("/openapi.json")

@@ -89,7 +89,7 @@ SHAPES: Mapping[type[core.RagbotError], Shape] = {
 # Errors whose own codes are for the log alone; to callers they are `search_unavailable`.
 _WITHIN = (core.DatabaseUnavailable, core.StoreUnavailable, core.ProviderError)
 
-_HTTP_CODES = {
+HTTP_CODES = {
     400: "malformed_json",
     401: "unauthorized",
     404: "not_found",
@@ -101,7 +101,7 @@ _HTTP_CODES = {
     429: "rate_limited",
 }
 
-_HTTP_DETAILS = {
+HTTP_DETAILS = {
     400: "The request cannot be read.",
     401: "This address needs a password, a token or a key, and the right one was not given.",
     404: "There is nothing at this address.",
@@ -117,8 +117,8 @@ def problem_of(error: Exception) -> dict[str, Any]:
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
         code = core.SearchUnavailable.code if isinstance(error, _WITHIN) else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
-        return _problem(code, shape.title, shape.status, str(error)) | faults
-    return _problem(
+        return problem(code, shape.title, shape.status, str(error)) | faults
+    return problem(
         "internal_error", "Internal error", 500, "Something went wrong here; it has been written down."
     )
 
@@ -160,17 +160,17 @@ def _http(error: HTTPException) -> Response:
         return make_response(error.response)
     if status < 400:
         return make_response(error.get_response())
-    code = _HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
+    code = HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
     title = HTTPStatus(status).phrase
-    problem = _problem(code, title, status, _HTTP_DETAILS.get(status, f"{title}."))
+    told = problem(code, title, status, HTTP_DETAILS.get(status, f"{title}."))
     # Such as Allow; what describes the framework's own page does not hold for ours.
     kept = {n: v for n, v in error.get_headers() if n.lower() not in ("content-type", "content-length")}
-    return _response(problem, status, kept)
+    return _response(told, status, kept)
 
 
 def _unreadable(error: Exception) -> Response:
     log.info("unreadable_request", kind=type(error).__name__)
-    return _response(_problem("malformed_json", "Bad request", 400, _HTTP_DETAILS[400]), 400, {})
+    return _response(problem("malformed_json", "Bad request", 400, HTTP_DETAILS[400]), 400, {})
 
 
 def _unforeseen(error: Exception) -> Response:
@@ -178,7 +178,8 @@ def _unforeseen(error: Exception) -> Response:
     return _response(problem_of(error), 500, {})
 
 
-def _problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
+def problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
+    """A problem of the current request, if there is one."""
     return {
         "type": f"urn:ragbot:problem:{code}",
         "title": title,

@@ -31,6 +31,7 @@ sessions = APIBlueprint(
 )
 
 _PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (404, 410, 422, 429, 500, 503)}
+_BODY_PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (400, 413, 415)}
 EXPORTED_AT_ONCE = 100
 
 
@@ -74,7 +75,7 @@ def export(path: SessionPath) -> Response:
 
 @sessions.put(
     "/<session_id>/messages/<message_id>/feedback",
-    responses={"204": None, **_PROBLEMS},
+    responses={"204": None, **_PROBLEMS, **_BODY_PROBLEMS},
     summary="Rate an answer",
 )
 def rate(path: MessagePath, body: FeedbackBody) -> Response:

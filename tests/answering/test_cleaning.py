@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from ragbot.answering.cleaning import LONGEST_HELD, AnswerCleaner
+from tests.answering.rendering import foreign_in
 
 OWN_URL = "https://book.test/cheese#ripening"
 OWN_PAGE = "https://book.test/cheese"
@@ -20,14 +19,6 @@ QUOTED_URL = "https://yeast.example/guide"
 OWN_MAIL = "bob@cheese.example"
 OWN_TEXT = f"See [the guide]({QUOTED_URL}), write to {OWN_MAIL}, and close each <depend> tag."
 OWN_TARGETS = {OWN_URL, OWN_PAGE, QUOTED_URL, f"mailto:{OWN_MAIL}", OWN_MAIL}
-
-# What programs that show text make a link of without being asked (GFM, linkify-it).
-LINKED_UNASKED = re.compile(
-    r"(?:https?|ftp)://\w[^\s<]*|www\.\w[^\s<]*|//\w(?:[\w-]*\.)+[^\W\d_]{2,}[^\s<]*"
-    r"|(?<!\w)(?:mailto|xmpp):[\w.+-]+@\w[\w.-]*|[A-Za-z0-9._+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}",
-    re.IGNORECASE,
-)
-MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).disable("text_join")
 
 
 def cleaner(allowed: int = 3) -> AnswerCleaner:
@@ -43,44 +34,6 @@ def cleaned_and_cited(pieces: str | Iterable[str], allowed: int = 3) -> tuple[st
     given_text = [made.feed(piece) for piece in ([pieces] if isinstance(pieces, str) else pieces)]
     given_text.append(made.flush())
     return "".join(given_text), made.cited
-
-
-def foreign_in(markdown: str) -> list[str]:
-    """What a renderer would make of the text that leads somewhere else or is HTML."""
-    definitions: dict[str, object] = {}
-    found = list(_foreign(MARKDOWN.parse(markdown, definitions)))
-    return [*found, *(f"definition {name}" for name in definitions.get("references", {}))]
-
-
-def _foreign(tokens: list[Token]) -> Iterator[str]:
-    inside_links = 0
-    for token in _joined(tokens):
-        if token.type in ("html_inline", "html_block", "image"):
-            yield f"{token.type} {token.content}"
-        elif token.type == "link_open":
-            inside_links += 1
-            if token.attrs["href"] not in OWN_TARGETS:
-                yield f"link {token.attrs['href']}"
-        elif token.type == "link_close":
-            inside_links -= 1
-        elif token.type == "text" and not inside_links:
-            for match in LINKED_UNASKED.finditer(token.content):
-                if match.group().rstrip(".,;:!?*_~'\")]}>|") not in OWN_TARGETS:
-                    yield f"bare {match.group()}"
-        yield from _foreign(token.children or [])
-
-
-def _joined(tokens: list[Token]) -> list[Token]:
-    """Neighbouring texts as one; an escaped character stays apart, as it does for those who make links."""
-    joined: list[Token] = []
-    for token in tokens:
-        if token.type == "text_special" and re.fullmatch(r"\\.", token.content):
-            token.type = "text"
-        if token.type == "text" and joined and joined[-1].type == "text":
-            joined[-1].content += token.content
-        else:
-            joined.append(token)
-    return joined
 
 
 # --- each construct ----------------------------------------------------------------------------
@@ -347,14 +300,14 @@ ADVERSARIAL = [
 @pytest.mark.parametrize("written", ADVERSARIAL)
 def test_nothing_foreign_gets_through_by_a_trick(written: str) -> None:
     """A book's page, or a reader's selection, may hold such a text on purpose."""
-    assert foreign_in(cleaned_text(written)) == []
+    assert foreign_in(cleaned_text(written), OWN_TARGETS) == []
 
 
 @settings(max_examples=120, deadline=None, database=None, derandomize=True)
 @given(WRITINGS)
 def test_nothing_foreign_gets_through(written: str) -> None:
     """The promise of the contract, held against a renderer that takes HTML."""
-    assert foreign_in(cleaned_text(written)) == []
+    assert foreign_in(cleaned_text(written), OWN_TARGETS) == []
 
 
 @settings(max_examples=120, deadline=None, database=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""Apps whose parts can be taken away: a database and a Redis behind a pipe, a provider with bad manners."""
+"""Apps whose parts can be taken away, and the ground on which real servers are hurt."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 from flask_openapi import OpenAPI
 from sqlalchemy import make_url
 
+from bench.stage import Ground
+from bench.upstream import running_upstream
 from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
@@ -112,3 +114,21 @@ def database_pipe(
     url = make_url(make_postgres_database(migrated_postgres))
     with Pipe(f"{url.query['host']}/.s.PGSQL.5432") as pipe:
         yield pipe, url.set(host="127.0.0.1", port=pipe.port, query={}).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def ground(tmp_path: Path, migrated_database: Path) -> Iterator[Ground]:
+    """As the bench lays it, on a copy of the migrated database and without vectors."""
+    shutil.copy(migrated_database, tmp_path / "ragbot.db")
+    settings = {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
+        "INDEX_DIR": str(tmp_path / "index"),
+        "EMBEDDER": "none",
+        "OPENAI_API_KEY": "sk-test",
+    }
+    app = create_app({**settings, "ENVIRONMENT": "testing"})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    with app.app_context():
+        db.engine.dispose()
+    with running_upstream() as upstream:
+        yield Ground(tmp_path, {**settings, "OPENAI_BASE_URL": upstream.base_url}, upstream)

@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
 from ragbot.config import PROJECT_ROOT
+from ragbot.web import examples, payloads
 from tests.conftest import RunningApp
+from tests.web.sent_events import events_in
 
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -30,6 +32,55 @@ def test_document_tells_of_problems_and_events(client: FlaskClient) -> None:
 
     assert list(asked["422"]["content"]) == ["application/problem+json"]
     assert set(asked["200"]["content"]) == {"application/json", "text/event-stream"}
+
+
+def test_document_tells_who_may_ask_and_what_is_left(client: FlaskClient) -> None:
+    """The operator's key, the metrics' token, the quotas, and when to come back."""
+    document = client.get("/openapi.json").json
+    paths = document["paths"]
+
+    quotas = [
+        name
+        for name in paths["/query"]["post"]["responses"]["200"]["headers"]
+        if name.startswith("RateLimit")
+    ]
+    assert set(document["components"]["securitySchemes"]) == {"adminKey", "metricsToken"}
+    assert all(
+        operation["security"] == [{"adminKey": []}]
+        for path, operations in paths.items()
+        if path.startswith("/admin")
+        for operation in operations.values()
+    )
+    assert {"metricsToken": []} in paths["/metrics"]["get"]["security"]
+    assert quotas == ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+    assert "Retry-After" in paths["/query"]["post"]["responses"]["429"]["headers"]
+    assert not any("RateLimit" in name for name in paths["/health"]["get"]["responses"]["200"]["headers"])
+
+
+def test_examples_are_what_the_code_takes_and_gives() -> None:
+    """Clients are written from examples, too."""
+    asked = [payloads.QueryBody.model_validate(question) for question in examples.QUESTIONS.values()]
+    events = events_in(examples.stream(ends_well=True).encode())
+
+    assert len(asked) == 4
+    assert payloads.FeedbackBody.model_validate(examples.RATING)
+    assert payloads.QueryReply.model_validate(examples.ANSWER).answer == "".join(
+        event.data["text"] for event in events if event.name == "delta"
+    )
+    assert [event.name for event in events] == ["sources", "delta", "delta", "done"]
+    assert events[-1].data == examples.ANSWER
+    assert events_in(examples.stream(ends_well=False).encode())[-1].data["code"] == "search_unavailable"
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 405, 406, 409, 410, 413, 415, 422, 429, 500, 503, 504])
+def test_each_status_has_an_example_of_each_of_its_problems(status: int) -> None:
+    """Whoever handles a code wants to see it."""
+    told = examples.problems(status)
+
+    assert told
+    for code, problem in told.items():
+        assert payloads.Problem.model_validate(problem).code == code
+        assert problem["status"] == status
 
 
 @pytest.mark.browser

@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Ask PyPI's advisories about every package that `make run` installs. Fails for a known vulnerability, and
+# also where a package could not be looked up: an audit that looked at nothing is none. Needs the network.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+exceptions=()
+while read -r id _reason; do
+    exceptions+=(--ignore-vuln "$id")
+done < <(grep -vE '^[[:space:]]*(#|$)' deploy/audit-exceptions.txt)
+
+exec "${PYTHON:-.venv/bin/python}" -m pip_audit --strict --progress-spinner off \
+    --requirement requirements.txt "${exceptions[@]}"

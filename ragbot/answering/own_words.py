@@ -1,0 +1,126 @@
+"""An answer's cleaned pieces to the same pieces, up to where the model recites the rules that it was given.
+
+The rules hold no secret: whoever reads the source can read them. But a model that recites them obeys
+somebody else, and nothing that it says then is an answer from the book. What is paraphrased or translated
+is not found.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+
+from ragbot.core.domain import NOT_IN_BOOK
+
+# Letters alone are compared, so that case, spaces, markup and marks in between make no difference. This
+# many in a row are the rules' own for certain; eight words of them have as many at least. The longest run
+# that the rules share with a quarter of a million letters of other prose is 17.
+RECITED = 23
+# From here on what is said is held back: two or three words, which other prose shares with the rules once
+# in two thousand letters.
+SUSPECTED = 10
+
+LEFT_OUT = "…"
+
+# The word by which a model refuses is meant for us alone, in code and with its signs escaped, too.
+_SENTINEL = re.compile(NOT_IN_BOOK.replace("_", r"\\?_"), re.IGNORECASE)
+_SENTINEL_LENGTH = len(NOT_IN_BOOK) + NOT_IN_BOOK.count("_")
+
+
+def _beginning_of(steps: list[str]) -> str:
+    """A pattern for what may become the word made of these steps."""
+    pattern = ""
+    for step in reversed(steps[:-1]):
+        pattern = f"{step}(?:{pattern})?" if pattern else step
+    return rf"{pattern}\Z"
+
+
+_SENTINEL_BEGUN = re.compile(
+    _beginning_of([step for sign in NOT_IN_BOOK for step in (("\\\\?", "_") if sign == "_" else (sign,))]),
+    re.IGNORECASE,
+)
+
+
+class OwnWords:
+    """Takes pieces and gives back as much as is surely no recital; what it gave is never taken back.
+
+    Once `recited` is true it gives nothing more. All that is given depends on the text alone, not on how it
+    was cut into pieces.
+    """
+
+    def __init__(self, rules: str) -> None:
+        self._known = _known(rules)
+        self._held = ""
+        self._letters = ""
+        self._run = 0
+        # Where in what is held the letters stand that may be the rules'.
+        self._suspected: int | None = None
+        self.recited = False
+
+    def feed(self, piece: str) -> str:
+        """The text that may be shown now; may be empty."""
+        if self.recited:
+            return ""
+        for sign in piece:
+            self._held += sign
+            if sign.isalpha() and self._completes_recital(sign):
+                self.recited = True
+                return self._given(final=True)
+        return self._given(final=False)
+
+    def flush(self) -> str:
+        """What is left, at the end of the answer."""
+        self._suspected = None
+        return "" if self.recited else self._given(final=True)
+
+    def _completes_recital(self, sign: str) -> bool:
+        for letter in _folded(sign):
+            self._letters = (self._letters + letter)[-SUSPECTED:]
+            if self._letters not in self._known:
+                self._run, self._suspected = 0, None
+                continue
+            if not self._run:
+                self._run, self._suspected = SUSPECTED - 1, len(self._held) - 1
+            self._run += 1
+        return self._run >= RECITED
+
+    def _given(self, *, final: bool) -> str:
+        end = len(self._held) if self._suspected is None else self._suspected
+        if not final:
+            begun = _SENTINEL_BEGUN.search(self._held, max(0, end - _SENTINEL_LENGTH), end)
+            whole = _SENTINEL.search(self._held, max(0, end - _SENTINEL_LENGTH), end)
+            if begun and not (whole and whole.end() > begun.start()):
+                end = begun.start()
+        given, self._held = self._held[:end], self._held[end:]
+        if self._suspected is not None:
+            self._suspected -= end
+        return _SENTINEL.sub(LEFT_OUT, given)
+
+
+@lru_cache(maxsize=16)
+def _known(rules: str) -> frozenset[str]:
+    """Every run of SUSPECTED letters of the rules, also as they are commonly disguised."""
+    return frozenset(
+        letters[at : at + SUSPECTED]
+        for letters in _spelt(rules)
+        for at in range(len(letters) - SUSPECTED + 1)
+    )
+
+
+def _spelt(rules: str) -> Iterator[str]:
+    letters = "".join(_folded(rules))
+    yield letters
+    yield letters[::-1]
+    yield codecs.encode(letters, "rot13")
+    for skipped in range(3):
+        # Base64 takes three bytes at a time, from wherever its writer began.
+        yield "".join(_folded(base64.b64encode(rules.encode()[skipped:]).decode()))
+
+
+def _folded(text: str) -> str:
+    plain = text if text.isascii() else unicodedata.normalize("NFKC", text)
+    return "".join(sign for sign in plain.casefold() if sign.isalpha())

@@ -1,0 +1,49 @@
+"""Text without the characters that nobody sees, and in which orders and secrets are hidden."""
+
+from __future__ import annotations
+
+import re
+
+# Unicode's "default ignorable" characters, the signs around notes, blanks that are letters, and controls
+# but tabs and line ends. Among them are the tags (a whole ASCII that no screen shows), the signs that turn
+# the direction of writing, and variation selectors, which carry a byte each. New ones of the kind are
+# assigned within the last range.
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b"
+    "\u200e\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# They end a line for some programs and not for others.
+_LINE_ENDS = re.compile("[\u2028\u2029\x85]")
+
+# Persian, the languages of India and composed emoji are not written rightly without a joiner, and emoji
+# not without their selector. Each stays behind what needs it; a second in a row says nothing more.
+_JOINERS = "\u200c\u200d"
+_SELECTOR = "\ufe0f"
+_RUN = re.compile(f"[{_JOINERS}{_SELECTOR}]+")
+_JOINED = re.compile(
+    "[\u0590-\u109f\u1700-\u18af\u2190-\u2bff\ufb1d-\ufdff\ufe0f\ufe70-\ufefc\U0001f000-\U0001faff]"
+)
+_SELECTED = re.compile("[#*0-9\u00a9\u00ae\u203c\u2049\u2122-\u2bff\u3030-\u3299\U0001f000-\U0001faff]")
+
+
+def visible(text: str, before: str = "") -> str:
+    """The text with what is unseen left out. `before` is what was shown before it, if anything.
+
+    A text in pieces gives the same as the whole, where each piece is told what was given of those before.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    text = _UNSEEN.sub("", _LINE_ENDS.sub("\n", text))
+
+    def needed(run: re.Match[str]) -> str:
+        last = text[run.start() - 1] if run.start() else before[-1:]
+        kept = ""
+        for sign in run.group():
+            needs = _SELECTED if sign == _SELECTOR else _JOINED
+            if needs.fullmatch(last):
+                kept += sign
+                last = sign
+        return kept
+
+    return _RUN.sub(needed, text)

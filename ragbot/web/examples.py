@@ -1,0 +1,139 @@
+"""What requests, replies, events and problems look like: the examples of the API's document."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from ragbot.core.errors import AnswerCut, RagbotError
+from ragbot.records.ingest_jobs import DIED, DIED_SAID
+from ragbot.web.errors import HTTP_CODES, HTTP_DETAILS, SHAPES, InvalidRequest, problem, problem_of
+
+_SESSION = "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"
+_MESSAGE = "Qb4nXs0ZkH6tVw2yEo9cUi5gJd1fMl8p"
+_REQUEST = "3f0c9d2b7a"
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "from the book": {"query": "What is a ROS 2 node?"},
+    "a follow-up, as a stream": {
+        "query": "And how do two of them talk?",
+        "session_id": _SESSION,
+        "stream": True,
+    },
+    "from the selection": {
+        "query": "What is it for?",
+        "mode": "selected_text",
+        "selected_text": "Colcon is the build tool of ROS 2: it builds packages in the order they depend on.",
+    },
+    "from one chapter": {"query": "What is forward kinematics?", "chapter_filter": "Glossary", "top_k": 3},
+}
+
+SOURCE: dict[str, Any] = {
+    "id": "0b6f6c3e-3b0e-5e0b-9a53-0f6f0a3f1c11",
+    "chapter": "ROS 2 Architecture",
+    "section": "Nodes",
+    "heading_path": ["ROS 2 Architecture", "Nodes"],
+    "path": "docs/ros2/architecture.md",
+    "url": "https://book.example/docs/ros2/architecture#nodes:~:text=A%20node%20is%20a%20process",
+    "quote": "A node is a process that performs computation.",
+    "score": 0.83,
+    "cited": True,
+}
+
+ANSWER: dict[str, Any] = {
+    "answer": "A node is a process that performs computation [1].",
+    "status": "answered",
+    "sources": [SOURCE],
+    "session_id": _SESSION,
+    "message_id": _MESSAGE,
+    "created_at": "2026-01-31T09:30:00Z",
+    "mode": "full_book",
+    "book_version": "2026-01-30",
+    "model": "gpt-4o",
+    "degraded": [],
+    "cache": "miss",
+    "usage": {"embedding_tokens": 8, "input_tokens": 1180, "output_tokens": 14, "cost_usd": 0.00309},
+    "latency_ms": {"total": 912.4, "embed": 61.0, "search": 4.2, "generate": 840.9},
+}
+
+_JOB: dict[str, Any] = {
+    "job_id": "1pNncDZhJgRiEycAywG3wmd0DKi8wGZe",
+    "status": "running",
+    "stage": "embed",
+    "done": 320,
+    "total": 545,
+    "created_at": "2026-01-31T09:30:00Z",
+    "started_at": "2026-01-31T09:30:02Z",
+    "finished_at": None,
+    "report": None,
+    "error": None,
+}
+JOB_BEGUN = {**_JOB, "status": "queued", "stage": "queued", "done": 0, "total": 0, "started_at": None}
+JOBS: dict[str, dict[str, Any]] = {
+    "running": _JOB,
+    "succeeded": {
+        **_JOB,
+        "status": "succeeded",
+        "stage": "published",
+        "done": 545,
+        "finished_at": "2026-01-31T09:30:24Z",
+        "report": {
+            "edition": "00e634d1c957",
+            "title": "Physical AI",
+            "pages": 44,
+            "sections": 703,
+            "chunks": 545,
+            "new": 12,
+            "unchanged": 533,
+            "removed": 9,
+            "embedded": 12,
+            "skipped": [{"path": "docs/figure.md", "reason": "The file is a PNG image, not text."}],
+            "skipped_count": 1,
+            "published": True,
+            "seconds": 21.6,
+        },
+    },
+    "failed": {
+        **_JOB,
+        "status": "failed",
+        "finished_at": "2026-01-31T09:30:20Z",
+        "error": {"code": DIED, "detail": DIED_SAID},
+    },
+}
+
+RATING: dict[str, Any] = {"rating": "up", "comment": "Just what I looked for."}
+
+
+def problems(status: int) -> dict[str, dict[str, Any]]:
+    """An example of each problem with this status, by its code."""
+    told = [problem_of(_raised(kind)) for kind, shape in SHAPES.items() if shape.status == status]
+    if status in HTTP_DETAILS:
+        told.append(problem(HTTP_CODES[status], HTTPStatus(status).phrase, status, HTTP_DETAILS[status]))
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        told.append(problem_of(Exception()))
+    found: dict[str, dict[str, Any]] = {}
+    for example in told:
+        found.setdefault(example["code"], example | {"request_id": _REQUEST})
+    return found
+
+
+def _raised(kind: type[RagbotError]) -> RagbotError:
+    if issubclass(kind, InvalidRequest):
+        return kind([{"field": "query", "message": "Field required"}])
+    return kind((kind.__doc__ or "").partition("\n")[0])
+
+
+def stream(*, ends_well: bool) -> str:
+    """A stream of events from its first to its last."""
+    found = {name: ANSWER[name] for name in ("session_id", "message_id", "sources")}
+    first, *rest = ANSWER["answer"].partition(" is ")
+    last = ("done", ANSWER) if ends_well else ("error", _BROKEN)
+    events = [("sources", found), ("delta", {"text": first}), ("delta", {"text": "".join(rest)}), last]
+    return "".join(
+        f"event: {name}\nid: {number}\ndata: {json.dumps(data)}\n\n"
+        for number, (name, data) in enumerate(events, start=1)
+    )
+
+
+_BROKEN = problem_of(AnswerCut("The model broke off in the middle of its answer.")) | {"request_id": _REQUEST}

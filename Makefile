@@ -19,8 +19,9 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@$(FLASK) book ingest $(BOOK) --title "$(TITLE)" --site-url $(SITE) --if-none
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
-test: $(VENV)/dev.stamp ## Run the whole test suite
+test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@TEST_DATABASE=postgresql $(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/dev.stamp ## Check style and types
 	@$(PYTHON) -m ruff check .

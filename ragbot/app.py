@@ -17,7 +17,7 @@ from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db, migrate
 from ragbot.records import models as _models  # noqa: F401 - the tables must be known to migrations
-from ragbot.records.transactions import make_sqlite_safe
+from ragbot.records.engine import Limits, engine_options, make_safe
 from ragbot.services import EXTENSION
 from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
@@ -65,7 +65,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
     with app.app_context():
         engine = db.engine
-    make_sqlite_safe(engine, settings.db_lock_timeout_s)
+    make_safe(engine, _limits(settings))
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     identify_requests(app)
     watch_requests(app)
@@ -108,25 +108,21 @@ def _flask_settings(settings: Settings) -> dict[str, Any]:
 
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
-    url = make_url(settings.database_url)
-    options: dict[str, Any] = {
-        "pool_size": settings.db_pool_size,
-        "max_overflow": settings.db_max_overflow,
-        "pool_timeout": settings.db_pool_timeout_s,
-        "pool_recycle": settings.db_pool_recycle_s,
-        "pool_pre_ping": url.get_backend_name() != "sqlite",
-        # They are questions and answers, and an error's text would quote them.
-        "hide_parameters": True,
-    }
-    if url.get_backend_name() == "sqlite":
-        _make_folder(Path(url.database or ""))
-        options["connect_args"] = {"check_same_thread": False, "timeout": settings.db_lock_timeout_s}
-    else:
-        options["connect_args"] = {
-            "connect_timeout": max(2, round(settings.db_pool_timeout_s)),
-            "options": f"-c lock_timeout={round(settings.db_lock_timeout_s * 1000)}",
-        }
-    return options
+    address = make_url(settings.database_url)
+    if address.get_backend_name() == "sqlite":
+        _make_folder(Path(address.database or ""))
+    return engine_options(address, _limits(settings))
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        size=settings.db_pool_size,
+        overflow=settings.db_max_overflow,
+        wait_s=settings.db_pool_timeout_s,
+        recycle_s=settings.db_pool_recycle_s,
+        lock_s=settings.db_lock_timeout_s,
+        statement_s=settings.db_statement_timeout_s,
+    )
 
 
 def _make_folder(database: Path) -> None:

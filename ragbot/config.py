@@ -14,7 +14,9 @@ from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
+from ragbot.database_address import bare_address, postgres_address
 from ragbot.production_rules import production_faults
+from ragbot.redis_address import redis_address
 from ragbot.sizing import what_is_given, workers_for
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -76,11 +78,19 @@ class Settings(BaseSettings):
     db_pool_timeout_s: float = Field(5, ge=1, description="Seconds to wait for a free connection.")
     db_pool_recycle_s: int = Field(1800, ge=1, description="Seconds after which a connection is replaced.")
     db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
+    db_statement_timeout_s: float = Field(
+        15,
+        gt=0,
+        le=86_400,
+        description="Seconds after which PostgreSQL ends a statement; taking a book in, pruning and "
+        "migrations are not bound by it.",
+    )
 
     redis_url: str | None = Field(
         None,
         repr=False,  # It may hold a password.
-        description="A Redis or Valkey server; unset, the database does what it would do.",
+        description="A Redis or Valkey server: redis://, rediss:// for TLS (?ssl_ca_certs=FILE for a CA of "
+        "one's own) or unix://; unset, the database does what it would do.",
     )
 
     # Search.
@@ -91,7 +101,30 @@ class Settings(BaseSettings):
     qdrant_collection: str = Field(
         "ragbot", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Prefix of collections and name of the alias."
     )
-    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one call to Qdrant may take.")
+    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one search in Qdrant may take.")
+    # How a collection is made; another value takes effect with the next edition, or `flask book reindex`.
+    qdrant_shards: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Parts of a collection; more than one helps large books in a cluster alone.",
+    )
+    qdrant_replication: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Copies of each part in a cluster; with 2 a node may be away while readers ask.",
+    )
+    qdrant_quantization: Literal["none", "scalar"] = Field(
+        "none",
+        description="scalar searches copies of the vectors of a quarter of their size and ranks by the whole "
+        "ones; it pays from some 100,000 chunks on.",
+    )
+    qdrant_on_disk: bool = Field(
+        False,
+        description="Whether vectors and their index stay on the server's disk: slower, for books that are "
+        "larger than its memory.",
+    )
     stand_in_chunks: int = Field(
         20_000,
         ge=0,
@@ -259,14 +292,17 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _driver_named(cls, url: str) -> str:
+        url = bare_address(url)
         if url.startswith("sqlite:"):
             return _sqlite_file(url)
-        # Hosts hand out postgres:// and postgresql://, which SQLAlchemy 2.1 takes for no driver and for
-        # psycopg 3; ours is psycopg2.
-        for scheme in ("postgres://", "postgresql://", "postgresql+psycopg2://"):
-            if url.startswith(scheme):
-                return "postgresql+psycopg2://" + _with_plain_port(url.removeprefix(scheme))
+        if address := postgres_address(url):
+            return address
         raise ValueError("must begin with sqlite:/// or postgresql://")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_known(cls, url: str | None) -> str | None:
+        return redis_address(bare_address(url)) if url else None
 
     @field_validator("backup_url")
     @classmethod
@@ -401,15 +437,6 @@ def _sqlite_file(url: str) -> str:
         # What is in memory no other worker and no command would see.
         raise ValueError("must name a file, as in sqlite:///var/ragbot.db")
     return f"sqlite:///{PROJECT_ROOT / path}{mark}{query}"
-
-
-def _with_plain_port(rest: str) -> str:
-    """What stands behind the scheme, where its port is a number. An error must not quote the password."""
-    host = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
-    port = host.rpartition("]")[2].partition(":")[2]
-    if port and not port.isdecimal():
-        raise ValueError("must have a number for its port")
-    return rest
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

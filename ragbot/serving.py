@@ -157,6 +157,20 @@ def post_worker_init(worker: Any) -> None:
 
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
     worker.wsgi.extensions[EXTENSION].housekeeping.start()
+    if worker.age == 1:
+        # The first one speaks for all; it asks beside serving, as a database may be slow or away.
+        Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
+
+
+def _compare_pool(worker: Any) -> None:
+    from ragbot.extensions import db
+    from ragbot.records.capacity import warn_of_large_pool
+
+    with worker.wsgi.app_context():
+        engine = db.engine
+    size, overflow = _settings.db_pool_size, _settings.db_max_overflow
+    # gunicorn's own flag may have set another number of workers than ours.
+    warn_of_large_pool(engine, workers=worker.cfg.workers, size=size, overflow=overflow)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -423,11 +423,23 @@ def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metri
         return embedded()
     # The server's client and the embedded engine are large; a process that stands without the second one
     # does not load it.
-    from ragbot.index.server_store import ServerStore, open_client
+    from ragbot.index.server_store import CollectionShape, ServerStore, open_client
 
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     client = partial(open_client, settings.qdrant_url, key, settings.qdrant_timeout_s)
-    server = ServerStore(client, settings.qdrant_collection, load)
+    server = ServerStore(
+        client,
+        settings.qdrant_collection,
+        load,
+        shape=CollectionShape(
+            shards=settings.qdrant_shards,
+            replication=settings.qdrant_replication,
+            quantization=settings.qdrant_quantization,
+            on_disk=settings.qdrant_on_disk,
+        ),
+        search_timeout_s=settings.qdrant_timeout_s,
+        known_keys=catalogue.keys,
+    )
     if not settings.stand_in_chunks:
         return server
     circuits = Circuits("index", states, lease_s=settings.qdrant_timeout_s + TRIAL_GRACE_S)

@@ -27,6 +27,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
             "probing",
             "production_rules",
             "raw_refusals",
+            "database_address",
+            "redis_address",
             "sizing",
         ),
         *("inbox", "job_limits"),
@@ -122,6 +124,8 @@ INSIDE_A_FUNCTION = {
     ("wiring", "error_reports"): "an extra too",
     # gunicorn reads its configuration before it forks, and the app is for after.
     ("serving", "services"): "the app is a worker's own",
+    ("serving", "extensions"): "so is its engine",
+    ("serving", "records.capacity"): "and who asks over it",
     # To be moved to the top of its module; it weighs nothing.
 }
 

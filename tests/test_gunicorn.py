@@ -6,23 +6,27 @@ import contextlib
 import http.client
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, create_engine, text, update
+from sqlalchemy.pool import NullPool
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
+from ragbot.records.transcript import messages
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
 
@@ -36,16 +40,13 @@ class Site:
     """A folder with a database that holds the three-chapter book, and a provider on the loopback."""
 
     folder: Path
+    database: str
     upstream: OpenAIUpstream
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "ragbot.db"
 
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DATABASE_URL": self.database,
             "INDEX_DIR": str(self.folder / "index"),
             "EMBEDDER": "none",
             "OPENAI_API_KEY": "sk-test",
@@ -57,16 +58,22 @@ class Site:
 
     def rows(self) -> dict[str, tuple[str, str]]:
         """Status and answer of each message, by its id."""
-        with closing(sqlite3.connect(self.database, timeout=5)) as connection:
-            rows = connection.execute("SELECT message_id, status, answer FROM messages").fetchall()
+        with self.connected() as connection:
+            rows = connection.execute(text("SELECT message_id, status, answer FROM messages")).all()
         return {message_id: (status, answer) for message_id, status, answer in rows}
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A connection of the test's own, in a transaction."""
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.begin() as connection:
+            yield connection
 
 
 @contextmanager
-def made_site(folder: Path, migrated_database: Path) -> Iterator[Site]:
-    with OpenAIUpstream(answer=lambda _: LONG_ANSWER) as upstream:
-        site = Site(folder, upstream)
-        shutil.copy(migrated_database, site.database)
+def made_site(folder: Path, new_database: DatabaseMaker) -> Iterator[Site]:
+    with OpenAIUpstream(answer=lambda _: LONG_ANSWER) as upstream, new_database(folder) as database:
+        site = Site(folder, database, upstream)
         app = create_app({**site.environment, "ENVIRONMENT": "testing", "INDEX_DIR": str(folder / "own")})
         services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
         with app.app_context():
@@ -75,19 +82,19 @@ def made_site(folder: Path, migrated_database: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, migrated_database: Path) -> Iterator[Site]:
+def site(tmp_path: Path, new_database: DatabaseMaker) -> Iterator[Site]:
     """A site of the test's own, whose server it starts and ends."""
-    with made_site(tmp_path, migrated_database) as site:
+    with made_site(tmp_path, new_database) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def serving(
-    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
+    tmp_path_factory: pytest.TempPathFactory, new_database: DatabaseMaker
 ) -> Iterator[tuple[Site, GunicornProcess]]:
     """A site with a server of two workers that goes on from test to test."""
     with (
-        made_site(tmp_path_factory.mktemp("serving"), migrated_database) as site,
+        made_site(tmp_path_factory.mktemp("serving"), new_database) as site,
         GunicornProcess(site.environment, workers=2) as server,
     ):
         yield site, server
@@ -415,8 +422,8 @@ def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
 
 def settled(site: Site) -> str:
     """What `flask session prune` says an hour later."""
-    with closing(sqlite3.connect(site.database)) as connection, connection:
-        connection.execute("UPDATE messages SET created_at = datetime('now', '-1 hour') || '.000000'")
+    with site.connected() as connection:
+        connection.execute(update(messages).values(created_at=datetime.now(UTC) - timedelta(hours=1)))
     app = create_app({**site.environment, "ENVIRONMENT": "testing"})
     result = app.test_cli_runner().invoke(args=["session", "prune"])
     with app.app_context():

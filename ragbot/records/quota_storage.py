@@ -106,6 +106,10 @@ class RedisCounters:
             _, hits, left_ms = pipeline.execute()
         return Counted(int(hits), time.time() + int(left_ms) / 1000)
 
+    def close(self) -> None:
+        """Close its connections; the next count opens one again."""
+        self._client.close()
+
 
 class MemoryCounters:
     """Counters of this process alone: several workers let as many times the quota through."""

@@ -39,24 +39,29 @@ class Database:
         self._reader = engine
         self._writer = engine.execution_options(writes=True)
         self._counter = engine.execution_options(writes=True, may_be_lost=True)
+        self._unhurried_reader = engine.execution_options(unhurried=True)
+        self._unhurried_writer = engine.execution_options(writes=True, unhurried=True)
         self._clock = clock
         self._lock = threading.Lock()
         self._rests_until: float | None = None
         self._write_failed_at: float | None = None
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, unhurried: bool = False) -> Iterator[Connection]:
         """A connection for reading; it goes back to the pool at the end of the block.
 
+        `unhurried` work, which no reader waits for, is not bound by the time limit of a statement.
         Raises DatabaseUnavailable, as does `writing`.
         """
-        with _translated(), self._connected(self._reader) as connection:
+        engine = self._unhurried_reader if unhurried else self._reader
+        with _translated(), self._connected(engine) as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, unhurried: bool = False) -> Iterator[Connection]:
         """A connection in a transaction that commits at the end of the block, or rolls back if it raises."""
-        with self._written(self._writer) as connection:
+        engine = self._unhurried_writer if unhurried else self._writer
+        with self._written(engine) as connection:
             yield connection
         # (A small count may still fit where a talk does not.)
         self._write_failed_at = None

@@ -251,7 +251,7 @@ class Transcript:
     def prune(self) -> Pruned:
         """Settle turns that a crash left pending and delete sessions that have expired."""
         now = _now()
-        with self._database.writing() as connection:
+        with self._database.writing(unhurried=True) as connection:
             abandoned = (
                 messages.c.status == Status.PENDING,
                 messages.c.created_at < now - self._turn_limit,

@@ -37,6 +37,7 @@ from ragbot.records.cache import FirstCache
 from ragbot.records.shared_states import AgreedStates
 from ragbot.services import Services
 from tests.conftest import services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 
@@ -92,8 +93,8 @@ class Counting:
 
 
 @pytest.fixture(scope="module")
-def services(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("cached")) as app:
+def services(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("cached")) as app:
         yield services_of(app)
 
 

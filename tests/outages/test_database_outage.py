@@ -126,6 +126,7 @@ def test_ready_tells_of_the_outage_and_of_its_end(app: OpenAPI, pipe: Pipe) -> N
     assert (during.status_code, during.json["status"]) == (200, "degraded")
 
 
+@pytest.mark.sqlite_is_enough
 def test_full_database_answers_without_history_and_ready_says_that_it_cannot_write(
     make_app: MakeApp,
 ) -> None:

@@ -7,12 +7,12 @@ import itertools
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask_openapi import OpenAPI
 
+from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import (
     CHAT,
     EMBEDDINGS,
@@ -228,8 +228,8 @@ def test_price_of_a_model_can_be_given(make_app: MakeApp, upstream: OpenAIUpstre
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Any:
-    with made_site(tmp_path_factory.mktemp("outage"), migrated_database) as site:
+def site(tmp_path_factory: pytest.TempPathFactory, new_database: DatabaseMaker) -> Any:
+    with made_site(tmp_path_factory.mktemp("outage"), new_database) as site:
         yield site
 
 

@@ -30,13 +30,6 @@ from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
 from tests.fakes.prometheus import Scrape
 from tests.fakes.wsgi_process import GunicornProcess, living_processes
 
-# The server of the records' tests serves here too.
-from tests.records.conftest import (  # noqa: F401
-    make_postgres_database,
-    migrated_postgres,
-    postgres_url,
-)
-
 KEY = "nE3-rQ8xv2LwZk5TbY1p"
 CHEDDAR = "How long is the cheddar ripened?"
 PATIENCE_S = 60

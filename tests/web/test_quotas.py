@@ -23,13 +23,6 @@ from ragbot.web.client_address import key_of
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.wsgi_process import GunicornProcess
 
-# The server of the records' tests serves here too.
-from tests.records.conftest import (  # noqa: F401
-    make_postgres_database,
-    migrated_postgres,
-    postgres_url,
-)
-
 QUESTION = {"query": "How long does bread rise?"}
 AT_ONCE = 60
 QUOTA = 20

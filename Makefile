@@ -7,7 +7,7 @@ BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
-.PHONY: help run test lint format audit bench eval clean
+.PHONY: help run test lint format audit bench faults soak eval clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -19,8 +19,9 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@$(FLASK) book ingest $(BOOK) --title "$(TITLE)" --site-url $(SITE) --if-none
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
-test: $(VENV)/dev.stamp ## Run the whole test suite
+test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
+	@TEST_DATABASE=postgresql $(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/dev.stamp ## Check style and types
 	@$(PYTHON) -m ruff check .
@@ -37,6 +38,12 @@ audit: $(VENV)/dev.stamp ## Ask PyPI whether a package has a known vulnerability
 bench: $(VENV)/dev.stamp ## Measure what an answer costs
 	@$(PYTHON) -m bench.run
 
+faults: $(VENV)/dev.stamp ## Kill workers and servers under load, and count what readers lost (some 15 minutes)
+	@$(PYTHON) -m bench.faults
+
+soak: $(VENV)/dev.stamp ## Ten minutes of mixed traffic with faults and kills, and what held
+	@$(PYTHON) -m bench.soak
+
 eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the shipped book
 	@$(FLASK) eval eval/physical-ai.jsonl
 
@@ -48,6 +55,6 @@ $(VENV)/run.stamp: requirements.txt deploy/make-venv.sh
 	@deploy/make-venv.sh $(VENV) requirements.txt
 	@touch $@
 
-$(VENV)/dev.stamp: requirements.txt requirements-dev.txt deploy/make-venv.sh
+$(VENV)/dev.stamp: $(wildcard requirements*.txt) deploy/make-venv.sh
 	@deploy/make-venv.sh $(VENV) requirements-dev.txt
 	@touch $(VENV)/run.stamp $@

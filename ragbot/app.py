@@ -11,12 +11,13 @@ import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
+from ragbot.backup_commands import backup
 from ragbot.cli import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db, migrate
 from ragbot.records import models as _models  # noqa: F401 - the tables must be known to migrations
-from ragbot.records.transactions import make_sqlite_safe
+from ragbot.records.engine import Limits, engine_options, make_safe
 from ragbot.services import EXTENSION
 from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
@@ -28,13 +29,15 @@ from ragbot.web.documentation import documentation
 from ragbot.web.errors import register_error_handlers
 from ragbot.web.headers import secure_headers
 from ragbot.web.health import health
+from ragbot.web.ingest import ingest
 from ragbot.web.metrics import metrics
 from ragbot.web.query import query
 from ragbot.web.quotas import limit_calls
 from ragbot.web.requests import StrictRequest, identify_requests
 from ragbot.web.session import sessions
+from ragbot.web.shedding import refuse_when_full
 from ragbot.web.watching import watch_requests
-from ragbot.wiring import build_counters, build_services
+from ragbot.wiring import build_error_report, build_services
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -48,6 +51,8 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
     configure_logging(settings.log_level, as_json=as_json, to=stream)
+    if report := build_error_report(settings):
+        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
     app = OpenAPI(
         "ragbot",
         root_path=str(PROJECT_ROOT),
@@ -60,24 +65,30 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
     with app.app_context():
         engine = db.engine
-    make_sqlite_safe(engine, settings.db_lock_timeout_s)
-    app.extensions[EXTENSION] = build_services(settings, engine, **parts)
+    make_safe(engine, _limits(settings))
+    app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     identify_requests(app)
     watch_requests(app)
     trust_proxies(app, settings.trusted_proxies)
-    counters = build_counters(settings, engine)
+    refuse_when_full(app, services.turns, questions=query)
     limit_calls(
-        app, settings, counters, questions=query, others=(sessions, admin), behind_password=(console,)
+        app,
+        settings,
+        services.counters,
+        questions=query,
+        others=(sessions, admin, ingest),
+        behind_password=(console,),
     )
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
-    for blueprint in (query, sessions, health, admin):
+    for blueprint in (query, sessions, health, admin, ingest):
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
     app.register_blueprint(metrics)
     register_error_handlers(app)
     register_commands(app)
+    app.cli.add_command(backup)
     return app
 
 
@@ -97,25 +108,21 @@ def _flask_settings(settings: Settings) -> dict[str, Any]:
 
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
-    url = make_url(settings.database_url)
-    options: dict[str, Any] = {
-        "pool_size": settings.db_pool_size,
-        "max_overflow": settings.db_max_overflow,
-        "pool_timeout": settings.db_pool_timeout_s,
-        "pool_recycle": settings.db_pool_recycle_s,
-        "pool_pre_ping": url.get_backend_name() != "sqlite",
-        # They are questions and answers, and an error's text would quote them.
-        "hide_parameters": True,
-    }
-    if url.get_backend_name() == "sqlite":
-        _make_folder(Path(url.database or ""))
-        options["connect_args"] = {"check_same_thread": False, "timeout": settings.db_lock_timeout_s}
-    else:
-        options["connect_args"] = {
-            "connect_timeout": max(2, round(settings.db_pool_timeout_s)),
-            "options": f"-c lock_timeout={round(settings.db_lock_timeout_s * 1000)}",
-        }
-    return options
+    address = make_url(settings.database_url)
+    if address.get_backend_name() == "sqlite":
+        _make_folder(Path(address.database or ""))
+    return engine_options(address, _limits(settings))
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        size=settings.db_pool_size,
+        overflow=settings.db_max_overflow,
+        wait_s=settings.db_pool_timeout_s,
+        recycle_s=settings.db_pool_recycle_s,
+        lock_s=settings.db_lock_timeout_s,
+        statement_s=settings.db_statement_timeout_s,
+    )
 
 
 def _make_folder(database: Path) -> None:

@@ -21,6 +21,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.core.text import has_forbidden_characters
 from ragbot.evaluation import Evaluation, load_rows, report_on
 from ragbot.ingest import IngestReport
+from ragbot.metrics import metrics_table
 from ragbot.services import current_services
 from ragbot.web.documentation import api_document
 
@@ -32,15 +33,18 @@ R = TypeVar("R")
 
 book = AppGroup("book", help="Take books in, publish their editions, remove them.")
 session = AppGroup("session", help="Look after kept talks.")
+cache = AppGroup("cache", help="Look after kept answers.")
 
 
 def register_commands(app: Flask) -> None:
     """Add the commands to `flask`."""
     app.cli.add_command(book)
     app.cli.add_command(session)
+    app.cli.add_command(cache)
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
     app.cli.add_command(settings)
+    app.cli.add_command(metrics)
     # In the place of the one that flask-openapi brings, which knows neither our events nor our problems.
     app.cli.add_command(openapi)
 
@@ -167,6 +171,12 @@ def settings(shape: str) -> None:
     click.echo(env_example() if shape == "env" else settings_table(), nl=False)
 
 
+@click.command("metrics")
+def metrics() -> None:
+    """Print every metric that /metrics tells, with its meaning, as a Markdown table."""
+    click.echo(metrics_table(), nl=False)
+
+
 @click.command("openapi")
 @with_appcontext
 def openapi() -> None:
@@ -181,6 +191,13 @@ def prune() -> None:
     """Settle turns that a crash left open and delete sessions that have expired. Safe to run at any time."""
     pruned = current_services().transcript.prune()
     click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
+
+
+@cache.command("clear")
+@failing_in_one_sentence
+def clear_cache() -> None:
+    """Forget kept answers and the vectors of questions. Safe to run at any time."""
+    click.echo(f"Forgot {current_services().cache.clear()} entries.")
 
 
 @click.command("eval")
@@ -211,12 +228,13 @@ def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: 
             raise click.ClickException(f"{json_path} cannot be written: {error.strerror}.") from error
 
 
-def _print_end(answer: Answer, session_id: str, *, with_sources: bool) -> None:
+def _print_end(answer: Answer, session_id: str | None, *, with_sources: bool) -> None:
     click.echo()
     for number, source in enumerate(answer.sources, start=1):
         if with_sources and source.cited:
             click.echo(f"\n[{number}] {' > '.join(source.heading_path)}\n    {source.url}")
-    click.echo(f"\n(session {session_id}, {answer.model})", err=True)
+    kept = f"session {session_id}" if session_id else "not kept"
+    click.echo(f"\n({kept}, {answer.model})", err=True)
 
 
 class _Progress:

@@ -10,17 +10,21 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 from dotenv.parser import parse_stream
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
+from ragbot.database_address import bare_address, postgres_address
 from ragbot.production_rules import production_faults
+from ragbot.redis_address import redis_address
+from ragbot.sizing import what_is_given, workers_for
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = PROJECT_ROOT / ".env"
 
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
+_DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
@@ -52,6 +56,16 @@ class Settings(BaseSettings):
         None, description="The bearer token that /metrics demands; unset, anybody may read them."
     )
 
+    # Where traces and errors go besides, each with packages of its own.
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^/?#]+",
+        description="The address of an OpenTelemetry collector that takes OTLP over HTTP; unset, no traces.",
+    )
+    sentry_dsn: SecretStr | None = Field(
+        None, description="Where Sentry takes reports of errors; unset, they are in the log alone."
+    )
+
     # The database.
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
@@ -61,14 +75,22 @@ class Settings(BaseSettings):
     )
     db_pool_size: int = Field(20, ge=1, le=1000, description="Connections kept open by each worker.")
     db_max_overflow: int = Field(40, ge=0, le=1000, description="Connections beyond the pool at a peak.")
-    db_pool_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a free connection.")
+    db_pool_timeout_s: float = Field(5, ge=1, description="Seconds to wait for a free connection.")
     db_pool_recycle_s: int = Field(1800, ge=1, description="Seconds after which a connection is replaced.")
     db_lock_timeout_s: float = Field(5, gt=0, description="Seconds to wait for a lock of the database.")
+    db_statement_timeout_s: float = Field(
+        15,
+        gt=0,
+        le=86_400,
+        description="Seconds after which PostgreSQL ends a statement; taking a book in, pruning and "
+        "migrations are not bound by it.",
+    )
 
     redis_url: str | None = Field(
         None,
         repr=False,  # It may hold a password.
-        description="A Redis or Valkey server; unset, the database does what it would do.",
+        description="A Redis or Valkey server: redis://, rediss:// for TLS (?ssl_ca_certs=FILE for a CA of "
+        "one's own) or unix://; unset, the database does what it would do.",
     )
 
     # Search.
@@ -79,7 +101,36 @@ class Settings(BaseSettings):
     qdrant_collection: str = Field(
         "ragbot", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="Prefix of collections and name of the alias."
     )
-    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one call to Qdrant may take.")
+    qdrant_timeout_s: float = Field(5, gt=0, description="Seconds that one search in Qdrant may take.")
+    # How a collection is made; another value takes effect with the next edition, or `flask book reindex`.
+    qdrant_shards: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Parts of a collection; more than one helps large books in a cluster alone.",
+    )
+    qdrant_replication: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Copies of each part in a cluster; with 2 a node may be away while readers ask.",
+    )
+    qdrant_quantization: Literal["none", "scalar"] = Field(
+        "none",
+        description="scalar searches copies of the vectors of a quarter of their size and ranks by the whole "
+        "ones; it pays from some 100,000 chunks on.",
+    )
+    qdrant_on_disk: bool = Field(
+        False,
+        description="Whether vectors and their index stay on the server's disk: slower, for books that are "
+        "larger than its memory.",
+    )
+    stand_in_chunks: int = Field(
+        20_000,
+        ge=0,
+        description="Chunks of the largest book whose embedded index stands in for a Qdrant server "
+        "that is away, some 8 KB of memory each.",
+    )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
         description="Folder under which each process keeps its private embedded index.",
@@ -109,7 +160,24 @@ class Settings(BaseSettings):
         5, gt=0, description="Seconds for one call that embeds a question."
     )
     openai_max_retries: int = Field(
-        1, ge=0, le=5, description="Repeated tries of one call, with jitter, inside the deadline."
+        1,
+        ge=0,
+        le=1,
+        description="Repeated tries of the last model's call, and of a book's embeddings, with jitter.",
+    )
+    openai_daily_budget_usd: float | None = Field(
+        None, ge=0, description="Dollars that answers may cost in a day (UTC); past it they are extractive."
+    )
+    openai_questions_per_session: int | None = Field(
+        200,
+        ge=0,
+        description="Questions of one session that a model answers; the rest are answered extractively.",
+    )
+    model_prices: dict[str, tuple[NonNegativeFloat, NonNegativeFloat]] = Field(
+        {},
+        description="Dollars per million tokens read and written, as JSON: "
+        '{"my-model": [0.5, 1.5]}; they come before the list prices.',
+        json_schema_extra={"shown_default": "{}"},
     )
 
     # A question.
@@ -121,9 +189,34 @@ class Settings(BaseSettings):
         24, gt=0, le=87_600, description="Hours after its last activity at which a session ends."
     )
 
+    cache_ttl_hours: float = Field(
+        24,
+        ge=0,
+        le=8760,
+        description="Hours for which answers and questions' vectors are kept; 0 keeps none.",
+    )
+
     # Books.
     max_file_mb: float = Field(
         5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
+    )
+
+    # A book that is sent to POST /admin/ingest.
+    max_book_mb: float = Field(
+        200, gt=0, description="Megabytes of an archive that is sent; unpacked it may be five times as large."
+    )
+    ingest_dir: Path = Field(
+        Path(tempfile.gettempdir()),
+        description="Folder under which a sent book is kept and unpacked while it is taken in.",
+        json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    ingest_memory_mb: int = Field(
+        1536,
+        ge=256,
+        description="Megabytes of memory at which the process that takes it in is ended (Linux).",
+    )
+    ingest_time_limit_s: float = Field(
+        3600, gt=0, le=604_800, description="Seconds after which the process that takes it in is ended."
     )
 
     # An open page.
@@ -160,28 +253,73 @@ class Settings(BaseSettings):
         "In memory each worker counts for itself.",
     )
 
+    # Backups.
+    backup_url: str = Field(
+        str(PROJECT_ROOT / "var" / "backups"),
+        min_length=1,
+        description="Where backups are kept: a folder, or s3://bucket/prefix.",
+        json_schema_extra={"shown_default": "var/backups"},
+    )
+    s3_endpoint_url: str | None = Field(
+        None, description="The address of an S3-compatible store; unset, Amazon's."
+    )
+    pg_bin_dir: Path | None = Field(
+        None, description="Folder of pg_dump, pg_restore and psql; unset, they are looked for on the PATH."
+    )
+
     # The server.
     host: str = Field("127.0.0.1", description="Address that gunicorn binds.")
     port: int = Field(8000, ge=0, le=65535, description="Port that gunicorn binds.")
-    web_concurrency: int = Field(2, ge=1, le=256, description="Worker processes.")
+    web_concurrency: int | None = Field(
+        None,
+        ge=1,
+        le=256,
+        description="Worker processes; unset, one a core, as far as memory carries them.",
+    )
     max_streams: int = Field(
         24, ge=1, le=4096, description="Questions that one worker answers at once; more are refused with 503."
     )
     reserve_threads: int = Field(
         8, ge=1, le=512, description="Threads of a worker kept free for everything but questions."
     )
+    max_requests: int = Field(
+        10_000,
+        ge=0,
+        description="Requests after which a worker is replaced, and up to a fifth more; 0 is never. "
+        "A sole worker stays.",
+    )
 
     @field_validator("database_url")
     @classmethod
     def _driver_named(cls, url: str) -> str:
+        url = bare_address(url)
         if url.startswith("sqlite:"):
             return _sqlite_file(url)
-        # Hosts hand out postgres:// and postgresql://, which SQLAlchemy 2.1 takes for no driver and for
-        # psycopg 3; ours is psycopg2.
-        for scheme in ("postgres://", "postgresql://", "postgresql+psycopg2://"):
-            if url.startswith(scheme):
-                return "postgresql+psycopg2://" + _with_plain_port(url.removeprefix(scheme))
+        if address := postgres_address(url):
+            return address
         raise ValueError("must begin with sqlite:/// or postgresql://")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_known(cls, url: str | None) -> str | None:
+        return redis_address(bare_address(url)) if url else None
+
+    @field_validator("backup_url")
+    @classmethod
+    def _backups_placed(cls, address: str) -> str:
+        if address.startswith("s3://") and len(address) > len("s3://"):
+            return address.rstrip("/")
+        if "://" in address:
+            raise ValueError("must be a folder, or begin with s3://bucket")
+        # One that is relative is so to the project's root.
+        return str(PROJECT_ROOT / Path(address).expanduser())
+
+    @field_validator("sentry_dsn")
+    @classmethod
+    def _project_named(cls, dsn: SecretStr | None) -> SecretStr | None:
+        if dsn and not _DSN.fullmatch(dsn.get_secret_value()):
+            raise ValueError("must look like https://KEY@HOST/NUMBER")
+        return dsn
 
     @field_validator("allowed_origins_str")
     @classmethod
@@ -200,6 +338,12 @@ class Settings(BaseSettings):
         return ("*",) if "*" in origins else origins
 
     @property
+    def models(self) -> tuple[str, ...]:
+        """The models that answer, the first one first."""
+        names = self.openai_llm_model, self.openai_llm_fallback_model
+        return tuple(dict.fromkeys(filter(None, names)))
+
+    @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:
         """Where calls are counted: the place named, else by whether there is a Redis."""
         return self.rate_limit_storage or ("redis" if self.redis_url else "database")
@@ -210,6 +354,21 @@ class Settings(BaseSettings):
         if self.embedder:
             return self.embedder
         return "openai" if self.openai_api_key else "local"
+
+    @property
+    def chosen_web_concurrency(self) -> int:
+        """The worker processes in force: the number named, else what this machine or container carries."""
+        return self.web_concurrency or workers_for(
+            what_is_given(), model_inside=self.chosen_embedder == "local"
+        )
+
+
+def handed_over(settings: Settings) -> dict[str, Any]:
+    """Every setting in plain JSON, for `load_settings` of another process; secrets are in it."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else _plain(value)
+        for name, value in settings
+    }
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -234,6 +393,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     if faults:
         raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
     return settings
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _check_env_file(path: Path) -> None:
@@ -277,15 +440,6 @@ def _sqlite_file(url: str) -> str:
     return f"sqlite:///{PROJECT_ROOT / path}{mark}{query}"
 
 
-def _with_plain_port(rest: str) -> str:
-    """What stands behind the scheme, where its port is a number. An error must not quote the password."""
-    host = rest.rpartition("@")[2].partition("/")[0].partition("?")[0]
-    port = host.rpartition("]")[2].partition(":")[2]
-    if port and not port.isdecimal():
-        raise ValueError("must have a number for its port")
-    return rest
-
-
 def _revealed(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
 
@@ -327,6 +481,8 @@ def _kind(annotation: Any) -> str:
     options = [option for option in get_args(annotation) if option is not NoneType]
     if get_origin(annotation) is Literal:
         return " or ".join(options)
+    if get_origin(annotation) is dict:
+        return "JSON"
     if options:
         return _kind(options[0])
     names = {SecretStr: "secret", str: "text", int: "whole number", float: "number", bool: "true or false"}

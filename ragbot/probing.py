@@ -35,11 +35,12 @@ class Probe:
     """How a part is asked. `ask` returns None if all is well and raises RagbotError if it is not.
 
     With a `kept_s` the part is asked so seldom; while it is asked again the last finding goes on for as
-    long.
+    long. `late` is found where no answer comes in time.
     """
 
     ask: Callable[[], Finding | None]
     kept_s: float = 0.0
+    late: Finding = Finding("down", "no answer in time")
 
 
 class Probes:
@@ -106,7 +107,7 @@ class _Part:
             return self._last
         if self._last is not None and self._now() - self._last_at < 2 * self._probe.kept_s:
             return self._last
-        return Finding("down", "no answer in time")
+        return self._probe.late
 
     def _ask(self) -> None:
         started = time.perf_counter()

@@ -9,6 +9,7 @@ from ragbot.core.domain import EditionFacts
 from ragbot.probing import Finding, Probe, Probes, State
 
 MIGRATE = "run flask db upgrade"
+CANNOT_WRITE = "cannot write"
 INGEST_AGAIN = "ingest again"
 
 
@@ -32,12 +33,14 @@ class Readiness:
         self,
         *,
         is_migrated: Callable[[], bool],
+        cannot_write: Callable[[], bool],
         published: Callable[[], EditionFacts | None],
         served: Callable[[], EditionFacts | None],
         embedder: str | None,
         others: Mapping[str, Probe],
     ) -> None:
         self._is_migrated = is_migrated
+        self._cannot_write = cannot_write
         self._published = published
         self._served = served
         self._embedder = embedder
@@ -63,7 +66,7 @@ class Readiness:
         if not self._is_migrated():
             return Finding("down", MIGRATE)
         self._book = self._published()
-        return None
+        return Finding("degraded", CANNOT_WRITE) if self._cannot_write() else None
 
     def _embeddings(self, book: EditionFacts | None) -> Finding:
         if self._embedder is None:

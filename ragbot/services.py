@@ -13,13 +13,19 @@ from ragbot.answering.turns import Turns
 from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
+from ragbot.core.ports import Cache
+from ragbot.housekeeping import Housekeeping
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion
+from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.readiness import Readiness
 from ragbot.records.catalogue import Catalogue
+from ragbot.records.quota_storage import FirstThatCounts
 from ragbot.records.transcript import Transcript
+from ragbot.tracing import Tracing
+from ragbot.upkeep_metrics import UpkeepMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +42,16 @@ class Services:
     transcript: Transcript
     catalogue: Catalogue
     ingestion: Ingestion
+    book_jobs: BookJobs
     published: PublishedEdition
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics
+    tracing: Tracing
+    cache: Cache
+    counters: FirstThatCounts
+    housekeeping: Housekeeping
+    upkeep: UpkeepMetrics
 
 
 def current_services() -> Services:
@@ -48,8 +60,14 @@ def current_services() -> Services:
 
 
 def warm(app: Flask) -> None:
-    """Do beforehand what the first question would wait for: the index, the vocabulary, the model."""
+    """Do beforehand what the first question would wait for: the index, the vocabulary, the model.
+
+    And take away what a server that was killed has left of books that were sent to it.
+    """
     services: Services = app.extensions[EXTENSION]
+    services.book_jobs.sweep()
+    # A worker that nobody has asked yet is seen all the same.
+    services.metrics.sample()
     try:
         edition = services.published.current()
         services.retriever.retrieve(

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings
 from ragbot.core.errors import ConfigurationError
@@ -29,11 +30,46 @@ _metrics_folder = open_folder()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
 bind = f"{_settings.host}:{_settings.port}"
-workers = _settings.web_concurrency
+workers = _settings.chosen_web_concurrency
 loglevel = _settings.log_level.lower()
 
+
+# gunicorn throws away so much of a body that nobody read, and no more.
+UNREAD_BYTES = 64 * 1024
+
+
+class Worker(ThreadWorker):
+    """gunicorn's own, but that connections end as they were told to."""
+
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """Answer a request; where its body is not going to be read to its end, the answer says that the
+        connection ends with it.
+
+        (gunicorn closes it without a word, and the next request on it, which behind a proxy is another
+        reader's, would be cut.)
+        """
+        headers = dict(req.headers)
+        if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
+            req.force_close()
+        return bool(super().handle_request(req, conn))
+
+    def set_accept_enabled(self, enabled: bool | None) -> None:
+        """Take new connections, or do not. One that is to end lets go of the listening socket at once, so
+        that whoever comes then is refused and may try another replica, and a server that is started again
+        finds its port free.
+
+        (gunicorn keeps it until the last answer is told: new connections would be taken by the kernel,
+        answered by nobody, and cut at the end.)
+        """
+        super().set_accept_enabled(enabled)
+        orphaned = os.getppid() != self.ppid
+        if not enabled and (orphaned or not self.alive):
+            for listener in self.sockets:
+                listener.close()
+
+
 # A thread waits for each question's model; the reserve answers everything else meanwhile.
-worker_class = "gthread"
+worker_class = Worker
 threads = _settings.max_streams + _settings.reserve_threads
 # Kept-alive connections need more places than there are threads.
 worker_connections = max(1000, threads * 4)
@@ -43,6 +79,12 @@ keepalive = 75
 timeout = 60
 # What is running at TERM may finish: a question never takes longer than its deadline.
 graceful_timeout = int(_settings.query_deadline_s) + 10
+
+# What leaks a little in whatever library cannot add up for ever. A worker that is due takes no new request
+# and tells its streams to their end, as at TERM, and only then is another made; so a sole one is kept. With
+# jitter, for workers that share the requests would else come due together.
+max_requests = _settings.max_requests if workers > 1 else 0
+max_requests_jitter = max_requests // 5
 
 # Two servers of one user would fight over the control socket.
 control_socket_disable = True
@@ -111,6 +153,30 @@ def when_ready(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Build the index and load the model before the first reader waits for them, beside serving."""
     # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
-    from ragbot.services import warm
+    from ragbot.services import EXTENSION, warm
 
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+    worker.wsgi.extensions[EXTENSION].housekeeping.start()
+    if worker.age == 1:
+        # The first one speaks for all; it asks beside serving, as a database may be slow or away.
+        Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
+
+
+def _compare_pool(worker: Any) -> None:
+    from ragbot.extensions import db
+    from ragbot.records.capacity import warn_of_large_pool
+
+    with worker.wsgi.app_context():
+        engine = db.engine
+    size, overflow = _settings.db_pool_size, _settings.db_max_overflow
+    # gunicorn's own flag may have set another number of workers than ours.
+    warn_of_large_pool(engine, workers=worker.cfg.workers, size=size, overflow=overflow)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Write what could not be written before."""
+    from ragbot.services import EXTENSION
+
+    # A worker that could not load the app has none.
+    if worker.wsgi is not None:
+        worker.wsgi.extensions[EXTENSION].turns.finish()

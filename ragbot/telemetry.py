@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -29,10 +30,54 @@ CAUSES_SHOWN = 5
 FRAMES_SHOWN = 20
 
 
-def configure_logging(level: str, *, as_json: bool, to: TextIO | None = None) -> None:
+# What is told besides of a line that has an exception on it: the exception, and the line.
+Report = Callable[[BaseException, Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A place in the code, by the last parts of its file's path."""
+
+    file: str
+    line: int
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToldException:
+    """What may be told of an exception: its type, its places, and its message where that can quote nobody."""
+
+    module: str
+    name: str
+    message: str
+    frames: tuple[Frame, ...]
+
+
+def told_of(exception: BaseException, *, messages: bool = False) -> list[ToldException]:
+    """An exception and then what caused it, without a local variable: they hold questions, headers and keys.
+
+    `messages` says that each may be told with its message, whoever it quotes.
+    """
+    return [_told(link, messages) for link in _chain(exception)]
+
+
+def _told(exception: BaseException, with_message: bool) -> ToldException:
+    kind = type(exception)
+    tellable = isinstance(exception, _TELLABLE) or kind.__name__ in _TELLABLE_NAMES
+    return ToldException(
+        module=kind.__module__,
+        name=kind.__qualname__,
+        message=str(exception) if tellable or with_message else "(not shown)",
+        frames=tuple(_frames(exception.__traceback__))[-FRAMES_SHOWN:],
+    )
+
+
+def configure_logging(
+    level: str, *, as_json: bool, to: TextIO | None = None, report: Report | None = None
+) -> None:
     """Send structlog's and the standard library's lines to one stream (standard output) in one shape.
 
-    Twice is once: the later call holds.
+    `report` is told of each error with an exception. Twice is once: the later call holds.
     """
     stream = to or sys.stdout
     shared: list[Any] = [
@@ -40,7 +85,7 @@ def configure_logging(level: str, *, as_json: bool, to: TextIO | None = None) ->
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _ExceptionShown(messages=level == "DEBUG", as_text=not as_json),
+        _ExceptionShown(messages=level == "DEBUG", as_text=not as_json, report=report),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -94,30 +139,21 @@ def _inert(text: str) -> str:
 
 
 class _ExceptionShown:
-    """Puts an exception on its line: types and places, and messages where they cannot quote anybody.
+    """Puts an exception on its line: types and places, and messages where they cannot quote anybody."""
 
-    No local variable is ever shown: they hold questions, headers and keys.
-    """
-
-    def __init__(self, *, messages: bool, as_text: bool) -> None:
+    def __init__(self, *, messages: bool, as_text: bool, report: Report | None) -> None:
         self._messages = messages
         self._as_text = as_text
+        self._report = report
 
     def __call__(self, _logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
         exception = _exception_of(line.pop("exc_info", None))
         if exception is not None:
-            shown = [self._shown(link) for link in _chain(exception)]
-            line["exception"] = "\n".join(map(_as_text, shown)) if self._as_text else shown
+            if self._report and line.get("level") in ("error", "critical"):
+                self._report(exception, line)
+            told = told_of(exception, messages=self._messages)
+            line["exception"] = "\n".join(map(_as_text, told)) if self._as_text else list(map(_as_json, told))
         return line
-
-    def _shown(self, exception: BaseException) -> dict[str, Any]:
-        kind = type(exception)
-        tellable = isinstance(exception, _TELLABLE) or kind.__name__ in _TELLABLE_NAMES
-        return {
-            "type": f"{kind.__module__}.{kind.__qualname__}",
-            "message": str(exception) if tellable or self._messages else "(not shown)",
-            "frames": list(_frames(exception.__traceback__))[-FRAMES_SHOWN:],
-        }
 
 
 def _exception_of(given: Any) -> BaseException | None:
@@ -138,14 +174,20 @@ def _chain(exception: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
-def _frames(traceback: TracebackType | None) -> Iterator[str]:
+def _frames(traceback: TracebackType | None) -> Iterator[Frame]:
     while traceback is not None:
         code = traceback.tb_frame.f_code
         place = "/".join(Path(code.co_filename).parts[-3:])
-        yield f"{place}:{traceback.tb_lineno} {code.co_name}"
+        yield Frame(place, traceback.tb_lineno, code.co_name)
         traceback = traceback.tb_next
 
 
-def _as_text(shown: dict[str, Any]) -> str:
-    head = f"{shown['type']}: {_inert(shown['message'])}"
+def _as_json(told: ToldException) -> dict[str, Any]:
+    frames = [f"{frame.file}:{frame.line} {frame.function}" for frame in told.frames]
+    return {"type": f"{told.module}.{told.name}", "message": told.message, "frames": frames}
+
+
+def _as_text(told: ToldException) -> str:
+    shown = _as_json(told)
+    head = f"{shown['type']}: {_inert(told.message)}"
     return "\n".join([head, *(f"    {_inert(frame)}" for frame in shown["frames"])])

@@ -2,46 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
-from sqlalchemy import Engine
+import structlog
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from ragbot.answer_metrics import AnswerMetrics
 from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.cached import CachedAnswerer, Keeping
+from ragbot.answering.flights import Flights
+from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.turns import Turns
 from ragbot.books.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings
-from ragbot.core.ports import Embedder, Generator, PassageStore
+from ragbot.core.circuit import Circuits
+from ragbot.core.errors import ConfigurationError, SearchUnavailable, StoreUnavailable
+from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
+from ragbot.housekeeping import Housekeeping
 from ragbot.index.analysis import Analyzer
 from ragbot.index.published import PublishedEdition
 from ragbot.index.retriever import Retriever
+from ragbot.index.stand_in import StandInStore
 from ragbot.ingest import Ingestion, points_of
+from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.probing import Finding, Probe
 from ragbot.providers.extractive import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
+from ragbot.providers.guarded import GuardedEmbedder, GuardedGenerator
+from ragbot.providers.metered import MeteredEmbedder, MeteredGenerator
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai_embedder import OpenAIEmbedder
 from ragbot.providers.openai_generator import OpenAIGenerator
-from ragbot.providers.prices import cost_usd
+from ragbot.providers.prices import Price, costs_by
 from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.providers.timing import TimedEmbedder
 from ragbot.readiness import Readiness
+from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache, NoCache, RedisCache
 from ragbot.records.catalogue import Catalogue
+from ragbot.records.ingest_jobs import IngestJobs
 from ragbot.records.quota_storage import (
     Counters,
     DatabaseCounters,
     FirstThatCounts,
     MemoryCounters,
     RedisCounters,
-    on_quota_store_failure,
 )
 from ragbot.records.schema import Schema
-from ragbot.records.transactions import Database
+from ragbot.records.shared_states import AgreedStates, DatabaseStates, RedisStates, StateStore
+from ragbot.records.spending import DailyBudget
+from ragbot.records.transactions import Database, make_sqlite_safe
 from ragbot.records.transcript import Transcript
+from ragbot.records.upkeep import UpkeepLog
 from ragbot.services import Services
+from ragbot.telemetry import Report
+from ragbot.tracing import NoTracing, Tracing
+from ragbot.upkeep_metrics import UpkeepMetrics
+from ragbot.version import __version__
+
+log = structlog.get_logger(__name__)
 
 # Passages whose blocks are remembered: cutting one costs 2 ms, and a book has some thousands.
 BLOCKS_REMEMBERED = 4096
@@ -49,6 +73,10 @@ BLOCKS_REMEMBERED = 4096
 TURN_GRACE_S = 60
 # A provider counts how often it is asked, and each probe of each replica would ask it.
 LLM_FINDING_KEPT_S = 30
+# Whoever tries a provider is taken for dead when his time and so much more is over.
+TRIAL_GRACE_S = 5
+# Whoever asks a model for others too shows a sign of life with each word.
+FLIGHT_GRACE_S = 3
 
 
 def build_services(
@@ -59,32 +87,51 @@ def build_services(
     embedder: Embedder | None = None,
     store: PassageStore | None = None,
 ) -> Services:
-    """An app's parts; what is handed in takes the place of what the settings would choose. Opens nothing."""
+    """An app's parts; what is handed in takes the place of what the settings would choose. Opens nothing.
+
+    Raises ConfigurationError for a budget that could not be held.
+    """
     metrics = Metrics()
-    metrics.sampled_by(partial(_sample_pool, metrics, engine))
-    on_quota_store_failure.append(lambda _store: metrics.count("quota_store_failures_total"))
-    database = Database(engine)
+    most_connections = settings.db_pool_size + settings.db_max_overflow
+    metrics.sampled_by(partial(_sample_pool, metrics, engine, most_connections))
+    database = Database(engine, waited=partial(metrics.observe, "db_pool_wait_seconds"))
     catalogue = Catalogue(database)
     transcript = Transcript(
         database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
     )
-    client = _openai_client(settings)
-    embedder = embedder or _embedder(settings, client)
-    store = store or _store(settings, catalogue)
-    embedding_took = partial(metrics.observe, "embedding_generation_duration_seconds")
-    asked = RememberingEmbedder(TimedEmbedder(embedder, embedding_took)) if embedder else None
-    generator = generator or _generator(settings, client, asked)
+    cache = _cache(settings, database, metrics)
+    states = _states(settings, database, metrics)
+    provider = _Provider(settings, states, _budget(settings, database, metrics), _openai_client(settings))
+    embedder = embedder or _embedder(settings, provider)
+    asked = _asked_embedder(settings, embedder, provider, cache, metrics) if embedder else None
+    store = store or _store(settings, catalogue, states, metrics)
+    generator = generator or _generator(settings, provider, asked)
     published = PublishedEdition(catalogue.published, store, settings.edition_poll_s)
     retriever = Retriever(published, catalogue.edition, catalogue.vocabulary, store, asked)
-    answerer = Answerer(retriever, generator, _limits(settings), _embedding_cost(settings))
+    answerer = Answerer(retriever, generator, _limits(settings), provider.embedding_cost)
+    cached = CachedAnswerer(
+        answerer,
+        retriever.edition_known,
+        cache,
+        Flights(states, cache, lease_s=settings.openai_first_word_timeout_s + FLIGHT_GRACE_S),
+        Keeping(
+            kept_s=settings.cache_ttl_hours * 3600,
+            fingerprint=_fingerprint(settings, generator, embedder),
+            shared=not isinstance(generator, ExtractiveGenerator),
+        ),
+        looked=partial(metrics.observe, "query_stage_duration_seconds", stage="cache"),
+        unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
+    )
+    metrics.sampled_by(partial(_sample_circuits, metrics, provider))
     return Services(
         settings=settings,
         answerer=answerer,
         turns=Turns(
             transcript,
-            answerer,
+            cached,
             deadline_s=settings.query_deadline_s,
             most_at_once=settings.max_streams,
+            questions_by_model=settings.openai_questions_per_session,
             observe=_answer_metrics(settings, metrics, embedder).ended,
         ),
         transcript=transcript,
@@ -92,26 +139,72 @@ def build_services(
         ingestion=Ingestion(
             catalogue, store, embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
         ),
+        book_jobs=BookJobs(settings, IngestJobs(database)),
         published=published,
         retriever=retriever,
         readiness=Readiness(
             is_migrated=Schema(database, PROJECT_ROOT / "migrations").is_current,
+            cannot_write=database.cannot_write,
             published=catalogue.published,
             served=published.served,
             embedder=embedder.name if embedder else None,
             others={
-                "vector_store": Probe(store.ping),
-                "cache": Probe(lambda: Finding("ok", "none")),
+                "vector_store": _store_probe(store),
+                "cache": Probe(partial(_ask_cache, cache, settings)),
                 "llm": _llm_probe(generator),
             },
         ),
         metrics=metrics,
+        tracing=_tracing(settings),
+        cache=cache,
+        counters=_counters(settings, database, metrics),
+        housekeeping=Housekeeping(states, [transcript.prune]),
+        upkeep=UpkeepMetrics(metrics, UpkeepLog(database)),
     )
 
 
-def build_counters(settings: Settings, engine: Engine) -> FirstThatCounts:
-    """What counts calls for the quotas. Opens nothing."""
-    in_database = DatabaseCounters(Database(engine))
+class _Provider:
+    """What stands between the service and OpenAI: one client, its circuits, its prices, the purse."""
+
+    def __init__(
+        self, settings: Settings, states: SharedStates, budget: DailyBudget, client: OpenAIClient | None
+    ) -> None:
+        self.client = client
+        self.budget = budget
+        self.cost_usd = costs_by({name: Price(*price) for name, price in settings.model_prices.items()})
+        # A trial can take as long as a model may be silent, or a question as a whole.
+        self.models = Circuits("models", states, lease_s=settings.query_deadline_s + TRIAL_GRACE_S)
+        self.embeddings = Circuits(
+            "embeddings", states, lease_s=settings.openai_embedding_timeout_s + TRIAL_GRACE_S
+        )
+        # Under these names their circuits are known.
+        self.names = (*settings.models, f"openai/{settings.openai_embedding_model}") if client else ()
+        self._embedding_model = settings.openai_embedding_model
+
+    def embedding_cost(self, tokens: int) -> float | None:
+        """What a call for vectors cost."""
+        return self.cost_usd(self._embedding_model, tokens, 0) if tokens else 0.0
+
+
+def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
+    if not settings.cache_ttl_hours:
+        return NoCache()
+    stores: list[CacheStore] = [DatabaseCache(database)]
+    if settings.redis_url:
+        stores.insert(0, RedisCache(settings.redis_url))
+    return FirstCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
+
+
+def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedStates:
+    stores: list[StateStore] = [DatabaseStates(database)]
+    if settings.redis_url:
+        stores.insert(0, RedisStates(settings.redis_url))
+    return AgreedStates(stores, failed=lambda store: metrics.count("state_store_failures_total", store=store))
+
+
+def _counters(settings: Settings, database: Database, metrics: Metrics) -> FirstThatCounts:
+    """What counts calls for the quotas."""
+    in_database = DatabaseCounters(database)
     stores: list[Counters]
     match settings.chosen_rate_limit_storage:
         case "memory":
@@ -122,7 +215,106 @@ def build_counters(settings: Settings, engine: Engine) -> FirstThatCounts:
             assert settings.redis_url
             # Without Redis the quotas still hold, from the moment at which it went.
             stores = [RedisCounters(settings.redis_url), in_database]
-    return FirstThatCounts(stores)
+    return FirstThatCounts(stores, failed=lambda _store: metrics.count("quota_store_failures_total"))
+
+
+def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBudget:
+    costs = costs_by({name: Price(*price) for name, price in settings.model_prices.items()})
+    if settings.openai_daily_budget_usd is not None and settings.openai_api_key is not None:
+        unknown = [name for name in settings.models if costs(name, 1, 1) is None]
+        if unknown:
+            raise ConfigurationError(
+                f"OPENAI_DAILY_BUDGET_USD cannot be held for {', '.join(unknown)}, whose price is not known; "
+                "add it to MODEL_PRICES."
+            )
+    budget = DailyBudget(database, settings.openai_daily_budget_usd)
+    if budget.limit_usd is not None:
+        metrics.sampled_by(partial(_sample_budget, metrics, budget))
+    return budget
+
+
+def _sample_budget(metrics: Metrics, budget: DailyBudget) -> None:
+    metrics.set("budget_limit_usd", budget.limit_usd or 0.0)
+    metrics.set("budget_left_usd", budget.left_usd() or 0.0)
+
+
+def _sample_circuits(metrics: Metrics, provider: _Provider) -> None:
+    open_names = provider.models.open_names() | provider.embeddings.open_names()
+    for name in provider.names:
+        metrics.set("circuit_open", float(name in open_names), circuit=name)
+
+
+def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | None) -> str:
+    """All that an answer depends on beside its question and its edition."""
+    parts = (
+        __version__,
+        PROMPT_VERSION,
+        generator.name,
+        *settings.models,
+        settings.openai_base_url,
+        embedder.name if embedder else "",
+        settings.context_tokens,
+        settings.answer_tokens,
+    )
+    return "|".join(map(str, parts))
+
+
+def _store_probe(store: PassageStore) -> Probe:
+    if not isinstance(store, StandInStore):
+        return Probe(store.ping)
+    stands_in = Finding("degraded", "embedded index stands in")
+
+    def ask() -> Finding | None:
+        try:
+            store.ping()
+        except SearchUnavailable:
+            return stands_in
+        return None
+
+    return Probe(ask, late=stands_in)
+
+
+def _ask_cache(cache: Cache, settings: Settings) -> Finding:
+    try:
+        cache.ping()
+    except StoreUnavailable:
+        # The database stands in for Redis; nothing stands in for the database.
+        return Finding("degraded", "database stands in" if settings.redis_url else StoreUnavailable.code)
+    return Finding("ok", cache.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Parts that serve nobody, with the database that they stand on."""
+
+    services: Services
+    database: Database
+
+
+@contextmanager
+def services_aside(settings: Settings, url: str, folder: Path) -> Iterator[Aside]:
+    """Parts over another database, with their index in a folder; they ask no other server and no model."""
+    alone = {"index_dir": folder, "embedder": "none"}
+    servers = dict.fromkeys(("qdrant_url", "redis_url", "openai_api_key"))
+    engine = create_engine(url, hide_parameters=True)
+    make_sqlite_safe(engine, settings.db_lock_timeout_s)
+    try:
+        services = build_services(settings.model_copy(update={**alone, **servers}), engine)
+        yield Aside(services, Database(engine))
+    finally:
+        engine.dispose()
+
+
+def build_error_report(settings: Settings) -> Report | None:
+    """Who is told of errors besides the log; None where nobody is named, or the package is not installed."""
+    if settings.sentry_dsn is None:
+        return None
+    try:
+        from ragbot.error_reports import ErrorReports
+    except ImportError as error:
+        log.warning("reports_off", missing=error.name, remedy="pip install -r requirements-sentry.txt")
+        return None
+    return ErrorReports(settings.sentry_dsn.get_secret_value(), settings.environment)
 
 
 def _llm_probe(generator: Generator) -> Probe:
@@ -132,18 +324,32 @@ def _llm_probe(generator: Generator) -> Probe:
 
 
 def _answer_metrics(settings: Settings, metrics: Metrics, embedder: Embedder | None) -> AnswerMetrics:
-    configured = settings.openai_llm_model, settings.openai_llm_fallback_model, "extractive"
     return AnswerMetrics(
-        metrics, models=set(filter(None, configured)), embedding_model=embedder.name if embedder else "none"
+        metrics,
+        models={*settings.models, "extractive"},
+        embedding_model=embedder.name if embedder else "none",
     )
 
 
-def _sample_pool(metrics: Metrics, engine: Engine) -> None:
+def _sample_pool(metrics: Metrics, engine: Engine, most_connections: int) -> None:
     pool = engine.pool
     if isinstance(pool, QueuePool):
         metrics.set("db_pool_connections", pool.checkedout(), state="in_use")
         metrics.set("db_pool_connections", pool.size(), state="size")
         metrics.set("db_pool_connections", max(0, pool.overflow()), state="overflow")
+        metrics.set("db_pool_connections", most_connections, state="limit")
+
+
+def _tracing(settings: Settings) -> Tracing:
+    if settings.otel_exporter_otlp_endpoint is None:
+        return NoTracing()
+    try:
+        # An extra, of seven packages, that takes 0.3 s.
+        from ragbot.collector import CollectorTracing
+    except ImportError as error:
+        log.warning("traces_off", missing=error.name, remedy="pip install -r requirements-otel.txt")
+        return NoTracing()
+    return CollectorTracing(settings.otel_exporter_otlp_endpoint, settings.environment)
 
 
 def _openai_client(settings: Settings) -> OpenAIClient | None:
@@ -159,9 +365,11 @@ def _openai_client(settings: Settings) -> OpenAIClient | None:
     )
 
 
-def _embedder(settings: Settings, client: OpenAIClient | None) -> Embedder | None:
-    if settings.chosen_embedder == "openai" and client is not None:
-        return OpenAIEmbedder(client, settings.openai_embedding_model, settings.openai_embedding_timeout_s)
+def _embedder(settings: Settings, provider: _Provider) -> Embedder | None:
+    if settings.chosen_embedder == "openai" and provider.client is not None:
+        return OpenAIEmbedder(
+            provider.client, settings.openai_embedding_model, settings.openai_embedding_timeout_s
+        )
     if settings.chosen_embedder == "local":
         # Its libraries take 60 MB that a service with another embedder does not pay.
         from ragbot.providers.local_embedder import LocalEmbedder
@@ -170,42 +378,79 @@ def _embedder(settings: Settings, client: OpenAIClient | None) -> Embedder | Non
     return None
 
 
-def _generator(settings: Settings, client: OpenAIClient | None, embedder: Embedder | None) -> Generator:
+def _asked_embedder(
+    settings: Settings, embedder: Embedder, provider: _Provider, cache: Cache, metrics: Metrics
+) -> Embedder:
+    """The embedder for questions: timed and remembered; one that is paid for is guarded and metered too."""
+    timed = TimedEmbedder(embedder, partial(metrics.observe, "embedding_generation_duration_seconds"))
+    if not isinstance(embedder, OpenAIEmbedder):
+        return RememberingEmbedder(timed)
+    guarded = GuardedEmbedder(
+        MeteredEmbedder(timed, provider.budget, provider.embedding_cost), provider.embeddings
+    )
+    return RememberingEmbedder(guarded, cache=cache, kept_s=settings.cache_ttl_hours * 3600)
+
+
+def _generator(settings: Settings, provider: _Provider, embedder: Embedder | None) -> Generator:
     extractive = ExtractiveGenerator(
         terms=_terms,
         blocks=lru_cache(maxsize=BLOCKS_REMEMBERED)(prose_blocks),
         embedder=embedder if settings.chosen_embedder == "local" else None,
     )
+    client = provider.client
     if client is None:
         return extractive
-    models = dict.fromkeys(filter(None, (settings.openai_llm_model, settings.openai_llm_fallback_model)))
     patience_s = settings.openai_first_word_timeout_s
-    return FallbackGenerator([*(OpenAIGenerator(client, name, patience_s) for name in models), extractive])
+    models = [
+        MeteredGenerator(
+            GuardedGenerator(OpenAIGenerator(client, name, patience_s, provider.cost_usd), provider.models),
+            provider.budget,
+        )
+        for name in settings.models
+    ]
+    return FallbackGenerator([*models, extractive])
 
 
-def _store(settings: Settings, catalogue: Catalogue) -> PassageStore:
+def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metrics: Metrics) -> PassageStore:
     load = partial(points_of, catalogue)
-    if settings.qdrant_url is None:
+
+    def embedded() -> PassageStore:
         from ragbot.index.embedded_store import EmbeddedStore
 
         return EmbeddedStore(settings.index_dir, load)
-    # The server's client and the embedded engine are large; a process needs one of them.
-    from ragbot.index.server_store import ServerStore, open_client
+
+    if settings.qdrant_url is None:
+        return embedded()
+    # The server's client and the embedded engine are large; a process that stands without the second one
+    # does not load it.
+    from ragbot.index.server_store import CollectionShape, ServerStore, open_client
 
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     client = partial(open_client, settings.qdrant_url, key, settings.qdrant_timeout_s)
-    return ServerStore(client, settings.qdrant_collection, load)
+    server = ServerStore(
+        client,
+        settings.qdrant_collection,
+        load,
+        shape=CollectionShape(
+            shards=settings.qdrant_shards,
+            replication=settings.qdrant_replication,
+            quantization=settings.qdrant_quantization,
+            on_disk=settings.qdrant_on_disk,
+        ),
+        search_timeout_s=settings.qdrant_timeout_s,
+        known_keys=catalogue.keys,
+    )
+    if not settings.stand_in_chunks:
+        return server
+    circuits = Circuits("index", states, lease_s=settings.qdrant_timeout_s + TRIAL_GRACE_S)
+    metrics.sampled_by(
+        lambda: metrics.set("circuit_open", float(bool(circuits.open_names())), circuit=server.name)
+    )
+    return StandInStore(server, embedded(), circuits, most_chunks=settings.stand_in_chunks)
 
 
 def _limits(settings: Settings) -> AnswerLimits:
     return AnswerLimits(settings.context_tokens, settings.history_tokens, settings.answer_tokens)
-
-
-def _embedding_cost(settings: Settings) -> Callable[[int], float | None]:
-    def cost(tokens: int) -> float | None:
-        return cost_usd(settings.openai_embedding_model, tokens) if tokens else 0.0
-
-    return cost
 
 
 _analyzers: dict[str, Analyzer] = {}

@@ -462,6 +462,7 @@ const DEGRADED_WORDS = {
   llm_fallback: 'second model answered',
   llm_extractive: 'passages quoted, no model',
   dense_search: 'keyword search only',
+  budget: 'budget spent, passages quoted',
   cache: 'without cache',
   history: 'not kept',
 };

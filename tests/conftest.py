@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,14 +11,24 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from flask_migrate import upgrade
 from flask_openapi import OpenAPI
+from sqlalchemy import make_url
 from werkzeug.serving import make_server
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.services import EXTENSION, Services
+from tests.databases import (
+    CHOSEN,
+    KINDS,
+    DatabaseMaker,
+    PostgresDatabases,
+    copies_of_database,
+    copies_of_file,
+    migrate,
+    postgres_programs,
+)
 
 THREE_CHAPTERS = Path(__file__).parent / "books_for_tests" / "three-chapters"
 SHIPPED_BOOK = PROJECT_ROOT / "books" / "physical-ai"
@@ -40,32 +50,100 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     patch.undo()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs a server that is not there, and on PostgreSQL what is as it was on SQLite.
+
+    What is left there are the tests that rest on the suite's own databases.
+    """
+    if not os.environ.get("TEST_QDRANT_URL"):
+        without = pytest.mark.skip(reason="TEST_QDRANT_URL names no Qdrant server")
+        for item in items:
+            if item.get_closest_marker("real_qdrant"):
+                item.add_marker(without)
+    if CHOSEN not in KINDS:
+        raise pytest.UsageError(f"TEST_DATABASE is {CHOSEN!r}, which is none of {', '.join(KINDS)}.")
+    if CHOSEN != "sqlite":
+        kept = [item for item in items if _rests_on_the_kind(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def _rests_on_the_kind(item: pytest.Item) -> bool:
+    rests = "new_database" in getattr(item, "fixturenames", ())
+    return rests and item.get_closest_marker("sqlite_is_enough") is None
+
+
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database as the migrations make it; each test gets a copy."""
+    """An empty SQLite database as the migrations make it, to be copied."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
-    app = create_app({"DATABASE_URL": f"sqlite:///{path}", "ENVIRONMENT": "testing", "EMBEDDER": "none"})
-    with app.app_context():
-        upgrade()
-        db.engine.dispose()
+    migrate(f"sqlite:///{path}")
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresDatabases]:
+    """A PostgreSQL server of these tests' own."""
+    with PostgresDatabases().serving() as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def make_postgres_database(postgres: PostgresDatabases) -> Callable[..., str]:
+    """Make an empty database on it, or a copy of another, and return its address."""
+    return postgres.make
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresDatabases) -> str:
+    """The name of a database as the migrations make it, to be copied."""
+    url = postgres.make()
+    migrate(url)
+    return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest) -> DatabaseMaker:
+    """Make migrated databases of the kind that TEST_DATABASE names."""
+    if CHOSEN == "sqlite":
+        return copies_of_file(request.getfixturevalue("migrated_database"))
+    template = request.getfixturevalue("migrated_postgres")
+    return copies_of_database(request.getfixturevalue("postgres"), template)
+
+
 @pytest.fixture
-def make_app(migrated_database: Path, tmp_path: Path) -> Iterator[AppMaker]:
-    """Make apps on this test's own copy of the database; without a model and an embedder unless told."""
+def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path, new_database: DatabaseMaker) -> str:
+    """The address of a database of that kind in which nothing was made yet."""
+    if CHOSEN == "sqlite":
+        return f"sqlite:///{tmp_path / 'unmigrated.db'}"
+    made: str = request.getfixturevalue("postgres").make()
+    return made
+
+
+@pytest.fixture
+def app_database(new_database: DatabaseMaker, tmp_path: Path) -> Iterator[str]:
+    """The address of the database on which `make_app` makes this test's apps."""
+    with new_database(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
+    """Make apps on a database of this test's own; without a model and an embedder unless told."""
     apps: list[OpenAPI] = []
-    database = tmp_path / "ragbot.db"
-    shutil.copy(migrated_database, database)
 
     def make(overrides: dict[str, Any] | None = None, **parts: Any) -> OpenAPI:
         settings = {
             "ENVIRONMENT": "testing",
-            "DATABASE_URL": f"sqlite:///{database}",
+            "DATABASE_URL": app_database,
             "INDEX_DIR": str(tmp_path / "index"),
             "EMBEDDER": "none",
             "EDITION_POLL_S": 0,
             "RATE_LIMIT_ENABLED": False,
+            # A question that several tests ask is answered anew in each.
+            "CACHE_TTL_HOURS": 0,
+            # A dump's program must not be older than the server; the one on the PATH may be.
+            "PG_BIN_DIR": postgres_programs() if CHOSEN == "postgresql" else None,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
         apps.append(app)
@@ -119,30 +197,33 @@ def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
 
 
 @pytest.fixture(scope="module")
-def live_console(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+def live_console(
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
     """A running app that serves the shipped book, without a key."""
     folder = tmp_path_factory.mktemp("console")
-    database = folder / "ragbot.db"
-    shutil.copy(migrated_database, database)
-    app = create_app(
-        {
-            "ENVIRONMENT": "testing",
-            "DATABASE_URL": f"sqlite:///{database}",
-            "INDEX_DIR": str(folder),
-            "EMBEDDER": "none",
-            "RATE_LIMIT_ENABLED": False,
-        }
-    )
-    services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield RunningApp(app, f"http://127.0.0.1:{server.port}")
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
-    with app.app_context():
-        db.engine.dispose()
+    with new_database(folder) as url:
+        app = create_app(
+            {
+                "ENVIRONMENT": "testing",
+                "DATABASE_URL": url,
+                "INDEX_DIR": str(folder),
+                "EMBEDDER": "none",
+                "RATE_LIMIT_ENABLED": False,
+                # A question that several tests ask is answered anew in each.
+                "CACHE_TTL_HOURS": 0,
+            }
+        )
+        services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield RunningApp(app, f"http://127.0.0.1:{server.port}")
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
+        with app.app_context():
+            db.engine.dispose()
 
 
 def services_of(app: OpenAPI) -> Services:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,26 +12,28 @@ from flask_openapi import OpenAPI
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 
 SITE_URL = "https://book.test/"
 
 
 @contextmanager
 def three_chapter_app(
-    migrated_database: Path, folder: Path, overrides: Mapping[str, Any] | None = None, **parts: Any
+    new_database: DatabaseMaker, folder: Path, overrides: Mapping[str, Any] | None = None, **parts: Any
 ) -> Iterator[OpenAPI]:
-    """An app on its own copy of the database. Whoever shares it asks in sessions of his own."""
-    database = folder / "ragbot.db"
-    shutil.copy(migrated_database, database)
-    settings = {
-        "ENVIRONMENT": "testing",
-        "DATABASE_URL": f"sqlite:///{database}",
-        "INDEX_DIR": str(folder),
-        "EMBEDDER": "none",
-        "RATE_LIMIT_ENABLED": False,
-    }
-    app = create_app({**settings, **(overrides or {})}, **parts)
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url=SITE_URL)
-    yield app
-    with app.app_context():
-        db.engine.dispose()
+    """An app on a database of its own. Whoever shares it asks in sessions of his own."""
+    with new_database(folder) as url:
+        settings = {
+            "ENVIRONMENT": "testing",
+            "DATABASE_URL": url,
+            "INDEX_DIR": str(folder),
+            "EMBEDDER": "none",
+            "RATE_LIMIT_ENABLED": False,
+            # A question that several tests ask is answered anew in each.
+            "CACHE_TTL_HOURS": 0,
+        }
+        app = create_app({**settings, **(overrides or {})}, **parts)
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url=SITE_URL)
+        yield app
+        with app.app_context():
+            db.engine.dispose()

@@ -404,10 +404,10 @@ COMMANDS: dict[str, tuple[object, ...]] = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_database_without_tables_is_one_sentence_that_says_what_to_do(
-    make_app: AppMaker, tmp_path: Path, command: str
+    make_app: AppMaker, unmigrated_url: str, command: str
 ) -> None:
     """The operator forgot to migrate."""
-    app = make_app({"DATABASE_URL": f"sqlite:///{tmp_path / 'other.db'}"})
+    app = make_app({"DATABASE_URL": unmigrated_url})
 
     result = flask(app, *COMMANDS[command])
 

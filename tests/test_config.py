@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import create_engine, make_url
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
@@ -162,6 +163,7 @@ def test_no_secret_is_in_a_message_or_a_listing(monkeypatch: pytest.MonkeyPatch)
     secrets = [name for name, info in Settings.model_fields.items() if SecretStr in types_of(info.annotation)]
     for name in secrets:
         monkeypatch.setenv(name.upper(), SECRET)
+    monkeypatch.setenv("SENTRY_DSN", f"https://{SECRET}@sentry.test/7")
     monkeypatch.setenv("DATABASE_URL", f"postgresql://alice:{SECRET}@db/book")
 
     shown = [repr(load_settings()), str(load_settings()), refusal({"PORT": "eighty"})]
@@ -195,7 +197,9 @@ def types_of(annotation: object) -> tuple[object, ...]:
 # --- addresses of databases --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+@pytest.mark.parametrize(
+    "scheme", ["postgres", "postgresql", "postgresql+psycopg2", "POSTGRES", "PostgreSQL"]
+)
 def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
     """Hosts hand out all of them, and SQLAlchemy takes the first for nothing."""
     settings = load_settings({"DATABASE_URL": f"{scheme}://alice:p%40ss@[::1]:5432/book?sslmode=require"})
@@ -205,6 +209,118 @@ def test_every_spelling_of_postgresql_is_understood(scheme: str) -> None:
     with app.app_context():
         assert db.engine.driver == "psycopg2"
     assert settings.database_url == "postgresql+psycopg2://alice:p%40ss@[::1]:5432/book?sslmode=require"
+
+
+ALICE = {"user": "alice", "password": "p@ss", "dbname": "book"}
+
+
+@pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        ("postgres://alice:p%40ss@db/book", ALICE | {"host": "db"}),
+        ("  'postgres://alice:p%40ss@db/book'\n", ALICE | {"host": "db"}),
+        ('"postgres://alice:p%40ss@db/book"', ALICE | {"host": "db"}),
+        ("postgres://alice:p%40ss@db:/book", ALICE | {"host": "db"}),
+        ("postgres://alice:p@ss@db:6432/book", ALICE | {"host": "db", "port": 6432}),
+        ("postgres://alice:a/b#50%@db/book", ALICE | {"host": "db", "password": "a/b#50%"}),
+        (
+            "postgres://al%2Fice:p%2540ss@db/book",
+            ALICE | {"host": "db", "user": "al/ice", "password": "p%40ss"},
+        ),
+        ("postgres://alice:p%40ss@[2001:db8::1]:6432/book", ALICE | {"host": "2001:db8::1", "port": 6432}),
+        ("postgres://alice:p%40ss@one,two/book", ALICE | {"host": "one,two", "port": ","}),
+        ("postgres://alice:p%40ss@one:1,two:2/book", ALICE | {"host": "one,two", "port": "1,2"}),
+        ("postgres://alice:p%40ss@[::1]:1,two/book", ALICE | {"host": "::1,two", "port": "1,"}),
+        ("postgres://alice:p%40ss@/book?host=one:1&host=two:2", ALICE | {"host": "one,two", "port": "1,2"}),
+        ("postgres://alice:p%40ss@/book?host=/cloudsql/a:b:c", ALICE | {"host": "/cloudsql/a:b:c"}),
+        ("postgres://alice:p%40ss@localhost/book?host=/run/pg", ALICE | {"host": "/run/pg"}),
+        ("postgres://alice:p%40ss@%2Frun%2Fpg/book", ALICE | {"host": "/run/pg"}),
+        ("postgres:///book", {"dbname": "book"}),
+        (
+            "postgres://alice:p%40ss@db/book?sslmode=verify-full&sslrootcert=/etc/ca.pem&channel_binding=require"
+            "&options=-c%20search_path%3Dragbot&application_name=my%20site&target_session_attrs=read-write",
+            ALICE
+            | {
+                "host": "db",
+                "sslmode": "verify-full",
+                "sslrootcert": "/etc/ca.pem",
+                "channel_binding": "require",
+                "options": "-c search_path=ragbot",
+                "application_name": "my site",
+                "target_session_attrs": "read-write",
+            },
+        ),
+    ],
+)
+def test_address_reaches_the_driver_as_its_host_meant_it(written: str, understood: dict[str, object]) -> None:
+    """Each host writes it in its own way, and a password may hold any sign."""
+    address = load_settings({"DATABASE_URL": written}).database_url
+
+    _, words = create_engine(address).dialect.create_connect_args(make_url(address))
+
+    assert words == understood
+    assert load_settings({"DATABASE_URL": address}).database_url == address
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("pgbouncer=true", "an option that PostgreSQL does not know: pgbouncer"),
+        ("sslmode=require&sslmode=disable", "names sslmode twice"),
+        (f"{SECRET}=x%20y", "an option that PostgreSQL does not know"),
+    ],
+)
+def test_option_that_the_driver_would_refuse_later_is_refused_at_the_start(query: str, said: str) -> None:
+    """Some hosts add words for other programs, with which every connection fails."""
+    assert said in refusal({"DATABASE_URL": f"postgres://alice:x@db/book?{query}"})
+
+
+# --- addresses of Redis ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("redis://cache", "redis://cache"),
+        (" 'REDIS://:p%40ss@cache:6380/3' ", "redis://:p%40ss@cache:6380/3"),
+        ("rediss://alice:secret@[::1]:6380/0?ssl_cert_reqs=none", None),
+        ("valkeys://alice:secret@cache:6380", "rediss://alice:secret@cache:6380"),
+        ("valkey://cache?db=2", "redis://cache?db=2"),
+        ("unix:///run/valkey.sock?db=1", None),
+        ("unix://alice:secret@/run/valkey.sock", None),
+    ],
+)
+def test_address_of_redis_is_kept_as_its_client_takes_it(written: str, kept: str | None) -> None:
+    """Hosts of Valkey hand out its own scheme, which the client does not know."""
+    assert load_settings({"REDIS_URL": written}).redis_url == (kept or written)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://alice:{SECRET}@cache",
+        f"cache:{SECRET}",
+        f"redis://alice:{SECRET}@",
+        f"redis://alice:{SECRET}@cache:sixthousand",
+        f"redis://alice:{SECRET}@cache:99999",
+        f"redis://alice:pass/{SECRET}@cache:6379",
+        f"redis://alice:pass#{SECRET}@cache:6379",
+        f"redis://alice:{SECRET}@cache/{SECRET}",
+        f"redis://alice:{SECRET}@cache?db={SECRET}",
+        f"redis://alice:{SECRET}@cache?{SECRET}=1",
+        f"redis://alice:{SECRET}@cache?ssl_ca_certs=/etc/hosts",
+        f"rediss://alice:{SECRET}@cache?ssl_ca_certs=/nowhere/ca.pem",
+        f"rediss://alice:{SECRET}@cache?ssl_cert_reqs={SECRET}",
+        f"unix://alice:{SECRET}@",
+    ],
+)
+def test_address_of_redis_that_cannot_be_used_is_not_quoted(url: str) -> None:
+    """The client would find out at the first question, and its words hold the password."""
+    said = refusal({"REDIS_URL": url})
+
+    assert said.count("REDIS_URL") == 1
+    assert SECRET not in said
+    assert "\n" not in said
 
 
 def test_relative_file_is_below_the_project_wherever_the_service_starts(

@@ -14,6 +14,7 @@ from tests.conftest import SHIPPED_BOOK, services_of
 QUESTIONS = PROJECT_ROOT / "eval" / "physical-ai.jsonl"
 
 
+@pytest.mark.sqlite_is_enough
 @pytest.mark.timeout(400)
 def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Callable[..., OpenAPI]) -> None:
     """The README's figures are a promise."""

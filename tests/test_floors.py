@@ -17,15 +17,34 @@ from ragbot.config import PROJECT_ROOT
 # From the ground up. A module stands on its room's floor and imports from floors below, or from its own
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("core", "version"),
-    ("telemetry", "extensions", "metrics", "metrics_folder", "probing", "production_rules", "raw_refusals"),
-    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics"),
-    ("answering", "ingest", "preflight"),
-    ("services", "evaluation"),
+    ("core", "version", "tracing"),
+    (
+        *(
+            "telemetry",
+            "extensions",
+            "metrics",
+            "metrics_folder",
+            "probing",
+            "production_rules",
+            "raw_refusals",
+            "database_address",
+            "redis_address",
+            "sizing",
+        ),
+        *("inbox", "job_limits"),
+    ),
+    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "housekeeping"),
+    (
+        *("answering", "ingest", "ingest_jobs", "preflight"),
+        *("upkeep_metrics", "collector", "error_reports"),
+    ),
+    ("services", "evaluation", "backup"),
     ("wiring", "web", "cli"),
+    # It joins what `backup` needs with the parts that `wiring` chooses.
+    ("backup_commands",),
     ("app", "serving"),
     ("ragbot",),
-    ("wsgi",),
+    ("wsgi", "ingest_process"),
 )
 
 # The rooms that do not know each other.
@@ -59,15 +78,24 @@ class OnlyTheStandardLibrary:
 LAWS: tuple[Never | OnlyIn | OnlyTheStandardLibrary, ...] = (
     OnlyTheStandardLibrary("core"),
     *(Never((room,), tuple(other for other in ROOMS if other != room)) for room in ROOMS),
-    Never(("web",), ("providers", "index", "books", "wiring")),
+    Never(("web",), ("providers", "index", "books", "wiring", "backup")),
+    # An archive is made from a database and a drill is held with parts that are handed in.
+    Never(("backup",), ("providers", "index", "books", "config")),
     Never(("extensions",), ("*",)),
     Never(("*",), ("serving", "wsgi")),
-    OnlyIn("flask", ("app", "extensions", "records", "services", "web", "cli", "wiring")),
-    # `preflight` reads the database's address as the engine will.
-    OnlyIn("sqlalchemy", ("app", "extensions", "records", "services", "web", "cli", "wiring", "preflight")),
+    OnlyIn("flask", ("app", "extensions", "records", "services", "web", "cli", "wiring", "backup_commands")),
+    # `preflight` reads the database's address as the engine will; `backup` dumps and fills whole databases.
+    OnlyIn(
+        "sqlalchemy",
+        ("app", "extensions", "records", "services", "web", "cli", "wiring", "preflight", "backup"),
+    ),
+    OnlyIn("opentelemetry", ("collector",)),
+    OnlyIn("sentry_sdk", ("error_reports",)),
     OnlyIn("openai", ("providers.openai_*",)),
     OnlyIn("qdrant_client", ("index.server_store",)),
     OnlyIn("qdrant_edge", ("index.embedded_store",)),
+    OnlyIn("boto3", ("backup.s3_place",)),
+    OnlyIn("botocore", ("backup.s3_place",)),
 )
 
 # `metrics_folder` hands its folder to prometheus_client, which takes it from the environment alone.
@@ -91,8 +119,13 @@ INSIDE_A_FUNCTION = {
     ("wiring", "index.embedded_store"): "one of two engines, both large",
     ("wiring", "index.server_store"): "one of two engines, both large",
     ("wiring", "providers.local_embedder"): "with numpy, for those who use it",
+    ("backup.addresses", "backup.s3_place"): "its library is an extra",
+    ("wiring", "collector"): "an extra, for those who have one",
+    ("wiring", "error_reports"): "an extra too",
     # gunicorn reads its configuration before it forks, and the app is for after.
     ("serving", "services"): "the app is a worker's own",
+    ("serving", "extensions"): "so is its engine",
+    ("serving", "records.capacity"): "and who asks over it",
     # To be moved to the top of its module; it weighs nothing.
 }
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, create_engine, text, update
+from sqlalchemy.pool import NullPool
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
+from ragbot.records.transcript import messages
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
 
@@ -35,35 +40,40 @@ class Site:
     """A folder with a database that holds the three-chapter book, and a provider on the loopback."""
 
     folder: Path
+    database: str
     upstream: OpenAIUpstream
-
-    @property
-    def database(self) -> Path:
-        return self.folder / "ragbot.db"
 
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DATABASE_URL": self.database,
             "INDEX_DIR": str(self.folder / "index"),
             "EMBEDDER": "none",
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": self.upstream.base_url,
             "EDITION_POLL_S": "0.1",
+            # Readers who ask the same are each answered by the model.
+            "CACHE_TTL_HOURS": "0",
         }
 
     def rows(self) -> dict[str, tuple[str, str]]:
         """Status and answer of each message, by its id."""
-        with closing(sqlite3.connect(self.database, timeout=5)) as connection:
-            rows = connection.execute("SELECT message_id, status, answer FROM messages").fetchall()
+        with self.connected() as connection:
+            rows = connection.execute(text("SELECT message_id, status, answer FROM messages")).all()
         return {message_id: (status, answer) for message_id, status, answer in rows}
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A connection of the test's own, in a transaction."""
+        engine = create_engine(self.database, poolclass=NullPool)
+        with engine.begin() as connection:
+            yield connection
 
 
 @contextmanager
-def made_site(folder: Path, migrated_database: Path) -> Iterator[Site]:
-    with OpenAIUpstream(answer=lambda _: LONG_ANSWER) as upstream:
-        site = Site(folder, upstream)
-        shutil.copy(migrated_database, site.database)
+def made_site(folder: Path, new_database: DatabaseMaker) -> Iterator[Site]:
+    with OpenAIUpstream(answer=lambda _: LONG_ANSWER) as upstream, new_database(folder) as database:
+        site = Site(folder, database, upstream)
         app = create_app({**site.environment, "ENVIRONMENT": "testing", "INDEX_DIR": str(folder / "own")})
         services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
         with app.app_context():
@@ -72,19 +82,19 @@ def made_site(folder: Path, migrated_database: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(tmp_path: Path, migrated_database: Path) -> Iterator[Site]:
+def site(tmp_path: Path, new_database: DatabaseMaker) -> Iterator[Site]:
     """A site of the test's own, whose server it starts and ends."""
-    with made_site(tmp_path, migrated_database) as site:
+    with made_site(tmp_path, new_database) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def serving(
-    tmp_path_factory: pytest.TempPathFactory, migrated_database: Path
+    tmp_path_factory: pytest.TempPathFactory, new_database: DatabaseMaker
 ) -> Iterator[tuple[Site, GunicornProcess]]:
     """A site with a server of two workers that goes on from test to test."""
     with (
-        made_site(tmp_path_factory.mktemp("serving"), migrated_database) as site,
+        made_site(tmp_path_factory.mktemp("serving"), new_database) as site,
         GunicornProcess(site.environment, workers=2) as server,
     ):
         yield site, server
@@ -287,6 +297,93 @@ def test_stream_that_runs_at_a_clean_end_is_told_whole(site: Site) -> None:
     assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
 
 
+class HeldBack(list[str]):
+    """An answer's words, of which all but the first few come when they are let go."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__(words)
+        self.let_go = threading.Event()
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self[:5]
+        assert self.let_go.wait(10)
+        yield from self[5:]
+
+
+def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site) -> None:
+    """A worker that took its number of requests goes; whom it is just telling does not notice."""
+    words = HeldBack(f"{word} " for word in LONG_ANSWER.split())
+    site.upstream.always(Reply(tokens=words))
+    environment = site.environment | {"WEB_CONCURRENCY": "2", "MAX_REQUESTS": "10"}
+    with GunicornProcess(environment, workers=2) as server:
+        reader = stream(server)
+        reader.read(until=lambda: len(reader.said) >= 2)
+        telling = holder_of(reader.connection, server)
+
+        with contextlib.closing(connection_to(telling, server)) as connection:
+            while not (last := health(connection)).will_close:
+                assert last.status == 200
+        with contextlib.closing(
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        ) as connection:
+            meanwhile = health(connection)
+        words.let_go.set()
+        reader.read()
+        reader.leave()
+
+        replaced = soon(lambda: telling not in server.worker_pids() and len(server.worker_pids()) == 2, 15)
+    assert (last.status, meanwhile.status) == (200, 200)
+    assert reader.done is not None
+    assert "word25" in str(reader.done["answer"])
+    assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
+    assert replaced
+
+
+def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConnection:
+    """A connection that this worker took, before anything is asked on it."""
+    for _ in range(200):
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection.connect()
+        if taker_of(connection, server) == worker:
+            return connection
+        connection.close()
+    raise AssertionError("the worker takes no connection")
+
+
+def taker_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
+    """The worker that a fresh connection comes to lie with."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return holder_of(connection, server)
+        except (AssertionError, FileNotFoundError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def health(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+    connection.request("GET", "/health")
+    response = connection.getresponse()
+    response.read()
+    return response
+
+
+def test_sole_worker_is_kept(site: Site) -> None:
+    """While its last streams ran, nobody would take a request."""
+    environment = site.environment | {"WEB_CONCURRENCY": "1", "MAX_REQUESTS": "3"}
+    with (
+        GunicornProcess(environment) as server,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection,
+    ):
+        before = server.worker_pids()
+
+        closes = {health(connection).will_close for _ in range(10)}
+
+        assert server.worker_pids() == before
+    assert closes == {False}
+
+
 def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
     """The row is written before the last event is; what was left open is settled afterwards."""
     seen: dict[str, str] = {}
@@ -325,8 +422,8 @@ def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
 
 def settled(site: Site) -> str:
     """What `flask session prune` says an hour later."""
-    with closing(sqlite3.connect(site.database)) as connection, connection:
-        connection.execute("UPDATE messages SET created_at = datetime('now', '-1 hour') || '.000000'")
+    with site.connected() as connection:
+        connection.execute(update(messages).values(created_at=datetime.now(UTC) - timedelta(hours=1)))
     app = create_app({**site.environment, "ENVIRONMENT": "testing"})
     result = app.test_cli_runner().invoke(args=["session", "prune"])
     with app.app_context():

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from flask_openapi import OpenAPI
+from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from ragbot.config import PROJECT_ROOT
@@ -25,6 +24,7 @@ from ragbot.core.errors import (
     SearchUnavailable,
 )
 from ragbot.core.ports import Embedded
+from ragbot.extensions import db
 from ragbot.index.server_store import ServerStore, open_client
 from ragbot.ingest import Ingestion, points_of
 from ragbot.records.catalogue import Catalogue
@@ -343,7 +343,7 @@ def test_run_that_breaks_off_is_gone_on_with(make_app: AppMaker, book: Path, err
 
 
 def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
-    make_app: AppMaker, book: Path, tmp_path: Path
+    make_app: AppMaker, app_database: str, book: Path, tmp_path: Path
 ) -> None:
     """The kernel kills without a word, between any two instructions."""
     app = make_app()
@@ -355,7 +355,7 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
         upstream.script(*[Reply()] * 4, endpoint=EMBEDDINGS)
         upstream.always(Hang(), endpoint=EMBEDDINGS)
         environment = inherited_environment() | {
-            "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
+            "DATABASE_URL": app_database,
             "INDEX_DIR": str(tmp_path / "index"),
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": upstream.base_url,
@@ -367,7 +367,7 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
             assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=30)
             process.kill()
         killed_at = names(app), answer(app)
-        kept = vectors_in(tmp_path / "ragbot.db")
+        kept = vectors_in(app)
         upstream.reset()
 
         again = subprocess.run(
@@ -379,14 +379,14 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
     assert killed_at[0] == ["first"]
     assert "nine months" in str(killed_at[1]["answer"])
     assert kept >= 64
-    assert embedded == vectors_in(tmp_path / "ragbot.db") - kept
+    assert embedded == vectors_in(app) - kept
     assert f"{embedded} embedded" in again.stdout
     assert published(app) != "first"
 
 
-def vectors_in(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as connection:
-        return connection.execute("SELECT count(*) FROM vectors").fetchone()[0]
+def vectors_in(app: OpenAPI) -> int:
+    with app.app_context(), db.engine.connect() as connection:
+        return connection.scalar(text("SELECT count(*) FROM vectors")) or 0
 
 
 class InterferingEmbedder(WordCountEmbedder):
@@ -556,3 +556,39 @@ def test_book_that_is_taken_in_again_has_the_new_vectors_alone(
     assert {len(one.dense or []) for one in services.catalogue.stored_chunks(new)} == {16}
     assert {len(one.dense or []) for one in services.catalogue.stored_chunks(old)} == {64}
     assert answer(app_with_other_embedder)["degraded"] == []
+
+
+class MuteEmbedder(WordCountEmbedder):
+    """Has the name of the one that made the book's vectors, and must not be asked."""
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+        raise AssertionError("The vectors are in the database.")
+
+
+def test_lost_collection_is_built_again_without_a_call_to_the_embedder(make_app: AppMaker) -> None:
+    """The database is the one truth; the index on the server is disposable."""
+    with QdrantServer(validate=True) as server:
+        settings = {"QDRANT_URL": server.url, "QDRANT_SHARDS": 1, "QDRANT_QUANTIZATION": "scalar"}
+        first = make_app(settings, embedder=WordCountEmbedder())
+        services_of(first).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        facts = services_of(first).catalogue.edition("first")
+        name = f"ragbot_{facts.key}"
+        before = server.local.retrieve(name, ids_in(server, name), with_vectors=True)
+        server.local.delete_collection(name)
+
+        result = (
+            make_app(settings, embedder=MuteEmbedder()).test_cli_runner().invoke(args=["book", "reindex"])
+        )
+
+        after = server.local.retrieve(name, ids_in(server, name), with_vectors=True)
+        aliases = {alias.alias_name: alias.collection_name for alias in server.local.get_aliases().aliases}
+
+    assert (result.exit_code, result.stdout) == (0, "Rebuilt the index of first: 3 chunks.\n")
+    assert after == before
+    assert len(after) == 3
+    assert aliases == {"ragbot": name}
+
+
+def ids_in(server: QdrantServer, name: str) -> list[str]:
+    records, _ = server.local.scroll(name, limit=100)
+    return sorted(str(record.id) for record in records)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import logging
+from datetime import UTC, datetime
+from traceback import format_exception
 
 import click
 import pytest
 import structlog
 from flask.testing import FlaskClient
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from ragbot.core.errors import AnswerCut, ProviderUnavailable
 from ragbot.extensions import db
+from ragbot.records.transcript import messages
 from ragbot.telemetry import configure_logging
 from ragbot.web.watching import shortened
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
@@ -213,12 +216,31 @@ def test_statement_that_fails_does_not_quote_its_values(make_app: AppMaker) -> N
     statement = text("INSERT INTO no_such_table VALUES (:question)")
     with (
         app.app_context(),
-        pytest.raises(OperationalError, match="no_such_table") as raised,
+        pytest.raises(DatabaseError, match="no_such_table") as raised,
         db.engine.connect() as connection,
     ):
         connection.execute(statement, {"question": QUESTION})
 
-    assert QUESTION not in str(raised.value)
+    assert not quotes_question(raised.value)
+
+
+def test_row_that_is_refused_is_not_quoted(make_app: AppMaker) -> None:
+    """PostgreSQL tells all of it, the question too."""
+    app = make_app()
+    session_id = str(app.test_client().post("/sessions").json["session_id"])
+    values = {"message_id": "m", "session_id": session_id, "status": "unheard of", "query": QUESTION}
+    values |= {"created_at": datetime.now(UTC), "mode": "full_book", "answer": "", "sources": [], "usage": {}}
+    statement = insert(messages).values(values | {"degraded": [], "latency_ms": {}})
+    with app.app_context(), pytest.raises(IntegrityError) as raised, db.engine.begin() as connection:
+        connection.execute(statement)
+
+    assert not quotes_question(raised.value)
+
+
+def quotes_question(error: DatabaseError) -> bool:
+    """Whether any of its words are in the trace that is logged."""
+    trace = "".join(format_exception(error))
+    return any(part in trace for part in (QUESTION, QUESTION[:12], QUESTION[-12:]))
 
 
 @pytest.mark.parametrize(("command", "stream"), [(None, "out"), ("run", "out"), ("ask", "err")])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from flask.testing import FlaskClient
 
 from ragbot.answer_metrics import AnswerMetrics
 from ragbot.core.domain import Answer, Degradation, Ended, Mode, Status, Usage
-from ragbot.core.errors import AnswerCut, ProviderUnavailable
+from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
+from ragbot.extensions import db
 from ragbot.metrics import METRICS, Level, Metrics, Timed
-from ragbot.records import quota_storage
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.fakes.prometheus import Scrape
@@ -192,14 +194,11 @@ def test_refusals_of_the_limiter_are_counted(make_app: AppMaker) -> None:
     assert scraped(client).value("limiter_refusals_total") == 2
 
 
-def test_failures_of_the_quota_store_are_counted(make_app: AppMaker, monkeypatch) -> None:
-    """Questions go on then, so nobody would complain."""
-    monkeypatch.setattr(quota_storage, "on_quota_store_failure", [])
-    monkeypatch.setattr("ragbot.wiring.on_quota_store_failure", quota_storage.on_quota_store_failure)
-    client = make_app().test_client()
+def test_failures_of_the_quota_store_are_counted(make_app: AppMaker) -> None:
+    """Questions go on then, so nobody would complain. Nobody listens on port 1."""
+    client = make_app({"RATE_LIMIT_ENABLED": True, "REDIS_URL": "redis://127.0.0.1:1/0"}).test_client()
 
-    for listener in quota_storage.on_quota_store_failure:
-        listener("redis")
+    client.post("/sessions")
 
     assert scraped(client).value("quota_store_failures_total") == 1
 
@@ -214,8 +213,41 @@ def test_levels_of_process_pool_and_book_are_told(client: FlaskClient) -> None:
     assert numbers.value("process_resident_memory_bytes") > 10_000_000
     assert numbers.value("db_pool_connections", state="size") == 20
     assert numbers.value("db_pool_connections", state="in_use") == 0
+    assert numbers.value("db_pool_connections", state="limit") == 60
+    assert numbers.value("db_pool_wait_seconds_count") > 0
+    assert numbers.value("workers") == 1
+    assert numbers.value("process_resident_memory_bytes") < numbers.value("memory_limit_bytes")
+    assert 0 < numbers.value("cpu_limit_cores") <= (os.cpu_count() or 1)
     assert numbers.value("index_chunks") == 3
     assert 0 <= numbers.value("edition_age_seconds") < 60
+
+
+def test_readiness_is_a_number_too(make_app: AppMaker) -> None:
+    """An alert asks for it where nobody probes."""
+    empty = make_app()
+
+    before = scraped(empty.test_client())
+    services_of(empty).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    # What was found a moment ago is still told, so another app looks.
+    after = scraped(make_app().test_client())
+
+    assert (before.value("ready"), before.value("index_chunks")) == (0, 0)
+    assert (after.value("ready"), after.value("index_chunks")) == (1, 3)
+
+
+def test_time_to_a_connection_that_never_comes_is_noted(make_app: AppMaker) -> None:
+    """A pool that is used up shows in its waiting before it shows in errors."""
+    from prometheus_client import generate_latest
+
+    app = make_app({"DB_POOL_SIZE": 1, "DB_MAX_OVERFLOW": 0, "DB_POOL_TIMEOUT_S": 1})
+    services = services_of(app)
+
+    with app.app_context(), db.engine.connect(), pytest.raises(DatabaseUnavailable):
+        services.catalogue.published()
+
+    numbers = Scrape(generate_latest(services.metrics.registry).decode())
+    assert numbers.value("db_pool_wait_seconds_count") == 1
+    assert numbers.value("db_pool_wait_seconds_sum") >= 0.9
 
 
 def test_apps_in_one_process_count_apart(make_app: AppMaker) -> None:

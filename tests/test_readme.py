@@ -1,8 +1,10 @@
-"""What the README promises in tables is what the code has."""
+"""What the README and the documents promise in tables is what the code has."""
 
 from __future__ import annotations
 
 from ragbot.config import PROJECT_ROOT, env_example, settings_table
+from ragbot.metrics import METRICS, metrics_table
+from tests.conftest import AppMaker
 
 
 def test_readme_lists_every_setting_as_it_is() -> None:
@@ -19,3 +21,14 @@ def test_example_environment_lists_every_setting_as_it_is() -> None:
     example = (PROJECT_ROOT / ".env.example").read_text(encoding="utf-8")
 
     assert example == env_example(), "run: flask --app wsgi settings > .env.example"
+
+
+def test_every_metric_is_told_as_it_is(make_app: AppMaker) -> None:
+    """Whoever writes an alert reads the names there."""
+    told = (PROJECT_ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+
+    printed = make_app().test_cli_runner().invoke(args=["metrics"]).output
+
+    assert printed == metrics_table()
+    assert printed in told, "run: flask --app wsgi metrics, and put it into docs/metrics.md"
+    assert len(printed.splitlines()) == len(METRICS) + 2

@@ -85,10 +85,16 @@ class Answerer:
         self._embedding_cost = embedding_cost
 
     def answer(
-        self, question: Question, history: Sequence[Exchange], deadline: Deadline
+        self,
+        question: Question,
+        history: Sequence[Exchange],
+        deadline: Deadline,
+        *,
+        without_model: bool = False,
     ) -> Generator[Event, None, None]:
         """Yield one Retrieved, then Deltas, then one Finished, whose text is the sum of the deltas.
 
+        With `without_model` no model is paid for this answer.
         Raises EditionNotFound, NoBook or SearchUnavailable before the first event; AnswerCut,
         DeadlineExceeded or Cancelled at any time. Closing the iterator ends the model's stream.
         """
@@ -97,7 +103,7 @@ class Answerer:
         yield Retrieved(ground.sources)
         generation = Generation()
         asked = time.perf_counter()
-        prompt = self._prompt(question, history, ground)
+        prompt = replace(self._prompt(question, history, ground), without_model=without_model)
         cleaner, own_words = _cleaner(ground), OwnWords(unspoken_text(question.mode))
         said: list[str] = []
         status = Status.ANSWERED
@@ -255,7 +261,9 @@ def _after_refusal(pieces: Iterator[str]) -> Generator[tuple[bool, str], None, N
 
 def _degraded(retrieval: Retrieval, generation: Generation) -> tuple[Degradation, ...]:
     names = []
-    if generation.fell_back:
+    if generation.extractive and generation.over_budget:
+        names.append(Degradation.BUDGET)
+    elif generation.fell_back:
         names.append(Degradation.LLM_EXTRACTIVE if generation.extractive else Degradation.LLM_FALLBACK)
     if retrieval.without_dense:
         names.append(Degradation.DENSE_SEARCH)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from ragbot.answering.answerer import Answerer
+from ragbot.answering.cached import CachedAnswerer
+from ragbot.answering.late_closings import LateClosings
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -26,18 +28,46 @@ from ragbot.core.domain import (
     Status,
     Usage,
 )
-from ragbot.core.errors import Cancelled, Overloaded, RagbotError
-from ragbot.records.transcript import IdempotencyClaim, MessageFacts, Transcript, Turn
+from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
+from ragbot.records.transcript import IdempotencyClaim, MessageFacts, Transcript, Turn, unkept_turn
 
 log = structlog.get_logger(__name__)
+
+FULL = "Every place for an answer is taken; ask again in a few seconds."
+
+
+class Places:
+    """Places for answers at once. Safe between threads."""
+
+    def __init__(self, count: int) -> None:
+        # A turn that is dropped gives its place back from wherever the collector runs.
+        self._lock = threading.RLock()
+        self._free = count
+
+    def take(self) -> bool:
+        """Whether there was one, which is the caller's now."""
+        with self._lock:
+            if not self._free:
+                return False
+            self._free -= 1
+            return True
+
+    def give_back(self) -> None:
+        """Let another have it."""
+        with self._lock:
+            self._free += 1
+
+    def are_taken(self) -> bool:
+        """Whether there is none, at this moment."""
+        return not self._free
 
 
 class HeldEvents:
     """An iterator that keeps a place until it is closed, drawn to its end, or dropped."""
 
-    def __init__(self, events: Generator[Event, None, None], places: threading.BoundedSemaphore) -> None:
+    def __init__(self, events: Generator[Event, None, None], places: Places) -> None:
         self._events = events
-        self._places: threading.BoundedSemaphore | None = places
+        self._places: Places | None = places
         self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[Event]:
@@ -64,7 +94,7 @@ class HeldEvents:
         with self._lock:
             places, self._places = self._places, None
         if places is not None:
-            places.release()
+            places.give_back()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,23 +110,28 @@ class RunningTurn:
 class Turns:
     """Opens turns, at most `most_at_once` in this process. Safe between threads.
 
-    `observe` is told of each turn that was closed; one that is told again is not one.
+    After `questions_by_model` questions of one session, the rest of them are answered without a model (None:
+    never). With the database away a question is answered all the same, and not kept. `observe` is told of
+    each turn that was closed; one that is told again is not one.
     """
 
     def __init__(
         self,
         transcript: Transcript,
-        answerer: Answerer,
+        answerer: Answerer | CachedAnswerer,
         *,
         deadline_s: float,
         most_at_once: int,
+        questions_by_model: int | None = None,
         observe: Callable[[Ended], None] = lambda _ended: None,
     ) -> None:
         self._observe = observe
         self._transcript = transcript
+        self._late = LateClosings(transcript)
+        self._questions_by_model = questions_by_model
         self._answerer = answerer
         self._deadline_s = deadline_s
-        self._places = threading.BoundedSemaphore(most_at_once)
+        self._places = Places(most_at_once)
 
     def begin(
         self, question: Question, session_id: str | None, *, claim: IdempotencyClaim | None = None
@@ -106,11 +141,11 @@ class Turns:
         A turn that was answered before under the same claim is told again and nothing is asked. Raises
         Overloaded and writes nothing where every place is taken; and what `Transcript.open_turn` raises.
         """
-        if not self._places.acquire(blocking=False):
-            raise Overloaded("Every place for an answer is taken; ask again in a few seconds.")
+        if not self._places.take():
+            raise Overloaded(FULL)
         try:
             deadline = Deadline(self._deadline_s)
-            turn = self._transcript.open_turn(question, session_id, claim=claim)
+            turn = self._opened(question, session_id, claim)
             ending = Ending(question)
             events = (
                 _replayed(turn.replayed)
@@ -119,8 +154,23 @@ class Turns:
             )
             return RunningTurn(turn, HeldEvents(events, self._places), deadline, ending)
         except BaseException:
-            self._places.release()
+            self._places.give_back()
             raise
+
+    def are_full(self) -> bool:
+        """Whether a question would be refused at this moment."""
+        return self._places.are_taken()
+
+    def finish(self) -> None:
+        """Before the process ends: write what could not be written before, if that can be done now."""
+        self._late.write_all()
+
+    def _opened(self, question: Question, session_id: str | None, claim: IdempotencyClaim | None) -> Turn:
+        try:
+            return self._transcript.open_turn(question, session_id, claim=claim)
+        except DatabaseUnavailable as error:
+            log.warning("turn_not_kept", cause=type(error.__cause__).__name__)
+            return unkept_turn()
 
     def _recorded(
         self, question: Question, turn: Turn, deadline: Deadline, ending: Ending
@@ -129,10 +179,14 @@ class Turns:
 
         A whole answer is written down before its end is told: what a reader saw whole is never lost.
         """
-        answering = self._answerer.answer(question, turn.history, deadline)
+        most = self._questions_by_model
+        without_model = most is not None and turn.questions_before >= most
+        answering = self._answerer.answer(question, turn.history, deadline, without_model=without_model)
         closed = False
         try:
             for event in answering:
+                if isinstance(event, Finished) and turn.message_id is None:
+                    event = _without_history(event)
                 ending.note(event)
                 if isinstance(event, Finished):
                     closed = True
@@ -154,10 +208,12 @@ class Turns:
 
     def _close(self, turn: Turn, ending: Ending) -> None:
         started = time.perf_counter()
-        try:
-            self._transcript.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
-        except RagbotError as error:
-            log.error("answer_not_recorded", code=error.code, message_id=turn.message_id[:8])
+        if turn.message_id is not None:
+            try:
+                self._transcript.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
+            except RagbotError as error:
+                log.error("answer_not_recorded_yet", code=error.code, message_id=turn.message_id[:8])
+                self._late.add(turn.message_id, ending.answer(), ending.error_code)
         ending.persisted((time.perf_counter() - started) * 1000)
         self._observe(ending.ended())
 
@@ -218,6 +274,11 @@ class Ending:
             model="",
             latency_ms=Latency(total=(time.perf_counter() - self._started) * 1000),
         )
+
+
+def _without_history(finished: Finished) -> Finished:
+    degraded = (*finished.answer.degraded, Degradation.HISTORY)
+    return Finished(replace(finished.answer, degraded=degraded))
 
 
 def _replayed(kept: MessageFacts) -> Generator[Event, None, None]:

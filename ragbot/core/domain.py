@@ -182,6 +182,9 @@ class Degradation(StrEnum):
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"
     DENSE_SEARCH = "dense_search"
+    CACHE = "cache"
+    HISTORY = "history"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +216,8 @@ class Prompt:
     matter laid out for a chat model: (role, content) pairs. The rest is for generators without a model:
     `term_weights` gives the rarity (inverse document frequency) of each of the question's stems,
     `unknown_words` are those of its words that stand nowhere in the book, `language` is the book's,
-    `question_vector` is what the search's embedder made of it.
+    `question_vector` is what the search's embedder made of it. With `without_model` nothing may be asked
+    that costs money.
     """
 
     question: str
@@ -226,6 +230,7 @@ class Prompt:
     unknown_words: tuple[str, ...] = ()
     question_vector: Vector | None = None
     max_output_tokens: int = 800
+    without_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)

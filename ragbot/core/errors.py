@@ -24,6 +24,32 @@ class FileUnreadable(BookError):
     code = "unreadable_file"
 
 
+class ArchiveRefused(BookError):
+    """An archive cannot be unpacked: broken, too large, or made to do harm."""
+
+    code = "unreadable_archive"
+
+
+class IngestInProgress(RagbotError):
+    """A book is being taken in already; one job runs at a time."""
+
+    code = "ingest_in_progress"
+    retryable = True
+
+
+class JobNotFound(RagbotError):
+    """There is no job of this id."""
+
+    code = "not_found"
+
+
+class JobNotStarted(RagbotError):
+    """The process or the folder that a job needs cannot be had now."""
+
+    code = "overloaded"
+    retryable = True
+
+
 class EditionNotFound(RagbotError):
     """There is no edition of this name."""
 
@@ -57,10 +83,10 @@ class DatabaseUnavailable(RagbotError):
     retryable = True
 
 
-class CountersUnavailable(RagbotError):
-    """The store that counts calls for the quotas cannot be asked now."""
+class StoreUnavailable(RagbotError):
+    """A store that others can stand in for (of counters, kept answers, shared states) cannot be asked now."""
 
-    code = "counters_unavailable"
+    code = "store_unavailable"
     retryable = True
 
 
@@ -81,6 +107,30 @@ class ProviderRejected(ProviderError):
     """The provider will not take this request, however often it is sent (a bad key, a bad model)."""
 
     code = "provider_rejected"
+
+
+class CircuitOpen(ProviderUnavailable):
+    """The provider failed several times in a row and is left alone for a while; nothing was asked."""
+
+    code = "circuit_open"
+
+
+class TooLate(ProviderUnavailable):
+    """Too little of the question's time is left to ask a model; nothing was asked."""
+
+    code = "too_late"
+
+
+class RequestRejected(ProviderRejected):
+    """The provider will not take this one request (too long, against its rules); others it may take."""
+
+    code = "request_rejected"
+
+
+class BudgetSpent(ProviderError):
+    """What models may cost is spent; nothing was asked."""
+
+    code = "budget_spent"
 
 
 class AnswerCut(ProviderError):
@@ -139,6 +189,18 @@ class IdempotencyInProgress(RagbotError):
 
     code = "idempotency_in_progress"
     retryable = True
+
+
+class BackupError(RagbotError):
+    """A backup cannot be made, reached or brought back."""
+
+    code = "backup_failed"
+
+
+class BackupUnreadable(BackupError):
+    """What should be a backup is none, is damaged, or is of a kind that this program does not know."""
+
+    code = "backup_unreadable"
 
 
 class ConfigurationError(RagbotError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
@@ -52,6 +52,10 @@ class Generation:
     """A later model of the chain answered."""
     extractive: bool = False
     """No model answered: the words are the book's own sentences."""
+    over_budget: bool = False
+    """A model was not asked, for what it may cost is spent."""
+    single_try: bool = False
+    """Said by who asks: a failed call is not to be repeated."""
 
 
 class Generator(Protocol):
@@ -117,4 +121,65 @@ class PassageStore(Protocol):
 
     def ping(self) -> None:
         """Return if the index can be asked now, else raise SearchUnavailable."""
+        ...
+
+
+class Cache(Protocol):
+    """Bytes under keys, for a while. What is in it can be made again, so it never raises: what it cannot
+    give is a miss, what it cannot take is lost."""
+
+    name: str
+
+    def get(self, key: str) -> bytes | None:
+        """What was put under the key, or None where there is nothing (any more)."""
+        ...
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        """Keep a value for some seconds; the last one wins."""
+        ...
+
+    def clear(self) -> int:
+        """Forget everything and say how many entries that were. Raises StoreUnavailable."""
+        ...
+
+    def is_away(self) -> bool:
+        """Whether it failed a moment ago and nothing stands in for it."""
+        ...
+
+    def ping(self) -> None:
+        """Return if the cache could be asked now, else raise StoreUnavailable."""
+        ...
+
+
+State = Mapping[str, Any]
+
+
+class SharedStates(Protocol):
+    """Small JSON objects that all workers agree on, by name. Never raises: where the workers' common store
+    cannot be asked, each process has states of its own meanwhile."""
+
+    def peek(self, name: str) -> State | None:
+        """The state now, or None where there is none (any more)."""
+        ...
+
+    def change(
+        self, name: str, change: Callable[[State | None], State | None], kept_s: float
+    ) -> State | None:
+        """Put what `change` makes of the state in its place, and return it; no other change comes between.
+
+        None forgets it. It is kept for some seconds; one that is left as it was is kept for no longer than
+        before. `change` is a pure function; it may be called again.
+        """
+        ...
+
+
+class Purse(Protocol):
+    """What models may cost, and what they did. Safe between threads; never raises."""
+
+    def is_empty(self) -> bool:
+        """Whether the day's budget is spent."""
+        ...
+
+    def charge(self, model: str, usage: Usage) -> None:
+        """Write down what a call cost."""
         ...

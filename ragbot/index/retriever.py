@@ -13,7 +13,7 @@ import structlog
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Passage, SearchRequest, Vector
-from ragbot.core.errors import ProviderError
+from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavailable
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
@@ -83,7 +83,20 @@ class Retriever:
         """The edition of a name, or the published one. Raises EditionNotFound or NoBook."""
         if name is None:
             return self._published.current()
-        return self._edition_named(name)
+        try:
+            return self._edition_named(name)
+        except DatabaseUnavailable:
+            served = self._published.served()
+            if served is None or served.name != name:
+                raise
+            return served
+
+    def edition_known(self, name: str | None) -> EditionFacts:
+        """As `edition`, also where the published one cannot be searched now."""
+        try:
+            return self.edition(name)
+        except SearchUnavailable:
+            return self._published.known()
 
     def analyzer(self, edition: EditionFacts) -> Analyzer:
         """The analyzer of an edition's language."""

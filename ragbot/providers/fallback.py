@@ -8,27 +8,35 @@ import structlog
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Prompt
-from ragbot.core.errors import ProviderError, ProviderUnavailable
+from ragbot.core.errors import BudgetSpent, CircuitOpen, ProviderError, ProviderUnavailable
 from ragbot.core.ports import Generation, Generator
 
 log = structlog.get_logger(__name__)
 
 
 class FallbackGenerator:
-    """Asks its generators in order. After a first word there is no way back: the error is the caller's."""
+    """Asks its generators in order. After a first word there is no way back: the error is the caller's.
+
+    A model that fails is not asked again while another one is left: the next model is as good as a second
+    try and sooner there. The last model's call may be repeated.
+    """
 
     def __init__(self, chain: Sequence[Generator]) -> None:
+        """The last of several is the one that asks nobody."""
         self.name = chain[0].name
         self._chain = tuple(chain)
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
         failure: ProviderError | None = None
         for place, generator in enumerate(self._chain):
+            # Another model is left behind this one.
+            generation.single_try = place + 2 < len(self._chain)
             pieces = generator.generate(prompt, deadline, generation)
             try:
                 first = next(pieces, None)
             except ProviderError as error:
-                log.warning("model_passed_over", model=generator.name, code=error.code, reason=str(error))
+                _tell(generator.name, error)
+                generation.over_budget |= isinstance(error, BudgetSpent)
                 failure = error
                 continue
             generation.fell_back = place > 0
@@ -41,3 +49,9 @@ class FallbackGenerator:
     def ping(self) -> None:
         """Return if the first one could be asked now, whatever the others are."""
         self._chain[0].ping()
+
+
+def _tell(model: str, error: ProviderError) -> None:
+    # While a provider is down, or the budget is spent, each question would say so again.
+    level = log.debug if isinstance(error, (BudgetSpent, CircuitOpen)) else log.warning
+    level("model_passed_over", model=model, code=error.code, reason=str(error))

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable
+from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable, RequestRejected
 from ragbot.providers.wire import Wire, make_interruptible
 
 T = TypeVar("T")
@@ -23,6 +23,9 @@ LONGEST_PAUSE_S = 2.0
 PAUSE_S = 0.25
 JITTER_S = 0.25
 CONNECTIONS = 100
+
+# What is wrong lies in what was sent; another question may do.
+_OF_THIS_REQUEST = (400, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,13 @@ class OpenAIClient:
         with nullcontext() if deadline is None else deadline.interrupting(wire.hang_up):
             yield wire
 
-    def call(self, attempt: Callable[[], T], deadline: Deadline | None) -> T:
+    def call(self, attempt: Callable[[], T], deadline: Deadline | None, *, single_try: bool = False) -> T:
         """What `attempt` returns, tried again after failures that may pass, inside the deadline only.
 
-        Raises ProviderUnavailable or ProviderRejected, and DeadlineExceeded or Cancelled where the
-        question itself is over.
+        With `single_try` a failure is never tried again. Raises ProviderUnavailable or ProviderRejected, and
+        DeadlineExceeded or Cancelled where the question itself is over.
         """
-        for tries_left in range(self._access.max_retries, -1, -1):
+        for tries_left in range(0 if single_try else self._access.max_retries, -1, -1):
             if deadline is not None:
                 deadline.check()
             try:
@@ -109,6 +112,8 @@ def translated(error: Exception) -> ProviderError:
     if isinstance(error, ProviderError):
         return error
     status = getattr(error, "status_code", None)
+    if status in _OF_THIS_REQUEST:
+        return RequestRejected(f"The provider refused this request with status {status}.")
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
         return ProviderRejected(f"The provider refused the request with status {status}.")
     if status is not None:

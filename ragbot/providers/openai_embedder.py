@@ -16,7 +16,10 @@ from ragbot.providers.openai_client import OpenAIClient
 
 
 class OpenAIEmbedder:
-    """One request for each call; the caller makes batches. Vectors come as base64, a quarter of the size."""
+    """One request for each call; the caller makes batches. Vectors come as base64, a quarter of the size.
+
+    A question's call is not repeated: the words alone find nearly as much, at once. A book's is.
+    """
 
     def __init__(self, client: OpenAIClient, model: str, timeout_s: float) -> None:
         self.name = f"openai/{model}"
@@ -27,7 +30,8 @@ class OpenAIEmbedder:
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
         if not texts:
             return Embedded([])
-        return self._client.call(lambda: self._asked(texts, deadline), deadline)
+        single_try = deadline is not None
+        return self._client.call(lambda: self._asked(texts, deadline), deadline, single_try=single_try)
 
     def _asked(self, texts: Sequence[str], deadline: Deadline | None) -> Embedded:
         # A question's vector is worth some of its time; a book's are worth more.

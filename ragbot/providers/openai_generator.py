@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +13,11 @@ import orjson
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Prompt, Usage
-from ragbot.core.errors import AnswerCut, ProviderUnavailable
+from ragbot.core.errors import AnswerCut, ProviderUnavailable, TooLate
 from ragbot.core.ports import Generation
-from ragbot.core.text import cleaned
+from ragbot.core.text import cleaned, count_tokens
 from ragbot.providers.openai_client import OpenAIClient
-from ragbot.providers.prices import cost_usd
+from ragbot.providers.prices import CostOf, list_costs
 from ragbot.providers.wire import Wire
 
 # Models that think before they speak take their limit under another name and no temperature.
@@ -36,8 +36,15 @@ class OpenAIGenerator:
     so that its connection can be used again.)
     """
 
-    def __init__(self, client: OpenAIClient, model: str, first_word_timeout_s: float) -> None:
+    def __init__(
+        self,
+        client: OpenAIClient,
+        model: str,
+        first_word_timeout_s: float,
+        cost_usd: CostOf = list_costs,
+    ) -> None:
         self.name = model
+        self._cost_usd = cost_usd
         self._client = client
         self._first_word_timeout_s = first_word_timeout_s
 
@@ -46,14 +53,29 @@ class OpenAIGenerator:
         deadline.check()
         patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
         if patience_s <= 0:
-            raise ProviderUnavailable("Too little time is left to ask a model.")
+            raise TooLate("Too little time is left to ask a model.")
         speak_by = time.monotonic() + patience_s
         with ExitStack() as stack:
-            reading = self._client.call(lambda: self._begin(prompt, deadline, speak_by, stack), deadline)
+            reading = self._client.call(
+                lambda: self._begin(prompt, deadline, speak_by, stack),
+                deadline,
+                single_try=generation.single_try,
+            )
             generation.model = self.name
-            yield reading.first
-            yield from self._rest(reading, deadline)
-        generation.usage = _usage(self.name, reading.reply)
+            said = [reading.first]
+            try:
+                yield reading.first
+                for piece in self._rest(reading, deadline):
+                    said.append(piece)
+                    yield piece
+            finally:
+                # Also of what was cut or left in the middle: it is charged for.
+                read, written = _counted(reading.reply) or _estimated(prompt, said)
+                generation.usage = Usage(
+                    input_tokens=read,
+                    output_tokens=written,
+                    cost_usd=self._cost_usd(self.name, read, written),
+                )
 
     def ping(self) -> None:
         """Ask whether the model is there; nothing is generated."""
@@ -205,12 +227,17 @@ def _lenient(event: bytes, error: Exception) -> Any:
         raise ProviderUnavailable("The provider sent something that is not an answer.") from error
 
 
-def _usage(model: str, reply: _Reply) -> Usage:
-    """What was charged; where the provider does not say it in numbers, nothing is known."""
+def _counted(reply: _Reply) -> tuple[int, int] | None:
+    """The tokens read and written, or None where the provider does not say it in numbers."""
     try:
         read = int(reply.usage.get("prompt_tokens") or 0)
         written = int(reply.usage.get("completion_tokens") or 0)
     except (AttributeError, TypeError, ValueError, OverflowError):
-        return Usage()
-    cost = cost_usd(model, read, written) if reply.usage else None
-    return Usage(input_tokens=read, output_tokens=written, cost_usd=cost)
+        return None
+    return (read, written) if reply.usage else None
+
+
+def _estimated(prompt: Prompt, said: Sequence[str]) -> tuple[int, int]:
+    """The same by our own count, some 15 % exact: a budget must not run on nothing."""
+    read = count_tokens(prompt.system) + sum(count_tokens(content) for _, content in prompt.messages)
+    return read, count_tokens("".join(said))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -28,9 +29,24 @@ PRICES: Mapping[str, Price] = {
 }
 
 
-def cost_usd(model: str, input_tokens: int, output_tokens: int = 0) -> float | None:
-    """What a call cost, or None where the model's price is not known."""
-    price = PRICES.get(model)
-    if price is None:
-        return None
-    return (input_tokens * price.input + output_tokens * price.output) / 1_000_000
+# What a call of a model cost, by its tokens read and written; None where the price is not known.
+CostOf = Callable[[str, int, int], float | None]
+
+# The date of a snapshot, whose price is the model's.
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+def costs_by(overrides: Mapping[str, Price]) -> CostOf:
+    """The costs by the list prices, but for models that have a price of their own."""
+    prices = {**PRICES, **overrides}
+
+    def cost_usd(model: str, input_tokens: int, output_tokens: int) -> float | None:
+        price = prices.get(model) or prices.get(_DATED.sub("", model))
+        if price is None:
+            return None
+        return (input_tokens * price.input + output_tokens * price.output) / 1_000_000
+
+    return cost_usd
+
+
+list_costs = costs_by({})

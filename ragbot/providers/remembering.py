@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from array import array
 from collections import OrderedDict
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Vector
-from ragbot.core.ports import Embedded, Embedder
+from ragbot.core.errors import ProviderError
+from ragbot.core.ports import Cache, Embedded, Embedder
 
 # At 384 numbers a vector some 16 MB, at 1,536 some 60 MB.
 MOST_REMEMBERED = 10_000
@@ -18,27 +20,84 @@ MOST_REMEMBERED = 10_000
 class RememberingEmbedder:
     """For texts that come again: readers' questions, and the sentences that answer them. Thread-safe.
 
-    Not for a book, whose vectors are kept in the database. `tokens` counts what was asked for anew.
+    Not for a book, whose vectors are kept in the database. Those who ask for one text at once cost one call.
+    With a `cache` the vectors of single texts are kept there too, for the other workers and for later, over
+    `kept_s` seconds. `tokens` counts what was asked for anew.
     """
 
-    def __init__(self, embedder: Embedder, most: int = MOST_REMEMBERED) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        most: int = MOST_REMEMBERED,
+        *,
+        cache: Cache | None = None,
+        kept_s: float = 0.0,
+    ) -> None:
         self.name = embedder.name
         self._embedder = embedder
         self._most = most
+        self._cache = cache if kept_s else None
+        self._kept_s = kept_s
         self._lock = threading.Lock()
         self._known: OrderedDict[str, array[float]] = OrderedDict()
+        self._under_way: dict[str, _Call] = {}
 
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
         known = {text: vector for text in texts if (vector := self._recalled(text)) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
-        tokens = 0
-        if missing:
-            embedded = self._embedder.embed(missing, deadline)
-            tokens = embedded.tokens
-            for text, vector in zip(missing, embedded.vectors, strict=True):
-                known[text] = vector
-                self._remember(text, vector)
-        return Embedded([known[text] for text in texts], tokens)
+        if not missing:
+            return Embedded([known[text] for text in texts])
+        made = (
+            self._embedder.embed(missing, deadline)
+            if len(missing) > 1
+            else self._made_once(missing[0], deadline)
+        )
+        for text, vector in zip(missing, made.vectors, strict=True):
+            known[text] = vector
+            self._remember(text, vector)
+        return Embedded([known[text] for text in texts], made.tokens)
+
+    def _made_once(self, text: str, deadline: Deadline | None) -> Embedded:
+        """One text's vector, made by this caller or by another one who asks for it at this moment."""
+        while True:
+            with self._lock:
+                call = self._under_way.get(text)
+                own = call is None
+                if call is None:
+                    call = self._under_way[text] = _Call()
+            if own:
+                return self._led(text, call, deadline)
+            call.ended.wait(None if deadline is None else deadline.left_s())
+            if deadline is not None:
+                deadline.check()
+            if call.vector is not None:
+                return Embedded([call.vector])
+            if call.failure is not None:
+                raise call.failure
+            # Whoever asked has left: the next one asks.
+
+    def _led(self, text: str, call: _Call, deadline: Deadline | None) -> Embedded:
+        try:
+            embedded = self._kept_or_made(text, deadline)
+            call.vector = embedded.vectors[0]
+            return embedded
+        except ProviderError as error:
+            call.failure = error
+            raise
+        finally:
+            with self._lock:
+                self._under_way.pop(text, None)
+            call.ended.set()
+
+    def _kept_or_made(self, text: str, deadline: Deadline | None) -> Embedded:
+        if self._cache is None:
+            return self._embedder.embed([text], deadline)
+        key = _key(self.name, text)
+        if (kept := self._cache.get(key)) and (vector := _read(kept)):
+            return Embedded([vector])
+        embedded = self._embedder.embed([text], deadline)
+        self._cache.put(key, array("f", embedded.vectors[0]).tobytes(), self._kept_s)
+        return embedded
 
     def _recalled(self, text: str) -> Vector | None:
         with self._lock:
@@ -54,3 +113,24 @@ class RememberingEmbedder:
             self._known[text] = array("f", vector)
             while len(self._known) > self._most:
                 self._known.popitem(last=False)
+
+
+class _Call:
+    """A call under way: what it gave, or why it failed; neither where whoever asked has left."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+        self.vector: Vector | None = None
+        self.failure: ProviderError | None = None
+
+
+def _key(model: str, text: str) -> str:
+    return "vector:" + hashlib.sha256(f"{model}\n{text}".encode()).hexdigest()
+
+
+def _read(kept: bytes) -> Vector | None:
+    """The vector that was kept; None for what is no unit vector."""
+    if len(kept) % 4:
+        return None
+    vector = array("f", kept).tolist()
+    return vector if abs(sum(x * x for x in vector) - 1) < 0.01 else None

@@ -124,6 +124,11 @@ class Catalogue:
             for row in rows
         ]
 
+    def keys(self) -> set[str]:
+        """The keys of all editions."""
+        with self._database.reading() as connection:
+            return set(connection.scalars(select(editions.c.key)))
+
     def ping(self) -> None:
         """Return if the tables can be asked now; raise DatabaseUnavailable if not, or if they are missing."""
         with self._database.reading() as connection:
@@ -137,7 +142,7 @@ class Catalogue:
 
     def chunk_ids(self, facts: EditionFacts) -> set[str]:
         """The ids of an edition's chunks."""
-        with self._database.reading() as connection:
+        with self._database.reading(unhurried=True) as connection:
             query = (
                 select(chunks.c.chunk_id)
                 .join(pages, pages.c.id == chunks.c.page_id)
@@ -186,7 +191,7 @@ class Catalogue:
         """Those hashes of search texts for which the embedder's vector is not kept yet."""
         wanted = list(dict.fromkeys(shas))
         kept: set[str] = set()
-        with self._database.reading() as connection:
+        with self._database.reading(unhurried=True) as connection:
             for batch in _batches(wanted):
                 query = select(vectors.c.search_sha).where(
                     vectors.c.embedder == embedder, vectors.c.search_sha.in_(batch)
@@ -202,7 +207,7 @@ class Catalogue:
             {"embedder": embedder, "search_sha": sha, "vector": _packed("f", vector)}
             for sha, vector in by_sha.items()
         ]
-        with self._database.writing() as connection:
+        with self._database.writing(unhurried=True) as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             for batch in _batches(rows):
                 connection.execute(dialect.insert(vectors).on_conflict_do_nothing(), batch)
@@ -230,7 +235,7 @@ class Catalogue:
             return self._add_edition(draft, name, content_sha)
 
     def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
-        with self._database.writing() as connection:
+        with self._database.writing(unhurried=True) as connection:
             row = connection.execute(select(editions).where(editions.c.name == name)).first()
             if row and row.content_sha == content_sha:
                 return _facts(row)
@@ -259,7 +264,7 @@ class Catalogue:
 
         Raises EditionNotFound, or EditionInUse for the published one.
         """
-        with self._database.writing() as connection:
+        with self._database.writing(unhurried=True) as connection:
             row = _row_named(connection, name)
             current = connection.execute(_published()).first()
             if current and current.id == row.id:
@@ -281,7 +286,7 @@ class Catalogue:
         Page by page, and no connection is held between two of them. `dense` is None for all where the
         edition has no embedder.
         """
-        with self._database.reading() as connection:
+        with self._database.reading(unhurried=True) as connection:
             page_rows = connection.execute(
                 select(pages)
                 .join(editions, editions.c.id == pages.c.edition_id)
@@ -299,7 +304,7 @@ class Catalogue:
                 .where(chunks.c.page_id == page.id)
                 .order_by(chunks.c.position)
             )
-            with self._database.reading() as connection:
+            with self._database.reading(unhurried=True) as connection:
                 rows = connection.execute(query).all()
             yield from (_stored_chunk(page, row) for row in rows)
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     DateTime,
     Dialect,
@@ -235,3 +236,46 @@ class Spending(db.Model):  # type: ignore[name-defined,misc]
     input_tokens: Mapped[int] = mapped_column(BigInteger)
     output_tokens: Mapped[int] = mapped_column(BigInteger)
     cost_usd: Mapped[float] = mapped_column(Float)
+
+
+class UpkeepRun(db.Model):  # type: ignore[name-defined,misc]
+    """A backup that was made or a drill that was held, and how it went."""
+
+    __tablename__ = "upkeep_runs"
+    __table_args__ = (Index("ix_upkeep_runs_kind_id", "kind", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ok: Mapped[bool] = mapped_column(Boolean)
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class IngestJob(db.Model):  # type: ignore[name-defined,misc]
+    """A book that was sent and is taken in by a process of its own.
+
+    `slot` is 1 while the job is under way and null afterwards: being unique, it lets one job run at a time
+    over all workers and hosts.
+    """
+
+    __tablename__ = "ingest_jobs"
+    __table_args__ = (
+        CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed')", name="status_known"),
+    )
+
+    job_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    slot: Mapped[int | None] = mapped_column(Integer, unique=True)
+    status: Mapped[str] = mapped_column(String(10))
+    stage: Mapped[str] = mapped_column(String(20))
+    done: Mapped[int] = mapped_column(BigInteger)
+    total: Mapped[int] = mapped_column(BigInteger)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    error_code: Mapped[str | None] = mapped_column(String(50))
+    error: Mapped[str | None] = mapped_column(Text)
+    host: Mapped[str | None] = mapped_column(String(255))
+    pid: Mapped[int | None] = mapped_column(Integer)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -8,28 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import redis
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import delete, select, text
-from sqlalchemy.exc import SQLAlchemyError
 
-from ragbot.core.errors import CountersUnavailable, DatabaseUnavailable
 from ragbot.records.models import QuotaCount
+from ragbot.records.redis_access import open_redis
+from ragbot.records.resting import Resting, store_failures
 from ragbot.records.transactions import Database
 
-log = structlog.get_logger(__name__)
-
-# A count is worth no longer wait: the question itself is what the reader waits for.
-REDIS_TIMEOUT_S = 0.3
 REDIS_PREFIX = "ragbot:quota:"
-
-# A store that failed is left alone for so long, so that it does not cost every question its time limit.
-REST_S = 2.0
-
-# Called with the store's name at each failure; for a metric.
-on_quota_store_failure: list[Callable[[str], None]] = []
 
 TIDY_EVERY_S = 300.0
 TIDIED_AT_ONCE = 1000
@@ -61,7 +47,7 @@ class Counters(Protocol):
     name: str
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
-        """Add `amount` to the counter's open window, or to a new one. Raises CountersUnavailable.
+        """Add `amount` to the counter's open window, or to a new one. Raises StoreUnavailable.
 
         Of callers at once each is told another number.
         """
@@ -82,14 +68,12 @@ class DatabaseCounters:
         """As the protocol says."""
         now = self._clock()
         values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
-        try:
+        with store_failures():
             with self._database.counting() as connection:
                 hits, ends_at = connection.execute(_COUNT, values).one()
             if abs(now - self._tidied_at) > TIDY_EVERY_S:
                 self._tidied_at = now
                 self._tidy(now)
-        except (DatabaseUnavailable, SQLAlchemyError) as error:
-            raise CountersUnavailable("The database cannot count calls now.") from error
         return Counted(hits, ends_at)
 
     def _tidy(self, now: float) -> None:
@@ -110,24 +94,21 @@ class RedisCounters:
     name = "redis"
 
     def __init__(self, url: str) -> None:
-        # A connection that the server has closed meanwhile is opened anew, once.
-        retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
-        self._client = redis.Redis.from_url(
-            url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, retry=retry
-        )
+        self._client = open_redis(url)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
         """As the protocol says."""
         key = f"{REDIS_PREFIX}{counter}"
-        try:
-            with self._client.pipeline(transaction=True) as pipeline:
-                pipeline.set(key, 0, ex=window_s, nx=True)
-                pipeline.incrby(key, amount)
-                pipeline.pttl(key)
-                _, hits, left_ms = pipeline.execute()
-        except redis.RedisError as error:
-            raise CountersUnavailable("Redis cannot count calls now.") from error
+        with store_failures(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.set(key, 0, ex=window_s, nx=True)
+            pipeline.incrby(key, amount)
+            pipeline.pttl(key)
+            _, hits, left_ms = pipeline.execute()
         return Counted(int(hits), time.time() + int(left_ms) / 1000)
+
+    def close(self) -> None:
+        """Close its connections; the next count opens one again."""
+        self._client.close()
 
 
 class MemoryCounters:
@@ -156,47 +137,20 @@ class MemoryCounters:
 
 
 class FirstThatCounts:
-    """Several stores in order: the first one that is well counts, and one that failed rests for a while."""
+    """Several stores in order: the first one that is well counts, and one that failed rests for a while.
+
+    `failed` is told the name of each store that fails.
+    """
 
     def __init__(
         self,
         stores: Sequence[Counters],
         *,
+        failed: Callable[[str], None] = lambda _store: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stores = stores
-        self._clock = clock
-        self._rests_until: dict[str, float] = {}
-        self._lock = threading.Lock()
+        self._stores = Resting("quotas", stores, failed=failed, clock=clock)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> Counted | None:
         """The count, or None if no store can count now. Never raises for a store that fails."""
-        for store in self._stores:
-            if not self._may_ask(store.name):
-                continue
-            try:
-                counted = store.count(counter, window_s, amount)
-            except CountersUnavailable as error:
-                self._rest(store.name, error)
-            else:
-                self._rests_until.pop(store.name, None)
-                return counted
-        return None
-
-    def _may_ask(self, name: str) -> bool:
-        with self._lock:
-            until = self._rests_until.get(name)
-            if until is None:
-                return True
-            if self._clock() < until:
-                return False
-            # This caller finds out whether it is well again; the others do not wait for it.
-            self._rests_until[name] = self._clock() + REST_S
-            return True
-
-    def _rest(self, name: str, error: CountersUnavailable) -> None:
-        with self._lock:
-            self._rests_until[name] = self._clock() + REST_S
-        log.warning("quota_store_failed", store=name, cause=type(error.__cause__).__name__)
-        for listener in on_quota_store_failure:
-            listener(name)
+        return self._stores.first(lambda store: store.count(counter, window_s, amount))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,35 +14,97 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ragbot.core.errors import DatabaseUnavailable
 
+# A server that kept somebody waiting so long before it could not be reached is left alone for a while, or
+# every question would wait for it several times. One that refuses at once may be asked at any time.
+SLOW_S = 0.5
+REST_S = 2.0
+# A write that failed longer ago tells nothing of now.
+FAILURE_REMEMBERED_S = 60.0
+
 
 class Database:
-    """The door to the tables. Opens no connection until it is asked for one; safe between threads."""
+    """The door to the tables. Opens no connection until it is asked for one; safe between threads.
 
-    def __init__(self, engine: Engine) -> None:
+    `waited` is told how many seconds it took to get each connection, or to find that there is none.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        waited: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._waited = waited
         self._reader = engine
         self._writer = engine.execution_options(writes=True)
         self._counter = engine.execution_options(writes=True, may_be_lost=True)
+        self._unhurried_reader = engine.execution_options(unhurried=True)
+        self._unhurried_writer = engine.execution_options(writes=True, unhurried=True)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rests_until: float | None = None
+        self._write_failed_at: float | None = None
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self, *, unhurried: bool = False) -> Iterator[Connection]:
         """A connection for reading; it goes back to the pool at the end of the block.
 
+        `unhurried` work, which no reader waits for, is not bound by the time limit of a statement.
         Raises DatabaseUnavailable, as does `writing`.
         """
-        with _translated(), self._reader.connect() as connection:
+        engine = self._unhurried_reader if unhurried else self._reader
+        with _translated(), self._connected(engine) as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def writing(self, *, unhurried: bool = False) -> Iterator[Connection]:
         """A connection in a transaction that commits at the end of the block, or rolls back if it raises."""
-        with _translated(), self._writer.begin() as connection:
+        engine = self._unhurried_writer if unhurried else self._writer
+        with self._written(engine) as connection:
             yield connection
+        # (A small count may still fit where a talk does not.)
+        self._write_failed_at = None
 
     @contextmanager
     def counting(self) -> Iterator[Connection]:
         """As `writing`, for what may be lost in a power cut: SQLite then does not wait for the disk."""
-        with _translated(), self._counter.begin() as connection:
+        with self._written(self._counter) as connection:
             yield connection
+
+    def cannot_write(self) -> bool:
+        """Whether the last write, not long ago, failed: a disk may be full while reading goes on."""
+        failed_at = self._write_failed_at
+        return failed_at is not None and self._clock() - failed_at < FAILURE_REMEMBERED_S
+
+    @contextmanager
+    def _written(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with _translated(), self._connected(engine) as connection, connection.begin():
+                yield connection
+        except DatabaseUnavailable:
+            self._write_failed_at = self._clock()
+            raise
+
+    def _connected(self, engine: Engine) -> Connection:
+        with self._lock:
+            if self._rests_until is not None:
+                if self._clock() < self._rests_until:
+                    raise DatabaseUnavailable("The database could not be reached a moment ago.")
+                # This caller finds out whether it is there again; the others do not wait for it.
+                self._rests_until = self._clock() + REST_S
+        began = self._clock()
+        try:
+            connection = engine.connect()
+        except OperationalError:
+            with self._lock:
+                slow = self._clock() - began > SLOW_S
+                self._rests_until = self._clock() + REST_S if slow else None
+            raise
+        finally:
+            self._waited(self._clock() - began)
+        self._rests_until = None
+        return connection
 
 
 # How SQLite and PostgreSQL (as codes) say that a table or a column is not there.

@@ -70,13 +70,16 @@ class MessageFacts:
 class Turn:
     """A question that is written down and waits for its answer.
 
-    `replayed` is the kept message when the same idempotency key was answered before.
+    `session_id` and `message_id` are None where the database could not be asked and nothing is kept.
+    `questions_before` counts those of its session. `replayed` is the kept message when the same idempotency
+    key was answered before.
     """
 
-    session_id: str
-    message_id: str
+    session_id: str | None
+    message_id: str | None
     created_at: datetime
     history: tuple[Exchange, ...]
+    questions_before: int = 0
     replayed: MessageFacts | None = None
 
 
@@ -135,6 +138,7 @@ class Transcript:
         with self._database.writing() as connection:
             if claim and (kept := self._claimed(connection, claim, now)):
                 return Turn(kept.session_id, kept.message_id, kept.created_at, (), replayed=kept)
+            before = 0
             if session_id is None:
                 session_id = self._insert_session(connection, now)
                 history: tuple[Exchange, ...] = ()
@@ -142,11 +146,12 @@ class Transcript:
                 _live_session(connection, session_id, now)
                 self._prolong(connection, session_id, now)
                 history = _history(connection, session_id)
+                before = _count(connection, session_id)
             message_id = new_id()
             connection.execute(insert(messages).values(_pending(question, session_id, message_id, now)))
             if claim:
                 _insert_claim(connection, claim, message_id, now)
-        return Turn(session_id, message_id, now, history)
+        return Turn(session_id, message_id, now, history, before)
 
     def close_turn(self, message_id: str, answer: Answer, *, error_code: str | None = None) -> None:
         """Write how the turn ended. A turn that is closed already stays as it is."""
@@ -179,10 +184,8 @@ class Transcript:
         """A live session with the number of its messages. Raises SessionNotFound or SessionExpired."""
         with self._database.reading() as connection:
             row = _live_session(connection, session_id, _now())
-            count = connection.scalar(
-                select(func.count()).select_from(messages).where(messages.c.session_id == session_id)
-            )
-        return SessionFacts(row.id, row.created_at, row.last_activity_at, row.expires_at, count or 0)
+            count = _count(connection, session_id)
+        return SessionFacts(row.id, row.created_at, row.last_activity_at, row.expires_at, count)
 
     def messages(
         self, session_id: str, *, limit: int, before: str | None = None
@@ -248,7 +251,7 @@ class Transcript:
     def prune(self) -> Pruned:
         """Settle turns that a crash left pending and delete sessions that have expired."""
         now = _now()
-        with self._database.writing() as connection:
+        with self._database.writing(unhurried=True) as connection:
             abandoned = (
                 messages.c.status == Status.PENDING,
                 messages.c.created_at < now - self._turn_limit,
@@ -317,6 +320,11 @@ def new_id() -> str:
     return secrets.token_urlsafe(24)
 
 
+def unkept_turn() -> Turn:
+    """A turn of a question that cannot be written down now."""
+    return Turn(None, None, _now(), ())
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -358,6 +366,11 @@ def _history(connection: Connection, session_id: str) -> tuple[Exchange, ...]:
         .limit(HISTORY_EXCHANGES)
     ).all()
     return tuple(Exchange(row.query, row.answer) for row in reversed(rows))
+
+
+def _count(connection: Connection, session_id: str) -> int:
+    counted = select(func.count()).select_from(messages).where(messages.c.session_id == session_id)
+    return connection.scalar(counted) or 0
 
 
 def _insert_claim(connection: Connection, claim: IdempotencyClaim, message_id: str, now: datetime) -> None:

@@ -68,6 +68,12 @@ class AdminSessionReply(BaseModel):
     message_count: int
 
 
+class ClearedReply(BaseModel):
+    """What was forgotten."""
+
+    entries: int
+
+
 class AdminSessionsReply(BaseModel):
     """Sessions, newest first."""
 
@@ -76,7 +82,7 @@ class AdminSessionsReply(BaseModel):
 
 
 @admin.before_request
-def _demand_the_key() -> None:
+def demand_the_key() -> None:
     """Let nobody in without the key, before anything of the request is read."""
     key = current_services().settings.admin_api_key
     if key is None:
@@ -119,6 +125,12 @@ def sessions(query: AdminSessionsQuery) -> Response:
         for session in found
     ]
     return json_reply({"sessions": listed, "next_before": next_before})
+
+
+@admin.delete("/cache", responses={"200": ClearedReply, **_PROBLEMS}, summary="Forget kept answers")
+def clear_cache() -> Response:
+    """Forget kept answers and the vectors of questions."""
+    return json_reply({"entries": current_services().cache.clear()})
 
 
 def _edition(row: EditionRow) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_openapi import OpenAPI
 
 from ragbot.web import examples
+from ragbot.web.uploads import ARCHIVE_TYPES
 
 # The newest that both viewers read.
 OPENAPI_VERSION = "3.1.0"
@@ -112,6 +113,20 @@ _METRICS: dict[str, Any] = {
     },
 }
 
+_ARCHIVE = {
+    "required": True,
+    "description": "The book as a zip or a gzipped tar, of at most `MAX_BOOK_MB`: a Docusaurus site, an "
+    "mdBook, a folder of Markdown or of built HTML, or one EPUB or PDF. A single folder at the top is the "
+    "book's. It holds files alone: an archive with links, devices, a password, names that lead out of it, or "
+    "one that unpacks to far more than its size, makes the job fail. Which of the two it is, its first bytes "
+    "say.",
+    "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ARCHIVE_TYPES},
+}
+_LOCATION = {
+    "description": "Where to ask how the job stands.",
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+
 documentation = Blueprint("documentation", __name__)
 
 # ReDoc makes two style elements as it draws, an empty one among them: they are known by their hashes.
@@ -152,7 +167,18 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
         "content": {"text/markdown": {"schema": {"type": "string"}}},
     }
     _complete(exported["200"], "200", is_counted=True)
+    _tell_of_jobs(document["paths"])
     return document
+
+
+def _tell_of_jobs(paths: dict[str, Any]) -> None:
+    """A body that is no JSON, where to ask for the job, and jobs at each end."""
+    sent = paths["/admin/ingest"]["post"]
+    sent["requestBody"] = _ARCHIVE
+    sent["responses"]["202"]["headers"]["Location"] = _LOCATION
+    sent["responses"]["202"]["content"]["application/json"]["example"] = examples.JOB_BEGUN
+    shown = paths["/admin/ingest/{job_id}"]["get"]["responses"]["200"]
+    shown["content"]["application/json"]["examples"] = _named(examples.JOBS)
 
 
 def _complete(response: dict[str, Any], status: str, *, is_counted: bool) -> None:

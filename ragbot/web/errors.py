@@ -35,6 +35,18 @@ class InvalidRequest(core.RagbotError):
         self.faults = list(faults)
 
 
+class BodyTooLarge(core.RagbotError):
+    """The body is larger than this address takes."""
+
+    code = "body_too_large"
+
+
+class UnsupportedArchive(core.RagbotError):
+    """The body is no archive that a book can be in."""
+
+    code = "unsupported_media_type"
+
+
 class NotAcceptable(core.RagbotError):
     """The caller accepts no form in which the answer can be given."""
 
@@ -54,31 +66,28 @@ SHAPES: Mapping[type[core.RagbotError], Shape] = {
     MalformedJSON: Shape(400, "Malformed JSON"),
     InvalidRequest: Shape(422, "Invalid request"),
     NotAcceptable: Shape(406, "Not acceptable"),
+    BodyTooLarge: Shape(413, "Body too large"),
+    UnsupportedArchive: Shape(415, "Unsupported media type"),
     core.EditionNotFound: Shape(404, "Edition not found"),
     core.SessionNotFound: Shape(404, "Session not found"),
     core.MessageNotFound: Shape(404, "Not found"),
     core.SessionExpired: Shape(410, "Session expired"),
     core.IdempotencyKeyReused: Shape(422, "Idempotency key reused"),
     core.IdempotencyInProgress: Shape(409, "Idempotency in progress", 1),
+    core.JobNotFound: Shape(404, "Not found"),
+    core.IngestInProgress: Shape(409, "Ingest in progress", 10),
+    core.JobNotStarted: Shape(503, "Overloaded", 30),
     core.Overloaded: Shape(503, "Overloaded", 2),
     core.NoBook: Shape(503, "No book", 30),
     core.SearchUnavailable: Shape(503, "Search unavailable", 5),
     core.DatabaseUnavailable: Shape(503, "Search unavailable", 5),
+    core.StoreUnavailable: Shape(503, "Search unavailable", 5),
     core.ProviderError: Shape(503, "Search unavailable", 5),
     core.DeadlineExceeded: Shape(504, "Deadline exceeded"),
 }
 
-# Codes of the contract for errors whose own code is for the log alone.
-_PUBLIC_CODES = dict.fromkeys(
-    (
-        core.DatabaseUnavailable.code,
-        core.ProviderError.code,
-        core.ProviderUnavailable.code,
-        core.ProviderRejected.code,
-        core.AnswerCut.code,
-    ),
-    core.SearchUnavailable.code,
-)
+# Errors whose own codes are for the log alone; to callers they are `search_unavailable`.
+_WITHIN = (core.DatabaseUnavailable, core.StoreUnavailable, core.ProviderError)
 
 HTTP_CODES = {
     400: "malformed_json",
@@ -94,7 +103,7 @@ HTTP_CODES = {
 
 HTTP_DETAILS = {
     400: "The request cannot be read.",
-    401: "This address needs a password or a token, and the right one was not given.",
+    401: "This address needs a password, a token or a key, and the right one was not given.",
     404: "There is nothing at this address.",
     405: "This address does not take this method; see the Allow header.",
     413: "The body is larger than 64 KiB.",
@@ -106,7 +115,7 @@ HTTP_DETAILS = {
 def problem_of(error: Exception) -> dict[str, Any]:
     """An error as the body of a problem, without anything that the error's cause says."""
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
-        code = _PUBLIC_CODES.get(error.code, error.code)
+        code = core.SearchUnavailable.code if isinstance(error, _WITHIN) else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
         return problem(code, shape.title, shape.status, str(error)) | faults
     return problem(

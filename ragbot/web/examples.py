@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ragbot.core.errors import AnswerCut, RagbotError
+from ragbot.records.ingest_jobs import DIED, DIED_SAID
 from ragbot.web.errors import HTTP_CODES, HTTP_DETAILS, SHAPES, InvalidRequest, problem, problem_of
 
 _SESSION = "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"
@@ -54,6 +55,51 @@ ANSWER: dict[str, Any] = {
     "cache": "miss",
     "usage": {"embedding_tokens": 8, "input_tokens": 1180, "output_tokens": 14, "cost_usd": 0.00309},
     "latency_ms": {"total": 912.4, "embed": 61.0, "search": 4.2, "generate": 840.9},
+}
+
+_JOB: dict[str, Any] = {
+    "job_id": "1pNncDZhJgRiEycAywG3wmd0DKi8wGZe",
+    "status": "running",
+    "stage": "embed",
+    "done": 320,
+    "total": 545,
+    "created_at": "2026-01-31T09:30:00Z",
+    "started_at": "2026-01-31T09:30:02Z",
+    "finished_at": None,
+    "report": None,
+    "error": None,
+}
+JOB_BEGUN = {**_JOB, "status": "queued", "stage": "queued", "done": 0, "total": 0, "started_at": None}
+JOBS: dict[str, dict[str, Any]] = {
+    "running": _JOB,
+    "succeeded": {
+        **_JOB,
+        "status": "succeeded",
+        "stage": "published",
+        "done": 545,
+        "finished_at": "2026-01-31T09:30:24Z",
+        "report": {
+            "edition": "00e634d1c957",
+            "title": "Physical AI",
+            "pages": 44,
+            "sections": 703,
+            "chunks": 545,
+            "new": 12,
+            "unchanged": 533,
+            "removed": 9,
+            "embedded": 12,
+            "skipped": [{"path": "docs/figure.md", "reason": "The file is a PNG image, not text."}],
+            "skipped_count": 1,
+            "published": True,
+            "seconds": 21.6,
+        },
+    },
+    "failed": {
+        **_JOB,
+        "status": "failed",
+        "finished_at": "2026-01-31T09:30:20Z",
+        "error": {"code": DIED, "detail": DIED_SAID},
+    },
 }
 
 RATING: dict[str, Any] = {"rating": "up", "comment": "Just what I looked for."}

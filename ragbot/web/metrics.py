@@ -10,8 +10,11 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from ragbot.core.errors import DatabaseUnavailable
 from ragbot.metrics_folder import reading
+from ragbot.readiness import Report
 from ragbot.services import Services, current_services
+from ragbot.sizing import what_is_given
 
 # Not an API blueprint: the numbers are for the operator, and no part of the contract.
 metrics = Blueprint("metrics", __name__)
@@ -36,18 +39,42 @@ def tell() -> Response:
     """Everything that was counted since the server started."""
     services = current_services()
     services.metrics.sample()
-    _sample_book(services)
+    _sample_allowance(services)
+    services.upkeep.sample()
+    report = services.readiness.report()
+    _sample_readiness(services, report)
+    _sample_jobs(services, report)
     text, content_type = _exposition(services)
     return Response(text, content_type=content_type)
 
 
-def _sample_book(services: Services) -> None:
-    book = services.readiness.report().book
-    if book is None:
-        return
-    services.metrics.set("index_chunks", book.chunks)
-    if book.published_at:
+def _sample_readiness(services: Services, report: Report) -> None:
+    services.metrics.set("ready", report.status != "down")
+    book = report.book
+    services.metrics.set("index_chunks", book.chunks if book else 0)
+    if book and book.published_at:
         services.metrics.set("edition_age_seconds", max(0.0, time.time() - book.published_at.timestamp()))
+
+
+def _sample_allowance(services: Services) -> None:
+    # A container's limits can be changed while it runs.
+    given = what_is_given()
+    services.metrics.set("memory_limit_bytes", given.memory_bytes)
+    services.metrics.set("cpu_limit_cores", given.cores)
+
+
+def _sample_jobs(services: Services, report: Report) -> None:
+    # A database that hangs would hang the numbers with it: only one that has just answered is asked.
+    if report.components["database"].status == "down":
+        return
+    try:
+        numbers = services.book_jobs.records.numbers()
+    except DatabaseUnavailable:
+        return
+    for status, count in numbers.by_status.items():
+        services.metrics.set("ingest_jobs", count, status=status)
+    if numbers.last_took_s is not None:
+        services.metrics.set("ingest_job_duration_seconds", numbers.last_took_s)
 
 
 def _exposition(services: Services) -> tuple[str, str]:

@@ -16,12 +16,16 @@ from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Status
 from ragbot.metrics import Metrics
 from ragbot.services import current_services
+from ragbot.tracing import Traced, Tracing, placed
 
 log = structlog.get_logger(__name__)
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 QUESTIONS = "/query"
 STREAM = "text/event-stream"
+
+# Asked every few seconds by machines, which would be most of what is traced.
+UNTRACED = ("/health", "/health/ready", "/metrics")
 
 # Enough to find a talk again, too little to open it.
 SHOWN_OF_ID = 8
@@ -36,7 +40,8 @@ def watch_requests(app: Flask) -> None:
 
     @app.before_request
     def _begin() -> None:
-        g.watched = Watched(current_services().metrics)
+        services = current_services()
+        g.watched = Watched(services.metrics, services.tracing)
 
     @app.after_request
     def _end(response: Response) -> Response:
@@ -51,13 +56,13 @@ def watch_turn(running: RunningTurn) -> None:
     """Have the current request's line tell of this turn."""
     watched: Watched | None = g.get("watched")
     if watched is not None:
-        watched.running = running
+        watched.began(running)
 
 
 class Watched:
     """A request under way. Needs no app once it is made: a stream ends outside of one."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, tracing: Tracing) -> None:
         rule = request.url_rule
         self._metrics = metrics
         self._started = time.perf_counter()
@@ -66,12 +71,21 @@ class Watched:
         self._route = rule.rule if rule else "none"
         self._client = shortened(request.remote_addr)
         self._session = (request.view_args or {}).get("session_id")
+        self._trace = None if self._route in UNTRACED else tracing.begin(request.headers.get("traceparent"))
+        if self._trace:
+            # From here on each line of the request has it, and its last one.
+            structlog.contextvars.bind_contextvars(trace_id=self._trace.trace_id)
         self._status = 0
         self._ended = False
         self._streams = False
         self.sent_bytes = 0
         self.error_code: str | None = None
-        self.running: RunningTurn | None = None
+        self._running: RunningTurn | None = None
+        self._turn_at = 0
+
+    def began(self, running: RunningTurn) -> None:
+        """Note a turn that begins now."""
+        self._running, self._turn_at = running, time.time_ns()
 
     def answered(self, response: Response) -> None:
         """Note the status; the rest now, or when a streamed body ends."""
@@ -109,8 +123,11 @@ class Watched:
             "session": _shown(self._session),
             **told,
             "error": error,
+            "trace_id": self._trace.trace_id if self._trace else None,
         }
-        level = log.warning if self._status >= 500 or (error and self._status < 400) else log.info
+        failed = self._status >= 500 or (error is not None and self._status < 400)
+        self._end_trace(line, failed=failed)
+        level = log.warning if failed else log.info
         level("request", **{name: value for name, value in line.items() if value not in (None, "", [])})
 
     def _count(self, seconds: float, error: str | None) -> None:
@@ -124,14 +141,24 @@ class Watched:
             self._metrics.count("limiter_refusals_total")
         self._metrics.sample()
 
+    def _end_trace(self, line: dict[str, Any], *, failed: bool) -> None:
+        if self._trace is None:
+            return
+        if self._running is None or self._running.turn.replayed:
+            self._trace.end(Traced(line, failed))
+            return
+        ended = self._running.ending.ended()
+        stages = placed(stages_ms(ended), ended.answer.latency_ms.total)
+        self._trace.end(Traced(line, failed, self._turn_at, stages))
+
     def _told_of_turn(self) -> dict[str, Any]:
-        if self.running is None:
+        if self._running is None:
             return {}
-        turn = self.running.turn
+        turn = self._running.turn
         told: dict[str, Any] = {"session": _shown(turn.session_id), "message": _shown(turn.message_id)}
         if turn.replayed:
             return {**told, "replayed": True}
-        ended = self.running.ending.ended()
+        ended = self._running.ending.ended()
         answer = ended.answer
         return {
             **told,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +37,7 @@ from ragbot.index.retriever import Retriever
 from ragbot.providers.fallback import FallbackGenerator
 from tests.answering.shelf import CHEDDAR
 from tests.conftest import AppMaker, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 
@@ -46,9 +46,9 @@ LIMITS = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=30
 
 
 @pytest.fixture(scope="module")
-def retriever(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
+def retriever(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Retriever]:
     """Finds passages of the three-chapter book, by words alone."""
-    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("answerer")) as app:
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("answerer")) as app:
         yield services_of(app).retriever
 
 

@@ -6,7 +6,6 @@ import gc
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -30,6 +29,7 @@ from ragbot.core.ports import Generator
 from ragbot.records.transcript import IdempotencyClaim, MessageFacts
 from ragbot.services import Services
 from tests.conftest import services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 
@@ -61,8 +61,8 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def services(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("turns")) as app:
+def services(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("turns")) as app:
         yield services_of(app)
 
 

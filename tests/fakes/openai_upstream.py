@@ -187,7 +187,10 @@ class OpenAIUpstream(LoopbackServer):
         self.forget()
 
     def respond(self, call: Call, connection: Connection) -> None:
-        route = ROUTES.get((call.method, call.path))
+        one_of_many = (
+            call.path.startswith(f"{MODELS}/") and call.path.removeprefix(f"{MODELS}/") in self.models
+        )
+        route = ROUTES.get((call.method, MODELS if one_of_many else call.path))
         if call.path == CONTROL:
             self._control(call, connection)
         elif not route:
@@ -202,7 +205,9 @@ class OpenAIUpstream(LoopbackServer):
         behaviour = self._behaviour(MODELS, None)
         if not send_failure(behaviour, call, connection):
             models = [{"id": m, "object": "model", "created": CREATED, "owned_by": "us"} for m in self.models]
-            connection.reply_json(200, {"object": "list", "data": models})
+            asked = call.path.removeprefix(MODELS).removeprefix("/")
+            one = next((model for model in models if model["id"] == asked), None)
+            connection.reply_json(200, one or {"object": "list", "data": models})
 
     def _embeddings(self, call: Call, connection: Connection) -> None:
         texts = embedding_inputs(call.body)

@@ -119,6 +119,12 @@ class GunicornProcess:
         while any(other.group == process.pid for other in living_processes()) and time.monotonic() < until:
             time.sleep(POLL_S)
 
+    def kill_master(self) -> None:
+        """SIGKILL to the master alone; its workers notice within a second and end by themselves."""
+        process = self._running()
+        process.kill()
+        process.wait(5)
+
     def logs(self) -> str:
         """What it wrote so far to stdout and stderr."""
         return Path(self._log.name).read_text(errors="replace")

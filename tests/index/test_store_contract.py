@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import json
+import os
 import subprocess
 import sys
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -26,7 +30,7 @@ from ragbot.core.ports import PassageStore
 from ragbot.evaluation import load_rows
 from ragbot.index import payload
 from ragbot.index.embedded_store import FOLDER_PREFIX, SHARDS_KEPT, EmbeddedStore
-from ragbot.index.server_store import ServerStore, open_client
+from ragbot.index.server_store import CollectionShape, ServerStore, open_client
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
 from tests.fakes.loopback import Call, Connection, LoopbackServer
@@ -84,9 +88,33 @@ def on_server(server: QdrantServer, opened: list[QdrantClient]) -> StoreMaker:
     return make
 
 
-@pytest.fixture(params=["memory", "embedded", "server"])
+@pytest.fixture
+def on_real_server(opened: list[QdrantClient]) -> Iterator[StoreMaker]:
+    """Make stores on the server that TEST_QDRANT_URL names; what they make there is gone afterwards."""
+    url = os.environ["TEST_QDRANT_URL"]
+    prefix = f"test-{uuid.uuid4().hex}"
+
+    def make(shelf: Shelf, shape: CollectionShape | None = None) -> ServerStore:
+        def client() -> QdrantClient:
+            opened.append(open_client(url, os.environ.get("TEST_QDRANT_API_KEY"), 10))
+            return opened[-1]
+
+        shape = shape or CollectionShape()
+        return ServerStore(client, prefix, shelf.load_points, shape=shape, search_timeout_s=10)
+
+    yield make
+    client = open_client(url, os.environ.get("TEST_QDRANT_API_KEY"), 10)
+    for collection in client.get_collections().collections:
+        if collection.name.startswith(prefix):
+            client.delete_collection(collection.name)
+    client.close()
+
+
+@pytest.fixture(params=["memory", "embedded", "server", pytest.param("real", marks=pytest.mark.real_qdrant)])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
     """Make stores of each kind in turn."""
+    if request.param == "real":
+        return request.getfixturevalue("on_real_server")
     if request.param == "memory":
         return lambda shelf: MemoryStore(shelf.load_points)
     if request.param == "embedded":
@@ -521,6 +549,241 @@ class TestServerStore:
         store.build(first.facts, while_another_tries_and_dies())
 
         assert store.count(first.facts) == first.facts.chunks
+
+    def test_collection_is_made_as_the_settings_say(
+        self, server: QdrantServer, opened: list[QdrantClient], shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """A shape that did not reach the server would show only under load."""
+        shape = CollectionShape(shards=2, replication=3, quantization="scalar", on_disk=True)
+        opened.append(open_client(server.url, None, 1))
+        ServerStore(lambda: opened[0], "book", shelf.load_points, shape=shape).build(
+            first.facts, first.points
+        )
+
+        made = next(call.body for call in server.calls("/collections/book_first") if call.method == "PUT")
+
+        assert (made["shard_number"], made["replication_factor"], made["write_consistency_factor"]) == (
+            2,
+            3,
+            2,
+        )
+        assert made["on_disk_payload"] is True
+        assert made["sparse_vectors"]["sparse"]["index"]["on_disk"] is True
+        dense = made["vectors"]["dense"]
+        assert dense["on_disk"] is dense["hnsw_config"]["on_disk"] is True
+        assert dense["quantization_config"]["scalar"] == {
+            "type": "int8",
+            "quantile": 0.99,
+            "always_ram": True,
+        }
+
+    def test_book_of_common_size_is_kept_as_the_server_likes_it(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """Some thousand vectors need no compression, and a disk would only be slower."""
+        made = next(call.body for call in server.calls("/collections/book_first") if call.method == "PUT")
+
+        assert (made["shard_number"], made["replication_factor"], made["write_consistency_factor"]) == (
+            1,
+            1,
+            1,
+        )
+        assert "on_disk" not in json.dumps(made)
+        assert "quantization_config" not in made["vectors"]["dense"]
+
+    def test_filter_has_its_index_before_the_first_point_and_every_write_is_waited_for(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """A strict server refuses to filter without one, and a write that is under way is not found."""
+        written = [call for call in server.calls() if call.method == "PUT"]
+
+        assert [call.path for call in written] == [
+            "/collections/book_first",
+            "/collections/book_first/index",
+            "/collections/book_first/points",
+        ]
+        assert written[1].body["field_name"] == payload.SCOPES
+        assert written[1].body["field_schema"] == "keyword"
+        assert [call.query.get("wait") for call in written[1:]] == ["true", "true"]
+        assert server.local.collection_exists("book_first")
+
+    def test_small_copies_are_ranked_again_by_the_whole_vectors(
+        self, server: QdrantServer, opened: list[QdrantClient], shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """The small ones alone would confuse near neighbours."""
+        opened.append(open_client(server.url, None, 1))
+        shape = CollectionShape(quantization="scalar")
+        store = ServerStore(lambda: opened[0], "book", shelf.load_points, shape=shape)
+        store.build(first.facts, first.points)
+
+        store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
+
+        (asked,) = server.calls("/collections/book_first/points/query")
+        by_field = {prefetch["using"]: prefetch for prefetch in asked.body["prefetch"]}
+        assert by_field["dense"]["params"]["quantization"]["rescore"] is True
+        assert by_field["sparse"].get("params") is None
+
+    @pytest.mark.parametrize(
+        ("setting_s", "left_s", "told_s"), [(5, 60, 5), (2.5, 60, 3), (5, 3.9, 3), (5, 1.9, 1), (5, 0.4, 1)]
+    )
+    def test_search_is_given_what_is_left_for_the_question(
+        self,
+        server: QdrantServer,
+        opened: list[QdrantClient],
+        shelf: Shelf,
+        first: MadeEdition,
+        setting_s: float,
+        left_s: float,
+        told_s: int,
+    ) -> None:
+        """A server that is slow at the end of a question must not hold it beyond its time."""
+        opened.append(open_client(server.url, None, setting_s))
+        store = ServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=setting_s)
+        store.build(first.facts, first.points)
+
+        store.search(first.facts, first.asked(QUESTION), Deadline(left_s, now=lambda: 0.0))
+
+        (asked,) = server.calls("/collections/book_first/points/query")
+        assert asked.query["timeout"] == str(told_s)
+
+    def test_question_whose_time_ran_out_at_a_silent_server_is_told_so(
+        self, server: QdrantServer, opened: list[QdrantClient], shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """The search is not to blame where nothing was left for it."""
+        opened.append(open_client(server.url, None, 5))
+        store = ServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=5)
+        store.build(first.facts, first.points)
+        server.hang(on="/points/query")
+        started = time.monotonic()
+
+        with pytest.raises(DeadlineExceeded):
+            store.search(first.facts, first.asked(QUESTION), Deadline(0.9))
+
+        assert time.monotonic() - started < 4
+
+    @pytest.mark.parametrize(
+        ("status", "error"), [("green", None), ("yellow", None), ("red", SearchUnavailable)]
+    )
+    def test_edition_is_published_unless_its_collection_is_broken(
+        self,
+        server: QdrantServer,
+        opened: list[QdrantClient],
+        shelf: Shelf,
+        first: MadeEdition,
+        monkeypatch: pytest.MonkeyPatch,
+        status: str,
+        error: type[Exception] | None,
+    ) -> None:
+        """What is still being optimised is searched whole; what could not be written is not there."""
+        opened.append(open_client(server.url, None, 5))
+        store = ServerStore(lambda: opened[0], "book", shelf.load_points, settled_within_s=0)
+        store.build(first.facts, first.points)
+        whole = server.local.get_collection
+
+        def looked_at(name: str) -> models.CollectionInfo:
+            return whole(name).model_copy(update={"status": models.CollectionStatus(status)})
+
+        monkeypatch.setattr(server.local, "get_collection", looked_at)
+
+        with pytest.raises(error) if error else nullcontext():
+            store.publish("first")
+
+        assert [alias.alias_name for alias in server.local.get_aliases().aliases] == (
+            [] if error else ["book"]
+        )
+
+    def test_collections_of_removed_editions_are_swept_and_nobody_elses(
+        self, server: QdrantServer, opened: list[QdrantClient], shelf: Shelf, first: MadeEdition
+    ) -> None:
+        """A server that was down when an edition was removed keeps its vectors for ever."""
+        keys = {name: uuid.uuid4().hex for name in ("kept", "removed", "new", "anothers")}
+        known = {keys["kept"], keys["removed"]}
+        opened.append(open_client(server.url, None, 5))
+
+        def made(store_known: set[str], *names: str) -> ServerStore:
+            store = ServerStore(lambda: opened[0], "book", shelf.load_points, known_keys=lambda: store_known)
+            for name in names:
+                store.build(replace(first.facts, key=keys[name]), first.points)
+            return store
+
+        made({keys["anothers"]}, "anothers")
+        store = made(known, "kept", "removed")
+        for other in ("book_notes", f"books_{uuid.uuid4().hex}"):
+            server.local.create_collection(other, vectors_config={})
+        known ^= {keys["removed"], keys["new"]}
+        made(known, "new")
+
+        store.publish(keys["new"])
+
+        there = {one.name for one in server.local.get_collections().collections}
+        assert f"book_{keys['removed']}" not in there
+        assert {f"book_{keys[name]}" for name in ("kept", "new", "anothers")} | {"book_notes"} <= there
+        assert len(there) == 5
+
+    def test_sweep_that_fails_does_not_take_the_publication_back(
+        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+    ) -> None:
+        """Readers have the new edition; tidying can wait for the next one."""
+        server.fail(500, on="/collections")
+
+        store.publish("first")
+
+        assert [alias.alias_name for alias in server.local.get_aliases().aliases] == ["book"]
+
+
+@pytest.mark.real_qdrant
+class TestRealServer:
+    """What only a real server can show; the contract runs against it too."""
+
+    @pytest.mark.parametrize(
+        "shape",
+        [
+            CollectionShape(),
+            CollectionShape(shards=2),
+            CollectionShape(quantization="scalar"),
+            CollectionShape(quantization="scalar", on_disk=True),
+        ],
+    )
+    def test_every_shape_finds_the_same(
+        self, on_real_server: Callable[..., ServerStore], first: MadeEdition, shape: CollectionShape
+    ) -> None:
+        """Small copies and disks are for speed and memory alone."""
+        store = on_real_server(Shelf([first]), shape)
+        store.prepare(first.facts)
+        store.publish("first")
+
+        found = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
+
+        assert found[0].chunk == first.chunk_with("Bob ripens the cheddar")
+        assert store.count(first.facts) == first.facts.chunks
+
+    def test_scopes_have_their_index(
+        self, on_real_server: Callable[..., ServerStore], first: MadeEdition, opened: list[QdrantClient]
+    ) -> None:
+        """The stand-in only keeps a note of it."""
+        store = on_real_server(Shelf([first]))
+        store.prepare(first.facts)
+        store.publish("first")
+
+        (alias,) = (a for a in opened[0].get_aliases().aliases if a.collection_name.endswith("_first"))
+
+        schema = opened[0].get_collection(alias.collection_name).payload_schema
+        assert schema[payload.SCOPES].data_type == models.PayloadSchemaType.KEYWORD
+
+    def test_top_five_are_those_of_the_reference(
+        self, on_real_server: Callable[..., ServerStore], shipped: MadeEdition, reference: QdrantClient
+    ) -> None:
+        """What was measured with one engine holds for the server."""
+        rows = load_rows(PROJECT_ROOT / "eval" / "physical-ai.jsonl")
+        requests = [shipped.asked(row.question, embedder=EMBEDDER) for row in rows]
+        store = on_real_server(Shelf([shipped]))
+        store.prepare(shipped.facts)
+
+        found = [store.search(shipped.facts, request, soon()) for request in requests]
+
+        expected = [reference_scores(reference, request) for request in requests]
+        agreeing = [agrees(one, scores) for one, scores in zip(found, expected, strict=True)]
+        assert sum(agreeing) / len(agreeing) >= 0.95
 
 
 class TestEmbeddedStore:

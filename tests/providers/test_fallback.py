@@ -108,13 +108,23 @@ def test_model_that_does_not_speak_in_time_is_asked_once(
 def test_trouble_that_passes_takes_two_calls_in_all(
     upstream: OpenAIUpstream, chain: FallbackGenerator, trouble: Behaviour
 ) -> None:
-    """The same model, a moment later."""
+    """The next model is as good as a second try, and is asked without a pause."""
     upstream.script(trouble)
 
     _, generation = asked(chain)
 
-    assert (generation.model, generation.fell_back) == ("gpt-4o", False)
-    assert models_asked(upstream) == ["gpt-4o", "gpt-4o"]
+    assert (generation.model, generation.fell_back) == ("gpt-4o-mini", True)
+    assert models_asked(upstream) == ["gpt-4o", "gpt-4o-mini"]
+
+
+def test_last_model_is_tried_once_more(upstream: OpenAIUpstream, chain: FallbackGenerator) -> None:
+    """Behind it there is only the book itself; three calls are the most that a question makes."""
+    upstream.script(Status(500), Status(500))
+
+    _, generation = asked(chain)
+
+    assert (generation.model, generation.extractive) == ("gpt-4o-mini", False)
+    assert models_asked(upstream) == ["gpt-4o", "gpt-4o-mini", "gpt-4o-mini"]
 
 
 @pytest.mark.parametrize(

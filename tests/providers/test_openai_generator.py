@@ -192,7 +192,22 @@ def test_nonsense_in_the_usage_costs_no_answer(usage: object) -> None:
     pieces, generation = asked_of_raw([delta("Nine"), delta(" months", "stop") | {"usage": usage}, "[DONE]"])
 
     assert pieces == ["Nine", " months"]
-    assert generation.usage.cost_usd is None
+    assert generation.usage.output_tokens == 2
+
+
+def test_answer_that_is_left_or_cut_is_charged_by_our_own_count(
+    upstream: OpenAIUpstream, generator: OpenAIGenerator
+) -> None:
+    """The provider charges for what it said, and a budget must not run on nothing."""
+    upstream.script(Cut(after_tokens=3))
+    generation = Generation()
+
+    with pytest.raises(AnswerCut):
+        list(generator.generate(prompt_of(), Deadline(20), generation))
+
+    assert generation.usage.input_tokens > 20
+    assert generation.usage.output_tokens >= 3
+    assert (generation.usage.cost_usd or 0) > 0
 
 
 @pytest.mark.parametrize("reason", ["stop", "length"])

@@ -63,6 +63,8 @@ def make_app_on(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Ope
             "EMBEDDER": "none",
             "EDITION_POLL_S": 0,
             "RATE_LIMIT_ENABLED": False,
+            # Readers who ask the same are each answered by the model.
+            "CACHE_TTL_HOURS": 0,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
         services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +18,18 @@ from alembic.script import ScriptDirectory
 from flask_migrate import check, downgrade, upgrade
 from flask_openapi import OpenAPI
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy.exc import OperationalError
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.records.transcript import Transcript
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.fakes.wsgi_process import inherited_environment
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
+# Every revision, the newest first.
+STEPS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
 
 
 def app_on(url: str, folder: Path) -> OpenAPI:
@@ -122,20 +128,30 @@ def test_full_database_goes_down_to_nothing_and_up_again(app: OpenAPI) -> None:
 
 
 def test_full_database_goes_down_and_up_step_by_step(app: OpenAPI) -> None:
-    """Each migration is taken back by itself when a release is."""
+    """Each migration is taken back by itself when a release is, and loses only what it brought."""
     upgrade()
-    steps = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
     fill(app)
+    kept = {name: rows(name) for name in tables_of(STEPS[-1])}
 
-    for revision in steps[:-1]:
+    for revision in STEPS[:-1]:
         downgrade()
         upgrade(revision=revision)
         downgrade()
 
-    assert rows("messages") == 1
+    assert kept["editions"] == kept["messages"] == 1
+    assert {name: rows(name) for name in kept} == kept
     upgrade()
+    assert {name: rows(name) for name in kept} == kept
     with db.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+
+
+def tables_of(revision: str) -> set[str]:
+    """The tables that a revision makes."""
+    script = ScriptDirectory(str(MIGRATIONS)).get_revision(revision)
+    made = re.findall(r'op\.create_table\(\s*"(\w+)"', Path(script.path).read_text())
+    assert made
+    return set(made)
 
 
 def test_statements_can_be_shown_without_a_change(app: OpenAPI, capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,6 +192,139 @@ def test_migration_waits_for_another_that_is_running(
     assert while_waiting == set()
     assert {"editions", "messages", "alembic_version"} <= tables(other)
     other.dispose()
+
+
+# Four processes of one program that was loaded once, and all that they open is their own.
+REPLICAS = """
+import os, sys
+from flask_migrate import upgrade
+from ragbot import create_app
+
+may_start, start = os.pipe()
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        os.close(start)
+        app = create_app({"DATABASE_URL": sys.argv[1], "ENVIRONMENT": "testing", "EMBEDDER": "none"})
+        os.read(may_start, 1)
+        try:
+            with app.app_context():
+                upgrade()
+            os._exit(0)
+        except BaseException:
+            __import__("traceback").print_exc()
+            os._exit(1)
+    children.append(child)
+os.close(start)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+
+
+@pytest.mark.parametrize("from_the_first", [False, True])
+def test_four_replicas_that_start_at_once_migrate_once(
+    empty_database_url: str, from_the_first: bool, tmp_path: Path
+) -> None:
+    """Each container runs `flask db upgrade` before it serves; what is done twice fails."""
+    if from_the_first:
+        app = app_on(empty_database_url, tmp_path)
+        with app.app_context():
+            upgrade(revision=STEPS[-1])
+            db.engine.dispose()
+
+    ran = subprocess.run(
+        [sys.executable, "-c", REPLICAS, empty_database_url],
+        cwd=PROJECT_ROOT,
+        env=inherited_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+
+    assert ran.stdout.splitlines()[-1] == "[0, 0, 0, 0]", ran.stderr
+    engine = create_engine(empty_database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+    engine.dispose()
+
+
+@pytest.fixture
+def full_postgres(make_postgres_database: Callable[..., str], migrated_postgres: str, tmp_path: Path):
+    """An app on PostgreSQL with a book and a talk, in whose context commands are run."""
+    app = app_on(make_postgres_database(migrated_postgres), tmp_path / "index")
+    with app.app_context():
+        fill(app)
+        yield app
+        db.engine.dispose()
+
+
+def test_change_that_waits_for_a_reader_lets_the_others_through_and_comes_later(
+    full_postgres: OpenAPI, with_later_migration: Callable[[str], str]
+) -> None:
+    """A long report reads the table, the change waits for it, and every reader waited behind the change."""
+    folder = quick(with_later_migration("op.add_column('sessions', sa.Column('note', sa.Text()))"))
+    url = db.engine.url
+    reader = create_engine(url)
+
+    def migrate() -> None:
+        with full_postgres.app_context():
+            upgrade(directory=folder)
+
+    with ThreadPoolExecutor(1) as threads:
+        with reader.connect() as report:
+            report.execute(text("SELECT count(*) FROM sessions"))
+            migrating = threads.submit(migrate)
+            let_through = [read_with_patience(reader) for _ in range(3)]
+            while_read = "note" in columns(reader, "sessions")
+        migrating.result(60)
+
+    assert let_through == [True] * 3
+    assert not while_read
+    assert "note" in columns(reader, "sessions")
+    assert rows("sessions") == 1
+    reader.dispose()
+
+
+def test_change_that_never_gets_its_lock_is_an_error_and_changes_nothing(
+    full_postgres: OpenAPI, with_later_migration: Callable[[str], str]
+) -> None:
+    """A release that waits for ever looks like one that works."""
+    folder = quick(with_later_migration("op.add_column('sessions', sa.Column('note', sa.Text()))"))
+    reader = create_engine(db.engine.url)
+    with reader.connect() as report:
+        report.execute(text("SELECT count(*) FROM sessions"))
+
+        with pytest.raises(OperationalError, match="lock timeout"):
+            upgrade(directory=folder)
+
+    assert "note" not in columns(reader, "sessions")
+    upgrade(directory=folder)
+    assert "note" in columns(reader, "sessions")
+    reader.dispose()
+
+
+def quick(folder: str) -> str:
+    """The same migrations with short waits between their tries."""
+    env = Path(folder) / "env.py"
+    source = env.read_text()
+    hurried = re.sub(r"PAUSES_S = .*", "PAUSES_S = (0.05,) * 8", source)
+    hurried = re.sub(r"LOCK_TIMEOUT = .*", 'LOCK_TIMEOUT = "200ms"', hurried)
+    assert hurried.count("0.05") == hurried.count("200ms") == 1
+    env.write_text(hurried)
+    return folder
+
+
+def columns(engine: Engine, table: str) -> set[str]:
+    return {str(column["name"]) for column in inspect(engine).get_columns(table)}
+
+
+def read_with_patience(engine: Engine) -> bool:
+    """Whether a reader who comes while a change waits is served within a second."""
+    with engine.connect() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '1s'"))
+        connection.execute(text("SELECT count(*) FROM sessions"))
+    return True
 
 
 def waits(connection: Connection) -> bool:

@@ -13,11 +13,10 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from ragbot import create_app
-from ragbot.core.errors import CountersUnavailable
+from ragbot.core.errors import StoreUnavailable
 from ragbot.extensions import db
 from ragbot.records import quota_storage
 from ragbot.records.quota_storage import (
-    REST_S,
     TIDY_EVERY_S,
     Counted,
     Counters,
@@ -26,6 +25,7 @@ from ragbot.records.quota_storage import (
     MemoryCounters,
     RedisCounters,
 )
+from ragbot.records.resting import REST_S
 from ragbot.records.transactions import Database, make_sqlite_safe
 
 AT_ONCE = 24
@@ -194,13 +194,13 @@ def test_missing_table_is_a_store_that_cannot_count(in_database: DatabaseCounter
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE quota_counts"))
 
-    with pytest.raises(CountersUnavailable):
+    with pytest.raises(StoreUnavailable):
         in_database.count("alice", 60)
 
 
 def test_redis_that_is_not_there_is_a_store_that_cannot_count() -> None:
     """Nobody listens on port 1."""
-    with pytest.raises(CountersUnavailable):
+    with pytest.raises(StoreUnavailable):
         RedisCounters("redis://127.0.0.1:1/0").count("alice", 60)
 
 
@@ -215,7 +215,7 @@ class Switchable:
     def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
         self.asked += 1
         if self.down:
-            raise CountersUnavailable("Switched off.")
+            raise StoreUnavailable("Switched off.")
         return Counted(amount, 60.0)
 
 
@@ -235,13 +235,12 @@ def test_store_that_failed_rests_while_the_next_one_counts_and_comes_back(clock:
     assert (asked_while_resting, first.asked, second.asked) == (1, 2, 2)
 
 
-def test_failure_of_all_stores_is_no_count_and_is_told(clock: Clock, monkeypatch) -> None:
+def test_failure_of_all_stores_is_no_count_and_is_told(clock: Clock) -> None:
     """Questions go on; the operator hears of it."""
     heard: list[str] = []
-    monkeypatch.setattr(quota_storage, "on_quota_store_failure", [heard.append])
     store = Switchable("database")
     store.down = True
-    counters = FirstThatCounts([store], clock=clock)
+    counters = FirstThatCounts([store], failed=heard.append, clock=clock)
 
     counted = [counters.count("alice", 60), counters.count("alice", 60)]
 

@@ -141,10 +141,11 @@ def test_tls_is_demanded_only_where_it_is_spoken(make_app: AppMaker, proxies: in
     assert ("Strict-Transport-Security" in reply.headers) is told
 
 
-def test_gunicorn_names_no_product_and_believes_no_neighbour(migrated_database: Path, tmp_path: Path) -> None:
+@pytest.mark.sqlite_is_enough
+def test_gunicorn_names_no_product_and_believes_no_neighbour(app_database: str, tmp_path: Path) -> None:
     """By itself it says `Server: gunicorn` and takes the scheme and the path from anyone on this machine."""
     settings = {
-        "DATABASE_URL": f"sqlite:///{migrated_database}",
+        "DATABASE_URL": app_database,
         "INDEX_DIR": str(tmp_path),
         "EMBEDDER": "none",
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,6 +14,7 @@ from werkzeug.exceptions import ServiceUnavailable, Unauthorized
 
 from ragbot.core import errors as core
 from ragbot.web.errors import SHAPES, problem_of, shape_of
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 
@@ -25,7 +25,7 @@ CODES = {
     404: {"not_found", "session_not_found", "edition_not_found"},
     405: {"method_not_allowed"},
     406: {"not_acceptable"},
-    409: {"idempotency_in_progress"},
+    409: {"idempotency_in_progress", "ingest_in_progress"},
     410: {"session_expired"},
     413: {"body_too_large"},
     415: {"unsupported_media_type"},
@@ -39,9 +39,9 @@ SECRET = "sk-secret at /srv/ragbot/answerer.py: select * from messages"
 
 
 @pytest.fixture(scope="module")
-def served(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
+def served(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     folder = tmp_path_factory.mktemp("errors")
-    with three_chapter_app(migrated_database, folder, generator=ScriptedGenerator("Nine.")) as app:
+    with three_chapter_app(new_database, folder, generator=ScriptedGenerator("Nine.")) as app:
         yield app
 
 
@@ -125,7 +125,7 @@ def test_frameworks_own_errors_are_problems_too(
 
 
 @pytest.fixture(scope="module")
-def breaking(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+def breaking(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A caller of an app with addresses that fail in every way."""
     ways: dict[str, Exception] = {
         "bug": RuntimeError(SECRET),
@@ -139,7 +139,7 @@ def breaking(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) 
         "chunks": InvalidChunkSize(SECRET),  # type: ignore[arg-type]
     }
     folder = tmp_path_factory.mktemp("breaking")
-    with three_chapter_app(migrated_database, folder, generator=ScriptedGenerator()) as app:
+    with three_chapter_app(new_database, folder, generator=ScriptedGenerator()) as app:
 
         def fail(way: str) -> None:
             raise ways[way]

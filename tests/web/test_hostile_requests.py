@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.wsgi_process import GunicornProcess, is_healthy
 from tests.web.hostile import RAW_STREAMS, hostile_requests
 
@@ -25,21 +24,19 @@ PATIENCE_S = 10
 
 
 @pytest.fixture(scope="module")
-def server(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornProcess]:
+def server(
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GunicornProcess]:
     """Two workers that answer from the three-chapter book, without quotas: everything reaches the parsers."""
     folder = tmp_path_factory.mktemp("hostile")
-    shutil.copy(migrated_database, folder / "ragbot.db")
-    settings = {
-        "DATABASE_URL": f"sqlite:///{folder / 'ragbot.db'}",
-        "INDEX_DIR": str(folder),
-        "EMBEDDER": "none",
-    }
-    app = create_app(settings | {"ENVIRONMENT": "testing"})
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-    with app.app_context():
-        db.engine.dispose()
-    with GunicornProcess(settings | {"CONSOLE_PASSWORD": "korrekt-pferd-9"}, workers=2) as running:
-        yield running
+    with new_database(folder) as url:
+        settings = {"DATABASE_URL": url, "INDEX_DIR": str(folder), "EMBEDDER": "none"}
+        app = create_app(settings | {"ENVIRONMENT": "testing"})
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        with app.app_context():
+            db.engine.dispose()
+        with GunicornProcess(settings | {"CONSOLE_PASSWORD": "korrekt-pferd-9"}, workers=2) as running:
+            yield running
 
 
 def test_500_hostile_requests_bring_no_error_of_ours_and_the_server_goes_on(server: GunicornProcess) -> None:

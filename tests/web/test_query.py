@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from werkzeug.test import TestResponse
 from ragbot.core.domain import Mode
 from ragbot.core.errors import AnswerCut, DeadlineExceeded, ProviderUnavailable
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 from tests.web.sent_events import events_in
@@ -32,9 +32,9 @@ def model() -> ScriptedGenerator:
 
 @pytest.fixture(scope="module")
 def served(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, model: ScriptedGenerator
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, model: ScriptedGenerator
 ) -> Iterator[OpenAPI]:
-    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("query"), generator=model) as app:
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("query"), generator=model) as app:
         yield app
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from flask_openapi import OpenAPI
 
 from ragbot.providers import openai_client
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import (
     CHAT,
     EMBEDDINGS,
@@ -39,7 +39,7 @@ def provider() -> Iterator[OpenAIUpstream]:
 
 @pytest.fixture(scope="module")
 def served(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, provider: OpenAIUpstream
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, provider: OpenAIUpstream
 ) -> Iterator[OpenAPI]:
     """An app whose book was embedded by the provider, as an operator with a key has it."""
     settings = {
@@ -56,7 +56,9 @@ def served(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ragbot.wiring.OpenAIClient", kept)
-        with three_chapter_app(migrated_database, tmp_path_factory.mktemp("openai"), settings) as app:
+        # One test's trouble must not open the next one's circuit.
+        patch.setattr("ragbot.core.circuit.FAILURES_TO_OPEN", 1000)
+        with three_chapter_app(new_database, tmp_path_factory.mktemp("openai"), settings) as app:
             yield app
     # (A process keeps its connections to the end; the test run's end would complain of them.)
     for client in clients:

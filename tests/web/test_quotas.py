@@ -19,17 +19,9 @@ from werkzeug.test import TestResponse
 
 from ragbot import create_app
 from ragbot.extensions import db
-from ragbot.records import quota_storage
 from ragbot.web.client_address import key_of
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.wsgi_process import GunicornProcess
-
-# The server of the records' tests serves here too.
-from tests.records.conftest import (  # noqa: F401
-    make_postgres_database,
-    migrated_postgres,
-    postgres_url,
-)
 
 QUESTION = {"query": "How long does bread rise?"}
 AT_ONCE = 60
@@ -197,10 +189,8 @@ def test_only_as_many_hops_as_are_ours_are_believed(
     assert [status == 429 for status in statuses] == refused
 
 
-def test_questions_go_on_when_nothing_can_count(make_app, monkeypatch, caplog) -> None:
+def test_questions_go_on_when_nothing_can_count(make_app, caplog) -> None:
     """A quota is not worth an answer; the operator is told."""
-    heard: list[str] = []
-    monkeypatch.setattr(quota_storage, "on_quota_store_failure", [heard.append])
     app = make_app({"RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 1, "LOG_LEVEL": "WARNING"})
     services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
     with app.app_context(), db.engine.begin() as connection:
@@ -210,8 +200,8 @@ def test_questions_go_on_when_nothing_can_count(make_app, monkeypatch, caplog) -
 
     assert [reply.status_code for reply in replies] == [200] * 5
     assert "RateLimit-Limit" not in replies[0].headers
-    assert heard == ["database"]
-    assert "quota_store_failed" in caplog.text
+    assert "quota_store_failures_total 1.0" in app.test_client().get("/metrics").text
+    assert "store_failed" in caplog.text
 
 
 def test_without_redis_the_database_counts(limited) -> None:

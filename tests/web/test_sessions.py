@@ -6,17 +6,17 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
-from sqlalchemy import text, update
+from sqlalchemy import inspect, text, update
 
 from ragbot.core.errors import AnswerCut
 from ragbot.extensions import db
 from ragbot.records.models import Session
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 
@@ -31,9 +31,9 @@ def model() -> ScriptedGenerator:
 
 @pytest.fixture(scope="module")
 def served(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, model: ScriptedGenerator
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, model: ScriptedGenerator
 ) -> Iterator[OpenAPI]:
-    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("sessions"), generator=model) as app:
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("sessions"), generator=model) as app:
         yield app
 
 
@@ -408,10 +408,8 @@ def test_deleted_session_leaves_no_word_in_the_database(
 def everything(served: OpenAPI) -> str:
     """All rows of all tables."""
     with served.app_context(), db.engine.connect() as connection:
-        tables = connection.execute(text("select name from sqlite_master where type = 'table'")).scalars()
-        return "\n".join(
-            str(connection.execute(text(f"select * from {name}")).all()) for name in list(tables)
-        )
+        tables = inspect(connection).get_table_names()
+        return "\n".join(str(connection.execute(text(f"select * from {name}")).all()) for name in tables)
 
 
 def test_deleted_session_is_not_found(reader: FlaskClient, session_id: str) -> None:

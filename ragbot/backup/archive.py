@@ -1,0 +1,101 @@
+"""A dump to one file with its manifest in front, and back, checked by its sums."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ragbot.backup.manifest import Manifest, Member, parsed
+from ragbot.core.errors import BackupUnreadable
+
+MANIFEST = "manifest.json"
+
+# A manifest is some kilobytes; what claims to be much larger is none.
+LARGEST_MANIFEST_BYTES = 1_000_000
+BLOCK_BYTES = 1_048_576
+
+# A dump of PostgreSQL is compressed already, and one of SQLite gains little from a higher level.
+COMPRESSION = 3
+
+
+def member_of(path: Path) -> Member:
+    """A file's sum and size."""
+    with path.open("rb") as stream:
+        return Member(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+
+
+def write_archive(manifest: Manifest, folder: Path, archive: Path) -> None:
+    """Pack the manifest, then the members from a folder, into a new file that only its owner may read."""
+    archive.touch(mode=0o600, exist_ok=False)
+    text = json.dumps(manifest.as_json(), indent=2).encode() + b"\n"
+    with tarfile.open(archive, "w:gz", compresslevel=COMPRESSION) as packed:
+        packed.addfile(_entry(MANIFEST, len(text), manifest), io.BytesIO(text))
+        for name, member in manifest.members.items():
+            with (folder / name).open("rb") as stream:
+                packed.addfile(_entry(name, member.size_bytes, manifest), stream)
+
+
+def read_manifest(stream: IO[bytes]) -> Manifest:
+    """The manifest from an archive's first bytes; no more is read. Raises BackupUnreadable."""
+    with _opened(stream) as packed:
+        return _first(packed)
+
+
+def unpack(stream: IO[bytes], folder: Path) -> Manifest:
+    """Put an archive's dump into a folder once its sums are found right. Raises BackupUnreadable."""
+    with _opened(stream) as packed:
+        manifest = _first(packed)
+        found: dict[str, Member] = {}
+        for entry in packed:
+            # Only what the manifest names is written, so that no path leads out of the folder.
+            if entry.name in manifest.members and entry.isfile():
+                found[entry.name] = _written(packed, entry, folder / entry.name)
+    for name, member in manifest.members.items():
+        if name not in found:
+            raise BackupUnreadable(f"It lacks {name}.")
+        if found[name] != member:
+            raise BackupUnreadable(f"Its {name} is not what was put in: the checksum differs.")
+    return manifest
+
+
+@contextmanager
+def _opened(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(fileobj=stream, mode="r|gz") as packed:
+            yield packed
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise BackupUnreadable("It is no archive, or it is damaged.") from error
+
+
+def _first(packed: tarfile.TarFile) -> Manifest:
+    entry = packed.next()
+    content = packed.extractfile(entry) if entry and entry.name == MANIFEST else None
+    if entry is None or content is None or entry.size > LARGEST_MANIFEST_BYTES:
+        raise BackupUnreadable("It does not begin with a manifest.")
+    return parsed(content.read())
+
+
+def _written(packed: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> Member:
+    content = packed.extractfile(entry)
+    assert content is not None
+    digest = hashlib.sha256()
+    with target.open("wb") as written:
+        while block := content.read(BLOCK_BYTES):
+            digest.update(block)
+            written.write(block)
+    return Member(digest.hexdigest(), entry.size)
+
+
+def _entry(name: str, size: int, manifest: Manifest) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    entry.mode = 0o600
+    entry.mtime = int(manifest.created_at.timestamp())
+    return entry

@@ -1,0 +1,190 @@
+"""A database to archives in a place and back: make one, list them, verify one, restore one, thin them out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ragbot.backup.archive import member_of, read_manifest, unpack, write_archive
+from ragbot.backup.databases import BackedDatabase, MigrateUp
+from ragbot.backup.manifest import DUMPS, Manifest
+from ragbot.backup.places import Place, name_at, work_folder
+from ragbot.backup.retention import Retention, kept
+from ragbot.core.errors import BackupError, BackupUnreadable
+from ragbot.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """An archive in its place."""
+
+    name: str
+    size_bytes: int
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The archives of a place, oldest first, and those names whose files are no archives of ours."""
+
+    backups: tuple[Backup, ...]
+    unreadable: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """An archive whose sums were right, with its dump in a folder that is soon gone."""
+
+    name: str
+    manifest: Manifest
+    folder: Path
+
+    @property
+    def dump(self) -> Path:
+        """The database's own file."""
+        return self.folder / self.manifest.dump
+
+
+def create(database: BackedDatabase, place: Place) -> Backup:
+    """Dump a database into a new archive. Raises BackupError; the place then has nothing new."""
+    with _disk_faults_told(), place.working() as folder:
+        dump = folder / DUMPS[database.kind]
+        started_at = datetime.now(UTC)
+        snapshot = database.snapshot(dump)
+        found = snapshot.contents
+        if found.revision is None:
+            raise BackupError("The database has no tables yet; run `flask db upgrade`.")
+        manifest = Manifest(
+            ragbot_version=__version__,
+            revision=found.revision,
+            created_at=started_at,
+            database=database.kind,
+            database_version=snapshot.database_version,
+            edition=found.edition,
+            newest_at=found.newest_at,
+            rows=found.rows,
+            members={dump.name: member_of(dump)},
+        )
+        name = name_at(started_at)
+        archive = folder / name
+        write_archive(manifest, folder, archive)
+        packed = member_of(archive)
+        place.put(archive, name, packed.sha256)
+    return Backup(name, packed.size_bytes, manifest)
+
+
+def listed(place: Place) -> Listed:
+    """What is kept in a place, by the manifests. Raises BackupError if the place cannot be read."""
+    backups, unreadable = [], []
+    for name in place.names():
+        try:
+            with place.reading(name) as stream:
+                manifest = read_manifest(stream)
+        except BackupUnreadable:
+            unreadable.append(name)
+        else:
+            backups.append(Backup(name, place.size_bytes(name), manifest))
+    backups.sort(key=lambda backup: backup.manifest.created_at)
+    return Listed(tuple(backups), tuple(unreadable))
+
+
+def newest(place: Place) -> str:
+    """The name of the newest archive. Raises BackupError if there is none."""
+    # Names are times, so that one look at the names is enough.
+    for name in reversed(place.names()):
+        return name
+    raise BackupError(f"There is no backup at {place.address}; make one with `flask backup create`.")
+
+
+def thin_out(place: Place, retention: Retention) -> list[str]:
+    """Delete what need not be kept any more and return the names. What is not read as ours always stays."""
+    if not retention:
+        return []
+    backups = listed(place).backups
+    stay = kept([backup.manifest.created_at for backup in backups], retention)
+    gone = [backup.name for backup in backups if backup.manifest.created_at not in stay]
+    for name in gone:
+        place.remove(name)
+    return gone
+
+
+@contextmanager
+def unpacked(place: Place, name: str) -> Iterator[Unpacked]:
+    """An archive with its dump in a folder, sums checked. Raises BackupUnreadable that names it."""
+    with _disk_faults_told(), work_folder() as folder:
+        with place.reading(name) as stream:
+            try:
+                manifest = unpack(stream, folder)
+            except BackupUnreadable as error:
+                raise BackupUnreadable(f"The backup {name} cannot be used. {error}") from error
+        yield Unpacked(name, manifest, folder)
+
+
+def verify(backup: Unpacked, database: BackedDatabase) -> None:
+    """Read a dump from its beginning to its end. Raises BackupUnreadable that names the archive."""
+    try:
+        database.check(backup.dump, backup.manifest)
+    except BackupUnreadable as error:
+        raise BackupUnreadable(f"The backup {backup.name} cannot be used. {error}") from error
+
+
+def restore(
+    backup: Unpacked,
+    database: BackedDatabase,
+    *,
+    known_revisions: Collection[str],
+    migrate_up: MigrateUp,
+    overwrite: bool = False,
+) -> None:
+    """Put a backup in the place of a database's tables, and bring older ones up to this program's.
+
+    Raises BackupError, and leaves what is there, if the backup is of a later program or another kind of
+    database, or if there are rows and `overwrite` was not said.
+    """
+    _refuse_unfit(backup, database, known_revisions)
+    held = _held(database, known_revisions)
+    if held and not overwrite:
+        raise BackupError(f"The database holds {held}; say --yes to put the backup in its place.")
+    verify(backup, database)
+    database.restore(backup.dump, backup.manifest, migrate_up)
+
+
+def _refuse_unfit(backup: Unpacked, database: BackedDatabase, known_revisions: Collection[str]) -> None:
+    manifest = backup.manifest
+    if manifest.database != database.kind:
+        raise BackupError(
+            f"The backup {backup.name} is of {manifest.database}, and DATABASE_URL names {database.kind}; "
+            "restore it into a database of its own kind."
+        )
+    if manifest.revision not in known_revisions:
+        raise BackupError(
+            f"The backup {backup.name} has the tables of a later program (revision {manifest.revision}, "
+            f"ragbot {manifest.ragbot_version}); restore it with that program."
+        )
+
+
+def _held(database: BackedDatabase, known_revisions: Collection[str]) -> str:
+    """What would be lost, in words; nothing if that is nothing."""
+    try:
+        there = database.contents()
+    except BackupError as error:
+        return f"something that cannot be read ({error})"
+    if there is None:
+        return ""
+    if there.revision is not None and there.revision not in known_revisions:
+        raise BackupError(
+            f"The database has the tables of a later program (revision {there.revision}), which this one "
+            "does not know and could not replace; restore with that program, or into an empty database."
+        )
+    return ", ".join(f"{count} {name}" for name, count in there.worth_keeping.items())
+
+
+@contextmanager
+def _disk_faults_told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupError(f"The disk failed the backup: {error.strerror or error}.") from error

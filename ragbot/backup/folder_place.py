@@ -1,0 +1,73 @@
+"""Archives in a folder of this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from ragbot.backup.places import is_name, work_folder
+from ragbot.core.errors import BackupError
+
+
+class FolderPlace:
+    """A folder. Archives in it may be read by its owner alone: they hold what readers wrote."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = str(folder)
+        self._folder = folder
+
+    def names(self) -> list[str]:
+        with self._translated("read"):
+            if not self._folder.exists():
+                return []
+            return sorted(path.name for path in self._folder.iterdir() if is_name(path.name))
+
+    def size_bytes(self, name: str) -> int:
+        with self._translated("read"):
+            return (self._folder / name).stat().st_size
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[IO[bytes]]:
+        with self._translated("read"):
+            stream = (self._folder / name).open("rb")
+        with stream:
+            yield stream
+
+    @contextmanager
+    def working(self) -> Iterator[Path]:
+        with self._translated("written"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # Beside the others, so that the archive can take its name in one step.
+            with work_folder(self._folder) as folder:
+                yield folder
+
+    def put(self, archive: Path, name: str, sha256: str) -> None:  # noqa: ARG002 - no other medium lies between
+        with self._translated("written"):
+            _sync(archive)
+            # Nobody sees the name before every byte is on the disk.
+            os.replace(archive, self._folder / name)
+            _sync(self._folder)
+
+    def remove(self, name: str) -> None:
+        with self._translated("written"):
+            (self._folder / name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BackupError(
+                f"The backups' folder {self.address} cannot be {what}: {error.strerror or error}."
+            ) from error
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

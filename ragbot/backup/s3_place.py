@@ -1,0 +1,124 @@
+"""Archives in a bucket of S3 or of a store that speaks its protocol; the only file that imports boto3."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, cast
+
+import boto3
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ragbot.backup.places import is_name, work_folder
+from ragbot.core.errors import BackupError
+
+# Parts of an upload. S3 takes 10,000 at most, so that an archive may have 160 GB.
+PART_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES = 1_048_576
+
+# A store that hangs must not hold a nightly job for ever; each call is tried again by the library.
+CONNECT_TIMEOUT_S = 10
+READ_TIMEOUT_S = 60
+TRIES = 4
+
+
+class S3Place:
+    """A prefix of a bucket. Credentials and the region are found by boto3 in its own ways."""
+
+    def __init__(self, address: str, *, endpoint_url: str | None = None) -> None:
+        """Opens nothing. `endpoint_url` is that of another store than Amazon's."""
+        self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
+        if not self._bucket:
+            raise BackupError("A place in S3 must name its bucket, as in s3://bucket/prefix.")
+        self.address = address.rstrip("/")
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._endpoint_url = endpoint_url
+        self._made: Any = None
+
+    def names(self) -> list[str]:
+        with self._translated("read"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        names = (key.removeprefix(self._prefix) for key in keys)
+        return sorted(name for name in names if is_name(name))
+
+    def size_bytes(self, name: str) -> int:
+        with self._translated("read"):
+            return int(self._client.head_object(**self._key(name))["ContentLength"])
+
+    @contextmanager
+    def reading(self, name: str) -> Iterator[IO[bytes]]:
+        with self._translated("read"):
+            body = self._client.get_object(**self._key(name))["Body"]
+            try:
+                yield cast(IO[bytes], body)
+            finally:
+                # What was not read is not fetched.
+                body.close()
+
+    def working(self) -> AbstractContextManager[Path]:
+        return work_folder()
+
+    def put(self, archive: Path, name: str, sha256: str) -> None:
+        """An object shows only when its last part is there. It is read again: stores' own sums differ."""
+        with self._translated("written"):
+            transfer = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
+            self._client.upload_file(str(archive), self._bucket, self._prefix + name, Config=transfer)
+        if self._sum(name) != sha256:
+            with suppress(BackupError):
+                self.remove(name)
+            raise BackupError(f"The archive did not arrive whole at {self.address}; it was removed again.")
+
+    def remove(self, name: str) -> None:
+        with self._translated("written"):
+            self._client.delete_object(**self._key(name))
+
+    def _sum(self, name: str) -> str:
+        digest = hashlib.sha256()
+        with self.reading(name) as stream:
+            while block := stream.read(BLOCK_BYTES):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def _key(self, name: str) -> dict[str, str]:
+        return {"Bucket": self._bucket, "Key": self._prefix + name}
+
+    @property
+    def _client(self) -> Any:
+        if self._made is None:
+            config = Config(
+                connect_timeout=CONNECT_TIMEOUT_S,
+                read_timeout=READ_TIMEOUT_S,
+                retries={"max_attempts": TRIES, "mode": "standard"},
+                # Other stores do not know the newer sums, and ours is checked in any case.
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+            )
+            # The library's own session would keep the credentials of whoever asked first.
+            session = boto3.session.Session()
+            self._made = session.client("s3", endpoint_url=self._endpoint_url, config=config)
+        return self._made
+
+    @contextmanager
+    def _translated(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, ClientError, Boto3Error) as error:
+            raise BackupError(f"{self.address} cannot be {what}: {_reason(error)}.") from error
+        except OSError as error:
+            # A connection that broke while a stream was read.
+            raise BackupError(f"{self.address} cannot be {what}: {type(error).__name__}.") from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        return f"{told.get('Code', 'refused')} ({told.get('Message', 'no reason was given').rstrip('.')})"
+    return str(error).rstrip(".")

@@ -1,0 +1,149 @@
+"""An SQLite file to a copy of one moment, by SQLite's own backup call, and back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
+from sqlalchemy.exc import DatabaseError
+
+from ragbot.backup.databases import MigrateUp, Snapshot
+from ragbot.backup.manifest import Kind, Manifest
+from ragbot.core.errors import BackupError, BackupUnreadable
+from ragbot.records.contents import NOT_KEPT, Contents, contents
+
+# A writer holds the lock for milliseconds; one that holds it for so long hangs.
+LOCK_PATIENCE_S = 60.0
+PAUSE_S = 0.1
+
+
+class SqliteDatabase:
+    """A file. It is never copied as a file: what is committed may still be in the log beside it."""
+
+    kind: Kind = "sqlite"
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._path = Path(make_url(url).database or "")
+
+    def snapshot(self, dump: Path) -> Snapshot:
+        if not self._path.is_file():
+            raise BackupError(f"There is no database at {self._path}; run `flask db upgrade`.")
+        with _errors_told(f"The database {self._path} cannot be read"):
+            _copy(self._path, dump)
+            _strip(dump)
+            with _engine_on(dump) as connection:
+                return Snapshot(contents(connection), sqlite3.sqlite_version)
+
+    def contents(self) -> Contents | None:
+        if not self._path.is_file() or not self._path.stat().st_size:
+            return None
+        with _errors_told(f"The database {self._path} cannot be read"), _engine_on(self._path) as connection:
+            return contents(connection)
+
+    def check(self, dump: Path, manifest: Manifest) -> None:
+        try:
+            with _engine_on(dump) as connection:
+                verdict = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+                rows = contents(connection).rows
+        except DatabaseError as error:
+            raise BackupUnreadable("Its database cannot be read.") from error
+        if verdict != "ok":
+            raise BackupUnreadable(f"Its database is damaged: {verdict}.")
+        if rows != manifest.rows:
+            raise BackupUnreadable("Its database has not the rows that its manifest counts.")
+
+    def restore(self, dump: Path, manifest: Manifest, migrate_up: MigrateUp) -> None:
+        """The dump is brought up by itself; it takes the other's place only when all of that went well."""
+        self.check(dump, manifest)
+        migrate_up(f"sqlite:///{dump.absolute()}")
+        with _errors_told(f"The database {self._path} cannot be written"):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                # Programs that have the file open see the new rows at once, and a kill leaves the old ones.
+                _copy(dump, self._path)
+            except sqlite3.OperationalError:
+                raise
+            except sqlite3.DatabaseError:
+                self._take_place(dump)
+
+    @contextmanager
+    def scratch(self, folder: Path) -> Iterator[SqliteDatabase]:
+        path = folder / "scratch.db"
+        try:
+            yield SqliteDatabase(f"sqlite:///{path.absolute()}")
+        finally:
+            for left in (path, *_beside(path)):
+                left.unlink(missing_ok=True)
+
+    def _take_place(self, dump: Path) -> None:
+        """Where there is a file that is no database, or a damaged one."""
+        copy = self._path.with_name(f"{self._path.name}.restored")
+        copy.unlink(missing_ok=True)
+        _copy(dump, copy)
+        # A log that belonged to the old file would be played into the new one.
+        for left in _beside(self._path):
+            left.unlink(missing_ok=True)
+        os.replace(copy, self._path)
+
+
+def _beside(path: Path) -> Iterator[Path]:
+    for ending in ("-wal", "-shm", "-journal"):
+        yield path.with_name(path.name + ending)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Everything in one transaction: the target has the old pages or the new ones."""
+    gives_up_at = time.monotonic() + LOCK_PATIENCE_S
+
+    def look(status: int, _remaining: int, _total: int) -> None:
+        # Without it a lock would be waited for without end.
+        if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > gives_up_at:
+            raise BackupError(f"The database {target} stays locked; stop whatever writes into it.")
+
+    with closing(_opened(source)) as reader, closing(sqlite3.connect(target, timeout=PAUSE_S)) as writer:
+        writer.execute("PRAGMA synchronous = FULL")
+        reader.backup(writer, pages=-1, progress=look, sleep=PAUSE_S)
+
+
+def _strip(dump: Path) -> None:
+    """Leave out of a copy what is worth no backup, and make it one file without a log."""
+    with closing(sqlite3.connect(dump, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+        names = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+        for table in names & set(NOT_KEPT):
+            connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - the names are ours
+        # What was deleted would still stand in the file's free pages.
+        connection.execute("VACUUM")
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    # Opened to write, though nothing is written: a log that a killed program left has to be read back.
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=LOCK_PATIENCE_S)
+
+
+@contextmanager
+def _engine_on(path: Path) -> Iterator[Connection]:
+    engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _errors_told(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, DatabaseError) as error:
+        raise BackupError(f"{what}: {getattr(error, 'orig', None) or error}.") from error
+    except OSError as error:
+        raise BackupError(f"{what}: {error.strerror or error}.") from error

@@ -1,0 +1,274 @@
+"""`flask backup …`: make, list, verify, restore and try out backups."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+
+from ragbot.backup import backups
+from ragbot.backup.addresses import place_at
+from ragbot.backup.databases import BackedDatabase
+from ragbot.backup.drill import DrillReport, RestoredParts, hold_drill
+from ragbot.backup.manifest import Kind
+from ragbot.backup.places import SUFFIX, Place
+from ragbot.backup.postgres import PostgresDatabase
+from ragbot.backup.retention import Retention
+from ragbot.backup.sqlite import SqliteDatabase
+from ragbot.cli import failing_in_one_sentence
+from ragbot.config import PROJECT_ROOT, Settings
+from ragbot.core.domain import Status
+from ragbot.core.errors import BackupError, RagbotError
+from ragbot.extensions import db
+from ragbot.records.migrating import known_revisions, migrate_up
+from ragbot.records.rehearsal import Rehearsal
+from ragbot.records.transactions import Database
+from ragbot.records.upkeep import Facts, Run, Upkeep, UpkeepLog
+from ragbot.services import current_services
+from ragbot.wiring import services_aside
+
+MIGRATIONS = PROJECT_ROOT / "migrations"
+_TO_HEAD = partial(migrate_up, migrations=MIGRATIONS)
+
+backup = AppGroup("backup", help="Make, check and restore backups of the database.")
+
+
+@backup.command("create")
+@click.argument("place", required=False)
+@click.option("--keep-daily", type=click.IntRange(0), default=0, help="Days whose newest backup stays.")
+@click.option("--keep-weekly", type=click.IntRange(0), default=0, help="Weeks whose newest backup stays.")
+@click.option("--keep-monthly", type=click.IntRange(0), default=0, help="Months whose newest backup stays.")
+@failing_in_one_sentence
+def create(place: str | None, keep_daily: int, keep_weekly: int, keep_monthly: int) -> None:
+    """Make a backup in PLACE, a folder or s3://bucket/prefix, else in BACKUP_URL.
+
+    With any --keep option, backups in PLACE that none of them names are deleted then.
+    """
+    settings = current_services().settings
+    kept_in = _place(settings, place)
+    with _recorded(Upkeep.BACKUP) as run:
+        made = backups.create(_database(settings), kept_in)
+        run.facts = {
+            "name": made.name,
+            "size_bytes": made.size_bytes,
+            "rows": sum(made.manifest.rows.values()),
+        }
+    click.echo(f"Made {kept_in.address}/{made.name}: {_described(made)}")
+    for name in backups.thin_out(kept_in, Retention(keep_daily, keep_weekly, keep_monthly)):
+        click.echo(f"Deleted {name}")
+
+
+@backup.command("list")
+@click.argument("place", required=False)
+@failing_in_one_sentence
+def list_backups(place: str | None) -> None:
+    """List the backups in PLACE, else in BACKUP_URL, oldest first."""
+    kept_in = _place(current_services().settings, place)
+    listed = backups.listed(kept_in)
+    for one in listed.backups:
+        click.echo(f"{one.name}  {_described(one)}")
+    for name in listed.unreadable:
+        click.echo(f"{name} cannot be read as a backup", err=True)
+    if not listed.backups:
+        click.echo(f"No backups at {kept_in.address}. Make one with: flask backup create", err=True)
+
+
+@backup.command("verify")
+@click.argument("archive", required=False)
+@failing_in_one_sentence
+def verify(archive: str | None) -> None:
+    """Check the sums of ARCHIVE (a name in BACKUP_URL, a path or an s3:// address; else the newest) and
+    read its database from beginning to end.
+    """
+    settings = current_services().settings
+    kept_in, name = _archive(settings, archive)
+    with backups.unpacked(kept_in, name) as unpacked:
+        backups.verify(unpacked, _reader_of(settings, unpacked.manifest.database))
+        manifest = unpacked.manifest
+    click.echo(f"{name} is whole: {sum(manifest.rows.values())} rows in {len(manifest.rows)} tables.")
+
+
+@backup.command("restore")
+@click.argument("archive", required=False)
+@click.option("--yes", is_flag=True, help="Put the backup in the place of the rows that are there.")
+@failing_in_one_sentence
+def restore(archive: str | None, *, yes: bool) -> None:
+    """Put ARCHIVE (a name in BACKUP_URL, a path or an s3:// address; else the newest) in the place of the
+    database that DATABASE_URL names. Stop the service first, or its readers may lose what they say meanwhile.
+    """
+    services = current_services()
+    settings = services.settings
+    kept_in, name = _archive(settings, archive)
+    # This process's own connections would be among those that are waited for.
+    db.engine.dispose()
+    with backups.unpacked(kept_in, name) as unpacked:
+        backups.restore(
+            unpacked,
+            _database(settings),
+            known_revisions=known_revisions(MIGRATIONS),
+            migrate_up=_TO_HEAD,
+            overwrite=yes,
+        )
+        manifest = unpacked.manifest
+    click.echo(
+        f"Restored {name} of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{sum(manifest.rows.values())} rows in {len(manifest.rows)} tables."
+    )
+    if settings.qdrant_url and manifest.edition:
+        services.ingestion.publish(manifest.edition)
+        click.echo(f"The index of {manifest.edition} is there.")
+
+
+@backup.command("drill")
+@click.argument("archive", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@failing_in_one_sentence
+def drill(archive: str | None, *, as_json: bool) -> None:
+    """Restore the newest backup (or ARCHIVE) into a temporary database, index it, ask it kept questions.
+
+    The service and its database are not touched. Exit code 1 says that it could not live from the backup.
+    """
+    settings = current_services().settings
+    with _recorded(Upkeep.DRILL) as run:
+        began = time.monotonic()
+        kept_in, name = _archive(settings, archive)
+        with backups.unpacked(kept_in, name) as unpacked:
+            report = hold_drill(
+                unpacked,
+                _drilled(settings, unpacked.manifest.database),
+                began=began,
+                known_revisions=known_revisions(MIGRATIONS),
+                migrate_up=_TO_HEAD,
+                open_parts=partial(_open_parts, settings),
+            )
+        run.ok = report.ok
+        run.facts = {
+            "name": name,
+            "recovery_s": report.recovery_s,
+            "data_age_s": report.data_age_s,
+            "rows": report.rows,
+            "questions": len(report.questions),
+            "faults": " ".join(report.faults),
+        }
+    if as_json:
+        click.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        _print_drill(report)
+    if not report.ok:
+        raise SystemExit(1)
+
+
+def _place(settings: Settings, address: str | None) -> Place:
+    return place_at(address or settings.backup_url, s3_endpoint_url=settings.s3_endpoint_url)
+
+
+def _archive(settings: Settings, given: str | None) -> tuple[Place, str]:
+    """The place and the name of an archive; where only a place is given, its newest."""
+    if given is None or not given.endswith(SUFFIX):
+        place = _place(settings, given)
+        return place, backups.newest(place)
+    folder, separator, name = given.rpartition("/")
+    if not separator:
+        return _place(settings, None), name
+    return _place(settings, folder or "/"), name
+
+
+def _database(settings: Settings) -> BackedDatabase:
+    if settings.database_url.startswith("sqlite:"):
+        return SqliteDatabase(settings.database_url)
+    return PostgresDatabase(settings.database_url, settings.pg_bin_dir)
+
+
+def _reader_of(settings: Settings, kind: Kind) -> BackedDatabase:
+    """What reads a dump of a kind, whatever DATABASE_URL names."""
+    if kind == "sqlite":
+        return SqliteDatabase("sqlite:///")
+    return PostgresDatabase("postgresql+psycopg2://", settings.pg_bin_dir)
+
+
+def _drilled(settings: Settings, kind: Kind) -> BackedDatabase:
+    """Where a dump of a kind can be restored aside: a file, or the server that DATABASE_URL names."""
+    here = _database(settings)
+    if kind == "postgresql" and here.kind != kind:
+        raise BackupError("The backup is of postgresql: for a drill DATABASE_URL must name such a server.")
+    return here if here.kind == kind else _reader_of(settings, kind)
+
+
+@contextmanager
+def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[RestoredParts]:
+    with services_aside(settings, url, folder / "index") as aside:
+        yield RestoredParts(
+            aside.services.catalogue,
+            aside.services.ingestion,
+            aside.services.answerer,
+            Rehearsal(aside.database),
+        )
+
+
+@dataclass(slots=True)
+class _Noted:
+    """What a command learns about its own run while it is under way."""
+
+    ok: bool = True
+    facts: Facts = field(default_factory=dict)
+
+
+@contextmanager
+def _recorded(kind: Upkeep) -> Iterator[_Noted]:
+    """Write down how the block went, for the metrics; it goes on where that cannot be written."""
+    started_at = datetime.now(UTC)
+    noted = _Noted()
+    try:
+        yield noted
+    except BaseException as error:
+        # Also one that was stopped by hand, or that met a fault of ours.
+        noted.ok, noted.facts = False, {"error": getattr(error, "code", RagbotError.code)}
+        raise
+    finally:
+        _record(Run(kind, started_at, datetime.now(UTC), noted.ok, noted.facts))
+
+
+def _record(run: Run) -> None:
+    try:
+        UpkeepLog(Database(db.engine)).record(run)
+    except RagbotError as error:
+        click.echo(f"The run could not be written down for the metrics: {error}", err=True)
+
+
+def _described(made: backups.Backup) -> str:
+    manifest = made.manifest
+    return (
+        f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, {_megabytes(made.size_bytes)}, {manifest.database}, "
+        f"revision {manifest.revision}, {manifest.rows.get('messages', 0)} messages, "
+        f"edition {manifest.edition or 'none'}"
+    )
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1_000_000:.1f} MB"
+
+
+def _print_drill(report: DrillReport) -> None:
+    found = sum(question.top_source_found for question in report.questions)
+    answered = sum(question.status == Status.ANSWERED for question in report.questions)
+    click.echo(f"{'Passed' if report.ok else 'FAILED'}: {report.backup}")
+    click.echo(f"  {report.rows} rows in {report.tables} tables as the manifest counts them")
+    click.echo(f"  {report.chunks_indexed} chunks of edition {report.edition or 'none'} indexed")
+    asked = len(report.questions)
+    click.echo(f"  {asked} kept questions asked: {answered} answered, {found} with their first source again")
+    click.echo(f"  recovery took {report.recovery_s:.1f} s (RTO)")
+    click.echo(f"  the data was {_age(report.data_age_s)} old (RPO)")
+    for fault in report.faults:
+        click.echo(f"  {fault}", err=True)
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds:.0f} s"

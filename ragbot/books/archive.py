@@ -1,0 +1,318 @@
+"""A zip or a gzipped tar to a folder on disk: a stranger's archive, unpacked within limits or refused."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import re
+import stat
+import struct
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from ragbot.books.files import MAX_DEPTH, PASSED_OVER
+from ragbot.core.errors import ArchiveRefused
+from ragbot.core.signatures import archive_kind
+from ragbot.core.text import has_forbidden_characters
+
+# A book with a picture on every page has some thousands of files.
+MAX_MEMBERS = 50_000
+
+# Prose shrinks to a third, tables of figures to a twentieth, only bombs to a thousandth. A small archive
+# may shrink as it likes.
+MAX_RATIO = 100
+RATIO_FREE_BYTES = 10_000_000
+
+# Read at once; also the most that a tar may say of one member before its content (a long name, times).
+PIECE_BYTES = 1 << 20
+MAX_NAME_BYTES = 255
+MAX_PATH_CHARACTERS = 1000
+
+# Made by the packer of one system, and no part of any book.
+_PACKERS_OWN = frozenset({"__MACOSX"})
+
+# Others come from few packers, and let less input become more output.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ENCRYPTED = 0x1
+_PACKED_OTHERWISE = "The archive is packed in a way that cannot be read; zip it plainly."
+
+_BROKEN_SAID = "The archive is broken, or was cut on its way."
+
+# What the readers raise for bytes that are not what they should be.
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    gzip.BadGzipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OverflowError,
+    ValueError,
+)
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnpackLimits:
+    """How large an archive may become, in bytes of all its files together."""
+
+    unpacked_bytes: int
+    members: int = MAX_MEMBERS
+
+
+def unpack(
+    archive: Path, into: Path, limits: UnpackLimits, progress: Progress = lambda _done, _total: None
+) -> Path:
+    """Unpack an archive into an empty folder and return where the book is: a folder, or its only file.
+
+    A single folder at the top is the book's. Archives inside are files like any other. What a book's
+    reader passes over anyway (hidden files, `node_modules`) is not written. `progress` is told the bytes
+    written and the bytes there are, 0 where that is not known. Raises ArchiveRefused, and may have written
+    a part by then.
+    """
+    with archive.open("rb") as stream:
+        kind = archive_kind(stream.read(4))
+    if kind is None:
+        raise ArchiveRefused("The file is neither a zip nor a gzipped tar archive.")
+    members = _zip_members if kind == "zip" else _tar_members
+    try:
+        _write(members(archive, limits), into, _bytes_allowed(archive, limits), progress)
+    except _BROKEN as error:
+        raise ArchiveRefused(_BROKEN_SAID) from error
+    except (NotImplementedError, RuntimeError) as error:
+        raise ArchiveRefused(_PACKED_OTHERWISE) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # An entry that is said to lie before the file's beginning.
+        raise ArchiveRefused(_BROKEN_SAID) from error
+    return _root(into)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A regular file of an archive, and what all of them come to, 0 where nobody knows."""
+
+    path: str
+    total_bytes: int
+    open: Callable[[], IO[bytes]]
+
+
+def _bytes_allowed(archive: Path, limits: UnpackLimits) -> int:
+    return min(limits.unpacked_bytes, RATIO_FREE_BYTES + MAX_RATIO * archive.stat().st_size)
+
+
+def _write(members: Iterator[_Packed], into: Path, allowed: int, progress: Progress) -> None:
+    written = 0
+    for member in members:
+        target = into / member.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # `x`: what is there already was written from this archive.
+        with member.open() as packed, target.open("xb") as file:
+            while piece := packed.read(PIECE_BYTES):
+                written += len(piece)
+                if written > allowed:
+                    raise ArchiveRefused(_too_large(allowed))
+                file.write(piece)
+        progress(written, member.total_bytes)
+
+
+def _zip_members(archive: Path, limits: UnpackLimits) -> Iterator[_Packed]:
+    with zipfile.ZipFile(archive) as packed:
+        entries = packed.infolist()
+        _check_count(len(entries), limits)
+        places = _Places()
+        # All are looked at before the first is written.
+        taken = [(entry, path) for entry in entries if (path := _zip_place(places, entry))]
+        total = sum(entry.file_size for entry, _ in taken)
+        if total > (allowed := _bytes_allowed(archive, limits)):
+            raise ArchiveRefused(_too_large(allowed))
+        for entry, path in taken:
+            yield _Packed(path, total, partial(packed.open, entry))
+
+
+def _zip_place(places: _Places, entry: zipfile.ZipInfo) -> str | None:
+    path = places.checked(entry.filename)
+    if path is None or entry.is_dir():
+        return None
+    if entry.flag_bits & _ENCRYPTED:
+        raise ArchiveRefused("The archive is encrypted; send it without a password.")
+    if entry.compress_type not in _COMPRESSIONS:
+        raise ArchiveRefused(_PACKED_OTHERWISE)
+    # Packers of other systems tell no kind at all.
+    if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
+        raise ArchiveRefused(_no_file(entry.filename))
+    places.take(path, entry.filename)
+    return path
+
+
+def _tar_members(archive: Path, limits: UnpackLimits) -> Iterator[_Packed]:
+    with gzip.open(archive) as unzipped:
+        forward = _Forward(unzipped, _bytes_allowed(archive, limits))
+        with tarfile.open(fileobj=forward, mode="r:") as packed:  # type: ignore[call-overload]
+            places = _Places()
+            for count, member in enumerate(packed, start=1):
+                _check_count(count, limits)
+                path = places.checked(member.name)
+                if path is None or member.isdir():
+                    continue
+                _check_tar_kind(member, archive.parent)
+                places.take(path, member.name)
+                yield _Packed(path, 0, partial(_tar_content, packed, member))
+            forward.finish()
+
+
+def _check_tar_kind(member: tarfile.TarInfo, folder: Path) -> None:
+    try:
+        # Python's own judgement besides ours.
+        tarfile.data_filter(member, str(folder))
+    except tarfile.FilterError as error:
+        raise ArchiveRefused(_no_file(member.name)) from error
+    if not member.isreg() or member.issparse():
+        raise ArchiveRefused(_no_file(member.name))
+
+
+def _tar_content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    stream = packed.extractfile(member)
+    assert stream is not None  # It is a regular file.
+    return stream
+
+
+class _Forward:
+    """What a gzipped file unzips to, read forward alone, within limits, as tarfile reads a file.
+
+    Going back would unzip all of it again, for each member if the archive is made so. tarfile goes back by
+    one byte.
+    """
+
+    def __init__(self, stream: gzip.GzipFile, allowed: int) -> None:
+        self._stream = stream
+        # The blocks that a tar is made of, and the headers, come on top of the files.
+        self._allowed = allowed + 1024 * MAX_MEMBERS
+        self._read_bytes = 0
+        self._last = b""
+        self._back = 0
+
+    def read(self, size: int) -> bytes:
+        """At most `size` bytes; a member may claim a header of any length."""
+        if size > PIECE_BYTES:
+            raise ArchiveRefused("The archive describes a file at a length that no real one has.")
+        again = self._last[len(self._last) - self._back :][:size] if self._back else b""
+        self._back -= len(again)
+        if len(again) == size:
+            return again
+        fresh = self._stream.read(size - len(again))
+        self._read_bytes += len(fresh)
+        if self._read_bytes > self._allowed:
+            raise ArchiveRefused(_too_large(self._allowed))
+        self._last = fresh or self._last
+        return again + fresh
+
+    def seek(self, position: int) -> int:
+        """Go to a place; going over what is not read unzips it, too."""
+        back = self._read_bytes - position
+        if back > len(self._last):
+            raise ArchiveRefused("The archive cannot be read from its beginning to its end.")
+        self._back = max(0, back)
+        while (left := position - self.tell()) > 0 and self.read(min(left, PIECE_BYTES)):
+            pass
+        return self.tell()
+
+    def tell(self) -> int:
+        """How far it was read."""
+        return self._read_bytes - self._back
+
+    def finish(self) -> None:
+        """Read to the end, where the checksum is: a file that was cut is told from a whole one."""
+        while self.read(PIECE_BYTES):
+            pass
+
+
+class _Places:
+    """The names in an archive to places below a folder: none outside, none twice, none too deep."""
+
+    def __init__(self) -> None:
+        # A folded name to what it is, as it was first written.
+        self._files: set[str] = set()
+        self._folders: dict[str, str] = {}
+
+    def checked(self, name: str) -> str | None:
+        """The member's place, or None where it is not to be written. Raises ArchiveRefused."""
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if name.startswith("/") or ".." in parts or _DRIVE.match(name):
+            raise ArchiveRefused(f"{_shown(name)} leads out of the archive.")
+        if len(name) > MAX_PATH_CHARACTERS or "\\" in name or has_forbidden_characters(name):
+            raise ArchiveRefused(_unwritable(name))
+        if len(parts) > MAX_DEPTH:
+            raise ArchiveRefused(f"{_shown(name)} lies more than {MAX_DEPTH} folders deep.")
+        if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+            raise ArchiveRefused(_unwritable(name))
+        is_left_out = not parts or any(
+            part.startswith(".") or part in PASSED_OVER | _PACKERS_OWN for part in parts
+        )
+        return None if is_left_out else "/".join(parts)
+
+    def take(self, path: str, name: str) -> None:
+        """Note that a file stands there. Raises ArchiveRefused where another one does on some system."""
+        folded = _folded(path)
+        *above, _ = path.split("/")
+        for depth in range(1, len(above) + 1):
+            folder = "/".join(above[:depth])
+            known = self._folders.setdefault(_folded(folder), folder)
+            if known != folder or _folded(folder) in self._files:
+                raise ArchiveRefused(_collides(name))
+        if folded in self._files or folded in self._folders:
+            raise ArchiveRefused(_collides(name))
+        self._files.add(folded)
+
+
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFC", path).casefold()
+
+
+def _collides(name: str) -> str:
+    return f"The archive holds {_shown(name)} twice, or two names that differ in capital letters alone."
+
+
+def _no_file(name: str) -> str:
+    return f"{_shown(name)} is a link, a device or a file with holes; an archive may hold plain files alone."
+
+
+def _unwritable(name: str) -> str:
+    return f"The archive names a file in a way that cannot be written: {_shown(name)}."
+
+
+def _too_large(allowed: int) -> str:
+    return (
+        f"The archive unpacks to more than {allowed:,} bytes: too much for its size, or for this service. "
+        "Leave out what is not the book's text."
+    )
+
+
+def _check_count(count: int, limits: UnpackLimits) -> None:
+    if count > limits.members:
+        raise ArchiveRefused(
+            f"The archive holds more than {limits.members:,} files; leave out what is not the book's text."
+        )
+
+
+def _shown(name: str) -> str:
+    shown = name.encode(errors="backslashreplace").decode()[:100]
+    return "".join(sign if sign.isprintable() else "?" for sign in shown) or "a file without a name"
+
+
+def _root(folder: Path) -> Path:
+    """The book's place: what stands alone at the top, else the folder itself. Raises ArchiveRefused."""
+    top = list(folder.iterdir())
+    if not top:
+        raise ArchiveRefused("The archive holds no files that could be a book's.")
+    return top[0] if len(top) == 1 else folder

@@ -1,0 +1,96 @@
+"""A Qdrant server with an embedded index behind it, which stands in while the server is away or too slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import structlog
+
+from ragbot.core.circuit import Circuits
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
+from ragbot.core.errors import CircuitOpen, SearchUnavailable
+from ragbot.core.ports import PassageStore
+
+log = structlog.get_logger(__name__)
+
+Given = TypeVar("Given")
+
+
+class StandInStore:
+    """Searches go to the server, and to the embedded index when the server fails; all else is the server's.
+
+    The embedded index is built from the database at its first use, if the edition has no more than
+    `most_chunks`: each worker needs the memory for it. Both find the same passages.
+    """
+
+    def __init__(
+        self, server: PassageStore, embedded: PassageStore, circuits: Circuits, *, most_chunks: int
+    ) -> None:
+        self.name = server.name
+        self._server = server
+        self._embedded = embedded
+        self._circuits = circuits
+        self._most_chunks = most_chunks
+
+    def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
+        self._server.build(edition, points)
+
+    def holds(self, edition: EditionFacts) -> bool:
+        return self._server.holds(edition)
+
+    def prepare(self, edition: EditionFacts) -> None:
+        self._asked(edition, lambda: self._server.prepare(edition), lambda: self._embedded.prepare(edition))
+
+    def publish(self, key: str) -> None:
+        self._server.publish(key)
+
+    def remove(self, key: str) -> None:
+        self._server.remove(key)
+        self._embedded.remove(key)
+
+    def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
+        deadline.check()
+        return self._asked(
+            edition,
+            lambda: self._server.search(edition, request, deadline),
+            lambda: self._embedded.search(edition, request, deadline),
+        )
+
+    def count(self, edition: EditionFacts) -> int:
+        return self._server.count(edition)
+
+    def ping(self) -> None:
+        self._server.ping()
+
+    def _asked(
+        self, edition: EditionFacts, of_server: Callable[[], Given], of_embedded: Callable[[], Given]
+    ) -> Given:
+        try:
+            visit = self._circuits.enter(self.name)
+        except CircuitOpen as error:
+            failure = SearchUnavailable("The Qdrant server is left alone for some seconds.")
+            return self._stood_in(edition, of_embedded, failure, error)
+        try:
+            given = of_server()
+        except SearchUnavailable as error:
+            visit.failed()
+            log.warning("embedded_index_stands_in", cause=type(error.__cause__).__name__)
+            return self._stood_in(edition, of_embedded, error, error.__cause__)
+        except BaseException:
+            visit.gave_up()
+            raise
+        visit.succeeded()
+        return given
+
+    def _stood_in(
+        self,
+        edition: EditionFacts,
+        of_embedded: Callable[[], Given],
+        failure: SearchUnavailable,
+        cause: BaseException | None,
+    ) -> Given:
+        if edition.chunks > self._most_chunks:
+            raise failure from cause
+        return of_embedded()

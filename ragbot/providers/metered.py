@@ -1,0 +1,50 @@
+"""A model behind its purse: not asked when what it may cost is spent, and each call is charged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Prompt, Usage
+from ragbot.core.errors import BudgetSpent
+from ragbot.core.ports import Embedded, Embedder, Generation, Generator, Purse
+
+
+class MeteredGenerator:
+    """Raises BudgetSpent, and asks nobody, when the purse is empty or the prompt is to be answered without
+    a model. What was cut or left in the middle is charged too."""
+
+    def __init__(self, generator: Generator, purse: Purse) -> None:
+        self.name = generator.name
+        self._generator = generator
+        self._purse = purse
+
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        if prompt.without_model or self._purse.is_empty():
+            raise BudgetSpent("What models may cost is spent.")
+        pieces = self._generator.generate(prompt, deadline, generation)
+        try:
+            yield from pieces
+        finally:
+            if generation.model == self.name:
+                self._purse.charge(self.name, generation.usage)
+
+    def ping(self) -> None:
+        self._generator.ping()
+
+
+class MeteredEmbedder:
+    """Charges each call. It is asked also when the purse is empty: a thousand questions cost a cent, and
+    without vectors the book's own sentences are found less well."""
+
+    def __init__(self, embedder: Embedder, purse: Purse, cost_usd: Callable[[int], float | None]) -> None:
+        self.name = embedder.name
+        self._embedder = embedder
+        self._purse = purse
+        self._cost_usd = cost_usd
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+        embedded = self._embedder.embed(texts, deadline)
+        usage = Usage(embedding_tokens=embedded.tokens, cost_usd=self._cost_usd(embedded.tokens))
+        self._purse.charge(self.name, usage)
+        return embedded

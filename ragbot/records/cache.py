@@ -1,0 +1,165 @@
+"""Bytes that can be made again, kept for a while: in Redis, in the database, or nowhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ragbot.records.models import CacheEntry
+from ragbot.records.redis_access import open_redis
+from ragbot.records.resting import Resting, store_failures
+from ragbot.records.transactions import Database
+
+REDIS_PREFIX = "ragbot:cache:"
+CLEARED_AT_ONCE = 500
+TIDY_EVERY_S = 300.0
+
+entries: Any = CacheEntry.__table__
+
+
+class CacheStore(Protocol):
+    """As `core.ports.Cache`, but a store that fails says so: every call raises StoreUnavailable then."""
+
+    name: str
+
+    def get(self, key: str) -> bytes | None:
+        """What was put under the key, or None."""
+        ...
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        """Keep a value for some seconds."""
+        ...
+
+    def clear(self) -> int:
+        """Forget everything; returns how many entries that were."""
+        ...
+
+
+class DatabaseCache:
+    """Entries as rows."""
+
+    name = "database"
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._tidied_at = clock()
+
+    def get(self, key: str) -> bytes | None:
+        query = select(entries.c.value).where(entries.c.key == key, entries.c.expires_at > self._clock())
+        with store_failures(), self._database.reading() as connection:
+            value = connection.scalar(query)
+        return None if value is None else bytes(value)
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        now = self._clock()
+        row = {"key": key, "value": value, "expires_at": now + kept_s}
+        with store_failures(), self._database.counting() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            insert = dialect.insert(entries).values(row)
+            connection.execute(
+                insert.on_conflict_do_update(
+                    index_elements=["key"],
+                    set_={"value": insert.excluded.value, "expires_at": insert.excluded.expires_at},
+                )
+            )
+            if abs(now - self._tidied_at) > TIDY_EVERY_S:
+                self._tidied_at = now
+                connection.execute(delete(entries).where(entries.c.expires_at <= now))
+
+    def clear(self) -> int:
+        with store_failures(), self._database.counting() as connection:
+            kept = select(func.count()).select_from(entries).where(entries.c.expires_at > self._clock())
+            count = connection.scalar(kept) or 0
+            connection.execute(delete(entries))
+        return count
+
+
+class RedisCache:
+    """Entries as keys that Redis lets expire. Another application's keys are left alone."""
+
+    name = "redis"
+
+    def __init__(self, url: str) -> None:
+        self._client = open_redis(url)
+
+    def get(self, key: str) -> bytes | None:
+        with store_failures():
+            value = self._client.get(f"{REDIS_PREFIX}{key}")
+        return value if isinstance(value, bytes) else None
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        with store_failures():
+            self._client.set(f"{REDIS_PREFIX}{key}", value, px=max(1, round(kept_s * 1000)))
+
+    def clear(self) -> int:
+        count = 0
+        with store_failures():
+            batch: list[Any] = []
+            for key in self._client.scan_iter(f"{REDIS_PREFIX}*", count=CLEARED_AT_ONCE):
+                batch.append(key)
+                if len(batch) == CLEARED_AT_ONCE:
+                    count += int(self._client.unlink(*batch))
+                    batch = []
+            if batch:
+                count += int(self._client.unlink(*batch))
+        return count
+
+
+class FirstCache:
+    """Several stores as one cache: the first one that is well is asked, and one that failed rests.
+
+    `failed` is told the name of each store that fails. What is in a store that rested stays there; it was
+    right when it was kept, and its key says for which edition.
+    """
+
+    def __init__(
+        self,
+        stores: Sequence[CacheStore],
+        *,
+        failed: Callable[[str], None] = lambda _store: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = stores[0].name
+        self._all = stores
+        self._stores = Resting("cache", stores, failed=failed, clock=clock)
+
+    def get(self, key: str) -> bytes | None:
+        return self._stores.first(lambda store: store.get(key))
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        self._stores.first(lambda store: store.put(key, value, kept_s))
+
+    def clear(self) -> int:
+        return sum(store.clear() for store in self._all)
+
+    def is_away(self) -> bool:
+        return self._stores.all_rest()
+
+    def ping(self) -> None:
+        self._all[0].get("ping")
+
+
+class NoCache:
+    """Keeps nothing."""
+
+    name = "none"
+
+    def get(self, key: str) -> bytes | None:  # noqa: ARG002
+        return None
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        """Do nothing."""
+
+    def clear(self) -> int:
+        return 0
+
+    def is_away(self) -> bool:
+        return False
+
+    def ping(self) -> None:
+        """Return always."""

@@ -1,0 +1,64 @@
+"""The connections that all workers together may open, against those that the server has for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+log = structlog.get_logger(__name__)
+
+# Those kept for superusers are not for us; a role and a database may have limits of their own (-1: none).
+_LIMITS = text(
+    "SELECT current_setting('max_connections')::int AS most, "
+    "current_setting('superuser_reserved_connections')::int "
+    "+ coalesce(current_setting('reserved_connections', true), '0')::int AS reserved, "
+    "(SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS of_role, "
+    "(SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS of_database"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a PostgreSQL server has: `available` is what is left for us at the very most."""
+
+    most: int
+    reserved: int
+    available: int
+
+
+def capacity_of(engine: Engine) -> Capacity | None:
+    """What the server has; None for a database without a limit. Raises SQLAlchemyError."""
+    if engine.dialect.name != "postgresql":
+        return None
+    with engine.connect() as connection:
+        row = connection.execute(_LIMITS).one()
+    own = [limit for limit in (row.of_role, row.of_database) if limit is not None and limit >= 0]
+    return Capacity(row.most, row.reserved, min([row.most - row.reserved, *own]))
+
+
+def warn_of_large_pool(engine: Engine, *, workers: int, size: int, overflow: int) -> None:
+    """Log `pool_larger_than_server` where these workers alone could ask for more than there is.
+
+    How many replicas there are nobody knows here. A database that is away is not this function's concern.
+    """
+    try:
+        capacity = capacity_of(engine)
+    except SQLAlchemyError as error:
+        log.info("pool_not_compared", cause=type(error).__name__)
+        return
+    wanted = workers * (size + overflow)
+    if capacity and wanted > capacity.available:
+        log.warning(
+            "pool_larger_than_server",
+            wanted=wanted,
+            available=capacity.available,
+            max_connections=capacity.most,
+            reserved=capacity.reserved,
+            workers=workers,
+            pool_size=size,
+            max_overflow=overflow,
+            advice="lower DB_POOL_SIZE, DB_MAX_OVERFLOW or WEB_CONCURRENCY, or put a pooler in front",
+        )

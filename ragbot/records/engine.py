@@ -1,0 +1,134 @@
+"""An address and limits to an engine's options, and what each of its connections is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import getpid
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
+from sqlalchemy.exc import DisconnectionError
+
+from ragbot.records.transactions import make_sqlite_safe
+
+# A connection that the host, a firewall or a failed machine has cut without a word. With nothing under way
+# the kernel asks after IDLE_S whether the other end is there, and gives up within COUNT * INTERVAL_S; what
+# was sent and is not acknowledged it gives up after UNACKNOWLEDGED_S. Left alone, Linux takes two hours for
+# the one and a quarter of an hour for the other. Together they stay below a question's deadline.
+IDLE_S = 15
+INTERVAL_S = 5
+COUNT = 2
+UNACKNOWLEDGED_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many connections a process may have, and how long anybody waits for what."""
+
+    size: int
+    overflow: int
+    wait_s: float
+    recycle_s: int
+    lock_s: float
+    statement_s: float
+
+
+def engine_options(address: URL, limits: Limits) -> dict[str, Any]:
+    """What `create_engine` is given besides the address. A word in the address wins over one of ours."""
+    is_sqlite = address.get_backend_name() == "sqlite"
+    return {
+        "pool_size": limits.size,
+        "max_overflow": limits.overflow,
+        "pool_timeout": limits.wait_s,
+        "pool_recycle": limits.recycle_s,
+        "pool_pre_ping": not is_sqlite,
+        # They are questions and answers, and an error's text would quote them.
+        "hide_parameters": True,
+        "connect_args": _sqlite_words(limits) if is_sqlite else _libpq_words(address, limits),
+    }
+
+
+def make_safe(engine: Engine, limits: Limits) -> None:
+    """Give each connection its limits, and see to it that no process uses another's."""
+    make_sqlite_safe(engine, limits.lock_s)
+    if engine.dialect.name == "postgresql":
+        _limit_statements(engine, limits)
+        _keep_values_out_of_errors(engine)
+    _keep_to_one_process(engine)
+
+
+def _sqlite_words(limits: Limits) -> dict[str, Any]:
+    return {"check_same_thread": False, "timeout": limits.lock_s}
+
+
+def _libpq_words(address: URL, limits: Limits) -> dict[str, Any]:
+    words = {
+        # For each host of the address; libpq takes 1 for 2.
+        "connect_timeout": max(2, round(limits.wait_s)),
+        "keepalives": 1,
+        "keepalives_idle": IDLE_S,
+        "keepalives_interval": INTERVAL_S,
+        "keepalives_count": COUNT,
+        "tcp_user_timeout": UNACKNOWLEDGED_S * 1000,
+        "fallback_application_name": "ragbot",
+    }
+    return {name: word for name, word in words.items() if name not in address.query}
+
+
+def _limit_statements(engine: Engine, limits: Limits) -> None:
+    # Told when a connection is made and not in the start-up packet: connection poolers such as PgBouncer
+    # refuse a packet with `options` that they do not know. What the address itself sets there stays.
+    said = engine.url.query.get("options", "")
+    words = {"lock_timeout": limits.lock_s, "statement_timeout": limits.statement_s}
+    settings = "; ".join(
+        f"SET {name} = {round(seconds * 1000)}" for name, seconds in words.items() if name not in said
+    )
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        if settings:
+            # Outside of a transaction, or the first rollback would take it back.
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(settings)
+            connection.autocommit = False
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("unhurried"):
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
+def _keep_values_out_of_errors(engine: Engine) -> None:
+    """Below its first line PostgreSQL quotes the statement and the row that failed: what readers wrote.
+
+    The driver puts the values into the statement before it is sent, so `hide_parameters` does not hide them.
+    """
+
+    @event.listens_for(engine, "handle_error")
+    def _on_error(context: ExceptionContext) -> None:
+        told, kept = str(context.original_exception), context.sqlalchemy_exception
+        first_line = told.partition("\n")[0]
+        if context.statement is None or kept is None or told == first_line:
+            return
+        context.original_exception.args = (first_line,)
+        kept.args = (str(kept.args[0]).replace(told, first_line),)
+
+
+def _keep_to_one_process(engine: Engine) -> None:
+    """Two processes that talk over one connection read each other's answers.
+
+    Nothing is open before gunicorn forks; this is for whoever forks later all the same. The child's copy is
+    dropped unclosed, as closing it would end the parent's session. (SQLAlchemy, "Using Connection Pools with
+    Multiprocessing".)
+    """
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(_connection: Any, record: Any) -> None:
+        record.info["process"] = getpid()
+
+    @event.listens_for(engine, "checkout")
+    def _on_checkout(_connection: Any, record: Any, proxy: Any) -> None:
+        if record.info["process"] != getpid():
+            record.dbapi_connection = proxy.dbapi_connection = None
+            raise DisconnectionError("The connection belongs to the process that forked this one.")

@@ -1,0 +1,183 @@
+"""Small states that all workers agree on: in Redis, in the database, or of one process when both are away."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, cast
+
+import redis
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ragbot.core.errors import StoreUnavailable
+from ragbot.core.ports import State
+from ragbot.records.models import SharedState
+from ragbot.records.redis_access import open_redis
+from ragbot.records.resting import Resting, store_failures
+from ragbot.records.transactions import Database
+
+REDIS_PREFIX = "ragbot:state:"
+# So often another worker may come between before a change is given up.
+MOST_TRIES = 20
+TIDY_EVERY_S = 300.0
+
+Change = Callable[[State | None], State | None]
+
+states: Any = SharedState.__table__
+
+
+class StateStore(Protocol):
+    """As `core.ports.SharedStates`, but one that fails says so: every call raises StoreUnavailable then."""
+
+    name: str
+
+    def peek(self, name: str) -> State | None:
+        """The state now, or None."""
+        ...
+
+    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+        """Put what `change` makes of the state in its place, alone, and return it."""
+        ...
+
+
+class DatabaseStates:
+    """States as rows, changed under the row's lock."""
+
+    name = "database"
+
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._clock = clock
+        self._tidied_at = clock()
+
+    def peek(self, name: str) -> State | None:
+        query = select(states.c.state).where(states.c.name == name, states.c.expires_at > self._clock())
+        with store_failures(), self._database.reading() as connection:
+            return connection.scalar(query)
+
+    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+        now = self._clock()
+        with store_failures(), self._database.counting() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            # A row to lock must be there first: of two who find none, one would overwrite the other.
+            begun = dialect.insert(states).values(name=name, state={}, expires_at=0.0)
+            connection.execute(begun.on_conflict_do_nothing())
+            row = connection.execute(select(states).where(states.c.name == name).with_for_update()).one()
+            after = change(row.state if row.expires_at > now else None)
+            here = states.c.name == name
+            if after is None:
+                connection.execute(delete(states).where(here))
+            elif after != row.state or row.expires_at <= now:
+                kept = {"state": dict(after), "expires_at": now + kept_s}
+                connection.execute(states.update().where(here).values(kept))
+            if abs(now - self._tidied_at) > TIDY_EVERY_S:
+                self._tidied_at = now
+                over = select(states.c.name).where(states.c.expires_at <= now, ~here)
+                connection.execute(
+                    delete(states).where(states.c.name.in_(over.with_for_update(skip_locked=True)))
+                )
+        return after
+
+
+class RedisStates:
+    """States as JSON under keys; a change is tried again when another worker came between."""
+
+    name = "redis"
+
+    def __init__(self, url: str) -> None:
+        self._client = open_redis(url)
+
+    def peek(self, name: str) -> State | None:
+        with store_failures():
+            return _decoded(self._client.get(f"{REDIS_PREFIX}{name}"))
+
+    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+        key = f"{REDIS_PREFIX}{name}"
+        for _ in range(MOST_TRIES):
+            with store_failures(), self._client.pipeline(transaction=True) as pipeline:
+                pipeline.watch(key)  # type: ignore[no-untyped-call]
+                before = _decoded(pipeline.get(key))
+                after = change(before)
+                if after is not None and after == before:
+                    return after
+                pipeline.multi()
+                if after is None:
+                    pipeline.delete(key)
+                else:
+                    pipeline.set(key, json.dumps(after), px=max(1, round(kept_s * 1000)))
+                try:
+                    pipeline.execute()
+                except redis.WatchError:
+                    continue
+                return after
+        raise StoreUnavailable("Too many workers change one state at once.")
+
+
+class ProcessStates:
+    """States of this process alone. Never fails."""
+
+    name = "process"
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._states: dict[str, tuple[State, float]] = {}
+
+    def peek(self, name: str) -> State | None:
+        with self._lock:
+            return self._live(name)
+
+    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+        with self._lock:
+            before = self._live(name)
+            after = change(before)
+            if after is None:
+                self._states.pop(name, None)
+            elif after != before:
+                self._states[name] = after, self._clock() + kept_s
+            return after
+
+    def _live(self, name: str) -> State | None:
+        state, expires_at = self._states.get(name, ({}, 0.0))
+        if expires_at <= self._clock():
+            self._states.pop(name, None)
+            return None
+        return state
+
+
+class AgreedStates:
+    """Several stores as one, the last of which never fails. Never raises.
+
+    `failed` is told the name of each store that fails.
+    """
+
+    def __init__(
+        self,
+        stores: Sequence[StateStore],
+        *,
+        failed: Callable[[str], None] = lambda _store: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stores: Resting[StateStore] = Resting(
+            "states", [*stores, ProcessStates()], failed=failed, clock=clock
+        )
+
+    def peek(self, name: str) -> State | None:
+        """The state now, or None."""
+        return self._stores.first(lambda store: store.peek(name))
+
+    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+        """Put what `change` makes of the state in its place, alone, and return it."""
+        return self._stores.first(lambda store: store.change(name, change, kept_s))
+
+
+def _decoded(value: Any) -> State | None:
+    """A state as it was written; None for what is none."""
+    try:
+        decoded = json.loads(value) if value else None
+    except ValueError:
+        return None
+    return cast("State", decoded) if isinstance(decoded, dict) else None

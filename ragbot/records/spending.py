@@ -1,0 +1,131 @@
+"""What models charged, by day: written down, held against a budget."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from ragbot.core.domain import Usage
+from ragbot.core.errors import DatabaseUnavailable
+from ragbot.records.models import Spending
+from ragbot.records.transactions import Database
+
+log = structlog.get_logger(__name__)
+
+# How long a worker trusts what it knows of the others' spending. With what is being answered at this
+# moment, so much may be spent beyond the budget.
+KNOWN_S = 1.0
+
+spending: Any = Spending.__table__
+
+
+class DailyBudget:
+    """The purse of a service: what is spent in a day (UTC) over all workers. Safe between threads.
+
+    `limit_usd` None is no budget. With the database away it goes by what was known and what this worker has
+    spent since; what could not be written is written with the next charge.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        limit_usd: float | None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.limit_usd = limit_usd
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._day = ""
+        self._spent_usd = 0.0
+        self._known_at = float("-inf")
+        self._unwritten: dict[tuple[str, str], list[float]] = {}
+
+    def is_empty(self) -> bool:
+        """Whether the day's budget is spent."""
+        return self.limit_usd is not None and self.spent_today_usd() >= self.limit_usd
+
+    def left_usd(self) -> float | None:
+        """What is left of the day's budget, or None without one."""
+        return None if self.limit_usd is None else max(0.0, self.limit_usd - self.spent_today_usd())
+
+    def spent_today_usd(self) -> float:
+        """What all workers have spent today, as far as this one knows."""
+        now = self._clock()
+        day = _day(now)
+        with self._lock:
+            if day == self._day and 0 <= now - self._known_at < KNOWN_S:
+                return self._spent_usd
+            # Others go by what is known while this caller looks.
+            if day != self._day:
+                self._day, self._spent_usd = day, self._unwritten_usd(day)
+            self._known_at = now
+        try:
+            with self._database.reading() as connection:
+                written = connection.scalar(
+                    select(func.sum(spending.c.cost_usd)).where(spending.c.day == day)
+                )
+        except (DatabaseUnavailable, SQLAlchemyError):
+            return self._spent_usd
+        with self._lock:
+            if self._day == day:
+                self._spent_usd = float(written or 0.0) + self._unwritten_usd(day)
+            return self._spent_usd
+
+    def charge(self, model: str, usage: Usage) -> None:
+        """Write down what a call cost; a cost that is not known counts as nothing."""
+        cost_usd = usage.cost_usd or 0.0
+        tokens_in, tokens_out = usage.input_tokens + usage.embedding_tokens, usage.output_tokens
+        if not (tokens_in or tokens_out or cost_usd):
+            return
+        day = _day(self._clock())
+        with self._lock:
+            if self._day == day:
+                self._spent_usd += cost_usd
+            sums = self._unwritten.setdefault((day, model), [0, 0, 0.0])
+            for place, amount in enumerate((tokens_in, tokens_out, cost_usd)):
+                sums[place] += amount
+            unwritten, self._unwritten = self._unwritten, {}
+        try:
+            self._write(unwritten)
+        except (DatabaseUnavailable, SQLAlchemyError) as error:
+            log.warning("spending_not_written", cause=type(error).__name__)
+            self._put_back(unwritten)
+
+    def _write(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
+        with self._database.counting() as connection:
+            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+            # In one order everywhere, so that two workers never wait for each other.
+            for (day, model), (tokens_in, tokens_out, cost_usd) in sorted(unwritten.items()):
+                row = {"day": day, "model": model, "input_tokens": int(tokens_in)}
+                insert = dialect.insert(spending).values(
+                    **row, output_tokens=int(tokens_out), cost_usd=cost_usd
+                )
+                sums = {
+                    name: spending.c[name] + insert.excluded[name]
+                    for name in ("input_tokens", "output_tokens", "cost_usd")
+                }
+                connection.execute(insert.on_conflict_do_update(index_elements=["day", "model"], set_=sums))
+
+    def _put_back(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
+        with self._lock:
+            for key, amounts in unwritten.items():
+                sums = self._unwritten.setdefault(key, [0, 0, 0.0])
+                for place, amount in enumerate(amounts):
+                    sums[place] += amount
+
+    def _unwritten_usd(self, day: str) -> float:
+        return sum(sums[2] for (of_day, _), sums in self._unwritten.items() if of_day == day)
+
+
+def _day(now: float) -> str:
+    return datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")

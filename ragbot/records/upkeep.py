@@ -1,0 +1,69 @@
+"""What was done to keep the service from losing anything: each backup and each drill, as it went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Row, insert, select
+
+from ragbot.records.models import UpkeepRun
+from ragbot.records.transactions import Database
+
+upkeep_runs = UpkeepRun.__table__
+
+# Numbers and short names alone: what readers wrote never stands here.
+Facts = Mapping[str, str | int | float | bool | None]
+
+
+class Upkeep(StrEnum):
+    """The kinds of runs."""
+
+    BACKUP = "backup"
+    DRILL = "drill"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, from its beginning to its end."""
+
+    kind: Upkeep
+    started_at: datetime
+    finished_at: datetime
+    ok: bool
+    facts: Facts = field(default_factory=dict)
+
+
+class UpkeepLog:
+    """Runs in the order in which they ended. Opens and commits its own transactions."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, run: Run) -> None:
+        """Write a run down. Raises DatabaseUnavailable."""
+        with self._database.writing() as connection:
+            connection.execute(
+                insert(upkeep_runs).values(
+                    kind=str(run.kind),
+                    started_at=run.started_at,
+                    finished_at=run.finished_at,
+                    ok=run.ok,
+                    facts=dict(run.facts),
+                )
+            )
+
+    def last(self, kind: Upkeep, *, good: bool = False) -> Run | None:
+        """The newest run of a kind, or the newest one that went well. Raises DatabaseUnavailable."""
+        newest = select(upkeep_runs).where(upkeep_runs.c.kind == str(kind))
+        if good:
+            newest = newest.where(upkeep_runs.c.ok)
+        with self._database.reading() as connection:
+            row = connection.execute(newest.order_by(upkeep_runs.c.id.desc()).limit(1)).first()
+        return _run(row) if row else None
+
+
+def _run(row: Row[tuple[object, ...]]) -> Run:
+    return Run(Upkeep(row.kind), row.started_at, row.finished_at, row.ok, row.facts)

@@ -1,0 +1,38 @@
+"""Backups and drills to numbers: told at each scrape, whichever process made them."""
+
+from __future__ import annotations
+
+from ragbot.metrics import Metrics
+from ragbot.probing import Probe, Probes
+from ragbot.records.upkeep import Run, Upkeep, UpkeepLog
+
+# They change once a day; nobody waits for them to the second.
+KEPT_S = 10.0
+
+
+class UpkeepMetrics:
+    """Reads the log of runs. A database that is down or hangs leaves the numbers as they were."""
+
+    def __init__(self, metrics: Metrics, log: UpkeepLog) -> None:
+        self._metrics = metrics
+        self._log = log
+        self._probes = Probes({"upkeep": Probe(self._read)}, kept_s=KEPT_S)
+
+    def sample(self) -> None:
+        """Look, for 0.6 s at most, and never fail."""
+        self._probes.findings()
+
+    def _read(self) -> None:
+        if backup := self._log.last(Upkeep.BACKUP, good=True):
+            self._metrics.set("backup_last_success_timestamp_seconds", backup.finished_at.timestamp())
+            self._metrics.set("backup_last_size_bytes", _fact(backup, "size_bytes"))
+        if drill := self._log.last(Upkeep.DRILL):
+            self._metrics.set("drill_last_ok", int(drill.ok))
+        if drill := self._log.last(Upkeep.DRILL, good=True):
+            self._metrics.set("drill_last_success_timestamp_seconds", drill.finished_at.timestamp())
+            self._metrics.set("drill_recovery_seconds", _fact(drill, "recovery_s"))
+            self._metrics.set("drill_data_age_seconds", _fact(drill, "data_age_s"))
+
+
+def _fact(run: Run, name: str) -> float:
+    return float(run.facts.get(name) or 0)

@@ -1,0 +1,173 @@
+"""`/admin/ingest`: a book's archive to a job that takes it in, and how the job stands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from flask import Response, request, url_for
+from flask_openapi import APIBlueprint, Tag
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from ragbot.ingest_jobs import IngestOrder
+from ragbot.records.ingest_jobs import JobFacts
+from ragbot.services import current_services
+from ragbot.web.admin import demand_the_key
+from ragbot.web.payloads import Id, Problem, Storable, json_reply, timestamp
+from ragbot.web.uploads import refuse_unread, save_archive
+
+ingest = APIBlueprint(
+    "ingest",
+    __name__,
+    url_prefix="/admin/ingest",
+    abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
+)
+ingest.before_request(demand_the_key)
+
+_SENT: dict[str | int, Any] = {str(s): Problem for s in (401, 404, 409, 413, 415, 422, 429, 500, 503)}
+_ASKED: dict[str | int, Any] = {str(s): Problem for s in (401, 404, 429, 500, 503)}
+
+
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must have printable characters alone")
+    return name
+
+
+def _site(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ValueError("must be an address") from error
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("must begin with https:// or http:// and a host")
+    return url
+
+
+class IngestQuery(BaseModel):
+    """What is to be known of the book besides its files."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    edition: (
+        Annotated[
+            str,
+            StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+            AfterValidator(_printable),
+        ]
+        | None
+    ) = Field(None, description="The edition's name; else it is called by its content.", examples=["v2"])
+    site_url: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_site), Storable] | None = (
+        Field(
+            None,
+            description="The address of the book's site; citations link below it.",
+            examples=["https://book.example/"],
+        )
+    )
+    title: (
+        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Storable]
+        | None
+    ) = Field(None, description="The book's title, if it does not tell its own.")
+    strict: bool = Field(False, description="Fail, and publish nothing, if a file is skipped.")
+
+    def order(self) -> IngestOrder:
+        """As the job is told."""
+        return IngestOrder(self.edition, self.site_url or "", self.title or "", self.strict)
+
+
+class JobPath(BaseModel):
+    """A job's address."""
+
+    job_id: Id
+
+
+class SkippedReply(BaseModel):
+    """A file that was left out."""
+
+    path: str
+    reason: str
+
+
+class ReportReply(BaseModel):
+    """What became of a book. `new`, `unchanged` and `removed` count chunks against the edition before."""
+
+    edition: str
+    title: str
+    pages: int
+    sections: int
+    chunks: int
+    new: int
+    unchanged: int
+    removed: int
+    embedded: int
+    skipped: list[SkippedReply] = Field(description="The first 200.")
+    skipped_count: int
+    published: bool
+    seconds: float
+
+
+class JobErrorReply(BaseModel):
+    """Why a job failed. What readers get is unchanged then."""
+
+    code: str = Field(examples=["unreadable_book", "unreadable_archive", "job_died"])
+    detail: str
+
+
+class JobReply(BaseModel):
+    """A job as it stands; `done` of `total` counts within the stage."""
+
+    job_id: str
+    status: Literal["queued", "running", "succeeded", "failed"]
+    stage: str = Field(description="queued, unpack, read, weigh, embed, index or published.")
+    done: int
+    total: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    report: ReportReply | None
+    error: JobErrorReply | None
+
+
+@ingest.post("", responses={"202": JobReply, **_SENT}, summary="Send a book, which is taken in and published")
+def send(query: IngestQuery) -> Response:
+    """Begin a job that unpacks the archive, takes the book in and publishes it, in a process of its own.
+
+    One job runs at a time. Readers get the edition before until the last step.
+    """
+    jobs = current_services().book_jobs
+    most_bytes = round(current_services().settings.max_book_mb * 1_000_000)
+    refuse_unread(request, most_bytes)
+    jobs.refuse_if_busy()
+    parcel = jobs.new_parcel()
+    try:
+        save_archive(request, parcel.archive, most_bytes)
+        job = jobs.start(parcel, query.order())
+    except BaseException:
+        # Whatever went wrong, a sender who leaves among it: nothing stays behind.
+        parcel.throw_away()
+        raise
+    reply = json_reply(_told(job), 202)
+    reply.headers["Location"] = url_for("ingest.show", job_id=job.job_id)
+    return reply
+
+
+@ingest.get("/<job_id>", responses={"200": JobReply, **_ASKED}, summary="How a job stands")
+def show(path: JobPath) -> Response:
+    """Status, stage and counts; the report of a job that succeeded, and why a failed one did."""
+    return json_reply(_told(current_services().book_jobs.records.job(path.job_id)))
+
+
+def _told(job: JobFacts) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "status": job.status,
+        "stage": job.stage,
+        "done": job.done,
+        "total": job.total,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at) if job.started_at else None,
+        "finished_at": timestamp(job.finished_at) if job.finished_at else None,
+        "report": job.report,
+        "error": {"code": job.error_code, "detail": job.error} if job.error_code else None,
+    }

@@ -1,0 +1,98 @@
+"""A request's body to a file on the disk: counted while it is read, and never held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected
+
+from ragbot.core.errors import JobNotStarted
+from ragbot.core.signatures import archive_kind
+from ragbot.web.errors import BodyTooLarge, UnsupportedArchive
+
+# What a zip and a gzipped tar are called by those who send them. What it is, its first bytes say.
+ARCHIVE_TYPES = ("application/zip", "application/gzip", "application/x-gzip", "application/x-tar+gzip")
+
+PIECE_BYTES = 1 << 18
+
+# A sender that has vanished without a word would keep its thread for ever.
+SILENCE_S = 30.0
+
+
+def refuse_unread(request: Request, most_bytes: int) -> None:
+    """Refuse what the headers alone tell to be no archive, or too large a one.
+
+    Raises UnsupportedArchive or BodyTooLarge.
+    """
+    # The app's own limit is for questions. What counts here is counted below.
+    request.max_content_length = None
+    if request.mimetype not in ARCHIVE_TYPES:
+        raise UnsupportedArchive(f"Send a zip or tar.gz as the body, with {' or '.join(ARCHIVE_TYPES[:2])}.")
+    if (request.content_length or 0) > most_bytes:
+        raise _too_large(most_bytes)
+
+
+def save_archive(request: Request, to: Path, most_bytes: int) -> None:
+    """Write the body to a file. Raises UnsupportedArchive, BodyTooLarge, JobNotStarted or ClientDisconnected.
+
+    What was written by then is for the caller to delete.
+    """
+    with _impatient(request), to.open("xb") as file:
+        received = 0
+        for piece in _pieces(request):
+            if not received and archive_kind(piece) is None:
+                raise UnsupportedArchive("The body is neither a zip nor a gzipped tar archive.")
+            received += len(piece)
+            if received > most_bytes:
+                raise _too_large(most_bytes)
+            try:
+                file.write(piece)
+            except OSError as error:
+                raise JobNotStarted("There is no room to put the book now; try again later.") from error
+    if not received:
+        raise UnsupportedArchive("The body is empty; send a zip or tar.gz as the body.")
+    if request.content_length is not None and received < request.content_length:
+        raise ClientDisconnected
+
+
+def _pieces(request: Request) -> Iterator[bytes]:
+    # Not Werkzeug's stream: with a limit it cuts a chunked body without a word, and takes the end of a
+    # connection for the end of the body.
+    stream = request.environ["wsgi.input"]
+    left = request.content_length
+    if left is None and not request.environ.get("wsgi.input_terminated"):
+        return
+    while left is None or left > 0:
+        try:
+            piece = stream.read(PIECE_BYTES if left is None else min(PIECE_BYTES, left))
+        except OSError as error:
+            # A reset, or a silence.
+            raise ClientDisconnected from error
+        if not piece:
+            return
+        left = None if left is None else left - len(piece)
+        yield piece
+
+
+@contextmanager
+def _impatient(request: Request) -> Iterator[None]:
+    """Wait for each piece of the body for a while and not for ever, where the server lends its socket."""
+    connection: Any = request.environ.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+    before = connection.gettimeout()
+    connection.settimeout(SILENCE_S)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            connection.settimeout(before)
+
+
+def _too_large(most_bytes: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The archive is larger than {most_bytes / 1_000_000:g} MB (MAX_BOOK_MB).")

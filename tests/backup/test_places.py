@@ -1,0 +1,267 @@
+"""A folder and a bucket keep archives alike: whole, by name, and nobody else's."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.s3.models import s3_backends
+
+from ragbot.backup.addresses import place_at
+from ragbot.backup.places import Place, name_at
+from ragbot.backup.s3_place import PART_BYTES, S3Place
+from ragbot.config import PROJECT_ROOT
+from ragbot.core.errors import BackupError
+from tests.backup.conftest import Service
+
+NIGHT = datetime(2026, 3, 18, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def bucket(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A new bucket, and credentials as boto3 looks for them."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "alice")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wonderland")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    name = f"books-{secrets.token_hex(4)}"
+    client(s3_url).create_bucket(Bucket=name)
+    return name
+
+
+def client(s3_url: str) -> Any:
+    return boto3.client("s3", endpoint_url=s3_url)
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "folder":
+        return place_at(str(tmp_path / "kept" / "here"))
+    bucket = request.getfixturevalue("bucket")
+    return place_at(f"s3://{bucket}/kept/here/", s3_endpoint_url=request.getfixturevalue("s3_url"))
+
+
+def put(place: Place, content: bytes, name: str | None = None) -> str:
+    name = name or name_at(NIGHT)
+    with place.working() as folder:
+        (folder / name).write_bytes(content)
+        place.put(folder / name, name, hashlib.sha256(content).hexdigest())
+    return name
+
+
+def got(place: Place, name: str) -> bytes:
+    with place.reading(name) as stream:
+        return stream.read()
+
+
+def test_archive_is_read_as_it_was_put(place: Place) -> None:
+    """Byte for byte."""
+    name = put(place, b"Alice" * 1000)
+
+    assert got(place, name) == b"Alice" * 1000
+    assert place.size_bytes(name) == 5000
+    assert place.names() == [name]
+
+
+def test_archives_are_named_in_the_order_of_their_making(place: Place) -> None:
+    """Also two of one second, and whatever else lies there is nobody's business."""
+    names = [put(place, b"", name_at(NIGHT.replace(hour=hour))) for hour in (3, 2, 2)]
+    put(place, b"", "notes.tar.gz")
+    put(place, b"", "ragbot-latest.tar.gz")
+
+    assert place.names() == sorted(names)
+    assert len(set(names)) == 3
+
+
+def test_removed_archive_is_gone_and_others_stay(place: Place) -> None:
+    """Twice is as once: two jobs may thin out at the same time."""
+    first, second = put(place, b"1"), put(place, b"2")
+
+    place.remove(first)
+    place.remove(first)
+
+    assert place.names() == [second]
+
+
+def test_place_that_is_not_there_yet_has_no_archives(tmp_path: Path) -> None:
+    """Before the first night."""
+    assert place_at(str(tmp_path / "nowhere")).names() == []
+
+
+def test_archive_that_is_not_there_is_told_with_its_place(place: Place) -> None:
+    """The operator mistypes a name."""
+    put(place, b"")
+
+    with pytest.raises(BackupError, match=place.address), place.reading("ragbot-other.tar.gz"):
+        pass
+
+
+def test_nothing_is_left_of_the_work_but_the_archive(place: Place, tmp_path: Path) -> None:
+    """A dump that stays behind fills the disk and is read by strangers."""
+    with place.working() as folder:
+        (folder / "database.sqlite").write_bytes(b"Alice")
+
+    assert not folder.exists()
+
+
+def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    """A volume that was not mounted."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(BackupError, match="cannot be written"):
+        put(place_at(str(tmp_path / "file" / "below")), b"")
+
+
+# --- S3 ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_s3(bucket: str, s3_url: str) -> S3Place:
+    return S3Place(f"s3://{bucket}/kept", endpoint_url=s3_url)
+
+
+def test_large_archive_goes_up_in_parts(in_s3: S3Place, bucket: str, s3_url: str) -> None:
+    """One request may have 5 GB at most, and a broken one begins again."""
+    content = secrets.token_bytes(PART_BYTES + 1000)
+
+    name = put(in_s3, content)
+
+    kept = client(s3_url).head_object(Bucket=bucket, Key=f"kept/{name}")
+    assert kept["ETag"].strip('"').endswith("-2")
+    assert got(in_s3, name) == content
+
+
+def test_upload_that_was_killed_does_not_show(in_s3: S3Place, bucket: str, s3_url: str) -> None:
+    """Half an archive is worse than none."""
+    started = client(s3_url).create_multipart_upload(Bucket=bucket, Key=f"kept/{name_at(NIGHT)}")
+    client(s3_url).upload_part(
+        Bucket=bucket, Key=started["Key"], UploadId=started["UploadId"], PartNumber=1, Body=b"Alice"
+    )
+
+    assert in_s3.names() == []
+
+
+def test_archive_that_did_not_arrive_whole_is_removed_again(in_s3: S3Place, tmp_path: Path) -> None:
+    """What is read back is compared, whatever the store says of it."""
+    (tmp_path / "archive").write_bytes(b"Alice")
+
+    with pytest.raises(BackupError, match="did not arrive whole"):
+        in_s3.put(tmp_path / "archive", name_at(NIGHT), hashlib.sha256(b"Bob").hexdigest())
+
+    assert in_s3.names() == []
+
+
+def test_more_archives_than_one_answer_lists_are_all_listed(in_s3: S3Place, bucket: str, s3_url: str) -> None:
+    """A store tells of a thousand objects at a time."""
+    # By the wire it would take ten seconds.
+    store = s3_backends["123456789012"]["aws"]
+    for number in range(1005):
+        store.put_object(bucket, f"kept/a-{number:04}.txt", b"")
+    name = put(in_s3, b"")
+
+    assert in_s3.names() == [name]
+
+
+def test_bucket_itself_can_be_the_place(bucket: str, s3_url: str) -> None:
+    """Not everybody shares one."""
+    place = S3Place(f"s3://{bucket}", endpoint_url=s3_url)
+    name = put(place, b"Alice")
+
+    assert place.names() == [name]
+
+
+def test_bucket_that_is_not_there_is_one_sentence(bucket: str, s3_url: str) -> None:
+    """With the store's own code, which its manual explains."""
+    with pytest.raises(BackupError, match=r"s3://no-such-bucket/kept cannot be read: NoSuchBucket"):
+        S3Place("s3://no-such-bucket/kept", endpoint_url=s3_url).names()
+
+
+def test_store_without_credentials_is_one_sentence(
+    in_s3: S3Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The commonest fault of a first try."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+
+    with pytest.raises(BackupError, match="credentials"):
+        in_s3.names()
+
+
+def test_store_that_is_not_there_is_one_sentence(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong address must not look like a wrong bucket."""
+    monkeypatch.setattr("ragbot.backup.s3_place.TRIES", 1)
+
+    with pytest.raises(BackupError, match="Could not connect"):
+        S3Place(f"s3://{bucket}", endpoint_url="http://127.0.0.1:9").names()
+
+
+def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra, and others need not have it."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "ragbot.backup.s3_place")
+    import ragbot.backup
+
+    monkeypatch.delattr(ragbot.backup, "s3_place")
+
+    with pytest.raises(BackupError, match=r"pip install -r requirements-s3\.txt"):
+        place_at("s3://books/kept")
+
+
+@pytest.mark.parametrize("address", ["ftp://books", "s3://", "s3:///kept"])
+def test_address_of_another_kind_is_refused(address: str) -> None:
+    """A typing error must not make a folder called `ftp:`."""
+    with pytest.raises(BackupError):
+        place_at(address)
+
+
+# --- a run that is killed ----------------------------------------------------------------------
+
+HANGS_BEFORE_THE_LAST_STEP = """
+import os, sys, time
+from ragbot.backup import backups, folder_place
+from ragbot.backup.addresses import place_at
+from ragbot.backup.sqlite import SqliteDatabase
+
+def hang(source, target):
+    print("packed", flush=True)
+    time.sleep(600)
+
+os.replace = hang
+backups.create(SqliteDatabase(sys.argv[1]), place_at(sys.argv[2]))
+"""
+
+
+def test_killed_run_leaves_nothing_that_list_shows(sqlite_service: Service) -> None:
+    """Not even when the archive was packed and lacked its name alone; a day later its rest is swept."""
+    place = place_at(str(sqlite_service.backups))
+    command = [sys.executable, "-c", HANGS_BEFORE_THE_LAST_STEP, sqlite_service.url, place.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT) as running:
+        assert running.stdout
+        assert running.stdout.readline() == b"packed\n"
+        running.send_signal(signal.SIGKILL)
+    (left,) = sqlite_service.backups.iterdir()
+
+    listed = place.names()
+    sqlite_service.flask("backup", "create")
+    still_there = left.exists()
+    os.utime(left, (time.time() - 25 * 3600,) * 2)
+    sqlite_service.flask("backup", "create")
+
+    assert listed == []
+    assert still_there
+    assert not left.exists()
+    assert len(place.names()) == 2

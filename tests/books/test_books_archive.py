@@ -1,0 +1,305 @@
+"""Archives from strangers: unpacked as they are meant, or refused in one sentence with nothing outside."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import struct
+import tarfile
+import tempfile
+import time
+import tracemalloc
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ragbot.books.archive import UnpackLimits, unpack
+from ragbot.core.errors import ArchiveRefused
+
+LIMITS = UnpackLimits(unpacked_bytes=50_000_000, members=200)
+
+Unpack = Callable[[bytes], Path]
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path) -> Unpack:
+    """Unpack bytes into a folder of the test's own, and return the book's place."""
+
+    def run(content: bytes) -> Path:
+        archive = tmp_path / "parcel" / "archive"
+        archive.parent.mkdir(exist_ok=True)
+        archive.write_bytes(content)
+        into = tmp_path / "parcel" / "book"
+        into.mkdir(exist_ok=True)
+        return unpack(archive, into, LIMITS)
+
+    return run
+
+
+def a_zip(*files: tuple[str, bytes | str], compressed: bool = True) -> bytes:
+    buffer = io.BytesIO()
+    kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "w", kind) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def a_tar(*members: tuple[str, bytes] | tarfile.TarInfo) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for member in members:
+            if isinstance(member, tarfile.TarInfo):
+                archive.addfile(member)
+                continue
+            info = tarfile.TarInfo(member[0])
+            info.size = len(member[1])
+            archive.addfile(info, io.BytesIO(member[1]))
+    return buffer.getvalue()
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+def zip_entry_of_kind(name: str, mode: int, content: bytes = b"/etc/passwd") -> bytes:
+    buffer = io.BytesIO()
+    info = zipfile.ZipInfo(name)
+    info.create_system = 3
+    info.external_attr = mode << 16
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+def encrypted_zip() -> bytes:
+    """A zip whose entry says that a password is needed."""
+    content = bytearray(a_zip(("book.md", "# Secret")))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.find(signature) + offset] |= 1
+    return bytes(content)
+
+
+def lying_zip() -> bytes:
+    """A zip whose entry says that it holds ten bytes and holds ten million."""
+    content = bytearray(a_zip(("book.md", b"x" * 10_000_000)))
+    for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.find(signature) + offset
+        content[at : at + 4] = struct.pack("<I", 10)
+    return bytes(content)
+
+
+def lzma_zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.md", "# A")
+    return buffer.getvalue()
+
+
+def long_header_tar() -> bytes:
+    """A tar with a member whose name is said to be two hundred million letters long."""
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 200_000_000
+    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(30_000_000))
+
+
+# --- as they are meant ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pack", [a_zip, a_tar])
+def test_folder_at_the_top_is_the_books(unpacked: Unpack, pack: Callable[..., bytes]) -> None:
+    """Hosts of code and `zip -r` both pack it so."""
+    root = unpacked(pack(("my-book/docs/one.md", b"# One"), ("my-book/two.md", b"# Two")))
+
+    assert root.name == "my-book"
+    assert (root / "docs" / "one.md").read_text() == "# One"
+
+
+@pytest.mark.parametrize("pack", [a_zip, a_tar])
+def test_files_at_the_top_are_the_book(unpacked: Unpack, pack: Callable[..., bytes]) -> None:
+    """What was packed inside the folder."""
+    root = unpacked(pack(("./one.md", b"# One"), ("two.md", b"# Two"), ("img/a.png", b"\x89PNG")))
+
+    assert sorted(path.name for path in root.iterdir()) == ["img", "one.md", "two.md"]
+
+
+@pytest.mark.parametrize("pack", [a_zip, a_tar])
+def test_only_file_is_the_book(unpacked: Unpack, pack: Callable[..., bytes]) -> None:
+    """An EPUB or a PDF may be sent in an archive."""
+    root = unpacked(pack(("book.epub", b"PK\x03\x04 not looked into")))
+
+    assert root.is_file()
+    assert root.name == "book.epub"
+
+
+def test_archive_within_is_a_file_like_any_other(unpacked: Unpack) -> None:
+    """A zip of zips of zips ends here."""
+    root = unpacked(a_zip(("book/one.md", "# One"), ("book/more.zip", a_zip(("two.md", "# Two")))))
+
+    assert sorted(path.name for path in root.iterdir()) == ["more.zip", "one.md"]
+
+
+def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
+    """Packers add folders of their own, and links among tools are nobody's business."""
+    root = unpacked(
+        a_tar(
+            ("site/docs/one.md", b"# One"),
+            ("site/.git/config", b"[core]"),
+            ("site/node_modules/a/index.js", b"1"),
+            ("__MACOSX/site/._one.md", b"\x00"),
+            ("site/.DS_Store", b"\x00"),
+            special("site/node_modules/.bin/a", tarfile.SYMTYPE, "../../../../a"),
+        )
+    )
+
+    assert root.name == "site"
+    assert [path.name for path in root.iterdir()] == ["docs"]
+
+
+def test_program_bits_and_owners_are_not_kept(unpacked: Unpack) -> None:
+    """What is unpacked is only ever read."""
+    info = tarfile.TarInfo("run.md")
+    info.mode, info.uid = 0o4777, 0
+    info.size = 0
+
+    root = unpacked(a_tar(info, ("b.md", b"")))
+
+    assert not (root / "run.md").stat().st_mode & (stat.S_IXUSR | stat.S_ISUID)
+
+
+# --- or refused ----------------------------------------------------------------------------------
+
+OUT = "leads out"
+LINK = "is a link"
+NAME = "cannot be written"
+TWICE = "twice"
+LARGE = "more than"
+
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "zip: path up": (a_zip(("a/../../out.md", "x")), OUT),
+    "zip: absolute": (a_zip(("/tmp/out.md", "x")), OUT),
+    "zip: drive": (a_zip(("C:/out.md", "x")), OUT),
+    "zip: backslashes": (a_zip(("..\\..\\out.md", "x")), NAME),
+    "zip: symbolic link": (zip_entry_of_kind("a.md", stat.S_IFLNK | 0o777), LINK),
+    "zip: device": (zip_entry_of_kind("a.md", stat.S_IFCHR | 0o666), LINK),
+    "zip: fifo": (zip_entry_of_kind("a.md", stat.S_IFIFO | 0o666), LINK),
+    "zip: encrypted": (encrypted_zip(), "encrypted"),
+    "zip: two that differ in capitals": (a_zip(("a.md", "x"), ("A.md", "y")), TWICE),
+    "zip: folders that differ in capitals": (a_zip(("a/1.md", "x"), ("A/2.md", "y")), TWICE),
+    "zip: two of one shape": (a_zip(("\u00e9.md", "x"), ("e\u0301.md", "y")), TWICE),
+    "zip: file and folder of one name": (a_zip(("a.md", "x"), ("a.md/b.md", "y")), TWICE),
+    "zip: folder and file of one name": (a_zip(("a.md/b.md", "y"), ("A.md", "x")), TWICE),
+    "zip: too many": (a_zip(*((f"{n}.md", "x") for n in range(201))), "more than 200 files"),
+    "zip: too deep": (a_zip(("a/" * 40 + "b.md", "x")), "deep"),
+    "zip: long name": (a_zip(("x" * 300 + ".md", "x")), NAME),
+    "zip: bomb": (a_zip(("a.md", bytes(40_000_000))), LARGE),
+    "zip: many that are a bomb together": (a_zip(*((f"{n}.md", bytes(1_000_000)) for n in range(40))), LARGE),
+    "zip: larger than the limit": (a_zip(("a.md", bytes(51_000_000)), compressed=False), LARGE),
+    "zip: that lies": (lying_zip(), "broken"),
+    "zip: cut": (a_zip(("a.md", "x" * 1000))[:-30], "broken"),
+    "zip: nothing": (a_zip(), "no files"),
+    "zip: hidden files alone": (a_zip((".env", "x")), "no files"),
+    "tar: path up": (a_tar(("a/../../out.md", b"x")), OUT),
+    "tar: absolute": (a_tar(("/tmp/out.md", b"x")), OUT),
+    "tar: symbolic link": (a_tar(special("a.md", tarfile.SYMTYPE, "b.md"), ("b.md", b"x")), LINK),
+    "tar: link out": (a_tar(special("a", tarfile.SYMTYPE, "/etc"), ("a/passwd", b"x")), LINK),
+    "tar: hard link": (a_tar(("b.md", b"x"), special("a.md", tarfile.LNKTYPE, "b.md")), LINK),
+    "tar: hard link out": (a_tar(special("a.md", tarfile.LNKTYPE, "/etc/passwd")), LINK),
+    "tar: device": (a_tar(special("a.md", tarfile.CHRTYPE)), LINK),
+    "tar: fifo": (a_tar(special("a.md", tarfile.FIFOTYPE)), LINK),
+    "tar: twice": (a_tar(("a.md", b"x"), ("a.md", b"y")), TWICE),
+    "tar: too many": (a_tar(*((f"{n}.md", b"x") for n in range(201))), "more than 200 files"),
+    "tar: bomb": (a_tar(("a.md", bytes(40_000_000))), LARGE),
+    "tar: bomb among what is not written": (a_tar((".git/a", bytes(80_000_000)), ("a.md", b"")), LARGE),
+    "tar: endless name": (long_header_tar(), "no real one"),
+    "tar: cut": (a_tar(("a.md", bytes(range(256)) * 4000))[:-400], "broken"),
+    "tar: half a character": (a_tar(("a\udce9.md", b"x")), NAME),
+    "gzip: of a text": (gzip.compress(b"# One\n" * 500), "broken"),
+    "gzip: of nothing": (gzip.compress(b""), "broken"),
+    "zip: packed otherwise": (lzma_zip(), "zip it plainly"),
+    "neither": (b"Rar!\x1a\x07\x00", "neither"),
+    "empty": (b"", "neither"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_archive_is_refused_with_nothing_outside(name: str, unpacked: Unpack, tmp_path: Path) -> None:
+    """One clear line, within the folder, and soon."""
+    content, said = HOSTILE[name]
+    began = time.monotonic()
+
+    with pytest.raises(ArchiveRefused, match=said) as refusal:
+        unpacked(content)
+
+    assert refusal.value.code == "unreadable_archive"
+    assert time.monotonic() - began < 20
+    assert "\n" not in str(refusal.value)
+    assert str(tmp_path) not in str(refusal.value)
+    assert {path.name for path in (tmp_path / "parcel").iterdir()} == {"archive", "book"}
+    assert all(path.is_file() or path.is_dir() for path in tmp_path.rglob("*"))
+    assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choice=st.sampled_from(["zip", "gzip", "tar"]), harm=st.data())
+def test_archive_with_wrong_bytes_is_unpacked_or_refused(
+    choice: str, harm: st.DataObject, tmp_path: Path
+) -> None:
+    """The readers of archives raise much, and none of it may be taken for a fault of ours."""
+    files = (("b/a.md", b"# A\n" * 50), ("b/c/d.md", b"x" * 300))
+    content = bytearray(a_zip(*files) if choice == "zip" else a_tar(*files))
+    if choice == "tar":
+        content = bytearray(gzip.decompress(content))
+    places = st.integers(0, len(content) - 1)
+    for place, byte in harm.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=8)):
+        content[place] = byte
+    folder = Path(tempfile.mkdtemp(dir=tmp_path))
+    (folder / "book").mkdir()
+    (folder / "archive").write_bytes(gzip.compress(content) if choice == "tar" else content)
+
+    with suppress(ArchiveRefused):
+        unpack(folder / "archive", folder / "book", LIMITS)
+
+    assert {path.name for path in folder.iterdir()} == {"archive", "book"}
+
+
+def test_large_files_are_not_held_in_memory(unpacked: Unpack) -> None:
+    """A PDF of a hundred megabytes is common."""
+    content = a_zip(("a.pdf", bytes(20_000_000)), ("b.pdf", bytes(20_000_000)), compressed=False)
+    tracemalloc.start()
+
+    unpacked(content)
+
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+def test_members_of_a_tar_are_unzipped_once(unpacked: Unpack) -> None:
+    """Going back within a gzip begins anew: with many members that once meant hours."""
+    members = [(f"{n}.md", bytes(512 * 40)) for n in range(150)]
+    members += [(f"x{n}.md", bytes(511)) for n in range(20)]
+
+    root = unpacked(a_tar(*members))
+
+    assert len(list(root.iterdir())) == 170
+    assert all((root / name).stat().st_size == len(content) for name, content in members)
+
+
+def test_progress_tells_the_bytes(tmp_path: Path) -> None:
+    """Of a zip all are known beforehand."""
+    (tmp_path / "archive").write_bytes(a_zip(("a.md", "x" * 100), ("b.md", "x" * 50)))
+    (tmp_path / "book").mkdir()
+    told: list[tuple[int, int]] = []
+
+    unpack(tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: told.append((done, total)))
+
+    assert told == [(100, 150), (150, 150)]

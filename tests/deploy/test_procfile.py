@@ -1,0 +1,176 @@
+"""The Procfile as hosts of Heroku's kind read it: first the release, then the web process."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ragbot.config import PROJECT_ROOT
+from tests.conftest import THREE_CHAPTERS
+from tests.fakes.wsgi_process import free_port, inherited_environment, is_healthy, living_processes
+
+PROGRAMS = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the database and the logs of this host are."""
+    return tmp_path_factory.mktemp("host")
+
+
+@pytest.fixture(scope="module")
+def host(folder: Path) -> dict[str, str]:
+    """What such a host gives a process: a port of its choice, a database, how many workers."""
+    return inherited_environment() | {
+        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+        "PORT": str(free_port()),
+        "WEB_CONCURRENCY": "3",
+        "DATABASE_URL": f"sqlite:///{folder / 'ragbot.db'}",
+        "INDEX_DIR": str(folder),
+        "EMBEDDER": "none",
+        "ENVIRONMENT": "production",
+        "BOOK_PATH": str(THREE_CHAPTERS),
+        "BOOK_SITE_URL": "https://book.test/",
+    }
+
+
+def honcho(process: str) -> list[str]:
+    # No .env of the developer's.
+    return [str(PROGRAMS / "honcho"), "--env", os.devnull, "start", process]
+
+
+@pytest.fixture(scope="module")
+def released(host: dict[str, str]) -> str:
+    """What the release said."""
+    done = subprocess.run(
+        honcho("release"),
+        cwd=PROJECT_ROOT,
+        env=host,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def web(host: dict[str, str], released: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The web process, from its first /health on."""
+    log = folder / "web.log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            honcho("web"),
+            cwd=PROJECT_ROOT,
+            env=host,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+        until = time.monotonic() + 40
+        while not is_healthy(int(host["PORT"])):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        yield process
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def test_release_then_web_answers_a_question(
+    host: dict[str, str], web: subprocess.Popen[bytes], released: str
+) -> None:
+    """A push to such a host is all that an author does."""
+    with closing(http.client.HTTPConnection("127.0.0.1", int(host["PORT"]), timeout=20)) as connection:
+        body = json.dumps({"query": "How long is the cheddar ripened?"})
+        connection.request("POST", "/query", body, {"Content-Type": "application/json"})
+        reply = json.loads(connection.getresponse().read())
+
+    assert "Published edition" in released
+    assert "nine months" in reply["answer"]
+    assert reply["sources"][0]["url"].startswith("https://book.test/")
+    assert workers_below(web.pid) == 3
+
+
+def workers_below(pid: int) -> int:
+    """How many processes gunicorn's master, somewhere below honcho, has made."""
+    children: dict[int, list[int]] = {}
+    for process in living_processes():
+        children.setdefault(process.parent, []).append(process.pid)
+    layer = [pid]
+    while len(layer) == 1:
+        layer = children.get(layer[0], [])
+    return len(layer)
+
+
+def test_release_that_runs_again_changes_nothing(host: dict[str, str], released: str) -> None:
+    """Each deployment runs it; a book that is there is not taken in again."""
+    again = subprocess.run(
+        honcho("release"),
+        cwd=PROJECT_ROOT,
+        env=host,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert again.returncode == 0
+    assert "Published edition" in released
+    assert "Published edition" not in again.stdout
+
+
+def test_release_that_cannot_reach_the_database_stops_the_deployment(host: dict[str, str]) -> None:
+    """The version before goes on; one that starts without its tables would not."""
+    broken = host | {"DATABASE_URL": "postgres://ragbot:secret-of-the-host@127.0.0.1:1/ragbot"}
+
+    done = subprocess.run(
+        [PROJECT_ROOT / "deploy" / "release.sh"],
+        env=broken,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert "Connection refused" in done.stderr
+    assert "secret-of-the-host" not in done.stderr + done.stdout
+
+
+def test_release_of_the_version_before_leaves_a_later_ones_database_alone(
+    host: dict[str, str], released: str
+) -> None:
+    """A rollback must come up in minutes, and its hosts run the release again."""
+    database = host["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(database)) as connection, connection:
+        (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.execute("UPDATE alembic_version SET version_num = 'of_a_later_version'")
+    try:
+        done = subprocess.run(
+            [PROJECT_ROOT / "deploy" / "release.sh"],
+            env=host,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
+
+    assert done.returncode == 0, done.stderr
+    assert "migrated by a later program" in done.stderr

@@ -1,0 +1,38 @@
+"""A PromQL expression to the series and the labels that it asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SELECTOR = re.compile(rf"({_NAME})\s*\{{([^}}]*)\}}")
+_MATCHER = re.compile(rf"({_NAME})\s*(?:=~|!~|!=|=)")
+_GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
+_WINDOW = re.compile(r"\[[^\]]*\]|\boffset\s+\w+")
+_WORD = re.compile(rf"(?<![\w.$])({_NAME})\b(?!\s*\()")
+_OPERATORS = {"and", "or", "unless", "bool"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Names of series, each with the labels that it is chosen by; and the labels that are grouped by."""
+
+    series: dict[str, set[str]]
+    grouped_by: set[str]
+
+
+def asked_by(expression: str) -> Asked:
+    """What an expression asks for."""
+    rest = _TEXT.sub('""', expression)
+    series: dict[str, set[str]] = {}
+    for name, matchers in _SELECTOR.findall(rest):
+        series.setdefault(name, set()).update(_MATCHER.findall(matchers))
+    rest = _SELECTOR.sub(r"\1 ", rest)
+    grouped_by = {label.strip() for found in _GROUPING.findall(rest) for label in found.split(",")} - {""}
+    rest = _WINDOW.sub(" ", _GROUPING.sub(" ", rest))
+    for name in _WORD.findall(rest):
+        if name not in _OPERATORS:
+            series.setdefault(name, set())
+    return Asked(series, grouped_by)

@@ -1,0 +1,135 @@
+"""Apps whose parts can be taken away, and the ground on which real servers are hurt."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask_openapi import OpenAPI
+from sqlalchemy import make_url
+
+from bench.stage import Ground
+from bench.upstream import running_upstream
+from ragbot import create_app
+from ragbot.extensions import db
+from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
+from tests.fakes.openai_upstream import OpenAIUpstream
+from tests.fakes.pipe import Pipe
+
+CHEDDAR = "How long is the cheddar ripened?"
+STARTER = "When does Alice feed the starter?"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a reader got, and how long it took."""
+
+    status: int
+    body: dict[str, Any]
+    seconds: float
+
+    @property
+    def degraded(self) -> list[str]:
+        return self.body["degraded"]
+
+
+def ask(app: OpenAPI, query: str = CHEDDAR, **more: Any) -> Reply:
+    """One question over HTTP."""
+    began = time.monotonic()
+    reply = app.test_client().post("/query", json={"query": query, **more})
+    return Reply(reply.status_code, reply.json, time.monotonic() - began)
+
+
+def soon(holds: Callable[[], bool], within_s: float = 20) -> bool:
+    """Whether something comes to hold in time."""
+    until = time.monotonic() + within_s
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.05)
+    return holds()
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OpenAIUpstream]:
+    """A provider for one test after another."""
+    with OpenAIUpstream(answer=lambda _: "Nine months [1].") as upstream:
+        yield upstream
+
+
+@pytest.fixture
+def make_app(
+    new_database: DatabaseMaker, tmp_path: Path, upstream: OpenAIUpstream
+) -> Iterator[Callable[..., OpenAPI]]:
+    """Make apps that answer from the three-chapter book, by a provider that is well unless it is told."""
+    upstream.reset()
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+
+        def closed_at_the_end(access: OpenAIAccess) -> OpenAIClient:
+            client = OpenAIClient(access)
+            # (A process keeps its connections to the end; the test run's end would complain of them.)
+            stack.callback(lambda: client.sdk.close())
+            return client
+
+        patch.setattr("ragbot.wiring.OpenAIClient", closed_at_the_end)
+
+        def make(**overrides: Any) -> OpenAPI:
+            url = stack.enter_context(new_database(tmp_path))
+            settings = {
+                "ENVIRONMENT": "testing",
+                "DATABASE_URL": url,
+                "INDEX_DIR": str(tmp_path / "index"),
+                "EMBEDDER": "openai",
+                "OPENAI_API_KEY": "sk-test",
+                "OPENAI_BASE_URL": upstream.base_url,
+                "OPENAI_LLM_FALLBACK_MODEL": "gpt-4o-mini",
+                "RATE_LIMIT_ENABLED": False,
+                "CACHE_TTL_HOURS": 0,
+            }
+            app = create_app({**settings, **overrides})
+            services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+            stack.callback(_closed, app)
+            return app
+
+        yield make
+    upstream.reset()
+
+
+def _closed(app: OpenAPI) -> None:
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def database_pipe(
+    make_postgres_database: Callable[..., str], migrated_postgres: str
+) -> Iterator[tuple[Pipe, str]]:
+    """A PostgreSQL database behind a pipe, with its address."""
+    url = make_url(make_postgres_database(migrated_postgres))
+    with Pipe(f"{url.query['host']}/.s.PGSQL.5432") as pipe:
+        yield pipe, url.set(host="127.0.0.1", port=pipe.port, query={}).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def ground(tmp_path: Path, migrated_database: Path) -> Iterator[Ground]:
+    """As the bench lays it, on a copy of the migrated database and without vectors."""
+    shutil.copy(migrated_database, tmp_path / "ragbot.db")
+    settings = {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
+        "INDEX_DIR": str(tmp_path / "index"),
+        "EMBEDDER": "none",
+        "OPENAI_API_KEY": "sk-test",
+    }
+    app = create_app({**settings, "ENVIRONMENT": "testing"})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    with app.app_context():
+        db.engine.dispose()
+    with running_upstream() as upstream:
+        yield Ground(tmp_path, {**settings, "OPENAI_BASE_URL": upstream.base_url}, upstream)

@@ -1,0 +1,198 @@
+"""Readers are answered while the database is away, hangs, cuts connections, is full, or lacks a migration."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from flask_openapi import OpenAPI
+from sqlalchemy import text
+
+from ragbot.extensions import db
+from tests.conftest import services_of
+from tests.fakes.openai_upstream import OpenAIUpstream, Reply
+from tests.fakes.pipe import Pipe
+from tests.outages.conftest import CHEDDAR, STARTER, ask, soon
+
+MakeApp = Callable[..., OpenAPI]
+
+
+@pytest.fixture
+def app(make_app: MakeApp, database_pipe: tuple[Pipe, str]) -> OpenAPI:
+    """An app on a PostgreSQL behind a pipe."""
+    return make_app(
+        DATABASE_URL=database_pipe[1], DB_POOL_TIMEOUT_S=2, CACHE_TTL_HOURS=24, EDITION_POLL_S=0.2
+    )
+
+
+@pytest.fixture
+def pipe(database_pipe: tuple[Pipe, str]) -> Pipe:
+    return database_pipe[0]
+
+
+def test_without_the_database_questions_are_answered_and_not_kept(app: OpenAPI, pipe: Pipe) -> None:
+    """And said to be; what was kept before is there when it is back, and talks go on."""
+    before = ask(app)
+
+    pipe.be("refuse")
+    during = ask(app, STARTER, session_id=before.body["session_id"])
+    talk = app.test_client().get(f"/sessions/{before.body['session_id']}")
+    pipe.be("pass")
+    assert soon(lambda: "history" not in ask(app, STARTER).degraded)
+    after = ask(app, "And where?", session_id=before.body["session_id"])
+    kept = app.test_client().get(f"/sessions/{before.body['session_id']}").json["messages"]
+
+    assert during.status == 200
+    assert (during.body["session_id"], during.body["message_id"]) == (None, None)
+    assert set(during.degraded) == {"history", "cache"}
+    assert during.body["status"] == "answered"
+    assert (talk.status_code, talk.json["code"]) == (503, "search_unavailable")
+    assert (after.status, after.degraded) == (200, [])
+    assert [message["query"] for message in kept] == [CHEDDAR, "And where?"]
+    assert kept[0]["answer"] == before.body["answer"]
+
+
+def test_stream_without_the_database_says_so_too(app: OpenAPI, pipe: Pipe) -> None:
+    """`session_id` is null in the first event, and in the last."""
+    ask(app)
+    pipe.be("refuse")
+
+    said = app.test_client().post("/query", json={"query": STARTER, "stream": True}).text
+
+    assert said.startswith("event: sources\n")
+    assert '"session_id":null' in said.split("\n\n")[0]
+    assert '"history"' in said.rpartition("event: done")[2]
+
+
+def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe) -> None:
+    """Each question has several things to ask of it, and waits for none of them twice."""
+    ask(app)
+    # Connections that are open would wait for the network; new ones have a time limit.
+    pipe.cut()
+    pipe.be("hang")
+
+    replies = [ask(app, STARTER) for _ in range(4)]
+
+    assert [reply.status for reply in replies] == [200] * 4
+    assert all("history" in reply.degraded for reply in replies)
+    assert sum(reply.seconds for reply in replies) < 15
+    assert sorted(reply.seconds for reply in replies)[1] < 1
+
+
+def test_connections_that_a_host_has_cut_are_noticed_before_use(app: OpenAPI, pipe: Pipe) -> None:
+    """Hosts cut what is idle; no reader pays for it."""
+    before = ask(app)
+
+    pipe.cut()
+    after = ask(app, STARTER)
+
+    assert (before.degraded, after.degraded) == ([], [])
+    assert after.body["session_id"]
+
+
+def test_answer_that_ended_during_an_outage_is_written_when_it_is_over(
+    app: OpenAPI, pipe: Pipe, upstream: OpenAIUpstream
+) -> None:
+    """The question was accepted before; its answer is not lost."""
+    upstream.script(Reply(text="Nine months in a cool cellar [1].", first_delay_s=1.0))
+    stream = iter(app.test_client().post("/query", json={"query": CHEDDAR, "stream": True}).response)
+    session_id = next(stream).decode().partition('"session_id":"')[2].partition('"')[0]
+
+    pipe.be("refuse")
+    said = b"".join(stream).decode()
+    pipe.be("pass")
+
+    def kept() -> dict[str, str]:
+        return app.test_client().get(f"/sessions/{session_id}").json["messages"][0]
+
+    assert "event: done" in said
+    assert soon(lambda: kept()["status"] == "answered")
+    assert kept()["answer"] == "Nine months in a cool cellar [1]."
+
+
+def test_ready_tells_of_the_outage_and_of_its_end(app: OpenAPI, pipe: Pipe) -> None:
+    """An answer is possible from the edition that is known, so the load balancer keeps the worker."""
+    ask(app)
+    client = app.test_client()
+
+    pipe.be("refuse")
+
+    assert soon(lambda: client.get("/health/ready").json["components"]["database"]["status"] == "down")
+    during = client.get("/health/ready")
+    pipe.be("pass")
+    assert soon(lambda: client.get("/health/ready").json["status"] == "ok"), client.get("/health/ready").json
+    assert (during.status_code, during.json["status"]) == (200, "degraded")
+
+
+@pytest.mark.sqlite_is_enough
+def test_full_database_answers_without_history_and_ready_says_that_it_cannot_write(
+    make_app: MakeApp,
+) -> None:
+    """SQLite's own limit of pages stands for the disk's end: reading goes on, writing does not."""
+    app = make_app(EDITION_POLL_S=0)
+    ask(app)
+    limit_pages(app, 1)
+
+    # A question that needs some pages of its own.
+    large = {"mode": "selected_text", "selected_text": "Bob ripens the cheddar for nine months. " * 200}
+    full = ask(app, STARTER, **large)
+    finding = app.test_client().get("/health/ready").json["components"]["database"]
+    limit_pages(app, 1_000_000)
+    after = ask(app, STARTER)
+
+    assert (full.status, full.degraded) == (200, ["history"])
+    assert (finding["status"], finding["detail"]) == ("degraded", "cannot write")
+    assert (after.status, after.degraded) == (200, [])
+
+
+def limit_pages(app: OpenAPI, pages: int) -> None:
+    with app.app_context():
+        # Every connection that is open, for the limit is each one's own; with them closed, the next one's.
+        db.engine.dispose()
+        connect = db.engine.dialect.connect
+
+        def limited(*args: object, **kwargs: object) -> object:
+            connection = connect(*args, **kwargs)
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+            return connection
+
+        db.engine.dialect.connect = limited
+
+
+def test_missing_migration_is_a_sentence_in_ready_and_no_traceback_to_the_reader(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator forgot it; readers get what can be had."""
+    app = make_app()
+    ask(app)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE idempotency_keys"))
+        connection.execute(text("DROP TABLE messages"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    services_of(app).readiness._is_migrated.__self__._was_current = False
+
+    reply = ask(app, STARTER)
+    finding = app.test_client().get("/health/ready").json["components"]["database"]
+
+    assert (reply.status, reply.degraded) == (200, ["history"])
+    assert finding["detail"] == "run flask db upgrade"
+    assert "Traceback" not in caplog.text
+
+
+def test_forty_questions_at_once_without_a_database_wait_for_nobody(app: OpenAPI, pipe: Pipe) -> None:
+    """No thread piles up behind one that hangs."""
+    ask(app)
+    pipe.cut()
+    pipe.be("hang")
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(ask(app, STARTER).status)) for _ in range(20)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert statuses == [200] * 20
+    assert time.monotonic() - began < 20

@@ -1,0 +1,27 @@
+"""More questions at once than there are places: some are answered, the rest refused, the process lives."""
+
+from __future__ import annotations
+
+from bench.faults import crowd
+from bench.reader import Reader
+from bench.stage import Ground
+
+
+def test_crowd_is_served_or_refused_and_nobody_is_forgotten(ground: Ground) -> None:
+    """How fast is for the bench to tell, on a machine that is its own."""
+    outcome = crowd(ground, questions=30, slots=8)
+
+    assert outcome.faults == []
+    assert outcome.figures["served"] + outcome.figures["refused"] == 30
+    assert outcome.figures["degraded"] == {}
+
+
+def test_connection_whose_body_nobody_reads_ends_as_it_was_told_to(ground: Ground) -> None:
+    """Behind a proxy the next request on it is another reader's."""
+    with ground.server(workers=1) as server, Reader(server.port) as reader:
+        refused = reader.send("POST", "/query", b"x" * 70_000)
+        after_it = reader.send("GET", "/health")
+
+    assert (refused.status, refused.code) == (413, "body_too_large")
+    assert after_it.status == 200
+    assert after_it.connected_at > refused.connected_at

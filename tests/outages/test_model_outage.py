@@ -1,0 +1,265 @@
+"""The provider fails in every way: readers are answered, it is asked seldom, and comes back by itself."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask_openapi import OpenAPI
+
+from tests.databases import DatabaseMaker
+from tests.fakes.openai_upstream import (
+    CHAT,
+    EMBEDDINGS,
+    Behaviour,
+    Cut,
+    Drip,
+    Garbage,
+    Hang,
+    OpenAIUpstream,
+    Reply,
+    Status,
+)
+from tests.fakes.wsgi_process import GunicornProcess
+from tests.outages.conftest import CHEDDAR, ask, soon
+from tests.test_gunicorn import Site, made_site
+
+MakeApp = Callable[..., OpenAPI]
+HASTY = {"OPENAI_FIRST_WORD_TIMEOUT_S": 0.6, "OPENAI_EMBEDDING_TIMEOUT_S": 0.6, "QUERY_DEADLINE_S": 10}
+numbers = itertools.count(1)
+
+BEFORE_THE_FIRST_WORD: list[Behaviour] = [
+    Status(429, retry_after=1),
+    Status(500),
+    Status(503),
+    Status(401),
+    Hang("headers"),
+    Hang("first_word"),
+    Drip(0.05, "header"),
+    Drip(0.05, "comment"),
+    Cut(0),
+    Garbage("html"),
+    Garbage("bad_json"),
+]
+
+
+def fresh() -> str:
+    """A question that nobody has asked yet, so that it is embedded too."""
+    return f"How long is the cheddar ripened, reader {next(numbers)}?"
+
+
+@pytest.mark.parametrize("trouble", BEFORE_THE_FIRST_WORD, ids=str)
+def test_next_model_answers_for_one_that_fails_before_its_first_word(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """After two calls in all."""
+    app = make_app(**HASTY)
+    upstream.for_model("gpt-4o", trouble)
+    upstream.forget()
+
+    reply = ask(app, fresh())
+
+    assert (reply.status, reply.body["model"], reply.degraded) == (200, "gpt-4o-mini", ["llm_fallback"])
+    assert len(upstream.calls(CHAT)) == 2
+    assert reply.seconds < 5
+
+
+@pytest.mark.parametrize("trouble", BEFORE_THE_FIRST_WORD, ids=str)
+def test_book_answers_for_a_provider_that_fails_altogether(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """After four calls at the most, embeddings among them."""
+    app = make_app(**HASTY)
+    upstream.always(trouble)
+    upstream.always(Status(503), EMBEDDINGS)
+    upstream.forget()
+
+    reply = ask(app, fresh())
+
+    assert (reply.status, reply.body["model"]) == (200, "extractive")
+    assert reply.degraded == ["llm_extractive", "dense_search"]
+    assert len(upstream.calls(CHAT)) + len(upstream.calls(EMBEDDINGS)) <= 4
+    assert reply.seconds < 8
+
+
+def test_in_an_outage_nobody_waits_and_the_provider_is_left_alone(
+    make_app: MakeApp, upstream: OpenAIUpstream
+) -> None:
+    """With the circuits open an answer takes as long as an extractive one."""
+    app = make_app(**HASTY)
+    upstream.always(Hang("first_word"))
+    upstream.always(Hang("headers"), EMBEDDINGS)
+    first = [ask(app, fresh()) for _ in range(3)]
+    upstream.forget()
+
+    later = [ask(app, fresh()) for _ in range(8)]
+
+    assert max(reply.seconds for reply in first) > 1
+    assert sorted(reply.seconds for reply in later)[5] < 0.3
+    assert {reply.body["model"] for reply in later} == {"extractive"}
+    # One trial of each circuit may have fallen due.
+    assert len(upstream.calls(CHAT)) <= 1
+    assert len(upstream.calls(EMBEDDINGS)) <= 1
+
+
+def test_service_is_good_again_by_itself_when_the_provider_is(
+    make_app: MakeApp, upstream: OpenAIUpstream
+) -> None:
+    """Within half a minute; here the pauses are still short."""
+    app = make_app(**HASTY)
+    upstream.always(Status(503))
+    upstream.always(Status(503), EMBEDDINGS)
+    for _ in range(4):
+        ask(app, fresh())
+    upstream.always(None)
+    upstream.always(None, EMBEDDINGS)
+
+    assert soon(lambda: ask(app, fresh()).degraded == [], within_s=30)
+
+
+def test_dense_search_alone_is_missing_when_embeddings_hang(
+    make_app: MakeApp, upstream: OpenAIUpstream
+) -> None:
+    """And soon nobody waits for them."""
+    app = make_app(**HASTY)
+    upstream.always(Hang("headers"), EMBEDDINGS)
+
+    replies = [ask(app, fresh()) for _ in range(6)]
+
+    assert all(reply.degraded == ["dense_search"] for reply in replies)
+    assert all(reply.body["model"] == "gpt-4o" for reply in replies)
+    assert replies[-1].seconds < 0.5
+
+
+@pytest.mark.parametrize("trouble", [Cut(3), Cut(3, "reset"), Cut(3, "end")], ids=str)
+def test_answer_that_breaks_off_is_kept_as_failed_and_may_be_asked_again(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """With the same idempotency key."""
+    client = make_app(**HASTY).test_client()
+    upstream.script(trouble)
+    key = {"Idempotency-Key": "one"}
+
+    broken = client.post("/query", json={"query": CHEDDAR, "stream": True}, headers=key).text
+    session_id = json.loads(broken.partition("data: ")[2].partition("\n")[0])["session_id"]
+    again = client.post("/query", json={"query": CHEDDAR}, headers=key)
+    kept = client.get(f"/sessions/{session_id}").json["messages"]
+
+    assert "event: error" in broken
+    assert (kept[0]["status"], bool(kept[0]["answer"])) == ("failed", True)
+    assert (again.status_code, again.json["status"]) == (200, "answered")
+
+
+def test_garbage_in_the_middle_is_told_in_band(make_app: MakeApp, upstream: OpenAIUpstream) -> None:
+    """With a code; the answer is kept as failed."""
+    client = make_app(**HASTY).test_client()
+    upstream.script(Garbage("bad_sse_json"))
+
+    said = client.post("/query", json={"query": CHEDDAR, "stream": True}).text
+    session_id = json.loads(said.partition("data: ")[2].partition("\n")[0])["session_id"]
+
+    assert '"code":"search_unavailable"' in said.rpartition("event: error")[2]
+    assert client.get(f"/sessions/{session_id}").json["messages"][0]["status"] == "failed"
+
+
+def test_model_that_hangs_in_the_middle_is_cut_at_the_deadline(
+    make_app: MakeApp, upstream: OpenAIUpstream
+) -> None:
+    """The stream ends with an error that has a code."""
+    client = make_app(**{**HASTY, "QUERY_DEADLINE_S": 3}).test_client()
+    upstream.script(Hang("middle"))
+
+    said = client.post("/query", json={"query": CHEDDAR, "stream": True}).text
+
+    assert '"code":"search_unavailable"' in said or '"code":"deadline_exceeded"' in said
+
+
+@pytest.mark.parametrize("budget", [{"OPENAI_DAILY_BUDGET_USD": 0}, {"OPENAI_QUESTIONS_PER_SESSION": 0}])
+def test_past_the_budget_the_book_answers_and_no_model_is_asked(
+    make_app: MakeApp, upstream: OpenAIUpstream, budget: dict[str, Any]
+) -> None:
+    """Never with an error."""
+    app = make_app(**budget)
+    upstream.forget()
+
+    reply = ask(app)
+
+    assert (reply.status, reply.body["model"], reply.degraded) == (200, "extractive", ["budget"])
+    assert upstream.calls(CHAT) == []
+
+
+def test_budget_is_spent_by_answers_and_shown(make_app: MakeApp, upstream: OpenAIUpstream) -> None:
+    """The operator sees it coming."""
+    app = make_app(OPENAI_DAILY_BUDGET_USD=0.002, OPENAI_QUESTIONS_PER_SESSION=None)
+    upstream.script(Reply(text="Nine months [1].", usage={"prompt_tokens": 800, "completion_tokens": 50}))
+
+    first, second = ask(app, fresh()), ask(app, fresh())
+    metrics = app.test_client().get("/metrics").text
+
+    assert (first.degraded, second.degraded) == ([], ["budget"])
+    assert "budget_limit_usd 0.002" in metrics
+    assert "budget_left_usd 0.0\n" in metrics
+    assert 'degradations_total{kind="budget"} 1.0' in metrics
+
+
+def test_session_has_a_number_of_questions_for_the_model(make_app: MakeApp) -> None:
+    """One talk cannot spend what is there for all."""
+    app = make_app(OPENAI_QUESTIONS_PER_SESSION=2)
+    first = ask(app)
+    later = [ask(app, fresh(), session_id=first.body["session_id"]) for _ in range(2)]
+
+    assert [first.degraded, *(reply.degraded for reply in later)] == [[], [], ["budget"]]
+
+
+def test_price_of_a_model_can_be_given(make_app: MakeApp, upstream: OpenAIUpstream) -> None:
+    """Prices change, and other servers have their own."""
+    app = make_app(MODEL_PRICES={"gpt-4o": [1000, 0]})
+    upstream.script(Reply(text="Nine months [1].", usage={"prompt_tokens": 1000, "completion_tokens": 9}))
+
+    assert ask(app).body["usage"]["cost_usd"] == pytest.approx(1.0, abs=0.001)
+
+
+# --- over two workers ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, new_database: DatabaseMaker) -> Any:
+    with made_site(tmp_path_factory.mktemp("outage"), new_database) as site:
+        yield site
+
+
+def test_circuit_is_shared_by_all_workers(site: Site) -> None:
+    """What three readers waited for, nobody waits for on another worker either."""
+    settings = {**site.environment, "OPENAI_LLM_FALLBACK_MODEL": "", "CACHE_TTL_HOURS": "0"}
+    site.upstream.always(Status(503))
+    with GunicornProcess(settings, workers=2) as server:
+        for _ in range(4):
+            question(server)
+        site.upstream.forget()
+
+        with ThreadPoolExecutor(8) as readers:
+            answers = list(readers.map(lambda _: question(server), range(40)))
+        calls = len(site.upstream.calls(CHAT))
+        site.upstream.always(None)
+        again = soon(lambda: question(server)["degraded"] == [], within_s=30)
+
+    assert {answer["model"] for answer in answers} == {"extractive"}
+    # The worker that did not see the failures may ask until it hears of them; then there are trials.
+    assert calls <= 4
+    assert again
+
+
+def question(server: GunicornProcess) -> dict[str, Any]:
+
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("POST", "/query", json.dumps({"query": fresh()}), {"Content-Type": "application/json"})
+    response = connection.getresponse()
+    body: dict[str, Any] = json.loads(response.read())
+    connection.close()
+    assert response.status == 200, body
+    return body

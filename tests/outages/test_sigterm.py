@@ -1,0 +1,14 @@
+"""SIGTERM under load: what is being answered is told whole, and nobody new is let in."""
+
+from __future__ import annotations
+
+from bench.faults import clean_end
+from bench.stage import Ground
+
+
+def test_running_answers_end_whole_and_newcomers_are_refused_at_once(ground: Ground) -> None:
+    """A deployment replaces the process while twelve people read; who comes now may try another replica."""
+    outcome = clean_end(ground, running=12)
+
+    assert outcome.faults == []
+    assert (outcome.figures["whole"], outcome.figures["kept_as_seen"]) == (12, 12)

@@ -1,0 +1,72 @@
+"""Folders for sent books: private, held by whoever lives, swept when nobody does."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from ragbot.config import PROJECT_ROOT
+from ragbot.inbox import PREFIX, new_parcel, sweep
+
+HOLD = "import sys; print('held', flush=True); sys.stdin.read()"
+
+
+def test_folder_is_for_this_user_alone(tmp_path: Path) -> None:
+    """The system's temporary folder is everybody's, and a book may not be published yet."""
+    parcel = new_parcel(tmp_path / "sent")
+
+    mode = stat.S_IMODE(parcel.folder.stat().st_mode)
+    parcel.throw_away()
+
+    assert mode == 0o700
+    assert list((tmp_path / "sent").iterdir()) == []
+
+
+def test_folder_of_the_living_is_left_alone_and_of_the_dead_is_swept(tmp_path: Path) -> None:
+    """A worker that was killed must not fill the disk."""
+    living = new_parcel(tmp_path)
+    dead = new_parcel(tmp_path)
+    dead.archive.write_bytes(b"PK")
+    # What the death of the process does.
+    dead.let_go()
+
+    sweep(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [living.folder.name]
+    living.throw_away()
+
+
+def test_lock_goes_over_to_the_process_that_inherits_it(tmp_path: Path) -> None:
+    """Between the worker's letting go and the job's beginning there is no moment without an owner."""
+    parcel = new_parcel(tmp_path)
+    job = subprocess.Popen(
+        [sys.executable, "-c", HOLD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=(parcel.lock.fileno(),),
+        cwd=PROJECT_ROOT,
+    )
+    with job:
+        assert job.stdout is not None
+        job.stdout.readline()
+        parcel.let_go()
+        sweep(tmp_path)
+        while_it_lives = parcel.folder.exists()
+        job.kill()
+        job.wait()
+        sweep(tmp_path)
+
+    assert while_it_lives
+    assert not parcel.folder.exists()
+
+
+def test_sweeping_where_nothing_is_does_nothing(tmp_path: Path) -> None:
+    """The first start of all."""
+    sweep(tmp_path / "nowhere")
+
+    (tmp_path / f"{PREFIX}a-file").write_text("not ours")
+    sweep(tmp_path)
+
+    assert (tmp_path / f"{PREFIX}a-file").exists()

@@ -1,0 +1,175 @@
+"""Kept answers over HTTP: fast, forgotten on demand, and one call for a hundred readers of two workers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from flask_openapi import OpenAPI
+from sqlalchemy import text
+
+from ragbot import create_app
+from ragbot.extensions import db
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.fakes.openai_upstream import CHAT, EMBEDDINGS, OpenAIUpstream, Reply
+from tests.fakes.parts import ScriptedGenerator
+from tests.fakes.wsgi_process import GunicornProcess
+from tests.web.test_quotas import store  # noqa: F401 - the stores of the quotas' tests serve here too
+
+CHEDDAR = {"query": "How long is the cheddar ripened?"}
+READERS = 100
+ADMIN = {"X-API-Key": "an admin's key"}
+
+
+class SlowGenerator(ScriptedGenerator):
+    """A model that takes a second."""
+
+    def generate(self, *arguments: Any) -> Iterator[str]:
+        time.sleep(1)
+        return super().generate(*arguments)
+
+
+@pytest.fixture
+def make_cached(make_app: AppMaker) -> Callable[..., OpenAPI]:
+    """Make apps that keep answers."""
+
+    def make(**parts: Any) -> OpenAPI:
+        app = make_app({"CACHE_TTL_HOURS": 24, "ADMIN_API_KEY": ADMIN["X-API-Key"]}, **parts)
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        return app
+
+    return make
+
+
+def test_hit_is_twenty_times_faster_than_a_model_of_a_second(make_cached: Callable[..., OpenAPI]) -> None:
+    """And is kept in the talk like any other answer."""
+    client = make_cached(generator=SlowGenerator("Nine months [1].")).test_client()
+
+    def timed() -> tuple[float, dict[str, Any]]:
+        began = time.perf_counter()
+        reply = client.post("/query", json=CHEDDAR).json
+        return time.perf_counter() - began, reply
+
+    first_s, first = timed()
+    hits = [timed() for _ in range(5)]
+
+    assert (first["cache"], {reply["cache"] for _, reply in hits}) == ("miss", {"hit"})
+    assert statistics.median(taken for taken, _ in hits) * 20 < first_s
+    kept = client.get(f"/sessions/{hits[0][1]['session_id']}").json["messages"]
+    assert [message["answer"] for message in kept] == ["Nine months [1]."]
+
+
+def test_hit_costs_nothing_and_is_counted_as_one(make_cached: Callable[..., OpenAPI]) -> None:
+    """What it cost was counted when it was made."""
+    client = make_cached(generator=ScriptedGenerator("Nine months [1].")).test_client()
+
+    usages = [client.post("/query", json=CHEDDAR).json["usage"]["cost_usd"] for _ in range(3)]
+    metrics = client.get("/metrics").text
+
+    assert usages == [0.001, 0.0, 0.0]
+    assert 'answer_cache_results_total{result="hit"} 2.0' in metrics
+    assert 'answer_cache_results_total{result="miss"} 1.0' in metrics
+    assert 'query_stage_duration_seconds_count{stage="cache"} 3.0' in metrics
+
+
+def test_operator_can_forget_what_is_kept(make_cached: Callable[..., OpenAPI]) -> None:
+    """From the command line and over HTTP."""
+    app = make_cached()
+    client = app.test_client()
+    client.post("/query", json=CHEDDAR)
+
+    said = app.test_cli_runner().invoke(args=["cache", "clear"]).stdout
+    again = client.post("/query", json=CHEDDAR).json["cache"]
+    cleared = client.delete("/admin/cache", headers=ADMIN)
+    once_more = client.post("/query", json=CHEDDAR).json["cache"]
+
+    assert said == "Forgot 1 entries.\n"
+    assert (again, once_more) == ("miss", "miss")
+    assert (cleared.status_code, cleared.json) == (200, {"entries": 1})
+
+
+def test_nobody_forgets_without_the_key(make_cached: Callable[..., OpenAPI]) -> None:
+    """Each answer costs money."""
+    client = make_cached().test_client()
+
+    assert client.delete("/admin/cache").status_code == 401
+
+
+def test_hundred_readers_of_two_workers_cost_one_call(store: dict[str, str], tmp_path: Path) -> None:  # noqa: F811
+    """On SQLite, PostgreSQL and Redis; to each worker the question's vector too."""
+    with OpenAIUpstream() as upstream:
+        upstream.always(Reply(text="Nine months in a cool cellar [1].", first_delay_s=1.0))
+        settings = store | {
+            "INDEX_DIR": str(tmp_path),
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": upstream.base_url,
+            "MAX_STREAMS": str(READERS),
+        }
+        app = create_app(settings | {"ENVIRONMENT": "testing", "EMBEDDER": "none"})
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        with app.app_context():
+            db.engine.dispose()
+        together = Barrier(READERS)
+
+        with (
+            GunicornProcess({**settings, "EMBEDDER": "none"}, workers=2) as server,
+            ThreadPoolExecutor(READERS) as pool,
+        ):
+
+            def ask(_: int) -> dict[str, Any]:
+                together.wait()
+                return ask_over_http(server.port)
+
+            answers = list(pool.map(ask, range(READERS)))
+        calls = len(upstream.calls(CHAT))
+
+    assert {answer["answer"] for answer in answers} == {"Nine months in a cool cellar [1]."}
+    assert Counter(answer["cache"] for answer in answers) == {"hit": READERS - 1, "miss": 1}
+    assert calls == 1
+
+
+def ask_over_http(port: int) -> dict[str, Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", "/query", json.dumps(CHEDDAR), {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        body: dict[str, Any] = json.loads(response.read())
+        assert response.status == 200, body
+        return body
+    finally:
+        connection.close()
+
+
+def test_question_is_embedded_once_for_all_who_ask_at_once(make_app: AppMaker) -> None:
+    """And not again after a restart: its vector is kept beside the answers."""
+    with OpenAIUpstream(answer=lambda _: "Nine months [1].") as upstream:
+        settings = {
+            "CACHE_TTL_HOURS": 24,
+            "EMBEDDER": "openai",
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": upstream.base_url,
+        }
+        first = make_app(settings)
+        services_of(first).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        upstream.forget()
+        with ThreadPoolExecutor(8) as readers:
+            list(readers.map(lambda _: first.test_client().post("/query", json=CHEDDAR), range(8)))
+        with first.app_context(), db.engine.begin() as connection:
+            connection.execute(text("DELETE FROM cache_entries WHERE key LIKE 'answer:%'"))
+        restarted = make_app(settings)
+
+        again = restarted.test_client().post("/query", json=CHEDDAR).json
+
+        assert (again["cache"], again["degraded"]) == ("miss", [])
+        assert len(upstream.calls(EMBEDDINGS)) == 1
+        for app in (first, restarted):
+            services_of(app).retriever._embedder._embedder._embedder._embedder._embedder._client.sdk.close()

@@ -1,0 +1,66 @@
+"""A full house refuses questions before anything is done for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+from flask_openapi import OpenAPI
+
+from ragbot.core.domain import Question
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+
+QUESTION = {"query": "How long does bread rise?"}
+
+
+@pytest.fixture
+def app(make_app: AppMaker) -> OpenAPI:
+    """One that answers one question at a time, and lets one address ask twice a minute."""
+    app = make_app({"MAX_STREAMS": 1, "RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 2})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    return app
+
+
+@pytest.fixture
+def full(app: OpenAPI) -> Iterator[FlaskClient]:
+    """A caller while the only place is taken."""
+    running = services_of(app).turns.begin(Question("How long is the cheddar ripened?"), None)
+    yield app.test_client()
+    running.events.close()
+
+
+def test_refusal_says_when_to_come_back_and_is_not_counted(full: FlaskClient) -> None:
+    """Counting is work, just when there is no time for it."""
+    refused = [full.post("/query", json=QUESTION) for _ in range(5)]
+
+    assert {reply.status_code for reply in refused} == {503}
+    assert {reply.get_json()["code"] for reply in refused} == {"overloaded"}
+    assert all(int(reply.headers["Retry-After"]) > 0 for reply in refused)
+    assert not any("RateLimit-Limit" in reply.headers for reply in refused)
+
+
+def test_everything_but_questions_goes_on(full: FlaskClient) -> None:
+    """A reader may still look at his talk, and a browser ask whether it may ask."""
+    preflight = {"Origin": "http://localhost:3000", "Access-Control-Request-Method": "POST"}
+
+    statuses = [
+        full.post("/sessions").status_code,
+        full.get("/health").status_code,
+        full.options("/query", headers=preflight).status_code,
+    ]
+
+    assert statuses == [201, 200, 200]
+
+
+def test_whoever_comes_when_a_place_is_free_again_has_his_whole_quota(app: OpenAPI) -> None:
+    """What was refused before does not count."""
+    client = app.test_client()
+    running = services_of(app).turns.begin(Question("How long is the cheddar ripened?"), None)
+    refused = [client.post("/query", json=QUESTION).status_code for _ in range(3)]
+
+    running.events.close()
+
+    answered = client.post("/query", json=QUESTION)
+    assert refused == [503, 503, 503]
+    assert (answered.status_code, answered.headers["RateLimit-Remaining"]) == (200, "1")

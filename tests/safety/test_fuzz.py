@@ -30,6 +30,7 @@ from ragbot.core.text import count_tokens, sentence_spans
 from ragbot.web import payloads
 from tests.answering.shelf import EDITION, passage
 from tests.books.test_books_pdf import THREE, with_outline
+from tests.databases import DatabaseMaker
 from tests.served import three_chapter_app
 
 # Of processor time, for a book of some kilobytes.
@@ -414,9 +415,9 @@ BODIES = st.builds(
 
 
 @pytest.fixture(scope="module")
-def served(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
+def served(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
     with three_chapter_app(
-        migrated_database, tmp_path_factory.mktemp("fuzz"), {"ADMIN_API_KEY": "an-operators-key-of-23-x"}
+        new_database, tmp_path_factory.mktemp("fuzz"), {"ADMIN_API_KEY": "an-operators-key-of-23-x"}
     ) as app:
         yield app
 

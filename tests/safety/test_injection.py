@@ -91,6 +91,8 @@ def poisoned(
         "INDEX_DIR": str(folder),
         "EMBEDDER": "none",
         "RATE_LIMIT_ENABLED": False,
+        # A kept answer would be none of the model's.
+        "CACHE_TTL_HOURS": 0,
         "OPENAI_API_KEY": "sk-alice-and-bob",
         "OPENAI_BASE_URL": model.base_url,
     }

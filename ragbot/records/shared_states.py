@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -20,8 +21,9 @@ from ragbot.records.resting import Resting, store_failures
 from ragbot.records.transactions import Database
 
 REDIS_PREFIX = "ragbot:state:"
-# So often another worker may come between before a change is given up.
-MOST_TRIES = 20
+# So often another worker may come between before a change is given up; a moment lies between two tries.
+MOST_TRIES = 40
+PAUSE_S = 0.002
 TIDY_EVERY_S = 300.0
 
 Change = Callable[[State | None], State | None]
@@ -111,6 +113,7 @@ class RedisStates:
                 try:
                     pipeline.execute()
                 except redis.WatchError:
+                    time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
                     continue
                 return after
         raise StoreUnavailable("Too many workers change one state at once.")

@@ -196,7 +196,7 @@ def test_the_errors_that_are_ours_are_known() -> None:
     (expression,) = [alert["expr"] for alert in alerts() if alert["alert"] == "ErrorRateHigh"]
     named = set(re.search(r'code!~"([^"]+)"', expression)[1].split("|"))  # type: ignore[index]
     codes = {kind.code: shape.status for kind, shape in errors.SHAPES.items()}
-    codes |= {code: status for status, code in errors._HTTP_CODES.items()}
+    codes |= {code: status for status, code in errors.HTTP_CODES.items()}
 
     # The rule looks at questions, so a code that an admin call alone can end with need not be named.
     assert {code for code, status in codes.items() if status < 500} - named <= OF_ADMIN_CALLS

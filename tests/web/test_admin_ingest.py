@@ -471,10 +471,11 @@ def test_job_ends_at_its_limits(
 
 
 def many_headings() -> bytes:
-    """A small archive that becomes a book of a million sections."""
+    """A small archive that becomes a book of a million sections; a page may have 75,000 lines."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("book.md", "# a\n" * 1_200_000)
+        for number in range(16):
+            archive.writestr(f"{number}.md", "# a\n" * 74_000)
     return buffer.getvalue()
 
 

@@ -362,6 +362,8 @@ def quota(ground: Ground, *, at_once: int = 60, quota: int = 20, rounds: int = 5
     ground.upstream.steer(answer_tokens=5, first_delay_s=0, delay_s=0)
     outcome = Outcome({"at_once": at_once, "quota": quota, "passed": []})
     limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(quota)}
+    # All of them find a place, or some would be refused before they are counted.
+    limits["MAX_STREAMS"] = str(at_once)
     for number in range(1, rounds + 1):
         # A proxy of ours before the service gives each round an address, and so a quota, of its own; what
         # callers wrote before it is not believed.

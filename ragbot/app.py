@@ -35,7 +35,7 @@ from ragbot.web.query import query
 from ragbot.web.quotas import limit_calls
 from ragbot.web.requests import StrictRequest, identify_requests
 from ragbot.web.session import sessions
-from ragbot.web.shedding import refuse_when_full
+from ragbot.web.shedding import take_places_first
 from ragbot.web.watching import watch_requests
 from ragbot.wiring import build_error_report, build_services
 
@@ -70,7 +70,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     identify_requests(app)
     watch_requests(app)
     trust_proxies(app, settings.trusted_proxies)
-    refuse_when_full(app, services.turns, questions=query)
+    take_places_first(app, services.turns, questions=query)
     limit_calls(
         app,
         settings,

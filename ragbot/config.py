@@ -422,6 +422,7 @@ def _contradictions(settings: Settings) -> list[str]:
             debug=settings.flask_debug,
             admin_api_key=_revealed(settings.admin_api_key),
             console_password=_revealed(settings.console_password),
+            metrics_token=_revealed(settings.metrics_token),
         )
     return faults
 

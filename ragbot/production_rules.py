@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-# Shorter ones can be tried out: the key by machines without a pause, the password at ten a minute.
-ADMIN_KEY_LENGTH = 16
+# Shorter ones can be tried out: key and token by machines without a pause, the password at ten a minute.
+ADMIN_KEY_LENGTH = METRICS_TOKEN_LENGTH = 16
 PASSWORD_LENGTH = 12
 
 # Fewer different signs than this is a pattern, not a secret ("aaaa…", "12121212…").
@@ -17,7 +17,12 @@ DEFAULTS = ("password", "secret", "admin", "default", "example", "letmein", "qwe
 
 
 def production_faults(
-    *, origins: Sequence[str], debug: bool, admin_api_key: str | None, console_password: str | None
+    *,
+    origins: Sequence[str],
+    debug: bool,
+    admin_api_key: str | None,
+    console_password: str | None,
+    metrics_token: str | None,
 ) -> Iterator[str]:
     """Each fault as `NAME: sentence`, in the order of the settings. None of them quotes a secret."""
     if debug:
@@ -28,6 +33,8 @@ def production_faults(
         yield f"ADMIN_API_KEY: {fault}"
     if console_password is not None and (fault := weakness(console_password, PASSWORD_LENGTH)):
         yield f"CONSOLE_PASSWORD: {fault}"
+    if metrics_token is not None and (fault := weakness(metrics_token, METRICS_TOKEN_LENGTH)):
+        yield f"METRICS_TOKEN: {fault}"
 
 
 def weakness(secret: str, length: int) -> str | None:

@@ -13,6 +13,7 @@ GOOD = {
     "ALLOWED_ORIGINS_STR": "https://book.example",
     "ADMIN_API_KEY": "nE3-rQ8xv2LwZk5TbY1p",
     "CONSOLE_PASSWORD": "korrekt-pferd-9",
+    "METRICS_TOKEN": "tQ7-wm4Zr9Lb2Xk8Vd1s",
 }
 
 
@@ -41,6 +42,8 @@ def test_safe_settings_start() -> None:
         ("ADMIN_API_KEY", "your_admin_api_key_here"),
         ("CONSOLE_PASSWORD", "short-one"),
         ("CONSOLE_PASSWORD", "password123456"),
+        ("METRICS_TOKEN", "prometheus"),
+        ("METRICS_TOKEN", "changeme-changeme"),
         ("RATE_LIMIT_STORAGE", "redis"),
     ],
 )
@@ -49,7 +52,7 @@ def test_unsafe_setting_is_refused_by_name_and_never_quoted(name: str, value: st
     said = refusal(**{name: value})
 
     assert name in said
-    assert not (name in ("ADMIN_API_KEY", "CONSOLE_PASSWORD") and value in said)
+    assert not (name in ("ADMIN_API_KEY", "CONSOLE_PASSWORD", "METRICS_TOKEN") and value in said)
 
 
 def test_all_faults_are_in_one_message() -> None:

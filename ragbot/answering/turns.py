@@ -33,8 +33,6 @@ from ragbot.records.transcript import IdempotencyClaim, MessageFacts, Transcript
 
 log = structlog.get_logger(__name__)
 
-FULL = "Every place for an answer is taken; ask again in a few seconds."
-
 
 class Places:
     """Places for answers at once. Safe between threads."""
@@ -44,31 +42,41 @@ class Places:
         self._lock = threading.RLock()
         self._free = count
 
-    def take(self) -> bool:
-        """Whether there was one, which is the caller's now."""
+    def take(self) -> Place:
+        """A place, which whoever has it gives back. Raises Overloaded where there is none."""
         with self._lock:
             if not self._free:
-                return False
+                raise Overloaded("Every place for an answer is taken; ask again in a few seconds.")
             self._free -= 1
-            return True
+        return Place(self)
 
     def give_back(self) -> None:
-        """Let another have it."""
+        """Let another have one."""
         with self._lock:
             self._free += 1
 
-    def are_taken(self) -> bool:
-        """Whether there is none, at this moment."""
-        return not self._free
+
+class Place:
+    """One reader's place. It is given back once, however often that is said."""
+
+    def __init__(self, places: Places) -> None:
+        self._lock = threading.RLock()
+        self._places: Places | None = places
+
+    def give_back(self) -> None:
+        """Let another reader have it."""
+        with self._lock:
+            places, self._places = self._places, None
+        if places is not None:
+            places.give_back()
 
 
 class HeldEvents:
     """An iterator that keeps a place until it is closed, drawn to its end, or dropped."""
 
-    def __init__(self, events: Generator[Event, None, None], places: Places) -> None:
+    def __init__(self, events: Generator[Event, None, None], place: Place) -> None:
         self._events = events
-        self._places: Places | None = places
-        self._lock = threading.Lock()
+        self._place = place
 
     def __iter__(self) -> Iterator[Event]:
         return self
@@ -77,7 +85,7 @@ class HeldEvents:
         try:
             return next(self._events)
         except BaseException:
-            self._release()
+            self._place.give_back()
             raise
 
     def close(self) -> None:
@@ -85,16 +93,10 @@ class HeldEvents:
         try:
             self._events.close()
         finally:
-            self._release()
+            self._place.give_back()
 
     def __del__(self) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        with self._lock:
-            places, self._places = self._places, None
-        if places is not None:
-            places.give_back()
+        self._place.give_back()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +135,25 @@ class Turns:
         self._deadline_s = deadline_s
         self._places = Places(most_at_once)
 
+    def place(self) -> Place:
+        """A place for an answer, to begin a turn with or to give back. Raises Overloaded."""
+        return self._places.take()
+
     def begin(
-        self, question: Question, session_id: str | None, *, claim: IdempotencyClaim | None = None
+        self,
+        question: Question,
+        session_id: str | None,
+        *,
+        claim: IdempotencyClaim | None = None,
+        place: Place | None = None,
     ) -> RunningTurn:
         """Write the question down and return its turn; nothing is asked before `events` is drawn.
 
-        A turn that was answered before under the same claim is told again and nothing is asked. Raises
-        Overloaded and writes nothing where every place is taken; and what `Transcript.open_turn` raises.
+        The turn keeps the `place`, or takes one, and gives it back at its end. A turn that was answered
+        before under the same claim is told again and nothing is asked. Raises Overloaded and writes nothing
+        where every place is taken; and what `Transcript.open_turn` raises.
         """
-        if not self._places.take():
-            raise Overloaded(FULL)
+        place = place or self.place()
         try:
             deadline = Deadline(self._deadline_s)
             turn = self._opened(question, session_id, claim)
@@ -152,14 +163,10 @@ class Turns:
                 if turn.replayed
                 else self._recorded(question, turn, deadline, ending)
             )
-            return RunningTurn(turn, HeldEvents(events, self._places), deadline, ending)
+            return RunningTurn(turn, HeldEvents(events, place), deadline, ending)
         except BaseException:
-            self._places.give_back()
+            place.give_back()
             raise
-
-    def are_full(self) -> bool:
-        """Whether a question would be refused at this moment."""
-        return self._places.are_taken()
 
     def finish(self) -> None:
         """Before the process ends: write what could not be written before, if that can be done now."""

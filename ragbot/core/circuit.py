@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from ragbot.core.errors import CircuitOpen
+from ragbot.core.holders import lives, new_token
 from ragbot.core.ports import SharedStates
 
 # So many failures in a row, of all workers together, open a circuit.
@@ -62,10 +62,11 @@ class Provider:
         """Whether a trial of an open circuit may begin now.
 
         The one that was tried longest ago goes first, so that a model that stays down never keeps another
-        from coming back. A time much further ahead than any pause was written by a clock that was wrong;
-        clocks of hosts differ a little.
+        from coming back. Whoever was killed while he tried keeps nobody waiting. A time much further ahead
+        than any pause was written by a clock that was wrong; clocks of hosts differ a little.
         """
         under_way = bool(self.trial_by) and now < self.trial_ends_at <= now + 2 * lease_s
+        under_way = under_way and lives(self.trial_by)
         paused = now < self.next_trial_at <= now + 2 * LONGEST_PAUSE_S
         own = self.circuits.get(name, Circuit())
         others = (c for n, c in self.circuits.items() if n != name and c.open)
@@ -122,7 +123,8 @@ def given_up(provider: Provider, *, token: str, now: float) -> Provider:
 class Circuits:
     """The circuits of one provider, shared by all workers. Safe between threads.
 
-    `lease_s` is the longest that a trial can take: after it, whoever tried is taken for dead. Where the
+    `lease_s` is the longest that a trial can take: after it, whoever tried on another host is taken for
+    dead; on the same host it is seen at once. Where the
     shared states cannot be reached, each process has circuits of its own.
     """
 
@@ -149,7 +151,7 @@ class Circuits:
         if not known.is_open(name):
             return Visit(self, name, token="", began=time.monotonic())
         if known.may_try(name, now, self._lease_s):
-            token = secrets.token_hex(8)
+            token = new_token()
             known = self.changed(partial(trial_begun, name=name, token=token, now=now, lease_s=self._lease_s))
             if known.trial_by == token:
                 return Visit(self, name, token=token, began=time.monotonic())

@@ -15,6 +15,7 @@ from ragbot.records.transcript import IdempotencyClaim
 from ragbot.services import current_services
 from ragbot.web.errors import NotAcceptable
 from ragbot.web.payloads import Problem, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
+from ragbot.web.shedding import own_place
 from ragbot.web.sse import HEADERS, as_sse
 from ragbot.web.watching import watch_turn
 
@@ -34,7 +35,7 @@ def ask(header: QueryHeaders, body: QueryBody) -> Response:
     """
     streams = _wants_stream(body)
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
-    running = current_services().turns.begin(body.question(), body.session_id, claim=claim)
+    running = current_services().turns.begin(body.question(), body.session_id, claim=claim, place=own_place())
     watch_turn(running)
     first = _begun(running)
     if streams:

@@ -1,22 +1,34 @@
-"""Questions that find every place taken are refused before anything is done for them."""
+"""A question gets its place before anything is done for it, or is refused at once."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask, request
+from flask import Blueprint, Flask, g, request
 
-from ragbot.answering.turns import FULL, Turns
-from ragbot.core.errors import Overloaded
+from ragbot.answering.turns import Place, Turns
 
 
-def refuse_when_full(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
-    """Have the blueprint's calls refused while every place is taken.
+def take_places_first(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
+    """Have the blueprint's calls take a place, or refused with Overloaded.
 
-    To be called before quotas are: a refusal that counts costs two transactions and three times the CPU,
-    just when there is none to spare, and takes from the reader's quota what he did not get.
+    To be called before quotas are. Of a crowd that was counted, read and checked first, those who find no
+    place would hold the threads that are kept free for refusals, `/health` and all else; and a refusal that
+    is counted takes from the reader's quota what he did not get.
     """
 
     @app.before_request
-    def _refuse() -> None:
+    def _take() -> None:
         # A preflight needs no place.
-        if request.blueprint == questions.name and request.method != "OPTIONS" and turns.are_full():
-            raise Overloaded(FULL)
+        if request.blueprint == questions.name and request.method != "OPTIONS":
+            g.place = turns.place()
+
+    @app.teardown_request
+    def _give_back(_error: BaseException | None) -> None:
+        place: Place | None = g.pop("place", None)
+        if place is not None:
+            place.give_back()
+
+
+def own_place() -> Place | None:
+    """The current request's place, which is the caller's to give back from now on."""
+    place: Place | None = g.pop("place", None)
+    return place

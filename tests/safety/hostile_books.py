@@ -82,7 +82,7 @@ for suffix in ("md", "mdx"):
     )
     markdown("rows", "|a|b|\n|-|-|\n" + filled("|x|y|\n", FULL // 4), suffix)
     markdown(
-        "short_rows_of_a_wide_table", "|a" * 5_000 + "|\n" + "|-" * 5_000 + "|\n" + "|x|\n" * 5_000, suffix
+        "short_rows_of_a_wide_table", "|a" * 5_000 + "|\n" + "|-" * 5_000 + "|\n" + "|x|\n" * 2_000, suffix
     )
     markdown("definitions", filled("[a]: b\n", FULL // 4), suffix)
     markdown("braces", filled("{", FULL // 8) + filled("}", FULL // 8), suffix)
@@ -224,7 +224,7 @@ def include_loops(folder: Path) -> None:
             "self.md": "# Self\n\n{{#include self.md}}\n",
             "a.md": "# A\n\n{{#include b.md}}\n",
             "b.md": "# B\n\n{{#include a.md}}\n",
-            "many.md": "# Many\n\n" + "{{#include many.md}}\n" * 50,
+            "many.md": "# Many\n\n" + "{{#include many.md}}\n" * 20,
         },
     )
 
@@ -238,7 +238,7 @@ def includes_without_end(folder: Path) -> None:
             "empty.md": "",
             "nothing.md": "# Nothing\n\n" + "{{#include empty.md}}\n" * 20_000,
             "much.md": "# Much\n\n" + "{{#include large.txt}}\n" * 5_000,
-            "large.txt": "word " * 100_000,
+            "large.txt": "word " * 60_000,
             "missing.md": "# Missing\n\n" + "{{#include gone.md}}\n" * 10_000,
         },
         summary="- [Nothing](nothing.md)\n- [Much](much.md)\n- [Missing](missing.md)\n",
@@ -688,8 +688,8 @@ pdf_book(
 )
 pdf_book("run_lengths", pdf({4: stream(b"\x81a" * 1_000_000, "/Filter /RunLengthDecode")}))
 pdf_book("hex_and_ascii85", pdf({4: stream(b"z" * 4_000_000 + b"~>", "/Filter /ASCII85Decode")}))
-pdf_book("operators", pdf({4: flated(b"BT /F1 10 Tf (a) Tj ET\n" * 150_000)}))
-pdf_book("open_states", pdf({4: flated(b"q " * 500_000)}))
+pdf_book("operators", pdf({4: flated(b"BT /F1 10 Tf (a) Tj ET\n" * 50_000)}))
+pdf_book("open_states", pdf({4: flated(b"q " * 150_000)}))
 pdf_book("nested_arrays", pdf({4: flated(b"[" * 1_000_000)}))
 pdf_book("nested_dictionaries", pdf({6: "<< /A " * 50_000}, catalog="/X 6 0 R"))
 pdf_book("nested_in_the_trailer", pdf({}, trailer="/X " + "[" * 100_000))

@@ -243,6 +243,8 @@ def test_exactly_the_quota_passes_over_two_workers_whatever_the_headers_say(
     settings = store | {"INDEX_DIR": str(tmp_path), "EMBEDDER": "none"}
     ingest(settings)
     quota = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(QUOTA)}
+    # All of them find a place, or some would be refused before they are counted.
+    quota["MAX_STREAMS"] = str(AT_ONCE)
     together = Barrier(AT_ONCE)
 
     with GunicornProcess(settings | quota, workers=2) as server, ThreadPoolExecutor(AT_ONCE) as pool:

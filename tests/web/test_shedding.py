@@ -1,4 +1,4 @@
-"""A full house refuses questions before anything is done for them."""
+"""A question has its place before anything is done for it, and a full house refuses at once."""
 
 from __future__ import annotations
 
@@ -64,3 +64,28 @@ def test_whoever_comes_when_a_place_is_free_again_has_his_whole_quota(app: OpenA
     answered = client.post("/query", json=QUESTION)
     assert refused == [503, 503, 503]
     assert (answered.status_code, answered.headers["RateLimit-Remaining"]) == (200, "1")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [({"wrong": 1}, 422), ({"query": "What?", "session_id": "unknown"}, 404), (QUESTION, 200)],
+)
+def test_place_is_given_back_however_the_question_ends(make_app: AppMaker, body: dict, status: int) -> None:
+    """Nonsense must not use the places up."""
+    app = make_app({"MAX_STREAMS": 1})
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    client = app.test_client()
+
+    statuses = [client.post("/query", json=body).status_code for _ in range(3)]
+
+    assert statuses == [status] * 3
+    assert client.post("/query", json={**QUESTION, "stream": True}).status_code == 200
+
+
+def test_place_of_a_question_that_is_over_its_quota_is_given_back(app: OpenAPI) -> None:
+    """It had one while it was counted."""
+    client = app.test_client()
+
+    statuses = [client.post("/query", json=QUESTION).status_code for _ in range(5)]
+
+    assert statuses == [200, 200, 429, 429, 429]

@@ -198,7 +198,7 @@ def test_words_with_line_breaks_stay_one_event(reader: FlaskClient, model: Excha
 
     *_, last = streamed(reader)
 
-    assert last.data["answer"] == text.replace("\r\n", "\n")
+    assert last.data["answer"] == text.replace("\r\n", "\n").replace("\u2028", "\n")
 
 
 def test_refusal_streams_as_an_answer_does(reader: FlaskClient, model: ExchangeableModel) -> None:

@@ -1,0 +1,74 @@
+"""A trial whose worker was killed keeps no provider away."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+
+from ragbot.core.circuit import Circuits, trial_begun
+from ragbot.core.errors import CircuitOpen
+from ragbot.core.holders import lives, new_token
+from ragbot.records.shared_states import ProcessStates
+
+MODEL = "some-model"
+LEASE_S = 35.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.seconds = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def token_of_a_process_that_ended() -> str:
+    made = "from ragbot.core.holders import new_token; print(new_token())"
+    return subprocess.run(
+        [sys.executable, "-c", made], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def opened(clock: Clock) -> Circuits:
+    circuits = Circuits("models", ProcessStates(clock=clock), lease_s=LEASE_S, clock=clock)
+    for _ in range(3):
+        circuits.enter(MODEL).failed()
+    clock.seconds += 5
+    return circuits
+
+
+def begin_trial(circuits: Circuits, token: str, clock: Clock) -> None:
+    begun = partial(trial_begun, name=MODEL, token=token, now=clock(), lease_s=LEASE_S)
+    assert circuits.changed(begun).trial_by == token
+
+
+def test_next_question_tries_when_whoever_tried_was_killed() -> None:
+    """For the 35 s that a trial may take, nobody would have found out that the provider is well."""
+    clock = Clock()
+    circuits = opened(clock)
+    begin_trial(circuits, token_of_a_process_that_ended(), clock)
+
+    visit = circuits.enter(MODEL)
+
+    assert visit.is_trial
+
+
+@pytest.mark.parametrize("token", [new_token(), "abc/1/another-host", "of-an-older-version"])
+def test_trial_of_whoever_may_live_is_waited_for(token: str) -> None:
+    """At most one question at a time asks a provider that is down."""
+    clock = Clock()
+    circuits = opened(clock)
+    begin_trial(circuits, token, clock)
+
+    with pytest.raises(CircuitOpen):
+        circuits.enter(MODEL)
+
+
+def test_dead_and_living_are_told_apart() -> None:
+    """Of another host nothing is known, so it lives."""
+    assert lives(new_token())
+    assert not lives(token_of_a_process_that_ended())
+    assert lives("abc/999999999/another-host")

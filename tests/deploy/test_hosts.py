@@ -256,11 +256,12 @@ def test_every_command_is_there(where: str, flask_command: FlaskGroup) -> None:
 
     # Parses the words and refuses what it does not know; runs nothing.
     command: click.Command | None = flask_command
-    context = click.Context(flask_command, obj=ScriptInfo(create_app=flask_command.create_app))
-    while isinstance(command, click.Group):
-        command = command.get_command(context, word := words.pop(0))
-        assert command, f"there is no command {word}"
-    command.make_context(command.name, words)
+    # (Looking a command up makes the app the current one for as long as the context is open.)
+    with click.Context(flask_command, obj=ScriptInfo(create_app=flask_command.create_app)) as context:
+        while isinstance(command, click.Group):
+            command = command.get_command(context, word := words.pop(0))
+            assert command, f"there is no command {word}"
+        command.make_context(command.name, words)
 
 
 def test_images_are_of_this_version() -> None:

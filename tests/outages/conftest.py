@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -118,11 +117,10 @@ def database_pipe(
 
 
 @pytest.fixture
-def ground(tmp_path: Path, migrated_database: Path) -> Iterator[Ground]:
+def ground(tmp_path: Path, app_database: str) -> Iterator[Ground]:
     """As the bench lays it, on a copy of the migrated database and without vectors."""
-    shutil.copy(migrated_database, tmp_path / "ragbot.db")
     settings = {
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
+        "DATABASE_URL": app_database,
         "INDEX_DIR": str(tmp_path / "index"),
         "EMBEDDER": "none",
         "OPENAI_API_KEY": "sk-test",

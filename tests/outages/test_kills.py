@@ -5,11 +5,16 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from bench.faults import server_kills, worker_kills
 from bench.stage import Ground
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import services_of
+
+# They settle by a statement of SQLite's own.
+pytestmark = pytest.mark.sqlite_is_enough
 
 
 def an_hour_later(ground: Ground) -> bool:

@@ -152,13 +152,16 @@ def until(holds: Callable[[], bool], within_s: float, *, every_s: float = 0.05) 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block, SIGTERM ends the run as Ctrl-C does: through every block that cleans up."""
+    """Within the block, Ctrl-C and SIGTERM end the run through every block that cleans up."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # (Ctrl-C too: whoever was started in the background by a shell would not hear it.)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, interrupt) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,6 +1,7 @@
 # ragbot's image.
 #   docker build -t ragbot .                            the service, with the book that comes with it at /book
 #   docker build -t ragbot --build-arg BOOK=books/mine . the same with another book (or mount one at /book)
+#   docker build -t ragbot --build-arg EXTRAS="otel sentry" .  with what traces and error reports need
 #   docker build -t ragbot-backup --target backup .     the same with pg_dump and psql, for backups
 # Base images are pinned by their tags. A digest would pin them harder; pin what your registry serves with
 # `docker buildx imagetools inspect python:3.13.16-slim-trixie`.
@@ -9,12 +10,16 @@ FROM python:3.13.16-slim-trixie AS packages
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
-COPY requirements.txt /tmp/requirements.txt
+ARG EXTRAS=""
+COPY requirements.txt requirements-otel.txt requirements-sentry.txt /tmp/
 # Wheels alone: nothing is compiled, and no compiler is needed. What stands under "# Tests" stays away, and
 # so does pip itself.
 RUN sed '/^# Tests/,$d' /tmp/requirements.txt > /tmp/runtime.txt \
     && python -m venv --without-pip /venv \
-    && pip --python /venv/bin/python install --only-binary=:all: --requirement /tmp/runtime.txt
+    && pip --python /venv/bin/python install --only-binary=:all: --requirement /tmp/runtime.txt \
+    && for extra in $EXTRAS; do \
+        pip --python /venv/bin/python install --only-binary=:all: --requirement "/tmp/requirements-$extra.txt"; \
+    done
 
 
 # boto3, for backups in a bucket.

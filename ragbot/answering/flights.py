@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
+import hashlib
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from typing import Any
 from ragbot.answering.kept_answers import name_of, packed, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
+from ragbot.core.holders import lives, new_token
 from ragbot.core.ports import Cache, SharedStates, State
 
 # How often another worker's flight is looked after.
@@ -148,7 +147,7 @@ class Flights:
 
     def _claimed_or_made(self, key: str, deadline: Deadline) -> str | Answer:
         """This worker's token, or the answer that another worker made."""
-        token = secrets.token_hex(12)
+        token = new_token()
         while True:
             held = self._states.change(
                 _name(key), lambda state: self._claimed(state, token), self._lease_s * 2
@@ -184,14 +183,13 @@ class Flights:
         return self._held_by(token) if _is(state, token) else state
 
     def _held_by(self, token: str) -> dict[str, Any]:
-        until = self._clock() + self._lease_s
-        return {"by": token, "host": socket.gethostname(), "pid": os.getpid(), "until": until}
+        return {"by": token, "until": self._clock() + self._lease_s}
 
     def _is_under_way(self, state: State | None) -> bool:
         if state is None or not isinstance(until := state.get("until"), (int, float)):
             return False
         # What ends much later than a lease was written by a clock that was wrong.
-        return self._clock() < until <= self._clock() + 2 * self._lease_s and _lives(state)
+        return self._clock() < until <= self._clock() + 2 * self._lease_s and lives(str(state.get("by")))
 
 
 def _name(key: str) -> str:
@@ -199,22 +197,9 @@ def _name(key: str) -> str:
 
 
 def _handed(token: str) -> str:
-    return f"flight:{token}"
+    # Hosts may have long names.
+    return f"flight:{hashlib.sha256(token.encode()).hexdigest()}"
 
 
 def _is(state: State | None, token: str) -> bool:
     return state is not None and state.get("by") == token
-
-
-def _lives(state: State) -> bool:
-    """False if the holder was a process of this host that has died."""
-    if state.get("host") != socket.gethostname():
-        return True
-    try:
-        os.kill(int(state["pid"]), 0)
-    except (ProcessLookupError, KeyError, TypeError, ValueError):
-        return False
-    except OSError:
-        # Another user's, so it is there.
-        return True
-    return True

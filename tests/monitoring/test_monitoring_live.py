@@ -21,6 +21,8 @@ from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.wsgi_process import free_port
 from tests.monitoring.files import FOLDER, alerts
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 PROMETHEUS, ALERTMANAGER = shutil.which("prometheus"), shutil.which("prometheus-alertmanager")
 TOKEN = "let-me-in"
 PATIENCE_S = 60

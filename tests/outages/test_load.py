@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.faults import crowd
 from bench.reader import Reader
 from bench.stage import Ground
+
+pytestmark = pytest.mark.sqlite_is_enough
 
 
 def test_crowd_is_served_or_refused_and_nobody_is_forgotten(ground: Ground) -> None:

@@ -29,6 +29,8 @@ from tests.fakes.wsgi_process import GunicornProcess
 from tests.outages.conftest import CHEDDAR, ask, soon
 from tests.test_gunicorn import Site, made_site
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 MakeApp = Callable[..., OpenAPI]
 HASTY = {"OPENAI_FIRST_WORD_TIMEOUT_S": 0.6, "OPENAI_EMBEDDING_TIMEOUT_S": 0.6, "QUERY_DEADLINE_S": 10}
 numbers = itertools.count(1)

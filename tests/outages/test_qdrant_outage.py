@@ -12,6 +12,8 @@ from tests.fakes.pipe import Pipe
 from tests.fakes.qdrant_server import QdrantServer
 from tests.outages.conftest import CHEDDAR, STARTER, ask, soon
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 MakeApp = Callable[..., OpenAPI]
 
 

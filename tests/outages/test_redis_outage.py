@@ -11,6 +11,8 @@ from flask_openapi import OpenAPI
 from tests.fakes.pipe import Pipe
 from tests.outages.conftest import CHEDDAR, ask, soon
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 MakeApp = Callable[..., OpenAPI]
 
 

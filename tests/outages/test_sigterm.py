@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bench.faults import clean_end
 from bench.stage import Ground
+
+pytestmark = pytest.mark.sqlite_is_enough
 
 
 def test_running_answers_end_whole_and_newcomers_are_refused_at_once(ground: Ground) -> None:

@@ -209,7 +209,7 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
     app = make_app(
         {
             "QDRANT_URL": f"http://127.0.0.1:{deaf_port}",
-            "QDRANT_TIMEOUT_S": 2,
+            "QDRANT_TIMEOUT_S": 5,
             "STAND_IN_CHUNKS": stand_in_chunks,
         }
     )
@@ -220,7 +220,8 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
     reply = app.test_client().get("/health/ready")
     took_s = time.monotonic() - started
 
-    assert took_s < 1
+    # (0.6 s, and more where a test machine is busy; the client itself would wait for five.)
+    assert took_s < 3
     assert reply.status_code == status
     assert reply.json["components"]["vector_store"]["detail"] == detail
     assert str(deaf_port) not in reply.text

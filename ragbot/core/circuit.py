@@ -160,8 +160,12 @@ class Circuits:
         raise CircuitOpen(f"{name} failed several times in a row and is left alone for some seconds.")
 
     def open_names(self) -> set[str]:
-        """Which models are left alone now, for those who watch."""
-        return {name for name, circuit in self._looked().circuits.items() if circuit.open}
+        """Which models are left alone now, for those who watch.
+
+        One that nobody has wanted for a while, since the model before it is well again, troubles nobody.
+        """
+        circuits, now = self._looked().circuits, self._clock()
+        return {name for name, c in circuits.items() if c.open and now - c.tried_at <= ABANDONED_S}
 
     def now(self) -> float:
         """Seconds since the epoch."""

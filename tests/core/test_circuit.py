@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from ragbot.core.circuit import (
+    ABANDONED_S,
     FAILURES_TO_OPEN,
     FIRST_PAUSE_S,
     KNOWN_S,
@@ -250,3 +251,14 @@ def test_what_others_did_is_known_soon(clock: Clock) -> None:
 
     assert not at_once
     assert refused(two)
+
+
+def test_model_that_nobody_wants_any_more_is_not_told_as_left_alone(worker: Circuits, clock: Clock) -> None:
+    """The first model is well again, and an alert about the second one would wake somebody for nothing."""
+    fail(worker, "gpt-4o-mini")
+    told_then = worker.open_names()
+
+    clock.now += ABANDONED_S + 1
+
+    assert (told_then, worker.open_names()) == ({"gpt-4o-mini"}, set())
+    assert trial(worker, "gpt-4o-mini")

@@ -39,7 +39,7 @@ from ragbot.providers.metered import MeteredEmbedder, MeteredGenerator
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai_embedder import OpenAIEmbedder
 from ragbot.providers.openai_generator import OpenAIGenerator
-from ragbot.providers.prices import Price, costs_by
+from ragbot.providers.prices import CostOf, Price, costs_by
 from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.providers.timing import TimedEmbedder
 from ragbot.readiness import Readiness
@@ -114,11 +114,7 @@ def build_services(
         retriever.edition_known,
         cache,
         Flights(states, cache, lease_s=settings.openai_first_word_timeout_s + FLIGHT_GRACE_S),
-        Keeping(
-            kept_s=settings.cache_ttl_hours * 3600,
-            fingerprint=_fingerprint(settings, generator, embedder),
-            shared=not isinstance(generator, ExtractiveGenerator),
-        ),
+        _keeping(settings, generator, embedder),
         looked=partial(metrics.observe, "query_stage_duration_seconds", stage="cache"),
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
@@ -148,11 +144,7 @@ def build_services(
             published=catalogue.published,
             served=published.served,
             embedder=embedder.name if embedder else None,
-            others={
-                "vector_store": _store_probe(store),
-                "cache": Probe(partial(_ask_cache, cache, settings)),
-                "llm": _llm_probe(generator),
-            },
+            others=_probes(settings, store, cache, generator),
         ),
         metrics=metrics,
         tracing=_tracing(settings),
@@ -171,7 +163,7 @@ class _Provider:
     ) -> None:
         self.client = client
         self.budget = budget
-        self.cost_usd = costs_by({name: Price(*price) for name, price in settings.model_prices.items()})
+        self.cost_usd = _costs(settings)
         # A trial can take as long as a model may be silent, or a question as a whole.
         self.models = Circuits("models", states, lease_s=settings.query_deadline_s + TRIAL_GRACE_S)
         self.embeddings = Circuits(
@@ -218,8 +210,12 @@ def _counters(settings: Settings, database: Database, metrics: Metrics) -> First
     return FirstThatCounts(stores, failed=lambda _store: metrics.count("quota_store_failures_total"))
 
 
+def _costs(settings: Settings) -> CostOf:
+    return costs_by({name: Price(*price) for name, price in settings.model_prices.items()})
+
+
 def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBudget:
-    costs = costs_by({name: Price(*price) for name, price in settings.model_prices.items()})
+    costs = _costs(settings)
     if settings.openai_daily_budget_usd is not None and settings.openai_api_key is not None:
         unknown = [name for name in settings.models if costs(name, 1, 1) is None]
         if unknown:
@@ -244,6 +240,14 @@ def _sample_circuits(metrics: Metrics, provider: _Provider) -> None:
         metrics.set("circuit_open", float(name in open_names), circuit=name)
 
 
+def _keeping(settings: Settings, generator: Generator, embedder: Embedder | None) -> Keeping:
+    return Keeping(
+        kept_s=settings.cache_ttl_hours * 3600,
+        fingerprint=_fingerprint(settings, generator, embedder),
+        shared=not isinstance(generator, ExtractiveGenerator),
+    )
+
+
 def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | None) -> str:
     """All that an answer depends on beside its question and its edition."""
     parts = (
@@ -257,6 +261,14 @@ def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | 
         settings.answer_tokens,
     )
     return "|".join(map(str, parts))
+
+
+def _probes(settings: Settings, store: PassageStore, cache: Cache, generator: Generator) -> dict[str, Probe]:
+    return {
+        "vector_store": _store_probe(store),
+        "cache": Probe(partial(_ask_cache, cache, settings)),
+        "llm": _llm_probe(generator),
+    }
 
 
 def _store_probe(store: PassageStore) -> Probe:

@@ -127,6 +127,7 @@ class Metrics:
         self.registry = prometheus_client.CollectorRegistry()
         self._families: dict[str, Any] = {name: self._made(name, spec) for name, spec in METRICS.items()}
         self._samplers: list[Callable[[], None]] = [self._sample_process]
+        self._lookups: list[Callable[[], None]] = []
         self._sampling = threading.Lock()
         self._cpu_counted = (os.getpid(), 0.0)
 
@@ -149,6 +150,18 @@ class Metrics:
     def sampled_by(self, sampler: Callable[[], None]) -> None:
         """Have a function set levels whenever they are sampled."""
         self._samplers.append(sampler)
+
+    def looked_up_by(self, lookup: Callable[[], None]) -> None:
+        """Have a function set levels that a store has to be asked for: only when they are about to be told.
+
+        No request waits for a store on account of its numbers, `/health` least of all.
+        """
+        self._lookups.append(lookup)
+
+    def look_up(self) -> None:
+        """Set the levels that a store has to be asked for."""
+        for lookup in self._lookups:
+            lookup()
 
     def sample(self) -> None:
         """Set the levels that somebody has to look at: after each request, and before they are told.

@@ -118,7 +118,7 @@ def build_services(
         looked=partial(metrics.observe, "query_stage_duration_seconds", stage="cache"),
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
-    metrics.sampled_by(partial(_sample_circuits, metrics, provider))
+    metrics.looked_up_by(partial(_look_up_circuits, metrics, provider))
     return Services(
         settings=settings,
         answerer=answerer,
@@ -225,16 +225,16 @@ def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBu
             )
     budget = DailyBudget(database, settings.openai_daily_budget_usd)
     if budget.limit_usd is not None:
-        metrics.sampled_by(partial(_sample_budget, metrics, budget))
+        metrics.looked_up_by(partial(_look_up_budget, metrics, budget))
     return budget
 
 
-def _sample_budget(metrics: Metrics, budget: DailyBudget) -> None:
+def _look_up_budget(metrics: Metrics, budget: DailyBudget) -> None:
     metrics.set("budget_limit_usd", budget.limit_usd or 0.0)
     metrics.set("budget_left_usd", budget.left_usd() or 0.0)
 
 
-def _sample_circuits(metrics: Metrics, provider: _Provider) -> None:
+def _look_up_circuits(metrics: Metrics, provider: _Provider) -> None:
     open_names = provider.models.open_names() | provider.embeddings.open_names()
     for name in provider.names:
         metrics.set("circuit_open", float(name in open_names), circuit=name)
@@ -455,7 +455,7 @@ def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metri
     if not settings.stand_in_chunks:
         return server
     circuits = Circuits("index", states, lease_s=settings.qdrant_timeout_s + TRIAL_GRACE_S)
-    metrics.sampled_by(
+    metrics.looked_up_by(
         lambda: metrics.set("circuit_open", float(bool(circuits.open_names())), circuit=server.name)
     )
     return StandInStore(server, embedded(), circuits, most_chunks=settings.stand_in_chunks)

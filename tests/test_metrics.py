@@ -6,6 +6,7 @@ import os
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import event
 
 from ragbot.answer_metrics import AnswerMetrics
 from ragbot.core.domain import Answer, Degradation, Ended, Mode, Status, Usage
@@ -201,6 +202,23 @@ def test_failures_of_the_quota_store_are_counted(make_app: AppMaker) -> None:
     client.post("/sessions")
 
     assert scraped(client).value("quota_store_failures_total") == 1
+
+
+def test_no_request_asks_a_store_on_account_of_its_numbers(make_app: AppMaker) -> None:
+    """A database that hangs must not hang `/health`, after which a host ends the process."""
+    app = make_app({"OPENAI_API_KEY": "sk-test", "OPENAI_DAILY_BUDGET_USD": 1})
+    asked: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    client = app.test_client()
+
+    client.get("/health")
+    by_health = list(asked)
+    numbers = scraped(client)
+
+    assert by_health == []
+    assert numbers.value("budget_limit_usd") == 1
+    assert numbers.value("circuit_open", circuit="gpt-4o") == 0
 
 
 def test_levels_of_process_pool_and_book_are_told(client: FlaskClient) -> None:

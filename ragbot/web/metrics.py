@@ -40,10 +40,13 @@ def tell() -> Response:
     services = current_services()
     services.metrics.sample()
     _sample_allowance(services)
-    services.upkeep.sample()
     report = services.readiness.report()
     _sample_readiness(services, report)
-    _sample_jobs(services, report)
+    # A database that hangs would hang the numbers with it: only one that has just answered is asked.
+    if report.components["database"].status != "down":
+        services.metrics.look_up()
+        services.upkeep.sample()
+        _sample_jobs(services)
     text, content_type = _exposition(services)
     return Response(text, content_type=content_type)
 
@@ -63,10 +66,7 @@ def _sample_allowance(services: Services) -> None:
     services.metrics.set("cpu_limit_cores", given.cores)
 
 
-def _sample_jobs(services: Services, report: Report) -> None:
-    # A database that hangs would hang the numbers with it: only one that has just answered is asked.
-    if report.components["database"].status == "down":
-        return
+def _sample_jobs(services: Services) -> None:
     try:
         numbers = services.book_jobs.records.numbers()
     except DatabaseUnavailable:

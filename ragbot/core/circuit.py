@@ -124,8 +124,8 @@ class Circuits:
     """The circuits of one provider, shared by all workers. Safe between threads.
 
     `lease_s` is the longest that a trial can take: after it, whoever tried on another host is taken for
-    dead; on the same host it is seen at once. Where the
-    shared states cannot be reached, each process has circuits of its own.
+    dead; on the same host it is seen at once. Where the shared states cannot be reached, each process has
+    circuits of its own.
     """
 
     def __init__(

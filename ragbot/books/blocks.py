@@ -11,8 +11,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ragbot.books.front_matter import front_matter
-from ragbot.books.markup import Dialect, Masked, masked
+from ragbot.books.markup import Masked, masked
 from ragbot.core.errors import FileUnreadable
+from ragbot.core.domain import Dialect
 
 # The longest novels, wrapped, have some; parsing takes a kilobyte and half a millisecond a line at worst.
 MAX_LINES = 75_000

@@ -9,7 +9,6 @@ from uuid import UUID, uuid5
 
 from ragbot.books.blocks import Block, Outline, outline
 from ragbot.books.cleaning import search_words
-from ragbot.books.markup import dialect_of
 from ragbot.books.pieces import Piece, pieces_of
 from ragbot.core.domain import Book, Chunk, Page, Section
 from ragbot.core.text import count_tokens
@@ -59,7 +58,7 @@ def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) 
     them are small. What is joined stands under the headings that its parts share, and links to the
     first of them.
     """
-    taken = outline(page.source, dialect_of(page.path, page.source))
+    taken = outline(page.source, page.dialect)
     filled = _filled(page, taken, target_tokens)
     cuts: list[_Cut] = []
     for group in _groups(filled, least_tokens, min(2 * least_tokens, target_tokens)):

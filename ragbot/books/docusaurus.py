@@ -15,9 +15,8 @@ from ragbot.books.docusaurus_config import DocsFolder, SiteConfig, site_config
 from ragbot.books.files import Folder
 from ragbot.books.front_matter import FrontMatter, front_matter
 from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.markup import Dialect
 from ragbot.books.slugs import GithubSlugger
-from ragbot.core.domain import Book, Page
+from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
 PAGES = frozenset({".md", ".mdx"})
@@ -152,7 +151,7 @@ def _page(
         parts=parts,
     )
     address = _address(doc, shelf.route, config)
-    return Page(doc.path, writing.title, address, doc.source, writing.sections, parts)
+    return Page(doc.path, writing.title, address, doc.source, writing.sections, Dialect.MDX, parts)
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:

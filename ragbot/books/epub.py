@@ -386,7 +386,7 @@ def _named(page: Page, path: str, outermost: tuple[str, ...], titles: tuple[str,
         return replace(section, heading_path=(*parts, title, *below))
 
     sections = tuple(moved(section) for section in page.sections)
-    return Page(path, title, quote(path), page.source, sections, tuple(parts))
+    return Page(path, title, quote(path), page.source, sections, page.dialect, tuple(parts))
 
 
 def _opening(page: Page) -> str:

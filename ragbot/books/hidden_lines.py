@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ragbot.books.blocks import Block, lines_of, outline
-from ragbot.books.markup import Dialect
+from ragbot.core.domain import Dialect
 
 _RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")
 _INFO = re.compile(r"[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*(?:`{3,}|~{3,})[ \t]*(?P<info>[^\r\n]*)")

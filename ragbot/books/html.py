@@ -13,8 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.blocks import outline
 from ragbot.books.markdown import Heading, headings_of, sections_of
-from ragbot.books.markup import Dialect
-from ragbot.core.domain import Page
+from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
 HTML = frozenset({".html", ".htm", ".xhtml"})
@@ -91,7 +90,7 @@ def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]])
     opening = tops[0] if tops and tops[0].level == 1 and not text[: tops[0].start].strip() else None
     title = (opening.text if opening else "") or title
     sections = sections_of(text, heads, opening=opening, path=(title,))
-    return Page(path, title, address_of(path), text, sections)
+    return Page(path, title, address_of(path), text, sections, Dialect.CONVERTED)
 
 
 def address_of(path: str) -> str:

@@ -10,9 +10,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ragbot.books.blocks import Block, Outline, outline
-from ragbot.books.markup import Dialect
 from ragbot.books.slugs import Slugger
-from ragbot.core.domain import Section
+from ragbot.core.domain import Dialect, Section
 from ragbot.core.text import folded
 
 # A longer heading is a paragraph by mistake; its markup is left alone, so that parsing stays quick.

@@ -6,19 +6,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
+
+from ragbot.core.domain import Dialect
 
 # Code spans and tags that run on for longer are taken as text, so that hostile input stays linear.
 MAX_SPAN = 4_000
 MAX_FAILURES = 300
-
-
-class Dialect(Enum):
-    """How a page is written: MDX (Docusaurus), Markdown with HTML in it, or text that was HTML before."""
-
-    MDX = "mdx"
-    MARKDOWN = "markdown"
-    CONVERTED = "converted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +45,6 @@ _ESM = re.compile(
     re.MULTILINE,
 )
 _BLANK_LINE = re.compile(r"(?:\r\n?|\n)[ \t]*(?=\r|\n|\Z)")
-_CONVERTED = re.compile(r"\.(?:x?html?|epub|pdf)(?:#|\Z)", re.IGNORECASE)
-_MDX_SIGNS = re.compile(r"^(?:import|export)[ \t]|</?[A-Z]\w*|\{/\*", re.MULTILINE)
 _DIRECTIVE = re.compile(r"^[ \t>]*(:{3,}[ \t]*(?:[A-Za-z][\w-]*)?)(\[)?", re.MULTILINE)
 _REFERENCE = re.compile(
     r"^ {0,3}\[(?!\^)[^\]\n]{1,300}\]:[ \t]*\S+[ \t]*(?:\"[^\"\n]*\"|'[^'\n]*'|\([^)\n]*\))?"
@@ -64,15 +55,6 @@ _SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|`+|<|\{|\}|\$\$?")
 _TAG_NAME = re.compile(r"</?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
 _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
-
-
-def dialect_of(path: str, source: str) -> Dialect:
-    """Guess how a page is written, for who has only the page."""
-    if _CONVERTED.search(path):
-        return Dialect.CONVERTED
-    if path.lower().endswith(".mdx") or _MDX_SIGNS.search(source):
-        return Dialect.MDX
-    return Dialect.MARKDOWN
 
 
 def masked(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> Masked:

@@ -12,10 +12,9 @@ from ragbot.books.files import Folder
 from ragbot.books.hidden_lines import without_hidden_lines
 from ragbot.books.includes import Includes
 from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.markup import Dialect
 from ragbot.books.slugs import MdbookSlugger
 from ragbot.books.summary import Chapter, chapters_of
-from ragbot.core.domain import Book, Page
+from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
 # The largest have some hundreds.
@@ -65,7 +64,8 @@ def _page(folder: Folder, path: str, chapter: Chapter, config: _Config) -> Page:
     writing = written(
         source, Dialect.MARKDOWN, _ANCHORS, title=chapter.title, fallback=path, parts=chapter.parts
     )
-    return Page(path, writing.title, _address(path, config.src), source, writing.sections, chapter.parts)
+    address = _address(path, config.src)
+    return Page(path, writing.title, address, source, writing.sections, Dialect.MARKDOWN, chapter.parts)
 
 
 def _address(path: str, src: str) -> str:

@@ -39,7 +39,7 @@ from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
 from ragbot.books.files import Folder
-from ragbot.core.domain import Book, Page, Section
+from ragbot.core.domain import Book, Dialect, Page, Section
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -618,7 +618,7 @@ def _page(path: str, number: int, blocks: Sequence[_Block], outermost: tuple[str
     source = "".join(f"{block.text}{_BETWEEN}" for block in blocks)
     place = _place(path, number)
     address = f"{quote(path)}#page={number + 1}"
-    return Page(place, title, address, source, tuple(sections), tuple(parts))
+    return Page(place, title, address, source, tuple(sections), Dialect.CONVERTED, tuple(parts))
 
 
 def _shared(paths: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

@@ -8,9 +8,8 @@ from urllib.parse import quote
 from ragbot.books.files import Folder, natural_key
 from ragbot.books.front_matter import front_matter
 from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.markup import Dialect
 from ragbot.books.slugs import GithubSlugger
-from ragbot.core.domain import Book, Page
+from ragbot.core.domain import Book, Dialect, Page
 
 MARKDOWN = frozenset({".md", ".mdx", ".markdown"})
 
@@ -34,7 +33,7 @@ def plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
     dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
     title = front_matter(source).words("title")
     writing = written(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
-    return Page(path, writing.title, quote(path), source, writing.sections, parts)
+    return Page(path, writing.title, quote(path), source, writing.sections, dialect, parts)
 
 
 def reading_key(path: str) -> tuple[object, ...]:

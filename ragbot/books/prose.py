@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ragbot.books import blocks as tree
-from ragbot.books.markup import Dialect
+from ragbot.core.domain import Dialect
 
 Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 Vector = list[float]
 
@@ -15,6 +15,14 @@ NOT_IN_BOOK = "NOT_IN_BOOK"
 
 
 # --- a book ------------------------------------------------------------------------------------
+
+
+class Dialect(Enum):
+    """How a page is written: MDX (Docusaurus), Markdown with HTML in it, or text that was none before."""
+
+    MDX = "mdx"
+    MARKDOWN = "markdown"
+    CONVERTED = "converted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Page:
     first; it is included in the sections' heading paths. `source` is the text that offsets count
     in and quotes are taken from: the file's characters as they stand, line ends included, without
     a byte order mark. Where a generator changes the text before its reader sees it (includes,
-    hidden lines, HTML), it is the text after that.
+    hidden lines, HTML), it is the text after that. `dialect` is what the source was read as.
     """
 
     path: str
@@ -50,6 +58,7 @@ class Page:
     address: str
     source: str
     sections: tuple[Section, ...]
+    dialect: Dialect
     parts: tuple[str, ...] = ()
 
 

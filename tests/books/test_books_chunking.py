@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from ragbot.books.blocks import outline
 from ragbot.books.chunking import chunk_book, chunk_page
 from ragbot.books.loader import load_book
-from ragbot.books.markup import dialect_of
 from ragbot.books.plain import plain_page
 from ragbot.core.text import count_tokens
 
@@ -39,7 +38,7 @@ def assert_sound(page, found):
 
 def lost(page, found):
     """The prose that is in no chunk, headings and rules apart."""
-    taken = outline(page.source, dialect_of(page.path, page.source))
+    taken = outline(page.source, page.dialect)
     kept = [(chunk.start, chunk.end) for chunk in found]
     kept += [(block.start, block.end) for block in taken.blocks if block.kind in ("heading", "rule")]
     covered = bytearray(len(page.source))
@@ -204,6 +203,15 @@ def test_same_content_has_the_same_id_and_repeated_content_has_not():
     assert once[0].id == moved[0].id
     assert once[1].id != moved[1].id
     assert twice[0].id != twice[1].id
+
+
+def test_markdown_stays_markdown_whatever_it_looks_like():
+    """Guessed anew from its looks, a page lost its braces, and what was read in another way, its end."""
+    (chunk,) = chunks("A set is written {one, two}.\n\nA vector is <Vec>.\n\nimport 'so' they say.\n")
+
+    assert "{one, two}" in chunk.search_text
+    assert "import 'so' they say." in chunk.search_text
+    assert texts("<Tabs>\n<!-- c\n```\ntext") == []
 
 
 @pytest.mark.parametrize(

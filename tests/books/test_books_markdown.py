@@ -3,8 +3,8 @@
 import pytest
 
 from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.markup import Dialect
 from ragbot.books.slugs import GithubSlugger
+from ragbot.core.domain import Dialect
 
 
 def sections(source, dialect=Dialect.MDX, title="", parts=()):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.answerer import REFUSAL, Answerer, AnswerLimits
@@ -39,6 +39,7 @@ from tests.answering.shelf import CHEDDAR
 from tests.conftest import AppMaker, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
+from tests.fuzzing import fuzz
 from tests.served import three_chapter_app
 
 HOW_LONG = Question("How long is the cheddar ripened?")
@@ -94,7 +95,7 @@ def test_sources_come_first_then_the_words_then_the_whole(retriever: Retriever) 
     assert last.answer.text == "Nine months [1]."
 
 
-@settings(max_examples=60, deadline=None, database=None, derandomize=True)
+@fuzz(60)
 @given(
     st.lists(
         st.sampled_from(["Nine ", "[1]", "[7]", "`", "\n", "<b>", "NOT_IN", "_BOOK", " ", "x"]), max_size=9

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_cited
 from ragbot.core.domain import Passage, Source
 from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
+from tests.fuzzing import fuzz
 
 FILLER = "The room is tiled. Milk comes at six. Nobody hurries. "
 TILED = "The room is tiled and the floor is washed every day."
@@ -73,7 +74,7 @@ def test_quote_takes_neighbours_as_long_as_they_fit() -> None:
     assert "Number 31" in quote
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@fuzz(150)
 @given(
     st.lists(
         st.sampled_from(

@@ -7,11 +7,12 @@ import time
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragbot.answering.cleaning import LONGEST_HELD, AnswerCleaner
 from tests.answering.rendering import foreign_in
+from tests.fuzzing import fuzz
 
 OWN_URL = "https://book.test/cheese#ripening"
 OWN_PAGE = "https://book.test/cheese"
@@ -303,14 +304,14 @@ def test_nothing_foreign_gets_through_by_a_trick(written: str) -> None:
     assert foreign_in(cleaned_text(written), OWN_TARGETS) == []
 
 
-@settings(max_examples=120, deadline=None, database=None, derandomize=True)
+@fuzz(120)
 @given(WRITINGS)
 def test_nothing_foreign_gets_through(written: str) -> None:
     """The promise of the contract, held against a renderer that takes HTML."""
     assert foreign_in(cleaned_text(written), OWN_TARGETS) == []
 
 
-@settings(max_examples=120, deadline=None, database=None, derandomize=True)
+@fuzz(120)
 @given(WRITINGS, st.randoms(use_true_random=False))
 @example("x.www.foo://bar [1](a) ```\n", None)
 def test_the_cut_into_pieces_changes_nothing(written: str, random: object) -> None:
@@ -324,7 +325,7 @@ def test_the_cut_into_pieces_changes_nothing(written: str, random: object) -> No
     assert cleaned_and_cited(list(written)) == cleaned_and_cited(written)
 
 
-@settings(max_examples=25, deadline=None, database=None, derandomize=True)
+@fuzz(25)
 @given(WRITINGS)
 def test_the_cut_changes_nothing_beyond_what_is_held(written: str) -> None:
     """Where patience ends must not depend on how much came at once."""

@@ -8,13 +8,14 @@ import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.own_words import LEFT_OUT, RECITED, SUSPECTED, OwnWords
 from ragbot.answering.prompt import system_text, unspoken_text
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.domain import NOT_IN_BOOK, Mode
+from tests.fuzzing import fuzz
 
 RULES = unspoken_text(Mode.FULL_BOOK)
 RUN = "Everything in book, passage or selection marks is matter to answer from."
@@ -133,7 +134,7 @@ WRITINGS = st.lists(
 ).map(" ".join) | st.integers(0, len(RULES) - 60).map(lambda at: RULES[at : at + 60])
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@fuzz(150)
 @given(WRITINGS, st.integers(1, 9))
 def test_the_cut_into_pieces_changes_nothing(written: str, size: int) -> None:
     """A provider cuts where it likes."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.prompt import chat_messages, fitting, system_text
 from ragbot.answering.rewriter import search_context
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
 from tests.answering.shelf import CHEDDAR, passage
+from tests.fuzzing import fuzz
 
 TALK = (
     Exchange("What is rennet?", "It curdles milk [1][2]."),
@@ -106,7 +107,7 @@ def test_quoted_matter_cannot_close_its_marks(trick: str, mode: Mode) -> None:
     assert "Obey me." in text
 
 
-@settings(max_examples=100, deadline=None, database=None, derandomize=True)
+@fuzz(100)
 @given(st.lists(st.sampled_from(["<", "/", " ", "\n", "\t", "passage", "Selection", ">", "x"])).map("".join))
 def test_quoted_matter_cannot_close_its_marks_whatever_it_is(trick: str) -> None:
     """Nobody can list all the tricks."""

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from ragbot.books.archive import UnpackLimits, unpack
 from ragbot.core.errors import ArchiveRefused
+from tests.fuzzing import fuzz
 
 LIMITS = UnpackLimits(unpacked_bytes=50_000_000, members=200)
 
@@ -248,7 +249,7 @@ def test_hostile_archive_is_refused_with_nothing_outside(name: str, unpacked: Un
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzz(300)
 @given(choice=st.sampled_from(["zip", "gzip", "tar"]), harm=st.data())
 def test_archive_with_wrong_bytes_is_unpacked_or_refused(
     choice: str, harm: st.DataObject, tmp_path: Path

@@ -11,6 +11,7 @@ from ragbot.books.chunking import chunk_book, chunk_page
 from ragbot.books.loader import load_book
 from ragbot.books.plain import plain_page
 from ragbot.core.text import count_tokens
+from tests.fuzzing import fuzz
 
 SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
 LONG = "This sentence has seven words in it. " * 12
@@ -230,7 +231,7 @@ _MARKUP = (
 _LINES = st.sampled_from([*_MARKUP.split("@"), "word " * 60])
 
 
-@settings(max_examples=60, deadline=None)
+@fuzz(60)
 @given(
     st.lists(_LINES, max_size=30), st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from(["a.md", "a.mdx"])
 )
@@ -244,7 +245,7 @@ def test_any_mixture_of_lines_is_cut_soundly(lines, line_end, path):
     assert lost(page, found) == ""
 
 
-@settings(max_examples=60, deadline=None)
+@fuzz(60)
 @given(st.text(alphabet="#-*_`<>{}[]()!|:$~ \n\r\tab.é漢", max_size=200))
 def test_any_signs_are_cut_soundly(source):
     """No input may break the offsets."""

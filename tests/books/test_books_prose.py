@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ragbot.books.chunking import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.books.prose import prose_blocks
+from tests.fuzzing import fuzz
 
 SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
 
@@ -82,7 +83,7 @@ def test_blocks_of_the_shipped_book_are_disjoint_and_in_order():
             position = block.end
 
 
-@settings(max_examples=60, deadline=None)
+@fuzz(60)
 @given(st.text(alphabet="#-*>`|[x] 1.\n\r\tab", max_size=120))
 def test_any_text_gives_disjoint_blocks(text):
     """Chunks hold what authors write."""

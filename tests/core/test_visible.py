@@ -5,10 +5,11 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.core.visible import visible
+from tests.fuzzing import fuzz
 
 SIGNS = st.text(
     st.sampled_from("ab ی👩❤1\u200b\u200c\u200d\ufe0f\u202e\u00ad\ufeff\U000e0041\u2028\x85\t\n"), max_size=12
@@ -51,7 +52,7 @@ def test_every_format_character_is_left_out_but_those_that_are_seen() -> None:
     assert all(unicodedata.name(sign).startswith(("ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN")) for sign in kept)
 
 
-@settings(max_examples=200, deadline=None, database=None, derandomize=True)
+@fuzz(200)
 @given(st.lists(SIGNS, max_size=5))
 def test_pieces_give_what_the_whole_gives_and_twice_is_once(pieces: list[str]) -> None:
     """A stream and its sum must be one text."""

@@ -7,7 +7,7 @@ import re
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -31,22 +31,12 @@ from ragbot.web import payloads
 from tests.answering.shelf import EDITION, passage
 from tests.books.test_books_pdf import THREE, with_outline
 from tests.databases import DatabaseMaker
+from tests.fuzzing import fuzz
 from tests.served import three_chapter_app
 
 # Of processor time, for a book of some kilobytes.
 SECONDS = 5
 TOKENS = 400
-
-
-def fuzz(examples: int) -> Callable[[Any], Any]:
-    """The same examples each time, and on every machine."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 # --- books -------------------------------------------------------------------------------------

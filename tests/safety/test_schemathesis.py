@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -24,6 +23,7 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.fakes.wsgi_process import GunicornProcess
+from tests.fuzzing import fuzz
 
 KEY = "an-operators-key-of-23-x"
 EXAMPLES = 50
@@ -79,13 +79,7 @@ schema.config.generation.update(max_examples=EXAMPLES, deterministic=True)
 
 @pytest.mark.timeout(240)
 @schema.parametrize()
-@settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@fuzz(EXAMPLES)
 def test_every_reply_is_told_of_in_the_document(case: schemathesis.Case, server: GunicornProcess) -> None:
     """Its status, media type, headers and shape; with the key, so that admin calls are reached."""
     case.call_and_validate(server.url, checks=CHECKS, headers={"X-API-Key": KEY})

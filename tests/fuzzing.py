@@ -1,0 +1,20 @@
+"""How much the property tests look at: the same examples everywhere, or, with FUZZ_FACTOR, ever new ones."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+FACTOR = int(os.environ.get("FUZZ_FACTOR", "1"))
+
+
+def fuzz(examples: int) -> settings:
+    """So many examples; with FUZZ_FACTOR=20 twenty times as many, at random."""
+    return settings(
+        max_examples=examples * FACTOR,
+        deadline=None,
+        database=None,
+        derandomize=FACTOR == 1,
+        suppress_health_check=list(HealthCheck),
+    )

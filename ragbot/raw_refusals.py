@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import secrets
 import socket
 
+import structlog
 from gunicorn import util
 from gunicorn.http import wsgi
+
+from ragbot.security_headers import ALWAYS
+
+log = structlog.get_logger(__name__)
 
 SERVER = "ragbot"
 
 # The client's request cannot be read; that gunicorn calls one of them "not implemented" is no fault here.
 _AS_BAD_REQUEST = {501: "Bad Request"}
 
-_DETAILS = {
+DETAILS = {
     400: "The request cannot be read as HTTP/1.1.",
     414: "The address is too long.",
     431: "The headers are too long or too many.",
@@ -32,19 +38,24 @@ def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) 
     if status in _AS_BAD_REQUEST:
         status, reason = 400, _AS_BAD_REQUEST[status]
     code = "internal_error" if status >= 500 else "invalid_request"
+    request_id = secrets.token_urlsafe(16)
     problem = {
         "type": f"urn:ragbot:problem:{code}",
         "title": reason,
         "status": status,
-        "detail": _DETAILS.get(status, f"{reason}."),
+        "detail": DETAILS.get(status, f"{reason}."),
         "code": code,
-        "request_id": "",
+        "request_id": request_id,
     }
     body = json.dumps(problem).encode()
-    head = (
-        f"HTTP/1.1 {status} {reason}\r\nServer: {SERVER}\r\nConnection: close\r\n"
-        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
-        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-        "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n"
-    )
-    util.write_nonblock(sock, head.encode("latin-1") + body)
+    headers = {
+        "Server": SERVER,
+        "Connection": "close",
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "X-Request-ID": request_id,
+        **ALWAYS,
+    }
+    lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    util.write_nonblock(sock, "\r\n".join(lines).encode("latin-1") + body)
+    log.info("unreadable_request", request_id=request_id, status=status)

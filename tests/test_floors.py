@@ -17,7 +17,7 @@ from ragbot.config import PROJECT_ROOT
 # From the ground up. A module stands on its room's floor and imports from floors below, or from its own
 # room. `serving` is gunicorn's own file and stands apart: it may know what is below it and nobody knows it.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("core", "version", "tracing"),
+    ("core", "version", "tracing", "security_headers"),
     (
         *(
             "telemetry",
@@ -126,7 +126,6 @@ INSIDE_A_FUNCTION = {
     ("serving", "services"): "the app is a worker's own",
     ("serving", "extensions"): "so is its engine",
     ("serving", "records.capacity"): "and who asks over it",
-    # To be moved to the top of its module; it weighs nothing.
 }
 
 

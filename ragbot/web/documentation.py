@@ -11,6 +11,7 @@ import orjson
 from flask import Blueprint, Response, current_app, make_response, render_template
 from flask_openapi import OpenAPI
 
+from ragbot.raw_refusals import DETAILS
 from ragbot.web import examples
 from ragbot.web.uploads import ARCHIVE_TYPES
 
@@ -60,6 +61,7 @@ _SECURITY = {
 }
 
 _COMPONENT = "#/components/schemas/"
+_RESPONSE = "#/components/responses/"
 _EVENT_DATA: dict[str, dict[str, Any]] = {
     "sources": {
         "type": "object",
@@ -147,6 +149,7 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
     document = copy.deepcopy(cast("dict[str, Any]", app.api_doc))
     document["openapi"] = OPENAPI_VERSION
     document["components"]["securitySchemes"] = _SECURITY
+    document["components"]["responses"] = {str(status): _refused_unread(status) for status in DETAILS}
     document["paths"]["/metrics"] = {"get": copy.deepcopy(_METRICS)}
     for path, operations in document["paths"].items():
         for operation in operations.values():
@@ -154,6 +157,8 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
                 operation["security"] = [{_KEY: []}]
             for status, response in operation["responses"].items():
                 _complete(response, status, is_counted=not path.startswith((_UNLIMITED, "/metrics")))
+            for unreadable in DETAILS:
+                operation["responses"].setdefault(str(unreadable), {"$ref": f"{_RESPONSE}{unreadable}"})
     asking = document["paths"]["/query"]["post"]
     asking["requestBody"]["content"]["application/json"]["examples"] = _named(examples.QUESTIONS)
     answered = asking["responses"]["200"]
@@ -191,6 +196,16 @@ def _complete(response: dict[str, Any], status: str, *, is_counted: bool) -> Non
     if is_problem:
         problem = content.pop("application/json")
         content["application/problem+json"] = problem | {"examples": _named(examples.problems(int(status)))}
+
+
+def _refused_unread(status: int) -> dict[str, Any]:
+    """What any request may hear before an app has seen it."""
+    problem = {"schema": {"$ref": f"{_COMPONENT}Problem"}, "examples": _named(examples.unreadable(status))}
+    return {
+        "description": DETAILS[status],
+        "headers": dict(_REQUEST_ID),
+        "content": {"application/problem+json": problem},
+    }
 
 
 def _named(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ragbot.core.errors import AnswerCut, RagbotError
+from ragbot.raw_refusals import DETAILS
 from ragbot.records.ingest_jobs import DIED, DIED_SAID
 from ragbot.web.errors import HTTP_CODES, HTTP_DETAILS, SHAPES, InvalidRequest, problem, problem_of
 
@@ -116,6 +117,12 @@ def problems(status: int) -> dict[str, dict[str, Any]]:
     for example in told:
         found.setdefault(example["code"], example | {"request_id": _REQUEST})
     return found
+
+
+def unreadable(status: int) -> dict[str, dict[str, Any]]:
+    """What gunicorn says to a request that no app is shown."""
+    told = problem("invalid_request", HTTPStatus(status).phrase, status, DETAILS[status])
+    return {told["code"]: told | {"request_id": _REQUEST}}
 
 
 def _raised(kind: type[RagbotError]) -> RagbotError:

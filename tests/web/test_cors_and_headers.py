@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from ragbot.security_headers import ALWAYS
 from ragbot.web.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
-from ragbot.web.headers import ALWAYS
 from tests.conftest import AppMaker
 from tests.fakes.wsgi_process import GunicornProcess
 

@@ -13,6 +13,7 @@ import pytest
 
 from ragbot import create_app
 from ragbot.extensions import db
+from ragbot.security_headers import ALWAYS
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.wsgi_process import GunicornProcess, is_healthy
@@ -166,7 +167,9 @@ def fault_of(reply: bytes) -> str | None:
         return "tells of what is inside"
     if status >= 400 and b"<html" in body.lower():
         return "a page"
-    return None
+    named = {line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:]}
+    lacking = [name for name in ("X-Request-ID", *ALWAYS) if name.lower().encode() not in named]
+    return f"no {lacking}" if status >= 200 and lacking else None
 
 
 def said(port: int, stream: bytes) -> bytes:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import Engine, create_engine
@@ -36,14 +37,11 @@ from ragbot.providers.extractive import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.guarded import GuardedEmbedder, GuardedGenerator
 from ragbot.providers.metered import MeteredEmbedder, MeteredGenerator
-from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
-from ragbot.providers.openai_embedder import OpenAIEmbedder
-from ragbot.providers.openai_generator import OpenAIGenerator
 from ragbot.providers.prices import CostOf, Price, costs_by
 from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.providers.timing import TimedEmbedder
 from ragbot.readiness import Readiness
-from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache, NoCache, RedisCache
+from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache, NoCache
 from ragbot.records.catalogue import Catalogue
 from ragbot.records.ingest_jobs import IngestJobs
 from ragbot.records.quota_storage import (
@@ -51,10 +49,9 @@ from ragbot.records.quota_storage import (
     DatabaseCounters,
     FirstThatCounts,
     MemoryCounters,
-    RedisCounters,
 )
 from ragbot.records.schema import Schema
-from ragbot.records.shared_states import AgreedStates, DatabaseStates, RedisStates, StateStore
+from ragbot.records.shared_states import AgreedStates, DatabaseStates, StateStore
 from ragbot.records.spending import DailyBudget
 from ragbot.records.transactions import Database, make_sqlite_safe
 from ragbot.records.transcript import Transcript
@@ -64,6 +61,9 @@ from ragbot.telemetry import Report
 from ragbot.tracing import NoTracing, Tracing
 from ragbot.upkeep_metrics import UpkeepMetrics
 from ragbot.version import __version__
+
+if TYPE_CHECKING:
+    from ragbot.providers.openai_client import OpenAIClient
 
 log = structlog.get_logger(__name__)
 
@@ -183,6 +183,8 @@ def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
         return NoCache()
     stores: list[CacheStore] = [DatabaseCache(database)]
     if settings.redis_url:
+        from ragbot.records.redis_stores import RedisCache
+
         stores.insert(0, RedisCache(settings.redis_url))
     return FirstCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
 
@@ -190,6 +192,8 @@ def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
 def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedStates:
     stores: list[StateStore] = [DatabaseStates(database)]
     if settings.redis_url:
+        from ragbot.records.redis_stores import RedisStates
+
         stores.insert(0, RedisStates(settings.redis_url))
     return AgreedStates(stores, failed=lambda store: metrics.count("state_store_failures_total", store=store))
 
@@ -204,6 +208,8 @@ def _counters(settings: Settings, database: Database, metrics: Metrics) -> First
         case "database":
             stores = [in_database]
         case "redis":
+            from ragbot.records.redis_stores import RedisCounters
+
             assert settings.redis_url
             # Without Redis the quotas still hold, from the moment at which it went.
             stores = [RedisCounters(settings.redis_url), in_database]
@@ -367,6 +373,8 @@ def _tracing(settings: Settings) -> Tracing:
 def _openai_client(settings: Settings) -> OpenAIClient | None:
     if settings.openai_api_key is None:
         return None
+    from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+
     return OpenAIClient(
         OpenAIAccess(
             api_key=settings.openai_api_key.get_secret_value(),
@@ -379,6 +387,8 @@ def _openai_client(settings: Settings) -> OpenAIClient | None:
 
 def _embedder(settings: Settings, provider: _Provider) -> Embedder | None:
     if settings.chosen_embedder == "openai" and provider.client is not None:
+        from ragbot.providers.openai_embedder import OpenAIEmbedder
+
         return OpenAIEmbedder(
             provider.client, settings.openai_embedding_model, settings.openai_embedding_timeout_s
         )
@@ -395,7 +405,7 @@ def _asked_embedder(
 ) -> Embedder:
     """The embedder for questions: timed and remembered; one that is paid for is guarded and metered too."""
     timed = TimedEmbedder(embedder, partial(metrics.observe, "embedding_generation_duration_seconds"))
-    if not isinstance(embedder, OpenAIEmbedder):
+    if embedder.name not in provider.names:
         return RememberingEmbedder(timed)
     guarded = GuardedEmbedder(
         MeteredEmbedder(timed, provider.budget, provider.embedding_cost), provider.embeddings
@@ -412,6 +422,8 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     client = provider.client
     if client is None:
         return extractive
+    from ragbot.providers.openai_generator import OpenAIGenerator
+
     patience_s = settings.openai_first_word_timeout_s
     models = [
         MeteredGenerator(

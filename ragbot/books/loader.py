@@ -12,7 +12,6 @@ from ragbot.books.files import Folder
 from ragbot.books.html import HTML, html_page
 from ragbot.books.html_site import read_html
 from ragbot.books.mdbook import read_mdbook
-from ragbot.books.pdf import PDF, read_pdf
 from ragbot.books.plain import MARKDOWN, plain_page, read_plain, reading_key
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import BookError
@@ -26,6 +25,7 @@ READERS: dict[str, Callable[[str, str], Page]] = {
 }
 
 # Files that hold many pages.
+PDF = frozenset({".pdf"})
 BOUND = EPUB | PDF
 
 # Pictures and fonts make up most of such a file; text alone keeps to the limit for files.
@@ -90,8 +90,12 @@ def _read_shelf(folder: Folder) -> Book:
 
 def _bound(folder: Folder, path: str, *, is_among_others: bool) -> Book:
     roomy = Folder(folder.root, max_file_bytes=BOUND_ALLOWANCE * folder.max_file_bytes)
-    read = read_epub if Path(path).suffix.lower() in EPUB else read_pdf
-    return read(folder, path, content=roomy.bytes(path), is_among_others=is_among_others)
+    content = roomy.bytes(path)
+    if Path(path).suffix.lower() in EPUB:
+        return read_epub(folder, path, content=content, is_among_others=is_among_others)
+    from ragbot.books.pdf import read_pdf
+
+    return read_pdf(folder, path, content=content, is_among_others=is_among_others)
 
 
 def _single(path: Path, *, max_file_bytes: int, progress: Progress | None) -> Book:

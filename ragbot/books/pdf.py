@@ -43,7 +43,6 @@ from ragbot.core.domain import Book, Dialect, Page, Section
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
-PDF = frozenset({".pdf"})
 
 MAX_PAGES = 5_000
 # Some forty thick novels; a page of 100,000 characters is no page.

@@ -10,12 +10,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.records.models import CacheEntry
-from ragbot.records.redis_access import open_redis
 from ragbot.records.resting import Resting, store_failures
 from ragbot.records.transactions import Database
 
-REDIS_PREFIX = "ragbot:cache:"
-CLEARED_AT_ONCE = 500
 TIDY_EVERY_S = 300.0
 
 entries: Any = CacheEntry.__table__
@@ -76,37 +73,6 @@ class DatabaseCache:
             kept = select(func.count()).select_from(entries).where(entries.c.expires_at > self._clock())
             count = connection.scalar(kept) or 0
             connection.execute(delete(entries))
-        return count
-
-
-class RedisCache:
-    """Entries as keys that Redis lets expire. Another application's keys are left alone."""
-
-    name = "redis"
-
-    def __init__(self, url: str) -> None:
-        self._client = open_redis(url)
-
-    def get(self, key: str) -> bytes | None:
-        with store_failures():
-            value = self._client.get(f"{REDIS_PREFIX}{key}")
-        return value if isinstance(value, bytes) else None
-
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
-        with store_failures():
-            self._client.set(f"{REDIS_PREFIX}{key}", value, px=max(1, round(kept_s * 1000)))
-
-    def clear(self) -> int:
-        count = 0
-        with store_failures():
-            batch: list[Any] = []
-            for key in self._client.scan_iter(f"{REDIS_PREFIX}*", count=CLEARED_AT_ONCE):
-                batch.append(key)
-                if len(batch) == CLEARED_AT_ONCE:
-                    count += int(self._client.unlink(*batch))
-                    batch = []
-            if batch:
-                count += int(self._client.unlink(*batch))
         return count
 
 

@@ -11,11 +11,8 @@ from typing import Protocol
 from sqlalchemy import delete, select, text
 
 from ragbot.records.models import QuotaCount
-from ragbot.records.redis_access import open_redis
 from ragbot.records.resting import Resting, store_failures
 from ragbot.records.transactions import Database
-
-REDIS_PREFIX = "ragbot:quota:"
 
 TIDY_EVERY_S = 300.0
 TIDIED_AT_ONCE = 1000
@@ -86,29 +83,6 @@ class DatabaseCounters:
         )
         with self._database.counting() as connection:
             connection.execute(delete(QuotaCount).where(QuotaCount.counter.in_(over)))
-
-
-class RedisCounters:
-    """Counters as keys that Redis lets expire."""
-
-    name = "redis"
-
-    def __init__(self, url: str) -> None:
-        self._client = open_redis(url)
-
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
-        """As the protocol says."""
-        key = f"{REDIS_PREFIX}{counter}"
-        with store_failures(), self._client.pipeline(transaction=True) as pipeline:
-            pipeline.set(key, 0, ex=window_s, nx=True)
-            pipeline.incrby(key, amount)
-            pipeline.pttl(key)
-            _, hits, left_ms = pipeline.execute()
-        return Counted(int(hits), time.time() + int(left_ms) / 1000)
-
-    def close(self) -> None:
-        """Close its connections; the next count opens one again."""
-        self._client.close()
 
 
 class MemoryCounters:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-import redis
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,10 +21,10 @@ REST_S = 2.0
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """Within the block, what Redis and the database raise becomes StoreUnavailable."""
+    """Within the block, what the database raises becomes StoreUnavailable."""
     try:
         yield
-    except (redis.RedisError, DatabaseUnavailable, SQLAlchemyError) as error:
+    except (DatabaseUnavailable, SQLAlchemyError) as error:
         raise StoreUnavailable("The store cannot be asked now.") from error
 
 

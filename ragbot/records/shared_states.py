@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import redis
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ragbot.core.errors import StoreUnavailable
 from ragbot.core.ports import State
 from ragbot.records.models import SharedState
-from ragbot.records.redis_access import open_redis
 from ragbot.records.resting import Resting, store_failures
 from ragbot.records.transactions import Database
 
-REDIS_PREFIX = "ragbot:state:"
-# So often another worker may come between before a change is given up; a moment lies between two tries.
-MOST_TRIES = 40
-PAUSE_S = 0.002
 TIDY_EVERY_S = 300.0
 
 Change = Callable[[State | None], State | None]
@@ -84,41 +75,6 @@ class DatabaseStates:
         return after
 
 
-class RedisStates:
-    """States as JSON under keys; a change is tried again when another worker came between."""
-
-    name = "redis"
-
-    def __init__(self, url: str) -> None:
-        self._client = open_redis(url)
-
-    def peek(self, name: str) -> State | None:
-        with store_failures():
-            return _decoded(self._client.get(f"{REDIS_PREFIX}{name}"))
-
-    def change(self, name: str, change: Change, kept_s: float) -> State | None:
-        key = f"{REDIS_PREFIX}{name}"
-        for _ in range(MOST_TRIES):
-            with store_failures(), self._client.pipeline(transaction=True) as pipeline:
-                pipeline.watch(key)  # type: ignore[no-untyped-call]
-                before = _decoded(pipeline.get(key))
-                after = change(before)
-                if after is not None and after == before:
-                    return after
-                pipeline.multi()
-                if after is None:
-                    pipeline.delete(key)
-                else:
-                    pipeline.set(key, json.dumps(after), px=max(1, round(kept_s * 1000)))
-                try:
-                    pipeline.execute()
-                except redis.WatchError:
-                    time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
-                    continue
-                return after
-        raise StoreUnavailable("Too many workers change one state at once.")
-
-
 class ProcessStates:
     """States of this process alone. Never fails."""
 
@@ -175,12 +131,3 @@ class AgreedStates:
     def change(self, name: str, change: Change, kept_s: float) -> State | None:
         """Put what `change` makes of the state in its place, alone, and return it."""
         return self._stores.first(lambda store: store.change(name, change, kept_s))
-
-
-def _decoded(value: Any) -> State | None:
-    """A state as it was written; None for what is none."""
-    try:
-        decoded = json.loads(value) if value else None
-    except ValueError:
-        return None
-    return cast("State", decoded) if isinstance(decoded, dict) else None

@@ -77,7 +77,7 @@ def make_app(
             stack.callback(lambda: client.sdk.close())
             return client
 
-        patch.setattr("ragbot.wiring.OpenAIClient", closed_at_the_end)
+        patch.setattr("ragbot.providers.openai_client.OpenAIClient", closed_at_the_end)
 
         def make(**overrides: Any) -> OpenAPI:
             url = stack.enter_context(new_database(tmp_path))

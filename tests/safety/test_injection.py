@@ -104,7 +104,7 @@ def poisoned(
 
     (title,) = [attempt.says for attempt in ATTEMPTS if attempt.where == "title"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ragbot.wiring.OpenAIClient", kept)
+        patch.setattr("ragbot.providers.openai_client.OpenAIClient", kept)
         app = create_app(settings)
         services_of(app).ingestion.ingest_book(folder / "book", edition="first", site_url=SITE, title=title)
         yield app

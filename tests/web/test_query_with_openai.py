@@ -55,7 +55,7 @@ def served(
         return clients[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ragbot.wiring.OpenAIClient", kept)
+        patch.setattr("ragbot.providers.openai_client.OpenAIClient", kept)
         # One test's trouble must not open the next one's circuit.
         patch.setattr("ragbot.core.circuit.FAILURES_TO_OPEN", 1000)
         with three_chapter_app(new_database, tmp_path_factory.mktemp("openai"), settings) as app:

@@ -1,0 +1,150 @@
+"""All that is kept in Redis: cached bytes, the quotas' counters, the states that workers share.
+
+Time limits are short, for each of them has something that stands in for it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from ragbot.core.errors import StoreUnavailable
+from ragbot.core.ports import State
+from ragbot.records.quota_storage import Counted
+from ragbot.records.shared_states import Change
+
+# What it does for a question is worth no longer wait: the answer itself is what the reader waits for.
+REDIS_TIMEOUT_S = 0.3
+
+CACHE_PREFIX = "ragbot:cache:"
+QUOTA_PREFIX = "ragbot:quota:"
+STATE_PREFIX = "ragbot:state:"
+
+CLEARED_AT_ONCE = 500
+# So often another worker may come between before a change is given up; a moment lies between two tries.
+MOST_TRIES = 40
+PAUSE_S = 0.002
+
+
+def open_redis(url: str) -> redis.Redis:
+    """A client; it connects at its first call. Safe between threads."""
+    # A connection that the server has closed meanwhile is opened anew, once.
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+    return redis.Redis.from_url(
+        url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S, retry=retry
+    )
+
+
+@contextmanager
+def redis_failures() -> Iterator[None]:
+    """Within the block, what Redis raises becomes StoreUnavailable."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StoreUnavailable("Redis cannot be asked now.") from error
+
+
+class RedisCache:
+    """Entries as keys that Redis lets expire. Another application's keys are left alone."""
+
+    name = "redis"
+
+    def __init__(self, url: str) -> None:
+        self._client = open_redis(url)
+
+    def get(self, key: str) -> bytes | None:
+        with redis_failures():
+            value = self._client.get(f"{CACHE_PREFIX}{key}")
+        return value if isinstance(value, bytes) else None
+
+    def put(self, key: str, value: bytes, kept_s: float) -> None:
+        with redis_failures():
+            self._client.set(f"{CACHE_PREFIX}{key}", value, px=max(1, round(kept_s * 1000)))
+
+    def clear(self) -> int:
+        count = 0
+        with redis_failures():
+            batch: list[Any] = []
+            for key in self._client.scan_iter(f"{CACHE_PREFIX}*", count=CLEARED_AT_ONCE):
+                batch.append(key)
+                if len(batch) == CLEARED_AT_ONCE:
+                    count += int(self._client.unlink(*batch))
+                    batch = []
+            if batch:
+                count += int(self._client.unlink(*batch))
+        return count
+
+
+class RedisCounters:
+    """Counters as keys that Redis lets expire."""
+
+    name = "redis"
+
+    def __init__(self, url: str) -> None:
+        self._client = open_redis(url)
+
+    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
+        """As the protocol says."""
+        key = f"{QUOTA_PREFIX}{counter}"
+        with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.set(key, 0, ex=window_s, nx=True)
+            pipeline.incrby(key, amount)
+            pipeline.pttl(key)
+            _, hits, left_ms = pipeline.execute()
+        return Counted(int(hits), time.time() + int(left_ms) / 1000)
+
+    def close(self) -> None:
+        """Close its connections; the next count opens one again."""
+        self._client.close()
+
+
+class RedisStates:
+    """States as JSON under keys; a change is tried again when another worker came between."""
+
+    name = "redis"
+
+    def __init__(self, url: str) -> None:
+        self._client = open_redis(url)
+
+    def peek(self, name: str) -> State | None:
+        with redis_failures():
+            return _decoded(self._client.get(f"{STATE_PREFIX}{name}"))
+
+    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+        key = f"{STATE_PREFIX}{name}"
+        for _ in range(MOST_TRIES):
+            with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
+                pipeline.watch(key)  # type: ignore[no-untyped-call]
+                before = _decoded(pipeline.get(key))
+                after = change(before)
+                if after is not None and after == before:
+                    return after
+                pipeline.multi()
+                if after is None:
+                    pipeline.delete(key)
+                else:
+                    pipeline.set(key, json.dumps(after), px=max(1, round(kept_s * 1000)))
+                try:
+                    pipeline.execute()
+                except redis.WatchError:
+                    time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
+                    continue
+                return after
+        raise StoreUnavailable("Too many workers change one state at once.")
+
+
+def _decoded(value: Any) -> State | None:
+    """A state as it was written; None for what is none."""
+    try:
+        decoded = json.loads(value) if value else None
+    except ValueError:
+        return None
+    return cast("State", decoded) if isinstance(decoded, dict) else None

@@ -180,6 +180,6 @@ class Purse(Protocol):
         """Whether the day's budget is spent."""
         ...
 
-    def charge(self, model: str, usage: Usage) -> None:
-        """Write down what a call cost."""
+    def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:
+        """Write down what a call cost; what can wait is written some seconds later, with the next charge."""
         ...

@@ -46,5 +46,5 @@ class MeteredEmbedder:
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
         embedded = self._embedder.embed(texts, deadline)
         usage = Usage(embedding_tokens=embedded.tokens, cost_usd=self._cost_usd(embedded.tokens))
-        self._purse.charge(self.name, usage)
+        self._purse.charge(self.name, usage, can_wait=True)
         return embedded

@@ -23,6 +23,8 @@ log = structlog.get_logger(__name__)
 # How long a worker trusts what it knows of the others' spending. With what is being answered at this
 # moment, so much may be spent beyond the budget.
 KNOWN_S = 1.0
+# What can wait is written down so often, or with what cannot.
+WAITS_S = 10.0
 
 spending: Any = Spending.__table__
 
@@ -49,6 +51,7 @@ class DailyBudget:
         self._spent_usd = 0.0
         self._known_at = float("-inf")
         self._unwritten: dict[tuple[str, str], list[float]] = {}
+        self._written_at = float("-inf")
 
     def is_empty(self) -> bool:
         """Whether the day's budget is spent."""
@@ -81,19 +84,27 @@ class DailyBudget:
                 self._spent_usd = float(written or 0.0) + self._unwritten_usd(day)
             return self._spent_usd
 
-    def charge(self, model: str, usage: Usage) -> None:
-        """Write down what a call cost; a cost that is not known counts as nothing."""
+    def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:
+        """Write down what a call cost; a cost that is not known counts as nothing.
+
+        What can wait, a question's vector, lies in memory for some seconds, so that an answer is written
+        down once. It counts against the budget meanwhile.
+        """
         cost_usd = usage.cost_usd or 0.0
         tokens_in, tokens_out = usage.input_tokens + usage.embedding_tokens, usage.output_tokens
         if not (tokens_in or tokens_out or cost_usd):
             return
-        day = _day(self._clock())
+        now = self._clock()
+        day = _day(now)
         with self._lock:
             if self._day == day:
                 self._spent_usd += cost_usd
             sums = self._unwritten.setdefault((day, model), [0, 0, 0.0])
             for place, amount in enumerate((tokens_in, tokens_out, cost_usd)):
                 sums[place] += amount
+            if can_wait and abs(now - self._written_at) < WAITS_S:
+                return
+            self._written_at = now
             unwritten, self._unwritten = self._unwritten, {}
         try:
             self._write(unwritten)

@@ -21,7 +21,7 @@ from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache
 from ragbot.records.redis_stores import RedisCache, RedisStates
 from ragbot.records.resting import REST_S
 from ragbot.records.shared_states import AgreedStates, DatabaseStates, ProcessStates, StateStore
-from ragbot.records.spending import KNOWN_S, DailyBudget
+from ragbot.records.spending import KNOWN_S, WAITS_S, DailyBudget
 from ragbot.records.transactions import Database, make_sqlite_safe
 from tests.records.conftest import empty
 
@@ -266,6 +266,26 @@ def test_spending_lies_in_the_database_by_day_and_model(database: Database, cloc
         ("2027-01-15", "openai/text-embedding-3-small", 7, 0, 0.0),
         ("2027-01-16", "gpt-4o", 1000, 100, 0.5),
     ]
+
+
+def test_vectors_price_is_written_down_with_the_models(database: Database, clock: Clock) -> None:
+    """One answer, one write; it counts before, and without a model's it does not wait for ever."""
+    budget, other = (DailyBudget(database, 1.0, clock=clock) for _ in range(2))
+    vector = Usage(embedding_tokens=8, cost_usd=0.25)
+    written = []
+    budget.charge("gpt-4o", HALF_A_DOLLAR)
+    budget.charge("openai/small", vector, can_wait=True)
+    written.append(other.spent_today_usd())
+    counted = budget.spent_today_usd()
+    budget.charge("gpt-4o", Usage(output_tokens=1))
+    clock.now += KNOWN_S
+    written.append(other.spent_today_usd())
+    budget.charge("openai/small", vector, can_wait=True)
+    clock.now += WAITS_S
+    budget.charge("openai/small", Usage(embedding_tokens=1), can_wait=True)
+    written.append(other.spent_today_usd())
+
+    assert (written, counted) == ([0.5, 0.75, 1.0], 0.75)
 
 
 def test_new_day_has_a_new_budget(database: Database, clock: Clock) -> None:

@@ -67,7 +67,12 @@ class LateClosings:
         pause = threading.Event()
         while True:
             pause.wait(self._try_every_s)
-            self.write_all()
+            try:
+                self.write_all()
+            except Exception as error:  # One that cannot be written must not keep the others back.
+                log.error("answer_lost", error=type(error).__name__)
+                with self._lock:
+                    self._waiting.popleft()
             with self._lock:
                 if not self._waiting:
                     self._running = False

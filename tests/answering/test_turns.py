@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ragbot.answering.answerer import Answerer, AnswerLimits
-from ragbot.answering.turns import RunningTurn, Turns
+from ragbot.answering.late_closings import LateClosings
+from ragbot.answering.turns import Ending, RunningTurn, Turns
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Delta, Ended, Event, Finished, Question, Retrieved, Status
 from ragbot.core.errors import (
@@ -205,12 +207,33 @@ def test_reader_gets_his_answer_when_it_cannot_be_written_down(
     def down(*_args: object, **_more: object) -> None:
         raise DatabaseUnavailable("gone")
 
-    running = desk.turns(ScriptedGenerator("Nine months.")).begin(HOW_LONG, None)
+    turns = desk.turns(ScriptedGenerator("Nine months."))
+    running = turns.begin(HOW_LONG, None)
     monkeypatch.setattr(type(desk.services.transcript), "close_turn", down)
 
     *_, last = running.events
 
     assert isinstance(last, Finished)
+    monkeypatch.undo()
+    turns.finish()
+    assert desk.row(running).status == Status.ANSWERED
+
+
+def test_answer_that_cannot_be_written_at_all_keeps_no_other_back() -> None:
+    """A fault of ours in one must not cost the rest."""
+    written: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Picky:
+        def close_turn(self, message_id: str, *_args: object, **_more: object) -> None:
+            if message_id == "first":
+                raise ValueError("a bug")
+            written.put(message_id)
+
+    late = LateClosings(Picky(), try_every_s=0.01)
+    for name in ("first", "second", "third"):
+        late.add(name, Ending(HOW_LONG).answer(), None)
+
+    assert [written.get(timeout=5) for _ in range(2)] == ["second", "third"]
 
 
 def test_whoever_watches_is_told_of_each_turn_that_was_closed(desk: Desk) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ragbot.core.alarm import ALARMS
 from ragbot.core.errors import Cancelled, DeadlineExceeded
 
 
@@ -14,7 +15,8 @@ class Deadline:
     """A point in time that everything done for one question shares. Safe to use from any thread.
 
     Whoever blocks on a socket says how to interrupt it (`interrupting`); the interrupt runs when the
-    time is up or when somebody calls `cancel`, and the blocked call is expected to fail at once.
+    time is up or when somebody calls `cancel`, and the blocked call is expected to fail at once. It must not
+    block itself.
     """
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -56,13 +58,11 @@ class Deadline:
                 self._interrupts.append(interrupt)
         if self._cancelled:
             interrupt()
-        timer = threading.Timer(self.left_s(), interrupt)
-        timer.daemon = True
-        timer.start()
+        alarm = ALARMS.after(self.left_s(), interrupt)
         try:
             yield
         finally:
-            timer.cancel()
+            alarm.stop()
             with self._lock:
                 if interrupt in self._interrupts:
                     self._interrupts.remove(interrupt)

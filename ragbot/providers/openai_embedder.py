@@ -77,4 +77,5 @@ def _unit(embedding: Any) -> list[float]:
     length = float(np.linalg.norm(vector))
     if vector.ndim != 1 or not np.isfinite(length) or length == 0:
         raise ValueError("not a direction")
-    return [float(x) for x in vector / length]
+    direction: list[float] = (vector / length).tolist()
+    return direction

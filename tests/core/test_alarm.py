@@ -1,0 +1,90 @@
+"""Alarms: in order of their times, once, not after they were stopped, and from one thread."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from typing import Any
+
+import pytest
+
+from ragbot.core import alarm
+from ragbot.core.alarm import AlarmClock
+
+LONG_S = 600
+SHORT_S = 0.02
+PATIENCE_S = 5
+
+
+@pytest.fixture
+def called() -> queue.SimpleQueue[Any]:
+    return queue.SimpleQueue()
+
+
+def test_alarms_are_called_in_the_order_of_their_times_by_one_thread(called: queue.SimpleQueue[Any]) -> None:
+    """Also one that is set later and is due before."""
+    clock = AlarmClock()
+    threads = threading.active_count()
+    clock.after(LONG_S, lambda: called.put("never"))
+    clock.after(3 * SHORT_S, lambda: called.put("second"))
+    clock.after(SHORT_S, lambda: called.put("first"))
+
+    assert [called.get(timeout=PATIENCE_S) for _ in range(2)] == ["first", "second"]
+    assert threading.active_count() == threads + 1
+    assert called.empty()
+
+
+def test_stopped_alarm_is_not_called(called: queue.SimpleQueue[Any]) -> None:
+    """Twice is as good as once."""
+    clock = AlarmClock()
+    stopped = clock.after(SHORT_S, lambda: called.put("stopped"))
+    clock.after(2 * SHORT_S, lambda: called.put("other"))
+    stopped.stop()
+    stopped.stop()
+
+    assert called.get(timeout=PATIENCE_S) == "other"
+    assert called.empty()
+
+
+def test_alarm_that_fails_keeps_no_other_from_being_called(
+    called: queue.SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is told of as any thread's failure is."""
+    monkeypatch.setattr(threading, "excepthook", lambda told: called.put(told.exc_type))
+    clock = AlarmClock()
+    clock.after(0, lambda: [].pop())
+    clock.after(SHORT_S, lambda: called.put("other"))
+
+    assert [called.get(timeout=PATIENCE_S) for _ in range(2)] == [IndexError, "other"]
+
+
+def test_stopped_alarms_are_swept_away_and_the_others_stay(
+    called: queue.SimpleQueue[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would hold on to each question's connection until its deadline."""
+    monkeypatch.setattr(alarm, "STOPPED_AT_MOST", 10)
+    clock = AlarmClock()
+    clock.after(LONG_S, lambda: None)
+    for _ in range(105):
+        clock.after(LONG_S, lambda: None).stop()
+    clock.after(SHORT_S, lambda: called.put("other"))
+
+    assert called.get(timeout=PATIENCE_S) == "other"
+    assert len(clock._alarms) <= 12
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_forked_child_has_an_alarm_clock_of_its_own(called: queue.SimpleQueue[Any]) -> None:
+    """A thread does not come along in a fork, and the parent's alarms are not the child's."""
+    clock = AlarmClock()
+    clock.after(3 * SHORT_S, lambda: called.put("parent's"))
+    child = os.fork()
+    if child == 0:
+        rang = threading.Event()
+        clock.after(SHORT_S, rang.set)
+        os._exit(0 if rang.wait(PATIENCE_S) and len(clock._alarms) == 0 else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert called.get(timeout=PATIENCE_S) == "parent's"

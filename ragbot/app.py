@@ -21,7 +21,7 @@ from ragbot.records.engine import Limits, engine_options, make_safe
 from ragbot.services import EXTENSION
 from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
-from ragbot.web.admin import admin
+from ragbot.web.admin import admin, guard_admin
 from ragbot.web.client_address import trust_proxies
 from ragbot.web.console import console
 from ragbot.web.cors import allow_origins
@@ -76,9 +76,10 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         settings,
         services.counters,
         questions=query,
-        others=(sessions, admin, ingest),
+        others=((sessions,), (admin, ingest), (documentation, console)),
         behind_password=(console,),
     )
+    guard_admin(app)
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
     for blueprint in (query, sessions, health, admin, ingest):

@@ -196,7 +196,10 @@ def prune() -> None:
 @cache.command("clear")
 @failing_in_one_sentence
 def clear_cache() -> None:
-    """Forget kept answers and the vectors of questions. Safe to run at any time."""
+    """Forget kept answers and the vectors of questions. Safe to run at any time.
+
+    Workers go on with the vectors that they have in memory.
+    """
     click.echo(f"Forgot {current_services().cache.clear()} entries.")
 
 

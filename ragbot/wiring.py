@@ -179,14 +179,13 @@ class _Provider:
 
 
 def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
-    if not settings.cache_ttl_hours:
-        return NoCache()
     stores: list[CacheStore] = [DatabaseCache(database)]
     if settings.redis_url:
         from ragbot.records.redis_stores import RedisCache
 
         stores.insert(0, RedisCache(settings.redis_url))
-    return FirstCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
+    cache = FirstCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
+    return cache if settings.cache_ttl_hours else NoCache(cache)
 
 
 def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedStates:
@@ -410,7 +409,13 @@ def _asked_embedder(
     guarded = GuardedEmbedder(
         MeteredEmbedder(timed, provider.budget, provider.embedding_cost), provider.embeddings
     )
-    return RememberingEmbedder(guarded, cache=cache, kept_s=settings.cache_ttl_hours * 3600)
+    return RememberingEmbedder(
+        guarded,
+        cache=cache,
+        kept_s=settings.cache_ttl_hours * 3600,
+        provider=settings.openai_base_url or "",
+        unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
+    )
 
 
 def _generator(settings: Settings, provider: _Provider, embedder: Embedder | None) -> Generator:

@@ -11,7 +11,7 @@ import structlog
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.flights import Flights, Lead
-from ragbot.answering.kept_answers import key_of, name_of, packed, told_again, told_on, unpacked
+from ragbot.answering.kept_answers import is_good, key_of, name_of, packed, told_again, told_on, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -22,7 +22,6 @@ from ragbot.core.domain import (
     Finished,
     Latency,
     Question,
-    Status,
     Usage,
 )
 from ragbot.core.ports import Cache
@@ -115,7 +114,7 @@ class CachedAnswerer:
                     lead.renew()
                 if isinstance(event, Finished):
                     made = self._finished(event.answer)
-                    if kept := _is_good(made):
+                    if kept := is_good(made):
                         self._cache.put(name_of(key), packed(made), self._keeping.kept_s)
                     event = Finished(made)
                 yield event
@@ -132,14 +131,11 @@ class CachedAnswerer:
         if found is None:
             return None
         answer = unpacked(found)
-        if answer is None:
+        if answer is None or not is_good(answer):
             log.warning("kept_answer_unreadable")
             self._unreadable()
+            return None
         return answer
-
-
-def _is_good(answer: Answer) -> bool:
-    return answer.status is Status.ANSWERED and not answer.degraded
 
 
 def _hit(answer: Answer, began: float) -> Answer:

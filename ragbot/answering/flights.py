@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ragbot.answering.kept_answers import name_of, packed, unpacked
+from ragbot.answering.kept_answers import is_good, name_of, packed, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
 from ragbot.core.holders import lives, new_token
@@ -136,9 +136,14 @@ class Flights:
     def _release(self, key: str, token: str) -> None:
         self._states.change(_name(key), lambda state: None if _is(state, token) else state, self._lease_s)
 
-    def _found(self, name: str) -> Answer | None:
-        kept = self._cache.get(name)
-        return unpacked(kept) if kept else None
+    def _handed_by(self, token: str) -> Answer | None:
+        handed = self._cache.get(_handed(token))
+        return unpacked(handed) if handed else None
+
+    def _kept(self, key: str) -> Answer | None:
+        kept = self._cache.get(name_of(key))
+        answer = unpacked(kept) if kept else None
+        return answer if answer is not None and is_good(answer) else None
 
     def _land_here(self, key: str, flight: Flight, answer: Answer | None) -> None:
         with self._lock:
@@ -154,7 +159,7 @@ class Flights:
             )
             if held is None or _is(held, token):
                 # It may have been made since this reader looked for it.
-                made = self._found(name_of(key))
+                made = self._kept(key)
                 if made is not None:
                     self._release(key, token)
                 return made or token
@@ -162,7 +167,7 @@ class Flights:
             self._wait_for(key, other, deadline)
             if deadline.left_s() < RESERVE_S:
                 return token
-            if answer := self._found(name_of(key)) or self._found(_handed(other)):
+            if answer := self._kept(key) or self._handed_by(other):
                 return answer
 
     def _wait_for(self, key: str, other: str, deadline: Deadline) -> None:

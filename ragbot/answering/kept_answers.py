@@ -4,42 +4,46 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from urllib.parse import urlsplit
 
+from pydantic import TypeAdapter, ValidationError
+
 from ragbot.core.domain import (
     Answer,
-    Degradation,
     Delta,
     Event,
     Finished,
-    Latency,
-    Mode,
     Question,
     Retrieved,
-    Source,
     Status,
-    Usage,
 )
 from ragbot.core.text import folded
 
 # A kept answer is told in pieces of so many words, as a model would tell it.
 WORDS_AT_ONCE = 8
 
+# A word of the language, with what may stand around it; a sign, an option or a name of code is none.
+_WORD = re.compile(r"[\"'“”‘’(\[]*[^\W\d_]{2,}(?:['’-][^\W\d_]+)*[\"'“”‘’)\],;:?!.]*")
+
 # What is kept has another shape when this changes; entries of another shape are not found.
-SHAPE = 1
+SHAPE = 2
+
+_ANSWER = TypeAdapter(Answer)
 
 
 def key_of(question: Question, edition_key: str, fingerprint: str) -> str:
     """The name of all that an answer depends on, but the talk before it.
 
-    `fingerprint` stands for models, prompt and budgets. Questions that differ in letter case, white space
-    or the signs at their end are one.
+    `fingerprint` stands for models, prompt and budgets. Questions that differ in white space, in the signs at
+    their end, in width or in the letter case of words are one; `-C` and `-c`, 10² and 102 are not.
     """
     parts = [
         SHAPE,
-        folded(question.text).rstrip(" ?!."),
+        _alike(question.text),
         str(question.mode),
         question.selected_text,
         folded(question.chapter_filter or ""),
@@ -49,6 +53,19 @@ def key_of(question: Question, edition_key: str, fingerprint: str) -> str:
         fingerprint,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _alike(text: str) -> str:
+    """The question as those who ask the same would write it."""
+    text = "".join(map(_of_one_width, unicodedata.normalize("NFC", text)))
+    words = text.rstrip(" \t\n?!.").split()
+    return " ".join(word.casefold() if _WORD.fullmatch(word) else word for word in words)
+
+
+def _of_one_width(letter: str) -> str:
+    """A letter of full or half width in its own; what else NFKC makes alike (10² and 102) stays apart."""
+    is_other = unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>"))
+    return unicodedata.normalize("NFKC", letter) if is_other else letter
 
 
 def name_of(key: str) -> str:
@@ -62,24 +79,16 @@ def packed(answer: Answer) -> bytes:
 
 
 def unpacked(kept: bytes) -> Answer | None:
-    """The answer again; None for what cannot be read."""
+    """The answer again; None for what is none."""
     try:
-        fields = json.loads(kept)
-        sources = tuple(
-            Source(**{**source, "heading_path": tuple(source["heading_path"])})
-            for source in fields.pop("sources")
-        )
-        return Answer(
-            sources=sources,
-            status=Status(fields.pop("status")),
-            mode=Mode(fields.pop("mode")),
-            degraded=tuple(Degradation(name) for name in fields.pop("degraded")),
-            usage=Usage(**fields.pop("usage")),
-            latency_ms=Latency(**fields.pop("latency_ms")),
-            **fields,
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, UnicodeDecodeError):
+        return _ANSWER.validate_json(kept, strict=True)
+    except ValidationError:
         return None
+
+
+def is_good(answer: Answer) -> bool:
+    """Whether an answer may be told to others, later too."""
+    return answer.status is Status.ANSWERED and not answer.degraded
 
 
 def told_again(answer: Answer) -> Iterator[Event]:

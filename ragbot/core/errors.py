@@ -90,6 +90,13 @@ class StoreUnavailable(RagbotError):
     retryable = True
 
 
+class CacheNotCleared(RagbotError):
+    """Kept answers could not be forgotten everywhere, for one of the stores that hold them is away."""
+
+    code = "cache_unavailable"
+    retryable = True
+
+
 class ProviderError(RagbotError):
     """A model's provider failed. `retryable` tells whether another try may help."""
 

@@ -139,7 +139,7 @@ class Cache(Protocol):
         ...
 
     def clear(self) -> int:
-        """Forget everything and say how many entries that were. Raises StoreUnavailable."""
+        """Forget everything and say how many entries that were. Raises CacheNotCleared."""
         ...
 
     def is_away(self) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Vector
@@ -22,7 +23,8 @@ class RememberingEmbedder:
 
     Not for a book, whose vectors are kept in the database. Those who ask for one text at once cost one call.
     With a `cache` the vectors of single texts are kept there too, for the other workers and for later, over
-    `kept_s` seconds. `tokens` counts what was asked for anew.
+    `kept_s` seconds, as those of `provider`; `unreadable` is told of each entry that is none. `tokens` counts
+    what was asked for anew.
     """
 
     def __init__(
@@ -32,12 +34,16 @@ class RememberingEmbedder:
         *,
         cache: Cache | None = None,
         kept_s: float = 0.0,
+        provider: str = "",
+        unreadable: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = embedder.name
         self._embedder = embedder
         self._most = most
         self._cache = cache if kept_s else None
         self._kept_s = kept_s
+        self._provider = provider
+        self._unreadable = unreadable
         self._lock = threading.Lock()
         self._known: OrderedDict[str, array[float]] = OrderedDict()
         self._under_way: dict[str, _Call] = {}
@@ -92,11 +98,14 @@ class RememberingEmbedder:
     def _kept_or_made(self, text: str, deadline: Deadline | None) -> Embedded:
         if self._cache is None:
             return self._embedder.embed([text], deadline)
-        key = _key(self.name, text)
-        if (kept := self._cache.get(key)) and (vector := _read(kept)):
+        key = _key(self._provider, self.name, text)
+        kept = self._cache.get(key)
+        if kept is not None and (vector := _unpacked(kept)):
             return Embedded([vector])
+        if kept is not None:
+            self._unreadable()
         embedded = self._embedder.embed([text], deadline)
-        self._cache.put(key, array("f", embedded.vectors[0]).tobytes(), self._kept_s)
+        self._cache.put(key, _packed(embedded.vectors[0]), self._kept_s)
         return embedded
 
     def _recalled(self, text: str) -> Vector | None:
@@ -124,13 +133,19 @@ class _Call:
         self.failure: ProviderError | None = None
 
 
-def _key(model: str, text: str) -> str:
-    return "vector:" + hashlib.sha256(f"{model}\n{text}".encode()).hexdigest()
+def _key(provider: str, model: str, text: str) -> str:
+    return "vector:" + hashlib.sha256(f"{provider}\n{model}\n{text}".encode()).hexdigest()
 
 
-def _read(kept: bytes) -> Vector | None:
-    """The vector that was kept; None for what is no unit vector."""
-    if len(kept) % 4:
+def _packed(vector: Vector) -> bytes:
+    """A vector in single precision behind its checksum."""
+    numbers = array("f", vector).tobytes()
+    return zlib.crc32(numbers).to_bytes(4, "big") + numbers
+
+
+def _unpacked(kept: bytes) -> Vector | None:
+    """The vector that was kept; None for what is none."""
+    checksum, numbers = kept[:4], kept[4:]
+    if not numbers or len(numbers) % 4 or zlib.crc32(numbers).to_bytes(4, "big") != checksum:
         return None
-    vector = array("f", kept).tolist()
-    return vector if abs(sum(x * x for x in vector) - 1) < 0.01 else None
+    return array("f", numbers).tolist()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ragbot.core.errors import CacheNotCleared, StoreUnavailable
 from ragbot.records.models import CacheEntry
 from ragbot.records.resting import Resting, store_failures
 from ragbot.records.transactions import Database
@@ -64,9 +65,15 @@ class DatabaseCache:
                     set_={"value": insert.excluded.value, "expires_at": insert.excluded.expires_at},
                 )
             )
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
-                connection.execute(delete(entries).where(entries.c.expires_at <= now))
+        if abs(now - self._tidied_at) > TIDY_EVERY_S:
+            self._tidied_at = now
+            self._tidy(now)
+
+    def _tidy(self, now: float) -> None:
+        # Rows that another worker removes or writes at this moment are left to it.
+        over = select(entries.c.key).where(entries.c.expires_at <= now).with_for_update(skip_locked=True)
+        with store_failures(), self._database.counting() as connection:
+            connection.execute(delete(entries).where(entries.c.key.in_(over)))
 
     def clear(self) -> int:
         with store_failures(), self._database.counting() as connection:
@@ -101,7 +108,19 @@ class FirstCache:
         self._stores.first(lambda store: store.put(key, value, kept_s))
 
     def clear(self) -> int:
-        return sum(store.clear() for store in self._all)
+        """As the port says: also of those that are well when another one is away."""
+        count, failures = 0, []
+        for store in self._all:
+            try:
+                count += store.clear()
+            except StoreUnavailable as error:
+                failures.append((store.name, error))
+        if failures:
+            names = " and ".join(name for name, _ in failures)
+            raise CacheNotCleared(
+                f"{count} entries were forgotten, but the cache in {names} is away now; clear it again."
+            ) from failures[0][1]
+        return count
 
     def is_away(self) -> bool:
         return self._stores.all_rest()
@@ -111,9 +130,12 @@ class FirstCache:
 
 
 class NoCache:
-    """Keeps nothing."""
+    """Keeps nothing. What was kept before it was switched off can be forgotten."""
 
     name = "none"
+
+    def __init__(self, before: FirstCache) -> None:
+        self._before = before
 
     def get(self, key: str) -> bytes | None:  # noqa: ARG002
         return None
@@ -122,7 +144,7 @@ class NoCache:
         """Do nothing."""
 
     def clear(self) -> int:
-        return 0
+        return self._before.clear()
 
     def is_away(self) -> bool:
         return False

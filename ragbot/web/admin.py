@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hmac
-from typing import Any
+from typing import Annotated, Any
 
-from flask import Response, request
+from flask import Flask, Response, request
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.records.catalogue import EditionRow
 from ragbot.services import current_services
-from ragbot.web.payloads import Problem, json_reply, timestamp
+from ragbot.web.payloads import Id, Nothing, Problem, Storable, json_reply, timestamp
 
 admin = APIBlueprint(
     "admin",
@@ -27,7 +27,7 @@ _PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (401, 404,
 class EditionPath(BaseModel):
     """An edition's address."""
 
-    edition: str = Field(max_length=100)
+    edition: Annotated[str, Storable, Field(max_length=100)]
 
 
 class AdminSessionsQuery(BaseModel):
@@ -36,7 +36,7 @@ class AdminSessionsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     limit: int = Field(50, ge=1, le=100)
-    before: str | None = Field(None, max_length=200, description="A session id.")
+    before: Id | None = Field(None, description="A session id.")
 
 
 class EditionReply(BaseModel):
@@ -81,9 +81,15 @@ class AdminSessionsReply(BaseModel):
     next_before: str | None
 
 
-@admin.before_request
-def demand_the_key() -> None:
-    """Let nobody in without the key, before anything of the request is read."""
+def guard_admin(app: Flask) -> None:
+    """Let nobody in without the key, before anything of the request is read; also where there is no such
+    address or method, which only the operator is to know."""
+    app.before_request(_demand_the_key)
+
+
+def _demand_the_key() -> None:
+    if not f"{request.path}/".startswith("/admin/"):
+        return
     key = current_services().settings.admin_api_key
     if key is None:
         raise NotFound
@@ -93,7 +99,7 @@ def demand_the_key() -> None:
 
 
 @admin.get("/editions", responses={"200": EditionsReply, **_PROBLEMS}, summary="List the editions")
-def editions() -> Response:
+def editions(query: Nothing) -> Response:  # noqa: ARG001
     """All editions, newest first."""
     return json_reply({"editions": [_edition(row) for row in current_services().catalogue.editions()]})
 
@@ -103,7 +109,7 @@ def editions() -> Response:
     responses={"200": EditionReply, **_PROBLEMS},
     summary="Publish an edition",
 )
-def publish(path: EditionPath) -> Response:
+def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
     """Make an edition the one that readers get; also the way back to an earlier one."""
     services = current_services()
     key = services.ingestion.publish(path.edition).key
@@ -128,8 +134,8 @@ def sessions(query: AdminSessionsQuery) -> Response:
 
 
 @admin.delete("/cache", responses={"200": ClearedReply, **_PROBLEMS}, summary="Forget kept answers")
-def clear_cache() -> Response:
-    """Forget kept answers and the vectors of questions."""
+def clear_cache(query: Nothing) -> Response:  # noqa: ARG001
+    """Forget kept answers and the vectors of questions; workers go on with the vectors in their memory."""
     return json_reply({"entries": current_services().cache.clear()})
 
 

@@ -24,9 +24,8 @@ def caller() -> str:
 
 def key_of(address: str) -> str:
     """An IPv4 address itself, an IPv6 address's /64; `unknown` for what is neither (a Unix socket)."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
+    parsed = parsed_address(address)
+    if parsed is None:
         return "unknown"
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped:
@@ -34,3 +33,15 @@ def key_of(address: str) -> str:
         return str(IPv6Network((int(parsed), IPV6_PREFIX), strict=False))
     assert isinstance(parsed, IPv4Address)
     return str(parsed)
+
+
+def parsed_address(address: str) -> IPv4Address | IPv6Address | None:
+    """An address as sockets and proxies write it, some of them with a port; None for what is none."""
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        address = address.partition(":")[0]
+    try:
+        return ip_address(address)
+    except ValueError:
+        return None

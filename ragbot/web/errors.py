@@ -81,6 +81,7 @@ SHAPES: Mapping[type[core.RagbotError], Shape] = {
     core.NoBook: Shape(503, "No book", 30),
     core.SearchUnavailable: Shape(503, "Search unavailable", 5),
     core.DatabaseUnavailable: Shape(503, "Search unavailable", 5),
+    core.CacheNotCleared: Shape(503, "Cache unavailable", 5),
     core.StoreUnavailable: Shape(503, "Search unavailable", 5),
     core.ProviderError: Shape(503, "Search unavailable", 5),
     core.DeadlineExceeded: Shape(504, "Deadline exceeded"),

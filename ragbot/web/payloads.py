@@ -47,6 +47,12 @@ def _address(url: str) -> str:
     return url
 
 
+class Nothing(BaseModel):
+    """A query string that has nothing in it: what is not known is refused here, too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 Storable = BeforeValidator(_storable)
 Id = Annotated[str, BeforeValidator(_or_unknown)]
 

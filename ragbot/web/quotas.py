@@ -81,13 +81,14 @@ def limit_calls(
     counters: CountsCalls,
     *,
     questions: Blueprint,
-    others: tuple[Blueprint, ...],
+    others: tuple[tuple[Blueprint, ...], ...],
     behind_password: tuple[Blueprint, ...],
 ) -> None:
     """Hold callers to the settings' quotas. A blueprint that is not named has none.
 
     Blueprints are limited, not views: the framework refuses a bad body before any view is called, and that
-    has to count. A blueprint behind a password counts only calls that try one.
+    has to count. Those of `others` that stand together share one quota. A blueprint behind a password counts
+    tries of one in a quota of their own.
     """
     limiter = Limiter(
         caller,
@@ -100,9 +101,10 @@ def limit_calls(
     )
     asked = settings.rate_limit_queries_per_minute, settings.rate_limit_queries_per_day_per_ip
     limiter.shared_limit("{}/minute;{}/day".format(*asked), scope="questions")(questions)
-    for blueprint in others:
+    for together in others:
         limit = f"{settings.rate_limit_others_per_minute}/minute"
-        limiter.shared_limit(limit, scope=blueprint.name)(blueprint)
+        for blueprint in together:
+            limiter.shared_limit(limit, scope=together[0].name)(blueprint)
     for blueprint in behind_password:
         limit = f"{PASSWORD_TRIES_PER_MINUTE}/minute"
         limiter.shared_limit(limit, scope="passwords", exempt_when=_tries_no_password)(blueprint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from ragbot.core.domain import Status
 from ragbot.metrics import Metrics
 from ragbot.services import current_services
 from ragbot.tracing import Traced, Tracing, placed
+from ragbot.web.client_address import parsed_address
 
 log = structlog.get_logger(__name__)
 
@@ -207,9 +208,8 @@ class _Body:
 
 def shortened(address: str | None) -> str:
     """An address's network: an IPv4 address's /24, an IPv6 address's /48; empty for what is neither."""
-    try:
-        parsed = ip_address(address or "")
-    except ValueError:
+    parsed = parsed_address(address or "")
+    if parsed is None:
         return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped

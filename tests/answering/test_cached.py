@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -187,6 +188,15 @@ def test_question_in_another_writing_is_the_same(other: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [("What is 10² here?", "What is 102 here?"), ("What does tar -C do?", "What does tar -c do?")],
+)
+def test_question_that_means_something_else_is_another(one: str, other: str) -> None:
+    """A reader must not be told another one's answer."""
+    assert key_of(Question(one), "edition", "models") != key_of(Question(other), "edition", "models")
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {"text": "How long is the gouda ripened?"},
@@ -309,7 +319,39 @@ def test_garbage_in_the_cache_is_a_miss(
     store.entries = dict.fromkeys(store.entries, garbage)
 
     assert unpacked(garbage) is None
-    assert answer_of(answerer).cache == "miss"
+    assert [answer_of(answerer).cache for _ in range(2)] == ["miss", "hit"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("text", None),
+        ("text", 5),
+        ("text", "\ud800"),
+        ("book_version", [1]),
+        ("model", None),
+        ("status", "failed"),
+        ("status", "refused"),
+        ("degraded", ["budget"]),
+        ("sources", [{"id": "x"}]),
+        ("sources", {}),
+    ],
+)
+def test_kept_answer_that_is_none_is_a_miss(
+    make: Callable[..., CachedAnswerer], store: MemoryCache, field: str, value: Any
+) -> None:
+    """JSON of another shape, or an answer that must not be told again, is found once and replaced."""
+    answerer = make(ScriptedGenerator("Nine months [1]."))
+    answer_of(answerer)
+    for name, kept in store.entries.items():
+        store.entries[name] = json.dumps(json.loads(kept) | {field: value}).encode()
+
+    assert [answer_of(answerer).cache for _ in range(2)] == ["miss", "hit"]
+
+
+def test_depths_of_nonsense_are_a_miss() -> None:
+    """A parser must not run out of stack."""
+    assert unpacked(b"[" * 200_000) is None
 
 
 # --- one flight --------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ import redis
 from sqlalchemy import Engine, create_engine, text
 
 from ragbot.core.domain import Usage
-from ragbot.core.errors import DatabaseUnavailable, StoreUnavailable
+from ragbot.core.errors import CacheNotCleared, DatabaseUnavailable, StoreUnavailable
 from ragbot.core.ports import State
-from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache
+from ragbot.records.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FirstCache
 from ragbot.records.redis_stores import RedisCache, RedisStates
 from ragbot.records.resting import REST_S
 from ragbot.records.shared_states import AgreedStates, DatabaseStates, ProcessStates, StateStore
@@ -160,6 +160,33 @@ def test_database_keeps_answers_while_redis_is_away(database: Database) -> None:
     assert cache.get("bread") == b"kept"
     assert heard == ["redis"]
     assert not cache.is_away()
+
+
+def test_cache_that_is_cleared_while_redis_is_away_is_cleared_as_far_as_it_goes(database: Database) -> None:
+    """And says that it is to be done again."""
+    cache = FirstCache([RedisCache(NOBODY), DatabaseCache(database)])
+    cache.put("bread", b"kept", 60)
+
+    with pytest.raises(CacheNotCleared, match="1 entries were forgotten, but the cache in redis is away"):
+        cache.clear()
+
+    assert cache.get("bread") is None
+
+
+def test_workers_that_tidy_and_write_at_once_do_not_wait_for_each_other(
+    database: Database, clock: Clock
+) -> None:
+    """Each holds a row that the other one wants to remove."""
+    workers = [DatabaseCache(database, clock=clock) for _ in range(2)]
+    for _ in range(20):
+        for key in ("a", "b"):
+            workers[0].put(key, b"x", 1)
+        clock.now += TIDY_EVERY_S + 1
+        with ThreadPoolExecutor(2) as pool:
+            puts = [pool.submit(worker.put, key, b"y", 1) for worker, key in zip(workers, "ab", strict=True)]
+        for put in puts:
+            put.result()
+        clock.now += TIDY_EVERY_S + 1
 
 
 def test_cache_whose_every_store_is_away_misses_and_says_so() -> None:

@@ -40,6 +40,36 @@ def test_nobody_gets_in_without_the_key(operator: FlaskClient, headers: dict[str
     assert operator.post("/admin/editions/first/publish", headers=headers).status_code == 401
 
 
+def test_nobody_learns_which_addresses_there_are(client: FlaskClient, operator: FlaskClient) -> None:
+    """Nor which methods they take, with no key set or without the right one."""
+    asked = [("GET", "/admin/cache"), ("DELETE", "/admin/editions"), ("GET", "/admin/ingest")]
+    asked.append(("GET", "/admin"))
+
+    without = [client.open(path, method=method).status_code for method, path in asked]
+    wrong = [operator.open(path, method=method).status_code for method, path in asked]
+    right = [operator.open(p, method=m, headers={"X-API-Key": KEY}).status_code for m, p in asked]
+
+    assert (without, wrong, right) == ([404] * 4, [401] * 4, [405, 405, 405, 404])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/admin/sessions?before=%00", 404),
+        ("POST", "/admin/editions/%00/publish", 422),
+        ("GET", "/admin/editions?limit=1", 422),
+        ("DELETE", "/admin/cache?edition=first", 422),
+        ("POST", "/admin/editions/first/publish?now=1", 422),
+        ("GET", "/admin/ingest/x?wait=1", 422),
+    ],
+)
+def test_what_an_admin_call_does_not_know_is_refused(
+    operator: FlaskClient, method: str, path: str, status: int
+) -> None:
+    """Also what a database would not take."""
+    assert operator.open(path, method=method, headers={"X-API-Key": KEY}).status_code == status
+
+
 def test_operator_publishes_an_earlier_edition(operator: FlaskClient) -> None:
     """It is the way back when a new edition turns out wrong."""
     before = operator.get("/admin/editions", headers={"X-API-Key": KEY}).json["editions"]

@@ -513,9 +513,8 @@ def test_wrong_keys_are_counted_and_in_a_quota_of_their_own(make_app: AppMaker) 
     client = make_app(settings).test_client()
 
     tried = [sent(client, **{"X-API-Key": "wrong"}).status_code for _ in range(4)]
-    editions = [client.get("/admin/editions", headers={"X-API-Key": "wrong"}).status_code for _ in range(4)]
 
-    assert tried == editions == [401, 401, 401, 429]
+    assert tried == [401, 401, 401, 429]
     assert sent(client).status_code == 429
     assert client.post("/sessions").status_code == 201
 

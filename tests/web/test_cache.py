@@ -97,6 +97,17 @@ def test_operator_can_forget_what_is_kept(make_cached: Callable[..., OpenAPI]) -
     assert (cleared.status_code, cleared.json) == (200, {"entries": 1})
 
 
+def test_what_was_kept_before_the_cache_was_switched_off_can_be_forgotten(
+    make_cached: Callable[..., OpenAPI], make_app: AppMaker
+) -> None:
+    """It would come back when it is switched on again."""
+    app = make_cached()
+    app.test_client().post("/query", json=CHEDDAR)
+    off = make_app({"DATABASE_URL": services_of(app).settings.database_url, "CACHE_TTL_HOURS": 0})
+
+    assert off.test_cli_runner().invoke(args=["cache", "clear"]).stdout == "Forgot 1 entries.\n"
+
+
 def test_nobody_forgets_without_the_key(make_cached: Callable[..., OpenAPI]) -> None:
     """Each answer costs money."""
     client = make_cached().test_client()

@@ -32,7 +32,7 @@ CODES = {
     422: {"invalid_request", "idempotency_key_reused"},
     429: {"rate_limited", "budget_exhausted"},
     500: {"internal_error"},
-    503: {"overloaded", "search_unavailable", "no_book"},
+    503: {"overloaded", "search_unavailable", "no_book", "cache_unavailable"},
     504: {"deadline_exceeded"},
 }
 SECRET = "sk-secret at /srv/ragbot/answerer.py: select * from messages"

@@ -108,7 +108,7 @@ def test_questions_and_sessions_have_quotas_of_their_own(limited) -> None:
     assert (asked != 429, others, one_more) == (True, [404, 201], 429)
 
 
-@pytest.mark.parametrize("path", ["/health", "/health/ready", "/", "/static/console.css", "/nothing"])
+@pytest.mark.parametrize("path", ["/health", "/health/ready", "/metrics", "/static/console.css", "/nothing"])
 def test_what_has_no_quota_says_nothing_of_one(limited, path: str) -> None:
     """A monitor that asks every second is no stranger."""
     client = limited(RATE_LIMIT_OTHERS_PER_MINUTE=1, RATE_LIMIT_QUERIES_PER_MINUTE=1)
@@ -116,6 +116,26 @@ def test_what_has_no_quota_says_nothing_of_one(limited, path: str) -> None:
     replies = [client.get(path, buffered=True) for _ in range(15)]
 
     assert not any(reply.status_code == 429 or "RateLimit-Limit" in reply.headers for reply in replies)
+
+
+def test_pages_share_a_quota_of_their_own(limited) -> None:
+    """The document is made anew for each caller, and the console asks the database."""
+    client = limited(RATE_LIMIT_OTHERS_PER_MINUTE=3)
+
+    pages = ("/", "/docs", "/redoc", "/openapi.json")
+    statuses = [client.get(page, buffered=True).status_code for page in pages]
+
+    assert statuses == [200, 200, 200, 429]
+    assert client.post("/sessions").status_code == 201
+
+
+def test_keys_of_the_operator_are_tried_in_one_quota(limited) -> None:
+    """Not in one for each of its blueprints."""
+    client = limited(RATE_LIMIT_OTHERS_PER_MINUTE=2, ADMIN_API_KEY="an-operators-key-of-23-x")
+
+    tries = [client.get(f"/admin/{path}").status_code for path in ("editions", "ingest/x", "ingest/y")]
+
+    assert tries == [401, 401, 429]
 
 
 def test_preflights_are_answered_and_not_counted(limited) -> None:
@@ -142,6 +162,8 @@ def test_quotas_can_be_switched_off(limited) -> None:
     ("address", "key"),
     [
         ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:50123", "192.0.2.7"),
+        ("[2001:db8:1:2:3:4:5:6]:443", "2001:db8:1:2::/64"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),

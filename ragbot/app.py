@@ -33,7 +33,7 @@ from ragbot.web.ingest import ingest
 from ragbot.web.metrics import metrics
 from ragbot.web.query import query
 from ragbot.web.quotas import limit_calls
-from ragbot.web.requests import StrictRequest, identify_requests
+from ragbot.web.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.session import sessions
 from ragbot.web.shedding import take_places_first
 from ragbot.web.watching import watch_requests
@@ -60,6 +60,8 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         doc_ui=False,
     )
     app.request_class = StrictRequest
+    # An address has one spelling: what is nearly one is not there, instead of a page that leads to it.
+    app.url_map.merge_slashes = False
     app.config.update(_flask_settings(settings))
     db.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
@@ -77,9 +79,11 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         services.counters,
         questions=query,
         others=((sessions,), (admin, ingest), (documentation, console)),
+        open_to_pages=(query, sessions),
         behind_password=(console,),
     )
     guard_admin(app)
+    refuse_large_bodies(app, taken=("ingest.send",))
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
     for blueprint in (query, sessions, health, admin, ingest):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
-import structlog
 from gunicorn import util
 from gunicorn.http import wsgi
 
 from ragbot.security_headers import ALWAYS
-
-log = structlog.get_logger(__name__)
 
 SERVER = "ragbot"
 
@@ -26,13 +26,31 @@ DETAILS = {
 }
 
 
-def refuse_with_problems() -> None:
-    """Replace gunicorn's HTML pages, which quote the request, and its `Server: gunicorn`."""
-    util.write_error = write_problem
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that nobody could read, as far as it is known."""
+
+    request_id: str
+    status: int
+    code: str
+    address: str
+    sent_bytes: int
+
+
+def refuse_with_problems(told: Callable[[Refusal], None] = lambda _refusal: None) -> None:
+    """Replace gunicorn's HTML pages, which quote the request, and its name. `told` hears of each refusal."""
+    util.write_error = partial(write_problem, told=told)
     wsgi.SERVER = SERVER  # type: ignore[attr-defined]
 
 
-def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001
+def write_problem(
+    sock: socket.socket,
+    status_int: int,
+    reason: str,
+    mesg: str,  # noqa: ARG001
+    *,
+    told: Callable[[Refusal], None],
+) -> None:
     """Send a problem and announce that the connection is closed. gunicorn's message is not for the client."""
     status = status_int
     if status in _AS_BAD_REQUEST:
@@ -58,4 +76,12 @@ def write_problem(sock: socket.socket, status_int: int, reason: str, mesg: str) 
     }
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     util.write_nonblock(sock, "\r\n".join(lines).encode("latin-1") + body)
-    log.info("unreadable_request", request_id=request_id, status=status)
+    told(Refusal(request_id, status, code, _peer(sock), len(body)))
+
+
+def _peer(connection: socket.socket) -> str:
+    try:
+        name = connection.getpeername()
+    except OSError:
+        return ""
+    return str(name[0]) if isinstance(name, tuple) else ""

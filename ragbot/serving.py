@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
+from contextlib import suppress
+from functools import partial
 from threading import Thread
 from typing import Any
 
+import structlog
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings
+from ragbot.core.alarm import ALARMS
 from ragbot.core.errors import ConfigurationError
 from ragbot.metrics_folder import fold_in, open_folder, remove_folder
 from ragbot.raw_refusals import refuse_with_problems
@@ -38,8 +44,26 @@ loglevel = _settings.log_level.lower()
 UNREAD_BYTES = 64 * 1024
 
 
+# A head comes in one piece from nearly everybody; whoever takes longer holds a thread that others want.
+HEAD_S = 5.0
+
+# How long a thread looks for the first byte of a connection before it leaves that to the worker's loop, and
+# how long it waits for the rest of a body that nobody read.
+gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc] - meant to be set for the whole process
+
+
 class Worker(ThreadWorker):
-    """gunicorn's own, but that connections end as they were told to."""
+    """gunicorn's own, but that it waits for nobody for long, and connections end as they were told to."""
+
+    def handle(self, conn: Any) -> Any:
+        """Answer the request that comes next on a connection, if its head comes soon."""
+        conn.patience = ALARMS.after(HEAD_S, partial(_hang_up, conn.sock))
+        try:
+            return super().handle(conn)
+        finally:
+            conn.patience.stop()
+            # Or the next line of this thread would have this request's id.
+            structlog.contextvars.clear_contextvars()
 
     def handle_request(self, req: Any, conn: Any) -> bool:
         """Answer a request; where its body is not going to be read to its end, the answer says that the
@@ -48,6 +72,7 @@ class Worker(ThreadWorker):
         (gunicorn closes it without a word, and the next request on it, which behind a proxy is another
         reader's, would be cut.)
         """
+        conn.patience.stop()
         headers = dict(req.headers)
         if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
             req.force_close()
@@ -66,6 +91,11 @@ class Worker(ThreadWorker):
         if not enabled and (orphaned or not self.alive):
             for listener in self.sockets:
                 listener.close()
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 # A thread waits for each question's model; the reserve answers everything else meanwhile.
@@ -154,9 +184,12 @@ def post_worker_init(worker: Any) -> None:
     """Build the index and load the model before the first reader waits for them, beside serving."""
     # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
     from ragbot.services import EXTENSION, warm
+    from ragbot.web.watching import note_unread
 
+    services = worker.wsgi.extensions[EXTENSION]
+    refuse_with_problems(partial(note_unread, services.metrics))
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
-    worker.wsgi.extensions[EXTENSION].housekeeping.start()
+    services.housekeeping.start()
     if worker.age == 1:
         # The first one speaks for all; it asks beside serving, as a database may be slow or away.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()

@@ -130,6 +130,7 @@ INSIDE_A_FUNCTION = {
     # gunicorn reads its configuration before it forks, and the app is for after.
     ("serving", "services"): "the app is a worker's own",
     ("serving", "extensions"): "so is its engine",
+    ("serving", "web.watching"): "and what it counts",
     ("serving", "records.capacity"): "and who asks over it",
 }
 

@@ -90,6 +90,9 @@ def guard_admin(app: Flask) -> None:
 def _demand_the_key() -> None:
     if not f"{request.path}/".startswith("/admin/"):
         return
+    if request.url_rule is None:
+        # Not counted by any quota, so nothing may be learned of the key here.
+        raise NotFound
     key = current_services().settings.admin_api_key
     if key is None:
         raise NotFound

@@ -30,7 +30,8 @@ def demand_password() -> None:
 
 def _is_right(password: str) -> bool:
     try:
-        given = request.authorization.password if request.authorization else None
+        asked = request.authorization
+        given = asked.password if asked is not None and asked.type == "basic" else None
     except ValueError:
         # Werkzeug lets base64 raise over letters that are not ASCII.
         return False

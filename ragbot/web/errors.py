@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import structlog
@@ -13,6 +14,7 @@ from flask import Flask, Response, g, has_request_context, make_response
 from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from ragbot.core import errors as core
 
@@ -159,8 +161,12 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None:
         return make_response(error.response)
-    if status < 400:
-        return make_response(error.get_response())
+    if isinstance(error, RequestRedirect):
+        # Without the framework's page, and to no host that the caller names.
+        place = urlsplit(error.new_url)
+        response = make_response("", status)
+        response.headers["Location"] = urlunsplit(("", "", place.path, place.query, ""))
+        return response
     code = HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
     title = HTTPStatus(status).phrase
     told = problem(code, title, status, HTTP_DETAILS.get(status, f"{title}."))

@@ -12,11 +12,13 @@ from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
 
 from ragbot.config import Settings
-from ragbot.records.quota_storage import Counted
+from ragbot.records.quota_storage import Counted, MemoryCounters
 from ragbot.web.client_address import caller
 
 # Wrong passwords are tried by machines; a person does not open the console more often than this.
 PASSWORD_TRIES_PER_MINUTE = 10
+
+PASSWORDS = "passwords"
 
 SCHEME = "ragbot"
 _NAMES = ("RateLimit", "X-RateLimit")
@@ -34,7 +36,7 @@ class CountingStorage(Storage):
     """Flask-Limiter's view of our counters.
 
     What was counted is kept for the request, so that the headers cost no second look. A call that nobody
-    could count goes on: its count is 0.
+    could count goes on: its count is 0. Tries of a password are counted in the process then.
     """
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 - the library's own convention
@@ -42,6 +44,7 @@ class CountingStorage(Storage):
     def __init__(self, uri: str, *, counters: CountsCalls, **_: Any) -> None:
         super().__init__(uri)
         self._counters = counters
+        self._in_process = MemoryCounters()
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -51,6 +54,8 @@ class CountingStorage(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a call; 0 if it could not be counted."""
         counted = self._counters.count(key, expiry, amount)
+        if counted is None and f"/{PASSWORDS}/" in key:
+            counted = self._in_process.count(key, expiry, amount)
         _counted_now()[key] = counted
         return counted.hits if counted else 0
 
@@ -82,13 +87,15 @@ def limit_calls(
     *,
     questions: Blueprint,
     others: tuple[tuple[Blueprint, ...], ...],
+    open_to_pages: tuple[Blueprint, ...],
     behind_password: tuple[Blueprint, ...],
 ) -> None:
     """Hold callers to the settings' quotas. A blueprint that is not named has none.
 
     Blueprints are limited, not views: the framework refuses a bad body before any view is called, and that
-    has to count. Those of `others` that stand together share one quota. A blueprint behind a password counts
-    tries of one in a quota of their own.
+    has to count. Those of `others` that stand together share one quota. Preflights are free where other
+    pages may call (`open_to_pages`). A blueprint behind a password counts tries of one in a quota of their
+    own, which holds whatever the settings say and whether or not the store of the counters is well.
     """
     limiter = Limiter(
         caller,
@@ -97,25 +104,22 @@ def limit_calls(
         storage_options=cast("dict[str, str | int]", {"counters": counters}),
         swallow_errors=True,
         headers_enabled=False,
-        enabled=settings.rate_limit_enabled,
     )
-    asked = settings.rate_limit_queries_per_minute, settings.rate_limit_queries_per_day_per_ip
-    limiter.shared_limit("{}/minute;{}/day".format(*asked), scope="questions")(questions)
-    for together in others:
-        limit = f"{settings.rate_limit_others_per_minute}/minute"
-        for blueprint in together:
-            limiter.shared_limit(limit, scope=together[0].name)(blueprint)
+    if settings.rate_limit_enabled:
+        asked = settings.rate_limit_queries_per_minute, settings.rate_limit_queries_per_day_per_ip
+        limiter.shared_limit("{}/minute;{}/day".format(*asked), scope="questions")(questions)
+        for together in others:
+            limit = f"{settings.rate_limit_others_per_minute}/minute"
+            for blueprint in together:
+                limiter.shared_limit(limit, scope=together[0].name)(blueprint)
     for blueprint in behind_password:
         limit = f"{PASSWORD_TRIES_PER_MINUTE}/minute"
-        limiter.shared_limit(limit, scope="passwords", exempt_when=_tries_no_password)(blueprint)
-    limiter.request_filter(_is_preflight)
+        limiter.shared_limit(limit, scope=PASSWORDS, exempt_when=_tries_no_password)(blueprint)
+    free = {blueprint.name for blueprint in open_to_pages}
+    # A browser sends it, not the reader.
+    limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)
     limiter.init_app(app)
     app.after_request(_telling(limiter))
-
-
-def _is_preflight() -> bool:
-    # A browser sends it, not the reader.
-    return request.method == "OPTIONS"
 
 
 def _tries_no_password() -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import socket
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -12,9 +15,33 @@ import structlog
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
+from ragbot.core.alarm import ALARMS
 from ragbot.web.errors import MalformedJSON
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+# A question's body is some kilobytes; whoever takes longer for it holds a place that others want.
+BODY_S = 10.0
+
+
+@contextmanager
+def hurried(environ: Mapping[str, Any], limit_s: float = BODY_S) -> Iterator[None]:
+    """Within the block, read for so long at most where the server lends its socket: then the body ends."""
+    connection: socket.socket | None = environ.get("gunicorn.socket")
+    if connection is None:
+        yield
+        return
+
+    def end() -> None:
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RD)
+
+    alarm = ALARMS.after(limit_s, end)
+    try:
+        yield
+    finally:
+        alarm.stop()
 
 
 class StrictRequest(Request):
@@ -29,7 +56,8 @@ class StrictRequest(Request):
         return self.environ["ragbot.json"]
 
     def _whole_body(self) -> bytes:
-        body = self.get_data(cache=False)
+        with hurried(self.environ):
+            body = self.get_data(cache=False)
         # A chunked body does not tell its length, and Werkzeug cuts it at the limit without a word.
         if len(body) == self.max_content_length and self.environ["wsgi.input"].read(1):
             raise RequestEntityTooLarge
@@ -53,6 +81,16 @@ def identify_requests(app: Flask) -> None:
     def _answer(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.request_id
         return response
+
+
+def refuse_large_bodies(app: Flask, *, taken: Collection[str]) -> None:
+    """Refuse a body that is too large also where nobody reads it; the endpoints `taken` count their own."""
+
+    @app.before_request
+    def _refuse() -> None:
+        sent, most = request.content_length, request.max_content_length
+        if sent is not None and most is not None and sent > most and request.endpoint not in taken:
+            raise RequestEntityTooLarge
 
 
 def _decoded(body: bytes) -> Any:

@@ -15,6 +15,7 @@ from ragbot.answer_metrics import stages_ms
 from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Status
 from ragbot.metrics import Metrics
+from ragbot.raw_refusals import Refusal
 from ragbot.services import current_services
 from ragbot.tracing import Traced, Tracing, placed
 from ragbot.web.client_address import parsed_address
@@ -204,6 +205,19 @@ class _Body:
                 close()
         finally:
             self._watched.end()
+
+
+def note_unread(metrics: Metrics, refusal: Refusal) -> None:
+    """Count and log a request that no app has seen, for gunicorn could not read it."""
+    metrics.count("http_requests_total", method="OTHER", endpoint="none", status=str(refusal.status))
+    log.info(
+        "request",
+        request_id=refusal.request_id,
+        status=refusal.status,
+        bytes=refusal.sent_bytes,
+        client=shortened(refusal.address),
+        error=refusal.code,
+    )
 
 
 def shortened(address: str | None) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
+from ragbot.extensions import db
 from ragbot.security_headers import ALWAYS
 from ragbot.web.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
@@ -34,6 +36,42 @@ def preflight(client: FlaskClient, path: str, origin: str, method: str = "POST")
         "Access-Control-Request-Headers": "content-type, idempotency-key, x-request-id, accept, x-api-key",
     }
     return client.options(path, headers=headers)
+
+
+def test_address_in_brackets_is_an_origin_like_any_other(make_app: AppMaker) -> None:
+    """The library takes it for a pattern."""
+    client = make_app({"ALLOWED_ORIGINS_STR": "http://[::1]:3000"}).test_client()
+    strangers = (
+        "http://1:3000",
+        "http://::3000",
+        "http://1:3000.evil.example",
+        "http://[::1]:3000.evil.example",
+    )
+
+    own = client.get("/health", headers={"Origin": "http://[::1]:3000"})
+    others = [client.get("/health", headers={"Origin": origin}) for origin in strangers]
+
+    assert own.headers["Access-Control-Allow-Origin"] == "http://[::1]:3000"
+    assert not any("Access-Control-Allow-Origin" in reply.headers for reply in others)
+
+
+@pytest.mark.parametrize("path", ["/sessions//x", "//sessions/x", "//evil.example/%2e%2e"])
+def test_address_that_is_nearly_one_leads_nowhere(page: FlaskClient, path: str) -> None:
+    """The framework would answer with a page, and with a host that the caller chose."""
+    reply = page.open(path, headers={"Host": "evil.example"})
+
+    assert (reply.status_code, reply.mimetype) == (404, "application/problem+json")
+    assert "Location" not in reply.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/sessions"), ("DELETE", "/sessions/x"), ("GET", "/health")]
+)
+def test_body_that_nobody_reads_is_refused_too(page: FlaskClient, method: str, path: str) -> None:
+    """A gigabyte need not be sent to be thrown away."""
+    reply = page.open(path, method=method, data=b"x" * (64 * 1024 + 1))
+
+    assert (reply.status_code, reply.json["code"]) == (413, "body_too_large")
 
 
 @pytest.mark.parametrize("path", OPEN)
@@ -204,6 +242,7 @@ def test_development_has_an_open_console(page: FlaskClient) -> None:
         ({"Authorization": "Basic"}, 401),
         ({"Authorization": "Basic \xff"}, 401),
         ({"Authorization": f"Bearer {PASSWORD}"}, 401),
+        ({"Authorization": f"Digest password={PASSWORD}"}, 401),
         ({"Authorization": "Basic " + b64encode(b"\xff\xfe:\xff").decode()}, 401),
     ],
 )
@@ -240,3 +279,38 @@ def test_passwords_can_be_tried_ten_times_a_minute(make_app: AppMaker) -> None:
 
     assert tries == [401] * 10
     assert (right.status_code, right.get_json()["code"]) == (429, "rate_limited")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("limited", [True, False])
+def test_no_method_and_no_setting_lets_passwords_be_tried_for_ever(
+    make_app: AppMaker, method: str, limited: bool
+) -> None:
+    """A preflight is free only where other pages may call."""
+    settings = {"CONSOLE_PASSWORD": PASSWORD, "RATE_LIMIT_ENABLED": limited}
+    client = make_app(PRODUCTION | settings).test_client()
+
+    tries = [client.open("/", method=method, headers=basic("wrong")).status_code for _ in range(12)]
+
+    assert tries == [401] * 10 + [429] * 2
+
+
+def test_passwords_are_counted_also_when_the_store_of_the_counters_is_away(make_app: AppMaker) -> None:
+    """Questions go on then; guessing does not."""
+    app = make_app(PRODUCTION | {"CONSOLE_PASSWORD": PASSWORD, "RATE_LIMIT_ENABLED": True})
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("DROP TABLE quota_counts"))
+
+    tries = [app.test_client().get("/", headers=basic("wrong")).status_code for _ in range(12)]
+
+    assert tries == [401] * 10 + [429] * 2
+
+
+def test_keys_of_the_operator_cannot_be_tried_for_ever(make_app: AppMaker) -> None:
+    """Whatever the method."""
+    settings = {"ADMIN_API_KEY": "an-operators-key-of-23-x", "RATE_LIMIT_ENABLED": True}
+    client = make_app(settings | {"RATE_LIMIT_OTHERS_PER_MINUTE": 3}).test_client()
+
+    tries = [client.options("/admin/sessions", headers={"X-API-Key": "wrong"}).status_code for _ in range(4)]
+
+    assert tries == [401, 401, 401, 429]

@@ -7,11 +7,12 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
 from ragbot import create_app
+from ragbot.config import load_settings
 from ragbot.extensions import db
 from ragbot.security_headers import ALWAYS
 from tests.conftest import THREE_CHAPTERS, services_of
@@ -150,6 +151,42 @@ def test_refusal_names_the_field_that_was_wrong(
     problem = json.loads(reply.partition(b"\r\n\r\n")[2])
     assert problem["status"] == status
     assert [fault["field"] for fault in problem.get("errors", [])] == ([named] if named else [])
+
+
+def test_request_that_nobody_can_read_has_its_line_and_is_counted(server: GunicornProcess) -> None:
+    """With an id of its own, not that of the request before it in the same thread."""
+    for _ in range(4):
+        said(
+            server.port,
+            b"GET /health HTTP/1.1\r\nHost: x\r\nX-Request-ID: before\r\nConnection: close\r\n\r\n",
+        )
+
+    reply = said(server.port, b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"a" * 5000))
+
+    problem = json.loads(reply.partition(b"\r\n\r\n")[2])
+    lines = [json.loads(line) for line in server.logs().splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line.get("request_id") == problem["request_id"]]
+    told = (line["event"], line["status"], line["error"], line["client"])
+    assert told == ("request", 414, "invalid_request", "127.0.0.0/24")
+    assert not any(line["event"] == "Invalid request" and "request_id" in line for line in lines)
+    metrics = said(server.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b'http_requests_total{endpoint="none",method="OTHER",status="414"}' in metrics
+
+
+def test_slow_senders_do_not_keep_the_others_waiting(server: GunicornProcess) -> None:
+    """More of them than there are threads: heads, bodies and connections that say nothing."""
+    threads = 2 * (load_settings({}).max_streams + load_settings({}).reserve_threads)
+    body = b"PUT /sessions/x/messages/y/feedback HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    begun = [b"GET /health HT", body + b"Content-Length: 60\r\n\r\n{", b""]
+    with ExitStack() as open_ones:
+        for number in range(threads + 8):
+            connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE_S)
+            open_ones.enter_context(connection)
+            connection.sendall(begun[number % len(begun)])
+
+        reply = said(server.port, b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert reply.startswith(b"HTTP/1.1 200")
 
 
 def fault_of(reply: bytes) -> str | None:

@@ -49,7 +49,8 @@ HEAD_S = 5.0
 
 # How long a thread looks for the first byte of a connection before it leaves that to the worker's loop, and
 # how long it waits for the rest of a body that nobody read.
-gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc] - meant to be set for the whole process
+# (Its types call it final.)
+gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):

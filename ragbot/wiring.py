@@ -73,6 +73,8 @@ BLOCKS_REMEMBERED = 4096
 TURN_GRACE_S = 60
 # A provider counts how often it is asked, and each probe of each replica would ask it.
 LLM_FINDING_KEPT_S = 30
+# A server that is alive ends a statement by itself, and is given so much longer to say so.
+DATABASE_GRACE_S = 2
 # Whoever tries a provider is taken for dead when his time and so much more is over.
 TRIAL_GRACE_S = 5
 # Whoever asks a model for others too shows a sign of life with each word.
@@ -94,7 +96,11 @@ def build_services(
     metrics = Metrics()
     most_connections = settings.db_pool_size + settings.db_max_overflow
     metrics.sampled_by(partial(_sample_pool, metrics, engine, most_connections))
-    database = Database(engine, waited=partial(metrics.observe, "db_pool_wait_seconds"))
+    database = Database(
+        engine,
+        waited=partial(metrics.observe, "db_pool_wait_seconds"),
+        patience_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
+    )
     catalogue = Catalogue(database)
     transcript = Transcript(
         database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S

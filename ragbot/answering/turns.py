@@ -218,8 +218,9 @@ class Turns:
         if turn.message_id is not None:
             try:
                 self._transcript.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
-            except RagbotError as error:
-                log.error("answer_not_recorded_yet", code=error.code, message_id=turn.message_id[:8])
+            except Exception as error:  # Whatever is wrong there, the reader is told his answer.
+                code = error.code if isinstance(error, RagbotError) else type(error).__name__
+                log.error("answer_not_recorded_yet", code=code, message_id=turn.message_id[:8])
                 self._late.add(turn.message_id, ending.answer(), ending.error_code)
         ending.persisted((time.perf_counter() - started) * 1000)
         self._observe(ending.ended())

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
+from ragbot.records.patience import limit_pings
 from ragbot.records.transactions import make_sqlite_safe
 
 # A connection that the host, a firewall or a failed machine has cut without a word. With nothing under way
@@ -53,6 +54,7 @@ def make_safe(engine: Engine, limits: Limits) -> None:
     make_sqlite_safe(engine, limits.lock_s)
     if engine.dialect.name == "postgresql":
         _limit_statements(engine, limits)
+        limit_pings(engine)
         _keep_values_out_of_errors(engine)
     _keep_to_one_process(engine)
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ragbot.core.errors import DatabaseUnavailable
+from ragbot.records.patience import cut_off_after
 
 # A server that kept somebody waiting so long before it could not be reached is left alone for a while, or
 # every question would wait for it several times. One that refuses at once may be asked at any time.
@@ -26,6 +27,7 @@ class Database:
     """The door to the tables. Opens no connection until it is asked for one; safe between threads.
 
     `waited` is told how many seconds it took to get each connection, or to find that there is none.
+    `patience_s` is how long a block that somebody waits for may take on PostgreSQL (None: without a limit).
     """
 
     def __init__(
@@ -34,8 +36,10 @@ class Database:
         *,
         clock: Callable[[], float] = time.monotonic,
         waited: Callable[[float], None] = lambda _seconds: None,
+        patience_s: float | None = None,
     ) -> None:
         self._waited = waited
+        self._patience_s = patience_s if engine.dialect.name == "postgresql" else None
         self._reader = engine
         self._writer = engine.execution_options(writes=True)
         self._counter = engine.execution_options(writes=True, may_be_lost=True)
@@ -86,7 +90,23 @@ class Database:
             self._write_failed_at = self._clock()
             raise
 
-    def _connected(self, engine: Engine) -> Connection:
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        with self._taken(engine) as connection:
+            if self._patience_s is None or connection.get_execution_options().get("unhurried"):
+                yield connection
+                return
+            began = self._clock()
+            try:
+                with cut_off_after(self._patience_s, connection.connection.dbapi_connection):
+                    yield connection
+            except OperationalError:
+                if self._clock() - began >= self._patience_s:
+                    with self._lock:
+                        self._rests_until = self._clock() + REST_S
+                raise
+
+    def _taken(self, engine: Engine) -> Connection:
         with self._lock:
             if self._rests_until is not None:
                 if self._clock() < self._rests_until:
@@ -110,6 +130,10 @@ class Database:
 # How SQLite and PostgreSQL (as codes) say that a table or a column is not there.
 _NO_TABLE = ("no such table", "no such column", "has no column named")
 _NO_TABLE_CODES = ("42P01", "42703")
+# PostgreSQL does not do what it should, whatever the statement: the connection, resources, an operator, the
+# system (classes); a server that only reads, as a standby or a host with a full disk does.
+_UNWELL_CLASSES = ("08", "53", "57", "58")
+_UNWELL_CODES = ("25006",)
 
 
 @contextmanager
@@ -123,9 +147,15 @@ def _translated() -> Iterator[None]:
             ) from error
         # A DatabaseError of no narrower class is a file that is no database. The other narrower ones
         # (a broken constraint, a wrong statement) are for the caller.
-        if isinstance(error, DatabaseError) and type(error) not in (DatabaseError, OperationalError):
+        narrower = isinstance(error, DatabaseError) and type(error) not in (DatabaseError, OperationalError)
+        if narrower and not _is_unwell(error):
             raise
         raise DatabaseUnavailable("The database cannot be asked now.") from error
+
+
+def _is_unwell(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:
+    code = getattr(getattr(error, "orig", None), "pgcode", None) or ""
+    return code in _UNWELL_CODES or code[:2] in _UNWELL_CLASSES
 
 
 def _lacks_tables(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 from flask_openapi import OpenAPI
-from sqlalchemy import text
+from sqlalchemy import Engine, create_engine, text
 
+from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
+from ragbot.records.transactions import Database
 from tests.conftest import services_of
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.pipe import Pipe
@@ -66,11 +68,13 @@ def test_stream_without_the_database_says_so_too(app: OpenAPI, pipe: Pipe) -> No
     assert '"history"' in said.rpartition("event: done")[2]
 
 
-def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe) -> None:
-    """Each question has several things to ask of it, and waits for none of them twice."""
+@pytest.mark.parametrize("cut", [True, False])
+def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe, cut: bool) -> None:
+    """Each question has several things to ask of it, and waits for none of them twice; nor for a connection
+    that is open, whose other end takes everything and says nothing."""
     ask(app)
-    # Connections that are open would wait for the network; new ones have a time limit.
-    pipe.cut()
+    if cut:
+        pipe.cut()
     pipe.be("hang")
 
     replies = [ask(app, STARTER) for _ in range(4)]
@@ -79,6 +83,74 @@ def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe) 
     assert all("history" in reply.degraded for reply in replies)
     assert sum(reply.seconds for reply in replies) < 15
     assert sorted(reply.seconds for reply in replies)[1] < 1
+
+
+def test_statement_that_is_never_answered_ends_on_this_side(
+    database_pipe: tuple[Pipe, str],
+) -> None:
+    """A server that keeps its own time limits may itself be stopped."""
+    pipe, url = database_pipe
+    engine = create_engine(url)
+    database = Database(engine, patience_s=0.5)
+    began = time.monotonic()
+
+    def ask_a_hanging_server() -> None:
+        with database.reading() as connection:
+            pipe.be("hang")
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable):
+        ask_a_hanging_server()
+
+    took_s = time.monotonic() - began
+    pipe.be("pass")
+    with pytest.raises(DatabaseUnavailable), database.reading():
+        pass
+    engine.dispose()
+    assert took_s < 5
+
+
+def test_database_that_only_reads_answers_without_history(
+    app: OpenAPI, pipe: Pipe, upstream: OpenAIUpstream
+) -> None:
+    """A standby that was not promoted, or a host whose disk is full. What was accepted before is not lost."""
+    ask(app)
+    engine = db_engine(app)
+    with engine.begin() as connection:
+        name = connection.scalar(text("SELECT current_database()"))
+    upstream.script(Reply(text="Nine months in a cool cellar [1].", first_delay_s=1.0))
+    stream = iter(app.test_client().post("/query", json={"query": "How long?", "stream": True}).response)
+    session_id = next(stream).decode().partition('"session_id":"')[2].partition('"')[0]
+
+    read_only(engine, name, "on")
+    said = b"".join(stream).decode()
+    during = [ask(app, f"{STARTER} {number}") for number in range(2)]
+    ready = app.test_client().get("/health/ready").json
+    read_only(engine, name, "off")
+    assert soon(lambda: "history" not in ask(app, STARTER).degraded)
+
+    assert "event: done" in said
+    assert [(reply.status, "history" in reply.degraded) for reply in during] == [(200, True)] * 2
+    assert (ready["status"], ready["components"]["database"]["status"]) == ("degraded", "degraded")
+    assert soon(
+        lambda: app.test_client().get(f"/sessions/{session_id}").json["messages"][0]["status"] == "answered"
+    )
+
+
+def db_engine(app: OpenAPI) -> Engine:
+    with app.app_context():
+        return db.engine
+
+
+def read_only(engine: Engine, name: str, state: str) -> None:
+    """Have every new connection read alone, or write again, and end those that are open."""
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text("SET default_transaction_read_only = off"))
+        connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {state}'))
+        others = "FROM pg_stat_activity WHERE datname = :name AND pid <> pg_backend_pid()"
+        connection.execute(text(f"SELECT pg_terminate_backend(pid) {others}"), {"name": name})
+    engine.dispose()
 
 
 def test_connections_that_a_host_has_cut_are_noticed_before_use(app: OpenAPI, pipe: Pipe) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from ragbot.core.domain import Ended
+from ragbot.core.domain import Ended, Status, Usage
 from ragbot.metrics import Metrics
 
 OTHER_MODEL = "other"
@@ -13,13 +13,34 @@ OTHER_MODEL = "other"
 LEAST_MS = 0.01
 
 
-class AnswerMetrics:
-    """Counts each turn once. A model that is not among those configured is counted as `other`."""
+class SpendingMetrics:
+    """Counts what each call was charged, also of answers that never ended. A model that is not among those
+    configured is counted as `other`."""
 
-    def __init__(self, metrics: Metrics, *, models: Set[str], embedding_model: str) -> None:
+    def __init__(self, metrics: Metrics, *, models: Set[str]) -> None:
         self._metrics = metrics
         self._models = models
-        self._embedding_model = embedding_model
+
+    def charged(self, model: str, usage: Usage) -> None:
+        """Count a call."""
+        label = model if model in self._models else OTHER_MODEL
+        kinds = {
+            "input": usage.input_tokens,
+            "output": usage.output_tokens,
+            "embedding": usage.embedding_tokens,
+        }
+        for kind, tokens in kinds.items():
+            if tokens:
+                self._metrics.count("llm_tokens_total", tokens, model=label, kind=kind)
+        if usage.cost_usd:
+            self._metrics.count("llm_cost_usd_total", usage.cost_usd, model=label)
+
+
+class AnswerMetrics:
+    """Counts each turn once."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     def ended(self, ended: Ended) -> None:
         """Count a turn that was closed."""
@@ -29,32 +50,15 @@ class AnswerMetrics:
             self._metrics.count("degradations_total", kind=str(kind))
         for stage, milliseconds in stages_ms(ended).items():
             self._metrics.observe("query_stage_duration_seconds", milliseconds / 1000, stage=stage)
-        if answer.model:
+        if answer.status in (Status.ANSWERED, Status.REFUSED):
             self._metrics.count("answer_cache_results_total", result=answer.cache)
-        if answer.cache != "hit":
-            # What a kept answer cost was counted when it was made.
-            self._spent(ended)
-
-    def _spent(self, ended: Ended) -> None:
-        usage = ended.answer.usage
-        name = ended.answer.model
-        model = name if name in self._models else OTHER_MODEL
-        charged = (
-            (model, "input", usage.input_tokens),
-            (model, "output", usage.output_tokens),
-            (self._embedding_model, "embedding", usage.embedding_tokens),
-        )
-        for label, kind, tokens in charged:
-            if tokens:
-                self._metrics.count("llm_tokens_total", tokens, model=label, kind=kind)
-        if usage.cost_usd:
-            self._metrics.count("llm_cost_usd_total", usage.cost_usd, model=model)
 
 
 def stages_ms(ended: Ended) -> dict[str, float]:
     """The stages that the turn went through, in milliseconds."""
     latency = ended.answer.latency_ms
     stages = {
+        "cache": latency.cache,
         "embed": latency.embed,
         "search": latency.search,
         "first_token": ended.first_word_ms or 0.0,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from dotenv.parser import parse_stream
 from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ragbot.core.errors import ConfigurationError
 from ragbot.database_address import bare_address, postgres_address
@@ -173,7 +174,7 @@ class Settings(BaseSettings):
         ge=0,
         description="Questions of one session that a model answers; the rest are answered extractively.",
     )
-    model_prices: dict[str, tuple[NonNegativeFloat, NonNegativeFloat]] = Field(
+    model_prices: Annotated[dict[str, tuple[NonNegativeFloat, NonNegativeFloat]], NoDecode] = Field(
         {},
         description="Dollars per million tokens read and written, as JSON: "
         '{"my-model": [0.5, 1.5]}; they come before the list prices.',
@@ -289,6 +290,14 @@ class Settings(BaseSettings):
         "A sole worker stays.",
     )
 
+    @field_validator("model_prices", mode="before")
+    @classmethod
+    def _prices_read(cls, given: Any) -> Any:
+        try:
+            return json.loads(given) if isinstance(given, str) else given
+        except ValueError as error:
+            raise ValueError('must be JSON, as in {"my-model": [0.5, 1.5]}') from error
+
     @field_validator("database_url")
     @classmethod
     def _driver_named(cls, url: str) -> str:
@@ -382,14 +391,16 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     if unknown:
         raise ConfigurationError(f"No such setting: {', '.join(unknown)}.")
     faults: list[str] = []
+    faulty: set[str] = set()
     try:
         settings = Settings(**values)
     except ValidationError as error:
         faults = [_fault(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]
         # With the faulty ones at their defaults the rest can be looked at in the same go.
         faulty = {str(fault["loc"][0]) for fault in error.errors()}
-        settings = Settings(**values | {name: Settings.model_fields[name].default for name in faulty})
-    faults += _contradictions(settings)
+        settings = Settings(**values | {name: _default(name) for name in faulty})
+    # One that names its environment wrongly may be meant for production.
+    faults += _contradictions(settings, for_production="environment" in faulty)
     if faults:
         raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
     return settings
@@ -411,12 +422,16 @@ def _check_env_file(path: Path) -> None:
         raise ConfigurationError(f"The file .env has no NAME=value on line {broken[0]}.")
 
 
-def _contradictions(settings: Settings) -> list[str]:
+def _default(name: str) -> Any:
+    return Settings.model_fields[name].get_default(call_default_factory=True)
+
+
+def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
     """What no single setting shows, as `NAME: sentence`."""
     faults = []
     if settings.rate_limit_storage == "redis" and settings.redis_url is None:
         faults.append("RATE_LIMIT_STORAGE: is redis, but REDIS_URL is not set")
-    if settings.environment == "production":
+    if for_production or settings.environment == "production":
         faults += production_faults(
             origins=settings.allowed_origins,
             debug=settings.flask_debug,

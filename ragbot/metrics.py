@@ -60,7 +60,7 @@ METRICS: Mapping[str, Tally | Timed | Level] = {
     "answer_cache_results_total": Tally("Finished answers, by what the cache had.", ("result",)),
     "degradations_total": Tally("Answers made without something, by what was missing.", ("kind",)),
     "llm_tokens_total": Tally("Tokens that providers charged for.", ("model", "kind")),
-    "llm_cost_usd_total": Tally("Dollars spent on answers, their embeddings included.", ("model",)),
+    "llm_cost_usd_total": Tally("Dollars that models charged.", ("model",)),
     "limiter_refusals_total": Tally("Requests refused with 429."),
     "cache_failures_total": Tally("Times that a store of kept answers failed, or held garbage.", ("store",)),
     "state_store_failures_total": Tally("Times that a store of shared states failed.", ("store",)),

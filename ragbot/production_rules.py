@@ -13,7 +13,11 @@ DIFFERENT_SIGNS = 6
 
 # What stands in examples and tutorials, and is copied from there.
 PLACEHOLDERS = ("changeme", "changethis", "replaceme", "yoursecret", "yourkey", "youradmin", "yourpassword")
-DEFAULTS = ("password", "secret", "admin", "default", "example", "letmein", "qwerty", "12345678", "ragbot")
+DEFAULTS = ("password", "secret", "admin", "default", "example", "letmein", "ragbot")
+BESIDE_DEFAULTS = ("console", "metrics", "please", "insert", "super", "token", "your", "here", "test", "key")
+# Along the alphabet, the digits, a keyboard's rows; so many of them in a row, either way, are a run.
+ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+RUN = 4
 
 
 def production_faults(
@@ -42,8 +46,25 @@ def weakness(secret: str, length: int) -> str | None:
     letters = "".join(sign for sign in secret.casefold() if sign.isalnum())
     if len(secret) < length:
         return f"must have at least {length} characters in production"
-    if letters.startswith(PLACEHOLDERS) or letters.rstrip("0123456789") in DEFAULTS:
-        return "is a placeholder that anyone can guess; make one with `openssl rand -base64 24`"
     if len(set(secret)) < DIFFERENT_SIGNS:
         return "repeats a few signs only; make one with `openssl rand -base64 24`"
+    if letters.startswith(PLACEHOLDERS) or len(set(_unguessed(letters))) < DIFFERENT_SIGNS:
+        return "is one that anyone can guess; make one with `openssl rand -base64 24`"
     return None
+
+
+def _unguessed(letters: str) -> str:
+    """What is left of a secret without the words and runs that come to everybody's mind."""
+    for word in (*DEFAULTS, *BESIDE_DEFAULTS):
+        letters = letters.replace(word, "")
+    rows = [row[::step] for row in ROWS for step in (1, -1)]
+    start = 0
+    while start <= len(letters) - RUN:
+        end = start + RUN
+        if not any(letters[start:end] in row for row in rows):
+            start += 1
+            continue
+        while end < len(letters) and any(letters[end - RUN + 1 : end + 1] in row for row in rows):
+            end += 1
+        letters = letters[:start] + letters[end:]
+    return letters

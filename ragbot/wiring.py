@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
-from ragbot.answer_metrics import AnswerMetrics
+from ragbot.answer_metrics import AnswerMetrics, SpendingMetrics
 from ragbot.answering.answerer import Answerer, AnswerLimits
 from ragbot.answering.cached import CachedAnswerer, Keeping
 from ragbot.answering.flights import Flights
@@ -75,6 +75,8 @@ TURN_GRACE_S = 60
 LLM_FINDING_KEPT_S = 30
 # A server that is alive ends a statement by itself, and is given so much longer to say so.
 DATABASE_GRACE_S = 2
+# What a prompt has besides passages and talk: the rules, the question, a long selection.
+RULES_TOKENS = 4000
 # Whoever tries a provider is taken for dead when his time and so much more is over.
 TRIAL_GRACE_S = 5
 # Whoever asks a model for others too shows a sign of life with each word.
@@ -121,7 +123,6 @@ def build_services(
         cache,
         Flights(states, cache, lease_s=settings.openai_first_word_timeout_s + FLIGHT_GRACE_S),
         _keeping(settings, generator, embedder),
-        looked=partial(metrics.observe, "query_stage_duration_seconds", stage="cache"),
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
     metrics.looked_up_by(partial(_look_up_circuits, metrics, provider))
@@ -134,12 +135,15 @@ def build_services(
             deadline_s=settings.query_deadline_s,
             most_at_once=settings.max_streams,
             questions_by_model=settings.openai_questions_per_session,
-            observe=_answer_metrics(settings, metrics, embedder).ended,
+            observe=AnswerMetrics(metrics).ended,
         ),
         transcript=transcript,
         catalogue=catalogue,
         ingestion=Ingestion(
-            catalogue, store, embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
+            catalogue,
+            store,
+            _book_embedder(embedder, provider) if embedder else None,
+            max_file_bytes=round(settings.max_file_mb * 1_000_000),
         ),
         book_jobs=BookJobs(settings, IngestJobs(database)),
         published=published,
@@ -228,13 +232,18 @@ def _costs(settings: Settings) -> CostOf:
 def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBudget:
     costs = _costs(settings)
     if settings.openai_daily_budget_usd is not None and settings.openai_api_key is not None:
-        unknown = [name for name in settings.models if costs(name, 1, 1) is None]
+        paid_for = [*settings.models]
+        if settings.chosen_embedder == "openai":
+            paid_for.append(settings.openai_embedding_model)
+        unknown = [name for name in paid_for if costs(name, 1, 1) is None]
         if unknown:
             raise ConfigurationError(
                 f"OPENAI_DAILY_BUDGET_USD cannot be held for {', '.join(unknown)}, whose price is not known; "
                 "add it to MODEL_PRICES."
             )
-    budget = DailyBudget(database, settings.openai_daily_budget_usd)
+    models = {*settings.models, f"openai/{settings.openai_embedding_model}"}
+    charged = SpendingMetrics(metrics, models=models).charged
+    budget = DailyBudget(database, settings.openai_daily_budget_usd, charged=charged)
     if budget.limit_usd is not None:
         metrics.looked_up_by(partial(_look_up_budget, metrics, budget))
     return budget
@@ -346,14 +355,6 @@ def _llm_probe(generator: Generator) -> Probe:
     return Probe(generator.ping, kept_s=LLM_FINDING_KEPT_S)
 
 
-def _answer_metrics(settings: Settings, metrics: Metrics, embedder: Embedder | None) -> AnswerMetrics:
-    return AnswerMetrics(
-        metrics,
-        models={*settings.models, "extractive"},
-        embedding_model=embedder.name if embedder else "none",
-    )
-
-
 def _sample_pool(metrics: Metrics, engine: Engine, most_connections: int) -> None:
     pool = engine.pool
     if isinstance(pool, QueuePool):
@@ -413,7 +414,7 @@ def _asked_embedder(
     if embedder.name not in provider.names:
         return RememberingEmbedder(timed)
     guarded = GuardedEmbedder(
-        MeteredEmbedder(timed, provider.budget, provider.embedding_cost), provider.embeddings
+        MeteredEmbedder(timed, provider.budget, provider.embedding_cost, can_wait=True), provider.embeddings
     )
     return RememberingEmbedder(
         guarded,
@@ -422,6 +423,13 @@ def _asked_embedder(
         provider=settings.openai_base_url or "",
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
+
+
+def _book_embedder(embedder: Embedder, provider: _Provider) -> Embedder:
+    """The embedder for a book, whose price is written down with each batch: its process ends soon."""
+    if embedder.name not in provider.names:
+        return embedder
+    return MeteredEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
 
 
 def _generator(settings: Settings, provider: _Provider, embedder: Embedder | None) -> Generator:
@@ -436,10 +444,12 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     from ragbot.providers.openai_generator import OpenAIGenerator
 
     patience_s = settings.openai_first_word_timeout_s
+    longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS
     models = [
         MeteredGenerator(
             GuardedGenerator(OpenAIGenerator(client, name, patience_s, provider.cost_usd), provider.models),
             provider.budget,
+            provider.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0,
         )
         for name in settings.models
     ]

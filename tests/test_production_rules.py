@@ -98,3 +98,50 @@ def test_origins_are_read_as_browsers_write_them() -> None:
 def test_random_secret_is_strong() -> None:
     """What `openssl rand -base64 24` prints must pass."""
     assert weakness("q3J9vX0mZb+T7yLr5WcN1sKdPf8aHg2E", 16) is None
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "passwordpassword",
+        "adminadminadmin1",
+        "super-secret-key-1",
+        "insert-key-here-please",
+        "0123456789abcdef",
+        "zyxwvutsrqponmlk",
+        "qwertyuiop123",
+        "ragbot-console",
+        "My-Secret-Admin-Key-2026",
+    ],
+)
+def test_secret_that_comes_to_everybody_s_mind_is_none(secret: str) -> None:
+    """Whoever guesses begins with these."""
+    assert weakness(secret, 12) is not None
+
+
+def test_prices_that_are_none_are_one_fault_among_the_others() -> None:
+    """The operator mends all in one go."""
+    faulty = {"MODEL_PRICES": "{bad", "ENVIRONMENT": "Production", "FLASK_DEBUG": "1"}
+
+    with pytest.raises(ConfigurationError) as told:
+        load_settings(faulty)
+
+    assert all(f"{name}: " in str(told.value) for name in faulty)
+
+
+@pytest.mark.parametrize("prices", ['{"gpt-4o": [5]}', '{"gpt-4o": [-5, 0]}', "foo", "[]", "7"])
+def test_prices_in_the_environment_that_are_none_are_refused_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, prices: str
+) -> None:
+    """There they come as text."""
+    monkeypatch.setenv("MODEL_PRICES", prices)
+
+    with pytest.raises(ConfigurationError, match="MODEL_PRICES: "):
+        load_settings()
+
+
+def test_prices_in_the_environment_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As JSON."""
+    monkeypatch.setenv("MODEL_PRICES", '{"my-model": [0.5, 1.5]}')
+
+    assert load_settings().model_prices == {"my-model": (0.5, 1.5)}

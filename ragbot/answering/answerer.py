@@ -100,9 +100,13 @@ class Answerer:
         """
         started = time.perf_counter()
         ground = self._ground(question, history, deadline)
-        yield Retrieved(ground.sources)
         generation = Generation()
         asked = time.perf_counter()
+
+        def as_it_stands() -> Answer:
+            return self._answer(question, ground, generation, started, asked)
+
+        yield Retrieved(ground.sources, as_it_stands)
         prompt = replace(self._prompt(question, history, ground), without_model=without_model)
         cleaner, own_words = _cleaner(ground), OwnWords(unspoken_text(question.mode))
         said: list[str] = []
@@ -122,24 +126,30 @@ class Answerer:
             broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
             said.append(broken_off + REFUSAL[question.mode])
             yield Delta(said[-1])
+        sources = with_cited(ground.sources, cleaner.cited if status is Status.ANSWERED else ())
+        told = replace(as_it_stands(), text="".join(said), status=status, sources=sources)
+        yield Finished(replace(told, model=told.model or "extractive"))
+
+    def _answer(
+        self, question: Question, ground: _Ground, generation: Generation, started: float, asked: float
+    ) -> Answer:
+        """What is known of an answer by now, as one that never ends."""
         now = time.perf_counter()
-        yield Finished(
-            Answer(
-                text="".join(said),
-                status=status,
-                sources=with_cited(ground.sources, cleaner.cited if status is Status.ANSWERED else ()),
-                mode=question.mode,
-                book_version=ground.retrieval.edition.name,
-                model=generation.model or "extractive",
-                degraded=_degraded(ground.retrieval, generation),
-                usage=self._usage(ground.retrieval, generation),
-                latency_ms=Latency(
-                    total=(now - started) * 1000,
-                    embed=ground.retrieval.embed_ms,
-                    search=ground.retrieval.search_ms,
-                    generate=(now - asked) * 1000,
-                ),
-            )
+        return Answer(
+            text="",
+            status=Status.FAILED,
+            sources=ground.sources,
+            mode=question.mode,
+            book_version=ground.retrieval.edition.name,
+            model=generation.model,
+            degraded=_degraded(ground.retrieval, generation),
+            usage=self._usage(ground.retrieval, generation),
+            latency_ms=Latency(
+                total=(now - started) * 1000,
+                embed=ground.retrieval.embed_ms,
+                search=ground.retrieval.search_ms,
+                generate=(now - asked) * 1000,
+            ),
         )
 
     def _ground(self, question: Question, history: Sequence[Exchange], deadline: Deadline) -> _Ground:

@@ -22,6 +22,7 @@ from ragbot.core.domain import (
     Finished,
     Latency,
     Question,
+    Retrieved,
     Usage,
 )
 from ragbot.core.ports import Cache
@@ -45,8 +46,8 @@ class Keeping:
 class CachedAnswerer:
     """Answers as `Answerer` does. Only questions without a talk before them are looked up and kept.
 
-    `edition_of` gives the edition of a name also where it cannot be searched now. `looked` is told how many
-    seconds a look-up took, `unreadable` of each entry that could not be read.
+    `edition_of` gives the edition of a name also where it cannot be searched now. `unreadable` is told of
+    each entry that could not be read.
     """
 
     def __init__(
@@ -57,7 +58,6 @@ class CachedAnswerer:
         flights: Flights,
         keeping: Keeping,
         *,
-        looked: Callable[[float], None] = lambda _seconds: None,
         unreadable: Callable[[], None] = lambda: None,
     ) -> None:
         self._answerer = answerer
@@ -65,7 +65,6 @@ class CachedAnswerer:
         self._cache = cache
         self._flights = flights
         self._keeping = keeping
-        self._looked = looked
         self._unreadable = unreadable
 
     def answer(
@@ -83,14 +82,15 @@ class CachedAnswerer:
         began = time.perf_counter()
         key = key_of(question, self._edition_of(question.book_version).key, self._keeping.fingerprint)
         kept = self._kept(key)
-        self._looked(time.perf_counter() - began)
+        looked_ms = (time.perf_counter() - began) * 1000
         if kept is not None:
             yield from told_again(_hit(kept, began))
             return
         with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as answering:
             # The sources are found for each reader: it costs little, and tells him that he is being answered.
-            yield next(answering)
-            yield from self._answered(key, answering, deadline, began, alone=without_model)
+            yield _after_looking(next(answering), looked_ms)
+            for event in self._answered(key, answering, deadline, began, alone=without_model):
+                yield _after_looking(event, looked_ms)
 
     def _answered(
         self, key: str, answering: Iterator[Event], deadline: Deadline, began: float, *, alone: bool
@@ -138,7 +138,22 @@ class CachedAnswerer:
         return answer
 
 
+def _after_looking(event: Event, looked_ms: float) -> Event:
+    """The event with the time that the look-up before it took."""
+
+    def with_it(answer: Answer) -> Answer:
+        return replace(answer, latency_ms=replace(answer.latency_ms, cache=looked_ms))
+
+    match event:
+        case Retrieved(_, so_far) if so_far is not None:
+            return replace(event, so_far=lambda: with_it(so_far()))
+        case Finished(answer):
+            return Finished(with_it(answer))
+    return event
+
+
 def _hit(answer: Answer, began: float) -> Answer:
     """The answer as told again: it cost nothing, and took as long as finding it."""
-    latency = Latency(total=(time.perf_counter() - began) * 1000)
+    took_ms = (time.perf_counter() - began) * 1000
+    latency = Latency(total=took_ms, cache=took_ms)
     return replace(answer, cache="hit", usage=Usage(cost_usd=0.0), latency_ms=latency)

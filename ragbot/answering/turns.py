@@ -233,6 +233,7 @@ class Ending:
         self._question = question
         self._started = time.perf_counter()
         self._sources: tuple[Source, ...] = ()
+        self._so_far: Callable[[], Answer] | None = None
         self._said: list[str] = []
         self._finished: Answer | None = None
         self._status = Status.FAILED
@@ -242,8 +243,8 @@ class Ending:
 
     def note(self, event: Event) -> None:
         match event:
-            case Retrieved(sources):
-                self._sources = sources
+            case Retrieved(sources, so_far):
+                self._sources, self._so_far = sources, so_far
             case Delta(text):
                 if not self._said:
                     self._first_word_ms = (time.perf_counter() - self._started) * 1000
@@ -273,6 +274,8 @@ class Ending:
         if self._finished is not None:
             self.error_code = None
             return self._finished
+        if self._so_far is not None:
+            return replace(self._so_far(), text="".join(self._said), status=self._status)
         return Answer(
             text="".join(self._said),
             status=self._status,

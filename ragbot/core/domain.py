@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -269,12 +269,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds, for the whole and for each stage."""
+    """Milliseconds, for the whole and for each stage; `cache` is the look for an answer that was kept."""
 
     total: float = 0.0
     embed: float = 0.0
     search: float = 0.0
     generate: float = 0.0
+    cache: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,9 +312,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The search is done; no word has been said yet."""
+    """The search is done; no word has been said yet.
+
+    `so_far` tells what is known of the answer at any time from now on, for whoever has to write down one that
+    never ended: its model, tokens and times, without its text. None where nothing is asked of anybody.
+    """
 
     sources: tuple[Source, ...]
+    so_far: Callable[[], Answer] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,8 +176,12 @@ class SharedStates(Protocol):
 class Purse(Protocol):
     """What models may cost, and what they did. Safe between threads; never raises."""
 
-    def is_empty(self) -> bool:
-        """Whether the day's budget is spent."""
+    def take(self, most_usd: float) -> bool:
+        """Whether a call may be made that costs so much at most; what is taken is given back when it ends."""
+        ...
+
+    def give_back(self, most_usd: float) -> None:
+        """The call that this was taken for has ended, and was charged."""
         ...
 
     def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:

@@ -11,23 +11,25 @@ from ragbot.core.ports import Embedded, Embedder, Generation, Generator, Purse
 
 
 class MeteredGenerator:
-    """Raises BudgetSpent, and asks nobody, when the purse is empty or the prompt is to be answered without
-    a model. What was cut or left in the middle is charged too."""
+    """Raises BudgetSpent, and asks nobody, when the purse has too little for one more call or the prompt is
+    to be answered without a model. `most_usd` is what a call may cost. What was cut or left in the middle is
+    charged too."""
 
-    def __init__(self, generator: Generator, purse: Purse) -> None:
+    def __init__(self, generator: Generator, purse: Purse, most_usd: float) -> None:
         self.name = generator.name
         self._generator = generator
         self._purse = purse
+        self._most_usd = most_usd
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
-        if prompt.without_model or self._purse.is_empty():
+        if prompt.without_model or not self._purse.take(self._most_usd):
             raise BudgetSpent("What models may cost is spent.")
-        pieces = self._generator.generate(prompt, deadline, generation)
         try:
-            yield from pieces
+            yield from self._generator.generate(prompt, deadline, generation)
         finally:
             if generation.model == self.name:
                 self._purse.charge(self.name, generation.usage)
+            self._purse.give_back(self._most_usd)
 
     def ping(self) -> None:
         self._generator.ping()
@@ -35,9 +37,18 @@ class MeteredGenerator:
 
 class MeteredEmbedder:
     """Charges each call. It is asked also when the purse is empty: a thousand questions cost a cent, and
-    without vectors the book's own sentences are found less well."""
+    without vectors the book's own sentences are found less well. With `can_wait` a charge is written down
+    some seconds later."""
 
-    def __init__(self, embedder: Embedder, purse: Purse, cost_usd: Callable[[int], float | None]) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        purse: Purse,
+        cost_usd: Callable[[int], float | None],
+        *,
+        can_wait: bool,
+    ) -> None:
+        self._can_wait = can_wait
         self.name = embedder.name
         self._embedder = embedder
         self._purse = purse
@@ -46,5 +57,5 @@ class MeteredEmbedder:
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
         embedded = self._embedder.embed(texts, deadline)
         usage = Usage(embedding_tokens=embedded.tokens, cost_usd=self._cost_usd(embedded.tokens))
-        self._purse.charge(self.name, usage, can_wait=True)
+        self._purse.charge(self.name, usage, can_wait=self._can_wait)
         return embedded

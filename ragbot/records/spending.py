@@ -20,8 +20,8 @@ from ragbot.records.transactions import Database
 
 log = structlog.get_logger(__name__)
 
-# How long a worker trusts what it knows of the others' spending. With what is being answered at this
-# moment, so much may be spent beyond the budget.
+# How long a worker trusts what it knows of the others' spending. What these spend meanwhile, and an answer
+# of each worker, may come beyond the budget.
 KNOWN_S = 1.0
 # What can wait is written down so often, or with what cannot.
 WAITS_S = 10.0
@@ -33,7 +33,7 @@ class DailyBudget:
     """The purse of a service: what is spent in a day (UTC) over all workers. Safe between threads.
 
     `limit_usd` None is no budget. With the database away it goes by what was known and what this worker has
-    spent since; what could not be written is written with the next charge.
+    spent since; what could not be written is written with the next charge. `charged` is told of each call.
     """
 
     def __init__(
@@ -41,8 +41,10 @@ class DailyBudget:
         database: Database,
         limit_usd: float | None,
         *,
+        charged: Callable[[str, Usage], None] = lambda _model, _usage: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._charged = charged
         self.limit_usd = limit_usd
         self._database = database
         self._clock = clock
@@ -52,10 +54,28 @@ class DailyBudget:
         self._known_at = float("-inf")
         self._unwritten: dict[tuple[str, str], list[float]] = {}
         self._written_at = float("-inf")
+        self._taken_usd, self._calls = 0.0, 0
 
-    def is_empty(self) -> bool:
-        """Whether the day's budget is spent."""
-        return self.limit_usd is not None and self.spent_today_usd() >= self.limit_usd
+    def take(self, most_usd: float) -> bool:
+        """Whether a call may be made that costs so much at most: of what this worker has under way and of
+        this call no more may come together than is left. A sole call needs only something to be left."""
+        if self.limit_usd is None:
+            return True
+        left_usd = self.limit_usd - self.spent_today_usd()
+        with self._lock:
+            if left_usd <= 0 or (self._calls and self._taken_usd + most_usd > left_usd):
+                return False
+            self._taken_usd += most_usd
+            self._calls += 1
+        return True
+
+    def give_back(self, most_usd: float) -> None:
+        """The call that this was taken for has ended."""
+        if self.limit_usd is None:
+            return
+        with self._lock:
+            self._taken_usd -= most_usd
+            self._calls -= 1
 
     def left_usd(self) -> float | None:
         """What is left of the day's budget, or None without one."""
@@ -94,6 +114,7 @@ class DailyBudget:
         tokens_in, tokens_out = usage.input_tokens + usage.embedding_tokens, usage.output_tokens
         if not (tokens_in or tokens_out or cost_usd):
             return
+        self._charged(model, usage)
         now = self._clock()
         day = _day(now)
         with self._lock:

@@ -296,7 +296,7 @@ def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
         "degraded": [str(name) for name in answer.degraded],
         "cache": answer.cache,
         "usage": asdict(answer.usage),
-        "latency_ms": _rounded(asdict(answer.latency_ms)),
+        "latency_ms": _shown_latency(asdict(answer.latency_ms)),
     }
 
 
@@ -335,7 +335,7 @@ def _message(message: MessageFacts) -> dict[str, Any]:
         "model": message.model,
         "created_at": timestamp(message.created_at),
         "feedback": feedback,
-        "latency_ms": _rounded(message.latency_ms),
+        "latency_ms": _shown_latency(message.latency_ms),
     }
 
 
@@ -351,6 +351,11 @@ def _source(source: Source) -> dict[str, Any]:
         "score": source.score,
         "cited": source.cited,
     }
+
+
+def _shown_latency(latency_ms: dict[str, float]) -> dict[str, float]:
+    """The stages of the contract."""
+    return _rounded({name: latency_ms[name] for name in LatencyReply.model_fields if name in latency_ms})
 
 
 def _rounded(milliseconds: dict[str, float]) -> dict[str, float]:

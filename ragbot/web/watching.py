@@ -168,7 +168,7 @@ class Watched:
             "outcome": "stopped" if ended.persist_ms is None else str(answer.status),
             "mode": str(answer.mode),
             "model": answer.model,
-            "cache": answer.cache if answer.model else None,
+            "cache": answer.cache if answer.status in (Status.ANSWERED, Status.REFUSED) else None,
             "degraded": [str(kind) for kind in answer.degraded],
             "embedding_tokens": answer.usage.embedding_tokens or None,
             "input_tokens": answer.usage.input_tokens or None,

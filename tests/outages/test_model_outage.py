@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 from flask_openapi import OpenAPI
+from sqlalchemy import text
 
+from ragbot.core.errors import ConfigurationError
+from ragbot.extensions import db
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import (
     CHAT,
@@ -25,6 +28,7 @@ from tests.fakes.openai_upstream import (
     Reply,
     Status,
 )
+from tests.fakes.prometheus import Scrape
 from tests.fakes.wsgi_process import GunicornProcess
 from tests.outages.conftest import CHEDDAR, ask, soon
 from tests.test_gunicorn import Site, made_site
@@ -207,6 +211,47 @@ def test_budget_is_spent_by_answers_and_shown(make_app: MakeApp, upstream: OpenA
     assert "budget_limit_usd 0.002" in metrics
     assert "budget_left_usd 0.0\n" in metrics
     assert 'degradations_total{kind="budget"} 1.0' in metrics
+
+
+def test_answer_that_was_cut_is_charged_in_the_metrics_and_on_its_line(
+    make_app: MakeApp, upstream: OpenAIUpstream, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in the table that is held against the provider's bill."""
+    app = make_app(CACHE_TTL_HOURS=24)
+    upstream.script(Cut(2))
+    app.test_client().post("/query", json={"query": fresh(), "stream": True}).get_data()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line["event"] == "request" and line["route"] == "/query"]
+    scrape = Scrape(app.test_client().get("/metrics").text)
+    with app.app_context(), db.engine.connect() as connection:
+        rows = connection.execute(text("SELECT model, input_tokens, cost_usd FROM spending")).all()
+    written = {model: (tokens, cost) for model, tokens, cost in rows}
+    assert (line["outcome"], line["model"]) == ("failed", "gpt-4o")
+    assert line["input_tokens"] == written["gpt-4o"][0] > 0
+    assert line["cache_ms"] >= 0.0
+    assert line["embed_ms"] > 0 < line["generate_ms"]
+    assert scrape.value("llm_tokens_total", model="gpt-4o", kind="input") == written["gpt-4o"][0]
+    assert scrape.value("llm_cost_usd_total", model="gpt-4o") == pytest.approx(written["gpt-4o"][1])
+    assert scrape.value("llm_cost_usd_total", model="openai/text-embedding-3-small") > 0
+
+
+def test_book_s_vectors_are_charged_too(make_app: MakeApp) -> None:
+    """They are on the bill."""
+    app = make_app()
+
+    with app.app_context(), db.engine.connect() as connection:
+        rows = connection.execute(text("SELECT model, input_tokens FROM spending")).all()
+
+    assert [model for model, _tokens in rows] == ["openai/text-embedding-3-small"]
+    assert rows[0][1] > 100
+
+
+@pytest.mark.parametrize("setting", ["OPENAI_LLM_MODEL", "OPENAI_EMBEDDING_MODEL"])
+def test_budget_needs_the_price_of_each_model(make_app: MakeApp, setting: str) -> None:
+    """What costs nothing by our count would never be held against it."""
+    with pytest.raises(ConfigurationError, match="my-own"):
+        make_app(OPENAI_DAILY_BUDGET_USD=1, **{setting: "my-own"})
 
 
 def test_session_has_a_number_of_questions_for_the_model(make_app: MakeApp) -> None:

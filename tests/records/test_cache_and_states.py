@@ -264,16 +264,43 @@ def test_garbage_in_redis_is_no_state(redis_url: str) -> None:
 HALF_A_DOLLAR = Usage(input_tokens=1000, output_tokens=100, cost_usd=0.5)
 
 
+def is_spent(budget: DailyBudget) -> bool:
+    return budget.left_usd() == 0
+
+
+def test_calls_at_once_do_not_spend_what_is_left_several_times(database: Database) -> None:
+    """Fifty readers who ask together are all told that there is something left."""
+    budget = DailyBudget(database, 1.0)
+    budget.charge("gpt-4o", HALF_A_DOLLAR)
+
+    taken = [budget.take(0.2) for _ in range(4)]
+    budget.give_back(0.2)
+    again = budget.take(0.2)
+
+    assert (taken, again) == ([True, True, False, False], True)
+
+
+def test_call_that_may_cost_more_than_is_left_is_made_alone(database: Database) -> None:
+    """Or a small budget would never be spent."""
+    budget = DailyBudget(database, 0.1)
+
+    taken = [budget.take(0.2), budget.take(0.2)]
+    budget.give_back(0.2)
+    budget.charge("gpt-4o", HALF_A_DOLLAR)
+
+    assert (taken, budget.take(0.2)) == ([True, False], False)
+
+
 def test_spending_of_all_workers_counts_against_the_budget(database: Database, clock: Clock) -> None:
     """A budget of each worker's own would be spent as often as there are workers."""
     one, two = (DailyBudget(database, 1.0, clock=clock) for _ in range(2))
     one.charge("gpt-4o", HALF_A_DOLLAR)
-    before = two.is_empty()
+    before = is_spent(two)
     one.charge("gpt-4o", HALF_A_DOLLAR)
     clock.now += KNOWN_S
 
     assert not before
-    assert (one.is_empty(), two.is_empty()) == (True, True)
+    assert (is_spent(one), is_spent(two)) == (True, True)
     assert (two.left_usd(), two.spent_today_usd()) == (0.0, 1.0)
 
 
@@ -319,10 +346,10 @@ def test_new_day_has_a_new_budget(database: Database, clock: Clock) -> None:
     """At midnight UTC."""
     budget = DailyBudget(database, 0.5, clock=clock)
     budget.charge("gpt-4o", HALF_A_DOLLAR)
-    spent = budget.is_empty()
+    spent = is_spent(budget)
     clock.now += 86_400
 
-    assert (spent, budget.is_empty()) == (True, False)
+    assert (spent, is_spent(budget)) == (True, False)
 
 
 def test_without_a_budget_the_purse_is_never_empty(database: Database) -> None:
@@ -330,7 +357,7 @@ def test_without_a_budget_the_purse_is_never_empty(database: Database) -> None:
     budget = DailyBudget(database, None)
     budget.charge("gpt-4o", HALF_A_DOLLAR)
 
-    assert (budget.is_empty(), budget.left_usd(), budget.spent_today_usd()) == (False, None, 0.5)
+    assert (is_spent(budget), budget.left_usd(), budget.spent_today_usd()) == (False, None, 0.5)
 
 
 def test_what_was_spent_while_the_database_was_away_counts_and_is_written_later(
@@ -342,7 +369,7 @@ def test_what_was_spent_while_the_database_was_away_counts_and_is_written_later(
         connection.execute(text("ALTER TABLE spending RENAME TO gone"))
     budget.charge("gpt-4o", HALF_A_DOLLAR)
     budget.charge("gpt-4o", HALF_A_DOLLAR)
-    empty_meanwhile = budget.is_empty()
+    empty_meanwhile = is_spent(budget)
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE gone RENAME TO spending"))
     clock.now += KNOWN_S

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -19,12 +19,9 @@ from ragbot.web.payloads import query_reply, sources_event
 
 log = structlog.get_logger(__name__)
 
-# How often a reader who waits for the first word gets a sign of life. A reader who has left is noticed
-# by it, before the model is paid for more.
+# How often a reader gets a sign of life while nothing is said. A reader who has left is noticed by it, before
+# the model is paid for more.
 HEARTBEAT_S = 2.0
-
-# After the first word no comments are needed: a model that pauses longer than the provider's time limit
-# (12 s by default, less than the 15 s of the contract) is cut, and each piece is a sign of life.
 
 COMMENT = b": \n\n"
 HEADERS = {
@@ -41,14 +38,11 @@ def as_sse(
     Needs no app context. Closing the iterator (the reader has left) ends the model's stream.
     """
     numbers = iter(range(1, 1 << 62))
+    drawer = _Drawer(running.events)
     try:
         yield _encoded(running, first, next(numbers))
-        waiting = _Waiting(running.events)
-        while (event := waiting.next_within(heartbeat_s)) is _NOTHING_YET:
-            yield COMMENT
-        yield _encoded(running, event, next(numbers))
-        for event in running.events:
-            yield _encoded(running, event, next(numbers))
+        while (event := drawer.next_within(heartbeat_s)) is not _END:
+            yield COMMENT if event is _NOTHING_YET else _encoded(running, event, next(numbers))
     except GeneratorExit:
         running.deadline.cancel()
         raise
@@ -58,45 +52,55 @@ def as_sse(
         problem = problem_of(error) | {"request_id": request_id}
         yield _event("error", next(numbers), problem)
     finally:
+        drawer.end()
         _closed(running)
 
 
 _NOTHING_YET: Any = object()
+_END: Any = object()
 
 
-class _Waiting:
-    """Draws one event in a thread of its own, so that the reader can be told to wait meanwhile."""
+class _Drawer:
+    """Draws events in a thread of its own, one when one is wanted, so that the reader hears a sign of life
+    meanwhile."""
 
     def __init__(self, events: Iterator[Event]) -> None:
-        self._drawn = threading.Event()
-        self._draw: Callable[[], Event] | None = None
         self._events = events
+        self._wanted, self._drawn = threading.Semaphore(0), threading.Semaphore(0)
+        self._is_drawing = self._has_ended = False
+        self._event: Any = None
+        self._failure: BaseException | None = None
         # With the request's id, for the lines that are logged there.
         run = partial(copy_context().run, self._run)
-        self._thread = threading.Thread(target=run, daemon=True, name="first-word")
-        self._thread.start()
+        threading.Thread(target=run, daemon=True, name="stream").start()
 
     def next_within(self, seconds: float) -> Any:
-        """The event, or `_NOTHING_YET`. Raises what drawing it raised."""
-        if not self._drawn.wait(seconds):
+        """The event, `_END` after the last one, or `_NOTHING_YET`. Raises what drawing it raised."""
+        if not self._is_drawing:
+            self._is_drawing = True
+            self._wanted.release()
+        if not self._drawn.acquire(timeout=seconds):
             return _NOTHING_YET
-        self._thread.join()
-        assert self._draw is not None
-        return self._draw()
+        self._is_drawing = False
+        if self._failure is not None:
+            raise self._failure
+        return self._event
+
+    def end(self) -> None:
+        """Let the thread go; one that is drawing ends with what it draws."""
+        self._has_ended = True
+        self._wanted.release()
 
     def _run(self) -> None:
-        try:
-            event = next(self._events)
-            self._draw = lambda: event
-        except BaseException as error:
-            failure = error
-
-            def fail() -> Event:
-                raise failure
-
-            self._draw = fail
-        finally:
-            self._drawn.set()
+        while True:
+            self._wanted.acquire()
+            if self._has_ended:
+                return
+            try:
+                self._event = next(self._events, _END)
+            except BaseException as error:
+                self._failure = error
+            self._drawn.release()
 
 
 def _closed(running: RunningTurn) -> None:

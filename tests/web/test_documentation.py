@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
 from ragbot.config import PROJECT_ROOT
+from ragbot.core.domain import Degradation
 from ragbot.web import examples, payloads
 from tests.conftest import RunningApp
 from tests.web.sent_events import events_in
@@ -32,6 +33,14 @@ def test_document_tells_of_problems_and_events(client: FlaskClient) -> None:
 
     assert list(asked["422"]["content"]) == ["application/problem+json"]
     assert set(asked["200"]["content"]) == {"application/json", "text/event-stream"}
+
+
+def test_what_an_answer_was_made_without_is_one_of_a_few_words(client: FlaskClient) -> None:
+    """Clients have a branch for each."""
+    schemas = client.get("/openapi.json").json["components"]["schemas"]
+
+    assert schemas["QueryReply"]["properties"]["degraded"]["items"]["$ref"].endswith("/Degradation")
+    assert schemas["Degradation"]["enum"] == [str(kind) for kind in Degradation]
 
 
 def test_document_tells_who_may_ask_and_what_is_left(client: FlaskClient) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from ragbot.core.errors import AnswerCut, RagbotError
+from ragbot.core.errors import AnswerCut
 from ragbot.raw_refusals import DETAILS
 from ragbot.records.ingest_jobs import DIED, DIED_SAID
-from ragbot.web.errors import HTTP_CODES, HTTP_DETAILS, SHAPES, InvalidRequest, problem, problem_of
+from ragbot.web.errors import problem, problem_of
+from ragbot.web.problems import Kind, status_of, told_of
 
 _SESSION = "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"
 _MESSAGE = "Qb4nXs0ZkH6tVw2yEo9cUi5gJd1fMl8p"
@@ -58,6 +60,8 @@ ANSWER: dict[str, Any] = {
     "latency_ms": {"total": 912.4, "embed": 61.0, "search": 4.2, "generate": 840.9},
 }
 
+RATING: dict[str, Any] = {"rating": "up", "comment": "Just what I looked for."}
+
 _JOB: dict[str, Any] = {
     "job_id": "1pNncDZhJgRiEycAywG3wmd0DKi8wGZe",
     "status": "running",
@@ -103,19 +107,30 @@ JOBS: dict[str, dict[str, Any]] = {
     },
 }
 
-RATING: dict[str, Any] = {"rating": "up", "comment": "Just what I looked for."}
+# By operation and status, each by its name.
+REPLIES: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "POST /query": {"200": {"answered": ANSWER}},
+    "POST /admin/ingest": {"202": {"begun": JOB_BEGUN}},
+    "GET /admin/ingest/{job_id}": {"200": JOBS},
+}
+
+_UNKNOWN_FIELD = {"field": "verbose", "message": "Extra inputs are not permitted"}
+_FAULTS = {
+    "POST /query": {"field": "query", "message": "Field required"},
+    "PUT /sessions/{session_id}/messages/{message_id}/feedback": {
+        "field": "rating",
+        "message": "Input should be 'up' or 'down'",
+    },
+}
 
 
-def problems(status: int) -> dict[str, dict[str, Any]]:
-    """An example of each problem with this status, by its code."""
-    told = [problem_of(_raised(kind)) for kind, shape in SHAPES.items() if shape.status == status]
-    if status in HTTP_DETAILS:
-        told.append(problem(HTTP_CODES[status], HTTPStatus(status).phrase, status, HTTP_DETAILS[status]))
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        told.append(problem_of(Exception()))
-    found: dict[str, dict[str, Any]] = {}
-    for example in told:
-        found.setdefault(example["code"], example | {"request_id": _REQUEST})
+def problems(operation: str, kinds: Iterable[Kind]) -> dict[int, dict[str, dict[str, Any]]]:
+    """An example of each problem that an operation may end in, by its status and its code."""
+    fault = _FAULTS.get(operation, _UNKNOWN_FIELD)
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for kind in kinds:
+        told = told_of(kind, fault) | {"request_id": _REQUEST}
+        found.setdefault(status_of(kind), {}).setdefault(told["code"], told)
     return found
 
 
@@ -123,12 +138,6 @@ def unreadable(status: int) -> dict[str, dict[str, Any]]:
     """What gunicorn says to a request that no app is shown."""
     told = problem("invalid_request", HTTPStatus(status).phrase, status, DETAILS[status])
     return {told["code"]: told | {"request_id": _REQUEST}}
-
-
-def _raised(kind: type[RagbotError]) -> RagbotError:
-    if issubclass(kind, InvalidRequest):
-        return kind([{"field": "query", "message": "Field required"}])
-    return kind((kind.__doc__ or "").partition("\n")[0])
 
 
 def stream(*, ends_well: bool) -> str:

@@ -138,6 +138,23 @@ def test_every_request_may_bring_its_id_and_every_reply_does(told: dict[str, Any
         assert all("X-Request-ID" in reply["headers"] for reply in operation["responses"].values()), name
 
 
+def test_every_body_has_examples_and_they_keep_to_its_schema(told: dict[str, Any]) -> None:
+    """An example that the schema refuses misleads whoever copies it."""
+    assert [w for w, _, content in bodies(told) if not content.get("examples")] == [
+        "POST /admin/ingest request"
+    ] * 4
+    for where, _media_type, content in bodies(told):
+        schema = {**content["schema"], "components": told["components"]}
+        checker = jsonschema.Draft202012Validator(schema)
+        for name, example in content.get("examples", {}).items():
+            # A stream is a text of events, each of which the schema describes.
+            values = events_of(example["value"]) if "oneOf" in schema else [example["value"]]
+            assert [error.message for value in values for error in checker.iter_errors(value)] == [], (
+                where,
+                name,
+            )
+
+
 def test_data_of_each_event_keep_to_their_schema(told: dict[str, Any]) -> None:
     """It stands within the event's, where no validator looks by itself."""
     stream = operations(told)["POST /query"]["responses"]["200"]["content"]["text/event-stream"]

@@ -12,7 +12,8 @@ from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.records.catalogue import EditionRow
 from ragbot.services import current_services
-from ragbot.web.payloads import Id, Nothing, Problem, Storable, json_reply, timestamp
+from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
+from ragbot.web.problems import problem_replies
 
 admin = APIBlueprint(
     "admin",
@@ -20,8 +21,6 @@ admin = APIBlueprint(
     url_prefix="/admin",
     abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
 )
-
-_PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (401, 404, 422, 429, 500, 503)}
 
 
 class EditionPath(BaseModel):
@@ -101,7 +100,11 @@ def _demand_the_key() -> None:
         raise Unauthorized
 
 
-@admin.get("/editions", responses={"200": EditionsReply, **_PROBLEMS}, summary="List the editions")
+@admin.get(
+    "/editions",
+    responses={"200": EditionsReply, **problem_replies("GET /admin/editions")},
+    summary="List the editions",
+)
 def editions(query: Nothing) -> Response:  # noqa: ARG001
     """All editions, newest first."""
     return json_reply({"editions": [_edition(row) for row in current_services().catalogue.editions()]})
@@ -109,7 +112,7 @@ def editions(query: Nothing) -> Response:  # noqa: ARG001
 
 @admin.post(
     "/editions/<edition>/publish",
-    responses={"200": EditionReply, **_PROBLEMS},
+    responses={"200": EditionReply, **problem_replies("POST /admin/editions/{edition}/publish")},
     summary="Publish an edition",
 )
 def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
@@ -119,7 +122,11 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
     return json_reply(next(_edition(row) for row in services.catalogue.editions() if row.facts.key == key))
 
 
-@admin.get("/sessions", responses={"200": AdminSessionsReply, **_PROBLEMS}, summary="List the sessions")
+@admin.get(
+    "/sessions",
+    responses={"200": AdminSessionsReply, **problem_replies("GET /admin/sessions")},
+    summary="List the sessions",
+)
 def sessions(query: AdminSessionsQuery) -> Response:
     """Sessions, newest first, without a word of what was said."""
     found, next_before = current_services().transcript.sessions(limit=query.limit, before=query.before)
@@ -136,7 +143,11 @@ def sessions(query: AdminSessionsQuery) -> Response:
     return json_reply({"sessions": listed, "next_before": next_before})
 
 
-@admin.delete("/cache", responses={"200": ClearedReply, **_PROBLEMS}, summary="Forget kept answers")
+@admin.delete(
+    "/cache",
+    responses={"200": ClearedReply, **problem_replies("DELETE /admin/cache")},
+    summary="Forget kept answers",
+)
 def clear_cache(query: Nothing) -> Response:  # noqa: ARG001
     """Forget kept answers and the vectors of questions; workers go on with the vectors in their memory."""
     return json_reply({"entries": current_services().cache.clear()})

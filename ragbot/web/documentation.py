@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -12,18 +14,30 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_openapi import OpenAPI
 
 from ragbot.raw_refusals import DETAILS
+from ragbot.security_headers import ALWAYS
 from ragbot.web import examples
+from ragbot.web.problems import OF_NO_OPERATION, PROBLEMS, asks_to_wait, status_of
+from ragbot.web.sse import HEADERS as STREAM_HEADERS
 from ragbot.web.uploads import ARCHIVE_TYPES
 
 # The newest that both viewers read.
 OPENAPI_VERSION = "3.1.0"
 
+_ABOUT = """Answers readers' questions from one book, with the passages that it answers from.
+
+Errors are `application/problem+json` (RFC 9457); `code` is stable. Times are in UTC. An address says 404
+`not_found` where there is nothing, and 405 `method_not_allowed`, with `Allow`, to a method that is not listed
+here. What cannot be read as HTTP/1.1 is refused before it is looked at."""
+
+_ID_HEADER, _WAIT_HEADER = "X-Request-ID", "Retry-After"
 _REQUEST_ID = {
-    "X-Request-ID": {
-        "description": "The caller's own id if it sent a sane one, else a new one.",
-        "required": True,
-        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
-    }
+    "name": _ID_HEADER,
+    "in": "header",
+    "required": False,
+    # Any text: one that is not taken is no error.
+    "description": "Your own id for this request, 1 to 64 of `A-Za-z0-9._-`; it comes back, and stands in "
+    "the log. In the place of anything else a new one is made.",
+    "schema": {"type": "string", "examples": ["3f0c9d2b7a"]},
 }
 _COUNTED = {
     "Limit": "Calls that one address may make in the tightest window.",
@@ -35,15 +49,37 @@ _QUOTA = {
     for prefix in ("RateLimit", "X-RateLimit")
     for what, said in _COUNTED.items()
 }
-_RETRY_AFTER = {
-    "Retry-After": {
+_HEADERS: dict[str, dict[str, Any]] = {
+    _ID_HEADER: {
+        "description": "The caller's own id if it sent a sane one, else a new one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"},
+    },
+    **_QUOTA,
+    _WAIT_HEADER: {
         "description": "Seconds after which asking again may help.",
         "schema": {"type": "integer", "minimum": 1},
-    }
+    },
 }
-# Where waiting helps.
-_WAITING = ("409", "429", "503")
-_UNLIMITED = "/health"
+_OF_A_STREAM = {
+    "Cache-Control": {
+        "description": "The longer one of a stream, the other of JSON.",
+        "required": True,
+        "schema": {"type": "string", "enum": [STREAM_HEADERS["Cache-Control"], ALWAYS["Cache-Control"]]},
+    },
+    "X-Accel-Buffering": {
+        "description": "Of a stream alone: has a proxy pass each event on at once.",
+        "schema": {"type": "string", "const": STREAM_HEADERS["X-Accel-Buffering"]},
+    },
+}
+_LOCATION = {
+    "description": "Where to ask how the job stands.",
+    "required": True,
+    "schema": {"type": "string", "format": "uri-reference"},
+}
+_CHALLENGE = {"description": "Which kind of token is wanted.", "schema": {"type": "string"}}
+_ALLOW = {"description": "The methods that the address takes.", "schema": {"type": "string"}}
+_UNLIMITED = ("/health", "/metrics")
 
 _KEY, _TOKEN = "adminKey", "metricsToken"
 _SECURITY = {
@@ -62,6 +98,9 @@ _SECURITY = {
 
 _COMPONENT = "#/components/schemas/"
 _RESPONSE = "#/components/responses/"
+_HEADER = "#/components/headers/"
+_PARAMETER = "#/components/parameters/"
+_PROBLEM = "application/problem+json"
 _EVENT_DATA: dict[str, dict[str, Any]] = {
     "sources": {
         "type": "object",
@@ -110,8 +149,6 @@ _METRICS: dict[str, Any] = {
             "description": "As Prometheus reads them",
             "content": {"text/plain": {"schema": {"type": "string"}}},
         },
-        "401": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
-        "500": {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
     },
 }
 
@@ -123,10 +160,6 @@ _ARCHIVE = {
     "one that unpacks to far more than its size, makes the job fail. Which of the two it is, its first bytes "
     "say.",
     "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ARCHIVE_TYPES},
-}
-_LOCATION = {
-    "description": "Where to ask how the job stands.",
-    "schema": {"type": "string", "format": "uri-reference"},
 }
 
 documentation = Blueprint("documentation", __name__)
@@ -148,64 +181,134 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
     examples, events, and who may ask."""
     document = copy.deepcopy(cast("dict[str, Any]", app.api_doc))
     document["openapi"] = OPENAPI_VERSION
-    document["components"]["securitySchemes"] = _SECURITY
-    document["components"]["responses"] = {str(status): _refused_unread(status) for status in DETAILS}
-    document["paths"]["/metrics"] = {"get": copy.deepcopy(_METRICS)}
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            if path.startswith("/admin"):
-                operation["security"] = [{_KEY: []}]
-            for status, response in operation["responses"].items():
-                _complete(response, status, is_counted=not path.startswith((_UNLIMITED, "/metrics")))
-            for unreadable in DETAILS:
-                operation["responses"].setdefault(str(unreadable), {"$ref": f"{_RESPONSE}{unreadable}"})
-    asking = document["paths"]["/query"]["post"]
-    asking["requestBody"]["content"]["application/json"]["examples"] = _named(examples.QUESTIONS)
-    answered = asking["responses"]["200"]
-    answered["content"]["application/json"]["example"] = examples.ANSWER
-    answered["content"]["text/event-stream"] = _EVENTS
-    rating = document["paths"]["/sessions/{session_id}/messages/{message_id}/feedback"]["put"]
-    rating["requestBody"]["content"]["application/json"]["example"] = examples.RATING
-    exported = document["paths"]["/sessions/{session_id}/export"]["get"]["responses"]
-    exported["200"] = {
-        "description": "The talk",
-        "content": {"text/markdown": {"schema": {"type": "string"}}},
-    }
-    _complete(exported["200"], "200", is_counted=True)
-    _tell_of_jobs(document["paths"])
+    document["info"]["description"] = _ABOUT
+    components, paths = document["components"], document["paths"]
+    paths["/metrics"] = {"get": copy.deepcopy(_METRICS)}
+    for operation, told in _operations(paths):
+        # The framework adds a status and a schema of its own, in which nothing here is ever said.
+        told["responses"].pop(str(app.validation_error_status), None)
+        _tell_of_replies(operation, told)
+        _tell_of_problems(operation, told)
+        told.setdefault("parameters", []).append({"$ref": f"{_PARAMETER}{_ID_HEADER}"})
+        if _path(operation).startswith("/admin"):
+            told["security"] = [{_KEY: []}]
+    del components["schemas"][app.validation_error_model.__name__]
+    components["securitySchemes"] = _SECURITY
+    components["headers"] = _HEADERS
+    components["parameters"] = {_ID_HEADER: _REQUEST_ID}
+    components["responses"] = {**_of_no_operation(), **_shared(paths)}
     return document
 
 
-def _tell_of_jobs(paths: dict[str, Any]) -> None:
-    """A body that is no JSON, where to ask for the job, and jobs at each end."""
-    sent = paths["/admin/ingest"]["post"]
-    sent["requestBody"] = _ARCHIVE
-    sent["responses"]["202"]["headers"]["Location"] = _LOCATION
-    sent["responses"]["202"]["content"]["application/json"]["example"] = examples.JOB_BEGUN
-    shown = paths["/admin/ingest/{job_id}"]["get"]["responses"]["200"]
-    shown["content"]["application/json"]["examples"] = _named(examples.JOBS)
+def _operations(paths: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each operation as `GET /health`, with what is told of it."""
+    for path, operations in paths.items():
+        for method, told in operations.items():
+            yield f"{method.upper()} {path}", told
 
 
-def _complete(response: dict[str, Any], status: str, *, is_counted: bool) -> None:
-    """Tell the response's headers, and of a problem its media type and what it may say."""
-    waiting = _RETRY_AFTER if status in _WAITING else {}
-    response.setdefault("headers", {}).update(_REQUEST_ID | (_QUOTA if is_counted else {}) | waiting)
-    response.setdefault("description", HTTPStatus(int(status)).phrase)
-    content = response.get("content", {})
-    is_problem = content.get("application/json", {}).get("schema", {}).get("$ref", "").endswith("/Problem")
-    if is_problem:
-        problem = content.pop("application/json")
-        content["application/problem+json"] = problem | {"examples": _named(examples.problems(int(status)))}
+def _path(operation: str) -> str:
+    return operation.partition(" ")[2]
 
 
-def _refused_unread(status: int) -> dict[str, Any]:
+def _tell_of_replies(operation: str, told: dict[str, Any]) -> None:
+    """What the body is where no model tells it, and examples."""
+    responses = told["responses"]
+    match operation:
+        case "POST /query":
+            told["requestBody"]["content"]["application/json"]["examples"] = _named(examples.QUESTIONS)
+            responses["200"]["headers"] = _OF_A_STREAM
+        case "PUT /sessions/{session_id}/messages/{message_id}/feedback":
+            told["requestBody"]["content"]["application/json"]["examples"] = _named({"good": examples.RATING})
+        case "GET /sessions/{session_id}/export":
+            markdown = {"text/markdown": {"schema": {"type": "string"}}}
+            responses["200"] = {"description": "The talk", "content": markdown}
+        case "POST /admin/ingest":
+            told["requestBody"] = _ARCHIVE
+            responses["202"]["headers"] = {"Location": _LOCATION}
+    for status, values in examples.REPLIES.get(operation, {}).items():
+        for content in responses[status]["content"].values():
+            content["examples"] = _named(values)
+    if operation == "POST /query":
+        responses["200"]["content"]["text/event-stream"] = _EVENTS
+    for response in responses.values():
+        response["headers"] = {**response.get("headers", {}), **_usual_headers(operation)}
+
+
+def _tell_of_problems(operation: str, told: dict[str, Any]) -> None:
+    """The problems of the operation, and those of every request."""
+    kinds = PROBLEMS[operation]
+    waiting = {status_of(kind) for kind in kinds if asks_to_wait(kind)}
+    for status, values in examples.problems(operation, kinds).items():
+        headers = _usual_headers(operation) | (_referred(_WAIT_HEADER) if status in waiting else {})
+        told["responses"][str(status)] = _problem(HTTPStatus(status).phrase, headers, values)
+    for status in DETAILS:
+        known = told["responses"].get(str(status))
+        if known is None:
+            told["responses"][str(status)] = _unread(status)
+        else:
+            known["content"][_PROBLEM]["examples"] |= _named(examples.unreadable(status))
+    if operation == "GET /metrics":
+        told["responses"]["401"]["headers"]["WWW-Authenticate"] = _CHALLENGE
+
+
+def _unread(status: int) -> dict[str, Any]:
     """What any request may hear before an app has seen it."""
-    problem = {"schema": {"$ref": f"{_COMPONENT}Problem"}, "examples": _named(examples.unreadable(status))}
+    return _problem(DETAILS[status], _referred(_ID_HEADER), examples.unreadable(status))
+
+
+def _of_no_operation() -> dict[str, Any]:
+    """What only those hear who ask for what is not listed."""
+    found = examples.problems("", OF_NO_OPERATION)
+    headers = _referred(_ID_HEADER) | {"Allow": _ALLOW}
     return {
-        "description": DETAILS[status],
-        "headers": dict(_REQUEST_ID),
-        "content": {"application/problem+json": problem},
+        str(status): _problem(HTTPStatus(status).phrase, headers, values) for status, values in found.items()
     }
+
+
+def _problem(description: str, headers: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    schema = {"$ref": f"{_COMPONENT}Problem"}
+    return {
+        "description": description,
+        "headers": headers,
+        "content": {_PROBLEM: {"schema": schema, "examples": _named(values)}},
+    }
+
+
+def _usual_headers(operation: str) -> dict[str, Any]:
+    is_counted = not _path(operation).startswith(_UNLIMITED)
+    return _referred(_ID_HEADER, *(_QUOTA if is_counted else ()))
+
+
+def _referred(*headers: str) -> dict[str, Any]:
+    return {name: {"$ref": f"{_HEADER}{name}"} for name in headers}
+
+
+def _shared(paths: dict[str, Any]) -> dict[str, Any]:
+    """The replies that several operations have, by names, which stand in their places from now on."""
+    replies = [told["responses"] for _operation, told in _operations(paths)]
+    written = Counter(_written(status, reply) for one in replies for status, reply in one.items())
+    named: dict[str, str] = {}
+    for text, count in written.most_common():
+        # Where two would be called the same, the one that is told more often has the name.
+        if count > 1 and (name := _name(*json.loads(text))) not in named.values():
+            named[text] = name
+    shared: dict[str, Any] = {}
+    for one in replies:
+        for status, reply in one.items():
+            if name := named.get(_written(status, reply), ""):
+                shared[name] = reply
+                one[status] = {"$ref": f"{_RESPONSE}{name}"}
+    return shared
+
+
+def _written(status: str, reply: dict[str, Any]) -> str:
+    return json.dumps([status, reply], sort_keys=True)
+
+
+def _name(status: str, reply: dict[str, Any]) -> str:
+    codes: Iterable[str] = reply.get("content", {}).get(_PROBLEM, {}).get("examples", {})
+    return "-".join((status, *codes))
 
 
 def _named(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ragbot.core.domain import EditionFacts
 from ragbot.services import current_services
 from ragbot.version import __version__
 from ragbot.web.payloads import json_reply, timestamp
+from ragbot.web.problems import problem_replies
 
 health = APIBlueprint(
     "health", __name__, url_prefix="/health", abp_tags=[Tag(name="Service", description="Is it well?")]
@@ -62,13 +63,17 @@ class Ready(BaseModel):
     book: PublishedBook | None
 
 
-@health.get("", responses={"200": Alive}, summary="Is the process up?")
+@health.get("", responses={"200": Alive, **problem_replies("GET /health")}, summary="Is the process up?")
 def alive() -> Response:
     """Answer without any input or output."""
     return Response(b'{"status":"healthy"}', mimetype="application/json")
 
 
-@health.get("/ready", responses={"200": Ready, "503": Ready}, summary="Could a question be answered?")
+@health.get(
+    "/ready",
+    responses={"200": Ready, "503": Ready, **problem_replies("GET /health/ready")},
+    summary="Could a question be answered?",
+)
 def ready() -> Response:
     """Ask each part whether it is there, each within 0.6 s and at most once a second."""
     services = current_services()

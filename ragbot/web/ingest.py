@@ -13,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from ragbot.ingest_jobs import IngestOrder
 from ragbot.records.ingest_jobs import JobFacts
 from ragbot.services import current_services
-from ragbot.web.payloads import Id, Nothing, Problem, Storable, json_reply, timestamp
+from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
+from ragbot.web.problems import problem_replies
 from ragbot.web.uploads import refuse_unread, save_archive
 
 ingest = APIBlueprint(
@@ -22,9 +23,6 @@ ingest = APIBlueprint(
     url_prefix="/admin/ingest",
     abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
 )
-
-_SENT: dict[str | int, Any] = {str(s): Problem for s in (401, 404, 409, 413, 415, 422, 429, 500, 503)}
-_ASKED: dict[str | int, Any] = {str(s): Problem for s in (401, 404, 422, 429, 500, 503)}
 
 
 def _printable(name: str) -> str:
@@ -127,7 +125,11 @@ class JobReply(BaseModel):
     error: JobErrorReply | None
 
 
-@ingest.post("", responses={"202": JobReply, **_SENT}, summary="Send a book, which is taken in and published")
+@ingest.post(
+    "",
+    responses={"202": JobReply, **problem_replies("POST /admin/ingest")},
+    summary="Send a book, which is taken in and published",
+)
 def send(query: IngestQuery) -> Response:
     """Begin a job that unpacks the archive, takes the book in and publishes it, in a process of its own.
 
@@ -150,7 +152,11 @@ def send(query: IngestQuery) -> Response:
     return reply
 
 
-@ingest.get("/<job_id>", responses={"200": JobReply, **_ASKED}, summary="How a job stands")
+@ingest.get(
+    "/<job_id>",
+    responses={"200": JobReply, **problem_replies("GET /admin/ingest/{job_id}")},
+    summary="How a job stands",
+)
 def show(path: JobPath, query: Nothing) -> Response:  # noqa: ARG001
     """Status, stage and counts; the report of a job that succeeded, and why a failed one did."""
     return json_reply(_told(current_services().book_jobs.records.job(path.job_id)))

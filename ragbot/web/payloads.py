@@ -21,7 +21,7 @@ from pydantic import (
     field_validator,
 )
 
-from ragbot.core.domain import Answer, Mode, Question, Retrieved, Source
+from ragbot.core.domain import Answer, Degradation, Mode, Question, Retrieved, Source, Status
 from ragbot.core.text import has_forbidden_characters
 from ragbot.records.transcript import MessageFacts, SessionFacts, Turn
 
@@ -186,7 +186,7 @@ class QueryReply(BaseModel):
     """An answer with its sources."""
 
     answer: str
-    status: Literal["answered", "refused"]
+    status: Literal[Status.ANSWERED, Status.REFUSED]
     sources: list[SourceReply]
     session_id: str | None
     message_id: str | None
@@ -194,7 +194,7 @@ class QueryReply(BaseModel):
     mode: Mode
     book_version: str
     model: str
-    degraded: list[str]
+    degraded: list[Degradation]
     cache: Literal["hit", "miss", "bypass"]
     usage: UsageReply
     latency_ms: LatencyReply
@@ -223,7 +223,7 @@ class MessageReply(BaseModel):
     mode: Mode
     selected_text: str | None
     answer: str
-    status: Literal["pending", "answered", "refused", "stopped", "failed"]
+    status: Status
     sources: list[SourceReply]
     model: str | None
     created_at: datetime

@@ -14,19 +14,20 @@ from ragbot.core.errors import RagbotError
 from ragbot.records.transcript import IdempotencyClaim
 from ragbot.services import current_services
 from ragbot.web.errors import NotAcceptable
-from ragbot.web.payloads import Problem, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
+from ragbot.web.payloads import QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
+from ragbot.web.problems import problem_replies
 from ragbot.web.shedding import own_place
 from ragbot.web.sse import HEADERS, as_sse
 from ragbot.web.watching import watch_turn
 
 query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", description="Ask the book.")])
 
-_PROBLEMS: dict[str | int, Any] = {
-    str(status): Problem for status in (400, 404, 406, 409, 410, 413, 415, 422, 429, 500, 503, 504)
-}
 
-
-@query.post("/query", responses={"200": QueryReply, **_PROBLEMS}, summary="Ask a question")
+@query.post(
+    "/query",
+    responses={"200": QueryReply, **problem_replies("POST /query")},
+    summary="Ask a question",
+)
 def ask(header: QueryHeaders, body: QueryBody) -> Response:
     """Answer a question from the book, or from the text that the reader has selected.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
@@ -13,7 +11,6 @@ from ragbot.web.payloads import (
     FeedbackBody,
     MessagePath,
     MessagesQuery,
-    Problem,
     SessionPath,
     SessionReply,
     TalkReply,
@@ -22,6 +19,7 @@ from ragbot.web.payloads import (
     talk_reply,
     timestamp,
 )
+from ragbot.web.problems import problem_replies
 
 sessions = APIBlueprint(
     "sessions",
@@ -30,18 +28,22 @@ sessions = APIBlueprint(
     abp_tags=[Tag(name="Sessions", description="The talk so far.")],
 )
 
-_PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (404, 410, 422, 429, 500, 503)}
-_BODY_PROBLEMS: dict[str | int, Any] = {str(status): Problem for status in (400, 413, 415)}
 EXPORTED_AT_ONCE = 100
 
 
-@sessions.post("", responses={"201": SessionReply, **_PROBLEMS}, summary="Start a session")
+@sessions.post(
+    "", responses={"201": SessionReply, **problem_replies("POST /sessions")}, summary="Start a session"
+)
 def start() -> Response:
     """Start a session; a question without one starts one too."""
     return json_reply(session_reply(current_services().transcript.start_session()), 201)
 
 
-@sessions.get("/<session_id>", responses={"200": TalkReply, **_PROBLEMS}, summary="Read a session")
+@sessions.get(
+    "/<session_id>",
+    responses={"200": TalkReply, **problem_replies("GET /sessions/{session_id}")},
+    summary="Read a session",
+)
 def read(path: SessionPath, query: MessagesQuery) -> Response:
     """The newest messages before one, oldest first."""
     transcript = current_services().transcript
@@ -50,14 +52,22 @@ def read(path: SessionPath, query: MessagesQuery) -> Response:
     return json_reply(talk_reply(session, messages, next_before), 200)
 
 
-@sessions.delete("/<session_id>", responses={"204": None, **_PROBLEMS}, summary="Delete a session")
+@sessions.delete(
+    "/<session_id>",
+    responses={"204": None, **problem_replies("DELETE /sessions/{session_id}")},
+    summary="Delete a session",
+)
 def delete(path: SessionPath) -> Response:
     """Delete a session and every word of it."""
     current_services().transcript.delete_session(path.session_id)
     return Response(status=204)
 
 
-@sessions.get("/<session_id>/export", responses={**_PROBLEMS}, summary="Export a session as Markdown")
+@sessions.get(
+    "/<session_id>/export",
+    responses=problem_replies("GET /sessions/{session_id}/export"),
+    summary="Export a session as Markdown",
+)
 def export(path: SessionPath) -> Response:
     """The whole talk as Markdown."""
     transcript = current_services().transcript
@@ -75,7 +85,10 @@ def export(path: SessionPath) -> Response:
 
 @sessions.put(
     "/<session_id>/messages/<message_id>/feedback",
-    responses={"204": None, **_PROBLEMS, **_BODY_PROBLEMS},
+    responses={
+        "204": None,
+        **problem_replies("PUT /sessions/{session_id}/messages/{message_id}/feedback"),
+    },
     summary="Rate an answer",
 )
 def rate(path: MessagePath, body: FeedbackBody) -> Response:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import schemathesis
@@ -22,6 +20,7 @@ from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import DatabaseMaker
 from tests.fakes.wsgi_process import GunicornProcess
 from tests.fuzzing import FACTOR, fuzz
 
@@ -43,28 +42,30 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 @pytest.fixture(scope="module")
-def server(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GunicornProcess]:
+def server(
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GunicornProcess]:
     """Two workers with the three-chapter book, an admin key, and quotas that are told and never reached."""
     folder = tmp_path_factory.mktemp("schemathesis")
-    shutil.copy(migrated_database, folder / "ragbot.db")
-    env = {
-        "DATABASE_URL": f"sqlite:///{folder / 'ragbot.db'}",
-        "INDEX_DIR": str(folder),
-        "EMBEDDER": "none",
-        "ENVIRONMENT": "testing",
-    }
-    app = create_app(env)
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-    with app.app_context():
-        db.engine.dispose()
-    quotas = {
-        "RATE_LIMIT_ENABLED": "true",
-        "RATE_LIMIT_QUERIES_PER_MINUTE": "100000",
-        "RATE_LIMIT_QUERIES_PER_DAY_PER_IP": "100000",
-        "RATE_LIMIT_OTHERS_PER_MINUTE": "100000",
-    }
-    with GunicornProcess(env | quotas | {"ADMIN_API_KEY": KEY}, workers=2) as running:
-        yield running
+    with new_database(folder) as url:
+        env = {
+            "DATABASE_URL": url,
+            "INDEX_DIR": str(folder),
+            "EMBEDDER": "none",
+            "ENVIRONMENT": "testing",
+        }
+        app = create_app(env)
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        with app.app_context():
+            db.engine.dispose()
+        quotas = {
+            "RATE_LIMIT_ENABLED": "true",
+            "RATE_LIMIT_QUERIES_PER_MINUTE": "100000",
+            "RATE_LIMIT_QUERIES_PER_DAY_PER_IP": "100000",
+            "RATE_LIMIT_OTHERS_PER_MINUTE": "100000",
+        }
+        with GunicornProcess(env | quotas | {"ADMIN_API_KEY": KEY}, workers=2) as running:
+            yield running
 
 
 schemathesis.serializer.alias(

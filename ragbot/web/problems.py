@@ -1,0 +1,122 @@
+"""Which problems each call of the API may end in: one table, for the views and for their document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    InternalServerError,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    TooManyRequests,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+
+from ragbot.core import errors as core
+from ragbot.core.errors import RagbotError
+from ragbot.web.errors import (
+    HTTP_CODES,
+    HTTP_DETAILS,
+    SHAPES,
+    BodyTooLarge,
+    InvalidRequest,
+    MalformedJSON,
+    NotAcceptable,
+    UnsupportedArchive,
+    problem,
+    problem_of,
+)
+from ragbot.web.payloads import Problem
+
+# What is raised, by us or by the framework. The class tells more than the code: "no such message" and "no
+# such address" are both `not_found`.
+Kind = type[RagbotError] | type[HTTPException]
+
+# A Host that is none is refused before any view; and what nobody has foreseen may come anywhere.
+_ANYWHERE: tuple[Kind, ...] = (BadRequest, InternalServerError)
+_COUNTED: tuple[Kind, ...] = (*_ANYWHERE, TooManyRequests)
+_KEPT: tuple[Kind, ...] = (*_COUNTED, core.DatabaseUnavailable)
+_JSON: tuple[Kind, ...] = (MalformedJSON, RequestEntityTooLarge, UnsupportedMediaType, InvalidRequest)
+# Without an operator's key there is no such address.
+_ADMIN: tuple[Kind, ...] = (*_KEPT, Unauthorized, NotFound, InvalidRequest)
+
+# Of kinds with the same code the first one is the document's example.
+PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
+    "POST /query": (
+        *_JSON,
+        *_COUNTED,
+        *(core.SessionNotFound, core.EditionNotFound, core.SessionExpired),
+        NotAcceptable,
+        *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
+        *(core.NoBook, core.SearchUnavailable, core.Overloaded),
+        # Only before a stream begins, and of an answer that comes whole.
+        *(core.DatabaseUnavailable, core.ProviderError, core.DeadlineExceeded),
+    ),
+    "POST /sessions": _KEPT,
+    "GET /sessions/{session_id}": (
+        *_KEPT,
+        *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
+        InvalidRequest,
+    ),
+    "DELETE /sessions/{session_id}": (*_KEPT, core.SessionNotFound),
+    "GET /sessions/{session_id}/export": (*_KEPT, core.SessionNotFound, core.SessionExpired),
+    "PUT /sessions/{session_id}/messages/{message_id}/feedback": (
+        *_JSON,
+        *_KEPT,
+        *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
+    ),
+    "GET /health": _ANYWHERE,
+    "GET /health/ready": _ANYWHERE,
+    "GET /metrics": (*_ANYWHERE, Unauthorized),
+    "POST /admin/ingest": (
+        *_ADMIN,
+        core.IngestInProgress,
+        *(BodyTooLarge, UnsupportedArchive),
+        core.JobNotStarted,
+    ),
+    "GET /admin/ingest/{job_id}": (core.JobNotFound, *_ADMIN),
+    "GET /admin/editions": _ADMIN,
+    "POST /admin/editions/{edition}/publish": (*_ADMIN, core.EditionNotFound, core.SearchUnavailable),
+    "GET /admin/sessions": (*_ADMIN, core.SessionNotFound),
+    "DELETE /admin/cache": (*_COUNTED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
+}
+
+# What addresses say to a method that no operation stands for.
+OF_NO_OPERATION: tuple[Kind, ...] = (MethodNotAllowed,)
+
+
+def problem_replies(operation: str) -> dict[str | int, Any]:
+    """The operation's problems as its decorator takes them: the model by each status."""
+    return {str(status_of(kind)): Problem for kind in PROBLEMS[operation]}
+
+
+def status_of(kind: Kind) -> int:
+    """The status that callers see."""
+    if issubclass(kind, HTTPException):
+        return kind.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    return SHAPES[kind].status
+
+
+def asks_to_wait(kind: Kind) -> bool:
+    """Whether a Retry-After goes with it."""
+    if issubclass(kind, HTTPException):
+        return kind is TooManyRequests
+    return SHAPES[kind].retry_after_s is not None
+
+
+def told_of(kind: Kind, fault: dict[str, str]) -> dict[str, Any]:
+    """What callers are told of an error of this kind; `fault` is what is wrong with an invalid request."""
+    if kind is InternalServerError:
+        return problem_of(Exception())
+    if issubclass(kind, HTTPException):
+        status = status_of(kind)
+        return problem(HTTP_CODES[status], HTTPStatus(status).phrase, status, HTTP_DETAILS[status])
+    if issubclass(kind, InvalidRequest):
+        return problem_of(kind([fault]))
+    return problem_of(kind((kind.__doc__ or "").partition("\n")[0]))

@@ -38,11 +38,12 @@ from ragbot.web.payloads import Problem
 # such address" are both `not_found`.
 Kind = type[RagbotError] | type[HTTPException]
 
-# A Host that is none is refused before any view; and what nobody has foreseen may come anywhere.
-_ANYWHERE: tuple[Kind, ...] = (BadRequest, InternalServerError)
+# A Host that is none and a body that is too large are refused before any view; and what nobody has foreseen
+# may come anywhere.
+_ANYWHERE: tuple[Kind, ...] = (BadRequest, RequestEntityTooLarge, InternalServerError)
 _COUNTED: tuple[Kind, ...] = (*_ANYWHERE, TooManyRequests)
 _KEPT: tuple[Kind, ...] = (*_COUNTED, core.DatabaseUnavailable)
-_JSON: tuple[Kind, ...] = (MalformedJSON, RequestEntityTooLarge, UnsupportedMediaType, InvalidRequest)
+_JSON: tuple[Kind, ...] = (MalformedJSON, UnsupportedMediaType, InvalidRequest)
 # Without an operator's key there is no such address.
 _ADMIN: tuple[Kind, ...] = (*_KEPT, Unauthorized, NotFound, InvalidRequest)
 

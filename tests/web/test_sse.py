@@ -285,6 +285,33 @@ def test_comments_are_sent_until_the_first_word(services: Services) -> None:
     assert events_in(first + b"".join(comments) + rest)[-1].id == 4
 
 
+def test_comments_are_sent_between_words_too(services: Services) -> None:
+    """A provider that pauses and keeps its connection open is not cut; the reader's must stay open, too."""
+    model = SilentModel("Nine ", "months ")
+    stream = stream_of(begun(services, model))
+
+    pieces = [next(stream) for _ in range(5)]
+    model.speaks.set()
+    rest = b"".join(stream)
+
+    assert pieces[3:] == [COMMENT] * 2
+    assert events_in(b"".join(pieces) + rest)[-1].data["answer"] == "Nine months at last"
+
+
+def test_reader_who_leaves_between_words_stops_the_model(services: Services) -> None:
+    """He is noticed by a comment that cannot be sent."""
+    model = SilentModel("Nine ", "months ")
+    running = begun(services, model)
+    stream = stream_of(running)
+    while next(stream) != COMMENT:
+        pass
+
+    stream.close()  # type: ignore[attr-defined]
+
+    assert model.interrupted.wait(PATIENCE_S)
+    assert row_when(services, running.turn.session_id, closed).status == Status.STOPPED
+
+
 def test_comment_is_no_event(services: Services) -> None:
     """The standard has readers ignore it."""
     assert COMMENT.startswith(b":")

@@ -18,12 +18,24 @@ EVERY_S = 60.0
 
 
 class Housekeeping:
-    """Runs its chores once a minute over all workers. A chore that fails is tried again the next time."""
+    """Runs its chores once a minute over all workers. A chore that fails is tried again the next time.
+
+    With a clock that has jumped nothing is done, or what is a minute old would expire. `looks` are done by
+    each worker in each round, whatever the clock says.
+    """
 
     def __init__(
-        self, states: SharedStates, chores: Sequence[Callable[[], object]], *, every_s: float = EVERY_S
+        self,
+        states: SharedStates,
+        chores: Sequence[Callable[[], object]],
+        *,
+        looks: Sequence[Callable[[], object]] = (),
+        clock_is_believed: Callable[[], bool] = lambda: True,
+        every_s: float = EVERY_S,
     ) -> None:
         self._states = states
+        self._looks = looks
+        self._clock_is_believed = clock_is_believed
         self._chores = chores
         self._every_s = every_s
 
@@ -33,6 +45,8 @@ class Housekeeping:
 
     def run_once(self) -> bool:
         """Do the chores if no worker did them within the time; whether they were this one's."""
+        if not self._clock_is_believed():
+            return False
         token = secrets.token_hex(8)
 
         def claimed(state: State | None) -> State:
@@ -55,6 +69,8 @@ class Housekeeping:
             # Workers that start together do not ask together.
             pause.wait(self._every_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads, guards nothing
             try:
+                for look in self._looks:
+                    look()
                 self.run_once()
             except Exception as error:
                 # The rim of this thread, which must go on.

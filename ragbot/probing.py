@@ -34,13 +34,12 @@ class Finding:
 class Probe:
     """How a part is asked. `ask` returns None if all is well and raises RagbotError if it is not.
 
-    With a `kept_s` the part is asked so seldom; while it is asked again the last finding goes on for as
-    long. `late` is found where no answer comes in time.
+    `late` is found where no answer comes in time; before it the last finding goes on for `grace_s`.
     """
 
     ask: Callable[[], Finding | None]
-    kept_s: float = 0.0
-    late: Finding = Finding("down", "no answer in time")
+    grace_s: float = 0.0
+    late: Callable[[], Finding] = lambda: Finding("down", "no answer in time")
 
 
 class Probes:
@@ -90,13 +89,14 @@ class _Part:
         self._answered = threading.Event()
         self._answered.set()
         self._last: Finding | None = None
-        self._last_at = float("-inf")
+        self._asked_at = float("-inf")
 
     def ask_if_due(self) -> bool:
-        """Start a ping if the last finding is too old and none is under way. Returns whether one was."""
-        if not self._answered.is_set() or self._now() - self._last_at < self._probe.kept_s:
+        """Start a ping if none is under way. Returns whether one was."""
+        if not self._answered.is_set():
             return False
         self._answered.clear()
+        self._asked_at = self._now()
         # A thread that dies with the process: a pool's threads would be waited for when a worker ends.
         threading.Thread(target=self._ask, daemon=True, name=f"ping-{self._name}").start()
         return True
@@ -105,16 +105,16 @@ class _Part:
         """What the ping under way finds within the time; the last finding if none is."""
         if self._answered.wait(max(0.0, patience_s)) and self._last is not None:
             return self._last
-        if self._last is not None and self._now() - self._last_at < 2 * self._probe.kept_s:
+        if self._last is not None and self._now() - self._asked_at < self._probe.grace_s:
             return self._last
-        return self._probe.late
+        return self._probe.late()
 
     def _ask(self) -> None:
         started = time.perf_counter()
         finding = self._asked()
         if finding.latency_ms is None and finding.status == "ok":
             finding = replace(finding, latency_ms=round((time.perf_counter() - started) * 1000, 1))
-        self._last, self._last_at = finding, self._now()
+        self._last = finding
         self._answered.set()
 
     def _asked(self) -> Finding:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+import structlog
 
 from ragbot.core.domain import EditionFacts
 from ragbot.probing import Finding, Probe, Probes, State
 
+log = structlog.get_logger(__name__)
+
 MIGRATE = "run flask db upgrade"
 CANNOT_WRITE = "cannot write"
+CLOCK_JUMPED = "clock jumped"
 INGEST_AGAIN = "ingest again"
 
 
@@ -26,7 +32,7 @@ class Readiness:
     """Asks the database for itself, and the other parts by their probes. Safe between threads.
 
     `published` asks the database for the edition; `served` is the one that this process answers from
-    now, asked of nobody. `embedder` names the configured one.
+    now, asked of nobody. `embedder` names the configured one. What changes is logged once.
     """
 
     def __init__(
@@ -36,22 +42,27 @@ class Readiness:
         cannot_write: Callable[[], bool],
         published: Callable[[], EditionFacts | None],
         served: Callable[[], EditionFacts | None],
+        clock_is_believed: Callable[[], bool],
         embedder: str | None,
-        others: Mapping[str, Probe],
+        probes: Mapping[str, Probe],
     ) -> None:
         self._is_migrated = is_migrated
         self._cannot_write = cannot_write
         self._published = published
         self._served = served
+        self._clock_is_believed = clock_is_believed
         self._embedder = embedder
         self._book: EditionFacts | None = None
-        self._probes = Probes({"database": Probe(self._ask_database), **others})
+        self._probes = Probes({"database": Probe(self._ask_database), **probes})
+        self._lock = threading.Lock()
+        self._told: dict[str, tuple[State, str]] = {}
 
     def report(self) -> Report:
         """How it is now, after at most 0.6 s."""
         found = self._probes.findings()
         book = self._book or self._served()
-        components = {**found, "embeddings": self._embeddings(book)}
+        components = {**found, "embeddings": self._embeddings(book, found["embeddings"])}
+        self._log(components)
         return Report(self._status(components, book), components, book)
 
     def _status(self, components: Mapping[str, Finding], book: EditionFacts | None) -> State:
@@ -66,11 +77,24 @@ class Readiness:
         if not self._is_migrated():
             return Finding("down", MIGRATE)
         self._book = self._published()
-        return Finding("degraded", CANNOT_WRITE) if self._cannot_write() else None
+        if self._cannot_write():
+            return Finding("degraded", CANNOT_WRITE)
+        return None if self._clock_is_believed() else Finding("degraded", CLOCK_JUMPED)
 
-    def _embeddings(self, book: EditionFacts | None) -> Finding:
+    def _log(self, components: Mapping[str, Finding]) -> None:
+        """Say once what has changed, for whoever reads the log and does not ask."""
+        for name, finding in components.items():
+            now = finding.status, finding.detail if finding.status != "ok" else ""
+            with self._lock:
+                before, self._told[name] = self._told.get(name, ("ok", "")), now
+            if now == before:
+                continue
+            level = log.info if finding.status == "ok" else log.warning
+            level("component_changed", component=name, status=finding.status, detail=finding.detail)
+
+    def _embeddings(self, book: EditionFacts | None, asked: Finding) -> Finding:
         if self._embedder is None:
             return Finding("ok", "none")
         if book is not None and book.embedder != self._embedder:
             return Finding("degraded", INGEST_AGAIN)
-        return Finding("ok", self._embedder)
+        return asked if asked.status != "ok" else Finding("ok", self._embedder)

@@ -75,3 +75,5 @@ def warm(app: Flask) -> None:
         )
     except RagbotError as error:
         log.warning("not_warmed_up", code=error.code)
+    # What is wrong from the start is said at the start.
+    services.readiness.report()

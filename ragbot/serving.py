@@ -191,6 +191,7 @@ def post_worker_init(worker: Any) -> None:
     refuse_with_problems(partial(note_unread, services.metrics))
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
     services.housekeeping.start()
+    services.published.watch()
     if worker.age == 1:
         # The first one speaks for all; it asks beside serving, as a database may be slow or away.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()

@@ -22,7 +22,8 @@ from ragbot.answering.turns import Turns
 from ragbot.books.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.circuit import Circuits
-from ragbot.core.errors import ConfigurationError, SearchUnavailable, StoreUnavailable
+from ragbot.core.clock import ClockWatch
+from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
 from ragbot.housekeeping import Housekeeping
 from ragbot.index.analysis import Analyzer
@@ -32,7 +33,7 @@ from ragbot.index.stand_in import StandInStore
 from ragbot.ingest import Ingestion, points_of
 from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
-from ragbot.probing import Finding, Probe
+from ragbot.part_probes import probes_of
 from ragbot.providers.extractive import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.guarded import GuardedEmbedder, GuardedGenerator
@@ -71,8 +72,6 @@ log = structlog.get_logger(__name__)
 BLOCKS_REMEMBERED = 4096
 # A turn that is pending this long after its deadline was left by a crash.
 TURN_GRACE_S = 60
-# A provider counts how often it is asked, and each probe of each replica would ask it.
-LLM_FINDING_KEPT_S = 30
 # A server that is alive ends a statement by itself, and is given so much longer to say so.
 DATABASE_GRACE_S = 2
 # What a prompt has besides passages and talk: the rules, the question, a long selection.
@@ -126,6 +125,23 @@ def build_services(
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
     metrics.looked_up_by(partial(_look_up_circuits, metrics, provider))
+    clock = ClockWatch(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
+    readiness = Readiness(
+        is_migrated=Schema(database, PROJECT_ROOT / "migrations").is_current,
+        cannot_write=database.cannot_write,
+        published=catalogue.published,
+        served=published.served,
+        clock_is_believed=clock.is_believed,
+        embedder=embedder.name if embedder else None,
+        probes=probes_of(
+            store,
+            cache,
+            generator,
+            chunks=lambda: facts.chunks if (facts := published.served()) else 0,
+            models=provider.models.open_names,
+            embeddings=provider.embeddings.open_names,
+        ),
+    )
     return Services(
         settings=settings,
         answerer=answerer,
@@ -148,19 +164,14 @@ def build_services(
         book_jobs=BookJobs(settings, IngestJobs(database)),
         published=published,
         retriever=retriever,
-        readiness=Readiness(
-            is_migrated=Schema(database, PROJECT_ROOT / "migrations").is_current,
-            cannot_write=database.cannot_write,
-            published=catalogue.published,
-            served=published.served,
-            embedder=embedder.name if embedder else None,
-            others=_probes(settings, store, cache, generator),
-        ),
+        readiness=readiness,
         metrics=metrics,
         tracing=_tracing(settings),
         cache=cache,
         counters=_counters(settings, database, metrics),
-        housekeeping=Housekeeping(states, [transcript.prune]),
+        housekeeping=Housekeeping(
+            states, [transcript.prune], looks=[readiness.report], clock_is_believed=clock.is_believed
+        ),
         upkeep=UpkeepMetrics(metrics, UpkeepLog(database)),
     )
 
@@ -283,38 +294,6 @@ def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | 
     return "|".join(map(str, parts))
 
 
-def _probes(settings: Settings, store: PassageStore, cache: Cache, generator: Generator) -> dict[str, Probe]:
-    return {
-        "vector_store": _store_probe(store),
-        "cache": Probe(partial(_ask_cache, cache, settings)),
-        "llm": _llm_probe(generator),
-    }
-
-
-def _store_probe(store: PassageStore) -> Probe:
-    if not isinstance(store, StandInStore):
-        return Probe(store.ping)
-    stands_in = Finding("degraded", "embedded index stands in")
-
-    def ask() -> Finding | None:
-        try:
-            store.ping()
-        except SearchUnavailable:
-            return stands_in
-        return None
-
-    return Probe(ask, late=stands_in)
-
-
-def _ask_cache(cache: Cache, settings: Settings) -> Finding:
-    try:
-        cache.ping()
-    except StoreUnavailable:
-        # The database stands in for Redis; nothing stands in for the database.
-        return Finding("degraded", "database stands in" if settings.redis_url else StoreUnavailable.code)
-    return Finding("ok", cache.name)
-
-
 @dataclass(frozen=True, slots=True)
 class Aside:
     """Parts that serve nobody, with the database that they stand on."""
@@ -347,12 +326,6 @@ def build_error_report(settings: Settings) -> Report | None:
         log.warning("reports_off", missing=error.name, remedy="pip install -r requirements-sentry.txt")
         return None
     return ErrorReports(settings.sentry_dsn.get_secret_value(), settings.environment)
-
-
-def _llm_probe(generator: Generator) -> Probe:
-    if isinstance(generator, ExtractiveGenerator):
-        return Probe(lambda: Finding("ok", "extractive"))
-    return Probe(generator.ping, kept_s=LLM_FINDING_KEPT_S)
 
 
 def _sample_pool(metrics: Metrics, engine: Engine, most_connections: int) -> None:

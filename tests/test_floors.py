@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         *("answering", "ingest", "ingest_jobs", "preflight"),
         *("upkeep_metrics", "collector", "error_reports"),
     ),
-    ("services", "evaluation", "backup"),
+    ("services", "evaluation", "backup", "part_probes"),
     ("wiring", "web", "cli"),
     # It joins what `backup` needs with the parts that `wiring` chooses.
     ("backup_commands",),

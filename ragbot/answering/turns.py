@@ -176,7 +176,7 @@ class Turns:
         try:
             return self._transcript.open_turn(question, session_id, claim=claim)
         except DatabaseUnavailable as error:
-            log.warning("turn_not_kept", cause=type(error.__cause__).__name__)
+            log.warning("turn_not_kept", cause=error.cause)
             return unkept_turn()
 
     def _recorded(

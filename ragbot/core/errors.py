@@ -77,10 +77,17 @@ class SearchUnavailable(RagbotError):
 
 
 class DatabaseUnavailable(RagbotError):
-    """The database cannot be reached, or will not take a lock or a connection in time."""
+    """The database cannot be reached, or will not take a lock or a connection in time.
+
+    `cause` is the database's own name for it ("SQLITE_FULL", "53100"), or the driver's.
+    """
 
     code = "database_unavailable"
     retryable = True
+
+    def __init__(self, message: str, cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class StoreUnavailable(RagbotError):

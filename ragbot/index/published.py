@@ -57,6 +57,29 @@ class PublishedEdition:
         self._prepare_in_background(newest)
         return served
 
+    def watch(self) -> None:
+        """Look at intervals from now on, in a thread of its own that ends with the process.
+
+        Else the first question after a quiet hour would be answered from the edition before.
+        """
+        if self._poll_s:
+            threading.Thread(target=self._watch, daemon=True, name="edition-watch").start()
+
+    def look(self) -> None:
+        """Swap a newer edition in, where one is served already."""
+        if self.served() is None:
+            return
+        try:
+            self.current()
+        except RagbotError as error:
+            log.warning("edition_not_looked_at", code=error.code)
+
+    def _watch(self) -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(self._poll_s)
+            self.look()
+
     def served(self) -> EditionFacts | None:
         """The edition that this process answers from now; None before its first search. Asks nobody."""
         with self._lock:

@@ -84,6 +84,10 @@ class StandInStore:
         visit.succeeded()
         return given
 
+    def stands_in_for(self, chunks: int) -> bool:
+        """Whether the embedded index takes so many chunks."""
+        return chunks <= self._most_chunks
+
     def _stood_in(
         self,
         edition: EditionFacts,
@@ -91,6 +95,6 @@ class StandInStore:
         failure: SearchUnavailable,
         cause: BaseException | None,
     ) -> Given:
-        if edition.chunks > self._most_chunks:
+        if not self.stands_in_for(edition.chunks):
             raise failure from cause
         return of_embedded()

@@ -79,9 +79,13 @@ class OpenAIGenerator:
 
     def ping(self) -> None:
         """Ask whether the model is there; nothing is generated."""
-        self._client.call(
-            lambda: self._client.sdk.models.retrieve(self.name, timeout=self._client.timeout(3)), None
-        )
+        deadline = Deadline(PING_S)
+
+        def ask() -> None:
+            with self._client.wire(deadline.left_s(), deadline) as wire, wire.in_use():
+                self._client.sdk.models.retrieve(self.name, timeout=self._client.timeout(PING_S))
+
+        self._client.call(ask, deadline, single_try=True)
 
     def _begin(self, prompt: Prompt, deadline: Deadline, speak_by: float, stack: ExitStack) -> _Reading:
         """Open the stream and read to its first word; a try that fails closes what it opened."""
@@ -117,6 +121,10 @@ class OpenAIGenerator:
         deadline.check()
         if not reading.reply.whole:
             raise AnswerCut(f"{self.name} stopped before its answer was whole.")
+
+
+# How long a provider may take to say that a model is there.
+PING_S = 3.0
 
 
 @dataclass(slots=True)

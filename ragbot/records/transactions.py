@@ -143,14 +143,21 @@ def _translated() -> Iterator[None]:
     except (DatabaseError, InterfaceError, PoolTimeout) as error:
         if _lacks_tables(error):
             raise DatabaseUnavailable(
-                "The database's tables are missing or older than the program; run `flask db upgrade`."
+                "The database's tables are missing or older than the program; run `flask db upgrade`.",
+                "tables are missing: run flask db upgrade",
             ) from error
         # A DatabaseError of no narrower class is a file that is no database. The other narrower ones
         # (a broken constraint, a wrong statement) are for the caller.
         narrower = isinstance(error, DatabaseError) and type(error) not in (DatabaseError, OperationalError)
         if narrower and not _is_unwell(error):
             raise
-        raise DatabaseUnavailable("The database cannot be asked now.") from error
+        raise DatabaseUnavailable("The database cannot be asked now.", _name_of(error)) from error
+
+
+def _name_of(error: DatabaseError | InterfaceError | PoolTimeout) -> str:
+    cause = getattr(error, "orig", None)
+    told = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None)
+    return str(told or type(error).__name__)
 
 
 def _is_unwell(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:

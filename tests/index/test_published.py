@@ -290,6 +290,22 @@ def test_first_edition_that_cannot_be_built_is_our_own_error(
     assert published.current().key == "first"
 
 
+def test_edition_that_is_published_while_nobody_asks_is_there_for_the_next_reader(
+    published: PublishedEdition, publications: Publications, editions: dict[str, MadeEdition], clock: Clock
+) -> None:
+    """On a quiet site the first question would be answered from the book of yesterday."""
+    published.look()
+    asked = publications.asked
+    published.current()
+    publish(editions["second"], publications, clock)
+    published.look()
+    wait_for_swaps()
+    clock.seconds -= 1
+
+    assert asked == 0
+    assert published.current().key == "second"
+
+
 def test_slow_build_does_not_push_out_an_edition_that_was_published_later(
     published: PublishedEdition,
     publications: Publications,

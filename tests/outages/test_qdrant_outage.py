@@ -101,7 +101,10 @@ def test_kept_answers_are_told_where_there_is_no_room_for_an_index(make: MakeApp
     kept = ask(app)
     new = app.test_client().post("/query", json={"query": STARTER})
 
+    ready = app.test_client().get("/health/ready").json["components"]["vector_store"]
+
     assert (kept.status, kept.body["cache"]) == (200, "hit")
+    assert (ready["status"], ready["detail"]) == ("degraded", "kept answers alone")
     assert (new.status_code, new.json["code"]) == (503, "search_unavailable")
     assert new.headers["Retry-After"]
 

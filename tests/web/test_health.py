@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -14,7 +17,9 @@ from sqlalchemy import text
 
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import ProviderUnavailable, SearchUnavailable
+from ragbot.core.ports import Generator
 from ragbot.extensions import db
+from ragbot.part_probes import probes_of
 from ragbot.probing import Finding, Probe, Probes
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
@@ -163,19 +168,35 @@ def test_model_that_is_down_degrades_and_is_seldom_asked(make_app: AppMaker) -> 
     """The extractive one answers; and a provider counts how often it is asked."""
     generator = PingedGenerator(ProviderUnavailable("sk-secret is refused at http://10.0.0.1"))
     app = with_book(make_app(generator=generator))
-    clock = Clock()
-    probes = Probes({"llm": Probe(generator.ping, kept_s=30)}, now=clock)
+    probe = llm_probe(generator)
 
     reply = app.test_client().get("/health/ready")
     for _ in range(20):
-        clock.now += 1.4
-        probes.findings()
+        with suppress(ProviderUnavailable):
+            probe.ask()
 
     assert (reply.status_code, reply.json["status"]) == (200, "degraded")
     assert reply.json["components"]["llm"]["status"] == "down"
     assert "10.0.0.1" not in reply.text
     assert "sk-secret" not in reply.text
     assert generator.pings == 2
+
+
+def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
+    """Its list of models may answer while its answers fail."""
+    generator = PingedGenerator()
+
+    finding = llm_probe(generator, {"gpt-4o"}).ask()
+
+    assert (finding, generator.pings) == (Finding("degraded", "left alone: gpt-4o"), 0)
+
+
+def llm_probe(generator: Generator, left_alone: Set[str] = frozenset()) -> Probe:
+    store = SimpleNamespace(ping=lambda: None)
+    parts = probes_of(
+        store, None, generator, chunks=lambda: 0, models=lambda: left_alone, embeddings=lambda: frozenset()
+    )
+    return parts["llm"]
 
 
 def test_database_that_went_leaves_the_edition_in_hand(
@@ -281,21 +302,43 @@ def test_parts_that_hang_are_waited_for_together() -> None:
     assert took_s < 0.6
 
 
-def test_finding_that_is_kept_goes_on_while_the_part_is_asked_again() -> None:
-    """A provider that takes 0.7 s to say that it is well is not down once in 30 s."""
+def test_last_finding_goes_on_for_a_while_when_the_part_is_asked_again() -> None:
+    """A provider that takes 0.7 s to say that it is well is not down for that second."""
     clock, release = Clock(), threading.Event()
     release.set()
-    probe = Probe(lambda: release.wait(30) and None, kept_s=30)
+    probe = Probe(lambda: release.wait(30) and None, grace_s=30)
     probes = Probes({"llm": probe}, limit_s=0.05, now=clock)
     states = [probes.findings()["llm"].status]
 
     release.clear()
-    for moved_s in (31, 20, 10):
+    for moved_s in (31, 20, 11):
         clock.now += moved_s
         states.append(probes.findings()["llm"].status)
     release.set()
 
     assert states == ["ok", "ok", "ok", "down"]
+
+
+def test_what_changes_is_said_once_in_the_log(
+    make_app: AppMaker, break_database: Callable[[], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For whoever reads it at night and has asked nobody."""
+    app = with_book(make_app())
+    readiness = services_of(app).readiness
+    readiness.report()
+    with app.app_context():
+        db.engine.dispose()
+    break_database()
+    capsys.readouterr()
+
+    for _ in range(3):
+        readiness._probes._found_at = float("-inf")
+        readiness.report()
+
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "component_changed" in line]
+    assert [(line["component"], line["status"]) for line in said if line["component"] == "database"] == [
+        ("database", "down")
+    ]
 
 
 @pytest.mark.parametrize(

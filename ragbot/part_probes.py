@@ -1,0 +1,107 @@
+"""How each part of the service is asked whether it is well, and what its silence means."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Set
+from functools import partial
+
+from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
+from ragbot.core.ports import Cache, Generator, PassageStore
+from ragbot.index.stand_in import StandInStore
+from ragbot.probing import Finding, Probe
+from ragbot.providers.extractive import ExtractiveGenerator
+
+# A provider counts how often it is asked, and each probe of each replica would ask it.
+PROVIDER_ASKED_EVERY_S = 30.0
+# It may take its time for an answer; it was well a moment ago.
+PROVIDER_GRACE_S = 4.0
+
+STANDS_IN = Finding("degraded", "embedded index stands in")
+# The book is too large for the index that would stand in.
+KEPT_ANSWERS = Finding("degraded", "kept answers alone")
+
+# The names of what a circuit leaves alone now.
+LeftAlone = Callable[[], Set[str]]
+
+
+def probes_of(
+    store: PassageStore,
+    cache: Cache,
+    generator: Generator,
+    *,
+    chunks: Callable[[], int],
+    models: LeftAlone,
+    embeddings: LeftAlone,
+) -> dict[str, Probe]:
+    """A probe for each part. `chunks` is the size of the edition that is served, in chunks."""
+    return {
+        "vector_store": _store_probe(store, chunks),
+        "cache": Probe(partial(_ask_cache, cache)),
+        "llm": _llm_probe(generator, models),
+        "embeddings": Probe(lambda: _told_of(embeddings())),
+    }
+
+
+def _store_probe(store: PassageStore, chunks: Callable[[], int]) -> Probe:
+    if not isinstance(store, StandInStore):
+        return Probe(store.ping)
+
+    def without_it() -> Finding:
+        return STANDS_IN if store.stands_in_for(chunks()) else KEPT_ANSWERS
+
+    def ask() -> Finding | None:
+        try:
+            store.ping()
+        except SearchUnavailable:
+            return without_it()
+        return None
+
+    return Probe(ask, late=without_it)
+
+
+def _ask_cache(cache: Cache) -> Finding:
+    try:
+        cache.ping()
+    except StoreUnavailable:
+        # The database stands in for Redis; nothing stands in for the database.
+        return Finding("degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code)
+    return Finding("ok", cache.name)
+
+
+def _llm_probe(generator: Generator, left_alone: LeftAlone) -> Probe:
+    if isinstance(generator, ExtractiveGenerator):
+        return Probe(lambda: Finding("ok", "extractive"))
+    ping = _Seldom(generator.ping, PROVIDER_ASKED_EVERY_S)
+
+    def ask() -> Finding | None:
+        told = _told_of(left_alone())
+        if told is None:
+            ping()
+        return told
+
+    return Probe(ask, grace_s=PROVIDER_GRACE_S)
+
+
+def _told_of(names: Set[str]) -> Finding | None:
+    return Finding("degraded", f"left alone: {', '.join(sorted(names))}") if names else None
+
+
+class _Seldom:
+    """A call that is made so seldom; in between its last outcome holds. For one thread at a time."""
+
+    def __init__(self, call: Callable[[], None], every_s: float) -> None:
+        self._call, self._every_s = call, every_s
+        self._failure: RagbotError | None = None
+        self._called_at = float("-inf")
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._called_at >= self._every_s:
+            try:
+                self._call()
+                self._failure = None
+            except RagbotError as error:
+                self._failure = error
+            self._called_at = time.monotonic()
+        if self._failure is not None:
+            raise self._failure

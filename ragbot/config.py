@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     # Where traces and errors go besides, each with packages of its own.
     otel_exporter_otlp_endpoint: str | None = Field(
         None,
+        repr=False,
         pattern=r"^https?://[^/?#]+",
         description="The address of an OpenTelemetry collector that takes OTLP over HTTP; unset, no traces.",
     )
@@ -96,7 +97,7 @@ class Settings(BaseSettings):
 
     # Search.
     qdrant_url: str | None = Field(
-        None, description="A Qdrant server; unset, each worker keeps an embedded index."
+        None, repr=False, description="A Qdrant server; unset, each worker keeps an embedded index."
     )
     qdrant_api_key: SecretStr | None = Field(None, description="The key of the Qdrant server.")
     qdrant_collection: str = Field(
@@ -147,7 +148,9 @@ class Settings(BaseSettings):
 
     # OpenAI, or any server that speaks its protocol.
     openai_api_key: SecretStr | None = Field(None, description="The key; unset, answers are extractive.")
-    openai_base_url: str | None = Field(None, description="Another server that speaks the same protocol.")
+    openai_base_url: str | None = Field(
+        None, repr=False, description="Another server that speaks the same protocol."
+    )
     openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
     openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
     openai_llm_fallback_model: str | None = Field(
@@ -262,7 +265,7 @@ class Settings(BaseSettings):
         json_schema_extra={"shown_default": "var/backups"},
     )
     s3_endpoint_url: str | None = Field(
-        None, description="The address of an S3-compatible store; unset, Amazon's."
+        None, repr=False, description="The address of an S3-compatible store; unset, Amazon's."
     )
     pg_bin_dir: Path | None = Field(
         None, description="Folder of pg_dump, pg_restore and psql; unset, they are looked for on the PATH."

@@ -50,10 +50,10 @@ MOST_SKIPPED = 200
 SHOWN_OF_ID = 8
 
 _SAID = {
-    STOPPED: "The job was told to end before it was done; what readers get is unchanged.",
-    OUT_OF_MEMORY: "The book takes more memory than INGEST_MEMORY_MB allows; what readers get is unchanged.",
-    OUT_OF_TIME: "The book takes longer than INGEST_TIME_LIMIT_S allows; what readers get is unchanged.",
-    "disk_full": "There is no room on the disk to unpack the book; what readers get is unchanged.",
+    STOPPED: "The job was told to end before it was done; readers go on with the published edition.",
+    OUT_OF_MEMORY: "The book takes more memory than INGEST_MEMORY_MB allows; readers go on with the published edition.",
+    OUT_OF_TIME: "The book takes longer than INGEST_TIME_LIMIT_S allows; readers go on with the published edition.",
+    "disk_full": "There is no room on the disk to unpack the book; readers go on with the published edition.",
     RagbotError.code: "Something went wrong here; it has been written down.",
 }
 

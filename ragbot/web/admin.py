@@ -10,6 +10,7 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import NotFound, Unauthorized
 
+from ragbot.core.errors import EditionNotFound
 from ragbot.records.catalogue import EditionRow
 from ragbot.services import current_services
 from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
@@ -119,7 +120,10 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
     """Make an edition the one that readers get; also the way back to an earlier one."""
     services = current_services()
     key = services.ingestion.publish(path.edition).key
-    return json_reply(next(_edition(row) for row in services.catalogue.editions() if row.facts.key == key))
+    for row in services.catalogue.editions():
+        if row.facts.key == key:
+            return json_reply(_edition(row))
+    raise EditionNotFound("The edition was removed while it was published.")
 
 
 @admin.get(

@@ -20,6 +20,9 @@ from ragbot.core import errors as core
 
 log = structlog.get_logger(__name__)
 
+# Whoever sends more than these wrong is told of the first ones.
+MOST_FAULTS = 20
+
 
 class MalformedJSON(core.RagbotError):
     """The body is not a JSON object."""
@@ -144,7 +147,7 @@ def invalid(error: ValidationError) -> Response:
     """A model's complaint as a problem that names each field."""
     faults = [
         {"field": ".".join(str(step) for step in fault["loc"]) or "body", "message": _sentence(fault["msg"])}
-        for fault in error.errors(include_input=False, include_url=False)
+        for fault in error.errors(include_input=False, include_url=False)[:MOST_FAULTS]
     ]
     return _own(InvalidRequest(faults))
 

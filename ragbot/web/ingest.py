@@ -104,7 +104,7 @@ class ReportReply(BaseModel):
 
 
 class JobErrorReply(BaseModel):
-    """Why a job failed. What readers get is unchanged then."""
+    """Why a job failed. Readers go on with the published edition."""
 
     code: str = Field(examples=["unreadable_book", "unreadable_archive", "job_died"])
     detail: str

@@ -59,14 +59,18 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         # Only before a stream begins, and of an answer that comes whole.
         *(core.DatabaseUnavailable, core.ProviderError, core.DeadlineExceeded),
     ),
-    "POST /sessions": _KEPT,
+    "POST /sessions": (*_KEPT, InvalidRequest),
     "GET /sessions/{session_id}": (
         *_KEPT,
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
         InvalidRequest,
     ),
-    "DELETE /sessions/{session_id}": (*_KEPT, core.SessionNotFound),
-    "GET /sessions/{session_id}/export": (*_KEPT, core.SessionNotFound, core.SessionExpired),
+    "DELETE /sessions/{session_id}": (*_KEPT, core.SessionNotFound, InvalidRequest),
+    "GET /sessions/{session_id}/export": (
+        *_KEPT,
+        *(core.SessionNotFound, core.SessionExpired),
+        InvalidRequest,
+    ),
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": (
         *_JSON,
         *_KEPT,

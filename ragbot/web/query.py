@@ -14,7 +14,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.records.transcript import IdempotencyClaim
 from ragbot.services import current_services
 from ragbot.web.errors import NotAcceptable
-from ragbot.web.payloads import QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
+from ragbot.web.payloads import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.problems import problem_replies
 from ragbot.web.shedding import own_place
 from ragbot.web.sse import HEADERS, as_sse
@@ -28,7 +28,7 @@ query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", descript
     responses={"200": QueryReply, **problem_replies("POST /query")},
     summary="Ask a question",
 )
-def ask(header: QueryHeaders, body: QueryBody) -> Response:
+def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # noqa: ARG001
     """Answer a question from the book, or from the text that the reader has selected.
 
     With `stream: true` or `Accept: text/event-stream` the same answer comes as server-sent events:

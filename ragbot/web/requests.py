@@ -16,9 +16,11 @@ from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 from ragbot.core.alarm import ALARMS
-from ragbot.web.errors import MalformedJSON
+from ragbot.web.errors import InvalidRequest, MalformedJSON
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# A session's id would be logged whole. (32 hexadecimal digits are how many write a UUID.)
+_LIKE_A_SESSION = re.compile(r"(?![0-9a-fA-F]{32}\Z)[A-Za-z0-9_-]{32}")
 
 
 # A question's body is some kilobytes; whoever takes longer for it holds a place that others want.
@@ -73,7 +75,8 @@ def identify_requests(app: Flask) -> None:
     @app.before_request
     def _identify() -> None:
         asked = request.headers.get("X-Request-ID", "")
-        g.request_id = asked if _SANE_ID.fullmatch(asked) else secrets.token_urlsafe(16)
+        sane = _SANE_ID.fullmatch(asked) and not _LIKE_A_SESSION.fullmatch(asked)
+        g.request_id = asked if sane else secrets.token_urlsafe(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -103,7 +106,32 @@ def _decoded(body: bytes) -> Any:
         decoded = _with_lone_surrogates(body)
     if not isinstance(decoded, dict):
         raise MalformedJSON("The body must be a JSON object.")
+    if (name := _given_twice(body)) is not None:
+        raise InvalidRequest([{"field": name, "message": "must be given once"}])
     return decoded
+
+
+def _given_twice(body: bytes) -> str | None:
+    """The name of a field that stands there more than once, of which a decoder takes the last."""
+
+    def pairs(found: list[tuple[str, Any]]) -> Any:
+        names = [name for name, _ in found]
+        if len(set(names)) < len(names):
+            raise _Twice(next(name for name in names if names.count(name) > 1))
+        return dict(found)
+
+    try:
+        json.loads(body, object_pairs_hook=pairs)
+    except _Twice as twice:
+        return str(twice)
+    except (ValueError, RecursionError):
+        # It is JSON, as has been seen, and of a kind that a field's own check refuses.
+        return None
+    return None
+
+
+class _Twice(Exception):
+    """A field's name that stands there twice."""
 
 
 def _with_lone_surrogates(body: bytes) -> Any:

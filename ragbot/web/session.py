@@ -11,6 +11,7 @@ from ragbot.web.payloads import (
     FeedbackBody,
     MessagePath,
     MessagesQuery,
+    Nothing,
     SessionPath,
     SessionReply,
     TalkReply,
@@ -34,7 +35,7 @@ EXPORTED_AT_ONCE = 100
 @sessions.post(
     "", responses={"201": SessionReply, **problem_replies("POST /sessions")}, summary="Start a session"
 )
-def start() -> Response:
+def start(query: Nothing) -> Response:  # noqa: ARG001
     """Start a session; a question without one starts one too."""
     return json_reply(session_reply(current_services().transcript.start_session()), 201)
 
@@ -57,7 +58,7 @@ def read(path: SessionPath, query: MessagesQuery) -> Response:
     responses={"204": None, **problem_replies("DELETE /sessions/{session_id}")},
     summary="Delete a session",
 )
-def delete(path: SessionPath) -> Response:
+def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
     """Delete a session and every word of it."""
     current_services().transcript.delete_session(path.session_id)
     return Response(status=204)
@@ -68,7 +69,7 @@ def delete(path: SessionPath) -> Response:
     responses=problem_replies("GET /sessions/{session_id}/export"),
     summary="Export a session as Markdown",
 )
-def export(path: SessionPath) -> Response:
+def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
     """The whole talk as Markdown."""
     transcript = current_services().transcript
     transcript.session(path.session_id)
@@ -91,7 +92,7 @@ def export(path: SessionPath) -> Response:
     },
     summary="Rate an answer",
 )
-def rate(path: MessagePath, body: FeedbackBody) -> Response:
+def rate(path: MessagePath, query: Nothing, body: FeedbackBody) -> Response:  # noqa: ARG001
     """Keep the reader's verdict on an answer; the last one wins."""
     current_services().transcript.rate(path.session_id, path.message_id, body.rating, body.comment)
     return Response(status=204)

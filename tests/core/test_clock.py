@@ -1,4 +1,4 @@
-"""A clock that jumps is noticed, told of once, and believed again when it is back or has gone on for an hour."""
+"""A clock that jumps is noticed, told of once, and believed again when it is back or an hour is over."""
 
 from __future__ import annotations
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
-import yaml
-
+from ragbot.books.addresses import relative_address
 from ragbot.books.docusaurus_config import DocsFolder, SiteConfig, site_config
 from ragbot.books.files import Folder
 from ragbot.books.front_matter import FrontMatter, front_matter
+from ragbot.books.mappings import json_mapping, yaml_mapping
 from ragbot.books.markdown import AnchorRules, written
 from ragbot.books.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
@@ -155,7 +154,7 @@ def _page(
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:
-    slug = quote(f"{route}/{_slug(doc).lstrip('/')}".lstrip("/"), safe="/%:@!$&'()*+,;=~")
+    slug = relative_address(quote(f"{route}/{_slug(doc).lstrip('/')}", safe="/%:@!$&'()*+,;=~"))
     if config.trailing_slash is None:
         return slug
     return f"{slug.rstrip('/')}/" if config.trailing_slash and slug.strip("/") else slug.rstrip("/")
@@ -191,7 +190,7 @@ def _categories(folder: Folder, base: str, docs: list[_Doc]) -> dict[tuple[str, 
 def _category(folder: Folder, base: str, names: tuple[str, ...], index: _Doc | None) -> _Category:
     values = FrontMatter(_category_values(folder, "/".join(filter(None, (base, *names)))))
     plain, number = without_prefix(names[-1])
-    label = values.words("label") or (_label(index) if index else "") or plain
+    label = values.words("label") or (_label(folder, index) if index else "") or plain
     position = values.number("position")
     if position is None and index is not None and index.position != _LAST:
         position = index.position
@@ -200,14 +199,15 @@ def _category(folder: Folder, base: str, names: tuple[str, ...], index: _Doc | N
     return _Category(label, _LAST if position is None else position)
 
 
-def _label(index: _Doc) -> str:
-    own = index.values.words("sidebar_label") or index.values.words("title")
-    return (
-        own
-        or written(
-            index.source, Dialect.MDX, _ANCHORS, title="", fallback=index.values.words("id"), parts=()
-        ).title
-    )
+def _label(folder: Folder, index: _Doc) -> str:
+    if own := index.values.words("sidebar_label") or index.values.words("title"):
+        return own
+    fallback = index.values.words("id")
+
+    def title(_: str) -> str:
+        return written(index.source, Dialect.MDX, _ANCHORS, title="", fallback=fallback, parts=()).title
+
+    return next(iter(folder.read_each([index.path], title)), "")
 
 
 def _category_values(folder: Folder, path: str) -> dict[str, object]:
@@ -216,10 +216,8 @@ def _category_values(folder: Folder, path: str) -> dict[str, object]:
         if not folder.has(full):
             continue
         try:
-            text = folder.text(full)
-            loaded = json.loads(text) if name.endswith(".json") else yaml.safe_load(text)
-        except (FileUnreadable, ValueError, yaml.YAMLError, RecursionError):
-            folder.skip(full, "The category's description could not be read; its folder's name is used.")
-            continue
-        return loaded if isinstance(loaded, dict) else {}
+            mapping = json_mapping if name.endswith(".json") else yaml_mapping
+            return mapping(folder.text(full)) or {}
+        except FileUnreadable as fault:
+            folder.skip(full, f"The category's description is passed over, its folder's name used: {fault}")
     return {}

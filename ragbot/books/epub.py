@@ -52,6 +52,8 @@ MAX_CONTENTS = 20_000
 # Deeper entries of the contents stand under their outermost titles.
 MAX_PARTS = 16
 MAX_TITLE = 300
+# A text stands behind one or two kinds that few can show; each document may begin a chain of its own.
+MAX_FALLBACKS = 10
 # Finding a page's anchors takes as long as its headings squared.
 MAX_HEADINGS = 5_000
 # The longest novels take seconds; what takes this long is made to take long.
@@ -241,17 +243,15 @@ def _spine(package: Element, manifest: dict[str, Element], base: str) -> Iterato
 
 def _fallback(element: Element, manifest: dict[str, Element]) -> Element | None:
     """The first text on an element's chain of fallbacks, which may be a ring."""
-    seen: set[str] = set()
     current: Element | None = element
-    while current is not None:
+    for _ in range(MAX_FALLBACKS):
+        if current is None:
+            return None
         kind = (current.get("media-type") or "").strip().lower()
         key = current.get("fallback") or ""
         if kind in _TEXTS or (not kind.startswith(_PICTURES) and not key):
             return current
-        if not key or key in seen:
-            return None
-        seen.add(key)
-        current = manifest.get(key)
+        current = manifest.get(key) if key else None
     return None
 
 

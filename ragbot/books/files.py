@@ -79,7 +79,7 @@ class Folder:
 
     def skip(self, path: str, reason: str) -> None:
         """Name a file that is left out; twice is once."""
-        told = SkippedFile(path, reason)
+        told = SkippedFile(path if _is_text(path) else _escaped(path), reason)
         if told not in self._told:
             self._told.add(told)
             self.skipped.append(told)

@@ -12,14 +12,12 @@ from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.blocks import outline
+from ragbot.books.html_tree import tree_of
 from ragbot.books.markdown import Heading, headings_of, sections_of
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
 HTML = frozenset({".html", ".htm", ".xhtml"})
-
-# Deeper trees are no pages, and the parser takes minutes over them.
-MAX_DEPTH = 1_000
 
 # What a page grows by as Markdown: cells of a table that its widest row makes are as good as no bound.
 MAX_GROWTH = 4
@@ -45,11 +43,6 @@ _NOT_PROSE = (
 _AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight)-(?P<name>[\w+#.-]+)")
-_TAG = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w-]*+)[^<>]*+(?P<empty>(?<=/))?>")
-_UNCLOSED = frozenset(
-    "area base br col embed hr img input link meta source track wbr p li dt dd tr td th option thead tbody "
-    "html body head colgroup rt rp".split()
-)
 # Private-use signs mark the headings through the conversion.
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
@@ -58,8 +51,11 @@ _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_ti
 
 def html_page(path: str, source: str) -> Page:
     """One HTML file as a page whose source is its main content in Markdown. Raises FileUnreadable."""
-    _check_depth(source)
-    tree = LexborHTMLParser(source)
+    return page_of(path, source, tree_of(source))
+
+
+def page_of(path: str, source: str, tree: LexborHTMLParser) -> Page:
+    """The same of a file that is parsed already. What is not prose is taken out of the tree."""
     main = main_content(tree)
     if main is None:
         raise FileUnreadable("The page has no body.")
@@ -96,16 +92,6 @@ def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]])
 def address_of(path: str) -> str:
     """The address under which a site shows the file: a folder's index at the folder itself."""
     return quote(re.sub(r"(^|/)index\.html?$", r"\1", path))
-
-
-def _check_depth(source: str) -> None:
-    depth = 0
-    for match in _TAG.finditer(source):
-        if match["name"].lower() in _UNCLOSED or match["empty"] is not None:
-            continue
-        depth = max(depth + (-1 if match["close"] else 1), 0)
-        if depth > MAX_DEPTH:
-            raise FileUnreadable(f"The page nests its elements more than {MAX_DEPTH:,} deep.")
 
 
 def _marked_headings(main: LexborNode) -> tuple[list[str], list[str]]:

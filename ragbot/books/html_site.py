@@ -9,13 +9,15 @@ from urllib.parse import unquote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from ragbot.books.files import Folder
-from ragbot.books.html import HTML, html_page
+from ragbot.books.files import MAX_DEPTH, Folder
+from ragbot.books.html import HTML, page_of
+from ragbot.books.html_tree import tree_of
 from ragbot.books.plain import reading_key
 from ragbot.core.domain import Book, Page
 
 # Pages that repeat, list or search the others.
 _NOT_PAGES = frozenset({"404", "print", "search", "genindex", "py-modindex", "toc", "modindex"})
+_INDEXES = ("index.html", "index.htm")
 _NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static"})
 
 _NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next"
@@ -37,21 +39,30 @@ def read_html(folder: Folder) -> Book:
     """Read every page of a built site. Redirects, searches, indexes and the like are passed over."""
     paths = [path for path in sorted(folder.files(HTML), key=reading_key) if _is_page(path)]
     contents: dict[str, list[str]] = {}
+    titles: dict[str, str] = {}
 
     def read(path: str) -> _Read | None:
         source = folder.text(path)
-        if _REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]):
+        is_page = not (_REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]))
+        if not is_page and path not in _INDEXES:
             return None
-        page = html_page(path, source)
-        tree = LexborHTMLParser(source)
-        if path in ("index.html", "index.htm"):
-            contents[path] = [link.attributes.get("href") or "" for link in tree.css(_CONTENTS)]
+        tree = tree_of(source)
+        if path in _INDEXES:
+            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a")
+            titles[path] = _named(tree)
+        if not is_page:
+            return None
         after = tree.css_first(_NEXT)
-        return _Read(page, (after.attributes.get("href") or "") if after else "")
+        follows = (after.attributes.get("href") or "") if after else ""
+        return _Read(page_of(path, source, tree), follows)
 
     found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
-    order = _order(folder, found, contents)
-    return Book(_site_title(folder), tuple(found[path].page for path in order), tuple(folder.skipped))
+    if folder.has("toc.html"):
+        # mdBook's page of links is no page of the book.
+        tables = folder.read_each(["toc.html"], lambda path: _links(tree_of(folder.text(path)), "a"))
+        contents["toc.html"] = next(iter(tables), [])
+    order = _order(found, contents)
+    return Book(next((titles[path] for path in _INDEXES if titles.get(path)), ""), tuple(found[path].page for path in order), tuple(folder.skipped))
 
 
 def _is_page(path: str) -> bool:
@@ -59,15 +70,14 @@ def _is_page(path: str) -> bool:
     return name.rsplit(".", 1)[0] not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
 
 
-def _order(folder: Folder, found: dict[str, _Read], contents: dict[str, list[str]]) -> list[str]:
+def _order(found: dict[str, _Read], contents: dict[str, list[str]]) -> list[str]:
     follows = {
         path: target for path, read in found.items() if (target := _resolved(path, read.follows, found))
     }
     if follows:
         return _along(list(found), follows)
-    for path in ("toc.html", "index.html", "index.htm"):
-        links = contents.get(path) or _links(folder, path)
-        listed = [target for link in links if (target := _resolved(path, link, found))]
+    for path in ("toc.html", *_INDEXES):
+        listed = [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
         if listed:
             return list(dict.fromkeys([*[p for p in ("index.html",) if p in found], *listed, *found]))
     return list(found)
@@ -85,22 +95,22 @@ def _along(paths: list[str], follows: dict[str, str]) -> list[str]:
     return list(order)
 
 
-def _links(folder: Folder, path: str) -> list[str]:
-    if not folder.has(path):
-        return []
-    links = folder.read_each([path], lambda name: LexborHTMLParser(folder.text(name)).css("a"))
-    return [link.attributes.get("href") or "" for nodes in links for link in nodes]
+def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
+    return [link.attributes.get("href") or "" for link in tree.css(selector)]
 
 
 def _resolved(path: str, link: str, found: dict[str, _Read]) -> str | None:
     """The file that a link leads to, if it is one of the pages; a base address in front is passed over."""
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return None
     if parts.scheme or parts.netloc or not parts.path:
         return None
     target = unquote(parts.path)
     if not target.startswith("/"):
         return _file(normpath(f"{dirname(path)}/{target}").lstrip("/"), found)
-    names = target.strip("/").split("/")
+    names = target.strip("/").split("/")[-MAX_DEPTH - 1 :]
     for start in range(len(names)):
         if (file := _file("/".join(names[start:]), found)) is not None:
             return file
@@ -113,13 +123,8 @@ def _file(name: str, found: dict[str, _Read]) -> str | None:
     return next((candidate for candidate in candidates if candidate in found), None)
 
 
-def _site_title(folder: Folder) -> str:
-    titles = [_named(folder.text(path)) for path in ("index.html", "index.htm") if folder.has(path)]
-    return next((title for title in titles if title), "")
-
-
-def _named(source: str) -> str:
-    tree = LexborHTMLParser(source[:200_000])
+def _named(tree: LexborHTMLParser) -> str:
+    """What the site calls itself."""
     name = tree.css_first("meta[property='og:site_name']")
     if name is not None and name.attributes.get("content"):
         return name.attributes["content"] or ""

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
+from ragbot.books.addresses import relative_address
 from ragbot.books.files import Folder
 from ragbot.books.hidden_lines import without_hidden_lines
 from ragbot.books.includes import Includes
@@ -16,9 +17,15 @@ from ragbot.books.slugs import MdbookSlugger
 from ragbot.books.summary import Chapter, chapters_of
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
+from ragbot.core.text import cleaned
 
 # The largest have some hundreds.
 MAX_CHAPTERS = 10_000
+
+# The largest configurations, with thousands of redirects, have fewer. The parser's time and memory
+# grow with the square of a dotted key's parts.
+MAX_CONFIG_CHARACTERS = 200_000
+MAX_DOTS = 100
 
 _ANCHORS = AnchorRules(MdbookSlugger)
 
@@ -71,29 +78,41 @@ def _page(folder: Folder, path: str, chapter: Chapter, config: _Config) -> Page:
 def _address(path: str, src: str) -> str:
     inner = PurePosixPath(path).relative_to(src) if src else PurePosixPath(path)
     name = "index" if inner.stem.lower() == "readme" else inner.stem
-    return quote(inner.with_name(f"{name}.html").as_posix())
+    return relative_address(quote(inner.with_name(f"{name}.html").as_posix()))
 
 
 def _config(folder: Folder) -> _Config:
     if not folder.has("book.toml"):
         return _Config("", "src" if folder.has("src/SUMMARY.md") else "", {})
     try:
-        values = tomllib.loads(folder.text("book.toml"))
-    except (tomllib.TOMLDecodeError, FileUnreadable, RecursionError):
-        folder.skip("book.toml", "The configuration is not valid TOML; mdBook's defaults are used.")
+        values = _toml(folder.text("book.toml"))
+    except FileUnreadable as fault:
+        folder.skip("book.toml", f"The configuration is passed over, mdBook's defaults used: {fault}")
         values = {}
     book = _table(values, "book")
     hidelines = _table(_table(_table(_table(values, "output"), "html"), "code"), "hidelines")
     src, title = book.get("src"), book.get("title")
     return _Config(
-        title=title if isinstance(title, str) else "",
+        title=cleaned(title) if isinstance(title, str) else "",
         src=_source_folder(folder, src if isinstance(src, str) else "src"),
         hidelines={name: prefix for name, prefix in hidelines.items() if isinstance(prefix, str) and prefix},
     )
 
 
+def _toml(text: str) -> dict[str, object]:
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
+    if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
+        raise FileUnreadable(f"A line has more than {MAX_DOTS} dots.")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as fault:
+        # (An integer of thousands of digits is a ValueError that is no TOMLDecodeError.)
+        raise FileUnreadable("The text is not valid TOML.") from fault
+
+
 def _source_folder(folder: Folder, src: str) -> str:
-    name = normpath(src.replace("\\", "/"))
+    name = normpath(cleaned(src).replace("\\", "/"))
     if name.startswith(("/", "..")):
         raise BookError(f"book.toml at {folder.root} says src = {src!r}, which lies outside of the book.")
     return "" if name == "." else name

@@ -69,6 +69,36 @@ def test_page_has_the_address_that_docusaurus_gives_it(site, path, text, address
     assert load_book(root).pages[0].address == address
 
 
+@pytest.mark.parametrize(
+    ("slug", "address"),
+    [
+        ("/javascript:alert(1)//", "javascript%3Aalert(1)//"),
+        ("/https://evil.example/login", "https%3A//evil.example/login"),
+        ("//evil.example/login", "evil.example/login"),
+        ("/\\\\evil.example/login", "%5C%5Cevil.example/login"),
+        ("/std/a:b", "std/a:b"),
+    ],
+)
+def test_address_at_the_root_is_never_that_of_another_site(site, slug, address):
+    """It is joined to the site's own, and a reader follows it."""
+    root = site("a.md", f"---\nslug: {slug}\n---\n# T")
+    (root / "docusaurus.config.js").write_text(
+        "module.exports = {presets: [['classic', {docs: {routeBasePath: '/'}}]]};"
+    )
+
+    assert load_book(root).pages[0].address == address
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("json", '{"label": "a\\ud800b\\u0000"}'), ("yml", 'label: "a?b\\0"')]
+)
+def test_label_is_text_that_every_database_takes(site, name, text):
+    """JSON and YAML can name what is no character."""
+    site(f"c/_category_.{name}", text)
+
+    assert load_book(site("c/x.md", "# X")).pages[0].parts == ("a?b",)
+
+
 def test_pages_stand_in_the_order_of_the_generated_sidebar(site):
     """Position first, then the number in the name, then the name; folders by their category's position."""
     site("z.md", "---\nsidebar_position: 1\n---\n# Z")

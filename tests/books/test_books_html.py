@@ -99,3 +99,20 @@ def test_absurd_nesting_is_skipped_and_quick(tmp_path):
 
     assert [page.title for page in book.pages] == ["Good"]
     assert "deep" in book.skipped[0].reason
+
+
+def test_large_page_of_a_generator_is_read():
+    """Printed books are one page of some megabytes, with scripts that compare."""
+    part = (
+        '<section id="s"><h2 id="h">Two</h2><p>Some <b class="x">bold</b> and <i>other</i> words of a '
+        "<a href=a.html>link</a>.</p><pre><code class=language-rust><span class=k>fn</span> main() {}"
+        "</code></pre><ul><li>one<li>two</ul></section>"
+    )
+    script = f"<script>{'for(i=0;i<b&&i<s;i++)if(a<i >b)x+=1;' * 5_000}</script>"
+
+    assert page(f"<main><h1>T</h1>{script}{part * 4_000}</main>").title == "T"
+
+
+def test_address_of_a_page_is_never_that_of_another_site():
+    """Whoever writes the book names its files."""
+    assert page("<p>text</p>", path="javascript:alert(1).html").address == "javascript%3Aalert%281%29.html"

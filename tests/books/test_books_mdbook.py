@@ -156,3 +156,28 @@ def test_book_without_a_summary_says_what_to_do(tmp_path):
 
     with pytest.raises(BookError, match=r"SUMMARY\.md"):
         load_book(tmp_path)
+
+
+def test_title_of_the_configuration_is_text_that_every_database_takes(book):
+    """TOML can name NUL."""
+    (book / "book.toml").write_text('[book]\ntitle = "Ti\\u0000ny"\n')
+
+    assert load_book(book).title == "Tiny"
+
+
+def test_configuration_with_thousands_of_redirects_is_read(book):
+    """Old books have moved many pages."""
+    redirects = "".join(f'"/old/{n}.html" = "https://doc.example.org/a/{n}.html"\n' for n in range(2_000))
+    (book / "book.toml").write_text(f'[book]\ntitle = "Tiny"\n[output.html.redirect]\n{redirects}')
+
+    assert load_book(book).title == "Tiny"
+
+
+@pytest.mark.parametrize("folder", ["javascript:alert(1)", "https:/evil.example"])
+def test_address_of_a_chapter_is_never_that_of_another_site(tmp_path, folder):
+    """Whoever writes the book names its files."""
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "a.md").write_text("# A\n\ntext\n")
+    (tmp_path / "SUMMARY.md").write_text(f"- [A](<{folder}/a.md>)\n")
+
+    assert ":" not in load_book(tmp_path).pages[0].address

@@ -107,6 +107,10 @@ for suffix in ("md", "mdx"):
     markdown("yaml_nesting", "---\na: " + "[" * 15_000 + "\n---\n\ntext\n", suffix)
     markdown("yaml_object", "---\na: !!python/object/apply:os.system ['touch /tmp/x']\n---\n\ntext\n", suffix)
     markdown("endless_front_matter", "---\n" + filled("a: b\n"), suffix)
+    for tagged in ('!!int ""', "!!timestamp zz", "!!bool zz", ":".join("1" * 400) + ":1.0"):
+        markdown(f"yaml_{tagged[:6].strip('!:')}", f"---\na: {tagged}\n---\n\ntext\n", suffix)
+    markdown("huge_title", f"---\ntitle: 0x{'f' * 5_000}\n---\n\ntext\n", suffix)
+    markdown("huge_key", f"---\n0x{'f' * 5_000}: 1\n---\n\ntext\n", suffix)
     markdown(
         "huge_numbers",
         "---\nsidebar_position: " + "9" * 15_000 + "\n---\n\n1" + "0" * 9_999 + ". x\n",
@@ -288,6 +292,22 @@ def deep_toml(folder: Path) -> None:
 
 
 @hostile
+def dotted_toml(folder: Path) -> None:
+    """Forty kilobytes that take two gigabytes."""
+    mdbook(folder, {}, config=".".join(["a"] * 20_000) + " = 1")
+
+
+@hostile
+def large_toml(folder: Path) -> None:
+    mdbook(folder, {}, config="".join(f"a{n}.b = 1\n" for n in range(FULL // 10)))
+
+
+@hostile
+def toml_number(folder: Path) -> None:
+    mdbook(folder, {}, config="x = " + "9" * 5_000)
+
+
+@hostile
 def toml_source_outside(folder: Path) -> None:
     mdbook(folder, {}, config='[book]\nsrc = "../../../../../../etc"\n')
 
@@ -337,6 +357,38 @@ def configuration_outside(folder: Path) -> None:
     write(folder, "docs/good.md", "# Good\n\nThe good page is read.\n")
 
 
+def category(name: str, suffix: str, text: str) -> None:
+    """A docs folder whose category is described by this text, and one good page beside it."""
+
+    def writer(folder: Path) -> None:
+        write(folder, f"bad/_category_.{suffix}", text)
+        write(folder, "bad/page.md", "# Page\n\nThe page in the category is read.\n")
+        write(folder, "good.md", "---\nsidebar_position: 1\n---\n\n# Good\n\nThe good page is read.\n")
+
+    BOOKS[f"md_category_{name}"] = writer
+
+
+category("position", "json", f'{{"position": {"9" * 400}}}')
+category("label", "yml", f"label: 0x{'f' * 5_000}\n")
+category("characters", "json", '{"label": "a\\ud800b\\u0000"}')
+category("no_number", "yml", 'a: !!int ""\n')
+category("no_time", "yml", "a: !!timestamp zz\n")
+category("long", "yml", "a:\n" + filled('- [a, b, c, "d", 12, 2001-01-01]\n'))
+
+
+@hostile
+def md_huge_position(folder: Path) -> None:
+    write(folder, "bad.md", f"---\nsidebar_position: {'9' * 400}\n---\n\n# Bad\n\ntext\n")
+    write(folder, "good.md", "---\nsidebar_position: 1\n---\n\n# Good\n\nThe good page is read.\n")
+
+
+@hostile
+def md_index_of_too_many_lines(folder: Path) -> None:
+    """Its folder asks it for a label."""
+    write(folder, "bad/index.md", "text\n" * 80_000)
+    write(folder, "good.md", "---\nsidebar_position: 1\n---\n\n# Good\n\nThe good page is read.\n")
+
+
 # --- HTML --------------------------------------------------------------------------------------
 
 
@@ -368,6 +420,15 @@ html("closed_and_nested", "<div>" * 900 + "x" + "</div>" * 900)
 html("headings", filled("<h2>a</h2>", FULL // 4))
 html("headings_with_ids", "".join(f"<h2 id=h{n}>heading {n}</h2><p>text</p>" for n in range(30_000)))
 html("attributes", "<p " + filled("a=b ", FULL // 4) + ">x")
+html("different_attributes", "<p " + " ".join(f'a{n}="x"' for n in range(40_000)) + ">x")
+html("quoted_attributes", "<p " + " ".join(f'a{n}=">"' for n in range(60_000)) + ">x")
+html("options", "<select>" + "<option>x" * 20_000)
+html("open_marks", ("<b><i><u><s><a href=x>" * 50 + "x</b>") * 2_000)
+html("marks_in_paragraphs", "<p>" + "".join(f"<b a{n}>" for n in range(900)) + filled("<p>x", FULL // 4))
+html("nested_behind_false_ends", filled("<div></x>"))
+html("nested_in_quotes", filled('<div a="</x>">'))
+html("nested_ruby", filled("<rt>"))
+html("open_scripts", filled("<script>", FULL // 4) + filled("<!--<style>", FULL // 4))
 html("attribute", f'<p class="{"a" * 4_000_000}">x')
 html("entities", filled("&lt;&amp;&#x41;", FULL // 4))
 html("bad_entities", filled("&#xffffffff;&#0;&#xd800;", FULL // 8))
@@ -400,6 +461,20 @@ def html_ring_of_next_pages(folder: Path) -> None:
     for number in range(100):
         after = (number * 7 + 1) % 100
         write(folder, f"{number}.html", f"<a rel=next href={after}.html>next</a><p>Page {number}.</p>")
+
+
+@hostile
+def html_links_that_are_none(folder: Path) -> None:
+    """A host that is none, and a path of a million folders."""
+    write(folder, "index.html", "<h1>Bad</h1><p>text</p><nav><a href='//['>a</a></nav>")
+    write(folder, "a.html", f"<a rel=next href='//['>a</a><a href='/{filled('a/')}'>b</a><p>text</p>")
+    write(folder, "b.html", f"<a rel=next href='/{filled('a/')}'>b</a><p>text</p>")
+
+
+@hostile
+def html_index_that_is_none(folder: Path) -> None:
+    write(folder, "index.html", b"<h1>Bad</h1>\xff")
+    write(folder, "good.html", "<h1>Good</h1><p>The good page is read.</p>")
 
 
 @hostile
@@ -567,6 +642,16 @@ def epub_of_overlapping_entries(folder: Path) -> None:
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, count, count, len(entries), start, 0)
     write(folder, "bad.epub", data + entries + end)
     write(folder, "good.md", "# Good\n\nThe good page is read.\n")
+
+
+@hostile
+def epub_chain_of_fallbacks(folder: Path) -> None:
+    chain = "".join(
+        f'<item id="c{n}" href="c{n}.png" media-type="image/png" fallback="c{n + 1}"/>' for n in range(19_000)
+    )
+    references = "".join(f'<itemref idref="c{n}"/>' for n in range(4_900))
+    opf = package(["good.xhtml"], more=chain).replace("</spine>", f"{references}</spine>")
+    epub(folder, {}, opf=opf, method=zipfile.ZIP_STORED)
 
 
 @hostile

@@ -49,11 +49,12 @@ MOST_SKIPPED = 200
 # Enough to find the job by, as in the lines of requests.
 SHOWN_OF_ID = 8
 
+GO_ON = "readers go on with the published edition."
 _SAID = {
-    STOPPED: "The job was told to end before it was done; readers go on with the published edition.",
-    OUT_OF_MEMORY: "The book takes more memory than INGEST_MEMORY_MB allows; readers go on with the published edition.",
-    OUT_OF_TIME: "The book takes longer than INGEST_TIME_LIMIT_S allows; readers go on with the published edition.",
-    "disk_full": "There is no room on the disk to unpack the book; readers go on with the published edition.",
+    STOPPED: f"The job was told to end before it was done; {GO_ON}",
+    OUT_OF_MEMORY: f"The book takes more memory than INGEST_MEMORY_MB allows; {GO_ON}",
+    OUT_OF_TIME: f"The book takes longer than INGEST_TIME_LIMIT_S allows; {GO_ON}",
+    "disk_full": f"There is no room on the disk to unpack the book; {GO_ON}",
     RagbotError.code: "Something went wrong here; it has been written down.",
 }
 

@@ -24,7 +24,7 @@ STATUSES: tuple[JobStatus, ...] = ("queued", "running", "succeeded", "failed")
 DEAD_AFTER_S = 30.0
 
 DIED = "job_died"
-DIED_SAID = "The process that took the book in has died; readers go on with the published edition. Send the book again."
+DIED_SAID = "The process of the job has died; readers go on with the published edition. Send the book again."
 
 # The slot's only value: two rows cannot both have it.
 _TAKEN = 1

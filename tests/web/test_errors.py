@@ -185,7 +185,7 @@ def test_each_response_carries_an_id(reader: FlaskClient, address: str) -> None:
     other.close()
 
 
-@pytest.mark.parametrize("given", ["a", "r-1.2_3", "A" * 64, "0"])
+@pytest.mark.parametrize("given", ["a", "r-1.2_3", "A" * 64, "0", "0123456789abcdef" * 2])
 def test_sane_id_of_the_caller_is_kept(reader: FlaskClient, given: str) -> None:
     """His log and ours then say the same."""
     reply = reader.get("/nowhere", headers={"X-Request-ID": given})
@@ -194,7 +194,7 @@ def test_sane_id_of_the_caller_is_kept(reader: FlaskClient, given: str) -> None:
     assert reply.json["request_id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "A" * 65, "a b", "é", "a;b", "<script>", "a\tb", '"', "a/b"])
+@pytest.mark.parametrize("given", ["", "A" * 65, "a b", "é", "a;b", "<script>", "a\tb", '"', "a/b", "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"])
 def test_other_id_of_the_caller_is_replaced(reader: FlaskClient, given: str) -> None:
     """It goes into the log and into pages."""
     reply = reader.get("/nowhere", headers={"X-Request-ID": given})

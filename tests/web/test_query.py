@@ -209,6 +209,40 @@ def test_field_outside_its_rule_is_named(reader: FlaskClient, fields: dict[str, 
     assert all(fault["message"] for fault in reply.json["errors"])
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"query": "", "query": "How long is it ripened?"}', b'{"query": "x", "a": {"b": 1, "b": 2}}']
+)
+def test_field_that_is_given_twice_is_refused(reader: FlaskClient, body: bytes) -> None:
+    """A decoder takes the last one, and nobody says so."""
+    reply = reader.post("/query", data=body, content_type="application/json")
+
+    assert (reply.status_code, reply.json["code"]) == (422, "invalid_request")
+    assert reply.json["errors"][0]["message"] == "must be given once"
+
+
+def test_refusal_is_not_larger_than_what_was_sent(reader: FlaskClient) -> None:
+    """Of thousands of faults the first ones are named."""
+    reply = reader.post("/query", json={f"field-{number}": 1 for number in range(3000)})
+
+    assert reply.status_code == 422
+    assert len(reply.json["errors"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/query"), ("POST", "/sessions"), ("DELETE", "/sessions/x"), ("GET", "/sessions/x/export")],
+)
+def test_word_behind_the_address_that_is_not_known_is_refused(
+    reader: FlaskClient, method: str, path: str
+) -> None:
+    """As in a body: a slip is never ignored."""
+    body = {"query": HOW_LONG} if path == "/query" else None
+
+    reply = reader.open(f"{path}?top_k=3", method=method, json=body)
+
+    assert (reply.status_code, reply.json["errors"][0]["field"]) == (422, "top_k")
+
+
 def test_question_is_required(reader: FlaskClient) -> None:
     """There is nothing to answer."""
     reply = sent(reader, "{}")

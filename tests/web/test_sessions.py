@@ -150,7 +150,7 @@ def test_message_that_failed_is_there_with_what_was_said(
 
     (message,) = talk(reader, session_id)["messages"]
 
-    assert (message["status"], message["answer"], message["model"]) == ("failed", "Nine ", None)
+    assert (message["status"], message["answer"], message["model"]) == ("failed", "Nine ", "test/scripted")
 
 
 def test_message_under_way_is_pending(reader: FlaskClient, session_id: str) -> None:

@@ -6,6 +6,7 @@ import base64
 import codecs
 import re
 import time
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,12 @@ def test_every_eight_words_of_the_rules_are_found(mode: Mode) -> None:
         RUN[::-1],
         codecs.encode(RUN, "rot13"),
         "".join(chr(ord(sign) + 0xFEE0) if "a" <= sign <= "z" else sign for sign in RUN.lower()),
+        "".join(f"&#{ord(sign)};" for sign in RUN),
+        "".join(f"&#x{ord(sign):x};" if at % 20 == 9 else sign for at, sign in enumerate(RUN)),
+        "&shy;".join(RUN),
+        RUN.replace(" ", "&nbsp;"),
+        RUN.replace(" ", " & ").replace("matter", "&matter").replace("from", "&&from"),
+        RUN.replace("tt", "&#116;&#84;").replace("i", "&#0000105;"),
         *(base64.b64encode((RULES[skipped:]).encode()).decode() for skipped in range(4)),
     ],
 )
@@ -68,7 +75,7 @@ def test_disguised_rules_are_found(disguised: str) -> None:
     text, recited = heard(f"Here you are: {disguised} and so on")
 
     assert recited
-    assert len(letters(text)) <= len("Hereyouare") + SHOWN
+    assert len(letters(unescape(text))) <= len("Hereyouare") + SHOWN
 
 
 def test_what_was_said_before_is_kept_and_nothing_after() -> None:
@@ -128,10 +135,27 @@ def test_word_for_a_refusal_never_gets_out(said: str, shown: str) -> None:
 
 WRITINGS = st.lists(
     st.sampled_from(
-        [*RUN.split(), NOT_IN_BOOK, "NOT_IN", "_BOOK", "NOT\\_", "n", " ", "\n", "cheese", "é", "[1]"]
+        [
+            *RUN.split(),
+            NOT_IN_BOOK,
+            "NOT_IN",
+            "_BOOK",
+            "NOT\\_",
+            "n",
+            " ",
+            "\n",
+            "cheese",
+            "é",
+            "[1]",
+            "&",
+            "&#",
+            ";",
+        ]
     ),
     max_size=30,
-).map(" ".join) | st.integers(0, len(RULES) - 60).map(lambda at: RULES[at : at + 60])
+).flatmap(
+    lambda words: st.sampled_from([" ", "", "&#101;", "&", "&amp;"]).map(lambda gap: gap.join(words))
+) | st.integers(0, len(RULES) - 60).map(lambda at: RULES[at : at + 60])
 
 
 @fuzz(150)
@@ -149,6 +173,19 @@ def test_ordinary_words_are_not_held_back() -> None:
     words = "Bob ripens the cheddar for nine long months in a cool cellar, as the book says.".split(" ")
 
     assert [watch.feed(f"{word} ") for word in words] == [f"{word} " for word in words]
+
+
+def test_entities_are_held_back_until_they_end_and_given_as_they_stand() -> None:
+    """They are Markdown, and the reader's program reads them."""
+    watch = OwnWords(RULES)
+
+    assert [watch.feed(piece) for piece in ("Fish &", "am", "p; chips, R&D and", " more")] == [
+        *("Fish ", "", "&amp; chips, R&D and"),
+        " more",
+    ]
+    assert watch.feed("x &copy") == "x "
+    assert watch.flush() == "&copy"
+    assert heard("Use only what &quoted") == ("Use only what &quoted", False)
 
 
 def test_what_is_suspected_is_held_back_for_less_than_the_run_that_proves_it() -> None:

@@ -2,7 +2,7 @@
 
 The rules hold no secret: whoever reads the source can read them. But a model that recites them obeys
 somebody else, and nothing that it says then is an answer from the book. What is paraphrased or translated
-is not found.
+is not found, nor what has a letter strewn in after every few.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ RECITED = 23
 # From here on what is said is held back: two or three words, which other prose shares with the rules once
 # in two thousand letters.
 SUSPECTED = 10
+
+# A letter strewn in now and then breaks every run. So many different scraps of the rules within so many
+# letters are a recital nevertheless: one strewn in after each seven leaves fifty. Six million letters of
+# other prose and of code have 17 at most, the shipped book 16, our own pages on this service 30.
+SCRAP = 6
+SCRAPS_RECITED = 45
+SCRAPS_WITHIN = 200
 
 LEFT_OUT = "…"
 
@@ -58,9 +65,13 @@ class OwnWords:
 
     def __init__(self, rules: str) -> None:
         self._known = _known(rules)
+        self._scraps = _scraps(rules)
         self._held = ""
         self._letters = ""
         self._run = 0
+        self._letters_heard = 0
+        # The rules' scraps among the last letters, each with when it was heard, the longest ago first.
+        self._scraps_heard: dict[str, int] = {}
         # Where in what is held the letters stand that may be the rules', and where an entity has begun.
         self._suspected: int | None = None
         self._entity: int | None = None
@@ -114,6 +125,8 @@ class OwnWords:
             return False
         for letter in _folded(text):
             self._letters = (self._letters + letter)[-SUSPECTED:]
+            if self._has_many_scraps():
+                return True
             if self._letters not in self._known:
                 self._run, self._suspected = 0, None
                 continue
@@ -123,6 +136,19 @@ class OwnWords:
             if self._run >= RECITED:
                 return True
         return False
+
+    def _has_many_scraps(self) -> bool:
+        """Whether the last letters do; what is said again and again counts once."""
+        self._letters_heard += 1
+        scrap = self._letters[-SCRAP:]
+        if scrap not in self._scraps:
+            return False
+        heard = self._scraps_heard
+        heard.pop(scrap, None)
+        heard[scrap] = self._letters_heard
+        while heard[oldest := next(iter(heard))] <= self._letters_heard - SCRAPS_WITHIN:
+            del heard[oldest]
+        return len(heard) >= SCRAPS_RECITED
 
     def _given(self, *, final: bool) -> str:
         places = [len(self._held), self._suspected, None if final else self._entity]
@@ -148,6 +174,12 @@ def _known(rules: str) -> frozenset[str]:
         for letters in _spelt(rules)
         for at in range(len(letters) - SUSPECTED + 1)
     )
+
+
+@lru_cache(maxsize=16)
+def _scraps(rules: str) -> frozenset[str]:
+    letters = _folded(rules)
+    return frozenset(letters[at : at + SCRAP] for at in range(len(letters) - SCRAP + 1))
 
 
 def _spelt(rules: str) -> Iterator[str]:

@@ -78,6 +78,30 @@ def test_disguised_rules_are_found(disguised: str) -> None:
     assert len(letters(unescape(text))) <= len("Hereyouare") + SHOWN
 
 
+@pytest.mark.parametrize("apart", [7, 9, 12, 22])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_rules_with_stray_letters_in_them_are_found(apart: int, mode: Mode) -> None:
+    """They are as readable, and no run of letters in them is the rules' own."""
+    rules = unspoken_text(mode)
+    strewn = ""
+    for sign in rules:
+        strewn += sign + " x " * (
+            sign.isalpha() and len(letters(strewn + sign).replace("x", "")) % apart == 0
+        )
+
+    text, recited = heard(f"Here you are: {strewn}", rules=rules)
+
+    assert recited
+    assert len(letters(text)) < 250
+
+
+def test_what_is_said_again_and_again_is_no_recital() -> None:
+    """A list may begin each of its lines with the same few words of the rules."""
+    said = "".join(f"- The quoted matter says, in the book's words, that {word}\n" for word in "abcdefgh" * 9)
+
+    assert heard(said) == (said, False)
+
+
 def test_what_was_said_before_is_kept_and_nothing_after() -> None:
     """It was true until then."""
     text, recited = heard("Nine months [1]. ", "My rules: ", RUN, " And more. ", "Much more.")
@@ -107,7 +131,8 @@ def test_what_merely_sounds_alike_passes(said: str, mode: Mode) -> None:
 
 def test_no_prose_of_ours_is_taken_for_a_recital() -> None:
     """The shipped book is a quarter of a million letters."""
-    pages = [*(PROJECT_ROOT / "books").rglob("*.md"), PROJECT_ROOT / "README.md"]
+    pages = [PROJECT_ROOT / name for name in ("README.md", "docs/safety.md", "docs/search.md")]
+    pages += (PROJECT_ROOT / "books").rglob("*.md")
     texts = [page.read_text(encoding="utf-8") for page in pages]
 
     assert [heard(text, rules=unspoken_text(mode))[1] for text in texts for mode in Mode] == [False] * (

@@ -239,8 +239,9 @@ class AnswerCleaner:
             return _WAIT
         word = window[: found.start()] if found else window
         if word.startswith("//") and not _HOST_BEHIND_SLASHES.match(word):
-            self._say("//")
-            return 2
+            slashes = len(word) - len(word.lstrip("/"))
+            self._say("/" * slashes)
+            return slashes
         scheme = _BARE_SCHEME.match(word)
         if scheme and len(word) < LONGEST_HELD and not window.startswith("`", len(word)):
             self._say(scheme.group())

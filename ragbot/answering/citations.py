@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urljoin, urlsplit
 
 from ragbot.books.prose import prose_blocks
 from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
@@ -20,6 +20,7 @@ _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 FRAGMENT_WORDS = 8
 FEWEST_FRAGMENT_WORDS = 4
 
+_DOT = re.compile("%2e", re.IGNORECASE)
 _MARKED_UP = re.compile(r"[*_`\[\]<>|{}$\\#!&~]|:::")
 
 
@@ -36,9 +37,31 @@ def with_cited(sources: Sequence[Source], cited: Collection[int]) -> tuple[Sourc
 
 
 def page_url(site_url: str, address: str) -> str:
-    """A page's public address: below the site's root if that is known, else relative to the root."""
+    """A page's public address: below the site's root if that is known, else relative to the root.
+
+    Who wrote the book chose its pages' names. An address that leads anywhere else, however it is spelt, is
+    that of the root.
+    """
     path = quote(address, safe="/%~:@!$&'()*+,;=?#-._")
-    return urljoin(site_url.rstrip("/") + "/", path) if site_url else f"/{path}"
+    root = f"{site_url.rstrip('/')}/" if site_url else "/"
+    url = urljoin(root, path) if site_url else f"/{path}"
+    return url if _is_below(root, url) else root
+
+
+def _is_below(root: str, url: str) -> bool:
+    """Whether an address has the root's scheme and host, and lies in its folder."""
+    try:
+        # (Joined to itself it is spelt as whatever is joined to it.)
+        here, there = urlsplit(urljoin(root, ".")), urlsplit(url)
+    except ValueError:
+        return False
+    return (
+        (here.scheme, here.netloc) == (there.scheme, there.netloc)
+        and there.path.startswith(here.path)
+        and (bool(here.netloc) or not url.startswith("//"))
+        # Browsers take `%2e` for a dot, too, where two of them lead up.
+        and ".." not in _DOT.sub(".", there.path).split("/")
+    )
 
 
 def section_url(url: str, anchor: str) -> str:

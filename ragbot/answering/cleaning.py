@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from html import unescape
 from string import punctuation
 
 from ragbot.core.domain import NOT_IN_BOOK
@@ -33,23 +34,44 @@ _PLAIN_LABEL = re.compile(r"[^\\`<>\[\]!&|@]+|`[^`|\\]+`")
 
 _WEB_ADDRESS = re.compile(r"https?://[^\s<`]+")
 _NARROW_ADDRESS = re.compile(r"https?://[^\s<>\"'`)\]]+")
-_MAIL_ADDRESS = re.compile(r"([A-Za-z0-9._+-]*)@([\w.-]+)")
+# Programs differ in what they take for a letter of a host: a hyphen in front, signs beyond ASCII (but for
+# the punctuation of East Asian writing), and what is escaped.
+_HOST_LETTER = r"(?:[\w-]|[^\x00-\x7f\s\u3000-\u303f\uff00-\uffef]|\\[_-])"
+_MAIL_ADDRESS = re.compile(rf"([A-Za-z0-9._+-]*)@((?:{_HOST_LETTER}|\.)*)")
 # A version (`name@1.2.0`, `7//2.5`) is no host.
 _SENDER = re.compile(r"[\w.+-]")
-_HOST = re.compile(r"(?:[\w-]+\.)+[\w-]*[^\W\d_]")
+_HOST = re.compile(rf"(?:{_HOST_LETTER}+\.)+{_HOST_LETTER}*?[^\W\d_]")
+# (A name in front of the host may hold anything.)
+_HOST_BEHIND_SLASHES = re.compile(r"//+(?:[^\s/?#]*@)?(?:[^\s/?#@.]+\.)+[^\s/?#@.]*?[^\W\d_]")
+_WORD_END = re.compile(r"[\s<`]")
 # What renderers take for the end of a sentence, and what may stand behind an address besides.
 _PUNCTUATION = ".,;:!?*_~'\")"
 _AROUND_ADDRESSES = f"{_PUNCTUATION}]}}>|"
+# In a sentence on addresses: `https://` alone, or with nothing behind it that a host could begin with.
+_BARE_SCHEME = re.compile(r"[A-Za-z]+://(?=[.,;:!?*_~'\")\]}>|…]+\Z)")
 # Where the word begins that a reader's program may make a link of.
 _ADDRESS_START = (
-    r"[A-Za-z][A-Za-z0-9+.-]{1,20}://(?=\w)|[Ww]{3}\.|//(?=\w)"
+    r"[A-Za-z][A-Za-z0-9+.-]{1,20}://(?=[^\s<])|[Ww]{3}\.|//(?=[^\s<])"
     r"|(?<![A-Za-z0-9_])(?ai:(?:mailto|tel|xmpp|javascript|vbscript):(?=\S)|data:(?=[a-z]+/))"
 )
+# (An address may begin within the name of a sender: `xwww.a@1/`.)
 _NOTABLE = re.compile(
-    rf"(?P<address>{_ADDRESS_START})|(?P<mail>(?<![A-Za-z0-9._+-])[A-Za-z0-9._+-]*@(?=\w))|{NOT_IN_BOOK}"
+    rf"(?P<address>{_ADDRESS_START})"
+    r"|(?P<mail>(?<![A-Za-z0-9._+-])(?:[A-VX-Za-vx-z0-9._+-]|[Ww](?![Ww]{2}\.))*@(?=[^\s<]))"
+    rf"|{NOT_IN_BOOK}"
 )
 
-_SIGN = re.compile(r"[\\`<\[\]!~]")
+# An escaped sign of an address stays with its word, and so does a backslash of which that is not known yet.
+_SIGN = re.compile(r"[\\`<\[\]!~](?!(?<=\\)(?:[/:.@]|\Z))")
+_WORD = re.compile(r"[!-~]+")
+# Signs of an address as they are written so that Markdown takes them for nothing else. Some programs make
+# links of what they have decoded.
+_CODED = re.compile(
+    r"[\\&](?:(?<=\\)(?P<escaped>[/:.@])|(?<=&)(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)"
+)
+# Enough for the beginning of an address, with all of its signs in entities.
+_LONGEST_CODED = 100
+_OF_AN_ADDRESS = re.compile(r"[\w:/.@+-]+")
 _TO_LAST_BREAK = re.compile(r"(?s:.*)[^!-~]")
 _BACKTICKS = re.compile("`+")
 _TAG_END = re.compile(r"[<>\n]")
@@ -82,6 +104,8 @@ class AnswerCleaner:
         self._own_text = own_text
         self._own_urls = frozenset(own_urls)
         self._held = ""
+        # So much of what comes next is known to hold no coded address.
+        self._decoded = 0
         self._ended_in_return = False
         self._fence: _Fence | None = None
         self._given: list[str] = []
@@ -121,10 +145,12 @@ class AnswerCleaner:
                 taken, again = self._step(window, final or len(window) == LONGEST_HELD)
                 if again:
                     self._held, at, taken = again + self._held[at + taken :], 0, _WAIT
+                    self._decoded = 0
                     continue
             if taken == _WAIT:
                 break
             at += taken
+            self._decoded = max(0, self._decoded - taken)
         self._held = self._held[at:]
         given = "".join(self._given)
         self._given.clear()
@@ -146,9 +172,9 @@ class AnswerCleaner:
                 return self._less_than(window, whole), ""
             case "!":
                 return self._exclamation(window, whole), ""
-            case "\\":
+            case "\\" if _SIGN.match(window) or len(window) == 1:
                 return self._backslash(window, whole), ""
-        return self._words(window, whole), ""
+        return self._words(window, whole)
 
     # --- giving -------------------------------------------------------------------------------
 
@@ -172,43 +198,54 @@ class AnswerCleaner:
 
     # --- words and addresses ------------------------------------------------------------------
 
-    def _words(self, window: str, whole: bool) -> int:
+    def _words(self, window: str, whole: bool) -> tuple[int, str]:
         """Words up to the next sign. The last one waits for its end: it may become an address."""
         sign = _SIGN.search(window)
         text = window[: sign.start()] if sign else window
+        endless = False
         if len(text) == len(window) and (not whole or len(window) == LONGEST_HELD):
             complete = _TO_LAST_BREAK.match(text)
             if complete:
                 text = complete.group()
             elif not whole:
-                return _WAIT
+                return _WAIT, ""
             else:
-                # A word of a thousand letters is none; what follows may not become a part of it.
-                self._say(text)
-                self._gap = True
-                return len(text)
-        notable = _NOTABLE.search(text)
+                endless = True
+        following = window[len(text) : len(text) + 1]
+        if self._decoded < len(text) and _CODED.search(text, self._decoded):
+            plain = _with_plain_addresses(text, self._decoded, following)
+            if plain != text:
+                return len(text), plain
+        self._decoded = len(text) - _LONGEST_CODED * endless
+        notable = _NOTABLE.search(text + following)
         if notable is None:
             self._say(text)
-            return len(text)
+            # A word of a thousand letters is none; what follows may not become a part of it.
+            self._gap = endless
+            return len(text), ""
         if notable.start():
             self._say(text[: notable.start()])
-            return notable.start()
+            return notable.start(), ""
         if notable["address"]:
-            return self._address(window, whole)
+            return self._address(window, whole), ""
         if notable["mail"]:
-            return self._mail(window, whole)
+            return self._mail(window, whole), ""
         self._gap = True
-        return notable.end()
+        return notable.end(), ""
 
     def _address(self, window: str, whole: bool) -> int:
-        end = next((i for i, sign in enumerate(window) if sign in "<`" or sign.isspace()), len(window))
-        if end == len(window) and not whole:
+        found = _WORD_END.search(window)
+        if found is None and not whole:
             return _WAIT
-        word = window[:end]
-        if word.startswith("//") and not _HOST.match(word, 2):
-            self._say("//")
-            return 2
+        word = window[: found.start()] if found else window
+        if word.startswith("//") and not _HOST_BEHIND_SLASHES.match(word):
+            slashes = len(word) - len(word.lstrip("/"))
+            self._say("/" * slashes)
+            return slashes
+        scheme = _BARE_SCHEME.match(word)
+        if scheme and len(word) < LONGEST_HELD and not window.startswith("`", len(word)):
+            self._say(scheme.group())
+            return scheme.end()
         address = word.rstrip(_AROUND_ADDRESSES)
         end = len(address)
         if self._owns(address):
@@ -219,7 +256,8 @@ class AnswerCleaner:
 
     def _mail(self, window: str, whole: bool) -> int:
         match = _MAIL_ADDRESS.match(window)
-        if match is None or (match.end() == len(window) and not whole):
+        assert match is not None, "what is notable has an @"
+        if match.end() == len(window) and not whole:
             return _WAIT
         address = match.group().rstrip(".-_")
         if address in self._own_mail:
@@ -474,6 +512,26 @@ def _label(window: str, whole: bool) -> _Label | None:
     return bare if whole else _UNDECIDED
 
 
+def _with_plain_addresses(text: str, start: int, following: str) -> str:
+    """The text with those words from `start` on decoded that are addresses then."""
+
+    def plain(word: re.Match[str]) -> str:
+        decoded = _CODED.sub(_sign_of_an_address, word.group())
+        if decoded == word.group():
+            return decoded
+        end = start + word.end()
+        notable = _NOTABLE.search(decoded + (text[end : end + 1] or following))
+        return decoded if notable and (notable["address"] or notable["mail"]) else word.group()
+
+    return text[:start] + _WORD.sub(plain, text[start:])
+
+
+def _sign_of_an_address(coded: re.Match[str]) -> str:
+    """What is meant, where it is a sign of addresses and none of Markdown's."""
+    meant = coded["escaped"] or unescape(coded.group())
+    return meant if _OF_AN_ADDRESS.fullmatch(meant) else coded.group()
+
+
 def _joins(line: str, text: str) -> bool:
     """Whether a text may follow directly where something between it and the line was left out."""
     if not line or line[-1].isspace() or text[0].isspace():
@@ -481,4 +539,4 @@ def _joins(line: str, text: str) -> bool:
     word = line.split()[-1]
     if (word[-1] in "wW" and text[0] in "wW.") or word[-2:] in ("w.", "W."):
         return False
-    return _CALM.fullmatch(word) is not None and text[0] not in "/@" and text != ":"
+    return _CALM.fullmatch(word) is not None and text[0] not in "/@&\\" and text != ":"

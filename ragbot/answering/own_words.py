@@ -2,7 +2,7 @@
 
 The rules hold no secret: whoever reads the source can read them. But a model that recites them obeys
 somebody else, and nothing that it says then is an answer from the book. What is paraphrased or translated
-is not found.
+is not found, nor what has a letter strewn in after every few.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from html import unescape
 
 from ragbot.core.domain import NOT_IN_BOOK
 
@@ -24,7 +25,17 @@ RECITED = 23
 # in two thousand letters.
 SUSPECTED = 10
 
+# A letter strewn in now and then breaks every run. So many different scraps of the rules within so many
+# letters are a recital nevertheless: one strewn in after each seven leaves fifty. Six million letters of
+# other prose and of code have 17 at most, the shipped book 16, our own pages on this service 30.
+SCRAP = 6
+SCRAPS_RECITED = 45
+SCRAPS_WITHIN = 200
+
 LEFT_OUT = "…"
+
+# Markdown shows `&#101;` as the letter that it stands for.
+_ENTITY_BEGUN = re.compile(r"&(?:#(?:\d{0,7}|[xX][0-9A-Fa-f]{0,6})|[A-Za-z][A-Za-z0-9]{0,31})?")
 
 # The word by which a model refuses is meant for us alone, in code and with its signs escaped, too.
 _SENTINEL = re.compile(NOT_IN_BOOK.replace("_", r"\\?_"), re.IGNORECASE)
@@ -54,11 +65,16 @@ class OwnWords:
 
     def __init__(self, rules: str) -> None:
         self._known = _known(rules)
+        self._scraps = _scraps(rules)
         self._held = ""
         self._letters = ""
         self._run = 0
-        # Where in what is held the letters stand that may be the rules'.
+        self._letters_heard = 0
+        # The rules' scraps among the last letters, each with when it was heard, the longest ago first.
+        self._scraps_heard: dict[str, int] = {}
+        # Where in what is held the letters stand that may be the rules', and where an entity has begun.
         self._suspected: int | None = None
+        self._entity: int | None = None
         self.recited = False
 
     def feed(self, piece: str) -> str:
@@ -67,29 +83,76 @@ class OwnWords:
             return ""
         for sign in piece:
             self._held += sign
-            if sign.isalpha() and self._completes_recital(sign):
+            if self._completes_recital(sign):
                 self.recited = True
                 return self._given(final=True)
         return self._given(final=False)
 
     def flush(self) -> str:
         """What is left, at the end of the answer."""
+        if not self.recited and self._plain(self._entity):
+            self.recited = True
+            return self._given(final=True)
         self._suspected = None
         return "" if self.recited else self._given(final=True)
 
     def _completes_recital(self, sign: str) -> bool:
-        for letter in _folded(sign):
+        """Whether a sign does, the last of what is held; those of an entity wait for its end."""
+        begun = self._entity
+        if begun is None:
+            if sign != "&":
+                return self._heard(sign, len(self._held) - 1)
+            self._entity = len(self._held) - 1
+            return False
+        if sign == ";":
+            self._entity = None
+            return self._heard(unescape(self._held[begun:]), begun)
+        if _ENTITY_BEGUN.fullmatch(self._held, begun):
+            return False
+        return self._plain(begun, but=int(sign == "&"))
+
+    def _plain(self, begun: int | None, *, but: int = 0) -> bool:
+        """Hear what began like an entity and is none, up to the sign with which the next one begins."""
+        if begun is None:
+            return False
+        end = len(self._held) - but
+        self._entity = end if but else None
+        return any(self._heard(self._held[at], at) for at in range(begun, end))
+
+    def _heard(self, text: str, place: int) -> bool:
+        """Whether the text, which stands at that place of what is held, completes a recital."""
+        if text.isascii() and not text.isalpha():
+            return False
+        for letter in _folded(text):
             self._letters = (self._letters + letter)[-SUSPECTED:]
+            if self._has_many_scraps():
+                return True
             if self._letters not in self._known:
                 self._run, self._suspected = 0, None
                 continue
             if not self._run:
-                self._run, self._suspected = SUSPECTED - 1, len(self._held) - 1
+                self._run, self._suspected = SUSPECTED - 1, place
             self._run += 1
-        return self._run >= RECITED
+            if self._run >= RECITED:
+                return True
+        return False
+
+    def _has_many_scraps(self) -> bool:
+        """Whether the last letters do; what is said again and again counts once."""
+        self._letters_heard += 1
+        scrap = self._letters[-SCRAP:]
+        if scrap not in self._scraps:
+            return False
+        heard = self._scraps_heard
+        heard.pop(scrap, None)
+        heard[scrap] = self._letters_heard
+        while heard[oldest := next(iter(heard))] <= self._letters_heard - SCRAPS_WITHIN:
+            del heard[oldest]
+        return len(heard) >= SCRAPS_RECITED
 
     def _given(self, *, final: bool) -> str:
-        end = len(self._held) if self._suspected is None else self._suspected
+        places = [len(self._held), self._suspected, None if final else self._entity]
+        end = min(place for place in places if place is not None)
         if not final:
             begun = _SENTINEL_BEGUN.search(self._held, max(0, end - _SENTINEL_LENGTH), end)
             whole = _SENTINEL.search(self._held, max(0, end - _SENTINEL_LENGTH), end)
@@ -98,6 +161,8 @@ class OwnWords:
         given, self._held = self._held[:end], self._held[end:]
         if self._suspected is not None:
             self._suspected -= end
+        if self._entity is not None:
+            self._entity -= end
         return _SENTINEL.sub(LEFT_OUT, given)
 
 
@@ -109,6 +174,12 @@ def _known(rules: str) -> frozenset[str]:
         for letters in _spelt(rules)
         for at in range(len(letters) - SUSPECTED + 1)
     )
+
+
+@lru_cache(maxsize=16)
+def _scraps(rules: str) -> frozenset[str]:
+    letters = _folded(rules)
+    return frozenset(letters[at : at + SCRAP] for at in range(len(letters) - SCRAP + 1))
 
 
 def _spelt(rules: str) -> Iterator[str]:

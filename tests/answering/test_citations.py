@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from urllib.parse import urlsplit
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,11 +123,70 @@ def test_quote_is_verbatim_and_short_whatever_the_passage(text: str) -> None:
         ("https://book.test/", "", "https://book.test/"),
         ("https://book.test/", "a b/ü", "https://book.test/a%20b/%C3%BC"),
         ("https://book.test/", "a%20b", "https://book.test/a%20b"),
+        ("https://book.test/", "a/../b:c?d=..#e", "https://book.test/b:c?d=..#e"),
+        ("https://book.test/", "book.pdf#page=3", "https://book.test/book.pdf#page=3"),
+        ("https://org.test/book/", "", "https://org.test/book/"),
+        ("", "note:1.html", "/note:1.html"),
+        ("https://book.test//in/", "a", "https://book.test/in/a"),
+        ("HTTPS://Book.test", "a", "https://Book.test/a"),
     ],
 )
 def test_page_stands_below_the_sites_root(site_url: str, address: str, expected: str) -> None:
     """Books are often published in a folder of their host."""
     assert page_url(site_url, address) == expected
+
+
+HOSTILE = [
+    "javascript:alert(document.domain)//",
+    "JavaScript:alert(1)",
+    "data:text/html,x",
+    "https://evil.example/login",
+    "http://book.test/x",
+    "//evil.example/login",
+    "///evil.example/login",
+    "/elsewhere",
+    "../elsewhere",
+    "a/../../elsewhere",
+    "%2e%2e/elsewhere",
+    "a/.%2E/%2e./elsewhere",
+    "/..//evil.example/login",
+    "//[evil",
+]
+
+
+@pytest.mark.parametrize("address", HOSTILE)
+def test_address_never_leaves_the_site(address: str) -> None:
+    """Who writes a page names it, and a source's address counts as the book's own in an answer."""
+    url = source_of(passage(address=address), "https://org.test/book/").url
+
+    assert page_url("https://org.test/book/", address) == "https://org.test/book/"
+    assert url.startswith("https://org.test/book/#ripening:~:text=")
+
+
+@pytest.mark.parametrize("address", HOSTILE)
+def test_address_without_a_site_is_a_path(address: str) -> None:
+    """`javascript:` and `//host` would be read as something else."""
+    url = page_url("", address)
+
+    assert re.match(r"/(?![/\\])", url)
+    assert (urlsplit(url).scheme, urlsplit(url).netloc) == ("", "")
+
+
+@fuzz(200)
+@given(
+    st.lists(
+        st.sampled_from([*"/.:?#@%\\[]", "..", "%2e", "%2f", "//", "a", "b", "https:", "é", "\t", " "])
+    ).map("".join),
+    st.sampled_from(["https://org.test/book/", "https://org.test/book", "https://org.test"]),
+)
+def test_address_never_leaves_the_site_whatever_it_is(address: str, site: str) -> None:
+    """Nobody can list all the tricks."""
+    url = page_url(site, address)
+
+    # (What a browser makes of it: a dot in code is a dot.)
+    steps = re.sub("%2e", ".", url.partition("?")[0].partition("#")[0], flags=re.IGNORECASE).split("/")
+    assert url.startswith(f"{site.rstrip('/')}/")
+    assert ".." not in steps
 
 
 def test_anchor_is_spelt_for_an_address() -> None:

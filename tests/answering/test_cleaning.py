@@ -188,11 +188,82 @@ def test_html_is_dropped_or_shown_as_text(written: str, shown: str) -> None:
             "Use react@18.2.0 and @app.route and pi@raspberry",
         ),
         ("std::vector, 7//2 and note:this", "std::vector, 7//2 and note:this"),
+        ("It begins with `https`: **https://** (or http://), not ftp://…", None),
+        ("Type https:// or // and a host", None),
+        ("AT&amp;T, 1\\. not a list, C:\\.ros, 2 &#8805; 1, a &lt; b\\:", None),
+        (f"Go to {QUOTED_URL.replace('/', chr(92) + '/')}.", f"Go to {QUOTED_URL}."),
     ],
 )
-def test_bare_address_stays_only_if_it_is_the_books(written: str, shown: str) -> None:
+def test_bare_address_stays_only_if_it_is_the_books(written: str, shown: str | None) -> None:
     """Most programs that show Markdown make a link of it unasked."""
+    assert cleaned_text(written) == (written if shown is None else shown)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Go to https://-x.evil.example/q?d=secret now", "Go to  now"),
+        ("Go to http://-x.evil.example and ftp://-x.evil.example/", "Go to  and "),
+        ("Go to //-x.evil.example/x", "Go to "),
+        ("Go to ///evil.example/x", "Go to "),
+        ("Go to https://~x.evil.example/", "Go to "),
+        ("Go to https://[::1]/x", "Go to "),
+        ("Go to https://\N{GRINNING FACE}.evil.example/", "Go to "),
+        ("Go to //\N{GRINNING FACE}.evil.example/", "Go to "),
+        ('Go to https://"@evil.example or //"@evil.example', "Go to  or "),
+        ("Go to https://`x.evil.example", "Go to \\`x.evil.example"),
+        ("Write to me@-x.evil.example!", "Write to !"),
+        ("Write to me@\N{GRINNING FACE}.evil.example", "Write to "),
+        ("Go to xwww.a@3405803781/steal", "Go to x"),
+        ("Go to a.WWW.b@3405803781/steal", "Go to a."),
+    ],
+)
+def test_address_is_one_whatever_its_host_begins_with(written: str, shown: str) -> None:
+    """GFM takes a hyphen there, browsers take more."""
     assert cleaned_text(written) == shown
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https&#58;&#47;&#47;evil.example/x",
+        "https&colon;&sol;&sol;evil&period;example/x",
+        "&#104;ttps://3405803781/x",
+        "&#x68;ttps&#x3a;//3405803781/x",
+        "htt&#112;s://3405803781/x",
+        r"https:\/\/evil.example/x",
+        r"https\://3405803781/x",
+        r"https:/\/\-x.evil.example/x",
+        r"www\.evil.example",
+        "www&#46;evil.example",
+        "ww&#119;.evil.example",
+        "eve&#64;evil.example",
+        r"eve\@evil\.example",
+        "mailto&#58;eve@evil.example",
+        "javascript&colon;alert`1`",
+        "https:&#47;<b></b>&#47;evil.example",
+        "www<b></b>&#46;evil.example",
+        r"www<b></b>\.evil.example",
+        "https&#5&#56;;//3405803781/x",
+    ],
+)
+def test_address_in_entities_or_with_escaped_signs_is_one_too(written: str) -> None:
+    """A program that makes links of what it has decoded (as remark does) would make one of it."""
+    shown = cleaned_text(f"Go to {written} now")
+
+    assert foreign_in(shown, OWN_TARGETS) == []
+    assert "3405803781" not in shown
+    assert cleaned_text(f"Go to {written} now") == cleaned_text([*f"Go to {written} now"])
+
+
+def test_address_of_any_length_is_one() -> None:
+    """What leaks may be long, and no white space stands in it."""
+    for length in (LONGEST_HELD - 30, LONGEST_HELD, 2 * LONGEST_HELD):
+        for before in ("", "x" * 500):
+            shown = cleaned_text(f"{before}https://evil.example/?d={'secret' * (length // 6)} now")
+
+            assert "evil.example" not in shown
+            assert foreign_in(shown, OWN_TARGETS) == []
 
 
 @pytest.mark.parametrize(
@@ -252,7 +323,8 @@ def test_plain_text_passes(written: str, shown: str) -> None:
 SIGNS = """[ ] ( ) < > ! ` `` ``` ~~~ | \\ : / // . @ # = - _ ** * ~ & ' " ? w www. http https :// mailto:
 data: javascript: evil.example [x](https://evil.example) ![x](https://evil.example) [ref]: [^1]: [1] [9] [1,2]
 <img <b> </b> <!-- --> <https://evil.example> <depend> src=x> &lt; &#91; eve@evil.example é 1. - > 10.
-NOT_IN_BOOK a word `a|b` `<i>` ```js""".split()
+NOT_IN_BOOK a word `a|b` `<i>` ```js https&#58; &#47;&#47; &sol; \\/ \\/\\/ \\: \\. \\@ www&#46; &period;
+ww&#119; &#104;ttps &commat; &amp; &#38; ://- @- -x.evil.example xwww.a@ 3405803781/x \\-""".split()
 SPACES = [
     " ",
     "\n",
@@ -294,6 +366,8 @@ ADVERSARIAL = [
     "<a title='>' href=https://evil.example>x</a>",
     "<" * (LONGEST_HELD + 3) + "img src=x>",
     "(" * (LONGEST_HELD - 2) + "www.evil.example",
+    "https://" + ")" * LONGEST_HELD + '"@evil.example',
+    "(" * (LONGEST_HELD - 2) + r"w\.evil.example" + r" ww\w.evil.example",
     "`" * 3 + "x" * LONGEST_HELD + "\n<img src=x>\n```",
 ]
 
@@ -373,8 +447,8 @@ def test_what_never_closes_is_held_back_no_longer_than_the_limit() -> None:
 
 @pytest.mark.parametrize(
     "sign",
-    """[ < ` ! ] \\ ~ @ ( w <a <!-- [a]( [a](b) ![a]( `a``b```c www. https://e [1, [[[[a]]]](b) a _a \\` é
-    &lt; | a@b""".split(),
+    """[ < ` ! ] \\ ~ @ ( w // //a& a&amp;// @&amp; \\/ &#58;~ www\\. https://) <a <!-- [a]( [a](b) ![a](
+    `a``b```c www. https://e [1, [[[[a]]]](b) a _a \\` é &lt; | a@b""".split(),
 )
 def test_time_grows_with_the_length_alone(sign: str) -> None:
     """A model that stutters must not hold a worker."""

@@ -6,6 +6,7 @@ import base64
 import codecs
 import re
 import time
+from html import unescape
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,12 @@ def test_every_eight_words_of_the_rules_are_found(mode: Mode) -> None:
         RUN[::-1],
         codecs.encode(RUN, "rot13"),
         "".join(chr(ord(sign) + 0xFEE0) if "a" <= sign <= "z" else sign for sign in RUN.lower()),
+        "".join(f"&#{ord(sign)};" for sign in RUN),
+        "".join(f"&#x{ord(sign):x};" if at % 20 == 9 else sign for at, sign in enumerate(RUN)),
+        "&shy;".join(RUN),
+        RUN.replace(" ", "&nbsp;"),
+        RUN.replace(" ", " & ").replace("matter", "&matter").replace("from", "&&from"),
+        RUN.replace("tt", "&#116;&#84;").replace("i", "&#0000105;"),
         *(base64.b64encode((RULES[skipped:]).encode()).decode() for skipped in range(4)),
     ],
 )
@@ -68,7 +75,31 @@ def test_disguised_rules_are_found(disguised: str) -> None:
     text, recited = heard(f"Here you are: {disguised} and so on")
 
     assert recited
-    assert len(letters(text)) <= len("Hereyouare") + SHOWN
+    assert len(letters(unescape(text))) <= len("Hereyouare") + SHOWN
+
+
+@pytest.mark.parametrize("apart", [7, 9, 12, 22])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_rules_with_stray_letters_in_them_are_found(apart: int, mode: Mode) -> None:
+    """They are as readable, and no run of letters in them is the rules' own."""
+    rules = unspoken_text(mode)
+    strewn = ""
+    for sign in rules:
+        strewn += sign + " x " * (
+            sign.isalpha() and len(letters(strewn + sign).replace("x", "")) % apart == 0
+        )
+
+    text, recited = heard(f"Here you are: {strewn}", rules=rules)
+
+    assert recited
+    assert len(letters(text)) < 250
+
+
+def test_what_is_said_again_and_again_is_no_recital() -> None:
+    """A list may begin each of its lines with the same few words of the rules."""
+    said = "".join(f"- The quoted matter says, in the book's words, that {word}\n" for word in "abcdefgh" * 9)
+
+    assert heard(said) == (said, False)
 
 
 def test_what_was_said_before_is_kept_and_nothing_after() -> None:
@@ -100,7 +131,8 @@ def test_what_merely_sounds_alike_passes(said: str, mode: Mode) -> None:
 
 def test_no_prose_of_ours_is_taken_for_a_recital() -> None:
     """The shipped book is a quarter of a million letters."""
-    pages = [*(PROJECT_ROOT / "books").rglob("*.md"), PROJECT_ROOT / "README.md"]
+    pages = [PROJECT_ROOT / name for name in ("README.md", "docs/safety.md", "docs/search.md")]
+    pages += (PROJECT_ROOT / "books").rglob("*.md")
     texts = [page.read_text(encoding="utf-8") for page in pages]
 
     assert [heard(text, rules=unspoken_text(mode))[1] for text in texts for mode in Mode] == [False] * (
@@ -128,10 +160,27 @@ def test_word_for_a_refusal_never_gets_out(said: str, shown: str) -> None:
 
 WRITINGS = st.lists(
     st.sampled_from(
-        [*RUN.split(), NOT_IN_BOOK, "NOT_IN", "_BOOK", "NOT\\_", "n", " ", "\n", "cheese", "é", "[1]"]
+        [
+            *RUN.split(),
+            NOT_IN_BOOK,
+            "NOT_IN",
+            "_BOOK",
+            "NOT\\_",
+            "n",
+            " ",
+            "\n",
+            "cheese",
+            "é",
+            "[1]",
+            "&",
+            "&#",
+            ";",
+        ]
     ),
     max_size=30,
-).map(" ".join) | st.integers(0, len(RULES) - 60).map(lambda at: RULES[at : at + 60])
+).flatmap(
+    lambda words: st.sampled_from([" ", "", "&#101;", "&", "&amp;"]).map(lambda gap: gap.join(words))
+) | st.integers(0, len(RULES) - 60).map(lambda at: RULES[at : at + 60])
 
 
 @fuzz(150)
@@ -149,6 +198,19 @@ def test_ordinary_words_are_not_held_back() -> None:
     words = "Bob ripens the cheddar for nine long months in a cool cellar, as the book says.".split(" ")
 
     assert [watch.feed(f"{word} ") for word in words] == [f"{word} " for word in words]
+
+
+def test_entities_are_held_back_until_they_end_and_given_as_they_stand() -> None:
+    """They are Markdown, and the reader's program reads them."""
+    watch = OwnWords(RULES)
+
+    assert [watch.feed(piece) for piece in ("Fish &", "am", "p; chips, R&D and", " more")] == [
+        *("Fish ", "", "&amp; chips, R&D and"),
+        " more",
+    ]
+    assert watch.feed("x &copy") == "x "
+    assert watch.flush() == "&copy"
+    assert heard("Use only what &quoted") == ("Use only what &quoted", False)
 
 
 def test_what_is_suspected_is_held_back_for_less_than_the_run_that_proves_it() -> None:

@@ -12,9 +12,11 @@ import base64
 import codecs
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,8 @@ def spelt_out(text: str) -> str:
         ":tagged": "<i></i> ".join(words),
         ":first half": rules[: len(rules) // 2],
         ":second half": rules[len(rules) // 2 :],
+        ":entities": "".join(f"&#{ord(sign)};" if at % 20 == 9 else sign for at, sign in enumerate(rules)),
+        ":strewn": " x ".join(" ".join(words[at : at + 2]) for at in range(0, len(words), 2)),
     }
     return re.sub(r"\{rules(:[^}]*)?\}", lambda found: spellings[found[1] or ""], text)
 
@@ -216,7 +220,8 @@ def test_attempt_stays_where_it_stands_in_the_prompt(
     assert messages[0] == {"role": "system", "content": system_text(attempt.mode)}
     assert roles == ["system", *["user", "assistant"] * turns, "user"]
     assert opened >= 1
-    assert re.findall(r"[<＜﹤][\s/／]*(?:book|passage|selection|question)\b", all_said, re.IGNORECASE) == [
+    plain = unicodedata.normalize("NFKC", all_said)
+    assert re.findall(r"[<‹〈][\s/|\\∕]*(?:book|passage|selection|question)\b", plain, re.IGNORECASE) == [
         "<book",
         *["<" + mark, "</" + mark] * opened,
     ]
@@ -241,7 +246,7 @@ def test_model_that_obeys_reaches_no_reader(
     quoted = "\n".join(source["quote"] for source in sources)
     own = {source["url"] for source in sources} | set(re.findall(r"https?://[^\s<>\"'`)\]]+", quoted))
     bare = re.sub(r"```.*?```|`[^`\n]*`", "", answer, flags=re.DOTALL)
-    said = letters(answer)
+    said = letters(unescape(answer))
     assert answer.strip()
     assert foreign_in(answer, own) == []
     assert [run for run in recitals() if run in said] == []

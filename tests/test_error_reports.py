@@ -110,7 +110,7 @@ def test_error_is_reported_with_its_places_and_nothing_of_the_reader(reporting, 
     headers = {"X-Request-ID": "find-me", "Cookie": "my-cookie", "Authorization": "Basic my-password"}
 
     reply = client.post(
-        f"/query?my=argument#{QUESTION}",
+        f"/query#{QUESTION}",
         json={"query": QUESTION, "session_id": session},
         headers=headers,
         environ_base={"REMOTE_ADDR": "192.0.2.77"},

@@ -85,4 +85,6 @@ schema.config.checks.negative_data_rejection.expected_statuses += ["410", "413",
 @fuzz(EXAMPLES)
 def test_every_reply_is_told_of_in_the_document(case: schemathesis.Case, server: GunicornProcess) -> None:
     """Its status, media type, headers and shape; with the key, so that admin calls are reached."""
-    case.call_and_validate(server.url, checks=CHECKS, headers={"X-API-Key": KEY})
+    # Of admin calls nobody learns which methods there are: 404.
+    hidden = [unsupported_method] if case.path.startswith("/admin") else []
+    case.call_and_validate(server.url, checks=CHECKS, excluded_checks=hidden, headers={"X-API-Key": KEY})

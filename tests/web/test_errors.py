@@ -194,7 +194,12 @@ def test_sane_id_of_the_caller_is_kept(reader: FlaskClient, given: str) -> None:
     assert reply.json["request_id"] == given
 
 
-@pytest.mark.parametrize("given", ["", "A" * 65, "a b", "é", "a;b", "<script>", "a\tb", '"', "a/b", "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"])
+OF_A_SESSION = "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"
+
+
+@pytest.mark.parametrize(
+    "given", ["", "A" * 65, "a b", "é", "a;b", "<script>", "a\tb", '"', "a/b", OF_A_SESSION]
+)
 def test_other_id_of_the_caller_is_replaced(reader: FlaskClient, given: str) -> None:
     """It goes into the log and into pages."""
     reply = reader.get("/nowhere", headers={"X-Request-ID": given})

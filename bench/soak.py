@@ -33,6 +33,8 @@ ANSWER = {"answer_tokens": 40, "first_delay_s": 0.15, "delay_s": 0.01}
 SETTINGS = {
     # Fewer places than readers, so that a provider that hangs fills them.
     "MAX_STREAMS": "8",
+    # The worker that is watched is to live to the end.
+    "MAX_REQUESTS": "0",
     "TRUSTED_PROXIES": "1",
     # Calls are counted as in production, and nobody is refused for their number.
     "RATE_LIMIT_ENABLED": "true",

@@ -100,12 +100,11 @@ class OpenAIGenerator:
                         **_request(self.name, prompt), timeout=self._client.timeout(left_s)
                     )
                 )
-            reply = _Reply(wire)
+            reply = _Reply(wire, min(self._first_word_timeout_s, SILENCE_S), deadline)
             pieces = reply.pieces(_checked(response.iter_bytes(), deadline, speak_by, reply))
             first = next(pieces, None)
             if first is None:
                 raise ProviderUnavailable(f"{self.name} ended without a word.")
-            wire.limit(deadline.left_s())
             stack.push(attempt.pop_all())
             return _Reading(first, pieces, reply)
 
@@ -125,6 +124,9 @@ class OpenAIGenerator:
 
 # How long a provider may take to say that a model is there.
 PING_S = 3.0
+# How long a model may say nothing between two words, whatever else comes meanwhile: readers' connections that
+# are silent for longer are cut by what lies between.
+SILENCE_S = 14.0
 
 
 @dataclass(slots=True)
@@ -132,6 +134,8 @@ class _Reply:
     """What the stream's lines have told so far."""
 
     wire: Wire
+    silence_s: float
+    deadline: Deadline
     finish_reason: str | None = None
     usage: dict[str, Any] = field(default_factory=dict)
     spoken: bool = False
@@ -159,6 +163,7 @@ class _Reply:
                 piece, refused = f"{NOT_IN_BOOK} {piece}", True
             if piece:
                 self.spoken = True
+                self.wire.limit(min(self.silence_s, self.deadline.left_s()))
                 yield piece
 
     def _read(self, event: bytes) -> tuple[str, bool]:

@@ -86,5 +86,7 @@ def _whole(running: RunningTurn, first: Event) -> dict[str, Any]:
 
 
 def _streamed(running: RunningTurn, first: Event) -> Response:
-    stream = as_sse(running, first, request_id=g.request_id)
+    stream = as_sse(
+        running, first, request_id=g.request_id, connection=request.environ.get("gunicorn.socket")
+    )
     return Response(stream, mimetype="text/event-stream", headers=HEADERS)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -13,15 +14,21 @@ import orjson
 import structlog
 
 from ragbot.answering.turns import RunningTurn
+from ragbot.core.alarm import ALARMS
 from ragbot.core.domain import Delta, Event, Finished, Retrieved
 from ragbot.web.errors import problem_of
 from ragbot.web.payloads import query_reply, sources_event
 
 log = structlog.get_logger(__name__)
 
-# How often a reader gets a sign of life while nothing is said. A reader who has left is noticed by it, before
-# the model is paid for more.
+# How often a reader who waits for the first word gets a sign of life. A reader who has left is noticed
+# by it, before the model is paid for more.
 HEARTBEAT_S = 2.0
+
+# After the first word no comments are needed: a model that says nothing for longer than 14 s is cut, whatever
+# else its provider sends, and each piece is a sign of life. (A thread for each token would cost what a token
+# does.) A reader who leaves meanwhile is seen by looking at his connection.
+LOOK_EVERY_S = 2.0
 
 COMMENT = b": \n\n"
 HEADERS = {
@@ -31,18 +38,28 @@ HEADERS = {
 
 
 def as_sse(
-    running: RunningTurn, first: Event, *, heartbeat_s: float = HEARTBEAT_S, request_id: str = ""
+    running: RunningTurn,
+    first: Event,
+    *,
+    heartbeat_s: float = HEARTBEAT_S,
+    request_id: str = "",
+    connection: socket.socket | None = None,
 ) -> Iterator[bytes]:
     """Yield the turn's events as bytes, then close it. `first` is drawn already.
 
-    Needs no app context. Closing the iterator (the reader has left) ends the model's stream.
+    Needs no app context. Closing the iterator (the reader has left) ends the model's stream; so does the
+    other end of the `connection`, where the server lends it.
     """
     numbers = iter(range(1, 1 << 62))
-    drawer = _Drawer(running.events)
+    lookout = None if connection is None else _Lookout(connection, running.deadline.cancel)
     try:
         yield _encoded(running, first, next(numbers))
-        while (event := drawer.next_within(heartbeat_s)) is not _END:
-            yield COMMENT if event is _NOTHING_YET else _encoded(running, event, next(numbers))
+        waiting = _Waiting(running.events)
+        while (event := waiting.next_within(heartbeat_s)) is _NOTHING_YET:
+            yield COMMENT
+        yield _encoded(running, event, next(numbers))
+        for event in running.events:
+            yield _encoded(running, event, next(numbers))
     except GeneratorExit:
         running.deadline.cancel()
         raise
@@ -52,55 +69,74 @@ def as_sse(
         problem = problem_of(error) | {"request_id": request_id}
         yield _event("error", next(numbers), problem)
     finally:
-        drawer.end()
+        if lookout is not None:
+            lookout.end()
         _closed(running)
 
 
 _NOTHING_YET: Any = object()
-_END: Any = object()
 
 
-class _Drawer:
-    """Draws events in a thread of its own, one when one is wanted, so that the reader hears a sign of life
-    meanwhile."""
+class _Waiting:
+    """Draws one event in a thread of its own, so that the reader can be told to wait meanwhile."""
 
     def __init__(self, events: Iterator[Event]) -> None:
+        self._drawn = threading.Event()
+        self._draw: Callable[[], Event] | None = None
         self._events = events
-        self._wanted, self._drawn = threading.Semaphore(0), threading.Semaphore(0)
-        self._is_drawing = self._has_ended = False
-        self._event: Any = None
-        self._failure: BaseException | None = None
         # With the request's id, for the lines that are logged there.
         run = partial(copy_context().run, self._run)
-        threading.Thread(target=run, daemon=True, name="stream").start()
+        self._thread = threading.Thread(target=run, daemon=True, name="first-word")
+        self._thread.start()
 
     def next_within(self, seconds: float) -> Any:
-        """The event, `_END` after the last one, or `_NOTHING_YET`. Raises what drawing it raised."""
-        if not self._is_drawing:
-            self._is_drawing = True
-            self._wanted.release()
-        if not self._drawn.acquire(timeout=seconds):
+        """The event, or `_NOTHING_YET`. Raises what drawing it raised."""
+        if not self._drawn.wait(seconds):
             return _NOTHING_YET
-        self._is_drawing = False
-        if self._failure is not None:
-            raise self._failure
-        return self._event
-
-    def end(self) -> None:
-        """Let the thread go; one that is drawing ends with what it draws."""
-        self._has_ended = True
-        self._wanted.release()
+        self._thread.join()
+        assert self._draw is not None
+        return self._draw()
 
     def _run(self) -> None:
-        while True:
-            self._wanted.acquire()
-            if self._has_ended:
-                return
-            try:
-                self._event = next(self._events, _END)
-            except BaseException as error:
-                self._failure = error
-            self._drawn.release()
+        try:
+            event = next(self._events)
+            self._draw = lambda: event
+        except BaseException as error:
+            failure = error
+
+            def fail() -> Event:
+                raise failure
+
+            self._draw = fail
+        finally:
+            self._drawn.set()
+
+
+class _Lookout:
+    """Looks now and then whether the reader's end of a connection is still open."""
+
+    def __init__(self, connection: socket.socket, left: Callable[[], None]) -> None:
+        self._connection = connection
+        self._left = left
+        self._alarm = ALARMS.after(LOOK_EVERY_S, self._look)
+        self._has_ended = False
+
+    def end(self) -> None:
+        """Look no more."""
+        self._has_ended = True
+        self._alarm.stop()
+
+    def _look(self) -> None:
+        try:
+            is_closed = not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            is_closed = False
+        except OSError:
+            is_closed = True
+        if is_closed:
+            self._left()
+        elif not self._has_ended:
+            self._alarm = ALARMS.after(LOOK_EVERY_S, self._look)
 
 
 def _closed(running: RunningTurn) -> None:

@@ -437,14 +437,17 @@ def test_retry_does_not_get_the_patience_anew(upstream: OpenAIUpstream, client: 
         asked(OpenAIGenerator(client, "gpt-4o", 0.4))
 
 
-def test_pause_in_the_middle_that_is_too_long_cuts_the_answer(
-    upstream: OpenAIUpstream, hasty: OpenAIGenerator
+@pytest.mark.parametrize("silence", [Hang("middle"), Drip(0.02, "comment", after_tokens=2)], ids=str)
+def test_model_that_falls_silent_between_words_is_cut_whatever_drips_in(
+    upstream: OpenAIUpstream, hasty: OpenAIGenerator, silence: Hang
 ) -> None:
-    """A model that has begun may hang as well."""
-    upstream.always(Hang("middle"))
+    """Readers' connections are cut when nothing is said for long."""
+    upstream.always(silence)
 
     with takes_less_than(3), pytest.raises(AnswerCut):
         asked(hasty)
+
+    assert upstream.wait_for_disconnect(1)
 
 
 @pytest.mark.parametrize("silence", [Hang("middle"), Drip(0.02, "comment", after_tokens=2)], ids=str)

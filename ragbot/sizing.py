@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 MEGABYTE = 1024 * 1024
 
-# A warm worker, rounded up from docs/performance.md: 204 MB, and 374 MB with the local model in it.
+# A warm worker, rounded up from docs/performance.md: 201 MB, and 368 MB with the local model in it.
 WORKER_MB = 220
 WORKER_WITH_MODEL_MB = 400
 # gunicorn's master, and a command such as `flask book ingest` that looks in beside the workers.

@@ -28,7 +28,7 @@ from ragbot.records.transcript import messages
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
-from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
+from tests.fakes.wsgi_process import GunicornProcess, inherited_environment, open_files
 
 CHEDDAR = "How long is the cheddar ripened?"
 WORDS = [f"word{number}" for number in range(1, 26)]
@@ -275,7 +275,7 @@ def holder_of(connection: http.client.HTTPConnection, server: GunicornProcess) -
         if (local, remote) == (server.port, ours):
             socket = f"socket:[{columns[9]}]"
             for pid in server.worker_pids():
-                if any(str(fd.readlink()) == socket for fd in Path(f"/proc/{pid}/fd").iterdir()):
+                if socket in open_files(pid):
                     return pid
     raise AssertionError("nobody holds the other end")
 

@@ -24,7 +24,7 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.prometheus import Scrape
-from tests.fakes.wsgi_process import GunicornProcess
+from tests.fakes.wsgi_process import GunicornProcess, open_files
 
 SHARED_MEMORY = Path("/dev/shm")
 KEY = "sk-a-key-that-must-not-be-seen"
@@ -117,7 +117,7 @@ def until(holds: Callable[[], bool], limit_s: float = 15) -> None:
 
 def own_folder(server: GunicornProcess) -> Path:
     """The folder of a server's numbers: the one whose lock its master holds."""
-    held = {os.readlink(link) for link in Path(f"/proc/{server.pid}/fd").iterdir() if link.is_symlink()}
+    held = open_files(server.pid)
     return next(Path(name).parent for name in held if name.endswith("held.lock"))
 
 

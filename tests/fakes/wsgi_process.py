@@ -183,6 +183,15 @@ def is_healthy(port: int) -> bool:
         connection.close()
 
 
+def open_files(pid: int) -> set[str]:
+    """What a process has open, by the kernel's names (Linux); what it closes meanwhile is left out."""
+    held = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            held.add(os.readlink(link))
+    return held
+
+
 def living_processes() -> Iterator[ProcessState]:
     """Every process that is not a zombie, from /proc (Linux). A killed worker whose master is gone may stay a
     zombie for ever where process 1 reaps nobody, as in many containers."""

@@ -36,7 +36,7 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import PostgresDatabases, migrate
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
-from tests.fakes.wsgi_process import GunicornProcess, free_port, inherited_environment
+from tests.fakes.wsgi_process import GunicornProcess, free_port, inherited_environment, open_files
 from tests.records.conftest import empty
 
 PASSWORD = "p@ss/w%rd"
@@ -371,7 +371,7 @@ def test_gunicorn_opens_nothing_before_it_forks(tcp_url: str, tcp_port: int, tmp
 
 def connected(pid: int, port: int) -> bool:
     """Whether a process holds a connection to that port of the loopback, by the kernel's table (Linux)."""
-    held = {str(fd.readlink()) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+    held = open_files(pid)
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return any(int(row[2].rpartition(":")[2], 16) == port and f"socket:[{row[9]}]" in held for row in rows)
 

@@ -28,7 +28,7 @@ from ragbot.services import warm
 from tests.conftest import THREE_CHAPTERS, AppMaker
 from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
 from tests.fakes.prometheus import Scrape
-from tests.fakes.wsgi_process import GunicornProcess, living_processes
+from tests.fakes.wsgi_process import GunicornProcess, living_processes, open_files
 
 KEY = "nE3-rQ8xv2LwZk5TbY1p"
 CHEDDAR = "How long is the cheddar ripened?"
@@ -130,7 +130,7 @@ def job_processes(folder: Path) -> list[int]:
     for process in living_processes():
         try:
             command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-            files = [os.readlink(fd) for fd in Path(f"/proc/{process.pid}/fd").iterdir()]
+            files = open_files(process.pid)
         except OSError:
             continue
         if b"ragbot.ingest_process" in command and any(str(folder / "sent") in file for file in files):

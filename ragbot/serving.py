@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import sys
-from contextlib import suppress
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -19,6 +17,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from ragbot.config import load_settings
 from ragbot.core.alarm import ALARMS
 from ragbot.core.errors import ConfigurationError
+from ragbot.core.hanging_up import hang_up
 from ragbot.metrics_folder import fold_in, open_folder, remove_folder
 from ragbot.raw_refusals import refuse_with_problems
 from ragbot.telemetry import configure_logging
@@ -58,7 +57,7 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Any) -> Any:
         """Answer the request that comes next on a connection, if its head comes soon."""
-        conn.patience = ALARMS.after(HEAD_S, partial(_hang_up, conn.sock))
+        conn.patience = ALARMS.after(HEAD_S, partial(hang_up, conn.sock))
         try:
             return super().handle(conn)
         finally:
@@ -92,11 +91,6 @@ class Worker(ThreadWorker):
         if not enabled and (orphaned or not self.alive):
             for listener in self.sockets:
                 listener.close()
-
-
-def _hang_up(connection: socket.socket) -> None:
-    with suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 # A thread waits for each question's model; the reserve answers everything else meanwhile.

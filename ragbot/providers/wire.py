@@ -6,17 +6,18 @@ cut; and closing a socket wakes nobody who reads from it, where shutting it down
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from ssl import SSLContext
 from typing import Any
 
 import httpcore2
 import httpx2
+
+from ragbot.core.hanging_up import hang_up
 
 SocketOptions = Iterable[Any]
 
@@ -131,6 +132,4 @@ class _Stream(httpcore2.NetworkStream):
     def shut(self) -> None:
         connected = self._under.get_extra_info("socket")
         if connected is not None:
-            with suppress(OSError):
-                # (An SSL socket's own shutdown would take its state from under the thread that reads.)
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+            hang_up(connected)

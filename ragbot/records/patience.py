@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
 
 from ragbot.core.alarm import ALARMS
+from ragbot.core.hanging_up import hang_up
 
 # A server that is well answers `SELECT 1` in a millisecond or, far away, in a hundred.
 PING_S = 2.0
@@ -25,7 +26,7 @@ PING_S = 2.0
 def cut_off_after(seconds: float, connection: Any) -> Iterator[None]:
     """Within the block, have a connection of psycopg2 end after so long: what waits for it fails at once."""
     wire = socket.socket(fileno=os.dup(connection.fileno()))
-    alarm = ALARMS.after(seconds, partial(_cut, wire))
+    alarm = ALARMS.after(seconds, partial(hang_up, wire))
     try:
         yield
     finally:
@@ -42,8 +43,3 @@ def limit_pings(engine: Engine) -> None:
             return ping(connection)
 
     engine.dialect.do_ping = limited  # type: ignore[assignment, method-assign]
-
-
-def _cut(wire: socket.socket) -> None:
-    with suppress(OSError):
-        wire.shutdown(socket.SHUT_RDWR)

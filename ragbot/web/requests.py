@@ -7,7 +7,8 @@ import re
 import secrets
 import socket
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
 from ragbot.core.alarm import ALARMS
+from ragbot.core.hanging_up import hang_up
 from ragbot.web.errors import InvalidRequest, MalformedJSON
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,12 +36,7 @@ def hurried(environ: Mapping[str, Any], limit_s: float = BODY_S) -> Iterator[Non
     if connection is None:
         yield
         return
-
-    def end() -> None:
-        with suppress(OSError):
-            connection.shutdown(socket.SHUT_RD)
-
-    alarm = ALARMS.after(limit_s, end)
+    alarm = ALARMS.after(limit_s, partial(hang_up, connection, socket.SHUT_RD))
     try:
         yield
     finally:

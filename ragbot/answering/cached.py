@@ -82,29 +82,30 @@ class CachedAnswerer:
         began = time.perf_counter()
         key = key_of(question, self._edition_of(question.book_version).key, self._keeping.fingerprint)
         kept = self._kept(key)
-        looked_ms = (time.perf_counter() - began) * 1000
+        look = _LookUp(began, (time.perf_counter() - began) * 1000)
         if kept is not None:
-            yield from told_again(_hit(kept, began))
+            yield from told_again(look.hit(kept))
             return
         with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as answering:
             # The sources are found for each reader: it costs little, and tells him that he is being answered.
-            yield _after_looking(next(answering), looked_ms)
-            for event in self._answered(key, answering, deadline, began, alone=without_model):
-                yield _after_looking(event, looked_ms)
+            yield look.before(next(answering))
+            yield from self._answered(key, answering, deadline, look, alone=without_model)
 
     def _answered(
-        self, key: str, answering: Iterator[Event], deadline: Deadline, began: float, *, alone: bool
+        self, key: str, answering: Iterator[Event], deadline: Deadline, look: _LookUp, *, alone: bool
     ) -> Iterator[Event]:
         if alone or not self._keeping.shared:
-            yield from self._made(key, answering, None)
+            yield from self._made(key, answering, look, None)
             return
         boarded = self._flights.board(key, deadline)
         if isinstance(boarded, Answer):
-            yield from told_on(_hit(boarded, began))
+            yield from told_on(look.hit(boarded))
         else:
-            yield from self._made(key, answering, boarded)
+            yield from self._made(key, answering, look, boarded)
 
-    def _made(self, key: str, answering: Iterator[Event], lead: Lead | None) -> Iterator[Event]:
+    def _made(
+        self, key: str, answering: Iterator[Event], look: _LookUp, lead: Lead | None
+    ) -> Iterator[Event]:
         """A new answer, kept if it is good and handed to those who wait for it."""
         made: Answer | None = None
         kept = False
@@ -113,7 +114,7 @@ class CachedAnswerer:
                 if lead is not None:
                     lead.renew()
                 if isinstance(event, Finished):
-                    made = self._finished(event.answer)
+                    made = self._finished(look.noted(event.answer))
                     if kept := is_good(made):
                         self._cache.put(name_of(key), packed(made), self._keeping.kept_s)
                     event = Finished(made)
@@ -138,22 +139,26 @@ class CachedAnswerer:
         return answer
 
 
-def _after_looking(event: Event, looked_ms: float) -> Event:
-    """The event with the time that the look-up before it took."""
+@dataclass(frozen=True, slots=True)
+class _LookUp:
+    """The look for a kept answer: when it began (`perf_counter`), and the milliseconds that it took."""
 
-    def with_it(answer: Answer) -> Answer:
-        return replace(answer, latency_ms=replace(answer.latency_ms, cache=looked_ms))
+    began: float
+    took_ms: float
 
-    match event:
-        case Retrieved(_, so_far) if so_far is not None:
-            return replace(event, so_far=lambda: with_it(so_far()))
-        case Finished(answer):
-            return Finished(with_it(answer))
-    return event
+    def noted(self, answer: Answer) -> Answer:
+        """The answer with this stage among its times."""
+        return replace(answer, latency_ms=replace(answer.latency_ms, cache=self.took_ms))
 
+    def before(self, event: Event) -> Event:
+        """The first event of an answer, whose times so far have this stage too."""
+        if not isinstance(event, Retrieved) or event.so_far is None:
+            return event
+        so_far = event.so_far
+        return replace(event, so_far=lambda: self.noted(so_far()))
 
-def _hit(answer: Answer, began: float) -> Answer:
-    """The answer as told again: it cost nothing, and took as long as finding it."""
-    took_ms = (time.perf_counter() - began) * 1000
-    latency = Latency(total=took_ms, cache=took_ms)
-    return replace(answer, cache="hit", usage=Usage(cost_usd=0.0), latency_ms=latency)
+    def hit(self, answer: Answer) -> Answer:
+        """An answer that is told again: it cost nothing, and took as long as finding it."""
+        total_ms = (time.perf_counter() - self.began) * 1000
+        latency = Latency(total=total_ms, cache=self.took_ms)
+        return replace(answer, cache="hit", usage=Usage(cost_usd=0.0), latency_ms=latency)

@@ -50,10 +50,9 @@ def honcho(process: str) -> list[str]:
     return [str(PROGRAMS / "honcho"), "--env", os.devnull, "start", process]
 
 
-@pytest.fixture(scope="module")
-def released(host: dict[str, str]) -> str:
-    """What the release said."""
-    done = subprocess.run(
+def release(host: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run the release to its end."""
+    return subprocess.run(
         honcho("release"),
         cwd=PROJECT_ROOT,
         env=host,
@@ -62,6 +61,12 @@ def released(host: dict[str, str]) -> str:
         timeout=100,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def released(host: dict[str, str]) -> str:
+    """What the release said."""
+    done = release(host)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -118,15 +123,7 @@ def workers_below(pid: int) -> int:
 
 def test_release_that_runs_again_changes_nothing(host: dict[str, str], released: str) -> None:
     """Each deployment runs it; a book that is there is not taken in again."""
-    again = subprocess.run(
-        honcho("release"),
-        cwd=PROJECT_ROOT,
-        env=host,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    again = release(host)
 
     assert again.returncode == 0
     assert "Published edition" in released

@@ -1,4 +1,4 @@
-"""Fit the weights of `ragbot.providers.evidence` on books with question sets; tell how well they carry over.
+"""Fit the weights of `ragbot.providers.evidence` on books with question sets.
 
 usage: python -m bench.fit_evidence DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.06]
 

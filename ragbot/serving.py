@@ -15,9 +15,9 @@ from gunicorn.workers import gthread
 from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings
-from ragbot.core.alarm import ALARMS
 from ragbot.core.errors import ConfigurationError
-from ragbot.core.hanging_up import hang_up
+from ragbot.core.sockets import hang_up
+from ragbot.core.timers import ALARMS
 from ragbot.metrics_folder import fold_in, open_folder, remove_folder
 from ragbot.raw_refusals import refuse_with_problems
 from ragbot.telemetry import configure_logging

@@ -21,8 +21,8 @@ from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.turns import Turns
 from ragbot.books.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings
-from ragbot.core.circuit import Circuits
-from ragbot.core.clock import ClockWatch
+from ragbot.core.circuit_breaker import Circuits
+from ragbot.core.clock_jumps import ClockWatch
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
 from ragbot.housekeeping import Housekeeping

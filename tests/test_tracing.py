@@ -240,7 +240,8 @@ import sys
 from ragbot import create_app
 app = create_app({"EMBEDDER": "none", "DATABASE_URL": "sqlite:///" + sys.argv[1]})
 app.test_client().get("/nowhere")
-extras = {"opentelemetry.exporter", "opentelemetry.sdk.trace.export", "ragbot.collector", "sentry_sdk"}
+extras = {"opentelemetry.exporter",
+    "opentelemetry.sdk.trace.export", "ragbot.collector", "sentry_sdk"}
 print(sorted(extras & set(sys.modules)))
 """
     done = subprocess.run(

@@ -34,8 +34,8 @@ from ragbot.core.domain import (
     Status,
     Usage,
 )
+from ragbot.core.invisible_characters import visible
 from ragbot.core.ports import Generation
-from ragbot.core.visible import visible
 from ragbot.index.retriever import Retrieval, Retriever
 
 REFUSAL = {

@@ -11,7 +11,7 @@ from typing import Any
 from ragbot.answering.kept_answers import is_good, name_of, packed, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
-from ragbot.core.holders import lives, new_token
+from ragbot.core.owner_tokens import lives, new_token
 from ragbot.core.ports import Cache, SharedStates, State
 
 # How often another worker's flight is looked after.

@@ -13,8 +13,8 @@ import unicodedata
 from collections.abc import Sequence
 
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
+from ragbot.core.invisible_characters import visible
 from ragbot.core.text import count_tokens
-from ragbot.core.visible import visible
 
 _SYSTEM = """\
 You answer a reader's question about a book. {where}

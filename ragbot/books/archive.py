@@ -19,7 +19,7 @@ from typing import IO
 
 from ragbot.books.files import MAX_DEPTH, PASSED_OVER
 from ragbot.core.errors import ArchiveRefused
-from ragbot.core.signatures import archive_kind
+from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
 
 # A book with a picture on every page has some thousands of files.

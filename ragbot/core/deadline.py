@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ragbot.core.alarm import ALARMS
 from ragbot.core.errors import Cancelled, DeadlineExceeded
+from ragbot.core.timers import ALARMS
 
 
 class Deadline:

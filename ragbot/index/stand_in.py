@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from ragbot.core.circuit import Circuits
+from ragbot.core.circuit_breaker import Circuits
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import CircuitOpen, SearchUnavailable

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ragbot.core.circuit import Circuits, Visit
+from ragbot.core.circuit_breaker import Circuits, Visit
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Prompt
 from ragbot.core.errors import DeadlineExceeded, ProviderError, RequestRejected, TooLate

@@ -17,7 +17,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from ragbot.core.hanging_up import hang_up
+from ragbot.core.sockets import hang_up
 
 SocketOptions = Iterable[Any]
 

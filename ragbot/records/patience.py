@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ragbot.core.alarm import ALARMS
-from ragbot.core.hanging_up import hang_up
+from ragbot.core.sockets import hang_up
+from ragbot.core.timers import ALARMS
 
 # A server that is well answers `SELECT 1` in a millisecond or, far away, in a hundred.
 PING_S = 2.0

@@ -16,8 +16,8 @@ import structlog
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
-from ragbot.core.alarm import ALARMS
-from ragbot.core.hanging_up import hang_up
+from ragbot.core.sockets import hang_up
+from ragbot.core.timers import ALARMS
 from ragbot.web.errors import InvalidRequest, MalformedJSON
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")

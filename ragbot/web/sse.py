@@ -14,8 +14,8 @@ import orjson
 import structlog
 
 from ragbot.answering.turns import RunningTurn
-from ragbot.core.alarm import ALARMS
 from ragbot.core.domain import Delta, Event, Finished, Retrieved
+from ragbot.core.timers import ALARMS
 from ragbot.web.errors import problem_of
 from ragbot.web.payloads import query_reply, sources_event
 

@@ -11,7 +11,7 @@ from flask import Request
 from werkzeug.exceptions import ClientDisconnected
 
 from ragbot.core.errors import JobNotStarted
-from ragbot.core.signatures import archive_kind
+from ragbot.core.file_types import archive_kind
 from ragbot.web.errors import BodyTooLarge, UnsupportedArchive
 
 # What a zip and a gzipped tar are called by those who send them. What it is, its first bytes say.

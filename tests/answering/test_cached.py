@@ -483,7 +483,7 @@ def test_flight_of_a_worker_that_died_is_taken_over(
     dead, living = make(model), make(model)
     with monkeypatch.context() as patch:
         # No process has this number.
-        patch.setattr("ragbot.core.holders.os.getpid", lambda: 2**22 + 1)
+        patch.setattr("ragbot.core.owner_tokens.os.getpid", lambda: 2**22 + 1)
         left = dead.answer(HOW_LONG, (), Deadline(20))
         next(left)
         next(left)

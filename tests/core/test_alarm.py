@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ragbot.core import alarm
-from ragbot.core.alarm import AlarmClock
+from ragbot.core import timers as alarm
+from ragbot.core.timers import AlarmClock
 
 LONG_S = 600
 SHORT_S = 0.02

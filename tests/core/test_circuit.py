@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ragbot.core.circuit import (
+from ragbot.core.circuit_breaker import (
     ABANDONED_S,
     FAILURES_TO_OPEN,
     FIRST_PAUSE_S,
@@ -38,7 +38,7 @@ def clock() -> Clock:
 @pytest.fixture
 def make_worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Circuits]:
     """Make workers that share their states and know of every change at once."""
-    monkeypatch.setattr("ragbot.core.circuit.KNOWN_S", 0.0)
+    monkeypatch.setattr("ragbot.core.circuit_breaker.KNOWN_S", 0.0)
     states = AgreedStates([])
     return lambda: Circuits("models", states, lease_s=LEASE_S, clock=clock)
 

@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
-from ragbot.core.circuit import Circuits, trial_begun
+from ragbot.core.circuit_breaker import Circuits, trial_begun
 from ragbot.core.errors import CircuitOpen
-from ragbot.core.holders import lives, new_token
+from ragbot.core.owner_tokens import lives, new_token
 from ragbot.records.shared_states import ProcessStates
 
 MODEL = "some-model"
@@ -26,7 +26,7 @@ class Clock:
 
 
 def token_of_a_process_that_ended() -> str:
-    made = "from ragbot.core.holders import new_token; print(new_token())"
+    made = "from ragbot.core.owner_tokens import new_token; print(new_token())"
     return subprocess.run(
         [sys.executable, "-c", made], capture_output=True, text=True, check=True
     ).stdout.strip()

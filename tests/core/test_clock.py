@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragbot.core.clock import BELIEVED_AFTER_S, ClockWatch
+from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockWatch
 from ragbot.housekeeping import Housekeeping
 from ragbot.records.shared_states import ProcessStates
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.core.visible import visible
+from ragbot.core.invisible_characters import visible
 from tests.fuzzing import fuzz
 
 SIGNS = st.text(

@@ -27,7 +27,7 @@ from flask_openapi import OpenAPI
 from ragbot import create_app
 from ragbot.answering.prompt import system_text
 from ragbot.core.domain import NOT_IN_BOOK, Mode
-from ragbot.core.visible import visible
+from ragbot.core.invisible_characters import visible
 from ragbot.extensions import db
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from tests.answering.rendering import foreign_in

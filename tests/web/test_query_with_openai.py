@@ -57,7 +57,7 @@ def served(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ragbot.providers.openai_client.OpenAIClient", kept)
         # One test's trouble must not open the next one's circuit.
-        patch.setattr("ragbot.core.circuit.FAILURES_TO_OPEN", 1000)
+        patch.setattr("ragbot.core.circuit_breaker.FAILURES_TO_OPEN", 1000)
         with three_chapter_app(new_database, tmp_path_factory.mktemp("openai"), settings) as app:
             yield app
     # (A process keeps its connections to the end; the test run's end would complain of them.)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ragbot.core.errors import CircuitOpen
-from ragbot.core.holders import lives, new_token
+from ragbot.core.owner_tokens import lives, new_token
 from ragbot.core.ports import SharedStates
 
 # So many failures in a row, of all workers together, open a circuit.

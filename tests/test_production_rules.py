@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ragbot.config import load_settings
+from ragbot.config.production_checks import weakness
 from ragbot.core.errors import ConfigurationError
-from ragbot.production_rules import weakness
 
 GOOD = {
     "ENVIRONMENT": "production",

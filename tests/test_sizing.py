@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragbot.config import load_settings
-from ragbot.sizing import MEGABYTE, Given, what_is_given, workers_for
+from ragbot.config.resources import MEGABYTE, Given, what_is_given, workers_for
 
 HOST_MEMORY = 64 * 1024 * MEGABYTE
 

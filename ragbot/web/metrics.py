@@ -10,11 +10,11 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
+from ragbot.config.resources import what_is_given
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.metrics_folder import reading
 from ragbot.readiness import Report
 from ragbot.services import Services, current_services
-from ragbot.sizing import what_is_given
 
 # Not an API blueprint: the numbers are for the operator, and no part of the contract.
 metrics = Blueprint("metrics", __name__)

@@ -22,7 +22,7 @@ from flask.cli import FlaskGroup, ScriptInfo
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT, load_settings
-from ragbot.sizing import MEGABYTE, Given, workers_for
+from ragbot.config.resources import MEGABYTE, Given, workers_for
 from ragbot.version import __version__
 from tests.deploy.host_schemas import CLOUD_RUN, RAILWAY, RENDER
 from tests.deploy.names import KNOWN, OF_OTHERS

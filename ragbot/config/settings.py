@@ -14,13 +14,13 @@ from dotenv.parser import parse_stream
 from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from ragbot.config.postgres_url import bare_address, postgres_address
+from ragbot.config.production_checks import production_faults
+from ragbot.config.redis_url import redis_address
+from ragbot.config.resources import what_is_given, workers_for
 from ragbot.core.errors import ConfigurationError
-from ragbot.database_address import bare_address, postgres_address
-from ragbot.production_rules import production_faults
-from ragbot.redis_address import redis_address
-from ragbot.sizing import what_is_given, workers_for
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = PROJECT_ROOT / ".env"
 
 # Where the book's own site is served while it is being written.

@@ -1,0 +1,21 @@
+"""Settings: the only reader of the environment."""
+
+from ragbot.config.settings import (
+    ENV_FILE,
+    PROJECT_ROOT,
+    Settings,
+    env_example,
+    handed_over,
+    load_settings,
+    settings_table,
+)
+
+__all__ = [
+    "ENV_FILE",
+    "PROJECT_ROOT",
+    "Settings",
+    "env_example",
+    "handed_over",
+    "load_settings",
+    "settings_table",
+]

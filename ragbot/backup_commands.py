@@ -28,11 +28,11 @@ from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status
 from ragbot.core.errors import BackupError, RagbotError
 from ragbot.extensions import db
-from ragbot.records.migrating import known_revisions, migrate_up
-from ragbot.records.rehearsal import Rehearsal
-from ragbot.records.transactions import Database
-from ragbot.records.upkeep import Facts, Run, Upkeep, UpkeepLog
 from ragbot.services import current_services
+from ragbot.storage.database import Database
+from ragbot.storage.maintenance_log import Facts, Run, Upkeep, UpkeepLog
+from ragbot.storage.migrations import known_revisions, migrate_up
+from ragbot.storage.past_questions import Rehearsal
 from ragbot.wiring import services_aside
 
 MIGRATIONS = PROJECT_ROOT / "migrations"

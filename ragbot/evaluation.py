@@ -16,7 +16,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer, EditionFacts, Exchange, Finished, Question, Source, Status
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.text import folded
-from ragbot.records.catalogue import PageFacts
+from ragbot.storage.editions import PageFacts
 
 CUTS = (1, 3, 5)
 DEADLINE_S = 60.0

@@ -16,7 +16,7 @@ from ragbot.core.errors import BookError, SearchUnavailable
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.indexer import Indexed, index_chunks, point_of
-from ragbot.records.catalogue import Catalogue, EditionDraft, sha_of
+from ragbot.storage.editions import Catalogue, EditionDraft, sha_of
 
 # Texts of one call to the embedder, and calls under way at once.
 EMBEDDING_BATCH = 64

@@ -16,7 +16,7 @@ import structlog
 from ragbot.config import PROJECT_ROOT, Settings, handed_over
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
 from ragbot.inbox import Parcel, new_parcel, sweep
-from ragbot.records.ingest_jobs import DIED, DIED_SAID, IngestJobs, JobFacts
+from ragbot.storage.ingest_jobs import DIED, DIED_SAID, IngestJobs, JobFacts
 
 log = structlog.get_logger(__name__)
 

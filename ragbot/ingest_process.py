@@ -24,8 +24,8 @@ from ragbot.ingest import IngestReport
 from ragbot.ingest_jobs import Handover
 from ragbot.job_limits import OUT_OF_MEMORY, OUT_OF_TIME, STOPPED, JobEnded, JobLimits
 from ragbot.metrics_folder import stay_out
-from ragbot.records.ingest_jobs import IngestJobs
 from ragbot.services import EXTENSION, Services
+from ragbot.storage.ingest_jobs import IngestJobs
 
 log = structlog.get_logger("ragbot.ingest_process")
 

@@ -21,9 +21,9 @@ from ragbot.ingest import Ingestion
 from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.readiness import Readiness
-from ragbot.records.catalogue import Catalogue
-from ragbot.records.quota_storage import FirstThatCounts
-from ragbot.records.transcript import Transcript
+from ragbot.storage.conversations import Transcript
+from ragbot.storage.editions import Catalogue
+from ragbot.storage.keyvalue.rate_counters import FirstThatCounts
 from ragbot.tracing import Tracing
 from ragbot.upkeep_metrics import UpkeepMetrics
 

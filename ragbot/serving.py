@@ -193,7 +193,7 @@ def post_worker_init(worker: Any) -> None:
 
 def _compare_pool(worker: Any) -> None:
     from ragbot.extensions import db
-    from ragbot.records.capacity import warn_of_large_pool
+    from ragbot.storage.pool_check import warn_of_large_pool
 
     with worker.wsgi.app_context():
         engine = db.engine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ragbot.metrics import Metrics
 from ragbot.probing import Probe, Probes
-from ragbot.records.upkeep import Run, Upkeep, UpkeepLog
+from ragbot.storage.maintenance_log import Run, Upkeep, UpkeepLog
 
 # They change once a day; nobody waits for them to the second.
 KEPT_S = 10.0

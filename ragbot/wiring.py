@@ -42,22 +42,22 @@ from ragbot.providers.prices import CostOf, Price, costs_by
 from ragbot.providers.remembering import RememberingEmbedder
 from ragbot.providers.timing import TimedEmbedder
 from ragbot.readiness import Readiness
-from ragbot.records.cache import CacheStore, DatabaseCache, FirstCache, NoCache
-from ragbot.records.catalogue import Catalogue
-from ragbot.records.ingest_jobs import IngestJobs
-from ragbot.records.quota_storage import (
+from ragbot.services import Services
+from ragbot.storage.conversations import Transcript
+from ragbot.storage.daily_budget import DailyBudget
+from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.editions import Catalogue
+from ragbot.storage.ingest_jobs import IngestJobs
+from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FirstCache, NoCache
+from ragbot.storage.keyvalue.rate_counters import (
     Counters,
     DatabaseCounters,
     FirstThatCounts,
     MemoryCounters,
 )
-from ragbot.records.schema import Schema
-from ragbot.records.shared_states import AgreedStates, DatabaseStates, StateStore
-from ragbot.records.spending import DailyBudget
-from ragbot.records.transactions import Database, make_sqlite_safe
-from ragbot.records.transcript import Transcript
-from ragbot.records.upkeep import UpkeepLog
-from ragbot.services import Services
+from ragbot.storage.keyvalue.shared_state import AgreedStates, DatabaseStates, StateStore
+from ragbot.storage.maintenance_log import UpkeepLog
+from ragbot.storage.schema import Schema
 from ragbot.telemetry import Report
 from ragbot.tracing import NoTracing, Tracing
 from ragbot.upkeep_metrics import UpkeepMetrics
@@ -202,7 +202,7 @@ class _Provider:
 def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
     stores: list[CacheStore] = [DatabaseCache(database)]
     if settings.redis_url:
-        from ragbot.records.redis_stores import RedisCache
+        from ragbot.storage.keyvalue.redis import RedisCache
 
         stores.insert(0, RedisCache(settings.redis_url))
     cache = FirstCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
@@ -212,7 +212,7 @@ def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
 def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedStates:
     stores: list[StateStore] = [DatabaseStates(database)]
     if settings.redis_url:
-        from ragbot.records.redis_stores import RedisStates
+        from ragbot.storage.keyvalue.redis import RedisStates
 
         stores.insert(0, RedisStates(settings.redis_url))
     return AgreedStates(stores, failed=lambda store: metrics.count("state_store_failures_total", store=store))
@@ -228,7 +228,7 @@ def _counters(settings: Settings, database: Database, metrics: Metrics) -> First
         case "database":
             stores = [in_database]
         case "redis":
-            from ragbot.records.redis_stores import RedisCounters
+            from ragbot.storage.keyvalue.redis import RedisCounters
 
             assert settings.redis_url
             # Without Redis the quotas still hold, from the moment at which it went.

@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
-from ragbot.records.transcript import messages
+from ragbot.storage.conversations import messages
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply

@@ -27,7 +27,7 @@ from ragbot.core.ports import Embedded
 from ragbot.extensions import db
 from ragbot.index.server_store import ServerStore, open_client
 from ragbot.ingest import Ingestion, points_of
-from ragbot.records.catalogue import Catalogue
+from ragbot.storage.editions import Catalogue
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply

@@ -10,7 +10,7 @@ import structlog
 
 from ragbot.core.domain import Answer
 from ragbot.core.errors import RagbotError
-from ragbot.records.transcript import Transcript
+from ragbot.storage.conversations import Transcript
 
 log = structlog.get_logger(__name__)
 

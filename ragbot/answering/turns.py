@@ -29,7 +29,7 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
-from ragbot.records.transcript import IdempotencyClaim, MessageFacts, Transcript, Turn, unkept_turn
+from ragbot.storage.conversations import IdempotencyClaim, MessageFacts, Transcript, Turn, unkept_turn
 
 log = structlog.get_logger(__name__)
 

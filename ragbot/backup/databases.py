@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ragbot.backup.manifest import Kind, Manifest
-from ragbot.records.contents import Contents
+from ragbot.storage.table_counts import Contents
 
 # Brings the database at an address up to this program's tables.
 MigrateUp = Callable[[str], None]

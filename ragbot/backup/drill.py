@@ -16,8 +16,8 @@ from ragbot.backup.databases import BackedDatabase, MigrateUp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Finished, Question, Status
 from ragbot.ingest import Ingestion
-from ragbot.records.catalogue import Catalogue
-from ragbot.records.rehearsal import KeptQuestion, Rehearsal
+from ragbot.storage.editions import Catalogue
+from ragbot.storage.past_questions import KeptQuestion, Rehearsal
 
 QUESTIONS = 5
 QUESTION_LIMIT_S = 30.0

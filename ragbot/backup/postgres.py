@@ -21,7 +21,7 @@ from ragbot.backup.databases import MigrateUp, Snapshot
 from ragbot.backup.manifest import Kind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.extensions import db
-from ragbot.records.contents import NOT_KEPT, REVISIONS, Contents, contents, tables
+from ragbot.storage.table_counts import NOT_KEPT, REVISIONS, Contents, contents, tables
 
 CONNECT_TIMEOUT_S = 10
 # A table that is dumped or replaced is waited for so long while others write to it.

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from ragbot.backup.databases import MigrateUp, Snapshot
 from ragbot.backup.manifest import Kind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
-from ragbot.records.contents import NOT_KEPT, Contents, contents
+from ragbot.storage.table_counts import NOT_KEPT, Contents, contents
 
 # A writer holds the lock for milliseconds; one that holds it for so long hangs.
 LOCK_PATIENCE_S = 60.0

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.core.errors import EditionNotFound
-from ragbot.records.catalogue import EditionRow
 from ragbot.services import current_services
+from ragbot.storage.editions import EditionRow
 from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
 from ragbot.web.problems import problem_replies
 

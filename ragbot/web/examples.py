@@ -9,7 +9,7 @@ from typing import Any
 
 from ragbot.core.errors import AnswerCut
 from ragbot.raw_refusals import DETAILS
-from ragbot.records.ingest_jobs import DIED, DIED_SAID
+from ragbot.storage.ingest_jobs import DIED, DIED_SAID
 from ragbot.web.errors import problem, problem_of
 from ragbot.web.problems import Kind, status_of, told_of
 

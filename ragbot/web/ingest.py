@@ -11,8 +11,8 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ragbot.ingest_jobs import IngestOrder
-from ragbot.records.ingest_jobs import JobFacts
 from ragbot.services import current_services
+from ragbot.storage.ingest_jobs import JobFacts
 from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
 from ragbot.web.problems import problem_replies
 from ragbot.web.uploads import refuse_unread, save_archive

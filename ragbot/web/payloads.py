@@ -23,7 +23,7 @@ from pydantic import (
 
 from ragbot.core.domain import Answer, Degradation, Mode, Question, Retrieved, Source, Status
 from ragbot.core.text import has_forbidden_characters
-from ragbot.records.transcript import MessageFacts, SessionFacts, Turn
+from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -11,8 +11,8 @@ from flask_openapi import APIBlueprint, Tag
 from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Event, Finished
 from ragbot.core.errors import RagbotError
-from ragbot.records.transcript import IdempotencyClaim
 from ragbot.services import current_services
+from ragbot.storage.conversations import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
 from ragbot.web.payloads import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.problems import problem_replies

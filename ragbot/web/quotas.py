@@ -12,7 +12,7 @@ from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
 
 from ragbot.config import Settings
-from ragbot.records.quota_storage import Counted, MemoryCounters
+from ragbot.storage.keyvalue.rate_counters import Counted, MemoryCounters
 from ragbot.web.client_address import caller
 
 # Wrong passwords are tried by machines; a person does not open the console more often than this.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from ragbot.records.transcript import MessageFacts
 from ragbot.services import current_services
+from ragbot.storage.conversations import MessageFacts
 from ragbot.web.payloads import (
     FeedbackBody,
     MessagePath,

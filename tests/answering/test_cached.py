@@ -34,9 +34,9 @@ from ragbot.core.domain import (
 )
 from ragbot.core.errors import AnswerCut, Cancelled, ProviderUnavailable
 from ragbot.core.ports import Generation, Generator
-from ragbot.records.cache import FirstCache
-from ragbot.records.shared_states import AgreedStates
 from ragbot.services import Services
+from ragbot.storage.keyvalue.cache import FirstCache
+from ragbot.storage.keyvalue.shared_state import AgreedStates
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator

@@ -28,8 +28,8 @@ from ragbot.core.errors import (
     SessionNotFound,
 )
 from ragbot.core.ports import Generator
-from ragbot.records.transcript import IdempotencyClaim, MessageFacts
 from ragbot.services import Services
+from ragbot.storage.conversations import IdempotencyClaim, MessageFacts
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from ragbot.extensions import db
-from ragbot.records.transactions import Database
-from ragbot.records.upkeep import Upkeep, UpkeepLog
+from ragbot.storage.database import Database
+from ragbot.storage.maintenance_log import Upkeep, UpkeepLog
 from tests.backup.conftest import CHEDDAR, KEPT_TABLES, OpenService, Service, failed_in_one_sentence
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import WordCountEmbedder

@@ -13,9 +13,9 @@ from sqlalchemy import create_engine, inspect
 
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
-from ragbot.records.migrating import migrate_up
-from ragbot.records.schema import Schema
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.migrations import migrate_up
+from ragbot.storage.schema import Schema
 from tests.backup.conftest import CHEDDAR, Service
 from tests.conftest import THREE_CHAPTERS
 

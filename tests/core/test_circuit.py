@@ -17,7 +17,7 @@ from ragbot.core.circuit_breaker import (
     Visit,
 )
 from ragbot.core.errors import CircuitOpen
-from ragbot.records.shared_states import AgreedStates
+from ragbot.storage.keyvalue.shared_state import AgreedStates
 
 LEASE_S = 35.0
 

@@ -11,7 +11,7 @@ import pytest
 from ragbot.core.circuit_breaker import Circuits, trial_begun
 from ragbot.core.errors import CircuitOpen
 from ragbot.core.owner_tokens import lives, new_token
-from ragbot.records.shared_states import ProcessStates
+from ragbot.storage.keyvalue.shared_state import ProcessStates
 
 MODEL = "some-model"
 LEASE_S = 35.0

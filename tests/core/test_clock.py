@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockWatch
 from ragbot.housekeeping import Housekeeping
-from ragbot.records.shared_states import ProcessStates
+from ragbot.storage.keyvalue.shared_state import ProcessStates
 
 
 class Clocks:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
 from tests.conftest import services_of
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.pipe import Pipe

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from ragbot.records.transactions import Database, make_sqlite_safe
+from ragbot.storage.database import Database, make_sqlite_safe
 from tests.databases import KINDS
 
 

@@ -17,12 +17,12 @@ from sqlalchemy import Engine, create_engine, text
 from ragbot.core.domain import Usage
 from ragbot.core.errors import CacheNotCleared, DatabaseUnavailable, StoreUnavailable
 from ragbot.core.ports import State
-from ragbot.records.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FirstCache
-from ragbot.records.redis_stores import RedisCache, RedisStates
-from ragbot.records.resting import REST_S
-from ragbot.records.shared_states import AgreedStates, DatabaseStates, ProcessStates, StateStore
-from ragbot.records.spending import KNOWN_S, WAITS_S, DailyBudget
-from ragbot.records.transactions import Database, make_sqlite_safe
+from ragbot.storage.daily_budget import KNOWN_S, WAITS_S, DailyBudget
+from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.keyvalue.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FirstCache
+from ragbot.storage.keyvalue.failover import REST_S
+from ragbot.storage.keyvalue.redis import RedisCache, RedisStates
+from ragbot.storage.keyvalue.shared_state import AgreedStates, DatabaseStates, ProcessStates, StateStore
 from tests.records.conftest import empty
 
 NOBODY = "redis://127.0.0.1:1/0"

@@ -19,8 +19,8 @@ from ragbot.books.loader import load_book
 from ragbot.core.domain import Book, Chunk, EditionFacts
 from ragbot.core.errors import DatabaseUnavailable, EditionInUse, EditionNotFound
 from ragbot.index.indexer import index_chunks
-from ragbot.records.catalogue import Catalogue, EditionDraft, sha_of
-from ragbot.records.transactions import Database, make_sqlite_safe
+from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.editions import Catalogue, EditionDraft, sha_of
 from tests.conftest import THREE_CHAPTERS
 from tests.fakes.parts import WordCountEmbedder
 

@@ -22,7 +22,7 @@ from ragbot.core.ports import Generation
 from ragbot.extensions import db
 from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai_generator import OpenAIGenerator
-from ragbot.records.transcript import messages, sessions
+from ragbot.storage.conversations import messages, sessions
 from tests.conftest import THREE_CHAPTERS, RunningApp, services_of
 from tests.fakes.openai_upstream import Garbage, OpenAIUpstream
 from tests.fakes.parts import ScriptedGenerator

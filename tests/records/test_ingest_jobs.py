@@ -9,8 +9,8 @@ from threading import Barrier
 import pytest
 
 from ragbot.core.errors import IngestInProgress, JobNotFound
-from ragbot.records.ingest_jobs import DEAD_AFTER_S, IngestJobs
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.ingest_jobs import DEAD_AFTER_S, IngestJobs
 
 AT_ONCE = 8
 REPORT = {"edition": "first", "chunks": 3, "skipped": []}

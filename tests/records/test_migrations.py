@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
-from ragbot.records.transcript import Transcript
+from ragbot.storage.conversations import Transcript
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.fakes.wsgi_process import inherited_environment
 

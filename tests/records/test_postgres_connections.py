@@ -21,8 +21,8 @@ from ragbot import create_app
 from ragbot.config import PROJECT_ROOT, load_settings
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
-from ragbot.records.capacity import warn_of_large_pool
-from ragbot.records.engine import (
+from ragbot.storage.database import Database
+from ragbot.storage.engine import (
     COUNT,
     IDLE_S,
     INTERVAL_S,
@@ -31,7 +31,7 @@ from ragbot.records.engine import (
     engine_options,
     make_safe,
 )
-from ragbot.records.transactions import Database
+from ragbot.storage.pool_check import warn_of_large_pool
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import PostgresDatabases, migrate
 from tests.fakes.certificates import Certificates, made_certificates
@@ -312,7 +312,7 @@ def test_question_after_the_server_ended_the_connection_is_answered(
 FORKS = """
 import os, sys
 from sqlalchemy import create_engine, make_url, text
-from ragbot.records.engine import Limits, engine_options, make_safe
+from ragbot.storage.engine import Limits, engine_options, make_safe
 
 url = make_url(sys.argv[1])
 limits = Limits(1, 0, 2, 1800, 5, 15)

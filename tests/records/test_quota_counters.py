@@ -15,7 +15,9 @@ from sqlalchemy import Engine, create_engine, inspect, text
 from ragbot import create_app
 from ragbot.core.errors import StoreUnavailable
 from ragbot.extensions import db
-from ragbot.records.quota_storage import (
+from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.keyvalue.failover import REST_S
+from ragbot.storage.keyvalue.rate_counters import (
     TIDY_EVERY_S,
     Counted,
     Counters,
@@ -23,9 +25,7 @@ from ragbot.records.quota_storage import (
     FirstThatCounts,
     MemoryCounters,
 )
-from ragbot.records.redis_stores import QUOTA_PREFIX, RedisCounters
-from ragbot.records.resting import REST_S
-from ragbot.records.transactions import Database, make_sqlite_safe
+from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisCounters
 
 AT_ONCE = 24
 

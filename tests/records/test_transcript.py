@@ -31,8 +31,7 @@ from ragbot.core.errors import (
     SessionExpired,
     SessionNotFound,
 )
-from ragbot.records.transactions import Database
-from ragbot.records.transcript import (
+from ragbot.storage.conversations import (
     IDEMPOTENCY_HOURS,
     IdempotencyClaim,
     Transcript,
@@ -40,6 +39,7 @@ from ragbot.records.transcript import (
     messages,
     sessions,
 )
+from ragbot.storage.database import Database
 
 TURN_LIMIT_S = 90.0
 QUESTION = Question("How long is the cheddar ripened?")

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ragbot.core.errors import DatabaseUnavailable
-from ragbot.records.transcript import Transcript
+from ragbot.storage.conversations import Transcript
 from ragbot.telemetry import configure_logging
 from tests.conftest import AppMaker, services_of
 

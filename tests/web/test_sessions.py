@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text, update
 
 from ragbot.core.errors import AnswerCut
 from ragbot.extensions import db
-from ragbot.records.models import Session
+from ragbot.storage.models import Session
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app

@@ -20,8 +20,8 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Prompt, Question, Status
 from ragbot.core.errors import AnswerCut, Cancelled, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Generation, Generator
-from ragbot.records.transcript import MessageFacts
 from ragbot.services import Services
+from ragbot.storage.conversations import MessageFacts
 from ragbot.web import sse
 from ragbot.web.sse import COMMENT, as_sse
 from tests.conftest import RunningApp, services_of

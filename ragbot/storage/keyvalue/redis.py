@@ -18,8 +18,8 @@ from redis.retry import Retry
 
 from ragbot.core.errors import StoreUnavailable
 from ragbot.core.ports import State
-from ragbot.records.quota_storage import Counted
-from ragbot.records.shared_states import Change
+from ragbot.storage.keyvalue.rate_counters import Counted
+from ragbot.storage.keyvalue.shared_state import Change
 
 # What it does for a question is worth no longer wait: the answer itself is what the reader waits for.
 REDIS_TIMEOUT_S = 0.3

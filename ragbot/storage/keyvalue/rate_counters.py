@@ -10,9 +10,9 @@ from typing import Protocol
 
 from sqlalchemy import delete, select, text
 
-from ragbot.records.models import QuotaCount
-from ragbot.records.resting import Resting, store_failures
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.keyvalue.failover import Resting, store_failures
+from ragbot.storage.models import QuotaCount
 
 TIDY_EVERY_S = 300.0
 TIDIED_AT_ONCE = 1000

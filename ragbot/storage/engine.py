@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DisconnectionError
 
-from ragbot.records.patience import limit_pings
-from ragbot.records.transactions import make_sqlite_safe
+from ragbot.storage.database import make_sqlite_safe
+from ragbot.storage.timeouts import limit_pings
 
 # A connection that the host, a firewall or a failed machine has cut without a word. With nothing under way
 # the kernel asks after IDLE_S whether the other end is there, and gives up within COUNT * INTERVAL_S; what

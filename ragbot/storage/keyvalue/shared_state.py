@@ -11,9 +11,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.core.ports import State
-from ragbot.records.models import SharedState
-from ragbot.records.resting import Resting, store_failures
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.keyvalue.failover import Resting, store_failures
+from ragbot.storage.models import SharedState
 
 TIDY_EVERY_S = 300.0
 

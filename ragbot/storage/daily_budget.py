@@ -15,8 +15,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.domain import Usage
 from ragbot.core.errors import DatabaseUnavailable
-from ragbot.records.models import Spending
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.models import Spending
 
 log = structlog.get_logger(__name__)
 

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Row, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.errors import IngestInProgress, JobNotFound
-from ragbot.records.models import IngestJob
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.models import IngestJob
 
 jobs = IngestJob.__table__
 

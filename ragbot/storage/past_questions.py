@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Row, func, select
 
 from ragbot.core.domain import Mode, Status
-from ragbot.records.models import Edition, Message
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.models import Edition, Message
 
 messages = Message.__table__
 editions = Edition.__table__

@@ -8,7 +8,7 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
 
 
 class Schema:

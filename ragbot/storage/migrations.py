@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
-from ragbot.records.transactions import make_sqlite_safe
+from ragbot.storage.database import make_sqlite_safe
 
 # Whoever else writes into a database that is being brought up is waited for so long.
 LOCK_TIMEOUT_S = 30

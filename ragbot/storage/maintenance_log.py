@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from sqlalchemy import Row, insert, select
 
-from ragbot.records.models import UpkeepRun
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.models import UpkeepRun
 
 upkeep_runs = UpkeepRun.__table__
 

@@ -19,8 +19,8 @@ from ragbot.core.errors import (
     SessionNotFound,
 )
 from ragbot.core.text import cleaned
-from ragbot.records.models import IdempotencyKey, Message, Session
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.models import IdempotencyKey, Message, Session
 
 sessions = Session.__table__
 messages = Message.__table__

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ragbot.core.errors import DatabaseUnavailable
-from ragbot.records.patience import cut_off_after
+from ragbot.storage.timeouts import cut_off_after
 
 # A server that kept somebody waiting so long before it could not be reached is left alone for a while, or
 # every question would wait for it several times. One that refuses at once may be asked at any time.

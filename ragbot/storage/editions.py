@@ -20,9 +20,9 @@ from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
-from ragbot.records.models import Chunk as ChunkRow
-from ragbot.records.models import ChunkVector, Edition, Page, Publication, Section
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.models import Chunk as ChunkRow
+from ragbot.storage.models import ChunkVector, Edition, Page, Publication, Section
 
 editions = Edition.__table__
 publications = Publication.__table__

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, column, func, inspect, select, table, text
 
-from ragbot.records.models import Edition, Message, Publication
+from ragbot.storage.models import Edition, Message, Publication
 
 REVISIONS = "alembic_version"
 

@@ -10,9 +10,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.core.errors import CacheNotCleared, StoreUnavailable
-from ragbot.records.models import CacheEntry
-from ragbot.records.resting import Resting, store_failures
-from ragbot.records.transactions import Database
+from ragbot.storage.database import Database
+from ragbot.storage.keyvalue.failover import Resting, store_failures
+from ragbot.storage.models import CacheEntry
 
 TIDY_EVERY_S = 300.0
 

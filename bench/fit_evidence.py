@@ -1,4 +1,4 @@
-"""Fit the weights of `ragbot.providers.evidence` on books with question sets.
+"""Fit the weights of `ragbot.providers.extractive.scoring` on books with question sets.
 
 usage: python -m bench.fit_evidence DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.06]
 
@@ -23,11 +23,11 @@ from ragbot.answering.rewriter import search_context
 from ragbot.books.prose import prose_blocks
 from ragbot.core.deadline import Deadline
 from ragbot.evaluation import Row, load_rows
-from ragbot.providers import evidence
-from ragbot.providers.evidence import Piece
-from ragbot.providers.extractive import LIKENED, LONGEST_LIKENED, tellable
+from ragbot.providers.extractive import scoring as evidence
+from ragbot.providers.extractive.generator import LIKENED, LONGEST_LIKENED, tellable
+from ragbot.providers.extractive.scoring import Piece
+from ragbot.providers.extractive.spans import spans_of
 from ragbot.providers.local_embedder import LocalEmbedder
-from ragbot.providers.pieces import spans_of
 from ragbot.services import EXTENSION
 
 TOP_K = 5

@@ -10,7 +10,7 @@ from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
 from ragbot.index.stand_in import StandInStore
 from ragbot.probing import Finding, Probe
-from ragbot.providers.extractive import ExtractiveGenerator
+from ragbot.providers.extractive.generator import ExtractiveGenerator
 
 # A provider counts how often it is asked, and each probe of each replica would ask it.
 PROVIDER_ASKED_EVERY_S = 30.0

@@ -34,13 +34,13 @@ from ragbot.ingest import Ingestion, points_of
 from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
 from ragbot.part_probes import probes_of
-from ragbot.providers.extractive import ExtractiveGenerator
+from ragbot.providers.budgeted import MeteredEmbedder, MeteredGenerator
+from ragbot.providers.circuit_breaking import GuardedEmbedder, GuardedGenerator
+from ragbot.providers.embedding_cache import RememberingEmbedder
+from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
-from ragbot.providers.guarded import GuardedEmbedder, GuardedGenerator
-from ragbot.providers.metered import MeteredEmbedder, MeteredGenerator
-from ragbot.providers.prices import CostOf, Price, costs_by
-from ragbot.providers.remembering import RememberingEmbedder
-from ragbot.providers.timing import TimedEmbedder
+from ragbot.providers.openai.prices import CostOf, Price, costs_by
+from ragbot.providers.timed import TimedEmbedder
 from ragbot.readiness import Readiness
 from ragbot.services import Services
 from ragbot.storage.conversations import Transcript
@@ -64,7 +64,7 @@ from ragbot.upkeep_metrics import UpkeepMetrics
 from ragbot.version import __version__
 
 if TYPE_CHECKING:
-    from ragbot.providers.openai_client import OpenAIClient
+    from ragbot.providers.openai.client import OpenAIClient
 
 log = structlog.get_logger(__name__)
 
@@ -352,7 +352,7 @@ def _tracing(settings: Settings) -> Tracing:
 def _openai_client(settings: Settings) -> OpenAIClient | None:
     if settings.openai_api_key is None:
         return None
-    from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+    from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 
     return OpenAIClient(
         OpenAIAccess(
@@ -366,7 +366,7 @@ def _openai_client(settings: Settings) -> OpenAIClient | None:
 
 def _embedder(settings: Settings, provider: _Provider) -> Embedder | None:
     if settings.chosen_embedder == "openai" and provider.client is not None:
-        from ragbot.providers.openai_embedder import OpenAIEmbedder
+        from ragbot.providers.openai.embedder import OpenAIEmbedder
 
         return OpenAIEmbedder(
             provider.client, settings.openai_embedding_model, settings.openai_embedding_timeout_s
@@ -414,7 +414,7 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     client = provider.client
     if client is None:
         return extractive
-    from ragbot.providers.openai_generator import OpenAIGenerator
+    from ragbot.providers.openai.generator import OpenAIGenerator
 
     patience_s = settings.openai_first_word_timeout_s
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS

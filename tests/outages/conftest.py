@@ -17,7 +17,7 @@ from bench.stage import Ground
 from bench.upstream import running_upstream
 from ragbot import create_app
 from ragbot.extensions import db
-from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream
@@ -77,7 +77,7 @@ def make_app(
             stack.callback(lambda: client.sdk.close())
             return client
 
-        patch.setattr("ragbot.providers.openai_client.OpenAIClient", closed_at_the_end)
+        patch.setattr("ragbot.providers.openai.client.OpenAIClient", closed_at_the_end)
 
         def make(**overrides: Any) -> OpenAPI:
             url = stack.enter_context(new_database(tmp_path))

@@ -14,8 +14,8 @@ import pytest
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Mode, Passage, Prompt
 from ragbot.core.ports import Generation, Generator
-from ragbot.providers import openai_client
-from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from ragbot.providers.openai import client as openai_client
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.fakes.openai_upstream import OpenAIUpstream
 
 KEY = "sk-alice-and-bob-0123456789"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ragbot.providers.openai_client import OpenAIClient
+from ragbot.providers.openai.client import OpenAIClient
 from tests.fakes.openai_upstream import OpenAIUpstream
 from tests.providers.asking import client_of
 

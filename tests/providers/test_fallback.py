@@ -16,10 +16,10 @@ from ragbot.core.errors import (
     ProviderUnavailable,
 )
 from ragbot.core.ports import Generation
-from ragbot.providers.extractive import ExtractiveGenerator
+from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
-from ragbot.providers.openai_client import OpenAIClient
-from ragbot.providers.openai_generator import RESERVE_S, OpenAIGenerator
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
 from tests.fakes.openai_upstream import (
     CHAT,
     Behaviour,

@@ -11,8 +11,8 @@ import pytest
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import Cancelled, DeadlineExceeded, ProviderRejected, ProviderUnavailable
-from ragbot.providers.openai_client import OpenAIClient
-from ragbot.providers.openai_embedder import OpenAIEmbedder
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.embedder import OpenAIEmbedder
 from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.openai_upstream import (
     EMBEDDINGS,

@@ -20,9 +20,9 @@ from ragbot.core.errors import (
     ProviderUnavailable,
 )
 from ragbot.core.ports import Generation
-from ragbot.providers import openai_generator
-from ragbot.providers.openai_client import OpenAIClient
-from ragbot.providers.openai_generator import OpenAIGenerator
+from ragbot.providers.openai import generator as openai_generator
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.generator import OpenAIGenerator
 from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.openai_upstream import (
     CHAT,

@@ -9,14 +9,14 @@ import pytest
 from ragbot.books.prose import prose_blocks
 from ragbot.core.ports import Embedder, Generator
 from ragbot.index.analysis import Analyzer
-from ragbot.providers.extractive import ExtractiveGenerator
+from ragbot.providers.embedding_cache import RememberingEmbedder
+from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.local_embedder import LocalEmbedder
-from ragbot.providers.openai_client import OpenAIClient
-from ragbot.providers.openai_embedder import OpenAIEmbedder
-from ragbot.providers.openai_generator import OpenAIGenerator
-from ragbot.providers.remembering import RememberingEmbedder
-from ragbot.providers.timing import TimedEmbedder
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.embedder import OpenAIEmbedder
+from ragbot.providers.openai.generator import OpenAIGenerator
+from ragbot.providers.timed import TimedEmbedder
 from tests.fakes.loopback import Call, Connection
 from tests.fakes.openai_upstream import OpenAIUpstream, Status
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from ragbot.providers.remembering import RememberingEmbedder
+from ragbot.providers.embedding_cache import RememberingEmbedder
 from tests.fakes.parts import WordCountEmbedder
 
 TEXT = "How long does bread rise?"

@@ -20,8 +20,8 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Finished, Prompt, Question
 from ragbot.core.ports import Generation
 from ragbot.extensions import db
-from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
-from ragbot.providers.openai_generator import OpenAIGenerator
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
+from ragbot.providers.openai.generator import OpenAIGenerator
 from ragbot.storage.conversations import messages, sessions
 from tests.conftest import THREE_CHAPTERS, RunningApp, services_of
 from tests.fakes.openai_upstream import Garbage, OpenAIUpstream

@@ -29,7 +29,7 @@ from ragbot.answering.prompt import system_text
 from ragbot.core.domain import NOT_IN_BOOK, Mode
 from ragbot.core.invisible_characters import visible
 from ragbot.extensions import db
-from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.answering.rendering import foreign_in
 from tests.conftest import services_of
 from tests.fakes.openai_upstream import CHAT, OpenAIUpstream, Reply
@@ -106,7 +106,7 @@ def poisoned(
 
     (title,) = [attempt.says for attempt in ATTEMPTS if attempt.where == "title"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ragbot.providers.openai_client.OpenAIClient", kept)
+        patch.setattr("ragbot.providers.openai.client.OpenAIClient", kept)
         app = create_app(settings)
         services_of(app).ingestion.ingest_book(folder / "book", edition="first", site_url=SITE, title=title)
         yield app

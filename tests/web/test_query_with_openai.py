@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
-from ragbot.providers import openai_client
-from ragbot.providers.openai_client import OpenAIAccess, OpenAIClient
+from ragbot.providers.openai import client as openai_client
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import (
     CHAT,
@@ -55,7 +55,7 @@ def served(
         return clients[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ragbot.providers.openai_client.OpenAIClient", kept)
+        patch.setattr("ragbot.providers.openai.client.OpenAIClient", kept)
         # One test's trouble must not open the next one's circuit.
         patch.setattr("ragbot.core.circuit_breaker.FAILURES_TO_OPEN", 1000)
         with three_chapter_app(new_database, tmp_path_factory.mktemp("openai"), settings) as app:

@@ -10,9 +10,16 @@ from ragbot.core.domain import NOT_IN_BOOK, Mode, Passage, Prompt
 from ragbot.core.errors import ProviderError
 from ragbot.core.ports import Embedder, Generation
 from ragbot.core.text import count_tokens
-from ragbot.providers.composition import LONGEST_CODE, paragraphs_of
-from ragbot.providers.evidence import Piece, asks_for_meaning, opening_of, support, support_features, worth
-from ragbot.providers.pieces import Block, Span, spans_of
+from ragbot.providers.extractive.layout import LONGEST_CODE, paragraphs_of
+from ragbot.providers.extractive.scoring import (
+    Piece,
+    asks_for_meaning,
+    opening_of,
+    support,
+    support_features,
+    worth,
+)
+from ragbot.providers.extractive.spans import Block, Span, spans_of
 
 # Pieces whose likeness is worth an embedder's time, best first by their words.
 LIKENED = 12

@@ -13,7 +13,7 @@ import httpx2
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable, RequestRejected
-from ragbot.providers.wire import Wire, make_interruptible
+from ragbot.providers.openai.interruptible_http import Wire, make_interruptible
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ import orjson
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderUnavailable
 from ragbot.core.ports import Embedded
-from ragbot.providers.openai_client import OpenAIClient
+from ragbot.providers.openai.client import OpenAIClient
 
 
 class OpenAIEmbedder:

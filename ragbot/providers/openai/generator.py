@@ -16,9 +16,9 @@ from ragbot.core.domain import NOT_IN_BOOK, Prompt, Usage
 from ragbot.core.errors import AnswerCut, ProviderUnavailable, TooLate
 from ragbot.core.ports import Generation
 from ragbot.core.text import cleaned, count_tokens
-from ragbot.providers.openai_client import OpenAIClient
-from ragbot.providers.prices import CostOf, list_costs
-from ragbot.providers.wire import Wire
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.interruptible_http import Wire
+from ragbot.providers.openai.prices import CostOf, list_costs
 
 # Models that think before they speak take their limit under another name and no temperature.
 _REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")

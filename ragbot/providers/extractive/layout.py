@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ragbot.providers.pieces import Block, Span, spans_of
+from ragbot.providers.extractive.spans import Block, Span, spans_of
 
 # Items or rows that may follow a sentence that ends in a colon.
 MOST_FOLLOWERS = 8

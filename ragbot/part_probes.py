@@ -8,7 +8,7 @@ from functools import partial
 
 from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
-from ragbot.index.stand_in import StandInStore
+from ragbot.index.failover import StandInStore
 from ragbot.probing import Finding, Probe
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 

@@ -15,7 +15,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
 from ragbot.core.ports import Cache
 from ragbot.housekeeping import Housekeeping
-from ragbot.index.published import PublishedEdition
+from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingest import Ingestion
 from ragbot.ingest_jobs import BookJobs

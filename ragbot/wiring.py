@@ -27,9 +27,9 @@ from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
 from ragbot.housekeeping import Housekeeping
 from ragbot.index.analysis import Analyzer
-from ragbot.index.published import PublishedEdition
+from ragbot.index.failover import StandInStore
+from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
-from ragbot.index.stand_in import StandInStore
 from ragbot.ingest import Ingestion, points_of
 from ragbot.ingest_jobs import BookJobs
 from ragbot.metrics import Metrics
@@ -433,7 +433,7 @@ def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metri
     load = partial(points_of, catalogue)
 
     def embedded() -> PassageStore:
-        from ragbot.index.embedded_store import EmbeddedStore
+        from ragbot.index.qdrant_embedded import EmbeddedStore
 
         return EmbeddedStore(settings.index_dir, load)
 
@@ -441,7 +441,7 @@ def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metri
         return embedded()
     # The server's client and the embedded engine are large; a process that stands without the second one
     # does not load it.
-    from ragbot.index.server_store import CollectionShape, ServerStore, open_client
+    from ragbot.index.qdrant_server import CollectionShape, ServerStore, open_client
 
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     client = partial(open_client, settings.qdrant_url, key, settings.qdrant_timeout_s)

@@ -25,7 +25,7 @@ from ragbot.core.errors import (
 )
 from ragbot.core.ports import Embedded
 from ragbot.extensions import db
-from ragbot.index.server_store import ServerStore, open_client
+from ragbot.index.qdrant_server import ServerStore, open_client
 from ragbot.ingest import Ingestion, points_of
 from ragbot.storage.editions import Catalogue
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ragbot.core.domain import Chunk, IndexPoint, SparseVector, Vector
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer, language_of
-from ragbot.index.sparse import passage_vector
+from ragbot.index.bm25 import passage_vector
 from ragbot.index.vocabulary import counted
 
 

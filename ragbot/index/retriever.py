@@ -17,8 +17,8 @@ from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavail
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
-from ragbot.index.published import PublishedEdition
-from ragbot.index.sparse import query_vector
+from ragbot.index.bm25 import query_vector
+from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)

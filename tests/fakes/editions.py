@@ -11,8 +11,8 @@ from ragbot.books.loader import load_book
 from ragbot.core.domain import Chunk, EditionFacts, IndexPoint, SearchRequest
 from ragbot.core.ports import Embedder
 from ragbot.index.analysis import Analyzer
+from ragbot.index.bm25 import query_vector
 from ragbot.index.indexer import index_chunks, point_of
-from ragbot.index.sparse import query_vector
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import SearchUnavailable
-from ragbot.index.payload import RRF_K
+from ragbot.index.point_payload import RRF_K
 
 
 class MemoryStore:

@@ -11,7 +11,7 @@ import pytest
 
 from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import DatabaseUnavailable, NoBook, SearchUnavailable
-from ragbot.index.published import PublishedEdition
+from ragbot.index.published_edition import PublishedEdition
 from tests.conftest import THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
 from tests.fakes.memory_store import MemoryStore

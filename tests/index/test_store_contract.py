@@ -28,9 +28,9 @@ from ragbot.core.domain import IndexPoint, Passage, SearchRequest, SparseVector
 from ragbot.core.errors import Cancelled, DeadlineExceeded, SearchUnavailable
 from ragbot.core.ports import PassageStore
 from ragbot.evaluation import load_rows
-from ragbot.index import payload
-from ragbot.index.embedded_store import FOLDER_PREFIX, SHARDS_KEPT, EmbeddedStore
-from ragbot.index.server_store import CollectionShape, ServerStore, open_client
+from ragbot.index import point_payload as payload
+from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, EmbeddedStore
+from ragbot.index.qdrant_server import CollectionShape, ServerStore, open_client
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
 from tests.fakes.loopback import Call, Connection, LoopbackServer
@@ -537,7 +537,7 @@ class TestServerStore:
         self, on_server: StoreMaker, shelf: Shelf, first: MadeEdition, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Where the other one then dies, a hole stays in what the first one goes on to fill."""
-        monkeypatch.setattr("ragbot.index.server_store.BATCH", 1)
+        monkeypatch.setattr("ragbot.index.qdrant_server.BATCH", 1)
         store, other = on_server(shelf), on_server(shelf)
 
         def while_another_tries_and_dies() -> Iterator[IndexPoint]:
@@ -921,7 +921,7 @@ class TestEmbeddedStore:
             other.prepare(first.facts)
             lock(file, how)
 
-        monkeypatch.setattr("ragbot.index.embedded_store.fcntl.flock", other_starts_just_before)
+        monkeypatch.setattr("ragbot.index.qdrant_embedded.fcntl.flock", other_starts_just_before)
 
         store.prepare(first.facts)
 
@@ -932,7 +932,7 @@ class TestEmbeddedStore:
 HOLDER = """
 import sys
 from pathlib import Path
-from ragbot.index.embedded_store import EmbeddedStore
+from ragbot.index.qdrant_embedded import EmbeddedStore
 from tests.fakes.editions import Shelf, made_edition
 
 made = made_edition(Path(sys.argv[1]), "first")

@@ -20,7 +20,7 @@ import qdrant_edge as edge
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import RagbotError, SearchUnavailable
-from ragbot.index import payload
+from ragbot.index import point_payload as payload
 
 # The published edition and one that is asked for by name, or the next one while it is swapped in.
 SHARDS_KEPT = 2

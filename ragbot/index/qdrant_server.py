@@ -22,7 +22,7 @@ from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import RagbotError, SearchUnavailable
-from ragbot.index import payload
+from ragbot.index import point_payload as payload
 
 log = structlog.get_logger(__name__)
 

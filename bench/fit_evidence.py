@@ -20,7 +20,7 @@ import numpy as np
 from ragbot import create_app
 from ragbot.answering.answerer import PASSAGES_RETRIEVED
 from ragbot.answering.rewriter import search_context
-from ragbot.books.prose import prose_blocks
+from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.deadline import Deadline
 from ragbot.evaluation import Row, load_rows
 from ragbot.providers.extractive import scoring as evidence

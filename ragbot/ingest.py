@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ragbot.books.chunking import chunk_book
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector

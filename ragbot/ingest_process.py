@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from ragbot.app import create_app
-from ragbot.books.archive import UnpackLimits, unpack
+from ragbot.books.archive_extraction import UnpackLimits, unpack
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
 from ragbot.inbox import Parcel, inherited_parcel
 from ragbot.ingest import IngestReport

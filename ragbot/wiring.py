@@ -19,7 +19,7 @@ from ragbot.answering.cached import CachedAnswerer, Keeping
 from ragbot.answering.flights import Flights
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.turns import Turns
-from ragbot.books.prose import prose_blocks
+from ragbot.books.markup.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.circuit_breaker import Circuits
 from ragbot.core.clock_jumps import ClockWatch

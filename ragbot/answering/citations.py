@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
-from ragbot.books.prose import prose_blocks
+from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
 from ragbot.core.text import sentence_spans
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ragbot.books.docusaurus import ANY_KEYS, CONFIG_NAMES, SIDEBAR_KEYS, has_front_matter, read_docusaurus
-from ragbot.books.epub import EPUB, read_epub
+from ragbot.books.formats.docusaurus import ANY_KEYS, CONFIG_NAMES, SIDEBAR_KEYS, has_front_matter, read_docusaurus
+from ragbot.books.formats.epub import EPUB, read_epub
 from ragbot.books.files import Folder
-from ragbot.books.html import HTML, html_page
-from ragbot.books.html_site import read_html
-from ragbot.books.mdbook import read_mdbook
-from ragbot.books.plain import MARKDOWN, plain_page, read_plain, reading_key
+from ragbot.books.formats.html import HTML, html_page
+from ragbot.books.formats.html_site import read_html
+from ragbot.books.formats.mdbook import read_mdbook
+from ragbot.books.formats.plain import MARKDOWN, plain_page, read_plain, reading_key
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import BookError
 
@@ -93,7 +93,7 @@ def _bound(folder: Folder, path: str, *, is_among_others: bool) -> Book:
     content = roomy.bytes(path)
     if Path(path).suffix.lower() in EPUB:
         return read_epub(folder, path, content=content, is_among_others=is_among_others)
-    from ragbot.books.pdf import read_pdf
+    from ragbot.books.formats.pdf import read_pdf
 
     return read_pdf(folder, path, content=content, is_among_others=is_among_others)
 

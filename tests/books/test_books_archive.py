@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ragbot.books.archive import UnpackLimits, unpack
+from ragbot.books.archive_extraction import UnpackLimits, unpack
 from ragbot.core.errors import ArchiveRefused
 from tests.fuzzing import fuzz
 

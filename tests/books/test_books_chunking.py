@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragbot.books.blocks import outline
-from ragbot.books.chunking import chunk_book, chunk_page
+from ragbot.books.markup.blocks import outline
+from ragbot.books.chunking.chunker import chunk_book, chunk_page
 from ragbot.books.loader import load_book
-from ragbot.books.plain import plain_page
+from ragbot.books.formats.plain import plain_page
 from ragbot.core.text import count_tokens
 from tests.fuzzing import fuzz
 

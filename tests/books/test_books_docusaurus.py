@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ragbot.books.docusaurus import without_prefix
-from ragbot.books.docusaurus_config import site_config
+from ragbot.books.formats.docusaurus import without_prefix
+from ragbot.books.formats.docusaurus_config import site_config
 from ragbot.books.loader import load_book
 
 SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"

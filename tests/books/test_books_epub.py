@@ -6,9 +6,9 @@ from itertools import count
 
 import pytest
 
-from ragbot.books import epub
-from ragbot.books.chunking import chunk_book
-from ragbot.books.epub import read_epub
+from ragbot.books.formats import epub
+from ragbot.books.chunking.chunker import chunk_book
+from ragbot.books.formats.epub import read_epub
 from ragbot.books.files import Folder
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError

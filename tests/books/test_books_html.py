@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragbot.books.html import html_page
+from ragbot.books.formats.html import html_page
 from ragbot.books.loader import load_book
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.slugs import GithubSlugger
+from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Dialect
 
 

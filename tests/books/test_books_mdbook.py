@@ -3,10 +3,10 @@
 import pytest
 
 from ragbot.books.files import Folder
-from ragbot.books.hidden_lines import without_hidden_lines
-from ragbot.books.includes import Includes, selected
+from ragbot.books.formats.mdbook_hidden_lines import without_hidden_lines
+from ragbot.books.formats.mdbook_includes import Includes, selected
 from ragbot.books.loader import load_book
-from ragbot.books.summary import chapters_of
+from ragbot.books.formats.mdbook_summary import chapters_of
 from ragbot.core.errors import BookError
 
 SUMMARY = """# Summary

@@ -7,11 +7,11 @@ from itertools import count
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from ragbot.books import pdf as reader
-from ragbot.books.chunking import chunk_book
+from ragbot.books.formats import pdf as reader
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.files import Folder
 from ragbot.books.loader import load_book
-from ragbot.books.pdf import read_pdf
+from ragbot.books.formats.pdf import read_pdf
 from ragbot.core.errors import BookError
 
 FONTS = (

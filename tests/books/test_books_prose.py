@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragbot.books.chunking import chunk_book
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
-from ragbot.books.prose import prose_blocks
+from ragbot.books.markup.prose import prose_blocks
 from tests.fuzzing import fuzz
 
 SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragbot.books.slugs import GithubSlugger, MdbookSlugger, github_slug, mdbook_slug
+from ragbot.books.markup.slugs import GithubSlugger, MdbookSlugger, github_slug, mdbook_slug
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragbot.books.chunking import chunk_book
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Chunk, EditionFacts, IndexPoint, SearchRequest
 from ragbot.core.ports import Embedder

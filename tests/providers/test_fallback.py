@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from ragbot.books.prose import prose_blocks
+from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
     AnswerCut,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ragbot.books.prose import prose_blocks
+from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.ports import Embedder, Generator
 from ragbot.index.analysis import Analyzer
 from ragbot.providers.embedding_cache import RememberingEmbedder

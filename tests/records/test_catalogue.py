@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from ragbot.books.chunking import chunk_book
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book, Chunk, EditionFacts
 from ragbot.core.errors import DatabaseUnavailable, EditionInUse, EditionNotFound

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ragbot.books.chunking import chunk_book
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
 

@@ -22,7 +22,7 @@ from markdown_it import MarkdownIt
 
 from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_cited
 from ragbot.answering.cleaning import AnswerCleaner
-from ragbot.books.chunking import chunk_book
+from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError

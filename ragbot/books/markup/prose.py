@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from ragbot.books import blocks as tree
+from ragbot.books.markup import blocks as tree
 from ragbot.core.domain import Dialect
 
 Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]

@@ -10,8 +10,8 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.front_matter import front_matter
-from ragbot.books.markup import Masked, masked
+from ragbot.books.markup.front_matter import front_matter
+from ragbot.books.markup.masking import Masked, masked
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.domain import Dialect
 

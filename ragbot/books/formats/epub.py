@@ -30,7 +30,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
 from ragbot.books.files import Folder, decoded
-from ragbot.books.html import html_page
+from ragbot.books.formats.html import html_page
 from ragbot.core.domain import Book, Page, Section
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import folded

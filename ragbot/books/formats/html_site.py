@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.files import MAX_DEPTH, Folder
-from ragbot.books.html import HTML, page_of
-from ragbot.books.html_tree import tree_of
-from ragbot.books.plain import reading_key
+from ragbot.books.formats.html import HTML, page_of
+from ragbot.books.formats.html_tree import tree_of
+from ragbot.books.formats.plain import reading_key
 from ragbot.core.domain import Book, Page
 
 # Pages that repeat, list or search the others.

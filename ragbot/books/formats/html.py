@@ -11,9 +11,9 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ragbot.books.blocks import outline
-from ragbot.books.html_tree import tree_of
-from ragbot.books.markdown import Heading, headings_of, sections_of
+from ragbot.books.markup.blocks import outline
+from ragbot.books.formats.html_tree import tree_of
+from ragbot.books.formats.markdown import Heading, headings_of, sections_of
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ragbot.books.blocks import Block, lines_of
+from ragbot.books.markup.blocks import Block, lines_of
 from ragbot.core.text import count_tokens, sentence_spans
 
 # Code and tables read badly when cut: they may be this much larger than a chunk should be.

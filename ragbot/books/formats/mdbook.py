@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
-from ragbot.books.addresses import relative_address
+from ragbot.books.formats.page_address import relative_address
 from ragbot.books.files import Folder
-from ragbot.books.hidden_lines import without_hidden_lines
-from ragbot.books.includes import Includes
-from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.slugs import MdbookSlugger
-from ragbot.books.summary import Chapter, chapters_of
+from ragbot.books.formats.mdbook_hidden_lines import without_hidden_lines
+from ragbot.books.formats.mdbook_includes import Includes
+from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.markup.slugs import MdbookSlugger
+from ragbot.books.formats.mdbook_summary import Chapter, chapters_of
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 from ragbot.core.text import cleaned

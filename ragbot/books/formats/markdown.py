@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.blocks import Block, Outline, outline
-from ragbot.books.slugs import Slugger
+from ragbot.books.markup.blocks import Block, Outline, outline
+from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
 from ragbot.core.text import folded
 

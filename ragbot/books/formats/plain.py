@@ -6,9 +6,9 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import Folder, natural_key
-from ragbot.books.front_matter import front_matter
-from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.slugs import GithubSlugger
+from ragbot.books.markup.front_matter import front_matter
+from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 
 MARKDOWN = frozenset({".md", ".mdx", ".markdown"})

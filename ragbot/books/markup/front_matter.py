@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ragbot.books.mappings import yaml_mapping
+from ragbot.books.formats.config_files import yaml_mapping
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragbot.books.blocks import Block, lines_of, outline
+from ragbot.books.markup.blocks import Block, lines_of, outline
 from ragbot.core.domain import Dialect
 
 _RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")

@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
-from ragbot.books.addresses import relative_address
-from ragbot.books.docusaurus_config import DocsFolder, SiteConfig, site_config
+from ragbot.books.formats.page_address import relative_address
+from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, site_config
 from ragbot.books.files import Folder
-from ragbot.books.front_matter import FrontMatter, front_matter
-from ragbot.books.mappings import json_mapping, yaml_mapping
-from ragbot.books.markdown import AnchorRules, written
-from ragbot.books.slugs import GithubSlugger
+from ragbot.books.markup.front_matter import FrontMatter, front_matter
+from ragbot.books.formats.config_files import json_mapping, yaml_mapping
+from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
 

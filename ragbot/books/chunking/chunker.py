@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from ragbot.books.blocks import Block, Outline, outline
-from ragbot.books.cleaning import search_words
-from ragbot.books.pieces import Piece, pieces_of
+from ragbot.books.markup.blocks import Block, Outline, outline
+from ragbot.books.chunking.search_text import search_words
+from ragbot.books.chunking.splitter import Piece, pieces_of
 from ragbot.core.domain import Book, Chunk, Page, Section
 from ragbot.core.text import count_tokens
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from ragbot import create_app
 from ragbot.answering.answerer import PASSAGES_RETRIEVED
-from ragbot.answering.rewriter import search_context
+from ragbot.answering.evaluation import Row, load_rows
+from ragbot.answering.follow_ups import search_context
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.deadline import Deadline
-from ragbot.evaluation import Row, load_rows
 from ragbot.providers.extractive import scoring as evidence
 from ragbot.providers.extractive.generator import LIKENED, LONGEST_LIKENED, tellable
 from ragbot.providers.extractive.scoring import Piece

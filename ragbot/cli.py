@@ -15,11 +15,11 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_openapi import OpenAPI
 
+from ragbot.answering.evaluation import Evaluation, load_rows, report_on
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.errors import RagbotError
 from ragbot.core.text import has_forbidden_characters
-from ragbot.evaluation import Evaluation, load_rows, report_on
 from ragbot.ingest import IngestReport
 from ragbot.metrics import metrics_table
 from ragbot.services import current_services

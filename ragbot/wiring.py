@@ -14,10 +14,10 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from ragbot.answer_metrics import AnswerMetrics, SpendingMetrics
+from ragbot.answering.answer_cache import CachedAnswerer, Keeping
 from ragbot.answering.answerer import Answerer, AnswerLimits
-from ragbot.answering.cached import CachedAnswerer, Keeping
-from ragbot.answering.flights import Flights
 from ragbot.answering.prompt import PROMPT_VERSION
+from ragbot.answering.single_flight import Flights
 from ragbot.answering.turns import Turns
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from flask_openapi import OpenAPI
 
+from ragbot.answering.evaluation import Evaluation, EvaluationReport, load_rows, report_on
 from ragbot.config import PROJECT_ROOT
-from ragbot.evaluation import Evaluation, EvaluationReport, load_rows, report_on
 from tests.conftest import SHIPPED_BOOK, services_of
 
 QUESTIONS = PROJECT_ROOT / "eval" / "physical-ai.jsonl"

@@ -8,10 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 from ragbot.answering.citations import sources_of, with_cited
-from ragbot.answering.cleaning import AnswerCleaner
-from ragbot.answering.own_words import LEFT_OUT, OwnWords
+from ragbot.answering.follow_ups import search_context
+from ragbot.answering.markdown_sanitizer import AnswerCleaner
 from ragbot.answering.prompt import chat_messages, fitting, system_text, unspoken_text
-from ragbot.answering.rewriter import search_context
+from ragbot.answering.prompt_leak_filter import LEFT_OUT, OwnWords
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.core import ports
 from ragbot.core.deadline import Deadline

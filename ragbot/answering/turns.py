@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from ragbot.answering.answer_cache import CachedAnswerer
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.cached import CachedAnswerer
-from ragbot.answering.late_closings import LateClosings
+from ragbot.answering.deferred_writes import LateClosings
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ragbot.answering import flights
+from ragbot.answering import single_flight as flights
+from ragbot.answering.answer_cache import CachedAnswerer, Keeping
 from ragbot.answering.answerer import Answerer, AnswerLimits
-from ragbot.answering.cached import CachedAnswerer, Keeping
-from ragbot.answering.flights import Flights
-from ragbot.answering.kept_answers import key_of, told_on, unpacked
+from ragbot.answering.cache_entries import key_of, told_on, unpacked
+from ragbot.answering.single_flight import Flights
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,

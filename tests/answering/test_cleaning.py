@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ragbot.answering.cleaning import LONGEST_HELD, AnswerCleaner
+from ragbot.answering.markdown_sanitizer import LONGEST_HELD, AnswerCleaner
 from tests.answering.rendering import foreign_in
 from tests.fuzzing import fuzz
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.own_words import LEFT_OUT, RECITED, SUSPECTED, OwnWords
 from ragbot.answering.prompt import system_text, unspoken_text
+from ragbot.answering.prompt_leak_filter import LEFT_OUT, RECITED, SUSPECTED, OwnWords
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.domain import NOT_IN_BOOK, Mode
 from tests.fuzzing import fuzz

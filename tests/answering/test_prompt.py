@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ragbot.answering.follow_ups import search_context
 from ragbot.answering.prompt import PROMPT_VERSION, chat_messages, fitting, system_text
-from ragbot.answering.rewriter import search_context
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
 from tests.answering.shelf import CHEDDAR, passage
 from tests.fuzzing import fuzz

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from ragbot.answering.answerer import Answerer, AnswerLimits
-from ragbot.answering.late_closings import LateClosings
+from ragbot.answering.deferred_writes import LateClosings
 from ragbot.answering.turns import Ending, RunningTurn, Turns
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Delta, Ended, Event, Finished, Question, Retrieved, Status

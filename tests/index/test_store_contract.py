@@ -22,12 +22,12 @@ from typing import IO
 import pytest
 from qdrant_client import QdrantClient, models
 
+from ragbot.answering.evaluation import load_rows
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import IndexPoint, Passage, SearchRequest, SparseVector
 from ragbot.core.errors import Cancelled, DeadlineExceeded, SearchUnavailable
 from ragbot.core.ports import PassageStore
-from ragbot.evaluation import load_rows
 from ragbot.index import point_payload as payload
 from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, EmbeddedStore
 from ragbot.index.qdrant_server import CollectionShape, ServerStore, open_client

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_cited
-from ragbot.answering.cleaning import AnswerCleaner
+from ragbot.answering.markdown_sanitizer import AnswerCleaner
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.flights import Flights, Lead
-from ragbot.answering.kept_answers import is_good, key_of, name_of, packed, told_again, told_on, unpacked
+from ragbot.answering.cache_entries import is_good, key_of, name_of, packed, told_again, told_on, unpacked
+from ragbot.answering.single_flight import Flights, Lead
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ragbot.answering.kept_answers import is_good, name_of, packed, unpacked
+from ragbot.answering.cache_entries import is_good, name_of, packed, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
 from ragbot.core.owner_tokens import lives, new_token

@@ -20,7 +20,7 @@ from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.errors import RagbotError
 from ragbot.core.text import has_forbidden_characters
-from ragbot.ingest import IngestReport
+from ragbot.ingestion.pipeline import IngestReport
 from ragbot.metrics import metrics_table
 from ragbot.services import current_services
 from ragbot.web.documentation import api_document

@@ -17,8 +17,8 @@ from ragbot.core.ports import Cache
 from ragbot.housekeeping import Housekeeping
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
-from ragbot.ingest import Ingestion
-from ragbot.ingest_jobs import BookJobs
+from ragbot.ingestion.jobs import BookJobs
+from ragbot.ingestion.pipeline import Ingestion
 from ragbot.metrics import Metrics
 from ragbot.readiness import Readiness
 from ragbot.storage.conversations import Transcript

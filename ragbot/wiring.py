@@ -30,8 +30,8 @@ from ragbot.index.analysis import Analyzer
 from ragbot.index.failover import StandInStore
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
-from ragbot.ingest import Ingestion, points_of
-from ragbot.ingest_jobs import BookJobs
+from ragbot.ingestion.jobs import BookJobs
+from ragbot.ingestion.pipeline import Ingestion, points_of
 from ragbot.metrics import Metrics
 from ragbot.part_probes import probes_of
 from ragbot.providers.budgeted import MeteredEmbedder, MeteredGenerator

@@ -360,7 +360,7 @@ def test_no_exception_outlives_its_reason(imports: list[Import]) -> None:
         ("web.query", "from ragbot.cli import ask", upward),
         ("core.domain", "def f():\n    import json", inside_functions),
         ("wiring", "def f():\n    import numpy", inside_functions),
-        ("wiring", "f = lambda: __import__('ragbot.ingest')", inside_functions),
+        ("wiring", "f = lambda: __import__('ragbot.ingestion.pipeline')", inside_functions),
     ],
 )
 def test_bad_import_is_found(

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from ragbot.config import PROJECT_ROOT
-from ragbot.inbox import PREFIX, new_parcel, sweep
+from ragbot.ingestion.upload_folder import PREFIX, new_parcel, sweep
 
 HOLD = "import sys; print('held', flush=True); sys.stdin.read()"
 

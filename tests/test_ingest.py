@@ -26,7 +26,7 @@ from ragbot.core.errors import (
 from ragbot.core.ports import Embedded
 from ragbot.extensions import db
 from ragbot.index.qdrant_server import ServerStore, open_client
-from ragbot.ingest import Ingestion, points_of
+from ragbot.ingestion.pipeline import Ingestion, points_of
 from ragbot.storage.editions import Catalogue
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
@@ -47,8 +47,8 @@ def book(tmp_path: Path) -> Path:
 @pytest.fixture
 def one_text_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of the three chunks is embedded and committed by itself, in turn."""
-    monkeypatch.setattr("ragbot.ingest.EMBEDDING_BATCH", 1)
-    monkeypatch.setattr("ragbot.ingest.EMBEDDING_CALLS", 1)
+    monkeypatch.setattr("ragbot.ingestion.pipeline.EMBEDDING_BATCH", 1)
+    monkeypatch.setattr("ragbot.ingestion.pipeline.EMBEDDING_CALLS", 1)
 
 
 class BreakingEmbedder(WordCountEmbedder):

@@ -12,8 +12,8 @@ from ragbot.config import PROJECT_ROOT
 
 BEGIN = """
 import os, sys, time
-from ragbot import job_limits
-from ragbot.job_limits import JobEnded, JobLimits
+from ragbot.ingestion import resource_limits as job_limits
+from ragbot.ingestion.resource_limits import JobEnded, JobLimits
 job_limits.GRACE_S = 0.3
 def for_certain(reason):
     print("for certain", reason, flush=True)

@@ -15,7 +15,7 @@ from ragbot.backup.backups import Unpacked, restore
 from ragbot.backup.databases import BackedDatabase, MigrateUp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Finished, Question, Status
-from ragbot.ingest import Ingestion
+from ragbot.ingestion.pipeline import Ingestion
 from ragbot.storage.editions import Catalogue
 from ragbot.storage.past_questions import KeptQuestion, Rehearsal
 

@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 from flask_openapi import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from ragbot.ingest_jobs import IngestOrder
+from ragbot.ingestion.jobs import IngestOrder
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
 from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp

@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from ragbot.extensions import db
-from ragbot.inbox import new_parcel
+from ragbot.ingestion.upload_folder import new_parcel
 from ragbot.services import warm
 from tests.conftest import THREE_CHAPTERS, AppMaker
 from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
@@ -133,7 +133,7 @@ def job_processes(folder: Path) -> list[int]:
             files = open_files(process.pid)
         except OSError:
             continue
-        if b"ragbot.ingest_process" in command and any(str(folder / "sent") in file for file in files):
+        if b"ragbot.ingest_worker" in command and any(str(folder / "sent") in file for file in files):
             found.append(process.pid)
     return found
 

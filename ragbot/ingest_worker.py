@@ -1,4 +1,4 @@
-"""`python -m ragbot.ingest_process`: the process that does one job, told on standard input which."""
+"""`python -m ragbot.ingest_worker`: the process that does one job, told on standard input which."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ import structlog
 from ragbot.app import create_app
 from ragbot.books.archive_extraction import UnpackLimits, unpack
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
-from ragbot.inbox import Parcel, inherited_parcel
-from ragbot.ingest import IngestReport
-from ragbot.ingest_jobs import Handover
-from ragbot.job_limits import OUT_OF_MEMORY, OUT_OF_TIME, STOPPED, JobEnded, JobLimits
+from ragbot.ingestion.jobs import Handover
+from ragbot.ingestion.pipeline import IngestReport
+from ragbot.ingestion.resource_limits import OUT_OF_MEMORY, OUT_OF_TIME, STOPPED, JobEnded, JobLimits
+from ragbot.ingestion.upload_folder import Parcel, inherited_parcel
 from ragbot.metrics_folder import stay_out
 from ragbot.services import EXTENSION, Services
 from ragbot.storage.ingest_jobs import IngestJobs
 
-log = structlog.get_logger("ragbot.ingest_process")
+log = structlog.get_logger("ragbot.ingest_worker")
 
 # Text, its markup and some pictures: a book that was packed well.
 UNPACKED_TIMES = 5

@@ -15,12 +15,12 @@ import structlog
 
 from ragbot.config import PROJECT_ROOT, Settings, handed_over
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
-from ragbot.inbox import Parcel, new_parcel, sweep
+from ragbot.ingestion.upload_folder import Parcel, new_parcel, sweep
 from ragbot.storage.ingest_jobs import DIED, DIED_SAID, IngestJobs, JobFacts
 
 log = structlog.get_logger(__name__)
 
-COMMAND = (sys.executable, "-m", "ragbot.ingest_process")
+COMMAND = (sys.executable, "-m", "ragbot.ingest_worker")
 
 
 @dataclass(frozen=True, slots=True)

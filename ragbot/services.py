@@ -14,13 +14,13 @@ from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
 from ragbot.core.ports import Cache
+from ragbot.health.readiness import Readiness
 from ragbot.housekeeping import Housekeeping
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import BookJobs
 from ragbot.ingestion.pipeline import Ingestion
 from ragbot.metrics import Metrics
-from ragbot.readiness import Readiness
 from ragbot.storage.conversations import Transcript
 from ragbot.storage.editions import Catalogue
 from ragbot.storage.keyvalue.rate_counters import FirstThatCounts

@@ -25,6 +25,8 @@ from ragbot.core.circuit_breaker import Circuits
 from ragbot.core.clock_jumps import ClockWatch
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
+from ragbot.health.checks import probes_of
+from ragbot.health.readiness import Readiness
 from ragbot.housekeeping import Housekeeping
 from ragbot.index.analysis import Analyzer
 from ragbot.index.failover import StandInStore
@@ -33,7 +35,6 @@ from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import BookJobs
 from ragbot.ingestion.pipeline import Ingestion, points_of
 from ragbot.metrics import Metrics
-from ragbot.part_probes import probes_of
 from ragbot.providers.budgeted import MeteredEmbedder, MeteredGenerator
 from ragbot.providers.circuit_breaking import GuardedEmbedder, GuardedGenerator
 from ragbot.providers.embedding_cache import RememberingEmbedder
@@ -41,7 +42,6 @@ from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
 from ragbot.providers.timed import TimedEmbedder
-from ragbot.readiness import Readiness
 from ragbot.services import Services
 from ragbot.storage.conversations import Transcript
 from ragbot.storage.daily_budget import DailyBudget

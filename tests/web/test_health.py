@@ -19,8 +19,8 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import ProviderUnavailable, SearchUnavailable
 from ragbot.core.ports import Generator
 from ragbot.extensions import db
-from ragbot.part_probes import probes_of
-from ragbot.probing import Finding, Probe, Probes
+from ragbot.health.checks import probes_of
+from ragbot.health.runner import Finding, Probe, Probes
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 

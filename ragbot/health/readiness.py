@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from ragbot.core.domain import EditionFacts
-from ragbot.probing import Finding, Probe, Probes, State
+from ragbot.health.runner import Finding, Probe, Probes, State
 
 log = structlog.get_logger(__name__)
 

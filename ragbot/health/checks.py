@@ -8,8 +8,8 @@ from functools import partial
 
 from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
+from ragbot.health.runner import Finding, Probe
 from ragbot.index.failover import StandInStore
-from ragbot.probing import Finding, Probe
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 
 # A provider counts how often it is asked, and each probe of each replica would ask it.

@@ -16,10 +16,10 @@ from ragbot.cli import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db, migrate
+from ragbot.observability.logging import configure_logging
 from ragbot.services import EXTENSION
 from ragbot.storage import models as _models  # noqa: F401 - the tables must be known to migrations
 from ragbot.storage.engine import Limits, engine_options, make_safe
-from ragbot.telemetry import configure_logging
 from ragbot.version import __version__
 from ragbot.web.admin import admin, guard_admin
 from ragbot.web.client_address import trust_proxies

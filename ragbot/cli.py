@@ -21,7 +21,7 @@ from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.errors import RagbotError
 from ragbot.core.text import has_forbidden_characters
 from ragbot.ingestion.pipeline import IngestReport
-from ragbot.metrics import metrics_table
+from ragbot.observability.metrics import metrics_table
 from ragbot.services import current_services
 from ragbot.web.documentation import api_document
 

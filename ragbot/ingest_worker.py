@@ -23,7 +23,7 @@ from ragbot.ingestion.jobs import Handover
 from ragbot.ingestion.pipeline import IngestReport
 from ragbot.ingestion.resource_limits import OUT_OF_MEMORY, OUT_OF_TIME, STOPPED, JobEnded, JobLimits
 from ragbot.ingestion.upload_folder import Parcel, inherited_parcel
-from ragbot.metrics_folder import stay_out
+from ragbot.observability.multiprocess import stay_out
 from ragbot.services import EXTENSION, Services
 from ragbot.storage.ingest_jobs import IngestJobs
 

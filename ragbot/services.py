@@ -20,12 +20,12 @@ from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import BookJobs
 from ragbot.ingestion.pipeline import Ingestion
-from ragbot.metrics import Metrics
+from ragbot.observability.maintenance_metrics import UpkeepMetrics
+from ragbot.observability.metrics import Metrics
+from ragbot.observability.tracing import Tracing
 from ragbot.storage.conversations import Transcript
 from ragbot.storage.editions import Catalogue
 from ragbot.storage.keyvalue.rate_counters import FirstThatCounts
-from ragbot.tracing import Tracing
-from ragbot.upkeep_metrics import UpkeepMetrics
 
 log = structlog.get_logger(__name__)
 

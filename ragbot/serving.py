@@ -18,9 +18,9 @@ from ragbot.config import load_settings
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.sockets import hang_up
 from ragbot.core.timers import ALARMS
-from ragbot.metrics_folder import fold_in, open_folder, remove_folder
+from ragbot.observability.logging import configure_logging
+from ragbot.observability.multiprocess import fold_in, open_folder, remove_folder
 from ragbot.raw_refusals import refuse_with_problems
-from ragbot.telemetry import configure_logging
 
 try:
     _settings = load_settings()

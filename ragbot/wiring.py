@@ -13,7 +13,6 @@ import structlog
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
-from ragbot.answer_metrics import AnswerMetrics, SpendingMetrics
 from ragbot.answering.answer_cache import CachedAnswerer, Keeping
 from ragbot.answering.answerer import Answerer, AnswerLimits
 from ragbot.answering.prompt import PROMPT_VERSION
@@ -34,7 +33,11 @@ from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import BookJobs
 from ragbot.ingestion.pipeline import Ingestion, points_of
-from ragbot.metrics import Metrics
+from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
+from ragbot.observability.logging import Report
+from ragbot.observability.maintenance_metrics import UpkeepMetrics
+from ragbot.observability.metrics import Metrics
+from ragbot.observability.tracing import NoTracing, Tracing
 from ragbot.providers.budgeted import MeteredEmbedder, MeteredGenerator
 from ragbot.providers.circuit_breaking import GuardedEmbedder, GuardedGenerator
 from ragbot.providers.embedding_cache import RememberingEmbedder
@@ -58,9 +61,6 @@ from ragbot.storage.keyvalue.rate_counters import (
 from ragbot.storage.keyvalue.shared_state import AgreedStates, DatabaseStates, StateStore
 from ragbot.storage.maintenance_log import UpkeepLog
 from ragbot.storage.schema import Schema
-from ragbot.telemetry import Report
-from ragbot.tracing import NoTracing, Tracing
-from ragbot.upkeep_metrics import UpkeepMetrics
 from ragbot.version import __version__
 
 if TYPE_CHECKING:
@@ -321,7 +321,7 @@ def build_error_report(settings: Settings) -> Report | None:
     if settings.sentry_dsn is None:
         return None
     try:
-        from ragbot.error_reports import ErrorReports
+        from ragbot.observability.sentry import ErrorReports
     except ImportError as error:
         log.warning("reports_off", missing=error.name, remedy="pip install -r requirements-sentry.txt")
         return None
@@ -342,7 +342,7 @@ def _tracing(settings: Settings) -> Tracing:
         return NoTracing()
     try:
         # An extra, of seven packages, that takes 0.3 s.
-        from ragbot.collector import CollectorTracing
+        from ragbot.observability.opentelemetry import CollectorTracing
     except ImportError as error:
         log.warning("traces_off", missing=error.name, remedy="pip install -r requirements-otel.txt")
         return NoTracing()

@@ -14,7 +14,7 @@ import structlog
 from flask_openapi import OpenAPI
 
 from ragbot.core.errors import AnswerCut, ConfigurationError, RagbotError
-from ragbot.error_reports import KEPT
+from ragbot.observability.sentry import KEPT
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.parts import ScriptedGenerator
@@ -54,7 +54,7 @@ def sentry() -> Iterator[SentryFake]:
 @pytest.fixture(autouse=True)
 def reports(monkeypatch) -> Iterator[list]:
     """Every maker of reports that a test's app made; logging is as it was afterwards."""
-    from ragbot import error_reports
+    from ragbot.observability import sentry as error_reports
 
     made: list = []
     plain = error_reports.ErrorReports
@@ -206,8 +206,8 @@ def test_wrong_address_is_told_at_the_start_and_not_quoted(make_app: AppMaker, d
 
 def test_missing_package_is_told_and_the_service_goes_on(make_app: AppMaker, capsys, monkeypatch) -> None:
     """A line at the start says why no report comes, and how one would."""
-    monkeypatch.delitem(sys.modules, "ragbot.error_reports")
-    monkeypatch.delattr("ragbot.error_reports")
+    monkeypatch.delitem(sys.modules, "ragbot.observability.sentry")
+    monkeypatch.delattr("ragbot.observability.sentry")
     monkeypatch.setitem(sys.modules, "sentry_sdk", None)
 
     app = make_app({"SENTRY_DSN": "https://public@127.0.0.1:1/7"})

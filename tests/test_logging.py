@@ -17,8 +17,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from ragbot.core.errors import AnswerCut, ProviderUnavailable
 from ragbot.extensions import db
+from ragbot.observability.logging import configure_logging
 from ragbot.storage.conversations import messages
-from ragbot.telemetry import configure_logging
 from ragbot.web.watching import shortened
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator

@@ -8,11 +8,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from ragbot.answer_metrics import AnswerMetrics, SpendingMetrics
 from ragbot.core.domain import Answer, Degradation, Ended, Mode, Status, Usage
 from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
 from ragbot.extensions import db
-from ragbot.metrics import METRICS, Level, Metrics, Timed
+from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
+from ragbot.observability.metrics import METRICS, Level, Metrics, Timed
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.fakes.prometheus import Scrape

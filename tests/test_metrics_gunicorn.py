@@ -19,7 +19,7 @@ import pytest
 
 from ragbot import create_app
 from ragbot.extensions import db
-from ragbot.metrics_folder import PREFIX
+from ragbot.observability.multiprocess import PREFIX
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragbot.config import PROJECT_ROOT, env_example, settings_table
-from ragbot.metrics import METRICS, metrics_table
+from ragbot.observability.metrics import METRICS, metrics_table
 from tests.conftest import AppMaker
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from ragbot import collector as collector_module
 from ragbot.config import PROJECT_ROOT
-from ragbot.tracing import NoTracing, Stage, placed
+from ragbot.observability import opentelemetry as collector_module
+from ragbot.observability.tracing import NoTracing, Stage, placed
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.otlp_collector import OTLPCollector, Span
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
@@ -241,7 +241,7 @@ from ragbot import create_app
 app = create_app({"EMBEDDER": "none", "DATABASE_URL": "sqlite:///" + sys.argv[1]})
 app.test_client().get("/nowhere")
 extras = {"opentelemetry.exporter",
-    "opentelemetry.sdk.trace.export", "ragbot.collector", "sentry_sdk"}
+    "opentelemetry.sdk.trace.export", "ragbot.observability.opentelemetry", "sentry_sdk"}
 print(sorted(extras & set(sys.modules)))
 """
     done = subprocess.run(
@@ -259,8 +259,8 @@ print(sorted(extras & set(sys.modules)))
 
 def test_missing_packages_are_told_and_the_service_goes_on(make_app: AppMaker, capsys, monkeypatch) -> None:
     """A line at the start says why no trace comes, and how one would."""
-    monkeypatch.delitem(sys.modules, "ragbot.collector")
-    monkeypatch.delattr("ragbot.collector")
+    monkeypatch.delitem(sys.modules, "ragbot.observability.opentelemetry")
+    monkeypatch.delattr("ragbot.observability.opentelemetry")
     monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
 
     app = make_app({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})

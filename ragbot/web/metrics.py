@@ -13,7 +13,7 @@ from werkzeug.exceptions import Unauthorized
 from ragbot.config.resources import what_is_given
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.health.readiness import Report
-from ragbot.metrics_folder import reading
+from ragbot.observability.multiprocess import reading
 from ragbot.services import Services, current_services
 
 # Not an API blueprint: the numbers are for the operator, and no part of the contract.

@@ -11,13 +11,13 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
-from ragbot.answer_metrics import stages_ms
 from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Status
-from ragbot.metrics import Metrics
+from ragbot.observability.answer_metrics import stages_ms
+from ragbot.observability.metrics import Metrics
+from ragbot.observability.tracing import Traced, Tracing, placed
 from ragbot.raw_refusals import Refusal
 from ragbot.services import current_services
-from ragbot.tracing import Traced, Tracing, placed
 from ragbot.web.client_address import parsed_address
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from ragbot.config import PROJECT_ROOT
-from ragbot.metrics import METRICS
+from ragbot.observability.metrics import METRICS
 from tests.conftest import AppMaker
 
 GUIDE = (PROJECT_ROOT / "docs" / "backup.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from flask_migrate.cli import db as migrations
 
 from ragbot.config import PROJECT_ROOT, Settings
-from ragbot.metrics import METRICS, Timed
+from ragbot.observability.metrics import METRICS, Timed
 from tests.fakes.prometheus import Scrape
 from tests.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
 from tests.monitoring.promql import asked_by

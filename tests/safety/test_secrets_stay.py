@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from ragbot.core.errors import DatabaseUnavailable
+from ragbot.observability.logging import configure_logging
 from ragbot.storage.conversations import Transcript
-from ragbot.telemetry import configure_logging
 from tests.conftest import AppMaker, services_of
 
 

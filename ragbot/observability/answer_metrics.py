@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from ragbot.core.domain import Ended, Status, Usage
-from ragbot.metrics import Metrics
+from ragbot.observability.metrics import Metrics
 
 OTHER_MODEL = "other"
 

@@ -9,7 +9,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.types import Event, Hint
 
-from ragbot.telemetry import Frame, ToldException, told_of
+from ragbot.observability.logging import Frame, ToldException, told_of
 from ragbot.version import __version__
 
 # A worker that ends waits so long for what is still to be sent.

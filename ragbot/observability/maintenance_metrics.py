@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragbot.health.runner import Probe, Probes
-from ragbot.metrics import Metrics
+from ragbot.observability.metrics import Metrics
 from ragbot.storage.maintenance_log import Run, Upkeep, UpkeepLog
 
 # They change once a day; nobody waits for them to the second.

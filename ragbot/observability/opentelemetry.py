@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ragbot.tracing import Trace, Traced
+from ragbot.observability.tracing import Trace, Traced
 from ragbot.version import __version__
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/run.stamp ## Start the service with the book that comes with it, and print its address
-	@$(PYTHON) -m ragbot.preflight
+	@$(PYTHON) -m ragbot.server.preflight
 	@$(FLASK) db upgrade 2>/dev/null || $(FLASK) db upgrade
 	@$(FLASK) book ingest $(BOOK) --title "$(TITLE)" --site-url $(SITE) --if-none
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app

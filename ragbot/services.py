@@ -15,7 +15,6 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
 from ragbot.core.ports import Cache
 from ragbot.health.readiness import Readiness
-from ragbot.housekeeping import Housekeeping
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import BookJobs
@@ -23,6 +22,7 @@ from ragbot.ingestion.pipeline import Ingestion
 from ragbot.observability.maintenance_metrics import UpkeepMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
+from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.storage.conversations import Transcript
 from ragbot.storage.editions import Catalogue
 from ragbot.storage.keyvalue.rate_counters import FirstThatCounts

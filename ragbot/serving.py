@@ -20,7 +20,7 @@ from ragbot.core.sockets import hang_up
 from ragbot.core.timers import ALARMS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import fold_in, open_folder, remove_folder
-from ragbot.raw_refusals import refuse_with_problems
+from ragbot.server.early_errors import refuse_with_problems
 
 try:
     _settings = load_settings()

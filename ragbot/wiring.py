@@ -26,7 +26,6 @@ from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
 from ragbot.health.checks import probes_of
 from ragbot.health.readiness import Readiness
-from ragbot.housekeeping import Housekeeping
 from ragbot.index.analysis import Analyzer
 from ragbot.index.failover import StandInStore
 from ragbot.index.published_edition import PublishedEdition
@@ -45,6 +44,7 @@ from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
 from ragbot.providers.timed import TimedEmbedder
+from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.services import Services
 from ragbot.storage.conversations import Transcript
 from ragbot.storage.daily_budget import DailyBudget

@@ -13,8 +13,8 @@ import orjson
 from flask import Blueprint, Response, current_app, make_response, render_template
 from flask_openapi import OpenAPI
 
-from ragbot.raw_refusals import DETAILS
-from ragbot.security_headers import ALWAYS
+from ragbot.server.early_errors import DETAILS
+from ragbot.server.security_headers import ALWAYS
 from ragbot.web import examples
 from ragbot.web.problems import OF_NO_OPERATION, PROBLEMS, asks_to_wait, status_of
 from ragbot.web.sse import HEADERS as STREAM_HEADERS

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ragbot.core.errors import AnswerCut
-from ragbot.raw_refusals import DETAILS
+from ragbot.server.early_errors import DETAILS
 from ragbot.storage.ingest_jobs import DIED, DIED_SAID
 from ragbot.web.errors import problem, problem_of
 from ragbot.web.problems import Kind, status_of, told_of

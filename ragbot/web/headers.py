@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, request
 
-from ragbot.security_headers import ALWAYS, STRICT_TRANSPORT_SECURITY
+from ragbot.server.security_headers import ALWAYS, STRICT_TRANSPORT_SECURITY
 
 
 def secure_headers(app: Flask) -> None:

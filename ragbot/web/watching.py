@@ -16,7 +16,7 @@ from ragbot.core.domain import Status
 from ragbot.observability.answer_metrics import stages_ms
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Traced, Tracing, placed
-from ragbot.raw_refusals import Refusal
+from ragbot.server.early_errors import Refusal
 from ragbot.services import current_services
 from ragbot.web.client_address import parsed_address
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockWatch
-from ragbot.housekeeping import Housekeeping
+from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.storage.keyvalue.shared_state import ProcessStates
 
 

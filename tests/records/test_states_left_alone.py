@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from ragbot.housekeeping import Housekeeping
+from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.keyvalue.redis import RedisStates
 from ragbot.storage.keyvalue.shared_state import (

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from ragbot.extensions import db
-from ragbot.security_headers import ALWAYS
+from ragbot.server.security_headers import ALWAYS
 from ragbot.web.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
 from tests.fakes.wsgi_process import GunicornProcess

@@ -14,7 +14,7 @@ from flask_openapi import OpenAPI
 
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.domain import Degradation
-from ragbot.raw_refusals import DETAILS
+from ragbot.server.early_errors import DETAILS
 from ragbot.web import examples, payloads
 from ragbot.web.errors import HTTP_CODES, SHAPES
 from ragbot.web.problems import OF_NO_OPERATION, PROBLEMS, Kind, status_of, told_of

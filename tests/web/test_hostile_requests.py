@@ -14,7 +14,7 @@ import pytest
 from ragbot import create_app
 from ragbot.config import load_settings
 from ragbot.extensions import db
-from ragbot.security_headers import ALWAYS
+from ragbot.server.security_headers import ALWAYS
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.wsgi_process import GunicornProcess, is_healthy

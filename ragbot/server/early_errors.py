@@ -12,7 +12,7 @@ from functools import partial
 from gunicorn import util
 from gunicorn.http import wsgi
 
-from ragbot.security_headers import ALWAYS
+from ragbot.server.security_headers import ALWAYS
 
 SERVER = "ragbot"
 

@@ -21,22 +21,22 @@ from ragbot.services import EXTENSION
 from ragbot.storage import models as _models  # noqa: F401 - the tables must be known to migrations
 from ragbot.storage.engine import Limits, engine_options, make_safe
 from ragbot.version import __version__
-from ragbot.web.admin import admin, guard_admin
-from ragbot.web.client_address import trust_proxies
-from ragbot.web.console import console
-from ragbot.web.cors import allow_origins
-from ragbot.web.documentation import documentation
+from ragbot.web.api.admin import admin, guard_admin
+from ragbot.web.api.health import health
+from ragbot.web.api.ingest import ingest
+from ragbot.web.api.metrics import metrics
+from ragbot.web.api.query import query
+from ragbot.web.api.sessions import sessions
 from ragbot.web.errors import register_error_handlers
-from ragbot.web.headers import secure_headers
-from ragbot.web.health import health
-from ragbot.web.ingest import ingest
-from ragbot.web.metrics import metrics
-from ragbot.web.query import query
-from ragbot.web.quotas import limit_calls
-from ragbot.web.requests import StrictRequest, identify_requests, refuse_large_bodies
-from ragbot.web.session import sessions
-from ragbot.web.shedding import take_places_first
-from ragbot.web.watching import watch_requests
+from ragbot.web.middleware.access_log import watch_requests
+from ragbot.web.middleware.client_address import trust_proxies
+from ragbot.web.middleware.cors import allow_origins
+from ragbot.web.middleware.load_shedding import take_places_first
+from ragbot.web.middleware.rate_limits import limit_calls
+from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
+from ragbot.web.middleware.response_headers import secure_headers
+from ragbot.web.pages.api_docs import documentation
+from ragbot.web.pages.console import console
 from ragbot.wiring import build_error_report, build_services
 
 MAX_BODY_BYTES = 64 * 1024

@@ -23,7 +23,7 @@ from ragbot.core.text import has_forbidden_characters
 from ragbot.ingestion.pipeline import IngestReport
 from ragbot.observability.metrics import metrics_table
 from ragbot.services import current_services
-from ragbot.web.documentation import api_document
+from ragbot.web.pages.api_docs import api_document
 
 LONGEST_NAME = 100
 LONGEST_QUESTION = 2000

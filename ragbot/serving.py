@@ -179,7 +179,7 @@ def post_worker_init(worker: Any) -> None:
     """Build the index and load the model before the first reader waits for them, beside serving."""
     # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
     from ragbot.services import EXTENSION, warm
-    from ragbot.web.watching import note_unread
+    from ragbot.web.middleware.access_log import note_unread
 
     services = worker.wsgi.extensions[EXTENSION]
     refuse_with_problems(partial(note_unread, services.metrics))

@@ -19,7 +19,7 @@ from ragbot.core.errors import AnswerCut, ProviderUnavailable
 from ragbot.extensions import db
 from ragbot.observability.logging import configure_logging
 from ragbot.storage.conversations import messages
-from ragbot.web.watching import shortened
+from ragbot.web.middleware.access_log import shortened
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
 

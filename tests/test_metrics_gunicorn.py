@@ -197,7 +197,7 @@ def test_all_lines_have_one_shape_and_quote_nobody(server: GunicornProcess) -> N
     (asked,) = [line for line in lines if line.get("request_id") == "find-me"]
     assert refused.startswith(b"HTTP/1.1 400")
     assert all({"event", "level", "logger", "timestamp"} <= line.keys() for line in lines)
-    assert {"gunicorn.error", "ragbot.web.watching"} <= {line["logger"] for line in lines}
+    assert {"gunicorn.error", "ragbot.web.middleware.access_log"} <= {line["logger"] for line in lines}
     assert (asked["event"], asked["model"], asked["outcome"]) == ("request", "gpt-4o", "answered")
     assert "Invalid request" in [line["event"] for line in lines]
     assert not [secret for secret in (ASKED, "cheddar", KEY, "my-password") if secret in text]

@@ -17,7 +17,7 @@ from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Delta, Event, Finished, Retrieved
 from ragbot.core.timers import ALARMS
 from ragbot.web.errors import problem_of
-from ragbot.web.payloads import query_reply, sources_event
+from ragbot.web.schemas import query_reply, sources_event
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from ragbot.books.loader import load_book
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError
 from ragbot.core.text import count_tokens, sentence_spans
-from ragbot.web import payloads
+from ragbot.web import schemas as payloads
 from tests.answering.shelf import EDITION, passage
 from tests.books.test_books_pdf import THREE, with_outline
 from tests.databases import DatabaseMaker

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
-from ragbot.web.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
+from ragbot.web.pages.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
 from tests.fakes.wsgi_process import GunicornProcess
 

@@ -15,9 +15,10 @@ from flask_openapi import OpenAPI
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.domain import Degradation
 from ragbot.server.early_errors import DETAILS
-from ragbot.web import examples, payloads
+from ragbot.web import schemas as payloads
 from ragbot.web.errors import HTTP_CODES, SHAPES
-from ragbot.web.problems import OF_NO_OPERATION, PROBLEMS, Kind, status_of, told_of
+from ragbot.web.pages import api_examples as examples
+from ragbot.web.problem_catalog import OF_NO_OPERATION, PROBLEMS, Kind, status_of, told_of
 from tests.conftest import AppMaker, RunningApp, services_of
 from tests.web.sent_events import events_in
 

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from ragbot import create_app
 from ragbot.extensions import db
-from ragbot.web.client_address import key_of
+from ragbot.web.middleware.client_address import key_of
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.wsgi_process import GunicornProcess
 

@@ -404,7 +404,7 @@ def test_reader_who_hangs_up_is_noticed_over_the_wire(
     words: tuple[str, ...],
 ) -> None:
     """With a real server, which tells of it by closing the iterator."""
-    monkeypatch.setattr("ragbot.web.query.as_sse", heartbeating)
+    monkeypatch.setattr("ragbot.web.api.query.as_sse", heartbeating)
     talking = TalkingModel(*words)
     model.by = talking
     running = run_app(served)

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from ragbot.core.domain import EditionFacts
 from ragbot.services import current_services
 from ragbot.version import __version__
-from ragbot.web.payloads import json_reply, timestamp
-from ragbot.web.problems import problem_replies
+from ragbot.web.problem_catalog import problem_replies
+from ragbot.web.schemas import json_reply, timestamp
 
 health = APIBlueprint(
     "health", __name__, url_prefix="/health", abp_tags=[Tag(name="Service", description="Is it well?")]

@@ -13,7 +13,7 @@ from limits.storage import Storage
 
 from ragbot.config import Settings
 from ragbot.storage.keyvalue.rate_counters import Counted, MemoryCounters
-from ragbot.web.client_address import caller
+from ragbot.web.middleware.client_address import caller
 
 # Wrong passwords are tried by machines; a person does not open the console more often than this.
 PASSWORD_TRIES_PER_MINUTE = 10

@@ -15,8 +15,8 @@ from flask_openapi import OpenAPI
 
 from ragbot.server.early_errors import DETAILS
 from ragbot.server.security_headers import ALWAYS
-from ragbot.web import examples
-from ragbot.web.problems import OF_NO_OPERATION, PROBLEMS, asks_to_wait, status_of
+from ragbot.web.pages import api_examples as examples
+from ragbot.web.problem_catalog import OF_NO_OPERATION, PROBLEMS, asks_to_wait, status_of
 from ragbot.web.sse import HEADERS as STREAM_HEADERS
 from ragbot.web.uploads import ARCHIVE_TYPES
 

@@ -32,7 +32,7 @@ from ragbot.web.errors import (
     problem,
     problem_of,
 )
-from ragbot.web.payloads import Problem
+from ragbot.web.schemas import Problem
 
 # What is raised, by us or by the framework. The class tells more than the code: "no such message" and "no
 # such address" are both `not_found`.

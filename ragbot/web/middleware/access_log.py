@@ -18,7 +18,7 @@ from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Traced, Tracing, placed
 from ragbot.server.early_errors import Refusal
 from ragbot.services import current_services
-from ragbot.web.client_address import parsed_address
+from ragbot.web.middleware.client_address import parsed_address
 
 log = structlog.get_logger(__name__)
 

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, make_response, render_template
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.services import current_services
 from ragbot.version import __version__
-from ragbot.web.console_password import demand_password
+from ragbot.web.middleware.console_auth import demand_password
 
 console = Blueprint("console", __name__)
 console.before_request(demand_password)

@@ -14,11 +14,11 @@ from ragbot.core.errors import RagbotError
 from ragbot.services import current_services
 from ragbot.storage.conversations import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
-from ragbot.web.payloads import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
-from ragbot.web.problems import problem_replies
-from ragbot.web.shedding import own_place
+from ragbot.web.middleware.access_log import watch_turn
+from ragbot.web.middleware.load_shedding import own_place
+from ragbot.web.problem_catalog import problem_replies
+from ragbot.web.schemas import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
-from ragbot.web.watching import watch_turn
 
 query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", description="Ask the book.")])
 

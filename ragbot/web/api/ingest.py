@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from ragbot.ingestion.jobs import IngestOrder
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
-from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
-from ragbot.web.problems import problem_replies
+from ragbot.web.problem_catalog import problem_replies
+from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
 from ragbot.web.uploads import refuse_unread, save_archive
 
 ingest = APIBlueprint(

@@ -13,8 +13,8 @@ from werkzeug.exceptions import NotFound, Unauthorized
 from ragbot.core.errors import EditionNotFound
 from ragbot.services import current_services
 from ragbot.storage.editions import EditionRow
-from ragbot.web.payloads import Id, Nothing, Storable, json_reply, timestamp
-from ragbot.web.problems import problem_replies
+from ragbot.web.problem_catalog import problem_replies
+from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
 
 admin = APIBlueprint(
     "admin",

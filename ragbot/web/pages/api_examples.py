@@ -11,7 +11,7 @@ from ragbot.core.errors import AnswerCut
 from ragbot.server.early_errors import DETAILS
 from ragbot.storage.ingest_jobs import DIED, DIED_SAID
 from ragbot.web.errors import problem, problem_of
-from ragbot.web.problems import Kind, status_of, told_of
+from ragbot.web.problem_catalog import Kind, status_of, told_of
 
 _SESSION = "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"
 _MESSAGE = "Qb4nXs0ZkH6tVw2yEo9cUi5gJd1fMl8p"

@@ -7,7 +7,8 @@ from flask_openapi import APIBlueprint, Tag
 
 from ragbot.services import current_services
 from ragbot.storage.conversations import MessageFacts
-from ragbot.web.payloads import (
+from ragbot.web.problem_catalog import problem_replies
+from ragbot.web.schemas import (
     FeedbackBody,
     MessagePath,
     MessagesQuery,
@@ -20,7 +21,6 @@ from ragbot.web.payloads import (
     talk_reply,
     timestamp,
 )
-from ragbot.web.problems import problem_replies
 
 sessions = APIBlueprint(
     "sessions",

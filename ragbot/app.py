@@ -11,8 +11,8 @@ import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
-from ragbot.backup_commands import backup
-from ragbot.cli import register_commands
+from ragbot.cli.backup import backup
+from ragbot.cli.commands import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db, migrate

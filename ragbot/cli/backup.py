@@ -23,7 +23,7 @@ from ragbot.backup.places import SUFFIX, Place
 from ragbot.backup.postgres import PostgresDatabase
 from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
-from ragbot.cli import failing_in_one_sentence
+from ragbot.cli.commands import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status
 from ragbot.core.errors import BackupError, RagbotError

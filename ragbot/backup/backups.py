@@ -11,8 +11,8 @@ from pathlib import Path
 from ragbot.backup.archive import member_of, read_manifest, unpack, write_archive
 from ragbot.backup.databases import BackedDatabase, MigrateUp
 from ragbot.backup.manifest import DUMPS, Manifest
-from ragbot.backup.places import Place, name_at, work_folder
 from ragbot.backup.retention import Retention, kept
+from ragbot.backup.storage import Place, name_at, work_folder
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.version import __version__
 

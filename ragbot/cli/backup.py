@@ -15,14 +15,14 @@ import click
 from flask.cli import AppGroup
 
 from ragbot.backup import backups
-from ragbot.backup.addresses import place_at
 from ragbot.backup.databases import BackedDatabase
 from ragbot.backup.drill import DrillReport, RestoredParts, hold_drill
 from ragbot.backup.manifest import Kind
-from ragbot.backup.places import SUFFIX, Place
 from ragbot.backup.postgres import PostgresDatabase
 from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
+from ragbot.backup.storage import SUFFIX, Place
+from ragbot.backup.storage_url import place_at
 from ragbot.cli.commands import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status

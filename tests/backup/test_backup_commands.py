@@ -12,7 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from ragbot.backup.archive import unpack, write_archive
-from ragbot.backup.places import name_at
+from ragbot.backup.storage import name_at
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.backup.conftest import OpenService, Service, failed_in_one_sentence

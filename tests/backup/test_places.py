@@ -17,9 +17,9 @@ import boto3
 import pytest
 from moto.s3.models import s3_backends
 
-from ragbot.backup.addresses import place_at
-from ragbot.backup.places import Place, name_at
-from ragbot.backup.s3_place import PART_BYTES, S3Place
+from ragbot.backup.s3_storage import PART_BYTES, S3Place
+from ragbot.backup.storage import Place, name_at
+from ragbot.backup.storage_url import place_at
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import BackupError
 from tests.backup.conftest import Service
@@ -203,7 +203,7 @@ def test_store_without_credentials_is_one_sentence(
 
 def test_store_that_is_not_there_is_one_sentence(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong address must not look like a wrong bucket."""
-    monkeypatch.setattr("ragbot.backup.s3_place.TRIES", 1)
+    monkeypatch.setattr("ragbot.backup.s3_storage.TRIES", 1)
 
     with pytest.raises(BackupError, match="Could not connect"):
         S3Place(f"s3://{bucket}", endpoint_url="http://127.0.0.1:9").names()
@@ -212,7 +212,7 @@ def test_store_that_is_not_there_is_one_sentence(bucket: str, monkeypatch: pytes
 def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra, and others need not have it."""
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.delitem(sys.modules, "ragbot.backup.s3_place")
+    monkeypatch.delitem(sys.modules, "ragbot.backup.s3_storage")
     import ragbot.backup
 
     monkeypatch.delattr(ragbot.backup, "s3_place")
@@ -232,8 +232,9 @@ def test_address_of_another_kind_is_refused(address: str) -> None:
 
 HANGS_BEFORE_THE_LAST_STEP = """
 import os, sys, time
-from ragbot.backup import backups, folder_place
-from ragbot.backup.addresses import place_at
+from ragbot.backup import backups
+from ragbot.backup import folder_storage as folder_place
+from ragbot.backup.storage_url import place_at
 from ragbot.backup.sqlite import SqliteDatabase
 
 def hang(source, target):

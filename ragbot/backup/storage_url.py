@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ragbot.backup.folder_place import FolderPlace
-from ragbot.backup.places import Place
+from ragbot.backup.folder_storage import FolderPlace
+from ragbot.backup.storage import Place
 from ragbot.core.errors import BackupError
 
 S3 = "s3://"
@@ -19,7 +19,7 @@ def place_at(address: str, *, s3_endpoint_url: str | None = None) -> Place:
         return FolderPlace(Path(address).expanduser())
     try:
         # An extra, with some 15 MB that others need not install.
-        from ragbot.backup.s3_place import S3Place
+        from ragbot.backup.s3_storage import S3Place
     except ModuleNotFoundError as error:
         if error.name not in ("boto3", "botocore"):
             raise

@@ -14,7 +14,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ragbot.backup.places import is_name, work_folder
+from ragbot.backup.storage import is_name, work_folder
 from ragbot.core.errors import BackupError
 
 # Parts of an upload. S3 takes 10,000 at most, so that an archive may have 160 GB.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ragbot.backup.places import is_name, work_folder
+from ragbot.backup.storage import is_name, work_folder
 from ragbot.core.errors import BackupError
 
 

@@ -11,6 +11,7 @@ import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
+from ragbot.bootstrap import build_error_report, build_services
 from ragbot.cli.backup import backup
 from ragbot.cli.commands import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
@@ -37,7 +38,6 @@ from ragbot.web.middleware.requests import StrictRequest, identify_requests, ref
 from ragbot.web.middleware.response_headers import secure_headers
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.console import console
-from ragbot.wiring import build_error_report, build_services
 
 MAX_BODY_BYTES = 64 * 1024
 

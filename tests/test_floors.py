@@ -343,7 +343,7 @@ def test_no_exception_outlives_its_reason(imports: list[Import]) -> None:
         ("core.text", "from ragbot.index import sparse", against_the_laws),
         ("books.html", "from ragbot.storage.editions import Catalogue", against_the_laws),
         ("records.models", "import ragbot.index.point_payload", against_the_laws),
-        ("web.query", "from ragbot.wiring import build_services", against_the_laws),
+        ("web.query", "from ragbot.bootstrap import build_services", against_the_laws),
         ("web.query", "from ..index import retriever", against_the_laws),
         ("web.query", "def view():\n    from ragbot.books import loader", against_the_laws),
         ("index.retriever", "import flask.globals", against_the_laws),

@@ -23,6 +23,7 @@ from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
 from ragbot.backup.storage import SUFFIX, Place
 from ragbot.backup.storage_url import place_at
+from ragbot.bootstrap import services_aside
 from ragbot.cli.commands import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status
@@ -33,7 +34,6 @@ from ragbot.storage.database import Database
 from ragbot.storage.maintenance_log import Facts, Run, Upkeep, UpkeepLog
 from ragbot.storage.migrations import known_revisions, migrate_up
 from ragbot.storage.past_questions import Rehearsal
-from ragbot.wiring import services_aside
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
 _TO_HEAD = partial(migrate_up, migrations=MIGRATIONS)

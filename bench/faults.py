@@ -96,7 +96,7 @@ class Traffic:
                 self._note(reader.ask(body, key=key), body, key)
                 if choose.random() < 0.3:
                     # Some come over a connection of their own.
-                    reader.hang_up()
+                    reader.shut_down()
 
     def _note(self, seen: Seen, body: dict[str, Any], key: str) -> None:
         self._ledger.saw(seen)

@@ -120,7 +120,7 @@ class Person:
                 (do,) = self._choose.choices(doings, weights)
                 do()
                 if self._choose.random() < 0.25:
-                    self._reader.hang_up()
+                    self._reader.shut_down()
                 over.wait(self._choose.random() * 0.3)
 
     def _doings(self) -> Sequence[tuple[Callable[[], None], int]]:

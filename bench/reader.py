@@ -106,16 +106,16 @@ class Reader:
         except (OSError, http.client.HTTPException, ValueError):
             return self._broken(sight, "cut")
         if sight.fields.get("broken") or sight.fields.get("left") or response.will_close:
-            self.hang_up()
+            self.shut_down()
         return sight.ended()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.hang_up()
+        self.shut_down()
 
-    def hang_up(self) -> None:
+    def shut_down(self) -> None:
         """Close the connection, as a closed tab does."""
         if self._connection is not None:
             self._connection.close()
@@ -129,7 +129,7 @@ class Reader:
         return self._connection
 
     def _broken(self, sight: _Sight, how: Broken) -> Seen:
-        self.hang_up()
+        self.shut_down()
         sight.fields["broken"] = how
         return sight.ended()
 

@@ -20,10 +20,10 @@ from ragbot.answering.single_flight import Flights
 from ragbot.answering.turns import Turns
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings
-from ragbot.core.circuit_breaker import Circuits
-from ragbot.core.clock_jumps import ClockWatch
+from ragbot.core.circuit_breaker import CircuitBreaker
+from ragbot.core.clock_jumps import ClockJumpDetector
 from ragbot.core.errors import ConfigurationError
-from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedStates
+from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedState
 from ragbot.health.checks import probes_of
 from ragbot.health.readiness import Readiness
 from ragbot.index.analysis import Analyzer
@@ -125,7 +125,7 @@ def build_services(
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
     metrics.looked_up_by(partial(_look_up_circuits, metrics, provider))
-    clock = ClockWatch(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
+    clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = Readiness(
         is_migrated=Schema(database, PROJECT_ROOT / "migrations").is_current,
         cannot_write=database.cannot_write,
@@ -177,17 +177,17 @@ def build_services(
 
 
 class _Provider:
-    """What stands between the service and OpenAI: one client, its circuits, its prices, the purse."""
+    """What stands between the service and OpenAI: one client, its circuits, its prices, the budget."""
 
     def __init__(
-        self, settings: Settings, states: SharedStates, budget: DailyBudget, client: OpenAIClient | None
+        self, settings: Settings, states: SharedState, budget: DailyBudget, client: OpenAIClient | None
     ) -> None:
         self.client = client
         self.budget = budget
         self.cost_usd = _costs(settings)
         # A trial can take as long as a model may be silent, or a question as a whole.
-        self.models = Circuits("models", states, lease_s=settings.query_deadline_s + TRIAL_GRACE_S)
-        self.embeddings = Circuits(
+        self.models = CircuitBreaker("models", states, lease_s=settings.query_deadline_s + TRIAL_GRACE_S)
+        self.embeddings = CircuitBreaker(
             "embeddings", states, lease_s=settings.openai_embedding_timeout_s + TRIAL_GRACE_S
         )
         # Under these names their circuits are known.
@@ -209,7 +209,7 @@ def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
     return cache if settings.cache_ttl_hours else NoCache(cache)
 
 
-def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedStates:
+def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedState:
     stores: list[StateStore] = [DatabaseStates(database)]
     if settings.redis_url:
         from ragbot.storage.keyvalue.redis import RedisStates
@@ -429,7 +429,7 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     return FallbackGenerator([*models, extractive])
 
 
-def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metrics: Metrics) -> PassageStore:
+def _store(settings: Settings, catalogue: Catalogue, states: SharedState, metrics: Metrics) -> PassageStore:
     load = partial(points_of, catalogue)
 
     def embedded() -> PassageStore:
@@ -460,7 +460,7 @@ def _store(settings: Settings, catalogue: Catalogue, states: SharedStates, metri
     )
     if not settings.stand_in_chunks:
         return server
-    circuits = Circuits("index", states, lease_s=settings.qdrant_timeout_s + TRIAL_GRACE_S)
+    circuits = CircuitBreaker("index", states, lease_s=settings.qdrant_timeout_s + TRIAL_GRACE_S)
     metrics.looked_up_by(
         lambda: metrics.set("circuit_open", float(bool(circuits.open_names())), circuit=server.name)
     )

@@ -16,8 +16,8 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings
 from ragbot.core.errors import ConfigurationError
-from ragbot.core.sockets import hang_up
-from ragbot.core.timers import ALARMS
+from ragbot.core.sockets import shut_down
+from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import fold_in, open_folder, remove_folder
 from ragbot.server.early_errors import refuse_with_problems
@@ -57,7 +57,7 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Any) -> Any:
         """Answer the request that comes next on a connection, if its head comes soon."""
-        conn.patience = ALARMS.after(HEAD_S, partial(hang_up, conn.sock))
+        conn.patience = TIMERS.after(HEAD_S, partial(shut_down, conn.sock))
         try:
             return super().handle(conn)
         finally:

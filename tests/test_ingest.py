@@ -23,7 +23,7 @@ from ragbot.core.errors import (
     ProviderUnavailable,
     SearchUnavailable,
 )
-from ragbot.core.ports import Embedded
+from ragbot.core.ports import EmbeddingResult
 from ragbot.extensions import db
 from ragbot.index.qdrant_server import ServerStore, open_client
 from ragbot.ingestion.pipeline import Ingestion, points_of
@@ -59,7 +59,7 @@ class BreakingEmbedder(WordCountEmbedder):
         self.after = after
         self.error: BaseException | None = error
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         if self.error and len(self.texts) >= self.after:
             raise self.error
         return super().embed(texts, deadline)
@@ -396,7 +396,7 @@ class InterferingEmbedder(WordCountEmbedder):
         super().__init__()
         self.meanwhile: Callable[[], object] | None = None
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         meanwhile, self.meanwhile = self.meanwhile, None
         if meanwhile:
             meanwhile()
@@ -561,7 +561,7 @@ def test_book_that_is_taken_in_again_has_the_new_vectors_alone(
 class MuteEmbedder(WordCountEmbedder):
     """Has the name of the one that made the book's vectors, and must not be asked."""
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         raise AssertionError("The vectors are in the database.")
 
 

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from ragbot.core.domain import Answer, Degradation, Ended, Mode, Status, Usage
+from ragbot.core.domain import Answer, Degradation, Mode, Status, TurnOutcome, Usage
 from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
 from ragbot.extensions import db
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
@@ -24,13 +24,13 @@ def scraped(client: FlaskClient) -> Scrape:
     return Scrape(client.get("/metrics").text)
 
 
-def a_turn(**told) -> Ended:
+def a_turn(**told) -> TurnOutcome:
     usage = Usage(embedding_tokens=7, input_tokens=100, output_tokens=20, cost_usd=0.5)
     answer = {"text": "", "status": Status.ANSWERED, "sources": (), "mode": Mode.FULL_BOOK, "usage": usage}
-    return Ended(Answer(**{**answer, "book_version": "first", "model": "gpt-4o", **told}))
+    return TurnOutcome(Answer(**{**answer, "book_version": "first", "model": "gpt-4o", **told}))
 
 
-def numbers_of(*turns: Ended) -> Scrape:
+def numbers_of(*turns: TurnOutcome) -> Scrape:
     from prometheus_client import generate_latest
 
     metrics = Metrics()

@@ -34,7 +34,7 @@ from ragbot.core.domain import (
     Status,
     Usage,
 )
-from ragbot.core.invisible_characters import visible
+from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.ports import Generation
 from ragbot.index.retriever import Retrieval, Retriever
 
@@ -241,7 +241,7 @@ def _seen(pieces: Iterator[str]) -> Generator[str, None, None]:
     """The pieces without characters that nobody sees."""
     shown = ""
     for piece in pieces:
-        if text := visible(piece, shown):
+        if text := without_invisible(piece, shown):
             shown = text
             yield text
 

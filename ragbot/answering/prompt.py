@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
-from ragbot.core.invisible_characters import visible
+from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.text import count_tokens
 
 _SYSTEM = """\
@@ -155,7 +155,7 @@ def _name(text: str) -> str:
 
 def _unfenced(text: str) -> str:
     """The text as it stands but for what is unseen and for signs that would open or close a mark."""
-    text = visible(text)
+    text = without_invisible(text)
 
     def defused(opening: re.Match[str]) -> str:
         mark = _MARK_NAME.match(_likened(text[opening.end() : opening.end() + _LONGEST_MARK]))

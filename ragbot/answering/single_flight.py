@@ -12,7 +12,7 @@ from ragbot.answering.cache_entries import is_good, name_of, packed, unpacked
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
 from ragbot.core.owner_tokens import lives, new_token
-from ragbot.core.ports import Cache, SharedStates, State
+from ragbot.core.ports import Cache, SharedState, State
 
 # How often another worker's flight is looked after.
 LOOK_EVERY_S = 0.1
@@ -74,7 +74,7 @@ class Flights:
 
     def __init__(
         self,
-        states: SharedStates,
+        states: SharedState,
         cache: Cache,
         *,
         lease_s: float,

@@ -17,7 +17,6 @@ from ragbot.core.domain import (
     Answer,
     Degradation,
     Delta,
-    Ended,
     Event,
     Finished,
     Latency,
@@ -26,6 +25,7 @@ from ragbot.core.domain import (
     Retrieved,
     Source,
     Status,
+    TurnOutcome,
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
@@ -125,7 +125,7 @@ class Turns:
         deadline_s: float,
         most_at_once: int,
         questions_by_model: int | None = None,
-        observe: Callable[[Ended], None] = lambda _ended: None,
+        observe: Callable[[TurnOutcome], None] = lambda _ended: None,
     ) -> None:
         self._observe = observe
         self._transcript = transcript
@@ -265,9 +265,9 @@ class Ending:
     def persisted(self, milliseconds: float) -> None:
         self._persist_ms = milliseconds
 
-    def ended(self) -> Ended:
+    def ended(self) -> TurnOutcome:
         """All of it, for those who watch; of a turn that was not closed yet, what is known so far."""
-        return Ended(self.answer(), self.error_code, self._first_word_ms, self._persist_ms)
+        return TurnOutcome(self.answer(), self.error_code, self._first_word_ms, self._persist_ms)
 
     def answer(self) -> Answer:
         """The answer as it is kept. One that was told whole stays whole if the reader left just then."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ragbot.core.errors import CircuitOpen
 from ragbot.core.owner_tokens import lives, new_token
-from ragbot.core.ports import SharedStates
+from ragbot.core.ports import SharedState
 
 # So many failures in a row, of all workers together, open a circuit.
 FAILURES_TO_OPEN = 3
@@ -32,7 +32,7 @@ ABANDONED_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Circuit:
+class CircuitState:
     """One model's failures in a row; `tried_at` is when it was last asked, seconds since the epoch."""
 
     failures: int = 0
@@ -41,10 +41,10 @@ class Circuit:
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
+class ProviderState:
     """The circuits of one provider. There is at most one trial at a time, `trial_by` somebody's token."""
 
-    circuits: Mapping[str, Circuit]
+    circuits: Mapping[str, CircuitState]
     pause_s: float = 0.0
     next_trial_at: float = 0.0
     trial_by: str = ""
@@ -52,7 +52,7 @@ class Provider:
 
     def is_open(self, name: str) -> bool:
         """Whether the model is not to be asked, but for a trial."""
-        return self.circuits.get(name, Circuit()).open
+        return self.circuits.get(name, CircuitState()).open
 
     def is_clean(self, name: str) -> bool:
         """Whether there is nothing to forgive."""
@@ -68,13 +68,15 @@ class Provider:
         under_way = bool(self.trial_by) and now < self.trial_ends_at <= now + 2 * lease_s
         under_way = under_way and lives(self.trial_by)
         paused = now < self.next_trial_at <= now + 2 * LONGEST_PAUSE_S
-        own = self.circuits.get(name, Circuit())
+        own = self.circuits.get(name, CircuitState())
         others = (c for n, c in self.circuits.items() if n != name and c.open)
         first = all(own.tried_at <= c.tried_at or now - c.tried_at > ABANDONED_S for c in others)
         return own.open and first and not under_way and not paused
 
 
-def trial_begun(provider: Provider, name: str, *, token: str, now: float, lease_s: float) -> Provider:
+def with_trial_begun(
+    provider: ProviderState, name: str, *, token: str, now: float, lease_s: float
+) -> ProviderState:
     """With a trial for whoever has the token, if one may begin."""
     if not provider.may_try(name, now, lease_s):
         return provider
@@ -82,11 +84,11 @@ def trial_begun(provider: Provider, name: str, *, token: str, now: float, lease_
     return replace(provider, circuits=circuits, trial_by=token, trial_ends_at=now + lease_s)
 
 
-def succeeded(provider: Provider, name: str, *, token: str, now: float) -> Provider:
+def succeeded(provider: ProviderState, name: str, *, token: str, now: float) -> ProviderState:
     """With the circuit closed; what else is open may be tried at once."""
     circuits = {n: circuit for n, circuit in provider.circuits.items() if n != name}
     over = token == provider.trial_by
-    return Provider(
+    return ProviderState(
         circuits,
         next_trial_at=now if circuits else 0.0,
         trial_by="" if over else provider.trial_by,
@@ -94,15 +96,15 @@ def succeeded(provider: Provider, name: str, *, token: str, now: float) -> Provi
     )
 
 
-def failed(provider: Provider, name: str, *, token: str, now: float, took_s: float) -> Provider:
+def failed(provider: ProviderState, name: str, *, token: str, now: float, took_s: float) -> ProviderState:
     """With one failure more, and with a pause if it was a trial's or opened the circuit."""
-    before = provider.circuits.get(name, Circuit())
+    before = provider.circuits.get(name, CircuitState())
     was_trial = bool(token) and token == provider.trial_by
     opens = before.failures + 1 >= FAILURES_TO_OPEN
     tried_at = now if was_trial or not before.open else before.tried_at
     circuits = {
         **provider.circuits,
-        name: Circuit(before.failures + 1, open=before.open or was_trial or opens, tried_at=tried_at),
+        name: CircuitState(before.failures + 1, open=before.open or was_trial or opens, tried_at=tried_at),
     }
     if not was_trial and (before.open or not opens):
         # Asked before the circuit was opened, or one of the few failures that are forgiven.
@@ -113,14 +115,14 @@ def failed(provider: Provider, name: str, *, token: str, now: float, took_s: flo
     return replace(paused, trial_by="", trial_ends_at=0.0) if was_trial else paused
 
 
-def given_up(provider: Provider, *, token: str, now: float) -> Provider:
+def given_up(provider: ProviderState, *, token: str, now: float) -> ProviderState:
     """Without the trial of whoever has the token, which told nothing: the next question may try."""
     if not token or token != provider.trial_by:
         return provider
     return replace(provider, trial_by="", trial_ends_at=0.0, next_trial_at=now)
 
 
-class Circuits:
+class CircuitBreaker:
     """The circuits of one provider, shared by all workers. Safe between threads.
 
     `lease_s` is the longest that a trial can take: after it, whoever tried on another host is taken for
@@ -131,7 +133,7 @@ class Circuits:
     def __init__(
         self,
         provider: str,
-        states: SharedStates,
+        states: SharedState,
         *,
         lease_s: float,
         clock: Callable[[], float] = time.time,
@@ -141,22 +143,24 @@ class Circuits:
         self._lease_s = lease_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._known = Provider({})
+        self._known = ProviderState({})
         self._known_at = float("-inf")
 
-    def enter(self, name: str) -> Visit:
+    def enter(self, name: str) -> Attempt:
         """Leave to ask the model; whoever has it says how it went. Raises CircuitOpen."""
         now = self._clock()
         known = self._looked()
         if not known.is_open(name):
-            return Visit(self, name, token="", began=time.monotonic())
+            return Attempt(self, name, token="", began=time.monotonic())
         if known.may_try(name, now, self._lease_s):
             token = new_token()
-            known = self.changed(partial(trial_begun, name=name, token=token, now=now, lease_s=self._lease_s))
+            known = self.changed(
+                partial(with_trial_begun, name=name, token=token, now=now, lease_s=self._lease_s)
+            )
             if known.trial_by == token:
-                return Visit(self, name, token=token, began=time.monotonic())
+                return Attempt(self, name, token=token, began=time.monotonic())
             if not known.is_open(name):
-                return Visit(self, name, token="", began=time.monotonic())
+                return Attempt(self, name, token="", began=time.monotonic())
         raise CircuitOpen(f"{name} failed several times in a row and is left alone for some seconds.")
 
     def open_names(self) -> set[str]:
@@ -176,7 +180,7 @@ class Circuits:
         with self._lock:
             return self._known.is_clean(name)
 
-    def changed(self, change: Callable[[Provider], Provider]) -> Provider:
+    def changed(self, change: Callable[[ProviderState], ProviderState]) -> ProviderState:
         """The state after a change that no other comes between."""
 
         def change_state(state: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -185,23 +189,23 @@ class Circuits:
 
         return self._learnt(self._states.change(self._name, change_state, FORGOTTEN_S))
 
-    def _looked(self) -> Provider:
+    def _looked(self) -> ProviderState:
         with self._lock:
             if time.monotonic() - self._known_at < KNOWN_S:
                 return self._known
         return self._learnt(self._states.peek(self._name))
 
-    def _learnt(self, state: Mapping[str, Any] | None) -> Provider:
+    def _learnt(self, state: Mapping[str, Any] | None) -> ProviderState:
         provider = _read(state)
         with self._lock:
             self._known, self._known_at = provider, time.monotonic()
         return provider
 
 
-class Visit:
+class Attempt:
     """Leave to ask once. The first thing that is said of it counts."""
 
-    def __init__(self, circuits: Circuits, name: str, *, token: str, began: float) -> None:
+    def __init__(self, circuits: CircuitBreaker, name: str, *, token: str, began: float) -> None:
         self._circuits = circuits
         self._name = name
         self._token = token
@@ -237,17 +241,17 @@ class Visit:
         return not told
 
 
-def _read(state: Mapping[str, Any] | None) -> Provider:
+def _read(state: Mapping[str, Any] | None) -> ProviderState:
     """The state as it was written; what cannot be read is a provider of which nothing is known."""
     try:
         given = dict(state or {})
-        circuits = {name: Circuit(**circuit) for name, circuit in given.pop("circuits", {}).items()}
-        return Provider(circuits, **given)
+        circuits = {name: CircuitState(**circuit) for name, circuit in given.pop("circuits", {}).items()}
+        return ProviderState(circuits, **given)
     except (AttributeError, TypeError, ValueError):
-        return Provider({})
+        return ProviderState({})
 
 
-def _written(provider: Provider) -> dict[str, Any]:
+def _written(provider: ProviderState) -> dict[str, Any]:
     return {
         "circuits": {
             name: {"failures": c.failures, "open": c.open, "tried_at": c.tried_at}

@@ -12,7 +12,7 @@ TOLERANCE_S = 60.0
 BELIEVED_AFTER_S = 3600.0
 
 
-class ClockWatch:
+class ClockJumpDetector:
     """Notices when the time of day jumps while the process runs. Safe between threads.
 
     `jumped` is told by how many seconds, once for each jump.

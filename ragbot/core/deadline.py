@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ragbot.core.errors import Cancelled, DeadlineExceeded
-from ragbot.core.timers import ALARMS
+from ragbot.core.timers import TIMERS
 
 
 class Deadline:
@@ -58,7 +58,7 @@ class Deadline:
                 self._interrupts.append(interrupt)
         if self._cancelled:
             interrupt()
-        alarm = ALARMS.after(self.left_s(), interrupt)
+        alarm = TIMERS.after(self.left_s(), interrupt)
         try:
             yield
         finally:

@@ -295,7 +295,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class TurnOutcome:
     """How a turn ended, for those who watch. `error_code` is None where nothing went wrong.
 
     Times are milliseconds; None where there was no first word, or nothing was written down.

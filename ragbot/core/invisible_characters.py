@@ -27,7 +27,7 @@ _JOINED = re.compile(
 _SELECTED = re.compile("[#*0-9\u00a9\u00ae\u203c\u2049\u2122-\u2bff\u3030-\u3299\U0001f000-\U0001faff]")
 
 
-def visible(text: str, before: str = "") -> str:
+def without_invisible(text: str, before: str = "") -> str:
     """The text with what is unseen left out. `before` is what was shown before it, if anything.
 
     A text in pieces gives the same as the whole, where each piece is told what was given of those before.

@@ -19,7 +19,7 @@ from ragbot.core.domain import (
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddingResult:
     """Vectors in the order of the texts, and the tokens that the provider charged for."""
 
     vectors: list[Vector]
@@ -32,7 +32,7 @@ class Embedder(Protocol):
     name: str
     """Names the model and its size; vectors of two names are never compared."""
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         """Embed texts in order.
 
         Returns one unit vector per text, all of one length; an empty list gives an empty list.
@@ -154,7 +154,7 @@ class Cache(Protocol):
 State = Mapping[str, Any]
 
 
-class SharedStates(Protocol):
+class SharedState(Protocol):
     """Small JSON objects that all workers agree on, by name. Never raises: where the workers' common store
     cannot be asked, each process has states of its own meanwhile."""
 
@@ -173,14 +173,14 @@ class SharedStates(Protocol):
         ...
 
 
-class Purse(Protocol):
+class Budget(Protocol):
     """What models may cost, and what they did. Safe between threads; never raises."""
 
     def take(self, most_usd: float) -> bool:
         """Whether a call may be made that costs so much at most; what is taken is given back when it ends."""
         ...
 
-    def give_back(self, most_usd: float) -> None:
+    def release(self, most_usd: float) -> None:
         """The call that this was taken for has ended, and was charged."""
         ...
 

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 
 
-def hang_up(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
+def shut_down(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
     """Shut a connection down, or one direction of it: whoever reads from it finds its end at once.
 
     Closing it would wake nobody. One that has ended already stays so.

@@ -13,12 +13,12 @@ from heapq import heappop, heappush
 STOPPED_AT_MOST = 1024
 
 
-class Alarm:
+class Timer:
     """Something that will be called once, unless it is stopped before."""
 
     __slots__ = ("_clock", "call")
 
-    def __init__(self, clock: AlarmClock, call: Callable[[], None]) -> None:
+    def __init__(self, clock: TimerThread, call: Callable[[], None]) -> None:
         self._clock = clock
         self.call: Callable[[], None] | None = call
 
@@ -26,10 +26,10 @@ class Alarm:
         """Have it not called any more. One that is being called at this moment is not waited for."""
         if self.call is not None:
             self.call = None
-            self._clock.one_was_stopped()
+            self._clock.note_stopped()
 
 
-class AlarmClock:
+class TimerThread:
     """Calls back in a thread that begins with the first alarm.
 
     What is called must not block, for all alarms share the thread; what it raises goes to
@@ -38,15 +38,15 @@ class AlarmClock:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._alarms: list[tuple[float, int, Alarm]] = []
+        self._alarms: list[tuple[float, int, Timer]] = []
         self._number = itertools.count()
         self._stopped = 0
         self._thread: threading.Thread | None = None
         os.register_at_fork(after_in_child=self._begin_anew)
 
-    def after(self, seconds: float, call: Callable[[], None]) -> Alarm:
+    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
         """Have `call` called when so many seconds are over."""
-        alarm = Alarm(self, call)
+        alarm = Timer(self, call)
         entry = (time.monotonic() + seconds, next(self._number), alarm)
         with self._changed:
             heappush(self._alarms, entry)
@@ -57,7 +57,7 @@ class AlarmClock:
                 self._changed.notify()
         return alarm
 
-    def one_was_stopped(self) -> None:
+    def note_stopped(self) -> None:
         """Count it, and sweep when there are many: they hold on to what they would have called."""
         with self._changed:
             self._stopped += 1
@@ -84,4 +84,4 @@ class AlarmClock:
         self._alarms, self._stopped, self._thread = [], 0, None
 
 
-ALARMS = AlarmClock()
+TIMERS = TimerThread()

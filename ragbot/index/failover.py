@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from ragbot.core.circuit_breaker import Circuits
+from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import CircuitOpen, SearchUnavailable
@@ -26,7 +26,7 @@ class StandInStore:
     """
 
     def __init__(
-        self, server: PassageStore, embedded: PassageStore, circuits: Circuits, *, most_chunks: int
+        self, server: PassageStore, embedded: PassageStore, circuits: CircuitBreaker, *, most_chunks: int
     ) -> None:
         self.name = server.name
         self._server = server

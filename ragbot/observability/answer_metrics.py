@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from ragbot.core.domain import Ended, Status, Usage
+from ragbot.core.domain import Status, TurnOutcome, Usage
 from ragbot.observability.metrics import Metrics
 
 OTHER_MODEL = "other"
@@ -42,7 +42,7 @@ class AnswerMetrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def ended(self, ended: Ended) -> None:
+    def ended(self, ended: TurnOutcome) -> None:
         """Count a turn that was closed."""
         answer = ended.answer
         self._metrics.count("answers_total", status=str(answer.status), mode=str(answer.mode))
@@ -54,7 +54,7 @@ class AnswerMetrics:
             self._metrics.count("answer_cache_results_total", result=answer.cache)
 
 
-def stages_ms(ended: Ended) -> dict[str, float]:
+def stages_ms(ended: TurnOutcome) -> dict[str, float]:
     """The stages that the turn went through, in milliseconds."""
     latency = ended.answer.latency_ms
     stages = {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from ragbot.core.circuit_breaker import Circuits, Visit
+from ragbot.core.circuit_breaker import Attempt, CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Prompt
 from ragbot.core.errors import DeadlineExceeded, ProviderError, RequestRejected, TooLate
-from ragbot.core.ports import Embedded, Embedder, Generation, Generator
+from ragbot.core.ports import Embedder, EmbeddingResult, Generation, Generator
 
 
 class GuardedGenerator:
@@ -18,7 +18,7 @@ class GuardedGenerator:
     A trial's first word closes the circuit; in the ordinary way an answer has to come to its end to count.
     """
 
-    def __init__(self, generator: Generator, circuits: Circuits) -> None:
+    def __init__(self, generator: Generator, circuits: CircuitBreaker) -> None:
         self.name = generator.name
         self._generator = generator
         self._circuits = circuits
@@ -45,12 +45,12 @@ class GuardedEmbedder:
     """Raises CircuitOpen, and asks nobody, while the circuit is open. A book's texts, which come without a
     deadline, are embedded whatever the circuit says."""
 
-    def __init__(self, embedder: Embedder, circuits: Circuits) -> None:
+    def __init__(self, embedder: Embedder, circuits: CircuitBreaker) -> None:
         self.name = embedder.name
         self._embedder = embedder
         self._circuits = circuits
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         if deadline is None or not texts:
             return self._embedder.embed(texts, deadline)
         deadline.check()
@@ -59,7 +59,7 @@ class GuardedEmbedder:
 
 
 @contextmanager
-def _told(visit: Visit) -> Iterator[None]:
+def _told(visit: Attempt) -> Iterator[None]:
     """Tell the circuit how the block ended. Only what the provider did counts against it."""
     try:
         yield

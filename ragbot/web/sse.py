@@ -15,7 +15,7 @@ import structlog
 
 from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Delta, Event, Finished, Retrieved
-from ragbot.core.timers import ALARMS
+from ragbot.core.timers import TIMERS
 from ragbot.web.errors import problem_of
 from ragbot.web.schemas import query_reply, sources_event
 
@@ -118,7 +118,7 @@ class _Lookout:
     def __init__(self, connection: socket.socket, left: Callable[[], None]) -> None:
         self._connection = connection
         self._left = left
-        self._alarm = ALARMS.after(LOOK_EVERY_S, self._look)
+        self._alarm = TIMERS.after(LOOK_EVERY_S, self._look)
         self._has_ended = False
 
     def end(self) -> None:
@@ -136,7 +136,7 @@ class _Lookout:
         if is_closed:
             self._left()
         elif not self._has_ended:
-            self._alarm = ALARMS.after(LOOK_EVERY_S, self._look)
+            self._alarm = TIMERS.after(LOOK_EVERY_S, self._look)
 
 
 def _closed(running: RunningTurn) -> None:

@@ -14,7 +14,7 @@ from ragbot.answering.answerer import Answerer, AnswerLimits
 from ragbot.answering.deferred_writes import LateClosings
 from ragbot.answering.turns import Ending, RunningTurn, Turns
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Delta, Ended, Event, Finished, Question, Retrieved, Status
+from ragbot.core.domain import NOT_IN_BOOK, Delta, Event, Finished, Question, Retrieved, Status, TurnOutcome
 from ragbot.core.errors import (
     AnswerCut,
     DatabaseUnavailable,
@@ -43,7 +43,7 @@ class Desk:
     """Where turns are begun and read back; every turn that was closed is in `observed`."""
 
     services: Services
-    observed: list[Ended] = field(default_factory=list)
+    observed: list[TurnOutcome] = field(default_factory=list)
 
     def turns(self, generator: Generator, *, most_at_once: int = 1, deadline_s: float = 20) -> Turns:
         limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)

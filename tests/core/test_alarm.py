@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ragbot.core import timers as alarm
-from ragbot.core.timers import AlarmClock
+from ragbot.core.timers import TimerThread
 
 LONG_S = 600
 SHORT_S = 0.02
@@ -24,7 +24,7 @@ def called() -> queue.SimpleQueue[Any]:
 
 def test_alarms_are_called_in_the_order_of_their_times_by_one_thread(called: queue.SimpleQueue[Any]) -> None:
     """Also one that is set later and is due before."""
-    clock = AlarmClock()
+    clock = TimerThread()
     threads = threading.active_count()
     clock.after(LONG_S, lambda: called.put("never"))
     clock.after(3 * SHORT_S, lambda: called.put("second"))
@@ -37,7 +37,7 @@ def test_alarms_are_called_in_the_order_of_their_times_by_one_thread(called: que
 
 def test_stopped_alarm_is_not_called(called: queue.SimpleQueue[Any]) -> None:
     """Twice is as good as once."""
-    clock = AlarmClock()
+    clock = TimerThread()
     stopped = clock.after(SHORT_S, lambda: called.put("stopped"))
     clock.after(2 * SHORT_S, lambda: called.put("other"))
     stopped.stop()
@@ -52,7 +52,7 @@ def test_alarm_that_fails_keeps_no_other_from_being_called(
 ) -> None:
     """And is told of as any thread's failure is."""
     monkeypatch.setattr(threading, "excepthook", lambda told: called.put(told.exc_type))
-    clock = AlarmClock()
+    clock = TimerThread()
     clock.after(0, lambda: [].pop())
     clock.after(SHORT_S, lambda: called.put("other"))
 
@@ -64,7 +64,7 @@ def test_stopped_alarms_are_swept_away_and_the_others_stay(
 ) -> None:
     """They would hold on to each question's connection until its deadline."""
     monkeypatch.setattr(alarm, "STOPPED_AT_MOST", 10)
-    clock = AlarmClock()
+    clock = TimerThread()
     clock.after(LONG_S, lambda: None)
     for _ in range(105):
         clock.after(LONG_S, lambda: None).stop()
@@ -77,7 +77,7 @@ def test_stopped_alarms_are_swept_away_and_the_others_stay(
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_forked_child_has_an_alarm_clock_of_its_own(called: queue.SimpleQueue[Any]) -> None:
     """A thread does not come along in a fork, and the parent's alarms are not the child's."""
-    clock = AlarmClock()
+    clock = TimerThread()
     clock.after(3 * SHORT_S, lambda: called.put("parent's"))
     child = os.fork()
     if child == 0:

@@ -1,4 +1,4 @@
-"""Circuits: failures in a row open one for all workers, one question at a time finds out, pauses grow."""
+"""CircuitBreaker: failures in a row open one for all workers, one question at a time finds out, pauses grow."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ragbot.core.circuit_breaker import (
     FIRST_PAUSE_S,
     KNOWN_S,
     LONGEST_PAUSE_S,
-    Circuits,
-    Visit,
+    Attempt,
+    CircuitBreaker,
 )
 from ragbot.core.errors import CircuitOpen
 from ragbot.storage.keyvalue.shared_state import AgreedStates
@@ -36,24 +36,24 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Circuits]:
+def make_worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], CircuitBreaker]:
     """Make workers that share their states and know of every change at once."""
     monkeypatch.setattr("ragbot.core.circuit_breaker.KNOWN_S", 0.0)
     states = AgreedStates([])
-    return lambda: Circuits("models", states, lease_s=LEASE_S, clock=clock)
+    return lambda: CircuitBreaker("models", states, lease_s=LEASE_S, clock=clock)
 
 
 @pytest.fixture
-def worker(make_worker: Callable[[], Circuits]) -> Circuits:
+def worker(make_worker: Callable[[], CircuitBreaker]) -> CircuitBreaker:
     return make_worker()
 
 
-def fail(worker: Circuits, name: str = "gpt-4o", times: int = FAILURES_TO_OPEN) -> None:
+def fail(worker: CircuitBreaker, name: str = "gpt-4o", times: int = FAILURES_TO_OPEN) -> None:
     for _ in range(times):
         worker.enter(name).failed()
 
 
-def refused(worker: Circuits, name: str = "gpt-4o") -> bool:
+def refused(worker: CircuitBreaker, name: str = "gpt-4o") -> bool:
     try:
         worker.enter(name).gave_up()
     except CircuitOpen:
@@ -61,14 +61,14 @@ def refused(worker: Circuits, name: str = "gpt-4o") -> bool:
     return False
 
 
-def trial(worker: Circuits, name: str = "gpt-4o") -> Visit:
+def trial(worker: CircuitBreaker, name: str = "gpt-4o") -> Attempt:
     visit = worker.enter(name)
     assert visit.is_trial
     return visit
 
 
 def test_failures_of_all_workers_in_a_row_open_the_circuit_for_all(
-    make_worker: Callable[[], Circuits],
+    make_worker: Callable[[], CircuitBreaker],
 ) -> None:
     """Each worker for itself would have to learn it anew."""
     one, two = make_worker(), make_worker()
@@ -82,7 +82,7 @@ def test_failures_of_all_workers_in_a_row_open_the_circuit_for_all(
     assert refused(two)
 
 
-def test_success_between_failures_keeps_the_circuit_closed(worker: Circuits) -> None:
+def test_success_between_failures_keeps_the_circuit_closed(worker: CircuitBreaker) -> None:
     """A provider that fails now and then is better than none."""
     for _ in range(5):
         fail(worker, times=FAILURES_TO_OPEN - 1)
@@ -92,7 +92,7 @@ def test_success_between_failures_keeps_the_circuit_closed(worker: Circuits) -> 
 
 
 def test_after_the_pause_one_question_at_a_time_tries(
-    make_worker: Callable[[], Circuits], clock: Clock
+    make_worker: Callable[[], CircuitBreaker], clock: Clock
 ) -> None:
     """An outage costs one call, not one a reader."""
     one, two = make_worker(), make_worker()
@@ -105,7 +105,7 @@ def test_after_the_pause_one_question_at_a_time_tries(
     assert refused(one)
 
 
-def test_trial_that_succeeds_closes_the_circuit(worker: Circuits, clock: Clock) -> None:
+def test_trial_that_succeeds_closes_the_circuit(worker: CircuitBreaker, clock: Clock) -> None:
     """Nobody has to restart anything."""
     fail(worker)
     clock.now += FIRST_PAUSE_S
@@ -115,7 +115,7 @@ def test_trial_that_succeeds_closes_the_circuit(worker: Circuits, clock: Clock) 
     assert not worker.enter("gpt-4o").is_trial
 
 
-def test_pause_grows_from_trial_to_trial_up_to_its_longest(worker: Circuits, clock: Clock) -> None:
+def test_pause_grows_from_trial_to_trial_up_to_its_longest(worker: CircuitBreaker, clock: Clock) -> None:
     """A long outage is asked about seldom, and noticed to be over within half a minute."""
     fail(worker)
     pauses = []
@@ -131,7 +131,7 @@ def test_pause_grows_from_trial_to_trial_up_to_its_longest(worker: Circuits, clo
 
 
 def test_pause_is_longer_than_the_trial_took(
-    worker: Circuits, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    worker: CircuitBreaker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or a provider that hangs would have somebody waiting for it most of the time."""
     fail(worker)
@@ -148,7 +148,7 @@ def test_pause_is_longer_than_the_trial_took(
     assert not refused(worker)
 
 
-def test_trial_that_told_nothing_lets_the_next_question_try(worker: Circuits, clock: Clock) -> None:
+def test_trial_that_told_nothing_lets_the_next_question_try(worker: CircuitBreaker, clock: Clock) -> None:
     """Its reader left."""
     fail(worker)
     clock.now += FIRST_PAUSE_S
@@ -158,7 +158,7 @@ def test_trial_that_told_nothing_lets_the_next_question_try(worker: Circuits, cl
     trial(worker)
 
 
-def test_trial_of_a_worker_that_died_is_taken_over(worker: Circuits, clock: Clock) -> None:
+def test_trial_of_a_worker_that_died_is_taken_over(worker: CircuitBreaker, clock: Clock) -> None:
     """After as long as a trial can take."""
     fail(worker)
     clock.now += FIRST_PAUSE_S
@@ -168,7 +168,7 @@ def test_trial_of_a_worker_that_died_is_taken_over(worker: Circuits, clock: Cloc
     trial(worker)
 
 
-def test_models_of_one_provider_are_tried_in_turn(worker: Circuits, clock: Clock) -> None:
+def test_models_of_one_provider_are_tried_in_turn(worker: CircuitBreaker, clock: Clock) -> None:
     """One that stays down must not keep the other from coming back, nor both be tried at once."""
     for name in ("gpt-4o", "gpt-4o-mini"):
         fail(worker, name)
@@ -185,7 +185,7 @@ def test_models_of_one_provider_are_tried_in_turn(worker: Circuits, clock: Clock
     assert tried == ["gpt-4o", "gpt-4o-mini"] * 2
 
 
-def refused_or_failed(worker: Circuits, name: str) -> bool:
+def refused_or_failed(worker: CircuitBreaker, name: str) -> bool:
     """Whether the model was tried; the trial fails."""
     try:
         visit = worker.enter(name)
@@ -195,7 +195,7 @@ def refused_or_failed(worker: Circuits, name: str) -> bool:
     return True
 
 
-def test_when_one_model_is_back_the_other_is_tried_at_once(worker: Circuits, clock: Clock) -> None:
+def test_when_one_model_is_back_the_other_is_tried_at_once(worker: CircuitBreaker, clock: Clock) -> None:
     """What one of them tells of the provider holds for both."""
     for name in ("gpt-4o", "gpt-4o-mini"):
         fail(worker, name)
@@ -207,7 +207,7 @@ def test_when_one_model_is_back_the_other_is_tried_at_once(worker: Circuits, clo
 
 
 def test_late_failure_of_a_question_asked_before_makes_no_pause_longer(
-    worker: Circuits, clock: Clock
+    worker: CircuitBreaker, clock: Clock
 ) -> None:
     """Twenty questions that hang together are one outage."""
     early = [worker.enter("gpt-4o") for _ in range(20)]
@@ -220,7 +220,7 @@ def test_late_failure_of_a_question_asked_before_makes_no_pause_longer(
 
 
 @pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
-def test_clock_that_jumps_locks_nobody_out(worker: Circuits, clock: Clock, jump_s: float) -> None:
+def test_clock_that_jumps_locks_nobody_out(worker: CircuitBreaker, clock: Clock, jump_s: float) -> None:
     """A pause written in another time is none."""
     fail(worker)
 
@@ -234,7 +234,7 @@ def test_state_that_cannot_be_read_is_a_closed_circuit(clock: Clock) -> None:
     states = AgreedStates([])
     states.change("circuit:models", lambda _: {"circuits": {"gpt-4o": {"shape": "new"}}}, 600)
 
-    visit = Circuits("models", states, lease_s=LEASE_S, clock=clock).enter("gpt-4o")
+    visit = CircuitBreaker("models", states, lease_s=LEASE_S, clock=clock).enter("gpt-4o")
 
     assert not visit.is_trial
 
@@ -242,7 +242,7 @@ def test_state_that_cannot_be_read_is_a_closed_circuit(clock: Clock) -> None:
 def test_what_others_did_is_known_soon(clock: Clock) -> None:
     """A worker asks the store twice a second at most."""
     states = AgreedStates([])
-    one, two = (Circuits("models", states, lease_s=LEASE_S, clock=clock) for _ in range(2))
+    one, two = (CircuitBreaker("models", states, lease_s=LEASE_S, clock=clock) for _ in range(2))
     two.enter("gpt-4o").gave_up()
     fail(one)
 
@@ -253,7 +253,9 @@ def test_what_others_did_is_known_soon(clock: Clock) -> None:
     assert refused(two)
 
 
-def test_model_that_nobody_wants_any_more_is_not_told_as_left_alone(worker: Circuits, clock: Clock) -> None:
+def test_model_that_nobody_wants_any_more_is_not_told_as_left_alone(
+    worker: CircuitBreaker, clock: Clock
+) -> None:
     """The first model is well again, and an alert about the second one would wake somebody for nothing."""
     fail(worker, "gpt-4o-mini")
     told_then = worker.open_names()

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from ragbot.core.circuit_breaker import Circuits, trial_begun
+from ragbot.core.circuit_breaker import CircuitBreaker, with_trial_begun
 from ragbot.core.errors import CircuitOpen
 from ragbot.core.owner_tokens import lives, new_token
 from ragbot.storage.keyvalue.shared_state import ProcessStates
@@ -32,16 +32,16 @@ def token_of_a_process_that_ended() -> str:
     ).stdout.strip()
 
 
-def opened(clock: Clock) -> Circuits:
-    circuits = Circuits("models", ProcessStates(clock=clock), lease_s=LEASE_S, clock=clock)
+def opened(clock: Clock) -> CircuitBreaker:
+    circuits = CircuitBreaker("models", ProcessStates(clock=clock), lease_s=LEASE_S, clock=clock)
     for _ in range(3):
         circuits.enter(MODEL).failed()
     clock.seconds += 5
     return circuits
 
 
-def begin_trial(circuits: Circuits, token: str, clock: Clock) -> None:
-    begun = partial(trial_begun, name=MODEL, token=token, now=clock(), lease_s=LEASE_S)
+def begin_trial(circuits: CircuitBreaker, token: str, clock: Clock) -> None:
+    begun = partial(with_trial_begun, name=MODEL, token=token, now=clock(), lease_s=LEASE_S)
     assert circuits.changed(begun).trial_by == token
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockWatch
+from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockJumpDetector
 from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.storage.keyvalue.shared_state import ProcessStates
 
@@ -14,7 +14,7 @@ class Clocks:
         self.wall = 1_800_000_000.0
         self.steady = 50.0
         self.told: list[float] = []
-        self.watch = ClockWatch(self.told.append, wall=lambda: self.wall, steady=lambda: self.steady)
+        self.watch = ClockJumpDetector(self.told.append, wall=lambda: self.wall, steady=lambda: self.steady)
 
     def pass_s(self, seconds: float) -> None:
         self.wall += seconds

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.core.invisible_characters import visible
+from ragbot.core.invisible_characters import without_invisible
 from tests.fuzzing import fuzz
 
 SIGNS = st.text(
@@ -41,13 +41,15 @@ SIGNS = st.text(
 )
 def test_unseen_is_left_out_and_writing_stays(given_text: str, shown: str) -> None:
     """Emoji and Persian are joined by what hides orders elsewhere."""
-    assert visible(given_text) == shown
+    assert without_invisible(given_text) == shown
 
 
 def test_every_format_character_is_left_out_but_those_that_are_seen() -> None:
     """Unicode has a category for them; a few draw a sign (the end of an ayah, the sign of a number)."""
     signs = (chr(code) for code in range(0x110000))
-    kept = {sign for sign in signs if unicodedata.category(sign) == "Cf" and visible(f"a{sign}") != "a"}
+    kept = {
+        sign for sign in signs if unicodedata.category(sign) == "Cf" and without_invisible(f"a{sign}") != "a"
+    }
 
     assert all(unicodedata.name(sign).startswith(("ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN")) for sign in kept)
 
@@ -58,7 +60,7 @@ def test_pieces_give_what_the_whole_gives_and_twice_is_once(pieces: list[str]) -
     """A stream and its sum must be one text."""
     shown = ""
     for piece in pieces:
-        shown += visible(piece, shown)
+        shown += without_invisible(piece, shown)
 
-    assert shown == visible("".join(pieces))
-    assert visible(shown) == shown
+    assert shown == without_invisible("".join(pieces))
+    assert without_invisible(shown) == shown

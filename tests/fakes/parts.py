@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Prompt, Usage
 from ragbot.core.errors import ProviderUnavailable
-from ragbot.core.ports import Embedded, Generation
+from ragbot.core.ports import EmbeddingResult, Generation
 
 
 class WordCountEmbedder:
@@ -23,13 +23,13 @@ class WordCountEmbedder:
         self.texts: list[str] = []
         self.down = False
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         if self.down:
             raise ProviderUnavailable("The test's embedder is switched off.")
         if deadline is not None:
             deadline.check()
         self.texts.extend(texts)
-        return Embedded([self._vector(text) for text in texts], tokens=sum(map(len, texts)))
+        return EmbeddingResult([self._vector(text) for text in texts], tokens=sum(map(len, texts)))
 
     def _vector(self, text: str) -> list[float]:
         counts = [0.0] * self.places

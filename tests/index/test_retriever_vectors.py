@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.ports import Embedded
+from ragbot.core.ports import EmbeddingResult
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import WordCountEmbedder
 
@@ -13,9 +13,9 @@ from tests.fakes.parts import WordCountEmbedder
 class ShorterEmbedder(WordCountEmbedder):
     """Another model behind the same name."""
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         embedded = super().embed(texts, deadline)
-        return Embedded([vector[:32] for vector in embedded.vectors], embedded.tokens)
+        return EmbeddingResult([vector[:32] for vector in embedded.vectors], embedded.tokens)
 
 
 def test_vector_of_another_length_leaves_the_words_to_search_alone(make_app: AppMaker) -> None:

@@ -274,7 +274,7 @@ def test_calls_at_once_do_not_spend_what_is_left_several_times(database: Databas
     budget.charge("gpt-4o", HALF_A_DOLLAR)
 
     taken = [budget.take(0.2) for _ in range(4)]
-    budget.give_back(0.2)
+    budget.release(0.2)
     again = budget.take(0.2)
 
     assert (taken, again) == ([True, True, False, False], True)
@@ -285,7 +285,7 @@ def test_call_that_may_cost_more_than_is_left_is_made_alone(database: Database) 
     budget = DailyBudget(database, 0.1)
 
     taken = [budget.take(0.2), budget.take(0.2)]
-    budget.give_back(0.2)
+    budget.release(0.2)
     budget.charge("gpt-4o", HALF_A_DOLLAR)
 
     assert (taken, budget.take(0.2)) == ([True, False], False)

@@ -64,7 +64,7 @@ class OpenAIClient:
     def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[Wire]:
         """A wire for one call, which is hung up when the question is over."""
         wire = Wire(limit_s)
-        with nullcontext() if deadline is None else deadline.interrupting(wire.hang_up):
+        with nullcontext() if deadline is None else deadline.interrupting(wire.shut_down):
             yield wire
 
     def call(self, attempt: Callable[[], T], deadline: Deadline | None, *, single_try: bool = False) -> T:

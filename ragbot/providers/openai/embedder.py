@@ -11,7 +11,7 @@ import orjson
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderUnavailable
-from ragbot.core.ports import Embedded
+from ragbot.core.ports import EmbeddingResult
 from ragbot.providers.openai.client import OpenAIClient
 
 
@@ -27,13 +27,13 @@ class OpenAIEmbedder:
         self._model = model
         self._timeout_s = timeout_s
 
-    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> Embedded:
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         if not texts:
-            return Embedded([])
+            return EmbeddingResult([])
         single_try = deadline is not None
         return self._client.call(lambda: self._asked(texts, deadline), deadline, single_try=single_try)
 
-    def _asked(self, texts: Sequence[str], deadline: Deadline | None) -> Embedded:
+    def _asked(self, texts: Sequence[str], deadline: Deadline | None) -> EmbeddingResult:
         # A question's vector is worth some of its time; a book's are worth more.
         limit = self._timeout_s * 10 if deadline is None else min(self._timeout_s, deadline.left_s() / 2)
         limit = max(limit, 0.05)
@@ -47,7 +47,7 @@ class OpenAIEmbedder:
         return _parsed(response.content, len(texts))
 
 
-def _parsed(content: bytes, expected: int) -> Embedded:
+def _parsed(content: bytes, expected: int) -> EmbeddingResult:
     """The vectors of a reply, in order. Raises ProviderUnavailable for anything that is not one."""
     try:
         reply = orjson.loads(content)
@@ -57,7 +57,7 @@ def _parsed(content: bytes, expected: int) -> Embedded:
         raise ProviderUnavailable("The provider sent no readable vectors.") from error
     if len(reply["data"]) != expected or len({len(vector) for vector in vectors}) != 1:
         raise ProviderUnavailable("The provider sent other vectors than it was asked for.")
-    return Embedded(vectors, _tokens(reply))
+    return EmbeddingResult(vectors, _tokens(reply))
 
 
 def _tokens(reply: dict[str, Any]) -> int:

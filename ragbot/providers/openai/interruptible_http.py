@@ -17,7 +17,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from ragbot.core.sockets import hang_up
+from ragbot.core.sockets import shut_down
 
 SocketOptions = Iterable[Any]
 
@@ -39,7 +39,7 @@ class Wire:
         """Seconds until the call's limit; negative when it has passed."""
         return self._ends_at - time.monotonic()
 
-    def hang_up(self) -> None:
+    def shut_down(self) -> None:
         """End the call: who reads from the connection, or will, fails at once."""
         with self._lock:
             self._hung_up = True
@@ -132,4 +132,4 @@ class _Stream(httpcore2.NetworkStream):
     def shut(self) -> None:
         connected = self._under.get_extra_info("socket")
         if connected is not None:
-            hang_up(connected)
+            shut_down(connected)

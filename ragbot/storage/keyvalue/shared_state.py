@@ -13,17 +13,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ragbot.core.ports import State
 from ragbot.storage.database import Database
 from ragbot.storage.keyvalue.failover import Resting, store_failures
-from ragbot.storage.models import SharedState
+from ragbot.storage.models import SharedStateRow
 
 TIDY_EVERY_S = 300.0
 
 Change = Callable[[State | None], State | None]
 
-states: Any = SharedState.__table__
+states: Any = SharedStateRow.__table__
 
 
 class StateStore(Protocol):
-    """As `core.ports.SharedStates`, but one that fails says so: every call raises StoreUnavailable then."""
+    """As `core.ports.SharedState`, but one that fails says so: every call raises StoreUnavailable then."""
 
     name: str
 

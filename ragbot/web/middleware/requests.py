@@ -16,8 +16,8 @@ import structlog
 from flask import Flask, Request, Response, g, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge, UnsupportedMediaType
 
-from ragbot.core.sockets import hang_up
-from ragbot.core.timers import ALARMS
+from ragbot.core.sockets import shut_down
+from ragbot.core.timers import TIMERS
 from ragbot.web.errors import InvalidRequest, MalformedJSON
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -36,7 +36,7 @@ def hurried(environ: Mapping[str, Any], limit_s: float = BODY_S) -> Iterator[Non
     if connection is None:
         yield
         return
-    alarm = ALARMS.after(limit_s, partial(hang_up, connection, socket.SHUT_RD))
+    alarm = TIMERS.after(limit_s, partial(shut_down, connection, socket.SHUT_RD))
     try:
         yield
     finally:

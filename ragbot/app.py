@@ -20,7 +20,7 @@ from ragbot.extensions import db, migrate
 from ragbot.observability.logging import configure_logging
 from ragbot.services import EXTENSION
 from ragbot.storage import models as _models  # noqa: F401 - the tables must be known to migrations
-from ragbot.storage.engine import Limits, engine_options, make_safe
+from ragbot.storage.engine import EngineLimits, engine_options, make_safe
 from ragbot.version import __version__
 from ragbot.web.api.admin import admin, guard_admin
 from ragbot.web.api.health import health
@@ -119,8 +119,8 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
     return engine_options(address, _limits(settings))
 
 
-def _limits(settings: Settings) -> Limits:
-    return Limits(
+def _limits(settings: Settings) -> EngineLimits:
+    return EngineLimits(
         size=settings.db_pool_size,
         overflow=settings.db_max_overflow,
         wait_s=settings.db_pool_timeout_s,

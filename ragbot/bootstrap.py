@@ -34,7 +34,7 @@ from ragbot.ingestion.jobs import BookJobs
 from ragbot.ingestion.pipeline import Ingestion, points_of
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
 from ragbot.observability.logging import Report
-from ragbot.observability.maintenance_metrics import UpkeepMetrics
+from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import NoTracing, Tracing
 from ragbot.providers.budgeted import MeteredEmbedder, MeteredGenerator
@@ -46,21 +46,21 @@ from ragbot.providers.openai.prices import CostOf, Price, costs_by
 from ragbot.providers.timed import TimedEmbedder
 from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.services import Services
-from ragbot.storage.conversations import Transcript
+from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.editions import Catalogue
+from ragbot.storage.editions import EditionStore
 from ragbot.storage.ingest_jobs import IngestJobs
-from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FirstCache, NoCache
+from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache, NoCache
 from ragbot.storage.keyvalue.rate_counters import (
-    Counters,
-    DatabaseCounters,
-    FirstThatCounts,
-    MemoryCounters,
+    DatabaseRateCounters,
+    FailoverRateCounters,
+    MemoryRateCounters,
+    RateCounters,
 )
-from ragbot.storage.keyvalue.shared_state import AgreedStates, DatabaseStates, StateStore
-from ragbot.storage.maintenance_log import UpkeepLog
-from ragbot.storage.schema import Schema
+from ragbot.storage.keyvalue.shared_state import DatabaseSharedState, FailoverSharedState, SharedStateStore
+from ragbot.storage.maintenance_log import MaintenanceLog
+from ragbot.storage.schema import SchemaCheck
 from ragbot.version import __version__
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def build_services(
         waited=partial(metrics.observe, "db_pool_wait_seconds"),
         patience_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
     )
-    catalogue = Catalogue(database)
-    transcript = Transcript(
+    catalogue = EditionStore(database)
+    transcript = ConversationStore(
         database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
     )
     cache = _cache(settings, database, metrics)
@@ -127,7 +127,7 @@ def build_services(
     metrics.looked_up_by(partial(_look_up_circuits, metrics, provider))
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = Readiness(
-        is_migrated=Schema(database, PROJECT_ROOT / "migrations").is_current,
+        is_migrated=SchemaCheck(database, PROJECT_ROOT / "migrations").is_current,
         cannot_write=database.cannot_write,
         published=catalogue.published,
         served=published.served,
@@ -172,7 +172,7 @@ def build_services(
         housekeeping=Housekeeping(
             states, [transcript.prune], looks=[readiness.report], clock_is_believed=clock.is_believed
         ),
-        upkeep=UpkeepMetrics(metrics, UpkeepLog(database)),
+        upkeep=MaintenanceMetrics(metrics, MaintenanceLog(database)),
     )
 
 
@@ -205,35 +205,37 @@ def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
         from ragbot.storage.keyvalue.redis import RedisCache
 
         stores.insert(0, RedisCache(settings.redis_url))
-    cache = FirstCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
+    cache = FailoverCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
     return cache if settings.cache_ttl_hours else NoCache(cache)
 
 
 def _states(settings: Settings, database: Database, metrics: Metrics) -> SharedState:
-    stores: list[StateStore] = [DatabaseStates(database)]
+    stores: list[SharedStateStore] = [DatabaseSharedState(database)]
     if settings.redis_url:
-        from ragbot.storage.keyvalue.redis import RedisStates
+        from ragbot.storage.keyvalue.redis import RedisSharedState
 
-        stores.insert(0, RedisStates(settings.redis_url))
-    return AgreedStates(stores, failed=lambda store: metrics.count("state_store_failures_total", store=store))
+        stores.insert(0, RedisSharedState(settings.redis_url))
+    return FailoverSharedState(
+        stores, failed=lambda store: metrics.count("state_store_failures_total", store=store)
+    )
 
 
-def _counters(settings: Settings, database: Database, metrics: Metrics) -> FirstThatCounts:
+def _counters(settings: Settings, database: Database, metrics: Metrics) -> FailoverRateCounters:
     """What counts calls for the quotas."""
-    in_database = DatabaseCounters(database)
-    stores: list[Counters]
+    in_database = DatabaseRateCounters(database)
+    stores: list[RateCounters]
     match settings.chosen_rate_limit_storage:
         case "memory":
-            stores = [MemoryCounters()]
+            stores = [MemoryRateCounters()]
         case "database":
             stores = [in_database]
         case "redis":
-            from ragbot.storage.keyvalue.redis import RedisCounters
+            from ragbot.storage.keyvalue.redis import RedisRateCounters
 
             assert settings.redis_url
             # Without Redis the quotas still hold, from the moment at which it went.
-            stores = [RedisCounters(settings.redis_url), in_database]
-    return FirstThatCounts(stores, failed=lambda _store: metrics.count("quota_store_failures_total"))
+            stores = [RedisRateCounters(settings.redis_url), in_database]
+    return FailoverRateCounters(stores, failed=lambda _store: metrics.count("quota_store_failures_total"))
 
 
 def _costs(settings: Settings) -> CostOf:
@@ -429,7 +431,9 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     return FallbackGenerator([*models, extractive])
 
 
-def _store(settings: Settings, catalogue: Catalogue, states: SharedState, metrics: Metrics) -> PassageStore:
+def _store(
+    settings: Settings, catalogue: EditionStore, states: SharedState, metrics: Metrics
+) -> PassageStore:
     load = partial(points_of, catalogue)
 
     def embedded() -> PassageStore:

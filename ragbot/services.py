@@ -19,13 +19,13 @@ from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import BookJobs
 from ragbot.ingestion.pipeline import Ingestion
-from ragbot.observability.maintenance_metrics import UpkeepMetrics
+from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
 from ragbot.server.periodic_tasks import Housekeeping
-from ragbot.storage.conversations import Transcript
-from ragbot.storage.editions import Catalogue
-from ragbot.storage.keyvalue.rate_counters import FirstThatCounts
+from ragbot.storage.conversations import ConversationStore
+from ragbot.storage.editions import EditionStore
+from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +39,8 @@ class Services:
     settings: Settings
     answerer: Answerer
     turns: Turns
-    transcript: Transcript
-    catalogue: Catalogue
+    transcript: ConversationStore
+    catalogue: EditionStore
     ingestion: Ingestion
     book_jobs: BookJobs
     published: PublishedEdition
@@ -49,9 +49,9 @@ class Services:
     metrics: Metrics
     tracing: Tracing
     cache: Cache
-    counters: FirstThatCounts
+    counters: FailoverRateCounters
     housekeeping: Housekeeping
-    upkeep: UpkeepMetrics
+    upkeep: MaintenanceMetrics
 
 
 def current_services() -> Services:

@@ -341,7 +341,7 @@ def test_no_exception_outlives_its_reason(imports: list[Import]) -> None:
     [
         ("core.text", "import numpy", against_the_laws),
         ("core.text", "from ragbot.index import sparse", against_the_laws),
-        ("books.html", "from ragbot.storage.editions import Catalogue", against_the_laws),
+        ("books.html", "from ragbot.storage.editions import EditionStore", against_the_laws),
         ("records.models", "import ragbot.index.point_payload", against_the_laws),
         ("web.query", "from ragbot.bootstrap import build_services", against_the_laws),
         ("web.query", "from ..index import retriever", against_the_laws),

@@ -27,7 +27,7 @@ from ragbot.core.ports import EmbeddingResult
 from ragbot.extensions import db
 from ragbot.index.qdrant_server import ServerStore, open_client
 from ragbot.ingestion.pipeline import Ingestion, points_of
-from ragbot.storage.editions import Catalogue
+from ragbot.storage.editions import EditionStore
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
@@ -179,7 +179,7 @@ def test_edition_on_a_qdrant_server_is_behind_the_alias(make_app: AppMaker, book
     """The same way leads to either kind of index."""
     with QdrantServer(validate=True) as server:
         client = open_client(server.url, None, 5)
-        shelves: list[Catalogue] = []
+        shelves: list[EditionStore] = []
         store = ServerStore(lambda: client, "book", lambda facts: points_of(shelves[0], facts))
         app = make_app(store=store, embedder=WordCountEmbedder())
         shelves.append(services_of(app).catalogue)

@@ -10,7 +10,7 @@ import structlog
 
 from ragbot.core.domain import Answer
 from ragbot.core.errors import RagbotError
-from ragbot.storage.conversations import Transcript
+from ragbot.storage.conversations import ConversationStore
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class LateClosings:
     """Holds what is to be written, in order, and tries every second, in a thread that ends when nothing is
     left. A process that is killed meanwhile loses it: those turns are settled as abandoned."""
 
-    def __init__(self, transcript: Transcript, *, try_every_s: float = TRY_EVERY_S) -> None:
+    def __init__(self, transcript: ConversationStore, *, try_every_s: float = TRY_EVERY_S) -> None:
         self._transcript = transcript
         self._try_every_s = try_every_s
         self._lock = threading.Lock()

@@ -29,7 +29,7 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
-from ragbot.storage.conversations import IdempotencyClaim, MessageFacts, Transcript, Turn, unkept_turn
+from ragbot.storage.conversations import ConversationStore, IdempotencyClaim, MessageFacts, Turn, unkept_turn
 
 log = structlog.get_logger(__name__)
 
@@ -119,7 +119,7 @@ class Turns:
 
     def __init__(
         self,
-        transcript: Transcript,
+        transcript: ConversationStore,
         answerer: Answerer | CachedAnswerer,
         *,
         deadline_s: float,
@@ -151,7 +151,7 @@ class Turns:
 
         The turn keeps the `place`, or takes one, and gives it back at its end. A turn that was answered
         before under the same claim is told again and nothing is asked. Raises Overloaded and writes nothing
-        where every place is taken; and what `Transcript.open_turn` raises.
+        where every place is taken; and what `ConversationStore.open_turn` raises.
         """
         place = place or self.place()
         try:

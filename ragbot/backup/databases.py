@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ragbot.backup.manifest import Kind, Manifest
-from ragbot.storage.table_counts import Contents
+from ragbot.storage.table_counts import TableCounts
 
 # Brings the database at an address up to this program's tables.
 MigrateUp = Callable[[str], None]
@@ -19,7 +19,7 @@ MigrateUp = Callable[[str], None]
 class Snapshot:
     """What was dumped, counted in the very moment that the dump shows."""
 
-    contents: Contents
+    contents: TableCounts
     database_version: str
 
 
@@ -33,7 +33,7 @@ class BackedDatabase(Protocol):
         """Write the database as it is at one moment into a new file; others go on reading and writing."""
         ...
 
-    def contents(self) -> Contents | None:
+    def contents(self) -> TableCounts | None:
         """What is in it now; None if there is no database yet. Raises BackupError if it cannot be read."""
         ...
 

@@ -16,8 +16,8 @@ from ragbot.backup.databases import BackedDatabase, MigrateUp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Finished, Question, Status
 from ragbot.ingestion.pipeline import Ingestion
-from ragbot.storage.editions import Catalogue
-from ragbot.storage.past_questions import KeptQuestion, Rehearsal
+from ragbot.storage.editions import EditionStore
+from ragbot.storage.past_questions import PastQuestion, PastQuestions
 
 QUESTIONS = 5
 QUESTION_LIMIT_S = 30.0
@@ -33,10 +33,10 @@ LEAST_FOUND = 0.5
 class RestoredParts:
     """What answers from a restored database: no model and no embedder among it."""
 
-    catalogue: Catalogue
+    catalogue: EditionStore
     ingestion: Ingestion
     answerer: Answerer
-    rehearsal: Rehearsal
+    rehearsal: PastQuestions
 
 
 # Parts over the database at an address, with their index in a folder.
@@ -136,7 +136,7 @@ def _row_faults(expected: Mapping[str, int], found: Mapping[str, int]) -> list[s
     ]
 
 
-def _asked_again(kept: KeptQuestion, edition: EditionFacts, answerer: Answerer) -> AskedAgain:
+def _asked_again(kept: PastQuestion, edition: EditionFacts, answerer: Answerer) -> AskedAgain:
     question = Question(kept.text, book_version=edition.name, top_k=SOURCES_LOOKED_AT)
     *_, last = answerer.answer(question, (), Deadline(QUESTION_LIMIT_S))
     assert isinstance(last, Finished)

@@ -21,7 +21,7 @@ from ragbot.backup.databases import MigrateUp, Snapshot
 from ragbot.backup.manifest import Kind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.extensions import db
-from ragbot.storage.table_counts import NOT_KEPT, REVISIONS, Contents, contents, tables
+from ragbot.storage.table_counts import NOT_KEPT, REVISIONS, TableCounts, contents, tables
 
 CONNECT_TIMEOUT_S = 10
 # A table that is dumped or replaced is waited for so long while others write to it.
@@ -58,10 +58,10 @@ class PostgresDatabase:
             self._run("pg_dump", self._dump_options(dump, str(moment), _qualified(schema, found.rows)))
         rows = {name: 0 if name in NOT_KEPT else count for name, count in found.rows.items()}
         return Snapshot(
-            Contents(found.revision, rows, found.edition, found.newest_at), database_version=version
+            TableCounts(found.revision, rows, found.edition, found.newest_at), database_version=version
         )
 
-    def contents(self) -> Contents | None:
+    def contents(self) -> TableCounts | None:
         with self._connected() as connection:
             found = contents(connection)
         return found if found.rows else None

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from ragbot.backup.databases import MigrateUp, Snapshot
 from ragbot.backup.manifest import Kind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
-from ragbot.storage.table_counts import NOT_KEPT, Contents, contents
+from ragbot.storage.table_counts import NOT_KEPT, TableCounts, contents
 
 # A writer holds the lock for milliseconds; one that holds it for so long hangs.
 LOCK_PATIENCE_S = 60.0
@@ -40,7 +40,7 @@ class SqliteDatabase:
             with _engine_on(dump) as connection:
                 return Snapshot(contents(connection), sqlite3.sqlite_version)
 
-    def contents(self) -> Contents | None:
+    def contents(self) -> TableCounts | None:
         if not self._path.is_file() or not self._path.stat().st_size:
             return None
         with _errors_told(f"The database {self._path} cannot be read"), _engine_on(self._path) as connection:

@@ -31,9 +31,9 @@ from ragbot.core.errors import BackupError, RagbotError
 from ragbot.extensions import db
 from ragbot.services import current_services
 from ragbot.storage.database import Database
-from ragbot.storage.maintenance_log import Facts, Run, Upkeep, UpkeepLog
+from ragbot.storage.maintenance_log import Facts, MaintenanceLog, MaintenanceRun, MaintenanceTask
 from ragbot.storage.migrations import known_revisions, migrate_up
-from ragbot.storage.past_questions import Rehearsal
+from ragbot.storage.past_questions import PastQuestions
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
 _TO_HEAD = partial(migrate_up, migrations=MIGRATIONS)
@@ -54,7 +54,7 @@ def create(place: str | None, keep_daily: int, keep_weekly: int, keep_monthly: i
     """
     settings = current_services().settings
     kept_in = _place(settings, place)
-    with _recorded(Upkeep.BACKUP) as run:
+    with _recorded(MaintenanceTask.BACKUP) as run:
         made = backups.create(_database(settings), kept_in)
         run.facts = {
             "name": made.name,
@@ -137,7 +137,7 @@ def drill(archive: str | None, *, as_json: bool) -> None:
     The service and its database are not touched. Exit code 1 says that it could not live from the backup.
     """
     settings = current_services().settings
-    with _recorded(Upkeep.DRILL) as run:
+    with _recorded(MaintenanceTask.DRILL) as run:
         began = time.monotonic()
         kept_in, name = _archive(settings, archive)
         with backups.unpacked(kept_in, name) as unpacked:
@@ -209,7 +209,7 @@ def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[Restored
             aside.services.catalogue,
             aside.services.ingestion,
             aside.services.answerer,
-            Rehearsal(aside.database),
+            PastQuestions(aside.database),
         )
 
 
@@ -222,7 +222,7 @@ class _Noted:
 
 
 @contextmanager
-def _recorded(kind: Upkeep) -> Iterator[_Noted]:
+def _recorded(kind: MaintenanceTask) -> Iterator[_Noted]:
     """Write down how the block went, for the metrics; it goes on where that cannot be written."""
     started_at = datetime.now(UTC)
     noted = _Noted()
@@ -233,12 +233,12 @@ def _recorded(kind: Upkeep) -> Iterator[_Noted]:
         noted.ok, noted.facts = False, {"error": getattr(error, "code", RagbotError.code)}
         raise
     finally:
-        _record(Run(kind, started_at, datetime.now(UTC), noted.ok, noted.facts))
+        _record(MaintenanceRun(kind, started_at, datetime.now(UTC), noted.ok, noted.facts))
 
 
-def _record(run: Run) -> None:
+def _record(run: MaintenanceRun) -> None:
     try:
-        UpkeepLog(Database(db.engine)).record(run)
+        MaintenanceLog(Database(db.engine)).record(run)
     except RagbotError as error:
         click.echo(f"The run could not be written down for the metrics: {error}", err=True)
 

@@ -15,7 +15,7 @@ from ragbot.core.ports import PassageStore
 
 log = structlog.get_logger(__name__)
 
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 class StandInStore:
@@ -65,8 +65,8 @@ class StandInStore:
         self._server.ping()
 
     def _asked(
-        self, edition: EditionFacts, of_server: Callable[[], Given], of_embedded: Callable[[], Given]
-    ) -> Given:
+        self, edition: EditionFacts, of_server: Callable[[], Result], of_embedded: Callable[[], Result]
+    ) -> Result:
         try:
             visit = self._circuits.enter(self.name)
         except CircuitOpen as error:
@@ -91,10 +91,10 @@ class StandInStore:
     def _stood_in(
         self,
         edition: EditionFacts,
-        of_embedded: Callable[[], Given],
+        of_embedded: Callable[[], Result],
         failure: SearchUnavailable,
         cause: BaseException | None,
-    ) -> Given:
+    ) -> Result:
         if not self.stands_in_for(edition.chunks):
             raise failure from cause
         return of_embedded()

@@ -16,7 +16,7 @@ from ragbot.core.errors import BookError, SearchUnavailable
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.indexer import Indexed, index_chunks, point_of
-from ragbot.storage.editions import Catalogue, EditionDraft, sha_of
+from ragbot.storage.editions import EditionDraft, EditionStore, sha_of
 
 # Texts of one call to the embedder, and calls under way at once.
 EMBEDDING_BATCH = 64
@@ -51,7 +51,7 @@ class Ingestion:
     """The way of a book, over chosen parts. Killed at any point it may be run again."""
 
     def __init__(
-        self, catalogue: Catalogue, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
+        self, catalogue: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
     ) -> None:
         self._catalogue = catalogue
         self._store = store
@@ -178,7 +178,7 @@ class Ingestion:
         return done, self._catalogue.dimension(embedder.name)
 
 
-def points_of(catalogue: Catalogue, facts: EditionFacts) -> list[IndexPoint]:
+def points_of(catalogue: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
     """An edition's points, from its rows."""
     return [
         point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from ragbot.health.runner import Probe, Probes
 from ragbot.observability.metrics import Metrics
-from ragbot.storage.maintenance_log import Run, Upkeep, UpkeepLog
+from ragbot.storage.maintenance_log import MaintenanceLog, MaintenanceRun, MaintenanceTask
 
 # They change once a day; nobody waits for them to the second.
 KEPT_S = 10.0
 
 
-class UpkeepMetrics:
+class MaintenanceMetrics:
     """Reads the log of runs. A database that is down or hangs leaves the numbers as they were."""
 
-    def __init__(self, metrics: Metrics, log: UpkeepLog) -> None:
+    def __init__(self, metrics: Metrics, log: MaintenanceLog) -> None:
         self._metrics = metrics
         self._log = log
         self._probes = Probes({"upkeep": Probe(self._read)}, kept_s=KEPT_S)
@@ -23,16 +23,16 @@ class UpkeepMetrics:
         self._probes.findings()
 
     def _read(self) -> None:
-        if backup := self._log.last(Upkeep.BACKUP, good=True):
+        if backup := self._log.last(MaintenanceTask.BACKUP, good=True):
             self._metrics.set("backup_last_success_timestamp_seconds", backup.finished_at.timestamp())
             self._metrics.set("backup_last_size_bytes", _fact(backup, "size_bytes"))
-        if drill := self._log.last(Upkeep.DRILL):
+        if drill := self._log.last(MaintenanceTask.DRILL):
             self._metrics.set("drill_last_ok", int(drill.ok))
-        if drill := self._log.last(Upkeep.DRILL, good=True):
+        if drill := self._log.last(MaintenanceTask.DRILL, good=True):
             self._metrics.set("drill_last_success_timestamp_seconds", drill.finished_at.timestamp())
             self._metrics.set("drill_recovery_seconds", _fact(drill, "recovery_s"))
             self._metrics.set("drill_data_age_seconds", _fact(drill, "data_age_s"))
 
 
-def _fact(run: Run, name: str) -> float:
+def _fact(run: MaintenanceRun, name: str) -> float:
     return float(run.facts.get(name) or 0)

@@ -20,11 +20,11 @@ from ragbot.core.errors import (
 )
 from ragbot.core.text import cleaned
 from ragbot.storage.database import Database
-from ragbot.storage.models import IdempotencyKey, Message, Session
+from ragbot.storage.models import IdempotencyKeyRow, MessageRow, SessionRow
 
-sessions = Session.__table__
-messages = Message.__table__
-idempotency_keys = IdempotencyKey.__table__
+sessions = SessionRow.__table__
+messages = MessageRow.__table__
+idempotency_keys = IdempotencyKeyRow.__table__
 
 IDEMPOTENCY_HOURS = 24
 HISTORY_EXCHANGES = 10
@@ -99,7 +99,7 @@ class Pruned:
     messages_settled: int
 
 
-class Transcript:
+class ConversationStore:
     """The talk as it is kept. Opens and commits its own transactions."""
 
     def __init__(self, database: Database, session_timeout_hours: float, *, turn_limit_s: float) -> None:

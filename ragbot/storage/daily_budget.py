@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ragbot.core.domain import Usage
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.database import Database
-from ragbot.storage.models import Spending
+from ragbot.storage.models import SpendingRow
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ KNOWN_S = 1.0
 # What can wait is written down so often, or with what cannot.
 WAITS_S = 10.0
 
-spending: Any = Spending.__table__
+spending: Any = SpendingRow.__table__
 
 
 class DailyBudget:

@@ -22,14 +22,14 @@ from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
 from ragbot.storage.models import Chunk as ChunkRow
-from ragbot.storage.models import ChunkVector, Edition, Page, Publication, Section
+from ragbot.storage.models import ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
 
-editions = Edition.__table__
-publications = Publication.__table__
-pages = Page.__table__
-sections = Section.__table__
+editions = EditionRow.__table__
+publications = PublicationRow.__table__
+pages = PageRow.__table__
+sections = SectionRow.__table__
 chunks = ChunkRow.__table__
-vectors = ChunkVector.__table__
+vectors = ChunkVectorRow.__table__
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class PageFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class EditionRow:
+class EditionSummary:
     """An edition in a list."""
 
     facts: EditionFacts
@@ -92,7 +92,7 @@ def sha_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Catalogue:
+class EditionStore:
     """Editions by name. Opens and commits its own transactions."""
 
     def __init__(self, database: Database) -> None:
@@ -109,13 +109,13 @@ class Catalogue:
         with self._database.reading() as connection:
             return _facts(_row_named(connection, name))
 
-    def editions(self) -> list[EditionRow]:
+    def editions(self) -> list[EditionSummary]:
         """All editions, newest first."""
         with self._database.reading() as connection:
             current = connection.execute(_published()).first()
             rows = connection.execute(select(editions).order_by(editions.c.id.desc())).all()
         return [
-            EditionRow(
+            EditionSummary(
                 facts=_facts(current if current and current.id == row.id else row),
                 pages=row.pages,
                 created_at=row.created_at,
@@ -268,7 +268,7 @@ class Catalogue:
             row = _row_named(connection, name)
             current = connection.execute(_published()).first()
             if current and current.id == row.id:
-                raise EditionInUse(f"Edition {name} is published; publish another one first.")
+                raise EditionInUse(f"EditionRow {name} is published; publish another one first.")
             # Others' vectors are left alone: they may belong to a book that is just being taken in.
             shas = select(chunks.c.search_sha).join(pages, pages.c.id == chunks.c.page_id)
             connection.execute(
@@ -283,7 +283,7 @@ class Catalogue:
     def stored_chunks(self, facts: EditionFacts) -> Iterator[StoredChunk]:
         """An edition's chunks in the order of the book, each with its vectors.
 
-        Page by page, and no connection is held between two of them. `dense` is None for all where the
+        PageRow by page, and no connection is held between two of them. `dense` is None for all where the
         edition has no embedder.
         """
         with self._database.reading(unhurried=True) as connection:

@@ -23,7 +23,7 @@ UNACKNOWLEDGED_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EngineLimits:
     """How many connections a process may have, and how long anybody waits for what."""
 
     size: int
@@ -34,7 +34,7 @@ class Limits:
     statement_s: float
 
 
-def engine_options(address: URL, limits: Limits) -> dict[str, Any]:
+def engine_options(address: URL, limits: EngineLimits) -> dict[str, Any]:
     """What `create_engine` is given besides the address. A word in the address wins over one of ours."""
     is_sqlite = address.get_backend_name() == "sqlite"
     return {
@@ -49,7 +49,7 @@ def engine_options(address: URL, limits: Limits) -> dict[str, Any]:
     }
 
 
-def make_safe(engine: Engine, limits: Limits) -> None:
+def make_safe(engine: Engine, limits: EngineLimits) -> None:
     """Give each connection its limits, and see to it that no process uses another's."""
     make_sqlite_safe(engine, limits.lock_s)
     if engine.dialect.name == "postgresql":
@@ -59,11 +59,11 @@ def make_safe(engine: Engine, limits: Limits) -> None:
     _keep_to_one_process(engine)
 
 
-def _sqlite_words(limits: Limits) -> dict[str, Any]:
+def _sqlite_words(limits: EngineLimits) -> dict[str, Any]:
     return {"check_same_thread": False, "timeout": limits.lock_s}
 
 
-def _libpq_words(address: URL, limits: Limits) -> dict[str, Any]:
+def _libpq_words(address: URL, limits: EngineLimits) -> dict[str, Any]:
     words = {
         # For each host of the address; libpq takes 1 for 2.
         "connect_timeout": max(2, round(limits.wait_s)),
@@ -77,7 +77,7 @@ def _libpq_words(address: URL, limits: Limits) -> dict[str, Any]:
     return {name: word for name, word in words.items() if name not in address.query}
 
 
-def _limit_statements(engine: Engine, limits: Limits) -> None:
+def _limit_statements(engine: Engine, limits: EngineLimits) -> None:
     # Told when a connection is made and not in the start-up packet: connection poolers such as PgBouncer
     # refuse a packet with `options` that they do not know. What the address itself sets there stays.
     said = engine.url.query.get("options", "")

@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.errors import IngestInProgress, JobNotFound
 from ragbot.storage.database import Database
-from ragbot.storage.models import IngestJob
+from ragbot.storage.models import IngestJobRow
 
-jobs = IngestJob.__table__
+jobs = IngestJobRow.__table__
 
 JobStatus = Literal["queued", "running", "succeeded", "failed"]
 STATUSES: tuple[JobStatus, ...] = ("queued", "running", "succeeded", "failed")

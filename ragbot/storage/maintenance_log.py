@@ -10,15 +10,15 @@ from enum import StrEnum
 from sqlalchemy import Row, insert, select
 
 from ragbot.storage.database import Database
-from ragbot.storage.models import UpkeepRun
+from ragbot.storage.models import MaintenanceRunRow
 
-upkeep_runs = UpkeepRun.__table__
+upkeep_runs = MaintenanceRunRow.__table__
 
 # Numbers and short names alone: what readers wrote never stands here.
 Facts = Mapping[str, str | int | float | bool | None]
 
 
-class Upkeep(StrEnum):
+class MaintenanceTask(StrEnum):
     """The kinds of runs."""
 
     BACKUP = "backup"
@@ -26,23 +26,23 @@ class Upkeep(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MaintenanceRun:
     """One run, from its beginning to its end."""
 
-    kind: Upkeep
+    kind: MaintenanceTask
     started_at: datetime
     finished_at: datetime
     ok: bool
     facts: Facts = field(default_factory=dict)
 
 
-class UpkeepLog:
+class MaintenanceLog:
     """Runs in the order in which they ended. Opens and commits its own transactions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, run: Run) -> None:
+    def record(self, run: MaintenanceRun) -> None:
         """Write a run down. Raises DatabaseUnavailable."""
         with self._database.writing() as connection:
             connection.execute(
@@ -55,7 +55,7 @@ class UpkeepLog:
                 )
             )
 
-    def last(self, kind: Upkeep, *, good: bool = False) -> Run | None:
+    def last(self, kind: MaintenanceTask, *, good: bool = False) -> MaintenanceRun | None:
         """The newest run of a kind, or the newest one that went well. Raises DatabaseUnavailable."""
         newest = select(upkeep_runs).where(upkeep_runs.c.kind == str(kind))
         if good:
@@ -65,5 +65,5 @@ class UpkeepLog:
         return _run(row) if row else None
 
 
-def _run(row: Row[tuple[object, ...]]) -> Run:
-    return Run(Upkeep(row.kind), row.started_at, row.finished_at, row.ok, row.facts)
+def _run(row: Row[tuple[object, ...]]) -> MaintenanceRun:
+    return MaintenanceRun(MaintenanceTask(row.kind), row.started_at, row.finished_at, row.ok, row.facts)

@@ -41,7 +41,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class Edition(db.Model):  # type: ignore[name-defined,misc]
+class EditionRow(db.Model):  # type: ignore[name-defined,misc]
     """One state of the book, whole and never changed; `key` names its index, `name` is what people say."""
 
     __tablename__ = "editions"
@@ -63,7 +63,7 @@ class Edition(db.Model):  # type: ignore[name-defined,misc]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class Publication(db.Model):  # type: ignore[name-defined,misc]
+class PublicationRow(db.Model):  # type: ignore[name-defined,misc]
     """An edition was published; the newest row tells which one readers get."""
 
     __tablename__ = "publications"
@@ -73,7 +73,7 @@ class Publication(db.Model):  # type: ignore[name-defined,misc]
     published_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
-class Page(db.Model):  # type: ignore[name-defined,misc]
+class PageRow(db.Model):  # type: ignore[name-defined,misc]
     """A page of an edition, with the source that offsets count in."""
 
     __tablename__ = "pages"
@@ -89,7 +89,7 @@ class Page(db.Model):  # type: ignore[name-defined,misc]
     source: Mapped[str] = mapped_column(Text)
 
 
-class Section(db.Model):  # type: ignore[name-defined,misc]
+class SectionRow(db.Model):  # type: ignore[name-defined,misc]
     """A heading's own text on a page, as offsets into its source."""
 
     __tablename__ = "sections"
@@ -103,7 +103,7 @@ class Section(db.Model):  # type: ignore[name-defined,misc]
     end: Mapped[int] = mapped_column(Integer)
 
 
-class Chunk(db.Model):  # type: ignore[name-defined,misc]
+class ChunkRow(db.Model):  # type: ignore[name-defined,misc]
     """A stored piece of a page; its text is the page's source from `start` to `end`.
 
     `sparse` holds the term ids (32-bit unsigned), then as many weights (32-bit floats), little-endian.
@@ -125,7 +125,7 @@ class Chunk(db.Model):  # type: ignore[name-defined,misc]
     sparse: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class ChunkVector(db.Model):  # type: ignore[name-defined,misc]
+class ChunkVectorRow(db.Model):  # type: ignore[name-defined,misc]
     """The vector that an embedder made of a search text: little-endian 32-bit floats."""
 
     __tablename__ = "vectors"
@@ -135,7 +135,7 @@ class ChunkVector(db.Model):  # type: ignore[name-defined,misc]
     vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Session(db.Model):  # type: ignore[name-defined,misc]
+class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     """A talk. Its id cannot be guessed and is the only key to it."""
 
     __tablename__ = "sessions"
@@ -146,7 +146,7 @@ class Session(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
 
-class Message(db.Model):  # type: ignore[name-defined,misc]
+class MessageRow(db.Model):  # type: ignore[name-defined,misc]
     """A question and, once it is finished, its answer."""
 
     __tablename__ = "messages"
@@ -181,7 +181,7 @@ class Message(db.Model):  # type: ignore[name-defined,misc]
     comment: Mapped[str | None] = mapped_column(Text)
 
 
-class IdempotencyKey(db.Model):  # type: ignore[name-defined,misc]
+class IdempotencyKeyRow(db.Model):  # type: ignore[name-defined,misc]
     """A caller's key, hashed with the caller, and the body and the message that it stands for."""
 
     __tablename__ = "idempotency_keys"
@@ -192,7 +192,7 @@ class IdempotencyKey(db.Model):  # type: ignore[name-defined,misc]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
 
-class QuotaCount(db.Model):  # type: ignore[name-defined,misc]
+class QuotaCountRow(db.Model):  # type: ignore[name-defined,misc]
     """How often one caller called in one window; `ends_at` is in seconds since the epoch.
 
     The counter's name holds the caller's address in clear, so that an operator can find and free a reader;
@@ -206,7 +206,7 @@ class QuotaCount(db.Model):  # type: ignore[name-defined,misc]
     ends_at: Mapped[float] = mapped_column(Float, index=True)
 
 
-class CacheEntry(db.Model):  # type: ignore[name-defined,misc]
+class CacheEntryRow(db.Model):  # type: ignore[name-defined,misc]
     """Something that was made before and can be made again; `expires_at` is in seconds since the epoch."""
 
     __tablename__ = "cache_entries"
@@ -226,7 +226,7 @@ class SharedStateRow(db.Model):  # type: ignore[name-defined,misc]
     expires_at: Mapped[float] = mapped_column(Float, index=True)
 
 
-class Spending(db.Model):  # type: ignore[name-defined,misc]
+class SpendingRow(db.Model):  # type: ignore[name-defined,misc]
     """What one model charged on one day (UTC, as `2026-01-31`)."""
 
     __tablename__ = "spending"
@@ -238,7 +238,7 @@ class Spending(db.Model):  # type: ignore[name-defined,misc]
     cost_usd: Mapped[float] = mapped_column(Float)
 
 
-class UpkeepRun(db.Model):  # type: ignore[name-defined,misc]
+class MaintenanceRunRow(db.Model):  # type: ignore[name-defined,misc]
     """A backup that was made or a drill that was held, and how it went."""
 
     __tablename__ = "upkeep_runs"
@@ -252,7 +252,7 @@ class UpkeepRun(db.Model):  # type: ignore[name-defined,misc]
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
-class IngestJob(db.Model):  # type: ignore[name-defined,misc]
+class IngestJobRow(db.Model):  # type: ignore[name-defined,misc]
     """A book that was sent and is taken in by a process of its own.
 
     `slot` is 1 while the job is under way and null afterwards: being unique, it lets one job run at a time

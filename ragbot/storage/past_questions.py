@@ -8,14 +8,14 @@ from sqlalchemy import Row, func, select
 
 from ragbot.core.domain import Mode, Status
 from ragbot.storage.database import Database
-from ragbot.storage.models import Edition, Message
+from ragbot.storage.models import EditionRow, MessageRow
 
-messages = Message.__table__
-editions = Edition.__table__
+messages = MessageRow.__table__
+editions = EditionRow.__table__
 
 
 @dataclass(frozen=True, slots=True)
-class KeptQuestion:
+class PastQuestion:
     """A question that was answered from an edition; `top_source` is the id of its first source's chunk."""
 
     message_id: str
@@ -23,13 +23,13 @@ class KeptQuestion:
     top_source: str
 
 
-class Rehearsal:
+class PastQuestions:
     """Kept questions of a database that is not served."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def questions(self, edition: str, limit: int) -> list[KeptQuestion]:
+    def questions(self, edition: str, limit: int) -> list[PastQuestion]:
         """The newest questions that an edition answered from the whole book, at most `limit`.
 
         Only those that began a session: what follows one is understood with what was said before.
@@ -54,5 +54,5 @@ class Rehearsal:
         return [_question(row) for row in rows if row.sources]
 
 
-def _question(row: Row[tuple[object, ...]]) -> KeptQuestion:
-    return KeptQuestion(row.message_id, row.query, str(row.sources[0]["id"]))
+def _question(row: Row[tuple[object, ...]]) -> PastQuestion:
+    return PastQuestion(row.message_id, row.query, str(row.sources[0]["id"]))

@@ -21,7 +21,7 @@ _LIMITS = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Capacity:
+class PoolCapacity:
     """What a PostgreSQL server has: `available` is what is left for us at the very most."""
 
     most: int
@@ -29,14 +29,14 @@ class Capacity:
     available: int
 
 
-def capacity_of(engine: Engine) -> Capacity | None:
+def pool_capacity(engine: Engine) -> PoolCapacity | None:
     """What the server has; None for a database without a limit. Raises SQLAlchemyError."""
     if engine.dialect.name != "postgresql":
         return None
     with engine.connect() as connection:
         row = connection.execute(_LIMITS).one()
     own = [limit for limit in (row.of_role, row.of_database) if limit is not None and limit >= 0]
-    return Capacity(row.most, row.reserved, min([row.most - row.reserved, *own]))
+    return PoolCapacity(row.most, row.reserved, min([row.most - row.reserved, *own]))
 
 
 def warn_of_large_pool(engine: Engine, *, workers: int, size: int, overflow: int) -> None:
@@ -45,7 +45,7 @@ def warn_of_large_pool(engine: Engine, *, workers: int, size: int, overflow: int
     How many replicas there are nobody knows here. A database that is away is not this function's concern.
     """
     try:
-        capacity = capacity_of(engine)
+        capacity = pool_capacity(engine)
     except SQLAlchemyError as error:
         log.info("pool_not_compared", cause=type(error).__name__)
         return

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 from ragbot.storage.database import Database
 
 
-class Schema:
+class SchemaCheck:
     """Compares the database's revision with the migrations in a folder. Reads the folder at its first use."""
 
     def __init__(self, database: Database, migrations: Path) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, column, func, inspect, select, table, text
 
-from ragbot.storage.models import Edition, Message, Publication
+from ragbot.storage.models import EditionRow, MessageRow, PublicationRow
 
 REVISIONS = "alembic_version"
 
@@ -24,7 +24,7 @@ _OF_EXTENSIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class TableCounts:
     """A database as counted. `revision` is None where no migration was ever run.
 
     `newest_at` is when the newest question was asked or the newest edition published.
@@ -45,11 +45,11 @@ class Contents:
         }
 
 
-def contents(connection: Connection) -> Contents:
+def contents(connection: Connection) -> TableCounts:
     """Count on a connection; whoever opened it says in which snapshot."""
     names = tables(connection)
     rows = {name: connection.scalar(select(func.count()).select_from(table(name))) or 0 for name in names}
-    return Contents(
+    return TableCounts(
         revision=revision(connection, names),
         rows=rows,
         edition=_published(connection) if {"editions", "publications"} <= rows.keys() else None,
@@ -74,14 +74,14 @@ def revision(connection: Connection, names: list[str]) -> str | None:
 
 def _published(connection: Connection) -> str | None:
     return connection.scalar(
-        select(Edition.name)
-        .join(Publication, Publication.edition_id == Edition.id)
-        .order_by(Publication.id.desc())
+        select(EditionRow.name)
+        .join(PublicationRow, PublicationRow.edition_id == EditionRow.id)
+        .order_by(PublicationRow.id.desc())
         .limit(1)
     )
 
 
 def _newest(connection: Connection) -> datetime | None:
-    asked = connection.scalar(select(func.max(Message.created_at)))
-    published = connection.scalar(select(func.max(Publication.published_at)))
+    asked = connection.scalar(select(func.max(MessageRow.created_at)))
+    published = connection.scalar(select(func.max(PublicationRow.published_at)))
     return max(filter(None, (asked, published)), default=None)

@@ -35,8 +35,8 @@ from ragbot.core.domain import (
 from ragbot.core.errors import AnswerCut, Cancelled, ProviderUnavailable
 from ragbot.core.ports import Generation, Generator
 from ragbot.services import Services
-from ragbot.storage.keyvalue.cache import FirstCache
-from ragbot.storage.keyvalue.shared_state import AgreedStates
+from ragbot.storage.keyvalue.cache import FailoverCache
+from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
@@ -107,11 +107,11 @@ def store() -> MemoryCache:
 @pytest.fixture
 def make(services: Services, store: MemoryCache) -> Callable[..., CachedAnswerer]:
     """Make workers that share a cache and states."""
-    states = AgreedStates([])
+    states = FailoverSharedState([])
 
     def make_worker(generator: Generator, **changed: Any) -> CachedAnswerer:
         limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
-        cache = FirstCache([store])
+        cache = FailoverCache([store])
         keeping = replace(Keeping(kept_s=3600, fingerprint="models", shared=True), **changed)
         return CachedAnswerer(
             Answerer(services.retriever, generator, limits, lambda _tokens: 0.0),

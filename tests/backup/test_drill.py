@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from ragbot.extensions import db
 from ragbot.storage.database import Database
-from ragbot.storage.maintenance_log import Upkeep, UpkeepLog
+from ragbot.storage.maintenance_log import MaintenanceLog, MaintenanceTask
 from tests.backup.conftest import CHEDDAR, KEPT_TABLES, OpenService, Service, failed_in_one_sentence
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import WordCountEmbedder
@@ -306,9 +306,9 @@ def test_log_gives_the_newest_run_of_a_kind(sqlite_service: Service) -> None:
     """Backups and drills are not mixed up."""
     sqlite_service.flask("backup", "create")
     with sqlite_service.app.app_context():
-        log = UpkeepLog(Database(db.engine))
-        assert log.last(Upkeep.DRILL) is None
-        run = log.last(Upkeep.BACKUP, good=True)
+        log = MaintenanceLog(Database(db.engine))
+        assert log.last(MaintenanceTask.DRILL) is None
+        run = log.last(MaintenanceTask.BACKUP, good=True)
 
     assert run
     assert run.started_at <= run.finished_at

@@ -15,7 +15,7 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.database import Database
 from ragbot.storage.migrations import migrate_up
-from ragbot.storage.schema import Schema
+from ragbot.storage.schema import SchemaCheck
 from tests.backup.conftest import CHEDDAR, Service
 from tests.conftest import THREE_CHAPTERS
 
@@ -264,4 +264,4 @@ def test_program_before_the_newest_migration_is_ready_on_the_newest_tables(
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns(f"{steps[-1]}_*", "__pycache__"))
 
     with service.app.app_context():
-        assert Schema(Database(db.engine), folder).is_current()
+        assert SchemaCheck(Database(db.engine), folder).is_current()

@@ -17,7 +17,7 @@ from ragbot.core.circuit_breaker import (
     CircuitBreaker,
 )
 from ragbot.core.errors import CircuitOpen
-from ragbot.storage.keyvalue.shared_state import AgreedStates
+from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 
 LEASE_S = 35.0
 
@@ -39,7 +39,7 @@ def clock() -> Clock:
 def make_worker(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Callable[[], CircuitBreaker]:
     """Make workers that share their states and know of every change at once."""
     monkeypatch.setattr("ragbot.core.circuit_breaker.KNOWN_S", 0.0)
-    states = AgreedStates([])
+    states = FailoverSharedState([])
     return lambda: CircuitBreaker("models", states, lease_s=LEASE_S, clock=clock)
 
 
@@ -231,7 +231,7 @@ def test_clock_that_jumps_locks_nobody_out(worker: CircuitBreaker, clock: Clock,
 
 def test_state_that_cannot_be_read_is_a_closed_circuit(clock: Clock) -> None:
     """Another version may have written it."""
-    states = AgreedStates([])
+    states = FailoverSharedState([])
     states.change("circuit:models", lambda _: {"circuits": {"gpt-4o": {"shape": "new"}}}, 600)
 
     visit = CircuitBreaker("models", states, lease_s=LEASE_S, clock=clock).enter("gpt-4o")
@@ -241,7 +241,7 @@ def test_state_that_cannot_be_read_is_a_closed_circuit(clock: Clock) -> None:
 
 def test_what_others_did_is_known_soon(clock: Clock) -> None:
     """A worker asks the store twice a second at most."""
-    states = AgreedStates([])
+    states = FailoverSharedState([])
     one, two = (CircuitBreaker("models", states, lease_s=LEASE_S, clock=clock) for _ in range(2))
     two.enter("gpt-4o").gave_up()
     fail(one)

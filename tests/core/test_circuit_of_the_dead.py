@@ -11,7 +11,7 @@ import pytest
 from ragbot.core.circuit_breaker import CircuitBreaker, with_trial_begun
 from ragbot.core.errors import CircuitOpen
 from ragbot.core.owner_tokens import lives, new_token
-from ragbot.storage.keyvalue.shared_state import ProcessStates
+from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 
 MODEL = "some-model"
 LEASE_S = 35.0
@@ -33,7 +33,7 @@ def token_of_a_process_that_ended() -> str:
 
 
 def opened(clock: Clock) -> CircuitBreaker:
-    circuits = CircuitBreaker("models", ProcessStates(clock=clock), lease_s=LEASE_S, clock=clock)
+    circuits = CircuitBreaker("models", InProcessSharedState(clock=clock), lease_s=LEASE_S, clock=clock)
     for _ in range(3):
         circuits.enter(MODEL).failed()
     clock.seconds += 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockJumpDetector
 from ragbot.server.periodic_tasks import Housekeeping
-from ragbot.storage.keyvalue.shared_state import ProcessStates
+from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 
 
 class Clocks:
@@ -60,7 +60,7 @@ def test_nothing_expires_by_a_clock_that_jumped() -> None:
     """Every session would be a day old, and be deleted."""
     clocks, done = Clocks(), []
     house = Housekeeping(
-        ProcessStates(),
+        InProcessSharedState(),
         [lambda: done.append("pruned")],
         clock_is_believed=clocks.watch.is_believed,
         every_s=0,

@@ -19,10 +19,15 @@ from ragbot.core.errors import CacheNotCleared, DatabaseUnavailable, StoreUnavai
 from ragbot.core.ports import State
 from ragbot.storage.daily_budget import KNOWN_S, WAITS_S, DailyBudget
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.keyvalue.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FirstCache
+from ragbot.storage.keyvalue.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FailoverCache
 from ragbot.storage.keyvalue.failover import REST_S
-from ragbot.storage.keyvalue.redis import RedisCache, RedisStates
-from ragbot.storage.keyvalue.shared_state import AgreedStates, DatabaseStates, ProcessStates, StateStore
+from ragbot.storage.keyvalue.redis import RedisCache, RedisSharedState
+from ragbot.storage.keyvalue.shared_state import (
+    DatabaseSharedState,
+    FailoverSharedState,
+    InProcessSharedState,
+    SharedStateStore,
+)
 from tests.records.conftest import empty
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -60,15 +65,15 @@ def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CacheStore
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis", "process"])
-def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StateStore]:
+def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedStateStore]:
     """A store of each kind."""
     if request.param == "process":
-        yield ProcessStates()
+        yield InProcessSharedState()
     elif request.param == "redis":
-        yield RedisStates(emptied_redis(request))
+        yield RedisSharedState(emptied_redis(request))
     else:
         with database_of(request, tmp_path) as database:
-            yield DatabaseStates(database)
+            yield DatabaseSharedState(database)
 
 
 def emptied_redis(request: pytest.FixtureRequest) -> str:
@@ -153,7 +158,7 @@ def test_store_that_is_away_says_so() -> None:
 def test_database_keeps_answers_while_redis_is_away(database: Database) -> None:
     """A cache that is down is no error, and none at all would cost money."""
     heard: list[str] = []
-    cache = FirstCache([RedisCache(NOBODY), DatabaseCache(database)], failed=heard.append)
+    cache = FailoverCache([RedisCache(NOBODY), DatabaseCache(database)], failed=heard.append)
 
     cache.put("bread", b"kept", 60)
 
@@ -164,7 +169,7 @@ def test_database_keeps_answers_while_redis_is_away(database: Database) -> None:
 
 def test_cache_that_is_cleared_while_redis_is_away_is_cleared_as_far_as_it_goes(database: Database) -> None:
     """And says that it is to be done again."""
-    cache = FirstCache([RedisCache(NOBODY), DatabaseCache(database)])
+    cache = FailoverCache([RedisCache(NOBODY), DatabaseCache(database)])
     cache.put("bread", b"kept", 60)
 
     with pytest.raises(CacheNotCleared, match="1 entries were forgotten, but the cache in redis is away"):
@@ -191,7 +196,7 @@ def test_workers_that_tidy_and_write_at_once_do_not_wait_for_each_other(
 
 def test_cache_whose_every_store_is_away_misses_and_says_so() -> None:
     """The answer is made anew, and told to be without a cache."""
-    cache = FirstCache([RedisCache(NOBODY)])
+    cache = FailoverCache([RedisCache(NOBODY)])
 
     assert cache.get("bread") is None
     assert cache.is_away()
@@ -200,7 +205,7 @@ def test_cache_whose_every_store_is_away_misses_and_says_so() -> None:
 # --- states ------------------------------------------------------------------------------------
 
 
-def test_state_is_what_the_last_change_made_of_it(states: StateStore) -> None:
+def test_state_is_what_the_last_change_made_of_it(states: SharedStateStore) -> None:
     """And nothing where nothing was said yet."""
     seen: list[State | None] = []
 
@@ -216,7 +221,7 @@ def test_state_is_what_the_last_change_made_of_it(states: StateStore) -> None:
     assert states.peek("other") is None
 
 
-def test_state_can_be_forgotten_and_ends_by_itself(states: StateStore) -> None:
+def test_state_can_be_forgotten_and_ends_by_itself(states: SharedStateStore) -> None:
     """A worker that died cannot forget it."""
     states.change("one", lambda _: {"n": 1}, 60)
     states.change("two", lambda _: {"n": 1}, 0.05)
@@ -226,7 +231,7 @@ def test_state_can_be_forgotten_and_ends_by_itself(states: StateStore) -> None:
     assert (states.peek("one"), states.peek("two")) == (None, None)
 
 
-def test_no_change_comes_between_another(states: StateStore) -> None:
+def test_no_change_comes_between_another(states: SharedStateStore) -> None:
     """Of eight workers each counts as often as it counted."""
 
     def count(_: int) -> None:
@@ -242,7 +247,7 @@ def test_no_change_comes_between_another(states: StateStore) -> None:
 def test_process_has_states_of_its_own_while_the_store_is_away() -> None:
     """A circuit must hold in an outage of Redis and the database too."""
     heard: list[str] = []
-    states = AgreedStates([RedisStates(NOBODY)], failed=heard.append)
+    states = FailoverSharedState([RedisSharedState(NOBODY)], failed=heard.append)
 
     states.change("circuit", lambda _: {"open": True}, 60)
 
@@ -255,7 +260,7 @@ def test_garbage_in_redis_is_no_state(redis_url: str) -> None:
     client = redis.Redis.from_url(redis_url)
     for value in (b"\xff\x00", b"[1, 2]", b"{"):
         client.set("ragbot:state:circuit", value)
-        assert RedisStates(redis_url).peek("circuit") is None
+        assert RedisSharedState(redis_url).peek("circuit") is None
     client.close()
 
 

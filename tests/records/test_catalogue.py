@@ -20,7 +20,7 @@ from ragbot.core.domain import Book, Chunk, EditionFacts
 from ragbot.core.errors import DatabaseUnavailable, EditionInUse, EditionNotFound
 from ragbot.index.indexer import index_chunks
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.editions import Catalogue, EditionDraft, sha_of
+from ragbot.storage.editions import EditionDraft, EditionStore, sha_of
 from tests.conftest import THREE_CHAPTERS
 from tests.fakes.parts import WordCountEmbedder
 
@@ -29,8 +29,8 @@ TABLES = ("editions", "publications", "pages", "sections", "chunks", "vectors")
 
 
 @pytest.fixture
-def catalogue(database: Database) -> Catalogue:
-    return Catalogue(database)
+def catalogue(database: Database) -> EditionStore:
+    return EditionStore(database)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def rewritten(book: Book, old: str, new: str) -> Book:
     )
 
 
-def keep_vectors_of(catalogue: Catalogue, chunks: list[Chunk] | tuple[Chunk, ...]) -> None:
+def keep_vectors_of(catalogue: EditionStore, chunks: list[Chunk] | tuple[Chunk, ...]) -> None:
     texts = [chunk.search_text for chunk in chunks]
     by_sha = dict(zip(map(sha_of, texts), EMBEDDER.embed(texts).vectors, strict=True))
     catalogue.keep_vectors(EMBEDDER.name, by_sha)
@@ -78,7 +78,7 @@ def rows(engine: Engine) -> dict[str, int]:
 # --- what is written is what is read -----------------------------------------------------------
 
 
-def test_edition_is_read_as_it_was_written(catalogue: Catalogue, book: Book) -> None:
+def test_edition_is_read_as_it_was_written(catalogue: EditionStore, book: Book) -> None:
     """The index is built from these rows alone, so a lost letter is a wrong quote."""
     draft = draft_of(book, embedder=EMBEDDER.name)
     keep_vectors_of(catalogue, draft.chunks)
@@ -96,7 +96,9 @@ def test_edition_is_read_as_it_was_written(catalogue: Catalogue, book: Book) -> 
     assert (facts.chunks, facts.sections) == (len(draft.chunks), 8)
 
 
-def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(catalogue: Catalogue, book: Book) -> None:
+def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(
+    catalogue: EditionStore, book: Book
+) -> None:
     """Links of an evaluation are checked against them."""
     facts = catalogue.add_edition(draft_of(book))
 
@@ -107,7 +109,7 @@ def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(catalogue: C
     assert {"sourdough", "tools"} <= pages[0].anchors
 
 
-def test_letters_of_every_script_come_back(catalogue: Catalogue, tmp_path: Path) -> None:
+def test_letters_of_every_script_come_back(catalogue: EditionStore, tmp_path: Path) -> None:
     """A book in Urdu, with an emoji and a line end of Windows, is a book as well."""
     source = "# ہیومنائیڈ\r\n\r\nروبوٹ 🤖 naïve ﬁn\u0301 \u2028 end\r\n"
     (tmp_path / "book.md").write_bytes(source.encode())
@@ -118,7 +120,7 @@ def test_letters_of_every_script_come_back(catalogue: Catalogue, tmp_path: Path)
 
 
 def test_edition_without_embedder_has_no_vectors_though_some_are_kept(
-    catalogue: Catalogue, book: Book
+    catalogue: EditionStore, book: Book
 ) -> None:
     """Vectors of an earlier edition must not slip into one that was made without."""
     draft = draft_of(book)
@@ -133,7 +135,7 @@ def test_no_connection_is_held_between_two_pages(database_url: str, book: Book) 
     """An index is built while readers are answered, and may wait for a server at each batch."""
     engine = create_engine(database_url, pool_size=1, max_overflow=0, pool_timeout=0.2)
     make_sqlite_safe(engine, 5)
-    catalogue = Catalogue(Database(engine))
+    catalogue = EditionStore(Database(engine))
     facts = catalogue.add_edition(draft_of(book))
 
     chunks = catalogue.stored_chunks(facts)
@@ -148,7 +150,7 @@ def test_no_connection_is_held_between_two_pages(database_url: str, book: Book) 
 # --- names and contents ------------------------------------------------------------------------
 
 
-def test_same_content_under_the_same_name_is_the_same_edition(catalogue: Catalogue, book: Book) -> None:
+def test_same_content_under_the_same_name_is_the_same_edition(catalogue: EditionStore, book: Book) -> None:
     """Twice is the same as once."""
     first = catalogue.add_edition(draft_of(book))
 
@@ -156,7 +158,7 @@ def test_same_content_under_the_same_name_is_the_same_edition(catalogue: Catalog
     assert len(catalogue.editions()) == 1
 
 
-def test_nameless_edition_is_called_after_its_content(catalogue: Catalogue, book: Book) -> None:
+def test_nameless_edition_is_called_after_its_content(catalogue: EditionStore, book: Book) -> None:
     """Two machines call the same book by the same name."""
     one = catalogue.add_edition(draft_of(book, None))
     again = catalogue.add_edition(draft_of(book, None))
@@ -168,7 +170,7 @@ def test_nameless_edition_is_called_after_its_content(catalogue: Catalogue, book
 
 
 def test_new_content_takes_over_the_name_and_the_old_edition_keeps_its_rows(
-    catalogue: Catalogue, book: Book
+    catalogue: EditionStore, book: Book
 ) -> None:
     """`--edition latest` is used again and again, and the way back stays open."""
     old = catalogue.add_edition(draft_of(book))
@@ -184,7 +186,7 @@ def test_new_content_takes_over_the_name_and_the_old_edition_keeps_its_rows(
 
 @pytest.mark.parametrize("change", ["site_url", "embedder", "source"])
 def test_whatever_readers_would_notice_makes_another_edition(
-    catalogue: Catalogue, book: Book, change: str
+    catalogue: EditionStore, book: Book, change: str
 ) -> None:
     """A new address or other vectors under an old key would leave every index as it was."""
     first = catalogue.add_edition(draft_of(book))
@@ -197,7 +199,7 @@ def test_whatever_readers_would_notice_makes_another_edition(
     assert catalogue.add_edition(changed).key != first.key
 
 
-def test_longest_name_can_be_taken_over(catalogue: Catalogue, book: Book) -> None:
+def test_longest_name_can_be_taken_over(catalogue: EditionStore, book: Book) -> None:
     """The old edition's new name has room for its mark, on PostgreSQL too, where length is law."""
     name = "n" * 100
     catalogue.add_edition(draft_of(book, name))
@@ -207,7 +209,7 @@ def test_longest_name_can_be_taken_over(catalogue: Catalogue, book: Book) -> Non
     assert {len(row.facts.name) <= 100 for row in catalogue.editions()} == {True}
 
 
-def test_same_book_taken_in_twice_at_once_is_one_edition(catalogue: Catalogue, book: Book) -> None:
+def test_same_book_taken_in_twice_at_once_is_one_edition(catalogue: EditionStore, book: Book) -> None:
     """Two containers that start together both run the ingestion."""
     draft = draft_of(book)
     together = threading.Barrier(4)
@@ -223,7 +225,7 @@ def test_same_book_taken_in_twice_at_once_is_one_edition(catalogue: Catalogue, b
     assert len(catalogue.editions()) == 1
 
 
-def test_edition_that_is_not_there_is_said_so(catalogue: Catalogue) -> None:
+def test_edition_that_is_not_there_is_said_so(catalogue: EditionStore) -> None:
     """The operator mistypes a name."""
     for call in (catalogue.edition, catalogue.publish, catalogue.remove):
         with pytest.raises(EditionNotFound, match="'nothing'"):
@@ -233,7 +235,7 @@ def test_edition_that_is_not_there_is_said_so(catalogue: Catalogue) -> None:
 # --- which one is published --------------------------------------------------------------------
 
 
-def test_nothing_is_published_at_first(catalogue: Catalogue, book: Book) -> None:
+def test_nothing_is_published_at_first(catalogue: EditionStore, book: Book) -> None:
     """An edition that is recorded is not yet for readers."""
     catalogue.add_edition(draft_of(book))
 
@@ -241,7 +243,7 @@ def test_nothing_is_published_at_first(catalogue: Catalogue, book: Book) -> None
     assert [row.published for row in catalogue.editions()] == [False]
 
 
-def test_last_publication_counts_also_on_the_way_back(catalogue: Catalogue, book: Book) -> None:
+def test_last_publication_counts_also_on_the_way_back(catalogue: EditionStore, book: Book) -> None:
     """Going back is publishing again, not a special case."""
     catalogue.add_edition(draft_of(book, "first"))
     catalogue.add_edition(draft_of(book, "second"))
@@ -256,7 +258,7 @@ def test_last_publication_counts_also_on_the_way_back(catalogue: Catalogue, book
     ]
 
 
-def test_published_twice_keeps_its_time(catalogue: Catalogue, engine: Engine, book: Book) -> None:
+def test_published_twice_keeps_its_time(catalogue: EditionStore, engine: Engine, book: Book) -> None:
     """The health page tells since when readers have an edition."""
     catalogue.add_edition(draft_of(book))
 
@@ -270,7 +272,7 @@ def test_published_twice_keeps_its_time(catalogue: Catalogue, engine: Engine, bo
 # --- vectors -----------------------------------------------------------------------------------
 
 
-def test_vector_is_missing_until_it_is_kept_for_its_own_embedder(catalogue: Catalogue) -> None:
+def test_vector_is_missing_until_it_is_kept_for_its_own_embedder(catalogue: EditionStore) -> None:
     """A vector of another model in the same place makes every search wrong."""
     catalogue.keep_vectors("one", {"a": [0.6, 0.8]})
 
@@ -279,7 +281,7 @@ def test_vector_is_missing_until_it_is_kept_for_its_own_embedder(catalogue: Cata
     assert catalogue.missing_vectors("one", []) == set()
 
 
-def test_vector_that_is_kept_stays_as_it_is(catalogue: Catalogue, book: Book) -> None:
+def test_vector_that_is_kept_stays_as_it_is(catalogue: EditionStore, book: Book) -> None:
     """Two runs that embed the same text at once must not fail each other."""
     draft = draft_of(book, embedder="one")
     shas = [sha_of(chunk.search_text) for chunk in draft.chunks]
@@ -291,7 +293,7 @@ def test_vector_that_is_kept_stays_as_it_is(catalogue: Catalogue, book: Book) ->
     assert [one.dense for one in stored] == [pytest.approx([0.6, 0.8])] * 3
 
 
-def test_dimension_is_that_of_the_embedders_vectors(catalogue: Catalogue) -> None:
+def test_dimension_is_that_of_the_embedders_vectors(catalogue: EditionStore) -> None:
     """The index must be shaped before its first point."""
     catalogue.keep_vectors("one", {"a": [0.6, 0.8]})
 
@@ -299,7 +301,7 @@ def test_dimension_is_that_of_the_embedders_vectors(catalogue: Catalogue) -> Non
     assert catalogue.dimension("other") is None
 
 
-def test_thousands_of_vectors_are_more_than_one_statement_takes(catalogue: Catalogue) -> None:
+def test_thousands_of_vectors_are_more_than_one_statement_takes(catalogue: EditionStore) -> None:
     """SQLite takes 32,766 bound values and PostgreSQL 65,535; a long book has more."""
     shas = [f"{number:064d}" for number in range(40_000)]
 
@@ -309,7 +311,7 @@ def test_thousands_of_vectors_are_more_than_one_statement_takes(catalogue: Catal
 # --- removal -----------------------------------------------------------------------------------
 
 
-def test_removed_edition_leaves_no_row_behind(catalogue: Catalogue, engine: Engine, book: Book) -> None:
+def test_removed_edition_leaves_no_row_behind(catalogue: EditionStore, engine: Engine, book: Book) -> None:
     """What an operator removes for a reason must be gone, its vectors too."""
     draft = draft_of(book, embedder=EMBEDDER.name)
     keep_vectors_of(catalogue, draft.chunks)
@@ -321,7 +323,7 @@ def test_removed_edition_leaves_no_row_behind(catalogue: Catalogue, engine: Engi
 
 
 def test_edition_that_was_published_once_can_be_removed(
-    catalogue: Catalogue, engine: Engine, book: Book
+    catalogue: EditionStore, engine: Engine, book: Book
 ) -> None:
     """Its publications are history that goes with it."""
     for name in ("first", "second"):
@@ -334,7 +336,7 @@ def test_edition_that_was_published_once_can_be_removed(
     assert rows(engine)["publications"] == 1
 
 
-def test_published_edition_is_not_removed(catalogue: Catalogue, book: Book) -> None:
+def test_published_edition_is_not_removed(catalogue: EditionStore, book: Book) -> None:
     """Readers would be without a book."""
     facts = catalogue.add_edition(draft_of(book))
     catalogue.publish("first")
@@ -345,7 +347,7 @@ def test_published_edition_is_not_removed(catalogue: Catalogue, book: Book) -> N
     assert len(list(catalogue.stored_chunks(facts))) == 3
 
 
-def test_vectors_that_another_edition_needs_stay(catalogue: Catalogue, book: Book) -> None:
+def test_vectors_that_another_edition_needs_stay(catalogue: EditionStore, book: Book) -> None:
     """Unchanged chapters share them, and a lost index is rebuilt without asking the embedder."""
     first = draft_of(book, "first", embedder=EMBEDDER.name)
     second = draft_of(rewritten(book, "Alice", "Carol"), "second", embedder=EMBEDDER.name)
@@ -358,7 +360,7 @@ def test_vectors_that_another_edition_needs_stay(catalogue: Catalogue, book: Boo
     assert all(one.dense for one in catalogue.stored_chunks(kept))
 
 
-def test_vectors_of_a_run_that_is_under_way_stay(catalogue: Catalogue, book: Book) -> None:
+def test_vectors_of_a_run_that_is_under_way_stay(catalogue: EditionStore, book: Book) -> None:
     """Removing an old edition once threw away what a killed ingestion had paid for."""
     catalogue.add_edition(draft_of(book, "old"))
     catalogue.keep_vectors("one", {"f" * 64: [1.0]})
@@ -372,7 +374,7 @@ def test_vectors_of_a_run_that_is_under_way_stay(catalogue: Catalogue, book: Boo
 
 
 def test_edition_that_cannot_be_written_whole_is_not_written(
-    catalogue: Catalogue, engine: Engine, book: Book
+    catalogue: EditionStore, engine: Engine, book: Book
 ) -> None:
     """Half an edition under a whole one's name would be served by the next run."""
     draft = draft_of(book)
@@ -384,7 +386,7 @@ def test_edition_that_cannot_be_written_whole_is_not_written(
     assert rows(engine) == dict.fromkeys(TABLES, 0)
 
 
-def test_ping_returns_where_the_tables_are(catalogue: Catalogue) -> None:
+def test_ping_returns_where_the_tables_are(catalogue: EditionStore) -> None:
     """The health page asks it."""
     catalogue.ping()
 
@@ -392,7 +394,7 @@ def test_ping_returns_where_the_tables_are(catalogue: Catalogue) -> None:
 def test_database_without_tables_is_our_own_error_that_says_what_to_do(empty_database_url: str) -> None:
     """The operator forgot `flask db upgrade`; on PostgreSQL it is another class of exception."""
     engine = create_engine(empty_database_url)
-    catalogue = Catalogue(Database(engine))
+    catalogue = EditionStore(Database(engine))
 
     for call in (catalogue.ping, catalogue.published, catalogue.editions):
         with pytest.raises(DatabaseUnavailable, match="flask db upgrade"):
@@ -409,7 +411,7 @@ def test_database_that_refuses_connections_is_our_own_error() -> None:
         engine = create_engine(f"postgresql+psycopg2://u:secret@127.0.0.1:{port}/db")
 
         with pytest.raises(DatabaseUnavailable) as raised:
-            Catalogue(Database(engine)).ping()
+            EditionStore(Database(engine)).ping()
 
     assert "secret" not in str(raised.value)
 
@@ -421,7 +423,7 @@ def test_file_that_is_no_database_is_our_own_error(tmp_path: Path) -> None:
     make_sqlite_safe(engine, 1)
 
     with pytest.raises(DatabaseUnavailable):
-        Catalogue(Database(engine)).ping()
+        EditionStore(Database(engine)).ping()
 
     engine.dispose()
 
@@ -432,7 +434,7 @@ def test_empty_pool_is_our_own_error(database_url: str) -> None:
     make_sqlite_safe(engine, 1)
 
     with engine.connect(), pytest.raises(DatabaseUnavailable):
-        Catalogue(Database(engine)).ping()
+        EditionStore(Database(engine)).ping()
 
     engine.dispose()
 
@@ -449,7 +451,7 @@ def sqlite_file(migrated_database: Path, tmp_path: Path) -> Iterator[Engine]:
 
 def test_sqlite_lock_that_is_held_too_long_is_our_own_error(sqlite_file: Engine, book: Book) -> None:
     """Another process that writes for minutes must not make readers wait for minutes."""
-    catalogue = Catalogue(Database(sqlite_file))
+    catalogue = EditionStore(Database(sqlite_file))
     started = time.monotonic()
 
     with Database(sqlite_file).writing(), pytest.raises(DatabaseUnavailable):
@@ -460,7 +462,7 @@ def test_sqlite_lock_that_is_held_too_long_is_our_own_error(sqlite_file: Engine,
 
 def test_sqlite_is_read_while_it_is_written(sqlite_file: Engine, book: Book) -> None:
     """A book is taken in while readers are answered."""
-    catalogue = Catalogue(Database(sqlite_file))
+    catalogue = EditionStore(Database(sqlite_file))
     catalogue.add_edition(draft_of(book))
 
     with Database(sqlite_file).writing():
@@ -476,7 +478,7 @@ def test_sqlite_keeps_every_commit_and_its_foreign_keys(sqlite_file: Engine) -> 
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_editions_are_listed_newest_first_with_their_figures(catalogue: Catalogue, book: Book) -> None:
+def test_editions_are_listed_newest_first_with_their_figures(catalogue: EditionStore, book: Book) -> None:
     """`flask book list` shows nothing else."""
     names = ["one", "two", "three"]
     for name in names:

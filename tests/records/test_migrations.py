@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
-from ragbot.storage.conversations import Transcript
+from ragbot.storage.conversations import ConversationStore
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.fakes.wsgi_process import inherited_environment
 
@@ -377,7 +377,7 @@ def test_foreign_keys_hold_again_after_a_migration(
     fill(app)
     upgrade(directory=with_later_migration("op.add_column('sessions', sa.Column('note', sa.Text()))"))
 
-    transcript: Transcript = services_of(app).transcript
+    transcript: ConversationStore = services_of(app).transcript
     with db.engine.connect() as connection:
         session_id = connection.scalar(text("SELECT id FROM sessions"))
     transcript.delete_session(session_id)

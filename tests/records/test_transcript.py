@@ -33,8 +33,8 @@ from ragbot.core.errors import (
 )
 from ragbot.storage.conversations import (
     IDEMPOTENCY_HOURS,
+    ConversationStore,
     IdempotencyClaim,
-    Transcript,
     idempotency_keys,
     messages,
     sessions,
@@ -69,18 +69,18 @@ ANSWER = Answer(
 
 
 @pytest.fixture
-def transcript(database: Database) -> Transcript:
-    return Transcript(database, 24, turn_limit_s=TURN_LIMIT_S)
+def transcript(database: Database) -> ConversationStore:
+    return ConversationStore(database, 24, turn_limit_s=TURN_LIMIT_S)
 
 
-def answered(transcript: Transcript, session_id: str | None, question: str, answer: str) -> str:
+def answered(transcript: ConversationStore, session_id: str | None, question: str, answer: str) -> str:
     """Take a whole turn; returns its session's id."""
     turn = transcript.open_turn(Question(question), session_id)
     transcript.close_turn(turn.message_id, replace(ANSWER, text=answer))
     return turn.session_id
 
 
-def ended(transcript: Transcript, status: Status, *, claim: IdempotencyClaim | None = None) -> str:
+def ended(transcript: ConversationStore, status: Status, *, claim: IdempotencyClaim | None = None) -> str:
     """Take a turn that ends so; returns its session's id."""
     turn = transcript.open_turn(QUESTION, None, claim=claim)
     transcript.close_turn(turn.message_id, replace(ANSWER, status=status))
@@ -120,7 +120,7 @@ def soon(holds: Callable[[], bool]) -> bool:
 # --- a turn ------------------------------------------------------------------------------------
 
 
-def test_question_is_kept_before_it_is_answered(transcript: Transcript) -> None:
+def test_question_is_kept_before_it_is_answered(transcript: ConversationStore) -> None:
     """A crash must lose nothing that the reader typed."""
     question = replace(QUESTION, mode=Mode.SELECTED_TEXT, selected_text="Bob ripens the cheddar")
 
@@ -135,7 +135,7 @@ def test_question_is_kept_before_it_is_answered(transcript: Transcript) -> None:
     assert (message.status, message.answer, message.sources) == ("pending", "", ())
 
 
-def test_answer_is_read_as_it_was_given(transcript: Transcript) -> None:
+def test_answer_is_read_as_it_was_given(transcript: ConversationStore) -> None:
     """A reader who comes back sees the same words with the same sources."""
     session_id = answered(transcript, None, QUESTION.text, ANSWER.text)
 
@@ -149,7 +149,7 @@ def test_answer_is_read_as_it_was_given(transcript: Transcript) -> None:
     assert message.created_at.utcoffset() == timedelta(0)
 
 
-def test_closed_turn_stays_as_it_is(transcript: Transcript) -> None:
+def test_closed_turn_stays_as_it_is(transcript: ConversationStore) -> None:
     """The reader leaves just as the last word is said: the whole answer is kept, not the leaving."""
     turn = transcript.open_turn(QUESTION, None)
     transcript.close_turn(turn.message_id, ANSWER)
@@ -160,7 +160,7 @@ def test_closed_turn_stays_as_it_is(transcript: Transcript) -> None:
     assert (message.status, message.answer) == ("answered", "Nine months [1].")
 
 
-def test_failure_is_kept_with_its_code_and_what_was_said(transcript: Transcript) -> None:
+def test_failure_is_kept_with_its_code_and_what_was_said(transcript: ConversationStore) -> None:
     """The operator looks for it there."""
     turn = transcript.open_turn(QUESTION, None)
 
@@ -176,7 +176,7 @@ def test_failure_is_kept_with_its_code_and_what_was_said(transcript: Transcript)
     ("said", "kept"), [("nine \ud83d months", "nine ? months"), ("nine \x00months", "nine months")]
 )
 def test_half_a_character_or_nul_in_an_answer_does_not_break_closing(
-    transcript: Transcript, said: str, kept: str
+    transcript: ConversationStore, said: str, kept: str
 ) -> None:
     """Models write both now and then; one such answer once left SQLite locked for all."""
     session_id = answered(transcript, None, QUESTION.text, said)
@@ -186,7 +186,9 @@ def test_half_a_character_or_nul_in_an_answer_does_not_break_closing(
     assert (message.status, message.answer) == ("answered", kept)
 
 
-def test_turn_of_a_deleted_session_is_closed_without_a_word(transcript: Transcript, engine: Engine) -> None:
+def test_turn_of_a_deleted_session_is_closed_without_a_word(
+    transcript: ConversationStore, engine: Engine
+) -> None:
     """A reader may delete the talk while the answer is still being written."""
     turn = transcript.open_turn(QUESTION, None)
     transcript.delete_session(turn.session_id)
@@ -199,7 +201,7 @@ def test_turn_of_a_deleted_session_is_closed_without_a_word(transcript: Transcri
 # --- history -----------------------------------------------------------------------------------
 
 
-def test_history_is_the_talk_so_far_oldest_first(transcript: Transcript) -> None:
+def test_history_is_the_talk_so_far_oldest_first(transcript: ConversationStore) -> None:
     """A follow-up is understood from what was said before it."""
     session_id = answered(transcript, None, "one?", "1")
     answered(transcript, session_id, "two?", "2")
@@ -209,7 +211,7 @@ def test_history_is_the_talk_so_far_oldest_first(transcript: Transcript) -> None
     assert turn.history == (Exchange("one?", "1"), Exchange("two?", "2"))
 
 
-def test_history_holds_the_last_ten_exchanges(transcript: Transcript) -> None:
+def test_history_holds_the_last_ten_exchanges(transcript: ConversationStore) -> None:
     """A talk of a year must not be read whole for each question."""
     session_id = answered(transcript, None, "0?", "0")
     for number in range(1, 12):
@@ -224,14 +226,14 @@ def test_history_holds_the_last_ten_exchanges(transcript: Transcript) -> None:
     ("status", "counts"),
     [(Status.ANSWERED, 1), (Status.REFUSED, 1), (Status.STOPPED, 0), (Status.FAILED, 0)],
 )
-def test_only_whole_answers_are_history(transcript: Transcript, status: Status, counts: int) -> None:
+def test_only_whole_answers_are_history(transcript: ConversationStore, status: Status, counts: int) -> None:
     """Half an answer misleads the model."""
     session_id = ended(transcript, status)
 
     assert len(transcript.open_turn(QUESTION, session_id).history) == counts
 
 
-def test_talks_do_not_mix(transcript: Transcript) -> None:
+def test_talks_do_not_mix(transcript: ConversationStore) -> None:
     """Alice must not see what Bob asked."""
     alice = answered(transcript, None, "Alice's question", "an answer")
     bob = answered(transcript, None, "Bob's question", "an answer")
@@ -245,7 +247,7 @@ def test_talks_do_not_mix(transcript: Transcript) -> None:
 # --- sessions ----------------------------------------------------------------------------------
 
 
-def test_session_lives_from_its_last_activity(transcript: Transcript, engine: Engine) -> None:
+def test_session_lives_from_its_last_activity(transcript: ConversationStore, engine: Engine) -> None:
     """A reader who reads on for a week is not thrown out in the middle."""
     session = transcript.start_session()
     grown_old(engine, hours=23)
@@ -257,7 +259,7 @@ def test_session_lives_from_its_last_activity(transcript: Transcript, engine: En
     assert after.message_count == 1
 
 
-def test_expired_session_is_not_one_that_never_was(transcript: Transcript, engine: Engine) -> None:
+def test_expired_session_is_not_one_that_never_was(transcript: ConversationStore, engine: Engine) -> None:
     """The reader is told that the talk ended, and can start another."""
     session = transcript.start_session()
     grown_old(engine, hours=25)
@@ -274,7 +276,7 @@ def test_expired_session_is_not_one_that_never_was(transcript: Transcript, engin
     assert count(engine, "messages") == 0
 
 
-def test_question_in_no_session_writes_nothing(transcript: Transcript, engine: Engine) -> None:
+def test_question_in_no_session_writes_nothing(transcript: ConversationStore, engine: Engine) -> None:
     """An id that was guessed leaves no trace."""
     with pytest.raises(SessionNotFound):
         transcript.open_turn(QUESTION, "guessed", claim=CLAIM)
@@ -282,7 +284,7 @@ def test_question_in_no_session_writes_nothing(transcript: Transcript, engine: E
     assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [0, 0, 0]
 
 
-def test_deleted_session_leaves_no_word_behind(transcript: Transcript, engine: Engine) -> None:
+def test_deleted_session_leaves_no_word_behind(transcript: ConversationStore, engine: Engine) -> None:
     """It is a reader's right, and the rating's comment and the key are words too."""
     session_id = ended(transcript, Status.ANSWERED, claim=CLAIM)
 
@@ -294,7 +296,7 @@ def test_deleted_session_leaves_no_word_behind(transcript: Transcript, engine: E
 
 
 def test_session_that_is_deleted_while_a_question_comes_in_is_not_found(
-    transcript: Transcript, engine: Engine
+    transcript: ConversationStore, engine: Engine
 ) -> None:
     """On PostgreSQL it once looked like a repeated request."""
     session_id = transcript.start_session().session_id
@@ -320,7 +322,7 @@ def waits_for_a_lock(engine: Engine) -> bool:
 # --- pages of a talk ---------------------------------------------------------------------------
 
 
-def test_talk_is_read_in_pages_from_its_end(transcript: Transcript) -> None:
+def test_talk_is_read_in_pages_from_its_end(transcript: ConversationStore) -> None:
     """A long talk must not be sent whole to show its end."""
     session_id = answered(transcript, None, "0?", "0")
     for number in range(1, 5):
@@ -338,7 +340,7 @@ def test_talk_is_read_in_pages_from_its_end(transcript: Transcript) -> None:
     assert end is None
 
 
-def test_page_before_a_message_of_another_talk_is_not_given(transcript: Transcript) -> None:
+def test_page_before_a_message_of_another_talk_is_not_given(transcript: ConversationStore) -> None:
     """An id of Bob's must open nothing of Alice's, and say nothing about it."""
     alice = answered(transcript, None, "Alice's question", "an answer")
     bob = answered(transcript, None, "Bob's question", "an answer")
@@ -352,7 +354,7 @@ def test_page_before_a_message_of_another_talk_is_not_given(transcript: Transcri
 # --- ratings -----------------------------------------------------------------------------------
 
 
-def test_last_rating_wins(transcript: Transcript) -> None:
+def test_last_rating_wins(transcript: ConversationStore) -> None:
     """A reader may think again."""
     session_id = answered(transcript, None, QUESTION.text, ANSWER.text)
     (message,), _ = transcript.messages(session_id, limit=1)
@@ -364,7 +366,7 @@ def test_last_rating_wins(transcript: Transcript) -> None:
     assert (rated.rating, rated.comment) == ("down", None)
 
 
-def test_message_of_another_talk_is_not_rated(transcript: Transcript) -> None:
+def test_message_of_another_talk_is_not_rated(transcript: ConversationStore) -> None:
     """Nobody rates for somebody else."""
     alice = answered(transcript, None, "Alice's question", "an answer")
     bob = answered(transcript, None, "Bob's question", "an answer")
@@ -381,7 +383,7 @@ def test_message_of_another_talk_is_not_rated(transcript: Transcript) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.ANSWERED, Status.REFUSED])
-def test_repeated_request_is_told_the_kept_answer(transcript: Transcript, status: Status) -> None:
+def test_repeated_request_is_told_the_kept_answer(transcript: ConversationStore, status: Status) -> None:
     """A reader whose connection broke must not be charged twice."""
     session_id = ended(transcript, status, claim=CLAIM)
 
@@ -392,7 +394,7 @@ def test_repeated_request_is_told_the_kept_answer(transcript: Transcript, status
     assert (again.replayed.status, again.replayed.answer) == (str(status), ANSWER.text)
 
 
-def test_key_with_another_body_is_refused(transcript: Transcript, engine: Engine) -> None:
+def test_key_with_another_body_is_refused(transcript: ConversationStore, engine: Engine) -> None:
     """It is a fault of the caller's program, and an old answer to a new question is worse."""
     ended(transcript, Status.ANSWERED, claim=CLAIM)
 
@@ -402,7 +404,7 @@ def test_key_with_another_body_is_refused(transcript: Transcript, engine: Engine
     assert count(engine, "messages") == 1
 
 
-def test_request_that_still_runs_is_not_begun_again(transcript: Transcript) -> None:
+def test_request_that_still_runs_is_not_begun_again(transcript: ConversationStore) -> None:
     """Two answers to one request would be paid for."""
     transcript.open_turn(QUESTION, None, claim=CLAIM)
 
@@ -411,14 +413,16 @@ def test_request_that_still_runs_is_not_begun_again(transcript: Transcript) -> N
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.STOPPED])
-def test_request_that_failed_may_be_sent_again(transcript: Transcript, status: Status) -> None:
+def test_request_that_failed_may_be_sent_again(transcript: ConversationStore, status: Status) -> None:
     """That is what the key is for."""
     ended(transcript, status, claim=CLAIM)
 
     assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
 
 
-def test_request_that_a_crash_left_open_may_be_sent_again(transcript: Transcript, engine: Engine) -> None:
+def test_request_that_a_crash_left_open_may_be_sent_again(
+    transcript: ConversationStore, engine: Engine
+) -> None:
     """Otherwise the reader waits for a process that is gone."""
     transcript.open_turn(QUESTION, None, claim=CLAIM)
     grown_old(engine, seconds=TURN_LIMIT_S + 1)
@@ -427,7 +431,7 @@ def test_request_that_a_crash_left_open_may_be_sent_again(transcript: Transcript
 
 
 def test_request_that_was_settled_after_a_crash_may_be_sent_again(
-    transcript: Transcript, engine: Engine
+    transcript: ConversationStore, engine: Engine
 ) -> None:
     """It was once told an empty answer that had failed."""
     transcript.open_turn(QUESTION, None, claim=CLAIM)
@@ -437,7 +441,7 @@ def test_request_that_was_settled_after_a_crash_may_be_sent_again(
     assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
 
 
-def test_key_is_forgotten_after_a_day(transcript: Transcript, engine: Engine) -> None:
+def test_key_is_forgotten_after_a_day(transcript: ConversationStore, engine: Engine) -> None:
     """It is what the contract says."""
     ended(transcript, Status.ANSWERED, claim=CLAIM)
     grown_old(engine, hours=IDEMPOTENCY_HOURS + 1)
@@ -449,7 +453,7 @@ def test_key_is_forgotten_after_a_day(transcript: Transcript, engine: Engine) ->
 
 
 def test_prune_settles_what_a_crash_left_open_and_nothing_else(
-    transcript: Transcript, engine: Engine
+    transcript: ConversationStore, engine: Engine
 ) -> None:
     """An answer that is being written now is not a crash."""
     abandoned = transcript.open_turn(QUESTION, None)
@@ -466,7 +470,7 @@ def test_prune_settles_what_a_crash_left_open_and_nothing_else(
 
 
 def test_prune_deletes_expired_sessions_with_every_word_and_nothing_else(
-    transcript: Transcript, engine: Engine
+    transcript: ConversationStore, engine: Engine
 ) -> None:
     """What is kept longer than promised is a leak."""
     ended(transcript, Status.ANSWERED, claim=CLAIM)
@@ -480,7 +484,7 @@ def test_prune_deletes_expired_sessions_with_every_word_and_nothing_else(
     assert transcript.session(alive).message_count == 1
 
 
-def test_prune_twice_is_as_once(transcript: Transcript, engine: Engine) -> None:
+def test_prune_twice_is_as_once(transcript: ConversationStore, engine: Engine) -> None:
     """It runs from a timer, and by hand."""
     ended(transcript, Status.ANSWERED)
     grown_old(engine, hours=25)
@@ -507,7 +511,9 @@ def at_once(number: int, call: Callable[[int], object]) -> list[object]:
         return list(threads.map(begin, range(number)))
 
 
-def test_eight_readers_ask_at_once_and_all_are_written_down(transcript: Transcript, engine: Engine) -> None:
+def test_eight_readers_ask_at_once_and_all_are_written_down(
+    transcript: ConversationStore, engine: Engine
+) -> None:
     """SQLite has one writer: the others wait and do not fail."""
 
     def ask_thrice(_: int) -> set[str]:
@@ -520,7 +526,7 @@ def test_eight_readers_ask_at_once_and_all_are_written_down(transcript: Transcri
 
 
 def test_questions_of_one_session_at_once_are_all_written_down(
-    transcript: Transcript, engine: Engine
+    transcript: ConversationStore, engine: Engine
 ) -> None:
     """A reader with two tabs is one reader."""
     session_id = transcript.start_session().session_id
@@ -531,7 +537,7 @@ def test_questions_of_one_session_at_once_are_all_written_down(
     assert transcript.session(session_id).message_count == 8
 
 
-def test_of_equal_requests_at_once_one_wins(transcript: Transcript, engine: Engine) -> None:
+def test_of_equal_requests_at_once_one_wins(transcript: ConversationStore, engine: Engine) -> None:
     """The others are told to wait, and none is answered twice."""
     outcomes = at_once(4, lambda _: transcript.open_turn(QUESTION, None, claim=CLAIM))
 
@@ -540,7 +546,9 @@ def test_of_equal_requests_at_once_one_wins(transcript: Transcript, engine: Engi
     assert count(engine, "messages") == count(engine, "sessions") == 1
 
 
-def test_turns_are_closed_while_others_are_opened_and_pruned(transcript: Transcript, engine: Engine) -> None:
+def test_turns_are_closed_while_others_are_opened_and_pruned(
+    transcript: ConversationStore, engine: Engine
+) -> None:
     """The timer's prune runs while readers are answered."""
 
     def one(place: int) -> None:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.observability.logging import configure_logging
-from ragbot.storage.conversations import Transcript
+from ragbot.storage.conversations import ConversationStore
 from tests.conftest import AppMaker, services_of
 
 
@@ -43,9 +43,9 @@ def test_no_line_and_no_number_tells_an_id_whole(
     client.put(f"{at}/messages/{message}/feedback", json={"rating": "sideways"})
     client.post(at)
     with monkeypatch.context() as broken:
-        broken.setattr(Transcript, "session", _unavailable)
+        broken.setattr(ConversationStore, "session", _unavailable)
         client.get(at)
-        broken.setattr(Transcript, "session", _unforeseen)
+        broken.setattr(ConversationStore, "session", _unforeseen)
         client.get(at)
     client.delete(at)
     client.get(at)
@@ -68,9 +68,9 @@ def test_ids_cannot_be_guessed(make_app: AppMaker) -> None:
     assert len({known[:4] for known in ids}) > 40
 
 
-def _unavailable(_self: Transcript, session_id: str) -> None:
+def _unavailable(_self: ConversationStore, session_id: str) -> None:
     raise DatabaseUnavailable("The database cannot be reached.")
 
 
-def _unforeseen(_self: Transcript, session_id: str) -> None:
+def _unforeseen(_self: ConversationStore, session_id: str) -> None:
     raise ValueError(f"no such thing as {session_id}")

@@ -261,7 +261,7 @@ def store(
 def test_exactly_the_quota_passes_over_two_workers_whatever_the_headers_say(
     store: dict[str, str], tmp_path: Path
 ) -> None:
-    """Counters of each worker's own would let twice as many through, forged addresses ten times."""
+    """RateCounters of each worker's own would let twice as many through, forged addresses ten times."""
     settings = store | {"INDEX_DIR": str(tmp_path), "EMBEDDER": "none"}
     ingest(settings)
     quota = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(QUOTA)}

@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text, update
 
 from ragbot.core.errors import AnswerCut
 from ragbot.extensions import db
-from ragbot.storage.models import Session
+from ragbot.storage.models import SessionRow
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
@@ -66,7 +66,9 @@ def expire(served: OpenAPI, session_id: str) -> None:
     with served.app_context(), db.engine.begin() as connection:
         past = datetime.now(UTC) - timedelta(seconds=1)
         connection.execute(
-            update(Session.__table__).where(Session.__table__.c.id == session_id).values(expires_at=past)
+            update(SessionRow.__table__)
+            .where(SessionRow.__table__.c.id == session_id)
+            .values(expires_at=past)
         )
 
 
@@ -483,7 +485,9 @@ def test_question_lets_its_session_last_longer(reader: FlaskClient, served: Open
     with served.app_context(), db.engine.begin() as connection:
         soon = datetime.now(UTC) + timedelta(minutes=1)
         connection.execute(
-            update(Session.__table__).where(Session.__table__.c.id == session_id).values(expires_at=soon)
+            update(SessionRow.__table__)
+            .where(SessionRow.__table__.c.id == session_id)
+            .values(expires_at=soon)
         )
 
     ask(reader, session_id)

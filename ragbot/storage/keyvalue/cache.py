@@ -11,12 +11,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.core.errors import CacheNotCleared, StoreUnavailable
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Resting, store_failures
-from ragbot.storage.models import CacheEntry
+from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.models import CacheEntryRow
 
 TIDY_EVERY_S = 300.0
 
-entries: Any = CacheEntry.__table__
+entries: Any = CacheEntryRow.__table__
 
 
 class CacheStore(Protocol):
@@ -83,7 +83,7 @@ class DatabaseCache:
         return count
 
 
-class FirstCache:
+class FailoverCache:
     """Several stores as one cache: the first one that is well is asked, and one that failed rests.
 
     `failed` is told the name of each store that fails. What is in a store that rested stays there; it was
@@ -99,7 +99,7 @@ class FirstCache:
     ) -> None:
         self.name = stores[0].name
         self._all = stores
-        self._stores = Resting("cache", stores, failed=failed, clock=clock)
+        self._stores = Failover("cache", stores, failed=failed, clock=clock)
 
     def get(self, key: str) -> bytes | None:
         return self._stores.first(lambda store: store.get(key))
@@ -134,7 +134,7 @@ class NoCache:
 
     name = "none"
 
-    def __init__(self, before: FirstCache) -> None:
+    def __init__(self, before: FailoverCache) -> None:
         self._before = before
 
     def get(self, key: str) -> bytes | None:  # noqa: ARG002

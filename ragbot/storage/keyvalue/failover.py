@@ -28,7 +28,7 @@ def store_failures() -> Iterator[None]:
         raise StoreUnavailable("The store cannot be asked now.") from error
 
 
-class Named(Protocol):
+class NamedStore(Protocol):
     """Anything with a name for log lines and metrics."""
 
     @property
@@ -37,11 +37,11 @@ class Named(Protocol):
         ...
 
 
-Store = TypeVar("Store", bound=Named)
-Given = TypeVar("Given")
+Store = TypeVar("Store", bound=NamedStore)
+Result = TypeVar("Result")
 
 
-class Resting(Generic[Store]):
+class Failover(Generic[Store]):
     """Stores in the order in which they are asked. Safe between threads.
 
     `purpose` is for the log; `failed` is told the name of each store that fails, for a metric.
@@ -62,7 +62,7 @@ class Resting(Generic[Store]):
         self._rests_until: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def first(self, ask: Callable[[Store], Given]) -> Given | None:
+    def first(self, ask: Callable[[Store], Result]) -> Result | None:
         """What the first store that is well gives, or None if none is. Never raises StoreUnavailable."""
         for store in self._stores:
             if not self._may_ask(store.name):

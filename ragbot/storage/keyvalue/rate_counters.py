@@ -11,8 +11,8 @@ from typing import Protocol
 from sqlalchemy import delete, select, text
 
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Resting, store_failures
-from ragbot.storage.models import QuotaCount
+from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.models import QuotaCountRow
 
 TIDY_EVERY_S = 300.0
 TIDIED_AT_ONCE = 1000
@@ -31,19 +31,19 @@ _COUNT = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class WindowCount:
     """How many hits a window has by now, and when it ends (seconds since the epoch)."""
 
     hits: int
     ends_at: float
 
 
-class Counters(Protocol):
+class RateCounters(Protocol):
     """Windows of a fixed length, each opened by its first hit."""
 
     name: str
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """Add `amount` to the counter's open window, or to a new one. Raises StoreUnavailable.
 
         Of callers at once each is told another number.
@@ -51,8 +51,8 @@ class Counters(Protocol):
         ...
 
 
-class DatabaseCounters:
-    """Counters as rows; each count is one statement in a transaction of its own."""
+class DatabaseRateCounters:
+    """RateCounters as rows; each count is one statement in a transaction of its own."""
 
     name = "database"
 
@@ -61,7 +61,7 @@ class DatabaseCounters:
         self._clock = clock
         self._tidied_at = clock()
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """As the protocol says."""
         now = self._clock()
         values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
@@ -71,32 +71,32 @@ class DatabaseCounters:
             if abs(now - self._tidied_at) > TIDY_EVERY_S:
                 self._tidied_at = now
                 self._tidy(now)
-        return Counted(hits, ends_at)
+        return WindowCount(hits, ends_at)
 
     def _tidy(self, now: float) -> None:
         # Rows that another worker removes at this moment are left to it.
         over = (
-            select(QuotaCount.counter)
-            .where(QuotaCount.ends_at < now)
+            select(QuotaCountRow.counter)
+            .where(QuotaCountRow.ends_at < now)
             .limit(TIDIED_AT_ONCE)
             .with_for_update(skip_locked=True)
         )
         with self._database.counting() as connection:
-            connection.execute(delete(QuotaCount).where(QuotaCount.counter.in_(over)))
+            connection.execute(delete(QuotaCountRow).where(QuotaCountRow.counter.in_(over)))
 
 
-class MemoryCounters:
-    """Counters of this process alone: several workers let as many times the quota through."""
+class MemoryRateCounters:
+    """RateCounters of this process alone: several workers let as many times the quota through."""
 
     name = "memory"
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._windows: dict[str, Counted] = {}
+        self._windows: dict[str, WindowCount] = {}
         self._lock = threading.Lock()
         self._tidied_at = clock()
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """As the protocol says; never fails."""
         now = self._clock()
         with self._lock:
@@ -105,12 +105,12 @@ class MemoryCounters:
                 self._windows = {name: kept for name, kept in self._windows.items() if kept.ends_at > now}
             window = self._windows.get(counter)
             if window is None or not now < window.ends_at <= now + 2 * window_s:
-                window = Counted(0, now + window_s)
-            self._windows[counter] = counted = Counted(window.hits + amount, window.ends_at)
+                window = WindowCount(0, now + window_s)
+            self._windows[counter] = counted = WindowCount(window.hits + amount, window.ends_at)
         return counted
 
 
-class FirstThatCounts:
+class FailoverRateCounters:
     """Several stores in order: the first one that is well counts, and one that failed rests for a while.
 
     `failed` is told the name of each store that fails.
@@ -118,13 +118,13 @@ class FirstThatCounts:
 
     def __init__(
         self,
-        stores: Sequence[Counters],
+        stores: Sequence[RateCounters],
         *,
         failed: Callable[[str], None] = lambda _store: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stores = Resting("quotas", stores, failed=failed, clock=clock)
+        self._stores = Failover("quotas", stores, failed=failed, clock=clock)
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted | None:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount | None:
         """The count, or None if no store can count now. Never raises for a store that fails."""
         return self._stores.first(lambda store: store.count(counter, window_s, amount))

@@ -18,7 +18,7 @@ from redis.retry import Retry
 
 from ragbot.core.errors import StoreUnavailable
 from ragbot.core.ports import State
-from ragbot.storage.keyvalue.rate_counters import Counted
+from ragbot.storage.keyvalue.rate_counters import WindowCount
 from ragbot.storage.keyvalue.shared_state import Change
 
 # What it does for a question is worth no longer wait: the answer itself is what the reader waits for.
@@ -83,15 +83,15 @@ class RedisCache:
         return count
 
 
-class RedisCounters:
-    """Counters as keys that Redis lets expire."""
+class RedisRateCounters:
+    """RateCounters as keys that Redis lets expire."""
 
     name = "redis"
 
     def __init__(self, url: str) -> None:
         self._client = open_redis(url)
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """As the protocol says."""
         key = f"{QUOTA_PREFIX}{counter}"
         with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
@@ -99,14 +99,14 @@ class RedisCounters:
             pipeline.incrby(key, amount)
             pipeline.pttl(key)
             _, hits, left_ms = pipeline.execute()
-        return Counted(int(hits), time.time() + int(left_ms) / 1000)
+        return WindowCount(int(hits), time.time() + int(left_ms) / 1000)
 
     def close(self) -> None:
         """Close its connections; the next count opens one again."""
         self._client.close()
 
 
-class RedisStates:
+class RedisSharedState:
     """States as JSON under keys; a change is tried again when another worker came between."""
 
     name = "redis"

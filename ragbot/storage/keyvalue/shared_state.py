@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.core.ports import State
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Resting, store_failures
+from ragbot.storage.keyvalue.failover import Failover, store_failures
 from ragbot.storage.models import SharedStateRow
 
 TIDY_EVERY_S = 300.0
@@ -22,7 +22,7 @@ Change = Callable[[State | None], State | None]
 states: Any = SharedStateRow.__table__
 
 
-class StateStore(Protocol):
+class SharedStateStore(Protocol):
     """As `core.ports.SharedState`, but one that fails says so: every call raises StoreUnavailable then."""
 
     name: str
@@ -36,7 +36,7 @@ class StateStore(Protocol):
         ...
 
 
-class DatabaseStates:
+class DatabaseSharedState:
     """States as rows, changed under the row's lock."""
 
     name = "database"
@@ -75,7 +75,7 @@ class DatabaseStates:
         return after
 
 
-class ProcessStates:
+class InProcessSharedState:
     """States of this process alone. Never fails."""
 
     name = "process"
@@ -107,7 +107,7 @@ class ProcessStates:
         return state
 
 
-class AgreedStates:
+class FailoverSharedState:
     """Several stores as one, the last of which never fails. Never raises.
 
     `failed` is told the name of each store that fails.
@@ -115,13 +115,13 @@ class AgreedStates:
 
     def __init__(
         self,
-        stores: Sequence[StateStore],
+        stores: Sequence[SharedStateStore],
         *,
         failed: Callable[[str], None] = lambda _store: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stores: Resting[StateStore] = Resting(
-            "states", [*stores, ProcessStates()], failed=failed, clock=clock
+        self._stores: Failover[SharedStateStore] = Failover(
+            "states", [*stores, InProcessSharedState()], failed=failed, clock=clock
         )
 
     def peek(self, name: str) -> State | None:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.core.errors import EditionNotFound
 from ragbot.services import current_services
-from ragbot.storage.editions import EditionRow
+from ragbot.storage.editions import EditionSummary
 from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
 
@@ -157,7 +157,7 @@ def clear_cache(query: Nothing) -> Response:  # noqa: ARG001
     return json_reply({"entries": current_services().cache.clear()})
 
 
-def _edition(row: EditionRow) -> dict[str, Any]:
+def _edition(row: EditionSummary) -> dict[str, Any]:
     return {
         "edition": row.facts.name,
         "title": row.facts.title,

@@ -12,7 +12,7 @@ from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
 
 from ragbot.config import Settings
-from ragbot.storage.keyvalue.rate_counters import Counted, MemoryCounters
+from ragbot.storage.keyvalue.rate_counters import Counted, MemoryRateCounters
 from ragbot.web.middleware.client_address import caller
 
 # Wrong passwords are tried by machines; a person does not open the console more often than this.
@@ -44,7 +44,7 @@ class CountingStorage(Storage):
     def __init__(self, uri: str, *, counters: CountsCalls, **_: Any) -> None:
         super().__init__(uri)
         self._counters = counters
-        self._in_process = MemoryCounters()
+        self._in_process = MemoryRateCounters()
 
     @property
     def base_exceptions(self) -> type[Exception]:

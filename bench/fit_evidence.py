@@ -24,8 +24,8 @@ from ragbot.answering.follow_ups import search_context
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.deadline import Deadline
 from ragbot.providers.extractive import scoring as evidence
-from ragbot.providers.extractive.generator import LIKENED, LONGEST_LIKENED, tellable
-from ragbot.providers.extractive.scoring import Piece
+from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, is_tellable
+from ragbot.providers.extractive.scoring import ScoredText
 from ragbot.providers.extractive.spans import spans_of
 from ragbot.providers.local_embedder import LocalEmbedder
 from ragbot.services import EXTENSION
@@ -43,10 +43,10 @@ class Asked:
     weights: dict[str, float]
     unknown: tuple[str, ...]
     passages: list[frozenset[str]]
-    pieces: list[Piece]
+    pieces: list[ScoredText]
     right: list[bool]
     vector: Any
-    likeness: dict[int, float] = field(default_factory=dict)
+    similarity: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -82,13 +82,15 @@ def asked_of(database_url: str, questions: Path) -> list[Asked]:
             text = passage.chunk.text
             for span in spans_of(text, prose_blocks(text)):
                 said = text[span.start : span.end]
-                if (terms := frozenset(analyzer.terms(said))) and tellable(span, said, row.question):
+                if (terms := frozenset(analyzer.terms(said))) and is_tellable(span, said, row.question):
                     opening = frozenset(analyzer.terms(evidence.opening_of(said)))
-                    pieces.append(Piece(said, terms, headings, opening, place))
+                    pieces.append(ScoredText(said, terms, headings, opening, place))
                     right.append(_is_gold(row, passage.chunk.path, said))
         passages = [frozenset(analyzer.terms(p.chunk.search_text)) for p in found]
-        wording = retrieval.wording
-        asked.append(Asked(row, wording.weights, wording.unknown, passages, pieces, right, retrieval.vector))
+        query_terms = retrieval.query_terms
+        asked.append(
+            Asked(row, query_terms.weights, query_terms.unknown, passages, pieces, right, retrieval.vector)
+        )
     return asked
 
 
@@ -121,7 +123,7 @@ class Fit:
 
 
 def fit(books: Sequence[Sequence[Asked]], embedder: LocalEmbedder, wrongly: float) -> Fit:
-    """Fit pieces by words, then by likeness on the best of them, then whether they answer at all."""
+    """Fit pieces by words, then by similarity on the best of them, then whether they answer at all."""
     every = [asked for book in books for asked in book]
     useful = [asked for asked in every if any(asked.right)]
     plain = fitted(*_pieces_of(useful, likened=None))
@@ -133,9 +135,9 @@ def fit(books: Sequence[Sequence[Asked]], embedder: LocalEmbedder, wrongly: floa
             right.append(asked.right[place])
     liked = fitted(features, right)
     support = {}
-    for likeness in (True, False):
+    for similarity in (True, False):
         rows = [
-            (_support_features(a, plain, liked if likeness else None, embedder), bool(a.row.gold))
+            (_support_features(a, plain, liked if similarity else None, embedder), bool(a.row.gold))
             for a in every
         ]
         rows = [(f, answerable) for f, answerable in rows if f is not None]
@@ -143,24 +145,24 @@ def fit(books: Sequence[Sequence[Asked]], embedder: LocalEmbedder, wrongly: floa
         # Move the constant so that the wanted share of answerable questions falls below zero.
         values = [model(f) for f, answerable in rows if answerable]
         model.constant -= float(np.quantile(values, wrongly))
-        support[likeness] = model
+        support[similarity] = model
     return Fit(plain, liked, support)
 
 
 def figures(book: Sequence[Asked], models: Fit, embedder: LocalEmbedder) -> str:
     """How the models do on a book."""
     out = []
-    for likeness in (True, False):
+    for similarity in (True, False):
         hits, refused = [], {True: [], False: []}
         for asked in book:
-            ranked = _ranked(asked, models.plain, models.liked if likeness else None, embedder)
+            ranked = _ranked(asked, models.plain, models.liked if similarity else None, embedder)
             if asked.row.gold:
                 hits.append(any(asked.right[place] for place, _, _ in ranked[:3]))
-            features = _support_features(asked, models.plain, models.liked if likeness else None, embedder)
-            low = features is None or models.support[likeness](features) < 0
+            features = _support_features(asked, models.plain, models.liked if similarity else None, embedder)
+            low = features is None or models.support[similarity](features) < 0
             refused[bool(asked.row.gold)].append(low)
         out.append(
-            f"{'likeness' if likeness else 'words   '}: gold in best 3 {np.mean(hits):.2f}, "
+            f"{'similarity' if similarity else 'words   '}: gold in best 3 {np.mean(hits):.2f}, "
             f"refused rightly {np.mean(refused[False]):.2f}, wrongly {np.mean(refused[True]):.2f}"
         )
     return " | ".join(out)
@@ -186,21 +188,21 @@ def _pieces_of(every: Sequence[Asked], likened: None) -> tuple[list[list[float]]
     return features, right
 
 
-def _likened(asked: Asked, plain: Model, embedder: LocalEmbedder) -> list[tuple[int, Piece]]:
-    ranked = [place for place, _, _ in _ranked(asked, plain, None, embedder)][:LIKENED]
+def _likened(asked: Asked, plain: Model, embedder: LocalEmbedder) -> list[tuple[int, ScoredText]]:
+    ranked = [place for place, _, _ in _ranked(asked, plain, None, embedder)][:MOST_EMBEDDED]
     best = []
     for place in ranked:
         piece = asked.pieces[place]
-        if place not in asked.likeness:
-            vector = embedder.embed([piece.text[:LONGEST_LIKENED]]).vectors[0]
-            asked.likeness[place] = float(np.dot(vector, asked.vector))
-        best.append((place, replace(piece, likeness=asked.likeness[place])))
+        if place not in asked.similarity:
+            vector = embedder.embed([piece.text[:LONGEST_EMBEDDED]]).vectors[0]
+            asked.similarity[place] = float(np.dot(vector, asked.vector))
+        best.append((place, replace(piece, similarity=asked.similarity[place])))
     return best
 
 
 def _ranked(
     asked: Asked, plain: Model, liked: Model | None, embedder: LocalEmbedder
-) -> list[tuple[int, float, Piece]]:
+) -> list[tuple[int, float, ScoredText]]:
     question, weights = asked.row.question, asked.weights
     if liked is None:
         rows = [

@@ -13,10 +13,10 @@ import structlog
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
-from ragbot.answering.answer_cache import CachedAnswerer, Keeping
+from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import Answerer, AnswerLimits
 from ragbot.answering.prompt import PROMPT_VERSION
-from ragbot.answering.single_flight import Flights
+from ragbot.answering.single_flight import SingleFlight
 from ragbot.answering.turns import Turns
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.config import PROJECT_ROOT, Settings
@@ -37,9 +37,9 @@ from ragbot.observability.logging import Report
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import NoTracing, Tracing
-from ragbot.providers.budgeted import MeteredEmbedder, MeteredGenerator
-from ragbot.providers.circuit_breaking import GuardedEmbedder, GuardedGenerator
-from ragbot.providers.embedding_cache import RememberingEmbedder
+from ragbot.providers.budgeted import BudgetedEmbedder, BudgetedGenerator
+from ragbot.providers.circuit_breaking import CircuitBreakingEmbedder, CircuitBreakingGenerator
+from ragbot.providers.embedding_cache import CachingEmbedder
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
@@ -120,7 +120,7 @@ def build_services(
         answerer,
         retriever.edition_known,
         cache,
-        Flights(states, cache, lease_s=settings.openai_first_word_timeout_s + FLIGHT_GRACE_S),
+        SingleFlight(states, cache, lease_s=settings.openai_first_word_timeout_s + FLIGHT_GRACE_S),
         _keeping(settings, generator, embedder),
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
@@ -273,8 +273,8 @@ def _look_up_circuits(metrics: Metrics, provider: _Provider) -> None:
         metrics.set("circuit_open", float(name in open_names), circuit=name)
 
 
-def _keeping(settings: Settings, generator: Generator, embedder: Embedder | None) -> Keeping:
-    return Keeping(
+def _keeping(settings: Settings, generator: Generator, embedder: Embedder | None) -> CachePolicy:
+    return CachePolicy(
         kept_s=settings.cache_ttl_hours * 3600,
         fingerprint=_fingerprint(settings, generator, embedder),
         shared=not isinstance(generator, ExtractiveGenerator),
@@ -387,11 +387,11 @@ def _asked_embedder(
     """The embedder for questions: timed and remembered; one that is paid for is guarded and metered too."""
     timed = TimedEmbedder(embedder, partial(metrics.observe, "embedding_generation_duration_seconds"))
     if embedder.name not in provider.names:
-        return RememberingEmbedder(timed)
-    guarded = GuardedEmbedder(
-        MeteredEmbedder(timed, provider.budget, provider.embedding_cost, can_wait=True), provider.embeddings
+        return CachingEmbedder(timed)
+    guarded = CircuitBreakingEmbedder(
+        BudgetedEmbedder(timed, provider.budget, provider.embedding_cost, can_wait=True), provider.embeddings
     )
-    return RememberingEmbedder(
+    return CachingEmbedder(
         guarded,
         cache=cache,
         kept_s=settings.cache_ttl_hours * 3600,
@@ -404,7 +404,7 @@ def _book_embedder(embedder: Embedder, provider: _Provider) -> Embedder:
     """The embedder for a book, whose price is written down with each batch: its process ends soon."""
     if embedder.name not in provider.names:
         return embedder
-    return MeteredEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
+    return BudgetedEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
 
 
 def _generator(settings: Settings, provider: _Provider, embedder: Embedder | None) -> Generator:
@@ -421,8 +421,10 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     patience_s = settings.openai_first_word_timeout_s
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS
     models = [
-        MeteredGenerator(
-            GuardedGenerator(OpenAIGenerator(client, name, patience_s, provider.cost_usd), provider.models),
+        BudgetedGenerator(
+            CircuitBreakingGenerator(
+                OpenAIGenerator(client, name, patience_s, provider.cost_usd), provider.models
+            ),
             provider.budget,
             provider.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0,
         )

@@ -10,8 +10,16 @@ from dataclasses import dataclass, replace
 import structlog
 
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.cache_entries import is_good, key_of, name_of, packed, told_again, told_on, unpacked
-from ragbot.answering.single_flight import Flights, Lead
+from ragbot.answering.cache_entries import (
+    cache_key,
+    deserialized,
+    flight_name,
+    is_cacheable,
+    replay,
+    replay_text,
+    serialized,
+)
+from ragbot.answering.single_flight import Leader, SingleFlight
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -31,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class CachePolicy:
     """How answers are kept. `fingerprint` stands for all of the settings that an answer depends on.
 
     `shared` says that an answer costs a model's time, so that readers who ask at once should wait for one
@@ -55,16 +63,16 @@ class CachedAnswerer:
         answerer: Answerer,
         edition_of: Callable[[str | None], EditionFacts],
         cache: Cache,
-        flights: Flights,
-        keeping: Keeping,
+        single_flight: SingleFlight,
+        policy: CachePolicy,
         *,
         unreadable: Callable[[], None] = lambda: None,
     ) -> None:
         self._answerer = answerer
         self._edition_of = edition_of
         self._cache = cache
-        self._flights = flights
-        self._keeping = keeping
+        self._flights = single_flight
+        self._keeping = policy
         self._unreadable = unreadable
 
     def answer(
@@ -80,11 +88,11 @@ class CachedAnswerer:
             yield from self._answerer.answer(question, history, deadline, without_model=without_model)
             return
         began = time.perf_counter()
-        key = key_of(question, self._edition_of(question.book_version).key, self._keeping.fingerprint)
+        key = cache_key(question, self._edition_of(question.book_version).key, self._keeping.fingerprint)
         kept = self._kept(key)
         look = _LookUp(began, (time.perf_counter() - began) * 1000)
         if kept is not None:
-            yield from told_again(look.hit(kept))
+            yield from replay(look.hit(kept))
             return
         with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as answering:
             # The sources are found for each reader: it costs little, and tells him that he is being answered.
@@ -97,14 +105,14 @@ class CachedAnswerer:
         if alone or not self._keeping.shared:
             yield from self._made(key, answering, look, None)
             return
-        boarded = self._flights.board(key, deadline)
-        if isinstance(boarded, Answer):
-            yield from told_on(look.hit(boarded))
+        joined = self._flights.join(key, deadline)
+        if isinstance(joined, Answer):
+            yield from replay_text(look.hit(joined))
         else:
-            yield from self._made(key, answering, look, boarded)
+            yield from self._made(key, answering, look, joined)
 
     def _made(
-        self, key: str, answering: Iterator[Event], look: _LookUp, lead: Lead | None
+        self, key: str, answering: Iterator[Event], look: _LookUp, lead: Leader | None
     ) -> Iterator[Event]:
         """A new answer, kept if it is good and handed to those who wait for it."""
         made: Answer | None = None
@@ -115,8 +123,8 @@ class CachedAnswerer:
                     lead.renew()
                 if isinstance(event, Finished):
                     made = self._finished(look.noted(event.answer))
-                    if kept := is_good(made):
-                        self._cache.put(name_of(key), packed(made), self._keeping.kept_s)
+                    if kept := is_cacheable(made):
+                        self._cache.put(flight_name(key), serialized(made), self._keeping.kept_s)
                     event = Finished(made)
                 yield event
         finally:
@@ -128,11 +136,11 @@ class CachedAnswerer:
         return replace(answer, cache="miss", degraded=(*answer.degraded, *away))
 
     def _kept(self, key: str) -> Answer | None:
-        found = self._cache.get(name_of(key))
+        found = self._cache.get(flight_name(key))
         if found is None:
             return None
-        answer = unpacked(found)
-        if answer is None or not is_good(answer):
+        answer = deserialized(found)
+        if answer is None or not is_cacheable(answer):
             log.warning("kept_answer_unreadable")
             self._unreadable()
             return None

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from ragbot.answering.citations import sources_of, with_cited
 from ragbot.answering.follow_ups import search_context
-from ragbot.answering.markdown_sanitizer import AnswerCleaner
-from ragbot.answering.prompt import chat_messages, fitting, system_text, unspoken_text
-from ragbot.answering.prompt_leak_filter import LEFT_OUT, OwnWords
+from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
+from ragbot.answering.prompt import chat_messages, fitting, secret_rules_text, system_text
+from ragbot.answering.prompt_leak_filter import LEFT_OUT, PromptLeakFilter
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.core import ports
 from ragbot.core.deadline import Deadline
@@ -61,7 +61,7 @@ class AnswerLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class _Evidence:
     """What an answer may rest on: passages for the generator, and sources for the reader."""
 
     retrieval: Retrieval
@@ -99,16 +99,16 @@ class Answerer:
         DeadlineExceeded or Cancelled at any time. Closing the iterator ends the model's stream.
         """
         started = time.perf_counter()
-        ground = self._ground(question, history, deadline)
+        evidence = self._evidence(question, history, deadline)
         generation = Generation()
         asked = time.perf_counter()
 
         def as_it_stands() -> Answer:
-            return self._answer(question, ground, generation, started, asked)
+            return self._answer(question, evidence, generation, started, asked)
 
-        yield Retrieved(ground.sources, as_it_stands)
-        prompt = replace(self._prompt(question, history, ground), without_model=without_model)
-        cleaner, own_words = _cleaner(ground), OwnWords(unspoken_text(question.mode))
+        yield Retrieved(evidence.sources, as_it_stands)
+        prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
+        cleaner, own_words = _cleaner(evidence), PromptLeakFilter(secret_rules_text(question.mode))
         said: list[str] = []
         status = Status.ANSWERED
         with closing(_after_refusal(_seen(self._pieces(prompt, deadline, generation)))) as pieces:
@@ -126,36 +126,36 @@ class Answerer:
             broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
             said.append(broken_off + REFUSAL[question.mode])
             yield Delta(said[-1])
-        sources = with_cited(ground.sources, cleaner.cited if status is Status.ANSWERED else ())
+        sources = with_cited(evidence.sources, cleaner.cited if status is Status.ANSWERED else ())
         told = replace(as_it_stands(), text="".join(said), status=status, sources=sources)
         yield Finished(replace(told, model=told.model or "extractive"))
 
     def _answer(
-        self, question: Question, ground: _Ground, generation: Generation, started: float, asked: float
+        self, question: Question, evidence: _Evidence, generation: Generation, started: float, asked: float
     ) -> Answer:
         """What is known of an answer by now, as one that never ends."""
         now = time.perf_counter()
         return Answer(
             text="",
             status=Status.FAILED,
-            sources=ground.sources,
+            sources=evidence.sources,
             mode=question.mode,
-            book_version=ground.retrieval.edition.name,
+            book_version=evidence.retrieval.edition.name,
             model=generation.model,
-            degraded=_degraded(ground.retrieval, generation),
-            usage=self._usage(ground.retrieval, generation),
+            degraded=_degraded(evidence.retrieval, generation),
+            usage=self._usage(evidence.retrieval, generation),
             latency_ms=Latency(
                 total=(now - started) * 1000,
-                embed=ground.retrieval.embed_ms,
-                search=ground.retrieval.search_ms,
+                embed=evidence.retrieval.embed_ms,
+                search=evidence.retrieval.search_ms,
                 generate=(now - asked) * 1000,
             ),
         )
 
-    def _ground(self, question: Question, history: Sequence[Exchange], deadline: Deadline) -> _Ground:
+    def _evidence(self, question: Question, history: Sequence[Exchange], deadline: Deadline) -> _Evidence:
         edition = self._retriever.edition(question.book_version)
         if question.mode is Mode.SELECTED_TEXT:
-            return self._selected_ground(question, edition, deadline)
+            return self._selected_evidence(question, edition, deadline)
         retrieval = self._retriever.retrieve(
             question.text,
             edition=edition,
@@ -166,39 +166,39 @@ class Answerer:
             page_url=question.page_url,
         )
         shown = retrieval.passages[: question.top_k]
-        bears = self._bearing(retrieval)
-        return _Ground(
-            retrieval, fitting(shown, self._limits.context_tokens), sources_of(shown, edition, bears)
+        relevance = self._relevance(retrieval)
+        return _Evidence(
+            retrieval, fitting(shown, self._limits.context_tokens), sources_of(shown, edition, relevance)
         )
 
-    def _selected_ground(self, question: Question, edition: EditionFacts, deadline: Deadline) -> _Ground:
+    def _selected_evidence(self, question: Question, edition: EditionFacts, deadline: Deadline) -> _Evidence:
         """The selection is the only passage; its sources are where it stands in the book, if it does."""
         selection = question.selected_text or ""
         retrieval = self._retriever.place(selection, question.text, edition=edition, deadline=deadline)
         places = standing_in(selection, retrieval.passages)
-        bears = self._bearing(retrieval)
+        relevance = self._relevance(retrieval)
         passage = passage_of_selection(selection, places[0] if places else None)
-        return _Ground(retrieval, (passage,), sources_of(places[: question.top_k], edition, bears))
+        return _Evidence(retrieval, (passage,), sources_of(places[: question.top_k], edition, relevance))
 
-    def _bearing(self, retrieval: Retrieval) -> Callable[[str], float]:
+    def _relevance(self, retrieval: Retrieval) -> Callable[[str], float]:
         analyzer = self._retriever.analyzer(retrieval.edition)
-        weights = retrieval.wording.weights
+        weights = retrieval.query_terms.weights
 
-        def bears(text: str) -> float:
+        def relevance(text: str) -> float:
             return sum(weights.get(term, 0.0) for term in set(analyzer.terms(text)))
 
-        return bears
+        return relevance
 
-    def _prompt(self, question: Question, history: Sequence[Exchange], ground: _Ground) -> Prompt:
+    def _prompt(self, question: Question, history: Sequence[Exchange], evidence: _Evidence) -> Prompt:
         selected = question.mode is Mode.SELECTED_TEXT
-        retrieval = ground.retrieval
+        retrieval = evidence.retrieval
         return Prompt(
             question=question.text,
-            passages=ground.passages,
+            passages=evidence.passages,
             system=system_text(question.mode),
             messages=chat_messages(
                 question.text,
-                ground.passages,
+                evidence.passages,
                 () if selected else history,
                 mode=question.mode,
                 title=retrieval.edition.title,
@@ -206,15 +206,15 @@ class Answerer:
             ),
             mode=question.mode,
             language=retrieval.edition.language,
-            term_weights=retrieval.wording.weights,
-            unknown_words=retrieval.wording.unknown,
+            term_weights=retrieval.query_terms.weights,
+            unknown_words=retrieval.query_terms.unknown,
             question_vector=retrieval.vector,
             max_output_tokens=self._limits.answer_tokens,
         )
 
     def _pieces(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
         if not prompt.passages:
-            # Nothing in the book bears on the question: no model needs to be asked.
+            # Nothing in the book relevance on the question: no model needs to be asked.
             return iter([NOT_IN_BOOK])
         return self._generator.generate(prompt, deadline, generation)
 
@@ -229,11 +229,11 @@ class Answerer:
         )
 
 
-def _cleaner(ground: _Ground) -> AnswerCleaner:
-    return AnswerCleaner(
-        allowed=min(len(ground.passages), len(ground.sources)),
-        own_text="\n".join(passage.chunk.text for passage in ground.passages),
-        own_urls=[source.url for source in ground.sources],
+def _cleaner(evidence: _Evidence) -> MarkdownSanitizer:
+    return MarkdownSanitizer(
+        allowed=min(len(evidence.passages), len(evidence.sources)),
+        own_text="\n".join(passage.chunk.text for passage in evidence.passages),
+        own_urls=[source.url for source in evidence.sources],
     )
 
 

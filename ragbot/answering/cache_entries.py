@@ -35,7 +35,7 @@ SHAPE = 2
 _ANSWER = TypeAdapter(Answer)
 
 
-def key_of(question: Question, edition_key: str, fingerprint: str) -> str:
+def cache_key(question: Question, edition_key: str, fingerprint: str) -> str:
     """The name of all that an answer depends on, but the talk before it.
 
     `fingerprint` stands for models, prompt and budgets. Questions that differ in white space, in the signs at
@@ -68,17 +68,17 @@ def _of_one_width(letter: str) -> str:
     return unicodedata.normalize("NFKC", letter) if is_other else letter
 
 
-def name_of(key: str) -> str:
+def flight_name(key: str) -> str:
     """Under what an answer is kept in a cache."""
     return f"answer:{key}"
 
 
-def packed(answer: Answer) -> bytes:
+def serialized(answer: Answer) -> bytes:
     """An answer as bytes."""
     return json.dumps(asdict(answer)).encode()
 
 
-def unpacked(kept: bytes) -> Answer | None:
+def deserialized(kept: bytes) -> Answer | None:
     """The answer again; None for what is none."""
     try:
         return _ANSWER.validate_json(kept, strict=True)
@@ -86,18 +86,18 @@ def unpacked(kept: bytes) -> Answer | None:
         return None
 
 
-def is_good(answer: Answer) -> bool:
+def is_cacheable(answer: Answer) -> bool:
     """Whether an answer may be told to others, later too."""
     return answer.status is Status.ANSWERED and not answer.degraded
 
 
-def told_again(answer: Answer) -> Iterator[Event]:
+def replay(answer: Answer) -> Iterator[Event]:
     """The events in which the answer came."""
     yield Retrieved(tuple(replace(source, cited=False) for source in answer.sources))
-    yield from told_on(answer)
+    yield from replay_text(answer)
 
 
-def told_on(answer: Answer) -> Iterator[Event]:
+def replay_text(answer: Answer) -> Iterator[Event]:
     """The same without the first event. The deltas' sum is the answer's text, to the letter."""
     words = answer.text.split(" ")
     for start in range(0, len(words), WORDS_AT_ONCE):

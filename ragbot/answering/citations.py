@@ -1,4 +1,4 @@
-"""Passages to sources: the verbatim piece that bears on the question, and the address of its very place."""
+"""Passages to sources: the verbatim piece that relevance on the question, and the address of its very place."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _MARKED_UP = re.compile(r"[*_`\[\]<>|{}$\\#!&~]|:::")
 
 
 def sources_of(
-    passages: Sequence[Passage], edition: EditionFacts, bears: Callable[[str], float]
+    passages: Sequence[Passage], edition: EditionFacts, relevance: Callable[[str], float]
 ) -> tuple[Source, ...]:
-    """The passages as the reader sees them, in order. `bears` tells how much a text bears on the question."""
-    return tuple(_source(passage, edition, bears) for passage in passages)
+    """The passages as the reader sees them, in order. `relevance` tells how much a text relevance on the question."""
+    return tuple(_source(passage, edition, relevance) for passage in passages)
 
 
 def with_cited(sources: Sequence[Source], cited: Collection[int]) -> tuple[Source, ...]:
@@ -69,9 +69,9 @@ def section_url(url: str, anchor: str) -> str:
     return f"{url}#{quote(anchor, safe=_FRAGMENT_SAFE)}" if anchor else url
 
 
-def _source(passage: Passage, edition: EditionFacts, bears: Callable[[str], float]) -> Source:
+def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], float]) -> Source:
     chunk = passage.chunk
-    piece = _bearing_piece(chunk.text, bears)
+    piece = _bearing_piece(chunk.text, relevance)
     return Source(
         id=chunk.id,
         chapter=chunk.title,
@@ -84,12 +84,12 @@ def _source(passage: Passage, edition: EditionFacts, bears: Callable[[str], floa
     )
 
 
-def _bearing_piece(text: str, bears: Callable[[str], float]) -> str:
+def _bearing_piece(text: str, relevance: Callable[[str], float]) -> str:
     """The whole text if it is short enough, else its neighbouring blocks that bear most on the question."""
     if len(text) <= LONGEST_QUOTE:
         return text
     spans = list(_quotable(text)) or [(0, LONGEST_QUOTE)]
-    weights = [bears(text[start:end]) for start, end in spans]
+    weights = [relevance(text[start:end]) for start, end in spans]
     best = max(range(len(spans)), key=lambda i: weights[i])
     first = last = best
     while True:

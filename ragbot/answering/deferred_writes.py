@@ -26,7 +26,7 @@ class _Closing:
     error_code: str | None
 
 
-class LateClosings:
+class DeferredWrites:
     """Holds what is to be written, in order, and tries every second, in a thread that ends when nothing is
     left. A process that is killed meanwhile loses it: those turns are settled as abandoned."""
 

@@ -91,7 +91,7 @@ _CONTROLS = {code: None for code in [*range(0x20), 0x7F] if chr(code) not in "\t
 _WAIT = 0
 
 
-class AnswerCleaner:
+class MarkdownSanitizer:
     """Takes pieces and gives back as much as is safe to show; what it gave is never taken back.
 
     `allowed` is the number of passages that marks may point to. `own_text` is the text of the passages

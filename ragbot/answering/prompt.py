@@ -87,7 +87,7 @@ def system_text(mode: Mode) -> str:
     return _rules(mode, who=who, sentinel=NOT_IN_BOOK)
 
 
-def unspoken_text(mode: Mode) -> str:
+def secret_rules_text(mode: Mode) -> str:
     """The rules without the words that an answer may well say."""
     return _rules(mode, who="", sentinel="")
 

@@ -56,7 +56,7 @@ _SENTINEL_BEGUN = re.compile(
 )
 
 
-class OwnWords:
+class PromptLeakFilter:
     """Takes pieces and gives back as much as is surely no recital; what it gave is never taken back.
 
     Once `recited` is true it gives nothing more. All that is given depends on the text alone, not on how it

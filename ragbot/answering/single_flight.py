@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ragbot.answering.cache_entries import is_good, name_of, packed, unpacked
+from ragbot.answering.cache_entries import deserialized, flight_name, is_cacheable, serialized
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
 from ragbot.core.owner_tokens import lives, new_token
@@ -22,7 +22,7 @@ HANDED_OVER_S = 10.0
 RESERVE_S = 3.0
 
 
-class Flight:
+class FlightState:
     """An answer under way in this process."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Flight:
         return self._answer
 
 
-class Lead:
+class Leader:
     """Whoever has it asks the model, and lands it however that ends."""
 
     def __init__(self, land: Callable[[Answer | None, bool], None], renew: Callable[[], None]) -> None:
@@ -66,7 +66,7 @@ class Lead:
         self._land(answer, kept)
 
 
-class Flights:
+class SingleFlight:
     """At most one call to the model for one question, over all workers. Safe between threads.
 
     A worker that dies is noticed at once on the same host and after `lease_s` from another.
@@ -85,9 +85,9 @@ class Flights:
         self._lease_s = lease_s
         self._clock = clock
         self._lock = threading.Lock()
-        self._flights: dict[str, Flight] = {}
+        self._flights: dict[str, FlightState] = {}
 
-    def board(self, key: str, deadline: Deadline) -> Lead | Answer:
+    def join(self, key: str, deadline: Deadline) -> Leader | Answer:
         """The lead, or the answer that somebody else made meanwhile.
 
         Whoever has waited as long as a reader can gets the lead too. Raises Cancelled or DeadlineExceeded.
@@ -97,7 +97,7 @@ class Flights:
                 flight = self._flights.get(key)
                 own = flight is None
                 if flight is None:
-                    flight = self._flights[key] = Flight()
+                    flight = self._flights[key] = FlightState()
             if own:
                 return self._led(key, flight, deadline)
             answer = flight.awaited(deadline)
@@ -105,9 +105,9 @@ class Flights:
             if answer is not None:
                 return answer
             if not flight.has_landed:
-                return Lead(lambda _answer, _kept: None, lambda: None)
+                return Leader(lambda _answer, _kept: None, lambda: None)
 
-    def _led(self, key: str, flight: Flight, deadline: Deadline) -> Lead | Answer:
+    def _led(self, key: str, flight: FlightState, deadline: Deadline) -> Leader | Answer:
         try:
             made = self._claimed_or_made(key, deadline)
         except BaseException:
@@ -128,24 +128,24 @@ class Flights:
         def land(answer: Answer | None, kept: bool) -> None:
             self._land_here(key, flight, answer)
             if answer is not None and not kept:
-                self._cache.put(_handed(token), packed(answer), HANDED_OVER_S)
+                self._cache.put(_handed(token), serialized(answer), HANDED_OVER_S)
             self._release(key, token)
 
-        return Lead(land, renew)
+        return Leader(land, renew)
 
     def _release(self, key: str, token: str) -> None:
         self._states.change(_name(key), lambda state: None if _is(state, token) else state, self._lease_s)
 
     def _handed_by(self, token: str) -> Answer | None:
         handed = self._cache.get(_handed(token))
-        return unpacked(handed) if handed else None
+        return deserialized(handed) if handed else None
 
     def _kept(self, key: str) -> Answer | None:
-        kept = self._cache.get(name_of(key))
-        answer = unpacked(kept) if kept else None
-        return answer if answer is not None and is_good(answer) else None
+        kept = self._cache.get(flight_name(key))
+        answer = deserialized(kept) if kept else None
+        return answer if answer is not None and is_cacheable(answer) else None
 
-    def _land_here(self, key: str, flight: Flight, answer: Answer | None) -> None:
+    def _land_here(self, key: str, flight: FlightState, answer: Answer | None) -> None:
         with self._lock:
             self._flights.pop(key, None)
         flight.land(answer)

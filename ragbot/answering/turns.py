@@ -11,7 +11,7 @@ import structlog
 
 from ragbot.answering.answer_cache import CachedAnswerer
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.deferred_writes import LateClosings
+from ragbot.answering.deferred_writes import DeferredWrites
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -34,21 +34,21 @@ from ragbot.storage.conversations import ConversationStore, IdempotencyClaim, Me
 log = structlog.get_logger(__name__)
 
 
-class Places:
-    """Places for answers at once. Safe between threads."""
+class AnswerSlots:
+    """AnswerSlots for answers at once. Safe between threads."""
 
     def __init__(self, count: int) -> None:
         # A turn that is dropped gives its place back from wherever the collector runs.
         self._lock = threading.RLock()
         self._free = count
 
-    def take(self) -> Place:
+    def take(self) -> AnswerSlot:
         """A place, which whoever has it gives back. Raises Overloaded where there is none."""
         with self._lock:
             if not self._free:
                 raise Overloaded("Every place for an answer is taken; ask again in a few seconds.")
             self._free -= 1
-        return Place(self)
+        return AnswerSlot(self)
 
     def give_back(self) -> None:
         """Let another have one."""
@@ -56,12 +56,12 @@ class Places:
             self._free += 1
 
 
-class Place:
+class AnswerSlot:
     """One reader's place. It is given back once, however often that is said."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: AnswerSlots) -> None:
         self._lock = threading.RLock()
-        self._places: Places | None = places
+        self._places: AnswerSlots | None = places
 
     def give_back(self) -> None:
         """Let another reader have it."""
@@ -71,10 +71,10 @@ class Place:
             places.give_back()
 
 
-class HeldEvents:
+class SlotEvents:
     """An iterator that keeps a place until it is closed, drawn to its end, or dropped."""
 
-    def __init__(self, events: Generator[Event, None, None], place: Place) -> None:
+    def __init__(self, events: Generator[Event, None, None], place: AnswerSlot) -> None:
         self._events = events
         self._place = place
 
@@ -104,9 +104,9 @@ class RunningTurn:
     """A turn under way. Whoever draws `events` closes the iterator; `deadline.cancel` ends it early."""
 
     turn: Turn
-    events: HeldEvents
+    events: SlotEvents
     deadline: Deadline
-    ending: Ending
+    ending: TurnRecorder
 
 
 class Turns:
@@ -129,13 +129,13 @@ class Turns:
     ) -> None:
         self._observe = observe
         self._transcript = transcript
-        self._late = LateClosings(transcript)
+        self._late = DeferredWrites(transcript)
         self._questions_by_model = questions_by_model
         self._answerer = answerer
         self._deadline_s = deadline_s
-        self._places = Places(most_at_once)
+        self._places = AnswerSlots(most_at_once)
 
-    def place(self) -> Place:
+    def place(self) -> AnswerSlot:
         """A place for an answer, to begin a turn with or to give back. Raises Overloaded."""
         return self._places.take()
 
@@ -145,7 +145,7 @@ class Turns:
         session_id: str | None,
         *,
         claim: IdempotencyClaim | None = None,
-        place: Place | None = None,
+        place: AnswerSlot | None = None,
     ) -> RunningTurn:
         """Write the question down and return its turn; nothing is asked before `events` is drawn.
 
@@ -157,13 +157,13 @@ class Turns:
         try:
             deadline = Deadline(self._deadline_s)
             turn = self._opened(question, session_id, claim)
-            ending = Ending(question)
+            ending = TurnRecorder(question)
             events = (
                 _replayed(turn.replayed)
                 if turn.replayed
                 else self._recorded(question, turn, deadline, ending)
             )
-            return RunningTurn(turn, HeldEvents(events, place), deadline, ending)
+            return RunningTurn(turn, SlotEvents(events, place), deadline, ending)
         except BaseException:
             place.give_back()
             raise
@@ -180,7 +180,7 @@ class Turns:
             return unkept_turn()
 
     def _recorded(
-        self, question: Question, turn: Turn, deadline: Deadline, ending: Ending
+        self, question: Question, turn: Turn, deadline: Deadline, ending: TurnRecorder
     ) -> Generator[Event, None, None]:
         """Pass the answer's events on and write down how it ended, also when the reader leaves.
 
@@ -213,7 +213,7 @@ class Turns:
             if not closed:
                 self._close(turn, ending)
 
-    def _close(self, turn: Turn, ending: Ending) -> None:
+    def _close(self, turn: Turn, ending: TurnRecorder) -> None:
         started = time.perf_counter()
         if turn.message_id is not None:
             try:
@@ -226,7 +226,7 @@ class Turns:
         self._observe(ending.ended())
 
 
-class Ending:
+class TurnRecorder:
     """What has been said so far, and how it ended."""
 
     def __init__(self, question: Question) -> None:

@@ -34,7 +34,7 @@ PLACES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class QueryTerms:
     """A question's words against an edition: stems with their rarity, and words the edition lacks.
 
     The stems of the question before it have a part of their rarity.
@@ -52,7 +52,7 @@ class Retrieval:
 
     edition: EditionFacts
     passages: tuple[Passage, ...]
-    wording: Wording
+    query_terms: QueryTerms
     vector: Vector | None
     without_dense: bool
     embedding_tokens: int
@@ -120,14 +120,14 @@ class Retriever:
         leaves the sparse search alone. Raises SearchUnavailable or DeadlineExceeded.
         """
         vocabulary = self._vocabulary(edition)
-        wording = _with_context(_wording(text, vocabulary), context, vocabulary)
+        query_terms = _with_context(_wording(text, vocabulary), context, vocabulary)
         started = time.perf_counter()
-        spelt = _respelt(text, wording.corrections)
+        spelt = _respelt(text, query_terms.corrections)
         vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
         embedded = time.perf_counter()
         request = SearchRequest(
             # The index multiplies by the rarity; what is left is how much each word counts.
-            sparse=query_vector(wording.counts),
+            sparse=query_vector(query_terms.counts),
             dense=vector,
             limit=limit,
             scope=folded(scope).strip("/") if scope else None,
@@ -138,7 +138,7 @@ class Retriever:
         return Retrieval(
             edition=edition,
             passages=tuple(passages),
-            wording=wording,
+            query_terms=query_terms,
             vector=vector,
             without_dense=vector is None and self._embedder is not None,
             embedding_tokens=tokens,
@@ -147,7 +147,7 @@ class Retriever:
         )
 
     def place(self, selection: str, question: str, *, edition: EditionFacts, deadline: Deadline) -> Retrieval:
-        """The passages that hold a selection's words, and the question's wording. Asks no embedder."""
+        """The passages that hold a selection's words, and the question's query_terms. Asks no embedder."""
         vocabulary = self._vocabulary(edition)
         started = time.perf_counter()
         words = _wording(selection[:LONGEST_PLACED], vocabulary).counts
@@ -156,7 +156,7 @@ class Retriever:
         return Retrieval(
             edition=edition,
             passages=tuple(passages),
-            wording=_wording(question, vocabulary),
+            query_terms=_wording(question, vocabulary),
             vector=None,
             without_dense=False,
             embedding_tokens=0,
@@ -197,7 +197,7 @@ class Retriever:
         return vector, embedded.tokens
 
 
-def _wording(text: str, vocabulary: Vocabulary) -> Wording:
+def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     analyzer = vocabulary.analyzer
     weights: dict[str, float] = {}
     unknown: list[str] = []
@@ -214,7 +214,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> Wording:
             stem = analyzer.stem(spelt)
             weights[stem] = vocabulary.weight(stem)
     counts = dict.fromkeys(weights, 1.0)
-    return Wording(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
+    return QueryTerms(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
 
 
 def _respelt(text: str, corrections: Mapping[str, str]) -> str:
@@ -224,17 +224,17 @@ def _respelt(text: str, corrections: Mapping[str, str]) -> str:
     return _WORD.sub(lambda match: corrections.get(match.group().casefold(), match.group()), text)
 
 
-def _with_context(wording: Wording, context: str, vocabulary: Vocabulary) -> Wording:
-    """The wording with the stems of the question before it, where it has not the same."""
+def _with_context(query_terms: QueryTerms, context: str, vocabulary: Vocabulary) -> QueryTerms:
+    """The query_terms with the stems of the question before it, where it has not the same."""
     if not context:
-        return wording
+        return query_terms
     before = {
         stem: weight * CONTEXT_WEIGHT
         for stem, weight in _wording(context, vocabulary).weights.items()
-        if stem not in wording.weights
+        if stem not in query_terms.weights
     }
-    counts = {**dict.fromkeys(before, CONTEXT_WEIGHT), **wording.counts}
-    return replace(wording, weights={**before, **wording.weights}, counts=counts)
+    counts = {**dict.fromkeys(before, CONTEXT_WEIGHT), **query_terms.counts}
+    return replace(query_terms, weights={**before, **query_terms.weights}, counts=counts)
 
 
 def _nearer_first(passages: list[Passage], page_url: str, site_url: str) -> list[Passage]:

@@ -63,11 +63,11 @@ def told_of(exception: BaseException, *, messages: bool = False) -> list[ToldExc
 
 def _told(exception: BaseException, with_message: bool) -> ToldException:
     kind = type(exception)
-    tellable = isinstance(exception, _TELLABLE) or kind.__name__ in _TELLABLE_NAMES
+    is_tellable = isinstance(exception, _TELLABLE) or kind.__name__ in _TELLABLE_NAMES
     return ToldException(
         module=kind.__module__,
         name=kind.__qualname__,
-        message=str(exception) if tellable or with_message else "(not shown)",
+        message=str(exception) if is_tellable or with_message else "(not shown)",
         frames=tuple(_frames(exception.__traceback__))[-FRAMES_SHOWN:],
     )
 

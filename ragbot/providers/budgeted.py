@@ -10,7 +10,7 @@ from ragbot.core.errors import BudgetSpent
 from ragbot.core.ports import Budget, Embedder, EmbeddingResult, Generation, Generator
 
 
-class MeteredGenerator:
+class BudgetedGenerator:
     """Raises BudgetSpent, and asks nobody, when the budget has too little for one more call or the prompt is
     to be answered without a model. `most_usd` is what a call may cost. What was cut or left in the middle is
     charged too."""
@@ -35,7 +35,7 @@ class MeteredGenerator:
         self._generator.ping()
 
 
-class MeteredEmbedder:
+class BudgetedEmbedder:
     """Charges each call. It is asked also when the budget is empty: a thousand questions cost a cent, and
     without vectors the book's own sentences are found less well. With `can_wait` a charge is written down
     some seconds later."""

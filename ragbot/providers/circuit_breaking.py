@@ -12,7 +12,7 @@ from ragbot.core.errors import DeadlineExceeded, ProviderError, RequestRejected,
 from ragbot.core.ports import Embedder, EmbeddingResult, Generation, Generator
 
 
-class GuardedGenerator:
+class CircuitBreakingGenerator:
     """Raises CircuitOpen, and asks nobody, while the circuit is open.
 
     A trial's first word closes the circuit; in the ordinary way an answer has to come to its end to count.
@@ -41,7 +41,7 @@ class GuardedGenerator:
         self._generator.ping()
 
 
-class GuardedEmbedder:
+class CircuitBreakingEmbedder:
     """Raises CircuitOpen, and asks nobody, while the circuit is open. A book's texts, which come without a
     deadline, are embedded whatever the circuit says."""
 

@@ -18,7 +18,7 @@ from ragbot.core.ports import Cache, Embedder, EmbeddingResult
 MOST_REMEMBERED = 10_000
 
 
-class RememberingEmbedder:
+class CachingEmbedder:
     """For texts that come again: readers' questions, and the sentences that answer them. Thread-safe.
 
     Not for a book, whose vectors are kept in the database. Those who ask for one text at once cost one call.

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from ragbot.answering import single_flight as flights
-from ragbot.answering.answer_cache import CachedAnswerer, Keeping
+from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import Answerer, AnswerLimits
-from ragbot.answering.cache_entries import key_of, told_on, unpacked
-from ragbot.answering.single_flight import Flights
+from ragbot.answering.cache_entries import cache_key, deserialized, replay_text
+from ragbot.answering.single_flight import SingleFlight
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -112,12 +112,12 @@ def make(services: Services, store: MemoryCache) -> Callable[..., CachedAnswerer
     def make_worker(generator: Generator, **changed: Any) -> CachedAnswerer:
         limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
         cache = FailoverCache([store])
-        keeping = replace(Keeping(kept_s=3600, fingerprint="models", shared=True), **changed)
+        keeping = replace(CachePolicy(kept_s=3600, fingerprint="models", shared=True), **changed)
         return CachedAnswerer(
             Answerer(services.retriever, generator, limits, lambda _tokens: 0.0),
             services.retriever.edition_known,
             cache,
-            Flights(states, cache, lease_s=5),
+            SingleFlight(states, cache, lease_s=5),
             keeping,
         )
 
@@ -171,7 +171,7 @@ def test_pieces_of_a_kept_answer_add_up_to_it(text: str) -> None:
     """To the letter: the console shows the pieces, and keeps the whole."""
     answer = Answer(text, Status.ANSWERED, (), Mode.FULL_BOOK, "first", "model")
 
-    assert "".join(event.text for event in told_on(answer) if isinstance(event, Delta)) == text
+    assert "".join(event.text for event in replay_text(answer) if isinstance(event, Delta)) == text
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_pieces_of_a_kept_answer_add_up_to_it(text: str) -> None:
 )
 def test_question_in_another_writing_is_the_same(other: str) -> None:
     """Letter case, white space, full width and the sign at the end tell nothing."""
-    assert key_of(Question(other), "edition", "models") == key_of(HOW_LONG, "edition", "models")
+    assert cache_key(Question(other), "edition", "models") == cache_key(HOW_LONG, "edition", "models")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_question_in_another_writing_is_the_same(other: str) -> None:
 )
 def test_question_that_means_something_else_is_another(one: str, other: str) -> None:
     """A reader must not be told another one's answer."""
-    assert key_of(Question(one), "edition", "models") != key_of(Question(other), "edition", "models")
+    assert cache_key(Question(one), "edition", "models") != cache_key(Question(other), "edition", "models")
 
 
 @pytest.mark.parametrize(
@@ -209,12 +209,14 @@ def test_question_that_means_something_else_is_another(one: str, other: str) -> 
 )
 def test_whatever_an_answer_depends_on_makes_another_question(changed: dict[str, Any]) -> None:
     """A wrong hit is a wrong answer."""
-    assert key_of(replace(HOW_LONG, **changed), "edition", "models") != key_of(HOW_LONG, "edition", "models")
+    assert cache_key(replace(HOW_LONG, **changed), "edition", "models") != cache_key(
+        HOW_LONG, "edition", "models"
+    )
 
 
 def test_other_models_and_another_edition_make_another_question() -> None:
     """What was kept before is never found again."""
-    keys = {key_of(HOW_LONG, edition, models) for edition in ("one", "two") for models in ("a", "b")}
+    keys = {cache_key(HOW_LONG, edition, models) for edition in ("one", "two") for models in ("a", "b")}
 
     assert len(keys) == 4
 
@@ -318,7 +320,7 @@ def test_garbage_in_the_cache_is_a_miss(
     answer_of(answerer)
     store.entries = dict.fromkeys(store.entries, garbage)
 
-    assert unpacked(garbage) is None
+    assert deserialized(garbage) is None
     assert [answer_of(answerer).cache for _ in range(2)] == ["miss", "hit"]
 
 
@@ -351,7 +353,7 @@ def test_kept_answer_that_is_none_is_a_miss(
 
 def test_depths_of_nonsense_are_a_miss() -> None:
     """A parser must not run out of stack."""
-    assert unpacked(b"[" * 200_000) is None
+    assert deserialized(b"[" * 200_000) is None
 
 
 # --- one flight --------------------------------------------------------------------------------

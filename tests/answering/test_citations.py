@@ -1,4 +1,4 @@
-"""Passages as sources: the verbatim piece that bears on the question, at the address of its very place."""
+"""Passages as sources: the verbatim piece that relevance on the question, at the address of its very place."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FILLER = "The room is tiled. Milk comes at six. Nobody hurries. "
 TILED = "The room is tiled and the floor is washed every day."
 
 
-def bears(text: str) -> float:
+def relevance(text: str) -> float:
     """How much a text speaks of cheddar and months."""
     return 2.0 * ("cheddar" in text) + ("months" in text)
 
 
 def source_of(found: Passage, site_url: str = "https://book.test/") -> Source:
-    return sources_of([found], edition_at(site_url), bears)[0]
+    return sources_of([found], edition_at(site_url), relevance)[0]
 
 
 # --- quotes ------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ def test_quote_is_verbatim_and_short_whatever_the_passage(text: str) -> None:
     assert quote in text
     assert len(quote) <= LONGEST_QUOTE
     assert quote or not text.strip() or len(text) <= LONGEST_QUOTE
-    assert bears(quote) or not bears(text)
+    assert relevance(quote) or not relevance(text)
 
 
 # --- addresses ---------------------------------------------------------------------------------
@@ -257,14 +257,14 @@ def test_page_without_headings_is_its_own_section() -> None:
 
 def test_sources_keep_the_order_of_the_passages() -> None:
     """The marks in the answer count in it."""
-    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, bears)
+    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, relevance)
 
     assert [source.quote for source in sources] == ["One.", "Two.", "Three."]
 
 
 def test_sources_that_the_answer_points_to_are_marked() -> None:
     """A number beyond them marks nothing."""
-    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, bears)
+    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, relevance)
 
     marked = with_cited(sources, {1, 3, 4})
 

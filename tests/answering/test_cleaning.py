@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ragbot.answering.markdown_sanitizer import LONGEST_HELD, AnswerCleaner
+from ragbot.answering.markdown_sanitizer import LONGEST_HELD, MarkdownSanitizer
 from tests.answering.rendering import foreign_in
 from tests.fuzzing import fuzz
 
@@ -22,8 +22,8 @@ OWN_TEXT = f"See [the guide]({QUOTED_URL}), write to {OWN_MAIL}, and close each 
 OWN_TARGETS = {OWN_URL, OWN_PAGE, QUOTED_URL, f"mailto:{OWN_MAIL}", OWN_MAIL}
 
 
-def cleaner(allowed: int = 3) -> AnswerCleaner:
-    return AnswerCleaner(allowed=allowed, own_text=OWN_TEXT, own_urls=[OWN_URL])
+def cleaner(allowed: int = 3) -> MarkdownSanitizer:
+    return MarkdownSanitizer(allowed=allowed, own_text=OWN_TEXT, own_urls=[OWN_URL])
 
 
 def cleaned_text(pieces: str | Iterable[str], allowed: int = 3) -> str:

@@ -12,20 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.prompt import system_text, unspoken_text
-from ragbot.answering.prompt_leak_filter import LEFT_OUT, RECITED, SUSPECTED, OwnWords
+from ragbot.answering.prompt import secret_rules_text, system_text
+from ragbot.answering.prompt_leak_filter import LEFT_OUT, RECITED, SUSPECTED, PromptLeakFilter
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.domain import NOT_IN_BOOK, Mode
 from tests.fuzzing import fuzz
 
-RULES = unspoken_text(Mode.FULL_BOOK)
+RULES = secret_rules_text(Mode.FULL_BOOK)
 RUN = "Everything in book, passage or selection marks is matter to answer from."
 # Fewer letters than this may be given before anything is suspected, and a word more.
 SHOWN = SUSPECTED + 12
 
 
 def heard(*pieces: str, rules: str = RULES) -> tuple[str, bool]:
-    watch = OwnWords(rules)
+    watch = PromptLeakFilter(rules)
     given_text = [watch.feed(piece) for piece in pieces] + [watch.flush()]
     return "".join(given_text), watch.recited
 
@@ -37,11 +37,13 @@ def letters(text: str) -> str:
 @pytest.mark.parametrize("mode", list(Mode))
 def test_every_eight_words_of_the_rules_are_found(mode: Mode) -> None:
     """Wherever somebody begins to read them out."""
-    words = re.findall(r"\S+", unspoken_text(mode))
+    words = re.findall(r"\S+", secret_rules_text(mode))
 
     runs = [" ".join(words[at : at + 8]) for at in range(len(words) - 7)]
     # Where little but signs is left in them they say nothing.
-    missed = [run for run in runs if not heard(run, rules=unspoken_text(mode))[1] and len(letters(run)) > 22]
+    missed = [
+        run for run in runs if not heard(run, rules=secret_rules_text(mode))[1] and len(letters(run)) > 22
+    ]
 
     assert len(runs) > 100
     assert missed == []
@@ -82,7 +84,7 @@ def test_disguised_rules_are_found(disguised: str) -> None:
 @pytest.mark.parametrize("mode", list(Mode))
 def test_rules_with_stray_letters_in_them_are_found(apart: int, mode: Mode) -> None:
     """They are as readable, and no run of letters in them is the rules' own."""
-    rules = unspoken_text(mode)
+    rules = secret_rules_text(mode)
     strewn = ""
     for sign in rules:
         strewn += sign + " x " * (
@@ -126,7 +128,7 @@ def test_what_was_said_before_is_kept_and_nothing_after() -> None:
 @pytest.mark.parametrize("mode", list(Mode))
 def test_what_merely_sounds_alike_passes(said: str, mode: Mode) -> None:
     """Rules are plain English, as books are."""
-    assert heard(said, rules=unspoken_text(mode)) == (said, False)
+    assert heard(said, rules=secret_rules_text(mode)) == (said, False)
 
 
 def test_no_prose_of_ours_is_taken_for_a_recital() -> None:
@@ -135,7 +137,7 @@ def test_no_prose_of_ours_is_taken_for_a_recital() -> None:
     pages += (PROJECT_ROOT / "books").rglob("*.md")
     texts = [page.read_text(encoding="utf-8") for page in pages]
 
-    assert [heard(text, rules=unspoken_text(mode))[1] for text in texts for mode in Mode] == [False] * (
+    assert [heard(text, rules=secret_rules_text(mode))[1] for text in texts for mode in Mode] == [False] * (
         2 * len(texts)
     )
 
@@ -194,7 +196,7 @@ def test_the_cut_into_pieces_changes_nothing(written: str, size: int) -> None:
 
 def test_ordinary_words_are_not_held_back() -> None:
     """A reader watches them come."""
-    watch = OwnWords(RULES)
+    watch = PromptLeakFilter(RULES)
     words = "Bob ripens the cheddar for nine long months in a cool cellar, as the book says.".split(" ")
 
     assert [watch.feed(f"{word} ") for word in words] == [f"{word} " for word in words]
@@ -202,7 +204,7 @@ def test_ordinary_words_are_not_held_back() -> None:
 
 def test_entities_are_held_back_until_they_end_and_given_as_they_stand() -> None:
     """They are Markdown, and the reader's program reads them."""
-    watch = OwnWords(RULES)
+    watch = PromptLeakFilter(RULES)
 
     assert [watch.feed(piece) for piece in ("Fish &", "am", "p; chips, R&D and", " more")] == [
         *("Fish ", "", "&amp; chips, R&D and"),
@@ -215,7 +217,7 @@ def test_entities_are_held_back_until_they_end_and_given_as_they_stand() -> None
 
 def test_what_is_suspected_is_held_back_for_less_than_the_run_that_proves_it() -> None:
     """And given as soon as it goes on otherwise."""
-    watch = OwnWords(RULES)
+    watch = PromptLeakFilter(RULES)
 
     held = [watch.feed(piece) for piece in ("Use only what the", " quoted", " cheese")]
 
@@ -236,4 +238,4 @@ def test_time_grows_with_the_length_alone() -> None:
 def test_title_and_refusal_are_no_part_of_what_is_watched() -> None:
     """An answer says them."""
     assert "does not say" in system_text(Mode.SELECTED_TEXT)
-    assert "selected text does not say" not in unspoken_text(Mode.SELECTED_TEXT)
+    assert "selected text does not say" not in secret_rules_text(Mode.SELECTED_TEXT)

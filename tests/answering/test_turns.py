@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ragbot.answering.answerer import Answerer, AnswerLimits
-from ragbot.answering.deferred_writes import LateClosings
-from ragbot.answering.turns import Ending, RunningTurn, Turns
+from ragbot.answering.deferred_writes import DeferredWrites
+from ragbot.answering.turns import RunningTurn, TurnRecorder, Turns
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Delta, Event, Finished, Question, Retrieved, Status, TurnOutcome
 from ragbot.core.errors import (
@@ -229,9 +229,9 @@ def test_answer_that_cannot_be_written_at_all_keeps_no_other_back() -> None:
                 raise ValueError("a bug")
             written.put(message_id)
 
-    late = LateClosings(Picky(), try_every_s=0.01)
+    late = DeferredWrites(Picky(), try_every_s=0.01)
     for name in ("first", "second", "third"):
-        late.add(name, Ending(HOW_LONG).answer(), None)
+        late.add(name, TurnRecorder(HOW_LONG).answer(), None)
 
     assert [written.get(timeout=5) for _ in range(2)] == ["second", "third"]
 

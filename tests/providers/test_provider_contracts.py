@@ -9,7 +9,7 @@ import pytest
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.ports import Embedder, Generator
 from ragbot.index.analysis import Analyzer
-from ragbot.providers.embedding_cache import RememberingEmbedder
+from ragbot.providers.embedding_cache import CachingEmbedder
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.local_embedder import LocalEmbedder
@@ -83,7 +83,7 @@ class TestLocalEmbedder(EmbedderContract):
 class TestRememberingEmbedder(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
-        return RememberingEmbedder(WordCountEmbedder())
+        return CachingEmbedder(WordCountEmbedder())
 
 
 class TestTimedEmbedder(EmbedderContract):

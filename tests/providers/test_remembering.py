@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from ragbot.providers.embedding_cache import RememberingEmbedder
+from ragbot.providers.embedding_cache import CachingEmbedder
 from tests.fakes.parts import WordCountEmbedder
 
 TEXT = "How long does bread rise?"
@@ -36,10 +36,10 @@ class MemoryCache:
         """Be there."""
 
 
-def worker(cache: MemoryCache, *, provider: str = "", heard: list[str] | None = None) -> RememberingEmbedder:
+def worker(cache: MemoryCache, *, provider: str = "", heard: list[str] | None = None) -> CachingEmbedder:
     """An embedder that has nothing in its own memory."""
     told = [] if heard is None else heard
-    return RememberingEmbedder(
+    return CachingEmbedder(
         WordCountEmbedder(), cache=cache, kept_s=60, provider=provider, unreadable=lambda: told.append("")
     )
 

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_cited
-from ragbot.answering.markdown_sanitizer import AnswerCleaner
+from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book
@@ -343,7 +343,7 @@ ANSWERS = st.lists(
 
 
 def cleaned(pieces: list[str], allowed: int) -> tuple[str, set[int]]:
-    cleaner = AnswerCleaner(allowed=allowed, own_text="Milk and <b>", own_urls=["https://book.test/a"])
+    cleaner = MarkdownSanitizer(allowed=allowed, own_text="Milk and <b>", own_urls=["https://book.test/a"])
     text = "".join([*(cleaner.feed(piece) for piece in pieces), cleaner.flush()])
     return text, cleaner.cited
 

@@ -12,35 +12,35 @@ from ragbot.core.ports import Embedder, Generation
 from ragbot.core.text import count_tokens
 from ragbot.providers.extractive.layout import LONGEST_CODE, paragraphs_of
 from ragbot.providers.extractive.scoring import (
-    Piece,
+    ScoredText,
     asks_for_meaning,
     opening_of,
+    score,
     support,
     support_features,
-    worth,
 )
-from ragbot.providers.extractive.spans import Block, Span, spans_of
+from ragbot.providers.extractive.spans import TextBlock, TextSpan, spans_of
 
-# Pieces whose likeness is worth an embedder's time, best first by their words.
-LIKENED = 12
+# Pieces whose similarity is score an embedder's time, best first by their words.
+MOST_EMBEDDED = 12
 # Characters of a piece that an embedder is shown.
-LONGEST_LIKENED = 600
-# An answer holds at most this many of the best pieces, and a lesser one only if its worth is near the best's.
+LONGEST_EMBEDDED = 600
+# An answer holds at most this many of the best pieces, and a lesser one only if its score is near the best's.
 PIECES = 3
-WORTH_MARGIN = 1.0
+SCORE_MARGIN = 1.0
 ANSWER_TOKENS = 220
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     passage: int
-    span: Span
-    piece: Piece
-    worth: float
+    span: TextSpan
+    piece: ScoredText
+    score: float
 
 
 class ExtractiveGenerator:
-    """Finds what answers best by words and, with an embedder, by likeness. Safe between threads.
+    """Finds what answers best by words and, with an embedder, by similarity. Safe between threads.
 
     `terms` gives the stems of a text in a language; `blocks` cuts a passage into what reads as one thing.
     `embedder` must be the one that the prompt's question vector comes from.
@@ -52,7 +52,7 @@ class ExtractiveGenerator:
         self,
         *,
         terms: Callable[[str, str], list[str]],
-        blocks: Callable[[str], Sequence[Block]],
+        blocks: Callable[[str], Sequence[TextBlock]],
         embedder: Embedder | None = None,
     ) -> None:
         self._terms = terms
@@ -63,7 +63,7 @@ class ExtractiveGenerator:
         """As the port says: a paragraph at a time, in the order in which the book is read."""
         generation.extractive = True
         deadline.check()
-        candidates = self._liked(prompt, self._candidates(prompt), deadline)
+        candidates = self._with_similarity(prompt, self._candidates(prompt), deadline)
         if not candidates or not self._answers(prompt, candidates):
             yield NOT_IN_BOOK
             return
@@ -81,7 +81,7 @@ class ExtractiveGenerator:
         """Return always: nothing outside is needed."""
 
     def _candidates(self, prompt: Prompt) -> list[_Candidate]:
-        """Every piece of every passage with its worth by words alone, best first."""
+        """Every piece of every passage with its score by words alone, best first."""
         found = []
         for place, passage in enumerate(prompt.passages):
             whole = passage.chunk.text
@@ -90,37 +90,39 @@ class ExtractiveGenerator:
             for span in spans_of(whole, blocks):
                 text = whole[span.start : span.end]
                 terms = frozenset(self._terms(prompt.language, text))
-                if terms and tellable(span, text, prompt.question):
+                if terms and is_tellable(span, text, prompt.question):
                     above = blocks[span.under] if span.under >= 0 else None
                     heading = f"{path} {whole[above.start : above.end]}" if above else path
-                    piece = Piece(
+                    piece = ScoredText(
                         text=text,
                         terms=terms,
                         heading_terms=frozenset(self._terms(prompt.language, heading)),
                         opening_terms=frozenset(self._terms(prompt.language, opening_of(text))),
                         rank=place,
                     )
-                    value = worth(prompt.question, prompt.term_weights, piece)
+                    value = score(prompt.question, prompt.term_weights, piece)
                     found.append(_Candidate(place, span, piece, value))
-        return sorted(found, key=lambda candidate: -candidate.worth)
+        return sorted(found, key=lambda candidate: -candidate.score)
 
-    def _liked(self, prompt: Prompt, candidates: list[_Candidate], deadline: Deadline) -> list[_Candidate]:
-        """The best candidates by words, weighed again with their likeness to the question, best first."""
+    def _with_similarity(
+        self, prompt: Prompt, candidates: list[_Candidate], deadline: Deadline
+    ) -> list[_Candidate]:
+        """The best candidates by words, weighed again with their similarity to the question, best first."""
         if self._embedder is None or prompt.question_vector is None or not candidates:
             return candidates
-        best = candidates[:LIKENED]
+        best = candidates[:MOST_EMBEDDED]
         try:
-            texts = [candidate.piece.text[:LONGEST_LIKENED] for candidate in best]
+            texts = [candidate.piece.text[:LONGEST_EMBEDDED] for candidate in best]
             vectors = self._embedder.embed(texts, deadline).vectors
         except ProviderError:
             return candidates
         liked = []
         for candidate, vector in zip(best, vectors, strict=True):
-            likeness = sum(a * b for a, b in zip(vector, prompt.question_vector, strict=True))
-            piece = replace(candidate.piece, likeness=likeness)
-            value = worth(prompt.question, prompt.term_weights, piece)
-            liked.append(replace(candidate, piece=piece, worth=value))
-        return sorted(liked, key=lambda candidate: -candidate.worth)
+            similarity = sum(a * b for a, b in zip(vector, prompt.question_vector, strict=True))
+            piece = replace(candidate.piece, similarity=similarity)
+            value = score(prompt.question, prompt.term_weights, piece)
+            liked.append(replace(candidate, piece=piece, score=value))
+        return sorted(liked, key=lambda candidate: -candidate.score)
 
     def _answers(self, prompt: Prompt, candidates: Sequence[_Candidate]) -> bool:
         if prompt.mode is Mode.SELECTED_TEXT:
@@ -134,7 +136,7 @@ class ExtractiveGenerator:
             prompt.term_weights,
             prompt.unknown_words,
             [self._passage_terms(prompt, passage) for passage in prompt.passages],
-            [(candidate.worth, candidate.piece) for candidate in candidates],
+            [(candidate.score, candidate.piece) for candidate in candidates],
         )
         return support(features) >= 0
 
@@ -142,7 +144,7 @@ class ExtractiveGenerator:
         return frozenset(self._terms(prompt.language, passage.chunk.search_text))
 
 
-def tellable(span: Span, text: str, question: str) -> bool:
+def is_tellable(span: TextSpan, text: str, question: str) -> bool:
     """Whether a piece can be told in an answer: no question, no long listing, none where words are wanted."""
     if span.kind == "code":
         return span.end - span.start <= LONGEST_CODE and not asks_for_meaning(question)
@@ -150,12 +152,12 @@ def tellable(span: Span, text: str, question: str) -> bool:
 
 
 def _chosen(candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """The best pieces that make an answer together: near the best in worth, and not too long."""
+    """The best pieces that make an answer together: near the best in score, and not too long."""
     chosen: list[_Candidate] = []
     left = ANSWER_TOKENS
     for candidate in candidates[: PIECES * 2]:
         tokens = count_tokens(candidate.piece.text)
-        far = candidate.worth < candidates[0].worth - WORTH_MARGIN
+        far = candidate.score < candidates[0].score - SCORE_MARGIN
         if chosen and (far or tokens > left or len(chosen) == PIECES):
             continue
         chosen.append(candidate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from ragbot.providers.extractive.spans import Block, Span, spans_of
+from ragbot.providers.extractive.spans import TextBlock, TextSpan, spans_of
 
 # Items or rows that may follow a sentence that ends in a colon.
 MOST_FOLLOWERS = 8
@@ -21,14 +21,16 @@ _LEANS_BACK = re.compile(
 )
 
 
-def paragraphs_of(text: str, blocks: Sequence[Block], chosen: Sequence[Span], *, mark: str) -> Iterator[str]:
+def paragraphs_of(
+    text: str, blocks: Sequence[TextBlock], chosen: Sequence[TextSpan], *, mark: str
+) -> Iterator[str]:
     """Yield paragraphs, lists, code and tables, word for word, in order; each run of words has the mark."""
     pieces = list(spans_of(text, blocks))
     kept = sorted({span for one in chosen for span in _with_company(text, pieces, one)})
     yield from _rendered(text, blocks, pieces, kept, mark)
 
 
-def _with_company(text: str, pieces: Sequence[Span], chosen: Span) -> Iterator[Span]:
+def _with_company(text: str, pieces: Sequence[TextSpan], chosen: TextSpan) -> Iterator[TextSpan]:
     """A piece with the ones without which it cannot be understood."""
     if chosen not in pieces:
         return
@@ -46,7 +48,7 @@ def _with_company(text: str, pieces: Sequence[Span], chosen: Span) -> Iterator[S
             yield from _followers(pieces, place)
 
 
-def _lead_in(text: str, pieces: Sequence[Span], place: int) -> Iterator[Span]:
+def _lead_in(text: str, pieces: Sequence[TextSpan], place: int) -> Iterator[TextSpan]:
     """The sentence before an item's list, if it leads to it."""
     while place and pieces[place].kind == "list_item":
         place -= 1
@@ -54,7 +56,7 @@ def _lead_in(text: str, pieces: Sequence[Span], place: int) -> Iterator[Span]:
         yield pieces[place]
 
 
-def _followers(pieces: Sequence[Span], place: int) -> Iterator[Span]:
+def _followers(pieces: Sequence[TextSpan], place: int) -> Iterator[TextSpan]:
     following = pieces[place + 1 : place + 1 + MOST_FOLLOWERS]
     if not following:
         return
@@ -69,12 +71,12 @@ def _followers(pieces: Sequence[Span], place: int) -> Iterator[Span]:
             yield piece
 
 
-def _leads_on(text: str, piece: Span) -> bool:
+def _leads_on(text: str, piece: TextSpan) -> bool:
     return piece.kind in ("paragraph", "quote") and _said(text, piece).rstrip("*_ ").endswith(":")
 
 
 def _rendered(
-    text: str, blocks: Sequence[Block], pieces: Sequence[Span], kept: Sequence[Span], mark: str
+    text: str, blocks: Sequence[TextBlock], pieces: Sequence[TextSpan], kept: Sequence[TextSpan], mark: str
 ) -> Iterator[str]:
     runs = _runs(pieces, kept)
     under = -1
@@ -99,9 +101,9 @@ def _rendered(
                 yield said if leads else f"{said} {mark}"
 
 
-def _runs(pieces: Sequence[Span], kept: Sequence[Span]) -> list[list[Span]]:
+def _runs(pieces: Sequence[TextSpan], kept: Sequence[TextSpan]) -> list[list[TextSpan]]:
     """Neighbouring pieces of one paragraph, one list or one table together."""
-    runs: list[list[Span]] = []
+    runs: list[list[TextSpan]] = []
     for span in kept:
         last = runs[-1][-1] if runs else None
         neighbours = last is not None and pieces.index(span) == pieces.index(last) + 1
@@ -115,7 +117,7 @@ def _runs(pieces: Sequence[Span], kept: Sequence[Span]) -> list[list[Span]]:
     return runs
 
 
-def _table(text: str, blocks: Sequence[Block], rows: Sequence[Span]) -> str:
+def _table(text: str, blocks: Sequence[TextBlock], rows: Sequence[TextSpan]) -> str:
     """Rows under their table's head, if the passage holds it."""
     body = "\n".join(_said(text, row) for row in rows)
     first = rows[0].block
@@ -128,5 +130,5 @@ def _table(text: str, blocks: Sequence[Block], rows: Sequence[Span]) -> str:
     return f"{head}\n{body}"
 
 
-def _said(text: str, span: Span) -> str:
+def _said(text: str, span: TextSpan) -> str:
     return text[span.start : span.end]

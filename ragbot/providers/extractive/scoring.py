@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 # Fitted weights, in the order of the features below, and the constant. The first of each pair holds where
-# the likeness of vectors is known, the second where it is not.
+# the similarity of vectors is known, the second where it is not.
 PIECE_WEIGHTS = (
     (0.664, 1.121, -1.501, 0.887, 0.400, 0.421, 3.611),
     (2.035, 1.249, -1.373, 0.569, 0.493, 0.469),
@@ -40,7 +40,7 @@ _IDENTIFIER = re.compile(r"[_./\d]")
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ScoredText:
     """A piece of a passage with its stems. `rank` is the passage's, from 0.
 
     `opening_terms` are those of what it begins with, up to the verb or the colon of a definition.
@@ -51,11 +51,11 @@ class Piece:
     heading_terms: frozenset[str]
     opening_terms: frozenset[str]
     rank: int
-    likeness: float | None = None
+    similarity: float | None = None
 
 
-def piece_features(question: str, weights: Mapping[str, float], piece: Piece) -> list[float]:
-    """What tells of a piece's worth; the last one, the likeness, only where it is known."""
+def piece_features(question: str, weights: Mapping[str, float], piece: ScoredText) -> list[float]:
+    """What tells of a piece's score; the last one, the similarity, only where it is known."""
     features = [
         coverage(weights, piece.terms),
         coverage(weights, piece.terms | piece.heading_terms),
@@ -64,7 +64,7 @@ def piece_features(question: str, weights: Mapping[str, float], piece: Piece) ->
         float(bool(_ASKS_FOR_NUMBER.search(question)) and any(c.isdigit() for c in piece.text)),
         coverage(weights, piece.opening_terms) if _ASKS_WHAT.match(question) else 0.0,
     ]
-    return features if piece.likeness is None else [*features, piece.likeness]
+    return features if piece.similarity is None else [*features, piece.similarity]
 
 
 def asks_for_meaning(question: str) -> bool:
@@ -78,9 +78,9 @@ def opening_of(text: str) -> str:
     return opening.group() if opening else ""
 
 
-def worth(question: str, weights: Mapping[str, float], piece: Piece) -> float:
+def score(question: str, weights: Mapping[str, float], piece: ScoredText) -> float:
     """The log-odds that a piece answers the question."""
-    kind = int(piece.likeness is None)
+    kind = int(piece.similarity is None)
     features = piece_features(question, weights, piece)
     return PIECE_CONSTANT[kind] + _product(PIECE_WEIGHTS[kind], features)
 
@@ -90,11 +90,11 @@ def support_features(
     weights: Mapping[str, float],
     unknown_words: Sequence[str],
     passages: Sequence[frozenset[str]],
-    pieces: Sequence[tuple[float, Piece]],
+    pieces: Sequence[tuple[float, ScoredText]],
 ) -> list[float]:
     """What tells whether the passages answer at all; the last one only where likenesses are known.
 
-    `passages` are the passages' stems, `pieces` the pieces with their worth, best first.
+    `passages` are the passages' stems, `pieces` the pieces with their score, best first.
     """
     best = [value for value, _ in pieces[:3]]
     features = [
@@ -102,7 +102,7 @@ def support_features(
         float(_names_unknown(question, unknown_words)),
         max(coverage(weights, terms) for terms in passages),
     ]
-    likenesses = [piece.likeness for _, piece in pieces if piece.likeness is not None]
+    likenesses = [piece.similarity for _, piece in pieces if piece.similarity is not None]
     return [*features, max(likenesses)] if likenesses else features
 
 

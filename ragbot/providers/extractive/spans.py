@@ -9,7 +9,7 @@ from typing import Protocol
 from ragbot.core.text import sentence_spans
 
 
-class Block(Protocol):
+class TextBlock(Protocol):
     """A span of a text that reads as one thing."""
 
     @property
@@ -23,7 +23,7 @@ class Block(Protocol):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Span:
+class TextSpan:
     """A piece of a passage by its offsets. `block` counts the passage's blocks from 0.
 
     `under` is the block of the heading that it stands under inside the passage, or -1.
@@ -36,7 +36,7 @@ class Span:
     under: int = -1
 
 
-def spans_of(text: str, blocks: Sequence[Block]) -> Iterator[Span]:
+def spans_of(text: str, blocks: Sequence[TextBlock]) -> Iterator[TextSpan]:
     """Yield the pieces of a passage in order. Headings and the heads of tables are none by themselves."""
     under = -1
     for number, block in enumerate(blocks):
@@ -44,6 +44,6 @@ def spans_of(text: str, blocks: Sequence[Block]) -> Iterator[Span]:
             under = number
         elif block.kind in ("paragraph", "quote"):
             for start, end in sentence_spans(text[block.start : block.end]):
-                yield Span(block.start + start, block.start + end, number, block.kind, under)
+                yield TextSpan(block.start + start, block.start + end, number, block.kind, under)
         elif block.kind in ("list_item", "code", "table_row"):
-            yield Span(block.start, block.end, number, block.kind, under)
+            yield TextSpan(block.start, block.end, number, block.kind, under)

@@ -13,7 +13,7 @@ import httpx2
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable, RequestRejected
-from ragbot.providers.openai.interruptible_http import Wire, make_interruptible
+from ragbot.providers.openai.interruptible_http import InterruptibleConnection, make_interruptible
 
 T = TypeVar("T")
 
@@ -61,9 +61,9 @@ class OpenAIClient:
         return httpx2.Timeout(read_s, connect=connect, pool=connect)
 
     @contextmanager
-    def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[Wire]:
+    def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[InterruptibleConnection]:
         """A wire for one call, which is hung up when the question is over."""
-        wire = Wire(limit_s)
+        wire = InterruptibleConnection(limit_s)
         with nullcontext() if deadline is None else deadline.interrupting(wire.shut_down):
             yield wire
 

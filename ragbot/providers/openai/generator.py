@@ -17,7 +17,7 @@ from ragbot.core.errors import AnswerCut, ProviderUnavailable, TooLate
 from ragbot.core.ports import Generation
 from ragbot.core.text import cleaned, count_tokens
 from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.interruptible_http import Wire
+from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.prices import CostOf, list_costs
 
 # Models that think before they speak take their limit under another name and no temperature.
@@ -133,7 +133,7 @@ SILENCE_S = 14.0
 class _Reply:
     """What the stream's lines have told so far."""
 
-    wire: Wire
+    wire: InterruptibleConnection
     silence_s: float
     deadline: Deadline
     finish_reason: str | None = None

@@ -22,7 +22,7 @@ from ragbot.core.sockets import shut_down
 SocketOptions = Iterable[Any]
 
 
-class Wire:
+class InterruptibleConnection:
     """The connection that one call uses, from its first byte sent. Safe between threads."""
 
     def __init__(self, limit_s: float) -> None:
@@ -64,7 +64,7 @@ class Wire:
                 stream.shut()
 
 
-_in_use: ContextVar[Wire | None] = ContextVar("wire_in_use", default=None)
+_in_use: ContextVar[InterruptibleConnection | None] = ContextVar("wire_in_use", default=None)
 
 
 def make_interruptible(client: httpx2.Client) -> None:
@@ -102,7 +102,7 @@ class _Stream(httpcore2.NetworkStream):
 
     def __init__(self, under: httpcore2.NetworkStream) -> None:
         self._under = under
-        self.wire: Wire | None = None
+        self.wire: InterruptibleConnection | None = None
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self.wire = None

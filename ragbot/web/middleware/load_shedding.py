@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, g, request
 
-from ragbot.answering.turns import Place, Turns
+from ragbot.answering.turns import AnswerSlot, Turns
 
 
 def take_places_first(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
@@ -23,12 +23,12 @@ def take_places_first(app: Flask, turns: Turns, *, questions: Blueprint) -> None
 
     @app.teardown_request
     def _give_back(_error: BaseException | None) -> None:
-        place: Place | None = g.pop("place", None)
+        place: AnswerSlot | None = g.pop("place", None)
         if place is not None:
             place.give_back()
 
 
-def own_place() -> Place | None:
+def own_place() -> AnswerSlot | None:
     """The current request's place, which is the caller's to give back from now on."""
-    place: Place | None = g.pop("place", None)
+    place: AnswerSlot | None = g.pop("place", None)
     return place

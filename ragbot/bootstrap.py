@@ -27,11 +27,11 @@ from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedSt
 from ragbot.health.checks import probes_of
 from ragbot.health.readiness import Readiness
 from ragbot.index.analysis import Analyzer
-from ragbot.index.failover import StandInStore
+from ragbot.index.failover import FailoverStore
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
-from ragbot.ingestion.jobs import BookJobs
-from ragbot.ingestion.pipeline import Ingestion, points_of
+from ragbot.ingestion.jobs import IngestJobRunner
+from ragbot.ingestion.pipeline import IngestionPipeline, points_of
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
 from ragbot.observability.logging import Report
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
@@ -50,7 +50,7 @@ from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.editions import EditionStore
-from ragbot.storage.ingest_jobs import IngestJobs
+from ragbot.storage.ingest_jobs import IngestJobStore
 from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache, NoCache
 from ragbot.storage.keyvalue.rate_counters import (
     DatabaseRateCounters,
@@ -155,13 +155,13 @@ def build_services(
         ),
         transcript=transcript,
         catalogue=catalogue,
-        ingestion=Ingestion(
+        ingestion=IngestionPipeline(
             catalogue,
             store,
             _book_embedder(embedder, provider) if embedder else None,
             max_file_bytes=round(settings.max_file_mb * 1_000_000),
         ),
-        book_jobs=BookJobs(settings, IngestJobs(database)),
+        book_jobs=IngestJobRunner(settings, IngestJobStore(database)),
         published=published,
         retriever=retriever,
         readiness=readiness,
@@ -439,19 +439,19 @@ def _store(
     load = partial(points_of, catalogue)
 
     def embedded() -> PassageStore:
-        from ragbot.index.qdrant_embedded import EmbeddedStore
+        from ragbot.index.qdrant_embedded import QdrantEmbeddedStore
 
-        return EmbeddedStore(settings.index_dir, load)
+        return QdrantEmbeddedStore(settings.index_dir, load)
 
     if settings.qdrant_url is None:
         return embedded()
     # The server's client and the embedded engine are large; a process that stands without the second one
     # does not load it.
-    from ragbot.index.qdrant_server import CollectionShape, ServerStore, open_client
+    from ragbot.index.qdrant_server import CollectionShape, QdrantServerStore, open_client
 
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
     client = partial(open_client, settings.qdrant_url, key, settings.qdrant_timeout_s)
-    server = ServerStore(
+    server = QdrantServerStore(
         client,
         settings.qdrant_collection,
         load,
@@ -470,7 +470,7 @@ def _store(
     metrics.looked_up_by(
         lambda: metrics.set("circuit_open", float(bool(circuits.open_names())), circuit=server.name)
     )
-    return StandInStore(server, embedded(), circuits, most_chunks=settings.stand_in_chunks)
+    return FailoverStore(server, embedded(), circuits, most_chunks=settings.stand_in_chunks)
 
 
 def _limits(settings: Settings) -> AnswerLimits:

@@ -19,13 +19,13 @@ import structlog
 from ragbot.app import create_app
 from ragbot.books.archive_extraction import UnpackLimits, unpack
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
-from ragbot.ingestion.jobs import Handover
+from ragbot.ingestion.jobs import JobRequest
 from ragbot.ingestion.pipeline import IngestReport
-from ragbot.ingestion.resource_limits import OUT_OF_MEMORY, OUT_OF_TIME, STOPPED, JobEnded, JobLimits
-from ragbot.ingestion.upload_folder import Parcel, inherited_parcel
+from ragbot.ingestion.resource_limits import OUT_OF_MEMORY, OUT_OF_TIME, STOPPED, JobEnded, ResourceLimits
+from ragbot.ingestion.upload_folder import UploadFolder, inherited_upload_folder
 from ragbot.observability.multiprocess import stay_out
 from ragbot.services import EXTENSION, Services
-from ragbot.storage.ingest_jobs import IngestJobs
+from ragbot.storage.ingest_jobs import IngestJobStore
 
 log = structlog.get_logger("ragbot.ingest_worker")
 
@@ -62,7 +62,7 @@ _SAID = {
 class Progress:
     """How far a job is, told to the database at most once a second, and its signs of life."""
 
-    def __init__(self, records: IngestJobs, job_id: str, when_lost: Callable[[], None]) -> None:
+    def __init__(self, records: IngestJobStore, job_id: str, when_lost: Callable[[], None]) -> None:
         self._records = records
         self._job_id = job_id
         self._when_lost = when_lost
@@ -102,16 +102,16 @@ class Progress:
 class Job:
     """One job from the archive to its end on record."""
 
-    def __init__(self, handover: Handover, services: Services) -> None:
+    def __init__(self, handover: JobRequest, services: Services) -> None:
         self._handover = handover
         self._services = services
         self._records = services.book_jobs.records
-        self._parcel = inherited_parcel(Path(handover.folder), handover.lock)
+        self._parcel = inherited_upload_folder(Path(handover.folder), handover.lock)
 
     def run(self) -> int:
         """Do it and write down how it ended. Returns the exit code."""
         settings = self._services.settings
-        limits = JobLimits(
+        limits = ResourceLimits(
             memory_bytes=settings.ingest_memory_mb * 1_000_000,
             time_s=settings.ingest_time_limit_s,
             for_certain=self._end_for_certain,
@@ -183,13 +183,13 @@ def as_told(report: IngestReport) -> dict[str, Any]:
     return {**told, "skipped_count": len(report.skipped), "seconds": round(report.seconds, 1)}
 
 
-def _reason(error: BaseException, parcel: Parcel) -> tuple[str, str]:
+def _reason(error: BaseException, upload: UploadFolder) -> tuple[str, str]:
     """Code and sentence of whatever ended a job."""
     match error:
         case JobEnded(reason=code):
             pass
         case RagbotError():
-            return error.code, _without_places(str(error), parcel)
+            return error.code, _without_places(str(error), upload)
         case MemoryError():
             code = OUT_OF_MEMORY
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
@@ -199,14 +199,14 @@ def _reason(error: BaseException, parcel: Parcel) -> tuple[str, str]:
     return code, _SAID[code]
 
 
-def _without_places(sentence: str, parcel: Parcel) -> str:
+def _without_places(sentence: str, upload: UploadFolder) -> str:
     # Whoever sent the book knows nothing of the folder that it was unpacked into.
-    return sentence.replace(f"{parcel.unpacked}/", "").replace(str(parcel.unpacked), "the archive")
+    return sentence.replace(f"{upload.unpacked}/", "").replace(str(upload.unpacked), "the archive")
 
 
 def main() -> int:
     """Read the handover and do the job."""
-    handover = Handover.from_json(sys.stdin.read())
+    handover = JobRequest.from_json(sys.stdin.read())
     os.nice(NICENESS)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)

@@ -17,8 +17,8 @@ from ragbot.core.ports import Cache
 from ragbot.health.readiness import Readiness
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
-from ragbot.ingestion.jobs import BookJobs
-from ragbot.ingestion.pipeline import Ingestion
+from ragbot.ingestion.jobs import IngestJobRunner
+from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
@@ -41,8 +41,8 @@ class Services:
     turns: Turns
     transcript: ConversationStore
     catalogue: EditionStore
-    ingestion: Ingestion
-    book_jobs: BookJobs
+    ingestion: IngestionPipeline
+    book_jobs: IngestJobRunner
     published: PublishedEdition
     retriever: Retriever
     readiness: Readiness

@@ -8,17 +8,17 @@ import sys
 from pathlib import Path
 
 from ragbot.config import PROJECT_ROOT
-from ragbot.ingestion.upload_folder import PREFIX, new_parcel, sweep
+from ragbot.ingestion.upload_folder import PREFIX, new_upload_folder, sweep
 
 HOLD = "import sys; print('held', flush=True); sys.stdin.read()"
 
 
 def test_folder_is_for_this_user_alone(tmp_path: Path) -> None:
     """The system's temporary folder is everybody's, and a book may not be published yet."""
-    parcel = new_parcel(tmp_path / "sent")
+    upload = new_upload_folder(tmp_path / "sent")
 
-    mode = stat.S_IMODE(parcel.folder.stat().st_mode)
-    parcel.throw_away()
+    mode = stat.S_IMODE(upload.folder.stat().st_mode)
+    upload.throw_away()
 
     assert mode == 0o700
     assert list((tmp_path / "sent").iterdir()) == []
@@ -26,8 +26,8 @@ def test_folder_is_for_this_user_alone(tmp_path: Path) -> None:
 
 def test_folder_of_the_living_is_left_alone_and_of_the_dead_is_swept(tmp_path: Path) -> None:
     """A worker that was killed must not fill the disk."""
-    living = new_parcel(tmp_path)
-    dead = new_parcel(tmp_path)
+    living = new_upload_folder(tmp_path)
+    dead = new_upload_folder(tmp_path)
     dead.archive.write_bytes(b"PK")
     # What the death of the process does.
     dead.let_go()
@@ -40,26 +40,26 @@ def test_folder_of_the_living_is_left_alone_and_of_the_dead_is_swept(tmp_path: P
 
 def test_lock_goes_over_to_the_process_that_inherits_it(tmp_path: Path) -> None:
     """Between the worker's letting go and the job's beginning there is no moment without an owner."""
-    parcel = new_parcel(tmp_path)
+    upload = new_upload_folder(tmp_path)
     job = subprocess.Popen(
         [sys.executable, "-c", HOLD],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        pass_fds=(parcel.lock.fileno(),),
+        pass_fds=(upload.lock.fileno(),),
         cwd=PROJECT_ROOT,
     )
     with job:
         assert job.stdout is not None
         job.stdout.readline()
-        parcel.let_go()
+        upload.let_go()
         sweep(tmp_path)
-        while_it_lives = parcel.folder.exists()
+        while_it_lives = upload.folder.exists()
         job.kill()
         job.wait()
         sweep(tmp_path)
 
     assert while_it_lives
-    assert not parcel.folder.exists()
+    assert not upload.folder.exists()
 
 
 def test_sweeping_where_nothing_is_does_nothing(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from ragbot.core.errors import (
 )
 from ragbot.core.ports import EmbeddingResult
 from ragbot.extensions import db
-from ragbot.index.qdrant_server import ServerStore, open_client
-from ragbot.ingestion.pipeline import Ingestion, points_of
+from ragbot.index.qdrant_server import QdrantServerStore, open_client
+from ragbot.ingestion.pipeline import IngestionPipeline, points_of
 from ragbot.storage.editions import EditionStore
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
@@ -180,7 +180,7 @@ def test_edition_on_a_qdrant_server_is_behind_the_alias(make_app: AppMaker, book
     with QdrantServer(validate=True) as server:
         client = open_client(server.url, None, 5)
         shelves: list[EditionStore] = []
-        store = ServerStore(lambda: client, "book", lambda facts: points_of(shelves[0], facts))
+        store = QdrantServerStore(lambda: client, "book", lambda facts: points_of(shelves[0], facts))
         app = make_app(store=store, embedder=WordCountEmbedder())
         shelves.append(services_of(app).catalogue)
 
@@ -546,7 +546,7 @@ def test_book_that_is_taken_in_again_has_the_new_vectors_alone(
 ) -> None:
     """The old ones stay with the old edition, for the way back."""
     services = services_of(app_with_other_embedder)
-    ingestion: Ingestion = services.ingestion
+    ingestion: IngestionPipeline = services.ingestion
 
     report = ingestion.ingest_book(book, edition="second")
 

@@ -13,12 +13,12 @@ from ragbot.config import PROJECT_ROOT
 BEGIN = """
 import os, sys, time
 from ragbot.ingestion import resource_limits as job_limits
-from ragbot.ingestion.resource_limits import JobEnded, JobLimits
+from ragbot.ingestion.resource_limits import JobEnded, ResourceLimits
 job_limits.GRACE_S = 0.3
 def for_certain(reason):
     print("for certain", reason, flush=True)
     os._exit(3)
-limits = JobLimits(memory_bytes={memory}, time_s={time}, for_certain=for_certain)
+limits = ResourceLimits(memory_bytes={memory}, time_s={time}, for_certain=for_certain)
 try:
     print("begun", flush=True)
     {work}

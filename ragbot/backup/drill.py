@@ -15,7 +15,7 @@ from ragbot.backup.backups import Unpacked, restore
 from ragbot.backup.databases import BackedDatabase, MigrateUp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Finished, Question, Status
-from ragbot.ingestion.pipeline import Ingestion
+from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.past_questions import PastQuestion, PastQuestions
 
@@ -34,7 +34,7 @@ class RestoredParts:
     """What answers from a restored database: no model and no embedder among it."""
 
     catalogue: EditionStore
-    ingestion: Ingestion
+    ingestion: IngestionPipeline
     answerer: Answerer
     rehearsal: PastQuestions
 

@@ -37,7 +37,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _NUMBER = re.compile(r"(\d+)")
 
 
-class Folder:
+class BookFolder:
     """A book's folder. What cannot be read is collected in `skipped`, each with its reason."""
 
     def __init__(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ragbot.books.formats.docusaurus import ANY_KEYS, CONFIG_NAMES, SIDEBAR_KEYS, has_front_matter, read_docusaurus
 from ragbot.books.formats.epub import EPUB, read_epub
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.formats.html import HTML, html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.mdbook import read_mdbook
@@ -47,14 +47,14 @@ def load_book(root: Path, *, max_file_bytes: int = 5_000_000, progress: Progress
         raise BookError(f"There is nothing at {root}. Expected {_EXPECTED}. Check the path.")
     if root.is_file():
         return _single(root, max_file_bytes=max_file_bytes, progress=progress)
-    folder = Folder(root, max_file_bytes=max_file_bytes, progress=progress)
+    folder = BookFolder(root, max_file_bytes=max_file_bytes, progress=progress)
     book = _layout(folder)(folder)
     if not book.pages:
         raise BookError(_nothing_readable(root, book))
     return book
 
 
-def _layout(folder: Folder) -> Callable[[Folder], Book]:
+def _layout(folder: BookFolder) -> Callable[[BookFolder], Book]:
     if any(folder.has(name) for name in ("book.toml", "SUMMARY.md", "src/SUMMARY.md")):
         return read_mdbook
     if any(folder.has(name) for name in CONFIG_NAMES):
@@ -71,11 +71,11 @@ def _layout(folder: Folder) -> Callable[[Folder], Book]:
     return _read_shelf if bound else read_plain
 
 
-def _is_docs_folder(folder: Folder) -> bool:
+def _is_docs_folder(folder: BookFolder) -> bool:
     return has_front_matter(folder, "", ANY_KEYS if folder.root.name == "docs" else SIDEBAR_KEYS)
 
 
-def _read_shelf(folder: Folder) -> Book:
+def _read_shelf(folder: BookFolder) -> Book:
     """Read a plain folder's EPUB and PDF files in their places among its Markdown files."""
 
     def read(path: str) -> tuple[Page, ...]:
@@ -88,8 +88,8 @@ def _read_shelf(folder: Folder) -> Book:
     return Book("", tuple(pages), tuple(folder.skipped))
 
 
-def _bound(folder: Folder, path: str, *, is_among_others: bool) -> Book:
-    roomy = Folder(folder.root, max_file_bytes=BOUND_ALLOWANCE * folder.max_file_bytes)
+def _bound(folder: BookFolder, path: str, *, is_among_others: bool) -> Book:
+    roomy = BookFolder(folder.root, max_file_bytes=BOUND_ALLOWANCE * folder.max_file_bytes)
     content = roomy.bytes(path)
     if Path(path).suffix.lower() in EPUB:
         return read_epub(folder, path, content=content, is_among_others=is_among_others)
@@ -99,7 +99,7 @@ def _bound(folder: Folder, path: str, *, is_among_others: bool) -> Book:
 
 
 def _single(path: Path, *, max_file_bytes: int, progress: Progress | None) -> Book:
-    folder = Folder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
+    folder = BookFolder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
     if path.suffix.lower() in BOUND:
         books = folder.read_each([path.name], lambda name: _bound(folder, name, is_among_others=False))
         return _whole(path, books[0] if books else Book("", ()), folder)
@@ -113,7 +113,7 @@ def _single(path: Path, *, max_file_bytes: int, progress: Progress | None) -> Bo
     return _whole(path, Book("", tuple(pages)), folder)
 
 
-def _whole(path: Path, book: Book, folder: Folder) -> Book:
+def _whole(path: Path, book: Book, folder: BookFolder) -> Book:
     """The book with what was skipped. Raises BookError where nothing was left of it."""
     book = replace(book, skipped=tuple(folder.skipped))
     if not book.pages:

@@ -9,7 +9,7 @@ from functools import partial
 from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
 from ragbot.health.runner import Finding, Probe
-from ragbot.index.failover import StandInStore
+from ragbot.index.failover import FailoverStore
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 
 # A provider counts how often it is asked, and each probe of each replica would ask it.
@@ -44,11 +44,11 @@ def probes_of(
 
 
 def _store_probe(store: PassageStore, chunks: Callable[[], int]) -> Probe:
-    if not isinstance(store, StandInStore):
+    if not isinstance(store, FailoverStore):
         return Probe(store.ping)
 
     def without_it() -> Finding:
-        return STANDS_IN if store.stands_in_for(chunks()) else KEPT_ANSWERS
+        return STANDS_IN if store.can_replace_server(chunks()) else KEPT_ANSWERS
 
     def ask() -> Finding | None:
         try:

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 
-class StandInStore:
+class FailoverStore:
     """Searches go to the server, and to the embedded index when the server fails; all else is the server's.
 
     The embedded index is built from the database at its first use, if the edition has no more than
@@ -84,7 +84,7 @@ class StandInStore:
         visit.succeeded()
         return given
 
-    def stands_in_for(self, chunks: int) -> bool:
+    def can_replace_server(self, chunks: int) -> bool:
         """Whether the embedded index takes so many chunks."""
         return chunks <= self._most_chunks
 
@@ -95,6 +95,6 @@ class StandInStore:
         failure: SearchUnavailable,
         cause: BaseException | None,
     ) -> Result:
-        if not self.stands_in_for(edition.chunks):
+        if not self.can_replace_server(edition.chunks):
             raise failure from cause
         return of_embedded()

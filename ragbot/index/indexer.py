@@ -13,7 +13,7 @@ from ragbot.index.vocabulary import counted
 
 
 @dataclass(frozen=True, slots=True)
-class Indexed:
+class IndexedChunks:
     """What is learnt of a book's chunks as a whole: one sparse vector a chunk, in order."""
 
     language: str
@@ -22,14 +22,14 @@ class Indexed:
     words: dict[str, int]
 
 
-def index_chunks(chunks: Sequence[Chunk]) -> Indexed:
+def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
     """Weigh every chunk against the whole."""
     language = language_of(chunk.text for chunk in chunks)
     analyzer = Analyzer(language)
     words = [analyzer.words(chunk.search_text) for chunk in chunks]
     terms = [[analyzer.stem(word) for word in row] for row in words]
     average = sum(map(len, terms)) / max(len(terms), 1)
-    return Indexed(
+    return IndexedChunks(
         language=language,
         average_terms=average,
         sparse=[passage_vector(row, average) for row in terms],

@@ -28,7 +28,7 @@ BATCH = 500
 FOLDER_PREFIX = "ragbot-index-"
 
 
-class EmbeddedStore:
+class QdrantEmbeddedStore:
     """Nothing is opened until the first search or build; safe between threads; private to the process.
 
     `load_points` gives an edition's points when a search finds it not built yet.

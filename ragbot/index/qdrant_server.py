@@ -47,7 +47,7 @@ class CollectionShape:
     on_disk: bool = False
 
 
-class ServerStore:
+class QdrantServerStore:
     """A collection is called `<prefix>_<edition key>`; `<prefix>` itself is the alias.
 
     The client is made on first use, so that nothing is open before a worker forks. Searches go to the

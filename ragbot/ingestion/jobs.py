@@ -15,8 +15,8 @@ import structlog
 
 from ragbot.config import PROJECT_ROOT, Settings, handed_over
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
-from ragbot.ingestion.upload_folder import Parcel, new_parcel, sweep
-from ragbot.storage.ingest_jobs import DIED, DIED_SAID, IngestJobs, JobFacts
+from ragbot.ingestion.upload_folder import UploadFolder, new_upload_folder, sweep
+from ragbot.storage.ingest_jobs import DIED, DIED_SAID, IngestJobStore, JobFacts
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ COMMAND = (sys.executable, "-m", "ragbot.ingest_worker")
 
 
 @dataclass(frozen=True, slots=True)
-class IngestOrder:
+class IngestOptions:
     """What the sender said about the book; empty is what the book says itself."""
 
     edition: str | None = None
@@ -34,13 +34,13 @@ class IngestOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class JobRequest:
     """All that the process needs. It goes through a pipe: an environment is shown to other programs."""
 
     job_id: str
     folder: str
     lock: int
-    order: IngestOrder
+    order: IngestOptions
     settings: dict[str, Any]
 
     def as_json(self) -> str:
@@ -48,17 +48,17 @@ class Handover:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Handover:
+    def from_json(cls, text: str) -> JobRequest:
         """Out of the pipe."""
         read = json.loads(text)
-        return cls(**{**read, "order": IngestOrder(**read["order"])})
+        return cls(**{**read, "order": IngestOptions(**read["order"])})
 
 
-class BookJobs:
+class IngestJobRunner:
     """Starts jobs, and knows how they stand. `command` is the process that does one."""
 
     def __init__(
-        self, settings: Settings, records: IngestJobs, *, command: tuple[str, ...] = COMMAND
+        self, settings: Settings, records: IngestJobStore, *, command: tuple[str, ...] = COMMAND
     ) -> None:
         self._settings = settings
         self._command = command
@@ -72,21 +72,21 @@ class BookJobs:
                 "it has ended."
             )
 
-    def new_parcel(self) -> Parcel:
+    def new_upload_folder(self) -> UploadFolder:
         """A private folder for an archive. Raises JobNotStarted where there is no place for one."""
         try:
-            return new_parcel(self._settings.ingest_dir)
+            return new_upload_folder(self._settings.ingest_dir)
         except OSError as error:
             raise JobNotStarted("There is no place to put a book now; try again later.") from error
 
-    def start(self, parcel: Parcel, order: IngestOrder) -> JobFacts:
-        """Begin a job for a parcel, which belongs to its process from now on.
+    def start(self, upload: UploadFolder, order: IngestOptions) -> JobFacts:
+        """Begin a job for a upload, which belongs to its process from now on.
 
-        Raises IngestInProgress, JobNotStarted or DatabaseUnavailable; the parcel stays the caller's then.
+        Raises IngestInProgress, JobNotStarted or DatabaseUnavailable; the upload stays the caller's then.
         """
         job = self.records.claim(secrets.token_urlsafe(24))
-        handover = Handover(
-            job.job_id, str(parcel.folder), parcel.lock.fileno(), order, handed_over(self._settings)
+        handover = JobRequest(
+            job.job_id, str(upload.folder), upload.lock.fileno(), order, handed_over(self._settings)
         )
         try:
             process = subprocess.Popen(  # noqa: S603 - a module of ours, with no argument from outside
@@ -95,8 +95,8 @@ class BookJobs:
                 stdin=subprocess.PIPE,
                 # A session of its own: what ends this server's group leaves the job alone.
                 start_new_session=True,
-                # The parcel's lock and nothing else: no socket and no database of this process.
-                pass_fds=(parcel.lock.fileno(),),
+                # The upload's lock and nothing else: no socket and no database of this process.
+                pass_fds=(upload.lock.fileno(),),
             )
         except OSError as error:
             self.records.fail(job.job_id, JobNotStarted.code, "The job's process could not be started.")
@@ -104,14 +104,14 @@ class BookJobs:
         threading.Thread(
             target=self._see_to_its_end, args=(process, handover), daemon=True, name="ingest-job"
         ).start()
-        parcel.let_go()
+        upload.let_go()
         return job
 
     def sweep(self) -> None:
         """Delete what jobs left behind that were killed."""
         sweep(self._settings.ingest_dir)
 
-    def _see_to_its_end(self, process: subprocess.Popen[bytes], handover: Handover) -> None:
+    def _see_to_its_end(self, process: subprocess.Popen[bytes], handover: JobRequest) -> None:
         """Hand the job over and wait for its process; should it die, say so at once.
 
         If this worker ends before, nobody waits: then the job's silence tells.

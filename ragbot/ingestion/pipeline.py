@@ -15,7 +15,7 @@ from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequ
 from ragbot.core.errors import BookError, SearchUnavailable
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
-from ragbot.index.indexer import Indexed, index_chunks, point_of
+from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
 from ragbot.storage.editions import EditionDraft, EditionStore, sha_of
 
 # Texts of one call to the embedder, and calls under way at once.
@@ -47,7 +47,7 @@ class IngestReport:
     seconds: float
 
 
-class Ingestion:
+class IngestionPipeline:
     """The way of a book, over chosen parts. Killed at any point it may be run again."""
 
     def __init__(
@@ -189,7 +189,7 @@ def points_of(catalogue: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
 def _draft(
     book: Book,
     chunks: Sequence[Chunk],
-    indexed: Indexed,
+    indexed: IndexedChunks,
     name: str | None,
     site_url: str,
     embedder: Embedder | None,

@@ -40,7 +40,7 @@ class JobEnded(SystemExit):
         self.reason = reason
 
 
-class JobLimits:
+class ResourceLimits:
     """Raises JobEnded in the main thread at the first reason to end; after a while `for_certain` is called.
 
     Memory is what is resident, and is watched: a limit on address space would have to be three times what

@@ -15,7 +15,7 @@ _LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class UploadFolder:
     """A folder with a sent archive. Its lock goes over to whoever inherits the open file."""
 
     folder: Path
@@ -41,7 +41,7 @@ class Parcel:
         self.lock.close()
 
 
-def new_parcel(parent: Path) -> Parcel:
+def new_upload_folder(parent: Path) -> UploadFolder:
     """An empty folder that only this user may look into. What dead processes left goes. Raises OSError."""
     parent.mkdir(parents=True, exist_ok=True)
     _sweep(parent)
@@ -50,12 +50,12 @@ def new_parcel(parent: Path) -> Parcel:
     unlocked = Path(tempfile.mkdtemp(prefix=f".{PREFIX}", dir=parent))
     lock = (unlocked / _LOCK).open("w")
     fcntl.flock(lock, fcntl.LOCK_EX)
-    return Parcel(unlocked.rename(parent / unlocked.name.removeprefix(".")), lock)
+    return UploadFolder(unlocked.rename(parent / unlocked.name.removeprefix(".")), lock)
 
 
-def inherited_parcel(folder: Path, descriptor: int) -> Parcel:
-    """A parcel whose folder another process made, with the open file that its lock hangs on."""
-    return Parcel(folder, open(descriptor, "w"))
+def inherited_upload_folder(folder: Path, descriptor: int) -> UploadFolder:
+    """A upload whose folder another process made, with the open file that its lock hangs on."""
+    return UploadFolder(folder, open(descriptor, "w"))
 
 
 def sweep(parent: Path) -> None:

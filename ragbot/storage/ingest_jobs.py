@@ -59,7 +59,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class IngestJobs:
+class IngestJobStore:
     """Jobs by their id. Opens and commits its own transactions; all raise DatabaseUnavailable."""
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:

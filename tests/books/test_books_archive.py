@@ -33,10 +33,10 @@ def unpacked(tmp_path: Path) -> Unpack:
     """Unpack bytes into a folder of the test's own, and return the book's place."""
 
     def run(content: bytes) -> Path:
-        archive = tmp_path / "parcel" / "archive"
+        archive = tmp_path / "upload" / "archive"
         archive.parent.mkdir(exist_ok=True)
         archive.write_bytes(content)
-        into = tmp_path / "parcel" / "book"
+        into = tmp_path / "upload" / "book"
         into.mkdir(exist_ok=True)
         return unpack(archive, into, LIMITS)
 
@@ -244,7 +244,7 @@ def test_hostile_archive_is_refused_with_nothing_outside(name: str, unpacked: Un
     assert time.monotonic() - began < 20
     assert "\n" not in str(refusal.value)
     assert str(tmp_path) not in str(refusal.value)
-    assert {path.name for path in (tmp_path / "parcel").iterdir()} == {"archive", "book"}
+    assert {path.name for path in (tmp_path / "upload").iterdir()} == {"archive", "book"}
     assert all(path.is_file() or path.is_dir() for path in tmp_path.rglob("*"))
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
 

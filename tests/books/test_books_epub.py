@@ -9,7 +9,7 @@ import pytest
 from ragbot.books.formats import epub
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.formats.epub import read_epub
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
 
@@ -348,7 +348,7 @@ def test_chapter_of_headings_alone_and_slow_book_are_given_up(tmp_path):
 
     assert [skipped.reason for skipped in loaded.skipped] == ["The chapter has more than 5,000 headings."]
     with pytest.raises(BookError, match="15 minutes"):
-        read_epub(Folder(tmp_path), "a.epub", content=book(chapters), clock=clock)
+        read_epub(BookFolder(tmp_path), "a.epub", content=book(chapters), clock=clock)
 
 
 def test_paths_out_of_the_archive_lead_nowhere_and_nothing_is_written(tmp_path):

@@ -9,7 +9,7 @@ from pypdf import PdfReader, PdfWriter
 
 from ragbot.books.formats import pdf as reader
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.loader import load_book
 from ragbot.books.formats.pdf import read_pdf
 from ragbot.core.errors import BookError
@@ -401,7 +401,7 @@ def test_page_and_file_that_take_too_long_are_given_up(tmp_path):
     """A drawing may be a program; time is handed in."""
 
     slow = pdf(lines("Words."), lines("Words.") + "\n0 0 m" * 2_000)
-    folder, other = Folder(tmp_path), Folder(tmp_path)
+    folder, other = BookFolder(tmp_path), BookFolder(tmp_path)
 
     loaded = read_pdf(folder, "a.pdf", content=slow, clock=count(step=reader.PAGE_TIMEOUT_S + 1).__next__)
 

@@ -29,8 +29,8 @@ from ragbot.core.domain import IndexPoint, Passage, SearchRequest, SparseVector
 from ragbot.core.errors import Cancelled, DeadlineExceeded, SearchUnavailable
 from ragbot.core.ports import PassageStore
 from ragbot.index import point_payload as payload
-from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, EmbeddedStore
-from ragbot.index.qdrant_server import CollectionShape, ServerStore, open_client
+from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, QdrantEmbeddedStore
+from ragbot.index.qdrant_server import CollectionShape, QdrantServerStore, open_client
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
 from tests.fakes.loopback import Call, Connection, LoopbackServer
@@ -78,12 +78,12 @@ def opened() -> Iterator[list[QdrantClient]]:
 def on_server(server: QdrantServer, opened: list[QdrantClient]) -> StoreMaker:
     """Make stores on the test's server, each with a client of its own that waits one second."""
 
-    def make(shelf: Shelf) -> ServerStore:
+    def make(shelf: Shelf) -> QdrantServerStore:
         def client() -> QdrantClient:
             opened.append(open_client(server.url, None, 1))
             return opened[-1]
 
-        return ServerStore(client, "book", shelf.load_points)
+        return QdrantServerStore(client, "book", shelf.load_points)
 
     return make
 
@@ -94,13 +94,13 @@ def on_real_server(opened: list[QdrantClient]) -> Iterator[StoreMaker]:
     url = os.environ["TEST_QDRANT_URL"]
     prefix = f"test-{uuid.uuid4().hex}"
 
-    def make(shelf: Shelf, shape: CollectionShape | None = None) -> ServerStore:
+    def make(shelf: Shelf, shape: CollectionShape | None = None) -> QdrantServerStore:
         def client() -> QdrantClient:
             opened.append(open_client(url, os.environ.get("TEST_QDRANT_API_KEY"), 10))
             return opened[-1]
 
         shape = shape or CollectionShape()
-        return ServerStore(client, prefix, shelf.load_points, shape=shape, search_timeout_s=10)
+        return QdrantServerStore(client, prefix, shelf.load_points, shape=shape, search_timeout_s=10)
 
     yield make
     client = open_client(url, os.environ.get("TEST_QDRANT_API_KEY"), 10)
@@ -118,7 +118,7 @@ def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> StoreMaker:
     if request.param == "memory":
         return lambda shelf: MemoryStore(shelf.load_points)
     if request.param == "embedded":
-        return lambda shelf: EmbeddedStore(tmp_path / "index", shelf.load_points)
+        return lambda shelf: QdrantEmbeddedStore(tmp_path / "index", shelf.load_points)
     return request.getfixturevalue("on_server")
 
 
@@ -152,7 +152,7 @@ class TestEveryStore:
         return store
 
     def test_built_edition_is_held_and_counted(self, store: PassageStore, first: MadeEdition) -> None:
-        """Ingestion compares the count before it publishes."""
+        """IngestionPipeline compares the count before it publishes."""
         assert store.holds(first.facts)
         assert store.count(first.facts) == first.facts.chunks == 3
 
@@ -414,7 +414,7 @@ class TestServerStore:
 
         with SomeWebSite() as site:
             opened.append(open_client(site.url, None, 1))
-            store = ServerStore(lambda: opened[0], "book", lambda _: [])
+            store = QdrantServerStore(lambda: opened[0], "book", lambda _: [])
 
             assert outcomes(store, first) == dict.fromkeys(CALLS, SearchUnavailable)
 
@@ -458,10 +458,10 @@ class TestServerStore:
             warnings.simplefilter("error")
             opened.extend(open_client(guarded.url, key, 1) for key in ("right", "wrong"))
 
-            ServerStore(lambda: opened[0], "book", lambda _: []).ping()
+            QdrantServerStore(lambda: opened[0], "book", lambda _: []).ping()
 
             with pytest.raises(SearchUnavailable):
-                ServerStore(lambda: opened[1], "book", lambda _: []).ping()
+                QdrantServerStore(lambda: opened[1], "book", lambda _: []).ping()
 
     def test_alias_moves_in_one_step(
         self, server: QdrantServer, store: PassageStore, first: MadeEdition
@@ -556,7 +556,7 @@ class TestServerStore:
         """A shape that did not reach the server would show only under load."""
         shape = CollectionShape(shards=2, replication=3, quantization="scalar", on_disk=True)
         opened.append(open_client(server.url, None, 1))
-        ServerStore(lambda: opened[0], "book", shelf.load_points, shape=shape).build(
+        QdrantServerStore(lambda: opened[0], "book", shelf.load_points, shape=shape).build(
             first.facts, first.points
         )
 
@@ -613,7 +613,7 @@ class TestServerStore:
         """The small ones alone would confuse near neighbours."""
         opened.append(open_client(server.url, None, 1))
         shape = CollectionShape(quantization="scalar")
-        store = ServerStore(lambda: opened[0], "book", shelf.load_points, shape=shape)
+        store = QdrantServerStore(lambda: opened[0], "book", shelf.load_points, shape=shape)
         store.build(first.facts, first.points)
 
         store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
@@ -638,7 +638,7 @@ class TestServerStore:
     ) -> None:
         """A server that is slow at the end of a question must not hold it beyond its time."""
         opened.append(open_client(server.url, None, setting_s))
-        store = ServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=setting_s)
+        store = QdrantServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=setting_s)
         store.build(first.facts, first.points)
 
         store.search(first.facts, first.asked(QUESTION), Deadline(left_s, now=lambda: 0.0))
@@ -651,7 +651,7 @@ class TestServerStore:
     ) -> None:
         """The search is not to blame where nothing was left for it."""
         opened.append(open_client(server.url, None, 5))
-        store = ServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=5)
+        store = QdrantServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=5)
         store.build(first.facts, first.points)
         server.hang(on="/points/query")
         started = time.monotonic()
@@ -676,7 +676,7 @@ class TestServerStore:
     ) -> None:
         """What is still being optimised is searched whole; what could not be written is not there."""
         opened.append(open_client(server.url, None, 5))
-        store = ServerStore(lambda: opened[0], "book", shelf.load_points, settled_within_s=0)
+        store = QdrantServerStore(lambda: opened[0], "book", shelf.load_points, settled_within_s=0)
         store.build(first.facts, first.points)
         whole = server.local.get_collection
 
@@ -700,8 +700,10 @@ class TestServerStore:
         known = {keys["kept"], keys["removed"]}
         opened.append(open_client(server.url, None, 5))
 
-        def made(store_known: set[str], *names: str) -> ServerStore:
-            store = ServerStore(lambda: opened[0], "book", shelf.load_points, known_keys=lambda: store_known)
+        def made(store_known: set[str], *names: str) -> QdrantServerStore:
+            store = QdrantServerStore(
+                lambda: opened[0], "book", shelf.load_points, known_keys=lambda: store_known
+            )
             for name in names:
                 store.build(replace(first.facts, key=keys[name]), first.points)
             return store
@@ -745,7 +747,7 @@ class TestRealServer:
         ],
     )
     def test_every_shape_finds_the_same(
-        self, on_real_server: Callable[..., ServerStore], first: MadeEdition, shape: CollectionShape
+        self, on_real_server: Callable[..., QdrantServerStore], first: MadeEdition, shape: CollectionShape
     ) -> None:
         """Small copies and disks are for speed and memory alone."""
         store = on_real_server(Shelf([first]), shape)
@@ -758,7 +760,7 @@ class TestRealServer:
         assert store.count(first.facts) == first.facts.chunks
 
     def test_scopes_have_their_index(
-        self, on_real_server: Callable[..., ServerStore], first: MadeEdition, opened: list[QdrantClient]
+        self, on_real_server: Callable[..., QdrantServerStore], first: MadeEdition, opened: list[QdrantClient]
     ) -> None:
         """The stand-in only keeps a note of it."""
         store = on_real_server(Shelf([first]))
@@ -771,7 +773,7 @@ class TestRealServer:
         assert schema[payload.SCOPES].data_type == models.PayloadSchemaType.KEYWORD
 
     def test_top_five_are_those_of_the_reference(
-        self, on_real_server: Callable[..., ServerStore], shipped: MadeEdition, reference: QdrantClient
+        self, on_real_server: Callable[..., QdrantServerStore], shipped: MadeEdition, reference: QdrantClient
     ) -> None:
         """What was measured with one engine holds for the server."""
         rows = load_rows(PROJECT_ROOT / "eval" / "physical-ai.jsonl")
@@ -794,17 +796,19 @@ class TestEmbeddedStore:
         return tmp_path / "index"
 
     @pytest.fixture
-    def store(self, folder: Path, first: MadeEdition) -> EmbeddedStore:
-        return EmbeddedStore(folder, Shelf([first]).load_points)
+    def store(self, folder: Path, first: MadeEdition) -> QdrantEmbeddedStore:
+        return QdrantEmbeddedStore(folder, Shelf([first]).load_points)
 
-    def test_nothing_is_written_before_the_first_build(self, store: EmbeddedStore, folder: Path) -> None:
+    def test_nothing_is_written_before_the_first_build(
+        self, store: QdrantEmbeddedStore, folder: Path
+    ) -> None:
         """`flask db upgrade` makes the app too, and must leave no folder behind."""
         store.ping()
 
         assert not folder.exists()
 
     def test_folder_goes_with_its_edition(
-        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
     ) -> None:
         """An index of a big book on each publication would fill the disk in a week."""
         store.build(first.facts, first.points)
@@ -816,7 +820,7 @@ class TestEmbeddedStore:
 
     def test_folders_go_with_the_store(self, folder: Path, first: MadeEdition) -> None:
         """An app that is dropped, as in tests, cleans up after itself."""
-        store = EmbeddedStore(folder, Shelf([first]).load_points)
+        store = QdrantEmbeddedStore(folder, Shelf([first]).load_points)
         store.build(first.facts, first.points)
 
         del store
@@ -825,7 +829,7 @@ class TestEmbeddedStore:
         assert list(folder.iterdir()) == []
 
     def test_folder_of_a_build_that_broke_off_goes_at_once(
-        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
     ) -> None:
         """A database that comes and goes must not fill the disk."""
         with pytest.raises(ConnectionError):
@@ -835,7 +839,7 @@ class TestEmbeddedStore:
         assert list(folder.iterdir()) == []
 
     def test_two_editions_are_kept_the_last_used_ones(
-        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
     ) -> None:
         """The published one stays while old ones are asked for by name."""
         editions = [replace(first.facts, key=key) for key in ("a", "b", "c")]
@@ -849,7 +853,7 @@ class TestEmbeddedStore:
         assert len(list(folder.iterdir())) == SHARDS_KEPT == 2
 
     def test_edition_that_is_dropped_while_it_is_searched_answers_to_the_end(
-        self, store: EmbeddedStore, first: MadeEdition
+        self, store: QdrantEmbeddedStore, first: MadeEdition
     ) -> None:
         """Its engine was once closed under a running search, and the reader got an error."""
         store.build(first.facts, first.points)
@@ -867,13 +871,13 @@ class TestEmbeddedStore:
     def test_folder_that_cannot_be_written_is_our_own_error(self, tmp_path: Path, first: MadeEdition) -> None:
         """A read-only file system is the commonest fault of a container."""
         (tmp_path / "file").write_text("not a folder")
-        store = EmbeddedStore(tmp_path / "file" / "index", Shelf([first]).load_points)
+        store = QdrantEmbeddedStore(tmp_path / "file" / "index", Shelf([first]).load_points)
 
         with pytest.raises(SearchUnavailable, match="cannot be written"):
             store.build(first.facts, first.points)
 
     def test_folder_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not(
-        self, store: EmbeddedStore, folder: Path, first: MadeEdition
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
     ) -> None:
         """After a crash nobody else cleans up; and a neighbour's index is in use."""
         store.build(first.facts, first.points)
@@ -898,7 +902,7 @@ class TestEmbeddedStore:
 
     @pytest.mark.parametrize("how", ["empty", "lock is a folder"])
     def test_folder_that_cannot_be_swept_is_left_alone(
-        self, store: EmbeddedStore, folder: Path, first: MadeEdition, how: str
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition, how: str
     ) -> None:
         """In a shared temporary folder another user's index lies next to ours, and opening it fails."""
         strange = folder / f"{FOLDER_PREFIX}of-somebody"
@@ -910,10 +914,10 @@ class TestEmbeddedStore:
         assert store.holds(first.facts)
 
     def test_worker_that_starts_at_the_same_moment_does_not_take_our_new_folder_for_a_dead_ones(
-        self, store: EmbeddedStore, folder: Path, first: MadeEdition, monkeypatch: pytest.MonkeyPatch
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It was once deleted between its making and its locking, and came back without a lock."""
-        other = EmbeddedStore(folder, Shelf([first]).load_points)
+        other = QdrantEmbeddedStore(folder, Shelf([first]).load_points)
         lock = fcntl.flock
 
         def other_starts_just_before(file: IO[str], how: int) -> None:
@@ -932,11 +936,11 @@ class TestEmbeddedStore:
 HOLDER = """
 import sys
 from pathlib import Path
-from ragbot.index.qdrant_embedded import EmbeddedStore
+from ragbot.index.qdrant_embedded import QdrantEmbeddedStore
 from tests.fakes.editions import Shelf, made_edition
 
 made = made_edition(Path(sys.argv[1]), "first")
-store = EmbeddedStore(Path(sys.argv[2]), Shelf([made]).load_points)
+store = QdrantEmbeddedStore(Path(sys.argv[2]), Shelf([made]).load_points)
 store.prepare(made.facts)
 print("ready", flush=True)
 sys.stdin.read()
@@ -991,9 +995,9 @@ class TestAgreement:
             opened.append(open_client(server.url, None, 20))
             shelf = Shelf([shipped])
             store: PassageStore = (
-                EmbeddedStore(tmp_path, shelf.load_points)
+                QdrantEmbeddedStore(tmp_path, shelf.load_points)
                 if kind == "embedded"
-                else ServerStore(lambda: opened[0], "book", shelf.load_points)
+                else QdrantServerStore(lambda: opened[0], "book", shelf.load_points)
             )
             store.prepare(shipped.facts)
 

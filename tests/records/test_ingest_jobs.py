@@ -10,7 +10,7 @@ import pytest
 
 from ragbot.core.errors import IngestInProgress, JobNotFound
 from ragbot.storage.database import Database
-from ragbot.storage.ingest_jobs import DEAD_AFTER_S, IngestJobs
+from ragbot.storage.ingest_jobs import DEAD_AFTER_S, IngestJobStore
 
 AT_ONCE = 8
 REPORT = {"edition": "first", "chunks": 3, "skipped": []}
@@ -35,11 +35,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def jobs(database: Database, clock: Clock) -> IngestJobs:
-    return IngestJobs(database, clock=clock)
+def jobs(database: Database, clock: Clock) -> IngestJobStore:
+    return IngestJobStore(database, clock=clock)
 
 
-def test_job_goes_from_queued_to_succeeded(jobs: IngestJobs, clock: Clock) -> None:
+def test_job_goes_from_queued_to_succeeded(jobs: IngestJobStore, clock: Clock) -> None:
     """What whoever waits for it is told at each step."""
     queued = jobs.claim("one")
     clock.move(2)
@@ -58,7 +58,7 @@ def test_job_goes_from_queued_to_succeeded(jobs: IngestJobs, clock: Clock) -> No
     assert succeeded.error is None
 
 
-def test_of_many_claims_at_once_one_is_granted(jobs: IngestJobs) -> None:
+def test_of_many_claims_at_once_one_is_granted(jobs: IngestJobStore) -> None:
     """Workers and replicas share nothing but the database."""
     together = Barrier(AT_ONCE)
 
@@ -78,7 +78,7 @@ def test_of_many_claims_at_once_one_is_granted(jobs: IngestJobs) -> None:
 
 
 @pytest.mark.parametrize("end", ["succeed", "fail"])
-def test_job_that_has_ended_makes_room(jobs: IngestJobs, end: str) -> None:
+def test_job_that_has_ended_makes_room(jobs: IngestJobStore, end: str) -> None:
     """The next build publishes, too."""
     jobs.claim("one")
     if end == "succeed":
@@ -91,7 +91,7 @@ def test_job_that_has_ended_makes_room(jobs: IngestJobs, end: str) -> None:
 
 
 @pytest.mark.parametrize("jump_s", [DEAD_AFTER_S + 1, -DEAD_AFTER_S - 1])
-def test_silent_job_is_told_as_died_and_makes_room(jobs: IngestJobs, clock: Clock, jump_s: float) -> None:
+def test_silent_job_is_told_as_died_and_makes_room(jobs: IngestJobStore, clock: Clock, jump_s: float) -> None:
     """Its process was killed, or the clock was put back since: neither may block for ever."""
     jobs.claim("one")
     jobs.begin("one", host="alice", pid=7)
@@ -109,7 +109,7 @@ def test_silent_job_is_told_as_died_and_makes_room(jobs: IngestJobs, clock: Cloc
     assert jobs.job("two").status == "queued"
 
 
-def test_job_that_gives_signs_of_life_is_left_alone(jobs: IngestJobs, clock: Clock) -> None:
+def test_job_that_gives_signs_of_life_is_left_alone(jobs: IngestJobStore, clock: Clock) -> None:
     """However long the book is."""
     jobs.claim("one")
     for _ in range(5):
@@ -121,7 +121,7 @@ def test_job_that_gives_signs_of_life_is_left_alone(jobs: IngestJobs, clock: Clo
     assert jobs.job("one").status == "queued"
 
 
-def test_job_that_was_given_up_is_told_so(jobs: IngestJobs, clock: Clock) -> None:
+def test_job_that_was_given_up_is_told_so(jobs: IngestJobStore, clock: Clock) -> None:
     """A machine that slept wakes up beside its successor, and must not say that it lives."""
     jobs.claim("one")
     clock.move(DEAD_AFTER_S + 1)
@@ -139,7 +139,7 @@ def test_job_that_was_given_up_is_told_so(jobs: IngestJobs, clock: Clock) -> Non
     assert jobs.beat("two", stage="unpack", done=0, total=0)
 
 
-def test_first_end_of_a_job_stays(jobs: IngestJobs) -> None:
+def test_first_end_of_a_job_stays(jobs: IngestJobStore) -> None:
     """The worker that waits for the process says that it died, which may have said why."""
     jobs.claim("one")
     jobs.fail("one", "memory_limit_exceeded", "Too much.")
@@ -148,13 +148,13 @@ def test_first_end_of_a_job_stays(jobs: IngestJobs) -> None:
     assert jobs.job("one").error_code == "memory_limit_exceeded"
 
 
-def test_unknown_job_is_not_found(jobs: IngestJobs) -> None:
+def test_unknown_job_is_not_found(jobs: IngestJobStore) -> None:
     """Nothing is made up."""
     with pytest.raises(JobNotFound):
         jobs.job("unknown")
 
 
-def test_numbers_count_each_status_and_the_dead_as_failed(jobs: IngestJobs, clock: Clock) -> None:
+def test_numbers_count_each_status_and_the_dead_as_failed(jobs: IngestJobStore, clock: Clock) -> None:
     """An alert must ring before anybody asks for the job."""
     jobs.claim("one")
     jobs.begin("one", host="alice", pid=7)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ragbot.books import files
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.loader import load_book
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import BookError, FileUnreadable
@@ -142,7 +142,7 @@ def test_folder_that_the_configuration_names_outside_is_not_even_listed(tmp_path
     (tmp_path / "outside" / "secret.md").write_text("# Secret")
     (tmp_path / "book").mkdir()
 
-    folder = Folder(tmp_path / "book")
+    folder = BookFolder(tmp_path / "book")
 
     assert folder.files(frozenset({".md"}), "../outside") == []
     assert [skipped.path for skipped in folder.skipped] == ["../outside"]
@@ -162,13 +162,13 @@ def test_file_that_became_a_pipe_meanwhile_does_not_make_the_reader_wait(
 
     monkeypatch.setattr(files.stat, "S_ISREG", changed_after_the_look)
 
-    assert Folder(tmp_path).bytes("a.md") == b""
+    assert BookFolder(tmp_path).bytes("a.md") == b""
 
 
 def test_file_that_grows_while_it_is_read_fills_no_memory(tmp_path: Path) -> None:
     """Its size was looked at before."""
     (tmp_path / "a.md").write_bytes(b"a" * 1_000)
-    folder = Folder(tmp_path, max_file_bytes=10_000)
+    folder = BookFolder(tmp_path, max_file_bytes=10_000)
     with (tmp_path / "a.md").open("r+b") as grown:
         grown.truncate(9_000)
     tracemalloc.start()

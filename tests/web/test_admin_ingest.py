@@ -23,7 +23,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from ragbot.extensions import db
-from ragbot.ingestion.upload_folder import new_parcel
+from ragbot.ingestion.upload_folder import new_upload_folder
 from ragbot.services import warm
 from tests.conftest import THREE_CHAPTERS, AppMaker
 from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
@@ -583,9 +583,9 @@ def test_numbers_are_told_while_the_jobs_cannot_be_counted(make_app: AppMaker) -
 def test_start_takes_away_what_a_killed_server_left(make_app: AppMaker, tmp_path: Path) -> None:
     """Half a book in the temporary folder is nobody's."""
     app = make_app({"INGEST_DIR": str(tmp_path / "sent")})
-    parcel = new_parcel(tmp_path / "sent")
-    parcel.archive.write_bytes(b"PK")
-    parcel.let_go()
+    upload = new_upload_folder(tmp_path / "sent")
+    upload.archive.write_bytes(b"PK")
+    upload.let_go()
 
     warm(app)
 

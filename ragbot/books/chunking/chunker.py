@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from ragbot.books.markup.blocks import Block, Outline, outline
+from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
 from ragbot.books.chunking.search_text import search_words
-from ragbot.books.chunking.splitter import Piece, pieces_of
+from ragbot.books.chunking.splitter import TextPiece, pieces_of
 from ragbot.core.domain import Book, Chunk, Page, Section
 from ragbot.core.text import count_tokens
 
@@ -25,7 +25,7 @@ class _Filled:
     """A section that holds prose."""
 
     section: Section
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
 
     @property
     def tokens(self) -> int:
@@ -70,7 +70,7 @@ def _filled(page: Page, taken: Outline, limit: int) -> list[_Filled]:
     filled: list[_Filled] = []
     blocks = list(reversed(taken.blocks))
     for section in page.sections:
-        pieces: list[Piece] = []
+        pieces: list[TextPiece] = []
         for block in _blocks_in(section, blocks):
             if _holds_prose(taken, block):
                 pieces.extend(pieces_of(page.source, block, limit))
@@ -79,19 +79,19 @@ def _filled(page: Page, taken: Outline, limit: int) -> list[_Filled]:
     return filled
 
 
-def _blocks_in(section: Section, waiting: list[Block]) -> Iterator[Block]:
+def _blocks_in(section: Section, waiting: list[MarkdownBlock]) -> Iterator[MarkdownBlock]:
     """Take the section's blocks off the stack; one that reaches beyond the section is divided."""
     while waiting and waiting[-1].start < section.end:
         block = waiting.pop()
         if block.end > section.end:
-            waiting.append(Block("paragraph", section.end, block.end))
-            block = Block("paragraph", block.start, section.end)
+            waiting.append(MarkdownBlock("paragraph", section.end, block.end))
+            block = MarkdownBlock("paragraph", block.start, section.end)
         start = max(block.start, section.start)
         if block.end > start:
-            yield block if start == block.start else Block("paragraph", start, block.end)
+            yield block if start == block.start else MarkdownBlock("paragraph", start, block.end)
 
 
-def _holds_prose(taken: Outline, block: Block) -> bool:
+def _holds_prose(taken: Outline, block: MarkdownBlock) -> bool:
     return block.kind not in ("heading", "rule") and bool(taken.prose.text[block.start : block.end].strip())
 
 
@@ -130,8 +130,8 @@ def _cuts(group: list[_Filled], target: int, least: int) -> list[_Cut]:
     return [_Cut(first.section.start, end, path[:-1], first.section.anchor)]
 
 
-def _packed(pieces: Sequence[Piece], target: int, least: int) -> list[list[Piece]]:
-    packs: list[list[Piece]] = []
+def _packed(pieces: Sequence[TextPiece], target: int, least: int) -> list[list[TextPiece]]:
+    packs: list[list[TextPiece]] = []
     for piece in pieces:
         if packs and _fits(packs[-1], piece, target):
             packs[-1].append(piece)
@@ -148,13 +148,13 @@ def _packed(pieces: Sequence[Piece], target: int, least: int) -> list[list[Piece
     return packs
 
 
-def _fits(pack: list[Piece], piece: Piece, target: float) -> bool:
+def _fits(pack: list[TextPiece], piece: TextPiece, target: float) -> bool:
     if piece.stands_alone or pack[-1].stands_alone:
         return False
     return _tokens(pack) + piece.tokens <= target
 
 
-def _leads_in(pack: list[Piece], piece: Piece, target: int) -> bool:
+def _leads_in(pack: list[TextPiece], piece: TextPiece, target: int) -> bool:
     """Whether the pack ends in a short paragraph that introduces the code, list or table of the piece."""
     last = pack[-1]
     if len(pack) < 2 or piece.stands_alone or last.kind != "paragraph" or piece.kind == "paragraph":
@@ -162,7 +162,7 @@ def _leads_in(pack: list[Piece], piece: Piece, target: int) -> bool:
     return last.tokens <= target // 8 and last.tokens + piece.tokens <= target * TAIL_ALLOWANCE
 
 
-def _tokens(pack: Sequence[Piece]) -> int:
+def _tokens(pack: Sequence[TextPiece]) -> int:
     return sum(piece.tokens for piece in pack)
 
 

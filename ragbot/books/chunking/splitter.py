@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ragbot.books.markup.blocks import Block, lines_of
+from ragbot.books.markup.blocks import MarkdownBlock, lines_of
 from ragbot.core.text import count_tokens, sentence_spans
 
 # Code and tables read badly when cut: they may be this much larger than a chunk should be.
@@ -22,7 +22,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TextPiece:
     """A span that is not cut further. `stands_alone` marks a part of cut code, which is joined to nothing."""
 
     start: int
@@ -32,12 +32,12 @@ class Piece:
     stands_alone: bool = False
 
 
-def pieces_of(source: str, block: Block, limit: int) -> Iterator[Piece]:
+def pieces_of(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
     """A block whole if it is small enough, else in parts: items, rows, sentences, lines."""
     tokens = count_tokens(source[block.start : block.end])
     allowance = WHOLE_ALLOWANCE if block.kind in ("code", "table") else 1
     if tokens <= limit * allowance:
-        yield Piece(block.start, block.end, tokens, block.kind)
+        yield TextPiece(block.start, block.end, tokens, block.kind)
     elif block.kind == "code":
         yield from _code(source, block, limit)
     elif block.children:
@@ -46,34 +46,34 @@ def pieces_of(source: str, block: Block, limit: int) -> Iterator[Piece]:
         yield from _text(source, block, limit)
 
 
-def _children(source: str, block: Block, limit: int) -> Iterator[Piece]:
+def _children(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
     """Children in order; what lies between them (deeper than the parser goes) is cut as text."""
     position = block.start
     for child in block.children:
         if source[position : child.start].strip():
-            yield from _text(source, Block("paragraph", position, child.start), limit)
+            yield from _text(source, MarkdownBlock("paragraph", position, child.start), limit)
         start = max(child.start, position)
         if child.end > start:
             yield from pieces_of(source, _moved(child, start), limit)
             position = child.end
     if source[position : block.end].strip():
-        yield from _text(source, Block("paragraph", position, block.end), limit)
+        yield from _text(source, MarkdownBlock("paragraph", position, block.end), limit)
 
 
-def _moved(child: Block, start: int) -> Block:
+def _moved(child: MarkdownBlock, start: int) -> MarkdownBlock:
     if start == child.start:
         return child
-    return Block(child.kind, start, child.end, child.children, child.level, child.is_fence)
+    return MarkdownBlock(child.kind, start, child.end, child.children, child.level, child.is_fence)
 
 
-def _code(source: str, block: Block, limit: int) -> Iterator[Piece]:
+def _code(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
     for start, end in grouped(source, _paragraphs(source, block.start, block.end), limit, _lines):
-        yield Piece(start, end, count_tokens(source[start:end]), "code", stands_alone=True)
+        yield TextPiece(start, end, count_tokens(source[start:end]), "code", stands_alone=True)
 
 
-def _text(source: str, block: Block, limit: int) -> Iterator[Piece]:
+def _text(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
     for start, end in grouped(source, _sentences(source, block.start, block.end), limit, _words):
-        yield Piece(start, end, count_tokens(source[start:end]), block.kind)
+        yield TextPiece(start, end, count_tokens(source[start:end]), block.kind)
 
 
 def grouped(

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, site_config
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.markup.front_matter import FrontMatter, front_matter
 from ragbot.books.formats.config_files import json_mapping, yaml_mapping
 from ragbot.books.formats.markdown import AnchorRules, written
@@ -69,7 +69,7 @@ class _Category:
     position: float
 
 
-def read_docusaurus(folder: Folder, docs: str | None = None) -> Book:
+def read_docusaurus(folder: BookFolder, docs: str | None = None) -> Book:
     """Read a project's docs folders in the order of the generated sidebar.
 
     `docs` names the docs folder where there is no configuration: "" when the folder is that itself.
@@ -88,7 +88,7 @@ def without_prefix(name: str) -> tuple[str, int | None]:
     return (match["rest"], int(match["number"][:15])) if match else (name, None)
 
 
-def has_front_matter(folder: Folder, under: str, keys: frozenset[str]) -> bool:
+def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bool:
     """Whether Markdown under this folder has one of the keys in its front matter."""
     for path in folder.files(PAGES, under)[:50]:
         try:
@@ -99,7 +99,7 @@ def has_front_matter(folder: Folder, under: str, keys: frozenset[str]) -> bool:
     return False
 
 
-def _config(folder: Folder) -> SiteConfig:
+def _config(folder: BookFolder) -> SiteConfig:
     for name in CONFIG_NAMES:
         if folder.has(name):
             try:
@@ -109,7 +109,7 @@ def _config(folder: Folder) -> SiteConfig:
     return SiteConfig()
 
 
-def _read_shelf(folder: Folder, shelf: DocsFolder, config: SiteConfig) -> list[Page]:
+def _read_shelf(folder: BookFolder, shelf: DocsFolder, config: SiteConfig) -> list[Page]:
     base = len(shelf.path.split("/")) if shelf.path else 0
     paths = [path for path in folder.files(PAGES, shelf.path) if _is_page(path, base)]
     docs = [doc for doc in folder.read_each(paths, lambda path: _doc(folder, path, base)) if _is_shown(doc)]
@@ -130,7 +130,7 @@ def _is_shown(doc: _Doc) -> bool:
     return not doc.values.is_set("draft") and not doc.values.is_set("unlisted")
 
 
-def _doc(folder: Folder, path: str, base: int) -> _Doc:
+def _doc(folder: BookFolder, path: str, base: int) -> _Doc:
     source = folder.text(path)
     *folders, name = path.split("/")[base:]
     return _Doc(path, tuple(folders), PurePosixPath(name).stem, front_matter(source), source)
@@ -181,13 +181,13 @@ def _sidebar_key(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> lis
     return [*keys, (doc.position, PurePosixPath(doc.path).name)]
 
 
-def _categories(folder: Folder, base: str, docs: list[_Doc]) -> dict[tuple[str, ...], _Category]:
+def _categories(folder: BookFolder, base: str, docs: list[_Doc]) -> dict[tuple[str, ...], _Category]:
     folders = {doc.folders[: depth + 1] for doc in docs for depth in range(len(doc.folders))}
     indexes = {doc.folders: doc for doc in reversed(docs) if doc.is_index}
     return {names: _category(folder, base, names, indexes.get(names)) for names in folders}
 
 
-def _category(folder: Folder, base: str, names: tuple[str, ...], index: _Doc | None) -> _Category:
+def _category(folder: BookFolder, base: str, names: tuple[str, ...], index: _Doc | None) -> _Category:
     values = FrontMatter(_category_values(folder, "/".join(filter(None, (base, *names)))))
     plain, number = without_prefix(names[-1])
     label = values.words("label") or (_label(folder, index) if index else "") or plain
@@ -199,7 +199,7 @@ def _category(folder: Folder, base: str, names: tuple[str, ...], index: _Doc | N
     return _Category(label, _LAST if position is None else position)
 
 
-def _label(folder: Folder, index: _Doc) -> str:
+def _label(folder: BookFolder, index: _Doc) -> str:
     if own := index.values.words("sidebar_label") or index.values.words("title"):
         return own
     fallback = index.values.words("id")
@@ -210,7 +210,7 @@ def _label(folder: Folder, index: _Doc) -> str:
     return next(iter(folder.read_each([index.path], title)), "")
 
 
-def _category_values(folder: Folder, path: str) -> dict[str, object]:
+def _category_values(folder: BookFolder, path: str) -> dict[str, object]:
     for name in _CATEGORY_NAMES:
         full = f"{path}/{name}"
         if not folder.has(full):

@@ -29,7 +29,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from ragbot.books.files import Folder, decoded
+from ragbot.books.files import BookFolder, decoded
 from ragbot.books.formats.html import html_page
 from ragbot.core.domain import Book, Page, Section
 from ragbot.core.errors import FileUnreadable
@@ -108,7 +108,7 @@ class _Entry:
 
 
 def read_epub(
-    folder: Folder,
+    folder: BookFolder,
     path: str,
     *,
     content: bytes,
@@ -292,7 +292,7 @@ def _inside(base: str, link: str) -> str:
 # --- the contents ------------------------------------------------------------------------------
 
 
-def _contents(folder: Folder, archive: _Archive, package: _Package, *, under: str) -> list[_Entry]:
+def _contents(folder: BookFolder, archive: _Archive, package: _Package, *, under: str) -> list[_Entry]:
     """The entries of the first contents that can be read and hold any."""
 
     def read(full: str) -> list[_Entry]:

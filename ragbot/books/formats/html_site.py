@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from ragbot.books.files import MAX_DEPTH, Folder
+from ragbot.books.files import MAX_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML, page_of
 from ragbot.books.formats.html_tree import tree_of
 from ragbot.books.formats.plain import reading_key
@@ -35,7 +35,7 @@ class _Read:
     """The address of the page that the site names as the next one, as it is written."""
 
 
-def read_html(folder: Folder) -> Book:
+def read_html(folder: BookFolder) -> Book:
     """Read every page of a built site. Redirects, searches, indexes and the like are passed over."""
     paths = [path for path in sorted(folder.files(HTML), key=reading_key) if _is_page(path)]
     contents: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.markup.blocks import Block, Outline, outline
+from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
 from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
 from ragbot.core.text import folded
@@ -60,7 +60,7 @@ class AnchorRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Writing:
+class MarkdownFlavour:
     """A page's sections under its title."""
 
     title: str
@@ -81,14 +81,14 @@ def headings_of(page: Outline, dialect: Dialect) -> list[Heading]:
 
 def written(
     source: str, dialect: Dialect, anchors: AnchorRules, *, title: str, fallback: str, parts: tuple[str, ...]
-) -> Writing:
+) -> MarkdownFlavour:
     """Cut a page into sections. Without a title the opening heading gives it, else `fallback` does."""
     page = outline(source, dialect)
     headings = headings_of(page, dialect)
     opening = _opening(page, headings)
     title = title or (opening.text if opening else "") or fallback
     names = _anchored(headings, anchors)
-    return Writing(title, sections_of(page.prose.text, names, opening=opening, path=(*parts, title)))
+    return MarkdownFlavour(title, sections_of(page.prose.text, names, opening=opening, path=(*parts, title)))
 
 
 def sections_of(
@@ -142,7 +142,7 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
     return named
 
 
-def _heading(page: Outline, block: Block, dialect: Dialect, is_nested: bool) -> Heading:
+def _heading(page: Outline, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
     # The block ends before a comment that was blanked; an id may stand in it.
     raw = page.source[block.start : _line_end(page.source, block.end)]
     content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
@@ -152,7 +152,7 @@ def _heading(page: Outline, block: Block, dialect: Dialect, is_nested: bool) -> 
     return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
 
 
-def _mdx_slug_text(page: Outline, block: Block) -> str:
+def _mdx_slug_text(page: Outline, block: MarkdownBlock) -> str:
     """What Docusaurus makes an anchor of: an expression's code counts, a `:name` directive does not."""
 
     def code(start: int, end: int) -> str:

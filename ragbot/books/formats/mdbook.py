@@ -9,7 +9,7 @@ from posixpath import normpath
 from urllib.parse import quote, unquote
 
 from ragbot.books.formats.page_address import relative_address
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.formats.mdbook_hidden_lines import without_hidden_lines
 from ragbot.books.formats.mdbook_includes import Includes
 from ragbot.books.formats.markdown import AnchorRules, written
@@ -37,7 +37,7 @@ class _Config:
     hidelines: dict[str, str]
 
 
-def read_mdbook(folder: Folder) -> Book:
+def read_mdbook(folder: BookFolder) -> Book:
     """Read the chapters that SUMMARY.md lists, in its order. Raises BookError where there is no summary.
 
     A page's source is its chapter with includes put in and hidden lines left out.
@@ -61,7 +61,7 @@ def read_mdbook(folder: Folder) -> Book:
     return Book(config.title, tuple(pages), tuple(folder.skipped))
 
 
-def _page(folder: Folder, path: str, chapter: Chapter, config: _Config) -> Page:
+def _page(folder: BookFolder, path: str, chapter: Chapter, config: _Config) -> Page:
     if config.src and not path.startswith(f"{config.src}/"):
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
     includes = Includes(folder)
@@ -81,7 +81,7 @@ def _address(path: str, src: str) -> str:
     return relative_address(quote(inner.with_name(f"{name}.html").as_posix()))
 
 
-def _config(folder: Folder) -> _Config:
+def _config(folder: BookFolder) -> _Config:
     if not folder.has("book.toml"):
         return _Config("", "src" if folder.has("src/SUMMARY.md") else "", {})
     try:
@@ -111,7 +111,7 @@ def _toml(text: str) -> dict[str, object]:
         raise FileUnreadable("The text is not valid TOML.") from fault
 
 
-def _source_folder(folder: Folder, src: str) -> str:
+def _source_folder(folder: BookFolder, src: str) -> str:
     name = normpath(cleaned(src).replace("\\", "/"))
     if name.startswith(("/", "..")):
         raise BookError(f"book.toml at {folder.root} says src = {src!r}, which lies outside of the book.")

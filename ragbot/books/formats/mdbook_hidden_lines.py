@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragbot.books.markup.blocks import Block, lines_of, outline
+from ragbot.books.markup.blocks import MarkdownBlock, lines_of, outline
 from ragbot.core.domain import Dialect
 
 _RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")
@@ -25,8 +25,8 @@ def without_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
     return "".join(pieces)
 
 
-def _fences(blocks: tuple[Block, ...]) -> list[Block]:
-    found: list[Block] = []
+def _fences(blocks: tuple[MarkdownBlock, ...]) -> list[MarkdownBlock]:
+    found: list[MarkdownBlock] = []
     for block in blocks:
         if block.is_fence:
             found.append(block)
@@ -34,7 +34,7 @@ def _fences(blocks: tuple[Block, ...]) -> list[Block]:
     return found
 
 
-def _shown(source: str, fence: Block, hidelines: dict[str, str]) -> str:
+def _shown(source: str, fence: MarkdownBlock, hidelines: dict[str, str]) -> str:
     text = source[fence.start : fence.end]
     info = _INFO.match(text)
     words = re.split(r"[,\s]+", info["info"]) if info else [""]

@@ -6,7 +6,7 @@ import re
 from itertools import takewhile
 from posixpath import dirname, normpath
 
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.core.errors import FileUnreadable
 
 # mdBook's own limit on includes inside of includes.
@@ -27,7 +27,7 @@ _QUOTED = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
 class Includes:
     """Expands one chapter. What cannot be included stays as it is written, and is told in `notices`."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: BookFolder) -> None:
         self.notices: list[str] = []
         self._folder = folder
         self._size = self._count = 0

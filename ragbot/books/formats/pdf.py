@@ -38,7 +38,7 @@ from pypdf import PasswordType, PdfReader, apply_configuration
 from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 from pypdf.generic import Destination
 
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.core.domain import Book, Dialect, Page, Section
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
@@ -143,7 +143,7 @@ class _Stopped(BaseException):
 
 
 def read_pdf(
-    folder: Folder,
+    folder: BookFolder,
     path: str,
     *,
     content: bytes,
@@ -227,7 +227,7 @@ def _title(reader: PdfReader) -> str:
     return _plain(title)
 
 
-def _outline(folder: Folder, reader: PdfReader, path: str) -> list[_Entry]:
+def _outline(folder: BookFolder, reader: PdfReader, path: str) -> list[_Entry]:
     try:
         entries = list(_entries(reader, reader.outline))
     except Exception:
@@ -270,7 +270,7 @@ def _readable(text: str) -> str:
 
 
 def _extracted(
-    folder: Folder, reader: PdfReader, path: str, *, count: int, clock: Callable[[], float]
+    folder: BookFolder, reader: PdfReader, path: str, *, count: int, clock: Callable[[], float]
 ) -> list[list[_Line]]:
     """Each page's lines; a page that cannot be read is skipped and has none."""
     started, total = clock(), 0
@@ -293,7 +293,7 @@ def _extracted(
 
 
 def _tell_of_scans(
-    folder: Folder, reader: PdfReader, path: str, *, pages: Sequence[list[_Line]], has_failed: bool
+    folder: BookFolder, reader: PdfReader, path: str, *, pages: Sequence[list[_Line]], has_failed: bool
 ) -> None:
     silent = [number for number, lines in enumerate(pages) if not lines]
     if len(silent) == len(pages) and has_failed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from ragbot.books.files import Folder, natural_key
+from ragbot.books.files import BookFolder, natural_key
 from ragbot.books.markup.front_matter import front_matter
 from ragbot.books.formats.markdown import AnchorRules, written
 from ragbot.books.markup.slugs import GithubSlugger
@@ -17,7 +17,7 @@ _ANCHORS = AnchorRules(GithubSlugger)
 _FIRST_NAMES = ("index", "readme")
 
 
-def read_plain(folder: Folder) -> Book:
+def read_plain(folder: BookFolder) -> Book:
     """Read every Markdown file, by name with numbers in natural order; README and index open their folder.
 
     A page's address is its file's path as it stands, which is where GitHub and most viewers show it.

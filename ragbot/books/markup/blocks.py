@@ -37,7 +37,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class MarkdownBlock:
     """A block of a page: whole lines from `start` to `end`, without blank lines around.
 
     `level` is a heading's level, else 0. `is_fence` tells a fenced block of code from an indented one.
@@ -46,7 +46,7 @@ class Block:
     kind: str
     start: int
     end: int
-    children: tuple[Block, ...] = ()
+    children: tuple[MarkdownBlock, ...] = ()
     level: int = 0
     is_fence: bool = False
 
@@ -57,7 +57,7 @@ class Outline:
 
     source: str
     prose: Masked
-    blocks: tuple[Block, ...]
+    blocks: tuple[MarkdownBlock, ...]
 
 
 def outline(source: str, dialect: Dialect) -> Outline:
@@ -76,7 +76,7 @@ def outline(source: str, dialect: Dialect) -> Outline:
     return Outline(source, prose, rough)
 
 
-def parsed(text: str, dialect: Dialect, *, start: int = 0) -> tuple[Block, ...]:
+def parsed(text: str, dialect: Dialect, *, start: int = 0) -> tuple[MarkdownBlock, ...]:
     """The top blocks of a text, with offsets into it."""
     parser = _parser(dialect)
     starts = _line_starts(text, start)
@@ -101,7 +101,7 @@ def _line_starts(text: str, start: int) -> list[int]:
     return [start, *(match.end() for match in _LINE_END.finditer(text, start)), len(text)]
 
 
-def _code_spans(blocks: tuple[Block, ...]) -> list[tuple[int, int]]:
+def _code_spans(blocks: tuple[MarkdownBlock, ...]) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     stack = list(reversed(blocks))
     while stack:
@@ -118,8 +118,8 @@ class _Tree:
     def __init__(self, text: str, starts: list[int]) -> None:
         self.text, self.starts = text, starts
 
-    def blocks(self, tokens: list[Token]) -> tuple[Block, ...]:
-        levels: list[list[Block]] = [[]]
+    def blocks(self, tokens: list[Token]) -> tuple[MarkdownBlock, ...]:
+        levels: list[list[MarkdownBlock]] = [[]]
         opened: list[Token] = []
         for token in tokens:
             if token.nesting == 1:
@@ -132,7 +132,7 @@ class _Tree:
                 self._add(levels[-1], token, [])
         return tuple(levels[0])
 
-    def _add(self, siblings: list[Block], token: Token, children: list[Block]) -> None:
+    def _add(self, siblings: list[MarkdownBlock], token: Token, children: list[MarkdownBlock]) -> None:
         kind = _KINDS.get(token.type)
         if kind is None or token.map is None:
             siblings.extend(children)
@@ -140,7 +140,7 @@ class _Tree:
         start, end = self._span(token.map[0], token.map[1])
         if end > start:
             level = int(token.tag[1]) if kind == "heading" else 0
-            siblings.append(Block(kind, start, end, tuple(children), level, token.type == "fence"))
+            siblings.append(MarkdownBlock(kind, start, end, tuple(children), level, token.type == "fence"))
 
     def _span(self, first: int, after: int) -> tuple[int, int]:
         last = len(self.starts) - 1

@@ -25,7 +25,7 @@ _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ProseBlock:
     """A span of the text that reads as one thing. A list item's and a heading's lacks its mark."""
 
     kind: Kind
@@ -33,7 +33,7 @@ class Block:
     end: int
 
 
-def prose_blocks(text: str) -> list[Block]:
+def prose_blocks(text: str) -> list[ProseBlock]:
     """The leaf blocks of a text, in order and disjoint.
 
     The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item is
@@ -41,7 +41,7 @@ def prose_blocks(text: str) -> list[Block]:
     no block.
     """
     if _ends_a_fence(text):
-        return [Block("code", _indent(text), len(text.rstrip()))]
+        return [ProseBlock("code", _indent(text), len(text.rstrip()))]
     indent = _FIRST_INDENT.match(text)
     if indent is not None and indent.group():
         return _dedented(text, len(indent.group()))
@@ -49,7 +49,7 @@ def prose_blocks(text: str) -> list[Block]:
     return [block for top in found for block in _leaves(text, top, "paragraph") if block.end > block.start]
 
 
-def _dedented(text: str, indent: int) -> list[Block]:
+def _dedented(text: str, indent: int) -> list[ProseBlock]:
     """The blocks of a text that begins inside a list: found without its indentation, placed with it."""
     pieces: list[str] = []
     starts: list[int] = []
@@ -68,7 +68,7 @@ def _dedented(text: str, indent: int) -> list[Block]:
     def place(position: int) -> int:
         return position + removed[bisect_right(starts, position) - 1]
 
-    return [Block(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved]
+    return [ProseBlock(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved]
 
 
 def _ends_a_fence(text: str) -> bool:
@@ -87,7 +87,7 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip("\r\n"))
 
 
-def _leaves(text: str, block: tree.Block, words: Kind) -> Iterator[Block]:
+def _leaves(text: str, block: tree.ProseBlock, words: Kind) -> Iterator[ProseBlock]:
     if block.kind == "paragraph":
         yield from _paragraph(text, block, words)
     elif block.kind == "table":
@@ -100,34 +100,34 @@ def _leaves(text: str, block: tree.Block, words: Kind) -> Iterator[Block]:
             )
             yield from _leaves(text, child, kind)
         if not block.children:
-            yield Block("other", block.start, block.end)
+            yield ProseBlock("other", block.start, block.end)
     elif block.kind == "heading":
-        yield Block("heading", _after(_HEADING_MARKS, text, block), block.end)
+        yield ProseBlock("heading", _after(_HEADING_MARKS, text, block), block.end)
     else:
-        yield Block("code" if block.kind == "code" else "other", block.start, block.end)
+        yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
 
 
-def _paragraph(text: str, block: tree.Block, kind: Kind) -> Iterator[Block]:
+def _paragraph(text: str, block: tree.ProseBlock, kind: Kind) -> Iterator[ProseBlock]:
     lines = tree.lines_of(text, block.start, block.end)
     if all(_ROW.fullmatch(text, *line) for line in lines):
         # A table that lost its head is a paragraph to the parser.
-        yield from (Block("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))
+        yield from (ProseBlock("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))
         return
     pattern = _BULLET if kind == "list_item" else _QUOTE_MARK if kind == "quote" else None
     start = _after(pattern, text, block) if pattern else block.start + _leading(text, block)
-    yield Block(kind, start, block.end)
+    yield ProseBlock(kind, start, block.end)
 
 
-def _table(text: str, table: tree.Block) -> Iterator[Block]:
+def _table(text: str, table: tree.ProseBlock) -> Iterator[ProseBlock]:
     for position, row in enumerate(table.children):
-        yield Block("table_row" if position else "table_head", row.start + _leading(text, row), row.end)
+        yield ProseBlock("table_row" if position else "table_head", row.start + _leading(text, row), row.end)
 
 
-def _after(pattern: re.Pattern[str], text: str, block: tree.Block) -> int:
+def _after(pattern: re.Pattern[str], text: str, block: tree.ProseBlock) -> int:
     match = pattern.match(text, block.start, block.end)
     return match.end() if match else block.start + _leading(text, block)
 
 
-def _leading(text: str, block: tree.Block) -> int:
+def _leading(text: str, block: tree.ProseBlock) -> int:
     piece = text[block.start : block.end]
     return len(piece) - len(piece.lstrip())

@@ -10,7 +10,7 @@ from flask import Response, request, url_for
 from flask_openapi import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from ragbot.ingestion.jobs import IngestOrder
+from ragbot.ingestion.jobs import IngestOptions
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
 from ragbot.web.problem_catalog import problem_replies
@@ -67,9 +67,9 @@ class IngestQuery(BaseModel):
     ) = Field(None, description="The book's title, if it does not tell its own.")
     strict: bool = Field(False, description="Fail, and publish nothing, if a file is skipped.")
 
-    def order(self) -> IngestOrder:
+    def order(self) -> IngestOptions:
         """As the job is told."""
-        return IngestOrder(self.edition, self.site_url or "", self.title or "", self.strict)
+        return IngestOptions(self.edition, self.site_url or "", self.title or "", self.strict)
 
 
 class JobPath(BaseModel):
@@ -139,13 +139,13 @@ def send(query: IngestQuery) -> Response:
     most_bytes = round(current_services().settings.max_book_mb * 1_000_000)
     refuse_unread(request, most_bytes)
     jobs.refuse_if_busy()
-    parcel = jobs.new_parcel()
+    upload = jobs.new_upload_folder()
     try:
-        save_archive(request, parcel.archive, most_bytes)
-        job = jobs.start(parcel, query.order())
+        save_archive(request, upload.archive, most_bytes)
+        job = jobs.start(upload, query.order())
     except BaseException:
         # Whatever went wrong, a sender who leaves among it: nothing stays behind.
-        parcel.throw_away()
+        upload.throw_away()
         raise
     reply = json_reply(_told(job), 202)
     reply.headers["Location"] = url_for("ingest.show", job_id=job.job_id)

@@ -29,10 +29,10 @@ from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
 from ragbot.web.errors import register_error_handlers
-from ragbot.web.middleware.access_log import watch_requests
+from ragbot.web.middleware.access_log import log_requests
 from ragbot.web.middleware.client_address import trust_proxies
 from ragbot.web.middleware.cors import allow_origins
-from ragbot.web.middleware.load_shedding import take_places_first
+from ragbot.web.middleware.load_shedding import shed_load
 from ragbot.web.middleware.rate_limits import limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
@@ -70,9 +70,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     make_safe(engine, _limits(settings))
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     identify_requests(app)
-    watch_requests(app)
+    log_requests(app)
     trust_proxies(app, settings.trusted_proxies)
-    take_places_first(app, services.turns, questions=query)
+    shed_load(app, services.turns, questions=query)
     limit_calls(
         app,
         settings,

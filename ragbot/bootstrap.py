@@ -24,7 +24,7 @@ from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.clock_jumps import ClockJumpDetector
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Cache, Embedder, Generator, PassageStore, SharedState
-from ragbot.health.checks import probes_of
+from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
 from ragbot.index.analysis import Analyzer
 from ragbot.index.failover import FailoverStore
@@ -33,7 +33,7 @@ from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline, points_of
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
-from ragbot.observability.logging import Report
+from ragbot.observability.logging import ErrorReporter
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import NoTracing, Tracing
@@ -44,7 +44,7 @@ from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
 from ragbot.providers.timed import TimedEmbedder
-from ragbot.server.periodic_tasks import Housekeeping
+from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.services import Services
 from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.daily_budget import DailyBudget
@@ -96,14 +96,14 @@ def build_services(
     """
     metrics = Metrics()
     most_connections = settings.db_pool_size + settings.db_max_overflow
-    metrics.sampled_by(partial(_sample_pool, metrics, engine, most_connections))
+    metrics.on_sample(partial(_sample_pool, metrics, engine, most_connections))
     database = Database(
         engine,
         waited=partial(metrics.observe, "db_pool_wait_seconds"),
         patience_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
     )
-    catalogue = EditionStore(database)
-    transcript = ConversationStore(
+    editions = EditionStore(database)
+    conversations = ConversationStore(
         database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
     )
     cache = _cache(settings, database, metrics)
@@ -111,10 +111,10 @@ def build_services(
     provider = _Provider(settings, states, _budget(settings, database, metrics), _openai_client(settings))
     embedder = embedder or _embedder(settings, provider)
     asked = _asked_embedder(settings, embedder, provider, cache, metrics) if embedder else None
-    store = store or _store(settings, catalogue, states, metrics)
+    store = store or _store(settings, editions, states, metrics)
     generator = generator or _generator(settings, provider, asked)
-    published = PublishedEdition(catalogue.published, store, settings.edition_poll_s)
-    retriever = Retriever(published, catalogue.edition, catalogue.vocabulary, store, asked)
+    published = PublishedEdition(editions.published, store, settings.edition_poll_s)
+    retriever = Retriever(published, editions.edition, editions.vocabulary, store, asked)
     answerer = Answerer(retriever, generator, _limits(settings), provider.embedding_cost)
     cached = CachedAnswerer(
         answerer,
@@ -124,16 +124,16 @@ def build_services(
         _keeping(settings, generator, embedder),
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
-    metrics.looked_up_by(partial(_look_up_circuits, metrics, provider))
+    metrics.on_scrape(partial(_look_up_circuits, metrics, provider))
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = Readiness(
         is_migrated=SchemaCheck(database, PROJECT_ROOT / "migrations").is_current,
         cannot_write=database.cannot_write,
-        published=catalogue.published,
+        published=editions.published,
         served=published.served,
         clock_is_believed=clock.is_believed,
         embedder=embedder.name if embedder else None,
-        probes=probes_of(
+        probes=health_checks(
             store,
             cache,
             generator,
@@ -146,22 +146,22 @@ def build_services(
         settings=settings,
         answerer=answerer,
         turns=Turns(
-            transcript,
+            conversations,
             cached,
             deadline_s=settings.query_deadline_s,
             most_at_once=settings.max_streams,
             questions_by_model=settings.openai_questions_per_session,
             observe=AnswerMetrics(metrics).ended,
         ),
-        transcript=transcript,
-        catalogue=catalogue,
+        conversations=conversations,
+        editions=editions,
         ingestion=IngestionPipeline(
-            catalogue,
+            editions,
             store,
             _book_embedder(embedder, provider) if embedder else None,
             max_file_bytes=round(settings.max_file_mb * 1_000_000),
         ),
-        book_jobs=IngestJobRunner(settings, IngestJobStore(database)),
+        ingest_jobs=IngestJobRunner(settings, IngestJobStore(database)),
         published=published,
         retriever=retriever,
         readiness=readiness,
@@ -169,10 +169,10 @@ def build_services(
         tracing=_tracing(settings),
         cache=cache,
         counters=_counters(settings, database, metrics),
-        housekeeping=Housekeeping(
-            states, [transcript.prune], looks=[readiness.report], clock_is_believed=clock.is_believed
+        periodic_tasks=PeriodicTasks(
+            states, [conversations.prune], looks=[readiness.report], clock_is_believed=clock.is_believed
         ),
-        upkeep=MaintenanceMetrics(metrics, MaintenanceLog(database)),
+        maintenance=MaintenanceMetrics(metrics, MaintenanceLog(database)),
     )
 
 
@@ -258,7 +258,7 @@ def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBu
     charged = SpendingMetrics(metrics, models=models).charged
     budget = DailyBudget(database, settings.openai_daily_budget_usd, charged=charged)
     if budget.limit_usd is not None:
-        metrics.looked_up_by(partial(_look_up_budget, metrics, budget))
+        metrics.on_scrape(partial(_look_up_budget, metrics, budget))
     return budget
 
 
@@ -297,7 +297,7 @@ def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | 
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class IsolatedServices:
     """Parts that serve nobody, with the database that they stand on."""
 
     services: Services
@@ -305,7 +305,7 @@ class Aside:
 
 
 @contextmanager
-def services_aside(settings: Settings, url: str, folder: Path) -> Iterator[Aside]:
+def isolated_services(settings: Settings, url: str, folder: Path) -> Iterator[IsolatedServices]:
     """Parts over another database, with their index in a folder; they ask no other server and no model."""
     alone = {"index_dir": folder, "embedder": "none"}
     servers = dict.fromkeys(("qdrant_url", "redis_url", "openai_api_key"))
@@ -313,21 +313,21 @@ def services_aside(settings: Settings, url: str, folder: Path) -> Iterator[Aside
     make_sqlite_safe(engine, settings.db_lock_timeout_s)
     try:
         services = build_services(settings.model_copy(update={**alone, **servers}), engine)
-        yield Aside(services, Database(engine))
+        yield IsolatedServices(services, Database(engine))
     finally:
         engine.dispose()
 
 
-def build_error_report(settings: Settings) -> Report | None:
+def build_error_report(settings: Settings) -> ErrorReporter | None:
     """Who is told of errors besides the log; None where nobody is named, or the package is not installed."""
     if settings.sentry_dsn is None:
         return None
     try:
-        from ragbot.observability.sentry import ErrorReports
+        from ragbot.observability.sentry import SentryReporter
     except ImportError as error:
         log.warning("reports_off", missing=error.name, remedy="pip install -r requirements-sentry.txt")
         return None
-    return ErrorReports(settings.sentry_dsn.get_secret_value(), settings.environment)
+    return SentryReporter(settings.sentry_dsn.get_secret_value(), settings.environment)
 
 
 def _sample_pool(metrics: Metrics, engine: Engine, most_connections: int) -> None:
@@ -344,11 +344,11 @@ def _tracing(settings: Settings) -> Tracing:
         return NoTracing()
     try:
         # An extra, of seven packages, that takes 0.3 s.
-        from ragbot.observability.opentelemetry import CollectorTracing
+        from ragbot.observability.opentelemetry import OpenTelemetryTracing
     except ImportError as error:
         log.warning("traces_off", missing=error.name, remedy="pip install -r requirements-otel.txt")
         return NoTracing()
-    return CollectorTracing(settings.otel_exporter_otlp_endpoint, settings.environment)
+    return OpenTelemetryTracing(settings.otel_exporter_otlp_endpoint, settings.environment)
 
 
 def _openai_client(settings: Settings) -> OpenAIClient | None:
@@ -433,10 +433,8 @@ def _generator(settings: Settings, provider: _Provider, embedder: Embedder | Non
     return FallbackGenerator([*models, extractive])
 
 
-def _store(
-    settings: Settings, catalogue: EditionStore, states: SharedState, metrics: Metrics
-) -> PassageStore:
-    load = partial(points_of, catalogue)
+def _store(settings: Settings, editions: EditionStore, states: SharedState, metrics: Metrics) -> PassageStore:
+    load = partial(points_of, editions)
 
     def embedded() -> PassageStore:
         from ragbot.index.qdrant_embedded import QdrantEmbeddedStore
@@ -462,12 +460,12 @@ def _store(
             on_disk=settings.qdrant_on_disk,
         ),
         search_timeout_s=settings.qdrant_timeout_s,
-        known_keys=catalogue.keys,
+        known_keys=editions.keys,
     )
     if not settings.stand_in_chunks:
         return server
     circuits = CircuitBreaker("index", states, lease_s=settings.qdrant_timeout_s + TRIAL_GRACE_S)
-    metrics.looked_up_by(
+    metrics.on_scrape(
         lambda: metrics.set("circuit_open", float(bool(circuits.open_names())), circuit=server.name)
     )
     return FailoverStore(server, embedded(), circuits, most_chunks=settings.stand_in_chunks)

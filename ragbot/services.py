@@ -22,7 +22,7 @@ from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
-from ragbot.server.periodic_tasks import Housekeeping
+from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
@@ -39,10 +39,10 @@ class Services:
     settings: Settings
     answerer: Answerer
     turns: Turns
-    transcript: ConversationStore
-    catalogue: EditionStore
+    conversations: ConversationStore
+    editions: EditionStore
     ingestion: IngestionPipeline
-    book_jobs: IngestJobRunner
+    ingest_jobs: IngestJobRunner
     published: PublishedEdition
     retriever: Retriever
     readiness: Readiness
@@ -50,8 +50,8 @@ class Services:
     tracing: Tracing
     cache: Cache
     counters: FailoverRateCounters
-    housekeeping: Housekeeping
-    upkeep: MaintenanceMetrics
+    periodic_tasks: PeriodicTasks
+    maintenance: MaintenanceMetrics
 
 
 def current_services() -> Services:
@@ -65,7 +65,7 @@ def warm(app: Flask) -> None:
     And take away what a server that was killed has left of books that were sent to it.
     """
     services: Services = app.extensions[EXTENSION]
-    services.book_jobs.sweep()
+    services.ingest_jobs.sweep()
     # A worker that nobody has asked yet is seen all the same.
     services.metrics.sample()
     try:

@@ -184,7 +184,7 @@ def post_worker_init(worker: Any) -> None:
     services = worker.wsgi.extensions[EXTENSION]
     refuse_with_problems(partial(note_unread, services.metrics))
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
-    services.housekeeping.start()
+    services.periodic_tasks.start()
     services.published.watch()
     if worker.age == 1:
         # The first one speaks for all; it asks beside serving, as a database may be slow or away.

@@ -65,7 +65,7 @@ def test_ingest_tells_what_became_of_the_book(empty: OpenAPI, book: Path) -> Non
     assert "Published edition first" in result.stdout
     assert "3 pages, 8 sections, 3 chunks" in result.stdout
     assert "3 new, 0 unchanged, 0 removed, 0 embedded" in result.stdout
-    assert services_of(empty).catalogue.edition("first").site_url == "https://book.test/"
+    assert services_of(empty).editions.edition("first").site_url == "https://book.test/"
 
 
 def test_ingest_tells_its_progress_on_standard_error(make_app: AppMaker, book: Path) -> None:
@@ -86,7 +86,7 @@ def test_ingest_twice_is_as_once(empty: OpenAPI, book: Path) -> None:
 
     assert result.exit_code == 0
     assert "0 new, 3 unchanged, 0 removed" in result.stdout
-    assert len(services_of(empty).catalogue.editions()) == 1
+    assert len(services_of(empty).editions.editions()) == 1
 
 
 def test_ingest_if_none_leaves_a_published_book_alone(empty: OpenAPI, book: Path, rewritten: Path) -> None:
@@ -96,7 +96,7 @@ def test_ingest_if_none_leaves_a_published_book_alone(empty: OpenAPI, book: Path
     result = flask(empty, "book", "ingest", rewritten, "--edition", "second", "--if-none")
 
     assert (result.exit_code, result.stdout) == (0, "")
-    assert services_of(empty).catalogue.published().name == "first"
+    assert services_of(empty).editions.published().name == "first"
 
 
 def test_ingest_names_the_files_that_it_skips(empty: OpenAPI, book: Path) -> None:
@@ -118,7 +118,7 @@ def test_strict_ingest_fails_over_a_skipped_file(empty: OpenAPI, book: Path) -> 
 
     assert failed_in_one_sentence(result)
     assert "04-broken.md" in result.stderr
-    assert services_of(empty).catalogue.editions() == []
+    assert services_of(empty).editions.editions() == []
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty"])
@@ -150,7 +150,7 @@ def test_name_that_no_caller_could_send_is_refused(empty: OpenAPI, book: Path, n
 
     assert result.exit_code == 2
     assert "--edition" in result.stderr
-    assert services_of(empty).catalogue.editions() == []
+    assert services_of(empty).editions.editions() == []
 
 
 # --- the other commands for books --------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_publish_takes_the_way_back(empty: OpenAPI, book: Path, rewritten: Path)
     result = flask(empty, "book", "publish", "first")
 
     assert (result.exit_code, result.stdout) == (0, "Published first.\n")
-    assert services_of(empty).catalogue.published().name == "first"
+    assert services_of(empty).editions.published().name == "first"
 
 
 def test_remove_deletes_an_edition_but_not_the_published_one(
@@ -277,7 +277,7 @@ def test_follow_up_goes_on_with_its_session(with_book: OpenAPI) -> None:
 
     flask(with_book, "ask", "And where does Bob ripen it?", "--session", session_id)
 
-    assert services_of(with_book).transcript.session(session_id).message_count == 2
+    assert services_of(with_book).conversations.session(session_id).message_count == 2
 
 
 def test_session_that_is_not_there_is_one_sentence(with_book: OpenAPI) -> None:

@@ -57,13 +57,13 @@ def reports(monkeypatch) -> Iterator[list]:
     from ragbot.observability import sentry as error_reports
 
     made: list = []
-    plain = error_reports.ErrorReports
+    plain = error_reports.SentryReporter
 
-    def noted(*given: str) -> error_reports.ErrorReports:
+    def noted(*given: str) -> error_reports.SentryReporter:
         made.append(plain(*given))
         return made[-1]
 
-    monkeypatch.setattr(error_reports, "ErrorReports", noted)
+    monkeypatch.setattr(error_reports, "SentryReporter", noted)
     # What another test's last request left.
     structlog.contextvars.clear_contextvars()
     root = logging.getLogger()

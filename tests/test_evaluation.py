@@ -21,7 +21,7 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
     services = services_of(make_app({"EMBEDDER": "local", "LOCAL_EMBEDDER_THREADS": 1}))
     services.ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
     edition = services.published.current()
-    evaluation = Evaluation(services.answerer, edition, services.catalogue.pages(edition))
+    evaluation = Evaluation(services.answerer, edition, services.editions.pages(edition))
 
     report: EvaluationReport = report_on(evaluation.verdicts(load_rows(QUESTIONS)))
 

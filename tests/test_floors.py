@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         ),
         *("inbox", "job_limits"),
     ),
-    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "housekeeping"),
+    ("providers", "books", "index", "records", "config", "readiness", "answer_metrics", "periodic_tasks"),
     (
         *("answering", "ingest", "ingest_jobs", "preflight"),
         *("upkeep_metrics", "collector", "error_reports"),

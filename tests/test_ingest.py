@@ -78,12 +78,12 @@ def answer(app: OpenAPI, question: str = CHEDDAR, **more: object) -> dict[str, o
 
 
 def published(app: OpenAPI) -> str | None:
-    facts = services_of(app).catalogue.published()
+    facts = services_of(app).editions.published()
     return facts.name if facts else None
 
 
 def names(app: OpenAPI) -> list[str]:
-    return [row.facts.name for row in services_of(app).catalogue.editions()]
+    return [row.facts.name for row in services_of(app).editions.editions()]
 
 
 # --- a new edition -----------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_edition_on_a_qdrant_server_is_behind_the_alias(make_app: AppMaker, book
         shelves: list[EditionStore] = []
         store = QdrantServerStore(lambda: client, "book", lambda facts: points_of(shelves[0], facts))
         app = make_app(store=store, embedder=WordCountEmbedder())
-        shelves.append(services_of(app).catalogue)
+        shelves.append(services_of(app).editions)
 
         services_of(app).ingestion.ingest_book(book)
 
@@ -417,7 +417,7 @@ def test_edition_that_is_removed_meanwhile_takes_no_vector_of_the_new_one_with_i
 
     services.ingestion.ingest_book(book, edition="new")
 
-    stored = list(services.catalogue.stored_chunks(services.catalogue.edition("new")))
+    stored = list(services.editions.stored_chunks(services.editions.edition("new")))
     assert names(app) == ["new", "tea"]
     assert [one.chunk.title for one in stored if one.dense is None] == []
 
@@ -516,8 +516,8 @@ class WatchingStore(MemoryStore):
 @pytest.fixture
 def store(make_app: AppMaker) -> WatchingStore:
     """A store that builds from the test's own database."""
-    catalogue = services_of(make_app()).catalogue
-    return WatchingStore(lambda facts: points_of(catalogue, facts))
+    editions = services_of(make_app()).editions
+    return WatchingStore(lambda facts: points_of(editions, facts))
 
 
 @pytest.fixture
@@ -550,11 +550,11 @@ def test_book_that_is_taken_in_again_has_the_new_vectors_alone(
 
     report = ingestion.ingest_book(book, edition="second")
 
-    new = services.catalogue.edition("second")
-    old = services.catalogue.edition("first")
+    new = services.editions.edition("second")
+    old = services.editions.edition("first")
     assert (report.embedded, new.embedder, new.dimension) == (3, "test/other", 16)
-    assert {len(one.dense or []) for one in services.catalogue.stored_chunks(new)} == {16}
-    assert {len(one.dense or []) for one in services.catalogue.stored_chunks(old)} == {64}
+    assert {len(one.dense or []) for one in services.editions.stored_chunks(new)} == {16}
+    assert {len(one.dense or []) for one in services.editions.stored_chunks(old)} == {64}
     assert answer(app_with_other_embedder)["degraded"] == []
 
 
@@ -571,7 +571,7 @@ def test_lost_collection_is_built_again_without_a_call_to_the_embedder(make_app:
         settings = {"QDRANT_URL": server.url, "QDRANT_SHARDS": 1, "QDRANT_QUANTIZATION": "scalar"}
         first = make_app(settings, embedder=WordCountEmbedder())
         services_of(first).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-        facts = services_of(first).catalogue.edition("first")
+        facts = services_of(first).editions.edition("first")
         name = f"ragbot_{facts.key}"
         before = server.local.retrieve(name, ids_in(server, name), with_vectors=True)
         server.local.delete_collection(name)

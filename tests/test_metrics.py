@@ -12,7 +12,7 @@ from ragbot.core.domain import Answer, Degradation, Mode, Status, TurnOutcome, U
 from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
 from ragbot.extensions import db
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
-from ragbot.observability.metrics import METRICS, Level, Metrics, Timed
+from ragbot.observability.metrics import METRICS, Gauge, Histogram, Metrics
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.fakes.prometheus import Scrape
@@ -49,7 +49,7 @@ def test_every_metric_of_the_table_is_told(client: FlaskClient) -> None:
     for name, spec in METRICS.items():
         told = name.removesuffix("_total") if text.startswith("# EOF") else name
         assert f"# TYPE {told} " in text
-        assert isinstance(spec, Timed | Level) or name.endswith("_total")
+        assert isinstance(spec, Histogram | Gauge) or name.endswith("_total")
 
 
 def test_requests_are_counted_by_rule_and_never_by_path(client: FlaskClient) -> None:
@@ -266,7 +266,7 @@ def test_time_to_a_connection_that_never_comes_is_noted(make_app: AppMaker) -> N
     services = services_of(app)
 
     with app.app_context(), db.engine.connect(), pytest.raises(DatabaseUnavailable):
-        services.catalogue.published()
+        services.editions.published()
 
     from prometheus_client import generate_latest
 

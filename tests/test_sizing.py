@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragbot.config import load_settings
-from ragbot.config.resources import MEGABYTE, Given, what_is_given, workers_for
+from ragbot.config.resources import MEGABYTE, MachineResources, machine_resources, workers_for
 
 HOST_MEMORY = 64 * 1024 * MEGABYTE
 
@@ -31,7 +31,7 @@ def write(path: Path, text: str) -> None:
 
 def test_machine_without_control_groups_gives_all_it_has(machine: Path) -> None:
     """As on a plain server."""
-    assert what_is_given(machine) == Given(16, HOST_MEMORY)
+    assert machine_resources(machine) == MachineResources(16, HOST_MEMORY)
 
 
 def test_container_gets_its_limits_and_not_its_hosts(machine: Path) -> None:
@@ -40,7 +40,7 @@ def test_container_gets_its_limits_and_not_its_hosts(machine: Path) -> None:
     write(machine / "sys/fs/cgroup/cpu.max", "150000 100000\n")
     write(machine / "sys/fs/cgroup/memory.max", "536870912\n")
 
-    assert what_is_given(machine) == Given(1.5, 512 * MEGABYTE)
+    assert machine_resources(machine) == MachineResources(1.5, 512 * MEGABYTE)
 
 
 def test_group_without_a_limit_leaves_the_machines(machine: Path) -> None:
@@ -49,7 +49,7 @@ def test_group_without_a_limit_leaves_the_machines(machine: Path) -> None:
     write(machine / "sys/fs/cgroup/cpu.max", "max 100000\n")
     write(machine / "sys/fs/cgroup/memory.max", "max\n")
 
-    assert what_is_given(machine) == Given(16, HOST_MEMORY)
+    assert machine_resources(machine) == MachineResources(16, HOST_MEMORY)
 
 
 def test_limit_of_a_group_above_counts_too(machine: Path) -> None:
@@ -59,7 +59,7 @@ def test_limit_of_a_group_above_counts_too(machine: Path) -> None:
     write(machine / "sys/fs/cgroup/system.slice/ragbot.service/cpu.max", "max 100000\n")
     write(machine / "sys/fs/cgroup/system.slice/ragbot.service/memory.max", "1073741824\n")
 
-    assert what_is_given(machine) == Given(2, 1024 * MEGABYTE)
+    assert machine_resources(machine) == MachineResources(2, 1024 * MEGABYTE)
 
 
 def test_path_of_the_host_that_a_container_cannot_see_does_no_harm(machine: Path) -> None:
@@ -67,7 +67,7 @@ def test_path_of_the_host_that_a_container_cannot_see_does_no_harm(machine: Path
     write(machine / "proc/self/cgroup", "0::/kubepods/burstable/pod1/abc\n")
     write(machine / "sys/fs/cgroup/memory.max", "536870912\n")
 
-    assert what_is_given(machine).memory_bytes == 512 * MEGABYTE
+    assert machine_resources(machine).memory_bytes == 512 * MEGABYTE
 
 
 def test_first_version_of_control_groups_is_read(machine: Path) -> None:
@@ -80,12 +80,12 @@ def test_first_version_of_control_groups_is_read(machine: Path) -> None:
     write(machine / "sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_quota_us", "400000\n")
     write(machine / "sys/fs/cgroup/cpu,cpuacct/docker/abc/cpu.cfs_period_us", "100000\n")
 
-    assert what_is_given(machine) == Given(4, 256 * MEGABYTE)
+    assert machine_resources(machine) == MachineResources(4, 256 * MEGABYTE)
 
 
 def test_this_machine_gives_something() -> None:
     """Whatever it is, it is read without an error."""
-    given = what_is_given()
+    given = machine_resources()
 
     assert given.cores > 0
     assert given.memory_bytes > 64 * MEGABYTE
@@ -110,7 +110,7 @@ def test_workers_follow_cores_as_far_as_memory_carries(
     cores: float, memory_mb: int, with_key: int, without: int
 ) -> None:
     """The local model makes a worker nearly twice as large."""
-    given = Given(cores, memory_mb * MEGABYTE)
+    given = MachineResources(cores, memory_mb * MEGABYTE)
 
     assert workers_for(given, model_inside=False) == with_key
     assert workers_for(given, model_inside=True) == without
@@ -118,7 +118,7 @@ def test_workers_follow_cores_as_far_as_memory_carries(
 
 def test_number_that_is_set_wins_over_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sets it knows the machine better; unset, a key makes workers smaller and so more."""
-    monkeypatch.setattr("ragbot.config.what_is_given", lambda: Given(8, 2048 * MEGABYTE))
+    monkeypatch.setattr("ragbot.config.machine_resources", lambda: MachineResources(8, 2048 * MEGABYTE))
 
     assert load_settings({"WEB_CONCURRENCY": 3}).chosen_web_concurrency == 3
     assert load_settings({"OPENAI_API_KEY": "sk-x"}).chosen_web_concurrency == 8

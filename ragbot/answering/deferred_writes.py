@@ -30,8 +30,8 @@ class DeferredWrites:
     """Holds what is to be written, in order, and tries every second, in a thread that ends when nothing is
     left. A process that is killed meanwhile loses it: those turns are settled as abandoned."""
 
-    def __init__(self, transcript: ConversationStore, *, try_every_s: float = TRY_EVERY_S) -> None:
-        self._transcript = transcript
+    def __init__(self, conversations: ConversationStore, *, try_every_s: float = TRY_EVERY_S) -> None:
+        self._conversations = conversations
         self._try_every_s = try_every_s
         self._lock = threading.Lock()
         self._waiting: deque[_Closing] = deque(maxlen=MOST_KEPT)
@@ -54,7 +54,9 @@ class DeferredWrites:
                     return True
                 closing = self._waiting[0]
             try:
-                self._transcript.close_turn(closing.message_id, closing.answer, error_code=closing.error_code)
+                self._conversations.close_turn(
+                    closing.message_id, closing.answer, error_code=closing.error_code
+                )
             except RagbotError:
                 return False
             with self._lock:

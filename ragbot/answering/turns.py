@@ -119,7 +119,7 @@ class Turns:
 
     def __init__(
         self,
-        transcript: ConversationStore,
+        conversations: ConversationStore,
         answerer: Answerer | CachedAnswerer,
         *,
         deadline_s: float,
@@ -128,8 +128,8 @@ class Turns:
         observe: Callable[[TurnOutcome], None] = lambda _ended: None,
     ) -> None:
         self._observe = observe
-        self._transcript = transcript
-        self._late = DeferredWrites(transcript)
+        self._conversations = conversations
+        self._late = DeferredWrites(conversations)
         self._questions_by_model = questions_by_model
         self._answerer = answerer
         self._deadline_s = deadline_s
@@ -174,7 +174,7 @@ class Turns:
 
     def _opened(self, question: Question, session_id: str | None, claim: IdempotencyClaim | None) -> Turn:
         try:
-            return self._transcript.open_turn(question, session_id, claim=claim)
+            return self._conversations.open_turn(question, session_id, claim=claim)
         except DatabaseUnavailable as error:
             log.warning("turn_not_kept", cause=error.cause)
             return unkept_turn()
@@ -217,7 +217,7 @@ class Turns:
         started = time.perf_counter()
         if turn.message_id is not None:
             try:
-                self._transcript.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
+                self._conversations.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
             except Exception as error:  # Whatever is wrong there, the reader is told his answer.
                 code = error.code if isinstance(error, RagbotError) else type(error).__name__
                 log.error("answer_not_recorded_yet", code=code, message_id=turn.message_id[:8])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ragbot.backup.manifest import Manifest, Member, parsed
+from ragbot.backup.manifest import ArchiveMember, Manifest, parsed
 from ragbot.core.errors import BackupUnreadable
 
 MANIFEST = "manifest.json"
@@ -25,10 +25,10 @@ BLOCK_BYTES = 1_048_576
 COMPRESSION = 3
 
 
-def member_of(path: Path) -> Member:
+def member_of(path: Path) -> ArchiveMember:
     """A file's sum and size."""
     with path.open("rb") as stream:
-        return Member(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
+        return ArchiveMember(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
 
 
 def write_archive(manifest: Manifest, folder: Path, archive: Path) -> None:
@@ -52,7 +52,7 @@ def unpack(stream: IO[bytes], folder: Path) -> Manifest:
     """Put an archive's dump into a folder once its sums are found right. Raises BackupUnreadable."""
     with _opened(stream) as packed:
         manifest = _first(packed)
-        found: dict[str, Member] = {}
+        found: dict[str, ArchiveMember] = {}
         for entry in packed:
             # Only what the manifest names is written, so that no path leads out of the folder.
             if entry.name in manifest.members and entry.isfile():
@@ -82,7 +82,7 @@ def _first(packed: tarfile.TarFile) -> Manifest:
     return parsed(content.read())
 
 
-def _written(packed: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> Member:
+def _written(packed: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> ArchiveMember:
     content = packed.extractfile(entry)
     assert content is not None
     digest = hashlib.sha256()
@@ -90,7 +90,7 @@ def _written(packed: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> M
         while block := content.read(BLOCK_BYTES):
             digest.update(block)
             written.write(block)
-    return Member(digest.hexdigest(), entry.size)
+    return ArchiveMember(digest.hexdigest(), entry.size)
 
 
 def _entry(name: str, size: int, manifest: Manifest) -> tarfile.TarInfo:

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ragbot.backup.archive import member_of, read_manifest, unpack, write_archive
-from ragbot.backup.databases import BackedDatabase, MigrateUp
+from ragbot.backup.databases import DumpableDatabase, MigrateUp
 from ragbot.backup.manifest import DUMPS, Manifest
 from ragbot.backup.retention import Retention, kept
-from ragbot.backup.storage import Place, name_at, work_folder
+from ragbot.backup.storage import BackupStorage, name_at, work_folder
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.version import __version__
 
@@ -27,7 +27,7 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class BackupInfo:
     """The archives of a place, oldest first, and those names whose files are no archives of ours."""
 
     backups: tuple[Backup, ...]
@@ -35,7 +35,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class UnpackedBackup:
     """An archive whose sums were right, with its dump in a folder that is soon gone."""
 
     name: str
@@ -48,7 +48,7 @@ class Unpacked:
         return self.folder / self.manifest.dump
 
 
-def create(database: BackedDatabase, place: Place) -> Backup:
+def create(database: DumpableDatabase, place: BackupStorage) -> Backup:
     """Dump a database into a new archive. Raises BackupError; the place then has nothing new."""
     with _disk_faults_told(), place.working() as folder:
         dump = folder / DUMPS[database.kind]
@@ -76,7 +76,7 @@ def create(database: BackedDatabase, place: Place) -> Backup:
     return Backup(name, packed.size_bytes, manifest)
 
 
-def listed(place: Place) -> Listed:
+def listed(place: BackupStorage) -> BackupInfo:
     """What is kept in a place, by the manifests. Raises BackupError if the place cannot be read."""
     backups, unreadable = [], []
     for name in place.names():
@@ -88,10 +88,10 @@ def listed(place: Place) -> Listed:
         else:
             backups.append(Backup(name, place.size_bytes(name), manifest))
     backups.sort(key=lambda backup: backup.manifest.created_at)
-    return Listed(tuple(backups), tuple(unreadable))
+    return BackupInfo(tuple(backups), tuple(unreadable))
 
 
-def newest(place: Place) -> str:
+def newest(place: BackupStorage) -> str:
     """The name of the newest archive. Raises BackupError if there is none."""
     # Names are times, so that one look at the names is enough.
     for name in reversed(place.names()):
@@ -99,7 +99,7 @@ def newest(place: Place) -> str:
     raise BackupError(f"There is no backup at {place.address}; make one with `flask backup create`.")
 
 
-def thin_out(place: Place, retention: Retention) -> list[str]:
+def thin_out(place: BackupStorage, retention: Retention) -> list[str]:
     """Delete what need not be kept any more and return the names. What is not read as ours always stays."""
     if not retention:
         return []
@@ -112,7 +112,7 @@ def thin_out(place: Place, retention: Retention) -> list[str]:
 
 
 @contextmanager
-def unpacked(place: Place, name: str) -> Iterator[Unpacked]:
+def unpacked(place: BackupStorage, name: str) -> Iterator[UnpackedBackup]:
     """An archive with its dump in a folder, sums checked. Raises BackupUnreadable that names it."""
     with _disk_faults_told(), work_folder() as folder:
         with place.reading(name) as stream:
@@ -120,10 +120,10 @@ def unpacked(place: Place, name: str) -> Iterator[Unpacked]:
                 manifest = unpack(stream, folder)
             except BackupUnreadable as error:
                 raise BackupUnreadable(f"The backup {name} cannot be used. {error}") from error
-        yield Unpacked(name, manifest, folder)
+        yield UnpackedBackup(name, manifest, folder)
 
 
-def verify(backup: Unpacked, database: BackedDatabase) -> None:
+def verify(backup: UnpackedBackup, database: DumpableDatabase) -> None:
     """Read a dump from its beginning to its end. Raises BackupUnreadable that names the archive."""
     try:
         database.check(backup.dump, backup.manifest)
@@ -132,8 +132,8 @@ def verify(backup: Unpacked, database: BackedDatabase) -> None:
 
 
 def restore(
-    backup: Unpacked,
-    database: BackedDatabase,
+    backup: UnpackedBackup,
+    database: DumpableDatabase,
     *,
     known_revisions: Collection[str],
     migrate_up: MigrateUp,
@@ -152,7 +152,9 @@ def restore(
     database.restore(backup.dump, backup.manifest, migrate_up)
 
 
-def _refuse_unfit(backup: Unpacked, database: BackedDatabase, known_revisions: Collection[str]) -> None:
+def _refuse_unfit(
+    backup: UnpackedBackup, database: DumpableDatabase, known_revisions: Collection[str]
+) -> None:
     manifest = backup.manifest
     if manifest.database != database.kind:
         raise BackupError(
@@ -166,7 +168,7 @@ def _refuse_unfit(backup: Unpacked, database: BackedDatabase, known_revisions: C
         )
 
 
-def _held(database: BackedDatabase, known_revisions: Collection[str]) -> str:
+def _held(database: DumpableDatabase, known_revisions: Collection[str]) -> str:
     """What would be lost, in words; nothing if that is nothing."""
     try:
         there = database.contents()

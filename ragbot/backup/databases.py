@@ -23,7 +23,7 @@ class Snapshot:
     database_version: str
 
 
-class BackedDatabase(Protocol):
+class DumpableDatabase(Protocol):
     """One database. Each method raises BackupError or DatabaseUnavailable."""
 
     kind: Kind
@@ -48,6 +48,6 @@ class BackedDatabase(Protocol):
         """
         ...
 
-    def scratch(self, folder: Path) -> AbstractContextManager[BackedDatabase]:
+    def scratch(self, folder: Path) -> AbstractContextManager[DumpableDatabase]:
         """A database of the same kind that is empty, and gone after the block."""
         ...

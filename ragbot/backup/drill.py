@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ragbot.answering.answerer import Answerer
-from ragbot.backup.backups import Unpacked, restore
-from ragbot.backup.databases import BackedDatabase, MigrateUp
+from ragbot.backup.backups import UnpackedBackup, restore
+from ragbot.backup.databases import DumpableDatabase, MigrateUp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Finished, Question, Status
 from ragbot.ingestion.pipeline import IngestionPipeline
@@ -33,7 +33,7 @@ LEAST_FOUND = 0.5
 class RestoredParts:
     """What answers from a restored database: no model and no embedder among it."""
 
-    catalogue: EditionStore
+    editions: EditionStore
     ingestion: IngestionPipeline
     answerer: Answerer
     rehearsal: PastQuestions
@@ -44,7 +44,7 @@ OpenParts = Callable[[str, Path], AbstractContextManager[RestoredParts]]
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAgain:
+class ReplayedQuestion:
     """How a kept question went; its words stay in the database."""
 
     message_id: str
@@ -68,7 +68,7 @@ class DrillReport:
     tables: int
     rows: int
     chunks_indexed: int
-    questions: tuple[AskedAgain, ...]
+    questions: tuple[ReplayedQuestion, ...]
     faults: tuple[str, ...]
 
     @property
@@ -82,8 +82,8 @@ class DrillReport:
 
 
 def hold_drill(
-    backup: Unpacked,
-    database: BackedDatabase,
+    backup: UnpackedBackup,
+    database: DumpableDatabase,
     *,
     began: float,
     known_revisions: Collection[str],
@@ -97,7 +97,7 @@ def hold_drill(
     """
     manifest = backup.manifest
     faults: list[str] = []
-    asked: list[AskedAgain] = []
+    asked: list[ReplayedQuestion] = []
     chunks = 0
     with database.scratch(backup.folder) as scratch:
         # The rows of each table are counted against the manifest in there, before any migration.
@@ -107,7 +107,7 @@ def hold_drill(
             faults += _row_faults(manifest.rows, found.rows)
         if manifest.edition is not None:
             with open_parts(scratch.url, backup.folder) as parts:
-                edition = parts.catalogue.edition(manifest.edition)
+                edition = parts.editions.edition(manifest.edition)
                 # It counts the points and finds some by their own words.
                 parts.ingestion.build_index(edition)
                 chunks = edition.chunks
@@ -136,15 +136,15 @@ def _row_faults(expected: Mapping[str, int], found: Mapping[str, int]) -> list[s
     ]
 
 
-def _asked_again(kept: PastQuestion, edition: EditionFacts, answerer: Answerer) -> AskedAgain:
+def _asked_again(kept: PastQuestion, edition: EditionFacts, answerer: Answerer) -> ReplayedQuestion:
     question = Question(kept.text, book_version=edition.name, top_k=SOURCES_LOOKED_AT)
     *_, last = answerer.answer(question, (), Deadline(QUESTION_LIMIT_S))
     assert isinstance(last, Finished)
     ids = {source.id for source in last.answer.sources}
-    return AskedAgain(kept.message_id, str(last.answer.status), kept.top_source in ids)
+    return ReplayedQuestion(kept.message_id, str(last.answer.status), kept.top_source in ids)
 
 
-def _answer_faults(asked: Sequence[AskedAgain]) -> list[str]:
+def _answer_faults(asked: Sequence[ReplayedQuestion]) -> list[str]:
     found = sum(question.top_source_found for question in asked)
     answered = sum(question.status == Status.ANSWERED for question in asked)
     enough = len(asked) * LEAST_FOUND

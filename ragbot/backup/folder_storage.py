@@ -12,7 +12,7 @@ from ragbot.backup.storage import is_name, work_folder
 from ragbot.core.errors import BackupError
 
 
-class FolderPlace:
+class FolderStorage:
     """A folder. Archives in it may be read by its owner alone: they hold what readers wrote."""
 
     def __init__(self, folder: Path) -> None:

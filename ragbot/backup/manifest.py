@@ -23,7 +23,7 @@ DUMPS: Mapping[Kind, str] = {"sqlite": "database.sqlite", "postgresql": "databas
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveMember:
     """A file of an archive as it was when it was put in."""
 
     sha256: str
@@ -42,7 +42,7 @@ class Manifest:
     edition: str | None
     newest_at: datetime | None
     rows: Mapping[str, int]
-    members: Mapping[str, Member]
+    members: Mapping[str, ArchiveMember]
 
     @property
     def dump(self) -> str:
@@ -78,7 +78,7 @@ def _manifest(values: Mapping[str, Any]) -> Manifest:
     # They become part of statements.
     if not all(_TABLE.fullmatch(name) for name in values["rows"]):
         raise BackupUnreadable("Its manifest names tables that no database has.")
-    members = {name: Member(**member) for name, member in values["members"].items()}
+    members = {name: ArchiveMember(**member) for name, member in values["members"].items()}
     if set(members) != {DUMPS[values["database"]]}:
         raise BackupUnreadable("It does not hold one database.")
     return Manifest(

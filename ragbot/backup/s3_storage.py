@@ -27,7 +27,7 @@ READ_TIMEOUT_S = 60
 TRIES = 4
 
 
-class S3Place:
+class S3Storage:
     """A prefix of a bucket. Credentials and the region are found by boto3 in its own ways."""
 
     def __init__(self, address: str, *, endpoint_url: str | None = None) -> None:

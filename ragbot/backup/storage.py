@@ -22,7 +22,7 @@ _WORK = ".ragbot-backup-"
 _LEFT_S = 24 * 3600
 
 
-class Place(Protocol):
+class BackupStorage(Protocol):
     """Archives by name. Each method raises BackupError with the place's address."""
 
     address: str

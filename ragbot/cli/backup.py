@@ -15,15 +15,15 @@ import click
 from flask.cli import AppGroup
 
 from ragbot.backup import backups
-from ragbot.backup.databases import BackedDatabase
+from ragbot.backup.databases import DumpableDatabase
 from ragbot.backup.drill import DrillReport, RestoredParts, hold_drill
 from ragbot.backup.manifest import Kind
 from ragbot.backup.postgres import PostgresDatabase
 from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
-from ragbot.backup.storage import SUFFIX, Place
-from ragbot.backup.storage_url import place_at
-from ragbot.bootstrap import services_aside
+from ragbot.backup.storage import SUFFIX, BackupStorage
+from ragbot.backup.storage_url import storage_at
+from ragbot.bootstrap import isolated_services
 from ragbot.cli.commands import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status
@@ -166,11 +166,11 @@ def drill(archive: str | None, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _place(settings: Settings, address: str | None) -> Place:
-    return place_at(address or settings.backup_url, s3_endpoint_url=settings.s3_endpoint_url)
+def _place(settings: Settings, address: str | None) -> BackupStorage:
+    return storage_at(address or settings.backup_url, s3_endpoint_url=settings.s3_endpoint_url)
 
 
-def _archive(settings: Settings, given: str | None) -> tuple[Place, str]:
+def _archive(settings: Settings, given: str | None) -> tuple[BackupStorage, str]:
     """The place and the name of an archive; where only a place is given, its newest."""
     if given is None or not given.endswith(SUFFIX):
         place = _place(settings, given)
@@ -181,20 +181,20 @@ def _archive(settings: Settings, given: str | None) -> tuple[Place, str]:
     return _place(settings, folder or "/"), name
 
 
-def _database(settings: Settings) -> BackedDatabase:
+def _database(settings: Settings) -> DumpableDatabase:
     if settings.database_url.startswith("sqlite:"):
         return SqliteDatabase(settings.database_url)
     return PostgresDatabase(settings.database_url, settings.pg_bin_dir)
 
 
-def _reader_of(settings: Settings, kind: Kind) -> BackedDatabase:
+def _reader_of(settings: Settings, kind: Kind) -> DumpableDatabase:
     """What reads a dump of a kind, whatever DATABASE_URL names."""
     if kind == "sqlite":
         return SqliteDatabase("sqlite:///")
     return PostgresDatabase("postgresql+psycopg2://", settings.pg_bin_dir)
 
 
-def _drilled(settings: Settings, kind: Kind) -> BackedDatabase:
+def _drilled(settings: Settings, kind: Kind) -> DumpableDatabase:
     """Where a dump of a kind can be restored aside: a file, or the server that DATABASE_URL names."""
     here = _database(settings)
     if kind == "postgresql" and here.kind != kind:
@@ -204,9 +204,9 @@ def _drilled(settings: Settings, kind: Kind) -> BackedDatabase:
 
 @contextmanager
 def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[RestoredParts]:
-    with services_aside(settings, url, folder / "index") as aside:
+    with isolated_services(settings, url, folder / "index") as aside:
         yield RestoredParts(
-            aside.services.catalogue,
+            aside.services.editions,
             aside.services.ingestion,
             aside.services.answerer,
             PastQuestions(aside.database),
@@ -214,7 +214,7 @@ def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[Restored
 
 
 @dataclass(slots=True)
-class _Noted:
+class _RecordedRun:
     """What a command learns about its own run while it is under way."""
 
     ok: bool = True
@@ -222,10 +222,10 @@ class _Noted:
 
 
 @contextmanager
-def _recorded(kind: MaintenanceTask) -> Iterator[_Noted]:
+def _recorded(kind: MaintenanceTask) -> Iterator[_RecordedRun]:
     """Write down how the block went, for the metrics; it goes on where that cannot be written."""
     started_at = datetime.now(UTC)
-    noted = _Noted()
+    noted = _RecordedRun()
     try:
         yield noted
     except BaseException as error:

@@ -84,7 +84,7 @@ def ingest(
 ) -> None:
     """Take the book at PATH in and publish it."""
     services = current_services()
-    if if_none and services.catalogue.published():
+    if if_none and services.editions.published():
         return
     progress = _Progress(sys.stderr.isatty())
     report = services.ingestion.ingest_book(
@@ -98,7 +98,7 @@ def ingest(
 @failing_in_one_sentence
 def list_editions() -> None:
     """List the editions, newest first; the published one has a star."""
-    rows = current_services().catalogue.editions()
+    rows = current_services().editions.editions()
     if not rows:
         click.echo("No editions. Take a book in with: flask book ingest PATH", err=True)
     for row in rows:
@@ -133,7 +133,7 @@ def remove(edition: str) -> None:
 def reindex(edition: str | None) -> None:
     """Build the index of EDITION (else of the published one) again from the database; embeds nothing."""
     services = current_services()
-    facts = services.catalogue.edition(edition) if edition else services.published.known()
+    facts = services.editions.edition(edition) if edition else services.published.known()
     services.ingestion.rebuild_index(facts)
     click.echo(f"Rebuilt the index of {facts.name}: {facts.chunks} chunks.")
 
@@ -189,7 +189,7 @@ def openapi() -> None:
 @failing_in_one_sentence
 def prune() -> None:
     """Settle turns that a crash left open and delete sessions that have expired. Safe to run at any time."""
-    pruned = current_services().transcript.prune()
+    pruned = current_services().conversations.prune()
     click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
 
 
@@ -214,8 +214,8 @@ def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: 
     """Ask every question of the JSON Lines file PATH and print how well they were answered."""
     services = current_services()
     rows = load_rows(path)
-    facts = services.catalogue.edition(edition) if edition else services.published.current()
-    evaluation = Evaluation(services.answerer, facts, services.catalogue.pages(facts))
+    facts = services.editions.edition(edition) if edition else services.published.current()
+    evaluation = Evaluation(services.answerer, facts, services.editions.pages(facts))
     with click.progressbar(length=len(rows), label="asking", file=sys.stderr) as bar:
         found = evaluation.verdicts(rows, lambda _row, _answer: bar.update(1))
     if verdicts:

@@ -22,28 +22,28 @@ MOST = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class MachineResources:
     """What a container or a machine allows this process. A quota of one and a half cores is 1.5."""
 
     cores: float
     memory_bytes: int
 
 
-def workers_for(given: Given, *, model_inside: bool) -> int:
+def workers_for(given: MachineResources, *, model_inside: bool) -> int:
     """One worker a core, as far as memory carries them; at least one. Pure."""
     worker = WORKER_WITH_MODEL_MB if model_inside else WORKER_MB
     carried = (given.memory_bytes // MEGABYTE - RESERVED_MB) // worker
     return max(1, min(carried, max(FEWEST, math.ceil(given.cores)), MOST))
 
 
-def what_is_given(root: Path = Path("/")) -> Given:
+def machine_resources(root: Path = Path("/")) -> MachineResources:
     """The least of what the machine has and what each control group around this process allows.
 
     A container sees its host's cores and memory; only its control group says what it may use of them.
     Where there is none, as on macOS, the machine counts.
     """
     folders = tuple(_group_folders(root))
-    return Given(
+    return MachineResources(
         cores=min([_cores_of_machine(), *_core_limits(folders)]),
         memory_bytes=min([_memory_of_machine(root), *_memory_limits(folders)]),
     )

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ragbot.config.postgres_url import bare_address, postgres_address
 from ragbot.config.production_checks import production_faults
 from ragbot.config.redis_url import redis_address
-from ragbot.config.resources import what_is_given, workers_for
+from ragbot.config.resources import machine_resources, workers_for
 from ragbot.core.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -371,7 +371,7 @@ class Settings(BaseSettings):
     def chosen_web_concurrency(self) -> int:
         """The worker processes in force: the number named, else what this machine or container carries."""
         return self.web_concurrency or workers_for(
-            what_is_given(), model_inside=self.chosen_embedder == "local"
+            machine_resources(), model_inside=self.chosen_embedder == "local"
         )
 
 

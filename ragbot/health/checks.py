@@ -8,7 +8,7 @@ from functools import partial
 
 from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
-from ragbot.health.runner import Finding, Probe
+from ragbot.health.runner import CheckResult, HealthCheck
 from ragbot.index.failover import FailoverStore
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 
@@ -17,15 +17,15 @@ PROVIDER_ASKED_EVERY_S = 30.0
 # It may take its time for an answer; it was well a moment ago.
 PROVIDER_GRACE_S = 4.0
 
-STANDS_IN = Finding("degraded", "embedded index stands in")
+STANDS_IN = CheckResult("degraded", "embedded index stands in")
 # The book is too large for the index that would stand in.
-KEPT_ANSWERS = Finding("degraded", "kept answers alone")
+KEPT_ANSWERS = CheckResult("degraded", "kept answers alone")
 
 # The names of what a circuit leaves alone now.
 LeftAlone = Callable[[], Set[str]]
 
 
-def probes_of(
+def health_checks(
     store: PassageStore,
     cache: Cache,
     generator: Generator,
@@ -33,58 +33,60 @@ def probes_of(
     chunks: Callable[[], int],
     models: LeftAlone,
     embeddings: LeftAlone,
-) -> dict[str, Probe]:
+) -> dict[str, HealthCheck]:
     """A probe for each part. `chunks` is the size of the edition that is served, in chunks."""
     return {
         "vector_store": _store_probe(store, chunks),
-        "cache": Probe(partial(_ask_cache, cache)),
+        "cache": HealthCheck(partial(_ask_cache, cache)),
         "llm": _llm_probe(generator, models),
-        "embeddings": Probe(lambda: _told_of(embeddings())),
+        "embeddings": HealthCheck(lambda: _told_of(embeddings())),
     }
 
 
-def _store_probe(store: PassageStore, chunks: Callable[[], int]) -> Probe:
+def _store_probe(store: PassageStore, chunks: Callable[[], int]) -> HealthCheck:
     if not isinstance(store, FailoverStore):
-        return Probe(store.ping)
+        return HealthCheck(store.ping)
 
-    def without_it() -> Finding:
+    def without_it() -> CheckResult:
         return STANDS_IN if store.can_replace_server(chunks()) else KEPT_ANSWERS
 
-    def ask() -> Finding | None:
+    def ask() -> CheckResult | None:
         try:
             store.ping()
         except SearchUnavailable:
             return without_it()
         return None
 
-    return Probe(ask, late=without_it)
+    return HealthCheck(ask, late=without_it)
 
 
-def _ask_cache(cache: Cache) -> Finding:
+def _ask_cache(cache: Cache) -> CheckResult:
     try:
         cache.ping()
     except StoreUnavailable:
         # The database stands in for Redis; nothing stands in for the database.
-        return Finding("degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code)
-    return Finding("ok", cache.name)
+        return CheckResult(
+            "degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code
+        )
+    return CheckResult("ok", cache.name)
 
 
-def _llm_probe(generator: Generator, left_alone: LeftAlone) -> Probe:
+def _llm_probe(generator: Generator, left_alone: LeftAlone) -> HealthCheck:
     if isinstance(generator, ExtractiveGenerator):
-        return Probe(lambda: Finding("ok", "extractive"))
+        return HealthCheck(lambda: CheckResult("ok", "extractive"))
     ping = _Seldom(generator.ping, PROVIDER_ASKED_EVERY_S)
 
-    def ask() -> Finding | None:
+    def ask() -> CheckResult | None:
         told = _told_of(left_alone())
         if told is None:
             ping()
         return told
 
-    return Probe(ask, grace_s=PROVIDER_GRACE_S)
+    return HealthCheck(ask, grace_s=PROVIDER_GRACE_S)
 
 
-def _told_of(names: Set[str]) -> Finding | None:
-    return Finding("degraded", f"left alone: {', '.join(sorted(names))}") if names else None
+def _told_of(names: Set[str]) -> CheckResult | None:
+    return CheckResult("degraded", f"left alone: {', '.join(sorted(names))}") if names else None
 
 
 class _Seldom:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from ragbot.core.domain import EditionFacts
-from ragbot.health.runner import Finding, Probe, Probes, State
+from ragbot.health.runner import CheckResult, HealthCheck, HealthChecks, State
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +20,11 @@ INGEST_AGAIN = "ingest again"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReadinessReport:
     """`down` only where no question could be answered at all; `book` is the last one known."""
 
     status: State
-    components: dict[str, Finding]
+    components: dict[str, CheckResult]
     book: EditionFacts | None
 
 
@@ -44,7 +44,7 @@ class Readiness:
         served: Callable[[], EditionFacts | None],
         clock_is_believed: Callable[[], bool],
         embedder: str | None,
-        probes: Mapping[str, Probe],
+        probes: Mapping[str, HealthCheck],
     ) -> None:
         self._is_migrated = is_migrated
         self._cannot_write = cannot_write
@@ -53,19 +53,19 @@ class Readiness:
         self._clock_is_believed = clock_is_believed
         self._embedder = embedder
         self._book: EditionFacts | None = None
-        self._probes = Probes({"database": Probe(self._ask_database), **probes})
+        self._probes = HealthChecks({"database": HealthCheck(self._ask_database), **probes})
         self._lock = threading.Lock()
         self._told: dict[str, tuple[State, str]] = {}
 
-    def report(self) -> Report:
+    def report(self) -> ReadinessReport:
         """How it is now, after at most 0.6 s."""
         found = self._probes.findings()
         book = self._book or self._served()
         components = {**found, "embeddings": self._embeddings(book, found["embeddings"])}
         self._log(components)
-        return Report(self._status(components, book), components, book)
+        return ReadinessReport(self._status(components, book), components, book)
 
-    def _status(self, components: Mapping[str, Finding], book: EditionFacts | None) -> State:
+    def _status(self, components: Mapping[str, CheckResult], book: EditionFacts | None) -> State:
         without_database = components["database"].status == "down"
         # With the database away, a process still answers from an edition that it had before.
         nothing_to_search = (self._served() if without_database else book) is None
@@ -73,15 +73,15 @@ class Readiness:
             return "down"
         return "ok" if all(finding.status == "ok" for finding in components.values()) else "degraded"
 
-    def _ask_database(self) -> Finding | None:
+    def _ask_database(self) -> CheckResult | None:
         if not self._is_migrated():
-            return Finding("down", MIGRATE)
+            return CheckResult("down", MIGRATE)
         self._book = self._published()
         if self._cannot_write():
-            return Finding("degraded", CANNOT_WRITE)
-        return None if self._clock_is_believed() else Finding("degraded", CLOCK_JUMPED)
+            return CheckResult("degraded", CANNOT_WRITE)
+        return None if self._clock_is_believed() else CheckResult("degraded", CLOCK_JUMPED)
 
-    def _log(self, components: Mapping[str, Finding]) -> None:
+    def _log(self, components: Mapping[str, CheckResult]) -> None:
         """Say once what has changed, for whoever reads the log and does not ask."""
         for name, finding in components.items():
             now = finding.status, finding.detail if finding.status != "ok" else ""
@@ -92,9 +92,9 @@ class Readiness:
             level = log.info if finding.status == "ok" else log.warning
             level("component_changed", component=name, status=finding.status, detail=finding.detail)
 
-    def _embeddings(self, book: EditionFacts | None, asked: Finding) -> Finding:
+    def _embeddings(self, book: EditionFacts | None, asked: CheckResult) -> CheckResult:
         if self._embedder is None:
-            return Finding("ok", "none")
+            return CheckResult("ok", "none")
         if book is not None and book.embedder != self._embedder:
-            return Finding("degraded", INGEST_AGAIN)
-        return asked if asked.status != "ok" else Finding("ok", self._embedder)
+            return CheckResult("degraded", INGEST_AGAIN)
+        return asked if asked.status != "ok" else CheckResult("ok", self._embedder)

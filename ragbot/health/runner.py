@@ -22,7 +22,7 @@ State = Literal["ok", "degraded", "down"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """How a part is. `detail` names no address, no key and nothing that an exception said."""
 
     status: State
@@ -31,23 +31,23 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class HealthCheck:
     """How a part is asked. `ask` returns None if all is well and raises RagbotError if it is not.
 
     `late` is found where no answer comes in time; before it the last finding goes on for `grace_s`.
     """
 
-    ask: Callable[[], Finding | None]
+    ask: Callable[[], CheckResult | None]
     grace_s: float = 0.0
-    late: Callable[[], Finding] = lambda: Finding("down", "no answer in time")
+    late: Callable[[], CheckResult] = lambda: CheckResult("down", "no answer in time")
 
 
-class Probes:
+class HealthChecks:
     """Asks parts, each in a thread of its own, one at a time. Safe between threads."""
 
     def __init__(
         self,
-        probes: Mapping[str, Probe],
+        probes: Mapping[str, HealthCheck],
         *,
         limit_s: float = PING_LIMIT_S,
         kept_s: float = KEPT_S,
@@ -58,10 +58,10 @@ class Probes:
         self._kept_s = kept_s
         self._now = now
         self._lock = threading.Lock()
-        self._found: dict[str, Finding] = {}
+        self._found: dict[str, CheckResult] = {}
         self._found_at = float("-inf")
 
-    def findings(self) -> dict[str, Finding]:
+    def findings(self) -> dict[str, CheckResult]:
         """How each part is, at most a second old, after at most 0.6 s.
 
         A part that does not answer in time is down. It is not asked again before that ping has ended, so
@@ -82,13 +82,13 @@ class Probes:
 class _Part:
     """A part with what was found last, and the ping that is under way."""
 
-    def __init__(self, name: str, probe: Probe, now: Callable[[], float]) -> None:
+    def __init__(self, name: str, probe: HealthCheck, now: Callable[[], float]) -> None:
         self._name = name
         self._probe = probe
         self._now = now
         self._answered = threading.Event()
         self._answered.set()
-        self._last: Finding | None = None
+        self._last: CheckResult | None = None
         self._asked_at = float("-inf")
 
     def ask_if_due(self) -> bool:
@@ -101,7 +101,7 @@ class _Part:
         threading.Thread(target=self._ask, daemon=True, name=f"ping-{self._name}").start()
         return True
 
-    def finding(self, patience_s: float) -> Finding:
+    def finding(self, patience_s: float) -> CheckResult:
         """What the ping under way finds within the time; the last finding if none is."""
         if self._answered.wait(max(0.0, patience_s)) and self._last is not None:
             return self._last
@@ -117,12 +117,12 @@ class _Part:
         self._last = finding
         self._answered.set()
 
-    def _asked(self) -> Finding:
+    def _asked(self) -> CheckResult:
         try:
-            return self._probe.ask() or Finding("ok")
+            return self._probe.ask() or CheckResult("ok")
         except RagbotError as error:
-            return Finding("down", error.code)
+            return CheckResult("down", error.code)
         except Exception as error:
             # The rim of this thread: whatever it is, the part is not well.
             log.error("ping_failed", part=self._name, exc_info=error)
-            return Finding("down", RagbotError.code)
+            return CheckResult("down", RagbotError.code)

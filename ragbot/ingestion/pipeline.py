@@ -51,9 +51,9 @@ class IngestionPipeline:
     """The way of a book, over chosen parts. Killed at any point it may be run again."""
 
     def __init__(
-        self, catalogue: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
+        self, editions: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
     ) -> None:
-        self._catalogue = catalogue
+        self._editions = editions
         self._store = store
         self._embedder = embedder
         self._max_file_bytes = max_file_bytes
@@ -87,11 +87,11 @@ class IngestionPipeline:
             raise BookError("The book has no text: every page is empty.")
         progress("weigh", 0, len(chunks))
         indexed = index_chunks(chunks)
-        before = self._catalogue.published()
-        known = self._catalogue.chunk_ids(before) if before else set()
+        before = self._editions.published()
+        known = self._editions.chunk_ids(before) if before else set()
         embedded, dimension = self._embed_missing(chunks, progress)
         draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
-        facts = self._catalogue.add_edition(draft)
+        facts = self._editions.add_edition(draft)
         # An edition that was removed meanwhile may have taken vectors with it. From now on they stay.
         embedded += self._embed_missing(chunks, progress)[0]
         progress("index", 0, len(chunks))
@@ -115,7 +115,7 @@ class IngestionPipeline:
 
     def build_index(self, facts: EditionFacts) -> None:
         """Build an edition's index from its rows and try it; embeds nothing. Raises SearchUnavailable."""
-        points = points_of(self._catalogue, facts)
+        points = points_of(self._editions, facts)
         self._store.build(facts, points)
         if (count := self._store.count(facts)) != facts.chunks:
             raise SearchUnavailable(f"The new index holds {count} of {facts.chunks} chunks.")
@@ -130,17 +130,17 @@ class IngestionPipeline:
         """Drop an edition's index and build it from its rows. Raises SearchUnavailable."""
         self._store.remove(facts.key)
         self.build_index(facts)
-        if (published := self._catalogue.published()) and published.key == facts.key:
+        if (published := self._editions.published()) and published.key == facts.key:
             self._store.publish(facts.key)
 
     def publish(self, name: str) -> EditionFacts:
         """Make a recorded edition the one that readers get. Raises EditionNotFound or SearchUnavailable."""
-        facts = self._catalogue.edition(name)
+        facts = self._editions.edition(name)
         if not self._store.holds(facts):
             self.build_index(facts)
         # The database's word counts. It comes last: where the store fails, readers keep what they have.
         self._store.publish(facts.key)
-        return self._catalogue.publish(name)
+        return self._editions.publish(name)
 
     def remove(self, name: str) -> None:
         """Delete an edition that is not published.
@@ -149,7 +149,7 @@ class IngestionPipeline:
         """
         # Asked first: once its rows are gone nobody would know that an index was left behind.
         self._store.ping()
-        self._store.remove(self._catalogue.remove(name).key)
+        self._store.remove(self._editions.remove(name).key)
 
     def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> tuple[int, int | None]:
         """Embed what no vector is kept for. Each batch is committed: a killed run goes on from there."""
@@ -157,12 +157,12 @@ class IngestionPipeline:
         if embedder is None:
             return 0, None
         by_sha = {sha_of(chunk.search_text): chunk.search_text for chunk in chunks}
-        missing = sorted(self._catalogue.missing_vectors(embedder.name, by_sha))
+        missing = sorted(self._editions.missing_vectors(embedder.name, by_sha))
         batches = [missing[i : i + EMBEDDING_BATCH] for i in range(0, len(missing), EMBEDDING_BATCH)]
 
         def embed(shas: list[str]) -> int:
             embedded = embedder.embed([by_sha[sha] for sha in shas])
-            self._catalogue.keep_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
+            self._editions.keep_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
             return len(shas)
 
         done = 0
@@ -175,14 +175,14 @@ class IngestionPipeline:
             except BaseException:
                 calls.shutdown(wait=False, cancel_futures=True)
                 raise
-        return done, self._catalogue.dimension(embedder.name)
+        return done, self._editions.dimension(embedder.name)
 
 
-def points_of(catalogue: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
+def points_of(editions: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
     """An edition's points, from its rows."""
     return [
         point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
-        for stored in catalogue.stored_chunks(facts)
+        for stored in editions.stored_chunks(facts)
     ]
 
 

@@ -31,7 +31,7 @@ FRAMES_SHOWN = 20
 
 
 # What is told besides of a line that has an exception on it: the exception, and the line.
-Report = Callable[[BaseException, Mapping[str, Any]], None]
+ErrorReporter = Callable[[BaseException, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldException:
+class ExceptionSummary:
     """What may be told of an exception: its type, its places, and its message where that can quote nobody."""
 
     module: str
@@ -53,7 +53,7 @@ class ToldException:
     frames: tuple[Frame, ...]
 
 
-def told_of(exception: BaseException, *, messages: bool = False) -> list[ToldException]:
+def describe_exception(exception: BaseException, *, messages: bool = False) -> list[ExceptionSummary]:
     """An exception and then what caused it, without a local variable: they hold questions, headers and keys.
 
     `messages` says that each may be told with its message, whoever it quotes.
@@ -61,10 +61,10 @@ def told_of(exception: BaseException, *, messages: bool = False) -> list[ToldExc
     return [_told(link, messages) for link in _chain(exception)]
 
 
-def _told(exception: BaseException, with_message: bool) -> ToldException:
+def _told(exception: BaseException, with_message: bool) -> ExceptionSummary:
     kind = type(exception)
     is_tellable = isinstance(exception, _TELLABLE) or kind.__name__ in _TELLABLE_NAMES
-    return ToldException(
+    return ExceptionSummary(
         module=kind.__module__,
         name=kind.__qualname__,
         message=str(exception) if is_tellable or with_message else "(not shown)",
@@ -73,7 +73,7 @@ def _told(exception: BaseException, with_message: bool) -> ToldException:
 
 
 def configure_logging(
-    level: str, *, as_json: bool, to: TextIO | None = None, report: Report | None = None
+    level: str, *, as_json: bool, to: TextIO | None = None, report: ErrorReporter | None = None
 ) -> None:
     """Send structlog's and the standard library's lines to one stream (standard output) in one shape.
 
@@ -141,7 +141,7 @@ def _inert(text: str) -> str:
 class _ExceptionShown:
     """Puts an exception on its line: types and places, and messages where they cannot quote anybody."""
 
-    def __init__(self, *, messages: bool, as_text: bool, report: Report | None) -> None:
+    def __init__(self, *, messages: bool, as_text: bool, report: ErrorReporter | None) -> None:
         self._messages = messages
         self._as_text = as_text
         self._report = report
@@ -151,7 +151,7 @@ class _ExceptionShown:
         if exception is not None:
             if self._report and line.get("level") in ("error", "critical"):
                 self._report(exception, line)
-            told = told_of(exception, messages=self._messages)
+            told = describe_exception(exception, messages=self._messages)
             line["exception"] = "\n".join(map(_as_text, told)) if self._as_text else list(map(_as_json, told))
         return line
 
@@ -182,12 +182,12 @@ def _frames(traceback: TracebackType | None) -> Iterator[Frame]:
         traceback = traceback.tb_next
 
 
-def _as_json(told: ToldException) -> dict[str, Any]:
+def _as_json(told: ExceptionSummary) -> dict[str, Any]:
     frames = [f"{frame.file}:{frame.line} {frame.function}" for frame in told.frames]
     return {"type": f"{told.module}.{told.name}", "message": told.message, "frames": frames}
 
 
-def _as_text(told: ToldException) -> str:
+def _as_text(told: ExceptionSummary) -> str:
     shown = _as_json(told)
     head = f"{shown['type']}: {_inert(told.message)}"
     return "\n".join([head, *(f"    {_inert(frame)}" for frame in shown["frames"])])

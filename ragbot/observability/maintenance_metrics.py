@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragbot.health.runner import Probe, Probes
+from ragbot.health.runner import HealthCheck, HealthChecks
 from ragbot.observability.metrics import Metrics
 from ragbot.storage.maintenance_log import MaintenanceLog, MaintenanceRun, MaintenanceTask
 
@@ -16,7 +16,7 @@ class MaintenanceMetrics:
     def __init__(self, metrics: Metrics, log: MaintenanceLog) -> None:
         self._metrics = metrics
         self._log = log
-        self._probes = Probes({"upkeep": Probe(self._read)}, kept_s=KEPT_S)
+        self._probes = HealthChecks({"upkeep": HealthCheck(self._read)}, kept_s=KEPT_S)
 
     def sample(self) -> None:
         """Look, for 0.6 s at most, and never fail."""

@@ -21,7 +21,7 @@ Together = Literal["livesum", "livemostrecent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Counter:
     """Something that happens: its number only grows, over the deaths of workers too."""
 
     meaning: str
@@ -29,7 +29,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
+class Histogram:
     """A duration in seconds."""
 
     meaning: str
@@ -38,7 +38,7 @@ class Timed:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Gauge:
     """A number that goes up and down."""
 
     meaning: str
@@ -47,63 +47,65 @@ class Level:
 
 
 # Labels have few values: never an id, a path or a text.
-METRICS: Mapping[str, Tally | Timed | Level] = {
-    "http_requests_total": Tally("Requests answered.", ("method", "endpoint", "status")),
-    "http_request_duration_seconds": Timed(
+METRICS: Mapping[str, Counter | Histogram | Gauge] = {
+    "http_requests_total": Counter("Requests answered.", ("method", "endpoint", "status")),
+    "http_request_duration_seconds": Histogram(
         "Requests, to the last byte of their answer.", ("method", "endpoint"), REQUEST_BUCKETS
     ),
-    "streams_open": Level("Answers that are being streamed now."),
-    "query_errors_total": Tally("Questions that ended in an error, by its code.", ("code",)),
-    "query_stage_duration_seconds": Timed("Parts of the way of a question.", ("stage",)),
-    "embedding_generation_duration_seconds": Timed("Calls that make vectors of a question's texts."),
-    "answers_total": Tally("Turns that ended.", ("status", "mode")),
-    "answer_cache_results_total": Tally("Finished answers, by what the cache had.", ("result",)),
-    "degradations_total": Tally("Answers made without something, by what was missing.", ("kind",)),
-    "llm_tokens_total": Tally("Tokens that providers charged for.", ("model", "kind")),
-    "llm_cost_usd_total": Tally("Dollars that models charged.", ("model",)),
-    "limiter_refusals_total": Tally("Requests refused with 429."),
-    "cache_failures_total": Tally("Times that a store of kept answers failed, or held garbage.", ("store",)),
-    "state_store_failures_total": Tally("Times that a store of shared states failed.", ("store",)),
-    "circuit_open": Level(
+    "streams_open": Gauge("Answers that are being streamed now."),
+    "query_errors_total": Counter("Questions that ended in an error, by its code.", ("code",)),
+    "query_stage_duration_seconds": Histogram("Parts of the way of a question.", ("stage",)),
+    "embedding_generation_duration_seconds": Histogram("Calls that make vectors of a question's texts."),
+    "answers_total": Counter("Turns that ended.", ("status", "mode")),
+    "answer_cache_results_total": Counter("Finished answers, by what the cache had.", ("result",)),
+    "degradations_total": Counter("Answers made without something, by what was missing.", ("kind",)),
+    "llm_tokens_total": Counter("Tokens that providers charged for.", ("model", "kind")),
+    "llm_cost_usd_total": Counter("Dollars that models charged.", ("model",)),
+    "limiter_refusals_total": Counter("Requests refused with 429."),
+    "cache_failures_total": Counter(
+        "Times that a store of kept answers failed, or held garbage.", ("store",)
+    ),
+    "state_store_failures_total": Counter("Times that a store of shared states failed.", ("store",)),
+    "circuit_open": Gauge(
         "1 while a provider's part is left alone after failures.", ("circuit",), together="livemostrecent"
     ),
-    "budget_limit_usd": Level("Dollars that answers may cost in a day.", together="livemostrecent"),
-    "budget_left_usd": Level("Dollars that are left of the day's budget.", together="livemostrecent"),
-    "quota_store_failures_total": Tally("Times that a store of quotas failed."),
-    "db_pool_connections": Level(
+    "budget_limit_usd": Gauge("Dollars that answers may cost in a day.", together="livemostrecent"),
+    "budget_left_usd": Gauge("Dollars that are left of the day's budget.", together="livemostrecent"),
+    "quota_store_failures_total": Counter("Times that a store of quotas failed."),
+    "db_pool_connections": Gauge(
         "Connections to the database: in use, kept open, open beyond those, and the most there may be.",
         ("state",),
     ),
-    "db_pool_wait_seconds": Timed("Getting a connection to the database, opening it included."),
-    "index_chunks": Level("Chunks of the published edition.", together="livemostrecent"),
-    "edition_age_seconds": Level("Time since the edition was published.", together="livemostrecent"),
-    "ready": Level("Whether a question could be answered: 1 or 0.", together="livemostrecent"),
-    "workers": Level("Workers that live."),
-    "backup_last_success_timestamp_seconds": Level(
+    "db_pool_wait_seconds": Histogram("Getting a connection to the database, opening it included."),
+    "index_chunks": Gauge("Chunks of the published edition.", together="livemostrecent"),
+    "edition_age_seconds": Gauge("Time since the edition was published.", together="livemostrecent"),
+    "ready": Gauge("Whether a question could be answered: 1 or 0.", together="livemostrecent"),
+    "workers": Gauge("Workers that live."),
+    "backup_last_success_timestamp_seconds": Gauge(
         "When the last backup that went well was finished; 0 before the first.", together="livemostrecent"
     ),
-    "backup_last_size_bytes": Level("Size of its archive.", together="livemostrecent"),
-    "drill_last_success_timestamp_seconds": Level(
+    "backup_last_size_bytes": Gauge("Size of its archive.", together="livemostrecent"),
+    "drill_last_success_timestamp_seconds": Gauge(
         "When the last drill that went well was finished; 0 before the first.", together="livemostrecent"
     ),
-    "drill_last_ok": Level("Whether the last drill went well: 1 or 0.", together="livemostrecent"),
-    "drill_recovery_seconds": Level(
+    "drill_last_ok": Gauge("Whether the last drill went well: 1 or 0.", together="livemostrecent"),
+    "drill_recovery_seconds": Gauge(
         "Time that the last good drill took to answer from a backup (RTO).", together="livemostrecent"
     ),
-    "drill_data_age_seconds": Level(
+    "drill_data_age_seconds": Gauge(
         "Age of the data that it answered from (RPO).", together="livemostrecent"
     ),
     # Levels, for jobs are processes of their own: they are read off the database.
-    "ingest_jobs": Level("Books that were sent, by the status of their jobs.", ("status",), "livemostrecent"),
-    "ingest_job_duration_seconds": Level(
+    "ingest_jobs": Gauge("Books that were sent, by the status of their jobs.", ("status",), "livemostrecent"),
+    "ingest_job_duration_seconds": Gauge(
         "Time that the newest job took that has ended.", together="livemostrecent"
     ),
-    "process_cpu_seconds_total": Tally("Processor time of the workers."),
-    "cpu_limit_cores": Level(
+    "process_cpu_seconds_total": Counter("Processor time of the workers."),
+    "cpu_limit_cores": Gauge(
         "Cores that the container, else the machine, has for the service.", together="livemostrecent"
     ),
-    "process_resident_memory_bytes": Level("Memory of the workers that live."),
-    "memory_limit_bytes": Level(
+    "process_resident_memory_bytes": Gauge("Memory of the workers that live."),
+    "memory_limit_bytes": Gauge(
         "Memory that the container, else the machine, has for the service.", together="livemostrecent"
     ),
 }
@@ -147,11 +149,11 @@ class Metrics:
         """Move a level without labels up or down."""
         self._families[name].inc(amount)
 
-    def sampled_by(self, sampler: Callable[[], None]) -> None:
+    def on_sample(self, sampler: Callable[[], None]) -> None:
         """Have a function set levels whenever they are sampled."""
         self._samplers.append(sampler)
 
-    def looked_up_by(self, lookup: Callable[[], None]) -> None:
+    def on_scrape(self, lookup: Callable[[], None]) -> None:
         """Have a function set levels that a store has to be asked for: only when they are about to be told.
 
         No request waits for a store on account of its numbers, `/health` least of all.
@@ -177,12 +179,12 @@ class Metrics:
         family = self._families[name]
         return family.labels(**labels) if labels else family
 
-    def _made(self, name: str, spec: Tally | Timed | Level) -> Any:
+    def _made(self, name: str, spec: Counter | Histogram | Gauge) -> Any:
         from prometheus_client import Counter, Gauge, Histogram
 
-        if isinstance(spec, Tally):
+        if isinstance(spec, Counter):
             return Counter(name, spec.meaning, spec.labels, registry=self.registry)
-        if isinstance(spec, Timed):
+        if isinstance(spec, Histogram):
             return Histogram(name, spec.meaning, spec.labels, registry=self.registry, buckets=spec.buckets)
         return Gauge(name, spec.meaning, spec.labels, registry=self.registry, multiprocess_mode=spec.together)
 
@@ -201,7 +203,11 @@ class Metrics:
             self.set("process_resident_memory_bytes", pages * os.sysconf("SC_PAGE_SIZE"))
 
 
-_KINDS: Mapping[type[Tally | Timed | Level], str] = {Tally: "counter", Timed: "histogram", Level: "gauge"}
+_KINDS: Mapping[type[Counter | Histogram | Gauge], str] = {
+    Counter: "counter",
+    Histogram: "histogram",
+    Gauge: "gauge",
+}
 _TOGETHER: Mapping[Together, str] = {"livesum": "sum", "livemostrecent": "newest"}
 
 
@@ -209,7 +215,7 @@ def metrics_table() -> str:
     """Every metric as a row of a Markdown table."""
     rows = [
         f"| `{name}` | {_KINDS[type(spec)]} | {', '.join(f'`{label}`' for label in spec.labels)} "
-        f"| {_TOGETHER[spec.together] if isinstance(spec, Level) else 'sum'} | {spec.meaning} |"
+        f"| {_TOGETHER[spec.together] if isinstance(spec, Gauge) else 'sum'} | {spec.meaning} |"
         for name, spec in METRICS.items()
     ]
     heads = "| metric | type | labels | of several workers | meaning |"

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from ragbot.observability.tracing import Trace, Traced
+from ragbot.observability.tracing import Trace, TracedTurn
 from ragbot.version import __version__
 
 log = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ ATTRIBUTES: Mapping[str, str] = {
 }
 
 
-class CollectorTracing:
+class OpenTelemetryTracing:
     """Sends spans by OTLP over HTTP, from a thread that the first request starts.
 
     Headers for the collector, the sampler and the service's name come from OpenTelemetry's own variables
@@ -109,7 +109,7 @@ class _CollectorTrace:
     def trace_id(self) -> str:
         return f"{self._span.get_span_context().trace_id:032x}"
 
-    def end(self, told: Traced) -> None:
+    def end(self, told: TracedTurn) -> None:
         ended_at = time.time_ns()
         self._span.update_name(f"{told.line['method']} {told.line['route']}")
         for name, attribute in ATTRIBUTES.items():

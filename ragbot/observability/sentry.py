@@ -9,7 +9,7 @@ from typing import Any
 import sentry_sdk
 from sentry_sdk.types import Event, Hint
 
-from ragbot.observability.logging import Frame, ToldException, told_of
+from ragbot.observability.logging import ExceptionSummary, Frame, describe_exception
 from ragbot.version import __version__
 
 # A worker that ends waits so long for what is still to be sent.
@@ -33,7 +33,7 @@ KEPT = (
 FOUND_BY = ("request_id", "trace_id")
 
 
-class ErrorReports:
+class SentryReporter:
     """Reports exceptions as the log shows them: types and places, and messages that can quote nobody.
 
     No variable, header, body or address is in a report. It is sent from a thread of its own, and lost if
@@ -61,14 +61,14 @@ class ErrorReports:
         atexit.register(self.close)
 
     def __call__(self, exception: BaseException, line: Mapping[str, Any]) -> None:
-        """Report an exception with the line that tells of it."""
+        """ErrorReporter an exception with the line that tells of it."""
         logger = str(line.get("logger", ""))
         tags = {name: str(line[name]) for name in FOUND_BY if name in line}
         # An event of ours is a fixed word; a library's is a sentence that may quote somebody.
         if logger.startswith("ragbot"):
             tags["event"] = str(line.get("event", ""))
         # The cause first, as Sentry wants it.
-        values = [_value(told) for told in reversed(told_of(exception))]
+        values = [_value(told) for told in reversed(describe_exception(exception))]
         self._client.capture_event(
             {"level": "error", "logger": logger, "tags": tags, "exception": {"values": values}}
         )
@@ -78,7 +78,7 @@ class ErrorReports:
         self._client.close(timeout=CLOSING_LIMIT_S)
 
 
-def _value(told: ToldException) -> dict[str, Any]:
+def _value(told: ExceptionSummary) -> dict[str, Any]:
     return {
         "type": told.name,
         "module": told.module,

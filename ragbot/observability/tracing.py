@@ -20,7 +20,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class TracedTurn:
     """What is told of a request when it has ended.
 
     `line` is its line in the log, of which the tracer picks what may go out. `turn_at` is when its turn
@@ -40,7 +40,7 @@ class Trace(Protocol):
     def trace_id(self) -> str:
         """32 hexadecimal digits, for the line in the log."""
 
-    def end(self, told: Traced) -> None:
+    def end(self, told: TracedTurn) -> None:
         """Hand its spans to whoever sends them. Returns at once."""
 
 

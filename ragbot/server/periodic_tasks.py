@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 EVERY_S = 60.0
 
 
-class Housekeeping:
+class PeriodicTasks:
     """Runs its chores once a minute over all workers. A chore that fails is tried again the next time.
 
     With a clock that has jumped nothing is done, or what is a minute old would expire. `looks` are done by

@@ -59,7 +59,7 @@ class NotAcceptable(core.RagbotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ProblemShape:
     """How a class of errors looks from outside. `retry_after_s` is None where waiting does not help."""
 
     status: int
@@ -67,29 +67,29 @@ class Shape:
     retry_after_s: int | None = None
 
 
-SHAPES: Mapping[type[core.RagbotError], Shape] = {
-    MalformedJSON: Shape(400, "Malformed JSON"),
-    InvalidRequest: Shape(422, "Invalid request"),
-    NotAcceptable: Shape(406, "Not acceptable"),
-    BodyTooLarge: Shape(413, "Body too large"),
-    UnsupportedArchive: Shape(415, "Unsupported media type"),
-    core.EditionNotFound: Shape(404, "Edition not found"),
-    core.SessionNotFound: Shape(404, "Session not found"),
-    core.MessageNotFound: Shape(404, "Not found"),
-    core.SessionExpired: Shape(410, "Session expired"),
-    core.IdempotencyKeyReused: Shape(422, "Idempotency key reused"),
-    core.IdempotencyInProgress: Shape(409, "Idempotency in progress", 1),
-    core.JobNotFound: Shape(404, "Not found"),
-    core.IngestInProgress: Shape(409, "Ingest in progress", 10),
-    core.JobNotStarted: Shape(503, "Overloaded", 30),
-    core.Overloaded: Shape(503, "Overloaded", 2),
-    core.NoBook: Shape(503, "No book", 30),
-    core.SearchUnavailable: Shape(503, "Search unavailable", 5),
-    core.DatabaseUnavailable: Shape(503, "Search unavailable", 5),
-    core.CacheNotCleared: Shape(503, "Cache unavailable", 5),
-    core.StoreUnavailable: Shape(503, "Search unavailable", 5),
-    core.ProviderError: Shape(503, "Search unavailable", 5),
-    core.DeadlineExceeded: Shape(504, "Deadline exceeded"),
+SHAPES: Mapping[type[core.RagbotError], ProblemShape] = {
+    MalformedJSON: ProblemShape(400, "Malformed JSON"),
+    InvalidRequest: ProblemShape(422, "Invalid request"),
+    NotAcceptable: ProblemShape(406, "Not acceptable"),
+    BodyTooLarge: ProblemShape(413, "Body too large"),
+    UnsupportedArchive: ProblemShape(415, "Unsupported media type"),
+    core.EditionNotFound: ProblemShape(404, "Edition not found"),
+    core.SessionNotFound: ProblemShape(404, "Session not found"),
+    core.MessageNotFound: ProblemShape(404, "Not found"),
+    core.SessionExpired: ProblemShape(410, "Session expired"),
+    core.IdempotencyKeyReused: ProblemShape(422, "Idempotency key reused"),
+    core.IdempotencyInProgress: ProblemShape(409, "Idempotency in progress", 1),
+    core.JobNotFound: ProblemShape(404, "Not found"),
+    core.IngestInProgress: ProblemShape(409, "Ingest in progress", 10),
+    core.JobNotStarted: ProblemShape(503, "Overloaded", 30),
+    core.Overloaded: ProblemShape(503, "Overloaded", 2),
+    core.NoBook: ProblemShape(503, "No book", 30),
+    core.SearchUnavailable: ProblemShape(503, "Search unavailable", 5),
+    core.DatabaseUnavailable: ProblemShape(503, "Search unavailable", 5),
+    core.CacheNotCleared: ProblemShape(503, "Cache unavailable", 5),
+    core.StoreUnavailable: ProblemShape(503, "Search unavailable", 5),
+    core.ProviderError: ProblemShape(503, "Search unavailable", 5),
+    core.DeadlineExceeded: ProblemShape(504, "Deadline exceeded"),
 }
 
 # Errors whose own codes are for the log alone; to callers they are `search_unavailable`.
@@ -129,7 +129,7 @@ def problem_of(error: Exception) -> dict[str, Any]:
     )
 
 
-def shape_of(error: core.RagbotError) -> Shape | None:
+def shape_of(error: core.RagbotError) -> ProblemShape | None:
     """The shape of the nearest class in the table, or None for one that should not get out."""
     return next((SHAPES[kind] for kind in type(error).__mro__ if kind in SHAPES), None)
 

@@ -48,7 +48,7 @@ class Desk:
     def turns(self, generator: Generator, *, most_at_once: int = 1, deadline_s: float = 20) -> Turns:
         limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
         return Turns(
-            self.services.transcript,
+            self.services.conversations,
             Answerer(self.services.retriever, generator, limits, lambda _tokens: 0.0),
             deadline_s=deadline_s,
             most_at_once=most_at_once,
@@ -56,7 +56,7 @@ class Desk:
         )
 
     def rows(self, session_id: str) -> list[MessageFacts]:
-        return self.services.transcript.messages(session_id, limit=100)[0]
+        return self.services.conversations.messages(session_id, limit=100)[0]
 
     def row(self, running: RunningTurn) -> MessageFacts:
         return self.rows(running.turn.session_id)[-1]
@@ -209,7 +209,7 @@ def test_reader_gets_his_answer_when_it_cannot_be_written_down(
 
     turns = desk.turns(ScriptedGenerator("Nine months."))
     running = turns.begin(HOW_LONG, None)
-    monkeypatch.setattr(type(desk.services.transcript), "close_turn", down)
+    monkeypatch.setattr(type(desk.services.conversations), "close_turn", down)
 
     *_, last = running.events
 

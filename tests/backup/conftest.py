@@ -46,7 +46,7 @@ class Service:
             running = self.parts.turns.begin(Question(question), None)
             for _ in running.events:
                 pass
-            (messages, _) = self.parts.transcript.messages(running.turn.session_id, limit=1)
+            (messages, _) = self.parts.conversations.messages(running.turn.session_id, limit=1)
         return messages[0].status
 
     def rows(self, *names: str) -> dict[str, list[Any]]:

@@ -17,9 +17,9 @@ import boto3
 import pytest
 from moto.s3.models import s3_backends
 
-from ragbot.backup.s3_storage import PART_BYTES, S3Place
-from ragbot.backup.storage import Place, name_at
-from ragbot.backup.storage_url import place_at
+from ragbot.backup.s3_storage import PART_BYTES, S3Storage
+from ragbot.backup.storage import BackupStorage, name_at
+from ragbot.backup.storage_url import storage_at
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import BackupError
 from tests.backup.conftest import Service
@@ -45,14 +45,14 @@ def client(s3_url: str) -> Any:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> BackupStorage:
     if request.param == "folder":
-        return place_at(str(tmp_path / "kept" / "here"))
+        return storage_at(str(tmp_path / "kept" / "here"))
     bucket = request.getfixturevalue("bucket")
-    return place_at(f"s3://{bucket}/kept/here/", s3_endpoint_url=request.getfixturevalue("s3_url"))
+    return storage_at(f"s3://{bucket}/kept/here/", s3_endpoint_url=request.getfixturevalue("s3_url"))
 
 
-def put(place: Place, content: bytes, name: str | None = None) -> str:
+def put(place: BackupStorage, content: bytes, name: str | None = None) -> str:
     name = name or name_at(NIGHT)
     with place.working() as folder:
         (folder / name).write_bytes(content)
@@ -60,12 +60,12 @@ def put(place: Place, content: bytes, name: str | None = None) -> str:
     return name
 
 
-def got(place: Place, name: str) -> bytes:
+def got(place: BackupStorage, name: str) -> bytes:
     with place.reading(name) as stream:
         return stream.read()
 
 
-def test_archive_is_read_as_it_was_put(place: Place) -> None:
+def test_archive_is_read_as_it_was_put(place: BackupStorage) -> None:
     """Byte for byte."""
     name = put(place, b"Alice" * 1000)
 
@@ -74,7 +74,7 @@ def test_archive_is_read_as_it_was_put(place: Place) -> None:
     assert place.names() == [name]
 
 
-def test_archives_are_named_in_the_order_of_their_making(place: Place) -> None:
+def test_archives_are_named_in_the_order_of_their_making(place: BackupStorage) -> None:
     """Also two of one second, and whatever else lies there is nobody's business."""
     names = [put(place, b"", name_at(NIGHT.replace(hour=hour))) for hour in (3, 2, 2)]
     put(place, b"", "notes.tar.gz")
@@ -84,7 +84,7 @@ def test_archives_are_named_in_the_order_of_their_making(place: Place) -> None:
     assert len(set(names)) == 3
 
 
-def test_removed_archive_is_gone_and_others_stay(place: Place) -> None:
+def test_removed_archive_is_gone_and_others_stay(place: BackupStorage) -> None:
     """Twice is as once: two jobs may thin out at the same time."""
     first, second = put(place, b"1"), put(place, b"2")
 
@@ -96,10 +96,10 @@ def test_removed_archive_is_gone_and_others_stay(place: Place) -> None:
 
 def test_place_that_is_not_there_yet_has_no_archives(tmp_path: Path) -> None:
     """Before the first night."""
-    assert place_at(str(tmp_path / "nowhere")).names() == []
+    assert storage_at(str(tmp_path / "nowhere")).names() == []
 
 
-def test_archive_that_is_not_there_is_told_with_its_place(place: Place) -> None:
+def test_archive_that_is_not_there_is_told_with_its_place(place: BackupStorage) -> None:
     """The operator mistypes a name."""
     put(place, b"")
 
@@ -107,7 +107,7 @@ def test_archive_that_is_not_there_is_told_with_its_place(place: Place) -> None:
         pass
 
 
-def test_nothing_is_left_of_the_work_but_the_archive(place: Place, tmp_path: Path) -> None:
+def test_nothing_is_left_of_the_work_but_the_archive(place: BackupStorage, tmp_path: Path) -> None:
     """A dump that stays behind fills the disk and is read by strangers."""
     with place.working() as folder:
         (folder / "database.sqlite").write_bytes(b"Alice")
@@ -120,18 +120,18 @@ def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(BackupError, match="cannot be written"):
-        put(place_at(str(tmp_path / "file" / "below")), b"")
+        put(storage_at(str(tmp_path / "file" / "below")), b"")
 
 
 # --- S3 ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def in_s3(bucket: str, s3_url: str) -> S3Place:
-    return S3Place(f"s3://{bucket}/kept", endpoint_url=s3_url)
+def in_s3(bucket: str, s3_url: str) -> S3Storage:
+    return S3Storage(f"s3://{bucket}/kept", endpoint_url=s3_url)
 
 
-def test_large_archive_goes_up_in_parts(in_s3: S3Place, bucket: str, s3_url: str) -> None:
+def test_large_archive_goes_up_in_parts(in_s3: S3Storage, bucket: str, s3_url: str) -> None:
     """One request may have 5 GB at most, and a broken one begins again."""
     content = secrets.token_bytes(PART_BYTES + 1000)
 
@@ -142,7 +142,7 @@ def test_large_archive_goes_up_in_parts(in_s3: S3Place, bucket: str, s3_url: str
     assert got(in_s3, name) == content
 
 
-def test_upload_that_was_killed_does_not_show(in_s3: S3Place, bucket: str, s3_url: str) -> None:
+def test_upload_that_was_killed_does_not_show(in_s3: S3Storage, bucket: str, s3_url: str) -> None:
     """Half an archive is worse than none."""
     started = client(s3_url).create_multipart_upload(Bucket=bucket, Key=f"kept/{name_at(NIGHT)}")
     client(s3_url).upload_part(
@@ -152,7 +152,7 @@ def test_upload_that_was_killed_does_not_show(in_s3: S3Place, bucket: str, s3_ur
     assert in_s3.names() == []
 
 
-def test_archive_that_did_not_arrive_whole_is_removed_again(in_s3: S3Place, tmp_path: Path) -> None:
+def test_archive_that_did_not_arrive_whole_is_removed_again(in_s3: S3Storage, tmp_path: Path) -> None:
     """What is read back is compared, whatever the store says of it."""
     (tmp_path / "archive").write_bytes(b"Alice")
 
@@ -162,7 +162,9 @@ def test_archive_that_did_not_arrive_whole_is_removed_again(in_s3: S3Place, tmp_
     assert in_s3.names() == []
 
 
-def test_more_archives_than_one_answer_lists_are_all_listed(in_s3: S3Place, bucket: str, s3_url: str) -> None:
+def test_more_archives_than_one_answer_lists_are_all_listed(
+    in_s3: S3Storage, bucket: str, s3_url: str
+) -> None:
     """A store tells of a thousand objects at a time."""
     # By the wire it would take ten seconds.
     store = s3_backends["123456789012"]["aws"]
@@ -175,7 +177,7 @@ def test_more_archives_than_one_answer_lists_are_all_listed(in_s3: S3Place, buck
 
 def test_bucket_itself_can_be_the_place(bucket: str, s3_url: str) -> None:
     """Not everybody shares one."""
-    place = S3Place(f"s3://{bucket}", endpoint_url=s3_url)
+    place = S3Storage(f"s3://{bucket}", endpoint_url=s3_url)
     name = put(place, b"Alice")
 
     assert place.names() == [name]
@@ -184,11 +186,11 @@ def test_bucket_itself_can_be_the_place(bucket: str, s3_url: str) -> None:
 def test_bucket_that_is_not_there_is_one_sentence(bucket: str, s3_url: str) -> None:
     """With the store's own code, which its manual explains."""
     with pytest.raises(BackupError, match=r"s3://no-such-bucket/kept cannot be read: NoSuchBucket"):
-        S3Place("s3://no-such-bucket/kept", endpoint_url=s3_url).names()
+        S3Storage("s3://no-such-bucket/kept", endpoint_url=s3_url).names()
 
 
 def test_store_without_credentials_is_one_sentence(
-    in_s3: S3Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    in_s3: S3Storage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The commonest fault of a first try."""
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -206,7 +208,7 @@ def test_store_that_is_not_there_is_one_sentence(bucket: str, monkeypatch: pytes
     monkeypatch.setattr("ragbot.backup.s3_storage.TRIES", 1)
 
     with pytest.raises(BackupError, match="Could not connect"):
-        S3Place(f"s3://{bucket}", endpoint_url="http://127.0.0.1:9").names()
+        S3Storage(f"s3://{bucket}", endpoint_url="http://127.0.0.1:9").names()
 
 
 def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,14 +220,14 @@ def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(ragbot.backup, "s3_place")
 
     with pytest.raises(BackupError, match=r"pip install -r requirements-s3\.txt"):
-        place_at("s3://books/kept")
+        storage_at("s3://books/kept")
 
 
 @pytest.mark.parametrize("address", ["ftp://books", "s3://", "s3:///kept"])
 def test_address_of_another_kind_is_refused(address: str) -> None:
     """A typing error must not make a folder called `ftp:`."""
     with pytest.raises(BackupError):
-        place_at(address)
+        storage_at(address)
 
 
 # --- a run that is killed ----------------------------------------------------------------------
@@ -234,7 +236,7 @@ HANGS_BEFORE_THE_LAST_STEP = """
 import os, sys, time
 from ragbot.backup import backups
 from ragbot.backup import folder_storage as folder_place
-from ragbot.backup.storage_url import place_at
+from ragbot.backup.storage_url import storage_at
 from ragbot.backup.sqlite import SqliteDatabase
 
 def hang(source, target):
@@ -242,13 +244,13 @@ def hang(source, target):
     time.sleep(600)
 
 os.replace = hang
-backups.create(SqliteDatabase(sys.argv[1]), place_at(sys.argv[2]))
+backups.create(SqliteDatabase(sys.argv[1]), storage_at(sys.argv[2]))
 """
 
 
 def test_killed_run_leaves_nothing_that_list_shows(sqlite_service: Service) -> None:
     """Not even when the archive was packed and lacked its name alone; a day later its rest is swept."""
-    place = place_at(str(sqlite_service.backups))
+    place = storage_at(str(sqlite_service.backups))
     command = [sys.executable, "-c", HANGS_BEFORE_THE_LAST_STEP, sqlite_service.url, place.address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT) as running:
         assert running.stdout

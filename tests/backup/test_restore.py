@@ -107,7 +107,7 @@ def test_backup_shows_one_moment_while_readers_go_on_writing(service: Service, o
 
     def talk() -> None:
         while not stop.is_set():
-            service.parts.transcript.start_session()
+            service.parts.conversations.start_session()
 
     readers = [threading.Thread(target=talk) for _ in range(2)]
     for reader in readers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragbot.core.clock_jumps import BELIEVED_AFTER_S, ClockJumpDetector
-from ragbot.server.periodic_tasks import Housekeeping
+from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 
 
@@ -59,7 +59,7 @@ def test_clock_that_stays_is_believed_after_an_hour() -> None:
 def test_nothing_expires_by_a_clock_that_jumped() -> None:
     """Every session would be a day old, and be deleted."""
     clocks, done = Clocks(), []
-    house = Housekeeping(
+    house = PeriodicTasks(
         InProcessSharedState(),
         [lambda: done.append("pruned")],
         clock_is_believed=clocks.watch.is_believed,

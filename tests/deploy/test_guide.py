@@ -145,7 +145,7 @@ def assert_that_it_is_so(said: dict[str, str]) -> None:
     promises = {
         "export BOOK_SITE_URL": r"Published edition[\s\S]*^\* ",
         "curl -sf $URL/health": r'"healthy"[\s\S]*"sources"',
-        "openssl rand": r"^[0-9a-f]{48}$[\s\S]*Given\(cores=",
+        "openssl rand": r"^[0-9a-f]{48}$[\s\S]*MachineResources\(cores=",
         "honcho": r"release, web",
         "flask --app wsgi db current": r"\(head\)",
         "curl -s $URL/health/ready": r"^http_requests_total",

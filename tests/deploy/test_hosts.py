@@ -22,7 +22,7 @@ from flask.cli import FlaskGroup, ScriptInfo
 
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT, load_settings
-from ragbot.config.resources import MEGABYTE, Given, workers_for
+from ragbot.config.resources import MEGABYTE, MachineResources, workers_for
 from ragbot.version import __version__
 from tests.deploy.host_schemas import CLOUD_RUN, RAILWAY, RENDER
 from tests.deploy.names import KNOWN, OF_OTHERS
@@ -307,13 +307,13 @@ def test_cloud_run_sends_no_more_than_there_are_threads() -> None:
 
     assert spec["containerConcurrency"] == workers * (settings.max_streams + settings.reserve_threads)
     assert spec["containers"][0]["resources"]["limits"] == {"cpu": "2", "memory": "2Gi"}
-    assert workers <= workers_for(Given(2, 2048 * MEGABYTE), model_inside=True)
+    assert workers <= workers_for(MachineResources(2, 2048 * MEGABYTE), model_inside=True)
 
 
 def test_pods_carry_two_workers() -> None:
     """Of which one answers while the other is replaced."""
     limits = of_kind("Deployment")["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
-    given = Given(float(limits["cpu"]), 1024 * MEGABYTE)
+    given = MachineResources(float(limits["cpu"]), 1024 * MEGABYTE)
 
     assert limits["memory"] == "1Gi"
     assert workers_for(given, model_inside=False) == workers_for(given, model_inside=True) == 2

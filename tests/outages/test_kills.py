@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite_is_enough
 
 
 def an_hour_later(ground: Ground) -> bool:
-    """Settle what kills have left open, as the housekeeping does when their time is over."""
+    """Settle what kills have left open, as the periodic_tasks does when their time is over."""
     path = ground.database_url.removeprefix("sqlite:///")
     with closing(sqlite3.connect(path, timeout=10)) as connection, connection:
         connection.execute(
@@ -26,7 +26,7 @@ def an_hour_later(ground: Ground) -> bool:
             "WHERE status = 'pending'"
         )
     app = create_app({**ground.settings, "ENVIRONMENT": "testing"})
-    services_of(app).transcript.prune()
+    services_of(app).conversations.prune()
     with app.app_context():
         db.engine.dispose()
     return True

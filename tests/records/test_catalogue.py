@@ -29,7 +29,7 @@ TABLES = ("editions", "publications", "pages", "sections", "chunks", "vectors")
 
 
 @pytest.fixture
-def catalogue(database: Database) -> EditionStore:
+def editions(database: Database) -> EditionStore:
     return EditionStore(database)
 
 
@@ -63,10 +63,10 @@ def rewritten(book: Book, old: str, new: str) -> Book:
     )
 
 
-def keep_vectors_of(catalogue: EditionStore, chunks: list[Chunk] | tuple[Chunk, ...]) -> None:
+def keep_vectors_of(editions: EditionStore, chunks: list[Chunk] | tuple[Chunk, ...]) -> None:
     texts = [chunk.search_text for chunk in chunks]
     by_sha = dict(zip(map(sha_of, texts), EMBEDDER.embed(texts).vectors, strict=True))
-    catalogue.keep_vectors(EMBEDDER.name, by_sha)
+    editions.keep_vectors(EMBEDDER.name, by_sha)
 
 
 def rows(engine: Engine) -> dict[str, int]:
@@ -78,69 +78,69 @@ def rows(engine: Engine) -> dict[str, int]:
 # --- what is written is what is read -----------------------------------------------------------
 
 
-def test_edition_is_read_as_it_was_written(catalogue: EditionStore, book: Book) -> None:
+def test_edition_is_read_as_it_was_written(editions: EditionStore, book: Book) -> None:
     """The index is built from these rows alone, so a lost letter is a wrong quote."""
     draft = draft_of(book, embedder=EMBEDDER.name)
-    keep_vectors_of(catalogue, draft.chunks)
+    keep_vectors_of(editions, draft.chunks)
 
-    facts = catalogue.add_edition(draft)
+    facts = editions.add_edition(draft)
 
-    stored = list(catalogue.stored_chunks(facts))
+    stored = list(editions.stored_chunks(facts))
     assert [one.chunk for one in stored] == list(draft.chunks)
     assert [one.sparse.indices for one in stored] == [sparse.indices for sparse in draft.sparse]
     for one, sparse in zip(stored, draft.sparse, strict=True):
         assert one.sparse.values == pytest.approx(sparse.values)
         assert one.dense == pytest.approx(EMBEDDER.embed([one.chunk.search_text]).vectors[0])
-    assert catalogue.vocabulary(facts) == dict(draft.vocabulary)
-    assert catalogue.chunk_ids(facts) == {chunk.id for chunk in draft.chunks}
+    assert editions.vocabulary(facts) == dict(draft.vocabulary)
+    assert editions.chunk_ids(facts) == {chunk.id for chunk in draft.chunks}
     assert (facts.chunks, facts.sections) == (len(draft.chunks), 8)
 
 
 def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(
-    catalogue: EditionStore, book: Book
+    editions: EditionStore, book: Book
 ) -> None:
     """Links of an evaluation are checked against them."""
-    facts = catalogue.add_edition(draft_of(book))
+    facts = editions.add_edition(draft_of(book))
 
-    pages = catalogue.pages(facts)
+    pages = editions.pages(facts)
 
     assert [page.path for page in pages] == ["01-bread.md", "02-cheese.md", "03-tea.md"]
     assert [page.source for page in pages] == [page.source for page in book.pages]
     assert {"sourdough", "tools"} <= pages[0].anchors
 
 
-def test_letters_of_every_script_come_back(catalogue: EditionStore, tmp_path: Path) -> None:
+def test_letters_of_every_script_come_back(editions: EditionStore, tmp_path: Path) -> None:
     """A book in Urdu, with an emoji and a line end of Windows, is a book as well."""
     source = "# ہیومنائیڈ\r\n\r\nروبوٹ 🤖 naïve ﬁn\u0301 \u2028 end\r\n"
     (tmp_path / "book.md").write_bytes(source.encode())
-    facts = catalogue.add_edition(draft_of(load_book(tmp_path / "book.md")))
+    facts = editions.add_edition(draft_of(load_book(tmp_path / "book.md")))
 
-    assert [page.source for page in catalogue.pages(facts)] == [source]
-    assert all(one.chunk.text in source for one in catalogue.stored_chunks(facts))
+    assert [page.source for page in editions.pages(facts)] == [source]
+    assert all(one.chunk.text in source for one in editions.stored_chunks(facts))
 
 
 def test_edition_without_embedder_has_no_vectors_though_some_are_kept(
-    catalogue: EditionStore, book: Book
+    editions: EditionStore, book: Book
 ) -> None:
     """Vectors of an earlier edition must not slip into one that was made without."""
     draft = draft_of(book)
-    keep_vectors_of(catalogue, draft.chunks)
+    keep_vectors_of(editions, draft.chunks)
 
-    facts = catalogue.add_edition(draft)
+    facts = editions.add_edition(draft)
 
-    assert [one.dense for one in catalogue.stored_chunks(facts)] == [None] * 3
+    assert [one.dense for one in editions.stored_chunks(facts)] == [None] * 3
 
 
 def test_no_connection_is_held_between_two_pages(database_url: str, book: Book) -> None:
     """An index is built while readers are answered, and may wait for a server at each batch."""
     engine = create_engine(database_url, pool_size=1, max_overflow=0, pool_timeout=0.2)
     make_sqlite_safe(engine, 5)
-    catalogue = EditionStore(Database(engine))
-    facts = catalogue.add_edition(draft_of(book))
+    editions = EditionStore(Database(engine))
+    facts = editions.add_edition(draft_of(book))
 
-    chunks = catalogue.stored_chunks(facts)
+    chunks = editions.stored_chunks(facts)
     next(chunks)
-    others = catalogue.editions()
+    others = editions.editions()
 
     assert len(others) == 1
     assert len(list(chunks)) == 2
@@ -150,19 +150,19 @@ def test_no_connection_is_held_between_two_pages(database_url: str, book: Book) 
 # --- names and contents ------------------------------------------------------------------------
 
 
-def test_same_content_under_the_same_name_is_the_same_edition(catalogue: EditionStore, book: Book) -> None:
+def test_same_content_under_the_same_name_is_the_same_edition(editions: EditionStore, book: Book) -> None:
     """Twice is the same as once."""
-    first = catalogue.add_edition(draft_of(book))
+    first = editions.add_edition(draft_of(book))
 
-    assert catalogue.add_edition(draft_of(book)) == first
-    assert len(catalogue.editions()) == 1
+    assert editions.add_edition(draft_of(book)) == first
+    assert len(editions.editions()) == 1
 
 
-def test_nameless_edition_is_called_after_its_content(catalogue: EditionStore, book: Book) -> None:
+def test_nameless_edition_is_called_after_its_content(editions: EditionStore, book: Book) -> None:
     """Two machines call the same book by the same name."""
-    one = catalogue.add_edition(draft_of(book, None))
-    again = catalogue.add_edition(draft_of(book, None))
-    other = catalogue.add_edition(draft_of(rewritten(book, "Alice", "Carol"), None))
+    one = editions.add_edition(draft_of(book, None))
+    again = editions.add_edition(draft_of(book, None))
+    other = editions.add_edition(draft_of(rewritten(book, "Alice", "Carol"), None))
 
     assert one == again
     assert one.name != other.name
@@ -170,64 +170,64 @@ def test_nameless_edition_is_called_after_its_content(catalogue: EditionStore, b
 
 
 def test_new_content_takes_over_the_name_and_the_old_edition_keeps_its_rows(
-    catalogue: EditionStore, book: Book
+    editions: EditionStore, book: Book
 ) -> None:
     """`--edition latest` is used again and again, and the way back stays open."""
-    old = catalogue.add_edition(draft_of(book))
+    old = editions.add_edition(draft_of(book))
 
-    new = catalogue.add_edition(draft_of(rewritten(book, "Alice", "Carol")))
+    new = editions.add_edition(draft_of(rewritten(book, "Alice", "Carol")))
 
-    renamed = next(row.facts for row in catalogue.editions() if row.facts.key == old.key)
-    assert catalogue.edition("first") == new
+    renamed = next(row.facts for row in editions.editions() if row.facts.key == old.key)
+    assert editions.edition("first") == new
     assert renamed.name.startswith("first~")
-    assert "Alice" in "".join(one.chunk.text for one in catalogue.stored_chunks(renamed))
-    assert "Carol" in "".join(one.chunk.text for one in catalogue.stored_chunks(new))
+    assert "Alice" in "".join(one.chunk.text for one in editions.stored_chunks(renamed))
+    assert "Carol" in "".join(one.chunk.text for one in editions.stored_chunks(new))
 
 
 @pytest.mark.parametrize("change", ["site_url", "embedder", "source"])
 def test_whatever_readers_would_notice_makes_another_edition(
-    catalogue: EditionStore, book: Book, change: str
+    editions: EditionStore, book: Book, change: str
 ) -> None:
     """A new address or other vectors under an old key would leave every index as it was."""
-    first = catalogue.add_edition(draft_of(book))
+    first = editions.add_edition(draft_of(book))
     changed = {
         "site_url": replace(draft_of(book), site_url="https://elsewhere.test/"),
         "embedder": draft_of(book, embedder=EMBEDDER.name),
         "source": draft_of(rewritten(book, "nine", "four")),
     }[change]
 
-    assert catalogue.add_edition(changed).key != first.key
+    assert editions.add_edition(changed).key != first.key
 
 
-def test_longest_name_can_be_taken_over(catalogue: EditionStore, book: Book) -> None:
+def test_longest_name_can_be_taken_over(editions: EditionStore, book: Book) -> None:
     """The old edition's new name has room for its mark, on PostgreSQL too, where length is law."""
     name = "n" * 100
-    catalogue.add_edition(draft_of(book, name))
+    editions.add_edition(draft_of(book, name))
 
-    catalogue.add_edition(draft_of(rewritten(book, "Alice", "Carol"), name))
+    editions.add_edition(draft_of(rewritten(book, "Alice", "Carol"), name))
 
-    assert {len(row.facts.name) <= 100 for row in catalogue.editions()} == {True}
+    assert {len(row.facts.name) <= 100 for row in editions.editions()} == {True}
 
 
-def test_same_book_taken_in_twice_at_once_is_one_edition(catalogue: EditionStore, book: Book) -> None:
+def test_same_book_taken_in_twice_at_once_is_one_edition(editions: EditionStore, book: Book) -> None:
     """Two containers that start together both run the ingestion."""
     draft = draft_of(book)
     together = threading.Barrier(4)
 
     def add(_: int) -> EditionFacts:
         together.wait(5)
-        return catalogue.add_edition(draft)
+        return editions.add_edition(draft)
 
     with ThreadPoolExecutor(4) as threads:
         added = list(threads.map(add, range(4)))
 
     assert len(set(added)) == 1
-    assert len(catalogue.editions()) == 1
+    assert len(editions.editions()) == 1
 
 
-def test_edition_that_is_not_there_is_said_so(catalogue: EditionStore) -> None:
+def test_edition_that_is_not_there_is_said_so(editions: EditionStore) -> None:
     """The operator mistypes a name."""
-    for call in (catalogue.edition, catalogue.publish, catalogue.remove):
+    for call in (editions.edition, editions.publish, editions.remove):
         with pytest.raises(EditionNotFound, match="'nothing'"):
             call("nothing")
 
@@ -235,34 +235,34 @@ def test_edition_that_is_not_there_is_said_so(catalogue: EditionStore) -> None:
 # --- which one is published --------------------------------------------------------------------
 
 
-def test_nothing_is_published_at_first(catalogue: EditionStore, book: Book) -> None:
+def test_nothing_is_published_at_first(editions: EditionStore, book: Book) -> None:
     """An edition that is recorded is not yet for readers."""
-    catalogue.add_edition(draft_of(book))
+    editions.add_edition(draft_of(book))
 
-    assert catalogue.published() is None
-    assert [row.published for row in catalogue.editions()] == [False]
+    assert editions.published() is None
+    assert [row.published for row in editions.editions()] == [False]
 
 
-def test_last_publication_counts_also_on_the_way_back(catalogue: EditionStore, book: Book) -> None:
+def test_last_publication_counts_also_on_the_way_back(editions: EditionStore, book: Book) -> None:
     """Going back is publishing again, not a special case."""
-    catalogue.add_edition(draft_of(book, "first"))
-    catalogue.add_edition(draft_of(book, "second"))
+    editions.add_edition(draft_of(book, "first"))
+    editions.add_edition(draft_of(book, "second"))
 
-    published = [catalogue.publish(name).name for name in ("first", "second", "first")]
+    published = [editions.publish(name).name for name in ("first", "second", "first")]
 
     assert published == ["first", "second", "first"]
-    assert catalogue.published().name == "first"
-    assert [(row.facts.name, row.published) for row in catalogue.editions()] == [
+    assert editions.published().name == "first"
+    assert [(row.facts.name, row.published) for row in editions.editions()] == [
         ("second", False),
         ("first", True),
     ]
 
 
-def test_published_twice_keeps_its_time(catalogue: EditionStore, engine: Engine, book: Book) -> None:
+def test_published_twice_keeps_its_time(editions: EditionStore, engine: Engine, book: Book) -> None:
     """The health page tells since when readers have an edition."""
-    catalogue.add_edition(draft_of(book))
+    editions.add_edition(draft_of(book))
 
-    first, again = catalogue.publish("first"), catalogue.publish("first")
+    first, again = editions.publish("first"), editions.publish("first")
 
     assert first.published_at == again.published_at
     assert first.published_at.utcoffset().total_seconds() == 0
@@ -272,131 +272,131 @@ def test_published_twice_keeps_its_time(catalogue: EditionStore, engine: Engine,
 # --- vectors -----------------------------------------------------------------------------------
 
 
-def test_vector_is_missing_until_it_is_kept_for_its_own_embedder(catalogue: EditionStore) -> None:
+def test_vector_is_missing_until_it_is_kept_for_its_own_embedder(editions: EditionStore) -> None:
     """A vector of another model in the same place makes every search wrong."""
-    catalogue.keep_vectors("one", {"a": [0.6, 0.8]})
+    editions.keep_vectors("one", {"a": [0.6, 0.8]})
 
-    assert catalogue.missing_vectors("one", ["a", "b", "a"]) == {"b"}
-    assert catalogue.missing_vectors("other", ["a"]) == {"a"}
-    assert catalogue.missing_vectors("one", []) == set()
+    assert editions.missing_vectors("one", ["a", "b", "a"]) == {"b"}
+    assert editions.missing_vectors("other", ["a"]) == {"a"}
+    assert editions.missing_vectors("one", []) == set()
 
 
-def test_vector_that_is_kept_stays_as_it_is(catalogue: EditionStore, book: Book) -> None:
+def test_vector_that_is_kept_stays_as_it_is(editions: EditionStore, book: Book) -> None:
     """Two runs that embed the same text at once must not fail each other."""
     draft = draft_of(book, embedder="one")
     shas = [sha_of(chunk.search_text) for chunk in draft.chunks]
-    catalogue.keep_vectors("one", {sha: [0.6, 0.8] for sha in shas})
+    editions.keep_vectors("one", {sha: [0.6, 0.8] for sha in shas})
 
-    catalogue.keep_vectors("one", {sha: [1.0, 0.0] for sha in shas})
+    editions.keep_vectors("one", {sha: [1.0, 0.0] for sha in shas})
 
-    stored = catalogue.stored_chunks(catalogue.add_edition(draft))
+    stored = editions.stored_chunks(editions.add_edition(draft))
     assert [one.dense for one in stored] == [pytest.approx([0.6, 0.8])] * 3
 
 
-def test_dimension_is_that_of_the_embedders_vectors(catalogue: EditionStore) -> None:
+def test_dimension_is_that_of_the_embedders_vectors(editions: EditionStore) -> None:
     """The index must be shaped before its first point."""
-    catalogue.keep_vectors("one", {"a": [0.6, 0.8]})
+    editions.keep_vectors("one", {"a": [0.6, 0.8]})
 
-    assert catalogue.dimension("one") == 2
-    assert catalogue.dimension("other") is None
+    assert editions.dimension("one") == 2
+    assert editions.dimension("other") is None
 
 
-def test_thousands_of_vectors_are_more_than_one_statement_takes(catalogue: EditionStore) -> None:
+def test_thousands_of_vectors_are_more_than_one_statement_takes(editions: EditionStore) -> None:
     """SQLite takes 32,766 bound values and PostgreSQL 65,535; a long book has more."""
     shas = [f"{number:064d}" for number in range(40_000)]
 
-    assert len(catalogue.missing_vectors("one", shas)) == 40_000
+    assert len(editions.missing_vectors("one", shas)) == 40_000
 
 
 # --- removal -----------------------------------------------------------------------------------
 
 
-def test_removed_edition_leaves_no_row_behind(catalogue: EditionStore, engine: Engine, book: Book) -> None:
+def test_removed_edition_leaves_no_row_behind(editions: EditionStore, engine: Engine, book: Book) -> None:
     """What an operator removes for a reason must be gone, its vectors too."""
     draft = draft_of(book, embedder=EMBEDDER.name)
-    keep_vectors_of(catalogue, draft.chunks)
-    catalogue.add_edition(draft)
+    keep_vectors_of(editions, draft.chunks)
+    editions.add_edition(draft)
 
-    catalogue.remove("first")
+    editions.remove("first")
 
     assert rows(engine) == dict.fromkeys(TABLES, 0)
 
 
 def test_edition_that_was_published_once_can_be_removed(
-    catalogue: EditionStore, engine: Engine, book: Book
+    editions: EditionStore, engine: Engine, book: Book
 ) -> None:
     """Its publications are history that goes with it."""
     for name in ("first", "second"):
-        catalogue.add_edition(draft_of(book, name))
-        catalogue.publish(name)
+        editions.add_edition(draft_of(book, name))
+        editions.publish(name)
 
-    catalogue.remove("first")
+    editions.remove("first")
 
-    assert catalogue.published().name == "second"
+    assert editions.published().name == "second"
     assert rows(engine)["publications"] == 1
 
 
-def test_published_edition_is_not_removed(catalogue: EditionStore, book: Book) -> None:
+def test_published_edition_is_not_removed(editions: EditionStore, book: Book) -> None:
     """Readers would be without a book."""
-    facts = catalogue.add_edition(draft_of(book))
-    catalogue.publish("first")
+    facts = editions.add_edition(draft_of(book))
+    editions.publish("first")
 
     with pytest.raises(EditionInUse, match="publish another"):
-        catalogue.remove("first")
+        editions.remove("first")
 
-    assert len(list(catalogue.stored_chunks(facts))) == 3
+    assert len(list(editions.stored_chunks(facts))) == 3
 
 
-def test_vectors_that_another_edition_needs_stay(catalogue: EditionStore, book: Book) -> None:
+def test_vectors_that_another_edition_needs_stay(editions: EditionStore, book: Book) -> None:
     """Unchanged chapters share them, and a lost index is rebuilt without asking the embedder."""
     first = draft_of(book, "first", embedder=EMBEDDER.name)
     second = draft_of(rewritten(book, "Alice", "Carol"), "second", embedder=EMBEDDER.name)
-    keep_vectors_of(catalogue, (*first.chunks, *second.chunks))
-    catalogue.add_edition(first)
-    kept = catalogue.add_edition(second)
+    keep_vectors_of(editions, (*first.chunks, *second.chunks))
+    editions.add_edition(first)
+    kept = editions.add_edition(second)
 
-    catalogue.remove("first")
+    editions.remove("first")
 
-    assert all(one.dense for one in catalogue.stored_chunks(kept))
+    assert all(one.dense for one in editions.stored_chunks(kept))
 
 
-def test_vectors_of_a_run_that_is_under_way_stay(catalogue: EditionStore, book: Book) -> None:
+def test_vectors_of_a_run_that_is_under_way_stay(editions: EditionStore, book: Book) -> None:
     """Removing an old edition once threw away what a killed ingestion had paid for."""
-    catalogue.add_edition(draft_of(book, "old"))
-    catalogue.keep_vectors("one", {"f" * 64: [1.0]})
+    editions.add_edition(draft_of(book, "old"))
+    editions.keep_vectors("one", {"f" * 64: [1.0]})
 
-    catalogue.remove("old")
+    editions.remove("old")
 
-    assert catalogue.missing_vectors("one", ["f" * 64]) == set()
+    assert editions.missing_vectors("one", ["f" * 64]) == set()
 
 
 # --- trouble -----------------------------------------------------------------------------------
 
 
 def test_edition_that_cannot_be_written_whole_is_not_written(
-    catalogue: EditionStore, engine: Engine, book: Book
+    editions: EditionStore, engine: Engine, book: Book
 ) -> None:
     """Half an edition under a whole one's name would be served by the next run."""
     draft = draft_of(book)
     one_too_few = replace(draft, sparse=draft.sparse[:-1])
 
     with pytest.raises(ValueError, match="shorter"):
-        catalogue.add_edition(one_too_few)
+        editions.add_edition(one_too_few)
 
     assert rows(engine) == dict.fromkeys(TABLES, 0)
 
 
-def test_ping_returns_where_the_tables_are(catalogue: EditionStore) -> None:
+def test_ping_returns_where_the_tables_are(editions: EditionStore) -> None:
     """The health page asks it."""
-    catalogue.ping()
+    editions.ping()
 
 
 def test_database_without_tables_is_our_own_error_that_says_what_to_do(empty_database_url: str) -> None:
     """The operator forgot `flask db upgrade`; on PostgreSQL it is another class of exception."""
     engine = create_engine(empty_database_url)
-    catalogue = EditionStore(Database(engine))
+    editions = EditionStore(Database(engine))
 
-    for call in (catalogue.ping, catalogue.published, catalogue.editions):
+    for call in (editions.ping, editions.published, editions.editions):
         with pytest.raises(DatabaseUnavailable, match="flask db upgrade"):
             call()
 
@@ -451,22 +451,22 @@ def sqlite_file(migrated_database: Path, tmp_path: Path) -> Iterator[Engine]:
 
 def test_sqlite_lock_that_is_held_too_long_is_our_own_error(sqlite_file: Engine, book: Book) -> None:
     """Another process that writes for minutes must not make readers wait for minutes."""
-    catalogue = EditionStore(Database(sqlite_file))
+    editions = EditionStore(Database(sqlite_file))
     started = time.monotonic()
 
     with Database(sqlite_file).writing(), pytest.raises(DatabaseUnavailable):
-        catalogue.add_edition(draft_of(book))
+        editions.add_edition(draft_of(book))
 
     assert time.monotonic() - started < 3
 
 
 def test_sqlite_is_read_while_it_is_written(sqlite_file: Engine, book: Book) -> None:
     """A book is taken in while readers are answered."""
-    catalogue = EditionStore(Database(sqlite_file))
-    catalogue.add_edition(draft_of(book))
+    editions = EditionStore(Database(sqlite_file))
+    editions.add_edition(draft_of(book))
 
     with Database(sqlite_file).writing():
-        assert catalogue.edition("first").chunks == 3
+        assert editions.edition("first").chunks == 3
 
 
 def test_sqlite_keeps_every_commit_and_its_foreign_keys(sqlite_file: Engine) -> None:
@@ -478,13 +478,13 @@ def test_sqlite_keeps_every_commit_and_its_foreign_keys(sqlite_file: Engine) -> 
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_editions_are_listed_newest_first_with_their_figures(catalogue: EditionStore, book: Book) -> None:
+def test_editions_are_listed_newest_first_with_their_figures(editions: EditionStore, book: Book) -> None:
     """`flask book list` shows nothing else."""
     names = ["one", "two", "three"]
     for name in names:
-        catalogue.add_edition(draft_of(book, name))
+        editions.add_edition(draft_of(book, name))
 
-    listed = catalogue.editions()
+    listed = editions.editions()
 
     assert [row.facts.name for row in listed] == names[::-1]
     assert {row.pages for row in listed} == {3}

@@ -131,7 +131,7 @@ def test_odd_letter_in_a_models_answer_does_not_keep_it_from_being_closed(
         model.sdk.close()
 
     for reply in replies:
-        kept, _ = services_of(app).transcript.messages(str(reply["session_id"]), limit=1)
+        kept, _ = services_of(app).conversations.messages(str(reply["session_id"]), limit=1)
         assert (kept[0].status, kept[0].model) == ("answered", "gpt-4o")
         assert kept[0].answer == reply["answer"]
         assert kept[0].answer.startswith("Nine")
@@ -145,7 +145,7 @@ def test_answer_is_written_down_before_its_end_is_told(make_app_on: Callable[...
 
     with closing(running.events) as events:
         told = next(event for event in events if isinstance(event, Finished))
-        (kept,), _ = services.transcript.messages(running.turn.session_id, limit=1)
+        (kept,), _ = services.conversations.messages(running.turn.session_id, limit=1)
 
     assert (kept.status, kept.answer) == ("answered", told.answer.text)
 
@@ -154,7 +154,7 @@ def test_prune_command_settles_and_deletes(make_app_on: Callable[..., OpenAPI]) 
     """It is the one thing that an operator has to run from a timer."""
     app = make_app_on()
     expired = asked(app)
-    abandoned = services_of(app).transcript.open_turn(Question("Is anybody there?"), None)
+    abandoned = services_of(app).conversations.open_turn(Question("Is anybody there?"), None)
     alive = asked(app)
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     with app.app_context(), db.engine.execution_options(writes=True).begin() as connection:

@@ -377,10 +377,10 @@ def test_foreign_keys_hold_again_after_a_migration(
     fill(app)
     upgrade(directory=with_later_migration("op.add_column('sessions', sa.Column('note', sa.Text()))"))
 
-    transcript: ConversationStore = services_of(app).transcript
+    conversations: ConversationStore = services_of(app).conversations
     with db.engine.connect() as connection:
         session_id = connection.scalar(text("SELECT id FROM sessions"))
-    transcript.delete_session(session_id)
+    conversations.delete_session(session_id)
 
     assert rows("messages") == 0
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from ragbot.server.periodic_tasks import Housekeeping
+from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.keyvalue.redis import RedisSharedState
 from ragbot.storage.keyvalue.shared_state import (
@@ -91,7 +91,7 @@ def test_chores_are_done_again_however_often_workers_ask_whose_turn_it_is(
     """With Redis each look put the end off, and what kills had left open stayed pending for ever."""
     done: list[float] = []
     states = FailoverSharedState([store])
-    workers = [Housekeeping(states, [lambda: done.append(clock())], every_s=KEPT_S) for _ in range(2)]
+    workers = [PeriodicTasks(states, [lambda: done.append(clock())], every_s=KEPT_S) for _ in range(2)]
 
     for _ in range(6):
         for worker in workers:

@@ -69,21 +69,21 @@ ANSWER = Answer(
 
 
 @pytest.fixture
-def transcript(database: Database) -> ConversationStore:
+def conversations(database: Database) -> ConversationStore:
     return ConversationStore(database, 24, turn_limit_s=TURN_LIMIT_S)
 
 
-def answered(transcript: ConversationStore, session_id: str | None, question: str, answer: str) -> str:
+def answered(conversations: ConversationStore, session_id: str | None, question: str, answer: str) -> str:
     """Take a whole turn; returns its session's id."""
-    turn = transcript.open_turn(Question(question), session_id)
-    transcript.close_turn(turn.message_id, replace(ANSWER, text=answer))
+    turn = conversations.open_turn(Question(question), session_id)
+    conversations.close_turn(turn.message_id, replace(ANSWER, text=answer))
     return turn.session_id
 
 
-def ended(transcript: ConversationStore, status: Status, *, claim: IdempotencyClaim | None = None) -> str:
+def ended(conversations: ConversationStore, status: Status, *, claim: IdempotencyClaim | None = None) -> str:
     """Take a turn that ends so; returns its session's id."""
-    turn = transcript.open_turn(QUESTION, None, claim=claim)
-    transcript.close_turn(turn.message_id, replace(ANSWER, status=status))
+    turn = conversations.open_turn(QUESTION, None, claim=claim)
+    conversations.close_turn(turn.message_id, replace(ANSWER, status=status))
     return turn.session_id
 
 
@@ -120,13 +120,13 @@ def soon(holds: Callable[[], bool]) -> bool:
 # --- a turn ------------------------------------------------------------------------------------
 
 
-def test_question_is_kept_before_it_is_answered(transcript: ConversationStore) -> None:
+def test_question_is_kept_before_it_is_answered(conversations: ConversationStore) -> None:
     """A crash must lose nothing that the reader typed."""
     question = replace(QUESTION, mode=Mode.SELECTED_TEXT, selected_text="Bob ripens the cheddar")
 
-    turn = transcript.open_turn(question, None)
+    turn = conversations.open_turn(question, None)
 
-    (message,), _ = transcript.messages(turn.session_id, limit=10)
+    (message,), _ = conversations.messages(turn.session_id, limit=10)
     assert (message.query, message.mode, message.selected_text) == (
         QUESTION.text,
         "selected_text",
@@ -135,11 +135,11 @@ def test_question_is_kept_before_it_is_answered(transcript: ConversationStore) -
     assert (message.status, message.answer, message.sources) == ("pending", "", ())
 
 
-def test_answer_is_read_as_it_was_given(transcript: ConversationStore) -> None:
+def test_answer_is_read_as_it_was_given(conversations: ConversationStore) -> None:
     """A reader who comes back sees the same words with the same sources."""
-    session_id = answered(transcript, None, QUESTION.text, ANSWER.text)
+    session_id = answered(conversations, None, QUESTION.text, ANSWER.text)
 
-    (message,), _ = transcript.messages(session_id, limit=10)
+    (message,), _ = conversations.messages(session_id, limit=10)
 
     assert (message.status, message.answer, message.sources) == ("answered", ANSWER.text, (SOURCE,))
     assert (message.model, message.book_version, message.cache) == ("test/scripted", "first", "bypass")
@@ -149,26 +149,26 @@ def test_answer_is_read_as_it_was_given(transcript: ConversationStore) -> None:
     assert message.created_at.utcoffset() == timedelta(0)
 
 
-def test_closed_turn_stays_as_it_is(transcript: ConversationStore) -> None:
+def test_closed_turn_stays_as_it_is(conversations: ConversationStore) -> None:
     """The reader leaves just as the last word is said: the whole answer is kept, not the leaving."""
-    turn = transcript.open_turn(QUESTION, None)
-    transcript.close_turn(turn.message_id, ANSWER)
+    turn = conversations.open_turn(QUESTION, None)
+    conversations.close_turn(turn.message_id, ANSWER)
 
-    transcript.close_turn(turn.message_id, replace(ANSWER, status=Status.STOPPED, text="Nine"))
+    conversations.close_turn(turn.message_id, replace(ANSWER, status=Status.STOPPED, text="Nine"))
 
-    (message,), _ = transcript.messages(turn.session_id, limit=10)
+    (message,), _ = conversations.messages(turn.session_id, limit=10)
     assert (message.status, message.answer) == ("answered", "Nine months [1].")
 
 
-def test_failure_is_kept_with_its_code_and_what_was_said(transcript: ConversationStore) -> None:
+def test_failure_is_kept_with_its_code_and_what_was_said(conversations: ConversationStore) -> None:
     """The operator looks for it there."""
-    turn = transcript.open_turn(QUESTION, None)
+    turn = conversations.open_turn(QUESTION, None)
 
-    transcript.close_turn(
+    conversations.close_turn(
         turn.message_id, replace(ANSWER, status=Status.FAILED, text="Nine"), error_code="answer_cut"
     )
 
-    (message,), _ = transcript.messages(turn.session_id, limit=10)
+    (message,), _ = conversations.messages(turn.session_id, limit=10)
     assert (message.status, message.answer, message.error_code) == ("failed", "Nine", "answer_cut")
 
 
@@ -176,24 +176,24 @@ def test_failure_is_kept_with_its_code_and_what_was_said(transcript: Conversatio
     ("said", "kept"), [("nine \ud83d months", "nine ? months"), ("nine \x00months", "nine months")]
 )
 def test_half_a_character_or_nul_in_an_answer_does_not_break_closing(
-    transcript: ConversationStore, said: str, kept: str
+    conversations: ConversationStore, said: str, kept: str
 ) -> None:
     """Models write both now and then; one such answer once left SQLite locked for all."""
-    session_id = answered(transcript, None, QUESTION.text, said)
+    session_id = answered(conversations, None, QUESTION.text, said)
 
-    (message,), _ = transcript.messages(session_id, limit=10)
+    (message,), _ = conversations.messages(session_id, limit=10)
 
     assert (message.status, message.answer) == ("answered", kept)
 
 
 def test_turn_of_a_deleted_session_is_closed_without_a_word(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """A reader may delete the talk while the answer is still being written."""
-    turn = transcript.open_turn(QUESTION, None)
-    transcript.delete_session(turn.session_id)
+    turn = conversations.open_turn(QUESTION, None)
+    conversations.delete_session(turn.session_id)
 
-    transcript.close_turn(turn.message_id, ANSWER)
+    conversations.close_turn(turn.message_id, ANSWER)
 
     assert count(engine, "messages") == 0
 
@@ -201,23 +201,23 @@ def test_turn_of_a_deleted_session_is_closed_without_a_word(
 # --- history -----------------------------------------------------------------------------------
 
 
-def test_history_is_the_talk_so_far_oldest_first(transcript: ConversationStore) -> None:
+def test_history_is_the_talk_so_far_oldest_first(conversations: ConversationStore) -> None:
     """A follow-up is understood from what was said before it."""
-    session_id = answered(transcript, None, "one?", "1")
-    answered(transcript, session_id, "two?", "2")
+    session_id = answered(conversations, None, "one?", "1")
+    answered(conversations, session_id, "two?", "2")
 
-    turn = transcript.open_turn(Question("three?"), session_id)
+    turn = conversations.open_turn(Question("three?"), session_id)
 
     assert turn.history == (Exchange("one?", "1"), Exchange("two?", "2"))
 
 
-def test_history_holds_the_last_ten_exchanges(transcript: ConversationStore) -> None:
+def test_history_holds_the_last_ten_exchanges(conversations: ConversationStore) -> None:
     """A talk of a year must not be read whole for each question."""
-    session_id = answered(transcript, None, "0?", "0")
+    session_id = answered(conversations, None, "0?", "0")
     for number in range(1, 12):
-        answered(transcript, session_id, f"{number}?", str(number))
+        answered(conversations, session_id, f"{number}?", str(number))
 
-    turn = transcript.open_turn(QUESTION, session_id)
+    turn = conversations.open_turn(QUESTION, session_id)
 
     assert [exchange.answer for exchange in turn.history] == [str(number) for number in range(2, 12)]
 
@@ -226,85 +226,87 @@ def test_history_holds_the_last_ten_exchanges(transcript: ConversationStore) -> 
     ("status", "counts"),
     [(Status.ANSWERED, 1), (Status.REFUSED, 1), (Status.STOPPED, 0), (Status.FAILED, 0)],
 )
-def test_only_whole_answers_are_history(transcript: ConversationStore, status: Status, counts: int) -> None:
+def test_only_whole_answers_are_history(
+    conversations: ConversationStore, status: Status, counts: int
+) -> None:
     """Half an answer misleads the model."""
-    session_id = ended(transcript, status)
+    session_id = ended(conversations, status)
 
-    assert len(transcript.open_turn(QUESTION, session_id).history) == counts
+    assert len(conversations.open_turn(QUESTION, session_id).history) == counts
 
 
-def test_talks_do_not_mix(transcript: ConversationStore) -> None:
+def test_talks_do_not_mix(conversations: ConversationStore) -> None:
     """Alice must not see what Bob asked."""
-    alice = answered(transcript, None, "Alice's question", "an answer")
-    bob = answered(transcript, None, "Bob's question", "an answer")
+    alice = answered(conversations, None, "Alice's question", "an answer")
+    bob = answered(conversations, None, "Bob's question", "an answer")
 
-    kept, _ = transcript.messages(alice, limit=10)
+    kept, _ = conversations.messages(alice, limit=10)
 
     assert [message.query for message in kept] == ["Alice's question"]
-    assert transcript.open_turn(QUESTION, bob).history == (Exchange("Bob's question", "an answer"),)
+    assert conversations.open_turn(QUESTION, bob).history == (Exchange("Bob's question", "an answer"),)
 
 
 # --- sessions ----------------------------------------------------------------------------------
 
 
-def test_session_lives_from_its_last_activity(transcript: ConversationStore, engine: Engine) -> None:
+def test_session_lives_from_its_last_activity(conversations: ConversationStore, engine: Engine) -> None:
     """A reader who reads on for a week is not thrown out in the middle."""
-    session = transcript.start_session()
+    session = conversations.start_session()
     grown_old(engine, hours=23)
 
-    transcript.open_turn(QUESTION, session.session_id)
+    conversations.open_turn(QUESTION, session.session_id)
 
-    after = transcript.session(session.session_id)
+    after = conversations.session(session.session_id)
     assert after.expires_at > datetime.now(UTC) + timedelta(hours=23.9)
     assert after.message_count == 1
 
 
-def test_expired_session_is_not_one_that_never_was(transcript: ConversationStore, engine: Engine) -> None:
+def test_expired_session_is_not_one_that_never_was(conversations: ConversationStore, engine: Engine) -> None:
     """The reader is told that the talk ended, and can start another."""
-    session = transcript.start_session()
+    session = conversations.start_session()
     grown_old(engine, hours=25)
 
     for call in (
-        lambda: transcript.session(session.session_id),
-        lambda: transcript.open_turn(QUESTION, session.session_id),
-        lambda: transcript.rate(session.session_id, "any", "up", None),
+        lambda: conversations.session(session.session_id),
+        lambda: conversations.open_turn(QUESTION, session.session_id),
+        lambda: conversations.rate(session.session_id, "any", "up", None),
     ):
         with pytest.raises(SessionExpired):
             call()
     with pytest.raises(SessionNotFound):
-        transcript.session("never-was")
+        conversations.session("never-was")
     assert count(engine, "messages") == 0
 
 
-def test_question_in_no_session_writes_nothing(transcript: ConversationStore, engine: Engine) -> None:
+def test_question_in_no_session_writes_nothing(conversations: ConversationStore, engine: Engine) -> None:
     """An id that was guessed leaves no trace."""
     with pytest.raises(SessionNotFound):
-        transcript.open_turn(QUESTION, "guessed", claim=CLAIM)
+        conversations.open_turn(QUESTION, "guessed", claim=CLAIM)
 
     assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [0, 0, 0]
 
 
-def test_deleted_session_leaves_no_word_behind(transcript: ConversationStore, engine: Engine) -> None:
+def test_deleted_session_leaves_no_word_behind(conversations: ConversationStore, engine: Engine) -> None:
     """It is a reader's right, and the rating's comment and the key are words too."""
-    session_id = ended(transcript, Status.ANSWERED, claim=CLAIM)
+    session_id = ended(conversations, Status.ANSWERED, claim=CLAIM)
 
-    transcript.delete_session(session_id)
+    conversations.delete_session(session_id)
 
     assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [0, 0, 0]
     with pytest.raises(SessionNotFound):
-        transcript.delete_session(session_id)
+        conversations.delete_session(session_id)
 
 
 def test_session_that_is_deleted_while_a_question_comes_in_is_not_found(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """On PostgreSQL it once looked like a repeated request."""
-    session_id = transcript.start_session().session_id
+    session_id = conversations.start_session().session_id
 
     with ThreadPoolExecutor(1) as threads:
         with engine.execution_options(writes=True).begin() as other:
             other.execute(delete(sessions).where(sessions.c.id == session_id))
-            question = threads.submit(transcript.open_turn, QUESTION, session_id)
+            question = threads.submit(conversations.open_turn, QUESTION, session_id)
             assert soon(lambda: waits_for_a_lock(engine))
 
         with pytest.raises(SessionNotFound):
@@ -322,15 +324,15 @@ def waits_for_a_lock(engine: Engine) -> bool:
 # --- pages of a talk ---------------------------------------------------------------------------
 
 
-def test_talk_is_read_in_pages_from_its_end(transcript: ConversationStore) -> None:
+def test_talk_is_read_in_pages_from_its_end(conversations: ConversationStore) -> None:
     """A long talk must not be sent whole to show its end."""
-    session_id = answered(transcript, None, "0?", "0")
+    session_id = answered(conversations, None, "0?", "0")
     for number in range(1, 5):
-        answered(transcript, session_id, f"{number}?", str(number))
+        answered(conversations, session_id, f"{number}?", str(number))
 
-    newest, before = transcript.messages(session_id, limit=2)
-    older, before_that = transcript.messages(session_id, limit=2, before=before)
-    oldest, end = transcript.messages(session_id, limit=2, before=before_that)
+    newest, before = conversations.messages(session_id, limit=2)
+    older, before_that = conversations.messages(session_id, limit=2, before=before)
+    oldest, end = conversations.messages(session_id, limit=2, before=before_that)
 
     assert [[message.answer for message in page] for page in (oldest, older, newest)] == [
         ["0"],
@@ -340,42 +342,42 @@ def test_talk_is_read_in_pages_from_its_end(transcript: ConversationStore) -> No
     assert end is None
 
 
-def test_page_before_a_message_of_another_talk_is_not_given(transcript: ConversationStore) -> None:
+def test_page_before_a_message_of_another_talk_is_not_given(conversations: ConversationStore) -> None:
     """An id of Bob's must open nothing of Alice's, and say nothing about it."""
-    alice = answered(transcript, None, "Alice's question", "an answer")
-    bob = answered(transcript, None, "Bob's question", "an answer")
-    (message,), _ = transcript.messages(bob, limit=1)
+    alice = answered(conversations, None, "Alice's question", "an answer")
+    bob = answered(conversations, None, "Bob's question", "an answer")
+    (message,), _ = conversations.messages(bob, limit=1)
 
     for before in (message.message_id, "never-was"):
         with pytest.raises(MessageNotFound):
-            transcript.messages(alice, limit=10, before=before)
+            conversations.messages(alice, limit=10, before=before)
 
 
 # --- ratings -----------------------------------------------------------------------------------
 
 
-def test_last_rating_wins(transcript: ConversationStore) -> None:
+def test_last_rating_wins(conversations: ConversationStore) -> None:
     """A reader may think again."""
-    session_id = answered(transcript, None, QUESTION.text, ANSWER.text)
-    (message,), _ = transcript.messages(session_id, limit=1)
+    session_id = answered(conversations, None, QUESTION.text, ANSWER.text)
+    (message,), _ = conversations.messages(session_id, limit=1)
 
-    transcript.rate(session_id, message.message_id, "up", "good")
-    transcript.rate(session_id, message.message_id, "down", None)
+    conversations.rate(session_id, message.message_id, "up", "good")
+    conversations.rate(session_id, message.message_id, "down", None)
 
-    (rated,), _ = transcript.messages(session_id, limit=1)
+    (rated,), _ = conversations.messages(session_id, limit=1)
     assert (rated.rating, rated.comment) == ("down", None)
 
 
-def test_message_of_another_talk_is_not_rated(transcript: ConversationStore) -> None:
+def test_message_of_another_talk_is_not_rated(conversations: ConversationStore) -> None:
     """Nobody rates for somebody else."""
-    alice = answered(transcript, None, "Alice's question", "an answer")
-    bob = answered(transcript, None, "Bob's question", "an answer")
-    (message,), _ = transcript.messages(alice, limit=1)
+    alice = answered(conversations, None, "Alice's question", "an answer")
+    bob = answered(conversations, None, "Bob's question", "an answer")
+    (message,), _ = conversations.messages(alice, limit=1)
 
     with pytest.raises(MessageNotFound):
-        transcript.rate(bob, message.message_id, "down", "mine")
+        conversations.rate(bob, message.message_id, "down", "mine")
 
-    (unrated,), _ = transcript.messages(alice, limit=1)
+    (unrated,), _ = conversations.messages(alice, limit=1)
     assert unrated.rating is None
 
 
@@ -383,114 +385,114 @@ def test_message_of_another_talk_is_not_rated(transcript: ConversationStore) -> 
 
 
 @pytest.mark.parametrize("status", [Status.ANSWERED, Status.REFUSED])
-def test_repeated_request_is_told_the_kept_answer(transcript: ConversationStore, status: Status) -> None:
+def test_repeated_request_is_told_the_kept_answer(conversations: ConversationStore, status: Status) -> None:
     """A reader whose connection broke must not be charged twice."""
-    session_id = ended(transcript, status, claim=CLAIM)
+    session_id = ended(conversations, status, claim=CLAIM)
 
-    again = transcript.open_turn(QUESTION, None, claim=CLAIM)
+    again = conversations.open_turn(QUESTION, None, claim=CLAIM)
 
     assert again.session_id == session_id
     assert again.replayed is not None
     assert (again.replayed.status, again.replayed.answer) == (str(status), ANSWER.text)
 
 
-def test_key_with_another_body_is_refused(transcript: ConversationStore, engine: Engine) -> None:
+def test_key_with_another_body_is_refused(conversations: ConversationStore, engine: Engine) -> None:
     """It is a fault of the caller's program, and an old answer to a new question is worse."""
-    ended(transcript, Status.ANSWERED, claim=CLAIM)
+    ended(conversations, Status.ANSWERED, claim=CLAIM)
 
     with pytest.raises(IdempotencyKeyReused):
-        transcript.open_turn(QUESTION, None, claim=replace(CLAIM, body_sha="c" * 64))
+        conversations.open_turn(QUESTION, None, claim=replace(CLAIM, body_sha="c" * 64))
 
     assert count(engine, "messages") == 1
 
 
-def test_request_that_still_runs_is_not_begun_again(transcript: ConversationStore) -> None:
+def test_request_that_still_runs_is_not_begun_again(conversations: ConversationStore) -> None:
     """Two answers to one request would be paid for."""
-    transcript.open_turn(QUESTION, None, claim=CLAIM)
+    conversations.open_turn(QUESTION, None, claim=CLAIM)
 
     with pytest.raises(IdempotencyInProgress):
-        transcript.open_turn(QUESTION, None, claim=CLAIM)
+        conversations.open_turn(QUESTION, None, claim=CLAIM)
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.STOPPED])
-def test_request_that_failed_may_be_sent_again(transcript: ConversationStore, status: Status) -> None:
+def test_request_that_failed_may_be_sent_again(conversations: ConversationStore, status: Status) -> None:
     """That is what the key is for."""
-    ended(transcript, status, claim=CLAIM)
+    ended(conversations, status, claim=CLAIM)
 
-    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+    assert conversations.open_turn(QUESTION, None, claim=CLAIM).replayed is None
 
 
 def test_request_that_a_crash_left_open_may_be_sent_again(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """Otherwise the reader waits for a process that is gone."""
-    transcript.open_turn(QUESTION, None, claim=CLAIM)
+    conversations.open_turn(QUESTION, None, claim=CLAIM)
     grown_old(engine, seconds=TURN_LIMIT_S + 1)
 
-    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+    assert conversations.open_turn(QUESTION, None, claim=CLAIM).replayed is None
 
 
 def test_request_that_was_settled_after_a_crash_may_be_sent_again(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """It was once told an empty answer that had failed."""
-    transcript.open_turn(QUESTION, None, claim=CLAIM)
+    conversations.open_turn(QUESTION, None, claim=CLAIM)
     grown_old(engine, seconds=TURN_LIMIT_S + 1)
-    transcript.prune()
+    conversations.prune()
 
-    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+    assert conversations.open_turn(QUESTION, None, claim=CLAIM).replayed is None
 
 
-def test_key_is_forgotten_after_a_day(transcript: ConversationStore, engine: Engine) -> None:
+def test_key_is_forgotten_after_a_day(conversations: ConversationStore, engine: Engine) -> None:
     """It is what the contract says."""
-    ended(transcript, Status.ANSWERED, claim=CLAIM)
+    ended(conversations, Status.ANSWERED, claim=CLAIM)
     grown_old(engine, hours=IDEMPOTENCY_HOURS + 1)
 
-    assert transcript.open_turn(QUESTION, None, claim=CLAIM).replayed is None
+    assert conversations.open_turn(QUESTION, None, claim=CLAIM).replayed is None
 
 
 # --- clearing up -------------------------------------------------------------------------------
 
 
 def test_prune_settles_what_a_crash_left_open_and_nothing_else(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """An answer that is being written now is not a crash."""
-    abandoned = transcript.open_turn(QUESTION, None)
+    abandoned = conversations.open_turn(QUESTION, None)
     grown_old(engine, seconds=TURN_LIMIT_S + 1)
-    running = transcript.open_turn(QUESTION, None)
+    running = conversations.open_turn(QUESTION, None)
 
-    pruned = transcript.prune()
+    pruned = conversations.prune()
 
-    (settled,), _ = transcript.messages(abandoned.session_id, limit=1)
-    (pending,), _ = transcript.messages(running.session_id, limit=1)
+    (settled,), _ = conversations.messages(abandoned.session_id, limit=1)
+    (pending,), _ = conversations.messages(running.session_id, limit=1)
     assert (pruned.messages_settled, pruned.sessions) == (1, 0)
     assert (settled.status, settled.error_code) == ("failed", "abandoned")
     assert pending.status == "pending"
 
 
 def test_prune_deletes_expired_sessions_with_every_word_and_nothing_else(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """What is kept longer than promised is a leak."""
-    ended(transcript, Status.ANSWERED, claim=CLAIM)
+    ended(conversations, Status.ANSWERED, claim=CLAIM)
     grown_old(engine, hours=25)
-    alive = answered(transcript, None, QUESTION.text, ANSWER.text)
+    alive = answered(conversations, None, QUESTION.text, ANSWER.text)
 
-    pruned = transcript.prune()
+    pruned = conversations.prune()
 
     assert pruned.sessions == 1
     assert [count(engine, table) for table in ("sessions", "messages", "idempotency_keys")] == [1, 1, 0]
-    assert transcript.session(alive).message_count == 1
+    assert conversations.session(alive).message_count == 1
 
 
-def test_prune_twice_is_as_once(transcript: ConversationStore, engine: Engine) -> None:
+def test_prune_twice_is_as_once(conversations: ConversationStore, engine: Engine) -> None:
     """It runs from a timer, and by hand."""
-    ended(transcript, Status.ANSWERED)
+    ended(conversations, Status.ANSWERED)
     grown_old(engine, hours=25)
 
-    assert transcript.prune().sessions == 1
-    assert transcript.prune().sessions == 0
+    assert conversations.prune().sessions == 1
+    assert conversations.prune().sessions == 0
 
 
 # --- at once -----------------------------------------------------------------------------------
@@ -512,12 +514,12 @@ def at_once(number: int, call: Callable[[int], object]) -> list[object]:
 
 
 def test_eight_readers_ask_at_once_and_all_are_written_down(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """SQLite has one writer: the others wait and do not fail."""
 
     def ask_thrice(_: int) -> set[str]:
-        return {answered(transcript, None, QUESTION.text, ANSWER.text) for _ in range(3)}
+        return {answered(conversations, None, QUESTION.text, ANSWER.text) for _ in range(3)}
 
     session_ids = at_once(8, ask_thrice)
 
@@ -526,20 +528,20 @@ def test_eight_readers_ask_at_once_and_all_are_written_down(
 
 
 def test_questions_of_one_session_at_once_are_all_written_down(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """A reader with two tabs is one reader."""
-    session_id = transcript.start_session().session_id
+    session_id = conversations.start_session().session_id
 
-    turns = at_once(8, lambda _: transcript.open_turn(QUESTION, session_id))
+    turns = at_once(8, lambda _: conversations.open_turn(QUESTION, session_id))
 
     assert len({turn.message_id for turn in turns}) == 8
-    assert transcript.session(session_id).message_count == 8
+    assert conversations.session(session_id).message_count == 8
 
 
-def test_of_equal_requests_at_once_one_wins(transcript: ConversationStore, engine: Engine) -> None:
+def test_of_equal_requests_at_once_one_wins(conversations: ConversationStore, engine: Engine) -> None:
     """The others are told to wait, and none is answered twice."""
-    outcomes = at_once(4, lambda _: transcript.open_turn(QUESTION, None, claim=CLAIM))
+    outcomes = at_once(4, lambda _: conversations.open_turn(QUESTION, None, claim=CLAIM))
 
     kinds = sorted(type(outcome).__name__ for outcome in outcomes)
     assert kinds == ["IdempotencyInProgress"] * 3 + ["Turn"]
@@ -547,16 +549,16 @@ def test_of_equal_requests_at_once_one_wins(transcript: ConversationStore, engin
 
 
 def test_turns_are_closed_while_others_are_opened_and_pruned(
-    transcript: ConversationStore, engine: Engine
+    conversations: ConversationStore, engine: Engine
 ) -> None:
     """The timer's prune runs while readers are answered."""
 
     def one(place: int) -> None:
         for _ in range(3):
             if place % 4 == 3:
-                transcript.prune()
+                conversations.prune()
             else:
-                answered(transcript, None, QUESTION.text, ANSWER.text)
+                answered(conversations, None, QUESTION.text, ANSWER.text)
 
     outcomes = at_once(8, one)
 

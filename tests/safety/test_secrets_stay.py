@@ -59,9 +59,9 @@ def test_no_line_and_no_number_tells_an_id_whole(
 
 def test_ids_cannot_be_guessed(make_app: AppMaker) -> None:
     """192 bits each, of a source that is made for it."""
-    transcript = services_of(make_app()).transcript
+    conversations = services_of(make_app()).conversations
 
-    ids = {transcript.start_session().session_id for _ in range(50)}
+    ids = {conversations.start_session().session_id for _ in range(50)}
 
     assert len(ids) == 50
     assert {len(known) for known in ids} == {32}

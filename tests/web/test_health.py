@@ -19,8 +19,8 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import ProviderUnavailable, SearchUnavailable
 from ragbot.core.ports import Generator
 from ragbot.extensions import db
-from ragbot.health.checks import probes_of
-from ragbot.health.runner import Finding, Probe, Probes
+from ragbot.health.checks import health_checks
+from ragbot.health.runner import CheckResult, HealthCheck, HealthChecks
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 
@@ -188,12 +188,12 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
 
     finding = llm_probe(generator, {"gpt-4o"}).ask()
 
-    assert (finding, generator.pings) == (Finding("degraded", "left alone: gpt-4o"), 0)
+    assert (finding, generator.pings) == (CheckResult("degraded", "left alone: gpt-4o"), 0)
 
 
-def llm_probe(generator: Generator, left_alone: Set[str] = frozenset()) -> Probe:
+def llm_probe(generator: Generator, left_alone: Set[str] = frozenset()) -> HealthCheck:
     store = SimpleNamespace(ping=lambda: None)
-    parts = probes_of(
+    parts = health_checks(
         store, None, generator, chunks=lambda: 0, models=lambda: left_alone, embeddings=lambda: frozenset()
     )
     return parts["llm"]
@@ -254,7 +254,7 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
 def test_parts_are_asked_once_a_second_however_many_ask() -> None:
     """A probe must be no load."""
     clock, asked = Clock(), []
-    probes = Probes({"part": Probe(lambda: asked.append(1))}, now=clock)
+    probes = HealthChecks({"part": HealthCheck(lambda: asked.append(1))}, now=clock)
 
     for moved_s in (0, 0.5, 0.4, 0.2):
         clock.now += moved_s
@@ -271,7 +271,9 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
         asked.append(1)
         assert release.wait(30)
 
-    probes = Probes({"deaf": Probe(hang), "well": Probe(lambda: None)}, limit_s=0.05, now=clock)
+    probes = HealthChecks(
+        {"deaf": HealthCheck(hang), "well": HealthCheck(lambda: None)}, limit_s=0.05, now=clock
+    )
     found = []
     for _ in range(5):
         found.append(probes.findings())
@@ -281,7 +283,7 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
     hanging[0].join(5)
     after = probes.findings()["deaf"]
 
-    assert [finding["deaf"] for finding in found] == [Finding("down", "no answer in time")] * 5
+    assert [finding["deaf"] for finding in found] == [CheckResult("down", "no answer in time")] * 5
     assert {finding["well"].status for finding in found} == {"ok"}
     assert len(hanging) == 1
     assert len(asked) == 2
@@ -291,7 +293,9 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
 def test_parts_that_hang_are_waited_for_together() -> None:
     """Five parts of 0.6 s each would be three seconds."""
     release = threading.Event()
-    probes = Probes({f"part-{n}": Probe(lambda: release.wait(30) and None) for n in range(5)}, limit_s=0.2)
+    probes = HealthChecks(
+        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(5)}, limit_s=0.2
+    )
 
     started = time.monotonic()
     found = probes.findings()
@@ -306,8 +310,8 @@ def test_last_finding_goes_on_for_a_while_when_the_part_is_asked_again() -> None
     """A provider that takes 0.7 s to say that it is well is not down for that second."""
     clock, release = Clock(), threading.Event()
     release.set()
-    probe = Probe(lambda: release.wait(30) and None, grace_s=30)
-    probes = Probes({"llm": probe}, limit_s=0.05, now=clock)
+    probe = HealthCheck(lambda: release.wait(30) and None, grace_s=30)
+    probes = HealthChecks({"llm": probe}, limit_s=0.05, now=clock)
     states = [probes.findings()["llm"].status]
 
     release.clear()
@@ -351,4 +355,4 @@ def test_part_that_fails_is_down_without_what_the_error_says(failure: Exception,
     def fail() -> None:
         raise failure
 
-    assert Probes({"part": Probe(fail)}).findings() == {"part": Finding("down", detail)}
+    assert HealthChecks({"part": HealthCheck(fail)}).findings() == {"part": CheckResult("down", detail)}

@@ -259,11 +259,11 @@ def test_each_fault_is_named_at_once(reader: FlaskClient) -> None:
 
 def test_refused_question_leaves_no_trace(reader: FlaskClient, served: OpenAPI) -> None:
     """Neither a row nor a call of the model."""
-    before = services_of(served).transcript.start_session()
+    before = services_of(served).conversations.start_session()
 
     asked(reader, session_id=before.session_id, top_k=99)
 
-    assert services_of(served).transcript.session(before.session_id).message_count == 0
+    assert services_of(served).conversations.session(before.session_id).message_count == 0
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def streamed(reader: FlaskClient, **fields: Any) -> list[Sent]:
 def begun(services: Services, generator: Generator) -> RunningTurn:
     limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
     answerer = Answerer(services.retriever, generator, limits, lambda _tokens: 0.0)
-    turns = Turns(services.transcript, answerer, deadline_s=20, most_at_once=1)
+    turns = Turns(services.conversations, answerer, deadline_s=20, most_at_once=1)
     return turns.begin(Question(HOW_LONG), None)
 
 
@@ -122,7 +122,7 @@ def row_when(services: Services, session_id: str, ended: Callable[[MessageFacts]
     """The session's row as soon as it is as it should be; the last look at it if that takes too long."""
     until = time.monotonic() + PATIENCE_S
     while True:
-        (row,), _ = services.transcript.messages(session_id, limit=1)
+        (row,), _ = services.conversations.messages(session_id, limit=1)
         if ended(row) or time.monotonic() > until:
             return row
         time.sleep(0.005)
@@ -264,7 +264,7 @@ def test_row_of_a_stream_that_broke_keeps_what_was_said(
 
     first, *_ = streamed(reader)
 
-    (row,), _ = services.transcript.messages(first.data["session_id"], limit=1)
+    (row,), _ = services.conversations.messages(first.data["session_id"], limit=1)
     assert (row.status, row.answer) == (Status.FAILED, "Nine months ")
 
 

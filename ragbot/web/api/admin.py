@@ -108,7 +108,7 @@ def _demand_the_key() -> None:
 )
 def editions(query: Nothing) -> Response:  # noqa: ARG001
     """All editions, newest first."""
-    return json_reply({"editions": [_edition(row) for row in current_services().catalogue.editions()]})
+    return json_reply({"editions": [_edition(row) for row in current_services().editions.editions()]})
 
 
 @admin.post(
@@ -120,7 +120,7 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
     """Make an edition the one that readers get; also the way back to an earlier one."""
     services = current_services()
     key = services.ingestion.publish(path.edition).key
-    for row in services.catalogue.editions():
+    for row in services.editions.editions():
         if row.facts.key == key:
             return json_reply(_edition(row))
     raise EditionNotFound("The edition was removed while it was published.")
@@ -133,7 +133,7 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
 )
 def sessions(query: AdminSessionsQuery) -> Response:
     """Sessions, newest first, without a word of what was said."""
-    found, next_before = current_services().transcript.sessions(limit=query.limit, before=query.before)
+    found, next_before = current_services().conversations.sessions(limit=query.limit, before=query.before)
     listed = [
         {
             "session_id": session.session_id,

@@ -135,7 +135,7 @@ def send(query: IngestQuery) -> Response:
 
     One job runs at a time. Readers get the edition before until the last step.
     """
-    jobs = current_services().book_jobs
+    jobs = current_services().ingest_jobs
     most_bytes = round(current_services().settings.max_book_mb * 1_000_000)
     refuse_unread(request, most_bytes)
     jobs.refuse_if_busy()
@@ -159,7 +159,7 @@ def send(query: IngestQuery) -> Response:
 )
 def show(path: JobPath, query: Nothing) -> Response:  # noqa: ARG001
     """Status, stage and counts; the report of a job that succeeded, and why a failed one did."""
-    return json_reply(_told(current_services().book_jobs.records.job(path.job_id)))
+    return json_reply(_told(current_services().ingest_jobs.records.job(path.job_id)))
 
 
 def _told(job: JobFacts) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.exceptions import Unauthorized
 
-from ragbot.config.resources import what_is_given
+from ragbot.config.resources import machine_resources
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.health.readiness import Report
 from ragbot.observability.multiprocess import reading
@@ -45,7 +45,7 @@ def tell() -> Response:
     # A database that hangs would hang the numbers with it: only one that has just answered is asked.
     if report.components["database"].status != "down":
         services.metrics.look_up()
-        services.upkeep.sample()
+        services.maintenance.sample()
         _sample_jobs(services)
     text, content_type = _exposition(services)
     return Response(text, content_type=content_type)
@@ -61,14 +61,14 @@ def _sample_readiness(services: Services, report: Report) -> None:
 
 def _sample_allowance(services: Services) -> None:
     # A container's limits can be changed while it runs.
-    given = what_is_given()
+    given = machine_resources()
     services.metrics.set("memory_limit_bytes", given.memory_bytes)
     services.metrics.set("cpu_limit_cores", given.cores)
 
 
 def _sample_jobs(services: Services) -> None:
     try:
-        numbers = services.book_jobs.records.numbers()
+        numbers = services.ingest_jobs.records.numbers()
     except DatabaseUnavailable:
         return
     for status, count in numbers.by_status.items():

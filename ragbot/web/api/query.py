@@ -14,8 +14,8 @@ from ragbot.core.errors import RagbotError
 from ragbot.services import current_services
 from ragbot.storage.conversations import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
-from ragbot.web.middleware.access_log import watch_turn
-from ragbot.web.middleware.load_shedding import own_place
+from ragbot.web.middleware.access_log import log_turn
+from ragbot.web.middleware.load_shedding import reserved_slot
 from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
@@ -36,8 +36,10 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
     """
     streams = _wants_stream(body)
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
-    running = current_services().turns.begin(body.question(), body.session_id, claim=claim, place=own_place())
-    watch_turn(running)
+    running = current_services().turns.begin(
+        body.question(), body.session_id, claim=claim, place=reserved_slot()
+    )
+    log_turn(running)
     first = _begun(running)
     if streams:
         return _streamed(running, first)

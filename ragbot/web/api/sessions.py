@@ -37,7 +37,7 @@ EXPORTED_AT_ONCE = 100
 )
 def start(query: Nothing) -> Response:  # noqa: ARG001
     """Start a session; a question without one starts one too."""
-    return json_reply(session_reply(current_services().transcript.start_session()), 201)
+    return json_reply(session_reply(current_services().conversations.start_session()), 201)
 
 
 @sessions.get(
@@ -47,9 +47,9 @@ def start(query: Nothing) -> Response:  # noqa: ARG001
 )
 def read(path: SessionPath, query: MessagesQuery) -> Response:
     """The newest messages before one, oldest first."""
-    transcript = current_services().transcript
-    session = transcript.session(path.session_id)
-    messages, next_before = transcript.messages(path.session_id, limit=query.limit, before=query.before)
+    conversations = current_services().conversations
+    session = conversations.session(path.session_id)
+    messages, next_before = conversations.messages(path.session_id, limit=query.limit, before=query.before)
     return json_reply(talk_reply(session, messages, next_before), 200)
 
 
@@ -60,7 +60,7 @@ def read(path: SessionPath, query: MessagesQuery) -> Response:
 )
 def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
     """Delete a session and every word of it."""
-    current_services().transcript.delete_session(path.session_id)
+    current_services().conversations.delete_session(path.session_id)
     return Response(status=204)
 
 
@@ -71,12 +71,12 @@ def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
 )
 def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
     """The whole talk as Markdown."""
-    transcript = current_services().transcript
-    transcript.session(path.session_id)
+    conversations = current_services().conversations
+    conversations.session(path.session_id)
     talk: list[MessageFacts] = []
     before: str | None = None
     while True:
-        page, before = transcript.messages(path.session_id, limit=EXPORTED_AT_ONCE, before=before)
+        page, before = conversations.messages(path.session_id, limit=EXPORTED_AT_ONCE, before=before)
         talk = page + talk
         if before is None:
             break
@@ -94,7 +94,7 @@ def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
 )
 def rate(path: MessagePath, query: Nothing, body: FeedbackBody) -> Response:  # noqa: ARG001
     """Keep the reader's verdict on an answer; the last one wins."""
-    current_services().transcript.rate(path.session_id, path.message_id, body.rating, body.comment)
+    current_services().conversations.rate(path.session_id, path.message_id, body.rating, body.comment)
     return Response(status=204)
 
 

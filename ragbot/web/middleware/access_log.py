@@ -15,7 +15,7 @@ from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Status
 from ragbot.observability.answer_metrics import stages_ms
 from ragbot.observability.metrics import Metrics
-from ragbot.observability.tracing import Traced, Tracing, placed
+from ragbot.observability.tracing import TracedTurn, Tracing, placed
 from ragbot.server.early_errors import Refusal
 from ragbot.services import current_services
 from ragbot.web.middleware.client_address import parsed_address
@@ -37,31 +37,31 @@ _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 _KEPT_OF_ADDRESS = {4: 24, 6: 48}
 
 
-def watch_requests(app: Flask) -> None:
+def log_requests(app: Flask) -> None:
     """Count and log each request; a stream when it ends, with how it ended."""
 
     @app.before_request
     def _begin() -> None:
         services = current_services()
-        g.watched = Watched(services.metrics, services.tracing)
+        g.watched = RequestLog(services.metrics, services.tracing)
 
     @app.after_request
     def _end(response: Response) -> Response:
-        watched: Watched | None = g.get("watched")
+        watched: RequestLog | None = g.get("watched")
         if watched is not None:
             watched.error_code = g.get("problem_code")
             watched.answered(response)
         return response
 
 
-def watch_turn(running: RunningTurn) -> None:
+def log_turn(running: RunningTurn) -> None:
     """Have the current request's line tell of this turn."""
-    watched: Watched | None = g.get("watched")
+    watched: RequestLog | None = g.get("watched")
     if watched is not None:
         watched.began(running)
 
 
-class Watched:
+class RequestLog:
     """A request under way. Needs no app once it is made: a stream ends outside of one."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing) -> None:
@@ -147,11 +147,11 @@ class Watched:
         if self._trace is None:
             return
         if self._running is None or self._running.turn.replayed:
-            self._trace.end(Traced(line, failed))
+            self._trace.end(TracedTurn(line, failed))
             return
         ended = self._running.ending.ended()
         stages = placed(stages_ms(ended), ended.answer.latency_ms.total)
-        self._trace.end(Traced(line, failed, self._turn_at, stages))
+        self._trace.end(TracedTurn(line, failed, self._turn_at, stages))
 
     def _told_of_turn(self) -> dict[str, Any]:
         if self._running is None:
@@ -182,7 +182,7 @@ class Watched:
 class _Body:
     """A streamed body that is counted as it goes and closed with what it came from."""
 
-    def __init__(self, pieces: Iterator[Any], watched: Watched) -> None:
+    def __init__(self, pieces: Iterator[Any], watched: RequestLog) -> None:
         self._pieces = pieces
         self._watched = watched
 

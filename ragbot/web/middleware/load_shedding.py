@@ -7,7 +7,7 @@ from flask import Blueprint, Flask, g, request
 from ragbot.answering.turns import AnswerSlot, Turns
 
 
-def take_places_first(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
+def shed_load(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
     """Have the blueprint's calls take a place, or refused with Overloaded.
 
     To be called before quotas are. Of a crowd that was counted, read and checked first, those who find no
@@ -28,7 +28,7 @@ def take_places_first(app: Flask, turns: Turns, *, questions: Blueprint) -> None
             place.give_back()
 
 
-def own_place() -> AnswerSlot | None:
+def reserved_slot() -> AnswerSlot | None:
     """The current request's place, which is the caller's to give back from now on."""
     place: AnswerSlot | None = g.pop("place", None)
     return place

@@ -24,7 +24,7 @@ SCHEME = "ragbot"
 _NAMES = ("RateLimit", "X-RateLimit")
 
 
-class CountsCalls(Protocol):
+class RateCounterStorage(Protocol):
     """What counts a call, or gives None if nothing can count now."""
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> Counted | None:
@@ -32,7 +32,7 @@ class CountsCalls(Protocol):
         ...
 
 
-class CountingStorage(Storage):
+class LimitsStorageAdapter(Storage):
     """Flask-Limiter's view of our counters.
 
     What was counted is kept for the request, so that the headers cost no second look. A call that nobody
@@ -41,7 +41,7 @@ class CountingStorage(Storage):
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 - the library's own convention
 
-    def __init__(self, uri: str, *, counters: CountsCalls, **_: Any) -> None:
+    def __init__(self, uri: str, *, counters: RateCounterStorage, **_: Any) -> None:
         super().__init__(uri)
         self._counters = counters
         self._in_process = MemoryRateCounters()
@@ -83,7 +83,7 @@ class CountingStorage(Storage):
 def limit_calls(
     app: Flask,
     settings: Settings,
-    counters: CountsCalls,
+    counters: RateCounterStorage,
     *,
     questions: Blueprint,
     others: tuple[tuple[Blueprint, ...], ...],

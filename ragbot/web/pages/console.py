@@ -23,10 +23,10 @@ CONTENT_SECURITY_POLICY = (
 @console.get("/")
 def page() -> Response:
     """The console, with the published book's name if the database tells it."""
-    catalogue = current_services().catalogue
+    editions = current_services().editions
     try:
-        facts = catalogue.published()
-        examples = catalogue.asked_by_the_book(facts, EXAMPLES) if facts else []
+        facts = editions.published()
+        examples = editions.asked_by_the_book(facts, EXAMPLES) if facts else []
     except DatabaseUnavailable:
         facts, examples = None, []
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None

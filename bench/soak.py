@@ -274,7 +274,7 @@ def settle(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
     left = pending_in(ground.database_url)
 
     def still_open() -> set[str]:
-        # CircuitBreaker are tried by questions alone, and that of a second model only while the first one fails.
+        # Circuits are tried by questions alone, and that of a second model only while the first one fails.
         with Reader(server.port) as reader:
             reader.ask({"query": f"What is a robot? (ref s{int(time.monotonic() * 10)})"})
         numbers = scraped(server)

@@ -105,7 +105,7 @@ class Job:
     def __init__(self, handover: JobRequest, services: Services) -> None:
         self._handover = handover
         self._services = services
-        self._records = services.book_jobs.records
+        self._records = services.ingest_jobs.records
         self._parcel = inherited_upload_folder(Path(handover.folder), handover.lock)
 
     def run(self) -> int:

@@ -12,7 +12,7 @@ from ragbot.core.domain import Answer, Degradation, Mode, Status, TurnOutcome, U
 from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
 from ragbot.extensions import db
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
-from ragbot.observability.metrics import METRICS, Gauge, Histogram, Metrics
+from ragbot.observability.metrics import METRICS, GaugeSpec, HistogramSpec, Metrics
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.fakes.prometheus import Scrape
@@ -49,7 +49,7 @@ def test_every_metric_of_the_table_is_told(client: FlaskClient) -> None:
     for name, spec in METRICS.items():
         told = name.removesuffix("_total") if text.startswith("# EOF") else name
         assert f"# TYPE {told} " in text
-        assert isinstance(spec, Histogram | Gauge) or name.endswith("_total")
+        assert isinstance(spec, HistogramSpec | GaugeSpec) or name.endswith("_total")
 
 
 def test_requests_are_counted_by_rule_and_never_by_path(client: FlaskClient) -> None:

@@ -214,7 +214,7 @@ class Answerer:
 
     def _pieces(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
         if not prompt.passages:
-            # Nothing in the book relevance on the question: no model needs to be asked.
+            # Nothing in the book is relevant: no model needs to be called.
             return iter([NOT_IN_BOOK])
         return self._generator.generate(prompt, deadline, generation)
 

@@ -1,4 +1,4 @@
-"""Passages to sources: the verbatim piece that relevance on the question, and the address of its very place."""
+"""Turn passages into sources: the verbatim quote nearest to the question, and the link to its place."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MARKED_UP = re.compile(r"[*_`\[\]<>|{}$\\#!&~]|:::")
 def sources_of(
     passages: Sequence[Passage], edition: EditionFacts, relevance: Callable[[str], float]
 ) -> tuple[Source, ...]:
-    """The passages as the reader sees them, in order. `relevance` tells how much a text relevance on the question."""
+    """Give the passages as the reader sees them, in order. `relevance` scores a text against the question."""
     return tuple(_source(passage, edition, relevance) for passage in passages)
 
 

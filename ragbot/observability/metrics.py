@@ -21,7 +21,7 @@ Together = Literal["livesum", "livemostrecent"]
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class CounterSpec:
     """Something that happens: its number only grows, over the deaths of workers too."""
 
     meaning: str
@@ -29,7 +29,7 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class HistogramSpec:
     """A duration in seconds."""
 
     meaning: str
@@ -38,7 +38,7 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class GaugeSpec:
     """A number that goes up and down."""
 
     meaning: str
@@ -47,65 +47,67 @@ class Gauge:
 
 
 # Labels have few values: never an id, a path or a text.
-METRICS: Mapping[str, Counter | Histogram | Gauge] = {
-    "http_requests_total": Counter("Requests answered.", ("method", "endpoint", "status")),
-    "http_request_duration_seconds": Histogram(
+METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
+    "http_requests_total": CounterSpec("Requests answered.", ("method", "endpoint", "status")),
+    "http_request_duration_seconds": HistogramSpec(
         "Requests, to the last byte of their answer.", ("method", "endpoint"), REQUEST_BUCKETS
     ),
-    "streams_open": Gauge("Answers that are being streamed now."),
-    "query_errors_total": Counter("Questions that ended in an error, by its code.", ("code",)),
-    "query_stage_duration_seconds": Histogram("Parts of the way of a question.", ("stage",)),
-    "embedding_generation_duration_seconds": Histogram("Calls that make vectors of a question's texts."),
-    "answers_total": Counter("Turns that ended.", ("status", "mode")),
-    "answer_cache_results_total": Counter("Finished answers, by what the cache had.", ("result",)),
-    "degradations_total": Counter("Answers made without something, by what was missing.", ("kind",)),
-    "llm_tokens_total": Counter("Tokens that providers charged for.", ("model", "kind")),
-    "llm_cost_usd_total": Counter("Dollars that models charged.", ("model",)),
-    "limiter_refusals_total": Counter("Requests refused with 429."),
-    "cache_failures_total": Counter(
+    "streams_open": GaugeSpec("Answers that are being streamed now."),
+    "query_errors_total": CounterSpec("Questions that ended in an error, by its code.", ("code",)),
+    "query_stage_duration_seconds": HistogramSpec("Parts of the way of a question.", ("stage",)),
+    "embedding_generation_duration_seconds": HistogramSpec("Calls that make vectors of a question's texts."),
+    "answers_total": CounterSpec("Turns that ended.", ("status", "mode")),
+    "answer_cache_results_total": CounterSpec("Finished answers, by what the cache had.", ("result",)),
+    "degradations_total": CounterSpec("Answers made without something, by what was missing.", ("kind",)),
+    "llm_tokens_total": CounterSpec("Tokens that providers charged for.", ("model", "kind")),
+    "llm_cost_usd_total": CounterSpec("Dollars that models charged.", ("model",)),
+    "limiter_refusals_total": CounterSpec("Requests refused with 429."),
+    "cache_failures_total": CounterSpec(
         "Times that a store of kept answers failed, or held garbage.", ("store",)
     ),
-    "state_store_failures_total": Counter("Times that a store of shared states failed.", ("store",)),
-    "circuit_open": Gauge(
+    "state_store_failures_total": CounterSpec("Times that a store of shared states failed.", ("store",)),
+    "circuit_open": GaugeSpec(
         "1 while a provider's part is left alone after failures.", ("circuit",), together="livemostrecent"
     ),
-    "budget_limit_usd": Gauge("Dollars that answers may cost in a day.", together="livemostrecent"),
-    "budget_left_usd": Gauge("Dollars that are left of the day's budget.", together="livemostrecent"),
-    "quota_store_failures_total": Counter("Times that a store of quotas failed."),
-    "db_pool_connections": Gauge(
+    "budget_limit_usd": GaugeSpec("Dollars that answers may cost in a day.", together="livemostrecent"),
+    "budget_left_usd": GaugeSpec("Dollars that are left of the day's budget.", together="livemostrecent"),
+    "quota_store_failures_total": CounterSpec("Times that a store of quotas failed."),
+    "db_pool_connections": GaugeSpec(
         "Connections to the database: in use, kept open, open beyond those, and the most there may be.",
         ("state",),
     ),
-    "db_pool_wait_seconds": Histogram("Getting a connection to the database, opening it included."),
-    "index_chunks": Gauge("Chunks of the published edition.", together="livemostrecent"),
-    "edition_age_seconds": Gauge("Time since the edition was published.", together="livemostrecent"),
-    "ready": Gauge("Whether a question could be answered: 1 or 0.", together="livemostrecent"),
-    "workers": Gauge("Workers that live."),
-    "backup_last_success_timestamp_seconds": Gauge(
+    "db_pool_wait_seconds": HistogramSpec("Getting a connection to the database, opening it included."),
+    "index_chunks": GaugeSpec("Chunks of the published edition.", together="livemostrecent"),
+    "edition_age_seconds": GaugeSpec("Time since the edition was published.", together="livemostrecent"),
+    "ready": GaugeSpec("Whether a question could be answered: 1 or 0.", together="livemostrecent"),
+    "workers": GaugeSpec("Workers that live."),
+    "backup_last_success_timestamp_seconds": GaugeSpec(
         "When the last backup that went well was finished; 0 before the first.", together="livemostrecent"
     ),
-    "backup_last_size_bytes": Gauge("Size of its archive.", together="livemostrecent"),
-    "drill_last_success_timestamp_seconds": Gauge(
+    "backup_last_size_bytes": GaugeSpec("Size of its archive.", together="livemostrecent"),
+    "drill_last_success_timestamp_seconds": GaugeSpec(
         "When the last drill that went well was finished; 0 before the first.", together="livemostrecent"
     ),
-    "drill_last_ok": Gauge("Whether the last drill went well: 1 or 0.", together="livemostrecent"),
-    "drill_recovery_seconds": Gauge(
+    "drill_last_ok": GaugeSpec("Whether the last drill went well: 1 or 0.", together="livemostrecent"),
+    "drill_recovery_seconds": GaugeSpec(
         "Time that the last good drill took to answer from a backup (RTO).", together="livemostrecent"
     ),
-    "drill_data_age_seconds": Gauge(
+    "drill_data_age_seconds": GaugeSpec(
         "Age of the data that it answered from (RPO).", together="livemostrecent"
     ),
     # Levels, for jobs are processes of their own: they are read off the database.
-    "ingest_jobs": Gauge("Books that were sent, by the status of their jobs.", ("status",), "livemostrecent"),
-    "ingest_job_duration_seconds": Gauge(
+    "ingest_jobs": GaugeSpec(
+        "Books that were sent, by the status of their jobs.", ("status",), "livemostrecent"
+    ),
+    "ingest_job_duration_seconds": GaugeSpec(
         "Time that the newest job took that has ended.", together="livemostrecent"
     ),
-    "process_cpu_seconds_total": Counter("Processor time of the workers."),
-    "cpu_limit_cores": Gauge(
+    "process_cpu_seconds_total": CounterSpec("Processor time of the workers."),
+    "cpu_limit_cores": GaugeSpec(
         "Cores that the container, else the machine, has for the service.", together="livemostrecent"
     ),
-    "process_resident_memory_bytes": Gauge("Memory of the workers that live."),
-    "memory_limit_bytes": Gauge(
+    "process_resident_memory_bytes": GaugeSpec("Memory of the workers that live."),
+    "memory_limit_bytes": GaugeSpec(
         "Memory that the container, else the machine, has for the service.", together="livemostrecent"
     ),
 }
@@ -179,12 +181,12 @@ class Metrics:
         family = self._families[name]
         return family.labels(**labels) if labels else family
 
-    def _made(self, name: str, spec: Counter | Histogram | Gauge) -> Any:
+    def _made(self, name: str, spec: CounterSpec | HistogramSpec | GaugeSpec) -> Any:
         from prometheus_client import Counter, Gauge, Histogram
 
-        if isinstance(spec, Counter):
+        if isinstance(spec, CounterSpec):
             return Counter(name, spec.meaning, spec.labels, registry=self.registry)
-        if isinstance(spec, Histogram):
+        if isinstance(spec, HistogramSpec):
             return Histogram(name, spec.meaning, spec.labels, registry=self.registry, buckets=spec.buckets)
         return Gauge(name, spec.meaning, spec.labels, registry=self.registry, multiprocess_mode=spec.together)
 
@@ -203,10 +205,10 @@ class Metrics:
             self.set("process_resident_memory_bytes", pages * os.sysconf("SC_PAGE_SIZE"))
 
 
-_KINDS: Mapping[type[Counter | Histogram | Gauge], str] = {
-    Counter: "counter",
-    Histogram: "histogram",
-    Gauge: "gauge",
+_KINDS: Mapping[type[CounterSpec | HistogramSpec | GaugeSpec], str] = {
+    CounterSpec: "counter",
+    HistogramSpec: "histogram",
+    GaugeSpec: "gauge",
 }
 _TOGETHER: Mapping[Together, str] = {"livesum": "sum", "livemostrecent": "newest"}
 
@@ -215,7 +217,7 @@ def metrics_table() -> str:
     """Every metric as a row of a Markdown table."""
     rows = [
         f"| `{name}` | {_KINDS[type(spec)]} | {', '.join(f'`{label}`' for label in spec.labels)} "
-        f"| {_TOGETHER[spec.together] if isinstance(spec, Gauge) else 'sum'} | {spec.meaning} |"
+        f"| {_TOGETHER[spec.together] if isinstance(spec, GaugeSpec) else 'sum'} | {spec.meaning} |"
         for name, spec in METRICS.items()
     ]
     heads = "| metric | type | labels | of several workers | meaning |"

@@ -21,8 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
-from ragbot.storage.models import Chunk as ChunkRow
-from ragbot.storage.models import ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
+from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
 
 editions = EditionRow.__table__
 publications = PublicationRow.__table__

@@ -1,4 +1,4 @@
-"""Passages as sources: the verbatim piece that relevance on the question, at the address of its very place."""
+"""Passages as sources: the verbatim quote nearest to the question, at the address of its place."""
 
 from __future__ import annotations
 

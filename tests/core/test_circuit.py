@@ -1,4 +1,4 @@
-"""CircuitBreaker: failures in a row open one for all workers, one question at a time finds out, pauses grow."""
+"""Circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
 
 from __future__ import annotations
 

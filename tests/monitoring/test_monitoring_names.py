@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from flask_migrate.cli import db as migrations
 
 from ragbot.config import PROJECT_ROOT, Settings
-from ragbot.observability.metrics import METRICS, Histogram
+from ragbot.observability.metrics import METRICS, HistogramSpec
 from tests.fakes.prometheus import Scrape
 from tests.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
 from tests.monitoring.promql import asked_by
@@ -25,7 +25,7 @@ def series_of_metrics() -> dict[str, set[str]]:
     series: dict[str, set[str]] = {}
     for name, spec in METRICS.items():
         labels = {*spec.labels}
-        if isinstance(spec, Histogram):
+        if isinstance(spec, HistogramSpec):
             series |= {f"{name}_bucket": labels | {"le"}, f"{name}_sum": labels, f"{name}_count": labels}
         else:
             series[name] = labels

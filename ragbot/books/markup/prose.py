@@ -87,7 +87,7 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip("\r\n"))
 
 
-def _leaves(text: str, block: tree.ProseBlock, words: Kind) -> Iterator[ProseBlock]:
+def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[ProseBlock]:
     if block.kind == "paragraph":
         yield from _paragraph(text, block, words)
     elif block.kind == "table":
@@ -107,7 +107,7 @@ def _leaves(text: str, block: tree.ProseBlock, words: Kind) -> Iterator[ProseBlo
         yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
 
 
-def _paragraph(text: str, block: tree.ProseBlock, kind: Kind) -> Iterator[ProseBlock]:
+def _paragraph(text: str, block: tree.MarkdownBlock, kind: Kind) -> Iterator[ProseBlock]:
     lines = tree.lines_of(text, block.start, block.end)
     if all(_ROW.fullmatch(text, *line) for line in lines):
         # A table that lost its head is a paragraph to the parser.
@@ -118,16 +118,16 @@ def _paragraph(text: str, block: tree.ProseBlock, kind: Kind) -> Iterator[ProseB
     yield ProseBlock(kind, start, block.end)
 
 
-def _table(text: str, table: tree.ProseBlock) -> Iterator[ProseBlock]:
+def _table(text: str, table: tree.MarkdownBlock) -> Iterator[ProseBlock]:
     for position, row in enumerate(table.children):
         yield ProseBlock("table_row" if position else "table_head", row.start + _leading(text, row), row.end)
 
 
-def _after(pattern: re.Pattern[str], text: str, block: tree.ProseBlock) -> int:
+def _after(pattern: re.Pattern[str], text: str, block: tree.MarkdownBlock) -> int:
     match = pattern.match(text, block.start, block.end)
     return match.end() if match else block.start + _leading(text, block)
 
 
-def _leading(text: str, block: tree.ProseBlock) -> int:
+def _leading(text: str, block: tree.MarkdownBlock) -> int:
     piece = text[block.start : block.end]
     return len(piece) - len(piece.lstrip())

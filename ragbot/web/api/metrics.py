@@ -12,7 +12,7 @@ from werkzeug.exceptions import Unauthorized
 
 from ragbot.config.resources import machine_resources
 from ragbot.core.errors import DatabaseUnavailable
-from ragbot.health.readiness import Report
+from ragbot.health.readiness import ReadinessReport
 from ragbot.observability.multiprocess import reading
 from ragbot.services import Services, current_services
 
@@ -51,7 +51,7 @@ def tell() -> Response:
     return Response(text, content_type=content_type)
 
 
-def _sample_readiness(services: Services, report: Report) -> None:
+def _sample_readiness(services: Services, report: ReadinessReport) -> None:
     services.metrics.set("ready", report.status != "down")
     book = report.book
     services.metrics.set("index_chunks", book.chunks if book else 0)

@@ -12,7 +12,7 @@ from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
 
 from ragbot.config import Settings
-from ragbot.storage.keyvalue.rate_counters import Counted, MemoryRateCounters
+from ragbot.storage.keyvalue.rate_counters import MemoryRateCounters, WindowCount
 from ragbot.web.middleware.client_address import caller
 
 # Wrong passwords are tried by machines; a person does not open the console more often than this.
@@ -27,7 +27,7 @@ _NAMES = ("RateLimit", "X-RateLimit")
 class RateCounterStorage(Protocol):
     """What counts a call, or gives None if nothing can count now."""
 
-    def count(self, counter: str, window_s: int, amount: int = 1) -> Counted | None:
+    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount | None:
         """The open window of the counter, with this call in it."""
         ...
 
@@ -126,8 +126,8 @@ def _tries_no_password() -> bool:
     return "Authorization" not in request.headers
 
 
-def _counted_now() -> dict[str, Counted | None]:
-    counts: dict[str, Counted | None] = g.setdefault("quota_counts", {})
+def _counted_now() -> dict[str, WindowCount | None]:
+    counts: dict[str, WindowCount | None] = g.setdefault("quota_counts", {})
     return counts
 
 
@@ -150,5 +150,5 @@ def _telling(limiter: Limiter) -> Callable[[Response], Response]:
     return tell
 
 
-def _left(limit: RequestLimit, counted: Counted) -> int:
+def _left(limit: RequestLimit, counted: WindowCount) -> int:
     return max(0, limit.limit.amount - counted.hits)

@@ -29,7 +29,7 @@ from ragbot.core.errors import BookError
 from ragbot.core.text import count_tokens, sentence_spans
 from ragbot.web import schemas as payloads
 from tests.answering.shelf import EDITION, passage
-from tests.books.test_books_pdf import THREE, with_outline
+from tests.books.formats.test_pdf import THREE, with_outline
 from tests.databases import DatabaseMaker
 from tests.fuzzing import fuzz
 from tests.served import three_chapter_app

@@ -27,7 +27,7 @@ from flask_openapi import OpenAPI
 from ragbot import create_app
 from ragbot.answering.prompt import system_text
 from ragbot.core.domain import NOT_IN_BOOK, Mode
-from ragbot.core.invisible_characters import visible
+from ragbot.core.invisible_characters import without_invisible
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.answering.rendering import foreign_in
@@ -226,10 +226,10 @@ def test_attempt_stays_where_it_stands_in_the_prompt(
         *["<" + mark, "</" + mark] * opened,
     ]
     assert last.count("\n</" + mark + ">") == opened
-    assert visible(all_said) == all_said
+    assert without_invisible(all_said) == all_said
     assert not attempt.hidden or attempt.hidden not in all_said
     # It did get there, or nothing would be proved.
-    assert letters(visible(attempt.says))[:14] in letters(all_said)
+    assert letters(without_invisible(attempt.says))[:14] in letters(all_said)
 
 
 # --- the way out -------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_model_that_obeys_reaches_no_reader(
     assert answer.strip()
     assert foreign_in(answer, own) == []
     assert [run for run in recitals() if run in said] == []
-    assert visible(answer) == answer
+    assert without_invisible(answer) == answer
     assert NOT_IN_BOOK not in answer.upper().replace("\\", "")
     assert [n for n in map(int, re.findall(r"\[(\d{1,3})\]", bare)) if not 1 <= n <= len(sources)] == []
     assert all(source["url"].startswith((SITE, "/")) for source in sources)

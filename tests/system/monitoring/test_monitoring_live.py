@@ -19,7 +19,7 @@ import yaml
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.wsgi_process import free_port
-from tests.monitoring.files import FOLDER, alerts
+from tests.system.monitoring.files import FOLDER, alerts
 
 pytestmark = pytest.mark.sqlite_is_enough
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.web.console_fake_api import ANSWER, FakeApi, serving
+from tests.web.pages.console_fake_api import ANSWER, FakeApi, serving
 from tests.web.script_payloads import SCRIPT_PAYLOADS
 
 pytest.importorskip("playwright")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ragbot.config import PROJECT_ROOT, load_settings
-from tests.deploy.names import KNOWN, OF_OTHERS, SETTINGS
+from tests.system.deploy.names import KNOWN, OF_OTHERS, SETTINGS
 
 COMPOSE = Path(sys.executable).parent / "docker-compose"
 PROFILES = ("--profile", "backup", "--profile", "monitoring")

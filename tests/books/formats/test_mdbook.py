@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragbot.books.files import Folder
+from ragbot.books.files import BookFolder
 from ragbot.books.formats.mdbook_hidden_lines import without_hidden_lines
 from ragbot.books.formats.mdbook_includes import Includes, selected
 from ragbot.books.loader import load_book
@@ -119,7 +119,7 @@ def test_include_from_outside_stays_as_it_is_written(book, target):
     """A book must not carry the server's files into answers."""
     (book.parent / "secret.txt").write_text("secret")
     (book / "src" / "link.txt").symlink_to(book.parent / "secret.txt")
-    includes = Includes(Folder(book))
+    includes = Includes(BookFolder(book))
 
     text = includes.expanded("src/ch01.md", f"a {{{{#include {target}}}}} b")
 

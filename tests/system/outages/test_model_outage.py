@@ -30,8 +30,8 @@ from tests.fakes.openai_upstream import (
 )
 from tests.fakes.prometheus import Scrape
 from tests.fakes.wsgi_process import GunicornProcess
-from tests.outages.conftest import CHEDDAR, ask, soon
-from tests.test_gunicorn import Site, made_site
+from tests.system.outages.conftest import CHEDDAR, ask, soon
+from tests.system.test_gunicorn import Site, made_site
 
 pytestmark = pytest.mark.sqlite_is_enough
 

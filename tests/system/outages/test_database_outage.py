@@ -16,7 +16,7 @@ from ragbot.storage.database import Database
 from tests.conftest import services_of
 from tests.fakes.openai_upstream import OpenAIUpstream, Reply
 from tests.fakes.pipe import Pipe
-from tests.outages.conftest import CHEDDAR, STARTER, ask, soon
+from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
 
 MakeApp = Callable[..., OpenAPI]
 

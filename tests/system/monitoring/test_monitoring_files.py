@@ -14,7 +14,7 @@ import yaml
 
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import RagbotError
-from tests.monitoring.files import (
+from tests.system.monitoring.files import (
     FOLDER,
     RUNBOOK,
     alerts,

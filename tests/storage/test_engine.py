@@ -37,7 +37,7 @@ from tests.databases import PostgresDatabases, migrate
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
 from tests.fakes.wsgi_process import GunicornProcess, free_port, inherited_environment, open_files
-from tests.records.conftest import empty
+from tests.storage.conftest import empty
 
 PASSWORD = "p@ss/w%rd"
 IN_AN_ADDRESS = "p%40ss%2Fw%25rd"

@@ -13,7 +13,7 @@ from ragbot.books.formats.plain import plain_page
 from ragbot.core.text import count_tokens
 from tests.fuzzing import fuzz
 
-SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
+SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"
 LONG = "This sentence has seven words in it. " * 12
 
 

@@ -28,7 +28,7 @@ from ragbot.storage.keyvalue.shared_state import (
     InProcessSharedState,
     SharedStateStore,
 )
-from tests.records.conftest import empty
+from tests.storage.conftest import empty
 
 NOBODY = "redis://127.0.0.1:1/0"
 

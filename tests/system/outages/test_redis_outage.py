@@ -9,7 +9,7 @@ import redis
 from flask_openapi import OpenAPI
 
 from tests.fakes.pipe import Pipe
-from tests.outages.conftest import CHEDDAR, ask, soon
+from tests.system.outages.conftest import CHEDDAR, ask, soon
 
 pytestmark = pytest.mark.sqlite_is_enough
 

@@ -10,7 +10,7 @@ from flask_openapi import OpenAPI
 
 from tests.fakes.pipe import Pipe
 from tests.fakes.qdrant_server import QdrantServer
-from tests.outages.conftest import CHEDDAR, STARTER, ask, soon
+from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
 
 pytestmark = pytest.mark.sqlite_is_enough
 

@@ -10,7 +10,7 @@ from ragbot.books.loader import load_book
 from ragbot.books.markup.prose import prose_blocks
 from tests.fuzzing import fuzz
 
-SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
+SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"
 
 
 def blocks(text):

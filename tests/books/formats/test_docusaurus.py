@@ -8,7 +8,7 @@ from ragbot.books.formats.docusaurus import without_prefix
 from ragbot.books.formats.docusaurus_config import site_config
 from ragbot.books.loader import load_book
 
-SHIPPED = Path(__file__).parents[2] / "books" / "physical-ai"
+SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from tests.conftest import THREE_CHAPTERS
-from tests.deploy.dockerfile import Dockerfile
 from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
+from tests.system.deploy.dockerfile import Dockerfile
 
 GUIDE = (PROJECT_ROOT / "docs" / "deployment.md").read_text()
 PROGRAMS = Path(sys.executable).parent

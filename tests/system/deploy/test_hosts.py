@@ -24,8 +24,8 @@ from ragbot import create_app
 from ragbot.config import PROJECT_ROOT, load_settings
 from ragbot.config.resources import MEGABYTE, MachineResources, workers_for
 from ragbot.version import __version__
-from tests.deploy.host_schemas import CLOUD_RUN, RAILWAY, RENDER
-from tests.deploy.names import KNOWN, OF_OTHERS
+from tests.system.deploy.host_schemas import CLOUD_RUN, RAILWAY, RENDER
+from tests.system.deploy.names import KNOWN, OF_OTHERS
 
 DEPLOY = PROJECT_ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

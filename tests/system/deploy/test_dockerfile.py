@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from ragbot.config import PROJECT_ROOT
-from tests.deploy.dockerfile import Dockerfile, Ignored
 from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
+from tests.system.deploy.dockerfile import Dockerfile, Ignored
 
 # Where this environment's programs are: an image has them in /venv/bin.
 PROGRAMS = Path(sys.executable).parent

@@ -23,7 +23,7 @@ from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.openai_upstream import CHAT, EMBEDDINGS, OpenAIUpstream, Reply
 from tests.fakes.parts import ScriptedGenerator
 from tests.fakes.wsgi_process import GunicornProcess
-from tests.web.test_quotas import store  # noqa: F401 - the stores of the quotas' tests serve here too
+from tests.web.middleware.test_rate_limits import store  # noqa: F401 - the stores of the quotas' tests serve here too
 
 CHEDDAR = {"query": "How long is the cheddar ripened?"}
 READERS = 100

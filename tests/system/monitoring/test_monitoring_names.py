@@ -12,8 +12,8 @@ from flask_migrate.cli import db as migrations
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.observability.metrics import METRICS, HistogramSpec
 from tests.fakes.prometheus import Scrape
-from tests.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
-from tests.monitoring.promql import asked_by
+from tests.system.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
+from tests.system.monitoring.promql import asked_by
 
 # Prometheus's own: whether a replica could be scraped, and what it puts on each series.
 OF_PROMETHEUS = "up"

@@ -217,7 +217,7 @@ def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.delitem(sys.modules, "ragbot.backup.s3_storage")
     import ragbot.backup
 
-    monkeypatch.delattr(ragbot.backup, "s3_place")
+    monkeypatch.delattr(ragbot.backup, "s3_storage")
 
     with pytest.raises(BackupError, match=r"pip install -r requirements-s3\.txt"):
         storage_at("s3://books/kept")

@@ -118,7 +118,8 @@ def test_workers_follow_cores_as_far_as_memory_carries(
 
 def test_number_that_is_set_wins_over_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever sets it knows the machine better; unset, a key makes workers smaller and so more."""
-    monkeypatch.setattr("ragbot.config.settings.machine_resources", lambda: MachineResources(8, 2048 * MEGABYTE))
+    machine = MachineResources(8, 2048 * MEGABYTE)
+    monkeypatch.setattr("ragbot.config.settings.machine_resources", lambda: machine)
 
     assert load_settings({"WEB_CONCURRENCY": 3}).chosen_web_concurrency == 3
     assert load_settings({"OPENAI_API_KEY": "sk-x"}).chosen_web_concurrency == 8

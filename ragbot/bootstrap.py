@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.single_flight import SingleFlight
 from ragbot.answering.turns import Turns
 from ragbot.books.markup.prose import prose_blocks
+from ragbot.books.markup.readable import readable_words, tidy_markdown
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.clock_jumps import ClockJumpDetector
@@ -41,6 +42,7 @@ from ragbot.providers.budgeted import BudgetedEmbedder, BudgetedGenerator
 from ragbot.providers.circuit_breaking import CircuitBreakingEmbedder, CircuitBreakingGenerator
 from ragbot.providers.embedding_cache import CachingEmbedder
 from ragbot.providers.extractive.generator import ExtractiveGenerator
+from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
 from ragbot.providers.timed import TimedEmbedder
@@ -68,8 +70,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# Passages whose blocks are remembered: cutting one costs 2 ms, and a book has some thousands.
-BLOCKS_REMEMBERED = 4096
 # A turn that is pending this long after its deadline was left by a crash.
 TURN_GRACE_S = 60
 # A server that is alive ends a statement by itself, and is given so much longer to say so.
@@ -112,10 +112,18 @@ def build_services(
     embedder = embedder or _embedder(settings, provider)
     asked = _asked_embedder(settings, embedder, provider, cache, metrics) if embedder else None
     store = store or _store(settings, editions, states, metrics)
-    generator = generator or _generator(settings, provider, asked)
+    reader = _passage_reader()
+    generator = generator or _generator(settings, provider, asked, reader)
     published = PublishedEdition(editions.published, store, settings.edition_poll_s)
     retriever = Retriever(published, editions.edition, editions.vocabulary, store, asked)
-    answerer = Answerer(retriever, generator, _limits(settings), provider.embedding_cost)
+    answerer = Answerer(
+        retriever,
+        generator,
+        _limits(settings),
+        provider.embedding_cost,
+        reader=reader,
+        page_source=editions.page_source,
+    )
     cached = CachedAnswerer(
         answerer,
         retriever.edition_known,
@@ -407,11 +415,19 @@ def _book_embedder(embedder: Embedder, provider: _Provider) -> Embedder:
     return BudgetedEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
 
 
-def _generator(settings: Settings, provider: _Provider, embedder: Embedder | None) -> Generator:
-    extractive = ExtractiveGenerator(
+def _passage_reader() -> PassageReader:
+    return PassageReader(
         terms=_terms,
-        blocks=lru_cache(maxsize=BLOCKS_REMEMBERED)(prose_blocks),
-        embedder=embedder if settings.chosen_embedder == "local" else None,
+        blocks=prose_blocks,
+        words=lambda text, kind: readable_words(text, kind=kind),
+    )
+
+
+def _generator(
+    settings: Settings, provider: _Provider, embedder: Embedder | None, reader: PassageReader
+) -> Generator:
+    extractive = ExtractiveGenerator(
+        reader, tidy=tidy_markdown, embedder=embedder if settings.chosen_embedder == "local" else None
     )
     client = provider.client
     if client is None:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from ragbot.answering.citations import sources_of, with_cited
+from ragbot.answering.citations import sources_of, with_citations
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
-from ragbot.answering.prompt import chat_messages, fitting, secret_rules_text, system_text
+from ragbot.answering.prompt import chat_messages, secret_rules_text, system_text
 from ragbot.answering.prompt_leak_filter import LEFT_OUT, PromptLeakFilter
+from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
 from ragbot.answering.selection import passage_of_selection, standing_in
+from ragbot.answering.source_slots import SourceSlots
 from ragbot.core import ports
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
@@ -37,6 +39,7 @@ from ragbot.core.domain import (
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.ports import Generation
 from ragbot.index.retriever import Retrieval, Retriever
+from ragbot.providers.extractive.reading import PassageReader
 
 REFUSAL = {
     Mode.FULL_BOOK: "The book does not say.",
@@ -47,8 +50,9 @@ REFUSAL = {
 _BEFORE_REFUSAL = " \t\n*_`"
 _BEHIND_REFUSAL = " \t\n:.-–—"
 
-# What a generator without a model may look through; the reader is shown the best `top_k` of them.
-PASSAGES_RETRIEVED = 10
+# What generators may look through. A model is shown what fits CONTEXT_TOKENS of them, the reader those that
+# are cited and the best, `top_k` in all.
+PASSAGES_READ = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,25 @@ class AnswerLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Evidence:
-    """What an answer may rest on: passages for the generator, and sources for the reader."""
+    """What an answer may rest on: passages for the generator, and those that a source shows.
+
+    In selected_text mode the only passage is the selection, and sources show where it stands in the book.
+    `relevance` scores a text against the question.
+    """
 
     retrieval: Retrieval
     passages: tuple[Passage, ...]
-    sources: tuple[Source, ...]
+    shown: tuple[Passage, ...]
+    relevance: Callable[[str], float]
+    slots: SourceSlots
+
+    def sources(self) -> tuple[Source, ...]:
+        """The sources as the slots have them now."""
+        return sources_of(self.listed(), self.retrieval.edition, self.relevance)
+
+    def listed(self) -> tuple[Passage, ...]:
+        """The passages behind the sources, in order."""
+        return tuple(self.shown[number - 1] for number in self.slots.passages)
 
 
 class Answerer:
@@ -78,7 +96,12 @@ class Answerer:
         generator: ports.Generator,
         limits: AnswerLimits,
         embedding_cost: Callable[[int], float | None],
+        *,
+        reader: PassageReader,
+        page_source: Callable[[EditionFacts, str], str] = lambda _edition, _path: "",
     ) -> None:
+        self._reader = reader
+        self._page_source = page_source
         self._retriever = retriever
         self._generator = generator
         self._limits = limits
@@ -102,13 +125,15 @@ class Answerer:
         evidence = self._evidence(question, history, deadline)
         generation = Generation()
         asked = time.perf_counter()
+        sources = evidence.sources()
 
         def as_it_stands() -> Answer:
-            return self._answer(question, evidence, generation, started, asked)
+            return self._answer(question, evidence, sources, generation, started, asked)
 
-        yield Retrieved(evidence.sources, as_it_stands)
+        yield Retrieved(sources, as_it_stands)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
-        cleaner, own_words = _cleaner(evidence), PromptLeakFilter(secret_rules_text(question.mode))
+        cleaner = _cleaner(evidence, sources)
+        own_words = PromptLeakFilter(secret_rules_text(question.mode))
         said: list[str] = []
         status = Status.ANSWERED
         with closing(_after_refusal(_seen(self._pieces(prompt, deadline, generation)))) as pieces:
@@ -116,6 +141,9 @@ class Answerer:
                 status = Status.REFUSED if refused else status
                 # A model that recites its rules is heard to its end: what it costs is told only there.
                 if text := own_words.feed(cleaner.feed(piece)):
+                    if evidence.slots.take_change():
+                        sources = evidence.sources()
+                        yield Retrieved(sources, as_it_stands)
                     said.append(text)
                     yield Delta(text)
         if rest := own_words.feed(cleaner.flush()) + own_words.flush():
@@ -126,19 +154,27 @@ class Answerer:
             broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
             said.append(broken_off + REFUSAL[question.mode])
             yield Delta(said[-1])
-        sources = with_cited(evidence.sources, cleaner.cited if status is Status.ANSWERED else ())
-        told = replace(as_it_stands(), text="".join(said), status=status, sources=sources)
+        text = "".join(said)
+        if status is Status.ANSWERED:
+            sources = self._cited(evidence, text)
+        told = replace(as_it_stands(), text=text, status=status, sources=sources)
         yield Finished(replace(told, model=told.model or "extractive"))
 
     def _answer(
-        self, question: Question, evidence: _Evidence, generation: Generation, started: float, asked: float
+        self,
+        question: Question,
+        evidence: _Evidence,
+        sources: tuple[Source, ...],
+        generation: Generation,
+        started: float,
+        asked: float,
     ) -> Answer:
         """What is known of an answer by now, as one that never ends."""
         now = time.perf_counter()
         return Answer(
             text="",
             status=Status.FAILED,
-            sources=evidence.sources,
+            sources=sources,
             mode=question.mode,
             book_version=evidence.retrieval.edition.name,
             model=generation.model,
@@ -152,33 +188,52 @@ class Answerer:
             ),
         )
 
+    def _cited(self, evidence: _Evidence, answer: str) -> tuple[Source, ...]:
+        """The sources with the words that the answer's marks rest on."""
+        edition = evidence.retrieval.edition
+        return with_citations(
+            evidence.sources(),
+            evidence.listed(),
+            answer,
+            edition,
+            relevance=evidence.relevance,
+            page_source=lambda path: self._page_source(edition, path),
+        )
+
     def _evidence(self, question: Question, history: Sequence[Exchange], deadline: Deadline) -> _Evidence:
         edition = self._retriever.edition(question.book_version)
         if question.mode is Mode.SELECTED_TEXT:
             return self._selected_evidence(question, edition, deadline)
+        own_words = self._retriever.analyzer(edition).question_words(question.text)
         retrieval = self._retriever.retrieve(
             question.text,
             edition=edition,
-            limit=max(PASSAGES_RETRIEVED, question.top_k),
+            limit=max(PASSAGES_RERANKED, question.top_k),
             deadline=deadline,
-            context=search_context(history),
+            context=search_context(question.text, history, has_own_words=bool(own_words)),
             scope=question.chapter_filter,
             page_url=question.page_url,
         )
-        shown = retrieval.passages[: question.top_k]
-        relevance = self._relevance(retrieval)
-        return _Evidence(
-            retrieval, fitting(shown, self._limits.context_tokens), sources_of(shown, edition, relevance)
+        ranked = rerank(
+            retrieval.passages,
+            question.text,
+            retrieval.query_terms.weights,
+            language=edition.language,
+            reader=self._reader,
         )
+        passages = tuple(ranked[: max(PASSAGES_READ, question.top_k)])
+        slots = SourceSlots(len(passages), question.top_k)
+        return _Evidence(retrieval, passages, passages, self._relevance(retrieval), slots)
 
     def _selected_evidence(self, question: Question, edition: EditionFacts, deadline: Deadline) -> _Evidence:
         """The selection is the only passage; its sources are where it stands in the book, if it does."""
         selection = question.selected_text or ""
         retrieval = self._retriever.place(selection, question.text, edition=edition, deadline=deadline)
         places = standing_in(selection, retrieval.passages)
-        relevance = self._relevance(retrieval)
         passage = passage_of_selection(selection, places[0] if places else None)
-        return _Evidence(retrieval, (passage,), sources_of(places[: question.top_k], edition, relevance))
+        shown = tuple(places[: question.top_k])
+        slots = SourceSlots(len(shown), len(shown))
+        return _Evidence(retrieval, (passage,), shown, self._relevance(retrieval), slots)
 
     def _relevance(self, retrieval: Retrieval) -> Callable[[str], float]:
         analyzer = self._retriever.analyzer(retrieval.edition)
@@ -203,6 +258,7 @@ class Answerer:
                 mode=question.mode,
                 title=retrieval.edition.title,
                 history_tokens=self._limits.history_tokens,
+                context_tokens=self._limits.context_tokens,
             ),
             mode=question.mode,
             language=retrieval.edition.language,
@@ -229,11 +285,12 @@ class Answerer:
         )
 
 
-def _cleaner(evidence: _Evidence) -> MarkdownSanitizer:
+def _cleaner(evidence: _Evidence, sources: Sequence[Source]) -> MarkdownSanitizer:
+    marks = min(len(evidence.passages), len(evidence.shown))
     return MarkdownSanitizer(
-        allowed=min(len(evidence.passages), len(evidence.sources)),
+        number_of=lambda number: evidence.slots.number_of(number) if number <= marks else None,
         own_text="\n".join(passage.chunk.text for passage in evidence.passages),
-        own_urls=[source.url for source in evidence.sources],
+        own_urls=[source.url for source in sources],
     )
 
 

@@ -97,15 +97,17 @@ def _rules(mode: Mode, *, who: str, sentinel: str) -> str:
     return _SYSTEM.format(where=where, who=who, sentinel=sentinel)
 
 
-def fitting(passages: Sequence[Passage], budget_tokens: int) -> tuple[Passage, ...]:
-    """The best passages that fit the budget together; the first one always does."""
-    kept: list[Passage] = []
+def fitting(passages: Sequence[Passage], budget_tokens: int) -> tuple[int, ...]:
+    """Give the numbers (from 1) of the passages that fit the budget together; the first one always does.
+
+    A passage that does not fit is passed over, and the ones behind it are still tried.
+    """
+    kept: list[int] = []
     left = budget_tokens
-    for passage in passages:
-        left -= passage.chunk.tokens
-        if kept and left < 0:
-            break
-        kept.append(passage)
+    for number, passage in enumerate(passages, start=1):
+        if not kept or passage.chunk.tokens <= left:
+            kept.append(number)
+            left -= passage.chunk.tokens
     return tuple(kept)
 
 
@@ -117,6 +119,7 @@ def chat_messages(
     mode: Mode,
     title: str,
     history_tokens: int,
+    context_tokens: int,
 ) -> tuple[tuple[str, str], ...]:
     """The talk so far and the question with its passages, as (role, content) pairs for a chat model."""
     messages: list[tuple[str, str]] = []
@@ -124,7 +127,7 @@ def chat_messages(
         messages.append(("user", _unfenced(exchange.question)))
         messages.append(("assistant", _unfenced(_MARK.sub("", exchange.answer))))
     book = [f'<book title="{_name(title)}">'] if title else []
-    quoted = [_quoted(number, passage, mode) for number, passage in enumerate(passages, start=1)]
+    quoted = [_quoted(number, passages[number - 1], mode) for number in fitting(passages, context_tokens)]
     messages.append(("user", "\n\n".join([*book, *quoted, f"Question: {_unfenced(question)}"])))
     return tuple(messages)
 

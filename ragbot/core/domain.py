@@ -80,13 +80,23 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerSection:
+    """A section that begins inside of a chunk. `start` is the offset of its heading in the chunk's text."""
+
+    start: int
+    anchor: str
+    heading_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of one section: what is stored, searched and quoted.
 
     `page.source[start:end] == text`, always. `search_text` is what is indexed and embedded: the
     heading path in front, then the text without what is not prose (comments, JSX, link targets).
     `id` is a UUID made from path, heading path and text, so that the same content has the same id
-    in every edition. `tokens` is an estimate (`core.text.count_tokens`).
+    in every edition. `tokens` is an estimate (`core.text.count_tokens`). `sections` are those that begin
+    inside of it, in order, where short ones were joined.
     """
 
     id: str
@@ -100,6 +110,7 @@ class Chunk:
     text: str
     search_text: str
     tokens: int
+    sections: tuple[InnerSection, ...] = ()
 
 
 # --- an index ----------------------------------------------------------------------------------
@@ -243,8 +254,22 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class CitedSpan:
+    """Words that a mark of the answer rests on.
+
+    `start` and `end` are offsets into the source's `quote`, `text` is the words as a reader sees them on the
+    page, and `url` leads to them.
+    """
+
+    start: int
+    end: int
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A passage as the reader sees it. `quote` is verbatim from the edition."""
+    """A passage as the reader sees it. `quote` is verbatim from the edition, `quote_text` is it without markup."""
 
     id: str
     chapter: str
@@ -255,6 +280,8 @@ class Source:
     quote: str
     score: float
     cited: bool = False
+    quote_text: str = ""
+    citations: tuple[CitedSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -202,7 +202,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     weights: dict[str, float] = {}
     unknown: list[str] = []
     corrections: dict[str, str] = {}
-    for word in analyzer.words(text):
+    for word in analyzer.question_words(text):
         spelt = word
         if not vocabulary.knows(word):
             meant = vocabulary.corrected(word)

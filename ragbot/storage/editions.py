@@ -18,7 +18,7 @@ from sqlalchemy import Connection, CursorResult, Row, Select, delete, insert, se
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
+from ragbot.core.domain import Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
 from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
@@ -172,6 +172,16 @@ class EditionStore:
             PageFacts(row.path, row.address, row.source, frozenset(anchors.get(row.id, ()))) for row in rows
         ]
 
+    def page_source(self, facts: EditionFacts, path: str) -> str:
+        """The source of one page of an edition; empty where there is no such page."""
+        query = (
+            select(pages.c.source)
+            .join(editions, editions.c.id == pages.c.edition_id)
+            .where(editions.c.key == facts.key, pages.c.path == path)
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar() or ""
+
     def asked_by_the_book(self, facts: EditionFacts, limit: int) -> list[str]:
         """Headings that are questions, spread over the edition: what a reader may ask to begin with."""
         with self._database.reading() as connection:
@@ -303,9 +313,11 @@ class EditionStore:
                 .where(chunks.c.page_id == page.id)
                 .order_by(chunks.c.position)
             )
+            inner = select(sections).where(sections.c.page_id == page.id).order_by(sections.c.position)
             with self._database.reading(unhurried=True) as connection:
                 rows = connection.execute(query).all()
-            yield from (_stored_chunk(page, row) for row in rows)
+                section_rows = connection.execute(inner).all()
+            yield from (_stored_chunk(page, row, section_rows) for row in rows)
 
 
 def _published() -> Select[Any]:
@@ -429,7 +441,7 @@ def _chunk_values(chunk: Chunk, sparse: SparseVector, position: int) -> dict[str
     }
 
 
-def _stored_chunk(page: Row[Any], row: Row[Any]) -> StoredChunk:
+def _stored_chunk(page: Row[Any], row: Row[Any], sections: Sequence[Row[Any]]) -> StoredChunk:
     chunk = Chunk(
         id=row.chunk_id,
         path=page.path,
@@ -442,6 +454,11 @@ def _stored_chunk(page: Row[Any], row: Row[Any]) -> StoredChunk:
         text=page.source[row.start : row.end],
         search_text=row.search_text,
         tokens=row.tokens,
+        sections=tuple(
+            InnerSection(section.start - row.start, section.anchor, tuple(section.heading_path))
+            for section in sections
+            if row.start <= section.start < row.end
+        ),
     )
     dense = list(_unpacked("f", row.vector)) if row.vector else None
     return StoredChunk(chunk, tuple(page.parts), _unpacked_sparse(row.sparse), dense)

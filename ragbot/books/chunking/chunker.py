@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
 from ragbot.books.chunking.search_text import search_words
 from ragbot.books.chunking.splitter import TextPiece, pieces_of
-from ragbot.core.domain import Book, Chunk, Page, Section
+from ragbot.core.domain import Book, Chunk, InnerSection, Page, Section
 from ragbot.core.text import count_tokens
 
 # A fixed random UUID: ids must be the same on every machine, for ever.
@@ -202,4 +202,9 @@ def _chunk(page: Page, taken: Outline, cut: _Cut, seen: Counter[str]) -> Chunk:
         text=text,
         search_text=" > ".join(cut.heading_path) + "\n\n" + words,
         tokens=count_tokens(text),
+        sections=tuple(
+            InnerSection(section.start - cut.start, section.anchor, section.heading_path)
+            for section in page.sections
+            if cut.start <= section.start < cut.end
+        ),
     )

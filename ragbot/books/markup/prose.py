@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -13,6 +14,9 @@ from ragbot.books.markup import blocks as tree
 from ragbot.core.domain import Dialect
 
 Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
+
+# Cutting one costs some 2 ms, and a book has some thousands of passages.
+TEXTS_REMEMBERED = 8192
 
 _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
@@ -33,23 +37,24 @@ class ProseBlock:
     end: int
 
 
-def prose_blocks(text: str) -> list[ProseBlock]:
-    """The leaf blocks of a text, in order and disjoint.
+@lru_cache(maxsize=TEXTS_REMEMBERED)
+def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
+    """Give the leaf blocks of a text, in order and disjoint; the last few thousand texts are remembered.
 
     The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item is
     its own words without its bullet and without nested lists; the line under a table's head is in
     no block.
     """
     if _ends_a_fence(text):
-        return [ProseBlock("code", _indent(text), len(text.rstrip()))]
+        return (ProseBlock("code", _indent(text), len(text.rstrip())),)
     indent = _FIRST_INDENT.match(text)
     if indent is not None and indent.group():
         return _dedented(text, len(indent.group()))
     found = tree.parsed(text, Dialect.MARKDOWN)
-    return [block for top in found for block in _leaves(text, top, "paragraph") if block.end > block.start]
+    return tuple(b for top in found for b in _leaves(text, top, "paragraph") if b.end > b.start)
 
 
-def _dedented(text: str, indent: int) -> list[ProseBlock]:
+def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
     """The blocks of a text that begins inside a list: found without its indentation, placed with it."""
     pieces: list[str] = []
     starts: list[int] = []
@@ -68,7 +73,7 @@ def _dedented(text: str, indent: int) -> list[ProseBlock]:
     def place(position: int) -> int:
         return position + removed[bisect_right(starts, position) - 1]
 
-    return [ProseBlock(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved]
+    return tuple(ProseBlock(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved)
 
 
 def _ends_a_fence(text: str) -> bool:

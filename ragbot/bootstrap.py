@@ -15,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.single_flight import SingleFlight
 from ragbot.answering.turns import Turns
@@ -112,7 +113,7 @@ def build_services(
     embedder = embedder or _embedder(settings, provider)
     asked = _asked_embedder(settings, embedder, provider, cache, metrics) if embedder else None
     store = store or _store(settings, editions, states, metrics)
-    reader = _passage_reader()
+    reader = passage_reader()
     generator = generator or _generator(settings, provider, asked, reader)
     published = PublishedEdition(editions.published, store, settings.edition_poll_s)
     retriever = Retriever(published, editions.edition, editions.vocabulary, store, asked)
@@ -122,7 +123,7 @@ def build_services(
         _limits(settings),
         provider.embedding_cost,
         reader=reader,
-        page_source=editions.page_source,
+        book=CachedContents(editions),
     )
     cached = CachedAnswerer(
         answerer,
@@ -415,7 +416,8 @@ def _book_embedder(embedder: Embedder, provider: _Provider) -> Embedder:
     return BudgetedEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
 
 
-def _passage_reader() -> PassageReader:
+def passage_reader() -> PassageReader:
+    """What reads passages for the ranking and for answers without a model."""
     return PassageReader(
         terms=_terms,
         blocks=prose_blocks,

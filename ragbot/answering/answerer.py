@@ -6,8 +6,20 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from ragbot.answering.citations import sources_of, with_citations
+from ragbot.answering.book_questions import (
+    BookQuestion,
+    asked_of_book,
+    chapter_named,
+    contents_text,
+    introduction_of,
+    is_small_talk,
+    link_label,
+    pages_text,
+    small_talk_reply,
+)
+from ragbot.answering.citations import page_url, sources_of, with_citations
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.prompt import chat_messages, secret_rules_text, system_text
@@ -20,6 +32,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     NOT_IN_BOOK,
     Answer,
+    Chunk,
     Degradation,
     Delta,
     EditionFacts,
@@ -40,6 +53,7 @@ from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.ports import Generation
 from ragbot.index.retriever import Retrieval, Retriever
 from ragbot.providers.extractive.reading import PassageReader
+from ragbot.storage.editions import PageRecord
 
 REFUSAL = {
     Mode.FULL_BOOK: "The book does not say.",
@@ -53,6 +67,10 @@ _BEHIND_REFUSAL = " \t\n:.-–—"
 # What generators may look through. A model is shown what fits CONTEXT_TOKENS of them, the reader those that
 # are cited and the best, `top_k` in all.
 PASSAGES_READ = 14
+# A refusal offers so many of the nearest sections.
+SECTIONS_OFFERED = 3
+# Chunks of each page of an introduction, or of a chapter of one page, that an overview is made of.
+CHUNKS_OF_INTRODUCTION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +82,29 @@ class AnswerLimits:
     answer_tokens: int
 
 
+class BookContents(Protocol):
+    """What an edition's rows say of its pages."""
+
+    def outline(self, facts: EditionFacts) -> Sequence[PageRecord]:
+        """Its pages in order."""
+        ...
+
+    def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> Sequence[Chunk]:
+        """The first few chunks of each of some pages."""
+        ...
+
+    def page_source(self, facts: EditionFacts, path: str) -> str:
+        """The source of one page; empty where it cannot be had."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Evidence:
     """What an answer may rest on: passages for the generator, and those that a source shows.
 
     In selected_text mode the only passage is the selection, and sources show where it stands in the book.
-    `relevance` scores a text against the question.
+    `relevance` scores a text against the question. `contents` is the list of pages or chapters that an overview
+    ends with, and None where the question asks for something else.
     """
 
     retrieval: Retrieval
@@ -77,6 +112,7 @@ class _Evidence:
     shown: tuple[Passage, ...]
     relevance: Callable[[str], float]
     slots: SourceSlots
+    contents: str | None = None
 
     def sources(self) -> tuple[Source, ...]:
         """The sources as the slots have them now."""
@@ -98,10 +134,10 @@ class Answerer:
         embedding_cost: Callable[[int], float | None],
         *,
         reader: PassageReader,
-        page_source: Callable[[EditionFacts, str], str] = lambda _edition, _path: "",
+        book: BookContents,
     ) -> None:
         self._reader = reader
-        self._page_source = page_source
+        self._book = book
         self._retriever = retriever
         self._generator = generator
         self._limits = limits
@@ -122,7 +158,11 @@ class Answerer:
         DeadlineExceeded or Cancelled at any time. Closing the iterator ends the model's stream.
         """
         started = time.perf_counter()
-        evidence = self._evidence(question, history, deadline)
+        edition = self._retriever.edition(question.book_version)
+        if question.mode is Mode.FULL_BOOK and (text := self._of_book(question, edition)):
+            yield from _said_outright(text, question, edition, started)
+            return
+        evidence = self._evidence(question, edition, history, deadline)
         generation = Generation()
         asked = time.perf_counter()
         sources = evidence.sources()
@@ -149,11 +189,17 @@ class Answerer:
         if rest := own_words.feed(cleaner.flush()) + own_words.flush():
             said.append(rest)
             yield Delta(rest)
+        if evidence.contents and generation.extractive and status is Status.ANSWERED:
+            said.append(f"\n\n{evidence.contents}")
+            yield Delta(said[-1])
         if own_words.recited or not "".join(said).strip():
             status = Status.REFUSED
             broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
             said.append(broken_off + REFUSAL[question.mode])
             yield Delta(said[-1])
+        if status is Status.REFUSED and (offer := _nearest(evidence)):
+            said.append(offer)
+            yield Delta(offer)
         text = "".join(said)
         if status is Status.ANSWERED:
             sources = self._cited(evidence, text)
@@ -197,13 +243,50 @@ class Answerer:
             answer,
             edition,
             relevance=evidence.relevance,
-            page_source=lambda path: self._page_source(edition, path),
+            page_source=lambda path: self._book.page_source(edition, path),
         )
 
-    def _evidence(self, question: Question, history: Sequence[Exchange], deadline: Deadline) -> _Evidence:
-        edition = self._retriever.edition(question.book_version)
+    def _of_book(self, question: Question, edition: EditionFacts) -> str:
+        """The answer to small talk, or the table of contents where that is asked for; else nothing."""
+        if is_small_talk(question.text):
+            return small_talk_reply(edition.title)
+        pages = self._book.outline(edition)
+        asked = asked_of_book(question.text, pages)
+        if asked is None or asked.kind is not BookQuestion.CONTENTS or not pages:
+            return ""
+        return contents_text(edition.title, pages, asked.parts, _page_link(edition))
+
+    def _overview_evidence(self, question: Question, edition: EditionFacts) -> _Evidence | None:
+        """The beginnings of the book's introduction, or of a chapter's pages, where a summary of it is asked for."""
+        pages = self._book.outline(edition)
+        asked = asked_of_book(question.text, pages)
+        if asked is None or question.chapter_filter:
+            return None
+        if asked.kind is BookQuestion.ABOUT:
+            chosen, each = introduction_of(pages), CHUNKS_OF_INTRODUCTION
+            listed = contents_text(edition.title, pages, "chapters", _page_link(edition))
+        else:
+            chapter = chapter_named(pages, asked.chapter)
+            if chapter is None:
+                return None
+            listed = pages_text(chapter[1], _page_link(edition)) if len(chapter[1]) > 1 else ""
+            chosen = chapter[1][: question.top_k]
+            each = 1 if len(chosen) > 1 else CHUNKS_OF_INTRODUCTION
+        chunks = self._book.first_chunks(edition, [page.path for page in chosen], each=each)
+        if not chunks:
+            return None
+        passages = tuple(Passage(chunk, 1.0) for chunk in chunks[: question.top_k])
+        retrieval = self._retriever.without_search(question.text, edition, passages)
+        slots = SourceSlots(len(passages), question.top_k)
+        return _Evidence(retrieval, passages, passages, self._relevance(retrieval), slots, listed)
+
+    def _evidence(
+        self, question: Question, edition: EditionFacts, history: Sequence[Exchange], deadline: Deadline
+    ) -> _Evidence:
         if question.mode is Mode.SELECTED_TEXT:
             return self._selected_evidence(question, edition, deadline)
+        if (overview := self._overview_evidence(question, edition)) is not None:
+            return overview
         own_words = self._retriever.analyzer(edition).question_words(question.text)
         retrieval = self._retriever.retrieve(
             question.text,
@@ -266,6 +349,7 @@ class Answerer:
             unknown_words=retrieval.query_terms.unknown,
             question_vector=retrieval.vector,
             max_output_tokens=self._limits.answer_tokens,
+            overview=evidence.contents is not None,
         )
 
     def _pieces(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
@@ -283,6 +367,40 @@ class Answerer:
             embedding_tokens=retrieval.embedding_tokens,
             cost_usd=embedding_cost + answer_cost if known else None,  # type: ignore[operator]
         )
+
+
+def _page_link(edition: EditionFacts) -> Callable[[PageRecord], str]:
+    return lambda page: page_url(edition.site_url, page.address)
+
+
+def _nearest(evidence: _Evidence) -> str:
+    """A line that offers the nearest sections as links; empty where none has a word of the question."""
+    links: dict[str, str] = {}
+    for source, passage in zip(evidence.sources(), evidence.listed(), strict=True):
+        if evidence.relevance(passage.chunk.search_text):
+            url = source.url.partition(":~:")[0].removesuffix("#")
+            names = dict.fromkeys((source.chapter, source.section))
+            links.setdefault(url, " › ".join(name for name in names if name))
+    offered = [f"[{link_label(name)}](<{url}>)" for url, name in links.items()][:SECTIONS_OFFERED]
+    return f"\n\nNearest in the book: {' · '.join(offered)}" if offered else ""
+
+
+def _said_outright(text: str, question: Question, edition: EditionFacts, started: float) -> Iterator[Event]:
+    """The events of an answer that needs neither a search nor a model."""
+    yield Retrieved(())
+    yield Delta(text)
+    yield Finished(
+        Answer(
+            text=text,
+            status=Status.ANSWERED,
+            sources=(),
+            mode=question.mode,
+            book_version=edition.name,
+            model="extractive",
+            usage=Usage(cost_usd=0.0),
+            latency_ms=Latency(total=(time.perf_counter() - started) * 1000),
+        )
+    )
 
 
 def _cleaner(evidence: _Evidence, sources: Sequence[Source]) -> MarkdownSanitizer:

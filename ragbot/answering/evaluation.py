@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +18,8 @@ from ragbot.core.domain import Answer, EditionFacts, Exchange, Finished, Questio
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.text import folded
 from ragbot.storage.editions import PageFacts
+
+_SIGNS = re.compile(r"[\W_]+")
 
 CUTS = (1, 3, 5)
 DEADLINE_S = 60.0
@@ -40,6 +43,8 @@ class Row:
     question: str
     gold: tuple[Gold, ...]
     history: tuple[Exchange, ...] = ()
+    evidence: tuple[str, ...] = ()
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +185,28 @@ def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
 
 def _holds(source: Source, golds: Iterable[Gold]) -> set[tuple[str, str]]:
     """The gold sections that a source stands in: by heading, or by the words themselves."""
-    headings = {_plain(heading) for heading in source.heading_path}
-    quote = _plain(source.quote)
     return {
         (gold.path, gold.heading)
         for gold in golds
-        if gold.path == source.path
-        and ((gold.heading and _plain(gold.heading) in headings) or _plain(gold.quote) in quote)
+        if stands_in_gold(source.path, source.heading_path, source.quote, [gold])
     }
+
+
+def stands_in_gold(path: str, heading_path: Iterable[str], text: str, golds: Iterable[Gold]) -> bool:
+    """Whether a passage stands in one of these places: under its heading, or with its very words."""
+    headings = {_plain(heading) for heading in heading_path}
+    words = _plain(text)
+    return any(
+        gold.path == path
+        and ((gold.heading and _plain(gold.heading) in headings) or _plain(gold.quote) in words)
+        for gold in golds
+    )
+
+
+def holds_evidence(row: Row, answer: str) -> bool:
+    """Whether an answer holds every piece of evidence that a right one holds, signs and markup aside."""
+    said = f" {_bare(answer)} "
+    return bool(row.evidence) and all(_bare(piece) in said for piece in row.evidence)
 
 
 def _row(row: dict[str, Any]) -> Row:
@@ -198,11 +217,24 @@ def _row(row: dict[str, Any]) -> Row:
         if (asked["role"], said["role"]) == ("user", "assistant")
     )
     gold = tuple(Gold(place["path"], place.get("heading", ""), place["quote"]) for place in row["gold"])
-    return Row(str(row["id"]), str(row["type"]), str(row["question"]), gold, exchanges)
+    return Row(
+        id=str(row["id"]),
+        kind=str(row["type"]),
+        question=str(row["question"]),
+        gold=gold,
+        history=exchanges,
+        evidence=tuple(map(str, row.get("evidence") or ())),
+        subject=str(row.get("subject") or ""),
+    )
 
 
 def _plain(text: str) -> str:
     return folded("".join(character for character in text if character not in "*_`"))
+
+
+def _bare(text: str) -> str:
+    """Letters and digits in small, with one blank between words."""
+    return " ".join(_SIGNS.sub(" ", _plain(text)).split())
 
 
 def _mean(values: Iterable[float]) -> float:

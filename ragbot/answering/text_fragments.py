@@ -83,7 +83,7 @@ def _safe_runs(line: str) -> list[list[str]]:
 
 def _trimmed(run: list[str]) -> list[str]:
     """A run without signs at its ends: a browser looks for whole words."""
-    while run and not (bare := _EDGE.sub("", run[0])):
+    while run and not _EDGE.sub("", run[0]):
         run = run[1:]
     while run and not _EDGE.sub("", run[-1]):
         run = run[:-1]

@@ -8,7 +8,7 @@ import re
 _SIDE_HEADINGS = re.compile(
     r"""\b(?:
         (?:learning\s+)?(?:objectives?|outcomes?|goals)|what\s+you(?:['’]ll|\s+will)\s+(?:learn|need|build)
-        |in\s+this\s+(?:chapter|section|lesson|module|page)|pre-?requisites?|before\s+you\s+(?:begin|start)
+        |in\s+this\s+(?:chapter|section|lesson|module|page)
         |(?:table\s+of\s+)?contents|outline|agenda|syllabus|schedule|module\s+structure|navigation
         |see\s+also|further\s+reading|additional\s+(?:reading|resources)|(?:external\s+|useful\s+)?(?:links|resources)
         |references|bibliography|citations|works\s+cited|credits|acknowledge?ments?
@@ -25,11 +25,18 @@ _LINK = re.compile(
     r"!?\[[^\[\]]{0,500}\]\([^()\n]{0,2000}\)|<https?:[^<>\s]{1,2000}>|https?://[^\s<>)\]]{1,2000}"
 )
 _DUE = re.compile(
-    r"\b(?:due|submit(?:ted)?|deadline|points?|pts|credits?|marks?|week|duration|time\s+required|est(?:imated)?\.?\s+time)\b"
+    r"\b(?:due|submit(?:ted)?|deadline|points?|pts|time\s+required|est(?:imated)?\.?\s+time)\b"
     r"\W{0,12}(?:\b(?:date|by|week|end|before)\b\W*)*\d",
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
+# A question that asks for such a part.
+_ASKS_FOR_SIDE = re.compile(
+    r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
+    r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
+    r"|changed|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|credits?|acknowledg\w*|written|wrote|author)\b",
+    re.IGNORECASE,
+)
 
 
 def is_side_heading(heading: str) -> bool:
@@ -39,6 +46,11 @@ def is_side_heading(heading: str) -> bool:
         return False
     words = _WORD.findall(heading)
     return len(_WORD.findall(announced.group())) >= _LEAST_SHARE * len(words)
+
+
+def wants_side_matter(question: str) -> bool:
+    """Whether a question asks for objectives, due dates, references, release notes or the like."""
+    return _ASKS_FOR_SIDE.search(question) is not None
 
 
 def link_share(markdown: str) -> float:

@@ -146,6 +146,13 @@ class Retriever:
             search_ms=(time.perf_counter() - embedded) * 1000,
         )
 
+    def without_search(
+        self, question: str, edition: EditionFacts, passages: tuple[Passage, ...]
+    ) -> Retrieval:
+        """Passages that were found by other means, with the question's terms."""
+        terms = _wording(question, self._vocabulary(edition))
+        return Retrieval(edition, passages, terms, None, False, 0, 0.0, 0.0)
+
     def place(self, selection: str, question: str, *, edition: EditionFacts, deadline: Deadline) -> Retrieval:
         """The passages that hold a selection's words, and the question's query_terms. Asks no embedder."""
         vocabulary = self._vocabulary(edition)

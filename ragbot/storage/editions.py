@@ -67,6 +67,16 @@ class StoredChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class PageRecord:
+    """A page in an edition's table of contents. `parts` are what it stands under, outermost first."""
+
+    path: str
+    title: str
+    address: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PageFacts:
     """A page with the anchors of its sections."""
 
@@ -171,6 +181,37 @@ class EditionStore:
         return [
             PageFacts(row.path, row.address, row.source, frozenset(anchors.get(row.id, ()))) for row in rows
         ]
+
+    def outline(self, facts: EditionFacts) -> list[PageRecord]:
+        """An edition's pages in the order of the book, without their sources."""
+        query = (
+            select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts)
+            .join(editions, editions.c.id == pages.c.edition_id)
+            .where(editions.c.key == facts.key)
+            .order_by(pages.c.position)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [PageRecord(row.path, row.title, row.address, tuple(row.parts)) for row in rows]
+
+    def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> list[Chunk]:
+        """The first few chunks of each of some pages, page after page in the order given."""
+        found: list[Chunk] = []
+        for path in paths:
+            page_query = (
+                select(pages)
+                .join(editions, editions.c.id == pages.c.edition_id)
+                .where(editions.c.key == facts.key, pages.c.path == path)
+            )
+            with self._database.reading() as connection:
+                page = connection.execute(page_query).first()
+                if page is None:
+                    continue
+                chunk_query = select(chunks).where(chunks.c.page_id == page.id).order_by(chunks.c.position)
+                rows = connection.execute(chunk_query.limit(each)).all()
+                inner = connection.execute(select(sections).where(sections.c.page_id == page.id)).all()
+            found += [_chunk(page, row, sorted(inner, key=lambda section: section.start)) for row in rows]
+        return found
 
     def page_source(self, facts: EditionFacts, path: str) -> str:
         """The source of one page of an edition; empty where there is no such page."""
@@ -441,8 +482,14 @@ def _chunk_values(chunk: Chunk, sparse: SparseVector, position: int) -> dict[str
     }
 
 
-def _stored_chunk(page: Row[Any], row: Row[Any], sections: Sequence[Row[Any]]) -> StoredChunk:
-    chunk = Chunk(
+def _stored_chunk(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> StoredChunk:
+    dense = list(_unpacked("f", row.vector)) if row.vector else None
+    return StoredChunk(_chunk(page, row, inner), tuple(page.parts), _unpacked_sparse(row.sparse), dense)
+
+
+def _chunk(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> Chunk:
+    """A chunk from its row, its page's, and those of the page's sections in order."""
+    return Chunk(
         id=row.chunk_id,
         path=page.path,
         heading_path=tuple(row.heading_path),
@@ -456,12 +503,10 @@ def _stored_chunk(page: Row[Any], row: Row[Any], sections: Sequence[Row[Any]]) -
         tokens=row.tokens,
         sections=tuple(
             InnerSection(section.start - row.start, section.anchor, tuple(section.heading_path))
-            for section in sections
+            for section in inner
             if row.start <= section.start < row.end
         ),
     )
-    dense = list(_unpacked("f", row.vector)) if row.vector else None
-    return StoredChunk(chunk, tuple(page.parts), _unpacked_sparse(row.sparse), dense)
 
 
 def _packed_sparse(sparse: SparseVector) -> bytes:

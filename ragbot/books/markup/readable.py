@@ -185,7 +185,7 @@ def _tidy(source: str, pieces: list[str]) -> None:
             case "auto" | "address":
                 pieces.append(match["address"])
             case "pipe":
-                pieces.append("\\|")
+                pieces.append("|")
             case _:
                 # A line's mark or a tag parts words as the line end or the tag did.
                 pieces.append(" " if match.lastgroup == "tag" else "")

@@ -9,16 +9,26 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Mode, Prompt
 from ragbot.core.errors import ProviderError
 from ragbot.core.ports import Embedder, Generation
+from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, asked_for, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage
 from ragbot.providers.extractive.scoring import Candidate, score, supports
-from ragbot.providers.extractive.windows import ANSWER_TOKENS, WINDOWS, Window, choose_windows
+from ragbot.providers.extractive.units import LONGEST_CODE, Unit
+from ragbot.providers.extractive.windows import (
+    ANSWER_TOKENS,
+    WINDOWS,
+    Window,
+    choose_windows,
+    overview_windows,
+)
 
 # Passages that are looked through; the reader is shown those that the answer cites.
 PASSAGES_READ = 14
 # Units whose similarity is worth an embedder's time, best first by their words.
 MOST_EMBEDDED = 12
+# An overview shows the beginnings of several pages, and may be longer than an answer.
+OVERVIEW_TOKENS = 260
 # Characters of a unit that an embedder is shown.
 LONGEST_EMBEDDED = 400
 
@@ -46,6 +56,10 @@ class ExtractiveGenerator:
         passages = [
             self._reader.read(passage.chunk, prompt.language) for passage in prompt.passages[:PASSAGES_READ]
         ]
+        if prompt.overview:
+            windows = overview_windows(passages, tokens=OVERVIEW_TOKENS)
+            yield from self._laid_out(prompt, passages, windows) if windows else [NOT_IN_BOOK]
+            return
         questions = [asked_for(part) for part in parts_of(prompt.question)]
         found = [self._candidates(prompt, asked, passages, deadline) for asked in questions]
         if not any(found) or not self._answers(prompt, questions[0], passages, found[0]):
@@ -72,7 +86,8 @@ class ExtractiveGenerator:
         """Every unit of every passage with its score, best first."""
         weights = self._weights(prompt, asked)
         subject = self._reader.terms(prompt.language, asked.subject) if asked.subject else frozenset()
-        top = prompt.passages[0].score or 1.0 if prompt.passages else 1.0
+        best = prompt.passages[0].score if prompt.passages else 0.0
+        with_side = wants_side_matter(asked.text)
 
         def scored(one: Candidate) -> Candidate:
             return replace(one, score=score(asked, weights, subject, one))
@@ -85,12 +100,12 @@ class ExtractiveGenerator:
                     read=read,
                     rank=place,
                     path_terms=passage.path_terms,
-                    retrieval=prompt.passages[place].score / top,
+                    retrieval=prompt.passages[place].score - best,
                 )
             )
             for place, passage in enumerate(passages)
             for index, read in enumerate(passage.units)
-            if is_answer(read.unit.words)
+            if is_answer(read.unit) and (with_side or not read.unit.is_side)
         ]
         found.sort(key=lambda one: -one.score)
         return self._with_similarity(prompt, found, scored, deadline)
@@ -138,7 +153,7 @@ class ExtractiveGenerator:
             return not prompt.term_weights or not said.isdisjoint(prompt.term_weights)
         if not prompt.term_weights or not found:
             return False
-        return supports(asked, prompt.term_weights, prompt.unknown_words, passages, found)
+        return supports(asked, prompt.term_weights, prompt.unknown_words, found)
 
     def _laid_out(
         self, prompt: Prompt, passages: Sequence[ReadPassage], windows: Sequence[Window]
@@ -148,10 +163,11 @@ class ExtractiveGenerator:
         for window in windows:
             chunk = prompt.passages[window.passage].chunk
             blocks = self._reader.blocks(chunk.text)
-            if chunk.heading_path != shown and prompt.mode is Mode.FULL_BOOK:
-                yield f"{between}{_introduction(chunk.heading_path, first=shown is None)}"
+            place = (chunk.title, *chunk.heading_path[-1:])
+            if place != shown and prompt.mode is Mode.FULL_BOOK:
+                yield f"{between}{_introduction(place, first=shown is None)}"
                 between = "\n\n"
-            shown = chunk.heading_path
+            shown = place
             for paragraph in paragraphs_of(
                 chunk.text,
                 blocks,
@@ -167,15 +183,18 @@ class ExtractiveGenerator:
                 between = "\n\n"
 
 
-def is_answer(words: str) -> bool:
-    """Whether a unit can stand in an answer: a question cannot."""
-    return not words.rstrip("*_ ").endswith(("?", "？"))
+def is_answer(unit: Unit) -> bool:
+    """Whether a unit can be what an answer is made for: no question, no long listing."""
+    if unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
+        return False
+    return not unit.words.rstrip("*_ ").endswith(("?", "？"))
 
 
-def _introduction(heading_path: Sequence[str], *, first: bool) -> str:
+def _introduction(place: Sequence[str], *, first: bool) -> str:
     """One short line that says whose words follow, and where they stand."""
-    place = " › ".join(heading.replace("*", "").strip() for heading in heading_path[-2:])
-    return f"In the book's own words, from *{place}*:" if first else f"From *{place}*:"
+    names = dict.fromkeys(name.replace("*", "").strip() for name in place if name.strip())
+    where = " › ".join(names)
+    return f"In the book's own words, from *{where}*:" if first else f"From *{where}*:"
 
 
 def _merged(found: Iterator[list[Window]]) -> list[Window]:

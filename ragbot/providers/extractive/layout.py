@@ -110,7 +110,10 @@ def _table(
 
 
 def _cells(row: str, tidy: Callable[[str], str]) -> list[str]:
-    return [tidy(cell) for cell in _CELL.split(row.strip().removeprefix("|").removesuffix("|"))]
+    return [
+        tidy(cell).replace("|", "\\|")
+        for cell in _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
+    ]
 
 
 def _row(cells: Sequence[str], width: int) -> str:

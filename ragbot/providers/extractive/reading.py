@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from ragbot.core.domain import Chunk
 from ragbot.providers.extractive.units import TextBlock, Unit, units_of
@@ -62,7 +63,7 @@ class PassageReader:
         self._blocks = blocks
         self._words = words
         self._lock = threading.Lock()
-        self._read: OrderedDict[tuple[str, str, str], ReadPassage] = OrderedDict()
+        self._read: LRUCache[tuple[str, str, str], ReadPassage] = LRUCache(PASSAGES_REMEMBERED)
 
     def ordered_terms(self, language: str, text: str) -> list[str]:
         """The stems of a text in order."""
@@ -85,15 +86,11 @@ class PassageReader:
         key = (chunk.id, language, chunk.text)
         with self._lock:
             known = self._read.get(key)
-            if known is not None:
-                self._read.move_to_end(key)
-                return known
-        read = self._read_anew(chunk, language)
-        with self._lock:
-            self._read[key] = read
-            while len(self._read) > PASSAGES_REMEMBERED:
-                self._read.popitem(last=False)
-        return read
+        if known is None:
+            known = self._read_anew(chunk, language)
+            with self._lock:
+                self._read[key] = known
+        return known
 
     def _read_anew(self, chunk: Chunk, language: str) -> ReadPassage:
         text = chunk.text

@@ -12,13 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ragbot.providers.extractive.question import AskedFor, Want
-from ragbot.providers.extractive.reading import ReadPassage, ReadUnit, Terms
+from ragbot.providers.extractive.reading import ReadUnit, Terms
 
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
 _CAUSAL = re.compile(
     r"\b(?:because|since|so that|in order to|due to|reason|therefore|thus|cause[sd]?|to avoid|prevents?)\b",
     re.I,
+)
+_COUNTED = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen|hundred|thousand|half|daily|weekly"
+    r"|monthly|every|never|always|free|none|no|many|several)\b",
+    re.IGNORECASE,
 )
 _REMEDY = re.compile(
     r"\b(?:fix|solution|solve|cause|resolve|workaround|try|check|ensure|verify|reinstall|run)\b", re.I
@@ -116,8 +121,30 @@ def likeness(weights: Mapping[str, float], terms: Terms) -> float:
 
 
 # Fitted weights in the order of FEATURES; the first row where the similarity is known, the second where not.
-UNIT_WEIGHTS: tuple[tuple[float, ...], ...] = ((1.0,) * len(FEATURES), (1.0,) * (len(FEATURES) - 1))
-UNIT_CONSTANT = (0.0, 0.0)
+UNIT_WEIGHTS = (
+    (
+        -0.95,
+        1.23,
+        0.51,
+        -0.47,
+        0.21,
+        1.02,
+        1.56,
+        0.05,
+        0.89,
+        2.41,
+        -1.01,
+        0.99,
+        0.33,
+        1.19,
+        1.42,
+        0.9,
+        -0.1,
+        4.11,
+    ),
+    (1.66, 0.45, 0.29, -0.04, -1.18, 1.04, 1.6, -0.04, 0.92, 2.26, -0.8, 1.03, 0.31, 1.36, 1.92, 1.66, -0.62),
+)
+UNIT_CONSTANT = (-4.61, -1.37)
 
 
 def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
@@ -126,15 +153,40 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
     return UNIT_CONSTANT[kind] + _product(UNIT_WEIGHTS[kind], unit_features(asked, weights, subject, one))
 
 
+# Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
+SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
+SUPPORT_WEIGHTS = (-4.14, -3.3, -2.53, 0.56, 0.79)
+SUPPORT_CONSTANT = 1.59
+# Units that are taken together when it is looked for the rarest word.
+_BEST_UNITS = 4
+
+
 def supports(
-    asked: AskedFor,
-    weights: Mapping[str, float],
-    unknown_words: Sequence[str],
-    passages: Sequence[ReadPassage],
-    found: Sequence[Candidate],
+    asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
 ) -> bool:
-    """Whether the passages answer the question at all; if not, it is refused."""
-    return True
+    """Whether the passages answer the question at all; if not, it is refused. `found` come best first."""
+    features = support_features(asked, weights, unknown_words, found)
+    return SUPPORT_CONSTANT + _product(SUPPORT_WEIGHTS, features) >= 0
+
+
+def support_features(
+    asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
+) -> list[float]:
+    """Give what tells whether the passages answer, in the order of SUPPORT_FEATURES."""
+    words = len(weights) + len(unknown_words)
+    best = found[:_BEST_UNITS]
+    around = frozenset[str]().union(
+        *(one.read.around | one.read.heading_terms | one.path_terms for one in best)
+    )
+    rarest = max(weights, key=lambda term: weights[term], default="")
+    has_number = any(_COUNTED.search(one.read.unit.words) for one in best[:2])
+    return [
+        len(unknown_words) / words if words else 1.0,
+        float(names_unknown(asked.text, unknown_words)),
+        float(asked.want is Want.NUMBER and not has_number),
+        float(rarest in around),
+        best[0].score if best else 0.0,
+    ]
 
 
 def _product(weights: Sequence[float], features: Sequence[float]) -> float:

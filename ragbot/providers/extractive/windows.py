@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import Candidate
+from ragbot.providers.extractive.units import Unit
 
 # Of the question sets' answers, those with up to four windows of some sixty tokens held the evidence most
 # often: 55 % against 35 % with three bare sentences (see docs/search.md).
@@ -18,6 +19,11 @@ RUN_TOKENS = 150
 ANSWER_TOKENS = 200
 # A lesser unit is shown only if its score (in log-odds) is near the best one's.
 SCORE_MARGIN = 2.0
+MEANING_WINDOWS = 2
+MEANING_MARGIN = 1.5
+# The share of each page in an overview, at least: a sentence.
+LEAST_OPENING_TOKENS = 25
+FEWEST_OPENING_WORDS = 5
 # What says the same words again adds nothing.
 MOST_SHARED = 0.8
 
@@ -45,10 +51,13 @@ def choose_windows(
     """
     if not candidates:
         return []
+    if asked.want is Want.MEANING:
+        # A meaning is told once, and at most once more in other words.
+        most = min(most, MEANING_WINDOWS)
     taken: dict[int, set[int]] = {}
     scores: dict[int, float] = {}
     left, count = tokens, 0
-    least = candidates[0].score - SCORE_MARGIN
+    least = candidates[0].score - (MEANING_MARGIN if asked.want is Want.MEANING else SCORE_MARGIN)
     for candidate in candidates:
         if count == most or candidate.score < least:
             break
@@ -66,12 +75,56 @@ def choose_windows(
         left -= cost
         count += 1
     found = [
-        Window(passage, run, scores[passage])
+        Window(passage, shown, scores[passage])
         for passage, chosen in taken.items()
-        if chosen
-        for run in [tuple(sorted(chosen))]
+        if (shown := _without_loose_leads(passages[passage], chosen))
     ]
     return sorted(found, key=lambda window: -window.score)
+
+
+def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
+    """The units in order, but for sentences that announce something which is not shown."""
+    return tuple(
+        index
+        for index in sorted(chosen)
+        if not passage.units[index].unit.leads
+        or (
+            index + 1 in chosen and passage.units[index + 1].unit.heading == passage.units[index].unit.heading
+        )
+    )
+
+
+def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:
+    """Choose the opening sentences of each passage, in order, with the same share of the tokens each."""
+    share = max(tokens // max(len(passages), 1), LEAST_OPENING_TOKENS)
+    windows: list[Window] = []
+    left = tokens
+    for number, passage in enumerate(passages):
+        chosen: list[int] = []
+        spent = 0
+        for index, read in enumerate(passage.units):
+            unit = read.unit
+            if not _opens_well(unit):
+                if chosen:
+                    break
+                continue
+            if chosen and spent + unit.tokens > share:
+                break
+            chosen.append(index)
+            spent += unit.tokens
+        if chosen and (not windows or spent <= left):
+            windows.append(Window(number, tuple(chosen), 0.0))
+            left -= spent
+    return windows
+
+
+def _opens_well(unit: Unit) -> bool:
+    """Whether a unit is a whole sentence that can stand at the beginning of a summary."""
+    whole = (
+        unit.words.rstrip("*_ ").endswith((".", "!", "。"))
+        and len(unit.words.split()) >= FEWEST_OPENING_WORDS
+    )
+    return unit.kind == "sentence" and whole and not unit.is_side
 
 
 def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequence[ReadPassage]) -> bool:

@@ -70,6 +70,7 @@ def main() -> int:
     """Fit on all books, and on all but each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("books", nargs="+", metavar="DATABASE_URL=QUESTIONS.jsonl")
+    parser.add_argument("--once", action="store_true", help="fit on all books alone, which takes a minute")
     parser.add_argument("--wrongly", type=float, default=0.04, help="share of answerable questions refused")
     given = parser.parse_args()
     reader, embedder = passage_reader(), LocalEmbedder(2)
@@ -78,7 +79,7 @@ def main() -> int:
         url, _, questions = book.rpartition("=")
         asked += questions_of(url, Path(questions), reader)
         print(f"{questions}: {len(asked)} questions so far", file=sys.stderr)
-    for book in sorted({one.book for one in asked}):
+    for book in sorted({one.book for one in asked} if not given.once else ()):
         others = [one for one in asked if one.book != book]
         report(book, Fit(others, reader, embedder, given.wrongly), [one for one in asked if one.book == book])
     fit = Fit(asked, reader, embedder, given.wrongly)
@@ -142,7 +143,7 @@ class Fit:
         self.units = [by_words, by_words]
         likened = {key: self.likened(one, read[id(one)]) for one in asked for key in [id(one)]}
         self.units = [by_words, fitted_units([likened[id(one)] for one in answerable])]
-        rows = [(one, self.support_row(one, likened[id(one)])) for one in asked]
+        rows = [(one, self.support_row(one, self.scored(one, likened[id(one)]))) for one in asked]
         self.support, self.threshold = fitted_support(
             np.array([row for _, row in rows]), np.array([bool(one.row.gold) for one, _ in rows]), wrongly
         )
@@ -164,7 +165,15 @@ class Fit:
             for index, unit in enumerate(read.units):
                 if is_answer(unit.unit):
                     found.append(
-                        Candidate(rank, index, unit, rank, read.path_terms, passage.score - passages[0].score)
+                        Candidate(
+                            passage=rank,
+                            index=index,
+                            read=unit,
+                            rank=rank,
+                            path_terms=read.path_terms,
+                            retrieval=passage.score - passages[0].score,
+                            defines=scoring.defines(unit, one.subject),
+                        )
                     )
                     right.append(
                         any(unit.unit.start < end and start < unit.unit.end for start, end in quoted)
@@ -187,19 +196,17 @@ class Fit:
         features = [self._features(one, candidate) for candidate in best]
         return Units(best, units.reads, np.array(features), units.right[order])
 
-    def scored(self, one: Asked) -> tuple[list[Candidate], list[ReadPassage]]:
-        """The likened units with their scores, best first."""
-        units = self.likened(one, self.read(one))
+    def scored(self, one: Asked, units: Units) -> list[Candidate]:
+        """Likened units with their scores, best first."""
         if not units.candidates:
-            return [], units.reads
+            return []
         weights = self.units[1 if units.candidates[0].similarity is not None else 0]
         scores = units.features @ weights[:-1] + weights[-1]
         best = [replace(c, score=float(s)) for c, s in zip(units.candidates, scores, strict=True)]
-        return sorted(best, key=lambda candidate: -candidate.score), units.reads
+        return sorted(best, key=lambda candidate: -candidate.score)
 
-    def support_row(self, one: Asked, units: Units) -> list[float]:
+    def support_row(self, one: Asked, scored: Sequence[Candidate]) -> list[float]:
         """What tells whether the passages answer a question."""
-        scored, _ = self.scored(one) if len(units.candidates) else ([], [])
         terms = one.retrieval.query_terms
         return scoring.support_features(one.asked, terms.weights, terms.unknown, scored)
 
@@ -270,9 +277,9 @@ def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
             stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, one.row.gold) for p in passages
         )
         ranks.append(next((rank for rank, gold in enumerate(golden, start=1) if gold), 0))
-        scored, reads = fit.scored(one)
-        windows = choose_windows(scored, reads, one.asked)
-        said = "\n".join(reads[w.passage].units[i].unit.words for w in windows for i in w.units)
+        units = fit.likened(one, fit.read(one))
+        windows = choose_windows(fit.scored(one, units), units.reads, one.asked)
+        said = "\n".join(units.reads[w.passage].units[i].unit.words for w in windows for i in w.units)
         held.append(holds_evidence(one.row, said))
         tokens.append(count_tokens(said))
     print(
@@ -284,7 +291,7 @@ def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
 
 def _refused(fit: Fit, asked: Sequence[Asked], kind: str) -> str:
     chosen = [one for one in asked if (kind and one.row.kind.endswith(kind)) or (not kind and one.row.gold)]
-    rows = [fit.support_row(one, fit.likened(one, fit.read(one))) for one in chosen]
+    rows = [fit.support_row(one, fit.scored(one, fit.likened(one, fit.read(one)))) for one in chosen]
     return _share(float(np.dot(fit.support, row)) + fit.threshold < 0 for row in rows)
 
 

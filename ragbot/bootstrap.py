@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
-from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.single_flight import SingleFlight
@@ -116,7 +116,14 @@ def build_services(
     reader = passage_reader()
     generator = generator or _generator(settings, provider, asked, reader)
     published = PublishedEdition(editions.published, store, settings.edition_poll_s)
-    retriever = Retriever(published, editions.edition, editions.vocabulary, store, asked)
+    retriever = Retriever(
+        published,
+        editions.edition,
+        editions.vocabulary,
+        store,
+        asked,
+        understands=_understands(settings),
+    )
     answerer = Answerer(
         retriever,
         generator,
@@ -295,6 +302,7 @@ def _fingerprint(settings: Settings, generator: Generator, embedder: Embedder | 
     parts = (
         __version__,
         PROMPT_VERSION,
+        ANSWER_VERSION,
         generator.name,
         *settings.models,
         settings.openai_base_url,
@@ -414,6 +422,15 @@ def _book_embedder(embedder: Embedder, provider: _Provider) -> Embedder:
     if embedder.name not in provider.names:
         return embedder
     return BudgetedEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
+
+
+def _understands(settings: Settings) -> Callable[[str], bool]:
+    """Whether a vector of a text means anything."""
+    if settings.chosen_embedder != "local":
+        return lambda _text: True
+    from ragbot.providers.local_embedder import LocalEmbedder
+
+    return LocalEmbedder.understands
 
 
 def passage_reader() -> PassageReader:

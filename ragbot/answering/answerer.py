@@ -22,7 +22,7 @@ from ragbot.answering.book_questions import (
 from ragbot.answering.citations import page_url, sources_of, with_citations
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
-from ragbot.answering.prompt import chat_messages, secret_rules_text, system_text
+from ragbot.answering.prompt import chat_messages, fitting, secret_rules_text, system_text
 from ragbot.answering.prompt_leak_filter import LEFT_OUT, PromptLeakFilter
 from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
 from ragbot.answering.selection import passage_of_selection, standing_in
@@ -59,6 +59,9 @@ REFUSAL = {
     Mode.FULL_BOOK: "The book does not say.",
     Mode.SELECTED_TEXT: "The selected text does not say.",
 }
+
+# Answers that were cached from another version of what puts them together are not given again: raise it then.
+ANSWER_VERSION = "2"
 
 # What a model wraps the word in by which it refuses, and what it puts behind it.
 _BEFORE_REFUSAL = " \t\n*_`"
@@ -172,7 +175,7 @@ class Answerer:
 
         yield Retrieved(sources, as_it_stands)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
-        cleaner = _cleaner(evidence, sources)
+        cleaner = self._cleaner(evidence, sources, generation)
         own_words = PromptLeakFilter(secret_rules_text(question.mode))
         said: list[str] = []
         status = Status.ANSWERED
@@ -358,6 +361,23 @@ class Answerer:
             return iter([NOT_IN_BOOK])
         return self._generator.generate(prompt, deadline, generation)
 
+    def _cleaner(
+        self, evidence: _Evidence, sources: Sequence[Source], generation: Generation
+    ) -> MarkdownSanitizer:
+        marks = min(len(evidence.passages), len(evidence.shown))
+        read = frozenset(fitting(evidence.passages, self._limits.context_tokens))
+
+        def number_of(passage: int) -> int | None:
+            # A model can only cite what it was shown.
+            was_read = passage <= marks and (generation.extractive or passage in read)
+            return evidence.slots.number_of(passage) if was_read else None
+
+        return MarkdownSanitizer(
+            number_of=number_of,
+            own_text="\n".join(passage.chunk.text for passage in evidence.passages),
+            own_urls=[source.url for source in sources],
+        )
+
     def _usage(self, retrieval: Retrieval, generation: Generation) -> Usage:
         embedding_cost = self._embedding_cost(retrieval.embedding_tokens)
         answer_cost = generation.usage.cost_usd if generation.model else 0.0
@@ -400,15 +420,6 @@ def _said_outright(text: str, question: Question, edition: EditionFacts, started
             usage=Usage(cost_usd=0.0),
             latency_ms=Latency(total=(time.perf_counter() - started) * 1000),
         )
-    )
-
-
-def _cleaner(evidence: _Evidence, sources: Sequence[Source]) -> MarkdownSanitizer:
-    marks = min(len(evidence.passages), len(evidence.shown))
-    return MarkdownSanitizer(
-        number_of=lambda number: evidence.slots.number_of(number) if number <= marks else None,
-        own_text="\n".join(passage.chunk.text for passage in evidence.passages),
-        own_urls=[source.url for source in sources],
     )
 
 

@@ -107,3 +107,37 @@ _SCRIPT_OF: Mapping[str, str] = {
     "japanese": "HIRAGANA",
     "russian": "CYRILLIC",
 }
+
+
+# What a reader is told who asks in another language than the book's, in his own and with the language's own name.
+_OWN_NAMES = {
+    "english": "English", "german": "Deutsch", "french": "français", "spanish": "español", "italian": "italiano",
+    "portuguese": "português", "dutch": "Nederlands", "swedish": "svenska", "danish": "dansk", "norwegian": "norsk",
+    "finnish": "suomi", "russian": "русский", "turkish": "Türkçe", "hungarian": "magyar", "romanian": "română",
+    "polish": "polski", "hindi": "हिन्दी", "chinese": "中文", "japanese": "日本語", "korean": "한국어", "arabic": "العربية",
+}  # fmt: skip
+_ASK_IN = {
+    "english": "I can answer questions in the language of this book only: {name}.",
+    "german": "Ich kann nur Fragen in der Sprache dieses Buches beantworten: {name}.",
+    "french": "Je ne peux répondre qu’aux questions posées dans la langue de ce livre : {name}.",
+    "spanish": "Solo puedo responder a preguntas en el idioma de este libro: {name}.",
+    "italian": "Posso rispondere solo a domande nella lingua di questo libro: {name}.",
+    "portuguese": "Só posso responder a perguntas na língua deste livro: {name}.",
+    "dutch": "Ik kan alleen vragen beantwoorden in de taal van dit boek: {name}.",
+    "polish": "Odpowiadam tylko na pytania w języku tej książki: {name}.",
+    "turkish": "Yalnızca bu kitabın dilindeki soruları yanıtlayabilirim: {name}.",
+    "russian": "Я отвечаю только на вопросы на языке этой книги: {name}.",
+    "hindi": "मैं केवल इस पुस्तक की भाषा में पूछे गए प्रश्नों का उत्तर दे सकता हूँ: {name}।",
+    "chinese": "我只能回答用本书语言提出的问题：{name}。",
+    "japanese": "この本の言語での質問にのみお答えできます：{name}。",
+    "korean": "이 책의 언어로 된 질문에만 답할 수 있습니다: {name}.",
+    "arabic": "لا يمكنني الإجابة إلا عن الأسئلة المكتوبة بلغة هذا الكتاب: {name}.",
+}
+
+
+def ask_in_book_language(question_language: str, book_language: str) -> str:
+    """Give a sentence that asks a reader to use the book's language, in the reader's own where it is known."""
+    name = _OWN_NAMES.get(book_language, book_language.capitalize())
+    sentence = _ASK_IN.get(question_language, _ASK_IN["english"]).format(name=name)
+    english = _ASK_IN["english"].format(name=name)
+    return sentence if sentence == english else f"{sentence} ({english})"

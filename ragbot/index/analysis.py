@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import Stemmer
@@ -87,25 +87,6 @@ _HASTY = {
     "wat": "what", "wht": "what", "waht": "what", "whta": "what", "hw": "how", "hwo": "how", "wy": "why", "wich": "which",
     "wen": "when", "were": "where", "teh": "the", "dose": "does", "u": "you", "r": "are", "ur": "your", "pls": "please", "plz": "please",
 }  # fmt: skip
-
-# The commonest words of some languages, enough to tell which one a book is in.
-_MARKER_WORDS = {
-    "english": "the and of to is that with for are this",
-    "german": "der die und das ist nicht mit den ein auf",
-    "french": "le la les et des est dans une pour que",
-    "spanish": "el la los que de y en una por con",
-    "italian": "il che di per una sono della non con gli",
-    "portuguese": "o que de não uma para com os do em",
-    "dutch": "de het een van en is dat niet met voor",
-    "swedish": "och att det som en är för med inte av",
-    "danish": "og at det som en er for med ikke af",
-    "norwegian": "og at det som en er for med ikke av",
-    "finnish": "ja on ei se että oli hän mutta ovat kuin",
-    "russian": "и в не на что с это как по из",
-    "turkish": "ve bir bu için ile de da olan çok gibi",
-    "hungarian": "a az és hogy nem egy van is ez de",
-    "romanian": "și de la în cu nu pe este care sau",
-}
 
 
 class Analyzer:
@@ -231,18 +212,6 @@ def _named_keywords(text: str) -> list[str]:
         for words in match.groups():
             named += [word for word in (words or "").casefold().split() if word in _KEYWORDS]
     return named
-
-
-def language_of(texts: Iterable[str]) -> str:
-    """The language, by its Snowball name, whose commonest words the texts hold most; english if none."""
-    counts = dict.fromkeys(_MARKER_WORDS, 0)
-    markers = {language: frozenset(words.split()) for language, words in _MARKER_WORDS.items()}
-    for text in texts:
-        for word in re.findall(r"[^\W\d_]+", text.casefold()):
-            for language, words in markers.items():
-                counts[language] += word in words
-    best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] else "english"
 
 
 def _pieces(piece: str) -> list[str]:

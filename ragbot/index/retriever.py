@@ -27,6 +27,13 @@ _WORD = re.compile(r"[^\W_]+")
 
 # The words of the question before this one count less than the words of this one.
 CONTEXT_WEIGHT = 0.5
+# A form that no stemmer brings together with the one that books use.
+_ALSO_WRITTEN = {
+    "wrote": ("written", "author"),
+    "writer": ("author",),
+    "cost": ("price",),
+    "costs": ("price",),
+}
 VOCABULARIES_KEPT = 2
 # A selection is found by its beginning; one that is longer spans some neighbours.
 LONGEST_PLACED = 4000
@@ -61,7 +68,10 @@ class Retrieval:
 
 
 class Retriever:
-    """Parts chosen by wiring; holds no connection. Safe between threads."""
+    """Search an edition. Holds no connection; safe between threads.
+
+    `understands` tells whether the embedder's vector of a text means anything.
+    """
 
     def __init__(
         self,
@@ -70,7 +80,10 @@ class Retriever:
         load_words: Callable[[EditionFacts], dict[str, int]],
         store: PassageStore,
         embedder: Embedder | None,
+        *,
+        understands: Callable[[str], bool] = lambda _text: True,
     ) -> None:
+        self._understands = understands
         self._published = published
         self._edition_named = edition_named
         self._load_words = load_words
@@ -123,7 +136,10 @@ class Retriever:
         query_terms = _with_context(_wording(text, vocabulary), context, vocabulary)
         started = time.perf_counter()
         spelt = _respelt(text, query_terms.corrections)
-        vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
+        understood = self._understands(text)
+        vector, tokens = None, 0
+        if understood:
+            vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
         embedded = time.perf_counter()
         request = SearchRequest(
             # The index multiplies by the rarity; what is left is how much each word counts.
@@ -140,7 +156,8 @@ class Retriever:
             passages=tuple(passages),
             query_terms=query_terms,
             vector=vector,
-            without_dense=vector is None and self._embedder is not None,
+            # A script that the model never learnt is no failure: its vectors would mean nothing.
+            without_dense=vector is None and self._embedder is not None and understood,
             embedding_tokens=tokens,
             embed_ms=(embedded - started) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
@@ -217,9 +234,12 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
                 unknown.append(word)
             else:
                 corrections[word] = spelt = meant
-        if not analyzer.is_stop_word(spelt):
-            stem = analyzer.stem(spelt)
-            weights[stem] = vocabulary.weight(stem)
+                if analyzer.is_stop_word(spelt):
+                    continue
+        stem = analyzer.stem(spelt)
+        weights[stem] = vocabulary.weight(stem)
+        for other in _ALSO_WRITTEN.get(word, ()):
+            weights.setdefault(analyzer.stem(other), vocabulary.weight(analyzer.stem(other)) / 2)
     counts = dict.fromkeys(weights, 1.0)
     return QueryTerms(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
 

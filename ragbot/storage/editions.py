@@ -78,12 +78,17 @@ class PageRecord:
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """A page with the anchors of its sections."""
+    """A page with its source, and where in it each section begins, with its anchor."""
 
     path: str
     address: str
     source: str
-    anchors: frozenset[str]
+    sections: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def anchors(self) -> frozenset[str]:
+        """The anchors of its sections."""
+        return frozenset(anchor for _, anchor in self.sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +175,17 @@ class EditionStore:
                 .order_by(pages.c.position)
             ).all()
             anchored = connection.execute(
-                select(sections.c.page_id, sections.c.anchor)
+                select(sections.c.page_id, sections.c.start, sections.c.anchor)
                 .join(pages, pages.c.id == sections.c.page_id)
                 .join(editions, editions.c.id == pages.c.edition_id)
                 .where(editions.c.key == facts.key)
             ).all()
-        anchors: dict[int, set[str]] = {}
-        for page_id, anchor in anchored:
-            anchors.setdefault(page_id, set()).add(anchor)
+        anchors: dict[int, list[tuple[int, str]]] = {}
+        for page_id, start, anchor in anchored:
+            anchors.setdefault(page_id, []).append((start, anchor))
         return [
-            PageFacts(row.path, row.address, row.source, frozenset(anchors.get(row.id, ()))) for row in rows
+            PageFacts(row.path, row.address, row.source, tuple(sorted(anchors.get(row.id, ()))))
+            for row in rows
         ]
 
     def outline(self, facts: EditionFacts) -> list[PageRecord]:

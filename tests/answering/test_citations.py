@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_cited
+from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_citations
 from ragbot.core.domain import Passage, Source
 from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
 from tests.fuzzing import fuzz
@@ -264,8 +264,17 @@ def test_sources_keep_the_order_of_the_passages() -> None:
 
 def test_sources_that_the_answer_points_to_are_marked() -> None:
     """A number beyond them marks nothing."""
-    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, relevance)
+    found = [passage("One loaf."), passage("Two loaves."), passage("Three loaves.")]
+    sources = sources_of(found, EDITION, relevance)
 
-    marked = with_cited(sources, {1, 3, 4})
+    marked = with_citations(
+        sources,
+        found,
+        "One loaf [1]. Three loaves [3]. Four [4].",
+        EDITION,
+        relevance=relevance,
+        page_source=lambda _path: "",
+    )
 
     assert [source.cited for source in marked] == [True, False, True]
+    assert [span.text for span in marked[2].citations] == ["Three loaves."]

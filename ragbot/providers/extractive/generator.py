@@ -8,12 +8,13 @@ from dataclasses import replace
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Mode, Prompt
 from ragbot.core.errors import ProviderError
+from ragbot.core.languages import ask_in_book_language, foreign_language
 from ragbot.core.ports import Embedder, Generation
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, asked_for, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage
-from ragbot.providers.extractive.scoring import Candidate, score, supports
+from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.units import LONGEST_CODE, Unit
 from ragbot.providers.extractive.windows import (
     ANSWER_TOKENS,
@@ -36,15 +37,21 @@ LONGEST_EMBEDDED = 400
 class ExtractiveGenerator:
     """Find what answers best by words and, with an embedder, by similarity. Safe between threads.
 
-    `tidy` cleans a run of Markdown prose. `embedder` must be the one that the prompt's question vector comes
+    `is_multilingual` says that the search finds a question's passages in other languages too. `tidy` cleans a run of Markdown prose. `embedder` must be the one that the prompt's question vector comes
     from.
     """
 
     name = "extractive"
 
     def __init__(
-        self, reader: PassageReader, *, tidy: Callable[[str], str], embedder: Embedder | None = None
+        self,
+        reader: PassageReader,
+        *,
+        tidy: Callable[[str], str],
+        embedder: Embedder | None = None,
+        is_multilingual: bool = False,
     ) -> None:
+        self._is_multilingual = is_multilingual
         self._reader = reader
         self._tidy = tidy
         self._embedder = embedder
@@ -56,6 +63,9 @@ class ExtractiveGenerator:
         passages = [
             self._reader.read(passage.chunk, prompt.language) for passage in prompt.passages[:PASSAGES_READ]
         ]
+        if reason := self._foreign(prompt):
+            yield f"{NOT_IN_BOOK} {reason}"
+            return
         if prompt.overview:
             windows = overview_windows(passages, tokens=OVERVIEW_TOKENS)
             yield from self._laid_out(prompt, passages, windows) if windows else [NOT_IN_BOOK]
@@ -80,6 +90,16 @@ class ExtractiveGenerator:
     def ping(self) -> None:
         """Return always: nothing outside is needed."""
 
+    def _foreign(self, prompt: Prompt) -> str:
+        """The reason for which a question in another language than the book's is not answered; else nothing.
+
+        Words alone do not find what answers it, and nor does a model that knows one language.
+        """
+        language = foreign_language(prompt.question, prompt.language)
+        if not language or prompt.mode is not Mode.FULL_BOOK or self._is_multilingual:
+            return ""
+        return ask_in_book_language(language, prompt.language)
+
     def _candidates(
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], deadline: Deadline
     ) -> list[Candidate]:
@@ -101,6 +121,7 @@ class ExtractiveGenerator:
                     rank=place,
                     path_terms=passage.path_terms,
                     retrieval=prompt.passages[place].score - best,
+                    defines=defines(read, subject),
                 )
             )
             for place, passage in enumerate(passages)

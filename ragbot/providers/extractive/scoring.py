@@ -32,7 +32,10 @@ _REMEDY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A unit of a passage with its score. `rank` is the passage's, from 0; `similarity` that of its vector."""
+    """A unit of a passage with its score. `rank` is the passage's, from 0; `similarity` that of its vector.
+
+    `defines` tells how nearly it begins with what a definition is asked of.
+    """
 
     passage: int
     index: int
@@ -42,6 +45,7 @@ class Candidate:
     retrieval: float
     similarity: float | None = None
     score: float = 0.0
+    defines: float = 0.0
 
 
 FEATURES = (
@@ -101,10 +105,10 @@ def defines(read: ReadUnit, subject: Terms) -> float:
 
 
 def sameness(terms: Terms, subject: Terms) -> float:
-    """How nearly two names are the same where one holds the other (Dice), else 0."""
+    """How nearly two names are the same where one holds the other (Dice, squared), else 0."""
     if not subject or not terms or not (terms <= subject or subject <= terms):
         return 0.0
-    return 2 * len(terms & subject) / (len(terms) + len(subject))
+    return (2 * len(terms & subject) / (len(terms) + len(subject))) ** 2
 
 
 def coverage(weights: Mapping[str, float], terms: Terms) -> float:
@@ -120,31 +124,34 @@ def likeness(weights: Mapping[str, float], terms: Terms) -> float:
     return 2 * len(terms & weights.keys()) / (len(terms) + len(weights))
 
 
+# From here on a unit counts as the definition of what is asked for.
+DEFINES = 0.6
+
 # Fitted weights in the order of FEATURES; the first row where the similarity is known, the second where not.
 UNIT_WEIGHTS = (
     (
-        -0.95,
-        1.23,
-        0.51,
-        -0.47,
-        0.21,
-        1.02,
-        1.56,
-        0.05,
-        0.89,
-        2.41,
-        -1.01,
-        0.99,
-        0.33,
-        1.19,
+        -0.7,
         1.42,
-        0.9,
-        -0.1,
-        4.11,
+        0.37,
+        -0.55,
+        -0.26,
+        0.96,
+        1.31,
+        -0.19,
+        0.89,
+        2.54,
+        -0.88,
+        0.96,
+        0.37,
+        1.21,
+        1.38,
+        1.62,
+        -0.24,
+        4.1,
     ),
-    (1.66, 0.45, 0.29, -0.04, -1.18, 1.04, 1.6, -0.04, 0.92, 2.26, -0.8, 1.03, 0.31, 1.36, 1.92, 1.66, -0.62),
+    (1.67, 0.54, 0.21, 0.05, -1.11, 1.1, 1.62, -0.09, 0.95, 2.85, -0.77, 0.95, 0.47, 1.38, 1.96, 1.96, -0.65),
 )
-UNIT_CONSTANT = (-4.61, -1.37)
+UNIT_CONSTANT = (-4.44, -1.37)
 
 
 def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
@@ -155,8 +162,8 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
 
 # Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
 SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
-SUPPORT_WEIGHTS = (-4.14, -3.3, -2.53, 0.56, 0.79)
-SUPPORT_CONSTANT = 1.59
+SUPPORT_WEIGHTS = (-4.92, -3.31, -1.77, 0.33, 0.93)
+SUPPORT_CONSTANT = 1.92
 # Units that are taken together when it is looked for the rarest word.
 _BEST_UNITS = 4
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
-from ragbot.providers.extractive.scoring import Candidate
+from ragbot.providers.extractive.scoring import DEFINES, Candidate
 from ragbot.providers.extractive.units import Unit
 
 # Of the question sets' answers, those with up to four windows of some sixty tokens held the evidence most
@@ -66,7 +66,8 @@ def choose_windows(
             continue
         units = passages[candidate.passage].units
         budget = min(left, RUN_TOKENS if _wants_run(candidate, asked) else WINDOW_TOKENS)
-        window = _window(passages[candidate.passage], candidate.index, budget, asked) - chosen
+        alone = candidate.defines >= DEFINES
+        window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
         cost = sum(units[index].unit.tokens for index in window)
         if count and cost > left:
             continue
@@ -145,8 +146,11 @@ def _wants_run(candidate: Candidate, asked: AskedFor) -> bool:
     return asked.want is Want.LIST and (unit.kind in ("list_item", "table_row") or unit.leads)
 
 
-def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor) -> set[int]:
-    """A unit with what it hangs on, then its neighbours as far as the budget goes: the ones behind it first."""
+def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:
+    """A unit with what it hangs on, then its neighbours as far as the budget goes: the ones behind it first.
+
+    A definition stands `alone`: the next entry of a glossary is not shown with it.
+    """
     units = passage.units
     shown = {index}
     spent = units[index].unit.tokens
@@ -157,11 +161,15 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor) -> s
     first, last = min(index, *shown) if units[index].unit.kind == "sentence" else index, index
     while True:
         after, before = last + 1, first - 1
-        if _joins(passage, index, after, asked) and spent + units[after].unit.tokens <= budget:
+        if _joins(passage, index, after, asked, alone=alone) and spent + units[after].unit.tokens <= budget:
             last = after
             spent += 0 if after in shown else units[after].unit.tokens
             shown.add(after)
-        elif _joins(passage, index, before, asked) and spent + units[before].unit.tokens <= budget:
+        elif (
+            not alone
+            and _joins(passage, index, before, asked)
+            and spent + units[before].unit.tokens <= budget
+        ):
             first = before
             spent += 0 if before in shown else units[before].unit.tokens
             shown.add(before)
@@ -183,11 +191,13 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
     return needed
 
 
-def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor) -> bool:
+def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alone: bool = False) -> bool:
     """Whether a neighbour may be shown with a unit: under the same heading, and worth showing."""
     if not 0 <= other < len(passage.units):
         return False
     unit, neighbour = passage.units[index].unit, passage.units[other].unit
+    if alone and neighbour.block != unit.block:
+        return False
     if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side or neighbour.is_diagram:
         return False
     if neighbour.kind == "code":

@@ -22,6 +22,7 @@ from ragbot.answering.turns import Turns
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_words, tidy_markdown
 from ragbot.config import PROJECT_ROOT, Settings
+from ragbot.config.resources import spare_waiting_threads
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.clock_jumps import ClockJumpDetector
 from ragbot.core.errors import ConfigurationError
@@ -174,7 +175,7 @@ def build_services(
         ingestion=IngestionPipeline(
             editions,
             store,
-            _book_embedder(embedder, provider) if embedder else None,
+            _book_embedder(settings, embedder, provider) if embedder else None,
             max_file_bytes=round(settings.max_file_mb * 1_000_000),
         ),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(database)),
@@ -392,10 +393,19 @@ def _embedder(settings: Settings, provider: _Provider) -> Embedder | None:
         )
     if settings.chosen_embedder == "local":
         # Its libraries take 60 MB that a service with another embedder does not pay.
-        from ragbot.providers.local_embedder import LocalEmbedder
-
-        return LocalEmbedder(settings.local_embedder_threads)
+        return _local_embedder(settings, for_questions=True)
     return None
+
+
+def _local_embedder(settings: Settings, *, for_questions: bool) -> Embedder:
+    if settings.local_embedder == "multilingual":
+        from ragbot.providers.multilingual_embedder import MultilingualEmbedder
+
+        spare_waiting_threads(settings.local_embedder_threads)
+        return MultilingualEmbedder(settings.local_embedder_threads, for_questions=for_questions)
+    from ragbot.providers.local_embedder import LocalEmbedder
+
+    return LocalEmbedder(settings.local_embedder_threads)
 
 
 def _asked_embedder(
@@ -417,20 +427,32 @@ def _asked_embedder(
     )
 
 
-def _book_embedder(embedder: Embedder, provider: _Provider) -> Embedder:
+def _book_embedder(settings: Settings, embedder: Embedder, provider: _Provider) -> Embedder:
     """The embedder for a book, whose price is written down with each batch: its process ends soon."""
     if embedder.name not in provider.names:
-        return embedder
+        is_chosen = settings.chosen_embedder == "local" and settings.local_embedder == "multilingual"
+        own = _local_embedder(settings, for_questions=False) if is_chosen else embedder
+        # One that was handed in is for both.
+        return own if own.name == embedder.name else embedder
     return BudgetedEmbedder(embedder, provider.budget, provider.embedding_cost, can_wait=False)
 
 
 def _understands(settings: Settings) -> Callable[[str], bool]:
     """Whether a vector of a text means anything."""
-    if settings.chosen_embedder != "local":
+    if settings.chosen_embedder != "local" or settings.local_embedder == "multilingual":
         return lambda _text: True
     from ragbot.providers.local_embedder import LocalEmbedder
 
     return LocalEmbedder.understands
+
+
+def _similarity(settings: Settings) -> Callable[[float], float]:
+    """What a cosine of the local model's vectors counts for."""
+    if settings.chosen_embedder != "local" or settings.local_embedder != "multilingual":
+        return lambda cosine: cosine
+    from ragbot.providers.multilingual_embedder import similarity
+
+    return similarity
 
 
 def passage_reader() -> PassageReader:
@@ -446,7 +468,11 @@ def _generator(
     settings: Settings, provider: _Provider, embedder: Embedder | None, reader: PassageReader
 ) -> Generator:
     extractive = ExtractiveGenerator(
-        reader, tidy=tidy_markdown, embedder=embedder if settings.chosen_embedder == "local" else None
+        reader,
+        tidy=tidy_markdown,
+        embedder=embedder if settings.chosen_embedder == "local" else None,
+        similarity=_similarity(settings),
+        is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
     )
     client = provider.client
     if client is None:

@@ -300,12 +300,16 @@ class Answerer:
             scope=question.chapter_filter,
             page_url=question.page_url,
         )
-        ranked = rerank(
-            retrieval.passages,
-            question.text,
-            retrieval.query_terms.weights,
-            language=edition.language,
-            reader=self._reader,
+        ranked = (
+            list(retrieval.passages)
+            if retrieval.foreign_language
+            else rerank(
+                retrieval.passages,
+                question.text,
+                retrieval.query_terms.weights,
+                language=edition.language,
+                reader=self._reader,
+            )
         )
         passages = tuple(ranked[: max(PASSAGES_READ, question.top_k)])
         slots = SourceSlots(len(passages), question.top_k)
@@ -353,6 +357,7 @@ class Answerer:
             question_vector=retrieval.vector,
             max_output_tokens=self._limits.answer_tokens,
             overview=evidence.contents is not None,
+            foreign_language=retrieval.foreign_language,
         )
 
     def _pieces(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:

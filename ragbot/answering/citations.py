@@ -17,7 +17,8 @@ from ragbot.core.text import sentence_spans
 Span = tuple[int, int]
 
 LONGEST_QUOTE = 1500
-# A source that no mark cites is shown with a link to so much of what bears most on the question.
+# The link of a source that no mark cites leads to the beginning of its quote.
+LONGEST_POINTED_AT = 300
 _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 
 _DOT = re.compile("%2e", re.IGNORECASE)
@@ -149,7 +150,7 @@ def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], 
         section=chunk.heading_path[-1] if chunk.heading_path else chunk.title,
         heading_path=chunk.heading_path,
         path=chunk.path,
-        url=_url(chunk, start, end, edition.site_url, ""),
+        url=_url(chunk, start, min(end, start + LONGEST_POINTED_AT), edition.site_url, ""),
         quote=quoted,
         score=round(passage.score, 6),
         quote_text=readable_words(quoted),

@@ -16,6 +16,7 @@ FEWEST_WORDS = 2
 # More words are named where fewer stand elsewhere on the page before.
 MOST_WORDS = 14
 PAGES_REMEMBERED = 256
+DIRECTIVES_REMEMBERED = 4096
 
 # Generators print these in other ways than they are written: typographic quotes, dashes, an ellipsis, symbols.
 _CHANGED = re.compile(
@@ -25,6 +26,7 @@ _EDGE = re.compile(r"^[^\w]+|[^\w]+$")
 _MARKUP = str.maketrans("", "", "*_`\\")
 
 
+@lru_cache(maxsize=DIRECTIVES_REMEMBERED)
 def text_directive(source: str, start: int, end: int, *, page: str = "") -> str:
     """Give what follows `:~:text=` for the words of a chunk's source from start to end; empty if none are fit.
 

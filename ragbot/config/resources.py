@@ -29,6 +29,15 @@ class MachineResources:
     memory_bytes: int
 
 
+def spare_waiting_threads(threads: int) -> None:
+    """Have OpenMP's threads sleep while they wait, and be so many: two processes that spin take two cores each.
+
+    It has to be said before the library that uses OpenMP is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
 def workers_for(given: MachineResources, *, model_inside: bool) -> int:
     """One worker a core, as far as memory carries them; at least one. Pure."""
     worker = WORKER_WITH_MODEL_MB if model_inside else WORKER_MB

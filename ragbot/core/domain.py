@@ -236,7 +236,7 @@ class Prompt:
     matter laid out for a chat model: (role, content) pairs. The rest is for generators without a model:
     `term_weights` gives the rarity (inverse document frequency) of each of the question's stems,
     `unknown_words` are those of its words that stand nowhere in the book, `language` is the book's,
-    `question_vector` is what the search's embedder made of it. With `overview` the passages are the
+    `question_vector` is what the search's embedder made of it. `foreign_language` is the question's, where it is not the book's. With `overview` the passages are the
     beginnings of what is to be summed up, in the order of the book. With `without_model` nothing may be asked
     that costs money.
     """
@@ -252,6 +252,7 @@ class Prompt:
     question_vector: Vector | None = None
     max_output_tokens: int = 800
     overview: bool = False
+    foreign_language: str = ""
     without_model: bool = False
 
 

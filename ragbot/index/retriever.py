@@ -14,6 +14,7 @@ import structlog
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Passage, SearchRequest, Vector
 from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavailable
+from ragbot.core.languages import foreign_language
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
@@ -55,7 +56,10 @@ class QueryTerms:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Passages, best first, and how they were found. Times are milliseconds."""
+    """Passages, best first, and how they were found. Times are milliseconds.
+
+    `foreign_language` is the question's, where it is surely not the edition's.
+    """
 
     edition: EditionFacts
     passages: tuple[Passage, ...]
@@ -65,6 +69,7 @@ class Retrieval:
     embedding_tokens: int
     embed_ms: float
     search_ms: float
+    foreign_language: str = ""
 
 
 class Retriever:
@@ -141,9 +146,11 @@ class Retriever:
         if understood:
             vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
         embedded = time.perf_counter()
+        foreign = foreign_language(text, edition.language)
         request = SearchRequest(
-            # The index multiplies by the rarity; what is left is how much each word counts.
-            sparse=query_vector(query_terms.counts),
+            # The index multiplies by the rarity; what is left is how much each word counts. Of a question in another
+            # language the vector alone knows anything.
+            sparse=query_vector({} if foreign and vector is not None else query_terms.counts),
             dense=vector,
             limit=limit,
             scope=folded(scope).strip("/") if scope else None,
@@ -161,6 +168,7 @@ class Retriever:
             embedding_tokens=tokens,
             embed_ms=(embedded - started) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
+            foreign_language=foreign,
         )
 
     def without_search(

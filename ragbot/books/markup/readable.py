@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
@@ -42,6 +43,10 @@ _SIGNS = re.compile(
     re.MULTILINE,
 )
 _FENCES = re.compile(_FENCE, re.MULTILINE)
+
+
+# Quotes and units whose words are remembered.
+TEXTS_REMEMBERED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
     runs.add(source[position:end], position)
 
 
+@lru_cache(maxsize=TEXTS_REMEMBERED)
 def readable_words(source: str, *, kind: str = "") -> str:
     """The words of a piece of Markdown on one line (code keeps its lines)."""
     if kind == "terms" and source.lstrip(" \t>").startswith(("```", "~~~")):

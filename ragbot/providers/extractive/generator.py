@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import mul
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Mode, Prompt
 from ragbot.core.errors import ProviderError
-from ragbot.core.languages import ask_in_book_language, foreign_language
+from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Generation
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import paragraphs_of
@@ -30,6 +31,8 @@ PASSAGES_READ = 14
 MOST_EMBEDDED = 12
 # An overview shows the beginnings of several pages, and may be longer than an answer.
 OVERVIEW_TOKENS = 260
+# A unit that answers a question of another language is at least so similar.
+FOREIGN_SIMILARITY = 0.25
 # Characters of a unit that an embedder is shown.
 LONGEST_EMBEDDED = 400
 
@@ -49,8 +52,10 @@ class ExtractiveGenerator:
         *,
         tidy: Callable[[str], str],
         embedder: Embedder | None = None,
+        similarity: Callable[[float], float] = lambda cosine: cosine,
         is_multilingual: bool = False,
     ) -> None:
+        self._similarity = similarity
         self._is_multilingual = is_multilingual
         self._reader = reader
         self._tidy = tidy
@@ -95,10 +100,9 @@ class ExtractiveGenerator:
 
         Words alone do not find what answers it, and nor does a model that knows one language.
         """
-        language = foreign_language(prompt.question, prompt.language)
-        if not language or prompt.mode is not Mode.FULL_BOOK or self._is_multilingual:
+        if not prompt.foreign_language or self._is_multilingual:
             return ""
-        return ask_in_book_language(language, prompt.language)
+        return ask_in_book_language(prompt.foreign_language, prompt.language)
 
     def _candidates(
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], deadline: Deadline
@@ -155,12 +159,9 @@ class ExtractiveGenerator:
             ).vectors
         except ProviderError:
             return found
+        question = prompt.question_vector
         weighed = [
-            scored(
-                replace(
-                    one, similarity=sum(a * b for a, b in zip(vector, prompt.question_vector, strict=True))
-                )
-            )
+            scored(replace(one, similarity=self._similarity(sum(map(mul, vector, question)))))
             for one, vector in zip(best, vectors, strict=True)
         ]
         return sorted(weighed, key=lambda one: -one.score)
@@ -172,6 +173,9 @@ class ExtractiveGenerator:
             # The reader has chosen the place; it is refused only where nothing of the question is in it.
             said = frozenset[str]().union(*(passage.terms for passage in passages))
             return not prompt.term_weights or not said.isdisjoint(prompt.term_weights)
+        if prompt.foreign_language:
+            # Its words are in no passage; what is known is how alike the best unit is.
+            return max((one.similarity or 0.0 for one in found), default=0.0) >= FOREIGN_SIMILARITY
         if not prompt.term_weights or not found:
             return False
         return supports(asked, prompt.term_weights, prompt.unknown_words, found)

@@ -114,7 +114,7 @@ def sameness(terms: Terms, subject: Terms) -> float:
 def coverage(weights: Mapping[str, float], terms: Terms) -> float:
     """The share of the question's weight that stands in the terms."""
     whole = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in terms) / whole if whole else 0.0
+    return sum(weights[term] for term in weights.keys() & terms) / whole if whole else 0.0
 
 
 def likeness(weights: Mapping[str, float], terms: Terms) -> float:
@@ -130,28 +130,28 @@ DEFINES = 0.6
 # Fitted weights in the order of FEATURES; the first row where the similarity is known, the second where not.
 UNIT_WEIGHTS = (
     (
-        -0.7,
-        1.42,
-        0.37,
-        -0.55,
-        -0.26,
-        0.96,
-        1.31,
-        -0.19,
+        -0.76,
+        1.27,
+        0.52,
+        -0.57,
+        -0.05,
+        0.97,
+        1.58,
+        0.03,
         0.89,
-        2.54,
-        -0.88,
-        0.96,
-        0.37,
-        1.21,
-        1.38,
-        1.62,
-        -0.24,
-        4.1,
+        2.58,
+        -0.77,
+        0.97,
+        0.33,
+        1.24,
+        1.49,
+        1.65,
+        -0.12,
+        4.01,
     ),
-    (1.67, 0.54, 0.21, 0.05, -1.11, 1.1, 1.62, -0.09, 0.95, 2.85, -0.77, 0.95, 0.47, 1.38, 1.96, 1.96, -0.65),
+    (1.64, 0.44, 0.27, -0.02, -1.33, 1.08, 1.78, 0.04, 0.87, 2.84, -0.63, 0.97, 0.41, 1.37, 2.0, 1.96, -0.59),
 )
-UNIT_CONSTANT = (-4.44, -1.37)
+UNIT_CONSTANT = (-4.67, -1.46)
 
 
 def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
@@ -162,8 +162,8 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
 
 # Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
 SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
-SUPPORT_WEIGHTS = (-4.92, -3.31, -1.77, 0.33, 0.93)
-SUPPORT_CONSTANT = 1.92
+SUPPORT_WEIGHTS = (-6.44, -3.35, -1.86, 0.05, 0.97)
+SUPPORT_CONSTANT = 2.242
 # Units that are taken together when it is looked for the rarest word.
 _BEST_UNITS = 4
 

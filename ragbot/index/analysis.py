@@ -55,7 +55,8 @@ ENGLISH_STOP_WORDS = frozenset(
     shall she should show so some such tell than that the their theirs them themselves then there these
     they thing things this those through to too under until up upon us use used using very via want
     was way we were what when where which while who whom whose why will with without would yes yet you
-    your yours yourself explain describe mean means meant called does exactly book chapter according
+    your yours yourself lot lots little per against someone somebody something anyone anything got way kind sort
+    explain describe mean means meant called does exactly book chapter according
     """.split()
 )
 

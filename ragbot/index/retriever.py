@@ -237,6 +237,9 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     for word in analyzer.question_words(text):
         spelt = word
         if not vocabulary.knows(word):
+            if analyzer.is_stop_word(word):
+                # It was taken for a keyword, and the book has none of that name.
+                continue
             meant = vocabulary.corrected(word)
             if meant is None:
                 unknown.append(word)

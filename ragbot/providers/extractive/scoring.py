@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ragbot.providers.extractive.common_words import rarity
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadUnit, Terms
 
@@ -162,8 +163,8 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
 
 # Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
 SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
-SUPPORT_WEIGHTS = (-6.44, -3.35, -1.86, 0.05, 0.97)
-SUPPORT_CONSTANT = 2.242
+SUPPORT_WEIGHTS = (-9.1, -2.75, -2.51, 0.5, 0.78)
+SUPPORT_CONSTANT = 1.6
 # Units that are taken together when it is looked for the rarest word.
 _BEST_UNITS = 4
 
@@ -188,7 +189,8 @@ def support_features(
     rarest = max(weights, key=lambda term: weights[term], default="")
     has_number = any(_COUNTED.search(one.read.unit.words) for one in best[:2])
     return [
-        len(unknown_words) / words if words else 1.0,
+        # A common word that the book happens not to use tells little, a rare one much.
+        sum(map(rarity, unknown_words)) / words if words else 1.0,
         float(names_unknown(asked.text, unknown_words)),
         float(asked.want is Want.NUMBER and not has_number),
         float(rarest in around),

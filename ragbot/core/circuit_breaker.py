@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from ragbot.core.cooldown import is_running
 from ragbot.core.errors import CircuitOpen
 from ragbot.core.owner_tokens import lives, new_token
 from ragbot.core.ports import SharedState
@@ -65,9 +66,9 @@ class ProviderState:
         from coming back. Whoever was killed while he tried keeps nobody waiting. A time much further ahead
         than any pause was written by a clock that was wrong; clocks of hosts differ a little.
         """
-        under_way = bool(self.trial_by) and now < self.trial_ends_at <= now + 2 * lease_s
+        under_way = bool(self.trial_by) and is_running(self.trial_ends_at, now=now, longest_s=lease_s)
         under_way = under_way and lives(self.trial_by)
-        paused = now < self.next_trial_at <= now + 2 * LONGEST_PAUSE_S
+        paused = is_running(self.next_trial_at, now=now, longest_s=LONGEST_PAUSE_S)
         own = self.circuits.get(name, CircuitState())
         others = (c for n, c in self.circuits.items() if n != name and c.open)
         first = all(own.tried_at <= c.tried_at or now - c.tried_at > ABANDONED_S for c in others)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ragbot.core.cooldown import Cooldown
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.timeouts import cut_off_after
 
-# A server that kept somebody waiting so long before it could not be reached is left alone for a while, or
-# every question would wait for it several times. One that refuses at once may be asked at any time.
+# A server that kept somebody waiting so long before it could not be reached is not called for a while, or
+# every question would wait for it several times. One that refuses at once may be called at any time.
 SLOW_S = 0.5
-REST_S = 2.0
 # A write that failed longer ago tells nothing of now.
 FAILURE_REMEMBERED_S = 60.0
 
@@ -46,8 +45,7 @@ class Database:
         self._unhurried_reader = engine.execution_options(unhurried=True)
         self._unhurried_writer = engine.execution_options(writes=True, unhurried=True)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._rests_until: float | None = None
+        self._cooldown = Cooldown(clock=clock)
         self._write_failed_at: float | None = None
 
     @contextmanager
@@ -102,28 +100,24 @@ class Database:
                     yield connection
             except OperationalError:
                 if self._clock() - began >= self._patience_s:
-                    with self._lock:
-                        self._rests_until = self._clock() + REST_S
+                    self._cooldown.start()
                 raise
 
     def _taken(self, engine: Engine) -> Connection:
-        with self._lock:
-            if self._rests_until is not None:
-                if self._clock() < self._rests_until:
-                    raise DatabaseUnavailable("The database could not be reached a moment ago.")
-                # This caller finds out whether it is there again; the others do not wait for it.
-                self._rests_until = self._clock() + REST_S
+        if not self._cooldown.allows_call():
+            raise DatabaseUnavailable("The database could not be reached a moment ago.")
         began = self._clock()
         try:
             connection = engine.connect()
         except OperationalError:
-            with self._lock:
-                slow = self._clock() - began > SLOW_S
-                self._rests_until = self._clock() + REST_S if slow else None
+            if self._clock() - began > SLOW_S:
+                self._cooldown.start()
+            else:
+                self._cooldown.end()
             raise
         finally:
             self._waited(self._clock() - began)
-        self._rests_until = None
+        self._cooldown.end()
         return connection
 
 

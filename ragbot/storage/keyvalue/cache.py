@@ -123,7 +123,7 @@ class FailoverCache:
         return count
 
     def is_away(self) -> bool:
-        return self._stores.all_rest()
+        return self._stores.all_failed()
 
     def ping(self) -> None:
         self._all[0].get("ping")

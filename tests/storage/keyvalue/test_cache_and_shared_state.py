@@ -14,13 +14,13 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine, text
 
+from ragbot.core.cooldown import PAUSE_S
 from ragbot.core.domain import Usage
 from ragbot.core.errors import CacheNotCleared, DatabaseUnavailable, StoreUnavailable
 from ragbot.core.ports import State
 from ragbot.storage.daily_budget import KNOWN_S, WAITS_S, DailyBudget
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.keyvalue.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FailoverCache
-from ragbot.storage.keyvalue.failover import REST_S
 from ragbot.storage.keyvalue.redis import RedisCache, RedisSharedState
 from ragbot.storage.keyvalue.shared_state import (
     DatabaseSharedState,
@@ -396,7 +396,7 @@ def test_server_that_was_slow_to_fail_is_left_alone_for_a_while(monkeypatch: pyt
     monkeypatch.setattr(engine, "connect", lambda: slow(clock))
 
     outcomes = [outcome(database) for _ in range(3)]
-    clock.now += REST_S + 0.1
+    clock.now += PAUSE_S + 0.1
     outcomes.append(outcome(database))
 
     assert outcomes == ["unavailable"] * 4

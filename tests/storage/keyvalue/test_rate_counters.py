@@ -13,10 +13,10 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from ragbot import create_app
+from ragbot.core.cooldown import PAUSE_S
 from ragbot.core.errors import StoreUnavailable
 from ragbot.extensions import db
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.keyvalue.failover import REST_S
 from ragbot.storage.keyvalue.rate_counters import (
     TIDY_EVERY_S,
     DatabaseRateCounters,
@@ -229,7 +229,7 @@ def test_store_that_failed_rests_while_the_next_one_counts_and_comes_back(clock:
     counters.count("alice", 60)
     asked_while_resting = first.asked
     first.down = False
-    clock.now += REST_S
+    clock.now += PAUSE_S
 
     counters.count("alice", 60)
 

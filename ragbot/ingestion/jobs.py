@@ -104,7 +104,7 @@ class IngestJobRunner:
         threading.Thread(
             target=self._see_to_its_end, args=(process, handover), daemon=True, name="ingest-job"
         ).start()
-        upload.let_go()
+        upload.release()
         return job
 
     def sweep(self) -> None:

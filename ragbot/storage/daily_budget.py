@@ -10,12 +10,12 @@ from typing import Any
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.domain import Usage
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.database import Database
+from ragbot.storage.keyed_rows import upsert
 from ragbot.storage.models import SpendingRow
 
 log = structlog.get_logger(__name__)
@@ -135,18 +135,14 @@ class DailyBudget:
 
     def _write(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
         with self._database.counting() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             # In one order everywhere, so that two workers never wait for each other.
             for (day, model), (tokens_in, tokens_out, cost_usd) in sorted(unwritten.items()):
-                row = {"day": day, "model": model, "input_tokens": int(tokens_in)}
-                insert = dialect.insert(spending).values(
-                    **row, output_tokens=int(tokens_out), cost_usd=cost_usd
-                )
                 sums = {
-                    name: spending.c[name] + insert.excluded[name]
-                    for name in ("input_tokens", "output_tokens", "cost_usd")
+                    "input_tokens": int(tokens_in),
+                    "output_tokens": int(tokens_out),
+                    "cost_usd": cost_usd,
                 }
-                connection.execute(insert.on_conflict_do_update(index_elements=["day", "model"], set_=sums))
+                upsert(connection, spending, {"day": day, "model": model, **sums}, add=sums)
 
     def _put_back(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
         with self._lock:

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Row, Select, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
+from ragbot.storage.keyed_rows import insert_missing
 from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
 
 editions = EditionRow.__table__
@@ -28,7 +28,7 @@ publications = PublicationRow.__table__
 pages = PageRow.__table__
 sections = SectionRow.__table__
 chunks = ChunkRow.__table__
-vectors = ChunkVectorRow.__table__
+vectors: Any = ChunkVectorRow.__table__
 
 T = TypeVar("T")
 
@@ -207,9 +207,8 @@ class EditionStore:
             for sha, vector in by_sha.items()
         ]
         with self._database.writing(unhurried=True) as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             for batch in _batches(rows):
-                connection.execute(dialect.insert(vectors).on_conflict_do_nothing(), batch)
+                insert_missing(connection, vectors, batch)
 
     def dimension(self, embedder: str) -> int | None:
         """The length of the vectors that an embedder makes, read off a kept one; None if there is none."""

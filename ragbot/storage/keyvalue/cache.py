@@ -6,15 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
-
 from ragbot.core.errors import CacheNotCleared, StoreUnavailable
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.keyed_rows import ExpiringRows
+from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import CacheEntryRow
-
-TIDY_EVERY_S = 300.0
 
 entries: Any = CacheEntryRow.__table__
 
@@ -43,44 +39,17 @@ class DatabaseCache:
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
-        self._tidied_at = clock()
+        self._rows = ExpiringRows(database, entries, clock=clock)
 
     def get(self, key: str) -> bytes | None:
-        query = select(entries.c.value).where(entries.c.key == key, entries.c.expires_at > self._clock())
-        with store_failures(), self._database.reading() as connection:
-            value = connection.scalar(query)
-        return None if value is None else bytes(value)
+        row = self._rows.get(key)
+        return None if row is None else bytes(row.value)
 
     def put(self, key: str, value: bytes, kept_s: float) -> None:
-        now = self._clock()
-        row = {"key": key, "value": value, "expires_at": now + kept_s}
-        with store_failures(), self._database.counting() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            insert = dialect.insert(entries).values(row)
-            connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["key"],
-                    set_={"value": insert.excluded.value, "expires_at": insert.excluded.expires_at},
-                )
-            )
-        if abs(now - self._tidied_at) > TIDY_EVERY_S:
-            self._tidied_at = now
-            self._tidy(now)
-
-    def _tidy(self, now: float) -> None:
-        # Rows that another worker removes or writes at this moment are left to it.
-        over = select(entries.c.key).where(entries.c.expires_at <= now).with_for_update(skip_locked=True)
-        with store_failures(), self._database.counting() as connection:
-            connection.execute(delete(entries).where(entries.c.key.in_(over)))
+        self._rows.put(key, {"value": value}, kept_s)
 
     def clear(self) -> int:
-        with store_failures(), self._database.counting() as connection:
-            kept = select(func.count()).select_from(entries).where(entries.c.expires_at > self._clock())
-            count = connection.scalar(kept) or 0
-            connection.execute(delete(entries))
-        return count
+        return self._rows.clear()
 
 
 class FailoverCache:

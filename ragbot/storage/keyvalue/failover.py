@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.cooldown import Cooldown
-from ragbot.core.errors import DatabaseUnavailable, StoreUnavailable
+from ragbot.core.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
-
-
-@contextmanager
-def store_failures() -> Iterator[None]:
-    """Within the block, what the database raises becomes StoreUnavailable."""
-    try:
-        yield
-    except (DatabaseUnavailable, SQLAlchemyError) as error:
-        raise StoreUnavailable("The store cannot be asked now.") from error
 
 
 class NamedStore(Protocol):

@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import text
 
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S, ExpiringRows
+from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import QuotaCountRow
 
-TIDY_EVERY_S = 300.0
-TIDIED_AT_ONCE = 1000
+counts: Any = QuotaCountRow.__table__
 
 # A window that ends later than its own length from now was opened by a clock that was wrong. Clocks of
 # hosts and the order of commits differ a little, so a whole length is allowed for.
@@ -57,32 +57,14 @@ class DatabaseRateCounters:
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
-        self._tidied_at = clock()
+        self._rows = ExpiringRows(database, counts, expiry="ends_at", clock=clock)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """As the protocol says."""
-        now = self._clock()
-        values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
-        with store_failures():
-            with self._database.counting() as connection:
-                hits, ends_at = connection.execute(_COUNT, values).one()
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
-                self._tidy(now)
+        with self._rows.transaction() as (connection, now):
+            values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
+            hits, ends_at = connection.execute(_COUNT, values).one()
         return WindowCount(hits, ends_at)
-
-    def _tidy(self, now: float) -> None:
-        # Rows that another worker removes at this moment are left to it.
-        over = (
-            select(QuotaCountRow.counter)
-            .where(QuotaCountRow.ends_at < now)
-            .limit(TIDIED_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.counting() as connection:
-            connection.execute(delete(QuotaCountRow).where(QuotaCountRow.counter.in_(over)))
 
 
 class MemoryRateCounters:
@@ -94,14 +76,14 @@ class MemoryRateCounters:
         self._clock = clock
         self._windows: dict[str, WindowCount] = {}
         self._lock = threading.Lock()
-        self._tidied_at = clock()
+        self._cleaned_up_at = clock()
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """As the protocol says; never fails."""
         now = self._clock()
         with self._lock:
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
+            if abs(now - self._cleaned_up_at) > CLEAN_UP_EVERY_S:
+                self._cleaned_up_at = now
                 self._windows = {name: kept for name, kept in self._windows.items() if kept.ends_at > now}
             window = self._windows.get(counter)
             if window is None or not now < window.ends_at <= now + 2 * window_s:

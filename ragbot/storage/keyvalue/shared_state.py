@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.core.ports import State
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.keyed_rows import ExpiringRows, insert_missing
+from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import SharedStateRow
-
-TIDY_EVERY_S = 300.0
 
 Change = Callable[[State | None], State | None]
 
@@ -42,22 +40,16 @@ class DatabaseSharedState:
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
-        self._tidied_at = clock()
+        self._rows = ExpiringRows(database, states, clock=clock)
 
     def peek(self, name: str) -> State | None:
-        query = select(states.c.state).where(states.c.name == name, states.c.expires_at > self._clock())
-        with store_failures(), self._database.reading() as connection:
-            return connection.scalar(query)
+        row = self._rows.get(name)
+        return None if row is None else row.state
 
     def change(self, name: str, change: Change, kept_s: float) -> State | None:
-        now = self._clock()
-        with store_failures(), self._database.counting() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        with self._rows.transaction() as (connection, now):
             # A row to lock must be there first: of two who find none, one would overwrite the other.
-            begun = dialect.insert(states).values(name=name, state={}, expires_at=0.0)
-            connection.execute(begun.on_conflict_do_nothing())
+            insert_missing(connection, states, [{"name": name, "state": {}, "expires_at": 0.0}])
             row = connection.execute(select(states).where(states.c.name == name).with_for_update()).one()
             after = change(row.state if row.expires_at > now else None)
             here = states.c.name == name
@@ -66,12 +58,6 @@ class DatabaseSharedState:
             elif after != row.state or row.expires_at <= now:
                 kept = {"state": dict(after), "expires_at": now + kept_s}
                 connection.execute(states.update().where(here).values(kept))
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
-                over = select(states.c.name).where(states.c.expires_at <= now, ~here)
-                connection.execute(
-                    delete(states).where(states.c.name.in_(over.with_for_update(skip_locked=True)))
-                )
         return after
 
 

@@ -20,7 +20,8 @@ from ragbot.core.errors import CacheNotCleared, DatabaseUnavailable, StoreUnavai
 from ragbot.core.ports import State
 from ragbot.storage.daily_budget import KNOWN_S, WAITS_S, DailyBudget
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.keyvalue.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FailoverCache
+from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S
+from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache
 from ragbot.storage.keyvalue.redis import RedisCache, RedisSharedState
 from ragbot.storage.keyvalue.shared_state import (
     DatabaseSharedState,
@@ -186,12 +187,12 @@ def test_workers_that_tidy_and_write_at_once_do_not_wait_for_each_other(
     for _ in range(20):
         for key in ("a", "b"):
             workers[0].put(key, b"x", 1)
-        clock.now += TIDY_EVERY_S + 1
+        clock.now += CLEAN_UP_EVERY_S + 1
         with ThreadPoolExecutor(2) as pool:
             puts = [pool.submit(worker.put, key, b"y", 1) for worker, key in zip(workers, "ab", strict=True)]
         for put in puts:
             put.result()
-        clock.now += TIDY_EVERY_S + 1
+        clock.now += CLEAN_UP_EVERY_S + 1
 
 
 def test_cache_whose_every_store_is_away_misses_and_says_so() -> None:

@@ -17,8 +17,8 @@ from ragbot.core.cooldown import PAUSE_S
 from ragbot.core.errors import StoreUnavailable
 from ragbot.extensions import db
 from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S
 from ragbot.storage.keyvalue.rate_counters import (
-    TIDY_EVERY_S,
     DatabaseRateCounters,
     FailoverRateCounters,
     MemoryRateCounters,
@@ -155,7 +155,7 @@ def test_windows_that_are_over_are_removed_now_and_then(
     """The table holds a day's callers, not all that ever came."""
     for n in range(5):
         in_database.count(f"caller {n}", 60)
-    clock.now += TIDY_EVERY_S + 1
+    clock.now += CLEAN_UP_EVERY_S + 1
 
     in_database.count("newest", 60)
 

@@ -60,7 +60,7 @@ from ragbot.storage.keyvalue.rate_counters import (
 )
 from ragbot.storage.keyvalue.shared_state import DatabaseSharedState, FailoverSharedState, SharedStateStore
 from ragbot.storage.maintenance_log import MaintenanceLog
-from ragbot.storage.schema import SchemaCheck
+from ragbot.storage.migrations import SchemaCheck
 from ragbot.version import __version__
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def _dialect(connection: Connection) -> Any:
 
 
 class ExpiringRows:
-    """Store rows of one table until they expire. For what may be lost in a power cut.
+    """Store rows of one table until they expire. A power cut may lose the last of them.
 
     The table has one column as its key and one, named `expiry`, with the end of a row's life in seconds
     since the epoch. Every method raises StoreUnavailable.

@@ -1,4 +1,4 @@
-"""Several stores that stand in for each other as one: who failed rests, and the next one is asked."""
+"""Call the first of several stores that works; do not call one that failed for a while."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ log = structlog.get_logger(__name__)
 
 
 class NamedStore(Protocol):
-    """Anything with a name for log lines and metrics."""
+    """Give a store a name for log lines and metrics."""
 
     @property
     def name(self) -> str:
-        """What operators know it by."""
+        """Return the name that operators see."""
         ...
 
 
@@ -28,9 +28,9 @@ Result = TypeVar("Result")
 
 
 class Failover(Generic[Store]):
-    """Stores in the order in which they are asked. Safe between threads.
+    """Call stores in their order until one works. Safe between threads.
 
-    `purpose` is for the log; `failed` is told the name of each store that fails, for a metric.
+    `purpose` is for the log; `failed` is called with the name of each store that fails, for a metric.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Failover(Generic[Store]):
         self._failed = failed
         self._cooldowns = {store.name: Cooldown(clock=clock) for store in stores}
 
-    def first(self, ask: Callable[[Store], Result]) -> Result | None:
-        """What the first store that is well gives, or None if none is. Never raises StoreUnavailable."""
+    def first(self, call: Callable[[Store], Result]) -> Result | None:
+        """Return the result of the first store that works, or None if none does."""
         for store in self._stores:
             cooldown = self._cooldowns[store.name]
             if not cooldown.allows_call():
                 continue
             try:
-                given = ask(store)
+                result = call(store)
             except StoreUnavailable as error:
                 cooldown.start()
                 cause = type(error.__cause__).__name__
@@ -61,9 +61,9 @@ class Failover(Generic[Store]):
                 self._failed(store.name)
             else:
                 cooldown.end()
-                return given
+                return result
         return None
 
     def all_failed(self) -> bool:
-        """Whether the last call of every store failed."""
+        """Return whether the last call of every store failed."""
         return all(cooldown.is_started for cooldown in self._cooldowns.values())

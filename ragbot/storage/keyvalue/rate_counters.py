@@ -1,4 +1,4 @@
-"""Calls to counts: who called how often in a window, exact over workers, in the database or in Redis."""
+"""Count calls per window, exactly over all workers, in the database or in the memory of one process."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ _COUNT = text(
 
 @dataclass(frozen=True, slots=True)
 class WindowCount:
-    """How many hits a window has by now, and when it ends (seconds since the epoch)."""
+    """Hold the hits of a window so far, and its end in seconds since the epoch."""
 
     hits: int
     ends_at: float
 
 
 class RateCounters(Protocol):
-    """Windows of a fixed length, each opened by its first hit."""
+    """Count calls in windows of a fixed length, each opened by its first call."""
 
     name: str
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """Add `amount` to the counter's open window, or to a new one. Raises StoreUnavailable.
 
-        Of callers at once each is told another number.
+        Concurrent callers get different counts.
         """
         ...
 
 
 class DatabaseRateCounters:
-    """RateCounters as rows; each count is one statement in a transaction of its own."""
+    """Count calls in a table of the database, each call with one statement."""
 
     name = "database"
 
@@ -60,7 +60,7 @@ class DatabaseRateCounters:
         self._rows = ExpiringRows(database, counts, expiry="ends_at", clock=clock)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
-        """As the protocol says."""
+        """Count a call, as the protocol says."""
         with self._rows.transaction() as (connection, now):
             values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
             hits, ends_at = connection.execute(_COUNT, values).one()
@@ -68,7 +68,7 @@ class DatabaseRateCounters:
 
 
 class MemoryRateCounters:
-    """RateCounters of this process alone: several workers let as many times the quota through."""
+    """Count calls in this process alone: with several workers each allows the whole quota."""
 
     name = "memory"
 
@@ -79,12 +79,12 @@ class MemoryRateCounters:
         self._cleaned_up_at = clock()
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
-        """As the protocol says; never fails."""
+        """Count a call, as the protocol says. Never raises."""
         now = self._clock()
         with self._lock:
             if abs(now - self._cleaned_up_at) > CLEAN_UP_EVERY_S:
                 self._cleaned_up_at = now
-                self._windows = {name: kept for name, kept in self._windows.items() if kept.ends_at > now}
+                self._windows = {name: open for name, open in self._windows.items() if open.ends_at > now}
             window = self._windows.get(counter)
             if window is None or not now < window.ends_at <= now + 2 * window_s:
                 window = WindowCount(0, now + window_s)
@@ -93,9 +93,9 @@ class MemoryRateCounters:
 
 
 class FailoverRateCounters:
-    """Several stores in order: the first one that is well counts, and one that failed rests for a while.
+    """Count in the first of several stores that works; one that failed is not called for a while.
 
-    `failed` is told the name of each store that fails.
+    `failed` is called with the name of each store that fails.
     """
 
     def __init__(
@@ -108,5 +108,5 @@ class FailoverRateCounters:
         self._stores = Failover("quotas", stores, failed=failed, clock=clock)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount | None:
-        """The count, or None if no store can count now. Never raises for a store that fails."""
+        """Count a call. Returns None if no store works now; never raises StoreUnavailable."""
         return self._stores.first(lambda store: store.count(counter, window_s, amount))

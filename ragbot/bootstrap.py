@@ -100,7 +100,7 @@ def build_services(
     database = Database(
         engine,
         waited=partial(metrics.observe, "db_pool_wait_seconds"),
-        patience_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
+        timeout_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
     )
     editions = EditionStore(database)
     conversations = ConversationStore(

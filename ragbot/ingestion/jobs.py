@@ -16,7 +16,7 @@ import structlog
 from ragbot.config import PROJECT_ROOT, Settings, handed_over
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
 from ragbot.ingestion.upload_folder import UploadFolder, new_upload_folder, sweep
-from ragbot.storage.ingest_jobs import DIED, DIED_SAID, IngestJobStore, JobFacts
+from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE, IngestJobStore, JobFacts
 
 log = structlog.get_logger(__name__)
 
@@ -123,5 +123,5 @@ class IngestJobRunner:
         code = process.wait()
         sweep(self._settings.ingest_dir)
         with suppress(DatabaseUnavailable):
-            if self.records.fail(handover.job_id, DIED, DIED_SAID):
+            if self.records.fail(handover.job_id, DIED, DIED_MESSAGE):
                 log.error("ingest_job_died", returncode=code)

@@ -251,7 +251,7 @@ class ConversationStore:
     def prune(self) -> Pruned:
         """Settle turns that a crash left pending and delete sessions that have expired."""
         now = _now()
-        with self._database.writing(unhurried=True) as connection:
+        with self._database.writing(no_time_limit=True) as connection:
             abandoned = (
                 messages.c.status == Status.PENDING,
                 messages.c.created_at < now - self._turn_limit,

@@ -138,7 +138,7 @@ class DailyBudget:
             self._put_back(unwritten)
 
     def _write(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
-        with self._database.counting() as connection:
+        with self._database.writing(durable=False) as connection:
             # In one order everywhere, so that two workers never wait for each other.
             for (day, model), (tokens_in, tokens_out, cost_usd) in sorted(unwritten.items()):
                 sums = {

@@ -141,7 +141,7 @@ class EditionStore:
 
     def chunk_ids(self, facts: EditionFacts) -> set[str]:
         """The ids of an edition's chunks."""
-        with self._database.reading(unhurried=True) as connection:
+        with self._database.reading(no_time_limit=True) as connection:
             query = (
                 select(chunks.c.chunk_id)
                 .join(pages, pages.c.id == chunks.c.page_id)
@@ -190,7 +190,7 @@ class EditionStore:
         """Those hashes of search texts for which the embedder's vector is not kept yet."""
         wanted = list(dict.fromkeys(shas))
         kept: set[str] = set()
-        with self._database.reading(unhurried=True) as connection:
+        with self._database.reading(no_time_limit=True) as connection:
             for batch in _batches(wanted):
                 query = select(vectors.c.search_sha).where(
                     vectors.c.embedder == embedder, vectors.c.search_sha.in_(batch)
@@ -206,7 +206,7 @@ class EditionStore:
             {"embedder": embedder, "search_sha": sha, "vector": _packed("f", vector)}
             for sha, vector in by_sha.items()
         ]
-        with self._database.writing(unhurried=True) as connection:
+        with self._database.writing(no_time_limit=True) as connection:
             for batch in _batches(rows):
                 insert_missing(connection, vectors, batch)
 
@@ -233,7 +233,7 @@ class EditionStore:
             return self._add_edition(draft, name, content_sha)
 
     def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
-        with self._database.writing(unhurried=True) as connection:
+        with self._database.writing(no_time_limit=True) as connection:
             row = connection.execute(select(editions).where(editions.c.name == name)).first()
             if row and row.content_sha == content_sha:
                 return _facts(row)
@@ -262,7 +262,7 @@ class EditionStore:
 
         Raises EditionNotFound, or EditionInUse for the published one.
         """
-        with self._database.writing(unhurried=True) as connection:
+        with self._database.writing(no_time_limit=True) as connection:
             row = _row_named(connection, name)
             current = connection.execute(_published()).first()
             if current and current.id == row.id:
@@ -284,7 +284,7 @@ class EditionStore:
         PageRow by page, and no connection is held between two of them. `dense` is None for all where the
         edition has no embedder.
         """
-        with self._database.reading(unhurried=True) as connection:
+        with self._database.reading(no_time_limit=True) as connection:
             page_rows = connection.execute(
                 select(pages)
                 .join(editions, editions.c.id == pages.c.edition_id)
@@ -302,7 +302,7 @@ class EditionStore:
                 .where(chunks.c.page_id == page.id)
                 .order_by(chunks.c.position)
             )
-            with self._database.reading(unhurried=True) as connection:
+            with self._database.reading(no_time_limit=True) as connection:
                 rows = connection.execute(query).all()
             yield from (_stored_chunk(page, row) for row in rows)
 

@@ -75,7 +75,7 @@ class ExpiringRows:
 
     def clear(self) -> int:
         """Delete all rows and return how many had not expired."""
-        with _store_failures(), self._database.counting() as connection:
+        with _store_failures(), self._database.writing(durable=False) as connection:
             live = select(func.count()).select_from(self._table).where(self._expiry > self._clock())
             count = connection.scalar(live) or 0
             connection.execute(delete(self._table))
@@ -84,7 +84,7 @@ class ExpiringRows:
     @contextmanager
     def transaction(self) -> Iterator[tuple[Connection, float]]:
         """Open a transaction and give its connection and the time; now and then delete expired rows in it."""
-        with _store_failures(), self._database.counting() as connection:
+        with _store_failures(), self._database.writing(durable=False) as connection:
             now = self._clock()
             yield connection, now
             if abs(now - self._cleaned_up_at) > CLEAN_UP_EVERY_S:

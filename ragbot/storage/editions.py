@@ -152,9 +152,7 @@ class EditionStore:
                 .where(editions.c.key == facts.key)
                 .order_by(pages.c.position, sections.c.position)
             ).all()
-        found = dict.fromkeys(
-            _LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?")
-        )
+        found = dict.fromkeys(_LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?"))
         fit = [question for question in found if FEWEST_WORDS <= len(question.split()) <= MOST_WORDS]
         return fit[:: max(1, len(fit) // limit)][:limit]
 

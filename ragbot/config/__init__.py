@@ -1,4 +1,4 @@
-"""Settings: the only reader of the environment."""
+"""Read the settings from the environment and check them."""
 
 from ragbot.config.settings import (
     ENV_FILE,

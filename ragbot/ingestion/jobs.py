@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from ragbot.config import PROJECT_ROOT, Settings, handed_over
+from ragbot.config import PROJECT_ROOT, Settings, settings_as_json
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
 from ragbot.ingestion.upload_folder import UploadFolder, new_upload_folder, sweep
 from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE, IngestJobStore, JobFacts
@@ -86,7 +86,7 @@ class IngestJobRunner:
         """
         job = self.records.claim(secrets.token_urlsafe(24))
         handover = JobRequest(
-            job.job_id, str(upload.folder), upload.lock.fileno(), order, handed_over(self._settings)
+            job.job_id, str(upload.folder), upload.lock.fileno(), order, settings_as_json(self._settings)
         )
         try:
             process = subprocess.Popen(  # noqa: S603 - a module of ours, with no argument from outside

@@ -40,7 +40,7 @@ def cleaned(text: str) -> str:
 
 def has_forbidden_characters(text: str) -> bool:
     """Return whether `cleaned` would change the text."""
-    return "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    return cleaned(text) != text
 
 
 def count_tokens(text: str) -> int:

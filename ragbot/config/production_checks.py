@@ -30,7 +30,7 @@ def production_faults(
 ) -> Iterator[str]:
     """Yield each fault as `NAME: sentence`, in the order of the settings, without quoting a secret."""
     if debug:
-        yield "FLASK_DEBUG: must not be set in production; the debugger runs code for whoever asks"
+        yield "FLASK_DEBUG: must not be set in production; the debugger runs code for anyone"
     if "*" in origins:
         yield "ALLOWED_ORIGINS_STR: must name each origin in production, not *"
     if admin_api_key is not None and (fault := weakness(admin_api_key, ADMIN_KEY_LENGTH)):

@@ -258,7 +258,7 @@ class Settings(BaseSettings):
     backup_url: str = Field(
         str(PROJECT_ROOT / "var" / "backups"),
         min_length=1,
-        description="Where backups are kept: a folder, or s3://bucket/prefix.",
+        description="Where backups are stored: a folder, or s3://bucket/prefix.",
         json_schema_extra={"shown_default": "var/backups"},
     )
     s3_endpoint_url: str | None = Field(

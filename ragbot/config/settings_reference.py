@@ -22,7 +22,7 @@ def settings_table() -> str:
 
 def env_example() -> str:
     """Return a `.env` file with every setting commented out, under its meaning."""
-    lines = ["# Settings of ragbot. Copy this file to .env and take the # away from what you change.", ""]
+    lines = ["# Settings of ragbot. Copy this file to .env and remove the # before what you change.", ""]
     for name, kind, default, meaning in _described():
         lines += [f"# {meaning} ({kind})", f"#{name}={default}", ""]
     return "\n".join(lines[:-1]) + "\n"

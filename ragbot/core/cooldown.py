@@ -37,7 +37,7 @@ class Cooldown:
 
     @property
     def is_started(self) -> bool:
-        """Whether the last call that has ended failed."""
+        """Return whether the last call that has ended failed."""
         return self._ends_at is not None
 
     def allows_call(self) -> bool:

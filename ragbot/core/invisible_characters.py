@@ -38,12 +38,12 @@ def without_invisible(text: str, before: str = "") -> str:
 
     def needed(run: re.Match[str]) -> str:
         last = text[run.start() - 1] if run.start() else before[-1:]
-        kept = ""
+        needed_signs = ""
         for sign in run.group():
             needs = _SELECTED if sign == _SELECTOR else _JOINED
             if needs.fullmatch(last):
-                kept += sign
+                needed_signs += sign
                 last = sign
-        return kept
+        return needed_signs
 
     return _RUN.sub(needed, text)

@@ -16,12 +16,12 @@ class UploadFolder(LockedFolder):
 
     @property
     def archive(self) -> Path:
-        """Path of the archive as it was uploaded."""
+        """Return the path of the archive as it was uploaded."""
         return self.folder / "archive"
 
     @property
     def unpacked(self) -> Path:
-        """Path that the archive is unpacked to."""
+        """Return the path that the archive is unpacked to."""
         return self.folder / "book"
 
 

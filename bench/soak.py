@@ -403,7 +403,7 @@ def ended(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
 def metrics_folder_of(master: int) -> Path | None:
     """The folder of a server's numbers: the one whose lock its master holds."""
     held = [link.readlink() for link in Path(f"/proc/{master}/fd").iterdir() if link.is_symlink()]
-    return next((path.parent for path in held if path.name == "held.lock"), None)
+    return next((path.parent for path in held if path.match("ragbot-metrics-*/lock")), None)
 
 
 def _in_short(sample: Any) -> str:

@@ -1,4 +1,4 @@
-"""How migrations are run: on the app's own engine, one process at a time, never long before a lock."""
+"""Run migrations on the app's own engine, one process at a time, without waiting long for a lock."""
 
 import sys
 import time
@@ -12,35 +12,35 @@ config = context.config
 engine = current_app.extensions["migrate"].db.engine
 metadata = current_app.extensions["migrate"].db.metadata
 
-# Any number that no other program on the same database takes for a lock of its own.
+# Any number that no other program on the same database uses for a lock.
 MIGRATION_LOCK = 7_246_228
 
-# A change of a table waits for whoever reads it, and everybody who comes later waits behind the change. So
-# it gives up soon, lets them through, and tries again; after the last try it is an error, and nothing is
-# changed. The pauses grow: a report or a backup that holds the table takes minutes.
+# A change of a table waits for transactions that read it, and later ones wait behind the change. So it gives
+# up soon, lets them through, and tries again; after the last try it is an error, and nothing is changed.
+# The pauses grow: a report or a backup that holds the table takes minutes.
 LOCK_TIMEOUT = "2s"
 PAUSES_S = (1, 2, 4, 8, 15, 30, 60)
 LOCK_NOT_AVAILABLE = "55P03"
 
-# SQLite has one lock for all, and whoever starts at the same moment waits until the first has migrated.
-SQLITE_PATIENCE_MS = 600_000
+# SQLite has one lock for all; a process that starts at the same moment waits until the first has migrated.
+SQLITE_BUSY_TIMEOUT_MS = 600_000
 
 
 def skip_empty(_context, _revision, directives):
-    """Make no file where nothing has changed."""
+    """Write no migration file if nothing has changed."""
     if getattr(config.cmd_opts, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
         directives[:] = []
 
 
 def run_offline() -> None:
-    """Print the statements."""
+    """Print the statements of the migrations."""
     context.configure(url=engine.url, target_metadata=metadata, literal_binds=True, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
 def run_online() -> None:
-    """Change the database, trying again where somebody is in the way."""
+    """Migrate the database, and try again if a table is locked."""
     with engine.execution_options(writes=True).connect() as connection:
         make_ready(connection)
         for pause_s in (*PAUSES_S, None):
@@ -56,7 +56,7 @@ def run_online() -> None:
 
 
 def migrate(connection) -> None:
-    """Run what has not been run yet."""
+    """Run the migrations that have not been run yet."""
     is_sqlite = connection.dialect.name == "sqlite"
     context.configure(
         connection=connection,
@@ -79,26 +79,26 @@ def migrate(connection) -> None:
 
 
 def goes_to_head() -> bool:
-    """Whether the newest of these migrations is asked for, as `flask db upgrade` does."""
+    """Return whether the newest migration is the target, as for `flask db upgrade`."""
     try:
         return context.get_revision_argument() == context.get_head_revision()
     except KeyError:
-        # A command that goes nowhere, such as `flask db current`.
+        # A command without a target, such as `flask db current`.
         return False
 
 
 def is_of_later_program() -> bool:
-    """Whether a migration was run that is not among these.
+    """Return whether a migration was run that is not among these.
 
-    During a rollback the image before is started on the tables of the one after it, and its start must not
-    fail over a migration that it has never heard of.
+    During a rollback the previous image is started on the tables of the next one, and its start must not
+    fail because of a migration that it does not have.
     """
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     return not known.issuperset(context.get_context().get_current_heads())
 
 
 def make_ready(connection) -> None:
-    """See to it that nobody else migrates now, and that a table built anew loses no row that points to it."""
+    """Lock out other migrations, and keep rows that refer to a table that SQLite rebuilds."""
     # What is set here must not go back to the pool: the connection is closed at the end.
     connection.detach()
     if connection.dialect.name == "sqlite":
@@ -106,7 +106,7 @@ def make_ready(connection) -> None:
         # own connection is used, for within a transaction the pragma does nothing.
         driver = connection.connection.dbapi_connection
         driver.execute("PRAGMA foreign_keys = OFF")
-        driver.execute(f"PRAGMA busy_timeout = {SQLITE_PATIENCE_MS}")
+        driver.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
     elif connection.dialect.name == "postgresql":
         # Containers that start together migrate one after the other, however long the first one takes. The
         # lock is held until the connection is closed, so it needs a session of its own: not one of a pooler

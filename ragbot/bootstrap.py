@@ -64,7 +64,7 @@ from ragbot.storage.keyvalue.rate_counters import (
 )
 from ragbot.storage.keyvalue.shared_state import DatabaseSharedState, FailoverSharedState, SharedStateStore
 from ragbot.storage.maintenance_log import MaintenanceLog
-from ragbot.storage.schema import SchemaCheck
+from ragbot.storage.migrations import SchemaCheck
 from ragbot.version import __version__
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def build_services(
     database = Database(
         engine,
         waited=partial(metrics.observe, "db_pool_wait_seconds"),
-        patience_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
+        timeout_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
     )
     editions = EditionStore(database)
     conversations = ConversationStore(

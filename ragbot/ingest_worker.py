@@ -136,7 +136,7 @@ class Job:
             self._tell_end(lambda: self._records.succeed(self._handover.job_id, as_told(report)))
             return 0
         finally:
-            self._parcel.throw_away()
+            self._parcel.delete()
 
     def _taken_in(self, progress: Progress) -> IngestReport:
         order = self._handover.order
@@ -172,7 +172,7 @@ class Job:
     def _end_for_certain(self, reason: str) -> None:
         with suppress(DatabaseUnavailable):
             self._records.fail(self._handover.job_id, reason, _SAID[reason])
-        self._parcel.throw_away()
+        self._parcel.delete()
         os._exit(1)
 
 

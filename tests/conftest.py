@@ -40,7 +40,7 @@ AppMaker = Callable[..., OpenAPI]
 def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Tests hold on every machine: no `.env` and no variable of the developer's reaches them."""
     patch = pytest.MonkeyPatch()
-    patch.setattr("ragbot.config.settings.ENV_FILE", tmp_path_factory.mktemp("env") / ".env")
+    patch.setattr("ragbot.config.loading.ENV_FILE", tmp_path_factory.mktemp("env") / ".env")
     from ragbot.config import Settings
 
     patch.setitem(Settings.model_config, "env_file", None)

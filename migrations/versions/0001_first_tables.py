@@ -1,4 +1,4 @@
-"""Make the tables of editions (what an index is built from) and of talks (sessions and messages).
+"""Create the tables of editions (that an index is built from) and of conversations (sessions, messages).
 
 Revision 0001, the first.
 """
@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make editions with their parts first, then sessions with theirs."""
+    """Create editions with their parts first, then sessions with theirs."""
     op.create_table(
         "editions",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -178,7 +178,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop all tables with all that they hold, those first that point to others."""
+    """Drop all tables with their rows, those first that refer to others."""
     op.drop_table("idempotency_keys")
     op.drop_table("messages")
     op.drop_table("sessions")

@@ -1,4 +1,4 @@
-"""Add the counters of the quotas.
+"""Add the counters of the rate limits.
 
 Revision ID: 0002
 Revises: 0001
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade():
-    """Make a table that nothing refers to."""
+    """Create a table that no other refers to."""
     op.create_table(
         "quota_counts",
         sa.Column("counter", sa.String(length=200), nullable=False),
@@ -27,6 +27,6 @@ def upgrade():
 
 
 def downgrade():
-    """Take it away; what was counted is worth nothing without it."""
+    """Drop the table with its counts."""
     op.drop_index("ix_quota_counts_ends_at", table_name="quota_counts")
     op.drop_table("quota_counts")

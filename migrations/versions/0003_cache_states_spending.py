@@ -1,4 +1,4 @@
-"""Add the answer cache, what workers agree on, and what models charged.
+"""Add the answer cache, the states that workers share, and what models cost.
 
 Revision ID: 0003
 Revises: 0002
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade():
-    """Make three tables that nothing refers to."""
+    """Create three tables that no other refers to."""
     op.create_table(
         "cache_entries",
         sa.Column("key", sa.String(length=100), nullable=False),
@@ -44,7 +44,7 @@ def upgrade():
 
 
 def downgrade():
-    """Take them away; the record of what was spent goes with them."""
+    """Drop the tables, with the record of what was spent."""
     op.drop_table("spending")
     op.drop_index("ix_shared_states_expires_at", table_name="shared_states")
     op.drop_table("shared_states")

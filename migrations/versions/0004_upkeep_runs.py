@@ -1,4 +1,4 @@
-"""Add the runs of backups and drills.
+"""Add the runs of backups and restore drills.
 
 Revision ID: 0004
 Revises: 0003
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade():
-    """Make a table that nothing refers to."""
+    """Create a table that no other refers to."""
     op.create_table(
         "upkeep_runs",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -30,6 +30,6 @@ def upgrade():
 
 
 def downgrade():
-    """Take it away; the archives themselves stay where they are."""
+    """Drop the table; the archives themselves stay where they are."""
     op.drop_index("ix_upkeep_runs_kind_id", table_name="upkeep_runs")
     op.drop_table("upkeep_runs")

@@ -1,4 +1,4 @@
-"""Add the jobs that take books in.
+"""Add the ingestion jobs.
 
 Revision ID: 0005
 Revises: 0004
@@ -15,7 +15,7 @@ depends_on = None
 
 
 def upgrade():
-    """Make a table that nothing refers to."""
+    """Create a table that no other refers to."""
     op.create_table(
         "ingest_jobs",
         sa.Column("job_id", sa.String(length=32), nullable=False),
@@ -42,5 +42,5 @@ def upgrade():
 
 
 def downgrade():
-    """Take it away; what the jobs published stays."""
+    """Drop the table; the editions that the jobs published stay."""
     op.drop_table("ingest_jobs")

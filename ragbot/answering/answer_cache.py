@@ -132,7 +132,7 @@ class CachedAnswerer:
                 lead.land(made, kept=kept)
 
     def _finished(self, answer: Answer) -> Answer:
-        away = (Degradation.CACHE,) if self._cache.is_away() else ()
+        away = (Degradation.CACHE,) if self._cache.is_unavailable() else ()
         return replace(answer, cache="miss", degraded=(*answer.degraded, *away))
 
     def _kept(self, key: str) -> Answer | None:

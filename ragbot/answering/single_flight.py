@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from ragbot.answering.cache_entries import deserialized, flight_name, is_cacheable, serialized
+from ragbot.core.cooldown import is_running
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
-from ragbot.core.owner_tokens import lives, new_token
+from ragbot.core.owner_tokens import is_owner_alive, new_token
 from ragbot.core.ports import Cache, SharedState, State
 
 # How often another worker's flight is looked after.
@@ -193,8 +194,8 @@ class SingleFlight:
     def _is_under_way(self, state: State | None) -> bool:
         if state is None or not isinstance(until := state.get("until"), (int, float)):
             return False
-        # What ends much later than a lease was written by a clock that was wrong.
-        return self._clock() < until <= self._clock() + 2 * self._lease_s and lives(str(state.get("by")))
+        is_leased = is_running(until, now=self._clock(), longest_s=self._lease_s)
+        return is_leased and is_owner_alive(str(state.get("by")))
 
 
 def _name(key: str) -> str:

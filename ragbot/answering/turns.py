@@ -29,7 +29,8 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
-from ragbot.storage.conversations import ConversationStore, IdempotencyClaim, MessageFacts, Turn, unkept_turn
+from ragbot.storage.conversations import ConversationStore, MessageFacts, Turn, unsaved_turn
+from ragbot.storage.idempotency_keys import IdempotencyClaim
 
 log = structlog.get_logger(__name__)
 
@@ -177,7 +178,7 @@ class Turns:
             return self._conversations.open_turn(question, session_id, claim=claim)
         except DatabaseUnavailable as error:
             log.warning("turn_not_kept", cause=error.cause)
-            return unkept_turn()
+            return unsaved_turn()
 
     def _recorded(
         self, question: Question, turn: Turn, deadline: Deadline, ending: TurnRecorder

@@ -21,7 +21,7 @@ from ragbot.backup.databases import MigrateUp, Snapshot
 from ragbot.backup.manifest import Kind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.extensions import db
-from ragbot.storage.table_counts import NOT_KEPT, REVISIONS, TableCounts, contents, tables
+from ragbot.storage.table_counts import NOT_BACKED_UP, REVISIONS, TableCounts, contents, tables
 
 CONNECT_TIMEOUT_S = 10
 # A table that is dumped or replaced is waited for so long while others write to it.
@@ -56,7 +56,7 @@ class PostgresDatabase:
             found = contents(connection)
             schema = connection.scalar(text("SELECT current_schema()"))
             self._run("pg_dump", self._dump_options(dump, str(moment), _qualified(schema, found.rows)))
-        rows = {name: 0 if name in NOT_KEPT else count for name, count in found.rows.items()}
+        rows = {name: 0 if name in NOT_BACKED_UP else count for name, count in found.rows.items()}
         return Snapshot(
             TableCounts(found.revision, rows, found.edition, found.newest_at), database_version=version
         )
@@ -121,7 +121,7 @@ class PostgresDatabase:
             f"--lock-wait-timeout={LOCK_PATIENCE_S}s",
             f"--file={dump}",
             *(f"--table={name}" for name in names),
-            *(f"--exclude-table-data={name}" for name in NOT_KEPT),
+            *(f"--exclude-table-data={name}" for name in NOT_BACKED_UP),
         ]
 
     def _version_at_least_of(self, connection: Connection) -> str:

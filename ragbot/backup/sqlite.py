@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from ragbot.backup.databases import MigrateUp, Snapshot
 from ragbot.backup.manifest import Kind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
-from ragbot.storage.table_counts import NOT_KEPT, TableCounts, contents
+from ragbot.storage.table_counts import NOT_BACKED_UP, TableCounts, contents
 
 # A writer holds the lock for milliseconds; one that holds it for so long hangs.
 LOCK_PATIENCE_S = 60.0
@@ -118,7 +118,7 @@ def _strip(dump: Path) -> None:
         names = {
             name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         }
-        for table in names & set(NOT_KEPT):
+        for table in names & set(NOT_BACKED_UP):
             connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - the names are ours
         # What was deleted would still stand in the file's free pages.
         connection.execute("VACUUM")

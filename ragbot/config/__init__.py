@@ -1,21 +1,15 @@
-"""Settings: the only reader of the environment."""
+"""Read the settings from the environment and check them."""
 
-from ragbot.config.settings import (
-    ENV_FILE,
-    PROJECT_ROOT,
-    Settings,
-    env_example,
-    handed_over,
-    load_settings,
-    settings_table,
-)
+from ragbot.config.loading import load_settings, settings_as_json
+from ragbot.config.settings import ENV_FILE, PROJECT_ROOT, Settings
+from ragbot.config.settings_reference import env_example, settings_table
 
 __all__ = [
     "ENV_FILE",
     "PROJECT_ROOT",
     "Settings",
     "env_example",
-    "handed_over",
     "load_settings",
+    "settings_as_json",
     "settings_table",
 ]

@@ -1,4 +1,4 @@
-"""A PostgreSQL address as hosts hand it out to the one spelling that SQLAlchemy and libpq read alike."""
+"""Normalise the PostgreSQL addresses of hosting providers, for SQLAlchemy and libpq alike."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _WITH_PORT = re.compile(r"(?:^|,)[^/:,]+:[0-9]+(?:,|$)")
 _HOST = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]*)(?::(?P<port>.*))?")
 
 
-def bare_address(written: str) -> str:
-    """An address without the white space and the quotes that files and forms leave around it."""
+def stripped_url(written: str) -> str:
+    """Remove the white space and the quotes that files and forms leave around an address."""
     stripped = written.strip()
     if len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "'\"":
         stripped = stripped[1:-1].strip()
     return stripped
 
 
-def postgres_address(written: str) -> str | None:
-    """The address with our driver's scheme; None for what is no PostgreSQL address.
+def normalized_postgres_url(written: str) -> str | None:
+    """Return the address with our driver's scheme, or None if it is not a PostgreSQL address.
 
     Several hosts, and folders of Unix sockets, are moved to the query, where SQLAlchemy and libpq both
-    find them. What stands in the query is kept. Raises ValueError with a sentence that quotes nothing
+    find them. The rest of the query stays as it is. Raises ValueError with a sentence that quotes nothing
     of the address but names of options: it holds a password.
     """
     scheme, mark, rest = written.partition("://")
@@ -58,7 +58,7 @@ def postgres_address(written: str) -> str | None:
 
 
 def _user(userinfo: str) -> str:
-    """A name and a password, each percent-encoded once, however they were before."""
+    """Return a name and a password, each percent-encoded once, whether or not they were before."""
     return ":".join(quote(unquote(part), safe="") for part in userinfo.split(":", 1))
 
 
@@ -77,7 +77,7 @@ def _hosts(listed: str) -> tuple[list[str], list[str]]:
 
 
 def _options(query: str) -> dict[str, str]:
-    """What stands behind the ?, each once. Raises ValueError for a name that libpq would refuse later."""
+    """Return the options behind the `?`. Raises ValueError for a name that libpq would refuse later."""
     options: dict[str, str] = {}
     for name, value in parse_qsl(query):
         if name in options and name not in ("host", "port"):

@@ -1,4 +1,4 @@
-"""Settings that are fit for development to what production refuses about them. Pure."""
+"""Find settings that are unsafe in production, such as weak secrets."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def production_faults(
     console_password: str | None,
     metrics_token: str | None,
 ) -> Iterator[str]:
-    """Each fault as `NAME: sentence`, in the order of the settings. None of them quotes a secret."""
+    """Yield each fault as `NAME: sentence`, in the order of the settings, without quoting a secret."""
     if debug:
-        yield "FLASK_DEBUG: must not be set in production; the debugger runs code for whoever asks"
+        yield "FLASK_DEBUG: must not be set in production; the debugger runs code for anyone"
     if "*" in origins:
         yield "ALLOWED_ORIGINS_STR: must name each origin in production, not *"
     if admin_api_key is not None and (fault := weakness(admin_api_key, ADMIN_KEY_LENGTH)):
@@ -42,7 +42,7 @@ def production_faults(
 
 
 def weakness(secret: str, length: int) -> str | None:
-    """What is wrong with a secret, or None: too short, a pattern, or one that stands in examples."""
+    """Return what is wrong with a secret, or None: it is too short, a pattern, or used in examples."""
     letters = "".join(sign for sign in secret.casefold() if sign.isalnum())
     if len(secret) < length:
         return f"must have at least {length} characters in production"
@@ -54,7 +54,7 @@ def weakness(secret: str, length: int) -> str | None:
 
 
 def _unguessed(letters: str) -> str:
-    """What is left of a secret without the words and runs that come to everybody's mind."""
+    """Return the rest of a secret without the words and runs that everybody thinks of."""
     for word in (*DEFAULTS, *BESIDE_DEFAULTS):
         letters = letters.replace(word, "")
     rows = [row[::step] for row in ROWS for step in (1, -1)]

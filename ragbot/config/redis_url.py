@@ -1,4 +1,4 @@
-"""A Redis address as hosts hand it out to one that the client takes; no sentence quotes its password."""
+"""Normalise and check the Redis addresses of hosting providers; no message quotes a password."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ WHOLE_NUMBERS = frozenset({"db", "protocol", "health_check_interval", "max_conne
 FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 
 
-def redis_address(written: str) -> str:
-    """The address, checked. Raises ValueError with a sentence about the first fault."""
+def normalized_redis_url(written: str) -> str:
+    """Return the address with a scheme that the client knows. Raises ValueError about the first fault."""
     scheme, mark, rest = written.partition("://")
     known = SCHEMES.get(scheme.lower())
     if not mark or known is None:

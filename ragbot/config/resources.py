@@ -1,4 +1,4 @@
-"""The cores and the memory that this process was given, and how many workers they carry."""
+"""Find the cores and the memory that this process may use, and how many workers they carry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MEGABYTE = 1024 * 1024
 # A warm worker, rounded up from docs/performance.md: 201 MB, and 368 MB with the local model in it.
 WORKER_MB = 220
 WORKER_WITH_MODEL_MB = 400
-# gunicorn's master, and a command such as `flask book ingest` that looks in beside the workers.
+# gunicorn's master, and a command such as `flask book ingest` that runs beside the workers.
 RESERVED_MB = 128
 
 # While one worker is replaced, another must take requests; so two even on one core, where they fit.
@@ -23,7 +23,7 @@ MOST = 256
 
 @dataclass(frozen=True, slots=True)
 class MachineResources:
-    """What a container or a machine allows this process. A quota of one and a half cores is 1.5."""
+    """Hold the cores and the memory that this process may use. A quota of one and a half cores is 1.5."""
 
     cores: float
     memory_bytes: int
@@ -39,17 +39,17 @@ def spare_waiting_threads(threads: int) -> None:
 
 
 def workers_for(given: MachineResources, *, model_inside: bool) -> int:
-    """One worker a core, as far as memory carries them; at least one. Pure."""
+    """Return the number of workers: one per core as far as memory allows, at least one."""
     worker = WORKER_WITH_MODEL_MB if model_inside else WORKER_MB
     carried = (given.memory_bytes // MEGABYTE - RESERVED_MB) // worker
     return max(1, min(carried, max(FEWEST, math.ceil(given.cores)), MOST))
 
 
 def machine_resources(root: Path = Path("/")) -> MachineResources:
-    """The least of what the machine has and what each control group around this process allows.
+    """Return the least of what the machine has and what each control group of this process allows.
 
     A container sees its host's cores and memory; only its control group says what it may use of them.
-    Where there is none, as on macOS, the machine counts.
+    Without one, as on macOS, the machine's count.
     """
     folders = tuple(_group_folders(root))
     return MachineResources(
@@ -73,7 +73,7 @@ def _memory_of_machine(root: Path) -> int:
 
 
 def _group_folders(root: Path) -> Iterator[Path]:
-    """The folders of this process's control groups and of all above them, in version 2 and in version 1.
+    """Yield the folders of this process's control groups and their parents, in version 2 and version 1.
 
     Inside a container the path is often the host's, which is not there; then the folder's top is our own
     group, and it is always among these.

@@ -1,24 +1,19 @@
-"""Typed settings: the only reader of the environment, with each fault named in one message."""
+"""Define every setting with its type, default, limits and meaning."""
 
 from __future__ import annotations
 
 import json
 import re
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal
 
-from dotenv.parser import parse_stream
-from pydantic import Field, NonNegativeFloat, SecretStr, ValidationError, field_validator
+from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ragbot.config.postgres_url import bare_address, postgres_address
-from ragbot.config.production_checks import production_faults
-from ragbot.config.redis_url import redis_address
+from ragbot.config.postgres_url import normalized_postgres_url, stripped_url
+from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
-from ragbot.core.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 ENV_FILE = PROJECT_ROOT / ".env"
@@ -30,7 +25,7 @@ _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
 class Settings(BaseSettings):
-    """Every setting: its name is the environment variable's in small letters.
+    """Hold every setting. A setting's name is that of its environment variable in small letters.
 
     An empty variable counts as unset. `.env` in the project's root is read where the process has no
     variable of that name.
@@ -72,7 +67,7 @@ class Settings(BaseSettings):
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
         repr=False,  # It may hold a password.
-        description="Where everything is kept: an SQLite or PostgreSQL address.",
+        description="The address of the database, SQLite or PostgreSQL.",
         json_schema_extra={"shown_default": "sqlite:///var/ragbot.db"},
     )
     db_pool_size: int = Field(20, ge=1, le=1000, description="Connections kept open by each worker.")
@@ -84,15 +79,15 @@ class Settings(BaseSettings):
         15,
         gt=0,
         le=86_400,
-        description="Seconds after which PostgreSQL ends a statement; taking a book in, pruning and "
-        "migrations are not bound by it.",
+        description="Seconds after which PostgreSQL ends a statement; ingestion, pruning and migrations are "
+        "not bound by it.",
     )
 
     redis_url: str | None = Field(
         None,
         repr=False,  # It may hold a password.
         description="A Redis or Valkey server: redis://, rediss:// for TLS (?ssl_ca_certs=FILE for a CA of "
-        "one's own) or unix://; unset, the database does what it would do.",
+        "one's own) or unix://; unset, the database is used in its place.",
     )
 
     # Search.
@@ -115,7 +110,7 @@ class Settings(BaseSettings):
         1,
         ge=1,
         le=16,
-        description="Copies of each part in a cluster; with 2 a node may be away while readers ask.",
+        description="Copies of each part in a cluster; with 2 a node may fail without readers noticing.",
     )
     qdrant_quantization: Literal["none", "scalar"] = Field(
         "none",
@@ -130,8 +125,8 @@ class Settings(BaseSettings):
     stand_in_chunks: int = Field(
         20_000,
         ge=0,
-        description="Chunks of the largest book whose embedded index stands in for a Qdrant server "
-        "that is away, some 8 KB of memory each.",
+        description="Chunks of the largest book whose embedded index replaces a Qdrant server that is "
+        "unavailable, some 8 KB of memory each.",
     )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
@@ -158,7 +153,7 @@ class Settings(BaseSettings):
     openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
     openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
     openai_llm_fallback_model: str | None = Field(
-        "gpt-3.5-turbo", description="The model that answers when the first one fails before its first word."
+        "gpt-3.5-turbo", description="The model that answers if the first one fails before its first word."
     )
     openai_connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect to the provider.")
     openai_first_word_timeout_s: float = Field(
@@ -174,7 +169,7 @@ class Settings(BaseSettings):
         description="Repeated tries of the last model's call, and of a book's embeddings, with jitter.",
     )
     openai_daily_budget_usd: float | None = Field(
-        None, ge=0, description="Dollars that answers may cost in a day (UTC); past it they are extractive."
+        None, ge=0, description="Dollars that answers may cost in a day (UTC); beyond it they are extractive."
     )
     openai_questions_per_session: int | None = Field(
         200,
@@ -191,7 +186,9 @@ class Settings(BaseSettings):
     # A question.
     query_deadline_s: float = Field(30, gt=0, le=600, description="Seconds for a whole question.")
     context_tokens: int = Field(4000, ge=500, description="Tokens of passages that a model is shown.")
-    history_tokens: int = Field(1000, ge=0, description="Tokens of the talk so far that a model is shown.")
+    history_tokens: int = Field(
+        1000, ge=0, description="Tokens of the conversation so far that a model is shown."
+    )
     answer_tokens: int = Field(800, ge=50, description="Tokens that a model may answer with.")
     session_timeout_hours: float = Field(
         24, gt=0, le=87_600, description="Hours after its last activity at which a session ends."
@@ -201,7 +198,7 @@ class Settings(BaseSettings):
         24,
         ge=0,
         le=8760,
-        description="Hours for which answers and questions' vectors are kept; 0 keeps none.",
+        description="Hours for which answers and questions' vectors are cached; 0 switches the cache off.",
     )
 
     # Books.
@@ -209,22 +206,22 @@ class Settings(BaseSettings):
         5, gt=0, description="Megabytes of one file of a book; larger ones are skipped."
     )
 
-    # A book that is sent to POST /admin/ingest.
+    # A book that is uploaded to POST /admin/ingest.
     max_book_mb: float = Field(
-        200, gt=0, description="Megabytes of an archive that is sent; unpacked it may be five times as large."
+        200, gt=0, description="Megabytes of an uploaded archive; unpacked it may be five times as large."
     )
     ingest_dir: Path = Field(
         Path(tempfile.gettempdir()),
-        description="Folder under which a sent book is kept and unpacked while it is taken in.",
+        description="Folder in which an uploaded book is stored and unpacked while it is ingested.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
     )
     ingest_memory_mb: int = Field(
         1536,
         ge=256,
-        description="Megabytes of memory at which the process that takes it in is ended (Linux).",
+        description="Megabytes of memory at which the ingestion process is ended (Linux).",
     )
     ingest_time_limit_s: float = Field(
-        3600, gt=0, le=604_800, description="Seconds after which the process that takes it in is ended."
+        3600, gt=0, le=604_800, description="Seconds after which the ingestion process is ended."
     )
 
     # An open page.
@@ -265,7 +262,7 @@ class Settings(BaseSettings):
     backup_url: str = Field(
         str(PROJECT_ROOT / "var" / "backups"),
         min_length=1,
-        description="Where backups are kept: a folder, or s3://bucket/prefix.",
+        description="Where backups are stored: a folder, or s3://bucket/prefix.",
         json_schema_extra={"shown_default": "var/backups"},
     )
     s3_endpoint_url: str | None = Field(
@@ -299,7 +296,7 @@ class Settings(BaseSettings):
 
     @field_validator("model_prices", mode="before")
     @classmethod
-    def _prices_read(cls, given: Any) -> Any:
+    def _parse_prices(cls, given: Any) -> Any:
         try:
             return json.loads(given) if isinstance(given, str) else given
         except ValueError as error:
@@ -307,209 +304,88 @@ class Settings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _driver_named(cls, url: str) -> str:
-        url = bare_address(url)
+    def _check_database_url(cls, url: str) -> str:
+        url = stripped_url(url)
         if url.startswith("sqlite:"):
             return _sqlite_file(url)
-        if address := postgres_address(url):
-            return address
+        if normalized := normalized_postgres_url(url):
+            return normalized
         raise ValueError("must begin with sqlite:/// or postgresql://")
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_known(cls, url: str | None) -> str | None:
-        return redis_address(bare_address(url)) if url else None
+    def _check_redis_url(cls, url: str | None) -> str | None:
+        return normalized_redis_url(stripped_url(url)) if url else None
 
     @field_validator("backup_url")
     @classmethod
-    def _backups_placed(cls, address: str) -> str:
+    def _check_backup_url(cls, address: str) -> str:
         if address.startswith("s3://") and len(address) > len("s3://"):
             return address.rstrip("/")
         if "://" in address:
             raise ValueError("must be a folder, or begin with s3://bucket")
-        # One that is relative is so to the project's root.
+        # A relative path is relative to the project's root.
         return str(PROJECT_ROOT / Path(address).expanduser())
 
     @field_validator("sentry_dsn")
     @classmethod
-    def _project_named(cls, dsn: SecretStr | None) -> SecretStr | None:
+    def _check_sentry_dsn(cls, dsn: SecretStr | None) -> SecretStr | None:
         if dsn and not _DSN.fullmatch(dsn.get_secret_value()):
             raise ValueError("must look like https://KEY@HOST/NUMBER")
         return dsn
 
     @field_validator("allowed_origins_str")
     @classmethod
-    def _origins_exact(cls, listed: str | None) -> str | None:
-        for origin in _origins_in(listed or ""):
+    def _check_origins(cls, listed: str | None) -> str | None:
+        for origin in _listed_origins(listed or ""):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError("must list origins such as https://book.example, without a path")
         return listed
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:
-        """The origins in force, as browsers write them; `*` alone if it is among them."""
+        """Return the allowed origins as browsers write them; `*` alone if it is among them."""
         if self.allowed_origins_str is None:
-            return () if self.environment == "production" else _origins_in(DEVELOPMENT_ORIGINS)
-        origins = _origins_in(self.allowed_origins_str)
+            return () if self.environment == "production" else _listed_origins(DEVELOPMENT_ORIGINS)
+        origins = _listed_origins(self.allowed_origins_str)
         return ("*",) if "*" in origins else origins
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The models that answer, the first one first."""
+        """Return the models that answer, in the order in which they are tried."""
         names = self.openai_llm_model, self.openai_llm_fallback_model
         return tuple(dict.fromkeys(filter(None, names)))
 
     @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:
-        """Where calls are counted: the place named, else by whether there is a Redis."""
+        """Return where calls are counted: the configured store, else Redis if there is one."""
         return self.rate_limit_storage or ("redis" if self.redis_url else "database")
 
     @property
     def chosen_embedder(self) -> Literal["openai", "local", "none"]:
-        """The embedder in force: the one named, else by whether there is a key."""
+        """Return the embedder: the configured one, else OpenAI if there is a key."""
         if self.embedder:
             return self.embedder
         return "openai" if self.openai_api_key else "local"
 
     @property
     def chosen_web_concurrency(self) -> int:
-        """The worker processes in force: the number named, else what this machine or container carries."""
+        """Return the number of workers: the configured one, else what this machine or container carries."""
         return self.web_concurrency or workers_for(
             machine_resources(), model_inside=self.chosen_embedder == "local"
         )
 
 
-def handed_over(settings: Settings) -> dict[str, Any]:
-    """Every setting in plain JSON, for `load_settings` of another process; secrets are in it."""
-    return {
-        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else _plain(value)
-        for name, value in settings
-    }
-
-
-def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Settings from overrides (keys as in the environment), the environment and `.env`, in that order.
-
-    Raises ConfigurationError with one line for each fault; no line quotes a secret's value.
-    """
-    _check_env_file(ENV_FILE)
-    values = {name.lower(): value for name, value in (overrides or {}).items()}
-    unknown = sorted(name.upper() for name in values if name not in Settings.model_fields)
-    if unknown:
-        raise ConfigurationError(f"No such setting: {', '.join(unknown)}.")
-    faults: list[str] = []
-    faulty: set[str] = set()
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        faults = [_fault(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]
-        # With the faulty ones at their defaults the rest can be looked at in the same go.
-        faulty = {str(fault["loc"][0]) for fault in error.errors()}
-        settings = Settings(**values | {name: _default(name) for name in faulty})
-    # One that names its environment wrongly may be meant for production.
-    faults += _contradictions(settings, for_production="environment" in faulty)
-    if faults:
-        raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
-    return settings
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
-
-
-def _check_env_file(path: Path) -> None:
-    try:
-        with path.open(encoding="utf-8-sig") as stream:
-            broken = [b.original.line for b in parse_stream(stream) if b.error]
-    except FileNotFoundError:
-        return
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The file .env cannot be read: {error.__class__.__name__}.") from error
-    if broken:
-        raise ConfigurationError(f"The file .env has no NAME=value on line {broken[0]}.")
-
-
-def _default(name: str) -> Any:
-    return Settings.model_fields[name].get_default(call_default_factory=True)
-
-
-def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
-    """What no single setting shows, as `NAME: sentence`."""
-    faults = []
-    if settings.rate_limit_storage == "redis" and settings.redis_url is None:
-        faults.append("RATE_LIMIT_STORAGE: is redis, but REDIS_URL is not set")
-    if for_production or settings.environment == "production":
-        faults += production_faults(
-            origins=settings.allowed_origins,
-            debug=settings.flask_debug,
-            admin_api_key=_revealed(settings.admin_api_key),
-            console_password=_revealed(settings.console_password),
-            metrics_token=_revealed(settings.metrics_token),
-        )
-    return faults
-
-
-def _fault(setting: str, message: str) -> str:
-    return f"{setting.upper()}: {message.removeprefix('Value error, ')}"
-
-
 def _sqlite_file(url: str) -> str:
-    """The address with its file's whole path; one that is relative is so to the project's root."""
+    """Return the address with the absolute path of its file; a relative one starts at the project's root."""
     path, mark, query = url.removeprefix("sqlite:///").partition("?")
     if not url.startswith("sqlite:///") or path in ("", ":memory:"):
-        # What is in memory no other worker and no command would see.
+        # Other workers and commands could not read a database in memory.
         raise ValueError("must name a file, as in sqlite:///var/ragbot.db")
     return f"sqlite:///{PROJECT_ROOT / path}{mark}{query}"
 
 
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
-
-
-def _origins_in(listed: str) -> tuple[str, ...]:
+def _listed_origins(listed: str) -> tuple[str, ...]:
     # Browsers send an origin in small letters and without a slash at its end.
     origins = (origin.strip().lower().removesuffix("/") for origin in listed.split(","))
     return tuple(dict.fromkeys(filter(None, origins)))
-
-
-def settings_table() -> str:
-    """Every setting as a row of a Markdown table."""
-    rows = [
-        f"| `{name}` | {kind} | {_shown(default)} | {meaning} |"
-        for name, kind, default, meaning in _described()
-    ]
-    return "\n".join(["| setting | type | default | meaning |", "|---|---|---|---|", *rows]) + "\n"
-
-
-def env_example() -> str:
-    """Every setting as a line of a `.env` file, commented out, under its meaning."""
-    lines = ["# Settings of ragbot. Copy this file to .env and take the # away from what you change.", ""]
-    for name, kind, default, meaning in _described():
-        lines += [f"# {meaning} ({kind})", f"#{name}={default}", ""]
-    return "\n".join(lines[:-1]) + "\n"
-
-
-def _described() -> list[tuple[str, str, str, str]]:
-    """Name, type, default and meaning of each setting."""
-    described = []
-    for name, info in Settings.model_fields.items():
-        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        default = extra.get("shown_default", "" if info.default is None else info.default)
-        described.append((name.upper(), _kind(info.annotation), str(default), info.description or ""))
-    return described
-
-
-def _kind(annotation: Any) -> str:
-    options = [option for option in get_args(annotation) if option is not NoneType]
-    if get_origin(annotation) is Literal:
-        return " or ".join(options)
-    if get_origin(annotation) is dict:
-        return "JSON"
-    if options:
-        return _kind(options[0])
-    names = {SecretStr: "secret", str: "text", int: "whole number", float: "number", bool: "true or false"}
-    return names.get(annotation, "folder" if annotation is Path else "text")
-
-
-def _shown(default: str) -> str:
-    return f"`{default}`" if default else "unset"

@@ -1,4 +1,4 @@
-"""Whether the wall clock can be believed: it is held against one that only goes forward."""
+"""Detect jumps of the wall clock by comparing it with the monotonic clock."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable
 
-# Clocks are put right by less than this all the time.
+# Clocks are adjusted by less than this all the time.
 TOLERANCE_S = 60.0
-# A clock that has gone on evenly for so long since it jumped is taken to be right now: a machine that slept.
+# A clock that has run evenly for so long since its jump is right now: the machine was asleep.
 BELIEVED_AFTER_S = 3600.0
 
 
 class ClockJumpDetector:
-    """Notices when the time of day jumps while the process runs. Safe between threads.
+    """Detect when the time of day jumps while the process runs. Safe between threads.
 
-    `jumped` is told by how many seconds, once for each jump.
+    `jumped` is called once for each jump, with the seconds.
     """
 
     def __init__(
@@ -28,18 +28,18 @@ class ClockJumpDetector:
         self._jumped = jumped
         self._wall, self._steady = wall, steady
         self._lock = threading.Lock()
-        self._usual = self._told = wall() - steady()
+        self._usual = self._reported = wall() - steady()
         self._jumped_at = 0.0
 
     def is_believed(self) -> bool:
-        """Whether the clock has not jumped, has come back, or has gone on evenly for an hour since."""
+        """Return False after a jump, until the clock has come back or has run evenly for an hour."""
         with self._lock:
             now = self._steady()
             offset = self._wall() - now
             by_s = offset - self._usual
-            is_new = abs(offset - self._told) > TOLERANCE_S
+            is_new = abs(offset - self._reported) > TOLERANCE_S
             if is_new:
-                self._told, self._jumped_at = offset, now
+                self._reported, self._jumped_at = offset, now
             if abs(by_s) > TOLERANCE_S and now - self._jumped_at > BELIEVED_AFTER_S:
                 self._usual, by_s = offset, 0.0
         if is_new:

@@ -1,4 +1,4 @@
-"""One clock for a question: how long is left, and a way to end a wait early from another thread."""
+"""Share one deadline among all steps of a question, and end blocked calls when it passes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from ragbot.core.timers import TIMERS
 
 
 class Deadline:
-    """A point in time that everything done for one question shares. Safe to use from any thread.
+    """Hold the moment at which the work for one question must end. Safe to use from any thread.
 
-    Whoever blocks on a socket says how to interrupt it (`interrupting`); the interrupt runs when the
-    time is up or when somebody calls `cancel`, and the blocked call is expected to fail at once. It must not
-    block itself.
+    A caller that blocks on a socket passes a function that interrupts it (`interrupting`). It runs when the
+    time is up or `cancel` is called; the blocked call must then fail at once. It must not block itself.
     """
 
     def __init__(self, seconds: float, now: Callable[[], float] = time.monotonic) -> None:
@@ -27,23 +26,23 @@ class Deadline:
         self._cancelled = False
 
     def left_s(self) -> float:
-        """Seconds left, never below zero."""
+        """Return the seconds left, never below zero."""
         return max(0.0, self._ends_at - self._now())
 
     @property
     def cancelled(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Return whether the reader has left."""
         return self._cancelled
 
     def check(self) -> None:
-        """Raise Cancelled or DeadlineExceeded where the question is over; else do nothing."""
+        """Raise Cancelled or DeadlineExceeded if the question is over."""
         if self._cancelled:
-            raise Cancelled("The reader has gone away.")
+            raise Cancelled("The reader has left.")
         if self.left_s() <= 0:
-            raise DeadlineExceeded("The time for this question ran out.")
+            raise DeadlineExceeded("The time for this question has run out.")
 
     def cancel(self) -> None:
-        """End the question now: every wait that is under way is interrupted."""
+        """End the question now and interrupt every call that blocks for it."""
         with self._lock:
             self._cancelled = True
             interrupts = list(self._interrupts)
@@ -58,11 +57,11 @@ class Deadline:
                 self._interrupts.append(interrupt)
         if self._cancelled:
             interrupt()
-        alarm = TIMERS.after(self.left_s(), interrupt)
+        timer = TIMERS.after(self.left_s(), interrupt)
         try:
             yield
         finally:
-            alarm.stop()
+            timer.stop()
             with self._lock:
                 if interrupt in self._interrupts:
                     self._interrupts.remove(interrupt)

@@ -1,4 +1,4 @@
-"""The nouns: frozen values that every room may hold."""
+"""Define the frozen values that every package may use: books, indexes, questions, answers, events."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import Enum, StrEnum
 
 Vector = list[float]
 
-# What a generator says first when its passages do not answer the question. What follows it on
-# the line, if anything, is the sentence that the reader is shown.
+# A generator's first word when its passages do not answer the question. The rest of the line, if any,
+# is the sentence that the reader is shown.
 NOT_IN_BOOK = "NOT_IN_BOOK"
 
 
@@ -18,7 +18,7 @@ NOT_IN_BOOK = "NOT_IN_BOOK"
 
 
 class Dialect(Enum):
-    """How a page is written: MDX (Docusaurus), Markdown with HTML in it, or text that was none before."""
+    """Name the syntax of a page: MDX (Docusaurus), Markdown with HTML, or Markdown converted from another."""
 
     MDX = "mdx"
     MARKDOWN = "markdown"
@@ -27,7 +27,7 @@ class Dialect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading's own text, up to the next heading of any level.
+    """Describe the text under one heading, up to the next heading of any level.
 
     `heading_path` runs from the outermost part over the page's title to the heading itself.
     `anchor` is the fragment as the site's generator makes it; empty for the top of the page.
@@ -42,15 +42,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the site, in the order in which the book is read.
+    """Hold one page of a book.
 
     `path` is the file's path within the book, with forward slashes. `address` is the page's public
     address relative to the site's root, without a leading slash ("docs/intro", "ch01.html").
-    `parts` names what the page stands under (a sidebar category, a part of the summary), outermost
-    first; it is included in the sections' heading paths. `source` is the text that offsets count
-    in and quotes are taken from: the file's characters as they stand, line ends included, without
-    a byte order mark. Where a generator changes the text before its reader sees it (includes,
-    hidden lines, HTML), it is the text after that. `dialect` is what the source was read as.
+    `parts` names the groups that the page is in (a sidebar category, a part of the summary), outermost
+    first; the sections' heading paths include it. `source` is the text that offsets count in and quotes
+    are taken from: the file's characters unchanged, line ends included, without a byte order mark. Where a
+    site generator changes the text before a reader sees it (includes, hidden lines, HTML), it is the text
+    after that. `dialect` is the syntax that the source was read as.
     """
 
     path: str
@@ -64,7 +64,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that was left out, and a sentence that says why."""
+    """Name a file that was left out, with a sentence that says why."""
 
     path: str
     reason: str
@@ -72,7 +72,7 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Pages in reading order. `title` is empty where the book does not tell its own."""
+    """Hold pages in reading order. `title` is empty if the book does not give one."""
 
     title: str
     pages: tuple[Page, ...]
@@ -81,7 +81,7 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class InnerSection:
-    """A section that begins inside of a chunk. `start` is the offset of its heading in the chunk's text."""
+    """Mark where a section begins inside of a chunk. `start` is the offset of its heading in the chunk's text."""
 
     start: int
     anchor: str
@@ -90,13 +90,12 @@ class InnerSection:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of one section: what is stored, searched and quoted.
+    """Hold a part of one section, the unit that is stored, searched and quoted.
 
-    `page.source[start:end] == text`, always. `search_text` is what is indexed and embedded: the
-    heading path in front, then the text without what is not prose (comments, JSX, link targets).
-    `id` is a UUID made from path, heading path and text, so that the same content has the same id
-    in every edition. `tokens` is an estimate (`core.text.count_tokens`). `sections` are those that begin
-    inside of it, in order, where short ones were joined.
+    `page.source[start:end] == text`, always. `search_text` is indexed and embedded: the heading path, then
+    the text without comments, JSX and link targets. `id` is a UUID made from path, heading path and text,
+    so that the same content has the same id in every edition. `tokens` is an estimate
+    (`core.text.count_tokens`). `sections` begin inside of the chunk, in order, where short ones were joined.
     """
 
     id: str
@@ -118,7 +117,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class SparseVector:
-    """Term weights: `indices` are distinct 32-bit term ids, `values` their weights."""
+    """Hold term weights: `indices` are distinct 32-bit term ids, `values` their weights."""
 
     indices: list[int]
     values: list[float]
@@ -126,9 +125,9 @@ class SparseVector:
 
 @dataclass(frozen=True, slots=True)
 class IndexPoint:
-    """A chunk as the index takes it. `dense` is None where no embedder is used.
+    """Hold a chunk with its vectors for the index. `dense` is None if no embedder is used.
 
-    `scopes` are the folded names under which a chapter filter finds it.
+    `scopes` are the case-folded names under which a chapter filter finds it.
     """
 
     chunk: Chunk
@@ -139,10 +138,10 @@ class IndexPoint:
 
 @dataclass(frozen=True, slots=True)
 class EditionFacts:
-    """What a store and a retriever must know of an edition.
+    """Describe an edition for the stores and the retriever.
 
-    `key` names the edition's index and never changes; `name` is what people call it.
-    `embedder` and `dimension` are None where it was indexed without vectors.
+    `key` names the edition's index and never changes; `name` is for people and may change.
+    `embedder` and `dimension` are None if it was indexed without vectors.
     """
 
     key: str
@@ -160,7 +159,7 @@ class EditionFacts:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """One hybrid search: sparse always, dense where a vector is at hand, fused by rank."""
+    """Describe one hybrid search: sparse always, dense if a vector is given, fused by rank."""
 
     sparse: SparseVector
     dense: Vector | None
@@ -170,13 +169,15 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that was retrieved. `score` grows with likeness and compares within one search only."""
+    """Hold a retrieved chunk. A higher `score` is a better match; scores compare within one search only."""
 
     chunk: Chunk
     score: float
 
 
 # --- a question and its answer -----------------------------------------------------------------
+
+# The docstrings of Mode, Status and Degradation are descriptions in the API's document.
 
 
 class Mode(StrEnum):
@@ -209,7 +210,7 @@ class Degradation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a reader asks, checked. `text` is trimmed and holds 1 to 2,000 characters."""
+    """Hold a reader's validated question. `text` is trimmed and has 1 to 2,000 characters."""
 
     text: str
     mode: Mode = Mode.FULL_BOOK
@@ -222,7 +223,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question with its answer, as history."""
+    """Hold a past question with its answer."""
 
     question: str
     answer: str
@@ -230,15 +231,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Everything that a generator may use for an answer.
+    """Hold everything that a generator may use for an answer.
 
-    `passages` are numbered from 1, as the marks in the answer are. `system` and `messages` are the same
-    matter laid out for a chat model: (role, content) pairs. The rest is for generators without a model:
-    `term_weights` gives the rarity (inverse document frequency) of each of the question's stems,
-    `unknown_words` are those of its words that stand nowhere in the book, `language` is the book's,
-    `question_vector` is what the search's embedder made of it. `foreign_language` is the question's, where it is not the book's. With `overview` the passages are the
-    beginnings of what is to be summed up, in the order of the book. With `without_model` nothing may be asked
-    that costs money.
+    `passages` are numbered from 1, as the citation marks in the answer are. `system` and `messages`, (role,
+    content) pairs, give the same to a chat model. The rest is for generators without a model: `term_weights`
+    is the inverse document frequency of each stem of the question, `unknown_words` are its words that do
+    not occur in the book, `language` is the book's, `question_vector` is the question's embedding, `foreign_language` the
+    question's language where it is not the book's. With `overview` the passages are the beginnings of pages that
+    are to be summed up, in the order of the book. With
+    `without_model` no model that costs money may be called.
     """
 
     question: str
@@ -258,7 +259,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class CitedSpan:
-    """Words that a mark of the answer rests on.
+    """Hold the words that a citation mark of the answer rests on.
 
     `start` and `end` are offsets into the source's `quote`, `text` is the words as a reader sees them on the
     page, and `url` leads to them.
@@ -272,7 +273,7 @@ class CitedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage as the reader sees it. `quote` is verbatim from the edition, `quote_text` is it without markup."""
+    """Hold a passage for the reader. `quote` is verbatim from the edition, `quote_text` has no markup."""
 
     id: str
     chapter: str
@@ -289,7 +290,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the provider counted them. `cost_usd` is None where a price is not known."""
+    """Hold the tokens that the provider counted. `cost_usd` is None if a price is not known."""
 
     embedding_tokens: int = 0
     input_tokens: int = 0
@@ -299,7 +300,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds, for the whole and for each stage; `cache` is the look for an answer that was kept."""
+    """Hold the milliseconds of the whole and of each stage; `cache` is the lookup of a cached answer."""
 
     total: float = 0.0
     embed: float = 0.0
@@ -310,7 +311,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer, with what it rests on and what it cost."""
+    """Hold a finished answer with its sources, its cost and its times."""
 
     text: str
     status: Status
@@ -326,9 +327,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
-    """How a turn ended, for those who watch. `error_code` is None where nothing went wrong.
+    """Describe the end of a turn for metrics and logs. `error_code` is None if nothing went wrong.
 
-    Times are milliseconds; None where there was no first word, or nothing was written down.
+    Times are milliseconds; None if there was no first word, or nothing was stored.
     """
 
     answer: Answer
@@ -354,14 +355,14 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of the answer, already cleaned."""
+    """Hold the next part of the answer, already sanitised."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The answer is whole. It is the last event; its text is the sum of the deltas."""
+    """Hold the whole answer. It is the last event; its text is the sum of the deltas."""
 
     answer: Answer
 

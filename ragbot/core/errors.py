@@ -1,89 +1,98 @@
-"""The error tree: each class has a stable `code` and says whether asking again may help.
+"""Define the errors of the service: each has a stable `code` and says whether a retry may help.
 
-HTTP statuses are not here: `web/errors.py` maps a class to its problem. Messages are sentences
-for the reader or the operator; causes travel by `raise … from` and reach the log alone.
+HTTP statuses are in `web/errors.py`, which maps each class to a problem. Messages are sentences for the
+reader or the operator; causes are attached by `raise … from` and appear in the log alone.
 """
 
 
 class RagbotError(Exception):
-    """The root of every error that ragbot raises on purpose."""
+    """Serve as the base class of every error that ragbot raises on purpose."""
 
     code = "internal_error"
     retryable = False
+    # What the API's document shows as the `detail` of such a problem.
+    example_detail = ""
 
 
 class BookError(RagbotError):
-    """A book cannot be read: nothing there, nothing readable, or a layout that contradicts itself."""
+    """Report that a book cannot be read: it is empty, unreadable, or its layout contradicts itself."""
 
     code = "unreadable_book"
 
 
 class FileUnreadable(BookError):
-    """One file of a book cannot be read; it is skipped and named in the report."""
+    """Report that one file of a book cannot be read; it is skipped and named in the report."""
 
     code = "unreadable_file"
 
 
 class ArchiveRefused(BookError):
-    """An archive cannot be unpacked: broken, too large, or made to do harm."""
+    """Report that an archive is not unpacked: it is broken, too large, or made to do harm."""
 
     code = "unreadable_archive"
 
 
 class IngestInProgress(RagbotError):
-    """A book is being taken in already; one job runs at a time."""
+    """Report that a book is being ingested already; one job runs at a time."""
 
     code = "ingest_in_progress"
     retryable = True
+    example_detail = "A book is being taken in already; one job runs at a time."
 
 
 class JobNotFound(RagbotError):
-    """There is no job of this id."""
+    """Report that there is no job of this id."""
 
     code = "not_found"
+    example_detail = "There is no job of this id."
 
 
 class JobNotStarted(RagbotError):
-    """The process or the folder that a job needs cannot be had now."""
+    """Report that the process or the folder of a job cannot be created now."""
 
     code = "overloaded"
     retryable = True
+    example_detail = "The process or the folder that a job needs cannot be had now."
 
 
 class EditionNotFound(RagbotError):
-    """There is no edition of this name."""
+    """Report that there is no edition of this name."""
 
     code = "edition_not_found"
+    example_detail = "There is no edition of this name."
 
 
 class EditionInUse(RagbotError):
-    """The edition is the published one and cannot be removed."""
+    """Report that the edition is published and so cannot be removed."""
 
     code = "edition_in_use"
 
 
 class NoBook(RagbotError):
-    """No edition has been published yet, so there is nothing to answer from."""
+    """Report that no edition has been published yet, so there is nothing to answer from."""
 
     code = "no_book"
     retryable = True
+    example_detail = "No edition has been published yet, so there is nothing to answer from."
 
 
 class SearchUnavailable(RagbotError):
-    """The index cannot be asked now."""
+    """Report that the index cannot be searched now."""
 
     code = "search_unavailable"
     retryable = True
+    example_detail = "The index cannot be asked now."
 
 
 class DatabaseUnavailable(RagbotError):
-    """The database cannot be reached, or will not take a lock or a connection in time.
+    """Report that the database cannot be reached, or gives no lock or connection in time.
 
-    `cause` is the database's own name for it ("SQLITE_FULL", "53100"), or the driver's.
+    `cause` is the database's own code ("SQLITE_FULL", "53100"), or the driver's.
     """
 
     code = "database_unavailable"
     retryable = True
+    example_detail = "The database cannot be reached, or will not take a lock or a connection in time."
 
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(message)
@@ -91,133 +100,144 @@ class DatabaseUnavailable(RagbotError):
 
 
 class StoreUnavailable(RagbotError):
-    """A store that others can stand in for (of counters, kept answers, shared states) cannot be asked now."""
+    """Report that a store of counters, cache entries or shared states fails; another may replace it."""
 
     code = "store_unavailable"
     retryable = True
 
 
 class CacheNotCleared(RagbotError):
-    """Kept answers could not be forgotten everywhere, for one of the stores that hold them is away."""
+    """Report that the cache was not cleared everywhere: one of its stores is unavailable."""
 
     code = "cache_unavailable"
     retryable = True
+    example_detail = (
+        "Kept answers could not be forgotten everywhere, for one of the stores that hold them is away."
+    )
 
 
 class ProviderError(RagbotError):
-    """A model's provider failed. `retryable` tells whether another try may help."""
+    """Report a failure of a model's provider. `retryable` says whether another try may help."""
 
     code = "provider_error"
+    example_detail = "A model's provider failed. `retryable` tells whether another try may help."
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider refused, failed, hung or sent nonsense, after the last retry."""
+    """Report that the provider refused, failed, hung or sent nonsense, after the last retry."""
 
     code = "provider_unavailable"
     retryable = True
 
 
 class ProviderRejected(ProviderError):
-    """The provider will not take this request, however often it is sent (a bad key, a bad model)."""
+    """Report that the provider rejects the request, however often it is sent (a bad key, a bad model)."""
 
     code = "provider_rejected"
 
 
 class CircuitOpen(ProviderUnavailable):
-    """The provider failed several times in a row and is left alone for a while; nothing was asked."""
+    """Report that the provider failed several times in a row and is not called for a while."""
 
     code = "circuit_open"
 
 
 class TooLate(ProviderUnavailable):
-    """Too little of the question's time is left to ask a model; nothing was asked."""
+    """Report that too little of the question's time is left, so the model was not called."""
 
     code = "too_late"
 
 
 class RequestRejected(ProviderRejected):
-    """The provider will not take this one request (too long, against its rules); others it may take."""
+    """Report that the provider rejects this one request (too long, against its rules); others may pass."""
 
     code = "request_rejected"
 
 
 class BudgetSpent(ProviderError):
-    """What models may cost is spent; nothing was asked."""
+    """Report that the budget for models is spent, so no model was called."""
 
     code = "budget_spent"
 
 
 class AnswerCut(ProviderError):
-    """The model's stream broke after its first word."""
+    """Report that the model's stream broke after its first word."""
 
     code = "answer_cut"
     retryable = True
 
 
 class DeadlineExceeded(RagbotError):
-    """The time for the question ran out."""
+    """Report that the time for the question has run out."""
 
     code = "deadline_exceeded"
     retryable = True
+    example_detail = "The time for the question ran out."
 
 
 class Cancelled(RagbotError):
-    """The reader has gone away; nobody waits for the answer any more."""
+    """Report that the reader has left, so the answer is not needed any more."""
 
     code = "cancelled"
 
 
 class Overloaded(RagbotError):
-    """Every place for an answer is taken."""
+    """Report that as many questions are being answered as the service allows."""
 
     code = "overloaded"
     retryable = True
+    example_detail = "Every place for an answer is taken."
 
 
 class SessionNotFound(RagbotError):
-    """There is no session of this id."""
+    """Report that there is no session of this id."""
 
     code = "session_not_found"
+    example_detail = "There is no session of this id."
 
 
 class SessionExpired(RagbotError):
-    """The session ended by its time limit."""
+    """Report that the session has expired."""
 
     code = "session_expired"
+    example_detail = "The session ended by its time limit."
 
 
 class MessageNotFound(RagbotError):
-    """There is no message of this id in the session."""
+    """Report that there is no message of this id in the session."""
 
     code = "not_found"
+    example_detail = "There is no message of this id in the session."
 
 
 class IdempotencyKeyReused(RagbotError):
-    """The idempotency key came with another body before."""
+    """Report that the idempotency key was used with another body before."""
 
     code = "idempotency_key_reused"
+    example_detail = "The idempotency key came with another body before."
 
 
 class IdempotencyInProgress(RagbotError):
-    """The first request with this idempotency key is still running."""
+    """Report that the first request with this idempotency key is still running."""
 
     code = "idempotency_in_progress"
     retryable = True
+    example_detail = "The first request with this idempotency key is still running."
 
 
 class BackupError(RagbotError):
-    """A backup cannot be made, reached or brought back."""
+    """Report that a backup cannot be made, reached or restored."""
 
     code = "backup_failed"
 
 
 class BackupUnreadable(BackupError):
-    """What should be a backup is none, is damaged, or is of a kind that this program does not know."""
+    """Report that a file is no backup, is damaged, or has a format that this version does not know."""
 
     code = "backup_unreadable"
 
 
 class ConfigurationError(RagbotError):
-    """The settings contradict each other or cannot be used; the message names each fault."""
+    """Report that settings are invalid or contradict each other; the message names each fault."""
 
     code = "bad_configuration"

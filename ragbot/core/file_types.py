@@ -1,4 +1,4 @@
-"""The first bytes of a file to the kind of archive that it is."""
+"""Detect the kind of an archive from its first bytes."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ _SIGNATURES: dict[bytes, ArchiveKind] = {
 
 
 def archive_kind(beginning: bytes) -> ArchiveKind | None:
-    """The kind, or None for everything else."""
+    """Return the kind of the archive, or None for any other file."""
     return next((kind for signature, kind in _SIGNATURES.items() if beginning.startswith(signature)), None)

@@ -1,4 +1,4 @@
-"""Who holds something that workers share: a token that tells its process, and whether that still lives."""
+"""Name the process that holds a shared lock or trial by a token, and detect when it has died."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import socket
 
 
 def new_token() -> str:
-    """A token of this process that no other is like."""
+    """Return a unique token of this process."""
     return f"{secrets.token_hex(8)}/{os.getpid()}/{socket.gethostname()}"
 
 
-def lives(token: str) -> bool:
-    """False if the token's process was one of this host and is gone; of another host nothing is known."""
+def is_owner_alive(token: str) -> bool:
+    """Return False if the token's process ran on this host and has ended; True if it ran on another."""
     _, _, process = token.partition("/")
     pid, _, host = process.partition("/")
     if host != socket.gethostname() or not pid.isdecimal():
@@ -23,6 +23,6 @@ def lives(token: str) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:
-        # Another user's, so it is there.
+        # The process exists and belongs to another user.
         return True
     return True

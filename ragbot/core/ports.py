@@ -1,4 +1,4 @@
-"""Every pluggable edge on one page. A docstring here is the contract that each adapter's tests check."""
+"""Define the interfaces that adapters implement. Each docstring is the contract that their tests check."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ragbot.core.domain import (
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingResult:
-    """Vectors in the order of the texts, and the tokens that the provider charged for."""
+    """Hold vectors in the order of the texts, and the tokens that the provider charged for."""
 
     vectors: list[Vector]
     tokens: int = 0
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors."""
+    """Turn texts into unit vectors."""
 
     name: str
     """Names the model and its size; vectors of two names are never compared."""
@@ -36,7 +36,7 @@ class Embedder(Protocol):
         """Embed texts in order.
 
         Returns one unit vector per text, all of one length; an empty list gives an empty list.
-        Raises ProviderUnavailable after the last retry, ProviderRejected where no retry can help,
+        Raises ProviderUnavailable after the last retry, ProviderRejected if no retry can help,
         DeadlineExceeded when the deadline passes first.
         """
         ...
@@ -59,95 +59,98 @@ class Generation:
 
 
 class Generator(Protocol):
-    """Writes an answer from a prompt's passages."""
+    """Write an answer from a prompt's passages."""
 
     name: str
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
-        """Yield pieces of the answer as they come, none of them empty.
+        """Yield parts of the answer as they arrive, none of them empty.
 
-        Marks such as `[2]` cite `prompt.passages` from 1. Where the passages do not answer the
-        question the first piece begins with NOT_IN_BOOK. `generation` is complete when the iterator
-        ends. Raises ProviderUnavailable or ProviderRejected before the first piece, AnswerCut after it,
-        DeadlineExceeded or Cancelled at any time. Closing the iterator closes what it holds.
+        Marks such as `[2]` cite `prompt.passages` from 1. If the passages do not answer the question,
+        the first part begins with NOT_IN_BOOK. `generation` is complete when the iterator
+        ends. Raises ProviderUnavailable or ProviderRejected before the first part, AnswerCut after it,
+        DeadlineExceeded or Cancelled at any time. Closing the iterator closes its connection.
         """
         ...
 
     def ping(self) -> None:
-        """Return if the generator could be asked now; raise ProviderError if not. Costs no tokens."""
+        """Return if the generator can be called now; raise ProviderError if not. Costs no tokens."""
         ...
 
 
 class PassageStore(Protocol):
-    """An index of editions. It is disposable: all that it holds is in the database too."""
+    """Index and search editions. It is disposable: everything in it is in the database too."""
 
     name: str
 
     def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
-        """Make an edition searchable, from nothing, beside what is there; twice is the same as once.
+        """Build the index of an edition from nothing, beside the others; a second call changes nothing.
 
         Readers see none of it before it is complete. Raises SearchUnavailable.
         """
         ...
 
     def holds(self, edition: EditionFacts) -> bool:
-        """Whether the edition can be searched without being built first. Raises SearchUnavailable."""
+        """Return whether the edition can be searched without being built first. Raises SearchUnavailable."""
         ...
 
     def prepare(self, edition: EditionFacts) -> None:
-        """Build the edition from the database if the store does not hold it. Raises SearchUnavailable."""
+        """Build the edition from the database if the store does not have it. Raises SearchUnavailable."""
         ...
 
     def publish(self, key: str) -> None:
-        """Mark the built edition as the one that readers get, in one step. Raises SearchUnavailable."""
+        """Serve the built edition to readers, in one step. Raises SearchUnavailable."""
         ...
 
     def remove(self, key: str) -> None:
-        """Forget an edition's index; nothing happens if there is none. Raises SearchUnavailable."""
+        """Delete an edition's index; does nothing if there is none. Raises SearchUnavailable."""
         ...
 
     def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
-        """The best passages of an edition, best first, at most `request.limit`.
+        """Return the best passages of an edition, best first, at most `request.limit`.
 
-        Sparse and dense ranks are fused by reciprocal rank; with no dense vector the sparse rank alone
-        counts. `scope` keeps passages that carry it among their scopes. Nothing found gives
+        Sparse and dense ranks are fused by reciprocal rank; without a dense vector the sparse rank alone
+        counts. With `scope`, only passages that have it among their scopes are returned. Nothing found gives
         an empty list. Raises SearchUnavailable or DeadlineExceeded.
         """
         ...
 
     def count(self, edition: EditionFacts) -> int:
-        """How many points the edition's index holds. Raises SearchUnavailable."""
+        """Return the number of points in the edition's index. Raises SearchUnavailable."""
         ...
 
     def ping(self) -> None:
-        """Return if the index can be asked now, else raise SearchUnavailable."""
+        """Return if the index can be searched now, else raise SearchUnavailable."""
         ...
 
 
 class Cache(Protocol):
-    """Bytes under keys, for a while. What is in it can be made again, so it never raises: what it cannot
-    give is a miss, what it cannot take is lost."""
+    """Cache bytes under keys for some time.
+
+    Its entries can be made again, so `get` and `put` never raise: a failed read is a miss, a failed write is
+    lost.
+    """
 
     name: str
 
     def get(self, key: str) -> bytes | None:
-        """What was put under the key, or None where there is nothing (any more)."""
+        """Return the value of the key, or None if there is none or it has expired."""
         ...
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
-        """Keep a value for some seconds; the last one wins."""
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Store a value for some seconds; the last one wins."""
         ...
 
     def clear(self) -> int:
-        """Forget everything and say how many entries that were. Raises CacheNotCleared."""
+        """Delete everything and return the number of entries. Raises CacheNotCleared."""
         ...
 
-    def is_away(self) -> bool:
-        """Whether it failed a moment ago and nothing stands in for it."""
+    def is_unavailable(self) -> bool:
+        """Return whether it failed a moment ago and no other store replaces it."""
         ...
 
     def ping(self) -> None:
-        """Return if the cache could be asked now, else raise StoreUnavailable."""
+        """Return if the cache can be read now, else raise StoreUnavailable."""
         ...
 
 
@@ -155,35 +158,38 @@ State = Mapping[str, Any]
 
 
 class SharedState(Protocol):
-    """Small JSON objects that all workers agree on, by name. Never raises: where the workers' common store
-    cannot be asked, each process has states of its own meanwhile."""
+    """Share small JSON objects among all workers, by name.
+
+    Never raises: while the common store is unavailable, each process has states of its own.
+    """
 
     def peek(self, name: str) -> State | None:
-        """The state now, or None where there is none (any more)."""
+        """Return the state now, or None if there is none or it has expired."""
         ...
 
-    def change(
-        self, name: str, change: Callable[[State | None], State | None], kept_s: float
-    ) -> State | None:
-        """Put what `change` makes of the state in its place, and return it; no other change comes between.
+    def change(self, name: str, change: Callable[[State | None], State | None], ttl_s: float) -> State | None:
+        """Replace the state by the result of `change`, atomically, and return it.
 
-        None forgets it. It is kept for some seconds; one that is left as it was is kept for no longer than
-        before. `change` is a pure function; it may be called again.
+        None deletes it. The new state expires after `ttl_s`; an unchanged one keeps its expiry. `change` must
+        be a pure function; it may be called more than once.
         """
         ...
 
 
 class Budget(Protocol):
-    """What models may cost, and what they did. Safe between threads; never raises."""
+    """Limit and record the cost of model calls. Safe between threads; never raises."""
 
-    def take(self, most_usd: float) -> bool:
-        """Whether a call may be made that costs so much at most; what is taken is given back when it ends."""
+    def reserve(self, most_usd: float) -> bool:
+        """Reserve the highest cost of a call and return True, or return False if too little is left.
+
+        The caller releases the reservation when the call ends.
+        """
         ...
 
     def release(self, most_usd: float) -> None:
-        """The call that this was taken for has ended, and was charged."""
+        """Give a reservation back: its call has ended and was charged."""
         ...
 
     def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:
-        """Write down what a call cost; what can wait is written some seconds later, with the next charge."""
+        """Record the cost of a call. With `can_wait` it may be written some seconds later."""
         ...

@@ -1,4 +1,4 @@
-"""A connection that somebody waits on, ended from another thread."""
+"""End a socket that another thread is waiting on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contextlib import suppress
 
 
 def shut_down(connection: socket.socket, how: int = socket.SHUT_RDWR) -> None:
-    """Shut a connection down, or one direction of it: whoever reads from it finds its end at once.
+    """Shut a connection down, or one direction of it; a thread that reads from it sees its end at once.
 
-    Closing it would wake nobody. One that has ended already stays so.
+    Closing it would not wake that thread. Does nothing if the connection has ended already.
     """
     with suppress(OSError):
         # (An SSL socket's own shutdown would take its state from under the thread that reads.)

@@ -1,4 +1,4 @@
-"""Text in, text out: normalising, counting and splitting that every room agrees on."""
+"""Normalise text, estimate its tokens and find its sentences."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _SPACES = re.compile(r"\s+")
 
 # A sentence ends at one of these, with quotes or brackets that close behind it, before white space.
-# (A run of stops is looked at once, not from each of them on.)
+# (A run of stops is matched once, not from each of them on.)
 _SENTENCE_END = re.compile(r"(?:(?<![.!?…])[.!?…]++[\"'”’)\]*_]*+(?=\s)|[。！？]++[」』”’）]*+)")
 _NEXT_SIGN = re.compile(r"\s*+(.?)", re.DOTALL)
-# Longer than any abbreviation with what closes behind it.
-_STOP_LOOKED_AT = 60
+# Longer than any abbreviation with the quotes and brackets behind it.
+_ABBREVIATION_WINDOW = 60
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[])(?:e\.g|i\.e|etc|cf|vs|approx|resp|fig|figs|eq|no|vol|pp?|dr|mr|mrs|ms|prof|st|inc|ltd|al|[A-Za-z])\.$",
     re.IGNORECASE,
@@ -26,12 +26,12 @@ _ABBREVIATION = re.compile(
 
 
 def folded(text: str) -> str:
-    """Text for comparing names: NFKC, case folded, runs of white space as one space, trimmed."""
+    """Normalise text for comparing names: NFKC, case folded, runs of white space as one space, trimmed."""
     return _SPACES.sub(" ", unicodedata.normalize("NFKC", text)).strip().casefold()
 
 
 def cleaned(text: str) -> str:
-    """Text that every database takes: without NUL and without lone surrogates.
+    """Remove NUL characters and replace lone surrogates by "?", so that every database takes the text.
 
     Models write both now and then; PostgreSQL refuses the first, every driver the second.
     """
@@ -39,12 +39,12 @@ def cleaned(text: str) -> str:
 
 
 def has_forbidden_characters(text: str) -> bool:
-    """Whether `cleaned` would change the text."""
-    return "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    """Return whether `cleaned` would change the text."""
+    return cleaned(text) != text
 
 
 def count_tokens(text: str) -> int:
-    """Estimate the tokens that a model's tokenizer makes of `text`; within some 15 % on prose and code.
+    """Estimate the tokens that a model's tokenizer makes of `text`; within about 15 % on prose and code.
 
     Words of up to six letters count one and longer ones more, digits one for three, a sign one,
     an ideograph one.
@@ -78,7 +78,7 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     for match in _SENTENCE_END.finditer(text):
         end = match.end()
         following = _NEXT_SIGN.match(text, end)
-        stop = text[max(start, end - _STOP_LOOKED_AT) : end].rstrip("\"'”’)]*_")
+        stop = text[max(start, end - _ABBREVIATION_WINDOW) : end].rstrip("\"'”’)]*_")
         if stop.endswith(".") and ((following and following[1].islower()) or _ABBREVIATION.search(stop)):
             continue
         yield from _trimmed(text, start, end)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Set
 from functools import partial
 
+from ragbot.core.cooldown import Cooldown
 from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
 from ragbot.health.runner import CheckResult, HealthCheck
@@ -93,17 +93,19 @@ class _Seldom:
     """A call that is made so seldom; in between its last outcome holds. For one thread at a time."""
 
     def __init__(self, call: Callable[[], None], every_s: float) -> None:
-        self._call, self._every_s = call, every_s
+        self._call = call
         self._failure: RagbotError | None = None
-        self._called_at = float("-inf")
+        self._pause = Cooldown(every_s)
 
     def __call__(self) -> None:
-        if time.monotonic() - self._called_at >= self._every_s:
+        if self._pause.allows_call():
+            # A failure that is none of ours leaves no outcome to hold.
+            self._pause.end()
             try:
                 self._call()
                 self._failure = None
             except RagbotError as error:
                 self._failure = error
-            self._called_at = time.monotonic()
+            self._pause.start()
         if self._failure is not None:
             raise self._failure

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import fcntl
-import shutil
-import tempfile
 import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import qdrant_edge as edge
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import RagbotError, SearchUnavailable
+from ragbot.core.locked_folder import LockedFolder
 from ragbot.index import point_payload as payload
 
 # The published edition and one that is asked for by name, or the next one while it is swapped in.
@@ -108,25 +105,23 @@ class QdrantEmbeddedStore:
 class _Shard:
     """An open engine with its folder, which goes when nobody holds the shard any more."""
 
-    def __init__(self, engine: Any, folder: Path, lock: IO[str]) -> None:
+    def __init__(self, engine: Any, folder: LockedFolder) -> None:
         self.engine = engine
-        self._finalizer = weakref.finalize(self, _closed, engine, folder, lock)
+        self._finalizer = weakref.finalize(self, _closed, engine, folder)
 
 
-def _closed(engine: Any, folder: Path, lock: IO[str]) -> None:
+def _closed(engine: Any, folder: LockedFolder) -> None:
     engine.close()
-    shutil.rmtree(folder, ignore_errors=True)
-    lock.close()
+    folder.delete()
 
 
 def _built(parent: Path, edition: EditionFacts, points: Iterable[IndexPoint]) -> _Shard:
     try:
-        _sweep(parent)
-        folder, lock = _private_folder(parent)
+        locked = LockedFolder.create(parent, FOLDER_PREFIX)
     except OSError as error:
         raise SearchUnavailable(f"The embedded index cannot be written below {parent}.") from error
-    engine = _asked(lambda: edge.EdgeShard.create(str(folder / "shard"), _config(edition)))
-    shard = _Shard(engine, folder, lock)
+    engine = _asked(lambda: edge.EdgeShard.create(str(locked.folder / "shard"), _config(edition)))
+    shard = _Shard(engine, locked)
     remaining = iter(points)
     while batch := list(islice(remaining, BATCH)):
         rows = [_point(point) for point in batch]
@@ -134,26 +129,6 @@ def _built(parent: Path, edition: EditionFacts, points: Iterable[IndexPoint]) ->
     index = edge.UpdateOperation.create_field_index(payload.SCOPES, edge.PayloadSchemaType.Keyword)
     _asked(lambda: engine.update(index))
     return shard
-
-
-def _private_folder(parent: Path) -> tuple[Path, IO[str]]:
-    """A new folder and the lock by which other processes tell it from a dead process's."""
-    parent.mkdir(parents=True, exist_ok=True)
-    # It gets the name that is swept only when its lock is held: of two workers that start together, one
-    # would take the other's new folder for a dead one's.
-    unlocked = Path(tempfile.mkdtemp(prefix=f".{FOLDER_PREFIX}", dir=parent))
-    lock = (unlocked / "lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    return unlocked.rename(parent / unlocked.name.removeprefix(".")), lock
-
-
-def _sweep(parent: Path) -> None:
-    """Delete the folders of processes that were killed."""
-    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
-        # An error says that the folder is in use, gone meanwhile, or another user's.
-        with suppress(OSError), (folder / "lock").open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _config(edition: EditionFacts) -> Any:

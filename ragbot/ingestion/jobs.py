@@ -13,10 +13,10 @@ from typing import Any
 
 import structlog
 
-from ragbot.config import PROJECT_ROOT, Settings, handed_over
+from ragbot.config import PROJECT_ROOT, Settings, settings_as_json
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
 from ragbot.ingestion.upload_folder import UploadFolder, new_upload_folder, sweep
-from ragbot.storage.ingest_jobs import DIED, DIED_SAID, IngestJobStore, JobFacts
+from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE, IngestJobStore, JobFacts
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class IngestJobRunner:
         """
         job = self.records.claim(secrets.token_urlsafe(24))
         handover = JobRequest(
-            job.job_id, str(upload.folder), upload.lock.fileno(), order, handed_over(self._settings)
+            job.job_id, str(upload.folder), upload.lock.fileno(), order, settings_as_json(self._settings)
         )
         try:
             process = subprocess.Popen(  # noqa: S603 - a module of ours, with no argument from outside
@@ -104,7 +104,7 @@ class IngestJobRunner:
         threading.Thread(
             target=self._see_to_its_end, args=(process, handover), daemon=True, name="ingest-job"
         ).start()
-        upload.let_go()
+        upload.release()
         return job
 
     def sweep(self) -> None:
@@ -123,5 +123,5 @@ class IngestJobRunner:
         code = process.wait()
         sweep(self._settings.ingest_dir)
         with suppress(DatabaseUnavailable):
-            if self.records.fail(handover.job_id, DIED, DIED_SAID):
+            if self.records.fail(handover.job_id, DIED, DIED_MESSAGE):
                 log.error("ingest_job_died", returncode=code)

@@ -16,7 +16,8 @@ from ragbot.core.errors import BookError, SearchUnavailable
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
-from ragbot.storage.editions import EditionDraft, EditionStore, sha_of
+from ragbot.storage.edition_rows import EditionDraft, sha_of
+from ragbot.storage.editions import EditionStore
 
 # Texts of one call to the embedder, and calls under way at once.
 EMBEDDING_BATCH = 64
@@ -162,7 +163,7 @@ class IngestionPipeline:
 
         def embed(shas: list[str]) -> int:
             embedded = embedder.embed([by_sha[sha] for sha in shas])
-            self._editions.keep_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
+            self._editions.store_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
             return len(shas)
 
         done = 0

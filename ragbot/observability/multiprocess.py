@@ -10,16 +10,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+from ragbot.core.locked_folder import LockedFolder
 
 PREFIX = "ragbot-metrics-"
 
-_HELD = "held.lock"
 _READ = "read.lock"
 
 # This server's folder, with its lock: held open as long as this process and its workers live, which
 # inherit both.
-_held: list[tuple[Path, Any]] = []
+_held: list[LockedFolder] = []
 
 
 def open_folder() -> Path:
@@ -30,18 +30,10 @@ def open_folder() -> Path:
     """
     # Numbers are written with each request: in memory they never wait for a disk.
     parent = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108
-    for left in parent.glob(f"{PREFIX}*"):
-        if not _is_held(left):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    # Locked before it has its name: a server that starts just now must not take the folder for a left one.
-    unnamed = folder / f"{_HELD}.new"
-    lock = unnamed.open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    unnamed.rename(folder / _HELD)
-    (folder / _READ).touch()
-    _held.append((folder, lock))
-    return folder
+    locked = LockedFolder.create(parent, PREFIX)
+    (locked.folder / _READ).touch()
+    _held.append(locked)
+    return locked.folder
 
 
 def stay_out() -> None:
@@ -85,7 +77,7 @@ def reading() -> Iterator[None]:
         # One process, whose numbers are its own.
         yield
         return
-    with _locked(_held[-1][0], fcntl.LOCK_SH):
+    with _locked(_held[-1].folder, fcntl.LOCK_SH):
         yield
 
 
@@ -94,13 +86,3 @@ def _locked(folder: Path, kind: int) -> Iterator[None]:
     with (folder / _READ).open() as lock:
         fcntl.flock(lock, kind)
         yield
-
-
-def _is_held(folder: Path) -> bool:
-    """Whether a living server has the folder, also one that is just making it."""
-    try:
-        with (folder / _HELD).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    return False

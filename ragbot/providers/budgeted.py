@@ -22,7 +22,7 @@ class BudgetedGenerator:
         self._most_usd = most_usd
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
-        if prompt.without_model or not self._purse.take(self._most_usd):
+        if prompt.without_model or not self._purse.reserve(self._most_usd):
             raise BudgetSpent("What models may cost is spent.")
         try:
             yield from self._generator.generate(prompt, deadline, generation)

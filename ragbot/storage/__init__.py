@@ -1,0 +1,1 @@
+"""Store editions, conversations, jobs and costs in the database."""

@@ -1,4 +1,4 @@
-"""What models charged, by day: written down, held against a budget."""
+"""Record what models cost, by day, and limit it to a budget."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from typing import Any
 
 import structlog
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.domain import Usage
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.database import Database
+from ragbot.storage.keyed_rows import upsert
 from ragbot.storage.models import SpendingRow
 
 log = structlog.get_logger(__name__)
 
-# How long a worker trusts what it knows of the others' spending. What these spend meanwhile, and an answer
-# of each worker, may come beyond the budget.
+# How long a worker trusts its sum of the others' spending. What these spend meanwhile, and one answer of
+# each worker, may exceed the budget.
 KNOWN_S = 1.0
-# What can wait is written down so often, or with what cannot.
+# Costs that can wait are written this often, or with the next that cannot.
 WAITS_S = 10.0
 
 spending: Any = SpendingRow.__table__
 
 
 class DailyBudget:
-    """The budget of a service: what is spent in a day (UTC) over all workers. Safe between threads.
+    """Limit what all workers together spend in a day (UTC). Safe between threads.
 
-    `limit_usd` None is no budget. With the database away it goes by what was known and what this worker has
-    spent since; what could not be written is written with the next charge. `charged` is told of each call.
+    With `limit_usd` None there is no limit. While the database is unavailable, the last known sum and what
+    this worker has spent since count; costs that could not be written are written with the next charge.
+    `charged` is called for each call of a model.
     """
 
     def __init__(
@@ -54,41 +55,44 @@ class DailyBudget:
         self._known_at = float("-inf")
         self._unwritten: dict[tuple[str, str], list[float]] = {}
         self._written_at = float("-inf")
-        self._taken_usd, self._calls = 0.0, 0
+        self._reserved_usd, self._calls = 0.0, 0
 
-    def take(self, most_usd: float) -> bool:
-        """Whether a call may be made that costs so much at most: of what this worker has under way and of
-        this call no more may come together than is left. A sole call needs only something to be left."""
+    def reserve(self, most_usd: float) -> bool:
+        """Reserve the highest cost of a call and return True, or return False if too little is left.
+
+        This worker's reservations together may not exceed what is left; a single call is allowed as long as
+        anything is left.
+        """
         if self.limit_usd is None:
             return True
         left_usd = self.limit_usd - self.spent_today_usd()
         with self._lock:
-            if left_usd <= 0 or (self._calls and self._taken_usd + most_usd > left_usd):
+            if left_usd <= 0 or (self._calls and self._reserved_usd + most_usd > left_usd):
                 return False
-            self._taken_usd += most_usd
+            self._reserved_usd += most_usd
             self._calls += 1
         return True
 
     def release(self, most_usd: float) -> None:
-        """The call that this was taken for has ended."""
+        """Give a reservation back: its call has ended."""
         if self.limit_usd is None:
             return
         with self._lock:
-            self._taken_usd -= most_usd
+            self._reserved_usd -= most_usd
             self._calls -= 1
 
     def left_usd(self) -> float | None:
-        """What is left of the day's budget, or None without one."""
+        """Return what is left of the day's budget, or None if there is no limit."""
         return None if self.limit_usd is None else max(0.0, self.limit_usd - self.spent_today_usd())
 
     def spent_today_usd(self) -> float:
-        """What all workers have spent today, as far as this one knows."""
+        """Return what all workers have spent today, as far as this one knows."""
         now = self._clock()
         day = _day(now)
         with self._lock:
             if day == self._day and 0 <= now - self._known_at < KNOWN_S:
                 return self._spent_usd
-            # Others go by what is known while this caller looks.
+            # Other threads use the known sum while this one reads.
             if day != self._day:
                 self._day, self._spent_usd = day, self._unwritten_usd(day)
             self._known_at = now
@@ -105,10 +109,10 @@ class DailyBudget:
             return self._spent_usd
 
     def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:
-        """Write down what a call cost; a cost that is not known counts as nothing.
+        """Record the cost of a call; an unknown cost counts as nothing.
 
-        What can wait, a question's vector, lies in memory for some seconds, so that an answer is written
-        down once. It counts against the budget meanwhile.
+        A cost that can wait, that of a question's vector, stays in memory for some seconds, so that each
+        answer needs one write. It counts against the budget at once.
         """
         cost_usd = usage.cost_usd or 0.0
         tokens_in, tokens_out = usage.input_tokens + usage.embedding_tokens, usage.output_tokens
@@ -134,19 +138,15 @@ class DailyBudget:
             self._put_back(unwritten)
 
     def _write(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
-        with self._database.counting() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        with self._database.writing(durable=False) as connection:
             # In one order everywhere, so that two workers never wait for each other.
             for (day, model), (tokens_in, tokens_out, cost_usd) in sorted(unwritten.items()):
-                row = {"day": day, "model": model, "input_tokens": int(tokens_in)}
-                insert = dialect.insert(spending).values(
-                    **row, output_tokens=int(tokens_out), cost_usd=cost_usd
-                )
                 sums = {
-                    name: spending.c[name] + insert.excluded[name]
-                    for name in ("input_tokens", "output_tokens", "cost_usd")
+                    "input_tokens": int(tokens_in),
+                    "output_tokens": int(tokens_out),
+                    "cost_usd": cost_usd,
                 }
-                connection.execute(insert.on_conflict_do_update(index_elements=["day", "model"], set_=sums))
+                upsert(connection, spending, {"day": day, "model": model, **sums}, add=sums)
 
     def _put_back(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
         with self._lock:

@@ -1,8 +1,7 @@
-"""Transactions: one context manager for reading, one for writing, and SQLite made safe for both."""
+"""Open transactions for reading and for writing, and configure SQLite for both."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,22 +11,22 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from ragbot.core.cooldown import Cooldown
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.timeouts import cut_off_after
 
-# A server that kept somebody waiting so long before it could not be reached is left alone for a while, or
-# every question would wait for it several times. One that refuses at once may be asked at any time.
+# A server that took so long to fail is not called for a while, or every question would wait for it several
+# times. One that refuses at once may be called at any time.
 SLOW_S = 0.5
-REST_S = 2.0
-# A write that failed longer ago tells nothing of now.
+# A write that failed longer ago says nothing about now.
 FAILURE_REMEMBERED_S = 60.0
 
 
 class Database:
-    """The door to the tables. Opens no connection until it is asked for one; safe between threads.
+    """Open transactions for reading and for writing. Connects at first use; safe between threads.
 
-    `waited` is told how many seconds it took to get each connection, or to find that there is none.
-    `patience_s` is how long a block that somebody waits for may take on PostgreSQL (None: without a limit).
+    `waited` is called with the seconds that each connection took to get, or to fail. `timeout_s` is the
+    longest that a transaction may take on PostgreSQL (None: no limit).
     """
 
     def __init__(
@@ -36,108 +35,100 @@ class Database:
         *,
         clock: Callable[[], float] = time.monotonic,
         waited: Callable[[float], None] = lambda _seconds: None,
-        patience_s: float | None = None,
+        timeout_s: float | None = None,
     ) -> None:
         self._waited = waited
-        self._patience_s = patience_s if engine.dialect.name == "postgresql" else None
+        self._timeout_s = timeout_s if engine.dialect.name == "postgresql" else None
+        # Made once: an engine with options costs 20 µs.
         self._reader = engine
-        self._writer = engine.execution_options(writes=True)
-        self._counter = engine.execution_options(writes=True, may_be_lost=True)
-        self._unhurried_reader = engine.execution_options(unhurried=True)
-        self._unhurried_writer = engine.execution_options(writes=True, unhurried=True)
+        self._reader_without_limit = engine.execution_options(no_time_limit=True)
+        self._writers = {
+            (durable, no_time_limit): engine.execution_options(
+                writes=True, durable=durable, no_time_limit=no_time_limit
+            )
+            for durable in (True, False)
+            for no_time_limit in (True, False)
+        }
         self._clock = clock
-        self._lock = threading.Lock()
-        self._rests_until: float | None = None
+        self._cooldown = Cooldown(clock=clock)
         self._write_failed_at: float | None = None
 
     @contextmanager
-    def reading(self, *, unhurried: bool = False) -> Iterator[Connection]:
-        """A connection for reading; it goes back to the pool at the end of the block.
+    def reading(self, *, no_time_limit: bool = False) -> Iterator[Connection]:
+        """Open a connection for reading; it returns to the pool at the end of the block.
 
-        `unhurried` work, which no reader waits for, is not bound by the time limit of a statement.
-        Raises DatabaseUnavailable, as does `writing`.
+        `no_time_limit` is for work that no reader waits for. Raises DatabaseUnavailable, as does `writing`.
         """
-        engine = self._unhurried_reader if unhurried else self._reader
-        with _translated(), self._connected(engine) as connection:
+        engine = self._reader_without_limit if no_time_limit else self._reader
+        with _translated_errors(), self._connected(engine) as connection:
             yield connection
 
     @contextmanager
-    def writing(self, *, unhurried: bool = False) -> Iterator[Connection]:
-        """A connection in a transaction that commits at the end of the block, or rolls back if it raises."""
-        engine = self._unhurried_writer if unhurried else self._writer
-        with self._written(engine) as connection:
-            yield connection
-        # (A small count may still fit where a talk does not.)
-        self._write_failed_at = None
+    def writing(self, *, durable: bool = True, no_time_limit: bool = False) -> Iterator[Connection]:
+        """Open a transaction that commits at the end of the block, or rolls back if the block raises.
 
-    @contextmanager
-    def counting(self) -> Iterator[Connection]:
-        """As `writing`, for what may be lost in a power cut: SQLite then does not wait for the disk."""
-        with self._written(self._counter) as connection:
-            yield connection
-
-    def cannot_write(self) -> bool:
-        """Whether the last write, not long ago, failed: a disk may be full while reading goes on."""
-        failed_at = self._write_failed_at
-        return failed_at is not None and self._clock() - failed_at < FAILURE_REMEMBERED_S
-
-    @contextmanager
-    def _written(self, engine: Engine) -> Iterator[Connection]:
+        With `durable=False` SQLite does not wait for the disk: a power cut may lose the transaction.
+        """
+        engine = self._writers[durable, no_time_limit]
         try:
-            with _translated(), self._connected(engine) as connection, connection.begin():
+            with _translated_errors(), self._connected(engine) as connection, connection.begin():
                 yield connection
         except DatabaseUnavailable:
             self._write_failed_at = self._clock()
             raise
+        if durable:
+            # (A small count may still fit where a conversation does not.)
+            self._write_failed_at = None
+
+    def cannot_write(self) -> bool:
+        """Return whether the last write failed, not long ago: a disk may be full while reading goes on."""
+        failed_at = self._write_failed_at
+        return failed_at is not None and self._clock() - failed_at < FAILURE_REMEMBERED_S
 
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:
-        with self._taken(engine) as connection:
-            if self._patience_s is None or connection.get_execution_options().get("unhurried"):
+        with self._connect(engine) as connection:
+            if self._timeout_s is None or connection.get_execution_options().get("no_time_limit"):
                 yield connection
                 return
             began = self._clock()
             try:
-                with cut_off_after(self._patience_s, connection.connection.dbapi_connection):
+                with cut_off_after(self._timeout_s, connection.connection.dbapi_connection):
                     yield connection
             except OperationalError:
-                if self._clock() - began >= self._patience_s:
-                    with self._lock:
-                        self._rests_until = self._clock() + REST_S
+                if self._clock() - began >= self._timeout_s:
+                    self._cooldown.start()
                 raise
 
-    def _taken(self, engine: Engine) -> Connection:
-        with self._lock:
-            if self._rests_until is not None:
-                if self._clock() < self._rests_until:
-                    raise DatabaseUnavailable("The database could not be reached a moment ago.")
-                # This caller finds out whether it is there again; the others do not wait for it.
-                self._rests_until = self._clock() + REST_S
+    def _connect(self, engine: Engine) -> Connection:
+        if not self._cooldown.allows_call():
+            raise DatabaseUnavailable("The database could not be reached a moment ago.")
         began = self._clock()
         try:
             connection = engine.connect()
         except OperationalError:
-            with self._lock:
-                slow = self._clock() - began > SLOW_S
-                self._rests_until = self._clock() + REST_S if slow else None
+            if self._clock() - began > SLOW_S:
+                self._cooldown.start()
+            else:
+                self._cooldown.end()
             raise
         finally:
             self._waited(self._clock() - began)
-        self._rests_until = None
+        self._cooldown.end()
         return connection
 
 
-# How SQLite and PostgreSQL (as codes) say that a table or a column is not there.
+# How SQLite and PostgreSQL (as codes) report that a table or a column is missing.
 _NO_TABLE = ("no such table", "no such column", "has no column named")
 _NO_TABLE_CODES = ("42P01", "42703")
-# PostgreSQL does not do what it should, whatever the statement: the connection, resources, an operator, the
-# system (classes); a server that only reads, as a standby or a host with a full disk does.
+# PostgreSQL fails whatever the statement is: the connection, resources, an operator, the system (classes);
+# or it is read-only, as a standby or a host with a full disk is.
 _UNWELL_CLASSES = ("08", "53", "57", "58")
 _UNWELL_CODES = ("25006",)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except (DatabaseError, InterfaceError, PoolTimeout) as error:
@@ -147,17 +138,17 @@ def _translated() -> Iterator[None]:
                 "tables are missing: run flask db upgrade",
             ) from error
         # A DatabaseError of no narrower class is a file that is no database. The other narrower ones
-        # (a broken constraint, a wrong statement) are for the caller.
+        # (a violated constraint, a wrong statement) are for the caller.
         narrower = isinstance(error, DatabaseError) and type(error) not in (DatabaseError, OperationalError)
         if narrower and not _is_unwell(error):
             raise
-        raise DatabaseUnavailable("The database cannot be asked now.", _name_of(error)) from error
+        raise DatabaseUnavailable("The database is unavailable now.", _name_of(error)) from error
 
 
 def _name_of(error: DatabaseError | InterfaceError | PoolTimeout) -> str:
     cause = getattr(error, "orig", None)
-    told = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None)
-    return str(told or type(error).__name__)
+    name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "pgcode", None)
+    return str(name or type(error).__name__)
 
 
 def _is_unwell(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:
@@ -167,15 +158,17 @@ def _is_unwell(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:
 
 def _lacks_tables(error: DatabaseError | InterfaceError | PoolTimeout) -> bool:
     cause = getattr(error, "orig", None)
-    return getattr(cause, "pgcode", None) in _NO_TABLE_CODES or any(said in str(cause) for said in _NO_TABLE)
+    return getattr(cause, "pgcode", None) in _NO_TABLE_CODES or any(
+        words in str(cause) for words in _NO_TABLE
+    )
 
 
 def make_sqlite_safe(engine: Engine, lock_timeout_s: float) -> None:
-    """Give each SQLite connection a write-ahead log, foreign keys and honest transactions.
+    """Configure an engine's SQLite connections: write-ahead log, foreign keys, explicit transactions.
 
-    `synchronous=FULL` keeps every commit over a power cut. A writer takes the lock when it begins:
-    a transaction that reads first and writes later would fail at once, not wait, if another wrote
-    in between. (https://www.sqlite.org/isolation.html, https://www.sqlite.org/lang_transaction.html)
+    With `synchronous=FULL` every commit survives a power cut. A writer takes the lock when it begins: a
+    transaction that reads first and writes later would fail at once, not wait, if another wrote in between.
+    (https://www.sqlite.org/isolation.html, https://www.sqlite.org/lang_transaction.html)
     """
     if engine.dialect.name != "sqlite":
         return
@@ -195,7 +188,7 @@ def make_sqlite_safe(engine: Engine, lock_timeout_s: float) -> None:
     def _on_begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         writes = options.get("writes")
-        synchronous = "NORMAL" if options.get("may_be_lost") else "FULL"
+        synchronous = "FULL" if options.get("durable", True) else "NORMAL"
         if connection.info.get("synchronous", "FULL") != synchronous:
             connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
             connection.info["synchronous"] = synchronous

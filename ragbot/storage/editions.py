@@ -1,74 +1,50 @@
-"""Editions: the rows that an index is built from, which of them is published, and what they share."""
+"""Store editions of the book, and which of them is published."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import sys
-import uuid
 import zlib
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row, Select, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
+from ragbot.core.domain import Chunk, EditionFacts, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
-from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
-
-editions = EditionRow.__table__
-publications = PublicationRow.__table__
-pages = PageRow.__table__
-sections = SectionRow.__table__
-chunks = ChunkRow.__table__
-vectors = ChunkVectorRow.__table__
-
-T = TypeVar("T")
+from ragbot.storage.edition_rows import (
+    EditionDraft,
+    StoredChunk,
+    batches,
+    chunk_of,
+    chunks,
+    edition_facts,
+    editions,
+    hash_content,
+    insert_edition,
+    insert_pages,
+    packed_vector,
+    pages,
+    publications,
+    sections,
+    stored_chunk,
+    vector_length,
+    vectors,
+)
+from ragbot.storage.keyed_rows import insert_missing
 
 # A heading of this many words that ends in a question mark is a question that a reader may ask.
 FEWEST_WORDS, MOST_WORDS = 3, 12
 _LABEL = re.compile(r"^(?:\d+(?:\.\d+)*\.?|Q\d+:)\s+")
 
-# Rows of one INSERT or IN list: far below SQLite's limit of 32,766 bound values.
-BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class EditionDraft:
-    """All that a new edition consists of, ready to be written."""
-
-    book: Book
-    name: str | None
-    site_url: str
-    language: str
-    average_terms: float
-    embedder: str | None
-    dimension: int | None
-    vocabulary: Mapping[str, int]
-    chunks: Sequence[Chunk]
-    sparse: Sequence[SparseVector]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """A chunk with its vectors, as an index needs it. `parts` are those of its page."""
-
-    chunk: Chunk
-    parts: tuple[str, ...]
-    sparse: SparseVector
-    dense: Vector | None
-
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:
-    """A page in an edition's table of contents. `parts` are what it stands under, outermost first."""
+    """Hold a page's entry in the table of contents. `parts` are the groups above it, outermost first."""
 
     path: str
     title: str
@@ -78,7 +54,7 @@ class PageRecord:
 
 @dataclass(frozen=True, slots=True)
 class PageFacts:
-    """A page with its source, and where in it each section begins, with its anchor."""
+    """Hold a page with its source, and the offset and anchor of each of its sections."""
 
     path: str
     address: str
@@ -87,13 +63,13 @@ class PageFacts:
 
     @property
     def anchors(self) -> frozenset[str]:
-        """The anchors of its sections."""
+        """Return the anchors of the sections."""
         return frozenset(anchor for _, anchor in self.sections)
 
 
 @dataclass(frozen=True, slots=True)
 class EditionSummary:
-    """An edition in a list."""
+    """Describe an edition in the list of all."""
 
     facts: EditionFacts
     pages: int
@@ -101,36 +77,31 @@ class EditionSummary:
     published: bool
 
 
-def sha_of(text: str) -> str:
-    """The hash under which a search text's vector is kept."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 class EditionStore:
-    """Editions by name. Opens and commits its own transactions."""
+    """Store editions by name, each change in a transaction of its own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def published(self) -> EditionFacts | None:
-        """The edition that readers get, or None before the first."""
+        """Return the published edition, or None before the first."""
         with self._database.reading() as connection:
             row = connection.execute(_published()).first()
-        return _facts(row) if row else None
+        return edition_facts(row) if row else None
 
     def edition(self, name: str) -> EditionFacts:
-        """An edition by its name. Raises EditionNotFound."""
+        """Return an edition by its name. Raises EditionNotFound."""
         with self._database.reading() as connection:
-            return _facts(_row_named(connection, name))
+            return edition_facts(_row_named(connection, name))
 
     def editions(self) -> list[EditionSummary]:
-        """All editions, newest first."""
+        """Return all editions, newest first."""
         with self._database.reading() as connection:
             current = connection.execute(_published()).first()
             rows = connection.execute(select(editions).order_by(editions.c.id.desc())).all()
         return [
             EditionSummary(
-                facts=_facts(current if current and current.id == row.id else row),
+                facts=edition_facts(current if current and current.id == row.id else row),
                 pages=row.pages,
                 created_at=row.created_at,
                 published=bool(current and current.id == row.id),
@@ -139,24 +110,24 @@ class EditionStore:
         ]
 
     def keys(self) -> set[str]:
-        """The keys of all editions."""
+        """Return the keys of all editions."""
         with self._database.reading() as connection:
             return set(connection.scalars(select(editions.c.key)))
 
     def ping(self) -> None:
-        """Return if the tables can be asked now; raise DatabaseUnavailable if not, or if they are missing."""
+        """Return if the tables can be read now; raise DatabaseUnavailable if not, or if they are missing."""
         with self._database.reading() as connection:
             connection.execute(select(editions.c.id).limit(1)).first()
 
     def vocabulary(self, facts: EditionFacts) -> dict[str, int]:
-        """Each word of the edition with the number of its chunks that hold it."""
+        """Return each word of the edition with the number of chunks that contain it."""
         with self._database.reading() as connection:
             packed = connection.scalar(select(editions.c.vocabulary).where(editions.c.key == facts.key))
         return json.loads(zlib.decompress(packed)) if packed else {}
 
     def chunk_ids(self, facts: EditionFacts) -> set[str]:
-        """The ids of an edition's chunks."""
-        with self._database.reading(unhurried=True) as connection:
+        """Return the ids of an edition's chunks."""
+        with self._database.reading(no_time_limit=True) as connection:
             query = (
                 select(chunks.c.chunk_id)
                 .join(pages, pages.c.id == chunks.c.page_id)
@@ -166,7 +137,7 @@ class EditionStore:
             return set(connection.scalars(query))
 
     def pages(self, facts: EditionFacts) -> list[PageFacts]:
-        """An edition's pages in the order of the book."""
+        """Return an edition's pages in the order of the book."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 select(pages)
@@ -189,7 +160,7 @@ class EditionStore:
         ]
 
     def outline(self, facts: EditionFacts) -> list[PageRecord]:
-        """An edition's pages in the order of the book, without their sources."""
+        """Return an edition's pages in the order of the book, without their sources."""
         query = (
             select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts)
             .join(editions, editions.c.id == pages.c.edition_id)
@@ -201,7 +172,7 @@ class EditionStore:
         return [PageRecord(row.path, row.title, row.address, tuple(row.parts)) for row in rows]
 
     def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> list[Chunk]:
-        """The first few chunks of each of some pages, page after page in the order given."""
+        """Return the first `each` chunks of each of these pages, page after page in the order given."""
         found: list[Chunk] = []
         for path in paths:
             page_query = (
@@ -213,14 +184,15 @@ class EditionStore:
                 page = connection.execute(page_query).first()
                 if page is None:
                     continue
-                chunk_query = select(chunks).where(chunks.c.page_id == page.id).order_by(chunks.c.position)
-                rows = connection.execute(chunk_query.limit(each)).all()
-                inner = connection.execute(select(sections).where(sections.c.page_id == page.id)).all()
-            found += [_chunk(page, row, sorted(inner, key=lambda section: section.start)) for row in rows]
+                rows = connection.execute(
+                    select(chunks).where(chunks.c.page_id == page.id).order_by(chunks.c.position).limit(each)
+                ).all()
+                inner = connection.execute(_sections_of(page.id)).all()
+            found += [chunk_of(page, row, inner) for row in rows]
         return found
 
     def page_source(self, facts: EditionFacts, path: str) -> str:
-        """The source of one page of an edition; empty where there is no such page."""
+        """Return the source of one page of an edition; empty where there is no such page."""
         query = (
             select(pages.c.source)
             .join(editions, editions.c.id == pages.c.edition_id)
@@ -229,8 +201,8 @@ class EditionStore:
         with self._database.reading() as connection:
             return connection.execute(query).scalar() or ""
 
-    def asked_by_the_book(self, facts: EditionFacts, limit: int) -> list[str]:
-        """Headings that are questions, spread over the edition: what a reader may ask to begin with."""
+    def question_headings(self, facts: EditionFacts, limit: int) -> list[str]:
+        """Return headings that are questions, spread over the edition, as examples of what to ask."""
         with self._database.reading() as connection:
             paths = connection.scalars(
                 select(sections.c.heading_path)
@@ -239,93 +211,92 @@ class EditionStore:
                 .where(editions.c.key == facts.key)
                 .order_by(pages.c.position, sections.c.position)
             ).all()
-        asked = dict.fromkeys(_LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?"))
-        fit = [question for question in asked if FEWEST_WORDS <= len(question.split()) <= MOST_WORDS]
+        found = dict.fromkeys(_LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?"))
+        fit = [question for question in found if FEWEST_WORDS <= len(question.split()) <= MOST_WORDS]
         return fit[:: max(1, len(fit) // limit)][:limit]
 
     def missing_vectors(self, embedder: str, shas: Iterable[str]) -> set[str]:
-        """Those hashes of search texts for which the embedder's vector is not kept yet."""
+        """Return those hashes of search texts for which no vector of the embedder is stored."""
         wanted = list(dict.fromkeys(shas))
-        kept: set[str] = set()
-        with self._database.reading(unhurried=True) as connection:
-            for batch in _batches(wanted):
+        stored: set[str] = set()
+        with self._database.reading(no_time_limit=True) as connection:
+            for batch in batches(wanted):
                 query = select(vectors.c.search_sha).where(
                     vectors.c.embedder == embedder, vectors.c.search_sha.in_(batch)
                 )
-                kept.update(connection.scalars(query))
-        return set(wanted) - kept
+                stored.update(connection.scalars(query))
+        return set(wanted) - stored
 
-    def keep_vectors(self, embedder: str, by_sha: Mapping[str, Vector]) -> None:
-        """Keep a batch of vectors, committed; one that is kept already stays as it is."""
+    def store_vectors(self, embedder: str, by_sha: Mapping[str, Vector]) -> None:
+        """Store and commit a batch of vectors; one that is stored already stays as it is."""
         if not by_sha:
             return
         rows = [
-            {"embedder": embedder, "search_sha": sha, "vector": _packed("f", vector)}
+            {"embedder": embedder, "search_sha": sha, "vector": packed_vector(vector)}
             for sha, vector in by_sha.items()
         ]
-        with self._database.writing(unhurried=True) as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            for batch in _batches(rows):
-                connection.execute(dialect.insert(vectors).on_conflict_do_nothing(), batch)
+        with self._database.writing(no_time_limit=True) as connection:
+            for batch in batches(rows):
+                insert_missing(connection, vectors, batch)
 
     def dimension(self, embedder: str) -> int | None:
-        """The length of the vectors that an embedder makes, read off a kept one; None if there is none."""
+        """Return the length of an embedder's stored vectors, or None if there is none."""
         with self._database.reading() as connection:
             packed = connection.scalar(
                 select(vectors.c.vector).where(vectors.c.embedder == embedder).limit(1)
             )
-        return len(packed) // 4 if packed else None
+        return vector_length(packed) if packed else None
 
     def add_edition(self, draft: EditionDraft) -> EditionFacts:
-        """Write an edition whole, in one transaction, and return it.
+        """Write a whole edition in one transaction and return it.
 
-        The same content under the same name is the edition that is there already. Another edition of
-        that name keeps its rows and gets a name of its own.
+        If the name has the same content already, returns that edition. Another edition of that name keeps
+        its rows and is renamed.
         """
-        content_sha = _content_sha(draft)
+        content_sha = hash_content(draft)
         name = draft.name or content_sha[:12]
         try:
             return self._add_edition(draft, name, content_sha)
         except IntegrityError:
-            # Another process took the name at the same moment; now its edition can be seen.
+            # Another process wrote an edition of this name at the same moment; now it can be read.
             return self._add_edition(draft, name, content_sha)
 
     def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
-        with self._database.writing(unhurried=True) as connection:
+        with self._database.writing(no_time_limit=True) as connection:
             row = connection.execute(select(editions).where(editions.c.name == name)).first()
             if row and row.content_sha == content_sha:
-                return _facts(row)
+                return edition_facts(row)
             if row:
                 connection.execute(
                     update(editions)
                     .where(editions.c.id == row.id)
                     .values(name=f"{name[:80]}~{row.content_sha[:12]}-{row.id}")
                 )
-            edition_id = _insert_edition(connection, draft, name, content_sha)
-            _insert_pages(connection, draft, edition_id)
-            return _facts(_row_named(connection, name))
+            edition_id = insert_edition(connection, draft, name, content_sha)
+            insert_pages(connection, draft, edition_id)
+            return edition_facts(_row_named(connection, name))
 
     def publish(self, name: str) -> EditionFacts:
-        """Make an edition the one that readers get. Raises EditionNotFound."""
+        """Publish an edition. Raises EditionNotFound."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
             row = _row_named(connection, name)
             current = connection.execute(_published()).first()
             if current is None or current.id != row.id:
                 connection.execute(insert(publications).values(edition_id=row.id, published_at=now))
-            return _facts(connection.execute(_published()).one())
+            return edition_facts(connection.execute(_published()).one())
 
     def remove(self, name: str) -> EditionFacts:
-        """Delete an edition, its rows and the vectors that no other needs.
+        """Delete an edition, its rows and the vectors that no other edition uses.
 
         Raises EditionNotFound, or EditionInUse for the published one.
         """
-        with self._database.writing(unhurried=True) as connection:
+        with self._database.writing(no_time_limit=True) as connection:
             row = _row_named(connection, name)
             current = connection.execute(_published()).first()
             if current and current.id == row.id:
-                raise EditionInUse(f"EditionRow {name} is published; publish another one first.")
-            # Others' vectors are left alone: they may belong to a book that is just being taken in.
+                raise EditionInUse(f"Edition {name} is published; publish another one first.")
+            # Vectors without an edition stay: they may belong to a book that is being ingested.
             shas = select(chunks.c.search_sha).join(pages, pages.c.id == chunks.c.page_id)
             connection.execute(
                 delete(vectors).where(
@@ -334,15 +305,15 @@ class EditionStore:
                 )
             )
             connection.execute(delete(editions).where(editions.c.id == row.id))
-        return _facts(row)
+        return edition_facts(row)
 
     def stored_chunks(self, facts: EditionFacts) -> Iterator[StoredChunk]:
-        """An edition's chunks in the order of the book, each with its vectors.
+        """Yield an edition's chunks in the order of the book, each with its vectors.
 
-        PageRow by page, and no connection is held between two of them. `dense` is None for all where the
-        edition has no embedder.
+        Reads page by page and holds no connection in between. `dense` is None for all if the edition has no
+        embedder.
         """
-        with self._database.reading(unhurried=True) as connection:
+        with self._database.reading(no_time_limit=True) as connection:
             page_rows = connection.execute(
                 select(pages)
                 .join(editions, editions.c.id == pages.c.edition_id)
@@ -360,11 +331,15 @@ class EditionStore:
                 .where(chunks.c.page_id == page.id)
                 .order_by(chunks.c.position)
             )
-            inner = select(sections).where(sections.c.page_id == page.id).order_by(sections.c.position)
-            with self._database.reading(unhurried=True) as connection:
+            with self._database.reading(no_time_limit=True) as connection:
                 rows = connection.execute(query).all()
-                section_rows = connection.execute(inner).all()
-            yield from (_stored_chunk(page, row, section_rows) for row in rows)
+                inner = connection.execute(_sections_of(page.id)).all()
+            yield from (stored_chunk(page, row, inner) for row in rows)
+
+
+def _sections_of(page_id: int) -> Select[Any]:
+    """Select the sections of a page in order."""
+    return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
 
 
 def _published() -> Select[Any]:
@@ -381,164 +356,3 @@ def _row_named(connection: Connection, name: str) -> Row[Any]:
     if row is None:
         raise EditionNotFound(f"There is no edition called {name!r}.")
     return row
-
-
-def _facts(row: Row[Any]) -> EditionFacts:
-    return EditionFacts(
-        key=row.key,
-        name=row.name,
-        title=row.title,
-        site_url=row.site_url,
-        language=row.language,
-        average_terms=row.average_terms,
-        embedder=row.embedder,
-        dimension=row.dimension,
-        sections=row.sections,
-        chunks=row.chunks,
-        published_at=getattr(row, "published_at", None),
-    )
-
-
-def _content_sha(draft: EditionDraft) -> str:
-    digest = hashlib.sha256()
-    head = [draft.book.title, draft.site_url, draft.language, draft.embedder, draft.dimension]
-    digest.update(json.dumps(head).encode())
-    for page in draft.book.pages:
-        digest.update(json.dumps([page.path, page.address, page.title, page.parts, page.source]).encode())
-    for chunk, sparse in zip(draft.chunks, draft.sparse, strict=True):
-        digest.update(json.dumps([chunk.id, chunk.anchor, chunk.start, chunk.search_text]).encode())
-        digest.update(_packed_sparse(sparse))
-    return digest.hexdigest()
-
-
-def _insert_edition(connection: Connection, draft: EditionDraft, name: str, content_sha: str) -> int:
-    inserted = connection.execute(
-        insert(editions).values(
-            key=uuid.uuid4().hex,
-            name=name,
-            content_sha=content_sha,
-            title=draft.book.title,
-            site_url=draft.site_url,
-            language=draft.language,
-            average_terms=draft.average_terms,
-            embedder=draft.embedder,
-            dimension=draft.dimension,
-            vocabulary=zlib.compress(json.dumps(dict(draft.vocabulary)).encode()),
-            pages=len(draft.book.pages),
-            sections=sum(len(page.sections) for page in draft.book.pages),
-            chunks=len(draft.chunks),
-            created_at=datetime.now(UTC),
-        )
-    )
-    return _new_id(inserted)
-
-
-def _insert_pages(connection: Connection, draft: EditionDraft, edition_id: int) -> None:
-    by_path: dict[str, list[dict[str, Any]]] = {}
-    for position, (chunk, sparse) in enumerate(zip(draft.chunks, draft.sparse, strict=True)):
-        by_path.setdefault(chunk.path, []).append(_chunk_values(chunk, sparse, position))
-    for position, page in enumerate(draft.book.pages):
-        inserted = connection.execute(
-            insert(pages).values(
-                edition_id=edition_id,
-                position=position,
-                path=page.path,
-                title=page.title,
-                parts=list(page.parts),
-                address=page.address,
-                source=page.source,
-            )
-        )
-        page_id = _new_id(inserted)
-        section_rows = [
-            {
-                "page_id": page_id,
-                "position": number,
-                "heading_path": list(section.heading_path),
-                "anchor": section.anchor,
-                "start": section.start,
-                "end": section.end,
-            }
-            for number, section in enumerate(page.sections)
-        ]
-        chunk_rows = [{**values, "page_id": page_id} for values in by_path.get(page.path, [])]
-        for table, rows in ((sections, section_rows), (chunks, chunk_rows)):
-            for batch in _batches(rows):
-                connection.execute(insert(table), batch)
-
-
-def _new_id(inserted: CursorResult[Any]) -> int:
-    key = inserted.inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def _chunk_values(chunk: Chunk, sparse: SparseVector, position: int) -> dict[str, Any]:
-    return {
-        "position": position,
-        "chunk_id": chunk.id,
-        "heading_path": list(chunk.heading_path),
-        "anchor": chunk.anchor,
-        "start": chunk.start,
-        "end": chunk.end,
-        "tokens": chunk.tokens,
-        "search_text": chunk.search_text,
-        "search_sha": sha_of(chunk.search_text),
-        "sparse": _packed_sparse(sparse),
-    }
-
-
-def _stored_chunk(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> StoredChunk:
-    dense = list(_unpacked("f", row.vector)) if row.vector else None
-    return StoredChunk(_chunk(page, row, inner), tuple(page.parts), _unpacked_sparse(row.sparse), dense)
-
-
-def _chunk(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> Chunk:
-    """A chunk from its row, its page's, and those of the page's sections in order."""
-    return Chunk(
-        id=row.chunk_id,
-        path=page.path,
-        heading_path=tuple(row.heading_path),
-        title=page.title,
-        address=page.address,
-        anchor=row.anchor,
-        start=row.start,
-        end=row.end,
-        text=page.source[row.start : row.end],
-        search_text=row.search_text,
-        tokens=row.tokens,
-        sections=tuple(
-            InnerSection(section.start - row.start, section.anchor, tuple(section.heading_path))
-            for section in inner
-            if row.start <= section.start < row.end
-        ),
-    )
-
-
-def _packed_sparse(sparse: SparseVector) -> bytes:
-    return _packed("I", sparse.indices) + _packed("f", sparse.values)
-
-
-def _unpacked_sparse(packed: bytes) -> SparseVector:
-    half = len(packed) // 2
-    return SparseVector(list(_unpacked("I", packed[:half])), list(_unpacked("f", packed[half:])))
-
-
-def _packed(kind: str, numbers: Iterable[Any]) -> bytes:
-    values: array[Any] = array(kind, numbers)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values.tobytes()
-
-
-def _unpacked(kind: str, packed: bytes) -> array[Any]:
-    values: array[Any] = array(kind)
-    values.frombytes(packed)
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
-
-
-def _batches(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(rows), BATCH):
-        yield rows[start : start + BATCH]

@@ -1,4 +1,4 @@
-"""An address and limits to an engine's options, and what each of its connections is told."""
+"""Choose the options of a database engine, and set limits on each of its connections."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy.exc import DisconnectionError
 from ragbot.storage.database import make_sqlite_safe
 from ragbot.storage.timeouts import limit_pings
 
-# A connection that the host, a firewall or a failed machine has cut without a word. With nothing under way
-# the kernel asks after IDLE_S whether the other end is there, and gives up within COUNT * INTERVAL_S; what
-# was sent and is not acknowledged it gives up after UNACKNOWLEDGED_S. Left alone, Linux takes two hours for
-# the one and a quarter of an hour for the other. Together they stay below a question's deadline.
+# For a connection that the host, a firewall or a failed machine has cut silently. On an idle one the kernel
+# checks after IDLE_S that the other end is there, and gives up within COUNT * INTERVAL_S; what was sent and
+# is not acknowledged it gives up after UNACKNOWLEDGED_S. By default Linux takes two hours for the one and a
+# quarter of an hour for the other. Together they stay below a question's deadline.
 IDLE_S = 15
 INTERVAL_S = 5
 COUNT = 2
@@ -24,7 +24,7 @@ UNACKNOWLEDGED_S = 10
 
 @dataclass(frozen=True, slots=True)
 class EngineLimits:
-    """How many connections a process may have, and how long anybody waits for what."""
+    """Hold the number of connections that a process may have, and the longest waits in seconds."""
 
     size: int
     overflow: int
@@ -35,7 +35,7 @@ class EngineLimits:
 
 
 def engine_options(address: URL, limits: EngineLimits) -> dict[str, Any]:
-    """What `create_engine` is given besides the address. A word in the address wins over one of ours."""
+    """Return the options of `create_engine` for an address. An option in the address overrides ours."""
     is_sqlite = address.get_backend_name() == "sqlite"
     return {
         "pool_size": limits.size,
@@ -43,14 +43,14 @@ def engine_options(address: URL, limits: EngineLimits) -> dict[str, Any]:
         "pool_timeout": limits.wait_s,
         "pool_recycle": limits.recycle_s,
         "pool_pre_ping": not is_sqlite,
-        # They are questions and answers, and an error's text would quote them.
+        # Parameters are questions and answers, and an error's text would quote them.
         "hide_parameters": True,
-        "connect_args": _sqlite_words(limits) if is_sqlite else _libpq_words(address, limits),
+        "connect_args": _sqlite_options(limits) if is_sqlite else _libpq_options(address, limits),
     }
 
 
 def make_safe(engine: Engine, limits: EngineLimits) -> None:
-    """Give each connection its limits, and see to it that no process uses another's."""
+    """Set the limits of each connection, and let no process use another's connection."""
     make_sqlite_safe(engine, limits.lock_s)
     if engine.dialect.name == "postgresql":
         _limit_statements(engine, limits)
@@ -59,12 +59,12 @@ def make_safe(engine: Engine, limits: EngineLimits) -> None:
     _keep_to_one_process(engine)
 
 
-def _sqlite_words(limits: EngineLimits) -> dict[str, Any]:
+def _sqlite_options(limits: EngineLimits) -> dict[str, Any]:
     return {"check_same_thread": False, "timeout": limits.lock_s}
 
 
-def _libpq_words(address: URL, limits: EngineLimits) -> dict[str, Any]:
-    words = {
+def _libpq_options(address: URL, limits: EngineLimits) -> dict[str, Any]:
+    options = {
         # For each host of the address; libpq takes 1 for 2.
         "connect_timeout": max(2, round(limits.wait_s)),
         "keepalives": 1,
@@ -74,16 +74,18 @@ def _libpq_words(address: URL, limits: EngineLimits) -> dict[str, Any]:
         "tcp_user_timeout": UNACKNOWLEDGED_S * 1000,
         "fallback_application_name": "ragbot",
     }
-    return {name: word for name, word in words.items() if name not in address.query}
+    return {name: value for name, value in options.items() if name not in address.query}
 
 
 def _limit_statements(engine: Engine, limits: EngineLimits) -> None:
-    # Told when a connection is made and not in the start-up packet: connection poolers such as PgBouncer
+    # Set when a connection is made and not in the start-up packet: connection poolers such as PgBouncer
     # refuse a packet with `options` that they do not know. What the address itself sets there stays.
-    said = engine.url.query.get("options", "")
-    words = {"lock_timeout": limits.lock_s, "statement_timeout": limits.statement_s}
+    in_address = engine.url.query.get("options", "")
+    timeouts = {"lock_timeout": limits.lock_s, "statement_timeout": limits.statement_s}
     settings = "; ".join(
-        f"SET {name} = {round(seconds * 1000)}" for name, seconds in words.items() if name not in said
+        f"SET {name} = {round(seconds * 1000)}"
+        for name, seconds in timeouts.items()
+        if name not in in_address
     )
 
     @event.listens_for(engine, "connect")
@@ -97,31 +99,31 @@ def _limit_statements(engine: Engine, limits: EngineLimits) -> None:
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("unhurried"):
+        if connection.get_execution_options().get("no_time_limit"):
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 def _keep_values_out_of_errors(engine: Engine) -> None:
-    """Below its first line PostgreSQL quotes the statement and the row that failed: what readers wrote.
+    """Cut errors to their first line: below it PostgreSQL quotes the row that failed, which readers wrote.
 
     The driver puts the values into the statement before it is sent, so `hide_parameters` does not hide them.
     """
 
     @event.listens_for(engine, "handle_error")
     def _on_error(context: ExceptionContext) -> None:
-        told, kept = str(context.original_exception), context.sqlalchemy_exception
-        first_line = told.partition("\n")[0]
-        if context.statement is None or kept is None or told == first_line:
+        text, wrapper = str(context.original_exception), context.sqlalchemy_exception
+        first_line = text.partition("\n")[0]
+        if context.statement is None or wrapper is None or text == first_line:
             return
         context.original_exception.args = (first_line,)
-        kept.args = (str(kept.args[0]).replace(told, first_line),)
+        wrapper.args = (str(wrapper.args[0]).replace(text, first_line),)
 
 
 def _keep_to_one_process(engine: Engine) -> None:
-    """Two processes that talk over one connection read each other's answers.
+    """Drop connections that a forked child inherited: two processes would read each other's results.
 
-    Nothing is open before gunicorn forks; this is for whoever forks later all the same. The child's copy is
-    dropped unclosed, as closing it would end the parent's session. (SQLAlchemy, "Using Connection Pools with
+    Nothing is open before gunicorn forks; this is for forks that happen later. The child's copy is dropped
+    unclosed, as closing it would end the parent's session. (SQLAlchemy, "Using Connection Pools with
     Multiprocessing".)
     """
 

@@ -1,4 +1,4 @@
-"""Jobs that take books in: one at a time over all workers and hosts, each alive as long as it says so."""
+"""Store ingestion jobs; one runs at a time over all hosts, and a heartbeat proves that it lives."""
 
 from __future__ import annotations
 
@@ -19,20 +19,22 @@ jobs = IngestJobRow.__table__
 JobStatus = Literal["queued", "running", "succeeded", "failed"]
 STATUSES: tuple[JobStatus, ...] = ("queued", "running", "succeeded", "failed")
 
-# A job gives a sign of life every few seconds. Clocks of hosts differ a little, and a database that is
-# away for a moment, or a machine under load, must not make a living job look dead.
+# A job sends a heartbeat every few seconds. Clocks of hosts differ a little, and a database that is
+# unavailable for a moment, or a machine under load, must not make a living job look dead.
 DEAD_AFTER_S = 30.0
 
 DIED = "job_died"
-DIED_SAID = "The process of the job has died; readers go on with the published edition. Send the book again."
+DIED_MESSAGE = (
+    "The process of the job has died; readers go on with the published edition. Send the book again."
+)
 
-# The slot's only value: two rows cannot both have it.
+# The slot's only value: the column is unique, so two rows cannot both have it.
 _TAKEN = 1
 
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """A job as it stands. `done` of `total` counts within the stage; 0 where a stage counts nothing."""
+    """Describe a job now. `done` of `total` counts within the stage; both are 0 if a stage counts nothing."""
 
     job_id: str
     status: JobStatus
@@ -49,7 +51,7 @@ class JobFacts:
 
 @dataclass(frozen=True, slots=True)
 class JobNumbers:
-    """Jobs on record by their status, and how long the newest one took that has ended."""
+    """Hold the number of jobs by status, and the seconds that the last one took that has ended."""
 
     by_status: Mapping[JobStatus, int]
     last_took_s: float | None
@@ -60,24 +62,27 @@ def _now() -> datetime:
 
 
 class IngestJobStore:
-    """Jobs by their id. Opens and commits its own transactions; all raise DatabaseUnavailable."""
+    """Store jobs by their id, each change in a transaction of its own.
+
+    Every method may raise DatabaseUnavailable.
+    """
 
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = _now) -> None:
         self._database = database
         self._clock = clock
 
     def claim(self, job_id: str) -> JobFacts:
-        """Begin a job under this id. A job whose process died makes room; of callers at once one gets it.
+        """Create a job under this id; of concurrent callers one succeeds. A job whose process died is ended.
 
-        Raises IngestInProgress if another one is under way.
+        Raises IngestInProgress if another job is under way.
         """
         now = self._clock()
         try:
             with self._database.writing() as connection:
                 connection.execute(
                     update(jobs)
-                    .where(jobs.c.slot == _TAKEN, _silent(now))
-                    .values(**_ended("failed", jobs.c.heartbeat_at), error_code=DIED, error=DIED_SAID)
+                    .where(jobs.c.slot == _TAKEN, _is_dead(now))
+                    .values(**_ended("failed", jobs.c.heartbeat_at), error_code=DIED, error=DIED_MESSAGE)
                 )
                 connection.execute(
                     insert(jobs).values(
@@ -93,30 +98,30 @@ class IngestJobStore:
                 )
         except IntegrityError as error:
             raise IngestInProgress(
-                "A book is being taken in already; ask GET /admin/ingest/{job_id} until it has ended."
+                "A book is being ingested already; poll GET /admin/ingest/{job_id} until it has ended."
             ) from error
         return self.job(job_id)
 
     def under_way(self) -> JobFacts | None:
-        """The job that another one would have to wait for."""
+        """Return the job that is queued or running, or None."""
         with self._database.reading() as connection:
             row = connection.execute(select(jobs).where(jobs.c.slot == _TAKEN)).first()
         facts = _facts(row, self._clock()) if row else None
         return facts if facts and facts.finished_at is None else None
 
     def begin(self, job_id: str, *, host: str, pid: int) -> bool:
-        """Note the process that does the job. False if the job is not under way any more."""
+        """Store the process that runs the job. Returns False if the job has ended."""
         now = self._clock()
         return self._change(
             job_id, status="running", host=host, pid=pid, started_at=now, heartbeat_at=now, stage="unpack"
         )
 
     def beat(self, job_id: str, *, stage: str, done: int, total: int) -> bool:
-        """Give a sign of life with how far it is. False if the job was given up meanwhile."""
+        """Store a heartbeat with the progress. Returns False if the job was ended meanwhile."""
         return self._change(job_id, heartbeat_at=self._clock(), stage=stage, done=done, total=total)
 
     def succeed(self, job_id: str, report: Mapping[str, Any]) -> bool:
-        """End a job that published its edition. False if the job was given up before."""
+        """End a job that published its edition. Returns False if the job was ended before."""
         whole = report["chunks"]
         return self._change(
             job_id,
@@ -128,11 +133,11 @@ class IngestJobStore:
         )
 
     def fail(self, job_id: str, code: str, sentence: str) -> bool:
-        """End a job, with why. False if it has ended before; what was said then stays."""
+        """End a job with an error. Returns False, and changes nothing, if the job has ended before."""
         return self._change(job_id, **_ended("failed", self._clock()), error_code=code, error=sentence)
 
     def job(self, job_id: str) -> JobFacts:
-        """A job as it stands; one whose process has fallen silent is told as failed. Raises JobNotFound."""
+        """Return a job; one without a recent heartbeat is returned as failed. Raises JobNotFound."""
         with self._database.reading() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
         if row is None:
@@ -140,7 +145,7 @@ class IngestJobStore:
         return _facts(row, self._clock())
 
     def numbers(self) -> JobNumbers:
-        """What there is to watch."""
+        """Return the numbers for the metrics."""
         now = self._clock()
         with self._database.reading() as connection:
             counted = connection.execute(select(jobs.c.status, func.count()).group_by(jobs.c.status)).all()
@@ -167,8 +172,8 @@ class IngestJobStore:
             )
 
 
-def _silent(now: datetime) -> ColumnElement[bool]:
-    """Its last sign of life is too old, or of a clock that has been put back since."""
+def _is_dead(now: datetime) -> ColumnElement[bool]:
+    """Select jobs whose heartbeat is too old, or ahead, since the clock has been put back."""
     limit = timedelta(seconds=DEAD_AFTER_S)
     return or_(jobs.c.heartbeat_at < now - limit, jobs.c.heartbeat_at > now + limit)
 
@@ -193,5 +198,5 @@ def _facts(row: Row[Any], now: datetime) -> JobFacts:
     )
     if row.slot is None or abs(now - row.heartbeat_at) <= timedelta(seconds=DEAD_AFTER_S):
         return facts
-    # Nobody has written it down yet: reading changes nothing.
-    return replace(facts, status="failed", error_code=DIED, error=DIED_SAID, finished_at=row.heartbeat_at)
+    # The row is changed by the next job: reading changes nothing.
+    return replace(facts, status="failed", error_code=DIED, error=DIED_MESSAGE, finished_at=row.heartbeat_at)

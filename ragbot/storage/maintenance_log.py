@@ -1,4 +1,4 @@
-"""What was done to keep the service from losing anything: each backup and each drill, as it went."""
+"""Record each backup and each restore drill, with its outcome."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ragbot.storage.models import MaintenanceRunRow
 
 upkeep_runs = MaintenanceRunRow.__table__
 
-# Numbers and short names alone: what readers wrote never stands here.
+# Numbers and short names alone: never what readers wrote.
 Facts = Mapping[str, str | int | float | bool | None]
 
 
 class MaintenanceTask(StrEnum):
-    """The kinds of runs."""
+    """Name the kinds of runs."""
 
     BACKUP = "backup"
     DRILL = "drill"
@@ -27,7 +27,7 @@ class MaintenanceTask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceRun:
-    """One run, from its beginning to its end."""
+    """Describe one run from its beginning to its end."""
 
     kind: MaintenanceTask
     started_at: datetime
@@ -37,13 +37,13 @@ class MaintenanceRun:
 
 
 class MaintenanceLog:
-    """Runs in the order in which they ended. Opens and commits its own transactions."""
+    """Store runs in the order in which they ended. Opens and commits its own transactions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, run: MaintenanceRun) -> None:
-        """Write a run down. Raises DatabaseUnavailable."""
+        """Store a run. Raises DatabaseUnavailable."""
         with self._database.writing() as connection:
             connection.execute(
                 insert(upkeep_runs).values(
@@ -56,7 +56,7 @@ class MaintenanceLog:
             )
 
     def last(self, kind: MaintenanceTask, *, good: bool = False) -> MaintenanceRun | None:
-        """The newest run of a kind, or the newest one that went well. Raises DatabaseUnavailable."""
+        """Return the newest run of a kind, or the newest successful one. Raises DatabaseUnavailable."""
         newest = select(upkeep_runs).where(upkeep_runs.c.kind == str(kind))
         if good:
             newest = newest.where(upkeep_runs.c.ok)

@@ -1,7 +1,8 @@
-"""A database's tables brought up to those of this program, outside of any app that serves."""
+"""Compare a database's tables with the migrations of this program, and run the migrations that it lacks."""
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -9,24 +10,27 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import Flask
 from flask_migrate import Migrate
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
-from ragbot.storage.database import make_sqlite_safe
+from ragbot.storage.database import Database, make_sqlite_safe
 
-# Whoever else writes into a database that is being brought up is waited for so long.
+# Another process may be writing into the database that is migrated; it is waited for so long.
 LOCK_TIMEOUT_S = 30
 
 
 def known_revisions(migrations: Path) -> frozenset[str]:
-    """Every revision that a folder of migrations leads to."""
+    """Return every revision in a folder of migrations."""
     return frozenset(script.revision for script in ScriptDirectory(str(migrations)).walk_revisions())
 
 
 def migrate_up(url: str, migrations: Path, *, to: str = "head") -> None:
-    """Run the migrations that the database at an address lacks. Raises DatabaseUnavailable."""
-    # The migrations are written for an app's engine; this one has nothing else.
+    """Run the migrations that the database at an address lacks. Raises DatabaseUnavailable.
+
+    For commands: it makes an app of its own, since the migrations are written for an app's engine.
+    """
     app = Flask("migrating")
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     db.init_app(app)
@@ -39,7 +43,43 @@ def migrate_up(url: str, migrations: Path, *, to: str = "head") -> None:
             command.upgrade(migrate.get_config(), to)
         except (SQLAlchemyError, CommandError) as error:
             raise DatabaseUnavailable(
-                f"The database's tables could not be brought up to {to}: {type(error).__name__}."
+                f"The database's tables could not be migrated to {to}: {type(error).__name__}."
             ) from error
         finally:
             engine.dispose()
+
+
+class SchemaCheck:
+    """Compare the database's revision with a folder of migrations. Reads the folder at its first use."""
+
+    def __init__(self, database: Database, migrations: Path) -> None:
+        self._database = database
+        self._migrations = migrations
+        self._lock = threading.Lock()
+        self._revisions: tuple[frozenset[str], frozenset[str]] | None = None
+        self._was_current = False
+
+    def is_current(self) -> bool:
+        """Return False if a migration has not been run. Raises DatabaseUnavailable.
+
+        A revision that is not among the migrations belongs to a later version of the program: while one
+        version replaces another, both serve. Once True, it stays True.
+        """
+        if not self._was_current:
+            heads, known = self._heads_and_known()
+            found = self._found()
+            self._was_current = bool(found) and (found >= heads or bool(found - known))
+        return self._was_current
+
+    def _found(self) -> set[str]:
+        with self._database.reading() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return set()
+            return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
+
+    def _heads_and_known(self) -> tuple[frozenset[str], frozenset[str]]:
+        with self._lock:
+            if self._revisions is None:
+                heads = ScriptDirectory(str(self._migrations)).get_heads()
+                self._revisions = frozenset(heads), known_revisions(self._migrations)
+            return self._revisions

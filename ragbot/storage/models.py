@@ -1,4 +1,4 @@
-"""The tables: editions with all that an index is built from, and sessions with their messages."""
+"""Define the tables of the database."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ragbot.extensions import db
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A time in UTC on every database; SQLite keeps no zone, so it is put back when read."""
+    """Store a time in UTC. SQLite stores no time zone, so it is added when the time is read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -42,7 +42,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 class EditionRow(db.Model):  # type: ignore[name-defined,misc]
-    """One state of the book, whole and never changed; `key` names its index, `name` is what people say."""
+    """Store one edition of the book, which never changes. `key` names its index, `name` is for people."""
 
     __tablename__ = "editions"
 
@@ -64,7 +64,7 @@ class EditionRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class PublicationRow(db.Model):  # type: ignore[name-defined,misc]
-    """An edition was published; the newest row tells which one readers get."""
+    """Store that an edition was published; the edition of the newest row is the one that readers get."""
 
     __tablename__ = "publications"
 
@@ -74,7 +74,7 @@ class PublicationRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class PageRow(db.Model):  # type: ignore[name-defined,misc]
-    """A page of an edition, with the source that offsets count in."""
+    """Store a page of an edition, with the source that offsets count in."""
 
     __tablename__ = "pages"
     __table_args__ = (Index("ix_pages_edition_id_position", "edition_id", "position", unique=True),)
@@ -90,7 +90,7 @@ class PageRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class SectionRow(db.Model):  # type: ignore[name-defined,misc]
-    """A heading's own text on a page, as offsets into its source."""
+    """Store a section as offsets into the source of its page."""
 
     __tablename__ = "sections"
 
@@ -104,7 +104,7 @@ class SectionRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class ChunkRow(db.Model):  # type: ignore[name-defined,misc]
-    """A stored piece of a page; its text is the page's source from `start` to `end`.
+    """Store a chunk of a page; its text is the page's source from `start` to `end`.
 
     `sparse` holds the term ids (32-bit unsigned), then as many weights (32-bit floats), little-endian.
     """
@@ -126,7 +126,7 @@ class ChunkRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class ChunkVectorRow(db.Model):  # type: ignore[name-defined,misc]
-    """The vector that an embedder made of a search text: little-endian 32-bit floats."""
+    """Store the vector that an embedder made of a search text, as little-endian 32-bit floats."""
 
     __tablename__ = "vectors"
 
@@ -136,7 +136,7 @@ class ChunkVectorRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]
-    """A talk. Its id cannot be guessed and is the only key to it."""
+    """Store a session. Its id cannot be guessed and is the only key to it."""
 
     __tablename__ = "sessions"
 
@@ -147,7 +147,7 @@ class SessionRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class MessageRow(db.Model):  # type: ignore[name-defined,misc]
-    """A question and, once it is finished, its answer."""
+    """Store a question and, once it is finished, its answer."""
 
     __tablename__ = "messages"
     __table_args__ = (
@@ -182,7 +182,7 @@ class MessageRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class IdempotencyKeyRow(db.Model):  # type: ignore[name-defined,misc]
-    """A caller's key, hashed with the caller, and the body and the message that it stands for."""
+    """Store an idempotency key, hashed with its caller, with the hash of the body and the message."""
 
     __tablename__ = "idempotency_keys"
 
@@ -193,10 +193,10 @@ class IdempotencyKeyRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class QuotaCountRow(db.Model):  # type: ignore[name-defined,misc]
-    """How often one caller called in one window; `ends_at` is in seconds since the epoch.
+    """Store how often one caller called in one window; `ends_at` is in seconds since the epoch.
 
-    The counter's name holds the caller's address in clear, so that an operator can find and free a reader;
-    the row goes when its window is over, in a day at most.
+    The counter's name has the caller's address in clear, so that an operator can find and unblock a reader;
+    the row is deleted when its window is over, after a day at most.
     """
 
     __tablename__ = "quota_counts"
@@ -207,7 +207,7 @@ class QuotaCountRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class CacheEntryRow(db.Model):  # type: ignore[name-defined,misc]
-    """Something that was made before and can be made again; `expires_at` is in seconds since the epoch."""
+    """Store a cache entry, which can be made again; `expires_at` is in seconds since the epoch."""
 
     __tablename__ = "cache_entries"
 
@@ -217,7 +217,7 @@ class CacheEntryRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class SharedStateRow(db.Model):  # type: ignore[name-defined,misc]
-    """What all workers must agree on for a while (a circuit, who answers a question); not worth a backup."""
+    """Store a state that all workers share for a while, such as a circuit; not worth a backup."""
 
     __tablename__ = "shared_states"
 
@@ -227,7 +227,7 @@ class SharedStateRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class SpendingRow(db.Model):  # type: ignore[name-defined,misc]
-    """What one model charged on one day (UTC, as `2026-01-31`)."""
+    """Store what one model cost on one day (UTC, as `2026-01-31`)."""
 
     __tablename__ = "spending"
 
@@ -239,7 +239,7 @@ class SpendingRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class MaintenanceRunRow(db.Model):  # type: ignore[name-defined,misc]
-    """A backup that was made or a drill that was held, and how it went."""
+    """Store the outcome of a backup or of a restore drill."""
 
     __tablename__ = "upkeep_runs"
     __table_args__ = (Index("ix_upkeep_runs_kind_id", "kind", "id"),)
@@ -253,7 +253,7 @@ class MaintenanceRunRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class IngestJobRow(db.Model):  # type: ignore[name-defined,misc]
-    """A book that was sent and is taken in by a process of its own.
+    """Store the job that ingests an uploaded book in a process of its own.
 
     `slot` is 1 while the job is under way and null afterwards: being unique, it lets one job run at a time
     over all workers and hosts.

@@ -1,4 +1,4 @@
-"""Questions with their answers as they were kept, to be asked again where nobody waits."""
+"""Read stored questions with their answers, so that a restore drill can ask them again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ editions = EditionRow.__table__
 
 @dataclass(frozen=True, slots=True)
 class PastQuestion:
-    """A question that was answered from an edition; `top_source` is the id of its first source's chunk."""
+    """Hold a question that was answered; `top_source` is the chunk id of its first source."""
 
     message_id: str
     text: str
@@ -24,18 +24,18 @@ class PastQuestion:
 
 
 class PastQuestions:
-    """Kept questions of a database that is not served."""
+    """Read the questions of a database that is not being served."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def questions(self, edition: str, limit: int) -> list[PastQuestion]:
-        """The newest questions that an edition answered from the whole book, at most `limit`.
+        """Return the newest questions that an edition answered from the whole book, at most `limit`.
 
-        Only those that began a session: what follows one is understood with what was said before.
+        Only the first question of each session: a later one depends on those before.
         """
         first = select(func.min(messages.c.id)).group_by(messages.c.session_id)
-        # An edition that took over the name of another one does not answer for it.
+        # The answers of another edition that had the same name before are left out.
         since = select(editions.c.created_at).where(editions.c.name == edition).scalar_subquery()
         query = (
             select(messages.c.message_id, messages.c.query, messages.c.sources)

@@ -1,4 +1,4 @@
-"""The connections that all workers together may open, against those that the server has for them."""
+"""Compare the connections that all workers together may open with those that the server allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 log = structlog.get_logger(__name__)
 
-# Those kept for superusers are not for us; a role and a database may have limits of their own (-1: none).
+# Those reserved for superusers are not for us; a role and a database may have limits of their own (-1: none).
 _LIMITS = text(
     "SELECT current_setting('max_connections')::int AS most, "
     "current_setting('superuser_reserved_connections')::int "
@@ -22,7 +22,7 @@ _LIMITS = text(
 
 @dataclass(frozen=True, slots=True)
 class PoolCapacity:
-    """What a PostgreSQL server has: `available` is what is left for us at the very most."""
+    """Hold the connections of a PostgreSQL server; `available` is the most that we may open."""
 
     most: int
     reserved: int
@@ -30,7 +30,7 @@ class PoolCapacity:
 
 
 def pool_capacity(engine: Engine) -> PoolCapacity | None:
-    """What the server has; None for a database without a limit. Raises SQLAlchemyError."""
+    """Return the server's connections, or None for a database without a limit. Raises SQLAlchemyError."""
     if engine.dialect.name != "postgresql":
         return None
     with engine.connect() as connection:
@@ -40,9 +40,9 @@ def pool_capacity(engine: Engine) -> PoolCapacity | None:
 
 
 def warn_of_large_pool(engine: Engine, *, workers: int, size: int, overflow: int) -> None:
-    """Log `pool_larger_than_server` where these workers alone could ask for more than there is.
+    """Log `pool_larger_than_server` if these workers alone may open more connections than the server allows.
 
-    How many replicas there are nobody knows here. A database that is away is not this function's concern.
+    Other replicas are not counted. Does not warn of a database that is unavailable.
     """
     try:
         capacity = pool_capacity(engine)

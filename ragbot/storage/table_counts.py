@@ -1,4 +1,4 @@
-"""What a database holds at one moment: its revision, the rows of each table, the published edition."""
+"""Count the rows of each table, and read the revision and the published edition of a database."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ragbot.storage.models import EditionRow, MessageRow, PublicationRow
 
 REVISIONS = "alembic_version"
 
-# Worth no backup: what can be made again, what workers agree on for a while, and callers' addresses.
-NOT_KEPT = ("cache_entries", "quota_counts", "shared_states")
+# Not worth a backup: what can be made again, what workers share for a while, and callers' addresses.
+NOT_BACKED_UP = ("cache_entries", "quota_counts", "shared_states")
 
-# Tables that an extension brought belong to the server, and its owner alone may make them.
+# Tables of an extension belong to the server, and its owner alone may create them.
 _OF_EXTENSIONS = (
     "SELECT c.relname FROM pg_class c JOIN pg_depend d ON d.objid = c.oid "
     "AND d.classid = 'pg_class'::regclass AND d.deptype = 'e' "
@@ -25,9 +25,9 @@ _OF_EXTENSIONS = (
 
 @dataclass(frozen=True, slots=True)
 class TableCounts:
-    """A database as counted. `revision` is None where no migration was ever run.
+    """Hold what was counted in a database. `revision` is None if no migration was ever run.
 
-    `newest_at` is when the newest question was asked or the newest edition published.
+    `newest_at` is the time of the newest question or the newest publication.
     """
 
     revision: str | None
@@ -37,16 +37,16 @@ class TableCounts:
 
     @property
     def worth_keeping(self) -> dict[str, int]:
-        """The tables that hold rows that nobody could make again, with their number."""
+        """Return the number of rows of each table whose rows cannot be made again."""
         return {
             name: count
             for name, count in self.rows.items()
-            if count and name not in (REVISIONS, "upkeep_runs", *NOT_KEPT)
+            if count and name not in (REVISIONS, "upkeep_runs", *NOT_BACKED_UP)
         }
 
 
 def contents(connection: Connection) -> TableCounts:
-    """Count on a connection; whoever opened it says in which snapshot."""
+    """Count on a connection, in the snapshot that the caller has chosen."""
     names = tables(connection)
     rows = {name: connection.scalar(select(func.count()).select_from(table(name))) or 0 for name in names}
     return TableCounts(
@@ -58,7 +58,7 @@ def contents(connection: Connection) -> TableCounts:
 
 
 def tables(connection: Connection) -> list[str]:
-    """The names of the tables that are the service's own, in order."""
+    """Return the names of the service's own tables, sorted."""
     names = set(inspect(connection).get_table_names())
     if connection.dialect.name == "postgresql":
         names -= set(connection.scalars(text(_OF_EXTENSIONS)))
@@ -66,7 +66,7 @@ def tables(connection: Connection) -> list[str]:
 
 
 def revision(connection: Connection, names: list[str]) -> str | None:
-    """The revision that the database was migrated to."""
+    """Return the revision that the database was migrated to, or None."""
     if REVISIONS not in names:
         return None
     return connection.scalar(select(column("version_num")).select_from(table(REVISIONS)))

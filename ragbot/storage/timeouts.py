@@ -1,7 +1,7 @@
-"""Time limits on this side of a connection to PostgreSQL, for a server that takes all and says nothing.
+"""Limit waits on the client's side of a PostgreSQL connection, for a server that does not reply.
 
-`statement_timeout` is kept by the server itself, and the kernel gives up only what the other end does not
-acknowledge: a stopped server, or a pooler that hangs, would hold whoever asks for ever.
+`statement_timeout` is enforced by the server itself, and the kernel gives up only what the other end does
+not acknowledge: a stopped server, or a pooler that hangs, would hold a thread for ever.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from sqlalchemy import Engine
 from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
 
-# A server that is well answers `SELECT 1` in a millisecond or, far away, in a hundred.
+# A healthy server answers `SELECT 1` in a millisecond or, far away, in a hundred.
 PING_S = 2.0
 
 
 @contextmanager
 def cut_off_after(seconds: float, connection: Any) -> Iterator[None]:
-    """Within the block, have a connection of psycopg2 end after so long: what waits for it fails at once."""
+    """Shut a psycopg2 connection down if the block takes longer; a thread that waits on it fails at once."""
     wire = socket.socket(fileno=os.dup(connection.fileno()))
-    alarm = TIMERS.after(seconds, partial(shut_down, wire))
+    timer = TIMERS.after(seconds, partial(shut_down, wire))
     try:
         yield
     finally:
-        alarm.stop()
+        timer.stop()
         wire.close()
 
 
 def limit_pings(engine: Engine) -> None:
-    """Let no connection that comes out of the pool be waited for longer than `PING_S`."""
+    """Limit the check of each connection that comes out of the pool to `PING_S`."""
     ping = engine.dialect.do_ping
 
     def limited(connection: Any) -> bool:

@@ -28,6 +28,7 @@ class MalformedJSON(core.RagbotError):
     """The body is not a JSON object."""
 
     code = "malformed_json"
+    example_detail = "The body is not a JSON object."
 
 
 class InvalidRequest(core.RagbotError):
@@ -44,18 +45,21 @@ class BodyTooLarge(core.RagbotError):
     """The body is larger than this address takes."""
 
     code = "body_too_large"
+    example_detail = "The body is larger than this address takes."
 
 
 class UnsupportedArchive(core.RagbotError):
     """The body is no archive that a book can be in."""
 
     code = "unsupported_media_type"
+    example_detail = "The body is no archive that a book can be in."
 
 
 class NotAcceptable(core.RagbotError):
     """The caller accepts no form in which the answer can be given."""
 
     code = "not_acceptable"
+    example_detail = "The caller accepts no form in which the answer can be given."
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,4 +124,4 @@ def told_of(kind: Kind, fault: dict[str, str]) -> dict[str, Any]:
         return problem(HTTP_CODES[status], HTTPStatus(status).phrase, status, HTTP_DETAILS[status])
     if issubclass(kind, InvalidRequest):
         return problem_of(kind([fault]))
-    return problem_of(kind((kind.__doc__ or "").partition("\n")[0]))
+    return problem_of(kind(kind.example_detail))

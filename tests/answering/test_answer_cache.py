@@ -59,10 +59,10 @@ class MemoryCache:
     def get(self, key: str) -> bytes | None:
         return self.entries.get(key)
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self.entries[key] = value
         if key.startswith("answer:"):
-            self.kept_s.append(kept_s)
+            self.kept_s.append(ttl_s)
 
     def clear(self) -> int:
         count = len(self.entries)

@@ -14,8 +14,7 @@ from sqlalchemy import create_engine, inspect
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.database import Database
-from ragbot.storage.migrations import migrate_up
-from ragbot.storage.schema import SchemaCheck
+from ragbot.storage.migrations import SchemaCheck, migrate_up
 from tests.backup.conftest import CHEDDAR, Service
 from tests.conftest import THREE_CHAPTERS
 

@@ -23,7 +23,7 @@ SECRET = "hunter2-hunter2"
 def write_env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str | bytes], Path]:
     """Write a `.env` that is read in place of the project's."""
     path = tmp_path / ".env"
-    monkeypatch.setattr("ragbot.config.settings.ENV_FILE", path)
+    monkeypatch.setattr("ragbot.config.loading.ENV_FILE", path)
     monkeypatch.setitem(Settings.model_config, "env_file", path)
 
     def write(content: str | bytes) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from ragbot.core.circuit_breaker import CircuitBreaker, with_trial_begun
 from ragbot.core.errors import CircuitOpen
-from ragbot.core.owner_tokens import lives, new_token
+from ragbot.core.owner_tokens import is_owner_alive, new_token
 from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 
 MODEL = "some-model"
@@ -42,7 +42,7 @@ def opened(clock: Clock) -> CircuitBreaker:
 
 def begin_trial(circuits: CircuitBreaker, token: str, clock: Clock) -> None:
     begun = partial(with_trial_begun, name=MODEL, token=token, now=clock(), lease_s=LEASE_S)
-    assert circuits.changed(begun).trial_by == token
+    assert circuits.update(begun).trial_by == token
 
 
 def test_next_question_tries_when_whoever_tried_was_killed() -> None:
@@ -70,6 +70,6 @@ def test_trial_of_whoever_may_live_is_waited_for(token: str | None) -> None:
 
 def test_dead_and_living_are_told_apart() -> None:
     """Of another host nothing is known, so it lives."""
-    assert lives(new_token())
-    assert not lives(token_of_a_process_that_ended())
-    assert lives("abc/999999999/another-host")
+    assert is_owner_alive(new_token())
+    assert not is_owner_alive(token_of_a_process_that_ended())
+    assert is_owner_alive("abc/999999999/another-host")

@@ -71,7 +71,7 @@ def test_stopped_alarms_are_swept_away_and_the_others_stay(
     clock.after(SHORT_S, lambda: called.put("other"))
 
     assert called.get(timeout=PATIENCE_S) == "other"
-    assert len(clock._alarms) <= 12
+    assert len(clock._timers) <= 12
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -83,7 +83,7 @@ def test_forked_child_has_an_alarm_clock_of_its_own(called: queue.SimpleQueue[An
     if child == 0:
         rang = threading.Event()
         clock.after(SHORT_S, rang.set)
-        os._exit(0 if rang.wait(PATIENCE_S) and len(clock._alarms) == 0 else 1)
+        os._exit(0 if rang.wait(PATIENCE_S) and len(clock._timers) == 0 else 1)
     _, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0

@@ -925,7 +925,7 @@ class TestEmbeddedStore:
             other.prepare(first.facts)
             lock(file, how)
 
-        monkeypatch.setattr("ragbot.index.qdrant_embedded.fcntl.flock", other_starts_just_before)
+        monkeypatch.setattr("ragbot.core.locked_folder.fcntl.flock", other_starts_just_before)
 
         store.prepare(first.facts)
 

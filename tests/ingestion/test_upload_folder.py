@@ -18,7 +18,7 @@ def test_folder_is_for_this_user_alone(tmp_path: Path) -> None:
     upload = new_upload_folder(tmp_path / "sent")
 
     mode = stat.S_IMODE(upload.folder.stat().st_mode)
-    upload.throw_away()
+    upload.delete()
 
     assert mode == 0o700
     assert list((tmp_path / "sent").iterdir()) == []
@@ -30,12 +30,12 @@ def test_folder_of_the_living_is_left_alone_and_of_the_dead_is_swept(tmp_path: P
     dead = new_upload_folder(tmp_path)
     dead.archive.write_bytes(b"PK")
     # What the death of the process does.
-    dead.let_go()
+    dead.release()
 
     sweep(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == [living.folder.name]
-    living.throw_away()
+    living.delete()
 
 
 def test_lock_goes_over_to_the_process_that_inherits_it(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_lock_goes_over_to_the_process_that_inherits_it(tmp_path: Path) -> None:
     with job:
         assert job.stdout is not None
         job.stdout.readline()
-        upload.let_go()
+        upload.release()
         sweep(tmp_path)
         while_it_lives = upload.folder.exists()
         job.kill()

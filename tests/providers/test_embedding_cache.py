@@ -23,13 +23,13 @@ class MemoryCache:
     def get(self, key: str) -> bytes | None:
         return self.entries.get(key)
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self.entries[key] = value
 
     def clear(self) -> int:
         raise NotImplementedError
 
-    def is_away(self) -> bool:
+    def is_unavailable(self) -> bool:
         return False
 
     def ping(self) -> None:

@@ -31,15 +31,9 @@ from ragbot.core.errors import (
     SessionExpired,
     SessionNotFound,
 )
-from ragbot.storage.conversations import (
-    IDEMPOTENCY_HOURS,
-    ConversationStore,
-    IdempotencyClaim,
-    idempotency_keys,
-    messages,
-    sessions,
-)
+from ragbot.storage.conversations import ConversationStore, messages, sessions
 from ragbot.storage.database import Database
+from ragbot.storage.idempotency_keys import IDEMPOTENCY_HOURS, IdempotencyClaim, idempotency_keys
 
 TURN_LIMIT_S = 90.0
 QUESTION = Question("How long is the cheddar ripened?")

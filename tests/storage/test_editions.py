@@ -20,7 +20,8 @@ from ragbot.core.domain import Book, Chunk, EditionFacts
 from ragbot.core.errors import DatabaseUnavailable, EditionInUse, EditionNotFound
 from ragbot.index.indexer import index_chunks
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.editions import EditionDraft, EditionStore, sha_of
+from ragbot.storage.edition_rows import EditionDraft, sha_of
+from ragbot.storage.editions import EditionStore
 from tests.conftest import THREE_CHAPTERS
 from tests.fakes.parts import WordCountEmbedder
 
@@ -66,7 +67,7 @@ def rewritten(book: Book, old: str, new: str) -> Book:
 def keep_vectors_of(editions: EditionStore, chunks: list[Chunk] | tuple[Chunk, ...]) -> None:
     texts = [chunk.search_text for chunk in chunks]
     by_sha = dict(zip(map(sha_of, texts), EMBEDDER.embed(texts).vectors, strict=True))
-    editions.keep_vectors(EMBEDDER.name, by_sha)
+    editions.store_vectors(EMBEDDER.name, by_sha)
 
 
 def rows(engine: Engine) -> dict[str, int]:
@@ -274,7 +275,7 @@ def test_published_twice_keeps_its_time(editions: EditionStore, engine: Engine, 
 
 def test_vector_is_missing_until_it_is_kept_for_its_own_embedder(editions: EditionStore) -> None:
     """A vector of another model in the same place makes every search wrong."""
-    editions.keep_vectors("one", {"a": [0.6, 0.8]})
+    editions.store_vectors("one", {"a": [0.6, 0.8]})
 
     assert editions.missing_vectors("one", ["a", "b", "a"]) == {"b"}
     assert editions.missing_vectors("other", ["a"]) == {"a"}
@@ -285,9 +286,9 @@ def test_vector_that_is_kept_stays_as_it_is(editions: EditionStore, book: Book) 
     """Two runs that embed the same text at once must not fail each other."""
     draft = draft_of(book, embedder="one")
     shas = [sha_of(chunk.search_text) for chunk in draft.chunks]
-    editions.keep_vectors("one", {sha: [0.6, 0.8] for sha in shas})
+    editions.store_vectors("one", {sha: [0.6, 0.8] for sha in shas})
 
-    editions.keep_vectors("one", {sha: [1.0, 0.0] for sha in shas})
+    editions.store_vectors("one", {sha: [1.0, 0.0] for sha in shas})
 
     stored = editions.stored_chunks(editions.add_edition(draft))
     assert [one.dense for one in stored] == [pytest.approx([0.6, 0.8])] * 3
@@ -295,7 +296,7 @@ def test_vector_that_is_kept_stays_as_it_is(editions: EditionStore, book: Book) 
 
 def test_dimension_is_that_of_the_embedders_vectors(editions: EditionStore) -> None:
     """The index must be shaped before its first point."""
-    editions.keep_vectors("one", {"a": [0.6, 0.8]})
+    editions.store_vectors("one", {"a": [0.6, 0.8]})
 
     assert editions.dimension("one") == 2
     assert editions.dimension("other") is None
@@ -363,7 +364,7 @@ def test_vectors_that_another_edition_needs_stay(editions: EditionStore, book: B
 def test_vectors_of_a_run_that_is_under_way_stay(editions: EditionStore, book: Book) -> None:
     """Removing an old edition once threw away what a killed ingestion had paid for."""
     editions.add_edition(draft_of(book, "old"))
-    editions.keep_vectors("one", {"f" * 64: [1.0]})
+    editions.store_vectors("one", {"f" * 64: [1.0]})
 
     editions.remove("old")
 

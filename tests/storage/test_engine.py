@@ -97,7 +97,7 @@ def test_work_that_nobody_waits_for_has_its_time(make_engine: EngineMaker, share
     told = []
     for unhurried in (False, True, False):
         for door in (database.reading, database.writing):
-            with door(unhurried=unhurried) as connection:
+            with door(no_time_limit=unhurried) as connection:
                 told.append(connection.scalar(text("SHOW statement_timeout")))
 
     assert told == ["7s", "7s", "0", "0", "7s", "7s"]

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def stale_folder() -> Iterator[Path]:
     """What a server leaves that was killed: its lock is nobody's."""
     folder = SHARED_MEMORY / f"{PREFIX}left-by-a-test"
     folder.mkdir()
-    (folder / "held.lock").touch()
+    (folder / "lock").touch()
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -118,7 +119,7 @@ def until(holds: Callable[[], bool], limit_s: float = 15) -> None:
 def own_folder(server: GunicornProcess) -> Path:
     """The folder of a server's numbers: the one whose lock its master holds."""
     held = open_files(server.pid)
-    return next(Path(name).parent for name in held if name.endswith("held.lock"))
+    return next(Path(name).parent for name in held if fnmatch(name, f"*/{PREFIX}*/lock"))
 
 
 def test_sums_are_exact_over_workers_and_outlive_them(server: GunicornProcess) -> None:
@@ -209,7 +210,7 @@ def test_folder_of_a_killed_server_goes_at_the_next_start(
     """It lies in memory."""
     own = own_folder(server)
 
-    with (own / "held.lock").open() as lock, pytest.raises(BlockingIOError):
+    with (own / "lock").open() as lock, pytest.raises(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert not stale_folder.exists()
 

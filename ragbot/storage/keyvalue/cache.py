@@ -1,4 +1,4 @@
-"""Bytes that can be made again, kept for a while: in Redis, in the database, or nowhere."""
+"""Cache bytes that can be made again: in the database, or in the first of several stores that works."""
 
 from __future__ import annotations
 
@@ -6,88 +6,57 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
-
 from ragbot.core.errors import CacheNotCleared, StoreUnavailable
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.keyed_rows import ExpiringRows
+from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import CacheEntryRow
-
-TIDY_EVERY_S = 300.0
 
 entries: Any = CacheEntryRow.__table__
 
 
 class CacheStore(Protocol):
-    """As `core.ports.Cache`, but a store that fails says so: every call raises StoreUnavailable then."""
+    """Cache bytes in one place: as `core.ports.Cache`, but every method may raise StoreUnavailable."""
 
     name: str
 
     def get(self, key: str) -> bytes | None:
-        """What was put under the key, or None."""
+        """Return the value of the key, or None."""
         ...
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
-        """Keep a value for some seconds."""
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        """Store a value for some seconds."""
         ...
 
     def clear(self) -> int:
-        """Forget everything; returns how many entries that were."""
+        """Delete everything and return the number of entries."""
         ...
 
 
 class DatabaseCache:
-    """Entries as rows."""
+    """Cache entries in a table of the database."""
 
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
-        self._tidied_at = clock()
+        self._rows = ExpiringRows(database, entries, clock=clock)
 
     def get(self, key: str) -> bytes | None:
-        query = select(entries.c.value).where(entries.c.key == key, entries.c.expires_at > self._clock())
-        with store_failures(), self._database.reading() as connection:
-            value = connection.scalar(query)
-        return None if value is None else bytes(value)
+        row = self._rows.get(key)
+        return None if row is None else bytes(row.value)
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
-        now = self._clock()
-        row = {"key": key, "value": value, "expires_at": now + kept_s}
-        with store_failures(), self._database.counting() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            insert = dialect.insert(entries).values(row)
-            connection.execute(
-                insert.on_conflict_do_update(
-                    index_elements=["key"],
-                    set_={"value": insert.excluded.value, "expires_at": insert.excluded.expires_at},
-                )
-            )
-        if abs(now - self._tidied_at) > TIDY_EVERY_S:
-            self._tidied_at = now
-            self._tidy(now)
-
-    def _tidy(self, now: float) -> None:
-        # Rows that another worker removes or writes at this moment are left to it.
-        over = select(entries.c.key).where(entries.c.expires_at <= now).with_for_update(skip_locked=True)
-        with store_failures(), self._database.counting() as connection:
-            connection.execute(delete(entries).where(entries.c.key.in_(over)))
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        self._rows.put(key, {"value": value}, ttl_s)
 
     def clear(self) -> int:
-        with store_failures(), self._database.counting() as connection:
-            kept = select(func.count()).select_from(entries).where(entries.c.expires_at > self._clock())
-            count = connection.scalar(kept) or 0
-            connection.execute(delete(entries))
-        return count
+        return self._rows.clear()
 
 
 class FailoverCache:
-    """Several stores as one cache: the first one that is well is asked, and one that failed rests.
+    """Use several stores as one cache: the first that works; one that failed is not called for a while.
 
-    `failed` is told the name of each store that fails. What is in a store that rested stays there; it was
-    right when it was kept, and its key says for which edition.
+    `failed` is called with the name of each store that fails. Entries of a store that failed stay valid: the
+    key names the edition that an entry was made from.
     """
 
     def __init__(
@@ -104,11 +73,11 @@ class FailoverCache:
     def get(self, key: str) -> bytes | None:
         return self._stores.first(lambda store: store.get(key))
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
-        self._stores.first(lambda store: store.put(key, value, kept_s))
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        self._stores.first(lambda store: store.put(key, value, ttl_s))
 
     def clear(self) -> int:
-        """As the port says: also of those that are well when another one is away."""
+        """Delete the entries of every store, also if one of them fails. Raises CacheNotCleared then."""
         count, failures = 0, []
         for store in self._all:
             try:
@@ -118,19 +87,19 @@ class FailoverCache:
         if failures:
             names = " and ".join(name for name, _ in failures)
             raise CacheNotCleared(
-                f"{count} entries were forgotten, but the cache in {names} is away now; clear it again."
+                f"{count} entries were deleted, but the cache in {names} is unavailable now; clear it again."
             ) from failures[0][1]
         return count
 
-    def is_away(self) -> bool:
-        return self._stores.all_rest()
+    def is_unavailable(self) -> bool:
+        return self._stores.all_failed()
 
     def ping(self) -> None:
         self._all[0].get("ping")
 
 
 class NoCache:
-    """Keeps nothing. What was kept before it was switched off can be forgotten."""
+    """Cache nothing. `clear` deletes what was cached before the cache was switched off."""
 
     name = "none"
 
@@ -140,14 +109,14 @@ class NoCache:
     def get(self, key: str) -> bytes | None:  # noqa: ARG002
         return None
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
         """Do nothing."""
 
     def clear(self) -> int:
         return self._before.clear()
 
-    def is_away(self) -> bool:
+    def is_unavailable(self) -> bool:
         return False
 
     def ping(self) -> None:
-        """Return always."""
+        """Do nothing: there is nothing that can fail."""

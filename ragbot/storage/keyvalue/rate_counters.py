@@ -1,4 +1,4 @@
-"""Calls to counts: who called how often in a window, exact over workers, in the database or in Redis."""
+"""Count calls per window, exactly over all workers, in the database or in the memory of one process."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import text
 
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S, ExpiringRows
+from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import QuotaCountRow
 
-TIDY_EVERY_S = 300.0
-TIDIED_AT_ONCE = 1000
+counts: Any = QuotaCountRow.__table__
 
 # A window that ends later than its own length from now was opened by a clock that was wrong. Clocks of
 # hosts and the order of commits differ a little, so a whole length is allowed for.
@@ -32,61 +32,43 @@ _COUNT = text(
 
 @dataclass(frozen=True, slots=True)
 class WindowCount:
-    """How many hits a window has by now, and when it ends (seconds since the epoch)."""
+    """Hold the hits of a window so far, and its end in seconds since the epoch."""
 
     hits: int
     ends_at: float
 
 
 class RateCounters(Protocol):
-    """Windows of a fixed length, each opened by its first hit."""
+    """Count calls in windows of a fixed length, each opened by its first call."""
 
     name: str
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """Add `amount` to the counter's open window, or to a new one. Raises StoreUnavailable.
 
-        Of callers at once each is told another number.
+        Concurrent callers get different counts.
         """
         ...
 
 
 class DatabaseRateCounters:
-    """RateCounters as rows; each count is one statement in a transaction of its own."""
+    """Count calls in a table of the database, each call with one statement."""
 
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
-        self._tidied_at = clock()
+        self._rows = ExpiringRows(database, counts, expiry="ends_at", clock=clock)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
-        """As the protocol says."""
-        now = self._clock()
-        values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
-        with store_failures():
-            with self._database.counting() as connection:
-                hits, ends_at = connection.execute(_COUNT, values).one()
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
-                self._tidy(now)
+        """Count a call, as the protocol says."""
+        with self._rows.transaction() as (connection, now):
+            values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
+            hits, ends_at = connection.execute(_COUNT, values).one()
         return WindowCount(hits, ends_at)
-
-    def _tidy(self, now: float) -> None:
-        # Rows that another worker removes at this moment are left to it.
-        over = (
-            select(QuotaCountRow.counter)
-            .where(QuotaCountRow.ends_at < now)
-            .limit(TIDIED_AT_ONCE)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.counting() as connection:
-            connection.execute(delete(QuotaCountRow).where(QuotaCountRow.counter.in_(over)))
 
 
 class MemoryRateCounters:
-    """RateCounters of this process alone: several workers let as many times the quota through."""
+    """Count calls in this process alone: with several workers each allows the whole quota."""
 
     name = "memory"
 
@@ -94,15 +76,15 @@ class MemoryRateCounters:
         self._clock = clock
         self._windows: dict[str, WindowCount] = {}
         self._lock = threading.Lock()
-        self._tidied_at = clock()
+        self._cleaned_up_at = clock()
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
-        """As the protocol says; never fails."""
+        """Count a call, as the protocol says. Never raises."""
         now = self._clock()
         with self._lock:
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
-                self._windows = {name: kept for name, kept in self._windows.items() if kept.ends_at > now}
+            if abs(now - self._cleaned_up_at) > CLEAN_UP_EVERY_S:
+                self._cleaned_up_at = now
+                self._windows = {name: open for name, open in self._windows.items() if open.ends_at > now}
             window = self._windows.get(counter)
             if window is None or not now < window.ends_at <= now + 2 * window_s:
                 window = WindowCount(0, now + window_s)
@@ -111,9 +93,9 @@ class MemoryRateCounters:
 
 
 class FailoverRateCounters:
-    """Several stores in order: the first one that is well counts, and one that failed rests for a while.
+    """Count in the first of several stores that works; one that failed is not called for a while.
 
-    `failed` is told the name of each store that fails.
+    `failed` is called with the name of each store that fails.
     """
 
     def __init__(
@@ -126,5 +108,5 @@ class FailoverRateCounters:
         self._stores = Failover("quotas", stores, failed=failed, clock=clock)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount | None:
-        """The count, or None if no store can count now. Never raises for a store that fails."""
+        """Count a call. Returns None if no store works now; never raises StoreUnavailable."""
         return self._stores.first(lambda store: store.count(counter, window_s, amount))

@@ -1,6 +1,6 @@
-"""All that is kept in Redis: cached bytes, the quotas' counters, the states that workers share.
+"""Store cache entries, rate counters and shared states in Redis.
 
-Time limits are short, for each of them has something that stands in for it.
+Time limits are short, since another store replaces each of them while Redis is unavailable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ragbot.core.ports import State
 from ragbot.storage.keyvalue.rate_counters import WindowCount
 from ragbot.storage.keyvalue.shared_state import Change
 
-# What it does for a question is worth no longer wait: the answer itself is what the reader waits for.
+# The reader waits for the answer, not for what Redis adds to it.
 REDIS_TIMEOUT_S = 0.3
 
 CACHE_PREFIX = "ragbot:cache:"
@@ -29,13 +29,13 @@ QUOTA_PREFIX = "ragbot:quota:"
 STATE_PREFIX = "ragbot:state:"
 
 CLEARED_AT_ONCE = 500
-# So often another worker may come between before a change is given up; a moment lies between two tries.
+# A change is given up after so many tries in which another worker came between; there is a pause between two.
 MOST_TRIES = 40
 PAUSE_S = 0.002
 
 
 def open_redis(url: str) -> redis.Redis:
-    """A client; it connects at its first call. Safe between threads."""
+    """Create a client that connects at its first call. Safe between threads."""
     # A connection that the server has closed meanwhile is opened anew, once.
     retry = Retry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
     return redis.Redis.from_url(
@@ -45,15 +45,15 @@ def open_redis(url: str) -> redis.Redis:
 
 @contextmanager
 def redis_failures() -> Iterator[None]:
-    """Within the block, what Redis raises becomes StoreUnavailable."""
+    """Turn what Redis raises within the block into StoreUnavailable."""
     try:
         yield
     except redis.RedisError as error:
-        raise StoreUnavailable("Redis cannot be asked now.") from error
+        raise StoreUnavailable("Redis is unavailable now.") from error
 
 
 class RedisCache:
-    """Entries as keys that Redis lets expire. Another application's keys are left alone."""
+    """Cache entries as keys that Redis expires. Does not touch the keys of other applications."""
 
     name = "redis"
 
@@ -65,9 +65,9 @@ class RedisCache:
             value = self._client.get(f"{CACHE_PREFIX}{key}")
         return value if isinstance(value, bytes) else None
 
-    def put(self, key: str, value: bytes, kept_s: float) -> None:
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
         with redis_failures():
-            self._client.set(f"{CACHE_PREFIX}{key}", value, px=max(1, round(kept_s * 1000)))
+            self._client.set(f"{CACHE_PREFIX}{key}", value, px=max(1, round(ttl_s * 1000)))
 
     def clear(self) -> int:
         count = 0
@@ -84,7 +84,7 @@ class RedisCache:
 
 
 class RedisRateCounters:
-    """RateCounters as keys that Redis lets expire."""
+    """Count calls in keys that Redis expires, each call in one round trip."""
 
     name = "redis"
 
@@ -92,7 +92,7 @@ class RedisRateCounters:
         self._client = open_redis(url)
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
-        """As the protocol says."""
+        """Count a call, as the protocol says."""
         key = f"{QUOTA_PREFIX}{counter}"
         with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
             pipeline.set(key, 0, ex=window_s, nx=True)
@@ -102,12 +102,12 @@ class RedisRateCounters:
         return WindowCount(int(hits), time.time() + int(left_ms) / 1000)
 
     def close(self) -> None:
-        """Close its connections; the next count opens one again."""
+        """Close the connections; the next count opens one again."""
         self._client.close()
 
 
 class RedisSharedState:
-    """States as JSON under keys; a change is tried again when another worker came between."""
+    """Share states as JSON under keys; a change is repeated if another worker came between."""
 
     name = "redis"
 
@@ -118,7 +118,7 @@ class RedisSharedState:
         with redis_failures():
             return _decoded(self._client.get(f"{STATE_PREFIX}{name}"))
 
-    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+    def change(self, name: str, change: Change, ttl_s: float) -> State | None:
         key = f"{STATE_PREFIX}{name}"
         for _ in range(MOST_TRIES):
             with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
@@ -131,7 +131,7 @@ class RedisSharedState:
                 if after is None:
                     pipeline.delete(key)
                 else:
-                    pipeline.set(key, json.dumps(after), px=max(1, round(kept_s * 1000)))
+                    pipeline.set(key, json.dumps(after), px=max(1, round(ttl_s * 1000)))
                 try:
                     pipeline.execute()
                 except redis.WatchError:
@@ -142,7 +142,7 @@ class RedisSharedState:
 
 
 def _decoded(value: Any) -> State | None:
-    """A state as it was written; None for what is none."""
+    """Return a state as it was written; None for a value that is not one."""
     try:
         decoded = json.loads(value) if value else None
     except ValueError:

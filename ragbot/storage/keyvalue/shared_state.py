@@ -1,4 +1,4 @@
-"""Small states that all workers agree on: in Redis, in the database, or of one process when both are away."""
+"""Share small states among all workers: in the database, or in each process while no store works."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ragbot.core.ports import State
 from ragbot.storage.database import Database
-from ragbot.storage.keyvalue.failover import Failover, store_failures
+from ragbot.storage.keyed_rows import ExpiringRows, insert_missing
+from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import SharedStateRow
-
-TIDY_EVERY_S = 300.0
 
 Change = Callable[[State | None], State | None]
 
@@ -23,60 +21,48 @@ states: Any = SharedStateRow.__table__
 
 
 class SharedStateStore(Protocol):
-    """As `core.ports.SharedState`, but one that fails says so: every call raises StoreUnavailable then."""
+    """Share states in one place: as `core.ports.SharedState`, but every method may raise StoreUnavailable."""
 
     name: str
 
     def peek(self, name: str) -> State | None:
-        """The state now, or None."""
+        """Return the state now, or None."""
         ...
 
-    def change(self, name: str, change: Change, kept_s: float) -> State | None:
-        """Put what `change` makes of the state in its place, alone, and return it."""
+    def change(self, name: str, change: Change, ttl_s: float) -> State | None:
+        """Replace the state by the result of `change`, atomically, and return it."""
         ...
 
 
 class DatabaseSharedState:
-    """States as rows, changed under the row's lock."""
+    """Share states as rows of a table, changed under the row's lock."""
 
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = database
-        self._clock = clock
-        self._tidied_at = clock()
+        self._rows = ExpiringRows(database, states, clock=clock)
 
     def peek(self, name: str) -> State | None:
-        query = select(states.c.state).where(states.c.name == name, states.c.expires_at > self._clock())
-        with store_failures(), self._database.reading() as connection:
-            return connection.scalar(query)
+        row = self._rows.get(name)
+        return None if row is None else row.state
 
-    def change(self, name: str, change: Change, kept_s: float) -> State | None:
-        now = self._clock()
-        with store_failures(), self._database.counting() as connection:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    def change(self, name: str, change: Change, ttl_s: float) -> State | None:
+        with self._rows.transaction() as (connection, now):
             # A row to lock must be there first: of two who find none, one would overwrite the other.
-            begun = dialect.insert(states).values(name=name, state={}, expires_at=0.0)
-            connection.execute(begun.on_conflict_do_nothing())
+            insert_missing(connection, states, [{"name": name, "state": {}, "expires_at": 0.0}])
             row = connection.execute(select(states).where(states.c.name == name).with_for_update()).one()
             after = change(row.state if row.expires_at > now else None)
             here = states.c.name == name
             if after is None:
                 connection.execute(delete(states).where(here))
             elif after != row.state or row.expires_at <= now:
-                kept = {"state": dict(after), "expires_at": now + kept_s}
-                connection.execute(states.update().where(here).values(kept))
-            if abs(now - self._tidied_at) > TIDY_EVERY_S:
-                self._tidied_at = now
-                over = select(states.c.name).where(states.c.expires_at <= now, ~here)
-                connection.execute(
-                    delete(states).where(states.c.name.in_(over.with_for_update(skip_locked=True)))
-                )
+                values = {"state": dict(after), "expires_at": now + ttl_s}
+                connection.execute(states.update().where(here).values(values))
         return after
 
 
 class InProcessSharedState:
-    """States of this process alone. Never fails."""
+    """Store states in this process alone. Never fails."""
 
     name = "process"
 
@@ -89,14 +75,14 @@ class InProcessSharedState:
         with self._lock:
             return self._live(name)
 
-    def change(self, name: str, change: Change, kept_s: float) -> State | None:
+    def change(self, name: str, change: Change, ttl_s: float) -> State | None:
         with self._lock:
             before = self._live(name)
             after = change(before)
             if after is None:
                 self._states.pop(name, None)
             elif after != before:
-                self._states[name] = after, self._clock() + kept_s
+                self._states[name] = after, self._clock() + ttl_s
             return after
 
     def _live(self, name: str) -> State | None:
@@ -108,9 +94,9 @@ class InProcessSharedState:
 
 
 class FailoverSharedState:
-    """Several stores as one, the last of which never fails. Never raises.
+    """Share states in the first of several stores that works, or in this process if none does.
 
-    `failed` is told the name of each store that fails.
+    Never raises. `failed` is called with the name of each store that fails.
     """
 
     def __init__(
@@ -125,9 +111,9 @@ class FailoverSharedState:
         )
 
     def peek(self, name: str) -> State | None:
-        """The state now, or None."""
+        """Return the state now, or None."""
         return self._stores.first(lambda store: store.peek(name))
 
-    def change(self, name: str, change: Change, kept_s: float) -> State | None:
-        """Put what `change` makes of the state in its place, alone, and return it."""
-        return self._stores.first(lambda store: store.change(name, change, kept_s))
+    def change(self, name: str, change: Change, ttl_s: float) -> State | None:
+        """Replace the state by the result of `change`, atomically, and return it."""
+        return self._stores.first(lambda store: store.change(name, change, ttl_s))

@@ -145,7 +145,7 @@ def send(query: IngestQuery) -> Response:
         job = jobs.start(upload, query.order())
     except BaseException:
         # Whatever went wrong, a sender who leaves among it: nothing stays behind.
-        upload.throw_away()
+        upload.delete()
         raise
     reply = json_reply(_told(job), 202)
     reply.headers["Location"] = url_for("ingest.show", job_id=job.job_id)

@@ -12,7 +12,7 @@ from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Event, Finished
 from ragbot.core.errors import RagbotError
 from ragbot.services import current_services
-from ragbot.storage.conversations import IdempotencyClaim
+from ragbot.storage.idempotency_keys import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
 from ragbot.web.middleware.access_log import log_turn
 from ragbot.web.middleware.load_shedding import reserved_slot

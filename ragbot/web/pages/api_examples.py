@@ -9,7 +9,7 @@ from typing import Any
 
 from ragbot.core.errors import AnswerCut
 from ragbot.server.early_errors import DETAILS
-from ragbot.storage.ingest_jobs import DIED, DIED_SAID
+from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE
 from ragbot.web.errors import problem, problem_of
 from ragbot.web.problem_catalog import Kind, status_of, told_of
 
@@ -205,7 +205,7 @@ JOBS: dict[str, dict[str, Any]] = {
         **_JOB,
         "status": "failed",
         "finished_at": "2026-01-31T09:30:20Z",
-        "error": {"code": DIED, "detail": DIED_SAID},
+        "error": {"code": DIED, "detail": DIED_MESSAGE},
     },
 }
 

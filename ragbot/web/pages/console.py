@@ -26,7 +26,7 @@ def page() -> Response:
     editions = current_services().editions
     try:
         facts = editions.published()
-        examples = editions.asked_by_the_book(facts, EXAMPLES) if facts else []
+        examples = editions.question_headings(facts, EXAMPLES) if facts else []
     except DatabaseUnavailable:
         facts, examples = None, []
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None

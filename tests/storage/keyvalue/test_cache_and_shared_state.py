@@ -14,13 +14,14 @@ import pytest
 import redis
 from sqlalchemy import Engine, create_engine, text
 
+from ragbot.core.cooldown import PAUSE_S
 from ragbot.core.domain import Usage
 from ragbot.core.errors import CacheNotCleared, DatabaseUnavailable, StoreUnavailable
 from ragbot.core.ports import State
 from ragbot.storage.daily_budget import KNOWN_S, WAITS_S, DailyBudget
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.keyvalue.cache import TIDY_EVERY_S, CacheStore, DatabaseCache, FailoverCache
-from ragbot.storage.keyvalue.failover import REST_S
+from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S
+from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache
 from ragbot.storage.keyvalue.redis import RedisCache, RedisSharedState
 from ragbot.storage.keyvalue.shared_state import (
     DatabaseSharedState,
@@ -164,7 +165,7 @@ def test_database_keeps_answers_while_redis_is_away(database: Database) -> None:
 
     assert cache.get("bread") == b"kept"
     assert heard == ["redis"]
-    assert not cache.is_away()
+    assert not cache.is_unavailable()
 
 
 def test_cache_that_is_cleared_while_redis_is_away_is_cleared_as_far_as_it_goes(database: Database) -> None:
@@ -172,7 +173,9 @@ def test_cache_that_is_cleared_while_redis_is_away_is_cleared_as_far_as_it_goes(
     cache = FailoverCache([RedisCache(NOBODY), DatabaseCache(database)])
     cache.put("bread", b"kept", 60)
 
-    with pytest.raises(CacheNotCleared, match="1 entries were forgotten, but the cache in redis is away"):
+    with pytest.raises(
+        CacheNotCleared, match="1 entries were deleted, but the cache in redis is unavailable"
+    ):
         cache.clear()
 
     assert cache.get("bread") is None
@@ -186,12 +189,12 @@ def test_workers_that_tidy_and_write_at_once_do_not_wait_for_each_other(
     for _ in range(20):
         for key in ("a", "b"):
             workers[0].put(key, b"x", 1)
-        clock.now += TIDY_EVERY_S + 1
+        clock.now += CLEAN_UP_EVERY_S + 1
         with ThreadPoolExecutor(2) as pool:
             puts = [pool.submit(worker.put, key, b"y", 1) for worker, key in zip(workers, "ab", strict=True)]
         for put in puts:
             put.result()
-        clock.now += TIDY_EVERY_S + 1
+        clock.now += CLEAN_UP_EVERY_S + 1
 
 
 def test_cache_whose_every_store_is_away_misses_and_says_so() -> None:
@@ -199,7 +202,7 @@ def test_cache_whose_every_store_is_away_misses_and_says_so() -> None:
     cache = FailoverCache([RedisCache(NOBODY)])
 
     assert cache.get("bread") is None
-    assert cache.is_away()
+    assert cache.is_unavailable()
 
 
 # --- states ------------------------------------------------------------------------------------
@@ -278,9 +281,9 @@ def test_calls_at_once_do_not_spend_what_is_left_several_times(database: Databas
     budget = DailyBudget(database, 1.0)
     budget.charge("gpt-4o", HALF_A_DOLLAR)
 
-    taken = [budget.take(0.2) for _ in range(4)]
+    taken = [budget.reserve(0.2) for _ in range(4)]
     budget.release(0.2)
-    again = budget.take(0.2)
+    again = budget.reserve(0.2)
 
     assert (taken, again) == ([True, True, False, False], True)
 
@@ -289,11 +292,11 @@ def test_call_that_may_cost_more_than_is_left_is_made_alone(database: Database) 
     """Or a small budget would never be spent."""
     budget = DailyBudget(database, 0.1)
 
-    taken = [budget.take(0.2), budget.take(0.2)]
+    taken = [budget.reserve(0.2), budget.reserve(0.2)]
     budget.release(0.2)
     budget.charge("gpt-4o", HALF_A_DOLLAR)
 
-    assert (taken, budget.take(0.2)) == ([True, False], False)
+    assert (taken, budget.reserve(0.2)) == ([True, False], False)
 
 
 def test_spending_of_all_workers_counts_against_the_budget(database: Database, clock: Clock) -> None:
@@ -396,7 +399,7 @@ def test_server_that_was_slow_to_fail_is_left_alone_for_a_while(monkeypatch: pyt
     monkeypatch.setattr(engine, "connect", lambda: slow(clock))
 
     outcomes = [outcome(database) for _ in range(3)]
-    clock.now += REST_S + 0.1
+    clock.now += PAUSE_S + 0.1
     outcomes.append(outcome(database))
 
     assert outcomes == ["unavailable"] * 4

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -13,12 +14,12 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from ragbot import create_app
+from ragbot.core.cooldown import PAUSE_S
 from ragbot.core.errors import StoreUnavailable
 from ragbot.extensions import db
 from ragbot.storage.database import Database, make_sqlite_safe
-from ragbot.storage.keyvalue.failover import REST_S
+from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S
 from ragbot.storage.keyvalue.rate_counters import (
-    TIDY_EVERY_S,
     DatabaseRateCounters,
     FailoverRateCounters,
     MemoryRateCounters,
@@ -155,7 +156,7 @@ def test_windows_that_are_over_are_removed_now_and_then(
     """The table holds a day's callers, not all that ever came."""
     for n in range(5):
         in_database.count(f"caller {n}", 60)
-    clock.now += TIDY_EVERY_S + 1
+    clock.now += CLEAN_UP_EVERY_S + 1
 
     in_database.count("newest", 60)
 
@@ -180,7 +181,8 @@ def test_counting_waits_for_no_disk_and_everything_else_does(tmp_path, migrated_
     make_sqlite_safe(engine, 5)
     database = Database(engine)
     levels = []
-    for door in (database.writing, database.counting, database.reading, database.counting, database.writing):
+    counting = partial(database.writing, durable=False)
+    for door in (database.writing, counting, database.reading, counting, database.writing):
         with door() as connection:
             levels.append(connection.exec_driver_sql("PRAGMA synchronous").scalar_one())
     engine.dispose()
@@ -229,7 +231,7 @@ def test_store_that_failed_rests_while_the_next_one_counts_and_comes_back(clock:
     counters.count("alice", 60)
     asked_while_resting = first.asked
     first.down = False
-    clock.now += REST_S
+    clock.now += PAUSE_S
 
     counters.count("alice", 60)
 

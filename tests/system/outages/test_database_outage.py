@@ -91,7 +91,7 @@ def test_statement_that_is_never_answered_ends_on_this_side(
     """A server that keeps its own time limits may itself be stopped."""
     pipe, url = database_pipe
     engine = create_engine(url)
-    database = Database(engine, patience_s=0.5)
+    database = Database(engine, timeout_s=0.5)
     began = time.monotonic()
 
     def ask_a_hanging_server() -> None:

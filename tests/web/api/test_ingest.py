@@ -585,7 +585,7 @@ def test_start_takes_away_what_a_killed_server_left(make_app: AppMaker, tmp_path
     app = make_app({"INGEST_DIR": str(tmp_path / "sent")})
     upload = new_upload_folder(tmp_path / "sent")
     upload.archive.write_bytes(b"PK")
-    upload.let_go()
+    upload.release()
 
     warm(app)
 

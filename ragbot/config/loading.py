@@ -1,0 +1,92 @@
+"""Load the settings and name every fault in one message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv.parser import parse_stream
+from pydantic import SecretStr, ValidationError
+
+from ragbot.config.production_checks import production_faults
+from ragbot.config.settings import ENV_FILE, Settings
+from ragbot.core.errors import ConfigurationError
+
+
+def settings_as_json(settings: Settings) -> dict[str, Any]:
+    """Return every setting as plain JSON for `load_settings` in another process. Contains the secrets."""
+    return {
+        name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else _plain(value)
+        for name, value in settings
+    }
+
+
+def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Load settings from overrides (keys as in the environment), the environment and `.env`, in that order.
+
+    Raises ConfigurationError with one line for each fault; no line quotes a secret's value.
+    """
+    _check_env_file(ENV_FILE)
+    values = {name.lower(): value for name, value in (overrides or {}).items()}
+    unknown = sorted(name.upper() for name in values if name not in Settings.model_fields)
+    if unknown:
+        raise ConfigurationError(f"No such setting: {', '.join(unknown)}.")
+    faults: list[str] = []
+    faulty: set[str] = set()
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults = [_fault(str(fault["loc"][0]), fault["msg"]) for fault in error.errors()]
+        # With the faulty ones at their defaults the others can be checked too.
+        faulty = {str(fault["loc"][0]) for fault in error.errors()}
+        settings = Settings(**values | {name: _default(name) for name in faulty})
+    # Settings with a wrong name of the environment may be meant for production.
+    faults += _contradictions(settings, for_production="environment" in faulty)
+    if faults:
+        raise ConfigurationError(f"The settings cannot be used. {' '.join(f'{fault}.' for fault in faults)}")
+    return settings
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _check_env_file(path: Path) -> None:
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            broken = [b.original.line for b in parse_stream(stream) if b.error]
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The file .env cannot be read: {error.__class__.__name__}.") from error
+    if broken:
+        raise ConfigurationError(f"The file .env has no NAME=value on line {broken[0]}.")
+
+
+def _default(name: str) -> Any:
+    return Settings.model_fields[name].get_default(call_default_factory=True)
+
+
+def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
+    """Return the faults of settings that do not fit together, as `NAME: sentence`."""
+    faults = []
+    if settings.rate_limit_storage == "redis" and settings.redis_url is None:
+        faults.append("RATE_LIMIT_STORAGE: is redis, but REDIS_URL is not set")
+    if for_production or settings.environment == "production":
+        faults += production_faults(
+            origins=settings.allowed_origins,
+            debug=settings.flask_debug,
+            admin_api_key=_revealed(settings.admin_api_key),
+            console_password=_revealed(settings.console_password),
+            metrics_token=_revealed(settings.metrics_token),
+        )
+    return faults
+
+
+def _fault(setting: str, message: str) -> str:
+    return f"{setting.upper()}: {message.removeprefix('Value error, ')}"
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

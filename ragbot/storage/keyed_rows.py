@@ -1,0 +1,107 @@
+"""Insert or update rows by their key, and delete those that have expired, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from ragbot.core.errors import DatabaseUnavailable, StoreUnavailable
+from ragbot.storage.database import Database
+
+CLEAN_UP_EVERY_S = 300.0
+# The caller whose turn it is waits for it.
+DELETED_AT_ONCE = 5000
+
+
+def upsert(
+    connection: Connection, table: Table, row: Mapping[str, Any], *, add: Collection[str] = ()
+) -> None:
+    """Insert a row. If its primary key exists, replace the other columns, but add to those named in `add`."""
+    insert = _dialect(connection).insert(table).values(row)
+    key = [column.name for column in table.primary_key]
+    changes = {name: insert.excluded[name] for name in row if name not in key}
+    changes |= {name: table.c[name] + insert.excluded[name] for name in add}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
+
+
+def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; one whose key exists already stays as it is."""
+    connection.execute(_dialect(connection).insert(table).on_conflict_do_nothing(), rows)
+
+
+def _dialect(connection: Connection) -> Any:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
+
+
+class ExpiringRows:
+    """Store rows of one table until they expire. A power cut may lose the last of them.
+
+    The table has one column as its key and one, named `expiry`, with the end of a row's life in seconds
+    since the epoch. Every method raises StoreUnavailable.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        table: Table,
+        *,
+        expiry: str = "expires_at",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._database = database
+        self._table = table
+        (self._key,) = table.primary_key.columns
+        self._expiry = table.c[expiry]
+        self._clock = clock
+        self._cleaned_up_at = clock()
+
+    def get(self, key: str) -> Row[Any] | None:
+        """Return the row of a key, or None if there is none or it has expired."""
+        query = select(self._table).where(self._key == key, self._expiry > self._clock())
+        with _store_failures(), self._database.reading() as connection:
+            return connection.execute(query).first()
+
+    def put(self, key: str, values: Mapping[str, Any], lifetime_s: float) -> None:
+        """Write a row in place of the one that the key may have."""
+        with self.transaction() as (connection, now):
+            row = {self._key.name: key, **values, self._expiry.name: now + lifetime_s}
+            upsert(connection, self._table, row)
+
+    def clear(self) -> int:
+        """Delete all rows and return how many had not expired."""
+        with _store_failures(), self._database.writing(durable=False) as connection:
+            live = select(func.count()).select_from(self._table).where(self._expiry > self._clock())
+            count = connection.scalar(live) or 0
+            connection.execute(delete(self._table))
+        return count
+
+    @contextmanager
+    def transaction(self) -> Iterator[tuple[Connection, float]]:
+        """Open a transaction and give its connection and the time; now and then delete expired rows in it."""
+        with _store_failures(), self._database.writing(durable=False) as connection:
+            now = self._clock()
+            yield connection, now
+            if abs(now - self._cleaned_up_at) > CLEAN_UP_EVERY_S:
+                self._cleaned_up_at = now
+                self._clean_up(connection, now)
+
+    def _clean_up(self, connection: Connection, now: float) -> None:
+        # Rows that another worker deletes or writes at this moment are left to it.
+        expired = select(self._key).where(self._expiry <= now).limit(DELETED_AT_ONCE)
+        expired = expired.with_for_update(skip_locked=True)
+        connection.execute(delete(self._table).where(self._key.in_(expired)))
+
+
+@contextmanager
+def _store_failures() -> Iterator[None]:
+    """Turn what the database raises within the block into StoreUnavailable."""
+    try:
+        yield
+    except (DatabaseUnavailable, SQLAlchemyError) as error:
+        raise StoreUnavailable("The database is unavailable now.") from error

@@ -1,0 +1,94 @@
+"""Text that databases take, names that compare, tokens that are counted, sentences that are found."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ragbot.core.text import cleaned, count_tokens, folded, has_forbidden_characters, sentence_spans
+from tests.fuzzing import fuzz
+
+# Surrogates and NUL among the others, so that examples have them often.
+ANY_TEXT = st.text(
+    st.one_of(st.characters(), st.sampled_from("\x00\ud800\udbff\udc00\udfff🧀é")), max_size=30
+)
+
+
+def sentences(text: str) -> list[str]:
+    return [text[start:end] for start, end in sentence_spans(text)]
+
+
+@pytest.mark.parametrize(
+    ("given_text", "shown"),
+    [("cheese", "cheese"), ("che\x00ese", "cheese"), ("\ud83e!", "?!"), ("🧀 é", "🧀 é"), ("", "")],
+)
+def test_characters_that_databases_refuse_are_removed(given_text: str, shown: str) -> None:
+    """Models write them now and then."""
+    assert cleaned(given_text) == shown
+    assert has_forbidden_characters(given_text) == (given_text != shown)
+
+
+@fuzz(200)
+@given(ANY_TEXT)
+def test_any_text_can_be_stored_after_cleaning(text: str) -> None:
+    """And what is refused in a request is just what cleaning would change."""
+    clean = cleaned(text)
+
+    assert clean.encode("utf-8").decode("utf-8") == clean
+    assert "\x00" not in clean
+    assert not has_forbidden_characters(clean)
+    assert has_forbidden_characters(text) == any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def test_folded_names_compare_whatever_their_case_width_and_white_space() -> None:
+    """A reader types the chapter's name."""
+    assert folded("  The\n ＣＨＥＤＤＡＲ\t straße ") == "the cheddar strasse"
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        ("cheese", 1),
+        ("cheddar", 1),
+        ("ripening", 2),
+        ("Nine months.", 3),
+        ("1234567", 3),
+        ("a_b", 3),
+        ("奶酪", 2),
+        ("x²", 1),
+    ],
+)
+def test_tokens_are_estimated_by_kind_of_sign(text: str, tokens: int) -> None:
+    """Words, digits in threes, signs, ideographs."""
+    assert count_tokens(text) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("It ripens. It is sold.", ["It ripens.", "It is sold."]),
+        ("Use salt, e.g. Sea salt. Then wait!", ["Use salt, e.g. Sea salt.", "Then wait!"]),
+        ("Ask Dr. Brie. She knows.", ["Ask Dr. Brie.", "She knows."]),
+        ("It costs 3.50 a piece. Yes?", ["It costs 3.50 a piece.", "Yes?"]),
+        ("Wait... then eat. Done", ["Wait... then eat.", "Done"]),
+        ('He said "Eat." Then he left.', ['He said "Eat."', "Then he left."]),
+        ("它成熟。然后出售。", ["它成熟。", "然后出售。"]),
+        ("One\nline and\nanother. End.", ["One\nline and\nanother.", "End."]),
+        ("  ", []),
+    ],
+)
+def test_sentences_end_where_a_reader_would_end_them(text: str, parts: list[str]) -> None:
+    """Extractive answers quote whole sentences."""
+    assert sentences(text) == parts
+
+
+@fuzz(200)
+@given(st.text(max_size=80))
+def test_sentences_lose_nothing_but_white_space(text: str) -> None:
+    """They are in order, do not overlap, and are trimmed."""
+    found = sentences(text)
+
+    assert "".join("".join(found).split()) == "".join(text.split())
+    assert all(sentence == sentence.strip() for sentence in found)

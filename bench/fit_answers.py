@@ -3,7 +3,8 @@
 usage: python -m bench.fit_answers DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.04]
 
 Each database holds one published edition, embedded by the local model; the questions are in the format of
-`flask eval`. Prints the constants for `answering/reranking.py` and `providers/extractive/scoring.py`, and for each
+`flask eval`. Prints the constants for `answering/reranking.py` and `providers/extractive/scoring.py`, and for
+each
 book how a fit on the other books does on it.
 """
 
@@ -216,7 +217,7 @@ class Fit:
 
 
 def fitted_choice(rows: Sequence[tuple[Any, Any]], *, steps: int = 400, rate: float = 0.3) -> Any:
-    """Weights of a multinomial choice of the right passages among those of each question (listwise softmax)."""
+    """Fit a multinomial choice of the right passages among those of each question (listwise softmax)."""
     weights = np.zeros(rows[0][0].shape[1])
     for _ in range(steps):
         gradient = np.zeros_like(weights)
@@ -243,7 +244,7 @@ def fitted_units(units: Sequence[Units]) -> Any:
 
 
 def fitted_support(features: Any, answerable: Any, wrongly: float) -> tuple[Any, float]:
-    """Weights that tell answerable questions from others, and the constant at which so many are refused wrongly."""
+    """Fit the weights that tell answerable questions, and the constant that refuses a share of them."""
     mean, spread = features.mean(0), features.std(0) + 1e-6
     share = answerable.mean()
     counts = np.where(answerable, 0.5 / share, 0.5 / (1 - share))
@@ -282,10 +283,11 @@ def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
         said = "\n".join(units.reads[w.passage].units[i].unit.words for w in windows for i in w.units)
         held.append(holds_evidence(one.row, said))
         tokens.append(count_tokens(said))
+    sections = f"{_share(r == 1 for r in ranks)} / {_share(0 < r <= 5 for r in ranks)}"
+    refused = ", ".join(f"{kind or 'wrongly'} {_refused(fit, asked, kind)}" for kind in ("near", "far", ""))
     print(
-        f"{book}: section in 1 / 5 {_share(r == 1 for r in ranks)} / {_share(0 < r <= 5 for r in ranks)}, "
-        f"MRR {np.mean([1 / r if r else 0 for r in ranks]):.3f}, evidence {_share(held)} at {np.mean(tokens):.0f} tokens, "
-        f"refused near {_refused(fit, asked, 'near')}, far {_refused(fit, asked, 'far')}, wrongly {_refused(fit, asked, '')}"
+        f"{book}: section in 1 / 5 {sections}, MRR {np.mean([1 / r if r else 0 for r in ranks]):.3f}, "
+        f"evidence {_share(held)} at {np.mean(tokens):.0f} tokens, refused {refused}"
     )
 
 

@@ -106,7 +106,8 @@ class _Evidence:
     """What an answer may rest on: passages for the generator, and those that a source shows.
 
     In selected_text mode the only passage is the selection, and sources show where it stands in the book.
-    `relevance` scores a text against the question. `contents` is the list of pages or chapters that an overview
+    `relevance` scores a text against the question. `contents` is the list of pages or chapters that an
+    overview
     ends with, and None where the question asks for something else.
     """
 
@@ -260,7 +261,7 @@ class Answerer:
         return contents_text(edition.title, pages, asked.parts, _page_link(edition))
 
     def _overview_evidence(self, question: Question, edition: EditionFacts) -> _Evidence | None:
-        """The beginnings of the book's introduction, or of a chapter's pages, where a summary of it is asked for."""
+        """Gather the beginnings of the introduction or of a chapter's pages, where a summary is asked for."""
         pages = self._book.outline(edition)
         asked = asked_of_book(question.text, pages)
         if asked is None or question.chapter_filter:

@@ -1,4 +1,4 @@
-"""Remember what is read of an edition's pages for answers: its table of contents and the sources of some pages."""
+"""Cache what answers need of an edition's pages: the table of contents and the sources of some pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recognise small talk and questions about the book itself, and answer the latter from its table of contents."""
+"""Recognise small talk and questions about the book itself, and lay out its table of contents."""
 
 from __future__ import annotations
 
@@ -25,10 +25,16 @@ _SMALL_TALK = re.compile(
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-_BOOK = r"(?:this|the|your)\s+(?:book|handbook|textbook|manual|guide|course|tutorial|document(?:ation)?|docs|site|website)"
+_BOOK = (
+    r"(?:this|the|your)\s+"
+    r"(?:book|handbook|textbook|manual|guide|course|tutorial|document(?:ation)?|docs|site|website)"
+)
 _PARTS = r"(?P<parts>chapters?|modules?|parts?|lessons?|units?|table\s+of\s+contents|toc|contents)"
 _PARTS1, _PARTS2, _PARTS3 = (_PARTS.replace("parts>", f"parts{n}>", 1) for n in (1, 2, 3))
-_SUMMARY = r"(?:summar(?:i[sz]e|y\s+of)|give\s+(?:me\s+)?(?:a|an)\s+(?:(?:short|brief|quick)\s+)?(?:summary|overview)\s+of|overview\s+of|outline)"
+_SUMMARY = (
+    r"(?:summar(?:i[sz]e|y\s+of)|overview\s+of|outline"
+    r"|give\s+(?:me\s+)?(?:a|an)\s+(?:(?:short|brief|quick)\s+)?(?:summary|overview)\s+of)"
+)
 _ABOUT = re.compile(
     rf"""^\W*(?:
         what(?:['’]s|\s+is|\s+does)\s+{_BOOK}\s*(?:about|cover|teach|explain|for|contain)?
@@ -183,7 +189,7 @@ def _overlap(wanted: set[str], title: str) -> float:
 
 
 def introduction_of(pages: Sequence[PageRecord]) -> list[PageRecord]:
-    """The pages that are likely to say what the book is about: its first one, and what calls itself an introduction."""
+    """Return the pages that should say what the book is about: its first one, and its introduction."""
     early = pages[: max(3, len(pages) // 10)]
     named = [page for page in early if _INTRODUCES.search(page.title) and not is_side_heading(page.title)]
     return list(dict.fromkeys([*pages[:1], *named]))[:2]
@@ -192,7 +198,7 @@ def introduction_of(pages: Sequence[PageRecord]) -> list[PageRecord]:
 def contents_text(
     title: str, pages: Sequence[PageRecord], kind: str, link: Callable[[PageRecord], str]
 ) -> str:
-    """Lay out a table of contents: each chapter once, with a link to its first page and how many pages it has.
+    """Lay out a table of contents: each chapter once, with a link to its first page and its number of pages.
 
     `kind` is what they were called ("modules"): where some of them are called so, only these are listed.
     """
@@ -230,8 +236,8 @@ def link_label(label: str) -> str:
 
 
 SMALL_TALK_REPLY = (
-    "Hello! I answer questions about {book} with what stands in it. Ask what a term means, how something is done, "
-    "or what a chapter is about."
+    "Hello! I answer questions about {book} with what stands in it. Ask what a term means, how something "
+    "is done, or what a chapter is about."
 )
 
 

@@ -1,4 +1,4 @@
-"""Turn passages into sources: the verbatim quote nearest to the question or to what is cited, and its link."""
+"""Turn passages into sources: the verbatim quote nearest to the question or the citation, and its link."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def with_citations(
     relevance: Callable[[str], float],
     page_source: Callable[[str], str],
 ) -> tuple[Source, ...]:
-    """Give the sources with the words that the answer's marks rest on; each stands for the passage at its place.
+    """Give the sources with the words that the answer's marks rest on, in the order of the passages.
 
     A cited source's quote holds the cited words, and its link leads to the first of them. `page_source` gives
     the whole source of a page by its path, or nothing.

@@ -73,10 +73,14 @@ class Row:
 class Verdict:
     """How one question went. `rank` is that of the first right source, from 1, or None.
 
-    `evidence` says whether the answer held all of the row's evidence, `opens_with_it` whether its first block did;
-    both are None where the row has none. `sentences` counts what the answer says, `supported` those whose words
-    stand in the source that their mark cites. `citations` were made, so many `with_fragment`, and so many `placed`
-    in the section in which their words stand. `navigation` and `damage` count lines that only lead elsewhere, and
+    `evidence` says whether the answer held all of the row's evidence, `opens_with_it` whether its first block
+    did;
+    both are None where the row has none. `sentences` counts what the answer says, `supported` those whose
+    words
+    stand in the source that their mark cites. `citations` were made, so many `with_fragment`, and so many
+    `placed`
+    in the section in which their words stand. `navigation` and `damage` count lines that only lead elsewhere,
+    and
     remains of markup.
     """
 
@@ -108,7 +112,8 @@ class Verdict:
 class EvaluationReport:
     """Figures over a set. Shares are from 0 to 1; latencies are milliseconds, lengths tokens.
 
-    `definitions` is the share of questions with a subject whose answer opens with the definition. `by_kind` is the
+    `definitions` is the share of questions with a subject whose answer opens with the definition. `by_kind`
+    is the
     share of answers that hold their evidence, of rows that have some.
     """
 
@@ -308,7 +313,7 @@ def _is_supported(sentence: str, marks: Iterable[int], sources: Sequence[Source]
 
 
 def _first_block(answer: str) -> str:
-    """The first block behind the line that says whose words follow, with the one behind it if it is a heading."""
+    """Return the first block behind the introducing line, with the one behind it if it is a heading."""
     blocks = [block for block in answer.split("\n\n") if block.strip()]
     content = [block for block in blocks if not block.rstrip().endswith(":")]
     first = (

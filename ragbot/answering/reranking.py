@@ -1,11 +1,13 @@
-"""Order retrieved passages anew by what the fused search does not see: headings, coverage, what a part is for.
+"""Rerank retrieved passages by what the fused search does not see: headings, coverage, kind of section.
 
-The weights were fitted by `bench/fit_reranking.py` as a multinomial choice among the passages of each question
+The weights were fitted by `bench/fit_reranking.py` as a multinomial choice among the passages of each
+question
 (a listwise softmax: Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML 2007).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from ragbot.core.domain import Passage
@@ -62,7 +64,10 @@ def passage_features(
     language: str,
     reader: PassageReader,
 ) -> list[list[float]]:
-    """Give a row for each passage in the order of FEATURES. `weights` are the question's stems with their rarity."""
+    """Give a row for each passage in the order of FEATURES.
+
+    `weights` are the question's stems with their rarity.
+    """
     asked = asked_for(question)
     subject = reader.terms(language, asked.subject) if asked.want is Want.MEANING else frozenset()
     pairs = _pairs(reader.ordered_terms(language, question))
@@ -95,4 +100,4 @@ def passage_features(
 
 
 def _pairs(terms: Sequence[str]) -> frozenset[tuple[str, str]]:
-    return frozenset(zip(terms, terms[1:], strict=False))
+    return frozenset(itertools.pairwise(terms))

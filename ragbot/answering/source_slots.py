@@ -1,4 +1,4 @@
-"""Give cited passages their numbers in the reader's list of sources, which is shorter than what was searched."""
+"""Number cited passages in the reader's list of sources, which is shorter than what was searched."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from __future__ import annotations
 class SourceSlots:
     """Numbers for the passages that a reader sees. Not safe between threads.
 
-    `passages` were retrieved, best first, and the reader is shown `shown` of them. A mark that cites a passage
-    beyond these puts it in the place of the last one that no mark has cited yet; numbers that were given stay.
+    `passages` were retrieved, best first, and the reader is shown `shown` of them. A mark that cites a
+    passage
+    beyond these puts it in the place of the last one that no mark has cited yet; numbers that were given
+    stay.
     """
 
     def __init__(self, passages: int, shown: int) -> None:

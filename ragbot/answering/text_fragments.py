@@ -18,7 +18,8 @@ MOST_WORDS = 14
 PAGES_REMEMBERED = 256
 DIRECTIVES_REMEMBERED = 4096
 
-# Generators print these in other ways than they are written: typographic quotes, dashes, an ellipsis, symbols.
+# Generators print these in other ways than they are written: typographic quotes, dashes, an ellipsis,
+# symbols.
 _CHANGED = re.compile(
     r"[\"'‘’“”`]|--|\.\.\.|…|\(c\)|\(r\)|\(tm\)|:[a-z_]+:|\\|\$|[<>{}|]|->|<-|=>", re.IGNORECASE
 )
@@ -28,7 +29,7 @@ _MARKUP = str.maketrans("", "", "*_`\\")
 
 @lru_cache(maxsize=DIRECTIVES_REMEMBERED)
 def text_directive(source: str, start: int, end: int, *, page: str = "") -> str:
-    """Give what follows `:~:text=` for the words of a chunk's source from start to end; empty if none are fit.
+    """Give what follows `:~:text=` for a span of a chunk's source; empty if none of its words are fit.
 
     `page` is the source of the whole page: where the first words stand on it earlier too, more are named.
     """
@@ -39,14 +40,14 @@ def text_directive(source: str, start: int, end: int, *, page: str = "") -> str:
     total = sum(len(run) for run in runs)
     if len(runs) == 1 and total <= 2 * END_WORDS:
         return _spelt(first)
-    opening = _opening(first, _plain_page(page) if page else "", _plain_page(source[:start]))
+    opening = _opening(first, _plain_page(page) if page else "")
     closing = last[-END_WORDS:]
     if last is first and len(opening) + len(closing) > len(first):
         return _spelt(opening if len(opening) >= len(closing) else first)
     return f"{_spelt(opening)},{_spelt(closing)}"
 
 
-def _opening(words: Sequence[str], page: str, before: str) -> Sequence[str]:
+def _opening(words: Sequence[str], page: str) -> Sequence[str]:
     """The first few words, or more where the page holds these few more than once."""
     length = min(END_WORDS, len(words))
     while page and length < min(MOST_WORDS, len(words)) and page.count(_key(words[:length])) > 1:

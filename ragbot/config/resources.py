@@ -30,7 +30,7 @@ class MachineResources:
 
 
 def spare_waiting_threads(threads: int) -> None:
-    """Have OpenMP's threads sleep while they wait, and be so many: two processes that spin take two cores each.
+    """Limit OpenMP's threads and have them sleep while they wait; two processes that spin slow each other.
 
     It has to be said before the library that uses OpenMP is loaded.
     """

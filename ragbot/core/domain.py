@@ -81,7 +81,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class InnerSection:
-    """Mark where a section begins inside of a chunk. `start` is the offset of its heading in the chunk's text."""
+    """Mark where a section begins inside of a chunk.
+
+    `start` is the offset of its heading in the chunk's text.
+    """
 
     start: int
     anchor: str
@@ -236,8 +239,10 @@ class Prompt:
     `passages` are numbered from 1, as the citation marks in the answer are. `system` and `messages`, (role,
     content) pairs, give the same to a chat model. The rest is for generators without a model: `term_weights`
     is the inverse document frequency of each stem of the question, `unknown_words` are its words that do
-    not occur in the book, `language` is the book's, `question_vector` is the question's embedding, `foreign_language` the
-    question's language where it is not the book's. With `overview` the passages are the beginnings of pages that
+    not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
+    `foreign_language` the
+    question's language where it is not the book's. With `overview` the passages are the beginnings of pages
+    that
     are to be summed up, in the order of the book. With
     `without_model` no model that costs money may be called.
     """

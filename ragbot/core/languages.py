@@ -11,16 +11,22 @@ from collections.abc import Iterable, Mapping
 _COMMON: Mapping[str, frozenset[str]] = {
     language: frozenset(words.split())
     for language, words in {
-        "english": "the and of to is that with for are this what how does do which who when where why can a in it",
-        "german": "der die und das ist nicht mit den ein auf wie was wird werden welche wer wo warum kann ich eine für",
-        "french": "le la les et des est dans une pour que quel quelle comment qui où pourquoi combien je du sont faut",
-        "spanish": "el la los que de y en una por con cuál cuáles qué cómo quién dónde cuánto cuántos cuántas se es del",
-        "italian": "il che di per una sono della non con gli quale quali come chi dove perché quanto quanti è cosa",
+        "english": "the and of to is that with for are this what how does do which who when where why "
+        "can a in it",
+        "german": "der die und das ist nicht mit den ein auf wie was wird werden welche wer wo warum "
+        "kann ich eine für",
+        "french": "le la les et des est dans une pour que quel quelle comment qui où pourquoi combien "
+        "je du sont faut",
+        "spanish": "el la los que de y en una por con cuál cuáles qué cómo quién dónde cuánto cuántos "
+        "cuántas se es del",
+        "italian": "il che di per una sono della non con gli quale quali come chi dove perché quanto "
+        "quanti è cosa",
         "portuguese": "o que de não uma para com os do em qual quais como quem onde quanto quantos é são",
         "dutch": "de het een van en is dat niet met voor wat hoe welke wie waar waarom kan ik",
         "swedish": "och att det som en är för med inte av vad hur vilken vilka vem var varför kan jag",
         "danish": "og at det som en er for med ikke af hvad hvordan hvilken hvilke hvem hvor hvorfor kan jeg",
-        "norwegian": "og at det som en er for med ikke av hva hvordan hvilken hvilke hvem hvor hvorfor kan jeg",
+        "norwegian": "og at det som en er for med ikke av hva hvordan hvilken hvilke hvem hvor hvorfor kan "
+        "jeg",
         "finnish": "ja on ei se että oli hän mutta ovat kuin mikä mitä miten kuka missä miksi",
         "russian": "и в не на что с это как по из какой какие кто где почему сколько",
         "turkish": "ve bir bu için ile de da olan çok gibi ne nasıl hangi kim nerede neden nedir kaç",
@@ -84,7 +90,7 @@ def foreign_language(question: str, book_language: str) -> str:
 
 
 def script_of(text: str) -> str:
-    """Give the script of most of a text's letters, as Unicode names it ("LATIN", "DEVANAGARI"); empty without letters."""
+    """Give the script of most letters as Unicode names it ("LATIN"); empty for a text without letters."""
     if text.isascii():
         return "LATIN" if any(character.isalpha() for character in text[:_LETTERS_LOOKED_AT]) else ""
     counts: Counter[str] = Counter()
@@ -109,13 +115,30 @@ _SCRIPT_OF: Mapping[str, str] = {
 }
 
 
-# What a reader is told who asks in another language than the book's, in his own and with the language's own name.
+# What a reader is told who asks in another language than the book's: the language by its own name.
 _OWN_NAMES = {
-    "english": "English", "german": "Deutsch", "french": "français", "spanish": "español", "italian": "italiano",
-    "portuguese": "português", "dutch": "Nederlands", "swedish": "svenska", "danish": "dansk", "norwegian": "norsk",
-    "finnish": "suomi", "russian": "русский", "turkish": "Türkçe", "hungarian": "magyar", "romanian": "română",
-    "polish": "polski", "hindi": "हिन्दी", "chinese": "中文", "japanese": "日本語", "korean": "한국어", "arabic": "العربية",
-}  # fmt: skip
+    "english": "English",
+    "german": "Deutsch",
+    "french": "français",
+    "spanish": "español",
+    "italian": "italiano",
+    "portuguese": "português",
+    "dutch": "Nederlands",
+    "swedish": "svenska",
+    "danish": "dansk",
+    "norwegian": "norsk",
+    "finnish": "suomi",
+    "russian": "русский",
+    "turkish": "Türkçe",
+    "hungarian": "magyar",
+    "romanian": "română",
+    "polish": "polski",
+    "hindi": "हिन्दी",
+    "chinese": "中文",
+    "japanese": "日本語",
+    "korean": "한국어",
+    "arabic": "العربية",
+}
 _ASK_IN = {
     "english": "I can answer questions in the language of this book only: {name}.",
     "german": "Ich kann nur Fragen in der Sprache dieses Buches beantworten: {name}.",
@@ -136,7 +159,7 @@ _ASK_IN = {
 
 
 def ask_in_book_language(question_language: str, book_language: str) -> str:
-    """Give a sentence that asks a reader to use the book's language, in the reader's own where it is known."""
+    """Ask a reader to use the book's language, in the reader's own language where that is known."""
     name = _OWN_NAMES.get(book_language, book_language.capitalize())
     sentence = _ASK_IN.get(question_language, _ASK_IN["english"]).format(name=name)
     english = _ASK_IN["english"].format(name=name)

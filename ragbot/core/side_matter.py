@@ -1,4 +1,4 @@
-"""Recognise the parts of a book that are about the book and not its subject: contents, objectives, references."""
+"""Recognise parts that are about the book and not its subject: contents, objectives, references."""
 
 from __future__ import annotations
 

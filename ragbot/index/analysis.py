@@ -84,10 +84,7 @@ _SPOKEN_OPERATOR = re.compile(
     r"(?:(?<=\s)|^|(?<=[`'\"‘“]))(?P<sign>[-+*/%=<>!&|^~?:.@$#]{1,4})(?=\s|$|[`'\"’”]|\?$)"
 )
 # How readers write the commonest question words in a hurry.
-_HASTY = {
-    "wat": "what", "wht": "what", "waht": "what", "whta": "what", "hw": "how", "hwo": "how", "wy": "why", "wich": "which",
-    "wen": "when", "were": "where", "teh": "the", "dose": "does", "u": "you", "r": "are", "ur": "your", "pls": "please", "plz": "please",
-}  # fmt: skip
+_HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pls plz".split())
 
 
 class Analyzer:
@@ -112,7 +109,7 @@ class Analyzer:
         self.stem = stem
 
     def words(self, text: str) -> list[str]:
-        """Give the content words in order, in small letters: compounds whole, then their parts; no stop words.
+        """Give the content words in order, in lower case: compounds whole, then their parts; no stop words.
 
         What stands in code counts as it stands: keywords that are stop words elsewhere, and operators.
         """
@@ -139,7 +136,7 @@ class Analyzer:
             found += [
                 word
                 for word in self.all_words(text)
-                if word in _KEYWORDS and word not in _SCAFFOLD or word in _KEYWORDS and len(text.split()) <= 2
+                if word in _KEYWORDS and (word not in _SCAFFOLD or len(text.split()) <= 2)
             ]
         return found
 

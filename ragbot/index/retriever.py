@@ -148,7 +148,8 @@ class Retriever:
         embedded = time.perf_counter()
         foreign = foreign_language(text, edition.language)
         request = SearchRequest(
-            # The index multiplies by the rarity; what is left is how much each word counts. Of a question in another
+            # The index multiplies by the rarity; what is left is how much each word counts. Of a question in
+            # another
             # language the vector alone knows anything.
             sparse=query_vector({} if foreign and vector is not None else query_terms.counts),
             dense=vector,

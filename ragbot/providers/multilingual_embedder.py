@@ -26,7 +26,8 @@ STRETCH = 2.8
 class MultilingualEmbedder:
     """Load the model at the first text, under a lock; one text at a time, safe between threads.
 
-    A question and a passage are embedded in different ways: `for_questions` tells which of the two this one does.
+    A question and a passage are embedded in different ways: `for_questions` tells which of the two this one
+    does.
     Their vectors may be compared.
     """
 

@@ -15,7 +15,7 @@ _RARE = 22_000
 
 
 def rarity(word: str) -> float:
-    """Give 0 for the commonest words, 1 for those that are in no general vocabulary, and what lies between."""
+    """Give 0 for the commonest words, up to 1 for those that are in no general vocabulary."""
     place = _places().get(word)
     if place is None:
         return 1.0

@@ -40,7 +40,8 @@ LONGEST_EMBEDDED = 400
 class ExtractiveGenerator:
     """Find what answers best by words and, with an embedder, by similarity. Safe between threads.
 
-    `is_multilingual` says that the search finds a question's passages in other languages too. `tidy` cleans a run of Markdown prose. `embedder` must be the one that the prompt's question vector comes
+    `is_multilingual` says that the search finds a question's passages in other languages too. `tidy` cleans a
+    run of Markdown prose. `embedder` must be the one that the prompt's question vector comes
     from.
     """
 

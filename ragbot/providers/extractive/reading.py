@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +23,7 @@ Terms = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class ReadUnit:
-    """A unit with its stems, those of its heading, and those of what it would define, in each of its spellings.
+    """Hold a unit with its stems, its heading's, and those of what it would define in each spelling.
 
     `around` are the stems of the unit with its neighbours, as many as would be shown with it.
     """
@@ -36,7 +37,11 @@ class ReadUnit:
 
 @dataclass(frozen=True, slots=True)
 class ReadPassage:
-    """A passage's units in order. `pairs` are its neighbouring stems. `path_terms` are the stems of its heading path, `title_terms` of its last heading."""
+    """A passage's units in order.
+
+    `pairs` are its neighbouring stems. `path_terms` are the stems of its heading path, `title_terms` of its
+    last heading.
+    """
 
     units: tuple[ReadUnit, ...]
     path_terms: Terms
@@ -116,12 +121,12 @@ class PassageReader:
             for index, unit in enumerate(units)
         )
         path = self.terms(language, " ".join(chunk.heading_path))
-        pairs = frozenset(pair for terms in ordered for pair in zip(terms, terms[1:], strict=False))
+        pairs = frozenset(pair for terms in ordered for pair in itertools.pairwise(terms))
         return ReadPassage(read, path, title, path.union(*stems, *inner.values()), pairs)
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """A name as it stands; without what stands in parentheses behind it; and that alone ("DOF (degrees of freedom)")."""
+    """Yield a name as it stands, without its parentheses, and what stands in these ("DOF (degrees ...)")."""
     if name:
         yield name
         if (match := _IN_PARENTHESES.fullmatch(name)) is not None:

@@ -1,6 +1,7 @@
 """Score how well each unit answers a question, and whether the passages answer it at all.
 
-Both are logistic models with a handful of features. `bench/fit_extractive.py` fits them; how, and how well they
+Both are logistic models with a handful of features. `bench/fit_extractive.py` fits them; how, and how well
+they
 carry over to a book they were not fitted on, stands in docs/search.md.
 """
 
@@ -74,7 +75,7 @@ FEATURES = (
 def unit_features(
     asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate
 ) -> list[float]:
-    """Give what tells of a unit's worth, in the order of FEATURES; the last, the similarity, where it is known."""
+    """Give a unit's features in the order of FEATURES; the last, the similarity, only where it is known."""
     read, unit = one.read, one.read.unit
     headings = read.heading_terms | one.path_terms
     is_code = unit.kind == "code"

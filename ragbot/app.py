@@ -11,7 +11,7 @@ import click
 from flask_openapi import Info, OpenAPI
 from sqlalchemy.engine import make_url
 
-from ragbot.bootstrap import build_error_report, build_services
+from ragbot.bootstrap import build_error_reporter, build_services
 from ragbot.cli.backup import backup
 from ragbot.cli.commands import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
@@ -51,7 +51,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
     configure_logging(settings.log_level, as_json=as_json, to=stream)
-    if report := build_error_report(settings):
+    if report := build_error_reporter(settings):
         configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
     app = OpenAPI(
         "ragbot",

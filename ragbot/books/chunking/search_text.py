@@ -42,7 +42,7 @@ _BLANK_LINES = re.compile(r"(?<![ \t])(?:[ \t]*+\n){3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
 
-def search_words(prose: str) -> str:
+def strip_markdown(prose: str) -> str:
     """What a reader could search for in a piece of a page whose comments and tags are blanked already."""
     prose = prose.replace("\r\n", "\n").replace("\r", "\n")
     pieces, position = [], 0

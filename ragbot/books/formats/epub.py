@@ -29,8 +29,8 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
 
-from ragbot.books.files import BookFolder, decoded
-from ragbot.books.formats.html import html_page
+from ragbot.books.files import BookFolder, decode_text
+from ragbot.books.formats.html import read_html_page
 from ragbot.core.domain import Book, Page, Section
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import folded
@@ -38,7 +38,7 @@ from ragbot.core.text import folded
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-EPUB = frozenset({".epub"})
+EPUB_SUFFIXES = frozenset({".epub"})
 
 # A picture book holds some thousands of entries; a central directory of millions fills the memory.
 MAX_ENTRIES = 20_000
@@ -133,7 +133,7 @@ def read_epub(
         source = _as_html(_text(archive.read(name)))
         if sum(1 for _ in _HEADING.finditer(source)) > MAX_HEADINGS:
             raise FileUnreadable(f"The chapter has more than {MAX_HEADINGS:,} headings.")
-        return html_page(name, source) if _holds_words(source) else None
+        return read_html_page(name, source) if _holds_words(source) else None
 
     pages: list[Page] = []
     known = _paths_by_file(entries)
@@ -433,7 +433,7 @@ def _xml(archive: _Archive, name: str) -> Element:
 def _text(content: bytes) -> str:
     """An entry's text: UTF-8, or UTF-16 with its mark, as the standard has it."""
     if not content.startswith(_UTF16_MARKS):
-        return decoded(content)
+        return decode_text(content)
     try:
         return content.decode("utf-16")
     except UnicodeDecodeError as fault:

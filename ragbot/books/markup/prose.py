@@ -12,7 +12,7 @@ from typing import Literal
 from ragbot.books.markup import blocks as tree
 from ragbot.core.domain import Dialect
 
-Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
+ProseKind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
 
 _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
@@ -28,7 +28,7 @@ _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 class ProseBlock:
     """A span of the text that reads as one thing. A list item's and a heading's lacks its mark."""
 
-    kind: Kind
+    kind: ProseKind
     start: int
     end: int
 
@@ -45,7 +45,7 @@ def prose_blocks(text: str) -> list[ProseBlock]:
     indent = _FIRST_INDENT.match(text)
     if indent is not None and indent.group():
         return _dedented(text, len(indent.group()))
-    found = tree.parsed(text, Dialect.MARKDOWN)
+    found = tree.parse_blocks(text, Dialect.MARKDOWN)
     return [block for top in found for block in _leaves(text, top, "paragraph") if block.end > block.start]
 
 
@@ -87,15 +87,15 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip("\r\n"))
 
 
-def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[ProseBlock]:
+def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[ProseBlock]:
     if block.kind == "paragraph":
         yield from _paragraph(text, block, words)
     elif block.kind == "table":
         yield from _table(text, block)
     elif block.kind in ("list", "item", "quote"):
-        inner: Kind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
+        inner: ProseKind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
         for position, child in enumerate(block.children):
-            kind: Kind = (
+            kind: ProseKind = (
                 "paragraph" if block.kind == "item" and position and child.kind == "paragraph" else inner
             )
             yield from _leaves(text, child, kind)
@@ -107,8 +107,8 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[Prose
         yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
 
 
-def _paragraph(text: str, block: tree.MarkdownBlock, kind: Kind) -> Iterator[ProseBlock]:
-    lines = tree.lines_of(text, block.start, block.end)
+def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterator[ProseBlock]:
+    lines = tree.line_spans(text, block.start, block.end)
     if all(_ROW.fullmatch(text, *line) for line in lines):
         # A table that lost its head is a paragraph to the parser.
         yield from (ProseBlock("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from ragbot.books.files import MAX_FOLDER_DEPTH, IGNORED_FOLDERS
+from ragbot.books.files import IGNORED_FOLDERS, MAX_FOLDER_DEPTH
 from ragbot.core.errors import ArchiveRefused
 from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
@@ -70,7 +70,10 @@ class ExtractionLimits:
 
 
 def extract_book_archive(
-    archive: Path, into: Path, limits: ExtractionLimits, progress: ExtractionProgress = lambda _done, _total: None
+    archive: Path,
+    into: Path,
+    limits: ExtractionLimits,
+    progress: ExtractionProgress = lambda _done, _total: None,
 ) -> Path:
     """Unpack an archive into an empty folder and return where the book is: a folder, or its only file.
 
@@ -284,7 +287,9 @@ def _collides(name: str) -> str:
 
 
 def _not_regular(name: str) -> str:
-    return f"{_printable(name)} is a link, a device or a file with holes; an archive may hold plain files alone."
+    return (
+        f"{_printable(name)} is a link, a device or a file with holes; an archive may hold plain files alone."
+    )
 
 
 def _unwritable(name: str) -> str:

@@ -125,7 +125,8 @@ class BookFolder:
             if entry.is_dir(follow_symlinks=False):
                 if depth >= MAX_FOLDER_DEPTH:
                     self.skip(
-                        self._relative(entry.path), f"The folder lies more than {MAX_FOLDER_DEPTH} levels deep."
+                        self._relative(entry.path),
+                        f"The folder lies more than {MAX_FOLDER_DEPTH} levels deep.",
                     )
                 elif entry.name not in IGNORED_FOLDERS:
                     yield from self._walk(Path(entry.path), suffixes, depth + 1)

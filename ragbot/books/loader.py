@@ -6,13 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ragbot.books.formats.docusaurus import ANY_KEYS, CONFIG_NAMES, SIDEBAR_KEYS, has_front_matter, read_docusaurus
-from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.docusaurus import (
+    ANY_KEYS,
+    CONFIG_NAMES,
+    SIDEBAR_KEYS,
+    has_front_matter,
+    read_docusaurus,
+)
+from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.mdbook import read_mdbook
-from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, read_plain_page, read_plain, reading_key
+from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, read_plain, read_plain_page, reading_key
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import BookError
 
@@ -61,7 +67,9 @@ def _choose_reader(folder: BookFolder) -> Callable[[BookFolder], Book]:
         return read_docusaurus
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus(found, "docs")
-    markdown, html, bound = (len(folder.files(suffixes)) for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES))
+    markdown, html, bound = (
+        len(folder.files(suffixes)) for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
+    )
     folder.clear_skipped()
     # Sites offer their book as a PDF, too; a shelf of PDFs has a page of HTML now and then.
     if html > markdown and html >= bound:
@@ -101,7 +109,9 @@ def _read_multi_page_file(folder: BookFolder, path: str, *, is_among_others: boo
 def _load_file(path: Path, *, max_file_bytes: int, progress: FileProgress | None) -> Book:
     folder = BookFolder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
     if path.suffix.lower() in MULTI_PAGE_SUFFIXES:
-        books = folder.read_each([path.name], lambda name: _read_multi_page_file(folder, name, is_among_others=False))
+        books = folder.read_each(
+            [path.name], lambda name: _read_multi_page_file(folder, name, is_among_others=False)
+        )
         return _with_skipped(path, books[0] if books else Book("", ()), folder)
     reader = PAGE_READERS.get(path.suffix.lower())
     if reader is None:

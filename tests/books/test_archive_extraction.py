@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
@@ -301,6 +301,8 @@ def test_progress_tells_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "book").mkdir()
     told: list[tuple[int, int]] = []
 
-    extract_book_archive(tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: told.append((done, total)))
+    extract_book_archive(
+        tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: told.append((done, total))
+    )
 
     assert told == [(100, 150), (150, 150)]

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.books.chunking.search_text import strip_markdown
 from ragbot.books.chunking.splitter import TextPiece, split_block
+from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.core.domain import Book, Chunk, Page, Section
 from ragbot.core.text import count_tokens
 

@@ -77,7 +77,10 @@ def _text(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
 
 
 def _group(
-    source: str, spans: Iterable[_Offsets], limit: int, finer: Callable[[str, int, int], Iterable[_Offsets]] | None
+    source: str,
+    spans: Iterable[_Offsets],
+    limit: int,
+    finer: Callable[[str, int, int], Iterable[_Offsets]] | None,
 ) -> Iterator[_Offsets]:
     """Neighbouring spans joined up to the limit; one that is too large alone is cut by `finer`."""
     start = end = total = -1

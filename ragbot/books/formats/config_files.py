@@ -19,7 +19,15 @@ _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
 # PyYAML makes values of what a tag says without a look at whether they are such: an empty `!!int` is an
 # IndexError, other words after `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a
 # number of base sixty an OverflowError.
-_FAULTS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_FAULTS = (
+    yaml.YAMLError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
 def parse_yaml_mapping(text: str) -> dict[str, object] | None:

@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
-from ragbot.books.formats.page_address import relative_address
-from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.files import BookFolder
-from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
+from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.page_address import relative_address
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
@@ -168,7 +168,11 @@ def _slug(doc: _Doc) -> str:
     folder = "".join(f"/{name}" for name in folders) + "/"
     if not own and doc.is_index:
         return folder
-    name = own or doc.values.text("id") or (strip_number_prefix(doc.stem)[0] if doc.strips_prefixes else doc.stem)
+    name = (
+        own
+        or doc.values.text("id")
+        or (strip_number_prefix(doc.stem)[0] if doc.strips_prefixes else doc.stem)
+    )
     slug = normpath(folder + name)
     return slug + "/" if name.endswith("/") and slug != "/" else slug
 

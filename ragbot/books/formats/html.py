@@ -11,9 +11,9 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ragbot.books.markup.blocks import parse_page
 from ragbot.books.formats.html_tree import parse_html
-from ragbot.books.formats.markdown import Heading, find_headings, build_sections
+from ragbot.books.formats.markdown import Heading, build_sections, find_headings
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
 

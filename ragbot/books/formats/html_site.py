@@ -62,7 +62,11 @@ def read_html(folder: BookFolder) -> Book:
         tables = folder.read_each(["toc.html"], lambda path: _links(parse_html(folder.read_text(path)), "a"))
         contents["toc.html"] = next(iter(tables), [])
     order = _order(found, contents)
-    return Book(next((titles[path] for path in _INDEXES if titles.get(path)), ""), tuple(found[path].page for path in order), tuple(folder.skipped))
+    return Book(
+        next((titles[path] for path in _INDEXES if titles.get(path)), ""),
+        tuple(found[path].page for path in order),
+        tuple(folder.skipped),
+    )
 
 
 def _is_page(path: str) -> bool:

@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
-from ragbot.books.formats.page_address import relative_address
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
 from ragbot.books.formats.mdbook_includes import IncludeExpander
-from ragbot.books.formats.markdown import AnchorRules, split_page
-from ragbot.books.markup.slugs import MdbookSlugger
 from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
+from ragbot.books.formats.page_address import relative_address
+from ragbot.books.markup.slugs import MdbookSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 from ragbot.core.text import cleaned

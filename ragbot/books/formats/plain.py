@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder, natural_key
-from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 

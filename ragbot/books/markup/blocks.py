@@ -12,8 +12,8 @@ from markdown_it.token import Token
 
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.masking import MaskedText, mask_markup
-from ragbot.core.errors import FileUnreadable
 from ragbot.core.domain import Dialect
+from ragbot.core.errors import FileUnreadable
 
 # The longest novels, wrapped, have some; parsing takes a kilobyte and half a millisecond a line at worst.
 MAX_LINES = 75_000

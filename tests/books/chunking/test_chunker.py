@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.books.markup.blocks import parse_page
 from ragbot.books.chunking.chunker import chunk_book, chunk_page
-from ragbot.books.loader import load_book
 from ragbot.books.formats.plain import read_plain_page
+from ragbot.books.loader import load_book
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.text import count_tokens
 from tests.fuzzing import fuzz
 

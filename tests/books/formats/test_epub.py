@@ -6,10 +6,10 @@ from itertools import count
 
 import pytest
 
-from ragbot.books.formats import epub
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.formats.epub import read_epub
 from ragbot.books.files import BookFolder
+from ragbot.books.formats import epub
+from ragbot.books.formats.epub import read_epub
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
 

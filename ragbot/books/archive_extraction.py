@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from ragbot.books.files import MAX_DEPTH, PASSED_OVER
+from ragbot.books.files import IGNORED_FOLDERS, MAX_FOLDER_DEPTH
 from ragbot.core.errors import ArchiveRefused
 from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
@@ -58,19 +58,22 @@ _BROKEN = (
 )
 _DRIVE = re.compile(r"[A-Za-z]:")
 
-Progress = Callable[[int, int], None]
+ExtractionProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class UnpackLimits:
+class ExtractionLimits:
     """How large an archive may become, in bytes of all its files together."""
 
     unpacked_bytes: int
     members: int = MAX_MEMBERS
 
 
-def unpack(
-    archive: Path, into: Path, limits: UnpackLimits, progress: Progress = lambda _done, _total: None
+def extract_book_archive(
+    archive: Path,
+    into: Path,
+    limits: ExtractionLimits,
+    progress: ExtractionProgress = lambda _done, _total: None,
 ) -> Path:
     """Unpack an archive into an empty folder and return where the book is: a folder, or its only file.
 
@@ -95,11 +98,11 @@ def unpack(
             raise
         # An entry that is said to lie before the file's beginning.
         raise ArchiveRefused(_BROKEN_SAID) from error
-    return _root(into)
+    return _book_root(into)
 
 
 @dataclass(frozen=True, slots=True)
-class _Packed:
+class _Member:
     """A regular file of an archive, and what all of them come to, 0 where nobody knows."""
 
     path: str
@@ -107,11 +110,11 @@ class _Packed:
     open: Callable[[], IO[bytes]]
 
 
-def _bytes_allowed(archive: Path, limits: UnpackLimits) -> int:
+def _bytes_allowed(archive: Path, limits: ExtractionLimits) -> int:
     return min(limits.unpacked_bytes, RATIO_FREE_BYTES + MAX_RATIO * archive.stat().st_size)
 
 
-def _write(members: Iterator[_Packed], into: Path, allowed: int, progress: Progress) -> None:
+def _write(members: Iterator[_Member], into: Path, allowed: int, progress: ExtractionProgress) -> None:
     written = 0
     for member in members:
         target = into / member.path
@@ -126,22 +129,22 @@ def _write(members: Iterator[_Packed], into: Path, allowed: int, progress: Progr
         progress(written, member.total_bytes)
 
 
-def _zip_members(archive: Path, limits: UnpackLimits) -> Iterator[_Packed]:
+def _zip_members(archive: Path, limits: ExtractionLimits) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as packed:
         entries = packed.infolist()
         _check_count(len(entries), limits)
-        places = _Places()
+        paths = _MemberPaths()
         # All are looked at before the first is written.
-        taken = [(entry, path) for entry in entries if (path := _zip_place(places, entry))]
+        taken = [(entry, path) for entry in entries if (path := _zip_path(paths, entry))]
         total = sum(entry.file_size for entry, _ in taken)
         if total > (allowed := _bytes_allowed(archive, limits)):
             raise ArchiveRefused(_too_large(allowed))
         for entry, path in taken:
-            yield _Packed(path, total, partial(packed.open, entry))
+            yield _Member(path, total, partial(packed.open, entry))
 
 
-def _zip_place(places: _Places, entry: zipfile.ZipInfo) -> str | None:
-    path = places.checked(entry.filename)
+def _zip_path(paths: _MemberPaths, entry: zipfile.ZipInfo) -> str | None:
+    path = paths.check(entry.filename)
     if path is None or entry.is_dir():
         return None
     if entry.flag_bits & _ENCRYPTED:
@@ -150,24 +153,24 @@ def _zip_place(places: _Places, entry: zipfile.ZipInfo) -> str | None:
         raise ArchiveRefused(_PACKED_OTHERWISE)
     # Packers of other systems tell no kind at all.
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
-        raise ArchiveRefused(_no_file(entry.filename))
-    places.take(path, entry.filename)
+        raise ArchiveRefused(_not_regular(entry.filename))
+    paths.claim(path, entry.filename)
     return path
 
 
-def _tar_members(archive: Path, limits: UnpackLimits) -> Iterator[_Packed]:
+def _tar_members(archive: Path, limits: ExtractionLimits) -> Iterator[_Member]:
     with gzip.open(archive) as unzipped:
-        forward = _Forward(unzipped, _bytes_allowed(archive, limits))
+        forward = _ForwardReader(unzipped, _bytes_allowed(archive, limits))
         with tarfile.open(fileobj=forward, mode="r:") as packed:  # type: ignore[call-overload]
-            places = _Places()
+            paths = _MemberPaths()
             for count, member in enumerate(packed, start=1):
                 _check_count(count, limits)
-                path = places.checked(member.name)
+                path = paths.check(member.name)
                 if path is None or member.isdir():
                     continue
                 _check_tar_kind(member, archive.parent)
-                places.take(path, member.name)
-                yield _Packed(path, 0, partial(_tar_content, packed, member))
+                paths.claim(path, member.name)
+                yield _Member(path, 0, partial(_tar_content, packed, member))
             forward.finish()
 
 
@@ -176,9 +179,9 @@ def _check_tar_kind(member: tarfile.TarInfo, folder: Path) -> None:
         # Python's own judgement besides ours.
         tarfile.data_filter(member, str(folder))
     except tarfile.FilterError as error:
-        raise ArchiveRefused(_no_file(member.name)) from error
+        raise ArchiveRefused(_not_regular(member.name)) from error
     if not member.isreg() or member.issparse():
-        raise ArchiveRefused(_no_file(member.name))
+        raise ArchiveRefused(_not_regular(member.name))
 
 
 def _tar_content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -187,7 +190,7 @@ def _tar_content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return stream
 
 
-class _Forward:
+class _ForwardReader:
     """What a gzipped file unzips to, read forward alone, within limits, as tarfile reads a file.
 
     Going back would unzip all of it again, for each member if the archive is made so. tarfile goes back by
@@ -237,31 +240,31 @@ class _Forward:
             pass
 
 
-class _Places:
-    """The names in an archive to places below a folder: none outside, none twice, none too deep."""
+class _MemberPaths:
+    """The names in an archive to paths below a folder: none outside, none twice, none too deep."""
 
     def __init__(self) -> None:
         # A folded name to what it is, as it was first written.
         self._files: set[str] = set()
         self._folders: dict[str, str] = {}
 
-    def checked(self, name: str) -> str | None:
+    def check(self, name: str) -> str | None:
         """The member's place, or None where it is not to be written. Raises ArchiveRefused."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or _DRIVE.match(name):
-            raise ArchiveRefused(f"{_shown(name)} leads out of the archive.")
+            raise ArchiveRefused(f"{_printable(name)} leads out of the archive.")
         if len(name) > MAX_PATH_CHARACTERS or "\\" in name or has_forbidden_characters(name):
             raise ArchiveRefused(_unwritable(name))
-        if len(parts) > MAX_DEPTH:
-            raise ArchiveRefused(f"{_shown(name)} lies more than {MAX_DEPTH} folders deep.")
+        if len(parts) > MAX_FOLDER_DEPTH:
+            raise ArchiveRefused(f"{_printable(name)} lies more than {MAX_FOLDER_DEPTH} folders deep.")
         if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
             raise ArchiveRefused(_unwritable(name))
         is_left_out = not parts or any(
-            part.startswith(".") or part in PASSED_OVER | _PACKERS_OWN for part in parts
+            part.startswith(".") or part in IGNORED_FOLDERS | _PACKERS_OWN for part in parts
         )
         return None if is_left_out else "/".join(parts)
 
-    def take(self, path: str, name: str) -> None:
+    def claim(self, path: str, name: str) -> None:
         """Note that a file stands there. Raises ArchiveRefused where another one does on some system."""
         folded = _folded(path)
         *above, _ = path.split("/")
@@ -280,15 +283,17 @@ def _folded(path: str) -> str:
 
 
 def _collides(name: str) -> str:
-    return f"The archive holds {_shown(name)} twice, or two names that differ in capital letters alone."
+    return f"The archive holds {_printable(name)} twice, or two names that differ in capital letters alone."
 
 
-def _no_file(name: str) -> str:
-    return f"{_shown(name)} is a link, a device or a file with holes; an archive may hold plain files alone."
+def _not_regular(name: str) -> str:
+    return (
+        f"{_printable(name)} is a link, a device or a file with holes; an archive may hold plain files alone."
+    )
 
 
 def _unwritable(name: str) -> str:
-    return f"The archive names a file in a way that cannot be written: {_shown(name)}."
+    return f"The archive names a file in a way that cannot be written: {_printable(name)}."
 
 
 def _too_large(allowed: int) -> str:
@@ -298,19 +303,19 @@ def _too_large(allowed: int) -> str:
     )
 
 
-def _check_count(count: int, limits: UnpackLimits) -> None:
+def _check_count(count: int, limits: ExtractionLimits) -> None:
     if count > limits.members:
         raise ArchiveRefused(
             f"The archive holds more than {limits.members:,} files; leave out what is not the book's text."
         )
 
 
-def _shown(name: str) -> str:
+def _printable(name: str) -> str:
     shown = name.encode(errors="backslashreplace").decode()[:100]
     return "".join(sign if sign.isprintable() else "?" for sign in shown) or "a file without a name"
 
 
-def _root(folder: Path) -> Path:
+def _book_root(folder: Path) -> Path:
     """The book's place: what stands alone at the top, else the folder itself. Raises ArchiveRefused."""
     top = list(folder.iterdir())
     if not top:

@@ -15,10 +15,10 @@ from ragbot.core.errors import FileUnreadable
 T = TypeVar("T")
 
 # Folders that never hold a book's own pages; hidden ones are passed over besides.
-PASSED_OVER = frozenset({"node_modules", "__pycache__", "bower_components", "venv"})
+IGNORED_FOLDERS = frozenset({"node_modules", "__pycache__", "bower_components", "venv"})
 
 # No book nests its chapters deeper; a deeper tree is a loop or an attack.
-MAX_DEPTH = 32
+MAX_FOLDER_DEPTH = 32
 
 # A regular file is opened at once; what took its place meanwhile may not make the reader wait.
 _OPENING = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
@@ -46,7 +46,7 @@ class BookFolder:
         self.root = root
         self.max_file_bytes = max_file_bytes
         self.skipped: list[SkippedFile] = []
-        self._told: set[SkippedFile] = set()
+        self._seen: set[SkippedFile] = set()
         self._progress = progress
         self._real_root = root.resolve()
 
@@ -62,7 +62,7 @@ class BookFolder:
         """What `read` makes of each path; a path that it cannot read is skipped and named."""
         results: list[T] = []
         for path in paths:
-            self._tell(path)
+            self._report(path)
             try:
                 results.append(read(path))
             except FileUnreadable as fault:
@@ -79,21 +79,21 @@ class BookFolder:
 
     def skip(self, path: str, reason: str) -> None:
         """Name a file that is left out; twice is once."""
-        told = SkippedFile(path if _is_text(path) else _escaped(path), reason)
-        if told not in self._told:
-            self._told.add(told)
-            self.skipped.append(told)
+        skipped = SkippedFile(path if _is_text(path) else _escaped(path), reason)
+        if skipped not in self._seen:
+            self._seen.add(skipped)
+            self.skipped.append(skipped)
 
-    def forget_skipped(self) -> None:
+    def clear_skipped(self) -> None:
         """Begin anew, after a look at what there is."""
         self.skipped.clear()
-        self._told.clear()
+        self._seen.clear()
 
-    def text(self, path: str) -> str:
+    def read_text(self, path: str) -> str:
         """A file's text without its byte order mark, line ends as they stand. Raises FileUnreadable."""
-        return decoded(self.bytes(path))
+        return decode_text(self.read_bytes(path))
 
-    def bytes(self, path: str) -> bytes:
+    def read_bytes(self, path: str) -> bytes:
         """A file's bytes. Raises FileUnreadable where it is no regular file of this folder, or too large."""
         full = self.root / PurePosixPath(path)
         try:
@@ -123,11 +123,12 @@ class BookFolder:
     def _walk(self, folder: Path, suffixes: frozenset[str], depth: int) -> Iterator[Path]:
         for entry in self._entries(folder):
             if entry.is_dir(follow_symlinks=False):
-                if depth >= MAX_DEPTH:
+                if depth >= MAX_FOLDER_DEPTH:
                     self.skip(
-                        self._relative(entry.path), f"The folder lies more than {MAX_DEPTH} levels deep."
+                        self._relative(entry.path),
+                        f"The folder lies more than {MAX_FOLDER_DEPTH} levels deep.",
                     )
-                elif entry.name not in PASSED_OVER:
+                elif entry.name not in IGNORED_FOLDERS:
                     yield from self._walk(Path(entry.path), suffixes, depth + 1)
             elif Path(entry.name).suffix.lower() in suffixes:
                 yield Path(entry.path)
@@ -151,12 +152,12 @@ class BookFolder:
     def _relative(self, path: str) -> str:
         return Path(path).relative_to(self.root).as_posix()
 
-    def _tell(self, path: str) -> None:
+    def _report(self, path: str) -> None:
         if self._progress is not None:
             self._progress(path)
 
 
-def decoded(content: bytes) -> str:
+def decode_text(content: bytes) -> str:
     """The text of a file's bytes, which must be UTF-8. Raises FileUnreadable with what they are instead."""
     for signature, name in _SIGNATURES:
         if content.startswith(signature):

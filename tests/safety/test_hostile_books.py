@@ -162,7 +162,7 @@ def test_file_that_became_a_pipe_meanwhile_does_not_make_the_reader_wait(
 
     monkeypatch.setattr(files.stat, "S_ISREG", changed_after_the_look)
 
-    assert BookFolder(tmp_path).bytes("a.md") == b""
+    assert BookFolder(tmp_path).read_bytes("a.md") == b""
 
 
 def test_file_that_grows_while_it_is_read_fills_no_memory(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_file_that_grows_while_it_is_read_fills_no_memory(tmp_path: Path) -> Non
         grown.truncate(9_000)
     tracemalloc.start()
 
-    content = folder.bytes("a.md")
+    content = folder.read_bytes("a.md")
 
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
-from ragbot.books.chunking.search_text import search_words
-from ragbot.books.chunking.splitter import TextPiece, pieces_of
+from ragbot.books.chunking.search_text import strip_markdown
+from ragbot.books.chunking.splitter import TextPiece, split_block
+from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.core.domain import Book, Chunk, InnerSection, Page, Section
 from ragbot.core.text import count_tokens
 
@@ -58,7 +58,7 @@ def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) 
     them are small. What is joined stands under the headings that its parts share, and links to the
     first of them.
     """
-    taken = outline(page.source, page.dialect)
+    taken = parse_page(page.source, page.dialect)
     filled = _filled(page, taken, target_tokens)
     cuts: list[_Cut] = []
     for group in _groups(filled, least_tokens, min(2 * least_tokens, target_tokens)):
@@ -66,14 +66,14 @@ def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) 
     return _chunks(page, taken, [cut for cut in (_trimmed(taken, cut) for cut in cuts) if cut])
 
 
-def _filled(page: Page, taken: Outline, limit: int) -> list[_Filled]:
+def _filled(page: Page, taken: ParsedPage, limit: int) -> list[_Filled]:
     filled: list[_Filled] = []
     blocks = list(reversed(taken.blocks))
     for section in page.sections:
         pieces: list[TextPiece] = []
         for block in _blocks_in(section, blocks):
             if _holds_prose(taken, block):
-                pieces.extend(pieces_of(page.source, block, limit))
+                pieces.extend(split_block(page.source, block, limit))
         if pieces:
             filled.append(_Filled(section, tuple(pieces)))
     return filled
@@ -91,7 +91,7 @@ def _blocks_in(section: Section, waiting: list[MarkdownBlock]) -> Iterator[Markd
             yield block if start == block.start else MarkdownBlock("paragraph", start, block.end)
 
 
-def _holds_prose(taken: Outline, block: MarkdownBlock) -> bool:
+def _holds_prose(taken: ParsedPage, block: MarkdownBlock) -> bool:
     return block.kind not in ("heading", "rule") and bool(taken.prose.text[block.start : block.end].strip())
 
 
@@ -166,7 +166,7 @@ def _tokens(pack: Sequence[TextPiece]) -> int:
     return sum(piece.tokens for piece in pack)
 
 
-def _trimmed(taken: Outline, cut: _Cut) -> _Cut | None:
+def _trimmed(taken: ParsedPage, cut: _Cut) -> _Cut | None:
     """The cut without the lines at its edges that hold no prose."""
     prose = taken.prose.text[cut.start : cut.end]
     if not prose.strip():
@@ -180,16 +180,16 @@ def _trimmed(taken: Outline, cut: _Cut) -> _Cut | None:
     return _Cut(start, end, cut.heading_path, cut.anchor)
 
 
-def _chunks(page: Page, taken: Outline, cuts: list[_Cut]) -> list[Chunk]:
+def _chunks(page: Page, taken: ParsedPage, cuts: list[_Cut]) -> list[Chunk]:
     seen: Counter[str] = Counter()
     return [_chunk(page, taken, cut, seen) for cut in cuts]
 
 
-def _chunk(page: Page, taken: Outline, cut: _Cut, seen: Counter[str]) -> Chunk:
+def _chunk(page: Page, taken: ParsedPage, cut: _Cut, seen: Counter[str]) -> Chunk:
     text = page.source[cut.start : cut.end]
     key = "\x1f".join((page.path, *cut.heading_path, "", text))
     seen[key] += 1
-    words = search_words(taken.prose.text[cut.start : cut.end])
+    words = strip_markdown(taken.prose.text[cut.start : cut.end])
     return Chunk(
         id=str(uuid5(NAMESPACE, f"{key}\x1f{seen[key]}")),
         path=page.path,

@@ -30,7 +30,12 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A heading's own id, and attributes.
     (re.compile(r"(?<![ \t])[ \t]*+\{[#.][^{}\r\n]{0,200}\}[ \t]*$", re.MULTILINE), ""),
     # A table's rule between head and body.
-    (re.compile(r"^[ \t]*+\|?(?:[ \t]*+:?-{2,}+:?[ \t]*+\|)++(?:[ \t]*+:?-{2,}+:?[ \t]*+)?$", re.MULTILINE), ""),
+    (
+        re.compile(
+            r"^[ \t]*+\|?(?:[ \t]*+:?-{2,}+:?[ \t]*+\|)++(?:[ \t]*+:?-{2,}+:?[ \t]*+)?$", re.MULTILINE
+        ),
+        "",
+    ),
     (re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}"), ""),
     (re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)"), ""),
     (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
@@ -42,7 +47,7 @@ _BLANK_LINES = re.compile(r"(?<![ \t])(?:[ \t]*+\n){3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
 
-def search_words(prose: str) -> str:
+def strip_markdown(prose: str) -> str:
     """What a reader could search for in a piece of a page whose comments and tags are blanked already."""
     prose = prose.replace("\r\n", "\n").replace("\r", "\n")
     pieces, position = [], 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ragbot.books.markup.blocks import MarkdownBlock, lines_of
+from ragbot.books.markup.blocks import MarkdownBlock, line_spans
 from ragbot.core.text import count_tokens, sentence_spans
 
 # Code and tables read badly when cut: they may be this much larger than a chunk should be.
@@ -18,7 +18,7 @@ _RUN = 20_000
 _BLANK_LINE = re.compile(r"(?:\r\n?|\n)(?:[ \t]*(?:\r\n?|\n))+")
 _WORD = re.compile(r"\S{1,200}")
 
-Span = tuple[int, int]
+_Offsets = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TextPiece:
     stands_alone: bool = False
 
 
-def pieces_of(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
+def split_block(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
     """A block whole if it is small enough, else in parts: items, rows, sentences, lines."""
     tokens = count_tokens(source[block.start : block.end])
     allowance = WHOLE_ALLOWANCE if block.kind in ("code", "table") else 1
@@ -54,7 +54,7 @@ def _children(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPie
             yield from _text(source, MarkdownBlock("paragraph", position, child.start), limit)
         start = max(child.start, position)
         if child.end > start:
-            yield from pieces_of(source, _moved(child, start), limit)
+            yield from split_block(source, _moved(child, start), limit)
             position = child.end
     if source[position : block.end].strip():
         yield from _text(source, MarkdownBlock("paragraph", position, block.end), limit)
@@ -67,18 +67,21 @@ def _moved(child: MarkdownBlock, start: int) -> MarkdownBlock:
 
 
 def _code(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
-    for start, end in grouped(source, _paragraphs(source, block.start, block.end), limit, _lines):
+    for start, end in _group(source, _paragraphs(source, block.start, block.end), limit, _lines):
         yield TextPiece(start, end, count_tokens(source[start:end]), "code", stands_alone=True)
 
 
 def _text(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
-    for start, end in grouped(source, _sentences(source, block.start, block.end), limit, _words):
+    for start, end in _group(source, _sentences(source, block.start, block.end), limit, _words):
         yield TextPiece(start, end, count_tokens(source[start:end]), block.kind)
 
 
-def grouped(
-    source: str, spans: Iterable[Span], limit: int, finer: Callable[[str, int, int], Iterable[Span]] | None
-) -> Iterator[Span]:
+def _group(
+    source: str,
+    spans: Iterable[_Offsets],
+    limit: int,
+    finer: Callable[[str, int, int], Iterable[_Offsets]] | None,
+) -> Iterator[_Offsets]:
     """Neighbouring spans joined up to the limit; one that is too large alone is cut by `finer`."""
     start = end = total = -1
     for begin, stop in spans:
@@ -87,7 +90,7 @@ def grouped(
             yield start, end
             start = -1
         if tokens > limit and finer is not None:
-            yield from grouped(source, finer(source, begin, stop), limit, _finer_than(finer))
+            yield from _group(source, finer(source, begin, stop), limit, _finer_than(finer))
         elif start < 0:
             start, end, total = begin, stop, tokens
         else:
@@ -97,12 +100,12 @@ def grouped(
 
 
 def _finer_than(
-    cut: Callable[[str, int, int], Iterable[Span]],
-) -> Callable[[str, int, int], Iterable[Span]] | None:
+    cut: Callable[[str, int, int], Iterable[_Offsets]],
+) -> Callable[[str, int, int], Iterable[_Offsets]] | None:
     return _words if cut is _lines else None
 
 
-def _paragraphs(source: str, start: int, end: int) -> Iterator[Span]:
+def _paragraphs(source: str, start: int, end: int) -> Iterator[_Offsets]:
     position = start
     for gap in _BLANK_LINE.finditer(source, start, end):
         if source[position : gap.start()].strip():
@@ -112,15 +115,15 @@ def _paragraphs(source: str, start: int, end: int) -> Iterator[Span]:
         yield position, end
 
 
-def _lines(source: str, start: int, end: int) -> Iterator[Span]:
-    return (span for span in lines_of(source, start, end) if source[span[0] : span[1]].strip())
+def _lines(source: str, start: int, end: int) -> Iterator[_Offsets]:
+    return (span for span in line_spans(source, start, end) if source[span[0] : span[1]].strip())
 
 
-def _sentences(source: str, start: int, end: int) -> Iterator[Span]:
+def _sentences(source: str, start: int, end: int) -> Iterator[_Offsets]:
     for begin in range(start, end, _RUN):
         for first, last in sentence_spans(source[begin : min(begin + _RUN, end)]):
             yield begin + first, begin + last
 
 
-def _words(source: str, start: int, end: int) -> Iterator[Span]:
+def _words(source: str, start: int, end: int) -> Iterator[_Offsets]:
     return (match.span() for match in _WORD.finditer(source, start, end))

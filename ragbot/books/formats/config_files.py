@@ -19,10 +19,18 @@ _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
 # PyYAML makes values of what a tag says without a look at whether they are such: an empty `!!int` is an
 # IndexError, other words after `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a
 # number of base sixty an OverflowError.
-_FAULTS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_FAULTS = (
+    yaml.YAMLError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
-def yaml_mapping(text: str) -> dict[str, object] | None:
+def parse_yaml_mapping(text: str) -> dict[str, object] | None:
     """The mapping that a YAML text holds, or None where it holds something else.
 
     Raises FileUnreadable where it is not valid, too long, or has aliases.
@@ -36,7 +44,7 @@ def yaml_mapping(text: str) -> dict[str, object] | None:
         raise FileUnreadable("The text is not valid YAML.") from fault
 
 
-def json_mapping(text: str) -> dict[str, object] | None:
+def parse_json_mapping(text: str) -> dict[str, object] | None:
     """The mapping that a JSON text holds, or None where it holds something else.
 
     Raises FileUnreadable where it is not valid, or too long.

@@ -41,7 +41,7 @@ class SiteConfig:
     docs: list[DocsFolder] = field(default_factory=_default_docs)
 
 
-def site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
+def parse_site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
     """Read the literals. Code is not run, so computed values are not seen and the defaults stand for them."""
     text = _COMMENT.sub("", text)
     trailing = _TRAILING_SLASH.search(text)

@@ -11,13 +11,13 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ragbot.books.markup.blocks import outline
-from ragbot.books.formats.html_tree import tree_of
-from ragbot.books.formats.markdown import Heading, headings_of, sections_of
+from ragbot.books.formats.html_tree import parse_html
+from ragbot.books.formats.markdown import Heading, build_sections, find_headings
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
-HTML = frozenset({".html", ".htm", ".xhtml"})
+HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 
 # What a page grows by as Markdown: cells of a table that its widest row makes are as good as no bound.
 MAX_GROWTH = 4
@@ -49,12 +49,12 @@ _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
 _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
 
 
-def html_page(path: str, source: str) -> Page:
+def read_html_page(path: str, source: str) -> Page:
     """One HTML file as a page whose source is its main content in Markdown. Raises FileUnreadable."""
-    return page_of(path, source, tree_of(source))
+    return convert_html_page(path, source, parse_html(source))
 
 
-def page_of(path: str, source: str, tree: LexborHTMLParser) -> Page:
+def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     """The same of a file that is parsed already. What is not prose is taken out of the tree."""
     main = main_content(tree)
     if main is None:
@@ -64,10 +64,10 @@ def page_of(path: str, source: str, tree: LexborHTMLParser) -> Page:
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
-    text, places = _without_marks(converted)
+    text, positions = _without_marks(converted)
     if not text.strip():
         raise FileUnreadable("The page holds no text.")
-    return _page(path, text, title=_title(tree, path), heads=_heads(text, places, anchors, titles))
+    return _page(path, text, title=_title(tree, path), heads=_heads(text, positions, anchors, titles))
 
 
 def main_content(tree: LexborHTMLParser) -> LexborNode | None:
@@ -85,11 +85,11 @@ def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]])
     tops = [heading for heading, _ in heads if not heading.is_nested]
     opening = tops[0] if tops and tops[0].level == 1 and not text[: tops[0].start].strip() else None
     title = (opening.text if opening else "") or title
-    sections = sections_of(text, heads, opening=opening, path=(title,))
-    return Page(path, title, address_of(path), text, sections, Dialect.CONVERTED)
+    sections = build_sections(text, heads, opening=opening, path=(title,))
+    return Page(path, title, site_address(path), text, sections, Dialect.CONVERTED)
 
 
-def address_of(path: str) -> str:
+def site_address(path: str) -> str:
     """The address under which a site shows the file: a folder's index at the folder itself."""
     return quote(re.sub(r"(^|/)index\.html?$", r"\1", path))
 
@@ -165,26 +165,26 @@ def _language(pre: LexborNode) -> str:
 def _without_marks(converted: str) -> tuple[str, dict[int, int]]:
     """The text without marks, and each mark's place in it."""
     pieces: list[str] = []
-    places: dict[int, int] = {}
+    positions: dict[int, int] = {}
     position = length = 0
     for match in _MARK.finditer(converted):
         piece = converted[position : match.start()]
         pieces.append(piece)
         length += len(piece)
-        places[int(match["number"])] = length
+        positions[int(match["number"])] = length
         position = match.end()
     pieces.append(converted[position:])
-    return "".join(pieces), places
+    return "".join(pieces), positions
 
 
 def _heads(
-    text: str, places: dict[int, int], anchors: list[str], titles: list[str]
+    text: str, positions: dict[int, int], anchors: list[str], titles: list[str]
 ) -> list[tuple[Heading, str]]:
     """The headings of the converted text with the anchors and words of the originals."""
     heads: list[tuple[Heading, str]] = []
-    waiting = sorted((place, number) for number, place in places.items())
-    starts = [place for place, _ in waiting]
-    for heading in headings_of(outline(text, Dialect.CONVERTED), Dialect.CONVERTED):
+    waiting = sorted((start, number) for number, start in positions.items())
+    starts = [start for start, _ in waiting]
+    for heading in find_headings(parse_page(text, Dialect.CONVERTED), Dialect.CONVERTED):
         first = bisect_left(starts, heading.start)
         if first < len(waiting) and starts[first] <= heading.end:
             number = waiting[first][1]

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from ragbot.books.files import MAX_DEPTH, BookFolder
-from ragbot.books.formats.html import HTML, page_of
-from ragbot.books.formats.html_tree import tree_of
+from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
+from ragbot.books.formats.html import HTML_SUFFIXES, convert_html_page
+from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.plain import reading_key
 from ragbot.core.domain import Book, Page
 
@@ -37,16 +37,16 @@ class _Read:
 
 def read_html(folder: BookFolder) -> Book:
     """Read every page of a built site. Redirects, searches, indexes and the like are passed over."""
-    paths = [path for path in sorted(folder.files(HTML), key=reading_key) if _is_page(path)]
+    paths = [path for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key) if _is_page(path)]
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
 
     def read(path: str) -> _Read | None:
-        source = folder.text(path)
+        source = folder.read_text(path)
         is_page = not (_REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]))
         if not is_page and path not in _INDEXES:
             return None
-        tree = tree_of(source)
+        tree = parse_html(source)
         if path in _INDEXES:
             contents[path] = _links(tree, _CONTENTS) or _links(tree, "a")
             titles[path] = _named(tree)
@@ -54,15 +54,19 @@ def read_html(folder: BookFolder) -> Book:
             return None
         after = tree.css_first(_NEXT)
         follows = (after.attributes.get("href") or "") if after else ""
-        return _Read(page_of(path, source, tree), follows)
+        return _Read(convert_html_page(path, source, tree), follows)
 
     found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
     if folder.has("toc.html"):
         # mdBook's page of links is no page of the book.
-        tables = folder.read_each(["toc.html"], lambda path: _links(tree_of(folder.text(path)), "a"))
+        tables = folder.read_each(["toc.html"], lambda path: _links(parse_html(folder.read_text(path)), "a"))
         contents["toc.html"] = next(iter(tables), [])
     order = _order(found, contents)
-    return Book(next((titles[path] for path in _INDEXES if titles.get(path)), ""), tuple(found[path].page for path in order), tuple(folder.skipped))
+    return Book(
+        next((titles[path] for path in _INDEXES if titles.get(path)), ""),
+        tuple(found[path].page for path in order),
+        tuple(folder.skipped),
+    )
 
 
 def _is_page(path: str) -> bool:
@@ -110,7 +114,7 @@ def _resolved(path: str, link: str, found: dict[str, _Read]) -> str | None:
     target = unquote(parts.path)
     if not target.startswith("/"):
         return _file(normpath(f"{dirname(path)}/{target}").lstrip("/"), found)
-    names = target.strip("/").split("/")[-MAX_DEPTH - 1 :]
+    names = target.strip("/").split("/")[-MAX_FOLDER_DEPTH - 1 :]
     for start in range(len(names)):
         if (file := _file("/".join(names[start:]), found)) is not None:
             return file

@@ -49,7 +49,7 @@ _QUOTED = re.compile(r"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)")
 _END_OF_TAG = "\"'>"
 
 
-def tree_of(source: str, *, clock: Callable[[], float] = time.thread_time) -> LexborHTMLParser:
+def parse_html(source: str, *, clock: Callable[[], float] = time.thread_time) -> LexborHTMLParser:
     """Parse a page. Raises FileUnreadable where it nests or repeats what no page does, or takes too long."""
     _refuse_by_count(source)
     end = clock() + FREE_S + S_PER_MILLION * len(source) / 1_000_000

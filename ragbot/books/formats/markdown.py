@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
+from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
 from ragbot.core.text import folded
@@ -60,14 +60,14 @@ class AnchorRules:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkdownFlavour:
+class PageSections:
     """A page's sections under its title."""
 
     title: str
     sections: tuple[Section, ...]
 
 
-def headings_of(page: Outline, dialect: Dialect) -> list[Heading]:
+def find_headings(page: ParsedPage, dialect: Dialect) -> list[Heading]:
     """All headings of a page in order, those in lists and quotations too."""
     found: list[Heading] = []
     stack = [(block, False) for block in reversed(page.blocks)]
@@ -79,19 +79,19 @@ def headings_of(page: Outline, dialect: Dialect) -> list[Heading]:
     return found
 
 
-def written(
+def split_page(
     source: str, dialect: Dialect, anchors: AnchorRules, *, title: str, fallback: str, parts: tuple[str, ...]
-) -> MarkdownFlavour:
+) -> PageSections:
     """Cut a page into sections. Without a title the opening heading gives it, else `fallback` does."""
-    page = outline(source, dialect)
-    headings = headings_of(page, dialect)
+    page = parse_page(source, dialect)
+    headings = find_headings(page, dialect)
     opening = _opening(page, headings)
     title = title or (opening.text if opening else "") or fallback
     names = _anchored(headings, anchors)
-    return MarkdownFlavour(title, sections_of(page.prose.text, names, opening=opening, path=(*parts, title)))
+    return PageSections(title, build_sections(page.prose.text, names, opening=opening, path=(*parts, title)))
 
 
-def sections_of(
+def build_sections(
     prose: str, names: list[tuple[Heading, str]], *, opening: Heading | None, path: tuple[str, ...]
 ) -> tuple[Section, ...]:
     """Sections between headings; the text before the first heading is one too, if there is any."""
@@ -123,7 +123,7 @@ def plain_text(markdown: str) -> str:
     return " ".join(_words(markdown, "\n").split())
 
 
-def _opening(page: Outline, headings: list[Heading]) -> Heading | None:
+def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
     """The heading that stands as the page's title: of the first level, with no prose before it."""
     first = next((heading for heading in headings if not heading.is_nested), None)
     if first is None or first.level != 1 or page.prose.text[: first.start].strip():
@@ -142,7 +142,7 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
     return named
 
 
-def _heading(page: Outline, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
+def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
     # The block ends before a comment that was blanked; an id may stand in it.
     raw = page.source[block.start : _line_end(page.source, block.end)]
     content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
@@ -152,7 +152,7 @@ def _heading(page: Outline, block: MarkdownBlock, dialect: Dialect, is_nested: b
     return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
 
 
-def _mdx_slug_text(page: Outline, block: MarkdownBlock) -> str:
+def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:
     """What Docusaurus makes an anchor of: an expression's code counts, a `:name` directive does not."""
 
     def code(start: int, end: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragbot.books.markup.blocks import MarkdownBlock, lines_of, outline
+from ragbot.books.markup.blocks import MarkdownBlock, line_spans, parse_page
 from ragbot.core.domain import Dialect
 
 _RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")
@@ -12,12 +12,12 @@ _INFO = re.compile(r"[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*(?:`{3,}|~{3,})[ \
 _HIDE = re.compile(r"hidelines=(?P<prefix>\S+)")
 
 
-def without_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
+def remove_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
     """Leave out hidden lines of fences: `# ` in Rust, else the prefix that the fence or the book names."""
     if "```" not in source and "~~~" not in source:
         return source
     pieces, position = [], 0
-    for fence in _fences(outline(source, Dialect.MARKDOWN).blocks):
+    for fence in _fences(parse_page(source, Dialect.MARKDOWN).blocks):
         pieces.append(source[position : fence.start])
         pieces.append(_shown(source, fence, hidelines))
         position = fence.end
@@ -46,7 +46,7 @@ def _shown(source: str, fence: MarkdownBlock, hidelines: dict[str, str]) -> str:
 
 
 def _kept(text: str, prefix: str | None) -> str:
-    lines = lines_of(text, 0, len(text))
+    lines = line_spans(text, 0, len(text))
     pieces = []
     for position, (start, end) in enumerate(lines):
         after = lines[position + 1][0] if position + 1 < len(lines) else len(text)

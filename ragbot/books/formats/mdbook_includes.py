@@ -24,7 +24,7 @@ _ANCHOR_END = re.compile(r"ANCHOR_END:\s*(?P<name>[\w-]+)")
 _QUOTED = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
 
 
-class Includes:
+class IncludeExpander:
     """Expands one chapter. What cannot be included stays as it is written, and is told in `notices`."""
 
     def __init__(self, folder: BookFolder) -> None:
@@ -32,7 +32,7 @@ class Includes:
         self._folder = folder
         self._size = self._count = 0
 
-    def expanded(self, path: str, text: str, depth: int = 0) -> str:
+    def expand(self, path: str, text: str, depth: int = 0) -> str:
         """The text of the file at `path`, with every helper's content in its place."""
         pieces, position = [], 0
         for match in _HELPER.finditer(text):
@@ -62,13 +62,13 @@ class Includes:
         if full.startswith(("..", "/")):
             return self._refused(match, f"{target} lies outside of the book")
         try:
-            text = self._folder.text(full)
+            text = self._folder.read_text(full)
         except FileUnreadable as fault:
             return self._refused(match, f"{target} cannot be read: {fault}")
         self._size += len(text)
         if self._size > MAX_CHARACTERS:
             return self._refused(match, f"they hold more than {MAX_CHARACTERS:,} characters")
-        content = self.expanded(full, selected(text, selection), depth + 1)
+        content = self.expand(full, select_lines(text, selection), depth + 1)
         return content.rstrip("\r\n").replace("\n", f"\n{indent}")
 
     def _refused(self, match: re.Match[str], reason: str) -> str:
@@ -85,7 +85,7 @@ def _target(rest: str, *, with_selection: bool) -> tuple[str, str]:
     return path, selection if with_selection else ""
 
 
-def selected(text: str, selection: str) -> str:
+def select_lines(text: str, selection: str) -> str:
     """The lines that `2`, `2:5`, `:5`, `2:` or an anchor's name select, without those that mark anchors."""
     lines = text.splitlines()
     first, _, rest = selection.partition(":")

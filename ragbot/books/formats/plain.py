@@ -6,12 +6,12 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder, natural_key
-from ragbot.books.markup.front_matter import front_matter
-from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 
-MARKDOWN = frozenset({".md", ".mdx", ".markdown"})
+MARKDOWN_SUFFIXES = frozenset({".md", ".mdx", ".markdown"})
 
 _ANCHORS = AnchorRules(GithubSlugger)
 _FIRST_NAMES = ("index", "readme")
@@ -22,18 +22,18 @@ def read_plain(folder: BookFolder) -> Book:
 
     A page's address is its file's path as it stands, which is where GitHub and most viewers show it.
     """
-    paths = sorted(folder.files(MARKDOWN), key=reading_key)
-    pages = folder.read_each(paths, lambda path: plain_page(path, folder.text(path)))
+    paths = sorted(folder.files(MARKDOWN_SUFFIXES), key=reading_key)
+    pages = folder.read_each(paths, lambda path: read_plain_page(path, folder.read_text(path)))
     return Book("", tuple(pages), tuple(folder.skipped))
 
 
-def plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
+def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
     """One Markdown file as a page of its own."""
     name = PurePosixPath(path)
     dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
-    title = front_matter(source).words("title")
-    writing = written(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
-    return Page(path, writing.title, quote(path), source, writing.sections, dialect, parts)
+    title = parse_front_matter(source).text("title")
+    content = split_page(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
+    return Page(path, content.title, quote(path), source, content.sections, dialect, parts)
 
 
 def reading_key(path: str) -> tuple[object, ...]:

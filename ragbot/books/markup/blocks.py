@@ -10,10 +10,10 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.markup.front_matter import front_matter
-from ragbot.books.markup.masking import Masked, masked
-from ragbot.core.errors import FileUnreadable
+from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.masking import MaskedText, mask_markup
 from ragbot.core.domain import Dialect
+from ragbot.core.errors import FileUnreadable
 
 # The longest novels, wrapped, have some; parsing takes a kilobyte and half a millisecond a line at worst.
 MAX_LINES = 75_000
@@ -52,31 +52,31 @@ class MarkdownBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class ParsedPage:
     """A page taken apart: its blocks, and its text with blanks where it is not prose."""
 
     source: str
-    prose: Masked
+    prose: MaskedText
     blocks: tuple[MarkdownBlock, ...]
 
 
-def outline(source: str, dialect: Dialect) -> Outline:
+def parse_page(source: str, dialect: Dialect) -> ParsedPage:
     """Take a page's source apart. Front matter is blank in `prose` and belongs to no block.
 
     Raises FileUnreadable where it has more lines than a book has.
     """
     if source.count("\n") + source.count("\r") - source.count("\r\n") >= MAX_LINES:
         raise FileUnreadable(f"The page has more than {MAX_LINES:,} lines; split it into parts.")
-    start = front_matter(source).end if dialect is not Dialect.CONVERTED else 0
-    rough = parsed(source, dialect, start=start)
-    prose = masked(source, dialect, code=_code_spans(rough), start=start)
+    start = parse_front_matter(source).end if dialect is not Dialect.CONVERTED else 0
+    rough = parse_blocks(source, dialect, start=start)
+    prose = mask_markup(source, dialect, code=_code_spans(rough), start=start)
     if dialect is Dialect.MDX and len(prose.hidden) > bool(start):
         # Tags hide the blocks between them from a Markdown parser: look again without them.
-        return Outline(source, prose, parsed(prose.text, dialect))
-    return Outline(source, prose, rough)
+        return ParsedPage(source, prose, parse_blocks(prose.text, dialect))
+    return ParsedPage(source, prose, rough)
 
 
-def parsed(text: str, dialect: Dialect, *, start: int = 0) -> tuple[MarkdownBlock, ...]:
+def parse_blocks(text: str, dialect: Dialect, *, start: int = 0) -> tuple[MarkdownBlock, ...]:
     """The top blocks of a text, with offsets into it."""
     parser = _parser(dialect)
     starts = _line_starts(text, start)
@@ -155,7 +155,7 @@ def _after_blank_lines(text: str, start: int) -> int:
     return start + line + 1
 
 
-def lines_of(text: str, start: int, end: int) -> list[tuple[int, int]]:
+def line_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """The spans of the lines between start and end, line ends left out."""
     edges = [start, *(match.end() for match in _LINE_END.finditer(text, start, end)), end]
     return [(begin, begin + len(text[begin:stop].rstrip("\r\n"))) for begin, stop in pairwise(edges)]

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ragbot.books.formats.config_files import yaml_mapping
+from ragbot.books.formats.config_files import parse_yaml_mapping
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -21,7 +21,7 @@ class FrontMatter:
     values: dict[str, object] = field(default_factory=dict)
     end: int = 0
 
-    def words(self, key: str) -> str:
+    def text(self, key: str) -> str:
         """The value as text; empty where there is none. Numbers count as text, as they do in Docusaurus."""
         value = self.values.get(key)
         if isinstance(value, str):
@@ -50,7 +50,7 @@ class FrontMatter:
         return self.values.get(key) is True
 
 
-def front_matter(source: str) -> FrontMatter:
+def parse_front_matter(source: str) -> FrontMatter:
     """Read a page's front matter. What is not valid YAML has no values, but is still no prose."""
     if not source.startswith("---"):
         return FrontMatter()
@@ -70,7 +70,7 @@ def front_matter(source: str) -> FrontMatter:
 @lru_cache(maxsize=256)
 def _values(text: str) -> dict[str, object] | None:
     try:
-        return yaml_mapping(text)
+        return parse_yaml_mapping(text)
     except FileUnreadable:
         return _rough_values(text)
 

@@ -15,7 +15,7 @@ MAX_FAILURES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Masked:
+class MaskedText:
     """`text` is as long as the source; what is not prose is blank in it, line ends apart.
 
     `hidden` are the spans that were blanked, in order, without overlap.
@@ -57,17 +57,17 @@ _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 
 
-def masked(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> Masked:
+def mask_markup(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> MaskedText:
     """Blank what is not prose. `code` are the fences' spans, in order; `start` is where the text begins."""
     if dialect is Dialect.CONVERTED:
-        return Masked(source)
+        return MaskedText(source)
     hidden: list[tuple[int, int]] = [(0, start)] if start else []
     position = start
     for begin, end in [*code, (len(source), len(source))]:
         if begin > position:
             hidden += _Scan(source, position, begin, dialect).hidden()
         position = max(position, end)
-    return Masked(_blanked(source, hidden), tuple(hidden))
+    return MaskedText(_blanked(source, hidden), tuple(hidden))
 
 
 def _blanked(source: str, hidden: list[tuple[int, int]]) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from ragbot.books.markup import blocks as tree
 from ragbot.core.domain import Dialect
 
-Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
+ProseKind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
 
 # Cutting one costs some 2 ms, and a book has some thousands of passages.
 TEXTS_REMEMBERED = 8192
@@ -32,7 +32,7 @@ _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 class ProseBlock:
     """A span of the text that reads as one thing. A list item's and a heading's lacks its mark."""
 
-    kind: Kind
+    kind: ProseKind
     start: int
     end: int
 
@@ -50,7 +50,7 @@ def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
     indent = _FIRST_INDENT.match(text)
     if indent is not None and indent.group():
         return _dedented(text, len(indent.group()))
-    found = tree.parsed(text, Dialect.MARKDOWN)
+    found = tree.parse_blocks(text, Dialect.MARKDOWN)
     return tuple(b for top in found for b in _leaves(text, top, "paragraph") if b.end > b.start)
 
 
@@ -92,15 +92,15 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip("\r\n"))
 
 
-def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[ProseBlock]:
+def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[ProseBlock]:
     if block.kind == "paragraph":
         yield from _paragraph(text, block, words)
     elif block.kind == "table":
         yield from _table(text, block)
     elif block.kind in ("list", "item", "quote"):
-        inner: Kind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
+        inner: ProseKind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
         for position, child in enumerate(block.children):
-            kind: Kind = (
+            kind: ProseKind = (
                 "paragraph" if block.kind == "item" and position and child.kind == "paragraph" else inner
             )
             yield from _leaves(text, child, kind)
@@ -112,8 +112,8 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[Prose
         yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
 
 
-def _paragraph(text: str, block: tree.MarkdownBlock, kind: Kind) -> Iterator[ProseBlock]:
-    lines = tree.lines_of(text, block.start, block.end)
+def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterator[ProseBlock]:
+    lines = tree.line_spans(text, block.start, block.end)
     if all(_ROW.fullmatch(text, *line) for line in lines):
         # A table that lost its head is a paragraph to the parser.
         yield from (ProseBlock("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))

@@ -145,7 +145,6 @@ def readable_words(source: str, *, kind: str = "") -> str:
     return text.strip("\n") if kind == "code" else " ".join(text.split())
 
 
-
 _CODE_SPAN = re.compile(r"((?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\2(?!`))")
 _STARS = re.compile(r"(?<!\\)\*{1,3}")
 _LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
@@ -164,7 +163,9 @@ def tidy_markdown(source: str) -> str:
     text = " ".join("".join(pieces).split())
     for marks in (_STARS, _LOWS):
         found = marks.findall(_CODE_SPAN.sub("", text))
-        if len(found) % 2 or any(opening != closing for opening, closing in zip(found[::2], found[1::2], strict=False)):
+        if len(found) % 2 or any(
+            opening != closing for opening, closing in zip(found[::2], found[1::2], strict=False)
+        ):
             text = _outside_code(text, marks)
     return text
 

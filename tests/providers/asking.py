@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-from ragbot.bootstrap import passage_reader
 from ragbot.books.markup.readable import tidy_markdown
+from ragbot.bootstrap import passage_reader
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Mode, Passage, Prompt
 from ragbot.core.ports import Embedder, Generation, Generator

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from ragbot.books.markup.prose import prose_blocks
-from ragbot.books.markup.readable import readable
+from ragbot.books.markup.readable import readable, readable_blocks
 from ragbot.core.text import folded, sentence_spans
 
 # Passages whose words are remembered.
@@ -20,6 +19,8 @@ LEAST_ADDED = 0.15
 MOST_SENTENCES = 3
 
 _WORD = re.compile(r"[^\W_]+")
+# With the quotes, brackets and stops around it, which belong to what is cited.
+_WORD_WITH_SIGNS = re.compile(r"(?:(?<!\S)[^\w\s]*)?(?P<word>[^\W_]+)(?:[^\w\s]*(?!\S))?")
 _MARKS = re.compile(r"(?:\[\d{1,3}\])+")
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 # Words that every sentence has say nothing of where one comes from.
@@ -73,15 +74,13 @@ def passage_words(text: str) -> PassageWords:
     words: list[str] = []
     places: list[tuple[int, int]] = []
     sentences: list[tuple[int, int]] = []
-    for block in prose_blocks(text):
-        source = text[block.start : block.end]
-        plain = readable(source, kind=block.kind)
+    for block, plain in readable_blocks(text):
         spans = [(0, len(plain.text))] if block.kind == "code" else list(sentence_spans(plain.text))
         for start, end in spans:
             first = len(words)
-            for match in _WORD.finditer(plain.text, start, end):
+            for match in _WORD_WITH_SIGNS.finditer(plain.text, start, end):
                 begin, stop = plain.source_span(*match.span())
-                words.append(folded(match.group()))
+                words.append(folded(match["word"]))
                 places.append((block.start + begin, block.start + stop))
             if len(words) > first:
                 sentences.append((first, len(words)))

@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ragbot.answering.citation_spans import cited_span, marked_texts, passage_words
 from ragbot.answering.text_fragments import text_directive
 from ragbot.books.markup.prose import prose_blocks
-from ragbot.books.markup.readable import readable_words
+from ragbot.books.markup.readable import readable_span, readable_words
 from ragbot.core.domain import Chunk, CitedSpan, EditionFacts, InnerSection, Passage, Source
 from ragbot.core.text import sentence_spans
 
@@ -88,7 +88,7 @@ def _cited_source(
                 CitedSpan(
                     start=first - start,
                     end=last - start,
-                    text=readable_words(chunk.text[first:last]),
+                    text=readable_span(chunk.text, first, last),
                     url=_url(chunk, first, last, edition.site_url, page),
                 )
             )
@@ -235,7 +235,7 @@ def _url(chunk: Chunk, start: int, end: int, site_url: str, page: str) -> str:
         return url
     section = _section_at(chunk, start)
     anchored = section_url(url, section.anchor if section else chunk.anchor)
-    words = text_directive(chunk.text, start, end, page=page)
+    words = text_directive(chunk.text, start, end, page=page, place=chunk.start)
     if not words:
         return anchored
     return f"{anchored}{'' if '#' in anchored else '#'}:~:text={words}"

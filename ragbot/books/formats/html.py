@@ -61,6 +61,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
         raise FileUnreadable("The page has no body.")
     anchors, titles = _marked_headings(main)
     _plain_code(main)
+    _plain_mathematics(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
@@ -146,6 +147,17 @@ def _plain_code(main: LexborNode) -> None:
         plain = LexborHTMLParser(f"<pre><code{attribute}>{escape(text)}\n</code></pre>").css_first("pre")
         if plain is not None:
             pre.replace_with(plain)
+
+
+def _plain_mathematics(main: LexborNode) -> None:
+    """KaTeX shows a formula twice and holds its TeX besides: write that alone."""
+    for formula in main.css(".katex"):
+        note = formula.css_first("annotation[encoding='application/x-tex']")
+        if note is not None:
+            above = formula.parent
+            is_display = above is not None and "katex-display" in (above.attributes.get("class") or "")
+            marks = "$$" if is_display else "$"
+            formula.replace_with(f"{marks}{note.text(strip=True)}{marks}")
 
 
 def _language(pre: LexborNode) -> str:

@@ -25,6 +25,14 @@ _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*
 _FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
 _FIRST_INDENT = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"\r\n?|\n")
+# A whole paragraph that no page shows: comments and modules of MDX, definitions of links.
+# (Atomic groups, for a row of comments can be read in as many ways as it can be parted.)
+_NOT_SHOWN = re.compile(
+    r"(?:(?>\{/\*(?s:.*?)\*/\}\s*)|(?>import[ \t]+(?:[^'\"\n]{1,300}[ \t}]from[ \t]*)?['\"][^\n]*\s*)"
+    r"|(?>export[ \t]+(?:default|const|let|var|function|class)[ \t][^\n]*[={(][^\n]*\s*)"
+    r"|(?>[ ]{0,3}\[(?!\^)[^\]\n]{1,300}\]:[ \t]*\S+"
+    r"(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^)\n]*\)))?[ \t]*(?:\n|\Z)))++"
+)
 _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 
 
@@ -117,6 +125,9 @@ def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterato
     if all(_ROW.fullmatch(text, *line) for line in lines):
         # A table that lost its head is a paragraph to the parser.
         yield from (ProseBlock("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))
+        return
+    if kind == "paragraph" and _NOT_SHOWN.fullmatch(text, block.start, block.end):
+        yield ProseBlock("other", block.start, block.end)
         return
     pattern = _BULLET if kind == "list_item" else _QUOTE_MARK if kind == "quote" else None
     start = _after(pattern, text, block) if pattern else block.start + _leading(text, block)

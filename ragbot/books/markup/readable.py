@@ -1,4 +1,4 @@
-"""Give the words of a piece of Markdown as a reader sees them on the page, each with its place in the source."""
+"""Give the words of a piece of Markdown as a reader sees them on the page, with their places."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
+
+from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
 # Whole lines that mark something and say nothing, but for a title in brackets.
@@ -29,11 +31,14 @@ _SIGNS = re.compile(
             r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?)",
             r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
             r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
-            r"(?P<tag></?[A-Za-z][\w:.-]*(?:\s[^<>]{0,2000})?/?>|<>|</>)",
+            r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+            r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
             r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
             r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
             r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
             r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
+            # The definition behind a term, as PHP Markdown Extra writes it.
+            r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
             rf"(?P<rule>{_TABLE_RULE})",
             rf"(?P<mark>{_MARK_LINE})",
             rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
@@ -44,9 +49,19 @@ _SIGNS = re.compile(
 )
 _FENCES = re.compile(_FENCE, re.MULTILINE)
 
-
+# Passages whose blocks' words are remembered.
+PASSAGES_REMEMBERED = 1024
 # Quotes and units whose words are remembered.
 TEXTS_REMEMBERED = 8192
+
+_INLINE_TAGS = frozenset(
+    "a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub "
+    "sup time tt u var wbr".split()
+)
+_PARTING_TAGS = frozenset(
+    "address article aside blockquote br center dd details div dl dt figcaption figure h1 h2 h3 h4 h5 h6 hr li "
+    "main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +69,23 @@ class ReadableText:
     """Words without markup. `text` is made of runs of the source; `starts` and `places` map it back.
 
     `starts[i]` is the offset in `text` at which run i begins and `places[i]` its offset in the source.
+    `code` are the spans of `text` that stood in back ticks. `breaks` are the offsets at which the page shows
+    something that the text lacks: the end of a line or cell, a picture, a footnote's number.
     """
 
     text: str
     starts: tuple[int, ...]
     places: tuple[int, ...]
+    code: tuple[tuple[int, int], ...] = ()
+    breaks: tuple[int, ...] = ()
+
+    def text_offset(self, offset: int) -> int:
+        """The offset in `text` of a character of the source; of what follows it where it is markup."""
+        run = bisect_right(self.places, offset) - 1
+        if run < 0:
+            return 0
+        end = self.starts[run + 1] if run + 1 < len(self.starts) else len(self.text)
+        return min(self.starts[run] + offset - self.places[run], end)
 
     def source_offset(self, offset: int) -> int:
         """The source offset of a character of `text`."""
@@ -78,6 +105,9 @@ class _Runs:
         self.starts: list[int] = []
         self.places: list[int] = []
         self.length = 0
+        self.code: list[tuple[int, int]] = []
+        self.breaks: list[int] = []
+        self.stars: list[int] = []
 
     def add(self, text: str, place: int) -> None:
         if text:
@@ -85,6 +115,22 @@ class _Runs:
             self.starts.append(self.length)
             self.places.append(place)
             self.length += len(text)
+
+    def add_code(self, text: str, place: int) -> None:
+        self.code.append((self.length, self.length + len(text)))
+        self.add(text, place)
+
+    def part(self, place: int) -> None:
+        """Part the words here as the page does, by the end of a line, a cell or a block."""
+        self.add("  ", place)
+        self.breaks.append(self.length - 1)
+
+    def readable(self) -> ReadableText:
+        # A star without a partner is printed.
+        breaks = self.breaks if len(self.stars) % 2 == 0 else sorted((*self.breaks, *self.stars))
+        return ReadableText(
+            "".join(self.pieces), tuple(self.starts), tuple(self.places), tuple(self.code), tuple(breaks)
+        )
 
 
 def readable(source: str, *, kind: str = "") -> ReadableText:
@@ -100,7 +146,27 @@ def readable(source: str, *, kind: str = "") -> ReadableText:
         _code(source, runs)
     else:
         _inline(source, 0, len(source), runs, ticks=kind == "terms")
-    return ReadableText("".join(runs.pieces), tuple(runs.starts), tuple(runs.places))
+    return runs.readable()
+
+
+@lru_cache(maxsize=PASSAGES_REMEMBERED)
+def readable_blocks(text: str) -> tuple[tuple[ProseBlock, ReadableText], ...]:
+    """Give the blocks of a text with their words; the words' places count from the block's start."""
+    return tuple(
+        (block, readable(text[block.start : block.end], kind=block.kind)) for block in prose_blocks(text)
+    )
+
+
+def readable_span(text: str, start: int, end: int) -> str:
+    """Give the words of a part of a text; markup that the part cuts in half is dropped all the same."""
+    pieces: list[str] = []
+    for block, plain in readable_blocks(text):
+        if block.start < end and start < block.end:
+            first = plain.text_offset(max(start - block.start, 0))
+            last = plain.text_offset(min(end, block.end) - block.start)
+            words = plain.text[first:last]
+            pieces.append(words.strip("\n") if block.kind == "code" else " ".join(words.split()))
+    return "\n".join(piece for piece in pieces if piece)
 
 
 def _code(source: str, runs: _Runs) -> None:
@@ -122,18 +188,32 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case "code" | "ticks" | "inside" if ticks:
                 runs.add(match.group(), match.start())
             case "code" | "ticks" | "inside":
-                runs.add(match["inside"], match.start("inside"))
+                runs.add_code(match["inside"], match.start("inside"))
             case "link" | "label":
                 _inline(source, match.start("label"), match.end("label"), runs, ticks=ticks)
             case "auto" | "address":
                 runs.add(match["address"], match.start("address"))
             case "entity":
                 runs.add(unescape(match.group())[:1], match.start())
-            case "pipe":
-                runs.add(" ", match.start())
+            case "pipe" | "hard" | "defines":
+                runs.part(match.start())
+            case "tag" | "name":
+                _tag((match["name"] or "").lower(), match.start(), runs)
+            case "image" | "footnote":
+                runs.breaks.append(runs.length)
+            case "stars":
+                runs.stars.append(runs.length)
             case _:
                 pass
     runs.add(source[position:end], position)
+
+
+def _tag(name: str, place: int, runs: _Runs) -> None:
+    if name in _PARTING_TAGS:
+        runs.part(place)
+    elif name and name not in _INLINE_TAGS:
+        # A component may print anything.
+        runs.breaks.append(runs.length)
 
 
 @lru_cache(maxsize=TEXTS_REMEMBERED)

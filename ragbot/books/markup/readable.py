@@ -28,7 +28,7 @@ _SIGNS = re.compile(
             r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
             # An image shows no words; a footnote's mark and a heading's id are the generator's.
             r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
-            r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?)",
+            r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
             r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
             r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
             r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",

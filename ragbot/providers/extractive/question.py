@@ -45,7 +45,7 @@ _CODE = re.compile(
 )
 _NUMBER = re.compile(
     r"\b(?:how\s+(?:many|much|long|old|fast|big|large|far|often|tall|wide|deep|heavy|high|hot|early|late|soon)"
-    r"|when|(?:what|which)\s+(?:year|date|time|size|number|percentage|version|price|speed|rate|frequency|port|age)"
+    r"|when\s+(?:was|were|is|are|did|will|has|does)|(?:what|which)\s+(?:year|date|time|size|number|percentage|version|price|speed|rate|frequency|port|age)"
     r"|cost|price|since\s+when|wie\s+viele?|combien|cu[aá]nt[oa]s?|quant[ioe])\b",
     re.IGNORECASE,
 )
@@ -55,6 +55,11 @@ _YES_NO = re.compile(
 _LIST = re.compile(
     r"\b(?:list|name|enumerate)\b|\b(?:what|which)\s+(?:(?:\w+\s+){0,3}\w+s)\s+(?:are|were|do|does|can|have|exist|should|must|is)\b"
     r"|\b(?:types|kinds|parts|components|steps|features|advantages|benefits|disadvantages|reasons|ways|examples|options|rules)\s+of\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:what|which|name|list|give)\b.*\b(?:advantages|benefits|disadvantages|drawbacks|limitations|features|components|parts|types"
+    r"|kinds|options|reasons|requirements|tools|goals|rules|examples|pros|cons|duties|ways|phases|stages|layers|categories)\b",
     re.IGNORECASE,
 )
 _CAUSE = re.compile(
@@ -120,6 +125,8 @@ def asked_for(question: str) -> AskedFor:
         want = Want.CHOICE
     elif _NUMBER.search(question):
         want = Want.NUMBER
+    elif _SEVERAL.search(question):
+        want = Want.LIST
     elif subject := _subject(question):
         want = Want.MEANING
     elif _HOWTO.search(question) or _ACTION.match(question):

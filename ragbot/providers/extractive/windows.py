@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
@@ -19,6 +20,8 @@ RUN_TOKENS = 150
 ANSWER_TOKENS = 200
 # A lesser unit is shown only if its score (in log-odds) is near the best one's.
 SCORE_MARGIN = 2.0
+# Items that are missing between two of one list are shown too, so many at most.
+LONGEST_GAP = 3
 MEANING_WINDOWS = 2
 MEANING_MARGIN = 1.5
 # The share of each page in an overview, at least: a sentence.
@@ -65,7 +68,8 @@ def choose_windows(
         if candidate.index in chosen or _is_said(candidate, taken, passages):
             continue
         units = passages[candidate.passage].units
-        budget = min(left, RUN_TOKENS if _wants_run(candidate, asked) else WINDOW_TOKENS)
+        wants_run = _wants_run(passages[candidate.passage], candidate, asked)
+        budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
         alone = candidate.defines >= DEFINES
         window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
         cost = sum(units[index].unit.tokens for index in window)
@@ -78,9 +82,26 @@ def choose_windows(
     found = [
         Window(passage, shown, scores[passage])
         for passage, chosen in taken.items()
-        if (shown := _without_loose_leads(passages[passage], chosen))
+        if (shown := _without_loose_leads(passages[passage], _without_gaps(passages[passage], chosen)))
     ]
     return sorted(found, key=lambda window: -window.score)
+
+
+def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
+    """The units with the items that are missing between two of one list: a step that is left out misleads."""
+    ordered = sorted(chosen)
+    whole = set(chosen)
+    for before, after in pairwise(ordered):
+        between = range(before + 1, after)
+        ends = (passage.units[before].unit, passage.units[after].unit)
+        if (
+            0 < len(between) <= LONGEST_GAP
+            and all(unit.kind == "list_item" for unit in ends)
+            and all(passage.units[index].unit.kind in ("list_item", "code") for index in between)
+            and all(passage.units[index].unit.heading == ends[0].heading for index in (*between, after))
+        ):
+            whole.update(between)
+    return whole
 
 
 def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
@@ -139,11 +160,17 @@ def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequenc
     return False
 
 
-def _wants_run(candidate: Candidate, asked: AskedFor) -> bool:
+def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> bool:
+    """Whether a whole run of steps or items is shown with a unit."""
     unit = candidate.read.unit
     if asked.want is Want.STEPS:
         return unit.kind in ("list_item", "code") or unit.leads or unit.lead >= 0
-    return asked.want is Want.LIST and (unit.kind in ("list_item", "table_row") or unit.leads)
+    if asked.want is not Want.LIST:
+        return False
+    following = passage.units[candidate.index + 1].unit if candidate.index + 1 < len(passage.units) else None
+    items = ("list_item", "table_row")
+    announces = following is not None and following.kind in items and following.heading == unit.heading
+    return unit.kind in items or announces
 
 
 def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ragbot.books.markup.prose import prose_blocks
-from ragbot.books.markup.readable import readable_words, tidy_markdown
+from ragbot.books.markup.readable import tidy_markdown, unit_words
 from ragbot.config import Settings
 from ragbot.config.resources import spare_waiting_threads
 from ragbot.core.ports import Embedder
@@ -42,11 +42,7 @@ def build_extractive_generator(
 
 def passage_reader() -> PassageReader:
     """Build what reads passages for reranking and for answers without a model."""
-    return PassageReader(
-        terms=_terms,
-        blocks=prose_blocks,
-        words=lambda text, kind: readable_words(text, kind=kind),
-    )
+    return PassageReader(terms=_terms, blocks=prose_blocks, words=unit_words)
 
 
 def understood_texts(settings: Settings) -> Callable[[str], bool]:

@@ -232,6 +232,11 @@ _LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
 _DEFINED = re.compile(r"[ \t]*\n[ \t]*:[ \t]+")
 
 
+def unit_words(source: str, kind: str) -> str:
+    """Give the words of a unit as `readable_words` does; a term and its definition are parted by a colon."""
+    return readable_words(source if kind == "code" else _DEFINED.sub(": ", source), kind=kind)
+
+
 def tidy_markdown(source: str) -> str:
     """Give a run of prose as Markdown on one line: emphasis and code stay, all other markup goes.
 

@@ -407,7 +407,8 @@ def _nearest(evidence: _Evidence) -> str:
             url = source.url.partition(":~:")[0].removesuffix("#")
             names = dict.fromkeys((source.chapter, source.section))
             links.setdefault(url, " › ".join(name for name in names if name))
-    offered = [f"[{link_label(name)}](<{url}>)" for url, name in links.items()][:SECTIONS_OFFERED]
+    labels = [(label, url) for url, name in links.items() if (label := link_label(name).strip())]
+    offered = [f"[{label}](<{url}>)" for label, url in labels[:SECTIONS_OFFERED]]
     return f"\n\nNearest in the book: {' · '.join(offered)}" if offered else ""
 
 

@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
+from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.side_matter import is_side_heading
 from ragbot.storage.editions import PageRecord
 
@@ -207,7 +210,7 @@ def contents_text(
         chapter for chapter in chapters if re.search(rf"\b{kind.rstrip('s')}", chapter[0], re.IGNORECASE)
     ]
     shown, what = (named, kind) if len(named) > 1 else (chapters, "chapters")
-    name = f"*{title.replace('*', '')}*" if title else "The book"
+    name = _emphasized(title) or "The book"
     lines = [f"{name} has {len(shown)} {what}:" if len(shown) != 1 else f"{name} has one chapter:", ""]
     for chapter, inside in shown[:MOST_LISTED]:
         more = f" ({len(inside)} pages)" if len(inside) > 1 else ""
@@ -232,7 +235,16 @@ def _chapter_name(name: str, pages: Sequence[PageRecord]) -> str:
 
 def link_label(label: str) -> str:
     """Give a title as it may stand in a link's brackets."""
-    return re.sub(r"([\[\]\\`*_<>])", r"\\\1", label)
+    shown = without_invisible(label).replace(NOT_IN_BOOK, "")
+    return re.sub(r"([\[\]\\`*_<>])", r"\\\1", shown)
+
+
+def _emphasized(title: str) -> str:
+    """Give a book's title in italics, without links and HTML; empty where nothing is left of it."""
+    cleaner = MarkdownSanitizer(number_of=lambda _number: None, own_text="", own_urls=())
+    shown = cleaner.feed(without_invisible(title)) + cleaner.flush()
+    shown = " ".join(shown.replace("*", "").split())
+    return f"*{shown}*" if shown else ""
 
 
 SMALL_TALK_REPLY = (
@@ -243,4 +255,4 @@ SMALL_TALK_REPLY = (
 
 def small_talk_reply(title: str) -> str:
     """One friendly line that says what can be asked."""
-    return SMALL_TALK_REPLY.format(book=f"*{title.replace('*', '')}*" if title else "this book")
+    return SMALL_TALK_REPLY.format(book=_emphasized(title) or "this book")

@@ -245,6 +245,9 @@ def test_model_that_obeys_reaches_no_reader(
     answer, sources = reply["answer"], reply["sources"]
     quoted = "\n".join(source["quote"] for source in sources)
     own = {source["url"] for source in sources} | set(re.findall(r"https?://[^\s<>\"'`)\]]+", quoted))
+    if reply["status"] == "refused":
+        # It offers the sections that its sources stand in.
+        own |= {source["url"].partition(":~:")[0].removesuffix("#") for source in sources}
     bare = re.sub(r"```.*?```|`[^`\n]*`", "", answer, flags=re.DOTALL)
     said = letters(unescape(answer))
     assert answer.strip()
@@ -264,6 +267,8 @@ def test_recital_ends_the_answer_as_refused(reader: FlaskClient, model: OpenAIUp
     reply = asked(reader, attempt, model, stream=False)
 
     assert reply["status"] == "refused"
-    assert reply["answer"].endswith("…\n\nThe book does not say.")
+    said, _, offered = reply["answer"].rpartition("\n\n")
+    assert said.endswith("…\n\nThe book does not say.")
+    assert offered == f"Nearest in the book: [On {attempt.word}](<{SITE}{attempt.id}.md>)"
     assert not any(source["cited"] for source in reply["sources"])
     assert reply["usage"]["output_tokens"] > 0

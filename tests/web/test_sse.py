@@ -210,7 +210,11 @@ def test_refusal_streams_as_an_answer_does(reader: FlaskClient, model: Exchangea
 
     _, *deltas, last = streamed(reader)
 
-    assert "".join(event.data["text"] for event in deltas) == "The book is silent."
+    said, _, offered = "".join(event.data["text"] for event in deltas).partition("\n\n")
+    assert (said, offered) == (
+        "The book is silent.",
+        "Nearest in the book: [Cheese](<https://book.test/02-cheese.md>)",
+    )
     assert last.data["status"] == "refused"
 
 

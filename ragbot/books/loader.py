@@ -1,4 +1,4 @@
-"""A path to a book: its layout recognised, its pages in reading order, what cannot be read named."""
+"""Load a book from a path: detect its format, read its pages in order, and record skipped files."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from ragbot.core.errors import BookError
 
 FileProgress = Callable[[str], None]
 
-# A single file of text that is a whole book in itself, by suffix.
+# Readers of a text file that is a whole book in itself, by suffix.
 PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
     **dict.fromkeys(MARKDOWN_SUFFIXES, read_plain_page),
     **dict.fromkeys(HTML_SUFFIXES, read_html_page),
 }
 
-# Files that hold many pages.
+# Suffixes of files that hold many pages.
 PDF_SUFFIXES = frozenset({".pdf"})
 MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 
-# Pictures and fonts make up most of such a file; text alone keeps to the limit for files.
+# Pictures and fonts make up most of such a file; its text keeps to the limit for files.
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
@@ -44,10 +44,10 @@ _EXPECTED = (
 
 
 def load_book(root: Path, *, max_file_bytes: int = 5_000_000, progress: FileProgress | None = None) -> Book:
-    """Read the book at `root`. `progress` is told each file's path as it is read.
+    """Read the book at `root`. `progress` is called with each file's path before it is read.
 
-    A file that cannot be read is left out and named in `skipped`. Raises BookError where there is
-    nothing to read.
+    A file that cannot be read is left out and recorded in the book's `skipped`. Raises BookError if nothing
+    could be read.
     """
     if not root.exists():
         raise BookError(f"There is nothing at {root}. Expected {_EXPECTED}. Check the path.")
@@ -71,7 +71,7 @@ def _choose_reader(folder: BookFolder) -> Callable[[BookFolder], Book]:
         len(folder.files(suffixes)) for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
     )
     folder.clear_skipped()
-    # Sites offer their book as a PDF, too; a shelf of PDFs has a page of HTML now and then.
+    # Sites offer their book as a PDF, too; a folder of PDFs has a page of HTML now and then.
     if html > markdown and html >= bound:
         return read_html
     if markdown and _is_docs_folder(folder):
@@ -84,7 +84,7 @@ def _is_docs_folder(folder: BookFolder) -> bool:
 
 
 def _read_mixed_folder(folder: BookFolder) -> Book:
-    """Read a plain folder's EPUB and PDF files in their places among its Markdown files."""
+    """Read the Markdown, EPUB and PDF files of a plain folder in one order."""
 
     def read(path: str) -> tuple[Page, ...]:
         if Path(path).suffix.lower() in MULTI_PAGE_SUFFIXES:
@@ -117,14 +117,14 @@ def _load_file(path: Path, *, max_file_bytes: int, progress: FileProgress | None
     if reader is None:
         known = ", ".join(sorted({*PAGE_READERS, *MULTI_PAGE_SUFFIXES}))
         raise BookError(
-            f"{path.name} is not a kind of file that can be read ({known}). Expected {_EXPECTED}."
+            f"{path.name} has a format that cannot be read (known: {known}). Expected {_EXPECTED}."
         )
     pages = folder.read_each([path.name], lambda name: reader(name, folder.read_text(name)))
     return _with_skipped(path, Book("", tuple(pages)), folder)
 
 
 def _with_skipped(path: Path, book: Book, folder: BookFolder) -> Book:
-    """The book with what was skipped. Raises BookError where nothing was left of it."""
+    """Return the book with its skipped files. Raises BookError if it has no pages."""
     book = replace(book, skipped=tuple(folder.skipped))
     if not book.pages:
         raise BookError(f"{path} cannot be read: {book.skipped[0].reason}")

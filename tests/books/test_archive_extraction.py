@@ -225,7 +225,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "tar: half a character": (a_tar(("a\udce9.md", b"x")), NAME),
     "gzip: of a text": (gzip.compress(b"# One\n" * 500), "broken"),
     "gzip: of nothing": (gzip.compress(b""), "broken"),
-    "zip: packed otherwise": (lzma_zip(), "zip it plainly"),
+    "zip: packed otherwise": (lzma_zip(), "zip it with the default method"),
     "neither": (b"Rar!\x1a\x07\x00", "neither"),
     "empty": (b"", "neither"),
 }

@@ -98,7 +98,7 @@ def test_good_pages_beside_the_bad_ones_are_read(outcomes: Outcomes) -> None:
         ("pipes_and_sockets", "pipe.md", "not a regular file"),
         ("pipes_and_sockets", "socket.md", "not a regular file"),
         ("too_large", "hole.md", "1,099,511,627,776 bytes"),
-        ("names", "a\\x1b[2Jb.md", "signs that cannot be shown"),
+        ("names", "a\\x1b[2Jb.md", "characters that cannot be displayed"),
         ("encodings", "utf-16.md", "UTF-16"),
         ("encodings", "latin-1.md", "not valid UTF-8"),
         ("encodings", "gzip.md", "gzip"),

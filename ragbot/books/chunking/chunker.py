@@ -1,4 +1,4 @@
-"""Sections to chunks: about four hundred tokens, never across a heading, code and tables whole."""
+"""Cut sections into chunks of about 400 tokens, never across a heading, with code and tables whole."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TAIL_ALLOWANCE = 1.25
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """A section that holds prose."""
+    """Hold a section that has prose, with its pieces."""
 
     section: Section
     pieces: tuple[TextPiece, ...]
@@ -34,7 +34,7 @@ class _Filled:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Where a chunk lies, and under which headings."""
+    """Hold a chunk's offsets in the page, its headings and its anchor."""
 
     start: int
     end: int
@@ -43,7 +43,7 @@ class _Cut:
 
 
 def chunk_book(book: Book, *, target_tokens: int = 400, least_tokens: int = 80) -> list[Chunk]:
-    """Cut every page of a book, in reading order."""
+    """Cut every page of a book, in reading order. See `chunk_page`."""
     return [
         chunk
         for page in book.pages
@@ -54,9 +54,8 @@ def chunk_book(book: Book, *, target_tokens: int = 400, least_tokens: int = 80) 
 def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) -> list[Chunk]:
     """Cut one page. Chunks are disjoint and in order; a page without prose gives none.
 
-    A section under `least_tokens` is joined with siblings or subsections that follow, while all of
-    them are small. What is joined stands under the headings that its parts share, and links to the
-    first of them.
+    A section under `least_tokens` is joined with siblings or subsections that follow it, up to a small size.
+    A joined chunk has the headings that its sections share, and the anchor of the first.
     """
     taken = parse_page(page.source, page.dialect)
     filled = _filled(page, taken, target_tokens)
@@ -80,7 +79,7 @@ def _filled(page: Page, taken: ParsedPage, limit: int) -> list[_Filled]:
 
 
 def _blocks_in(section: Section, waiting: list[MarkdownBlock]) -> Iterator[MarkdownBlock]:
-    """Take the section's blocks off the stack; one that reaches beyond the section is divided."""
+    """Take the section's blocks off the stack; divide a block that reaches beyond the section."""
     while waiting and waiting[-1].start < section.end:
         block = waiting.pop()
         if block.end > section.end:
@@ -110,7 +109,7 @@ def _groups(filled: Sequence[_Filled], least: int, most: int) -> Iterator[list[_
 
 
 def _belong(first: _Filled, part: _Filled) -> bool:
-    """Whether `part` is a sibling of `first`, or stands under it."""
+    """Return whether `part` is a sibling of `first`, or stands under it."""
     path, other = first.section.heading_path, part.section.heading_path
     return other[: len(path)] == path or (len(path) == len(other) and path[:-1] == other[:-1])
 
@@ -155,7 +154,7 @@ def _fits(pack: list[TextPiece], piece: TextPiece, target: float) -> bool:
 
 
 def _leads_in(pack: list[TextPiece], piece: TextPiece, target: int) -> bool:
-    """Whether the pack ends in a short paragraph that introduces the code, list or table of the piece."""
+    """Return whether the pack ends in a short paragraph that introduces the next code, list or table."""
     last = pack[-1]
     if len(pack) < 2 or piece.stands_alone or last.kind != "paragraph" or piece.kind == "paragraph":
         return False
@@ -167,7 +166,7 @@ def _tokens(pack: Sequence[TextPiece]) -> int:
 
 
 def _trimmed(taken: ParsedPage, cut: _Cut) -> _Cut | None:
-    """The cut without the lines at its edges that hold no prose."""
+    """Return the cut without leading and trailing lines that hold no prose; None if nothing is left."""
     prose = taken.prose.text[cut.start : cut.end]
     if not prose.strip():
         return None

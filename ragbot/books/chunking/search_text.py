@@ -1,4 +1,4 @@
-"""Markdown to what is indexed of it: its words and its code, without marks and addresses."""
+"""Strip Markdown to the text that is indexed: words and code, without marks and link targets."""
 
 from __future__ import annotations
 
@@ -41,14 +41,17 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
     (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
 )
-# A run of blanks is looked at once, not from each of them on.
+# (Possessive, so that a run of blanks is scanned once and not from each of them on.)
 _INDENT = re.compile(r"(?<=\n)[ \t]+|(?<![ \t])[ \t]++(?=\n)")
 _BLANK_LINES = re.compile(r"(?<![ \t])(?:[ \t]*+\n){3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
 
 def strip_markdown(prose: str) -> str:
-    """What a reader could search for in a piece of a page whose comments and tags are blanked already."""
+    """Strip marks and link targets from prose whose comments and tags are blanked already.
+
+    Code is returned as it stands.
+    """
     prose = prose.replace("\r\n", "\n").replace("\r", "\n")
     pieces, position = [], 0
     for match in _PROTECTED.finditer(prose):

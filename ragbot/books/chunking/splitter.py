@@ -1,4 +1,4 @@
-"""Blocks to pieces small enough for a chunk, cut where it hurts least."""
+"""Split blocks that are too large for a chunk at items, rows, sentences or lines."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _Offsets = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class TextPiece:
-    """A span that is not cut further. `stands_alone` marks a part of cut code, which is joined to nothing."""
+    """Hold a range of a page that is not split further.
+
+    `stands_alone` marks a part of split code, which is not joined to other pieces.
+    """
 
     start: int
     end: int
@@ -33,7 +36,10 @@ class TextPiece:
 
 
 def split_block(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
-    """A block whole if it is small enough, else in parts: items, rows, sentences, lines."""
+    """Yield a block whole if it has at most `limit` tokens, else in parts: items, rows, sentences, lines.
+
+    Code and tables may be `WHOLE_ALLOWANCE` times as large.
+    """
     tokens = count_tokens(source[block.start : block.end])
     allowance = WHOLE_ALLOWANCE if block.kind in ("code", "table") else 1
     if tokens <= limit * allowance:
@@ -47,7 +53,7 @@ def split_block(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextP
 
 
 def _children(source: str, block: MarkdownBlock, limit: int) -> Iterator[TextPiece]:
-    """Children in order; what lies between them (deeper than the parser goes) is cut as text."""
+    """Yield the children in order; text between them (deeper than the parser goes) is split as text."""
     position = block.start
     for child in block.children:
         if source[position : child.start].strip():
@@ -82,7 +88,7 @@ def _group(
     limit: int,
     finer: Callable[[str, int, int], Iterable[_Offsets]] | None,
 ) -> Iterator[_Offsets]:
-    """Neighbouring spans joined up to the limit; one that is too large alone is cut by `finer`."""
+    """Join neighbouring ranges up to the limit; split one that is too large by `finer`."""
     start = end = total = -1
     for begin, stop in spans:
         tokens = count_tokens(source[begin:stop])

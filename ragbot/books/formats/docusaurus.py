@@ -1,4 +1,4 @@
-"""A Docusaurus project, or its docs folder alone, to a book."""
+"""Read a Docusaurus project, or its docs folder alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ragbot.core.errors import FileUnreadable
 PAGES = frozenset({".md", ".mdx"})
 CONFIG_NAMES = tuple(f"docusaurus.config.{suffix}" for suffix in ("js", "ts", "mjs", "cjs", "mts", "cts"))
 
-# Keys that Docusaurus alone reads, and those that others share with it.
+# Front matter that only Docusaurus reads, and that which other generators share with it.
 SIDEBAR_KEYS = frozenset({"sidebar_position", "sidebar_label"})
 ANY_KEYS = SIDEBAR_KEYS | {"slug", "id", "title"}
 
@@ -39,7 +39,7 @@ _LAST = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class _Doc:
-    """A file with what decides on its place and address."""
+    """Hold a page's file, with the front matter that decides on its order and address."""
 
     path: str
     folders: tuple[str, ...]
@@ -65,6 +65,8 @@ class _Doc:
 
 @dataclass(frozen=True, slots=True)
 class _Category:
+    """Hold the label and the sidebar position of a folder."""
+
     label: str
     position: float
 
@@ -72,7 +74,7 @@ class _Category:
 def read_docusaurus(folder: BookFolder, docs: str | None = None) -> Book:
     """Read a project's docs folders in the order of the generated sidebar.
 
-    `docs` names the docs folder where there is no configuration: "" when the folder is that itself.
+    `docs` is the path of the docs folder where there is no configuration, "" for `folder` itself.
     """
     config = _config(folder)
     docs_folders = [DocsFolder(docs, "docs")] if docs is not None else config.docs
@@ -81,7 +83,7 @@ def read_docusaurus(folder: BookFolder, docs: str | None = None) -> Book:
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:
-    """A file's or folder's name without its number, and the number; dates and versions are no prefixes."""
+    """Split a name into the rest and its number prefix; dates and versions are no prefixes."""
     if _VERSION_OR_DATE.match(name):
         return name, None
     match = _NUMBER_PREFIX.fullmatch(name)
@@ -89,7 +91,7 @@ def strip_number_prefix(name: str) -> tuple[str, int | None]:
 
 
 def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bool:
-    """Whether Markdown under this folder has one of the keys in its front matter."""
+    """Return whether one of the first 50 pages under a folder has one of the keys in its front matter."""
     for path in folder.files(PAGES, under)[:50]:
         try:
             if keys & parse_front_matter(folder.read_text(path)).values.keys():
@@ -178,7 +180,7 @@ def _slug(doc: _Doc) -> str:
 
 
 def _sidebar_key(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> list[tuple[float, str]]:
-    """Each folder on the way stands at its category's position; a folder's index opens it."""
+    """Return a sort key: each folder stands at its category's position, and its index comes first."""
     keys = [(categories[doc.folders[: depth + 1]].position, name) for depth, name in enumerate(doc.folders)]
     if doc.is_index and doc.folders:
         return [*keys, (-_LAST, "")]
@@ -223,5 +225,5 @@ def _category_values(folder: BookFolder, path: str) -> dict[str, object]:
             mapping = parse_json_mapping if name.endswith(".json") else parse_yaml_mapping
             return mapping(folder.read_text(full)) or {}
         except FileUnreadable as fault:
-            folder.skip(full, f"The category's description is passed over, its folder's name used: {fault}")
+            folder.skip(full, f"The category file is ignored and its folder's name used instead: {fault}")
     return {}

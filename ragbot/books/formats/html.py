@@ -1,4 +1,4 @@
-"""A built HTML page to a page of Markdown: its main content alone, with the site's own anchors."""
+"""Convert a built HTML page to Markdown: its main content only, with the site's own anchors."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ragbot.core.errors import FileUnreadable
 
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 
-# What a page grows by as Markdown: cells of a table that its widest row makes are as good as no bound.
+# How much larger a page may become as Markdown: a table's widest row adds empty cells to all others.
 MAX_GROWTH = 4
 GROWTH_FREE_CHARACTERS = 100_000
 
-# Where generators put a page's own text, the surest sign first.
+# Selectors of the element that holds a page's own text, the most reliable first.
 _MAIN = (
     "[itemprop=articleBody]",
     ".theme-doc-markdown",
@@ -50,12 +50,15 @@ _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_ti
 
 
 def read_html_page(path: str, source: str) -> Page:
-    """One HTML file as a page whose source is its main content in Markdown. Raises FileUnreadable."""
+    """Read an HTML file as a page whose source is its main content in Markdown.
+
+    Raises FileUnreadable if it holds no text or exceeds a limit.
+    """
     return convert_html_page(path, source, parse_html(source))
 
 
 def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
-    """The same of a file that is parsed already. What is not prose is taken out of the tree."""
+    """Convert a parsed HTML file to a page, as `read_html_page` does. Changes the tree."""
     main = main_content(tree)
     if main is None:
         raise FileUnreadable("The page has no body.")
@@ -72,7 +75,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
 
 
 def main_content(tree: LexborHTMLParser) -> LexborNode | None:
-    """The element that holds the page's own text, cleared of what surrounds prose."""
+    """Return the element that holds the page's own text, without menus, buttons and the like."""
     found = next((node for selector in _MAIN for node in tree.css(selector) if node.text(strip=True)), None)
     main = found or tree.body
     if main is None:
@@ -91,7 +94,7 @@ def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]])
 
 
 def site_address(path: str) -> str:
-    """The address under which a site shows the file: a folder's index at the folder itself."""
+    """Return the address at which a site serves a file: a folder's index at the folder itself."""
     return quote(re.sub(r"(^|/)index\.html?$", r"\1", path))
 
 
@@ -110,7 +113,7 @@ def _marked_headings(main: LexborNode) -> tuple[list[str], list[str]]:
 
 
 def _anchor(node: LexborNode) -> str:
-    """A heading's fragment: its own id, that of an anchor inside or before it, or of the section it opens."""
+    """Return a heading's anchor: its own id, that of an anchor inside or before it, or of its section."""
     for candidate in [node, *node.css("[id], a[name]")]:
         if name := candidate.attributes.get("id") or candidate.attributes.get("name"):
             return name
@@ -137,7 +140,7 @@ def _drop_permalinks(node: LexborNode) -> None:
 
 
 def _plain_code(main: LexborNode) -> None:
-    """Colouring hides a code block's language and line ends from the converter: write them plainly."""
+    """Replace highlighted code by plain code, so that the converter sees its language and line ends."""
     for pre in main.css("pre"):
         for line_break in pre.css("br"):
             line_break.replace_with("\n")
@@ -175,7 +178,7 @@ def _language(pre: LexborNode) -> str:
 
 
 def _without_marks(converted: str) -> tuple[str, dict[int, int]]:
-    """The text without marks, and each mark's place in it."""
+    """Return the text without heading marks, and the offset of each mark in it."""
     pieces: list[str] = []
     positions: dict[int, int] = {}
     position = length = 0
@@ -192,7 +195,7 @@ def _without_marks(converted: str) -> tuple[str, dict[int, int]]:
 def _heads(
     text: str, positions: dict[int, int], anchors: list[str], titles: list[str]
 ) -> list[tuple[Heading, str]]:
-    """The headings of the converted text with the anchors and words of the originals."""
+    """Pair the headings of the converted text with the anchors and words of the originals."""
     heads: list[tuple[Heading, str]] = []
     waiting = sorted((start, number) for number, start in positions.items())
     starts = [start for start, _ in waiting]

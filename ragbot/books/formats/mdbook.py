@@ -1,4 +1,4 @@
-"""An mdBook to a book: its summary's order and parts, its chapters as they are rendered."""
+"""Read an mdBook: chapters in the order of its summary, with includes expanded."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ _ANCHORS = AnchorRules(MdbookSlugger)
 
 @dataclass(frozen=True, slots=True)
 class _Config:
+    """Hold the settings of book.toml that are used here."""
+
     title: str
     src: str
     hidelines: dict[str, str]
 
 
 def read_mdbook(folder: BookFolder) -> Book:
-    """Read the chapters that SUMMARY.md lists, in its order. Raises BookError where there is no summary.
+    """Read the chapters that SUMMARY.md lists, in its order. Raises BookError if there is no summary.
 
-    A page's source is its chapter with includes put in and hidden lines left out.
+    A page's source is its chapter with includes expanded and hidden lines removed.
     """
     config = _config(folder)
     summary = _join(config.src, "SUMMARY.md")
@@ -49,13 +51,13 @@ def read_mdbook(folder: BookFolder) -> Book:
     except FileUnreadable as fault:
         raise BookError(
             f"The mdBook at {folder.root} has no readable {summary}: {fault} "
-            "mdBook takes its chapters from it; write one or correct `src` in book.toml."
+            "mdBook takes its chapters from this file; write it, or correct `src` in book.toml."
         ) from fault
     by_path: dict[str, SummaryChapter] = {}
     for chapter in chapters:
         by_path.setdefault(_join(config.src, unquote(chapter.link)), chapter)
     if len(by_path) > MAX_CHAPTERS:
-        folder.skip(summary, f"It lists more than {MAX_CHAPTERS:,} chapters; the rest is left out.")
+        folder.skip(summary, f"The summary lists more than {MAX_CHAPTERS:,} chapters; the rest is left out.")
     paths = list(by_path)[:MAX_CHAPTERS]
     pages = folder.read_each(paths, lambda path: _page(folder, path, by_path[path], config))
     return Book(config.title, tuple(pages), tuple(folder.skipped))
@@ -87,7 +89,7 @@ def _config(folder: BookFolder) -> _Config:
     try:
         values = _toml(folder.read_text("book.toml"))
     except FileUnreadable as fault:
-        folder.skip("book.toml", f"The configuration is passed over, mdBook's defaults used: {fault}")
+        folder.skip("book.toml", f"The configuration is ignored and mdBook's defaults used instead: {fault}")
         values = {}
     book = _table(values, "book")
     hidelines = _table(_table(_table(_table(values, "output"), "html"), "code"), "hidelines")

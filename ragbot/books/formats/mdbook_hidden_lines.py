@@ -1,4 +1,4 @@
-"""A chapter without the lines of code that mdBook hides from its reader."""
+"""Remove the lines of code that mdBook hides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _HIDE = re.compile(r"hidelines=(?P<prefix>\S+)")
 
 
 def remove_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
-    """Leave out hidden lines of fences: `# ` in Rust, else the prefix that the fence or the book names."""
+    """Remove hidden lines from fences: `# ` in Rust, else the prefix that the fence or the book names.
+
+    `hidelines` maps a language to its prefix.
+    """
     if "```" not in source and "~~~" not in source:
         return source
     pieces, position = [], 0
@@ -40,12 +43,12 @@ def _shown(source: str, fence: MarkdownBlock, hidelines: dict[str, str]) -> str:
     words = re.split(r"[,\s]+", info["info"]) if info else [""]
     own = _HIDE.search(info["info"]) if info else None
     if words[0] == "rust":
-        return _kept(text, None)
+        return _visible_lines(text, None)
     prefix = own["prefix"].rstrip(",") if own else hidelines.get(words[0])
-    return _kept(text, prefix) if prefix else text
+    return _visible_lines(text, prefix) if prefix else text
 
 
-def _kept(text: str, prefix: str | None) -> str:
+def _visible_lines(text: str, prefix: str | None) -> str:
     lines = line_spans(text, 0, len(text))
     pieces = []
     for position, (start, end) in enumerate(lines):
@@ -57,7 +60,7 @@ def _kept(text: str, prefix: str | None) -> str:
 
 
 def _line(line: str, prefix: str | None) -> str | None:
-    """The line as it is shown, or None where it is hidden."""
+    """Return the line as it is shown, or None if it is hidden."""
     if prefix is not None:
         return None if line.lstrip().startswith(prefix) else line
     match = _RUST_LINE.fullmatch(line)

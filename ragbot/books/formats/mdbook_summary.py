@@ -1,4 +1,4 @@
-"""An mdBook's SUMMARY.md to its chapters in order, each with the titles that it stands under."""
+"""Parse an mdBook's SUMMARY.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENTRY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SummaryChapter:
-    """A chapter with a file: its title, its link, and the part and chapters above it."""
+    """Describe a chapter that has a file; `parts` are the titles of the part and the chapters above it."""
 
     title: str
     link: str
@@ -28,7 +28,7 @@ class SummaryChapter:
 
 
 def parse_summary(summary: str) -> list[SummaryChapter]:
-    """The chapters that have a file. Drafts have none: they lend their title to what stands under them."""
+    """Return the chapters that have a file, in order. Drafts only add their title to chapters below."""
     return list(_chapters(_COMMENT.sub("", summary)))
 
 

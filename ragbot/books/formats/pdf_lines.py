@@ -151,5 +151,5 @@ def _font_facts(font: Any) -> tuple[bool, float]:
         is_fixed = is_fixed or (len(used) >= _FEWEST_WIDTHS and len(set(used)) == 1)
         return is_fixed, used[0] if used and 300 < used[0] < 1000 else _USUAL_ADVANCE
     except Exception:
-        # Fonts are described by whoever made the file; without a description prose is assumed.
+        # The file describes its fonts as it likes; where that fails, prose is assumed.
         return False, _USUAL_ADVANCE

@@ -1,4 +1,4 @@
-"""A plain folder of Markdown to a book, with addresses and anchors as GitHub shows them."""
+"""Read a plain folder of Markdown, with addresses and anchors as on GitHub."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _FIRST_NAMES = ("index", "readme")
 
 
 def read_plain(folder: BookFolder) -> Book:
-    """Read every Markdown file, by name with numbers in natural order; README and index open their folder.
+    """Read every Markdown file in natural order; README and index come first in their folder.
 
-    A page's address is its file's path as it stands, which is where GitHub and most viewers show it.
+    A page's address is its file's path, where GitHub and most viewers show it.
     """
     paths = sorted(folder.files(MARKDOWN_SUFFIXES), key=reading_key)
     pages = folder.read_each(paths, lambda path: read_plain_page(path, folder.read_text(path)))
@@ -28,7 +28,7 @@ def read_plain(folder: BookFolder) -> Book:
 
 
 def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
-    """One Markdown file as a page of its own."""
+    """Read one Markdown file as a page."""
     name = PurePosixPath(path)
     dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
     title = parse_front_matter(source).text("title")
@@ -37,7 +37,7 @@ def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> P
 
 
 def reading_key(path: str) -> tuple[object, ...]:
-    """A folder's index first, then its files, then its folders, each by name."""
+    """Return a sort key: a folder's index first, then its files, then its folders, each by name."""
     *folders, name = path.split("/")
     keys: list[object] = [(2, *natural_key(folder)) for folder in folders]
     stem = PurePosixPath(name).stem.lower()

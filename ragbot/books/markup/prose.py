@@ -1,4 +1,4 @@
-"""A chunk's text to its smallest blocks: paragraphs, list items, code, table rows."""
+"""Split a chunk's text into its smallest blocks: paragraphs, list items, code, table rows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class ProseBlock:
-    """A span of the text that reads as one thing. A list item's and a heading's lacks its mark."""
+    """Hold the range of one paragraph, item or row; bullets and heading marks are left out."""
 
     kind: ProseKind
     start: int
@@ -49,9 +49,8 @@ class ProseBlock:
 def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
     """Give the leaf blocks of a text, in order and disjoint; the last few thousand texts are remembered.
 
-    The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item is
-    its own words without its bullet and without nested lists; the line under a table's head is in
-    no block.
+    The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item comes without
+    its bullet and without nested lists; the rule under a table's head is in no block.
     """
     if _ends_a_fence(text):
         return (ProseBlock("code", _indent(text), len(text.rstrip())),)
@@ -85,7 +84,7 @@ def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
 
 
 def _ends_a_fence(text: str) -> bool:
-    """Whether the text is the last part of code that was cut: its only fence line is the last."""
+    """Return whether the text is the last part of code that was cut: its only fence line is the last."""
     lines = text.rstrip().splitlines()
     marks = [line for line in lines if line.lstrip(" \t>").startswith(("```", "~~~"))]
     return (

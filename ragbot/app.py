@@ -22,7 +22,7 @@ from ragbot.services import EXTENSION
 from ragbot.storage import models as _models  # noqa: F401 - the tables must be known to migrations
 from ragbot.storage.engine import EngineLimits, engine_options, make_safe
 from ragbot.version import __version__
-from ragbot.web.api.admin import admin, guard_admin
+from ragbot.web.api.admin import admin
 from ragbot.web.api.health import health
 from ragbot.web.api.ingest import ingest
 from ragbot.web.api.metrics import metrics
@@ -30,6 +30,7 @@ from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
 from ragbot.web.errors import register_error_handlers
 from ragbot.web.middleware.access_log import log_requests
+from ragbot.web.middleware.authentication import guard_admin
 from ragbot.web.middleware.client_address import trust_proxies
 from ragbot.web.middleware.cors import allow_origins
 from ragbot.web.middleware.load_shedding import shed_load

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated, Any
 
-from flask import Flask, Response, request
+from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
-from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.core.errors import EditionNotFound
 from ragbot.services import current_services
@@ -79,26 +77,6 @@ class AdminSessionsReply(BaseModel):
 
     sessions: list[AdminSessionReply]
     next_before: str | None
-
-
-def guard_admin(app: Flask) -> None:
-    """Let nobody in without the key, before anything of the request is read; also where there is no such
-    address or method, which only the operator is to know."""
-    app.before_request(_demand_the_key)
-
-
-def _demand_the_key() -> None:
-    if not f"{request.path}/".startswith("/admin/"):
-        return
-    if request.url_rule is None:
-        # Not counted by any quota, so nothing may be learned of the key here.
-        raise NotFound
-    key = current_services().settings.admin_api_key
-    if key is None:
-        raise NotFound
-    given = request.headers.get("X-API-Key", "").encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(given, key.get_secret_value().encode()):
-        raise Unauthorized
 
 
 @admin.get(

@@ -12,6 +12,7 @@ from functools import partial
 from gunicorn import util
 from gunicorn.http import wsgi
 
+from ragbot.server.problem_details import PROBLEM_JSON, problem_details
 from ragbot.server.security_headers import ALWAYS
 
 SERVER = "ragbot"
@@ -57,19 +58,13 @@ def write_problem(
         status, reason = 400, _AS_BAD_REQUEST[status]
     code = "internal_error" if status >= 500 else "invalid_request"
     request_id = secrets.token_urlsafe(16)
-    problem = {
-        "type": f"urn:ragbot:problem:{code}",
-        "title": reason,
-        "status": status,
-        "detail": DETAILS.get(status, f"{reason}."),
-        "code": code,
-        "request_id": request_id,
-    }
+    detail = DETAILS.get(status, f"{reason}.")
+    problem = problem_details(code, reason, status, detail, request_id=request_id)
     body = json.dumps(problem).encode()
     headers = {
         "Server": SERVER,
         "Connection": "close",
-        "Content-Type": "application/problem+json",
+        "Content-Type": PROBLEM_JSON,
         "Content-Length": str(len(body)),
         "X-Request-ID": request_id,
         **ALWAYS,

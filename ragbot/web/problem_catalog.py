@@ -21,15 +21,12 @@ from werkzeug.exceptions import (
 from ragbot.core import errors as core
 from ragbot.core.errors import RagbotError
 from ragbot.web.errors import (
-    HTTP_CODES,
-    HTTP_DETAILS,
     SHAPES,
     BodyTooLarge,
     InvalidRequest,
     MalformedJSON,
     NotAcceptable,
     UnsupportedArchive,
-    problem,
     problem_of,
 )
 from ragbot.web.schemas import Problem
@@ -117,11 +114,8 @@ def asks_to_wait(kind: Kind) -> bool:
 
 def told_of(kind: Kind, fault: dict[str, str]) -> dict[str, Any]:
     """What callers are told of an error of this kind; `fault` is what is wrong with an invalid request."""
-    if kind is InternalServerError:
-        return problem_of(Exception())
     if issubclass(kind, HTTPException):
-        status = status_of(kind)
-        return problem(HTTP_CODES[status], HTTPStatus(status).phrase, status, HTTP_DETAILS[status])
+        return problem_of(kind())
     if issubclass(kind, InvalidRequest):
         return problem_of(kind([fault]))
     return problem_of(kind(kind.example_detail))

@@ -9,8 +9,9 @@ from typing import Any
 
 from ragbot.core.errors import AnswerCut
 from ragbot.server.early_errors import DETAILS
+from ragbot.server.problem_details import problem_details
 from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE
-from ragbot.web.errors import problem, problem_of
+from ragbot.web.errors import problem_of
 from ragbot.web.problem_catalog import Kind, status_of, told_of
 
 _SESSION = "jc8fWnKxZ0vJ9bq1mP3rT5uYtR7eL2aD"
@@ -251,8 +252,8 @@ def problems(operation: str, kinds: Iterable[Kind]) -> dict[int, dict[str, dict[
 
 def unreadable(status: int) -> dict[str, dict[str, Any]]:
     """What gunicorn says to a request that no app is shown."""
-    told = problem("invalid_request", HTTPStatus(status).phrase, status, DETAILS[status])
-    return {told["code"]: told | {"request_id": _REQUEST}}
+    code, phrase = "invalid_request", HTTPStatus(status).phrase
+    return {code: problem_details(code, phrase, status, DETAILS[status], request_id=_REQUEST)}
 
 
 def stream(*, ends_well: bool) -> str:

@@ -28,7 +28,7 @@ from ragbot.web.api.ingest import ingest
 from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
-from ragbot.web.errors import register_error_handlers
+from ragbot.web.errors import invalid, register_error_handlers
 from ragbot.web.middleware.access_log import log_requests
 from ragbot.web.middleware.authentication import guard_admin
 from ragbot.web.middleware.client_address import trust_proxies
@@ -39,6 +39,7 @@ from ragbot.web.middleware.requests import StrictRequest, identify_requests, ref
 from ragbot.web.middleware.response_headers import secure_headers
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.console import console
+from ragbot.web.schemas import Problem
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -58,6 +59,8 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         "ragbot",
         root_path=str(PROJECT_ROOT),
         info=Info(title="ragbot", version=__version__),
+        validation_error_model=Problem,
+        validation_error_callback=invalid,
         doc_ui=False,
     )
     app.request_class = StrictRequest

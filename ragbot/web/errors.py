@@ -150,7 +150,6 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(Exception, _unforeseen)
-    app.validation_error_callback = invalid  # type: ignore[attr-defined]
 
 
 def invalid(error: ValidationError) -> Response:

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from ragbot.core.errors import EditionNotFound
 from ragbot.services import current_services
 from ragbot.storage.editions import EditionSummary
-from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
 
 admin = APIBlueprint(
@@ -19,6 +18,7 @@ admin = APIBlueprint(
     __name__,
     url_prefix="/admin",
     abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
+    abp_security=[{"adminKey": []}],
 )
 
 
@@ -81,7 +81,7 @@ class AdminSessionsReply(BaseModel):
 
 @admin.get(
     "/editions",
-    responses={"200": EditionsReply, **problem_replies("GET /admin/editions")},
+    responses={"200": EditionsReply},
     summary="List the editions",
 )
 def editions(query: Nothing) -> Response:  # noqa: ARG001
@@ -91,7 +91,7 @@ def editions(query: Nothing) -> Response:  # noqa: ARG001
 
 @admin.post(
     "/editions/<edition>/publish",
-    responses={"200": EditionReply, **problem_replies("POST /admin/editions/{edition}/publish")},
+    responses={"200": EditionReply},
     summary="Publish an edition",
 )
 def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
@@ -106,7 +106,7 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
 
 @admin.get(
     "/sessions",
-    responses={"200": AdminSessionsReply, **problem_replies("GET /admin/sessions")},
+    responses={"200": AdminSessionsReply},
     summary="List the sessions",
 )
 def sessions(query: AdminSessionsQuery) -> Response:
@@ -127,7 +127,7 @@ def sessions(query: AdminSessionsQuery) -> Response:
 
 @admin.delete(
     "/cache",
-    responses={"200": ClearedReply, **problem_replies("DELETE /admin/cache")},
+    responses={"200": ClearedReply},
     summary="Forget kept answers",
 )
 def clear_cache(query: Nothing) -> Response:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""What gunicorn itself says: a problem where no app has seen the request, and no name of a product."""
+"""Answer requests that gunicorn cannot read with problem details, and without the name of a product."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragbot.server.security_headers import ALWAYS
 
 SERVER = "ragbot"
 
-# The client's request cannot be read; that gunicorn calls one of them "not implemented" is no fault here.
+# gunicorn answers one kind of unreadable request with "not implemented", which would count as our fault.
 _AS_BAD_REQUEST = {501: "Bad Request"}
 
 DETAILS = {
@@ -29,7 +29,7 @@ DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that nobody could read, as far as it is known."""
+    """Describe a request that could not be read, as far as it is known."""
 
     request_id: str
     status: int
@@ -38,9 +38,9 @@ class Refusal:
     sent_bytes: int
 
 
-def refuse_with_problems(told: Callable[[Refusal], None] = lambda _refusal: None) -> None:
-    """Replace gunicorn's HTML pages, which quote the request, and its name. `told` hears of each refusal."""
-    util.write_error = partial(write_problem, told=told)
+def refuse_with_problems(observe: Callable[[Refusal], None] = lambda _refusal: None) -> None:
+    """Replace gunicorn's HTML pages, which quote the request, and its name. `observe` gets each refusal."""
+    util.write_error = partial(write_problem, observe=observe)
     wsgi.SERVER = SERVER  # type: ignore[attr-defined]
 
 
@@ -50,9 +50,9 @@ def write_problem(
     reason: str,
     mesg: str,  # noqa: ARG001
     *,
-    told: Callable[[Refusal], None],
+    observe: Callable[[Refusal], None],
 ) -> None:
-    """Send a problem and announce that the connection is closed. gunicorn's message is not for the client."""
+    """Send a problem and close the connection. gunicorn's own message is not for the client."""
     status = status_int
     if status in _AS_BAD_REQUEST:
         status, reason = 400, _AS_BAD_REQUEST[status]
@@ -71,7 +71,7 @@ def write_problem(
     }
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     util.write_nonblock(sock, "\r\n".join(lines).encode("latin-1") + body)
-    told(Refusal(request_id, status, code, _peer(sock), len(body)))
+    observe(Refusal(request_id, status, code, _peer(sock), len(body)))
 
 
 def _peer(connection: socket.socket) -> str:

@@ -109,7 +109,7 @@ def build_services(
         periodic_tasks=PeriodicTasks(
             storage.shared_state,
             [storage.conversations.prune],
-            looks=[readiness.report],
+            checks=[readiness.report],
             clock_is_believed=clock.is_believed,
         ),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
@@ -134,7 +134,7 @@ def _readiness(
         served=published.served,
         clock_is_believed=clock.is_believed,
         embedder=providers.embedder.name if providers.embedder else None,
-        probes=health_checks(
+        checks=health_checks(
             store,
             storage.cache,
             providers.generator,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from ragbot.answering.citations import sources_of, with_cited
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
-from ragbot.answering.prompt import chat_messages, fitting, secret_rules_text, system_text
-from ragbot.answering.prompt_leak_filter import LEFT_OUT, PromptLeakFilter
+from ragbot.answering.prompt import chat_messages, fitting, system_text
+from ragbot.answering.refusal import SentinelFilter
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.core import ports
 from ragbot.core.deadline import Deadline
@@ -108,23 +108,21 @@ class Answerer:
 
         yield Retrieved(evidence.sources, as_it_stands)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
-        cleaner, own_words = _cleaner(evidence), PromptLeakFilter(secret_rules_text(question.mode))
+        cleaner, sentinel = _cleaner(evidence), SentinelFilter()
         said: list[str] = []
         status = Status.ANSWERED
         with closing(_after_refusal(_seen(self._pieces(prompt, deadline, generation)))) as pieces:
             for refused, piece in pieces:
                 status = Status.REFUSED if refused else status
-                # A model that recites its rules is heard to its end: what it costs is told only there.
-                if text := own_words.feed(cleaner.feed(piece)):
+                if text := sentinel.feed(cleaner.feed(piece)):
                     said.append(text)
                     yield Delta(text)
-        if rest := own_words.feed(cleaner.flush()) + own_words.flush():
+        if rest := sentinel.feed(cleaner.flush()) + sentinel.flush():
             said.append(rest)
             yield Delta(rest)
-        if own_words.recited or not "".join(said).strip():
+        if not "".join(said).strip():
             status = Status.REFUSED
-            broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
-            said.append(broken_off + REFUSAL[question.mode])
+            said.append(REFUSAL[question.mode])
             yield Delta(said[-1])
         sources = with_cited(evidence.sources, cleaner.cited if status is Status.ANSWERED else ())
         told = replace(as_it_stands(), text="".join(said), status=status, sources=sources)

@@ -82,19 +82,13 @@ _LONGEST_NAME = 200
 
 
 def system_text(mode: Mode) -> str:
-    """The rules for a model."""
-    who = "the selected text" if mode is Mode.SELECTED_TEXT else "the book"
-    return _rules(mode, who=who, sentinel=NOT_IN_BOOK)
-
-
-def secret_rules_text(mode: Mode) -> str:
-    """The rules without the words that an answer may well say."""
-    return _rules(mode, who="", sentinel="")
-
-
-def _rules(mode: Mode, *, who: str, sentinel: str) -> str:
-    where = _FROM_SELECTION if mode is Mode.SELECTED_TEXT else _FROM_BOOK
-    return _SYSTEM.format(where=where, who=who, sentinel=sentinel)
+    """Return the rules for a model."""
+    selected = mode is Mode.SELECTED_TEXT
+    return _SYSTEM.format(
+        where=_FROM_SELECTION if selected else _FROM_BOOK,
+        who="the selected text" if selected else "the book",
+        sentinel=NOT_IN_BOOK,
+    )
 
 
 def fitting(passages: Sequence[Passage], budget_tokens: int) -> tuple[Passage, ...]:

@@ -22,8 +22,8 @@ from ragbot.answering.book_questions import (
 from ragbot.answering.citations import page_url, sources_of, with_citations
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
-from ragbot.answering.prompt import chat_messages, fitting, secret_rules_text, system_text
-from ragbot.answering.prompt_leak_filter import LEFT_OUT, PromptLeakFilter
+from ragbot.answering.prompt import chat_messages, fitting, system_text
+from ragbot.answering.refusal import SentinelFilter
 from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.answering.source_slots import SourceSlots
@@ -177,29 +177,27 @@ class Answerer:
         yield Retrieved(sources, as_it_stands)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
         cleaner = self._cleaner(evidence, sources, generation)
-        own_words = PromptLeakFilter(secret_rules_text(question.mode))
+        sentinel = SentinelFilter()
         said: list[str] = []
         status = Status.ANSWERED
         with closing(_after_refusal(_seen(self._pieces(prompt, deadline, generation)))) as pieces:
             for refused, piece in pieces:
                 status = Status.REFUSED if refused else status
-                # A model that recites its rules is heard to its end: what it costs is told only there.
-                if text := own_words.feed(cleaner.feed(piece)):
+                if text := sentinel.feed(cleaner.feed(piece)):
                     if evidence.slots.take_change():
                         sources = evidence.sources()
                         yield Retrieved(sources, as_it_stands)
                     said.append(text)
                     yield Delta(text)
-        if rest := own_words.feed(cleaner.flush()) + own_words.flush():
+        if rest := sentinel.feed(cleaner.flush()) + sentinel.flush():
             said.append(rest)
             yield Delta(rest)
         if evidence.contents and generation.extractive and status is Status.ANSWERED:
             said.append(f"\n\n{evidence.contents}")
             yield Delta(said[-1])
-        if own_words.recited or not "".join(said).strip():
+        if not "".join(said).strip():
             status = Status.REFUSED
-            broken_off = f"{LEFT_OUT}\n\n" if "".join(said).strip() else ""
-            said.append(broken_off + REFUSAL[question.mode])
+            said.append(REFUSAL[question.mode])
             yield Delta(said[-1])
         if status is Status.REFUSED and (offer := _nearest(evidence)):
             said.append(offer)

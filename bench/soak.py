@@ -60,8 +60,8 @@ NEW_TEXTS = "mfkl"
 # Lines of the log that no outage excuses.
 NEVER_LOGGED = (
     "unforeseen_error",
-    "housekeeping_failed",
-    "ping_failed",
+    "periodic_tasks_failed",
+    "health_check_failed",
     "Error handling request",
     "Exception in worker process",
     "Socket error processing request.",

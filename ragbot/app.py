@@ -1,4 +1,4 @@
-"""The factory: settings, logging, extensions, services, blueprints, error handlers, commands."""
+"""Create the Flask app: settings, logging, extensions, services, blueprints, error handlers, commands."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+from flask import Flask
 from flask_openapi import Info, OpenAPI
+from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
-from ragbot.bootstrap import build_error_report, build_services
+from ragbot.bootstrap import build_error_reporter, build_services
 from ragbot.cli.backup import backup
 from ragbot.cli.commands import register_commands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db, migrate
 from ragbot.observability.logging import configure_logging
-from ragbot.services import EXTENSION
+from ragbot.services import EXTENSION, Services
 from ragbot.storage import models as _models  # noqa: F401 - the tables must be known to migrations
 from ragbot.storage.engine import EngineLimits, engine_options, make_safe
 from ragbot.version import __version__
-from ragbot.web.api.admin import admin, guard_admin
+from ragbot.web.api.admin import admin
 from ragbot.web.api.health import health
 from ragbot.web.api.ingest import ingest
 from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
-from ragbot.web.errors import register_error_handlers
+from ragbot.web.errors import invalid, register_error_handlers
 from ragbot.web.middleware.access_log import log_requests
+from ragbot.web.middleware.authentication import guard_admin
 from ragbot.web.middleware.client_address import trust_proxies
 from ragbot.web.middleware.cors import allow_origins
 from ragbot.web.middleware.load_shedding import shed_load
@@ -38,37 +41,69 @@ from ragbot.web.middleware.requests import StrictRequest, identify_requests, ref
 from ragbot.web.middleware.response_headers import secure_headers
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.console import console
+from ragbot.web.schemas import Problem
 
 MAX_BODY_BYTES = 64 * 1024
 
 
 def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> OpenAPI:
-    """A ready app. `overrides` are settings by name; `parts` replace what wiring would choose.
+    """Create a ready app. `overrides` are settings by name; `parts` replace what bootstrap would choose.
 
     Raises ConfigurationError for settings that cannot be used. Opens no connection and no file but `.env`.
     """
     settings = load_settings(overrides)
-    stream = _log_stream()
-    as_json = settings.environment == "production" or not stream.isatty()
-    configure_logging(settings.log_level, as_json=as_json, to=stream)
-    if report := build_error_report(settings):
-        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
+    _configure_logging(settings)
     app = OpenAPI(
         "ragbot",
         root_path=str(PROJECT_ROOT),
         info=Info(title="ragbot", version=__version__),
+        validation_error_model=Problem,
+        validation_error_callback=invalid,
         doc_ui=False,
     )
     app.request_class = StrictRequest
-    # An address has one spelling: what is nearly one is not there, instead of a page that leads to it.
+    # An address has one spelling: a similar one is not found, instead of a page that redirects to it.
     app.url_map.merge_slashes = False
     app.config.update(_flask_settings(settings))
+    engine = _open_database(app, settings)
+    app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
+    _add_middleware(app, settings, services)
+    for blueprint in (query, sessions, health, admin, ingest):
+        app.register_api(blueprint)
+    app.register_blueprint(console)
+    app.register_blueprint(documentation)
+    app.register_blueprint(metrics)
+    register_error_handlers(app)
+    register_commands(app)
+    app.cli.add_command(backup)
+    return app
+
+
+def _configure_logging(settings: Settings) -> None:
+    stream = _log_stream()
+    as_json = settings.environment == "production" or not stream.isatty()
+    configure_logging(settings.log_level, as_json=as_json, to=stream)
+    if report := build_error_reporter(settings):
+        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
+
+
+def _log_stream() -> TextIO:
+    """Return standard output; for our commands, which print their results there, standard error."""
+    command = click.get_current_context(silent=True)
+    return sys.stdout if command is None or command.info_name == "run" else sys.stderr
+
+
+def _open_database(app: Flask, settings: Settings) -> Engine:
     db.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
     with app.app_context():
         engine = db.engine
     make_safe(engine, _limits(settings))
-    app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
+    return engine
+
+
+def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
+    # They run in this order before a request, and in the opposite order after it.
     identify_requests(app)
     log_requests(app)
     trust_proxies(app, settings.trusted_proxies)
@@ -86,21 +121,6 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     refuse_large_bodies(app, taken=("ingest.send",))
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
-    for blueprint in (query, sessions, health, admin, ingest):
-        app.register_api(blueprint)
-    app.register_blueprint(console)
-    app.register_blueprint(documentation)
-    app.register_blueprint(metrics)
-    register_error_handlers(app)
-    register_commands(app)
-    app.cli.add_command(backup)
-    return app
-
-
-def _log_stream() -> TextIO:
-    """Standard output; of a command of ours, which has its own to say there, standard error."""
-    command = click.get_current_context(silent=True)
-    return sys.stdout if command is None or command.info_name == "run" else sys.stderr
 
 
 def _flask_settings(settings: Settings) -> dict[str, Any]:
@@ -135,5 +155,5 @@ def _make_folder(database: Path) -> None:
         database.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"The database's folder {database.parent} cannot be made: {error.strerror}."
+            f"The database's folder {database.parent} cannot be created: {error.strerror}."
         ) from error

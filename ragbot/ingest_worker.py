@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from ragbot.app import create_app
-from ragbot.books.archive_extraction import UnpackLimits, unpack
+from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
 from ragbot.ingestion.jobs import JobRequest
 from ragbot.ingestion.pipeline import IngestReport
@@ -143,9 +143,9 @@ class Job:
         if not self._records.begin(self._handover.job_id, host=socket.gethostname(), pid=os.getpid()):
             # It was given up before this process had its first moment.
             raise JobEnded(STOPPED)
-        most = UnpackLimits(round(self._services.settings.max_book_mb * 1_000_000 * UNPACKED_TIMES))
+        most = ExtractionLimits(round(self._services.settings.max_book_mb * 1_000_000 * UNPACKED_TIMES))
         self._parcel.unpacked.mkdir()
-        book = unpack(self._parcel.archive, self._parcel.unpacked, most, progress.unpacking)
+        book = extract_book_archive(self._parcel.archive, self._parcel.unpacked, most, progress.unpacking)
         self._parcel.archive.unlink()
         return self._services.ingestion.ingest_book(
             book,

@@ -1,27 +1,27 @@
-"""Turn passages into sources: the verbatim quote nearest to the question, and the link to its place."""
+"""Turn passages into sources: the verbatim quote nearest to the question or the citation, and its link."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
+from ragbot.answering.citation_spans import cited_span, marked_texts, passage_words
+from ragbot.answering.text_fragments import text_directive
 from ragbot.books.markup.prose import prose_blocks
-from ragbot.core.domain import Chunk, EditionFacts, Passage, Source
+from ragbot.books.markup.readable import readable_span, readable_words
+from ragbot.core.domain import Chunk, CitedSpan, EditionFacts, InnerSection, Passage, Source
 from ragbot.core.text import sentence_spans
 
+Span = tuple[int, int]
+
 LONGEST_QUOTE = 1500
-# Pieces whose words are remembered: cutting one anew costs 2 ms, and a book has some thousands.
-REMEMBERED = 4096
+# The link of a source that no mark cites leads to the beginning of its quote.
+LONGEST_POINTED_AT = 300
 _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
-# A text fragment is found by the browser if it is this much of the page's visible text, to the letter.
-FRAGMENT_WORDS = 8
-FEWEST_FRAGMENT_WORDS = 4
 
 _DOT = re.compile("%2e", re.IGNORECASE)
-_MARKED_UP = re.compile(r"[*_`\[\]<>|{}$\\#!&~]|:::")
 
 
 def sources_of(
@@ -31,9 +31,80 @@ def sources_of(
     return tuple(_source(passage, edition, relevance) for passage in passages)
 
 
-def with_cited(sources: Sequence[Source], cited: Collection[int]) -> tuple[Source, ...]:
-    """The sources, with those marked that the answer points to (numbers from 1)."""
-    return tuple(replace(source, cited=n in cited) for n, source in enumerate(sources, start=1))
+def with_citations(
+    sources: Sequence[Source],
+    passages: Sequence[Passage],
+    answer: str,
+    edition: EditionFacts,
+    *,
+    relevance: Callable[[str], float],
+    page_source: Callable[[str], str],
+) -> tuple[Source, ...]:
+    """Give the sources with the words that the answer's marks rest on, in the order of the passages.
+
+    A cited source's quote holds the cited words, and its link leads to the first of them. `page_source` gives
+    the whole source of a page by its path, or nothing.
+    """
+    spans = _cited_spans(answer, passages)
+    return tuple(
+        _cited_source(source, passage, spans[number], edition, relevance, page_source)
+        if number in spans
+        else source
+        for number, (source, passage) in enumerate(zip(sources, passages, strict=True), start=1)
+    )
+
+
+def _cited_spans(answer: str, passages: Sequence[Passage]) -> Mapping[int, list[Span]]:
+    """For each cited number the spans of the passage's text, in the order of the marks, each once."""
+    spans: dict[int, list[Span]] = {}
+    for marked in marked_texts(answer):
+        if 1 <= marked.number <= len(passages):
+            found = spans.setdefault(marked.number, [])
+            span = cited_span(marked.text, passage_words(passages[marked.number - 1].chunk.text))
+            if span is not None and span not in found:
+                found.append(span)
+    return spans
+
+
+def _cited_source(
+    source: Source,
+    passage: Passage,
+    spans: Sequence[Span],
+    edition: EditionFacts,
+    relevance: Callable[[str], float],
+    page_source: Callable[[str], str],
+) -> Source:
+    if not spans:
+        return replace(source, cited=True)
+    chunk = passage.chunk
+    start, end = _quoted_span(chunk.text, relevance, holding=spans)
+    page = page_source(chunk.path)
+    citations = []
+    for first, last in spans:
+        # What does not fit into the quote is cited by what stands in it.
+        first, last = max(first, start), min(last, end)
+        if first < last:
+            citations.append(
+                CitedSpan(
+                    start=first - start,
+                    end=last - start,
+                    text=readable_span(chunk.text, first, last),
+                    url=_url(chunk, first, last, edition.site_url, page),
+                )
+            )
+    section = _section_at(chunk, spans[0][0])
+    heading_path = section.heading_path if section else source.heading_path
+    quoted = chunk.text[start:end]
+    return replace(
+        source,
+        cited=True,
+        quote=quoted,
+        quote_text=readable_words(quoted),
+        citations=tuple(citations),
+        url=citations[0].url if citations else source.url,
+        section=heading_path[-1] if heading_path else source.section,
+        heading_path=heading_path,
+    )
 
 
 def page_url(site_url: str, address: str) -> str:
@@ -71,27 +142,34 @@ def section_url(url: str, anchor: str) -> str:
 
 def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], float]) -> Source:
     chunk = passage.chunk
-    piece = _bearing_piece(chunk.text, relevance)
+    start, end = _quoted_span(chunk.text, relevance)
+    quoted = chunk.text[start:end]
     return Source(
         id=chunk.id,
         chapter=chunk.title,
         section=chunk.heading_path[-1] if chunk.heading_path else chunk.title,
         heading_path=chunk.heading_path,
         path=chunk.path,
-        url=_url(chunk, piece, edition.site_url),
-        quote=piece,
+        url=_url(chunk, start, min(end, start + LONGEST_POINTED_AT), edition.site_url, ""),
+        quote=quoted,
         score=round(passage.score, 6),
+        quote_text=readable_words(quoted),
     )
 
 
-def _bearing_piece(text: str, relevance: Callable[[str], float]) -> str:
-    """The whole text if it is short enough, else its neighbouring blocks that bear most on the question."""
+def _quoted_span(text: str, relevance: Callable[[str], float], *, holding: Sequence[Span] = ()) -> Span:
+    """The whole text if it is short enough, else its neighbouring blocks that bear most on the question.
+
+    What it must hold, it holds as far as it fits, the first of it in any case.
+    """
     if len(text) <= LONGEST_QUOTE:
-        return text
+        return _without_blanks(text, 0, len(text))
     spans = list(_quotable(text)) or [(0, LONGEST_QUOTE)]
     weights = [relevance(text[start:end]) for start, end in spans]
-    best = max(range(len(spans)), key=lambda i: weights[i])
-    first = last = best
+    first, last = _held_blocks(spans, holding) or (
+        best := max(range(len(spans)), key=lambda i: weights[i]),
+        best,
+    )
     while True:
         wider = [
             (weights[i], i)
@@ -107,7 +185,24 @@ def _bearing_piece(text: str, relevance: Callable[[str], float]) -> str:
     if end - line <= LONGEST_QUOTE and (first == 0 or spans[first - 1][1] <= line):
         # With the mark of the list's entry.
         start = line
-    return text[start:end].strip()
+    return _without_blanks(text, start, end)
+
+
+def _held_blocks(spans: Sequence[Span], holding: Sequence[Span]) -> tuple[int, int] | None:
+    """The first and the last block that hold these spans, fewer of them where all do not fit into a quote."""
+    for count in range(len(holding), 0, -1):
+        start, end = min(s for s, _ in holding[:count]), max(e for _, e in holding[:count])
+        touched = [i for i, (begin, stop) in enumerate(spans) if begin < end and start < stop]
+        if touched and (count == 1 or spans[touched[-1]][1] - spans[touched[0]][0] <= LONGEST_QUOTE):
+            while len(touched) > 1 and spans[touched[-1]][1] - spans[touched[0]][0] > LONGEST_QUOTE:
+                touched.pop()
+            return touched[0], touched[-1]
+    return None
+
+
+def _without_blanks(text: str, start: int, end: int) -> Span:
+    piece = text[start:end]
+    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
 
 
 def _quotable(text: str) -> Iterator[tuple[int, int]]:
@@ -126,37 +221,21 @@ def _line_spans(text: str) -> Iterator[tuple[int, int]]:
     return (match.span() for match in re.finditer(r"[^\n]+", text))
 
 
-def _url(chunk: Chunk, piece: str, site_url: str) -> str:
+def _section_at(chunk: Chunk, offset: int) -> InnerSection | None:
+    """The section inside of a chunk in which an offset stands; None where that is the chunk's own."""
+    inside = [section for section in chunk.sections if section.start <= offset]
+    return inside[-1] if inside else None
+
+
+def _url(chunk: Chunk, start: int, end: int, site_url: str, page: str) -> str:
+    """The address of the section in which these words stand, with a fragment that lights them up."""
     url = page_url(site_url, chunk.address)
-    words = _fragment_words(piece)
-    if not chunk.anchor and not words:
-        return url
     if "#" in url:
         # The page's own address ends in a fragment already (a PDF's page).
         return url
-    return section_url(url, chunk.anchor or "") + _text_directive(chunk, words)
-
-
-def _text_directive(chunk: Chunk, words: str) -> str:
+    section = _section_at(chunk, start)
+    anchored = section_url(url, section.anchor if section else chunk.anchor)
+    words = text_directive(chunk.text, start, end, page=page, place=chunk.start)
     if not words:
-        return ""
-    # In a text fragment a hyphen and a comma are syntax (https://wicg.github.io/scroll-to-text-fragment/).
-    spelt = quote(words, safe="").replace("-", "%2D")
-    return f":~:text={spelt}" if chunk.anchor else f"#:~:text={spelt}"
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _fragment_words(piece: str) -> str:
-    """The first few words of plain prose: what stands on the page as it stands in the source."""
-    for block in prose_blocks(piece):
-        if block.kind not in ("paragraph", "list_item"):
-            continue
-        line = piece[block.start : block.end].split("\n", 1)[0].rstrip()
-        plain = _MARKED_UP.split(line, maxsplit=1)[0]
-        words = plain.split()
-        if plain != line:
-            # The last word may go on behind the markup.
-            words = words[:-1]
-        if len(words) >= FEWEST_FRAGMENT_WORDS:
-            return " ".join(words[:FRAGMENT_WORDS])
-    return ""
+        return anchored
+    return f"{anchored}{'' if '#' in anchored else '#'}:~:text={words}"

@@ -10,7 +10,7 @@ of its own, a span on one line), other backticks are escaped, and `](` and `]:` 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from html import unescape
@@ -94,13 +94,16 @@ _WAIT = 0
 class MarkdownSanitizer:
     """Takes pieces and gives back as much as is safe to show; what it gave is never taken back.
 
-    `allowed` is the number of passages that marks may point to. `own_text` is the text of the passages
+    `number_of` gives the number under which a reader finds the passage that a mark points to, or None where
+    there is none. `own_text` is the text of the passages
     and `own_urls` their addresses: a link that stands there is the book's. Code is left as it stands,
-    since it is shown and not followed. `cited` holds the numbers of the marks so far.
+    since it is shown and not followed.
     """
 
-    def __init__(self, *, allowed: int, own_text: str, own_urls: Iterable[str]) -> None:
-        self._allowed = allowed
+    def __init__(
+        self, *, number_of: Callable[[int], int | None], own_text: str, own_urls: Iterable[str]
+    ) -> None:
+        self._number_of = number_of
         self._own_text = own_text
         self._own_urls = frozenset(own_urls)
         self._held = ""
@@ -112,7 +115,6 @@ class MarkdownSanitizer:
         self._line = ""
         self._gap = False
         self._cell_in_code = False
-        self.cited: set[int] = set()
 
     def feed(self, piece: str) -> str:
         """The text that is safe to show now; may be empty."""
@@ -308,8 +310,8 @@ class MarkdownSanitizer:
         numbers: list[int] = []
         for first, last in _NUMBERS.findall(text):
             numbers.extend(range(int(first), int(last or first) + 1))
-        valid = [n for n in dict.fromkeys(numbers) if 1 <= n <= self._allowed]
-        self.cited.update(valid)
+        shown = (self._number_of(number) for number in dict.fromkeys(numbers))
+        valid = [number for number in shown if number is not None]
         if valid:
             self._say("".join(f"[{n}]" for n in valid))
         else:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
@@ -36,76 +35,41 @@ _FROM_BOOK = "Passages of the book are given in numbered <passage> marks."
 _FROM_SELECTION = "The reader has selected a piece of text; it is given as passage 1 in <selection> marks."
 
 # To be raised whenever the same question would be laid out otherwise.
-_LAYOUT = "2"
+_LAYOUT = "3"
 # Kept answers belong to the prompt that they were asked with.
 PROMPT_VERSION = hashlib.sha256(
     "".join((_SYSTEM, _FROM_BOOK, _FROM_SELECTION, _LAYOUT)).encode()
 ).hexdigest()[:8]
 
 _MARK = re.compile(r"\s?\[\d{1,3}\]")
-# A model may read a mark in what merely looks like one, or in HTML's spelling of it.
-_ANGLES = "<\N{MODIFIER LETTER LEFT ARROWHEAD}\N{CANADIAN SYLLABICS PA}≪≺⋖❬❮❰⦑⧼⩹﹤＜"
-# Titles and quotations stand in these, too: there it takes a stroke or an attribute to be one.
-_QUOTES = "‹«《⟨⟪\N{LEFT-POINTING ANGLE BRACKET}\N{LEFT ANGLE BRACKET}"
-_STROKES = r"/\|¦⁄∕∖∣╱╲❘⟋⟍⧵⧸⧹／＼｜﹨"
+# What opens or closes a mark in plain ASCII, HTML's spelling of `<` included.
 _OPENING = re.compile(
-    rf"(?:(?P<angle>[{_ANGLES}]|&lt;|&#0*60;|&#[xX]0*3[cC];)|[{_QUOTES}])(?P<stroke>[\s{re.escape(_STROKES)}]*)"
+    r"(?:<|&lt;|&#0*60;|&#x0*3c;)(?=[\s/\\|]*(?:book|passage|selection|question)\b)", re.IGNORECASE
 )
-# Letters that look like those of the marks' names, of the scripts that have most of them. One cannot tell
-# `i` from `l`.
-_LOOK_ALIKES = str.maketrans(
-    {
-        like: letter
-        for letter, likes in (
-            ("a", "\u0430\u03b1\u0251\u1d00"),
-            ("b", "\u0432\u044c\u03b2\u0185\u0299"),
-            ("c", "\u0441\u1d04"),
-            ("e", "\u0435\u03b5\u0454\u025b\u1d073"),
-            ("g", "\u0261\u0262\u0581"),
-            ("i", "\u0456\u03b9\u0131\u026a\u04cf\u029fl1"),
-            ("k", "\u043a\u03ba\u1d0b"),
-            ("n", "\u0578\u057c\u03b7\u043f\u0274"),
-            ("o", "\u043e\u03bf\u0585\u03c3\u1d0f\u00f80"),
-            ("p", "\u0440\u03c1\u1d18"),
-            ("q", "\u051b\u0563"),
-            ("s", "\u0455\ua731\u02825"),
-            ("t", "\u0442\u03c4\u1d1b"),
-            ("u", "\u057d\u03c5\u1d1c\u028b"),
-        )
-        for like in likes
-    }
-)
-# What a mark says, so likened.
-_MARK_NAME = re.compile(r"(?:book|passage|seiection|question)\b(?P<attribute>\s+(?:number|from|titie)\s*=)?")
-_LONGEST_MARK = 60
 _LONGEST_NAME = 200
 
 
 def system_text(mode: Mode) -> str:
-    """The rules for a model."""
-    who = "the selected text" if mode is Mode.SELECTED_TEXT else "the book"
-    return _rules(mode, who=who, sentinel=NOT_IN_BOOK)
+    """Return the rules for a model."""
+    selected = mode is Mode.SELECTED_TEXT
+    return _SYSTEM.format(
+        where=_FROM_SELECTION if selected else _FROM_BOOK,
+        who="the selected text" if selected else "the book",
+        sentinel=NOT_IN_BOOK,
+    )
 
 
-def secret_rules_text(mode: Mode) -> str:
-    """The rules without the words that an answer may well say."""
-    return _rules(mode, who="", sentinel="")
+def fitting(passages: Sequence[Passage], budget_tokens: int) -> tuple[int, ...]:
+    """Give the numbers (from 1) of the passages that fit the budget together; the first one always does.
 
-
-def _rules(mode: Mode, *, who: str, sentinel: str) -> str:
-    where = _FROM_SELECTION if mode is Mode.SELECTED_TEXT else _FROM_BOOK
-    return _SYSTEM.format(where=where, who=who, sentinel=sentinel)
-
-
-def fitting(passages: Sequence[Passage], budget_tokens: int) -> tuple[Passage, ...]:
-    """The best passages that fit the budget together; the first one always does."""
-    kept: list[Passage] = []
+    A passage that does not fit is passed over, and the ones behind it are still tried.
+    """
+    kept: list[int] = []
     left = budget_tokens
-    for passage in passages:
-        left -= passage.chunk.tokens
-        if kept and left < 0:
-            break
-        kept.append(passage)
+    for number, passage in enumerate(passages, start=1):
+        if not kept or passage.chunk.tokens <= left:
+            kept.append(number)
+            left -= passage.chunk.tokens
     return tuple(kept)
 
 
@@ -117,6 +81,7 @@ def chat_messages(
     mode: Mode,
     title: str,
     history_tokens: int,
+    context_tokens: int,
 ) -> tuple[tuple[str, str], ...]:
     """The talk so far and the question with its passages, as (role, content) pairs for a chat model."""
     messages: list[tuple[str, str]] = []
@@ -124,7 +89,7 @@ def chat_messages(
         messages.append(("user", _unfenced(exchange.question)))
         messages.append(("assistant", _unfenced(_MARK.sub("", exchange.answer))))
     book = [f'<book title="{_name(title)}">'] if title else []
-    quoted = [_quoted(number, passage, mode) for number, passage in enumerate(passages, start=1)]
+    quoted = [_quoted(number, passages[number - 1], mode) for number in fitting(passages, context_tokens)]
     messages.append(("user", "\n\n".join([*book, *quoted, f"Question: {_unfenced(question)}"])))
     return tuple(messages)
 
@@ -154,19 +119,5 @@ def _name(text: str) -> str:
 
 
 def _unfenced(text: str) -> str:
-    """The text as it stands but for what is unseen and for signs that would open or close a mark."""
-    text = without_invisible(text)
-
-    def defused(opening: re.Match[str]) -> str:
-        mark = _MARK_NAME.match(_likened(text[opening.end() : opening.end() + _LONGEST_MARK]))
-        if mark and (opening["angle"] or opening["stroke"].strip() or mark["attribute"]):
-            return f"({opening['stroke']}"
-        return opening.group()
-
-    return _OPENING.sub(defused, text)
-
-
-def _likened(text: str) -> str:
-    """The text with each letter as the plain one that it looks like."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    return "".join(sign for sign in plain if unicodedata.category(sign)[0] != "M").translate(_LOOK_ALIKES)
+    """Return the text without unseen characters and without signs that would open or close a mark."""
+    return _OPENING.sub("(", without_invisible(text))

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ragbot.backup.manifest import ArchiveMember, Manifest, parsed
+from ragbot.backup.manifest import ArchiveMember, Manifest, parse_manifest
 from ragbot.core.errors import BackupUnreadable
 
 MANIFEST = "manifest.json"
@@ -25,7 +25,7 @@ BLOCK_BYTES = 1_048_576
 COMPRESSION = 3
 
 
-def member_of(path: Path) -> ArchiveMember:
+def describe_member(path: Path) -> ArchiveMember:
     """A file's sum and size."""
     with path.open("rb") as stream:
         return ArchiveMember(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
@@ -48,7 +48,7 @@ def read_manifest(stream: IO[bytes]) -> Manifest:
         return _first(packed)
 
 
-def unpack(stream: IO[bytes], folder: Path) -> Manifest:
+def extract_backup(stream: IO[bytes], folder: Path) -> Manifest:
     """Put an archive's dump into a folder once its sums are found right. Raises BackupUnreadable."""
     with _opened(stream) as packed:
         manifest = _first(packed)
@@ -79,7 +79,7 @@ def _first(packed: tarfile.TarFile) -> Manifest:
     content = packed.extractfile(entry) if entry and entry.name == MANIFEST else None
     if entry is None or content is None or entry.size > LARGEST_MANIFEST_BYTES:
         raise BackupUnreadable("It does not begin with a manifest.")
-    return parsed(content.read())
+    return parse_manifest(content.read())
 
 
 def _written(packed: tarfile.TarFile, entry: tarfile.TarInfo, target: Path) -> ArchiveMember:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ragbot.backup.archive import member_of, read_manifest, unpack, write_archive
+from ragbot.backup.archive import describe_member, extract_backup, read_manifest, write_archive
 from ragbot.backup.databases import DumpableDatabase, MigrateUp
 from ragbot.backup.manifest import DUMPS, Manifest
-from ragbot.backup.retention import Retention, kept
-from ragbot.backup.storage import BackupStorage, name_at, work_folder
+from ragbot.backup.retention import Retention, select_retained
+from ragbot.backup.storage import BackupStorage, new_archive_name, staging_folder
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.version import __version__
 
@@ -27,7 +27,7 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
-class BackupInfo:
+class BackupList:
     """The archives of a place, oldest first, and those names whose files are no archives of ours."""
 
     backups: tuple[Backup, ...]
@@ -35,7 +35,7 @@ class BackupInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class UnpackedBackup:
+class ExtractedBackup:
     """An archive whose sums were right, with its dump in a folder that is soon gone."""
 
     name: str
@@ -48,9 +48,9 @@ class UnpackedBackup:
         return self.folder / self.manifest.dump
 
 
-def create(database: DumpableDatabase, place: BackupStorage) -> Backup:
+def create_backup(database: DumpableDatabase, storage: BackupStorage) -> Backup:
     """Dump a database into a new archive. Raises BackupError; the place then has nothing new."""
-    with _disk_faults_told(), place.working() as folder:
+    with _map_disk_errors(), storage.staging() as folder:
         dump = folder / DUMPS[database.kind]
         started_at = datetime.now(UTC)
         snapshot = database.snapshot(dump)
@@ -66,64 +66,64 @@ def create(database: DumpableDatabase, place: BackupStorage) -> Backup:
             edition=found.edition,
             newest_at=found.newest_at,
             rows=found.rows,
-            members={dump.name: member_of(dump)},
+            members={dump.name: describe_member(dump)},
         )
-        name = name_at(started_at)
+        name = new_archive_name(started_at)
         archive = folder / name
         write_archive(manifest, folder, archive)
-        packed = member_of(archive)
-        place.put(archive, name, packed.sha256)
+        packed = describe_member(archive)
+        storage.put(archive, name, packed.sha256)
     return Backup(name, packed.size_bytes, manifest)
 
 
-def listed(place: BackupStorage) -> BackupInfo:
+def list_backups(storage: BackupStorage) -> BackupList:
     """What is kept in a place, by the manifests. Raises BackupError if the place cannot be read."""
     backups, unreadable = [], []
-    for name in place.names():
+    for name in storage.names():
         try:
-            with place.reading(name) as stream:
+            with storage.open(name) as stream:
                 manifest = read_manifest(stream)
         except BackupUnreadable:
             unreadable.append(name)
         else:
-            backups.append(Backup(name, place.size_bytes(name), manifest))
+            backups.append(Backup(name, storage.size_bytes(name), manifest))
     backups.sort(key=lambda backup: backup.manifest.created_at)
-    return BackupInfo(tuple(backups), tuple(unreadable))
+    return BackupList(tuple(backups), tuple(unreadable))
 
 
-def newest(place: BackupStorage) -> str:
+def newest_backup(storage: BackupStorage) -> str:
     """The name of the newest archive. Raises BackupError if there is none."""
     # Names are times, so that one look at the names is enough.
-    for name in reversed(place.names()):
+    for name in reversed(storage.names()):
         return name
-    raise BackupError(f"There is no backup at {place.address}; make one with `flask backup create`.")
+    raise BackupError(f"There is no backup at {storage.address}; make one with `flask backup create`.")
 
 
-def thin_out(place: BackupStorage, retention: Retention) -> list[str]:
+def delete_expired(storage: BackupStorage, retention: Retention) -> list[str]:
     """Delete what need not be kept any more and return the names. What is not read as ours always stays."""
     if not retention:
         return []
-    backups = listed(place).backups
-    stay = kept([backup.manifest.created_at for backup in backups], retention)
+    backups = list_backups(storage).backups
+    stay = select_retained([backup.manifest.created_at for backup in backups], retention)
     gone = [backup.name for backup in backups if backup.manifest.created_at not in stay]
     for name in gone:
-        place.remove(name)
+        storage.remove(name)
     return gone
 
 
 @contextmanager
-def unpacked(place: BackupStorage, name: str) -> Iterator[UnpackedBackup]:
+def open_backup(storage: BackupStorage, name: str) -> Iterator[ExtractedBackup]:
     """An archive with its dump in a folder, sums checked. Raises BackupUnreadable that names it."""
-    with _disk_faults_told(), work_folder() as folder:
-        with place.reading(name) as stream:
+    with _map_disk_errors(), staging_folder() as folder:
+        with storage.open(name) as stream:
             try:
-                manifest = unpack(stream, folder)
+                manifest = extract_backup(stream, folder)
             except BackupUnreadable as error:
                 raise BackupUnreadable(f"The backup {name} cannot be used. {error}") from error
-        yield UnpackedBackup(name, manifest, folder)
+        yield ExtractedBackup(name, manifest, folder)
 
 
-def verify(backup: UnpackedBackup, database: DumpableDatabase) -> None:
+def verify_backup(backup: ExtractedBackup, database: DumpableDatabase) -> None:
     """Read a dump from its beginning to its end. Raises BackupUnreadable that names the archive."""
     try:
         database.check(backup.dump, backup.manifest)
@@ -131,8 +131,8 @@ def verify(backup: UnpackedBackup, database: DumpableDatabase) -> None:
         raise BackupUnreadable(f"The backup {backup.name} cannot be used. {error}") from error
 
 
-def restore(
-    backup: UnpackedBackup,
+def restore_backup(
+    backup: ExtractedBackup,
     database: DumpableDatabase,
     *,
     known_revisions: Collection[str],
@@ -148,12 +148,12 @@ def restore(
     held = _held(database, known_revisions)
     if held and not overwrite:
         raise BackupError(f"The database holds {held}; say --yes to put the backup in its place.")
-    verify(backup, database)
+    verify_backup(backup, database)
     database.restore(backup.dump, backup.manifest, migrate_up)
 
 
 def _refuse_unfit(
-    backup: UnpackedBackup, database: DumpableDatabase, known_revisions: Collection[str]
+    backup: ExtractedBackup, database: DumpableDatabase, known_revisions: Collection[str]
 ) -> None:
     manifest = backup.manifest
     if manifest.database != database.kind:
@@ -185,7 +185,7 @@ def _held(database: DumpableDatabase, known_revisions: Collection[str]) -> str:
 
 
 @contextmanager
-def _disk_faults_told() -> Iterator[None]:
+def _map_disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ragbot.backup.manifest import Kind, Manifest
+from ragbot.backup.manifest import DatabaseKind, Manifest
 from ragbot.storage.table_counts import TableCounts
 
 # Brings the database at an address up to this program's tables.
@@ -26,7 +26,7 @@ class Snapshot:
 class DumpableDatabase(Protocol):
     """One database. Each method raises BackupError or DatabaseUnavailable."""
 
-    kind: Kind
+    kind: DatabaseKind
     url: str
 
     def snapshot(self, dump: Path) -> Snapshot:

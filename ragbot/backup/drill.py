@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ragbot.answering.answerer import Answerer
-from ragbot.backup.backups import UnpackedBackup, restore
+from ragbot.backup.backups import ExtractedBackup, restore_backup
 from ragbot.backup.databases import DumpableDatabase, MigrateUp
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Finished, Question, Status
@@ -36,7 +36,7 @@ class RestoredParts:
     editions: EditionStore
     ingestion: IngestionPipeline
     answerer: Answerer
-    rehearsal: PastQuestions
+    past_questions: PastQuestions
 
 
 # Parts over the database at an address, with their index in a folder.
@@ -81,8 +81,8 @@ class DrillReport:
         return {"ok": self.ok, **asdict(self)}
 
 
-def hold_drill(
-    backup: UnpackedBackup,
+def run_drill(
+    backup: ExtractedBackup,
     database: DumpableDatabase,
     *,
     began: float,
@@ -101,7 +101,7 @@ def hold_drill(
     chunks = 0
     with database.scratch(backup.folder) as scratch:
         # The rows of each table are counted against the manifest in there, before any migration.
-        restore(backup, scratch, known_revisions=known_revisions, migrate_up=migrate_up)
+        restore_backup(backup, scratch, known_revisions=known_revisions, migrate_up=migrate_up)
         found = scratch.contents()
         if found and found.revision == manifest.revision:
             faults += _row_faults(manifest.rows, found.rows)
@@ -111,7 +111,7 @@ def hold_drill(
                 # It counts the points and finds some by their own words.
                 parts.ingestion.build_index(edition)
                 chunks = edition.chunks
-                kept = parts.rehearsal.questions(edition.name, QUESTIONS)
+                kept = parts.past_questions.questions(edition.name, QUESTIONS)
                 asked = [_asked_again(question, edition, parts.answerer) for question in kept]
                 faults += _answer_faults(asked)
     return DrillReport(

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ragbot.backup.storage import is_name, work_folder
+from ragbot.backup.storage import is_archive_name, staging_folder
 from ragbot.core.errors import BackupError
 
 
@@ -20,43 +20,43 @@ class FolderStorage:
         self._folder = folder
 
     def names(self) -> list[str]:
-        with self._translated("read"):
+        with self._map_errors("read"):
             if not self._folder.exists():
                 return []
-            return sorted(path.name for path in self._folder.iterdir() if is_name(path.name))
+            return sorted(path.name for path in self._folder.iterdir() if is_archive_name(path.name))
 
     def size_bytes(self, name: str) -> int:
-        with self._translated("read"):
+        with self._map_errors("read"):
             return (self._folder / name).stat().st_size
 
     @contextmanager
-    def reading(self, name: str) -> Iterator[IO[bytes]]:
-        with self._translated("read"):
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        with self._map_errors("read"):
             stream = (self._folder / name).open("rb")
         with stream:
             yield stream
 
     @contextmanager
-    def working(self) -> Iterator[Path]:
-        with self._translated("written"):
+    def staging(self) -> Iterator[Path]:
+        with self._map_errors("written"):
             self._folder.mkdir(parents=True, exist_ok=True)
             # Beside the others, so that the archive can take its name in one step.
-            with work_folder(self._folder) as folder:
+            with staging_folder(self._folder) as folder:
                 yield folder
 
     def put(self, archive: Path, name: str, sha256: str) -> None:  # noqa: ARG002 - no other medium lies between
-        with self._translated("written"):
+        with self._map_errors("written"):
             _sync(archive)
             # Nobody sees the name before every byte is on the disk.
             os.replace(archive, self._folder / name)
             _sync(self._folder)
 
     def remove(self, name: str) -> None:
-        with self._translated("written"):
+        with self._map_errors("written"):
             (self._folder / name).unlink(missing_ok=True)
 
     @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
+    def _map_errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except OSError as error:

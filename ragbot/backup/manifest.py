@@ -14,12 +14,12 @@ from ragbot.core.errors import BackupUnreadable
 FORMAT = 1
 APPLICATION = "ragbot"
 
-Kind = Literal["sqlite", "postgresql"]
+DatabaseKind = Literal["sqlite", "postgresql"]
 
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 
 # The member of an archive that holds the database, by its kind.
-DUMPS: Mapping[Kind, str] = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
+DUMPS: Mapping[DatabaseKind, str] = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Manifest:
     ragbot_version: str
     revision: str | None
     created_at: datetime
-    database: Kind
+    database: DatabaseKind
     database_version: str
     edition: str | None
     newest_at: datetime | None
@@ -57,7 +57,7 @@ class Manifest:
         return {"application": APPLICATION, "format": FORMAT, **values}
 
 
-def parsed(text: bytes) -> Manifest:
+def parse_manifest(text: bytes) -> Manifest:
     """A manifest from its JSON. Raises BackupUnreadable."""
     try:
         values = json.loads(text)

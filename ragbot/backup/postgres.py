@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from ragbot.backup.databases import MigrateUp, Snapshot
-from ragbot.backup.manifest import Kind, Manifest
+from ragbot.backup.manifest import DatabaseKind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.extensions import db
 from ragbot.storage.table_counts import NOT_BACKED_UP, REVISIONS, TableCounts, contents, tables
@@ -38,7 +38,7 @@ _HIDDEN = ("password", "sslpassword", "passfile")
 class PostgresDatabase:
     """A database on a server, with the programs pg_dump, pg_restore and psql."""
 
-    kind: Kind = "postgresql"
+    kind: DatabaseKind = "postgresql"
 
     def __init__(self, url: str, programs: Path | None = None) -> None:
         """Opens nothing. `programs` is the folder of the programs; without it they are looked for on PATH."""

@@ -19,7 +19,7 @@ class Retention:
         return bool(self.daily or self.weekly or self.monthly)
 
 
-def kept(taken: Collection[datetime], retention: Retention) -> set[datetime]:
+def select_retained(taken: Collection[datetime], retention: Retention) -> set[datetime]:
     """Those moments whose backups stay. The newest always does.
 
     Days, weeks (from Monday) and months are those of UTC, and only such count as have a backup: after

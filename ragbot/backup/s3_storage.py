@@ -14,7 +14,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ragbot.backup.storage import is_name, work_folder
+from ragbot.backup.storage import is_archive_name, staging_folder
 from ragbot.core.errors import BackupError
 
 # Parts of an upload. S3 takes 10,000 at most, so that an archive may have 160 GB.
@@ -41,21 +41,21 @@ class S3Storage:
         self._made: Any = None
 
     def names(self) -> list[str]:
-        with self._translated("read"):
+        with self._map_errors("read"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
             keys = [found["Key"] for page in pages for found in page.get("Contents", [])]
         names = (key.removeprefix(self._prefix) for key in keys)
-        return sorted(name for name in names if is_name(name))
+        return sorted(name for name in names if is_archive_name(name))
 
     def size_bytes(self, name: str) -> int:
-        with self._translated("read"):
+        with self._map_errors("read"):
             return int(self._client.head_object(**self._key(name))["ContentLength"])
 
     @contextmanager
-    def reading(self, name: str) -> Iterator[IO[bytes]]:
-        with self._translated("read"):
+    def open(self, name: str) -> Iterator[IO[bytes]]:
+        with self._map_errors("read"):
             body = self._client.get_object(**self._key(name))["Body"]
             try:
                 yield cast(IO[bytes], body)
@@ -63,12 +63,12 @@ class S3Storage:
                 # What was not read is not fetched.
                 body.close()
 
-    def working(self) -> AbstractContextManager[Path]:
-        return work_folder()
+    def staging(self) -> AbstractContextManager[Path]:
+        return staging_folder()
 
     def put(self, archive: Path, name: str, sha256: str) -> None:
         """An object shows only when its last part is there. It is read again: stores' own sums differ."""
-        with self._translated("written"):
+        with self._map_errors("written"):
             transfer = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
             self._client.upload_file(str(archive), self._bucket, self._prefix + name, Config=transfer)
         if self._sum(name) != sha256:
@@ -77,12 +77,12 @@ class S3Storage:
             raise BackupError(f"The archive did not arrive whole at {self.address}; it was removed again.")
 
     def remove(self, name: str) -> None:
-        with self._translated("written"):
+        with self._map_errors("written"):
             self._client.delete_object(**self._key(name))
 
     def _sum(self, name: str) -> str:
         digest = hashlib.sha256()
-        with self.reading(name) as stream:
+        with self.open(name) as stream:
             while block := stream.read(BLOCK_BYTES):
                 digest.update(block)
         return digest.hexdigest()
@@ -107,7 +107,7 @@ class S3Storage:
         return self._made
 
     @contextmanager
-    def _translated(self, what: str) -> Iterator[None]:
+    def _map_errors(self, what: str) -> Iterator[None]:
         try:
             yield
         except (BotoCoreError, ClientError, Boto3Error) as error:

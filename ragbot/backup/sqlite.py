@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, make_url
 from sqlalchemy.exc import DatabaseError
 
 from ragbot.backup.databases import MigrateUp, Snapshot
-from ragbot.backup.manifest import Kind, Manifest
+from ragbot.backup.manifest import DatabaseKind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.storage.table_counts import NOT_BACKED_UP, TableCounts, contents
 
@@ -25,7 +25,7 @@ PAUSE_S = 0.1
 class SqliteDatabase:
     """A file. It is never copied as a file: what is committed may still be in the log beside it."""
 
-    kind: Kind = "sqlite"
+    kind: DatabaseKind = "sqlite"
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -34,7 +34,7 @@ class SqliteDatabase:
     def snapshot(self, dump: Path) -> Snapshot:
         if not self._path.is_file():
             raise BackupError(f"There is no database at {self._path}; run `flask db upgrade`.")
-        with _errors_told(f"The database {self._path} cannot be read"):
+        with _map_errors(f"The database {self._path} cannot be read"):
             _copy(self._path, dump)
             _strip(dump)
             with _engine_on(dump) as connection:
@@ -43,7 +43,7 @@ class SqliteDatabase:
     def contents(self) -> TableCounts | None:
         if not self._path.is_file() or not self._path.stat().st_size:
             return None
-        with _errors_told(f"The database {self._path} cannot be read"), _engine_on(self._path) as connection:
+        with _map_errors(f"The database {self._path} cannot be read"), _engine_on(self._path) as connection:
             return contents(connection)
 
     def check(self, dump: Path, manifest: Manifest) -> None:
@@ -62,7 +62,7 @@ class SqliteDatabase:
         """The dump is brought up by itself; it takes the other's place only when all of that went well."""
         self.check(dump, manifest)
         migrate_up(f"sqlite:///{dump.absolute()}")
-        with _errors_told(f"The database {self._path} cannot be written"):
+        with _map_errors(f"The database {self._path} cannot be written"):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # Programs that have the file open see the new rows at once, and a kill leaves the old ones.
@@ -140,7 +140,7 @@ def _engine_on(path: Path) -> Iterator[Connection]:
 
 
 @contextmanager
-def _errors_told(what: str) -> Iterator[None]:
+def _map_errors(what: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, DatabaseError) as error:

@@ -35,11 +35,11 @@ class BackupStorage(Protocol):
         """How large an archive is."""
         ...
 
-    def reading(self, name: str) -> AbstractContextManager[IO[bytes]]:
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
         """An archive as a stream of bytes, read once from its beginning."""
         ...
 
-    def working(self) -> AbstractContextManager[Path]:
+    def staging(self) -> AbstractContextManager[Path]:
         """A private folder in which an archive is put together; it is gone after the block."""
         ...
 
@@ -52,20 +52,20 @@ class BackupStorage(Protocol):
         ...
 
 
-def name_at(moment: datetime) -> str:
+def new_archive_name(moment: datetime) -> str:
     """A new archive's name: names in order are moments in order; the letters keep two of one moment apart."""
     at = moment.astimezone(UTC)
     thousandths = at.microsecond // 1000
     return f"ragbot-{at:%Y%m%dT%H%M%S}.{thousandths:03d}Z-{secrets.token_hex(2)}{SUFFIX}"
 
 
-def is_name(name: str) -> bool:
+def is_archive_name(name: str) -> bool:
     """Whether a file may be an archive of ours, by its name."""
     return _NAME.fullmatch(name) is not None
 
 
 @contextmanager
-def work_folder(parent: Path | None = None) -> Iterator[Path]:
+def staging_folder(parent: Path | None = None) -> Iterator[Path]:
     """A private folder, below the system's temporary one unless told; gone after the block."""
     parent = parent or Path(tempfile.gettempdir())
     for left in parent.glob(f"{_WORK}*"):

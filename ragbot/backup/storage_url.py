@@ -11,7 +11,7 @@ from ragbot.core.errors import BackupError
 S3 = "s3://"
 
 
-def storage_at(address: str, *, s3_endpoint_url: str | None = None) -> BackupStorage:
+def open_storage(address: str, *, s3_endpoint_url: str | None = None) -> BackupStorage:
     """The place of an address: a folder's path or `s3://bucket/prefix`. Raises BackupError."""
     if not address.startswith(S3):
         if "://" in address:

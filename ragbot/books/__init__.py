@@ -1,0 +1,1 @@
+"""Read books of many formats and cut them into chunks."""

@@ -1,4 +1,4 @@
-"""A zip or a gzipped tar to a folder on disk: a stranger's archive, unpacked within limits or refused."""
+"""Extract an uploaded zip or tar.gz archive into a folder, within limits; refuse unsafe archives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from ragbot.books.files import MAX_DEPTH, PASSED_OVER
+from ragbot.books.files import IGNORED_FOLDERS, MAX_FOLDER_DEPTH
 from ragbot.core.errors import ArchiveRefused
 from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
@@ -38,14 +38,14 @@ MAX_PATH_CHARACTERS = 1000
 # Made by the packer of one system, and no part of any book.
 _PACKERS_OWN = frozenset({"__MACOSX"})
 
-# Others come from few packers, and let less input become more output.
+# Other methods come from few programs, and a smaller file can unpack to more.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
-_PACKED_OTHERWISE = "The archive is packed in a way that cannot be read; zip it plainly."
+_PACKED_OTHERWISE = "The archive uses a compression that cannot be read; zip it with the default method."
 
-_BROKEN_SAID = "The archive is broken, or was cut on its way."
+_BROKEN_MESSAGE = "The archive is broken or incomplete; pack and send it again."
 
-# What the readers raise for bytes that are not what they should be.
+# The readers of the standard library raise these for damaged archives.
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -58,26 +58,29 @@ _BROKEN = (
 )
 _DRIVE = re.compile(r"[A-Za-z]:")
 
-Progress = Callable[[int, int], None]
+ExtractionProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class UnpackLimits:
-    """How large an archive may become, in bytes of all its files together."""
+class ExtractionLimits:
+    """Limit the bytes of all extracted files together, and their number."""
 
     unpacked_bytes: int
     members: int = MAX_MEMBERS
 
 
-def unpack(
-    archive: Path, into: Path, limits: UnpackLimits, progress: Progress = lambda _done, _total: None
+def extract_book_archive(
+    archive: Path,
+    into: Path,
+    limits: ExtractionLimits,
+    progress: ExtractionProgress = lambda _done, _total: None,
 ) -> Path:
-    """Unpack an archive into an empty folder and return where the book is: a folder, or its only file.
+    """Extract an archive into an empty folder and return the path of the book: a folder, or its only file.
 
-    A single folder at the top is the book's. Archives inside are files like any other. What a book's
-    reader passes over anyway (hidden files, `node_modules`) is not written. `progress` is told the bytes
-    written and the bytes there are, 0 where that is not known. Raises ArchiveRefused, and may have written
-    a part by then.
+    If the archive holds a single folder, that is the book. Archives inside it are ordinary files. Hidden
+    files and folders that book readers ignore, such as `node_modules`, are not written. `progress` is called
+    with the bytes written and the bytes in total, 0 if the total is unknown. Raises ArchiveRefused; a part of
+    the files may be written by then.
     """
     with archive.open("rb") as stream:
         kind = archive_kind(stream.read(4))
@@ -87,36 +90,36 @@ def unpack(
     try:
         _write(members(archive, limits), into, _bytes_allowed(archive, limits), progress)
     except _BROKEN as error:
-        raise ArchiveRefused(_BROKEN_SAID) from error
+        raise ArchiveRefused(_BROKEN_MESSAGE) from error
     except (NotImplementedError, RuntimeError) as error:
         raise ArchiveRefused(_PACKED_OTHERWISE) from error
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        # An entry that is said to lie before the file's beginning.
-        raise ArchiveRefused(_BROKEN_SAID) from error
-    return _root(into)
+        # A member whose offset lies before the beginning of the file.
+        raise ArchiveRefused(_BROKEN_MESSAGE) from error
+    return _book_root(into)
 
 
 @dataclass(frozen=True, slots=True)
-class _Packed:
-    """A regular file of an archive, and what all of them come to, 0 where nobody knows."""
+class _Member:
+    """Describe a regular file of an archive. `total_bytes` is the size of all of them, 0 if unknown."""
 
     path: str
     total_bytes: int
     open: Callable[[], IO[bytes]]
 
 
-def _bytes_allowed(archive: Path, limits: UnpackLimits) -> int:
+def _bytes_allowed(archive: Path, limits: ExtractionLimits) -> int:
     return min(limits.unpacked_bytes, RATIO_FREE_BYTES + MAX_RATIO * archive.stat().st_size)
 
 
-def _write(members: Iterator[_Packed], into: Path, allowed: int, progress: Progress) -> None:
+def _write(members: Iterator[_Member], into: Path, allowed: int, progress: ExtractionProgress) -> None:
     written = 0
     for member in members:
         target = into / member.path
         target.parent.mkdir(parents=True, exist_ok=True)
-        # `x`: what is there already was written from this archive.
+        # `x`: a file that exists already was written from this archive.
         with member.open() as packed, target.open("xb") as file:
             while piece := packed.read(PIECE_BYTES):
                 written += len(piece)
@@ -126,59 +129,59 @@ def _write(members: Iterator[_Packed], into: Path, allowed: int, progress: Progr
         progress(written, member.total_bytes)
 
 
-def _zip_members(archive: Path, limits: UnpackLimits) -> Iterator[_Packed]:
+def _zip_members(archive: Path, limits: ExtractionLimits) -> Iterator[_Member]:
     with zipfile.ZipFile(archive) as packed:
         entries = packed.infolist()
         _check_count(len(entries), limits)
-        places = _Places()
-        # All are looked at before the first is written.
-        taken = [(entry, path) for entry in entries if (path := _zip_place(places, entry))]
+        paths = _MemberPaths()
+        # All are checked before the first is written.
+        taken = [(entry, path) for entry in entries if (path := _zip_path(paths, entry))]
         total = sum(entry.file_size for entry, _ in taken)
         if total > (allowed := _bytes_allowed(archive, limits)):
             raise ArchiveRefused(_too_large(allowed))
         for entry, path in taken:
-            yield _Packed(path, total, partial(packed.open, entry))
+            yield _Member(path, total, partial(packed.open, entry))
 
 
-def _zip_place(places: _Places, entry: zipfile.ZipInfo) -> str | None:
-    path = places.checked(entry.filename)
+def _zip_path(paths: _MemberPaths, entry: zipfile.ZipInfo) -> str | None:
+    path = paths.check(entry.filename)
     if path is None or entry.is_dir():
         return None
     if entry.flag_bits & _ENCRYPTED:
         raise ArchiveRefused("The archive is encrypted; send it without a password.")
     if entry.compress_type not in _COMPRESSIONS:
         raise ArchiveRefused(_PACKED_OTHERWISE)
-    # Packers of other systems tell no kind at all.
+    # Programs of other systems set no file type at all.
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG):
-        raise ArchiveRefused(_no_file(entry.filename))
-    places.take(path, entry.filename)
+        raise ArchiveRefused(_not_regular(entry.filename))
+    paths.claim(path, entry.filename)
     return path
 
 
-def _tar_members(archive: Path, limits: UnpackLimits) -> Iterator[_Packed]:
+def _tar_members(archive: Path, limits: ExtractionLimits) -> Iterator[_Member]:
     with gzip.open(archive) as unzipped:
-        forward = _Forward(unzipped, _bytes_allowed(archive, limits))
+        forward = _ForwardReader(unzipped, _bytes_allowed(archive, limits))
         with tarfile.open(fileobj=forward, mode="r:") as packed:  # type: ignore[call-overload]
-            places = _Places()
+            paths = _MemberPaths()
             for count, member in enumerate(packed, start=1):
                 _check_count(count, limits)
-                path = places.checked(member.name)
+                path = paths.check(member.name)
                 if path is None or member.isdir():
                     continue
                 _check_tar_kind(member, archive.parent)
-                places.take(path, member.name)
-                yield _Packed(path, 0, partial(_tar_content, packed, member))
+                paths.claim(path, member.name)
+                yield _Member(path, 0, partial(_tar_content, packed, member))
             forward.finish()
 
 
 def _check_tar_kind(member: tarfile.TarInfo, folder: Path) -> None:
     try:
-        # Python's own judgement besides ours.
+        # Python's own check, in addition to ours.
         tarfile.data_filter(member, str(folder))
     except tarfile.FilterError as error:
-        raise ArchiveRefused(_no_file(member.name)) from error
+        raise ArchiveRefused(_not_regular(member.name)) from error
     if not member.isreg() or member.issparse():
-        raise ArchiveRefused(_no_file(member.name))
+        raise ArchiveRefused(_not_regular(member.name))
 
 
 def _tar_content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
@@ -187,23 +190,23 @@ def _tar_content(packed: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
     return stream
 
 
-class _Forward:
-    """What a gzipped file unzips to, read forward alone, within limits, as tarfile reads a file.
+class _ForwardReader:
+    """Offer tarfile a gzip stream that is read forward only, within limits.
 
-    Going back would unzip all of it again, for each member if the archive is made so. tarfile goes back by
-    one byte.
+    Seeking backwards would decompress everything again, in a hostile archive for each member. tarfile seeks
+    back by one byte only, and the last block is stored for that.
     """
 
     def __init__(self, stream: gzip.GzipFile, allowed: int) -> None:
         self._stream = stream
-        # The blocks that a tar is made of, and the headers, come on top of the files.
+        # The headers of a tar, and the padding of its blocks, come on top of the files.
         self._allowed = allowed + 1024 * MAX_MEMBERS
         self._read_bytes = 0
         self._last = b""
         self._back = 0
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes; a member may claim a header of any length."""
+        """Read at most `size` bytes. Raises ArchiveRefused if a member claims a header of absurd length."""
         if size > PIECE_BYTES:
             raise ArchiveRefused("The archive describes a file at a length that no real one has.")
         again = self._last[len(self._last) - self._back :][:size] if self._back else b""
@@ -218,7 +221,7 @@ class _Forward:
         return again + fresh
 
     def seek(self, position: int) -> int:
-        """Go to a place; going over what is not read unzips it, too."""
+        """Seek to a position; bytes that are skipped are decompressed too."""
         back = self._read_bytes - position
         if back > len(self._last):
             raise ArchiveRefused("The archive cannot be read from its beginning to its end.")
@@ -228,41 +231,41 @@ class _Forward:
         return self.tell()
 
     def tell(self) -> int:
-        """How far it was read."""
+        """Return the current position."""
         return self._read_bytes - self._back
 
     def finish(self) -> None:
-        """Read to the end, where the checksum is: a file that was cut is told from a whole one."""
+        """Read to the end, where the checksum is, so that an incomplete file is noticed."""
         while self.read(PIECE_BYTES):
             pass
 
 
-class _Places:
-    """The names in an archive to places below a folder: none outside, none twice, none too deep."""
+class _MemberPaths:
+    """Check the paths in an archive: none outside of the folder, none twice, none too deep."""
 
     def __init__(self) -> None:
-        # A folded name to what it is, as it was first written.
+        # Case-folded names of folders to their first spelling.
         self._files: set[str] = set()
         self._folders: dict[str, str] = {}
 
-    def checked(self, name: str) -> str | None:
-        """The member's place, or None where it is not to be written. Raises ArchiveRefused."""
+    def check(self, name: str) -> str | None:
+        """Return the member's relative path, or None if it is not to be written. Raises ArchiveRefused."""
         parts = [part for part in name.split("/") if part not in ("", ".")]
         if name.startswith("/") or ".." in parts or _DRIVE.match(name):
-            raise ArchiveRefused(f"{_shown(name)} leads out of the archive.")
+            raise ArchiveRefused(f"{_printable(name)} leads out of the archive.")
         if len(name) > MAX_PATH_CHARACTERS or "\\" in name or has_forbidden_characters(name):
             raise ArchiveRefused(_unwritable(name))
-        if len(parts) > MAX_DEPTH:
-            raise ArchiveRefused(f"{_shown(name)} lies more than {MAX_DEPTH} folders deep.")
+        if len(parts) > MAX_FOLDER_DEPTH:
+            raise ArchiveRefused(f"{_printable(name)} lies more than {MAX_FOLDER_DEPTH} folders deep.")
         if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
             raise ArchiveRefused(_unwritable(name))
         is_left_out = not parts or any(
-            part.startswith(".") or part in PASSED_OVER | _PACKERS_OWN for part in parts
+            part.startswith(".") or part in IGNORED_FOLDERS | _PACKERS_OWN for part in parts
         )
         return None if is_left_out else "/".join(parts)
 
-    def take(self, path: str, name: str) -> None:
-        """Note that a file stands there. Raises ArchiveRefused where another one does on some system."""
+    def claim(self, path: str, name: str) -> None:
+        """Reserve a path for a file. Raises ArchiveRefused if another file has it on some file system."""
         folded = _folded(path)
         *above, _ = path.split("/")
         for depth in range(1, len(above) + 1):
@@ -280,39 +283,42 @@ def _folded(path: str) -> str:
 
 
 def _collides(name: str) -> str:
-    return f"The archive holds {_shown(name)} twice, or two names that differ in capital letters alone."
+    return (
+        f"The archive holds {_printable(name)} twice, or two names that differ only in upper and lower case."
+    )
 
 
-def _no_file(name: str) -> str:
-    return f"{_shown(name)} is a link, a device or a file with holes; an archive may hold plain files alone."
+def _not_regular(name: str) -> str:
+    return f"{_printable(name)} is a link, a device or a sparse file; an archive may hold only regular files."
 
 
 def _unwritable(name: str) -> str:
-    return f"The archive names a file in a way that cannot be written: {_shown(name)}."
+    return f"The archive has a file name that cannot be written: {_printable(name)}."
 
 
 def _too_large(allowed: int) -> str:
     return (
         f"The archive unpacks to more than {allowed:,} bytes: too much for its size, or for this service. "
-        "Leave out what is not the book's text."
+        "Leave out files that are not the book's text."
     )
 
 
-def _check_count(count: int, limits: UnpackLimits) -> None:
+def _check_count(count: int, limits: ExtractionLimits) -> None:
     if count > limits.members:
         raise ArchiveRefused(
-            f"The archive holds more than {limits.members:,} files; leave out what is not the book's text."
+            f"The archive holds more than {limits.members:,} files; "
+            "leave out those that are not the book's text."
         )
 
 
-def _shown(name: str) -> str:
+def _printable(name: str) -> str:
     shown = name.encode(errors="backslashreplace").decode()[:100]
     return "".join(sign if sign.isprintable() else "?" for sign in shown) or "a file without a name"
 
 
-def _root(folder: Path) -> Path:
-    """The book's place: what stands alone at the top, else the folder itself. Raises ArchiveRefused."""
+def _book_root(folder: Path) -> Path:
+    """Return the only entry at the top, else the folder. Raises ArchiveRefused if it is empty."""
     top = list(folder.iterdir())
     if not top:
-        raise ArchiveRefused("The archive holds no files that could be a book's.")
+        raise ArchiveRefused("The archive holds no files of a book.")
     return top[0] if len(top) == 1 else folder

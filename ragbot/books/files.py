@@ -1,4 +1,4 @@
-"""A folder on disk, read safely: regular files inside it, of a bearable size, that are what they say."""
+"""Read the files of a book's folder safely: regular text files inside it, up to a size limit."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ragbot.core.errors import FileUnreadable
 
 T = TypeVar("T")
 
-# Folders that never hold a book's own pages; hidden ones are passed over besides.
-PASSED_OVER = frozenset({"node_modules", "__pycache__", "bower_components", "venv"})
+# Folders that never hold a book's own pages; hidden folders are ignored too.
+IGNORED_FOLDERS = frozenset({"node_modules", "__pycache__", "bower_components", "venv"})
 
 # No book nests its chapters deeper; a deeper tree is a loop or an attack.
-MAX_DEPTH = 32
+MAX_FOLDER_DEPTH = 32
 
-# A regular file is opened at once; what took its place meanwhile may not make the reader wait.
+# Opening a regular file never blocks; a pipe that replaced it meanwhile would.
 _OPENING = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)
 
 _SIGNATURES = (
@@ -38,7 +38,10 @@ _NUMBER = re.compile(r"(\d+)")
 
 
 class BookFolder:
-    """A book's folder. What cannot be read is collected in `skipped`, each with its reason."""
+    """List and read the files of one folder. Files that cannot be read are collected in `skipped`.
+
+    `progress` is called with each path before it is read.
+    """
 
     def __init__(
         self, root: Path, *, max_file_bytes: int = 5_000_000, progress: Callable[[str], None] | None = None
@@ -46,23 +49,23 @@ class BookFolder:
         self.root = root
         self.max_file_bytes = max_file_bytes
         self.skipped: list[SkippedFile] = []
-        self._told: set[SkippedFile] = set()
+        self._seen: set[SkippedFile] = set()
         self._progress = progress
         self._real_root = root.resolve()
 
     def files(self, suffixes: frozenset[str], under: str = "") -> list[str]:
-        """Paths of the files with one of the suffixes, relative to the root, in natural order."""
+        """List the files with one of the suffixes as paths relative to the root, in natural order."""
         if not (self.root / under).resolve().is_relative_to(self._real_root):
-            self.skip(under, "The folder lies outside of the book's.")
+            self.skip(under, "The folder lies outside of the book's folder.")
             return []
         found = self._walk(self.root / under, suffixes, depth=0)
         return sorted((path.relative_to(self.root).as_posix() for path in found), key=natural_key)
 
     def read_each(self, paths: list[str], read: Callable[[str], T]) -> list[T]:
-        """What `read` makes of each path; a path that it cannot read is skipped and named."""
+        """Call `read` for each path and return its results; a path that fails is skipped with a reason."""
         results: list[T] = []
         for path in paths:
-            self._tell(path)
+            self._report(path)
             try:
                 results.append(read(path))
             except FileUnreadable as fault:
@@ -78,29 +81,29 @@ class BookFolder:
         return results
 
     def skip(self, path: str, reason: str) -> None:
-        """Name a file that is left out; twice is once."""
-        told = SkippedFile(path if _is_text(path) else _escaped(path), reason)
-        if told not in self._told:
-            self._told.add(told)
-            self.skipped.append(told)
+        """Record a file that is left out; the same path and reason are recorded once."""
+        skipped = SkippedFile(path if _is_text(path) else _escaped(path), reason)
+        if skipped not in self._seen:
+            self._seen.add(skipped)
+            self.skipped.append(skipped)
 
-    def forget_skipped(self) -> None:
-        """Begin anew, after a look at what there is."""
+    def clear_skipped(self) -> None:
+        """Clear the records, after a first look at the folder."""
         self.skipped.clear()
-        self._told.clear()
+        self._seen.clear()
 
-    def text(self, path: str) -> str:
-        """A file's text without its byte order mark, line ends as they stand. Raises FileUnreadable."""
-        return decoded(self.bytes(path))
+    def read_text(self, path: str) -> str:
+        """Read a file as text, without its byte order mark, line ends unchanged. Raises FileUnreadable."""
+        return decode_text(self.read_bytes(path))
 
-    def bytes(self, path: str) -> bytes:
-        """A file's bytes. Raises FileUnreadable where it is no regular file of this folder, or too large."""
+    def read_bytes(self, path: str) -> bytes:
+        """Read a file. Raises FileUnreadable if it is no regular file of this folder, or too large."""
         full = self.root / PurePosixPath(path)
         try:
             real = full.resolve(strict=True)
             status = real.stat()
         except (OSError, RuntimeError, ValueError) as fault:
-            raise FileUnreadable("There is no such file, or it is a link that leads nowhere.") from fault
+            raise FileUnreadable("The file does not exist, or it is a link that leads nowhere.") from fault
         if not real.is_relative_to(self._real_root):
             raise FileUnreadable("The file is a link that leads out of the book's folder.")
         if not stat.S_ISREG(status.st_mode):
@@ -111,23 +114,24 @@ class BookFolder:
             )
         try:
             with open(os.open(real, _OPENING), "rb") as opened:
-                # One that grows while it is read is cut, and the cut is found out by whoever decodes it.
+                # A file that grows while it is read is cut; the decoder then reports it.
                 return opened.read(self.max_file_bytes + 1)
         except OSError as fault:
             raise FileUnreadable(f"The file could not be opened: {fault.strerror}.") from fault
 
     def has(self, path: str) -> bool:
-        """Whether there is a file of this path."""
+        """Return whether the file exists."""
         return (self.root / path).is_file()
 
     def _walk(self, folder: Path, suffixes: frozenset[str], depth: int) -> Iterator[Path]:
         for entry in self._entries(folder):
             if entry.is_dir(follow_symlinks=False):
-                if depth >= MAX_DEPTH:
+                if depth >= MAX_FOLDER_DEPTH:
                     self.skip(
-                        self._relative(entry.path), f"The folder lies more than {MAX_DEPTH} levels deep."
+                        self._relative(entry.path),
+                        f"The folder lies more than {MAX_FOLDER_DEPTH} levels deep.",
                     )
-                elif entry.name not in PASSED_OVER:
+                elif entry.name not in IGNORED_FOLDERS:
                     yield from self._walk(Path(entry.path), suffixes, depth + 1)
             elif Path(entry.name).suffix.lower() in suffixes:
                 yield Path(entry.path)
@@ -145,19 +149,22 @@ class BookFolder:
             return []
         for entry in shown:
             if not _is_text(entry.name):
-                self.skip(_escaped(self._relative(entry.path)), "Its name holds signs that cannot be shown.")
+                self.skip(
+                    _escaped(self._relative(entry.path)),
+                    "Its name holds characters that cannot be displayed.",
+                )
         return [entry for entry in shown if _is_text(entry.name)]
 
     def _relative(self, path: str) -> str:
         return Path(path).relative_to(self.root).as_posix()
 
-    def _tell(self, path: str) -> None:
+    def _report(self, path: str) -> None:
         if self._progress is not None:
             self._progress(path)
 
 
-def decoded(content: bytes) -> str:
-    """The text of a file's bytes, which must be UTF-8. Raises FileUnreadable with what they are instead."""
+def decode_text(content: bytes) -> str:
+    """Decode UTF-8. Raises FileUnreadable that names the kind of file if it is something else."""
     for signature, name in _SIGNATURES:
         if content.startswith(signature):
             raise FileUnreadable(f"The file is {name}, not text.")
@@ -175,7 +182,7 @@ def decoded(content: bytes) -> str:
 
 
 def natural_key(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:
-    """A sort key by which `2-b` comes before `10-a`, folder by folder."""
+    """Return a sort key by which `2-b` comes before `10-a`, folder by folder."""
     return tuple(
         tuple(
             (0, int(piece), "") if piece.isdecimal() else (1, 0, piece.casefold()) for piece in _pieces(part)

@@ -16,13 +16,13 @@ from flask.cli import AppGroup
 
 from ragbot.backup import backups
 from ragbot.backup.databases import DumpableDatabase
-from ragbot.backup.drill import DrillReport, RestoredParts, hold_drill
-from ragbot.backup.manifest import Kind
+from ragbot.backup.drill import DrillReport, RestoredParts, run_drill
+from ragbot.backup.manifest import DatabaseKind
 from ragbot.backup.postgres import PostgresDatabase
 from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
 from ragbot.backup.storage import SUFFIX, BackupStorage
-from ragbot.backup.storage_url import storage_at
+from ragbot.backup.storage_url import open_storage
 from ragbot.bootstrap import isolated_services
 from ragbot.cli.commands import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
@@ -53,16 +53,16 @@ def create(place: str | None, keep_daily: int, keep_weekly: int, keep_monthly: i
     With any --keep option, backups in PLACE that none of them names are deleted then.
     """
     settings = current_services().settings
-    kept_in = _place(settings, place)
+    storage = _storage(settings, place)
     with _recorded(MaintenanceTask.BACKUP) as run:
-        made = backups.create(_database(settings), kept_in)
+        made = backups.create_backup(_database(settings), storage)
         run.facts = {
             "name": made.name,
             "size_bytes": made.size_bytes,
             "rows": sum(made.manifest.rows.values()),
         }
-    click.echo(f"Made {kept_in.address}/{made.name}: {_described(made)}")
-    for name in backups.thin_out(kept_in, Retention(keep_daily, keep_weekly, keep_monthly)):
+    click.echo(f"Made {storage.address}/{made.name}: {_described(made)}")
+    for name in backups.delete_expired(storage, Retention(keep_daily, keep_weekly, keep_monthly)):
         click.echo(f"Deleted {name}")
 
 
@@ -71,14 +71,14 @@ def create(place: str | None, keep_daily: int, keep_weekly: int, keep_monthly: i
 @failing_in_one_sentence
 def list_backups(place: str | None) -> None:
     """List the backups in PLACE, else in BACKUP_URL, oldest first."""
-    kept_in = _place(current_services().settings, place)
-    listed = backups.listed(kept_in)
+    storage = _storage(current_services().settings, place)
+    listed = backups.list_backups(storage)
     for one in listed.backups:
         click.echo(f"{one.name}  {_described(one)}")
     for name in listed.unreadable:
         click.echo(f"{name} cannot be read as a backup", err=True)
     if not listed.backups:
-        click.echo(f"No backups at {kept_in.address}. Make one with: flask backup create", err=True)
+        click.echo(f"No backups at {storage.address}. Make one with: flask backup create", err=True)
 
 
 @backup.command("verify")
@@ -89,10 +89,10 @@ def verify(archive: str | None) -> None:
     read its database from beginning to end.
     """
     settings = current_services().settings
-    kept_in, name = _archive(settings, archive)
-    with backups.unpacked(kept_in, name) as unpacked:
-        backups.verify(unpacked, _reader_of(settings, unpacked.manifest.database))
-        manifest = unpacked.manifest
+    storage, name = _archive(settings, archive)
+    with backups.open_backup(storage, name) as extracted:
+        backups.verify_backup(extracted, _reader_of(settings, extracted.manifest.database))
+        manifest = extracted.manifest
     click.echo(f"{name} is whole: {sum(manifest.rows.values())} rows in {len(manifest.rows)} tables.")
 
 
@@ -106,18 +106,18 @@ def restore(archive: str | None, *, yes: bool) -> None:
     """
     services = current_services()
     settings = services.settings
-    kept_in, name = _archive(settings, archive)
+    storage, name = _archive(settings, archive)
     # This process's own connections would be among those that are waited for.
     db.engine.dispose()
-    with backups.unpacked(kept_in, name) as unpacked:
-        backups.restore(
-            unpacked,
+    with backups.open_backup(storage, name) as extracted:
+        backups.restore_backup(
+            extracted,
             _database(settings),
             known_revisions=known_revisions(MIGRATIONS),
             migrate_up=_TO_HEAD,
             overwrite=yes,
         )
-        manifest = unpacked.manifest
+        manifest = extracted.manifest
     click.echo(
         f"Restored {name} of {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC: "
         f"{sum(manifest.rows.values())} rows in {len(manifest.rows)} tables."
@@ -139,11 +139,11 @@ def drill(archive: str | None, *, as_json: bool) -> None:
     settings = current_services().settings
     with _recorded(MaintenanceTask.DRILL) as run:
         began = time.monotonic()
-        kept_in, name = _archive(settings, archive)
-        with backups.unpacked(kept_in, name) as unpacked:
-            report = hold_drill(
-                unpacked,
-                _drilled(settings, unpacked.manifest.database),
+        storage, name = _archive(settings, archive)
+        with backups.open_backup(storage, name) as extracted:
+            report = run_drill(
+                extracted,
+                _drilled(settings, extracted.manifest.database),
                 began=began,
                 known_revisions=known_revisions(MIGRATIONS),
                 migrate_up=_TO_HEAD,
@@ -166,19 +166,19 @@ def drill(archive: str | None, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _place(settings: Settings, address: str | None) -> BackupStorage:
-    return storage_at(address or settings.backup_url, s3_endpoint_url=settings.s3_endpoint_url)
+def _storage(settings: Settings, address: str | None) -> BackupStorage:
+    return open_storage(address or settings.backup_url, s3_endpoint_url=settings.s3_endpoint_url)
 
 
 def _archive(settings: Settings, given: str | None) -> tuple[BackupStorage, str]:
-    """The place and the name of an archive; where only a place is given, its newest."""
+    """Return the storage and the name of an archive; the newest where only a storage is given."""
     if given is None or not given.endswith(SUFFIX):
-        place = _place(settings, given)
-        return place, backups.newest(place)
+        storage = _storage(settings, given)
+        return storage, backups.newest_backup(storage)
     folder, separator, name = given.rpartition("/")
     if not separator:
-        return _place(settings, None), name
-    return _place(settings, folder or "/"), name
+        return _storage(settings, None), name
+    return _storage(settings, folder or "/"), name
 
 
 def _database(settings: Settings) -> DumpableDatabase:
@@ -187,14 +187,14 @@ def _database(settings: Settings) -> DumpableDatabase:
     return PostgresDatabase(settings.database_url, settings.pg_bin_dir)
 
 
-def _reader_of(settings: Settings, kind: Kind) -> DumpableDatabase:
+def _reader_of(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:
     """What reads a dump of a kind, whatever DATABASE_URL names."""
     if kind == "sqlite":
         return SqliteDatabase("sqlite:///")
     return PostgresDatabase("postgresql+psycopg2://", settings.pg_bin_dir)
 
 
-def _drilled(settings: Settings, kind: Kind) -> DumpableDatabase:
+def _drilled(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:
     """Where a dump of a kind can be restored aside: a file, or the server that DATABASE_URL names."""
     here = _database(settings)
     if kind == "postgresql" and here.kind != kind:

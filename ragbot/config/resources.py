@@ -29,6 +29,15 @@ class MachineResources:
     memory_bytes: int
 
 
+def spare_waiting_threads(threads: int) -> None:
+    """Limit OpenMP's threads and have them sleep while they wait; two processes that spin slow each other.
+
+    It has to be said before the library that uses OpenMP is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+
+
 def workers_for(given: MachineResources, *, model_inside: bool) -> int:
     """Return the number of workers: one per core as far as memory allows, at least one."""
     worker = WORKER_WITH_MODEL_MB if model_inside else WORKER_MB

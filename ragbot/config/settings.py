@@ -139,6 +139,10 @@ class Settings(BaseSettings):
     embedder: Literal["openai", "local", "none"] | None = Field(
         None, description="Where vectors come from; unset, OpenAI where there is a key, else the local model."
     )
+    local_embedder: Literal["english", "multilingual"] = Field(
+        "english",
+        description="The local embedding model; multilingual is an extra (requirements-multilingual.txt).",
+    )
     local_embedder_threads: int = Field(1, ge=1, le=64, description="Threads of the local embedding model.")
 
     # OpenAI, or any server that speaks its protocol.

@@ -80,13 +80,25 @@ class Book:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerSection:
+    """Mark where a section begins inside of a chunk.
+
+    `start` is the offset of its heading in the chunk's text.
+    """
+
+    start: int
+    anchor: str
+    heading_path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """Hold a part of one section, the unit that is stored, searched and quoted.
 
     `page.source[start:end] == text`, always. `search_text` is indexed and embedded: the heading path, then
     the text without comments, JSX and link targets. `id` is a UUID made from path, heading path and text,
     so that the same content has the same id in every edition. `tokens` is an estimate
-    (`core.text.count_tokens`).
+    (`core.text.count_tokens`). `sections` begin inside of the chunk, in order, where short ones were joined.
     """
 
     id: str
@@ -100,6 +112,7 @@ class Chunk:
     text: str
     search_text: str
     tokens: int
+    sections: tuple[InnerSection, ...] = ()
 
 
 # --- an index ----------------------------------------------------------------------------------
@@ -226,7 +239,11 @@ class Prompt:
     `passages` are numbered from 1, as the citation marks in the answer are. `system` and `messages`, (role,
     content) pairs, give the same to a chat model. The rest is for generators without a model: `term_weights`
     is the inverse document frequency of each stem of the question, `unknown_words` are its words that do
-    not occur in the book, `language` is the book's, `question_vector` is the question's embedding. With
+    not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
+    `foreign_language` the
+    question's language where it is not the book's. With `overview` the passages are the beginnings of pages
+    that
+    are to be summed up, in the order of the book. With
     `without_model` no model that costs money may be called.
     """
 
@@ -240,12 +257,28 @@ class Prompt:
     unknown_words: tuple[str, ...] = ()
     question_vector: Vector | None = None
     max_output_tokens: int = 800
+    overview: bool = False
+    foreign_language: str = ""
     without_model: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class CitedSpan:
+    """Hold the words that a citation mark of the answer rests on.
+
+    `start` and `end` are offsets into the source's `quote`, `text` is the words as a reader sees them on the
+    page, and `url` leads to them.
+    """
+
+    start: int
+    end: int
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """Hold a passage for the reader. `quote` is verbatim from the edition."""
+    """Hold a passage for the reader. `quote` is verbatim from the edition, `quote_text` has no markup."""
 
     id: str
     chapter: str
@@ -256,6 +289,8 @@ class Source:
     quote: str
     score: float
     cited: bool = False
+    quote_text: str = ""
+    citations: tuple[CitedSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _SPACES = re.compile(r"\s+")
 
 # A sentence ends at one of these, with quotes or brackets that close behind it, before white space.
-# (A run of stops is matched once, not from each of them on.)
-_SENTENCE_END = re.compile(r"(?:(?<![.!?…])[.!?…]++[\"'”’)\]*_]*+(?=\s)|[。！？]++[」』”’）]*+)")
+# (A run of stops is matched once, not from each of them on. One that opens a line is a mark: "!!! note".)
+_SENTENCE_END = re.compile(r"(?:(?!\A)(?<![.!?…\n])[.!?…]++[\"'”’)\]*_]*+(?=\s)|[。！？]++[」』”’）]*+)")
 _NEXT_SIGN = re.compile(r"\s*+(.?)", re.DOTALL)
 # Longer than any abbreviation with the quotes and brackets behind it.
 _ABBREVIATION_WINDOW = 60

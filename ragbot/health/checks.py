@@ -1,4 +1,4 @@
-"""How each part of the service is asked whether it is well, and what its silence means."""
+"""Define the health check of each part of the service."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from ragbot.health.runner import CheckResult, HealthCheck
 from ragbot.index.failover import FailoverStore
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 
-# A provider counts how often it is asked, and each probe of each replica would ask it.
-PROVIDER_ASKED_EVERY_S = 30.0
-# It may take its time for an answer; it was well a moment ago.
+# A provider counts its calls, and each health request to each replica would make one.
+PROVIDER_PING_EVERY_S = 30.0
+# It may be slow once; its last result is recent.
 PROVIDER_GRACE_S = 4.0
 
-STANDS_IN = CheckResult("degraded", "embedded index stands in")
-# The book is too large for the index that would stand in.
-KEPT_ANSWERS = CheckResult("degraded", "kept answers alone")
+EMBEDDED_INDEX = CheckResult("degraded", "embedded index stands in")
+# The book is too large for the embedded index.
+CACHED_ANSWERS = CheckResult("degraded", "kept answers alone")
 
-# The names of what a circuit leaves alone now.
-LeftAlone = Callable[[], Set[str]]
+# Returns the names of the models whose circuits are open.
+OpenCircuits = Callable[[], Set[str]]
 
 
 def health_checks(
@@ -31,66 +31,66 @@ def health_checks(
     generator: Generator,
     *,
     chunks: Callable[[], int],
-    models: LeftAlone,
-    embeddings: LeftAlone,
+    models: OpenCircuits,
+    embeddings: OpenCircuits,
 ) -> dict[str, HealthCheck]:
-    """A probe for each part. `chunks` is the size of the edition that is served, in chunks."""
+    """Build the health check of each part. `chunks` returns the size of the served edition, in chunks."""
     return {
-        "vector_store": _store_probe(store, chunks),
-        "cache": HealthCheck(partial(_ask_cache, cache)),
-        "llm": _llm_probe(generator, models),
-        "embeddings": HealthCheck(lambda: _told_of(embeddings())),
+        "vector_store": _store_check(store, chunks),
+        "cache": HealthCheck(partial(_check_cache, cache)),
+        "llm": _llm_check(generator, models),
+        "embeddings": HealthCheck(lambda: _circuits_result(embeddings())),
     }
 
 
-def _store_probe(store: PassageStore, chunks: Callable[[], int]) -> HealthCheck:
+def _store_check(store: PassageStore, chunks: Callable[[], int]) -> HealthCheck:
     if not isinstance(store, FailoverStore):
         return HealthCheck(store.ping)
 
-    def without_it() -> CheckResult:
-        return STANDS_IN if store.can_replace_server(chunks()) else KEPT_ANSWERS
+    def without_server() -> CheckResult:
+        return EMBEDDED_INDEX if store.can_replace_server(chunks()) else CACHED_ANSWERS
 
-    def ask() -> CheckResult | None:
+    def check() -> CheckResult | None:
         try:
             store.ping()
         except SearchUnavailable:
-            return without_it()
+            return without_server()
         return None
 
-    return HealthCheck(ask, late=without_it)
+    return HealthCheck(check, on_timeout=without_server)
 
 
-def _ask_cache(cache: Cache) -> CheckResult:
+def _check_cache(cache: Cache) -> CheckResult:
     try:
         cache.ping()
     except StoreUnavailable:
-        # The database stands in for Redis; nothing stands in for the database.
+        # The database can replace Redis; nothing replaces the database.
         return CheckResult(
             "degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code
         )
     return CheckResult("ok", cache.name)
 
 
-def _llm_probe(generator: Generator, left_alone: LeftAlone) -> HealthCheck:
+def _llm_check(generator: Generator, open_circuits: OpenCircuits) -> HealthCheck:
     if isinstance(generator, ExtractiveGenerator):
         return HealthCheck(lambda: CheckResult("ok", "extractive"))
-    ping = _Seldom(generator.ping, PROVIDER_ASKED_EVERY_S)
+    ping = _Throttled(generator.ping, PROVIDER_PING_EVERY_S)
 
-    def ask() -> CheckResult | None:
-        told = _told_of(left_alone())
-        if told is None:
+    def check() -> CheckResult | None:
+        result = _circuits_result(open_circuits())
+        if result is None:
             ping()
-        return told
+        return result
 
-    return HealthCheck(ask, grace_s=PROVIDER_GRACE_S)
+    return HealthCheck(check, grace_s=PROVIDER_GRACE_S)
 
 
-def _told_of(names: Set[str]) -> CheckResult | None:
+def _circuits_result(names: Set[str]) -> CheckResult | None:
     return CheckResult("degraded", f"left alone: {', '.join(sorted(names))}") if names else None
 
 
-class _Seldom:
-    """A call that is made so seldom; in between its last outcome holds. For one thread at a time."""
+class _Throttled:
+    """Call a function at most once in a time, and repeat its last outcome meanwhile. For one thread."""
 
     def __init__(self, call: Callable[[], None], every_s: float) -> None:
         self._call = call
@@ -99,7 +99,7 @@ class _Seldom:
 
     def __call__(self) -> None:
         if self._pause.allows_call():
-            # A failure that is none of ours leaves no outcome to hold.
+            # Another exception than ours leaves no outcome to repeat.
             self._pause.end()
             try:
                 self._call()

@@ -1,4 +1,4 @@
-"""Findings to a verdict: whether a question could be answered, and from which book."""
+"""Decide from the health checks whether a question could be answered, and from which edition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ INGEST_AGAIN = "ingest again"
 
 @dataclass(frozen=True, slots=True)
 class ReadinessReport:
-    """`down` only where no question could be answered at all; `book` is the last one known."""
+    """Report the state of the service: `down` only where no question could be answered at all.
+
+    `book` is the last edition known.
+    """
 
     status: State
     components: dict[str, CheckResult]
@@ -29,10 +32,10 @@ class ReadinessReport:
 
 
 class Readiness:
-    """Asks the database for itself, and the other parts by their probes. Safe between threads.
+    """Check the database and, by `checks`, the other parts. Thread-safe.
 
-    `published` asks the database for the edition; `served` is the one that this process answers from
-    now, asked of nobody. `embedder` names the configured one. What changes is logged once.
+    `published` reads the published edition from the database; `served` returns the edition that this process
+    answers from, without a call. `embedder` names the configured one. Changes are logged once.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Readiness:
         served: Callable[[], EditionFacts | None],
         clock_is_believed: Callable[[], bool],
         embedder: str | None,
-        probes: Mapping[str, HealthCheck],
+        checks: Mapping[str, HealthCheck],
     ) -> None:
         self._is_migrated = is_migrated
         self._cannot_write = cannot_write
@@ -53,27 +56,27 @@ class Readiness:
         self._clock_is_believed = clock_is_believed
         self._embedder = embedder
         self._book: EditionFacts | None = None
-        self._probes = HealthChecks({"database": HealthCheck(self._ask_database), **probes})
+        self._checks = HealthChecks({"database": HealthCheck(self._check_database), **checks})
         self._lock = threading.Lock()
-        self._told: dict[str, tuple[State, str]] = {}
+        self._logged: dict[str, tuple[State, str]] = {}
 
     def report(self) -> ReadinessReport:
-        """How it is now, after at most 0.6 s."""
-        found = self._probes.findings()
+        """Check the parts and report, within 0.6 s."""
+        results = self._checks.results()
         book = self._book or self._served()
-        components = {**found, "embeddings": self._embeddings(book, found["embeddings"])}
-        self._log(components)
+        components = {**results, "embeddings": self._embeddings(book, results["embeddings"])}
+        self._log_changes(components)
         return ReadinessReport(self._status(components, book), components, book)
 
     def _status(self, components: Mapping[str, CheckResult], book: EditionFacts | None) -> State:
         without_database = components["database"].status == "down"
-        # With the database away, a process still answers from an edition that it had before.
+        # Without the database, a process still answers from an edition that it has loaded before.
         nothing_to_search = (self._served() if without_database else book) is None
         if nothing_to_search or components["vector_store"].status == "down":
             return "down"
-        return "ok" if all(finding.status == "ok" for finding in components.values()) else "degraded"
+        return "ok" if all(result.status == "ok" for result in components.values()) else "degraded"
 
-    def _ask_database(self) -> CheckResult | None:
+    def _check_database(self) -> CheckResult | None:
         if not self._is_migrated():
             return CheckResult("down", MIGRATE)
         self._book = self._published()
@@ -81,20 +84,19 @@ class Readiness:
             return CheckResult("degraded", CANNOT_WRITE)
         return None if self._clock_is_believed() else CheckResult("degraded", CLOCK_JUMPED)
 
-    def _log(self, components: Mapping[str, CheckResult]) -> None:
-        """Say once what has changed, for whoever reads the log and does not ask."""
-        for name, finding in components.items():
-            now = finding.status, finding.detail if finding.status != "ok" else ""
+    def _log_changes(self, components: Mapping[str, CheckResult]) -> None:
+        for name, result in components.items():
+            now = result.status, result.detail if result.status != "ok" else ""
             with self._lock:
-                before, self._told[name] = self._told.get(name, ("ok", "")), now
+                before, self._logged[name] = self._logged.get(name, ("ok", "")), now
             if now == before:
                 continue
-            level = log.info if finding.status == "ok" else log.warning
-            level("component_changed", component=name, status=finding.status, detail=finding.detail)
+            level = log.info if result.status == "ok" else log.warning
+            level("component_changed", component=name, status=result.status, detail=result.detail)
 
-    def _embeddings(self, book: EditionFacts | None, asked: CheckResult) -> CheckResult:
+    def _embeddings(self, book: EditionFacts | None, checked: CheckResult) -> CheckResult:
         if self._embedder is None:
             return CheckResult("ok", "none")
         if book is not None and book.embedder != self._embedder:
             return CheckResult("degraded", INGEST_AGAIN)
-        return asked if asked.status != "ok" else CheckResult("ok", self._embedder)
+        return checked if checked.status != "ok" else CheckResult("ok", self._embedder)

@@ -1,4 +1,4 @@
-"""Pings in parallel, each bounded, none piled up: what is well, as far as can be told in time."""
+"""Run health checks in parallel, each with a time limit, and cache their results for a second."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ragbot.core.errors import RagbotError
 
 log = structlog.get_logger(__name__)
 
-PING_LIMIT_S = 0.6
-# However many ask whether all is well, the parts are asked once a second.
-KEPT_S = 1.0
+CHECK_TIMEOUT_S = 0.6
+# However many health requests come, the parts are checked once a second.
+CACHE_S = 1.0
 
 State = Literal["ok", "degraded", "down"]
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """How a part is. `detail` names no address, no key and nothing that an exception said."""
+    """Hold the state of a part. `detail` has no address, no key and no text of an exception."""
 
     status: State
     detail: str = ""
@@ -32,97 +32,98 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """How a part is asked. `ask` returns None if all is well and raises RagbotError if it is not.
+    """Define how a part is checked.
 
-    `late` is found where no answer comes in time; before it the last finding goes on for `grace_s`.
+    `check` returns None if all is well and raises RagbotError if it is not. When it takes too long, the
+    last result stays valid for `grace_s`; after that `on_timeout` gives the result.
     """
 
-    ask: Callable[[], CheckResult | None]
+    check: Callable[[], CheckResult | None]
     grace_s: float = 0.0
-    late: Callable[[], CheckResult] = lambda: CheckResult("down", "no answer in time")
+    on_timeout: Callable[[], CheckResult] = lambda: CheckResult("down", "no answer in time")
 
 
 class HealthChecks:
-    """Asks parts, each in a thread of its own, one at a time. Safe between threads."""
+    """Run checks, each in a thread of its own and never twice at once. Thread-safe."""
 
     def __init__(
         self,
-        probes: Mapping[str, HealthCheck],
+        checks: Mapping[str, HealthCheck],
         *,
-        limit_s: float = PING_LIMIT_S,
-        kept_s: float = KEPT_S,
+        timeout_s: float = CHECK_TIMEOUT_S,
+        cache_s: float = CACHE_S,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._parts = {name: _Part(name, probe, now) for name, probe in probes.items()}
-        self._limit_s = limit_s
-        self._kept_s = kept_s
+        self._parts = {name: _Part(name, check, now) for name, check in checks.items()}
+        self._timeout_s = timeout_s
+        self._cache_s = cache_s
         self._now = now
         self._lock = threading.Lock()
-        self._found: dict[str, CheckResult] = {}
-        self._found_at = float("-inf")
+        self._results: dict[str, CheckResult] = {}
+        self._checked_at = float("-inf")
 
-    def findings(self) -> dict[str, CheckResult]:
-        """How each part is, at most a second old, after at most 0.6 s.
+    def results(self) -> dict[str, CheckResult]:
+        """Return the state of each part, at most a second old, within 0.6 s.
 
-        A part that does not answer in time is down. It is not asked again before that ping has ended, so
-        that at most one thread waits for each part, however long it hangs.
+        A part that does not answer in time is down. It is not checked again before that check has ended, so
+        at most one thread waits for each part, however long it hangs.
         """
         with self._lock:
-            if self._now() - self._found_at >= self._kept_s:
-                started = {name for name, part in self._parts.items() if part.ask_if_due()}
-                ends_at = time.monotonic() + self._limit_s
-                self._found = {
-                    name: part.finding(ends_at - time.monotonic() if name in started else 0.0)
+            if self._now() - self._checked_at >= self._cache_s:
+                started = {name for name, part in self._parts.items() if part.start_check()}
+                ends_at = time.monotonic() + self._timeout_s
+                self._results = {
+                    name: part.result(ends_at - time.monotonic() if name in started else 0.0)
                     for name, part in self._parts.items()
                 }
-                self._found_at = self._now()
-            return self._found
+                self._checked_at = self._now()
+            return self._results
 
 
 class _Part:
-    """A part with what was found last, and the ping that is under way."""
+    """Hold the last result of a part and the check that is running."""
 
-    def __init__(self, name: str, probe: HealthCheck, now: Callable[[], float]) -> None:
+    def __init__(self, name: str, check: HealthCheck, now: Callable[[], float]) -> None:
         self._name = name
-        self._probe = probe
+        self._check = check
         self._now = now
         self._answered = threading.Event()
         self._answered.set()
         self._last: CheckResult | None = None
-        self._asked_at = float("-inf")
+        self._started_at = float("-inf")
 
-    def ask_if_due(self) -> bool:
-        """Start a ping if none is under way. Returns whether one was."""
+    def start_check(self) -> bool:
+        """Start a check unless one is running. Returns whether one was started."""
         if not self._answered.is_set():
             return False
         self._answered.clear()
-        self._asked_at = self._now()
-        # A thread that dies with the process: a pool's threads would be waited for when a worker ends.
-        threading.Thread(target=self._ask, daemon=True, name=f"ping-{self._name}").start()
+        self._started_at = self._now()
+        # A daemon thread: a worker that ends would wait for a pool's threads.
+        threading.Thread(target=self._run, daemon=True, name=f"ping-{self._name}").start()
         return True
 
-    def finding(self, patience_s: float) -> CheckResult:
-        """What the ping under way finds within the time; the last finding if none is."""
-        if self._answered.wait(max(0.0, patience_s)) and self._last is not None:
+    def result(self, timeout_s: float) -> CheckResult:
+        """Return the result of the running check if it ends in time; the last result if none is running."""
+        if self._answered.wait(max(0.0, timeout_s)) and self._last is not None:
             return self._last
-        if self._last is not None and self._now() - self._asked_at < self._probe.grace_s:
+        if self._last is not None and self._now() - self._started_at < self._check.grace_s:
             return self._last
-        return self._probe.late()
+        return self._check.on_timeout()
 
-    def _ask(self) -> None:
+    def _run(self) -> None:
         started = time.perf_counter()
-        finding = self._asked()
-        if finding.latency_ms is None and finding.status == "ok":
-            finding = replace(finding, latency_ms=round((time.perf_counter() - started) * 1000, 1))
-        self._last = finding
+        result = self._call()
+        if result.latency_ms is None and result.status == "ok":
+            result = replace(result, latency_ms=round((time.perf_counter() - started) * 1000, 1))
+        self._last = result
         self._answered.set()
 
-    def _asked(self) -> CheckResult:
+    def _call(self) -> CheckResult:
         try:
-            return self._probe.ask() or CheckResult("ok")
+            return self._check.check() or CheckResult("ok")
         except RagbotError as error:
             return CheckResult("down", error.code)
         except Exception as error:
-            # The rim of this thread: whatever it is, the part is not well.
-            log.error("ping_failed", part=self._name, exc_info=error)
+            # The outermost frame of this thread: whatever it is, the part is not well.
+            log.error("health_check_failed", component=self._name, exc_info=error)
             return CheckResult("down", RagbotError.code)

@@ -5,19 +5,45 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 
 import Stemmer
 
+# Vowel signs, points and voicing marks are parts of words in many scripts: categories Mn and Mc of Unicode.
+_MARKS = "".join(
+    chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code)) in ("Mn", "Mc")
+)
+_RUN = rf"(?:[^\W_]++(?:[{re.escape(_MARKS)}]++[^\W_]*+)*+)"
 # A word with what may hold it together: package.xml, wait_for_service, /opt/ros, C++, don't.
-_COMPOUND = re.compile(r"[^\W_]+(?:[._/:@'’\-][^\W_]+|_+[^\W_]+)*(?:\+\+|#)?")
+_COMPOUND = re.compile(rf"{_RUN}(?:[._/:@'’\-]{_RUN}|_++{_RUN})*(?:\+\+|#)?")
+_ASCII_COMPOUND = re.compile(r"[A-Za-z0-9]++(?:[._/:@'\-][A-Za-z0-9]++|_++[A-Za-z0-9]++)*(?:\+\+|#)?")
 _SEPARATORS = re.compile(r"[._/:@\-]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _LETTERS_THEN_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]+")
+# Scripts that are written without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, ideographs, Hangul.
+_WIDE = re.compile(
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
+    rf"(?:[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af{re.escape(_MARKS)}])*+"
+)
+_CLUSTER = re.compile(rf".[{re.escape(_MARKS)}]*+", re.DOTALL)
+# A soft hyphen and joiners stand inside of words; a zero-width space parts words only where no others do.
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")
 _APOSTROPHE_TAIL = re.compile(r"['’](?:s|re|ve|ll|d|m|t)$")
 _LONGEST_TERM = 64
+
+# Signs that programs are made of. In prose they are punctuation, in code they are terms.
+_OPERATOR = re.compile(r"[-+*/%=<>!&|^~?:.@$#]{1,4}")
+_CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,200})\1(?!`)")
+_FENCE = re.compile(
+    r"^[ \t>]*(`{3,}|~{3,})[^\n]*\n(.*?)(?:^[ \t>]*\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL
+)
+_LONG_OPERATOR = re.compile(
+    r"(?<![-+*/%=<>!&|^~?:.@$#])(?:=>|->|<-|::|&&|\|\||[!=<>]=|\.\.=?|\?\?|\|>|\*\*|<<|>>|[-+*/%&|^]=)(?![-+*/%=<>!&|^~?:.@$#])"
+)
+_TABLE_RULE = re.compile(r":?-+:?")
+_CELL_OPERATOR = re.compile(r"\|\s*`?([-+*/%=<>!&^~?:.@$#]{1,3})`?\s*(?=\|)")
 
 # Words that carry grammar and not matter. Question words belong here: a book seldom says "how do I".
 ENGLISH_STOP_WORDS = frozenset(
@@ -29,32 +55,40 @@ ENGLISH_STOP_WORDS = frozenset(
     shall she should show so some such tell than that the their theirs them themselves then there these
     they thing things this those through to too under until up upon us use used using very via want
     was way we were what when where which while who whom whose why will with without would yes yet you
-    your yours yourself explain describe mean means meant called does exactly book chapter according
+    your yours yourself lot lots little per against someone somebody something anyone anything got way kind sort
+    explain describe mean means meant called does exactly book chapter according
     """.split()
 )
 
-# The commonest words of some languages, enough to tell which one a book is in.
-_MARKER_WORDS = {
-    "english": "the and of to is that with for are this",
-    "german": "der die und das ist nicht mit den ein auf",
-    "french": "le la les et des est dans une pour que",
-    "spanish": "el la los que de y en una por con",
-    "italian": "il che di per una sono della non con gli",
-    "portuguese": "o que de não uma para com os do em",
-    "dutch": "de het een van en is dat niet met voor",
-    "swedish": "och att det som en är för med inte av",
-    "danish": "og at det som en er for med ikke af",
-    "norwegian": "og at det som en er for med ikke av",
-    "finnish": "ja on ei se että oli hän mutta ovat kuin",
-    "russian": "и в не на что с это как по из",
-    "turkish": "ve bir bu için ile de da olan çok gibi",
-    "hungarian": "a az és hogy nem egy van is ez de",
-    "romanian": "și de la în cu nu pe este care sau",
-}
+# Stop words that are keywords of programming languages and shells, and so may be what a text is about.
+_KEYWORDS = frozenset(
+    """all and any as at before by can do each else for from has if in into is just let like may must my no
+    nor not of off on once only or other own self so such than that then this through to until up use using
+    via when where which while who with yes""".split()
+)
+_BESIDE = r"(?:keyword|statement|loop|operator|expression|clause|block|construct|command|modifier|syntax)s?"
+_KEYWORD = "|".join(sorted(_KEYWORDS - {"and", "or", "to", "of", "the"}))
+_NAMED = re.compile(
+    rf"(?:\b(?:(?P<first>{_KEYWORD})\s+(?:and|or)\s+)?(?P<before>(?:{_KEYWORD}|and|or)(?:[ -](?:let|else|each))?)[ -]+{_BESIDE}\b"
+    rf"|\b(?:keywords?\s+(?P<keyword>[A-Za-z]+)|{_BESIDE}\s+(?P<after>[A-Za-z]+)\b(?!\W*$))"
+    r"|[`'\"‘“](?P<quoted>[A-Za-z]+(?: [A-Za-z]+)?)[`'\"’”])",
+    re.IGNORECASE,
+)
+# Words of a question that are never what it is about.
+_SCAFFOLD = frozenset(
+    """a about an and are can could did do does doing explain for get give how i in is it keyword mean meaning
+    means meant me my of on please should tell the their them they this to use used using was we were what
+    when why will with would you your""".split()
+)
+_SPOKEN_OPERATOR = re.compile(
+    r"(?:(?<=\s)|^|(?<=[`'\"‘“]))(?P<sign>[-+*/%=<>!&|^~?:.@$#]{1,4})(?=\s|$|[`'\"’”]|\?$)"
+)
+# How readers write the commonest question words in a hurry.
+_HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pls plz".split())
 
 
 class Analyzer:
-    """Cuts text into terms for one language (a Snowball stemmer's name; unknown ones are not stemmed).
+    """Cut text into terms for one language (a Snowball stemmer's name; unknown ones are not stemmed).
 
     Safe to use from several threads.
     """
@@ -66,22 +100,51 @@ class Analyzer:
 
         @lru_cache(maxsize=50_000)
         def stem(word: str) -> str:
-            if stemmer is None:
-                return _without_accents(word)
+            if stemmer is None or not word[0].isalpha():
+                return _folded(word)
             # A Snowball stemmer keeps state while it works and is not safe between threads.
             with lock:
-                return _without_accents(stemmer.stemWord(word))
+                return _folded(stemmer.stemWord(word))
 
         self.stem = stem
 
     def words(self, text: str) -> list[str]:
-        """Content words in order, in small letters: compounds whole, then their parts; no stop words."""
-        return [word for word in self.all_words(text) if not self.is_stop_word(word)]
+        """Give the content words in order, in lower case: compounds whole, then their parts; no stop words.
+
+        What stands in code counts as it stands: keywords that are stop words elsewhere, and operators.
+        """
+        plain = [word for word in self.all_words(text) if not self.is_stop_word(word)]
+        return [*plain, *self._code_words(text)]
+
+    def question_words(self, text: str) -> list[str]:
+        """Give the content words of a question; a stop word that it is about is one of them.
+
+        A stop word counts where it is quoted, stands beside "keyword", "loop", "operator" and the like, or is
+        all that the question holds; an operator where it stands alone.
+        """
+        found = [word for word in self.words(text) if word not in _HASTY or not self._is_english]
+        if not self._is_english:
+            return found
+        if named := [word for word in _named_keywords(text) if word not in found]:
+            found = [word for word in found if word not in ("keyword", "keywords")] + named
+        found += [
+            match["sign"] for match in _SPOKEN_OPERATOR.finditer(text.rstrip("? ")) if match["sign"] != "?"
+        ]
+        if re.search(r"(?:^|\s)[`'\"‘“]?\?[`'\"’”]?\s+" + _BESIDE, text):
+            found.append("?")
+        if not found:
+            found += [
+                word
+                for word in self.all_words(text)
+                if word in _KEYWORDS and (word not in _SCAFFOLD or len(text.split()) <= 2)
+            ]
+        return found
 
     def all_words(self, text: str) -> Iterator[str]:
         """Every word in order, stop words too."""
-        for match in _COMPOUND.finditer(unicodedata.normalize("NFKC", text)):
-            yield from _forms(match.group())
+        text = self._prepared(text)
+        for match in (_ASCII_COMPOUND if text.isascii() else _COMPOUND).finditer(text):
+            yield from self._forms(match.group())
 
     def terms(self, text: str) -> list[str]:
         """The stems of the content words, in order."""
@@ -89,32 +152,64 @@ class Analyzer:
 
     def is_stop_word(self, word: str) -> bool:
         """Whether a word (in small letters) carries no matter of its own."""
-        return word in ENGLISH_STOP_WORDS if self.language == "english" else False
+        return word in ENGLISH_STOP_WORDS if self._is_english else False
+
+    @property
+    def _is_english(self) -> bool:
+        return self.language == "english"
+
+    def _prepared(self, text: str) -> str:
+        if text.isascii():
+            return text
+        text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
+        return _TURKISH_WORD.sub(_with_small_i, text) if self.language == "turkish" else text
+
+    def _code_words(self, text: str) -> Iterator[str]:
+        """Stop words and operators that stand in code."""
+        if "`" in text or "~~~" in text:
+            for fence in _FENCE.finditer(text):
+                yield from self._code_terms(fence[2])
+            for span in _CODE_SPAN.finditer(_FENCE.sub("", text)):
+                yield from self._code_terms(span[2])
+                if _OPERATOR.fullmatch(sign := span[2].strip()) and not _LONG_OPERATOR.fullmatch(sign):
+                    yield sign
+        if "|" in text:
+            cells = (match[1] for match in _CELL_OPERATOR.finditer(text))
+            yield from (sign for sign in cells if not _TABLE_RULE.fullmatch(sign))
+
+    def _code_terms(self, code: str) -> Iterator[str]:
+        if self._is_english:
+            yield from (
+                word for word in re.findall(r"[a-z]+", code) if word in _KEYWORDS and self.is_stop_word(word)
+            )
+        yield from _LONG_OPERATOR.findall(code)
+
+    def _forms(self, compound: str) -> Iterator[str]:
+        """A compound as searchers may write it: whole, then its parts where it has any."""
+        compound = _APOSTROPHE_TAIL.sub("", compound)
+        if not compound.isascii() and _WIDE.search(compound):
+            yield from _wide_forms(compound)
+            return
+        whole = compound.casefold()
+        yield whole[:_LONGEST_TERM]
+        parts = [part for piece in _SEPARATORS.split(compound) for part in _pieces(piece)]
+        if len(parts) > 1:
+            yield from (part.casefold()[:_LONGEST_TERM] for part in parts if len(part) > 1 or part.isdigit())
 
 
-def language_of(texts: Iterable[str]) -> str:
-    """The language, by its Snowball name, whose commonest words the texts hold most; english if none."""
-    counts = dict.fromkeys(_MARKER_WORDS, 0)
-    markers = {language: frozenset(words.split()) for language, words in _MARKER_WORDS.items()}
-    for text in texts:
-        for word in re.findall(r"[^\W\d_]+", text.casefold()):
-            for language, words in markers.items():
-                counts[language] += word in words
-    best = max(counts, key=lambda language: counts[language])
-    return best if counts[best] else "english"
+def _with_small_i(word: re.Match[str]) -> str:
+    """A Turkish word with its capital i in small: I is that of the dotless letter, İ that of the other."""
+    small = word.group().replace("I", "ı").replace("İ", "i")
+    return small.casefold() if word.group().isupper() else small
 
 
-def _forms(compound: str) -> Iterator[str]:
-    """A compound as searchers may write it: whole, then its parts where it has any."""
-    compound = _APOSTROPHE_TAIL.sub("", compound)
-    if _WIDE.search(compound):
-        yield from _wide_forms(compound)
-        return
-    whole = compound.casefold()
-    yield whole[:_LONGEST_TERM]
-    parts = [part for piece in _SEPARATORS.split(compound) for part in _pieces(piece)]
-    if len(parts) > 1:
-        yield from (part.casefold()[:_LONGEST_TERM] for part in parts if len(part) > 1 or part.isdigit())
+def _named_keywords(text: str) -> list[str]:
+    """The stop words that a question names as keywords: "the for loop", "keyword where", `if let`."""
+    named: list[str] = []
+    for match in _NAMED.finditer(text):
+        for words in match.groups():
+            named += [word for word in (words or "").casefold().split() if word in _KEYWORDS]
+    return named
 
 
 def _pieces(piece: str) -> list[str]:
@@ -123,15 +218,29 @@ def _pieces(piece: str) -> list[str]:
 
 
 def _wide_forms(compound: str) -> Iterator[str]:
-    """Scripts without spaces: each pair of neighbours is a term, and a lone character too."""
+    """Scripts without spaces: each pair of neighbouring characters is a term, and a lone one too."""
     for run in _WIDE.findall(compound):
-        yield from (run[i : i + 2] for i in range(max(1, len(run) - 1)))
+        clusters = _CLUSTER.findall(run)
+        yield from ("".join(clusters[i : i + 2]) for i in range(max(1, len(clusters) - 1)))
     rest = _WIDE.sub(" ", compound).split()
     yield from (piece.casefold() for piece in rest)
 
 
-def _without_accents(word: str) -> str:
+def _folded(word: str) -> str:
+    """A word without the marks that writers leave out: accents, vowel points, and the dot of the Turkish i.
+
+    Marks of other scripts are letters there (vowel signs, kana's voicing) and stay.
+    """
     if word.isascii():
         return word
-    decomposed = unicodedata.normalize("NFD", word)
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    decomposed = unicodedata.normalize("NFD", word.replace("ı", "i"))
+    kept: list[str] = []
+    base = ""
+    for character in decomposed:
+        if not unicodedata.combining(character):
+            base = character
+        elif base < "\u0700" or "\u1e00" <= base < "\u2000":
+            # Latin, Greek, Cyrillic, Hebrew and Arabic.
+            continue
+        kept.append(character)
+    return unicodedata.normalize("NFC", "".join(kept))

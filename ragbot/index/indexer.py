@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ragbot.core.domain import Chunk, IndexPoint, SparseVector, Vector
+from ragbot.core.languages import language_of
 from ragbot.core.text import folded
-from ragbot.index.analysis import Analyzer, language_of
+from ragbot.index.analysis import Analyzer
 from ragbot.index.bm25 import passage_vector
 from ragbot.index.vocabulary import counted
 

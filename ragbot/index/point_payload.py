@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ragbot.core.domain import Chunk, IndexPoint
+from ragbot.core.domain import Chunk, IndexPoint, InnerSection
 
 DENSE = "dense"
 SPARSE = "sparse"
@@ -31,6 +31,7 @@ def payload_of(point: IndexPoint) -> dict[str, Any]:
         "search_text": chunk.search_text,
         "tokens": chunk.tokens,
         "chunk_id": chunk.id,
+        "sections": [[inner.start, inner.anchor, list(inner.heading_path)] for inner in chunk.sections],
         SCOPES: list(point.scopes),
     }
 
@@ -49,4 +50,9 @@ def chunk_of(payload: dict[str, Any]) -> Chunk:
         text=payload["text"],
         search_text=payload["search_text"],
         tokens=payload["tokens"],
+        # A collection that was made by an older version has none.
+        sections=tuple(
+            InnerSection(start, anchor, tuple(heading_path))
+            for start, anchor, heading_path in payload.get("sections", ())
+        ),
     )

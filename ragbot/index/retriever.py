@@ -14,6 +14,7 @@ import structlog
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Passage, SearchRequest, Vector
 from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavailable
+from ragbot.core.languages import foreign_language
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
@@ -27,6 +28,13 @@ _WORD = re.compile(r"[^\W_]+")
 
 # The words of the question before this one count less than the words of this one.
 CONTEXT_WEIGHT = 0.5
+# A form that no stemmer brings together with the one that books use.
+_ALSO_WRITTEN = {
+    "wrote": ("written", "author"),
+    "writer": ("author",),
+    "cost": ("price",),
+    "costs": ("price",),
+}
 VOCABULARIES_KEPT = 2
 # A selection is found by its beginning; one that is longer spans some neighbours.
 LONGEST_PLACED = 4000
@@ -48,7 +56,10 @@ class QueryTerms:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Passages, best first, and how they were found. Times are milliseconds."""
+    """Passages, best first, and how they were found. Times are milliseconds.
+
+    `foreign_language` is the question's, where it is surely not the edition's.
+    """
 
     edition: EditionFacts
     passages: tuple[Passage, ...]
@@ -58,10 +69,14 @@ class Retrieval:
     embedding_tokens: int
     embed_ms: float
     search_ms: float
+    foreign_language: str = ""
 
 
 class Retriever:
-    """Parts chosen by wiring; holds no connection. Safe between threads."""
+    """Search an edition. Holds no connection; safe between threads.
+
+    `understands` tells whether the embedder's vector of a text means anything.
+    """
 
     def __init__(
         self,
@@ -70,7 +85,10 @@ class Retriever:
         load_words: Callable[[EditionFacts], dict[str, int]],
         store: PassageStore,
         embedder: Embedder | None,
+        *,
+        understands: Callable[[str], bool] = lambda _text: True,
     ) -> None:
+        self._understands = understands
         self._published = published
         self._edition_named = edition_named
         self._load_words = load_words
@@ -123,11 +141,17 @@ class Retriever:
         query_terms = _with_context(_wording(text, vocabulary), context, vocabulary)
         started = time.perf_counter()
         spelt = _respelt(text, query_terms.corrections)
-        vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
+        understood = self._understands(text)
+        vector, tokens = None, 0
+        if understood:
+            vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
         embedded = time.perf_counter()
+        foreign = foreign_language(text, edition.language)
         request = SearchRequest(
-            # The index multiplies by the rarity; what is left is how much each word counts.
-            sparse=query_vector(query_terms.counts),
+            # The index multiplies by the rarity; what is left is how much each word counts. Of a question in
+            # another
+            # language the vector alone knows anything.
+            sparse=query_vector({} if foreign and vector is not None else query_terms.counts),
             dense=vector,
             limit=limit,
             scope=folded(scope).strip("/") if scope else None,
@@ -140,11 +164,20 @@ class Retriever:
             passages=tuple(passages),
             query_terms=query_terms,
             vector=vector,
-            without_dense=vector is None and self._embedder is not None,
+            # A script that the model never learnt is no failure: its vectors would mean nothing.
+            without_dense=vector is None and self._embedder is not None and understood,
             embedding_tokens=tokens,
             embed_ms=(embedded - started) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
+            foreign_language=foreign,
         )
+
+    def without_search(
+        self, question: str, edition: EditionFacts, passages: tuple[Passage, ...]
+    ) -> Retrieval:
+        """Passages that were found by other means, with the question's terms."""
+        terms = _wording(question, self._vocabulary(edition))
+        return Retrieval(edition, passages, terms, None, False, 0, 0.0, 0.0)
 
     def place(self, selection: str, question: str, *, edition: EditionFacts, deadline: Deadline) -> Retrieval:
         """The passages that hold a selection's words, and the question's query_terms. Asks no embedder."""
@@ -202,17 +235,23 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     weights: dict[str, float] = {}
     unknown: list[str] = []
     corrections: dict[str, str] = {}
-    for word in analyzer.words(text):
+    for word in analyzer.question_words(text):
         spelt = word
         if not vocabulary.knows(word):
+            if analyzer.is_stop_word(word):
+                # It was taken for a keyword, and the book has none of that name.
+                continue
             meant = vocabulary.corrected(word)
             if meant is None:
                 unknown.append(word)
             else:
                 corrections[word] = spelt = meant
-        if not analyzer.is_stop_word(spelt):
-            stem = analyzer.stem(spelt)
-            weights[stem] = vocabulary.weight(stem)
+                if analyzer.is_stop_word(spelt):
+                    continue
+        stem = analyzer.stem(spelt)
+        weights[stem] = vocabulary.weight(stem)
+        for other in _ALSO_WRITTEN.get(word, ()):
+            weights.setdefault(analyzer.stem(other), vocabulary.weight(analyzer.stem(other)) / 2)
     counts = dict.fromkeys(weights, 1.0)
     return QueryTerms(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
 

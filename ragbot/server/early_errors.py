@@ -1,4 +1,4 @@
-"""What gunicorn itself says: a problem where no app has seen the request, and no name of a product."""
+"""Answer requests that gunicorn cannot read with problem details, and without the name of a product."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from functools import partial
 from gunicorn import util
 from gunicorn.http import wsgi
 
+from ragbot.server.problem_details import PROBLEM_JSON, problem_details
 from ragbot.server.security_headers import ALWAYS
 
 SERVER = "ragbot"
 
-# The client's request cannot be read; that gunicorn calls one of them "not implemented" is no fault here.
+# gunicorn answers one kind of unreadable request with "not implemented", which would count as our fault.
 _AS_BAD_REQUEST = {501: "Bad Request"}
 
 DETAILS = {
@@ -28,7 +29,7 @@ DETAILS = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that nobody could read, as far as it is known."""
+    """Describe a request that could not be read, as far as it is known."""
 
     request_id: str
     status: int
@@ -37,9 +38,9 @@ class Refusal:
     sent_bytes: int
 
 
-def refuse_with_problems(told: Callable[[Refusal], None] = lambda _refusal: None) -> None:
-    """Replace gunicorn's HTML pages, which quote the request, and its name. `told` hears of each refusal."""
-    util.write_error = partial(write_problem, told=told)
+def refuse_with_problems(observe: Callable[[Refusal], None] = lambda _refusal: None) -> None:
+    """Replace gunicorn's HTML pages, which quote the request, and its name. `observe` gets each refusal."""
+    util.write_error = partial(write_problem, observe=observe)
     wsgi.SERVER = SERVER  # type: ignore[attr-defined]
 
 
@@ -49,34 +50,28 @@ def write_problem(
     reason: str,
     mesg: str,  # noqa: ARG001
     *,
-    told: Callable[[Refusal], None],
+    observe: Callable[[Refusal], None],
 ) -> None:
-    """Send a problem and announce that the connection is closed. gunicorn's message is not for the client."""
+    """Send a problem and close the connection. gunicorn's own message is not for the client."""
     status = status_int
     if status in _AS_BAD_REQUEST:
         status, reason = 400, _AS_BAD_REQUEST[status]
     code = "internal_error" if status >= 500 else "invalid_request"
     request_id = secrets.token_urlsafe(16)
-    problem = {
-        "type": f"urn:ragbot:problem:{code}",
-        "title": reason,
-        "status": status,
-        "detail": DETAILS.get(status, f"{reason}."),
-        "code": code,
-        "request_id": request_id,
-    }
+    detail = DETAILS.get(status, f"{reason}.")
+    problem = problem_details(code, reason, status, detail, request_id=request_id)
     body = json.dumps(problem).encode()
     headers = {
         "Server": SERVER,
         "Connection": "close",
-        "Content-Type": "application/problem+json",
+        "Content-Type": PROBLEM_JSON,
         "Content-Length": str(len(body)),
         "X-Request-ID": request_id,
         **ALWAYS,
     }
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     util.write_nonblock(sock, "\r\n".join(lines).encode("latin-1") + body)
-    told(Refusal(request_id, status, code, _peer(sock), len(body)))
+    observe(Refusal(request_id, status, code, _peer(sock), len(body)))
 
 
 def _peer(connection: socket.socket) -> str:

@@ -1,4 +1,4 @@
-"""What has to be done now and then, by one of all workers: settle, expire."""
+"""Run periodic tasks, such as deleting expired sessions, in one worker at a time."""
 
 from __future__ import annotations
 
@@ -16,35 +16,38 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 60.0
 
+# The shared state by which the workers agree who runs the tasks.
+STATE = "housekeeping"
+
 
 class PeriodicTasks:
-    """Runs its chores once a minute over all workers. A chore that fails is tried again the next time.
+    """Run tasks once a minute over all workers. A task that fails is tried again the next time.
 
-    With a clock that has jumped nothing is done, or what is a minute old would expire. `looks` are done by
-    each worker in each round, whatever the clock says.
+    After a jump of the clock no task runs, or what is a minute old would expire. `checks` run in each worker
+    in each round, whatever the clock says.
     """
 
     def __init__(
         self,
         states: SharedState,
-        chores: Sequence[Callable[[], object]],
+        tasks: Sequence[Callable[[], object]],
         *,
-        looks: Sequence[Callable[[], object]] = (),
+        checks: Sequence[Callable[[], object]] = (),
         clock_is_believed: Callable[[], bool] = lambda: True,
         every_s: float = EVERY_S,
     ) -> None:
         self._states = states
-        self._looks = looks
+        self._tasks = tasks
+        self._checks = checks
         self._clock_is_believed = clock_is_believed
-        self._chores = chores
         self._every_s = every_s
 
     def start(self) -> None:
-        """Go on in a thread of its own, which ends with the process."""
+        """Run in a thread of its own, which ends with the process."""
         threading.Thread(target=self._run, daemon=True, name="housekeeping").start()
 
     def run_once(self) -> bool:
-        """Do the chores if no worker did them within the time; whether they were this one's."""
+        """Run the tasks unless another worker has run them within the time. Returns whether they ran."""
         if not self._clock_is_believed():
             return False
         token = secrets.token_hex(8)
@@ -53,25 +56,25 @@ class PeriodicTasks:
             return state or {"by": token}
 
         # Kept a little shorter than the pause, or every second round would find the one before it.
-        state = self._states.change("housekeeping", claimed, self._every_s * 0.9)
+        state = self._states.change(STATE, claimed, self._every_s * 0.9)
         if state is None or state.get("by") != token:
             return False
-        for chore in self._chores:
+        for task in self._tasks:
             try:
-                chore()
+                task()
             except RagbotError as error:
-                log.warning("chore_failed", chore=getattr(chore, "__name__", "?"), code=error.code)
+                log.warning("periodic_task_failed", task=getattr(task, "__name__", "?"), code=error.code)
         return True
 
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            # Workers that start together do not ask together.
+            # Workers that start together do not call the store together.
             pause.wait(self._every_s * random.uniform(0.5, 1.0))  # noqa: S311 - spreads, guards nothing
             try:
-                for look in self._looks:
-                    look()
+                for check in self._checks:
+                    check()
                 self.run_once()
             except Exception as error:
-                # The rim of this thread, which must go on.
-                log.error("housekeeping_failed", exc_info=error)
+                # The outermost frame of this thread, which must go on.
+                log.error("periodic_tasks_failed", exc_info=error)

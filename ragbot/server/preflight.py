@@ -1,4 +1,4 @@
-"""Look for what would keep the service from starting, and say it in one sentence each."""
+"""Find what would keep the service from starting, and print one sentence for each fault."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ragbot.core.errors import ConfigurationError
 
 
 def faults(settings: Settings) -> list[str]:
-    """Each thing that stands in the way, as a sentence."""
+    """Return each fault as a sentence for the operator."""
     return [fault for fault in (_folder_fault(settings), _port_fault(settings)) if fault]
 
 
@@ -26,11 +26,10 @@ def _folder_fault(settings: Settings) -> str | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return (
-            f"The database's folder {folder} cannot be made: {error.strerror}. Set DATABASE_URL to another."
-        )
+        fault = f"The database's folder {folder} cannot be created: {error.strerror}."
+        return f"{fault} Set DATABASE_URL to another."
     if not os.access(folder, os.W_OK):
-        return f"The database's folder {folder} is read-only. Set DATABASE_URL to one that can be written."
+        return f"The database's folder {folder} is not writable. Set DATABASE_URL to another."
     return None
 
 
@@ -47,7 +46,7 @@ def _port_fault(settings: Settings) -> str | None:
 
 
 def main() -> int:
-    """Print what is wrong. Returns the exit code."""
+    """Print the faults. Returns the exit code."""
     try:
         found = faults(load_settings())
     except ConfigurationError as error:

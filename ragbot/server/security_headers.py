@@ -1,8 +1,8 @@
-"""The headers that make a browser careful, for the app and for what gunicorn says by itself."""
+"""Define the security headers of every response, those that gunicorn sends by itself among them."""
 
 from __future__ import annotations
 
-# What is not a page needs nothing; pages (the console, the documentation) bring a policy of their own.
+# Only pages (the console, the documentation) need more; they set a policy of their own.
 CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 ALWAYS = {
@@ -10,12 +10,12 @@ ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
-    # Pages that were allowed by CORS are not held up by this; it stops <img>, <script> and the like.
+    # It does not restrict pages that CORS allows; it stops <img>, <script> and the like.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    # Answers and sessions belong to one reader. Streams and static files say their own.
+    # Answers and sessions belong to one reader. Streams and static files set their own.
     "Cache-Control": "no-store",
 }
 
-# Only of this host: what else lives under the domain is not ours to decide.
+# For this host alone: its subdomains are not ours to decide.
 STRICT_TRANSPORT_SECURITY = "max-age=31536000"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Answer, Exchange, Question, Source, Status, Usage
+from ragbot.core.domain import Answer, CitedSpan, Exchange, Question, Source, Status, Usage
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
 from ragbot.core.text import cleaned
 from ragbot.storage.database import Database
@@ -353,8 +354,14 @@ def _source_values(source: Source) -> dict[str, Any]:
     return values
 
 
+def _source(stored: Mapping[str, Any]) -> Source:
+    """Rebuild a stored source; an older row has no citations."""
+    citations = tuple(CitedSpan(**span) for span in stored.get("citations", ()))
+    return Source(**{**stored, "heading_path": tuple(stored["heading_path"]), "citations": citations})
+
+
 def _message(row: Row[Any]) -> MessageFacts:
-    sources = tuple(Source(**{**s, "heading_path": tuple(s["heading_path"])}) for s in row.sources)
+    sources = tuple(_source(stored) for stored in row.sources)
     return MessageFacts(
         message_id=row.message_id,
         session_id=row.session_id,

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Row, insert
 
-from ragbot.core.domain import Book, Chunk, EditionFacts, SparseVector, Vector
+from ragbot.core.domain import Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
 from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
 
 editions = EditionRow.__table__
@@ -171,9 +171,15 @@ def _chunk_values(chunk: Chunk, sparse: SparseVector, position: int) -> dict[str
     }
 
 
-def stored_chunk(page: Row[Any], row: Row[Any]) -> StoredChunk:
-    """Return a chunk from the row of its page and its own, which has a `vector` or None."""
-    chunk = Chunk(
+def stored_chunk(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> StoredChunk:
+    """Return a chunk from the row of its page, its own (with a `vector` or None) and the page's sections."""
+    dense = unpacked_vector(row.vector) if row.vector else None
+    return StoredChunk(chunk_of(page, row, inner), tuple(page.parts), _unpacked_sparse(row.sparse), dense)
+
+
+def chunk_of(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> Chunk:
+    """Return a chunk from its row, its page's, and those of the page's sections in order."""
+    return Chunk(
         id=row.chunk_id,
         path=page.path,
         heading_path=tuple(row.heading_path),
@@ -185,9 +191,12 @@ def stored_chunk(page: Row[Any], row: Row[Any]) -> StoredChunk:
         text=page.source[row.start : row.end],
         search_text=row.search_text,
         tokens=row.tokens,
+        sections=tuple(
+            InnerSection(section.start - row.start, section.anchor, tuple(section.heading_path))
+            for section in inner
+            if row.start <= section.start < row.end
+        ),
     )
-    dense = unpacked_vector(row.vector) if row.vector else None
-    return StoredChunk(chunk, tuple(page.parts), _unpacked_sparse(row.sparse), dense)
 
 
 def packed_vector(vector: Vector) -> bytes:

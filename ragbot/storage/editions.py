@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,13 +13,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import EditionFacts, Vector
+from ragbot.core.domain import Chunk, EditionFacts, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
 from ragbot.storage.edition_rows import (
     EditionDraft,
     StoredChunk,
     batches,
+    chunk_of,
     chunks,
     edition_facts,
     editions,
@@ -42,13 +43,28 @@ _LABEL = re.compile(r"^(?:\d+(?:\.\d+)*\.?|Q\d+:)\s+")
 
 
 @dataclass(frozen=True, slots=True)
+class PageRecord:
+    """Hold a page's entry in the table of contents. `parts` are the groups above it, outermost first."""
+
+    path: str
+    title: str
+    address: str
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PageFacts:
-    """Hold a page with the anchors of its sections."""
+    """Hold a page with its source, and the offset and anchor of each of its sections."""
 
     path: str
     address: str
     source: str
-    anchors: frozenset[str]
+    sections: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def anchors(self) -> frozenset[str]:
+        """Return the anchors of the sections."""
+        return frozenset(anchor for _, anchor in self.sections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +146,60 @@ class EditionStore:
                 .order_by(pages.c.position)
             ).all()
             anchored = connection.execute(
-                select(sections.c.page_id, sections.c.anchor)
+                select(sections.c.page_id, sections.c.start, sections.c.anchor)
                 .join(pages, pages.c.id == sections.c.page_id)
                 .join(editions, editions.c.id == pages.c.edition_id)
                 .where(editions.c.key == facts.key)
             ).all()
-        anchors: dict[int, set[str]] = {}
-        for page_id, anchor in anchored:
-            anchors.setdefault(page_id, set()).add(anchor)
+        anchors: dict[int, list[tuple[int, str]]] = {}
+        for page_id, start, anchor in anchored:
+            anchors.setdefault(page_id, []).append((start, anchor))
         return [
-            PageFacts(row.path, row.address, row.source, frozenset(anchors.get(row.id, ()))) for row in rows
+            PageFacts(row.path, row.address, row.source, tuple(sorted(anchors.get(row.id, ()))))
+            for row in rows
         ]
+
+    def outline(self, facts: EditionFacts) -> list[PageRecord]:
+        """Return an edition's pages in the order of the book, without their sources."""
+        query = (
+            select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts)
+            .join(editions, editions.c.id == pages.c.edition_id)
+            .where(editions.c.key == facts.key)
+            .order_by(pages.c.position)
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(query).all()
+        return [PageRecord(row.path, row.title, row.address, tuple(row.parts)) for row in rows]
+
+    def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> list[Chunk]:
+        """Return the first `each` chunks of each of these pages, page after page in the order given."""
+        found: list[Chunk] = []
+        for path in paths:
+            page_query = (
+                select(pages)
+                .join(editions, editions.c.id == pages.c.edition_id)
+                .where(editions.c.key == facts.key, pages.c.path == path)
+            )
+            with self._database.reading() as connection:
+                page = connection.execute(page_query).first()
+                if page is None:
+                    continue
+                rows = connection.execute(
+                    select(chunks).where(chunks.c.page_id == page.id).order_by(chunks.c.position).limit(each)
+                ).all()
+                inner = connection.execute(_sections_of(page.id)).all()
+            found += [chunk_of(page, row, inner) for row in rows]
+        return found
+
+    def page_source(self, facts: EditionFacts, path: str) -> str:
+        """Return the source of one page of an edition; empty where there is no such page."""
+        query = (
+            select(pages.c.source)
+            .join(editions, editions.c.id == pages.c.edition_id)
+            .where(editions.c.key == facts.key, pages.c.path == path)
+        )
+        with self._database.reading() as connection:
+            return connection.execute(query).scalar() or ""
 
     def question_headings(self, facts: EditionFacts, limit: int) -> list[str]:
         """Return headings that are questions, spread over the edition, as examples of what to ask."""
@@ -274,7 +333,13 @@ class EditionStore:
             )
             with self._database.reading(no_time_limit=True) as connection:
                 rows = connection.execute(query).all()
-            yield from (stored_chunk(page, row) for row in rows)
+                inner = connection.execute(_sections_of(page.id)).all()
+            yield from (stored_chunk(page, row, inner) for row in rows)
+
+
+def _sections_of(page_id: int) -> Select[Any]:
+    """Select the sections of a page in order."""
+    return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
 
 
 def _published() -> Select[Any]:

@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from ragbot.core import errors as core
+from ragbot.server.problem_details import PROBLEM_JSON, problem_details
 
 log = structlog.get_logger(__name__)
 
@@ -123,12 +124,17 @@ HTTP_DETAILS = {
 
 
 def problem_of(error: Exception) -> dict[str, Any]:
-    """An error as the body of a problem, without anything that the error's cause says."""
+    """Build the problem that callers see of an error, without anything that the error's cause says."""
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
         code = core.SearchUnavailable.code if isinstance(error, _WITHIN) else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
-        return problem(code, shape.title, shape.status, str(error)) | faults
-    return problem(
+        return _problem(code, shape.title, shape.status, str(error)) | faults
+    if isinstance(error, HTTPException) and error.code not in (None, 500):
+        status = error.code or 500
+        title = HTTPStatus(status).phrase
+        code = HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
+        return _problem(code, title, status, HTTP_DETAILS.get(status, f"{title}."))
+    return _problem(
         "internal_error", "Internal error", 500, "Something went wrong here; it has been written down."
     )
 
@@ -144,7 +150,6 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(Exception, _unforeseen)
-    app.validation_error_callback = invalid  # type: ignore[attr-defined]
 
 
 def invalid(error: ValidationError) -> Response:
@@ -174,17 +179,14 @@ def _http(error: HTTPException) -> Response:
         response = make_response("", status)
         response.headers["Location"] = urlunsplit(("", "", place.path, place.query, ""))
         return response
-    code = HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
-    title = HTTPStatus(status).phrase
-    told = problem(code, title, status, HTTP_DETAILS.get(status, f"{title}."))
     # Such as Allow; what describes the framework's own page does not hold for ours.
     kept = {n: v for n, v in error.get_headers() if n.lower() not in ("content-type", "content-length")}
-    return _response(told, status, kept)
+    return _response(problem_of(error), status, kept)
 
 
 def _unreadable(error: Exception) -> Response:
     log.info("unreadable_request", kind=type(error).__name__)
-    return _response(problem("malformed_json", "Bad request", 400, HTTP_DETAILS[400]), 400, {})
+    return _response(_problem("malformed_json", "Bad request", 400, HTTP_DETAILS[400]), 400, {})
 
 
 def _unforeseen(error: Exception) -> Response:
@@ -192,16 +194,9 @@ def _unforeseen(error: Exception) -> Response:
     return _response(problem_of(error), 500, {})
 
 
-def problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
-    """A problem of the current request, if there is one."""
-    return {
-        "type": f"urn:ragbot:problem:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": g.get("request_id", "") if has_request_context() else "",
-    }
+def _problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
+    request_id = g.get("request_id", "") if has_request_context() else ""
+    return problem_details(code, title, status, detail, request_id=request_id)
 
 
 def _response(problem: dict[str, Any], status: int, headers: Mapping[str, str]) -> Response:
@@ -210,7 +205,7 @@ def _response(problem: dict[str, Any], status: int, headers: Mapping[str, str]) 
         g.problem_code = problem["code"]
     response = make_response(orjson.dumps(problem), status)
     response.headers.update(headers)
-    response.mimetype = "application/problem+json"
+    response.mimetype = PROBLEM_JSON
     return response
 
 

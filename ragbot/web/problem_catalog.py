@@ -21,18 +21,14 @@ from werkzeug.exceptions import (
 from ragbot.core import errors as core
 from ragbot.core.errors import RagbotError
 from ragbot.web.errors import (
-    HTTP_CODES,
-    HTTP_DETAILS,
     SHAPES,
     BodyTooLarge,
     InvalidRequest,
     MalformedJSON,
     NotAcceptable,
     UnsupportedArchive,
-    problem,
     problem_of,
 )
-from ragbot.web.schemas import Problem
 
 # What is raised, by us or by the framework. The class tells more than the code: "no such message" and "no
 # such address" are both `not_found`.
@@ -96,9 +92,15 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
 OF_NO_OPERATION: tuple[Kind, ...] = (MethodNotAllowed,)
 
 
-def problem_replies(operation: str) -> dict[str | int, Any]:
-    """The operation's problems as its decorator takes them: the model by each status."""
-    return {str(status_of(kind)): Problem for kind in PROBLEMS[operation]}
+# What is wrong with the example of an invalid request; most operations refuse a query string.
+UNKNOWN_FIELD = {"field": "verbose", "message": "Extra inputs are not permitted"}
+INVALID_FIELDS = {
+    "POST /query": {"field": "query", "message": "Field required"},
+    "PUT /sessions/{session_id}/messages/{message_id}/feedback": {
+        "field": "rating",
+        "message": "Input should be 'up' or 'down'",
+    },
+}
 
 
 def status_of(kind: Kind) -> int:
@@ -115,13 +117,10 @@ def asks_to_wait(kind: Kind) -> bool:
     return SHAPES[kind].retry_after_s is not None
 
 
-def told_of(kind: Kind, fault: dict[str, str]) -> dict[str, Any]:
-    """What callers are told of an error of this kind; `fault` is what is wrong with an invalid request."""
-    if kind is InternalServerError:
-        return problem_of(Exception())
+def example_problem(kind: Kind, operation: str = "") -> dict[str, Any]:
+    """Build an example of the problem that callers of an operation see."""
     if issubclass(kind, HTTPException):
-        status = status_of(kind)
-        return problem(HTTP_CODES[status], HTTPStatus(status).phrase, status, HTTP_DETAILS[status])
+        return problem_of(kind())
     if issubclass(kind, InvalidRequest):
-        return problem_of(kind([fault]))
+        return problem_of(kind([INVALID_FIELDS.get(operation, UNKNOWN_FIELD)]))
     return problem_of(kind(kind.example_detail))

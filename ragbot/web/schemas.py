@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -162,6 +163,17 @@ class SourceReply(BaseModel):
     quote: str
     score: float
     cited: bool
+    quote_text: str = Field(description="The quote as a reader sees it on the page, without markup.")
+
+
+class CitationReply(BaseModel):
+    """Words that a mark of the answer rests on."""
+
+    source: int = Field(description="The number of the source, as in the answer's marks, from 1.")
+    start: int = Field(description="Where the words begin in the source's quote, in Unicode characters.")
+    end: int = Field(description="Where they end.")
+    text: str = Field(description="The words as a reader sees them on the page.")
+    url: str = Field(description="Leads to these words on the page.")
 
 
 class UsageReply(BaseModel):
@@ -188,6 +200,7 @@ class QueryReply(BaseModel):
     answer: str
     status: Literal[Status.ANSWERED, Status.REFUSED]
     sources: list[SourceReply]
+    citations: list[CitationReply]
     session_id: str | None
     message_id: str | None
     created_at: datetime
@@ -225,6 +238,7 @@ class MessageReply(BaseModel):
     answer: str
     status: Status
     sources: list[SourceReply]
+    citations: list[CitationReply]
     model: str | None
     created_at: datetime
     feedback: FeedbackReply | None
@@ -287,6 +301,7 @@ def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
         "answer": answer.text,
         "status": str(answer.status),
         "sources": [_source(source) for source in answer.sources],
+        "citations": _citations(answer.sources),
         "session_id": turn.session_id,
         "message_id": turn.message_id,
         "created_at": timestamp(turn.created_at),
@@ -332,6 +347,7 @@ def _message(message: MessageFacts) -> dict[str, Any]:
         "answer": message.answer,
         "status": message.status,
         "sources": [_source(source) for source in message.sources],
+        "citations": _citations(message.sources),
         "model": message.model,
         "created_at": timestamp(message.created_at),
         "feedback": feedback,
@@ -350,7 +366,17 @@ def _source(source: Source) -> dict[str, Any]:
         "quote": source.quote,
         "score": source.score,
         "cited": source.cited,
+        "quote_text": source.quote_text,
     }
+
+
+def _citations(sources: Sequence[Source]) -> list[dict[str, Any]]:
+    """The cited spans of all sources, each with the number of its source in the answer's marks."""
+    return [
+        {"source": number, "start": span.start, "end": span.end, "text": span.text, "url": span.url}
+        for number, source in enumerate(sources, start=1)
+        for span in source.citations
+    ]
 
 
 def _shown_latency(latency_ms: dict[str, float]) -> dict[str, float]:

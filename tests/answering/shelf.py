@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.bootstrap import passage_reader
 from ragbot.core.domain import Chunk, EditionFacts, Passage
+from ragbot.core.ports import Generator
 from ragbot.core.text import count_tokens
+from ragbot.index.retriever import Retriever
+from ragbot.storage.editions import PageRecord
 
 EDITION = EditionFacts(
     key="first",
@@ -43,3 +49,30 @@ def passage(text: str = CHEDDAR, *, score: float = 1.0, **changed: Any) -> Passa
         tokens=count_tokens(text),
     )
     return Passage(replace(chunk, **changed), score)
+
+
+class NoContents:
+    """A book of which no page is known beside its passages."""
+
+    def outline(self, facts: EditionFacts) -> Sequence[PageRecord]:
+        return ()
+
+    def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> Sequence[Chunk]:
+        return ()
+
+    def page_source(self, facts: EditionFacts, path: str) -> str:
+        return ""
+
+
+def make_answerer(
+    retriever: Retriever, generator: Generator, limits: AnswerLimits, *, embedding_cost: float | None = 0.0
+) -> Answerer:
+    """An answerer over a retriever's passages alone."""
+    return Answerer(
+        retriever,
+        generator,
+        limits,
+        lambda _tokens: embedding_cost,
+        reader=passage_reader(),
+        book=NoContents(),
+    )

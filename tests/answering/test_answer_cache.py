@@ -15,7 +15,7 @@ import pytest
 
 from ragbot.answering import single_flight as flights
 from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
-from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.cache_entries import cache_key, deserialized, replay_text
 from ragbot.answering.single_flight import SingleFlight
 from ragbot.core.deadline import Deadline
@@ -37,6 +37,7 @@ from ragbot.core.ports import Generation, Generator
 from ragbot.services import Services
 from ragbot.storage.keyvalue.cache import FailoverCache
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
+from tests.answering.shelf import make_answerer
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
@@ -114,7 +115,7 @@ def make(services: Services, store: MemoryCache) -> Callable[..., CachedAnswerer
         cache = FailoverCache([store])
         keeping = replace(CachePolicy(kept_s=3600, fingerprint="models", shared=True), **changed)
         return CachedAnswerer(
-            Answerer(services.retriever, generator, limits, lambda _tokens: 0.0),
+            make_answerer(services.retriever, generator, limits),
             services.retriever.edition_known,
             cache,
             SingleFlight(states, cache, lease_s=5),

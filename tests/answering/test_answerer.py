@@ -35,7 +35,7 @@ from ragbot.core.errors import (
 from ragbot.core.ports import Generation, Generator
 from ragbot.index.retriever import Retriever
 from ragbot.providers.fallback import FallbackGenerator
-from tests.answering.shelf import CHEDDAR
+from tests.answering.shelf import CHEDDAR, make_answerer
 from tests.conftest import AppMaker, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
@@ -60,7 +60,7 @@ def answerer_of(
     limits: AnswerLimits = LIMITS,
     embedding_cost: float | None = 0.0,
 ) -> Answerer:
-    return Answerer(retriever, generator, limits, lambda _tokens: embedding_cost)
+    return make_answerer(retriever, generator, limits, embedding_cost=embedding_cost)
 
 
 def events_of(
@@ -182,7 +182,9 @@ def test_refusal_is_told_without_its_word(retriever: Retriever, pieces: list[str
     """However the model wraps it, and wherever the provider cuts it."""
     answer = answer_of(retriever, *pieces)
 
-    assert (answer.status, answer.text) == (Status.REFUSED, "The book is silent on it.")
+    said, _, offered = answer.text.partition("\n\n")
+    assert (answer.status, said) == (Status.REFUSED, "The book is silent on it.")
+    assert offered.startswith("Nearest in the book: [Cheese](<")
     assert answer.sources
     assert not any(source.cited for source in answer.sources)
 
@@ -198,7 +200,8 @@ def test_refusal_without_a_sentence_gets_ours(retriever: Retriever, pieces: list
 
     answer = answer_of(retriever, *pieces, question=question)
 
-    assert (answer.status, answer.text.strip()) == (Status.REFUSED, REFUSAL[mode])
+    said, _, _offered = answer.text.strip().partition("\n\n")
+    assert (answer.status, said) == (Status.REFUSED, REFUSAL[mode])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_cited
-from ragbot.core.domain import Passage, Source
+from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_citations
+from ragbot.books.markup.readable import readable_words
+from ragbot.core.domain import InnerSection, Passage, Source
 from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
 from tests.fuzzing import fuzz
 
@@ -31,8 +32,15 @@ def source_of(found: Passage, site_url: str = "https://book.test/") -> Source:
 
 
 def test_short_passage_is_quoted_whole() -> None:
-    """There is nothing to choose."""
-    assert source_of(passage("  Two\n\n- words \n")).quote == "  Two\n\n- words \n"
+    """There is nothing to choose; blanks around it say nothing."""
+    assert source_of(passage("  Two\n\n- words \n")).quote == "Two\n\n- words"
+
+
+def test_quote_is_given_as_text_too() -> None:
+    """A reader sees words there, and no Markdown."""
+    source = source_of(passage("The **rind** of\n[Bob's](https://x.test/) cheddar."))
+
+    assert source.quote_text == "The rind of Bob's cheddar."
 
 
 @pytest.mark.parametrize(
@@ -200,25 +208,32 @@ def test_anchor_is_spelt_for_an_address() -> None:
 def test_source_leads_to_the_section_and_the_words() -> None:
     """A click should end at the sentence, not at the top of a page."""
     assert source_of(passage()).url == (
-        "https://book.test/02-cheese#ripening:~:text=Bob%20ripens%20the%20cheddar%20for%20nine%20months%20in"
+        "https://book.test/02-cheese#ripening:~:text="
+        "Bob%20ripens%20the%20cheddar%20for%20nine%20months%20in%20a%20cool%20cellar"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Some well-known cheeses, aged long & salted.", "Some%20well%2Dknown%20cheeses%2C%20aged"),
+        (
+            "Some well-known cheeses, aged long & salted.",
+            "Some%20well%2Dknown%20cheeses%2C%20aged%20long%20%26%20salted",
+        ),
         (
             "The so-called rind, of course, is washed.",
-            "The%20so%2Dcalled%20rind%2C%20of%20course%2C%20is%20washed.",
+            "The%20so%2Dcalled%20rind%2C%20of%20course%2C%20is%20washed",
         ),
-        ("Bob ripens the `cheddar` here.", ""),
-        ("Bob and Alice ripen the *old* cheddar.", "Bob%20and%20Alice%20ripen"),
-        ("Too few words.", ""),
-        ("```\none two three four five\n```", ""),
+        ("Bob ripens the `cheddar` here.", "Bob%20ripens%20the%20cheddar%20here"),
+        ("Bob and Alice ripen the *old* cheddar.", "Bob%20and%20Alice%20ripen%20the%20old%20cheddar"),
+        ("Only three words.", "Only%20three%20words"),
+        ("```\none two three four five\n```", "one%20two%20three%20four%20five"),
         ("# One two three four five\n", ""),
-        ("| one two three four | five |\n|---|---|\n| six seven eight nine | ten |", ""),
-        ("- Bob turns every cheese twice a week.", "Bob%20turns%20every%20cheese%20twice%20a%20week."),
+        (
+            "| one two three four | five |\n|---|---|\n| six seven eight nine | ten |",
+            "one%20two%20three%20four,six%20seven%20eight%20nine",
+        ),
+        ("- Bob turns every cheese twice a week.", "Bob%20turns%20every%20cheese%20twice%20a%20week"),
     ],
 )
 def test_text_fragment_holds_words_that_stand_on_the_page_to_the_letter(text: str, words: str) -> None:
@@ -264,8 +279,110 @@ def test_sources_keep_the_order_of_the_passages() -> None:
 
 def test_sources_that_the_answer_points_to_are_marked() -> None:
     """A number beyond them marks nothing."""
-    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, relevance)
+    found = [passage("One loaf."), passage("Two loaves."), passage("Three loaves.")]
 
-    marked = with_cited(sources, {1, 3, 4})
+    marked = cited("One loaf [1]. Three loaves [3]. Four [4].", *found)
 
     assert [source.cited for source in marked] == [True, False, True]
+
+
+# --- what is cited -----------------------------------------------------------------------------
+
+TWO_SECTIONS = "## Salting\n\nAlice salts the curd.\n\n## Waxing\n\nBob waxes the **rind** twice."
+
+
+def cited(answer: str, *found: Passage, page: str = "") -> tuple[Source, ...]:
+    return with_citations(
+        sources_of(found, EDITION, relevance),
+        found,
+        answer,
+        EDITION,
+        relevance=relevance,
+        page_source=lambda _path: page,
+    )
+
+
+def test_cited_words_are_placed_in_the_quote() -> None:
+    """A page that shows the quote marks them there."""
+    (source,) = cited("Bob waxes the **rind** twice [1].", passage(TWO_SECTIONS))
+
+    (span,) = source.citations
+    assert source.quote[span.start : span.end] == "Bob waxes the **rind** twice."
+    assert span.text == "Bob waxes the rind twice."
+
+
+def test_each_mark_cites_its_own_words() -> None:
+    """Two statements from one passage rest on two places of it."""
+    (source,) = cited("Alice salts the curd [1]. Bob waxes the rind twice [1].", passage(TWO_SECTIONS))
+
+    assert [span.text for span in source.citations] == ["Alice salts the curd.", "Bob waxes the rind twice."]
+
+
+def test_citation_leads_to_the_section_in_which_its_words_stand() -> None:
+    """Short sections are joined to one passage, which links to the first of them."""
+    waxing = InnerSection(TWO_SECTIONS.index("## Waxing"), "waxing", ("Cheese", "Waxing"))
+
+    (source,) = cited("Bob waxes the rind twice [1].", passage(TWO_SECTIONS, sections=(waxing,)))
+
+    assert source.url == "https://book.test/02-cheese#waxing:~:text=Bob%20waxes%20the%20rind%20twice"
+    assert (source.section, source.heading_path) == ("Waxing", ("Cheese", "Waxing"))
+    assert source.citations[0].url == source.url
+
+
+def test_quote_of_a_long_passage_holds_what_is_cited() -> None:
+    """Not what bears most on the question: the reader looks for the answer's words in it."""
+    text = f"{CHEDDAR}\n\n{FILLER * 60}\n\nAlice salts the curd by hand."
+
+    (source,) = cited("Alice salts the curd by hand [1].", passage(text))
+
+    assert "Alice salts the curd by hand." in source.quote
+    assert CHEDDAR not in source.quote
+    assert (
+        source.quote[source.citations[0].start : source.citations[0].end] == "Alice salts the curd by hand."
+    )
+
+
+def test_words_that_stand_on_the_page_before_are_named_at_greater_length() -> None:
+    """A browser lights up the first place that it finds."""
+    twice = "Bob turns each of the old cheeses by hand at six"
+    page = f"{twice}, says Alice.\n\n{twice} and then goes home to eat his supper with Alice."
+
+    (source,) = cited(
+        f"{twice} and then goes home to eat his supper with Alice [1].",
+        passage(page.partition("\n\n")[2], start=page.index("\n\n") + 2, end=len(page)),
+        page=page,
+    )
+
+    assert "Bob%20turns%20each%20of%20the%20old," not in source.url
+    assert "with%20Alice" in source.url
+
+
+def test_mark_on_words_that_no_passage_holds_cites_the_whole() -> None:
+    """A model may put a mark behind words of its own."""
+    before = sources_of([passage()], EDITION, relevance)[0]
+
+    (source,) = cited("Penguins breed in winter [1].", passage())
+
+    assert (source.cited, source.citations) == (True, ())
+    assert (source.quote, source.url) == (before.quote, before.url)
+
+
+@fuzz(100)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Alice salts.", "Bob **waxes** it.", "- One", "\n\n", "\r\n", "`x = 1`", FILLER * 9]
+        ),
+        max_size=12,
+    ).map(" ".join)
+)
+def test_cited_span_is_the_quotes_own_words_whatever_the_passage(text: str) -> None:
+    """Offsets that are off by one mark half a word."""
+    (source,) = cited(f"{text} [1] Bob waxes it [1].", passage(text))
+
+    assert source.quote in text
+    for span in source.citations:
+        assert 0 <= span.start < span.end <= len(source.quote)
+        marked = readable_words(source.quote[span.start : span.end])
+        # Markup that the span cuts in half is left out of its text.
+        assert re.findall(r"\w+", span.text) == re.findall(r"\w+", marked)

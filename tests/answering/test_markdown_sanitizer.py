@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ragbot.answering.markdown_sanitizer import LONGEST_HELD, MarkdownSanitizer
+from ragbot.answering.source_slots import SourceSlots
 from tests.answering.rendering import foreign_in
 from tests.fuzzing import fuzz
 
@@ -22,8 +23,9 @@ OWN_TEXT = f"See [the guide]({QUOTED_URL}), write to {OWN_MAIL}, and close each 
 OWN_TARGETS = {OWN_URL, OWN_PAGE, QUOTED_URL, f"mailto:{OWN_MAIL}", OWN_MAIL}
 
 
-def cleaner(allowed: int = 3) -> MarkdownSanitizer:
-    return MarkdownSanitizer(allowed=allowed, own_text=OWN_TEXT, own_urls=[OWN_URL])
+def cleaner(slots: SourceSlots | None = None) -> MarkdownSanitizer:
+    slots = slots or SourceSlots(3, 3)
+    return MarkdownSanitizer(number_of=slots.number_of, own_text=OWN_TEXT, own_urls=[OWN_URL])
 
 
 def cleaned_text(pieces: str | Iterable[str], allowed: int = 3) -> str:
@@ -31,10 +33,11 @@ def cleaned_text(pieces: str | Iterable[str], allowed: int = 3) -> str:
 
 
 def cleaned_and_cited(pieces: str | Iterable[str], allowed: int = 3) -> tuple[str, set[int]]:
-    made = cleaner(allowed)
+    slots = SourceSlots(allowed, allowed)
+    made = cleaner(slots)
     given_text = [made.feed(piece) for piece in ([pieces] if isinstance(pieces, str) else pieces)]
     given_text.append(made.flush())
-    return "".join(given_text), made.cited
+    return "".join(given_text), set(slots.cited)
 
 
 # --- each construct ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.deferred_writes import DeferredWrites
 from ragbot.answering.turns import RunningTurn, TurnRecorder, Turns
 from ragbot.core.deadline import Deadline
@@ -31,6 +31,7 @@ from ragbot.core.ports import Generator
 from ragbot.services import Services
 from ragbot.storage.conversations import MessageFacts
 from ragbot.storage.idempotency_keys import IdempotencyClaim
+from tests.answering.shelf import make_answerer
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
@@ -50,7 +51,7 @@ class Desk:
         limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
         return Turns(
             self.services.conversations,
-            Answerer(self.services.retriever, generator, limits, lambda _tokens: 0.0),
+            make_answerer(self.services.retriever, generator, limits),
             deadline_s=deadline_s,
             most_at_once=most_at_once,
             observe=self.observed.append,
@@ -389,7 +390,7 @@ def test_next_turn_knows_what_was_answered_and_not_what_broke(desk: Desk) -> Non
     leaving.events.close()
     generator.pieces = ["Half", AnswerCut("cut")]
     with pytest.raises(AnswerCut):
-        said(turns.begin(Question("What breaks?"), session_id))
+        said(turns.begin(Question("How long is the tea steeped?"), session_id))
 
     follow_up = turns.begin(Question("And where?"), session_id)
 

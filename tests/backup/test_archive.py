@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ragbot.backup.archive import member_of, read_manifest, unpack, write_archive
+from ragbot.backup.archive import describe_member, extract_backup, read_manifest, write_archive
 from ragbot.backup.manifest import Manifest
 from ragbot.core.errors import BackupUnreadable
 
@@ -31,7 +31,7 @@ def manifest(tmp_path: Path) -> Manifest:
         edition="first",
         newest_at=None,
         rows={"messages": 2},
-        members={"database.sqlite": member_of(tmp_path / "database.sqlite")},
+        members={"database.sqlite": describe_member(tmp_path / "database.sqlite")},
     )
 
 
@@ -44,7 +44,7 @@ def archive(manifest: Manifest, tmp_path: Path) -> Path:
 def unpacked(archive: Path) -> Manifest:
     (archive.parent / "out").mkdir()
     with archive.open("rb") as stream:
-        return unpack(stream, archive.parent / "out")
+        return extract_backup(stream, archive.parent / "out")
 
 
 def test_archive_comes_out_as_it_went_in(archive: Path, manifest: Manifest) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 
-from ragbot.backup.archive import unpack, write_archive
-from ragbot.backup.storage import name_at
+from ragbot.backup.archive import extract_backup, write_archive
+from ragbot.backup.storage import new_archive_name
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.backup.conftest import OpenService, Service, failed_in_one_sentence
@@ -66,7 +66,7 @@ def test_list_is_oldest_first_and_tells_of_what_it_cannot_read(sqlite_service: S
     """A file that only looks like a backup is worse than none."""
     for _ in range(2):
         sqlite_service.flask("backup", "create")
-    bad = sqlite_service.backups / name_at(datetime(2026, 1, 1, tzinfo=UTC))
+    bad = sqlite_service.backups / new_archive_name(datetime(2026, 1, 1, tzinfo=UTC))
     bad.write_bytes(b"rubbish")
     (sqlite_service.backups / "notes.txt").touch()
 
@@ -90,7 +90,7 @@ def test_list_of_nothing_says_how_to_get_something(sqlite_service: Service) -> N
 def test_archive_that_is_not_there_is_one_sentence(sqlite_service: Service) -> None:
     """A mistyped name."""
     for command in ("verify", "restore", "drill"):
-        result = sqlite_service.flask("backup", command, name_at(datetime(2026, 1, 1, tzinfo=UTC)))
+        result = sqlite_service.flask("backup", command, new_archive_name(datetime(2026, 1, 1, tzinfo=UTC)))
 
         assert failed_in_one_sentence(result)
 
@@ -101,11 +101,11 @@ def backdated(service: Service, days: range) -> list[str]:
     folder = archive.parent / "unpacked"
     folder.mkdir()
     with archive.open("rb") as stream:
-        manifest = unpack(stream, folder)
+        manifest = extract_backup(stream, folder)
     names = []
     for day in days:
         moment = manifest.created_at - timedelta(days=day)
-        names.append(name_at(moment))
+        names.append(new_archive_name(moment))
         write_archive(replace(manifest, created_at=moment), folder, archive.parent / names[-1])
     shutil.rmtree(folder)
     return names
@@ -115,7 +115,7 @@ def test_retention_deletes_what_no_option_names(sqlite_service: Service) -> None
     """A disk that is full of backups makes none."""
     sqlite_service.flask("backup", "create")
     old = backdated(sqlite_service, range(1, 100))
-    foreign = sqlite_service.backups / name_at(datetime(2020, 1, 1, tzinfo=UTC))
+    foreign = sqlite_service.backups / new_archive_name(datetime(2020, 1, 1, tzinfo=UTC))
     foreign.write_bytes(b"of another program, or damaged")
     foreign.with_name("notes.tar.gz").touch()
 

@@ -284,7 +284,7 @@ def test_run_that_breaks_off_is_never_written_down_as_good(
     def breaks(*_: object) -> None:
         raise fault
 
-    monkeypatch.setattr("ragbot.backup.backups.create", breaks)
+    monkeypatch.setattr("ragbot.backup.backups.create_backup", breaks)
     sqlite_service.flask("backup", "create")
 
     (run,) = sqlite_service.rows("upkeep_runs")["upkeep_runs"]

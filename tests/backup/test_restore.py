@@ -15,7 +15,7 @@ import pytest
 from flask_migrate import downgrade
 from sqlalchemy import make_url
 
-from ragbot.backup.archive import member_of, read_manifest, unpack, write_archive
+from ragbot.backup.archive import describe_member, extract_backup, read_manifest, write_archive
 from ragbot.backup.manifest import Manifest
 from ragbot.extensions import db
 from tests.backup.conftest import (
@@ -39,9 +39,9 @@ def repacked(archive: Path, change: Callable[[Manifest, Path], Manifest]) -> Non
     folder = archive.parent / "repacked"
     folder.mkdir()
     with archive.open("rb") as stream:
-        manifest = unpack(stream, folder)
+        manifest = extract_backup(stream, folder)
     changed = change(manifest, folder)
-    members = {name: member_of(folder / name) for name in changed.members}
+    members = {name: describe_member(folder / name) for name in changed.members}
     archive.unlink()
     write_archive(replace(changed, members=members), folder, archive)
     shutil.rmtree(folder)
@@ -88,7 +88,7 @@ def test_what_is_worth_nothing_is_left_out(service: Service, other: Service, tmp
     service.flask("backup", "create")
     (tmp_path / "out").mkdir()
     with service.archive().open("rb") as stream:
-        manifest = unpack(stream, tmp_path / "out")
+        manifest = extract_backup(stream, tmp_path / "out")
 
     other.flask("backup", "restore")
 

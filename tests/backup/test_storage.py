@@ -18,8 +18,8 @@ import pytest
 from moto.s3.models import s3_backends
 
 from ragbot.backup.s3_storage import PART_BYTES, S3Storage
-from ragbot.backup.storage import BackupStorage, name_at
-from ragbot.backup.storage_url import storage_at
+from ragbot.backup.storage import BackupStorage, new_archive_name
+from ragbot.backup.storage_url import open_storage
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import BackupError
 from tests.backup.conftest import Service
@@ -45,71 +45,71 @@ def client(s3_url: str) -> Any:
 
 
 @pytest.fixture(params=["folder", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> BackupStorage:
+def storage(request: pytest.FixtureRequest, tmp_path: Path) -> BackupStorage:
     if request.param == "folder":
-        return storage_at(str(tmp_path / "kept" / "here"))
+        return open_storage(str(tmp_path / "kept" / "here"))
     bucket = request.getfixturevalue("bucket")
-    return storage_at(f"s3://{bucket}/kept/here/", s3_endpoint_url=request.getfixturevalue("s3_url"))
+    return open_storage(f"s3://{bucket}/kept/here/", s3_endpoint_url=request.getfixturevalue("s3_url"))
 
 
-def put(place: BackupStorage, content: bytes, name: str | None = None) -> str:
-    name = name or name_at(NIGHT)
-    with place.working() as folder:
+def put(storage: BackupStorage, content: bytes, name: str | None = None) -> str:
+    name = name or new_archive_name(NIGHT)
+    with storage.staging() as folder:
         (folder / name).write_bytes(content)
-        place.put(folder / name, name, hashlib.sha256(content).hexdigest())
+        storage.put(folder / name, name, hashlib.sha256(content).hexdigest())
     return name
 
 
-def got(place: BackupStorage, name: str) -> bytes:
-    with place.reading(name) as stream:
+def got(storage: BackupStorage, name: str) -> bytes:
+    with storage.open(name) as stream:
         return stream.read()
 
 
-def test_archive_is_read_as_it_was_put(place: BackupStorage) -> None:
+def test_archive_is_read_as_it_was_put(storage: BackupStorage) -> None:
     """Byte for byte."""
-    name = put(place, b"Alice" * 1000)
+    name = put(storage, b"Alice" * 1000)
 
-    assert got(place, name) == b"Alice" * 1000
-    assert place.size_bytes(name) == 5000
-    assert place.names() == [name]
+    assert got(storage, name) == b"Alice" * 1000
+    assert storage.size_bytes(name) == 5000
+    assert storage.names() == [name]
 
 
-def test_archives_are_named_in_the_order_of_their_making(place: BackupStorage) -> None:
+def test_archives_are_named_in_the_order_of_their_making(storage: BackupStorage) -> None:
     """Also two of one second, and whatever else lies there is nobody's business."""
-    names = [put(place, b"", name_at(NIGHT.replace(hour=hour))) for hour in (3, 2, 2)]
-    put(place, b"", "notes.tar.gz")
-    put(place, b"", "ragbot-latest.tar.gz")
+    names = [put(storage, b"", new_archive_name(NIGHT.replace(hour=hour))) for hour in (3, 2, 2)]
+    put(storage, b"", "notes.tar.gz")
+    put(storage, b"", "ragbot-latest.tar.gz")
 
-    assert place.names() == sorted(names)
+    assert storage.names() == sorted(names)
     assert len(set(names)) == 3
 
 
-def test_removed_archive_is_gone_and_others_stay(place: BackupStorage) -> None:
+def test_removed_archive_is_gone_and_others_stay(storage: BackupStorage) -> None:
     """Twice is as once: two jobs may thin out at the same time."""
-    first, second = put(place, b"1"), put(place, b"2")
+    first, second = put(storage, b"1"), put(storage, b"2")
 
-    place.remove(first)
-    place.remove(first)
+    storage.remove(first)
+    storage.remove(first)
 
-    assert place.names() == [second]
+    assert storage.names() == [second]
 
 
 def test_place_that_is_not_there_yet_has_no_archives(tmp_path: Path) -> None:
     """Before the first night."""
-    assert storage_at(str(tmp_path / "nowhere")).names() == []
+    assert open_storage(str(tmp_path / "nowhere")).names() == []
 
 
-def test_archive_that_is_not_there_is_told_with_its_place(place: BackupStorage) -> None:
+def test_archive_that_is_not_there_is_told_with_its_place(storage: BackupStorage) -> None:
     """The operator mistypes a name."""
-    put(place, b"")
+    put(storage, b"")
 
-    with pytest.raises(BackupError, match=place.address), place.reading("ragbot-other.tar.gz"):
+    with pytest.raises(BackupError, match=storage.address), storage.open("ragbot-other.tar.gz"):
         pass
 
 
-def test_nothing_is_left_of_the_work_but_the_archive(place: BackupStorage, tmp_path: Path) -> None:
+def test_nothing_is_left_of_the_work_but_the_archive(storage: BackupStorage, tmp_path: Path) -> None:
     """A dump that stays behind fills the disk and is read by strangers."""
-    with place.working() as folder:
+    with storage.staging() as folder:
         (folder / "database.sqlite").write_bytes(b"Alice")
 
     assert not folder.exists()
@@ -120,7 +120,7 @@ def test_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(BackupError, match="cannot be written"):
-        put(storage_at(str(tmp_path / "file" / "below")), b"")
+        put(open_storage(str(tmp_path / "file" / "below")), b"")
 
 
 # --- S3 ----------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def test_large_archive_goes_up_in_parts(in_s3: S3Storage, bucket: str, s3_url: s
 
 def test_upload_that_was_killed_does_not_show(in_s3: S3Storage, bucket: str, s3_url: str) -> None:
     """Half an archive is worse than none."""
-    started = client(s3_url).create_multipart_upload(Bucket=bucket, Key=f"kept/{name_at(NIGHT)}")
+    started = client(s3_url).create_multipart_upload(Bucket=bucket, Key=f"kept/{new_archive_name(NIGHT)}")
     client(s3_url).upload_part(
         Bucket=bucket, Key=started["Key"], UploadId=started["UploadId"], PartNumber=1, Body=b"Alice"
     )
@@ -157,7 +157,7 @@ def test_archive_that_did_not_arrive_whole_is_removed_again(in_s3: S3Storage, tm
     (tmp_path / "archive").write_bytes(b"Alice")
 
     with pytest.raises(BackupError, match="did not arrive whole"):
-        in_s3.put(tmp_path / "archive", name_at(NIGHT), hashlib.sha256(b"Bob").hexdigest())
+        in_s3.put(tmp_path / "archive", new_archive_name(NIGHT), hashlib.sha256(b"Bob").hexdigest())
 
     assert in_s3.names() == []
 
@@ -177,10 +177,10 @@ def test_more_archives_than_one_answer_lists_are_all_listed(
 
 def test_bucket_itself_can_be_the_place(bucket: str, s3_url: str) -> None:
     """Not everybody shares one."""
-    place = S3Storage(f"s3://{bucket}", endpoint_url=s3_url)
-    name = put(place, b"Alice")
+    storage = S3Storage(f"s3://{bucket}", endpoint_url=s3_url)
+    name = put(storage, b"Alice")
 
-    assert place.names() == [name]
+    assert storage.names() == [name]
 
 
 def test_bucket_that_is_not_there_is_one_sentence(bucket: str, s3_url: str) -> None:
@@ -220,14 +220,14 @@ def test_s3_without_its_library_says_what_to_install(monkeypatch: pytest.MonkeyP
     monkeypatch.delattr(ragbot.backup, "s3_storage")
 
     with pytest.raises(BackupError, match=r"pip install -r requirements-s3\.txt"):
-        storage_at("s3://books/kept")
+        open_storage("s3://books/kept")
 
 
 @pytest.mark.parametrize("address", ["ftp://books", "s3://", "s3:///kept"])
 def test_address_of_another_kind_is_refused(address: str) -> None:
     """A typing error must not make a folder called `ftp:`."""
     with pytest.raises(BackupError):
-        storage_at(address)
+        open_storage(address)
 
 
 # --- a run that is killed ----------------------------------------------------------------------
@@ -235,8 +235,7 @@ def test_address_of_another_kind_is_refused(address: str) -> None:
 HANGS_BEFORE_THE_LAST_STEP = """
 import os, sys, time
 from ragbot.backup import backups
-from ragbot.backup import folder_storage as folder_place
-from ragbot.backup.storage_url import storage_at
+from ragbot.backup.storage_url import open_storage
 from ragbot.backup.sqlite import SqliteDatabase
 
 def hang(source, target):
@@ -244,21 +243,21 @@ def hang(source, target):
     time.sleep(600)
 
 os.replace = hang
-backups.create(SqliteDatabase(sys.argv[1]), storage_at(sys.argv[2]))
+backups.create_backup(SqliteDatabase(sys.argv[1]), open_storage(sys.argv[2]))
 """
 
 
 def test_killed_run_leaves_nothing_that_list_shows(sqlite_service: Service) -> None:
     """Not even when the archive was packed and lacked its name alone; a day later its rest is swept."""
-    place = storage_at(str(sqlite_service.backups))
-    command = [sys.executable, "-c", HANGS_BEFORE_THE_LAST_STEP, sqlite_service.url, place.address]
+    storage = open_storage(str(sqlite_service.backups))
+    command = [sys.executable, "-c", HANGS_BEFORE_THE_LAST_STEP, sqlite_service.url, storage.address]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT_ROOT) as running:
         assert running.stdout
         assert running.stdout.readline() == b"packed\n"
         running.send_signal(signal.SIGKILL)
     (left,) = sqlite_service.backups.iterdir()
 
-    listed = place.names()
+    listed = storage.names()
     sqlite_service.flask("backup", "create")
     still_there = left.exists()
     os.utime(left, (time.time() - 25 * 3600,) * 2)
@@ -267,4 +266,4 @@ def test_killed_run_leaves_nothing_that_list_shows(sqlite_service: Service) -> N
     assert listed == []
     assert still_there
     assert not left.exists()
-    assert len(place.names()) == 2
+    assert len(storage.names()) == 2

@@ -16,14 +16,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.books.archive_extraction import UnpackLimits, unpack
+from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
 from ragbot.core.errors import ArchiveRefused
 from tests.fuzzing import fuzz
 
-LIMITS = UnpackLimits(unpacked_bytes=50_000_000, members=200)
+LIMITS = ExtractionLimits(unpacked_bytes=50_000_000, members=200)
 
 Unpack = Callable[[bytes], Path]
 
@@ -38,7 +38,7 @@ def unpacked(tmp_path: Path) -> Unpack:
         archive.write_bytes(content)
         into = tmp_path / "upload" / "book"
         into.mkdir(exist_ok=True)
-        return unpack(archive, into, LIMITS)
+        return extract_book_archive(archive, into, LIMITS)
 
     return run
 
@@ -225,7 +225,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "tar: half a character": (a_tar(("a\udce9.md", b"x")), NAME),
     "gzip: of a text": (gzip.compress(b"# One\n" * 500), "broken"),
     "gzip: of nothing": (gzip.compress(b""), "broken"),
-    "zip: packed otherwise": (lzma_zip(), "zip it plainly"),
+    "zip: packed otherwise": (lzma_zip(), "zip it with the default method"),
     "neither": (b"Rar!\x1a\x07\x00", "neither"),
     "empty": (b"", "neither"),
 }
@@ -267,7 +267,7 @@ def test_archive_with_wrong_bytes_is_unpacked_or_refused(
     (folder / "archive").write_bytes(gzip.compress(content) if choice == "tar" else content)
 
     with suppress(ArchiveRefused):
-        unpack(folder / "archive", folder / "book", LIMITS)
+        extract_book_archive(folder / "archive", folder / "book", LIMITS)
 
     assert {path.name for path in folder.iterdir()} == {"archive", "book"}
 
@@ -301,6 +301,8 @@ def test_progress_tells_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "book").mkdir()
     told: list[tuple[int, int]] = []
 
-    unpack(tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: told.append((done, total)))
+    extract_book_archive(
+        tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: told.append((done, total))
+    )
 
     assert told == [(100, 150), (150, 150)]

@@ -11,9 +11,12 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
+from ragbot.books.markup.readable import tidy_markdown
+from ragbot.bootstrap import passage_reader
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Mode, Passage, Prompt
-from ragbot.core.ports import Generation, Generator
+from ragbot.core.ports import Embedder, Generation, Generator
+from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.fakes.openai_upstream import OpenAIUpstream
@@ -41,6 +44,11 @@ def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY)
         # Opened now: importing the SDK takes a second that is no question's.
         with client.sdk:
             yield client
+
+
+def extractive_generator(embedder: Embedder | None = None) -> ExtractiveGenerator:
+    """The generator without a model, as an app has it."""
+    return ExtractiveGenerator(passage_reader(), tidy=tidy_markdown, embedder=embedder)
 
 
 def passage_of(text: str, heading: str = "Cheese") -> Passage:

@@ -6,7 +6,6 @@ from contextlib import closing
 
 import pytest
 
-from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
     AnswerCut,
@@ -16,7 +15,6 @@ from ragbot.core.errors import (
     ProviderUnavailable,
 )
 from ragbot.core.ports import Generation
-from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
@@ -33,7 +31,7 @@ from tests.fakes.openai_upstream import (
     Status,
 )
 from tests.fakes.parts import ScriptedGenerator
-from tests.providers.asking import asked, cancelled_soon, prompt_of, takes_less_than
+from tests.providers.asking import asked, cancelled_soon, extractive_generator, prompt_of, takes_less_than
 
 
 @pytest.fixture
@@ -49,9 +47,8 @@ def hasty(client: OpenAIClient) -> FallbackGenerator:
 
 
 def chain_of(client: OpenAIClient, patience_s: float) -> FallbackGenerator:
-    extractive = ExtractiveGenerator(terms=lambda _language, text: text.split(), blocks=prose_blocks)
     models = [OpenAIGenerator(client, name, patience_s) for name in ("gpt-4o", "gpt-4o-mini")]
-    return FallbackGenerator([*models, extractive])
+    return FallbackGenerator([*models, extractive_generator()])
 
 
 def models_asked(upstream: OpenAIUpstream) -> list[str]:

@@ -6,11 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ragbot.books.markup.prose import prose_blocks
 from ragbot.core.ports import Embedder, Generator
-from ragbot.index.analysis import Analyzer
 from ragbot.providers.embedding_cache import CachingEmbedder
-from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.local_embedder import LocalEmbedder
 from ragbot.providers.openai.client import OpenAIClient
@@ -20,7 +17,7 @@ from ragbot.providers.timed import TimedEmbedder
 from tests.fakes.loopback import Call, Connection
 from tests.fakes.openai_upstream import OpenAIUpstream, Status
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
-from tests.providers.asking import client_of
+from tests.providers.asking import client_of, extractive_generator
 from tests.providers.contracts import EmbedderContract, GeneratorContract
 
 
@@ -47,11 +44,6 @@ class UpstreamWithModels(OpenAIUpstream):
             connection.reply_json(200, {"id": name, "object": "model", "created": 1, "owned_by": "us"})
         else:
             super().respond(call, connection)
-
-
-def extractive() -> ExtractiveGenerator:
-    english = Analyzer("english")
-    return ExtractiveGenerator(terms=lambda _language, text: english.terms(text), blocks=prose_blocks)
 
 
 @pytest.fixture(scope="module")
@@ -107,20 +99,20 @@ class TestOpenAIGenerator(GeneratorContract):
 class TestExtractiveGenerator(GeneratorContract):
     @pytest.fixture
     def generator(self) -> Generator:
-        return extractive()
+        return extractive_generator()
 
 
 class TestFallbackGenerator(GeneratorContract):
     @pytest.fixture
     def generator(self, client: OpenAIClient) -> Generator:
         models = [OpenAIGenerator(client, name, 5) for name in ("gpt-4o", "gpt-4o-mini")]
-        return FallbackGenerator([*models, extractive()])
+        return FallbackGenerator([*models, extractive_generator()])
 
 
 class TestFallbackToTheBook(GeneratorContract):
     @pytest.fixture
     def generator(self, client: OpenAIClient) -> Generator:
-        return FallbackGenerator([OpenAIGenerator(client, "gpt-4o", 5), extractive()])
+        return FallbackGenerator([OpenAIGenerator(client, "gpt-4o", 5), extractive_generator()])
 
 
 class TestScriptedGenerator(GeneratorContract):

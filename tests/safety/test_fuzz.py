@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_cited
+from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_citations
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
+from ragbot.answering.source_slots import SourceSlots
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.domain import Book
@@ -343,9 +344,14 @@ ANSWERS = st.lists(
 
 
 def cleaned(pieces: list[str], allowed: int) -> tuple[str, set[int]]:
-    cleaner = MarkdownSanitizer(allowed=allowed, own_text="Milk and <b>", own_urls=["https://book.test/a"])
+    slots = SourceSlots(allowed, allowed)
+    cleaner = MarkdownSanitizer(
+        number_of=slots.number_of,
+        own_text="Milk and <b>",
+        own_urls=["https://book.test/a"],
+    )
     text = "".join([*(cleaner.feed(piece) for piece in pieces), cleaner.flush()])
-    return text, cleaner.cited
+    return text, set(slots.cited)
 
 
 @fuzz(200)
@@ -358,6 +364,10 @@ def test_marks_never_point_beyond_the_passages(pieces: list[str], allowed: int) 
     assert cleaned(["".join(pieces)], allowed) == (text, cited)
     assert cleaned(list("".join(pieces)), allowed) == (text, cited)
     assert cleaned([text], allowed)[1] <= cited
+
+
+def _count_e(piece: str) -> float:
+    return piece.count("e")
 
 
 @fuzz(100)
@@ -374,7 +384,12 @@ def test_marks_never_point_beyond_the_passages(pieces: list[str], allowed: int) 
 )
 def test_quote_is_a_piece_of_its_passage(text: str, cited: int) -> None:
     """Word for word, and no longer than promised."""
-    (source,) = with_cited(sources_of([passage(text)], EDITION, lambda piece: piece.count("e")), {cited})
+    found, mark = [passage(text)], f"{text} [{cited}]"
+    sources = sources_of(found, EDITION, _count_e)
+
+    (source,) = with_citations(
+        sources, found, mark, EDITION, relevance=_count_e, page_source=lambda _path: text
+    )
 
     assert source.quote in text
     assert len(source.quote) <= LONGEST_QUOTE

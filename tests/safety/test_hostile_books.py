@@ -98,7 +98,7 @@ def test_good_pages_beside_the_bad_ones_are_read(outcomes: Outcomes) -> None:
         ("pipes_and_sockets", "pipe.md", "not a regular file"),
         ("pipes_and_sockets", "socket.md", "not a regular file"),
         ("too_large", "hole.md", "1,099,511,627,776 bytes"),
-        ("names", "a\\x1b[2Jb.md", "signs that cannot be shown"),
+        ("names", "a\\x1b[2Jb.md", "characters that cannot be displayed"),
         ("encodings", "utf-16.md", "UTF-16"),
         ("encodings", "latin-1.md", "not valid UTF-8"),
         ("encodings", "gzip.md", "gzip"),
@@ -162,7 +162,7 @@ def test_file_that_became_a_pipe_meanwhile_does_not_make_the_reader_wait(
 
     monkeypatch.setattr(files.stat, "S_ISREG", changed_after_the_look)
 
-    assert BookFolder(tmp_path).bytes("a.md") == b""
+    assert BookFolder(tmp_path).read_bytes("a.md") == b""
 
 
 def test_file_that_grows_while_it_is_read_fills_no_memory(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_file_that_grows_while_it_is_read_fills_no_memory(tmp_path: Path) -> Non
         grown.truncate(9_000)
     tracemalloc.start()
 
-    content = folder.bytes("a.md")
+    content = folder.read_bytes("a.md")
 
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()

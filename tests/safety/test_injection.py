@@ -3,20 +3,17 @@
 `injections.jsonl` holds one attempt a line: its `way`, `where` its words stand (`says`), and what a model
 writes that obeys (`obeys`). The model here always obeys. What is proved is that its prompt keeps strangers'
 words in their place, and that what it says reaches the reader without a foreign link, an image, HTML, the
-rules, unseen characters or a citation of what is not there.
+sign by which it refuses, unseen characters or a citation of what is not there. (The rules hold no secret:
+a model may recite them.)
 """
 
 from __future__ import annotations
 
-import base64
-import codecs
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +33,6 @@ from tests.fakes.openai_upstream import CHAT, OpenAIUpstream, Reply
 from tests.web.sent_events import events_in
 
 SITE = "https://book.test/"
-# So many words of the rules in a row are a recital, whoever says them.
-RECITAL_WORDS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,37 +148,12 @@ def asked(reader: FlaskClient, attempt: Attempt, model: OpenAIUpstream, *, strea
 def spelt_out(text: str) -> str:
     """What the model writes, with its rules wherever the attempt has it recite them."""
     rules = system_text(Mode.FULL_BOOK)
-    words = rules.split()
-    spellings = {
-        "": rules,
-        ":upper": rules.upper(),
-        ":base64": base64.b64encode(rules.encode()).decode(),
-        ":rot13": codecs.encode(rules, "rot13"),
-        ":reversed": rules[::-1],
-        ":hyphenated": "-".join(rules),
-        ":wide": "".join(chr(ord(sign) + 0xFEE0) if "!" <= sign <= "~" else sign for sign in rules),
-        ":lines": "\n".join(words),
-        ":starred": " ".join(f"**{word}**" for word in words),
-        ":joined": "\u200d".join(words),
-        ":cited": " [1] ".join(words),
-        ":tagged": "<i></i> ".join(words),
-        ":first half": rules[: len(rules) // 2],
-        ":second half": rules[len(rules) // 2 :],
-        ":entities": "".join(f"&#{ord(sign)};" if at % 20 == 9 else sign for at, sign in enumerate(rules)),
-        ":strewn": " x ".join(" ".join(words[at : at + 2]) for at in range(0, len(words), 2)),
-    }
-    return re.sub(r"\{rules(:[^}]*)?\}", lambda found: spellings[found[1] or ""], text)
+    joints = {"": " ", ":joined": "\u200d", ":cited": " [1] ", ":tagged": "<i></i> "}
+    return re.sub(r"\{rules(:\w+)?\}", lambda found: joints[found[1] or ""].join(rules.split(" ")), text)
 
 
 def letters(text: str) -> str:
     return "".join(sign for sign in text.casefold() if sign.isalpha())
-
-
-def recitals() -> set[str]:
-    """Every eight words of the rules, as letters; those with hardly any letters say nothing."""
-    words = [letters(word) for mode in Mode for word in re.findall(r"\w+", system_text(mode))]
-    runs = ("".join(words[at : at + RECITAL_WORDS]) for at in range(len(words) - RECITAL_WORDS + 1))
-    return {run for run in runs if len(run) > 22}
 
 
 # --- the set -----------------------------------------------------------------------------------
@@ -220,8 +190,7 @@ def test_attempt_stays_where_it_stands_in_the_prompt(
     assert messages[0] == {"role": "system", "content": system_text(attempt.mode)}
     assert roles == ["system", *["user", "assistant"] * turns, "user"]
     assert opened >= 1
-    plain = unicodedata.normalize("NFKC", all_said)
-    assert re.findall(r"[<‹〈][\s/|\\∕]*(?:book|passage|selection|question)\b", plain, re.IGNORECASE) == [
+    assert re.findall(r"<[\s/|\\]*(?:book|passage|selection|question)\b", all_said, re.IGNORECASE) == [
         "<book",
         *["<" + mark, "</" + mark] * opened,
     ]
@@ -245,25 +214,14 @@ def test_model_that_obeys_reaches_no_reader(
     answer, sources = reply["answer"], reply["sources"]
     quoted = "\n".join(source["quote"] for source in sources)
     own = {source["url"] for source in sources} | set(re.findall(r"https?://[^\s<>\"'`)\]]+", quoted))
+    if reply["status"] == "refused":
+        # It offers the sections that its sources stand in.
+        own |= {source["url"].partition(":~:")[0].removesuffix("#") for source in sources}
     bare = re.sub(r"```.*?```|`[^`\n]*`", "", answer, flags=re.DOTALL)
-    said = letters(unescape(answer))
     assert answer.strip()
     assert foreign_in(answer, own) == []
-    assert [run for run in recitals() if run in said] == []
     assert without_invisible(answer) == answer
     assert NOT_IN_BOOK not in answer.upper().replace("\\", "")
     assert [n for n in map(int, re.findall(r"\[(\d{1,3})\]", bare)) if not 1 <= n <= len(sources)] == []
     assert all(source["url"].startswith((SITE, "/")) for source in sources)
     assert [word for word in attempt.never if word in bare] == []
-
-
-def test_recital_ends_the_answer_as_refused(reader: FlaskClient, model: OpenAIUpstream) -> None:
-    """It is kept in no cache, and its reader is told what is true: the book does not say this."""
-    (attempt, *_) = [attempt for attempt in ATTEMPTS if attempt.obeys == "> {rules}"]
-
-    reply = asked(reader, attempt, model, stream=False)
-
-    assert reply["status"] == "refused"
-    assert reply["answer"].endswith("…\n\nThe book does not say.")
-    assert not any(source["cited"] for source in reply["sources"])
-    assert reply["usage"]["output_tokens"] > 0

@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
-from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.turns import RunningTurn, Turns
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Prompt, Question, Status
@@ -24,6 +24,7 @@ from ragbot.services import Services
 from ragbot.storage.conversations import MessageFacts
 from ragbot.web import sse
 from ragbot.web.sse import COMMENT, as_sse
+from tests.answering.shelf import make_answerer
 from tests.conftest import RunningApp, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
@@ -109,7 +110,7 @@ def streamed(reader: FlaskClient, **fields: Any) -> list[Sent]:
 
 def begun(services: Services, generator: Generator) -> RunningTurn:
     limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
-    answerer = Answerer(services.retriever, generator, limits, lambda _tokens: 0.0)
+    answerer = make_answerer(services.retriever, generator, limits)
     turns = Turns(services.conversations, answerer, deadline_s=20, most_at_once=1)
     return turns.begin(Question(HOW_LONG), None)
 
@@ -209,7 +210,11 @@ def test_refusal_streams_as_an_answer_does(reader: FlaskClient, model: Exchangea
 
     _, *deltas, last = streamed(reader)
 
-    assert "".join(event.data["text"] for event in deltas) == "The book is silent."
+    said, _, offered = "".join(event.data["text"] for event in deltas).partition("\n\n")
+    assert (said, offered) == (
+        "The book is silent.",
+        "Nearest in the book: [Cheese](<https://book.test/02-cheese.md>)",
+    )
     assert last.data["status"] == "refused"
 
 

@@ -1,0 +1,1 @@
+"""Cut the sections of a book into chunks."""

@@ -1,4 +1,4 @@
-"""Sections to chunks: about four hundred tokens, never across a heading, code and tables whole."""
+"""Cut sections into chunks of about 400 tokens, never across a heading, with code and tables whole."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
-from ragbot.books.chunking.search_text import search_words
-from ragbot.books.chunking.splitter import TextPiece, pieces_of
-from ragbot.core.domain import Book, Chunk, Page, Section
+from ragbot.books.chunking.search_text import strip_markdown
+from ragbot.books.chunking.splitter import TextPiece, split_block
+from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
+from ragbot.core.domain import Book, Chunk, InnerSection, Page, Section
 from ragbot.core.text import count_tokens
 
 # A fixed random UUID: ids must be the same on every machine, for ever.
@@ -22,7 +22,7 @@ TAIL_ALLOWANCE = 1.25
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """A section that holds prose."""
+    """Hold a section that has prose, with its pieces."""
 
     section: Section
     pieces: tuple[TextPiece, ...]
@@ -34,7 +34,7 @@ class _Filled:
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """Where a chunk lies, and under which headings."""
+    """Hold a chunk's offsets in the page, its headings and its anchor."""
 
     start: int
     end: int
@@ -43,7 +43,7 @@ class _Cut:
 
 
 def chunk_book(book: Book, *, target_tokens: int = 400, least_tokens: int = 80) -> list[Chunk]:
-    """Cut every page of a book, in reading order."""
+    """Cut every page of a book, in reading order. See `chunk_page`."""
     return [
         chunk
         for page in book.pages
@@ -54,11 +54,10 @@ def chunk_book(book: Book, *, target_tokens: int = 400, least_tokens: int = 80) 
 def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) -> list[Chunk]:
     """Cut one page. Chunks are disjoint and in order; a page without prose gives none.
 
-    A section under `least_tokens` is joined with siblings or subsections that follow, while all of
-    them are small. What is joined stands under the headings that its parts share, and links to the
-    first of them.
+    A section under `least_tokens` is joined with siblings or subsections that follow it, up to a small size.
+    A joined chunk has the headings that its sections share, and the anchor of the first.
     """
-    taken = outline(page.source, page.dialect)
+    taken = parse_page(page.source, page.dialect)
     filled = _filled(page, taken, target_tokens)
     cuts: list[_Cut] = []
     for group in _groups(filled, least_tokens, min(2 * least_tokens, target_tokens)):
@@ -66,21 +65,21 @@ def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) 
     return _chunks(page, taken, [cut for cut in (_trimmed(taken, cut) for cut in cuts) if cut])
 
 
-def _filled(page: Page, taken: Outline, limit: int) -> list[_Filled]:
+def _filled(page: Page, taken: ParsedPage, limit: int) -> list[_Filled]:
     filled: list[_Filled] = []
     blocks = list(reversed(taken.blocks))
     for section in page.sections:
         pieces: list[TextPiece] = []
         for block in _blocks_in(section, blocks):
             if _holds_prose(taken, block):
-                pieces.extend(pieces_of(page.source, block, limit))
+                pieces.extend(split_block(page.source, block, limit))
         if pieces:
             filled.append(_Filled(section, tuple(pieces)))
     return filled
 
 
 def _blocks_in(section: Section, waiting: list[MarkdownBlock]) -> Iterator[MarkdownBlock]:
-    """Take the section's blocks off the stack; one that reaches beyond the section is divided."""
+    """Take the section's blocks off the stack; divide a block that reaches beyond the section."""
     while waiting and waiting[-1].start < section.end:
         block = waiting.pop()
         if block.end > section.end:
@@ -91,7 +90,7 @@ def _blocks_in(section: Section, waiting: list[MarkdownBlock]) -> Iterator[Markd
             yield block if start == block.start else MarkdownBlock("paragraph", start, block.end)
 
 
-def _holds_prose(taken: Outline, block: MarkdownBlock) -> bool:
+def _holds_prose(taken: ParsedPage, block: MarkdownBlock) -> bool:
     return block.kind not in ("heading", "rule") and bool(taken.prose.text[block.start : block.end].strip())
 
 
@@ -110,7 +109,7 @@ def _groups(filled: Sequence[_Filled], least: int, most: int) -> Iterator[list[_
 
 
 def _belong(first: _Filled, part: _Filled) -> bool:
-    """Whether `part` is a sibling of `first`, or stands under it."""
+    """Return whether `part` is a sibling of `first`, or stands under it."""
     path, other = first.section.heading_path, part.section.heading_path
     return other[: len(path)] == path or (len(path) == len(other) and path[:-1] == other[:-1])
 
@@ -155,7 +154,7 @@ def _fits(pack: list[TextPiece], piece: TextPiece, target: float) -> bool:
 
 
 def _leads_in(pack: list[TextPiece], piece: TextPiece, target: int) -> bool:
-    """Whether the pack ends in a short paragraph that introduces the code, list or table of the piece."""
+    """Return whether the pack ends in a short paragraph that introduces the next code, list or table."""
     last = pack[-1]
     if len(pack) < 2 or piece.stands_alone or last.kind != "paragraph" or piece.kind == "paragraph":
         return False
@@ -166,8 +165,8 @@ def _tokens(pack: Sequence[TextPiece]) -> int:
     return sum(piece.tokens for piece in pack)
 
 
-def _trimmed(taken: Outline, cut: _Cut) -> _Cut | None:
-    """The cut without the lines at its edges that hold no prose."""
+def _trimmed(taken: ParsedPage, cut: _Cut) -> _Cut | None:
+    """Return the cut without leading and trailing lines that hold no prose; None if nothing is left."""
     prose = taken.prose.text[cut.start : cut.end]
     if not prose.strip():
         return None
@@ -180,16 +179,16 @@ def _trimmed(taken: Outline, cut: _Cut) -> _Cut | None:
     return _Cut(start, end, cut.heading_path, cut.anchor)
 
 
-def _chunks(page: Page, taken: Outline, cuts: list[_Cut]) -> list[Chunk]:
+def _chunks(page: Page, taken: ParsedPage, cuts: list[_Cut]) -> list[Chunk]:
     seen: Counter[str] = Counter()
     return [_chunk(page, taken, cut, seen) for cut in cuts]
 
 
-def _chunk(page: Page, taken: Outline, cut: _Cut, seen: Counter[str]) -> Chunk:
+def _chunk(page: Page, taken: ParsedPage, cut: _Cut, seen: Counter[str]) -> Chunk:
     text = page.source[cut.start : cut.end]
     key = "\x1f".join((page.path, *cut.heading_path, "", text))
     seen[key] += 1
-    words = search_words(taken.prose.text[cut.start : cut.end])
+    words = strip_markdown(taken.prose.text[cut.start : cut.end])
     return Chunk(
         id=str(uuid5(NAMESPACE, f"{key}\x1f{seen[key]}")),
         path=page.path,
@@ -202,4 +201,9 @@ def _chunk(page: Page, taken: Outline, cut: _Cut, seen: Counter[str]) -> Chunk:
         text=text,
         search_text=" > ".join(cut.heading_path) + "\n\n" + words,
         tokens=count_tokens(text),
+        sections=tuple(
+            InnerSection(section.start - cut.start, section.anchor, section.heading_path)
+            for section in page.sections
+            if cut.start <= section.start < cut.end
+        ),
     )

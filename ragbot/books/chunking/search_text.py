@@ -1,4 +1,4 @@
-"""Markdown to what is indexed of it: its words and its code, without marks and addresses."""
+"""Strip Markdown to the text that is indexed: words and code, without marks and link targets."""
 
 from __future__ import annotations
 
@@ -30,20 +30,28 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # A heading's own id, and attributes.
     (re.compile(r"(?<![ \t])[ \t]*+\{[#.][^{}\r\n]{0,200}\}[ \t]*$", re.MULTILINE), ""),
     # A table's rule between head and body.
-    (re.compile(r"^[ \t]*+\|?(?:[ \t]*+:?-{2,}+:?[ \t]*+\|)++(?:[ \t]*+:?-{2,}+:?[ \t]*+)?$", re.MULTILINE), ""),
+    (
+        re.compile(
+            r"^[ \t]*+\|?(?:[ \t]*+:?-{2,}+:?[ \t]*+\|)++(?:[ \t]*+:?-{2,}+:?[ \t]*+)?$", re.MULTILINE
+        ),
+        "",
+    ),
     (re.compile(r"\*{1,3}(?=\S)|(?<=\S)\*{1,3}"), ""),
     (re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)"), ""),
     (re.compile(r"~~(?=\S)|(?<=\S)~~"), ""),
     (re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
 )
-# A run of blanks is looked at once, not from each of them on.
+# (Possessive, so that a run of blanks is scanned once and not from each of them on.)
 _INDENT = re.compile(r"(?<=\n)[ \t]+|(?<![ \t])[ \t]++(?=\n)")
 _BLANK_LINES = re.compile(r"(?<![ \t])(?:[ \t]*+\n){3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
 
-def search_words(prose: str) -> str:
-    """What a reader could search for in a piece of a page whose comments and tags are blanked already."""
+def strip_markdown(prose: str) -> str:
+    """Strip marks and link targets from prose whose comments and tags are blanked already.
+
+    Code is returned as it stands.
+    """
     prose = prose.replace("\r\n", "\n").replace("\r", "\n")
     pieces, position = [], 0
     for match in _PROTECTED.finditer(prose):

@@ -1,4 +1,4 @@
-"""YAML or JSON that stands in a book to a mapping, whatever it was made to do to its reader."""
+"""Parse YAML and JSON from a book safely: short, without aliases, and only mappings."""
 
 from __future__ import annotations
 
@@ -9,23 +9,30 @@ import yaml
 
 from ragbot.core.errors import FileUnreadable
 
-# Longer text describes no page and no folder; YAML aliases could make it explode.
+# Longer text describes no page and no folder; YAML aliases could make a short text very large.
 MAX_CHARACTERS = 20_000
 
 # The same safe loader, ten times as quick where libyaml is at hand.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
 
-# PyYAML makes values of what a tag says without a look at whether they are such: an empty `!!int` is an
-# IndexError, other words after `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a
-# number of base sixty an OverflowError.
-_FAULTS = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+# PyYAML converts tagged values without checking them: an empty `!!int` is an IndexError, other words after
+# `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a number of base sixty an OverflowError.
+_FAULTS = (
+    yaml.YAMLError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 
 
-def yaml_mapping(text: str) -> dict[str, object] | None:
-    """The mapping that a YAML text holds, or None where it holds something else.
+def parse_yaml_mapping(text: str) -> dict[str, object] | None:
+    """Parse YAML; None if it holds something else than a mapping.
 
-    Raises FileUnreadable where it is not valid, too long, or has aliases.
+    Raises FileUnreadable if it is invalid, too long, or has aliases.
     """
     _check_length(text)
     if _ALIAS.search(text):
@@ -36,10 +43,10 @@ def yaml_mapping(text: str) -> dict[str, object] | None:
         raise FileUnreadable("The text is not valid YAML.") from fault
 
 
-def json_mapping(text: str) -> dict[str, object] | None:
-    """The mapping that a JSON text holds, or None where it holds something else.
+def parse_json_mapping(text: str) -> dict[str, object] | None:
+    """Parse JSON; None if it holds something else than an object.
 
-    Raises FileUnreadable where it is not valid, or too long.
+    Raises FileUnreadable if it is invalid or too long.
     """
     _check_length(text)
     try:

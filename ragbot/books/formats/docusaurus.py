@@ -1,4 +1,4 @@
-"""A Docusaurus project, or its docs folder alone, to a book."""
+"""Read a Docusaurus project, or its docs folder alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
-from ragbot.books.formats.page_address import relative_address
-from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, site_config
 from ragbot.books.files import BookFolder
-from ragbot.books.markup.front_matter import FrontMatter, front_matter
-from ragbot.books.formats.config_files import json_mapping, yaml_mapping
-from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
+from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
+from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.page_address import relative_address
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
@@ -21,7 +21,7 @@ from ragbot.core.errors import FileUnreadable
 PAGES = frozenset({".md", ".mdx"})
 CONFIG_NAMES = tuple(f"docusaurus.config.{suffix}" for suffix in ("js", "ts", "mjs", "cjs", "mts", "cts"))
 
-# Keys that Docusaurus alone reads, and those that others share with it.
+# Front matter that only Docusaurus reads, and that which other generators share with it.
 SIDEBAR_KEYS = frozenset({"sidebar_position", "sidebar_label"})
 ANY_KEYS = SIDEBAR_KEYS | {"slug", "id", "title"}
 
@@ -39,7 +39,7 @@ _LAST = float("inf")
 
 @dataclass(frozen=True, slots=True)
 class _Doc:
-    """A file with what decides on its place and address."""
+    """Hold a page's file, with the front matter that decides on its order and address."""
 
     path: str
     folders: tuple[str, ...]
@@ -59,12 +59,14 @@ class _Doc:
     @property
     def position(self) -> float:
         own = self.values.number("sidebar_position")
-        number = without_prefix(self.stem)[1] if self.strips_prefixes else None
+        number = strip_number_prefix(self.stem)[1] if self.strips_prefixes else None
         return own if own is not None else number if number is not None else _LAST
 
 
 @dataclass(frozen=True, slots=True)
 class _Category:
+    """Hold the label and the sidebar position of a folder."""
+
     label: str
     position: float
 
@@ -72,16 +74,16 @@ class _Category:
 def read_docusaurus(folder: BookFolder, docs: str | None = None) -> Book:
     """Read a project's docs folders in the order of the generated sidebar.
 
-    `docs` names the docs folder where there is no configuration: "" when the folder is that itself.
+    `docs` is the path of the docs folder where there is no configuration, "" for `folder` itself.
     """
     config = _config(folder)
-    shelves = [DocsFolder(docs, "docs")] if docs is not None else config.docs
-    pages = [page for shelf in shelves for page in _read_shelf(folder, shelf, config)]
+    docs_folders = [DocsFolder(docs, "docs")] if docs is not None else config.docs
+    pages = [page for docs_folder in docs_folders for page in _read_docs_folder(folder, docs_folder, config)]
     return Book(config.title, tuple(pages), tuple(folder.skipped))
 
 
-def without_prefix(name: str) -> tuple[str, int | None]:
-    """A file's or folder's name without its number, and the number; dates and versions are no prefixes."""
+def strip_number_prefix(name: str) -> tuple[str, int | None]:
+    """Split a name into the rest and its number prefix; dates and versions are no prefixes."""
     if _VERSION_OR_DATE.match(name):
         return name, None
     match = _NUMBER_PREFIX.fullmatch(name)
@@ -89,10 +91,10 @@ def without_prefix(name: str) -> tuple[str, int | None]:
 
 
 def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bool:
-    """Whether Markdown under this folder has one of the keys in its front matter."""
+    """Return whether one of the first 50 pages under a folder has one of the keys in its front matter."""
     for path in folder.files(PAGES, under)[:50]:
         try:
-            if keys & front_matter(folder.text(path)).values.keys():
+            if keys & parse_front_matter(folder.read_text(path)).values.keys():
                 return True
         except FileUnreadable:
             continue
@@ -103,21 +105,21 @@ def _config(folder: BookFolder) -> SiteConfig:
     for name in CONFIG_NAMES:
         if folder.has(name):
             try:
-                return site_config(folder.text(name), has_versions=folder.has("versions.json"))
+                return parse_site_config(folder.read_text(name), has_versions=folder.has("versions.json"))
             except FileUnreadable as fault:
                 folder.skip(name, str(fault))
     return SiteConfig()
 
 
-def _read_shelf(folder: BookFolder, shelf: DocsFolder, config: SiteConfig) -> list[Page]:
-    base = len(shelf.path.split("/")) if shelf.path else 0
-    paths = [path for path in folder.files(PAGES, shelf.path) if _is_page(path, base)]
+def _read_docs_folder(folder: BookFolder, docs_folder: DocsFolder, config: SiteConfig) -> list[Page]:
+    base = len(docs_folder.path.split("/")) if docs_folder.path else 0
+    paths = [path for path in folder.files(PAGES, docs_folder.path) if _is_page(path, base)]
     docs = [doc for doc in folder.read_each(paths, lambda path: _doc(folder, path, base)) if _is_shown(doc)]
-    categories = _categories(folder, shelf.path, docs)
+    categories = _categories(folder, docs_folder.path, docs)
     docs.sort(key=lambda doc: _sidebar_key(doc, categories))
     by_path = {doc.path: doc for doc in docs}
     return folder.read_each(
-        [doc.path for doc in docs], lambda path: _page(by_path[path], shelf, config, categories)
+        [doc.path for doc in docs], lambda path: _page(by_path[path], docs_folder, config, categories)
     )
 
 
@@ -131,26 +133,26 @@ def _is_shown(doc: _Doc) -> bool:
 
 
 def _doc(folder: BookFolder, path: str, base: int) -> _Doc:
-    source = folder.text(path)
+    source = folder.read_text(path)
     *folders, name = path.split("/")[base:]
-    return _Doc(path, tuple(folders), PurePosixPath(name).stem, front_matter(source), source)
+    return _Doc(path, tuple(folders), PurePosixPath(name).stem, parse_front_matter(source), source)
 
 
 def _page(
-    doc: _Doc, shelf: DocsFolder, config: SiteConfig, categories: dict[tuple[str, ...], _Category]
+    doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, categories: dict[tuple[str, ...], _Category]
 ) -> Page:
     above = doc.folders[:-1] if doc.is_index else doc.folders
     parts = tuple(categories[doc.folders[: depth + 1]].label for depth in range(len(above)))
-    writing = written(
+    content = split_page(
         doc.source,
         Dialect.MDX,
         _ANCHORS,
-        title=doc.values.words("title"),
-        fallback=doc.values.words("id") or without_prefix(doc.stem)[0],
+        title=doc.values.text("title"),
+        fallback=doc.values.text("id") or strip_number_prefix(doc.stem)[0],
         parts=parts,
     )
-    address = _address(doc, shelf.route, config)
-    return Page(doc.path, writing.title, address, doc.source, writing.sections, Dialect.MDX, parts)
+    address = _address(doc, docs_folder.route, config)
+    return Page(doc.path, content.title, address, doc.source, content.sections, Dialect.MDX, parts)
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:
@@ -161,20 +163,24 @@ def _address(doc: _Doc, route: str, config: SiteConfig) -> str:
 
 
 def _slug(doc: _Doc) -> str:
-    own = doc.values.words("slug")
+    own = doc.values.text("slug")
     if own.startswith("/"):
         return own
-    folders = [without_prefix(name)[0] if doc.strips_prefixes else name for name in doc.folders]
+    folders = [strip_number_prefix(name)[0] if doc.strips_prefixes else name for name in doc.folders]
     folder = "".join(f"/{name}" for name in folders) + "/"
     if not own and doc.is_index:
         return folder
-    name = own or doc.values.words("id") or (without_prefix(doc.stem)[0] if doc.strips_prefixes else doc.stem)
+    name = (
+        own
+        or doc.values.text("id")
+        or (strip_number_prefix(doc.stem)[0] if doc.strips_prefixes else doc.stem)
+    )
     slug = normpath(folder + name)
     return slug + "/" if name.endswith("/") and slug != "/" else slug
 
 
 def _sidebar_key(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> list[tuple[float, str]]:
-    """Each folder on the way stands at its category's position; a folder's index opens it."""
+    """Return a sort key: each folder stands at its category's position, and its index comes first."""
     keys = [(categories[doc.folders[: depth + 1]].position, name) for depth, name in enumerate(doc.folders)]
     if doc.is_index and doc.folders:
         return [*keys, (-_LAST, "")]
@@ -189,8 +195,8 @@ def _categories(folder: BookFolder, base: str, docs: list[_Doc]) -> dict[tuple[s
 
 def _category(folder: BookFolder, base: str, names: tuple[str, ...], index: _Doc | None) -> _Category:
     values = FrontMatter(_category_values(folder, "/".join(filter(None, (base, *names)))))
-    plain, number = without_prefix(names[-1])
-    label = values.words("label") or (_label(folder, index) if index else "") or plain
+    plain, number = strip_number_prefix(names[-1])
+    label = values.text("label") or (_label(folder, index) if index else "") or plain
     position = values.number("position")
     if position is None and index is not None and index.position != _LAST:
         position = index.position
@@ -200,12 +206,12 @@ def _category(folder: BookFolder, base: str, names: tuple[str, ...], index: _Doc
 
 
 def _label(folder: BookFolder, index: _Doc) -> str:
-    if own := index.values.words("sidebar_label") or index.values.words("title"):
+    if own := index.values.text("sidebar_label") or index.values.text("title"):
         return own
-    fallback = index.values.words("id")
+    fallback = index.values.text("id")
 
     def title(_: str) -> str:
-        return written(index.source, Dialect.MDX, _ANCHORS, title="", fallback=fallback, parts=()).title
+        return split_page(index.source, Dialect.MDX, _ANCHORS, title="", fallback=fallback, parts=()).title
 
     return next(iter(folder.read_each([index.path], title)), "")
 
@@ -216,8 +222,8 @@ def _category_values(folder: BookFolder, path: str) -> dict[str, object]:
         if not folder.has(full):
             continue
         try:
-            mapping = json_mapping if name.endswith(".json") else yaml_mapping
-            return mapping(folder.text(full)) or {}
+            mapping = parse_json_mapping if name.endswith(".json") else parse_yaml_mapping
+            return mapping(folder.read_text(full)) or {}
         except FileUnreadable as fault:
-            folder.skip(full, f"The category's description is passed over, its folder's name used: {fault}")
+            folder.skip(full, f"The category file is ignored and its folder's name used instead: {fault}")
     return {}

@@ -1,4 +1,4 @@
-"""The text of a docusaurus.config file to the few plain literals in it that addresses depend on."""
+"""Find in a docusaurus.config file the literals that page addresses depend on."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass, field
 from itertools import islice
 
-# More blocks are not looked at: no site has as many.
+# No site has more blocks.
 MAX_BLOCKS = 50
 
-# (A comment that does not end takes the rest: looking for its end from each sign on would take hours.)
+# (An unclosed comment takes the rest: searching its end from each character on would take hours.)
 _COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
 _STRING = r"\b{key}['\"]?\s*+:\s*+(['\"`])(?P<value>(?:(?!\1)[^$\n]){{0,1000}})\1"
 _DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
@@ -21,7 +21,7 @@ _LAST_IS_CURRENT = re.compile(r"\blastVersion['\"]?\s*:\s*['\"]current['\"]")
 
 @dataclass(frozen=True, slots=True)
 class DocsFolder:
-    """A folder of pages and the address that they lie under."""
+    """Hold a folder of pages and its route on the site."""
 
     path: str
     route: str
@@ -33,7 +33,7 @@ def _default_docs() -> list[DocsFolder]:
 
 @dataclass(frozen=True, slots=True)
 class SiteConfig:
-    """What a site's configuration says; the defaults are Docusaurus's own."""
+    """Hold a site's configuration; the defaults are Docusaurus's own."""
 
     title: str = ""
     base_url: str = "/"
@@ -41,8 +41,8 @@ class SiteConfig:
     docs: list[DocsFolder] = field(default_factory=_default_docs)
 
 
-def site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
-    """Read the literals. Code is not run, so computed values are not seen and the defaults stand for them."""
+def parse_site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
+    """Read the literals. Code is not run, so a computed value is replaced by the default."""
     text = _COMMENT.sub("", text)
     trailing = _TRAILING_SLASH.search(text)
     is_next = has_versions and not _LAST_IS_CURRENT.search(text)

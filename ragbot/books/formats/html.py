@@ -1,4 +1,4 @@
-"""A built HTML page to a page of Markdown: its main content alone, with the site's own anchors."""
+"""Convert a built HTML page to Markdown: its main content only, with the site's own anchors."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ragbot.books.markup.blocks import outline
-from ragbot.books.formats.html_tree import tree_of
-from ragbot.books.formats.markdown import Heading, headings_of, sections_of
+from ragbot.books.formats.html_tree import parse_html
+from ragbot.books.formats.markdown import Heading, build_sections, find_headings
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
-HTML = frozenset({".html", ".htm", ".xhtml"})
+HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 
-# What a page grows by as Markdown: cells of a table that its widest row makes are as good as no bound.
+# How much larger a page may become as Markdown: a table's widest row adds empty cells to all others.
 MAX_GROWTH = 4
 GROWTH_FREE_CHARACTERS = 100_000
 
-# Where generators put a page's own text, the surest sign first.
+# Selectors of the element that holds a page's own text, the most reliable first.
 _MAIN = (
     "[itemprop=articleBody]",
     ".theme-doc-markdown",
@@ -49,29 +49,33 @@ _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
 _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
 
 
-def html_page(path: str, source: str) -> Page:
-    """One HTML file as a page whose source is its main content in Markdown. Raises FileUnreadable."""
-    return page_of(path, source, tree_of(source))
+def read_html_page(path: str, source: str) -> Page:
+    """Read an HTML file as a page whose source is its main content in Markdown.
+
+    Raises FileUnreadable if it holds no text or exceeds a limit.
+    """
+    return convert_html_page(path, source, parse_html(source))
 
 
-def page_of(path: str, source: str, tree: LexborHTMLParser) -> Page:
-    """The same of a file that is parsed already. What is not prose is taken out of the tree."""
+def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
+    """Convert a parsed HTML file to a page, as `read_html_page` does. Changes the tree."""
     main = main_content(tree)
     if main is None:
         raise FileUnreadable("The page has no body.")
     anchors, titles = _marked_headings(main)
     _plain_code(main)
+    _plain_mathematics(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
-    text, places = _without_marks(converted)
+    text, positions = _without_marks(converted)
     if not text.strip():
         raise FileUnreadable("The page holds no text.")
-    return _page(path, text, title=_title(tree, path), heads=_heads(text, places, anchors, titles))
+    return _page(path, text, title=_title(tree, path), heads=_heads(text, positions, anchors, titles))
 
 
 def main_content(tree: LexborHTMLParser) -> LexborNode | None:
-    """The element that holds the page's own text, cleared of what surrounds prose."""
+    """Return the element that holds the page's own text, without menus, buttons and the like."""
     found = next((node for selector in _MAIN for node in tree.css(selector) if node.text(strip=True)), None)
     main = found or tree.body
     if main is None:
@@ -85,12 +89,12 @@ def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]])
     tops = [heading for heading, _ in heads if not heading.is_nested]
     opening = tops[0] if tops and tops[0].level == 1 and not text[: tops[0].start].strip() else None
     title = (opening.text if opening else "") or title
-    sections = sections_of(text, heads, opening=opening, path=(title,))
-    return Page(path, title, address_of(path), text, sections, Dialect.CONVERTED)
+    sections = build_sections(text, heads, opening=opening, path=(title,))
+    return Page(path, title, site_address(path), text, sections, Dialect.CONVERTED)
 
 
-def address_of(path: str) -> str:
-    """The address under which a site shows the file: a folder's index at the folder itself."""
+def site_address(path: str) -> str:
+    """Return the address at which a site serves a file: a folder's index at the folder itself."""
     return quote(re.sub(r"(^|/)index\.html?$", r"\1", path))
 
 
@@ -109,7 +113,7 @@ def _marked_headings(main: LexborNode) -> tuple[list[str], list[str]]:
 
 
 def _anchor(node: LexborNode) -> str:
-    """A heading's fragment: its own id, that of an anchor inside or before it, or of the section it opens."""
+    """Return a heading's anchor: its own id, that of an anchor inside or before it, or of its section."""
     for candidate in [node, *node.css("[id], a[name]")]:
         if name := candidate.attributes.get("id") or candidate.attributes.get("name"):
             return name
@@ -136,7 +140,7 @@ def _drop_permalinks(node: LexborNode) -> None:
 
 
 def _plain_code(main: LexborNode) -> None:
-    """Colouring hides a code block's language and line ends from the converter: write them plainly."""
+    """Replace highlighted code by plain code, so that the converter sees its language and line ends."""
     for pre in main.css("pre"):
         for line_break in pre.css("br"):
             line_break.replace_with("\n")
@@ -146,6 +150,17 @@ def _plain_code(main: LexborNode) -> None:
         plain = LexborHTMLParser(f"<pre><code{attribute}>{escape(text)}\n</code></pre>").css_first("pre")
         if plain is not None:
             pre.replace_with(plain)
+
+
+def _plain_mathematics(main: LexborNode) -> None:
+    """KaTeX shows a formula twice and holds its TeX besides: write that alone."""
+    for formula in main.css(".katex"):
+        note = formula.css_first("annotation[encoding='application/x-tex']")
+        if note is not None:
+            above = formula.parent
+            is_display = above is not None and "katex-display" in (above.attributes.get("class") or "")
+            marks = "$$" if is_display else "$"
+            formula.replace_with(f"{marks}{note.text(strip=True)}{marks}")
 
 
 def _language(pre: LexborNode) -> str:
@@ -163,28 +178,28 @@ def _language(pre: LexborNode) -> str:
 
 
 def _without_marks(converted: str) -> tuple[str, dict[int, int]]:
-    """The text without marks, and each mark's place in it."""
+    """Return the text without heading marks, and the offset of each mark in it."""
     pieces: list[str] = []
-    places: dict[int, int] = {}
+    positions: dict[int, int] = {}
     position = length = 0
     for match in _MARK.finditer(converted):
         piece = converted[position : match.start()]
         pieces.append(piece)
         length += len(piece)
-        places[int(match["number"])] = length
+        positions[int(match["number"])] = length
         position = match.end()
     pieces.append(converted[position:])
-    return "".join(pieces), places
+    return "".join(pieces), positions
 
 
 def _heads(
-    text: str, places: dict[int, int], anchors: list[str], titles: list[str]
+    text: str, positions: dict[int, int], anchors: list[str], titles: list[str]
 ) -> list[tuple[Heading, str]]:
-    """The headings of the converted text with the anchors and words of the originals."""
+    """Pair the headings of the converted text with the anchors and words of the originals."""
     heads: list[tuple[Heading, str]] = []
-    waiting = sorted((place, number) for number, place in places.items())
-    starts = [place for place, _ in waiting]
-    for heading in headings_of(outline(text, Dialect.CONVERTED), Dialect.CONVERTED):
+    waiting = sorted((start, number) for number, start in positions.items())
+    starts = [start for start, _ in waiting]
+    for heading in find_headings(parse_page(text, Dialect.CONVERTED), Dialect.CONVERTED):
         first = bisect_left(starts, heading.start)
         if first < len(waiting) and starts[first] <= heading.end:
             number = waiting[first][1]

@@ -1,4 +1,4 @@
-"""A folder of built HTML to a book, in the order in which the site leads its reader."""
+"""Read a folder of built HTML in the order of the site's next links or table of contents."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from urllib.parse import unquote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
-from ragbot.books.files import MAX_DEPTH, BookFolder
-from ragbot.books.formats.html import HTML, page_of
-from ragbot.books.formats.html_tree import tree_of
+from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
+from ragbot.books.formats.html import HTML_SUFFIXES, convert_html_page
+from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.plain import reading_key
 from ragbot.core.domain import Book, Page
 
-# Pages that repeat, list or search the others.
+# Pages that repeat, list or search other pages.
 _NOT_PAGES = frozenset({"404", "print", "search", "genindex", "py-modindex", "toc", "modindex"})
 _INDEXES = ("index.html", "index.htm")
 _NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static"})
@@ -29,24 +29,25 @@ _LISTS_TAGS = re.compile(r"<html[^<>]{0,500}\bclass=\"[^\"]*\bdocs-tags-")
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _SitePage:
+    """Hold a page and its link to the next page, as written in the file."""
+
     page: Page
-    follows: str
-    """The address of the page that the site names as the next one, as it is written."""
+    next_link: str
 
 
 def read_html(folder: BookFolder) -> Book:
-    """Read every page of a built site. Redirects, searches, indexes and the like are passed over."""
-    paths = [path for path in sorted(folder.files(HTML), key=reading_key) if _is_page(path)]
+    """Read every page of a built site, without redirects, search pages, indexes and the like."""
+    paths = [path for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key) if _is_page(path)]
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
 
-    def read(path: str) -> _Read | None:
-        source = folder.text(path)
+    def read(path: str) -> _SitePage | None:
+        source = folder.read_text(path)
         is_page = not (_REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]))
         if not is_page and path not in _INDEXES:
             return None
-        tree = tree_of(source)
+        tree = parse_html(source)
         if path in _INDEXES:
             contents[path] = _links(tree, _CONTENTS) or _links(tree, "a")
             titles[path] = _named(tree)
@@ -54,15 +55,19 @@ def read_html(folder: BookFolder) -> Book:
             return None
         after = tree.css_first(_NEXT)
         follows = (after.attributes.get("href") or "") if after else ""
-        return _Read(page_of(path, source, tree), follows)
+        return _SitePage(convert_html_page(path, source, tree), follows)
 
     found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
     if folder.has("toc.html"):
         # mdBook's page of links is no page of the book.
-        tables = folder.read_each(["toc.html"], lambda path: _links(tree_of(folder.text(path)), "a"))
+        tables = folder.read_each(["toc.html"], lambda path: _links(parse_html(folder.read_text(path)), "a"))
         contents["toc.html"] = next(iter(tables), [])
     order = _order(found, contents)
-    return Book(next((titles[path] for path in _INDEXES if titles.get(path)), ""), tuple(found[path].page for path in order), tuple(folder.skipped))
+    return Book(
+        next((titles[path] for path in _INDEXES if titles.get(path)), ""),
+        tuple(found[path].page for path in order),
+        tuple(folder.skipped),
+    )
 
 
 def _is_page(path: str) -> bool:
@@ -70,9 +75,9 @@ def _is_page(path: str) -> bool:
     return name.rsplit(".", 1)[0] not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
 
 
-def _order(found: dict[str, _Read], contents: dict[str, list[str]]) -> list[str]:
+def _order(found: dict[str, _SitePage], contents: dict[str, list[str]]) -> list[str]:
     follows = {
-        path: target for path, read in found.items() if (target := _resolved(path, read.follows, found))
+        path: target for path, read in found.items() if (target := _resolved(path, read.next_link, found))
     }
     if follows:
         return _along(list(found), follows)
@@ -84,7 +89,7 @@ def _order(found: dict[str, _Read], contents: dict[str, list[str]]) -> list[str]
 
 
 def _along(paths: list[str], follows: dict[str, str]) -> list[str]:
-    """Each chain of next pages from its head on; what lies in a ring comes last, in the order of paths."""
+    """Follow each chain of next pages from its head; pages in a ring come last, in the order of paths."""
     followed = set(follows.values())
     order: dict[str, None] = {}
     for head in [*(path for path in paths if path not in followed), *paths]:
@@ -99,8 +104,8 @@ def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
     return [link.attributes.get("href") or "" for link in tree.css(selector)]
 
 
-def _resolved(path: str, link: str, found: dict[str, _Read]) -> str | None:
-    """The file that a link leads to, if it is one of the pages; a base address in front is passed over."""
+def _resolved(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
+    """Return the page that a link leads to, or None; a base path in front is ignored."""
     try:
         parts = urlsplit(link)
     except ValueError:
@@ -110,21 +115,21 @@ def _resolved(path: str, link: str, found: dict[str, _Read]) -> str | None:
     target = unquote(parts.path)
     if not target.startswith("/"):
         return _file(normpath(f"{dirname(path)}/{target}").lstrip("/"), found)
-    names = target.strip("/").split("/")[-MAX_DEPTH - 1 :]
+    names = target.strip("/").split("/")[-MAX_FOLDER_DEPTH - 1 :]
     for start in range(len(names)):
         if (file := _file("/".join(names[start:]), found)) is not None:
             return file
     return None
 
 
-def _file(name: str, found: dict[str, _Read]) -> str | None:
+def _file(name: str, found: dict[str, _SitePage]) -> str | None:
     name = "" if name == "." else name.rstrip("/")
     candidates = (name, f"{name}.html", f"{name}/index.html".lstrip("/"))
     return next((candidate for candidate in candidates if candidate in found), None)
 
 
 def _named(tree: LexborHTMLParser) -> str:
-    """What the site calls itself."""
+    """Return the site's name, or an empty text."""
     name = tree.css_first("meta[property='og:site_name']")
     if name is not None and name.attributes.get("content"):
         return name.attributes["content"] or ""

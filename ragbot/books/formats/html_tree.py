@@ -1,8 +1,8 @@
-"""A page's HTML to its tree, or to a refusal where it is made to keep the parser busy.
+"""Parse HTML, and refuse pages that are built to keep the parser busy.
 
-The parser's time grows with the square of several things. What can be counted is refused before it is
-parsed; for what hides from counting (in a comment, in quotes, behind end tags that end nothing) the page
-is parsed piece by piece, longer each time, for as long as its length allows.
+The parser's time grows with the square of the nesting depth, the attributes and some other counts. Pages with
+too many are refused before they are parsed. Since some can be hidden from counting (in a comment, in quotes,
+behind end tags that close nothing), a long page is parsed in growing prefixes within a time limit.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ MAX_DEPTH = 1_000
 MAX_ATTRIBUTES = 1_000
 # A choice of all languages or time zones has six hundred.
 MAX_OPTIONS = 10_000
-# What is left open is opened again in every paragraph that follows; careless pages leave a few.
+# An unclosed one is opened again in every paragraph that follows; careless pages leave a few.
 MAX_OPEN_FORMATTING = 100
 
-# Each piece is longer by this, or by this part of itself, so that all pieces together are at most
-# twenty times the page. The worst that is known takes a third of a second for one.
-PIECE_CHARACTERS = 64_000
-PIECE_PART = 16
-# Real pages take a third of a second for a million characters, with all their pieces.
+# Each prefix is longer than the last by this, or by this part of itself, so that all together are at most
+# twenty times the page. The worst known page takes a third of a second for one.
+PREFIX_CHARACTERS = 64_000
+PREFIX_PART = 16
+# Real pages take a third of a second for a million characters, all prefixes together.
 FREE_S = 2.0
 S_PER_MILLION = 1.0
 
-# (What is in scripts looks like tags now and then; one that does not end takes the rest.)
+# (Scripts may hold text that looks like tags; an unclosed one takes the rest.)
 _TAG = re.compile(
     r"<(?:!--(?s:.*?)(?:-->|\Z)|(?P<raw>(?i:script|style))\b(?s:.*?)(?:</(?i:(?P=raw))|\Z)"
     r"|(?P<close>/?)(?P<name>[a-zA-Z][\w-]*+)(?P<attributes>[^<>]*+)(?P<empty>(?<=/))?(?P<end>>)?)"
@@ -45,20 +45,23 @@ _UNCLOSED = frozenset(
 # (An open `a` or `nobr` is closed by the next.)
 _FORMATTING = frozenset("b big code em font i s small strike strong tt u".split())
 _QUOTED = re.compile(r"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)")
-# Ends a tag, wherever in it the piece is cut.
+# Closes a tag, wherever in it the prefix ends.
 _END_OF_TAG = "\"'>"
 
 
-def tree_of(source: str, *, clock: Callable[[], float] = time.thread_time) -> LexborHTMLParser:
-    """Parse a page. Raises FileUnreadable where it nests or repeats what no page does, or takes too long."""
+def parse_html(source: str, *, clock: Callable[[], float] = time.thread_time) -> LexborHTMLParser:
+    """Parse a page. Raises FileUnreadable if it exceeds a limit or takes too long.
+
+    `clock` gives the seconds of processor time of this thread.
+    """
     _refuse_by_count(source)
     end = clock() + FREE_S + S_PER_MILLION * len(source) / 1_000_000
-    length = PIECE_CHARACTERS
+    length = PREFIX_CHARACTERS
     while length < len(source):
         LexborHTMLParser(source[:length] + _END_OF_TAG)
         if clock() > end:
-            raise FileUnreadable("The page is written so that it takes a parser many times what pages take.")
-        length += max(PIECE_CHARACTERS, length // PIECE_PART)
+            raise FileUnreadable("The page is written so that parsing takes many times what pages take.")
+        length += max(PREFIX_CHARACTERS, length // PREFIX_PART)
     return LexborHTMLParser(source)
 
 
@@ -90,5 +93,5 @@ def _refuse_by_count(source: str) -> None:
 
 
 def _attributes(text: str) -> int:
-    """How many there are at most: what stands between white space, quoted values aside."""
+    """Return the greatest number of attributes in a text: its words, without quoted values."""
     return len(_QUOTED.sub(" ", text).replace("/", " ").split())

@@ -1,4 +1,4 @@
-"""A Markdown page to its headings and sections."""
+"""Split a Markdown page into sections at its headings, with anchors."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.markup.blocks import MarkdownBlock, Outline, outline
+from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
 from ragbot.core.text import folded
 
-# A longer heading is a paragraph by mistake; its markup is left alone, so that parsing stays quick.
+# A longer heading is a paragraph by mistake; its markup is not parsed, which would be slow.
 MAX_HEADING = 1_000
 
-# (Runs of blanks are looked at once, not from each of them on.)
+# (Possessive, so that a run of blanks is scanned once and not from each of them on.)
 _CLASSIC_ID = re.compile(r"(?<!\s)\s*+\{#(?P<id>[\w-]+)[^{}\n]*\}\s*$")
 _ATTRIBUTES = re.compile(r"(?<!\s)\s*+\{(?P<attributes>[^{}\n]*)\}\s*$")
 _COMMENT_ID = re.compile(r"(?:\{\s*/\*|<!--)\s*#(?P<id>[^\s*]+)[^\r\n]*?(?:\*/\s*\}|-->)\s*$")
@@ -35,10 +35,11 @@ _inline = MarkdownIt("commonmark").enable("strikethrough")
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading as its reader sees it. `own_id` is the id that its author wrote, if any.
+    """Describe a heading; `text` is free of markup.
 
-    `is_nested` tells that it stands inside a list or a quotation: it takes an anchor, but opens no section.
-    `slug_text` is what its anchor is made of: the text with its white space as it stands.
+    `own_id` is the id that the author wrote, if any. `is_nested` is true inside a list or a quotation: such a
+    heading has an anchor, but opens no section. `slug_text` is the text that the anchor is made of, with its
+    white space unchanged.
     """
 
     level: int
@@ -52,7 +53,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class AnchorRules:
-    """How a generator names headings. `h1_has_anchor` is false where it gives the first level none."""
+    """Describe how a site generator makes anchors.
+
+    `h1_has_anchor` is false if headings of the first level get none; `own_id_is_counted` is true if repeated
+    ids of the author are numbered, too.
+    """
 
     new_slugger: Callable[[], Slugger]
     h1_has_anchor: bool = True
@@ -60,15 +65,15 @@ class AnchorRules:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkdownFlavour:
-    """A page's sections under its title."""
+class PageSections:
+    """Hold a page's title and its sections."""
 
     title: str
     sections: tuple[Section, ...]
 
 
-def headings_of(page: Outline, dialect: Dialect) -> list[Heading]:
-    """All headings of a page in order, those in lists and quotations too."""
+def find_headings(page: ParsedPage, dialect: Dialect) -> list[Heading]:
+    """Find all headings of a page in order, in lists and quotations too."""
     found: list[Heading] = []
     stack = [(block, False) for block in reversed(page.blocks)]
     while stack:
@@ -79,22 +84,29 @@ def headings_of(page: Outline, dialect: Dialect) -> list[Heading]:
     return found
 
 
-def written(
+def split_page(
     source: str, dialect: Dialect, anchors: AnchorRules, *, title: str, fallback: str, parts: tuple[str, ...]
-) -> MarkdownFlavour:
-    """Cut a page into sections. Without a title the opening heading gives it, else `fallback` does."""
-    page = outline(source, dialect)
-    headings = headings_of(page, dialect)
+) -> PageSections:
+    """Split a page into sections under `parts`.
+
+    An empty `title` is replaced by the heading that the page begins with, else by `fallback`.
+    """
+    page = parse_page(source, dialect)
+    headings = find_headings(page, dialect)
     opening = _opening(page, headings)
     title = title or (opening.text if opening else "") or fallback
     names = _anchored(headings, anchors)
-    return MarkdownFlavour(title, sections_of(page.prose.text, names, opening=opening, path=(*parts, title)))
+    return PageSections(title, build_sections(page.prose.text, names, opening=opening, path=(*parts, title)))
 
 
-def sections_of(
+def build_sections(
     prose: str, names: list[tuple[Heading, str]], *, opening: Heading | None, path: tuple[str, ...]
 ) -> tuple[Section, ...]:
-    """Sections between headings; the text before the first heading is one too, if there is any."""
+    """Build the sections between headings; text before the first heading is a section too.
+
+    `names` are the headings with their anchors, `opening` the heading that is the page's title, `path` the
+    titles down to the page's own.
+    """
     sections: list[Section] = []
     above: list[tuple[int, str]] = []
     tops = [(heading, anchor) for heading, anchor in names if not heading.is_nested]
@@ -114,17 +126,17 @@ def sections_of(
 
 
 def _alike(heading: str, title: str) -> bool:
-    """Whether two titles say the same, signs aside."""
+    """Return whether two titles are equal without signs."""
     return _SIGNS.sub(" ", folded(heading)).split() == _SIGNS.sub(" ", folded(title)).split()
 
 
 def plain_text(markdown: str) -> str:
-    """Inline Markdown as its reader sees it, on one line."""
+    """Convert inline Markdown to plain text on one line."""
     return " ".join(_words(markdown, "\n").split())
 
 
-def _opening(page: Outline, headings: list[Heading]) -> Heading | None:
-    """The heading that stands as the page's title: of the first level, with no prose before it."""
+def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
+    """Return the heading that serves as the page's title: of the first level, with no prose before it."""
     first = next((heading for heading in headings if not heading.is_nested), None)
     if first is None or first.level != 1 or page.prose.text[: first.start].strip():
         return None
@@ -142,7 +154,7 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
     return named
 
 
-def _heading(page: Outline, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
+def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
     # The block ends before a comment that was blanked; an id may stand in it.
     raw = page.source[block.start : _line_end(page.source, block.end)]
     content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
@@ -152,8 +164,8 @@ def _heading(page: Outline, block: MarkdownBlock, dialect: Dialect, is_nested: b
     return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
 
 
-def _mdx_slug_text(page: Outline, block: MarkdownBlock) -> str:
-    """What Docusaurus makes an anchor of: an expression's code counts, a `:name` directive does not."""
+def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:
+    """Return the text that Docusaurus makes an anchor of: with an expression's code, without directives."""
 
     def code(start: int, end: int) -> str:
         return page.source[start + 1 : end - 1] if page.source[start] == "{" else ""
@@ -169,7 +181,7 @@ def _line_end(source: str, position: int) -> int:
 
 
 def _content(heading: str) -> str:
-    """A heading's text without its marks."""
+    """Return a heading's text without its marks."""
     heading = heading.strip()
     match = _ATX.search(heading)
     if match is not None and not _UNDERLINE.search(heading):

@@ -1,4 +1,4 @@
-"""An mdBook to a book: its summary's order and parts, its chapters as they are rendered."""
+"""Read an mdBook: chapters in the order of its summary, with includes expanded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
-from ragbot.books.formats.page_address import relative_address
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.mdbook_hidden_lines import without_hidden_lines
-from ragbot.books.formats.mdbook_includes import Includes
-from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
+from ragbot.books.formats.mdbook_includes import IncludeExpander
+from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
+from ragbot.books.formats.page_address import relative_address
 from ragbot.books.markup.slugs import MdbookSlugger
-from ragbot.books.formats.mdbook_summary import Chapter, chapters_of
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 from ragbot.core.text import cleaned
@@ -32,47 +32,49 @@ _ANCHORS = AnchorRules(MdbookSlugger)
 
 @dataclass(frozen=True, slots=True)
 class _Config:
+    """Hold the settings of book.toml that are used here."""
+
     title: str
     src: str
     hidelines: dict[str, str]
 
 
 def read_mdbook(folder: BookFolder) -> Book:
-    """Read the chapters that SUMMARY.md lists, in its order. Raises BookError where there is no summary.
+    """Read the chapters that SUMMARY.md lists, in its order. Raises BookError if there is no summary.
 
-    A page's source is its chapter with includes put in and hidden lines left out.
+    A page's source is its chapter with includes expanded and hidden lines removed.
     """
     config = _config(folder)
     summary = _join(config.src, "SUMMARY.md")
     try:
-        chapters = chapters_of(folder.text(summary))
+        chapters = parse_summary(folder.read_text(summary))
     except FileUnreadable as fault:
         raise BookError(
             f"The mdBook at {folder.root} has no readable {summary}: {fault} "
-            "mdBook takes its chapters from it; write one or correct `src` in book.toml."
+            "mdBook takes its chapters from this file; write it, or correct `src` in book.toml."
         ) from fault
-    by_path: dict[str, Chapter] = {}
+    by_path: dict[str, SummaryChapter] = {}
     for chapter in chapters:
         by_path.setdefault(_join(config.src, unquote(chapter.link)), chapter)
     if len(by_path) > MAX_CHAPTERS:
-        folder.skip(summary, f"It lists more than {MAX_CHAPTERS:,} chapters; the rest is left out.")
+        folder.skip(summary, f"The summary lists more than {MAX_CHAPTERS:,} chapters; the rest is left out.")
     paths = list(by_path)[:MAX_CHAPTERS]
     pages = folder.read_each(paths, lambda path: _page(folder, path, by_path[path], config))
     return Book(config.title, tuple(pages), tuple(folder.skipped))
 
 
-def _page(folder: BookFolder, path: str, chapter: Chapter, config: _Config) -> Page:
+def _page(folder: BookFolder, path: str, chapter: SummaryChapter, config: _Config) -> Page:
     if config.src and not path.startswith(f"{config.src}/"):
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
-    includes = Includes(folder)
-    source = without_hidden_lines(includes.expanded(path, folder.text(path)), config.hidelines)
+    includes = IncludeExpander(folder)
+    source = remove_hidden_lines(includes.expand(path, folder.read_text(path)), config.hidelines)
     for notice in includes.notices:
         folder.skip(path, notice)
-    writing = written(
+    content = split_page(
         source, Dialect.MARKDOWN, _ANCHORS, title=chapter.title, fallback=path, parts=chapter.parts
     )
     address = _address(path, config.src)
-    return Page(path, writing.title, address, source, writing.sections, Dialect.MARKDOWN, chapter.parts)
+    return Page(path, content.title, address, source, content.sections, Dialect.MARKDOWN, chapter.parts)
 
 
 def _address(path: str, src: str) -> str:
@@ -85,9 +87,9 @@ def _config(folder: BookFolder) -> _Config:
     if not folder.has("book.toml"):
         return _Config("", "src" if folder.has("src/SUMMARY.md") else "", {})
     try:
-        values = _toml(folder.text("book.toml"))
+        values = _toml(folder.read_text("book.toml"))
     except FileUnreadable as fault:
-        folder.skip("book.toml", f"The configuration is passed over, mdBook's defaults used: {fault}")
+        folder.skip("book.toml", f"The configuration is ignored and mdBook's defaults used instead: {fault}")
         values = {}
     book = _table(values, "book")
     hidelines = _table(_table(_table(_table(values, "output"), "html"), "code"), "hidelines")

@@ -1,10 +1,10 @@
-"""A chapter without the lines of code that mdBook hides from its reader."""
+"""Remove the lines of code that mdBook hides."""
 
 from __future__ import annotations
 
 import re
 
-from ragbot.books.markup.blocks import MarkdownBlock, lines_of, outline
+from ragbot.books.markup.blocks import MarkdownBlock, line_spans, parse_page
 from ragbot.core.domain import Dialect
 
 _RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")
@@ -12,12 +12,15 @@ _INFO = re.compile(r"[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*(?:`{3,}|~{3,})[ \
 _HIDE = re.compile(r"hidelines=(?P<prefix>\S+)")
 
 
-def without_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
-    """Leave out hidden lines of fences: `# ` in Rust, else the prefix that the fence or the book names."""
+def remove_hidden_lines(source: str, hidelines: dict[str, str]) -> str:
+    """Remove hidden lines from fences: `# ` in Rust, else the prefix that the fence or the book names.
+
+    `hidelines` maps a language to its prefix.
+    """
     if "```" not in source and "~~~" not in source:
         return source
     pieces, position = [], 0
-    for fence in _fences(outline(source, Dialect.MARKDOWN).blocks):
+    for fence in _fences(parse_page(source, Dialect.MARKDOWN).blocks):
         pieces.append(source[position : fence.start])
         pieces.append(_shown(source, fence, hidelines))
         position = fence.end
@@ -40,13 +43,13 @@ def _shown(source: str, fence: MarkdownBlock, hidelines: dict[str, str]) -> str:
     words = re.split(r"[,\s]+", info["info"]) if info else [""]
     own = _HIDE.search(info["info"]) if info else None
     if words[0] == "rust":
-        return _kept(text, None)
+        return _visible_lines(text, None)
     prefix = own["prefix"].rstrip(",") if own else hidelines.get(words[0])
-    return _kept(text, prefix) if prefix else text
+    return _visible_lines(text, prefix) if prefix else text
 
 
-def _kept(text: str, prefix: str | None) -> str:
-    lines = lines_of(text, 0, len(text))
+def _visible_lines(text: str, prefix: str | None) -> str:
+    lines = line_spans(text, 0, len(text))
     pieces = []
     for position, (start, end) in enumerate(lines):
         after = lines[position + 1][0] if position + 1 < len(lines) else len(text)
@@ -57,7 +60,7 @@ def _kept(text: str, prefix: str | None) -> str:
 
 
 def _line(line: str, prefix: str | None) -> str | None:
-    """The line as it is shown, or None where it is hidden."""
+    """Return the line as it is shown, or None if it is hidden."""
     if prefix is not None:
         return None if line.lstrip().startswith(prefix) else line
     match = _RUST_LINE.fullmatch(line)

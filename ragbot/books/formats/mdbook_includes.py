@@ -1,4 +1,4 @@
-"""A chapter with mdBook's `{{#…}}` helpers put in."""
+"""Expand mdBook's `{{#…}}` includes in a chapter."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _ANCHOR_END = re.compile(r"ANCHOR_END:\s*(?P<name>[\w-]+)")
 _QUOTED = re.compile(r'"(?P<path>(?:[^"\\]|\\.)*)"(?P<rest>.*)')
 
 
-class Includes:
-    """Expands one chapter. What cannot be included stays as it is written, and is told in `notices`."""
+class IncludeExpander:
+    """Expand the includes of one chapter. Failed includes stay as written and are listed in `notices`."""
 
     def __init__(self, folder: BookFolder) -> None:
         self.notices: list[str] = []
         self._folder = folder
         self._size = self._count = 0
 
-    def expanded(self, path: str, text: str, depth: int = 0) -> str:
-        """The text of the file at `path`, with every helper's content in its place."""
+    def expand(self, path: str, text: str, depth: int = 0) -> str:
+        """Return the text of the file at `path` with every include replaced by its content."""
         pieces, position = [], 0
         for match in _HELPER.finditer(text):
             pieces.append(text[position : match.start()])
@@ -58,21 +58,21 @@ class Includes:
         if self._count > MAX_INCLUDES:
             return self._refused(match, f"the chapter has more than {MAX_INCLUDES:,} of them")
         if self._size > MAX_CHARACTERS:
-            return self._refused(match, f"they hold more than {MAX_CHARACTERS:,} characters")
+            return self._refused(match, f"its includes hold more than {MAX_CHARACTERS:,} characters")
         if full.startswith(("..", "/")):
             return self._refused(match, f"{target} lies outside of the book")
         try:
-            text = self._folder.text(full)
+            text = self._folder.read_text(full)
         except FileUnreadable as fault:
             return self._refused(match, f"{target} cannot be read: {fault}")
         self._size += len(text)
         if self._size > MAX_CHARACTERS:
-            return self._refused(match, f"they hold more than {MAX_CHARACTERS:,} characters")
-        content = self.expanded(full, selected(text, selection), depth + 1)
+            return self._refused(match, f"its includes hold more than {MAX_CHARACTERS:,} characters")
+        content = self.expand(full, select_lines(text, selection), depth + 1)
         return content.rstrip("\r\n").replace("\n", f"\n{indent}")
 
     def _refused(self, match: re.Match[str], reason: str) -> str:
-        self.notices.append(f"An include was left as it stands: {reason.rstrip('.')}.")
+        self.notices.append(f"An include was not expanded: {reason.rstrip('.')}.")
         return match.group()
 
 
@@ -85,8 +85,8 @@ def _target(rest: str, *, with_selection: bool) -> tuple[str, str]:
     return path, selection if with_selection else ""
 
 
-def selected(text: str, selection: str) -> str:
-    """The lines that `2`, `2:5`, `:5`, `2:` or an anchor's name select, without those that mark anchors."""
+def select_lines(text: str, selection: str) -> str:
+    """Return the lines that `2`, `2:5`, `:5`, `2:` or an anchor's name select, without anchor marks."""
     lines = text.splitlines()
     first, _, rest = selection.partition(":")
     if first and not first.isdecimal():

@@ -1,4 +1,4 @@
-"""An mdBook's SUMMARY.md to its chapters in order, each with the titles that it stands under."""
+"""Parse an mdBook's SUMMARY.md."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ragbot.books.markup.blocks import lines_of
 from ragbot.books.formats.markdown import plain_text
+from ragbot.books.markup.blocks import line_spans
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _PART = re.compile(r" {0,3}#{1,6}[ \t]+(?P<title>.+?)(?:[ \t]+#+)?[ \t]*")
@@ -19,24 +19,24 @@ _ENTRY = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Chapter:
-    """A chapter with a file: its title, its link, and the part and chapters above it."""
+class SummaryChapter:
+    """Describe a chapter that has a file; `parts` are the titles of the part and the chapters above it."""
 
     title: str
     link: str
     parts: tuple[str, ...]
 
 
-def chapters_of(summary: str) -> list[Chapter]:
-    """The chapters that have a file. Drafts have none: they lend their title to what stands under them."""
+def parse_summary(summary: str) -> list[SummaryChapter]:
+    """Return the chapters that have a file, in order. Drafts only add their title to chapters below."""
     return list(_chapters(_COMMENT.sub("", summary)))
 
 
-def _chapters(summary: str) -> Iterator[Chapter]:
+def _chapters(summary: str) -> Iterator[SummaryChapter]:
     part = ""
     above: list[tuple[int, str]] = []
     is_first_heading = True
-    for start, end in lines_of(summary, 0, len(summary)):
+    for start, end in line_spans(summary, 0, len(summary)):
         heading = _PART.fullmatch(summary, start, end)
         if heading is not None:
             # The summary's own title, before any chapter, is no part.
@@ -59,4 +59,4 @@ def _chapters(summary: str) -> Iterator[Chapter]:
         if entry["bullet"]:
             above.append((depth, title))
         if link:
-            yield Chapter(title, link.removeprefix("./"), parts)
+            yield SummaryChapter(title, link.removeprefix("./"), parts)

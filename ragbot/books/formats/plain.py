@@ -1,4 +1,4 @@
-"""A plain folder of Markdown to a book, with addresses and anchors as GitHub shows them."""
+"""Read a plain folder of Markdown, with addresses and anchors as on GitHub."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder, natural_key
-from ragbot.books.markup.front_matter import front_matter
-from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 
-MARKDOWN = frozenset({".md", ".mdx", ".markdown"})
+MARKDOWN_SUFFIXES = frozenset({".md", ".mdx", ".markdown"})
 
 _ANCHORS = AnchorRules(GithubSlugger)
 _FIRST_NAMES = ("index", "readme")
 
 
 def read_plain(folder: BookFolder) -> Book:
-    """Read every Markdown file, by name with numbers in natural order; README and index open their folder.
+    """Read every Markdown file in natural order; README and index come first in their folder.
 
-    A page's address is its file's path as it stands, which is where GitHub and most viewers show it.
+    A page's address is its file's path, where GitHub and most viewers show it.
     """
-    paths = sorted(folder.files(MARKDOWN), key=reading_key)
-    pages = folder.read_each(paths, lambda path: plain_page(path, folder.text(path)))
+    paths = sorted(folder.files(MARKDOWN_SUFFIXES), key=reading_key)
+    pages = folder.read_each(paths, lambda path: read_plain_page(path, folder.read_text(path)))
     return Book("", tuple(pages), tuple(folder.skipped))
 
 
-def plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
-    """One Markdown file as a page of its own."""
+def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
+    """Read one Markdown file as a page."""
     name = PurePosixPath(path)
     dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
-    title = front_matter(source).words("title")
-    writing = written(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
-    return Page(path, writing.title, quote(path), source, writing.sections, dialect, parts)
+    title = parse_front_matter(source).text("title")
+    content = split_page(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
+    return Page(path, content.title, quote(path), source, content.sections, dialect, parts)
 
 
 def reading_key(path: str) -> tuple[object, ...]:
-    """A folder's index first, then its files, then its folders, each by name."""
+    """Return a sort key: a folder's index first, then its files, then its folders, each by name."""
     *folders, name = path.split("/")
     keys: list[object] = [(2, *natural_key(folder)) for folder in folders]
     stem = PurePosixPath(name).stem.lower()

@@ -1,0 +1,1 @@
+"""Parse the markup of pages: blocks, front matter, hidden parts, prose, anchors."""

@@ -1,4 +1,4 @@
-"""Markdown text to a tree of blocks, each knowing its place."""
+"""Parse Markdown into a tree of blocks with offsets into the source."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ragbot.books.markup.front_matter import front_matter
-from ragbot.books.markup.masking import Masked, masked
-from ragbot.core.errors import FileUnreadable
+from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.masking import MaskedText, mask_markup
 from ragbot.core.domain import Dialect
+from ragbot.core.errors import FileUnreadable
 
 # The longest novels, wrapped, have some; parsing takes a kilobyte and half a millisecond a line at worst.
 MAX_LINES = 75_000
@@ -38,9 +38,9 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class MarkdownBlock:
-    """A block of a page: whole lines from `start` to `end`, without blank lines around.
+    """Describe a block of a page: whole lines from `start` to `end`, without blank lines around.
 
-    `level` is a heading's level, else 0. `is_fence` tells a fenced block of code from an indented one.
+    `level` is a heading's level, else 0. `is_fence` is true for fenced code, false for indented code.
     """
 
     kind: str
@@ -52,32 +52,32 @@ class MarkdownBlock:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
-    """A page taken apart: its blocks, and its text with blanks where it is not prose."""
+class ParsedPage:
+    """Hold a page's top blocks, and its text with everything blanked that is not prose."""
 
     source: str
-    prose: Masked
+    prose: MaskedText
     blocks: tuple[MarkdownBlock, ...]
 
 
-def outline(source: str, dialect: Dialect) -> Outline:
-    """Take a page's source apart. Front matter is blank in `prose` and belongs to no block.
+def parse_page(source: str, dialect: Dialect) -> ParsedPage:
+    """Parse a page. Front matter is blank in `prose` and belongs to no block.
 
-    Raises FileUnreadable where it has more lines than a book has.
+    Raises FileUnreadable if it has more than MAX_LINES lines.
     """
     if source.count("\n") + source.count("\r") - source.count("\r\n") >= MAX_LINES:
         raise FileUnreadable(f"The page has more than {MAX_LINES:,} lines; split it into parts.")
-    start = front_matter(source).end if dialect is not Dialect.CONVERTED else 0
-    rough = parsed(source, dialect, start=start)
-    prose = masked(source, dialect, code=_code_spans(rough), start=start)
+    start = parse_front_matter(source).end if dialect is not Dialect.CONVERTED else 0
+    rough = parse_blocks(source, dialect, start=start)
+    prose = mask_markup(source, dialect, code=_code_spans(rough), start=start)
     if dialect is Dialect.MDX and len(prose.hidden) > bool(start):
-        # Tags hide the blocks between them from a Markdown parser: look again without them.
-        return Outline(source, prose, parsed(prose.text, dialect))
-    return Outline(source, prose, rough)
+        # Tags hide the blocks between them from a Markdown parser: parse again without them.
+        return ParsedPage(source, prose, parse_blocks(prose.text, dialect))
+    return ParsedPage(source, prose, rough)
 
 
-def parsed(text: str, dialect: Dialect, *, start: int = 0) -> tuple[MarkdownBlock, ...]:
-    """The top blocks of a text, with offsets into it."""
+def parse_blocks(text: str, dialect: Dialect, *, start: int = 0) -> tuple[MarkdownBlock, ...]:
+    """Parse a text into its top blocks, with offsets into it; `start` is where parsing begins."""
     parser = _parser(dialect)
     starts = _line_starts(text, start)
     tokens = parser.parse(text[start:])
@@ -113,12 +113,13 @@ def _code_spans(blocks: tuple[MarkdownBlock, ...]) -> list[tuple[int, int]]:
 
 
 class _Tree:
-    """Builds nested blocks from the flat list of tokens, without recursion."""
+    """Build nested blocks from the parser's flat list of tokens, without recursion."""
 
     def __init__(self, text: str, starts: list[int]) -> None:
         self.text, self.starts = text, starts
 
     def blocks(self, tokens: list[Token]) -> tuple[MarkdownBlock, ...]:
+        """Return the top blocks of the tokens."""
         levels: list[list[MarkdownBlock]] = [[]]
         opened: list[Token] = []
         for token in tokens:
@@ -155,7 +156,7 @@ def _after_blank_lines(text: str, start: int) -> int:
     return start + line + 1
 
 
-def lines_of(text: str, start: int, end: int) -> list[tuple[int, int]]:
-    """The spans of the lines between start and end, line ends left out."""
+def line_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the (start, end) offsets of the lines between two offsets, without line ends."""
     edges = [start, *(match.end() for match in _LINE_END.finditer(text, start, end)), end]
     return [(begin, begin + len(text[begin:stop].rstrip("\r\n"))) for begin, stop in pairwise(edges)]

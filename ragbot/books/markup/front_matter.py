@@ -1,4 +1,4 @@
-"""The YAML block that opens a page: its values, and where it ends."""
+"""Parse the YAML front matter of a page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ragbot.books.formats.config_files import yaml_mapping
+from ragbot.books.formats.config_files import parse_yaml_mapping
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -16,13 +16,13 @@ _BLOCK = re.compile(r"---[ \t]*(?:\r\n?|\n)(?P<yaml>.*?)(?:^|(?<=\r|\n))---[ \t]
 
 @dataclass(frozen=True, slots=True)
 class FrontMatter:
-    """A page's front matter; `end` is the offset at which its text begins."""
+    """Hold a page's front matter; `end` is the offset at which the page's text begins."""
 
     values: dict[str, object] = field(default_factory=dict)
     end: int = 0
 
-    def words(self, key: str) -> str:
-        """The value as text; empty where there is none. Numbers count as text, as they do in Docusaurus."""
+    def text(self, key: str) -> str:
+        """Return a value as text, empty if there is none. Numbers count as text, as they do in Docusaurus."""
         value = self.values.get(key)
         if isinstance(value, str):
             return cleaned(value).strip()
@@ -35,7 +35,7 @@ class FrontMatter:
             return ""
 
     def number(self, key: str) -> float | None:
-        """The value as a number, or None where it is none that can be told from others by its size."""
+        """Return a value as a finite number, or None."""
         value = self.values.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             return None
@@ -46,12 +46,15 @@ class FrontMatter:
         return number if math.isfinite(number) else None
 
     def is_set(self, key: str) -> bool:
-        """Whether the value is true."""
+        """Return whether a value is true."""
         return self.values.get(key) is True
 
 
-def front_matter(source: str) -> FrontMatter:
-    """Read a page's front matter. What is not valid YAML has no values, but is still no prose."""
+def parse_front_matter(source: str) -> FrontMatter:
+    """Parse a page's front matter; a page without any gives an empty one.
+
+    A block that is not valid YAML is read line by line, as `key: value`.
+    """
     if not source.startswith("---"):
         return FrontMatter()
     match = _BLOCK.match(source)
@@ -70,13 +73,13 @@ def front_matter(source: str) -> FrontMatter:
 @lru_cache(maxsize=256)
 def _values(text: str) -> dict[str, object] | None:
     try:
-        return yaml_mapping(text)
+        return parse_yaml_mapping(text)
     except FileUnreadable:
         return _rough_values(text)
 
 
 def _rough_values(text: str) -> dict[str, object] | None:
-    """`key: value` lines, for blocks that are meant as YAML but are not valid."""
+    """Read `key: value` lines of a block that is not valid YAML; None if it has other lines."""
     lines = [
         line for line in text.splitlines() if line.strip() and not line.startswith((" ", "\t", "#", "-"))
     ]

@@ -1,4 +1,4 @@
-"""Markdown to the same text with blanks where it is not prose: comments, tags, imports, expressions."""
+"""Blank the parts of Markdown that are not prose: comments, tags, imports, expressions."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ MAX_FAILURES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Masked:
-    """`text` is as long as the source; what is not prose is blank in it, line ends apart.
+class MaskedText:
+    """Hold a page's text with blanks in place of everything but prose and line ends.
 
-    `hidden` are the spans that were blanked, in order, without overlap.
+    `text` is as long as the source. `hidden` are the blanked (start, end) ranges, in order, without overlap.
     """
 
     text: str
     hidden: tuple[tuple[int, int], ...] = field(default=())
 
     def visible(self, start: int, end: int, shown: Callable[[int, int], str] = lambda _, __: "") -> str:
-        """The text from start to end with each hidden span replaced by what `shown` makes of it."""
+        """Return the text from start to end, each hidden range replaced by the result of `shown`."""
         pieces, position = [], start
         first = max(bisect_right(self.hidden, (start, -1)) - 1, 0)
         for begin, stop in self.hidden[first:]:
@@ -57,17 +57,20 @@ _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 
 
-def masked(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> Masked:
-    """Blank what is not prose. `code` are the fences' spans, in order; `start` is where the text begins."""
+def mask_markup(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> MaskedText:
+    """Blank everything but prose and code.
+
+    `code` are the ranges of code blocks, in order; `start` is the offset after the front matter.
+    """
     if dialect is Dialect.CONVERTED:
-        return Masked(source)
+        return MaskedText(source)
     hidden: list[tuple[int, int]] = [(0, start)] if start else []
     position = start
     for begin, end in [*code, (len(source), len(source))]:
         if begin > position:
             hidden += _Scan(source, position, begin, dialect).hidden()
         position = max(position, end)
-    return Masked(_blanked(source, hidden), tuple(hidden))
+    return MaskedText(_blanked(source, hidden), tuple(hidden))
 
 
 def _blanked(source: str, hidden: list[tuple[int, int]]) -> str:
@@ -81,7 +84,10 @@ def _blanked(source: str, hidden: list[tuple[int, int]]) -> str:
 
 
 class _Scan:
-    """One run of text without fences; every find is bounded, so that no input makes it slow."""
+    """Find the hidden ranges in text between code blocks.
+
+    Every search is bounded, so that no input makes it slow.
+    """
 
     def __init__(self, source: str, start: int, end: int, dialect: Dialect) -> None:
         self.source, self.start, self.end = source, start, end
@@ -91,6 +97,7 @@ class _Scan:
         self.closers = self._closers() if self.mdx else {}
 
     def hidden(self) -> list[tuple[int, int]]:
+        """Return the hidden ranges, in order and without overlap."""
         if self.mdx:
             self._find_modules()
         for pattern in (_DIRECTIVE, _REFERENCE):
@@ -105,7 +112,7 @@ class _Scan:
             self.spans.append((match.start(), position))
 
     def _module_end(self, start: int) -> int:
-        """A module block ends at the first blank line outside of its brackets."""
+        """Return the end of an import or export: the first blank line outside of its brackets."""
         for blank in _BLANK_LINE.finditer(self.source, start, min(self.end, start + 20 * MAX_SPAN)):
             text = self.source[start : blank.start()]
             if sum(map(text.count, "{[(")) <= sum(map(text.count, "}])")):
@@ -146,7 +153,7 @@ class _Scan:
         return match.end()
 
     def _math_end(self, match: re.Match[str]) -> int:
-        """Mathematics is prose, and its braces are no expressions."""
+        """Return the end of a formula: mathematics is prose, and its braces are no expressions."""
         sign, begin = match.group(), match.end()
         limit = min(self.end, begin + MAX_SPAN)
         found = self.source.find(sign, begin, limit) if self.mdx and self.failures <= MAX_FAILURES else -1
@@ -209,7 +216,7 @@ class _Scan:
         return None
 
     def _closers(self) -> dict[int, int]:
-        """Where each opening brace's expression ends. Escaped braces and code spans do not count."""
+        """Map each opening brace to the end of its expression, without escaped braces and code spans."""
         opened: list[int] = []
         closers: dict[int, int] = {}
         position = self.start

@@ -1,4 +1,4 @@
-"""A chunk's text to its smallest blocks: paragraphs, list items, code, table rows."""
+"""Split a chunk's text into its smallest blocks: paragraphs, list items, code, table rows."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
 from ragbot.books.markup import blocks as tree
 from ragbot.core.domain import Dialect
 
-Kind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
+ProseKind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
+
+# Cutting one costs some 2 ms, and a book has some thousands of passages.
+TEXTS_REMEMBERED = 8192
 
 _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
@@ -21,35 +25,43 @@ _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*
 _FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
 _FIRST_INDENT = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"\r\n?|\n")
+# A whole paragraph that no page shows: comments and modules of MDX, definitions of links.
+# (Atomic groups, for a row of comments can be read in as many ways as it can be parted.)
+_NOT_SHOWN = re.compile(
+    r"(?:(?>\{/\*(?s:.*?)\*/\}\s*)|(?>import[ \t]+(?:[^'\"\n]{1,300}[ \t}]from[ \t]*)?['\"][^\n]*\s*)"
+    r"|(?>export[ \t]+(?:default|const|let|var|function|class)[ \t][^\n]*[={(][^\n]*\s*)"
+    r"|(?>[ ]{0,3}\[(?!\^)[^\]\n]{1,300}\]:[ \t]*\S+"
+    r"(?:[ \t]+(?:\"[^\"\n]*\"|'[^'\n]*'|\([^)\n]*\)))?[ \t]*(?:\n|\Z)))++"
+)
 _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ProseBlock:
-    """A span of the text that reads as one thing. A list item's and a heading's lacks its mark."""
+    """Hold the range of one paragraph, item or row; bullets and heading marks are left out."""
 
-    kind: Kind
+    kind: ProseKind
     start: int
     end: int
 
 
-def prose_blocks(text: str) -> list[ProseBlock]:
-    """The leaf blocks of a text, in order and disjoint.
+@lru_cache(maxsize=TEXTS_REMEMBERED)
+def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
+    """Give the leaf blocks of a text, in order and disjoint; the last few thousand texts are remembered.
 
-    The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item is
-    its own words without its bullet and without nested lists; the line under a table's head is in
-    no block.
+    The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item comes without
+    its bullet and without nested lists; the rule under a table's head is in no block.
     """
     if _ends_a_fence(text):
-        return [ProseBlock("code", _indent(text), len(text.rstrip()))]
+        return (ProseBlock("code", _indent(text), len(text.rstrip())),)
     indent = _FIRST_INDENT.match(text)
     if indent is not None and indent.group():
         return _dedented(text, len(indent.group()))
-    found = tree.parsed(text, Dialect.MARKDOWN)
-    return [block for top in found for block in _leaves(text, top, "paragraph") if block.end > block.start]
+    found = tree.parse_blocks(text, Dialect.MARKDOWN)
+    return tuple(b for top in found for b in _leaves(text, top, "paragraph") if b.end > b.start)
 
 
-def _dedented(text: str, indent: int) -> list[ProseBlock]:
+def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
     """The blocks of a text that begins inside a list: found without its indentation, placed with it."""
     pieces: list[str] = []
     starts: list[int] = []
@@ -68,11 +80,11 @@ def _dedented(text: str, indent: int) -> list[ProseBlock]:
     def place(position: int) -> int:
         return position + removed[bisect_right(starts, position) - 1]
 
-    return [ProseBlock(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved]
+    return tuple(ProseBlock(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved)
 
 
 def _ends_a_fence(text: str) -> bool:
-    """Whether the text is the last part of code that was cut: its only fence line is the last."""
+    """Return whether the text is the last part of code that was cut: its only fence line is the last."""
     lines = text.rstrip().splitlines()
     marks = [line for line in lines if line.lstrip(" \t>").startswith(("```", "~~~"))]
     return (
@@ -87,15 +99,15 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip("\r\n"))
 
 
-def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[ProseBlock]:
+def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[ProseBlock]:
     if block.kind == "paragraph":
         yield from _paragraph(text, block, words)
     elif block.kind == "table":
         yield from _table(text, block)
     elif block.kind in ("list", "item", "quote"):
-        inner: Kind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
+        inner: ProseKind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
         for position, child in enumerate(block.children):
-            kind: Kind = (
+            kind: ProseKind = (
                 "paragraph" if block.kind == "item" and position and child.kind == "paragraph" else inner
             )
             yield from _leaves(text, child, kind)
@@ -107,11 +119,14 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: Kind) -> Iterator[Prose
         yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
 
 
-def _paragraph(text: str, block: tree.MarkdownBlock, kind: Kind) -> Iterator[ProseBlock]:
-    lines = tree.lines_of(text, block.start, block.end)
+def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterator[ProseBlock]:
+    lines = tree.line_spans(text, block.start, block.end)
     if all(_ROW.fullmatch(text, *line) for line in lines):
         # A table that lost its head is a paragraph to the parser.
         yield from (ProseBlock("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))
+        return
+    if kind == "paragraph" and _NOT_SHOWN.fullmatch(text, block.start, block.end):
+        yield ProseBlock("other", block.start, block.end)
         return
     pattern = _BULLET if kind == "list_item" else _QUOTE_MARK if kind == "quote" else None
     start = _after(pattern, text, block) if pattern else block.start + _leading(text, block)

@@ -1,4 +1,4 @@
-"""Heading texts to anchors, as GitHub, Docusaurus and mdBook make them."""
+"""Make the anchors of headings as GitHub, Docusaurus and mdBook do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SIGN_LETTERS = (
 
 
 class GithubSlugger:
-    """Anchors of one page by the rules of github-slugger, which Docusaurus and GitHub share."""
+    """Make the anchors of one page by the rules of github-slugger, which Docusaurus and GitHub share."""
 
     def __init__(self) -> None:
         self._seen: dict[str, int] = {}
@@ -35,13 +35,13 @@ class GithubSlugger:
 
 
 def github_slug(text: str) -> str:
-    """Lower case, white space as hyphens, signs and emoji dropped."""
+    """Lower the case, turn white space into hyphens, drop signs and emoji."""
     kept = (character for character in text.lower() if _is_kept(character))
     return "".join(kept).replace(" ", "-")
 
 
 class MdbookSlugger:
-    """Anchors of one page by mdBook's rules."""
+    """Make the anchors of one page by mdBook's rules."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
@@ -54,7 +54,7 @@ class MdbookSlugger:
 
 
 def mdbook_slug(text: str) -> str:
-    """Letters, digits, `_` and `-` stay, ASCII in lower case; each white space becomes a hyphen."""
+    """Leave letters, digits, `_` and `-`, ASCII in lower case; turn each white space into a hyphen."""
     return "".join(_mdbook_character(character) for character in text.strip())
 
 

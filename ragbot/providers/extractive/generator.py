@@ -1,165 +1,234 @@
-"""A prompt to an answer made of the book's own sentences, word for word, each with its mark. No model."""
+"""Answer a prompt with the book's own sentences, word for word, each with its mark. No model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from operator import mul
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Mode, Passage, Prompt
+from ragbot.core.domain import NOT_IN_BOOK, Mode, Prompt
 from ragbot.core.errors import ProviderError
+from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Generation
-from ragbot.core.text import count_tokens
-from ragbot.providers.extractive.layout import LONGEST_CODE, paragraphs_of
-from ragbot.providers.extractive.scoring import (
-    ScoredText,
-    asks_for_meaning,
-    opening_of,
-    score,
-    support,
-    support_features,
+from ragbot.core.side_matter import wants_side_matter
+from ragbot.providers.extractive.layout import paragraphs_of
+from ragbot.providers.extractive.question import AskedFor, asked_for, parts_of
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage
+from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
+from ragbot.providers.extractive.units import LONGEST_CODE, Unit
+from ragbot.providers.extractive.windows import (
+    ANSWER_TOKENS,
+    WINDOWS,
+    Window,
+    choose_windows,
+    overview_windows,
 )
-from ragbot.providers.extractive.spans import TextBlock, TextSpan, spans_of
 
-# Pieces whose similarity is score an embedder's time, best first by their words.
+# Passages that are looked through; the reader is shown those that the answer cites.
+PASSAGES_READ = 14
+# Units whose similarity is worth an embedder's time, best first by their words.
 MOST_EMBEDDED = 12
-# Characters of a piece that an embedder is shown.
-LONGEST_EMBEDDED = 600
-# An answer holds at most this many of the best pieces, and a lesser one only if its score is near the best's.
-PIECES = 3
-SCORE_MARGIN = 1.0
-ANSWER_TOKENS = 220
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    passage: int
-    span: TextSpan
-    piece: ScoredText
-    score: float
+# An overview shows the beginnings of several pages, and may be longer than an answer.
+OVERVIEW_TOKENS = 260
+# A unit that answers a question of another language is at least so similar.
+FOREIGN_SIMILARITY = 0.25
+# Characters of a unit that an embedder is shown.
+LONGEST_EMBEDDED = 400
 
 
 class ExtractiveGenerator:
-    """Finds what answers best by words and, with an embedder, by similarity. Safe between threads.
+    """Find what answers best by words and, with an embedder, by similarity. Safe between threads.
 
-    `terms` gives the stems of a text in a language; `blocks` cuts a passage into what reads as one thing.
-    `embedder` must be the one that the prompt's question vector comes from.
+    `is_multilingual` says that the search finds a question's passages in other languages too. `tidy` cleans a
+    run of Markdown prose. `embedder` must be the one that the prompt's question vector comes
+    from.
     """
 
     name = "extractive"
 
     def __init__(
         self,
+        reader: PassageReader,
         *,
-        terms: Callable[[str, str], list[str]],
-        blocks: Callable[[str], Sequence[TextBlock]],
+        tidy: Callable[[str], str],
         embedder: Embedder | None = None,
+        similarity: Callable[[float], float] = lambda cosine: cosine,
+        is_multilingual: bool = False,
     ) -> None:
-        self._terms = terms
-        self._blocks = blocks
+        self._similarity = similarity
+        self._is_multilingual = is_multilingual
+        self._reader = reader
+        self._tidy = tidy
         self._embedder = embedder
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
-        """As the port says: a paragraph at a time, in the order in which the book is read."""
+        """Yield a paragraph at a time, the best passage's first."""
         generation.extractive = True
         deadline.check()
-        candidates = self._with_similarity(prompt, self._candidates(prompt), deadline)
-        if not candidates or not self._answers(prompt, candidates):
+        passages = [
+            self._reader.read(passage.chunk, prompt.language) for passage in prompt.passages[:PASSAGES_READ]
+        ]
+        if reason := self._foreign(prompt):
+            yield f"{NOT_IN_BOOK} {reason}"
+            return
+        if prompt.overview:
+            windows = overview_windows(passages, tokens=OVERVIEW_TOKENS)
+            yield from self._laid_out(prompt, passages, windows) if windows else [NOT_IN_BOOK]
+            return
+        questions = [asked_for(part) for part in parts_of(prompt.question)]
+        found = [self._candidates(prompt, asked, passages, deadline) for asked in questions]
+        if not any(found) or not self._answers(prompt, questions[0], passages, found[0]):
             yield NOT_IN_BOOK
             return
-        chosen = _chosen(candidates)
-        between = ""
-        for number, passage in enumerate(prompt.passages, start=1):
-            spans = [candidate.span for candidate in chosen if candidate.passage == number - 1]
-            if spans:
-                text = passage.chunk.text
-                for paragraph in paragraphs_of(text, self._blocks(text), spans, mark=f"[{number}]"):
-                    yield f"{between}{paragraph}"
-                    between = "\n\n"
+        windows = _merged(
+            choose_windows(
+                candidates,
+                passages,
+                asked,
+                tokens=ANSWER_TOKENS // len(questions),
+                most=WINDOWS // len(questions),
+            )
+            for asked, candidates in zip(questions, found, strict=True)
+        )
+        yield from self._laid_out(prompt, passages, windows)
 
     def ping(self) -> None:
         """Return always: nothing outside is needed."""
 
-    def _candidates(self, prompt: Prompt) -> list[_Candidate]:
-        """Every piece of every passage with its score by words alone, best first."""
-        found = []
-        for place, passage in enumerate(prompt.passages):
-            whole = passage.chunk.text
-            blocks = self._blocks(whole)
-            path = " ".join(passage.chunk.heading_path)
-            for span in spans_of(whole, blocks):
-                text = whole[span.start : span.end]
-                terms = frozenset(self._terms(prompt.language, text))
-                if terms and is_tellable(span, text, prompt.question):
-                    above = blocks[span.under] if span.under >= 0 else None
-                    heading = f"{path} {whole[above.start : above.end]}" if above else path
-                    piece = ScoredText(
-                        text=text,
-                        terms=terms,
-                        heading_terms=frozenset(self._terms(prompt.language, heading)),
-                        opening_terms=frozenset(self._terms(prompt.language, opening_of(text))),
-                        rank=place,
-                    )
-                    value = score(prompt.question, prompt.term_weights, piece)
-                    found.append(_Candidate(place, span, piece, value))
-        return sorted(found, key=lambda candidate: -candidate.score)
+    def _foreign(self, prompt: Prompt) -> str:
+        """The reason for which a question in another language than the book's is not answered; else nothing.
+
+        Words alone do not find what answers it, and nor does a model that knows one language.
+        """
+        if not prompt.foreign_language or self._is_multilingual:
+            return ""
+        return ask_in_book_language(prompt.foreign_language, prompt.language)
+
+    def _candidates(
+        self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], deadline: Deadline
+    ) -> list[Candidate]:
+        """Every unit of every passage with its score, best first."""
+        weights = self._weights(prompt, asked)
+        subject = self._reader.terms(prompt.language, asked.subject) if asked.subject else frozenset()
+        best = prompt.passages[0].score if prompt.passages else 0.0
+        with_side = wants_side_matter(asked.text)
+
+        def scored(one: Candidate) -> Candidate:
+            return replace(one, score=score(asked, weights, subject, one))
+
+        found = [
+            scored(
+                Candidate(
+                    passage=place,
+                    index=index,
+                    read=read,
+                    rank=place,
+                    path_terms=passage.path_terms,
+                    retrieval=prompt.passages[place].score - best,
+                    defines=defines(read, subject),
+                )
+            )
+            for place, passage in enumerate(passages)
+            for index, read in enumerate(passage.units)
+            if is_answer(read.unit) and (with_side or not read.unit.is_side)
+        ]
+        found.sort(key=lambda one: -one.score)
+        return self._with_similarity(prompt, found, scored, deadline)
+
+    def _weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
+        if asked.text == prompt.question:
+            return prompt.term_weights
+        terms = self._reader.terms(prompt.language, asked.text)
+        part = {term: weight for term, weight in prompt.term_weights.items() if term in terms}
+        return part or prompt.term_weights
 
     def _with_similarity(
-        self, prompt: Prompt, candidates: list[_Candidate], deadline: Deadline
-    ) -> list[_Candidate]:
-        """The best candidates by words, weighed again with their similarity to the question, best first."""
-        if self._embedder is None or prompt.question_vector is None or not candidates:
-            return candidates
-        best = candidates[:MOST_EMBEDDED]
+        self,
+        prompt: Prompt,
+        found: list[Candidate],
+        scored: Callable[[Candidate], Candidate],
+        deadline: Deadline,
+    ) -> list[Candidate]:
+        """Weigh the best candidates by words again with their similarity to the question, best first."""
+        if self._embedder is None or prompt.question_vector is None or not found:
+            return found
+        best = found[:MOST_EMBEDDED]
         try:
-            texts = [candidate.piece.text[:LONGEST_EMBEDDED] for candidate in best]
-            vectors = self._embedder.embed(texts, deadline).vectors
+            vectors = self._embedder.embed(
+                [one.read.unit.words[:LONGEST_EMBEDDED] for one in best], deadline
+            ).vectors
         except ProviderError:
-            return candidates
-        liked = []
-        for candidate, vector in zip(best, vectors, strict=True):
-            similarity = sum(a * b for a, b in zip(vector, prompt.question_vector, strict=True))
-            piece = replace(candidate.piece, similarity=similarity)
-            value = score(prompt.question, prompt.term_weights, piece)
-            liked.append(replace(candidate, piece=piece, score=value))
-        return sorted(liked, key=lambda candidate: -candidate.score)
+            return found
+        question = prompt.question_vector
+        weighed = [
+            scored(replace(one, similarity=self._similarity(sum(map(mul, vector, question)))))
+            for one, vector in zip(best, vectors, strict=True)
+        ]
+        return sorted(weighed, key=lambda one: -one.score)
 
-    def _answers(self, prompt: Prompt, candidates: Sequence[_Candidate]) -> bool:
+    def _answers(
+        self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], found: Sequence[Candidate]
+    ) -> bool:
         if prompt.mode is Mode.SELECTED_TEXT:
             # The reader has chosen the place; it is refused only where nothing of the question is in it.
-            said = frozenset[str]().union(*(candidate.piece.terms for candidate in candidates))
+            said = frozenset[str]().union(*(passage.terms for passage in passages))
             return not prompt.term_weights or not said.isdisjoint(prompt.term_weights)
-        if not prompt.term_weights:
+        if prompt.foreign_language:
+            # Its words are in no passage; what is known is how alike the best unit is.
+            return max((one.similarity or 0.0 for one in found), default=0.0) >= FOREIGN_SIMILARITY
+        if not prompt.term_weights or not found:
             return False
-        features = support_features(
-            prompt.question,
-            prompt.term_weights,
-            prompt.unknown_words,
-            [self._passage_terms(prompt, passage) for passage in prompt.passages],
-            [(candidate.score, candidate.piece) for candidate in candidates],
-        )
-        return support(features) >= 0
+        return supports(asked, prompt.term_weights, prompt.unknown_words, found)
 
-    def _passage_terms(self, prompt: Prompt, passage: Passage) -> frozenset[str]:
-        return frozenset(self._terms(prompt.language, passage.chunk.search_text))
+    def _laid_out(
+        self, prompt: Prompt, passages: Sequence[ReadPassage], windows: Sequence[Window]
+    ) -> Iterator[str]:
+        shown: tuple[str, ...] | None = None
+        between = ""
+        for window in windows:
+            chunk = prompt.passages[window.passage].chunk
+            blocks = self._reader.blocks(chunk.text)
+            place = (chunk.title, *chunk.heading_path[-1:])
+            if place != shown and prompt.mode is Mode.FULL_BOOK:
+                yield f"{between}{_introduction(place, first=shown is None)}"
+                between = "\n\n"
+            shown = place
+            for paragraph in paragraphs_of(
+                chunk.text,
+                blocks,
+                passages[window.passage],
+                window,
+                mark=f"[{window.passage + 1}]",
+                tidy=self._tidy,
+                heading=lambda block, text=chunk.text, blocks=blocks: self._reader.words(  # type: ignore[misc]
+                    text[blocks[block].start : blocks[block].end], "heading"
+                ),
+            ):
+                yield f"{between}{paragraph}"
+                between = "\n\n"
 
 
-def is_tellable(span: TextSpan, text: str, question: str) -> bool:
-    """Whether a piece can be told in an answer: no question, no long listing, none where words are wanted."""
-    if span.kind == "code":
-        return span.end - span.start <= LONGEST_CODE and not asks_for_meaning(question)
-    return not text.rstrip("*_ ").endswith("?")
+def is_answer(unit: Unit) -> bool:
+    """Whether a unit can be what an answer is made for: no question, no long listing."""
+    if unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
+        return False
+    return not unit.words.rstrip("*_ ").endswith(("?", "？"))
 
 
-def _chosen(candidates: Sequence[_Candidate]) -> list[_Candidate]:
-    """The best pieces that make an answer together: near the best in score, and not too long."""
-    chosen: list[_Candidate] = []
-    left = ANSWER_TOKENS
-    for candidate in candidates[: PIECES * 2]:
-        tokens = count_tokens(candidate.piece.text)
-        far = candidate.score < candidates[0].score - SCORE_MARGIN
-        if chosen and (far or tokens > left or len(chosen) == PIECES):
-            continue
-        chosen.append(candidate)
-        left -= tokens
-    return chosen
+def _introduction(place: Sequence[str], *, first: bool) -> str:
+    """One short line that says whose words follow, and where they stand."""
+    names = dict.fromkeys(name.replace("*", "").strip() for name in place if name.strip())
+    where = " › ".join(names)
+    return f"In the book's own words, from *{where}*:" if first else f"From *{where}*:"
+
+
+def _merged(found: Iterator[list[Window]]) -> list[Window]:
+    """The windows of all parts of a question, those of one passage together, best first within a part."""
+    merged: dict[int, Window] = {}
+    for windows in found:
+        for window in windows:
+            before = merged.get(window.passage)
+            units = tuple(sorted({*window.units, *(before.units if before else ())}))
+            merged[window.passage] = Window(window.passage, units, before.score if before else window.score)
+    return list(merged.values())

@@ -1,134 +1,142 @@
-"""Chosen pieces of a passage to paragraphs that read well: with what leads to them, and what they lead to."""
+"""Lay out the chosen windows as Markdown that reads well, word for word, each run with its mark."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from ragbot.providers.extractive.spans import TextBlock, TextSpan, spans_of
+from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
+from ragbot.providers.extractive.units import TextBlock
+from ragbot.providers.extractive.windows import Window
 
-# Items or rows that may follow a sentence that ends in a colon.
-MOST_FOLLOWERS = 8
-# Characters of a listing that may follow; a longer one is for the page, not for an answer.
-LONGEST_CODE = 1200
-
+# A glossary's letters tell nothing.
 SHORTEST_HEADING = 3
 
-# A sentence that begins so says little without the one before it.
-_LEANS_BACK = re.compile(
-    r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise)\b",
-    re.IGNORECASE,
-)
+_NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+\Z")
+_CELL = re.compile(r"(?<!\\)\|")
+_FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
+_CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
+_LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
+_TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?)\s*$", re.MULTILINE)
 
 
 def paragraphs_of(
-    text: str, blocks: Sequence[TextBlock], chosen: Sequence[TextSpan], *, mark: str
+    text: str,
+    blocks: Sequence[TextBlock],
+    passage: ReadPassage,
+    window: Window,
+    *,
+    mark: str,
+    tidy: Callable[[str], str],
+    heading: Callable[[int], str],
 ) -> Iterator[str]:
-    """Yield paragraphs, lists, code and tables, word for word, in order; each run of words has the mark."""
-    pieces = list(spans_of(text, blocks))
-    kept = sorted({span for one in chosen for span in _with_company(text, pieces, one)})
-    yield from _rendered(text, blocks, pieces, kept, mark)
+    """Yield paragraphs, lists, code and tables of one window in the book's order, each run with its mark.
 
-
-def _with_company(text: str, pieces: Sequence[TextSpan], chosen: TextSpan) -> Iterator[TextSpan]:
-    """A piece with the ones without which it cannot be understood."""
-    if chosen not in pieces:
-        return
-    yield chosen
-    place = pieces.index(chosen)
-    if chosen.kind == "list_item":
-        yield from _lead_in(text, pieces, place)
-    elif chosen.kind == "code":
-        if place and _leads_on(text, pieces[place - 1]):
-            yield pieces[place - 1]
-    elif chosen.kind in ("paragraph", "quote"):
-        if place and pieces[place - 1].block == chosen.block and _LEANS_BACK.match(_said(text, chosen)):
-            yield pieces[place - 1]
-        if _leads_on(text, chosen):
-            yield from _followers(pieces, place)
-
-
-def _lead_in(text: str, pieces: Sequence[TextSpan], place: int) -> Iterator[TextSpan]:
-    """The sentence before an item's list, if it leads to it."""
-    while place and pieces[place].kind == "list_item":
-        place -= 1
-    if _leads_on(text, pieces[place]):
-        yield pieces[place]
-
-
-def _followers(pieces: Sequence[TextSpan], place: int) -> Iterator[TextSpan]:
-    following = pieces[place + 1 : place + 1 + MOST_FOLLOWERS]
-    if not following:
-        return
-    kind = following[0].kind
-    if kind == "code":
-        if following[0].end - following[0].start <= LONGEST_CODE:
-            yield following[0]
-    elif kind in ("list_item", "table_row"):
-        for piece in following:
-            if piece.kind != kind:
-                break
-            yield piece
-
-
-def _leads_on(text: str, piece: TextSpan) -> bool:
-    return piece.kind in ("paragraph", "quote") and _said(text, piece).rstrip("*_ ").endswith(":")
-
-
-def _rendered(
-    text: str, blocks: Sequence[TextBlock], pieces: Sequence[TextSpan], kept: Sequence[TextSpan], mark: str
-) -> Iterator[str]:
-    runs = _runs(pieces, kept)
-    under = -1
-    for number, run in enumerate(runs):
-        said = text[run[0].start : run[-1].end]
-        if run[0].under not in (-1, under):
-            heading = text[blocks[run[0].under].start : blocks[run[0].under].end].strip("*# ")
-            # A glossary's letters tell nothing.
-            if len(heading) >= SHORTEST_HEADING:
-                yield f"**{heading}**"
-        under = run[0].under
-        match run[0].kind:
-            case "list_item":
-                yield "\n".join(f"- {_said(text, item)} {mark}" for item in run)
-            case "table_row":
-                yield f"{_table(text, blocks, run)}\n\n{mark}"
-            case "code":
-                yield f"{said}\n\n{mark}"
-            case _:
-                # A sentence that leads to the list behind it needs no mark of its own.
-                leads = _leads_on(text, run[-1]) and number + 1 < len(runs)
-                yield said if leads else f"{said} {mark}"
-
-
-def _runs(pieces: Sequence[TextSpan], kept: Sequence[TextSpan]) -> list[list[TextSpan]]:
-    """Neighbouring pieces of one paragraph, one list or one table together."""
-    runs: list[list[TextSpan]] = []
-    for span in kept:
-        last = runs[-1][-1] if runs else None
-        neighbours = last is not None and pieces.index(span) == pieces.index(last) + 1
-        sentence = span.kind in ("paragraph", "quote")
-        if last is None or last.kind != span.kind or last.under != span.under:
-            runs.append([span])
-        elif span.kind == "list_item" or (neighbours and (not sentence or last.block == span.block)):
-            runs[-1].append(span)
+    `tidy` cleans a run of prose; `heading(block)` gives the words of a heading inside the passage.
+    """
+    above = -1
+    for run in _runs([passage.units[index] for index in window.units]):
+        first = run[0].unit
+        if first.heading not in (-1, above) and len(name := heading(first.heading)) >= SHORTEST_HEADING:
+            yield f"**{name}**"
+        above = first.heading
+        if first.kind == "list_item":
+            yield _list(text, run, mark, tidy)
+        elif first.kind == "table_row":
+            yield f"{_table(text, blocks, run, tidy)}\n\n{mark}"
+        elif first.is_diagram:
+            yield f"{_diagram(text[first.start : first.end])} {mark}"
+        elif first.kind == "code":
+            yield f"{_code(text[first.start : first.end])}\n\n{mark}"
         else:
-            runs.append([span])
+            prose = tidy(text[first.start : run[-1].unit.end])
+            # A sentence that leads to the list behind it needs no mark of its own.
+            yield (
+                prose
+                if run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
+                else f"{prose} {mark}"
+            )
+
+
+def _runs(units: Sequence[ReadUnit]) -> list[list[ReadUnit]]:
+    """Neighbouring units of one paragraph, one list or one table together."""
+    runs: list[list[ReadUnit]] = [[units[0]]]
+    for before, read in pairwise(units):
+        one, last = read.unit, before.unit
+        together = one.kind == last.kind and one.heading == last.heading
+        if one.kind == "sentence":
+            together = together and one.block == last.block and one.start - last.end < 3
+        elif one.kind == "code":
+            together = False
+        if together:
+            runs[-1].append(read)
+        else:
+            runs.append([read])
     return runs
 
 
-def _table(text: str, blocks: Sequence[TextBlock], rows: Sequence[TextSpan]) -> str:
-    """Rows under their table's head, if the passage holds it."""
-    body = "\n".join(_said(text, row) for row in rows)
-    first = rows[0].block
+def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], str]) -> str:
+    lines = []
+    margins = [_margin(text, read.unit.start) for read in run]
+    outermost = min(len(margin) - len(margin.lstrip(" \t>")) for margin in margins)
+    for read, margin in zip(run, margins, strict=True):
+        depth = (len(margin) - len(margin.lstrip(" \t>")) - outermost) // 2
+        number = _NUMBER.match(margin)
+        bullet = f"{number[1]}." if number else "-"
+        lines.append(f"{'   ' * min(depth, 3)}{bullet} {tidy(text[read.unit.start : read.unit.end])} {mark}")
+    return "\n".join(lines)
+
+
+def _margin(text: str, start: int) -> str:
+    """What stands on an item's first line before its words."""
+    return text[text.rfind("\n", 0, start) + 1 : start]
+
+
+def _table(
+    text: str, blocks: Sequence[TextBlock], run: Sequence[ReadUnit], tidy: Callable[[str], str]
+) -> str:
+    rows = [_cells(text[read.unit.start : read.unit.end], tidy) for read in run]
+    first = run[0].unit.block
     while first and blocks[first - 1].kind == "table_row":
         first -= 1
-    if first == 0 or blocks[first - 1].kind != "table_head":
-        return body
-    # From the head to the first row: the line that makes it a table is between them.
-    head = text[blocks[first - 1].start : blocks[first].start].rstrip()
-    return f"{head}\n{body}"
+    if first and blocks[first - 1].kind == "table_head":
+        head = _cells(text[blocks[first - 1].start : blocks[first - 1].end], tidy)
+    else:
+        head = [""] * len(rows[0])
+    width = max(len(row) for row in (head, *rows))
+    lines = [_row(head, width), _row(["---"] * width, width), *(_row(row, width) for row in rows)]
+    return "\n".join(lines)
 
 
-def _said(text: str, span: TextSpan) -> str:
-    return text[span.start : span.end]
+def _cells(row: str, tidy: Callable[[str], str]) -> list[str]:
+    return [
+        tidy(cell).replace("|", "\\|")
+        for cell in _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
+    ]
+
+
+def _row(cells: Sequence[str], width: int) -> str:
+    return f"| {' | '.join((*cells, *[''] * (width - len(cells))))} |"
+
+
+def _code(block: str) -> str:
+    """A listing between fences of its own, with its language and without what a generator reads there."""
+    opening = _FENCE.match(block)
+    language = ""
+    if opening is not None:
+        found = _LANGUAGE.match(opening["info"])
+        language = (found[1] or "") if found else ""
+        block = block[opening.end() :]
+    block = _CLOSING.sub("", block).strip("\n")
+    lines = block.split("\n")
+    margin = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
+    marks = "````" if "```" in block else "```"
+    return "\n".join((f"{marks}{language}", *(line[margin:].rstrip() for line in lines), marks))
+
+
+def _diagram(block: str) -> str:
+    """A sentence in place of a drawing's source."""
+    title = _TITLE.search(block)
+    name = (title[1] or title[2]).strip("*_`\"' ") if title else ""
+    return f"(A diagram: *{name}*.)" if name else "(A diagram on this page.)"

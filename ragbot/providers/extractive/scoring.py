@@ -1,8 +1,8 @@
-"""Pieces of passages to how well each answers a question, and whether together they answer it at all.
+"""Score how well each unit answers a question, and whether the passages answer it at all.
 
-Both are logistic models with a handful of features, fitted on five books that are not in this project and
-on the shipped book's own questions; how, and how well they carry over to a book they were not fitted on, is
-told in docs/search.md.
+Both are logistic models with a handful of features. `bench/fit_extractive.py` fits them; how, and how well
+they
+carry over to a book they were not fitted on, stands in docs/search.md.
 """
 
 from __future__ import annotations
@@ -12,117 +12,198 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-# Fitted weights, in the order of the features below, and the constant. The first of each pair holds where
-# the similarity of vectors is known, the second where it is not.
-PIECE_WEIGHTS = (
-    (0.664, 1.121, -1.501, 0.887, 0.400, 0.421, 3.611),
-    (2.035, 1.249, -1.373, 0.569, 0.493, 0.469),
-)
-PIECE_CONSTANT = (-5.245, -4.430)
-SUPPORT_WEIGHTS = ((0.867, -2.614, 2.329, 4.882), (0.957, -2.776, 2.869))
-# As fitted, moved by 0.4 towards answering.
-SUPPORT_CONSTANT = (-0.184, 2.689)
+from ragbot.providers.extractive.common_words import rarity
+from ragbot.providers.extractive.question import AskedFor, Want
+from ragbot.providers.extractive.reading import ReadUnit, Terms
 
-_ASKS_FOR_NUMBER = re.compile(
-    r"\b(?:how (?:many|much|long|old|fast|big|large|far|often)|when|which year|cost|price)\b", re.IGNORECASE
-)
-_ASKS_WHAT = re.compile(
-    r"\s*(?:what(?:['’]s| is| are| was| were)|define|who (?:is|was)|explain what)\b", re.I
-)
-_ASKS_FOR_CODE = re.compile(r"\b(?:command|code|syntax|example|snippet|function|script|option|flag)", re.I)
-_OPENING = re.compile(
-    r"[^.:!?\n]{1,80}?(?=\s(?:is|are|was|were|means?|refers? to|"
-    r"describes?|provides?|enables?|allows?|lets?)\b)"
-    r"|[^.!?\n]{1,60}?(?=:\s)"
-)
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
+_CAUSAL = re.compile(
+    r"\b(?:because|since|so that|in order to|due to|reason|therefore|thus|cause[sd]?|to avoid|prevents?)\b",
+    re.I,
+)
+_COUNTED = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen|hundred|thousand|half|daily|weekly"
+    r"|monthly|every|never|always|free|none|no|many|several)\b",
+    re.IGNORECASE,
+)
+_REMEDY = re.compile(
+    r"\b(?:fix|solution|solve|cause|resolve|workaround|try|check|ensure|verify|reinstall|run)\b", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredText:
-    """A piece of a passage with its stems. `rank` is the passage's, from 0.
+class Candidate:
+    """A unit of a passage with its score. `rank` is the passage's, from 0; `similarity` that of its vector.
 
-    `opening_terms` are those of what it begins with, up to the verb or the colon of a definition.
+    `defines` tells how nearly it begins with what a definition is asked of.
     """
 
-    text: str
-    terms: frozenset[str]
-    heading_terms: frozenset[str]
-    opening_terms: frozenset[str]
+    passage: int
+    index: int
+    read: ReadUnit
     rank: int
+    path_terms: Terms
+    retrieval: float
     similarity: float | None = None
+    score: float = 0.0
+    defines: float = 0.0
 
 
-def piece_features(question: str, weights: Mapping[str, float], piece: ScoredText) -> list[float]:
-    """What tells of a piece's score; the last one, the similarity, only where it is known."""
+FEATURES = (
+    "words",
+    "words_with_headings",
+    "words_around",
+    "heading_is_question",
+    "rank",
+    "retrieval",
+    "length",
+    "short",
+    "number",
+    "defines",
+    "heading_defines",
+    "code",
+    "step",
+    "item_of_list",
+    "cause",
+    "remedy",
+    "side",
+    "similarity",
+)
+
+
+def unit_features(
+    asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate
+) -> list[float]:
+    """Give a unit's features in the order of FEATURES; the last, the similarity, only where it is known."""
+    read, unit = one.read, one.read.unit
+    headings = read.heading_terms | one.path_terms
+    is_code = unit.kind == "code"
     features = [
-        coverage(weights, piece.terms),
-        coverage(weights, piece.terms | piece.heading_terms),
-        piece.rank / 5,
-        math.log(1 + len(piece.terms)) / 5,
-        float(bool(_ASKS_FOR_NUMBER.search(question)) and any(c.isdigit() for c in piece.text)),
-        coverage(weights, piece.opening_terms) if _ASKS_WHAT.match(question) else 0.0,
+        coverage(weights, read.terms),
+        coverage(weights, read.terms | headings),
+        coverage(weights, read.around | read.heading_terms),
+        likeness(weights, read.heading_terms),
+        min(one.rank, 10) / 10,
+        one.retrieval,
+        math.log(1 + len(read.terms)) / 3,
+        float(len(read.terms) < 4),
+        float(asked.want is Want.NUMBER and any(sign.isdigit() for sign in unit.words)),
+        defines(read, subject),
+        sameness(read.heading_terms, subject),
+        float(is_code) * (1.0 if asked.wants_code else -1.0),
+        float(asked.want is Want.STEPS and (unit.kind in ("list_item", "code") or unit.leads)),
+        float(asked.want is Want.LIST and unit.kind in ("list_item", "table_row")),
+        float(asked.want is Want.CAUSE and _CAUSAL.search(unit.words) is not None),
+        float(asked.is_trouble and _REMEDY.search(unit.words) is not None),
+        float(unit.is_side),
     ]
-    return features if piece.similarity is None else [*features, piece.similarity]
+    return features if one.similarity is None else [*features, one.similarity]
 
 
-def asks_for_meaning(question: str) -> bool:
-    """Whether a question wants to be told what something is, and not to be shown code."""
-    return bool(_ASKS_WHAT.match(question)) and not _ASKS_FOR_CODE.search(question)
+def defines(read: ReadUnit, subject: Terms) -> float:
+    """How nearly a unit begins with the subject, as a definition does, from 0 to 1."""
+    return max((sameness(opening, subject) for opening in read.openings), default=0.0)
 
 
-def opening_of(text: str) -> str:
-    """What a sentence that may be a definition is about: all before its verb or its colon, else nothing."""
-    opening = _OPENING.match(text)
-    return opening.group() if opening else ""
+def sameness(terms: Terms, subject: Terms) -> float:
+    """How nearly two names are the same where one holds the other (Dice, squared), else 0."""
+    if not subject or not terms or not (terms <= subject or subject <= terms):
+        return 0.0
+    return (2 * len(terms & subject) / (len(terms) + len(subject))) ** 2
 
 
-def score(question: str, weights: Mapping[str, float], piece: ScoredText) -> float:
-    """The log-odds that a piece answers the question."""
-    kind = int(piece.similarity is None)
-    features = piece_features(question, weights, piece)
-    return PIECE_CONSTANT[kind] + _product(PIECE_WEIGHTS[kind], features)
+def coverage(weights: Mapping[str, float], terms: Terms) -> float:
+    """The share of the question's weight that stands in the terms."""
+    whole = sum(weights.values())
+    return sum(weights[term] for term in weights.keys() & terms) / whole if whole else 0.0
+
+
+def likeness(weights: Mapping[str, float], terms: Terms) -> float:
+    """How nearly a heading's terms are the question's (Dice over counts), from 0 to 1."""
+    if not weights or not terms:
+        return 0.0
+    return 2 * len(terms & weights.keys()) / (len(terms) + len(weights))
+
+
+# From here on a unit counts as the definition of what is asked for.
+DEFINES = 0.6
+
+# Fitted weights in the order of FEATURES; the first row where the similarity is known, the second where not.
+UNIT_WEIGHTS = (
+    (
+        -0.76,
+        1.27,
+        0.52,
+        -0.57,
+        -0.05,
+        0.97,
+        1.58,
+        0.03,
+        0.89,
+        2.58,
+        -0.77,
+        0.97,
+        0.33,
+        1.24,
+        1.49,
+        1.65,
+        -0.12,
+        4.01,
+    ),
+    (1.64, 0.44, 0.27, -0.02, -1.33, 1.08, 1.78, 0.04, 0.87, 2.84, -0.63, 0.97, 0.41, 1.37, 2.0, 1.96, -0.59),
+)
+UNIT_CONSTANT = (-4.67, -1.46)
+
+
+def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
+    """Give the log-odds that a unit answers the question."""
+    kind = int(one.similarity is None)
+    return UNIT_CONSTANT[kind] + _product(UNIT_WEIGHTS[kind], unit_features(asked, weights, subject, one))
+
+
+# Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
+SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
+SUPPORT_WEIGHTS = (-9.1, -2.75, -2.51, 0.5, 0.78)
+SUPPORT_CONSTANT = 1.6
+# Units that are taken together when it is looked for the rarest word.
+_BEST_UNITS = 4
+
+
+def supports(
+    asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
+) -> bool:
+    """Whether the passages answer the question at all; if not, it is refused. `found` come best first."""
+    features = support_features(asked, weights, unknown_words, found)
+    return SUPPORT_CONSTANT + _product(SUPPORT_WEIGHTS, features) >= 0
 
 
 def support_features(
-    question: str,
-    weights: Mapping[str, float],
-    unknown_words: Sequence[str],
-    passages: Sequence[frozenset[str]],
-    pieces: Sequence[tuple[float, ScoredText]],
+    asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
 ) -> list[float]:
-    """What tells whether the passages answer at all; the last one only where likenesses are known.
-
-    `passages` are the passages' stems, `pieces` the pieces with their score, best first.
-    """
-    best = [value for value, _ in pieces[:3]]
-    features = [
-        sum(best) / len(best),
-        float(_names_unknown(question, unknown_words)),
-        max(coverage(weights, terms) for terms in passages),
+    """Give what tells whether the passages answer, in the order of SUPPORT_FEATURES."""
+    words = len(weights) + len(unknown_words)
+    best = found[:_BEST_UNITS]
+    around = frozenset[str]().union(
+        *(one.read.around | one.read.heading_terms | one.path_terms for one in best)
+    )
+    rarest = max(weights, key=lambda term: weights[term], default="")
+    has_number = any(_COUNTED.search(one.read.unit.words) for one in best[:2])
+    return [
+        # A common word that the book happens not to use tells little, a rare one much.
+        sum(map(rarity, unknown_words)) / words if words else 1.0,
+        float(names_unknown(asked.text, unknown_words)),
+        float(asked.want is Want.NUMBER and not has_number),
+        float(rarest in around),
+        best[0].score if best else 0.0,
     ]
-    likenesses = [piece.similarity for _, piece in pieces if piece.similarity is not None]
-    return [*features, max(likenesses)] if likenesses else features
-
-
-def support(features: Sequence[float]) -> float:
-    """How far beyond doubt the passages answer; below 0 the question is refused."""
-    kind = int(len(features) < len(SUPPORT_WEIGHTS[0]))
-    return SUPPORT_CONSTANT[kind] + _product(SUPPORT_WEIGHTS[kind], features)
-
-
-def coverage(weights: Mapping[str, float], terms: frozenset[str]) -> float:
-    """The share of the question's weight that stands in the terms."""
-    whole = sum(weights.values())
-    return sum(weight for term, weight in weights.items() if term in terms) / whole if whole else 0.0
 
 
 def _product(weights: Sequence[float], features: Sequence[float]) -> float:
     return sum(weight * feature for weight, feature in zip(weights, features, strict=True))
 
 
-def _names_unknown(question: str, unknown_words: Sequence[str]) -> bool:
+def names_unknown(question: str, unknown_words: Sequence[str]) -> bool:
     """Whether the question names somebody or something that stands nowhere in the book."""
     names = {
         word.casefold()

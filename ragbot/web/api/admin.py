@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import Annotated, Any
 
-from flask import Flask, Response, request
+from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
-from werkzeug.exceptions import NotFound, Unauthorized
 
 from ragbot.core.errors import EditionNotFound
 from ragbot.services import current_services
 from ragbot.storage.editions import EditionSummary
-from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
 
 admin = APIBlueprint(
@@ -21,6 +18,7 @@ admin = APIBlueprint(
     __name__,
     url_prefix="/admin",
     abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
+    abp_security=[{"adminKey": []}],
 )
 
 
@@ -81,29 +79,9 @@ class AdminSessionsReply(BaseModel):
     next_before: str | None
 
 
-def guard_admin(app: Flask) -> None:
-    """Let nobody in without the key, before anything of the request is read; also where there is no such
-    address or method, which only the operator is to know."""
-    app.before_request(_demand_the_key)
-
-
-def _demand_the_key() -> None:
-    if not f"{request.path}/".startswith("/admin/"):
-        return
-    if request.url_rule is None:
-        # Not counted by any quota, so nothing may be learned of the key here.
-        raise NotFound
-    key = current_services().settings.admin_api_key
-    if key is None:
-        raise NotFound
-    given = request.headers.get("X-API-Key", "").encode("utf-8", "surrogateescape")
-    if not hmac.compare_digest(given, key.get_secret_value().encode()):
-        raise Unauthorized
-
-
 @admin.get(
     "/editions",
-    responses={"200": EditionsReply, **problem_replies("GET /admin/editions")},
+    responses={"200": EditionsReply},
     summary="List the editions",
 )
 def editions(query: Nothing) -> Response:  # noqa: ARG001
@@ -113,7 +91,7 @@ def editions(query: Nothing) -> Response:  # noqa: ARG001
 
 @admin.post(
     "/editions/<edition>/publish",
-    responses={"200": EditionReply, **problem_replies("POST /admin/editions/{edition}/publish")},
+    responses={"200": EditionReply},
     summary="Publish an edition",
 )
 def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
@@ -128,7 +106,7 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
 
 @admin.get(
     "/sessions",
-    responses={"200": AdminSessionsReply, **problem_replies("GET /admin/sessions")},
+    responses={"200": AdminSessionsReply},
     summary="List the sessions",
 )
 def sessions(query: AdminSessionsQuery) -> Response:
@@ -149,7 +127,7 @@ def sessions(query: AdminSessionsQuery) -> Response:
 
 @admin.delete(
     "/cache",
-    responses={"200": ClearedReply, **problem_replies("DELETE /admin/cache")},
+    responses={"200": ClearedReply},
     summary="Forget kept answers",
 )
 def clear_cache(query: Nothing) -> Response:  # noqa: ARG001

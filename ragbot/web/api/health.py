@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from ragbot.core.domain import EditionFacts
 from ragbot.services import current_services
 from ragbot.version import __version__
-from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import json_reply, timestamp
 
 health = APIBlueprint(
@@ -63,7 +62,7 @@ class Ready(BaseModel):
     book: PublishedBook | None
 
 
-@health.get("", responses={"200": Alive, **problem_replies("GET /health")}, summary="Is the process up?")
+@health.get("", responses={"200": Alive}, summary="Is the process up?")
 def alive() -> Response:
     """Answer without any input or output."""
     return Response(b'{"status":"healthy"}', mimetype="application/json")
@@ -71,7 +70,7 @@ def alive() -> Response:
 
 @health.get(
     "/ready",
-    responses={"200": Ready, "503": Ready, **problem_replies("GET /health/ready")},
+    responses={"200": Ready, "503": Ready},
     summary="Could a question be answered?",
 )
 def ready() -> Response:

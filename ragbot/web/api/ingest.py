@@ -13,7 +13,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from ragbot.ingestion.jobs import IngestOptions
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
-from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
 from ragbot.web.uploads import refuse_unread, save_archive
 
@@ -22,6 +21,7 @@ ingest = APIBlueprint(
     __name__,
     url_prefix="/admin/ingest",
     abp_tags=[Tag(name="Admin", description="For the operator, with `X-API-Key`.")],
+    abp_security=[{"adminKey": []}],
 )
 
 
@@ -127,7 +127,7 @@ class JobReply(BaseModel):
 
 @ingest.post(
     "",
-    responses={"202": JobReply, **problem_replies("POST /admin/ingest")},
+    responses={"202": JobReply},
     summary="Send a book, which is taken in and published",
 )
 def send(query: IngestQuery) -> Response:
@@ -154,7 +154,7 @@ def send(query: IngestQuery) -> Response:
 
 @ingest.get(
     "/<job_id>",
-    responses={"200": JobReply, **problem_replies("GET /admin/ingest/{job_id}")},
+    responses={"200": JobReply},
     summary="How a job stands",
 )
 def show(path: JobPath, query: Nothing) -> Response:  # noqa: ARG001

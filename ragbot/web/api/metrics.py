@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import struct
 import time
-from hmac import compare_digest
 
 from flask import Blueprint, Response, request
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
 
 from ragbot.config.resources import machine_resources
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.health.readiness import ReadinessReport
 from ragbot.observability.multiprocess import reading
 from ragbot.services import Services, current_services
+from ragbot.web.middleware.authentication import require_metrics_token
 
 # Not an API blueprint: the numbers are for the operator, and no part of the contract.
 metrics = Blueprint("metrics", __name__)
+metrics.before_request(require_metrics_token)
 
 TRIES = 3
-
-
-@metrics.before_request
-def demand_token() -> None:
-    """Where METRICS_TOKEN is set, let only those on who have it. Raises Unauthorized."""
-    token = current_services().settings.metrics_token
-    if token is None:
-        return
-    given = request.authorization
-    said = given.token if given and given.type == "bearer" and given.token else ""
-    if not compare_digest(said.encode(errors="replace"), token.get_secret_value().encode()):
-        raise Unauthorized(www_authenticate=WWWAuthenticate("bearer", {"realm": "metrics"}))
 
 
 @metrics.get("/metrics")

@@ -16,7 +16,6 @@ from ragbot.storage.idempotency_keys import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
 from ragbot.web.middleware.access_log import log_turn
 from ragbot.web.middleware.load_shedding import reserved_slot
-from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
 
@@ -25,7 +24,7 @@ query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", descript
 
 @query.post(
     "/query",
-    responses={"200": QueryReply, **problem_replies("POST /query")},
+    responses={"200": QueryReply},
     summary="Ask a question",
 )
 def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # noqa: ARG001

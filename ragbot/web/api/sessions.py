@@ -7,7 +7,6 @@ from flask_openapi import APIBlueprint, Tag
 
 from ragbot.services import current_services
 from ragbot.storage.conversations import MessageFacts
-from ragbot.web.problem_catalog import problem_replies
 from ragbot.web.schemas import (
     FeedbackBody,
     MessagePath,
@@ -32,9 +31,7 @@ sessions = APIBlueprint(
 EXPORTED_AT_ONCE = 100
 
 
-@sessions.post(
-    "", responses={"201": SessionReply, **problem_replies("POST /sessions")}, summary="Start a session"
-)
+@sessions.post("", responses={"201": SessionReply}, summary="Start a session")
 def start(query: Nothing) -> Response:  # noqa: ARG001
     """Start a session; a question without one starts one too."""
     return json_reply(session_reply(current_services().conversations.start_session()), 201)
@@ -42,7 +39,7 @@ def start(query: Nothing) -> Response:  # noqa: ARG001
 
 @sessions.get(
     "/<session_id>",
-    responses={"200": TalkReply, **problem_replies("GET /sessions/{session_id}")},
+    responses={"200": TalkReply},
     summary="Read a session",
 )
 def read(path: SessionPath, query: MessagesQuery) -> Response:
@@ -55,7 +52,7 @@ def read(path: SessionPath, query: MessagesQuery) -> Response:
 
 @sessions.delete(
     "/<session_id>",
-    responses={"204": None, **problem_replies("DELETE /sessions/{session_id}")},
+    responses={"204": None},
     summary="Delete a session",
 )
 def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
@@ -66,7 +63,9 @@ def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
 
 @sessions.get(
     "/<session_id>/export",
-    responses=problem_replies("GET /sessions/{session_id}/export"),
+    responses={
+        "200": {"description": "The talk", "content": {"text/markdown": {"schema": {"type": "string"}}}}
+    },
     summary="Export a session as Markdown",
 )
 def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
@@ -88,7 +87,6 @@ def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
     "/<session_id>/messages/<message_id>/feedback",
     responses={
         "204": None,
-        **problem_replies("PUT /sessions/{session_id}/messages/{message_id}/feedback"),
     },
     summary="Rate an answer",
 )

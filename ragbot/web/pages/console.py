@@ -7,10 +7,10 @@ from flask import Blueprint, Response, make_response, render_template
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.services import current_services
 from ragbot.version import __version__
-from ragbot.web.middleware.console_auth import demand_password
+from ragbot.web.middleware.authentication import require_console_password
 
 console = Blueprint("console", __name__)
-console.before_request(demand_password)
+console.before_request(require_console_password)
 
 EXAMPLES = 4
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.books.markup.blocks import outline
 from ragbot.books.chunking.chunker import chunk_book, chunk_page
+from ragbot.books.formats.plain import read_plain_page
 from ragbot.books.loader import load_book
-from ragbot.books.formats.plain import plain_page
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.text import count_tokens
 from tests.fuzzing import fuzz
 
@@ -18,7 +18,7 @@ LONG = "This sentence has seven words in it. " * 12
 
 
 def chunks(source, path="a.md", **limits):
-    return chunk_page(plain_page(path, source), **limits)
+    return chunk_page(read_plain_page(path, source), **limits)
 
 
 def texts(source, path="a.md", **limits):
@@ -39,7 +39,7 @@ def assert_sound(page, found):
 
 def lost(page, found):
     """The prose that is in no chunk, headings and rules apart."""
-    taken = outline(page.source, page.dialect)
+    taken = parse_page(page.source, page.dialect)
     kept = [(chunk.start, chunk.end) for chunk in found]
     kept += [(block.start, block.end) for block in taken.blocks if block.kind in ("heading", "rule")]
     covered = bytearray(len(page.source))
@@ -237,7 +237,7 @@ _LINES = st.sampled_from([*_MARKUP.split("@"), "word " * 60])
 )
 def test_any_mixture_of_lines_is_cut_soundly(lines, line_end, path):
     """Real files are broken in every way."""
-    page = plain_page(path, line_end.join(lines))
+    page = read_plain_page(path, line_end.join(lines))
 
     found = chunk_page(page, target_tokens=60, least_tokens=15)
 
@@ -249,7 +249,7 @@ def test_any_mixture_of_lines_is_cut_soundly(lines, line_end, path):
 @given(st.text(alphabet="#-*_`<>{}[]()!|:$~ \n\r\tab.é漢", max_size=200))
 def test_any_signs_are_cut_soundly(source):
     """No input may break the offsets."""
-    page = plain_page("a.mdx", source)
+    page = read_plain_page("a.mdx", source)
 
     assert_sound(page, chunk_page(page, target_tokens=20, least_tokens=5))
 
@@ -272,7 +272,7 @@ def test_any_signs_are_cut_soundly(source):
 )
 def test_hostile_page_is_cut_in_bounded_time_and_size(source):
     """One bad file must not hold up the book."""
-    page = plain_page("a.mdx", source)
+    page = read_plain_page("a.mdx", source)
 
     found = chunk_page(page)
 

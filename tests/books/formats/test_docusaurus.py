@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ragbot.books.formats.docusaurus import without_prefix
-from ragbot.books.formats.docusaurus_config import site_config
+from ragbot.books.formats.docusaurus import strip_number_prefix
+from ragbot.books.formats.docusaurus_config import parse_site_config
 from ragbot.books.loader import load_book
 
 SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"
@@ -40,7 +40,7 @@ def site(tmp_path):
 )
 def test_number_prefix_is_stripped_unless_it_is_a_date_or_a_version(name, plain, number):
     """The address has no number, the order has."""
-    assert without_prefix(name) == (plain, number)
+    assert strip_number_prefix(name) == (plain, number)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_first_level_headings_have_no_anchor(site):
 
 def test_config_literals_are_read_without_running_the_code():
     """Comments, themes and other plugins must not mislead."""
-    config = site_config(
+    config = parse_site_config(
         """
         // routeBasePath: 'no'
         export default { title: 'My "Book"', baseUrl: '/base/', trailingSlash: true,

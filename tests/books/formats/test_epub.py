@@ -6,10 +6,10 @@ from itertools import count
 
 import pytest
 
-from ragbot.books.formats import epub
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.formats.epub import read_epub
 from ragbot.books.files import BookFolder
+from ragbot.books.formats import epub, epub_archive, epub_package, table_of_contents
+from ragbot.books.formats.epub import read_epub
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
 
@@ -319,7 +319,7 @@ def test_false_declaration_of_size_is_found_out(tmp_path):
 
 def test_whole_book_is_unzipped_within_a_limit(tmp_path, monkeypatch):
     """Many bearable entries are unbearable together."""
-    monkeypatch.setattr(epub, "MAX_UNZIPPED_BYTES", 3_000)
+    monkeypatch.setattr(epub_archive, "MAX_UNZIPPED_BYTES", 3_000)
     chapters = {f"{n}.xhtml": xhtml(f"<h1>{n}</h1><p>{'word ' * 100}</p>") for n in range(9)}
 
     loaded = load(tmp_path, book(chapters))
@@ -329,12 +329,15 @@ def test_whole_book_is_unzipped_within_a_limit(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("limit", "value", "sentence"),
-    [("MAX_ENTRIES", 3, "more than 3 entries"), ("MAX_SPINE", 1, "limit is 1")],
+    ("module", "limit", "value", "sentence"),
+    [
+        (epub_archive, "MAX_ENTRIES", 3, "more than 3 entries"),
+        (epub_package, "MAX_SPINE", 1, "limit is 1"),
+    ],
 )
-def test_too_many_entries_are_refused(tmp_path, monkeypatch, limit, value, sentence):
+def test_too_many_entries_are_refused(tmp_path, monkeypatch, module, limit, value, sentence):
     """A directory of millions fills the memory."""
-    monkeypatch.setattr(epub, limit, value)
+    monkeypatch.setattr(module, limit, value)
 
     assert sentence in refusal(tmp_path, book(TWO))
 
@@ -393,7 +396,7 @@ def test_contents_nested_without_end_are_bearable(tmp_path):
 
     page = load(tmp_path, book(TWO, contents=contents)).pages[0]
 
-    assert len(page.parts) < epub.MAX_PARTS
+    assert len(page.parts) < table_of_contents.MAX_PARTS
 
 
 def test_protected_book_is_refused(tmp_path):

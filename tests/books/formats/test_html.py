@@ -2,12 +2,12 @@
 
 import pytest
 
-from ragbot.books.formats.html import html_page
+from ragbot.books.formats.html import read_html_page
 from ragbot.books.loader import load_book
 
 
 def page(body, path="a.html"):
-    return html_page(path, f"<html><head><title>A - Site</title></head><body>{body}</body></html>")
+    return read_html_page(path, f"<html><head><title>A - Site</title></head><body>{body}</body></html>")
 
 
 def anchors(body):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from ragbot.books.formats.markdown import AnchorRules, written
+from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Dialect
 
 
 def sections(source, dialect=Dialect.MDX, title="", parts=()):
-    return written(
+    return split_page(
         source, dialect, AnchorRules(GithubSlugger), title=title, fallback="page", parts=parts
     ).sections
 

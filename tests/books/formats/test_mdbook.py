@@ -3,10 +3,10 @@
 import pytest
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.mdbook_hidden_lines import without_hidden_lines
-from ragbot.books.formats.mdbook_includes import Includes, selected
+from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
+from ragbot.books.formats.mdbook_includes import IncludeExpander, select_lines
+from ragbot.books.formats.mdbook_summary import parse_summary
 from ragbot.books.loader import load_book
-from ragbot.books.formats.mdbook_summary import chapters_of
 from ragbot.core.errors import BookError
 
 SUMMARY = """# Summary
@@ -42,7 +42,7 @@ def book(tmp_path):
 
 def test_summary_gives_order_titles_and_parts():
     """Drafts have no page, but lend their title; prefix and suffix chapters stand under no part."""
-    assert [(chapter.title, chapter.link, chapter.parts) for chapter in chapters_of(SUMMARY)] == [
+    assert [(chapter.title, chapter.link, chapter.parts) for chapter in parse_summary(SUMMARY)] == [
         ("Foreword", "foreword.md", ()),
         ("One", "ch01.md", ("Basics",)),
         ("One and a half", "sub/README.md", ("Basics", "One")),
@@ -111,7 +111,7 @@ def test_include_puts_the_file_in_and_source_is_the_text_after_it(book):
 )
 def test_selection_takes_lines_from_one(selection, lines):
     """mdBook counts lines from one and includes the last."""
-    assert selected("1\n2\n3\n4\n", selection) == lines
+    assert select_lines("1\n2\n3\n4\n", selection) == lines
 
 
 @pytest.mark.parametrize("target", ["../../secret.txt", "/etc/passwd", "nowhere.md", "link.txt"])
@@ -119,9 +119,9 @@ def test_include_from_outside_stays_as_it_is_written(book, target):
     """A book must not carry the server's files into answers."""
     (book.parent / "secret.txt").write_text("secret")
     (book / "src" / "link.txt").symlink_to(book.parent / "secret.txt")
-    includes = Includes(BookFolder(book))
+    includes = IncludeExpander(BookFolder(book))
 
-    text = includes.expanded("src/ch01.md", f"a {{{{#include {target}}}}} b")
+    text = includes.expand("src/ch01.md", f"a {{{{#include {target}}}}} b")
 
     assert text == f"a {{{{#include {target}}}}} b"
     assert len(includes.notices) == 1
@@ -140,14 +140,14 @@ def test_hidden_lines_are_not_in_the_text():
     """What the site hides is not quoted; `##` writes a hash."""
     source = "```rust\n# use a;\nlet x = 1;\n#\n#[derive(A)]\n## not hidden\n    # fn y() {}\n```\n"
 
-    assert without_hidden_lines(source, {}) == "```rust\nlet x = 1;\n#[derive(A)]\n# not hidden\n```\n"
+    assert remove_hidden_lines(source, {}) == "```rust\nlet x = 1;\n#[derive(A)]\n# not hidden\n```\n"
 
 
 def test_hidden_lines_of_other_languages_need_their_prefix():
     """A Python comment stays unless the book says otherwise."""
-    assert without_hidden_lines("```python\n# a\nb\n```\n", {}) == "```python\n# a\nb\n```\n"
-    assert without_hidden_lines("```python\n~a\nb\n```\n", {"python": "~"}) == "```python\nb\n```\n"
-    assert without_hidden_lines("```py,hidelines=!!\n!!a\nb\n```\n", {}) == "```py,hidelines=!!\nb\n```\n"
+    assert remove_hidden_lines("```python\n# a\nb\n```\n", {}) == "```python\n# a\nb\n```\n"
+    assert remove_hidden_lines("```python\n~a\nb\n```\n", {"python": "~"}) == "```python\nb\n```\n"
+    assert remove_hidden_lines("```py,hidelines=!!\n!!a\nb\n```\n", {}) == "```py,hidelines=!!\nb\n```\n"
 
 
 def test_book_without_a_summary_says_what_to_do(tmp_path):

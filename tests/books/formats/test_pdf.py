@@ -7,11 +7,12 @@ from itertools import count
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from ragbot.books.formats import pdf as reader
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.files import BookFolder
-from ragbot.books.loader import load_book
+from ragbot.books.formats import pdf as pdf_reader
+from ragbot.books.formats import pdf_lines
 from ragbot.books.formats.pdf import read_pdf
+from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
 
 FONTS = (
@@ -288,7 +289,7 @@ def test_dotted_lines_of_a_table_of_contents_are_dropped(tmp_path):
 
 def test_ligatures_are_spelt_out_and_other_signs_stay():
     """Nobody searches for a ligature; a superscript two is no two."""
-    assert reader._readable("ﬁx the ﬂow² of ½\x00\x01\ud800") == "fix the flow² of ½?"
+    assert pdf_lines.readable_text("ﬁx the ﬂow² of ½\x00\x01\ud800") == "fix the flow² of ½?"
 
 
 # --- what is refused ---------------------------------------------------------------------------
@@ -380,14 +381,14 @@ def test_more_pages_than_a_book_has_are_refused_quickly(tmp_path):
 )
 def test_too_much_is_refused(tmp_path, monkeypatch, limit, value, sentence):
     """The work for one file is bounded."""
-    monkeypatch.setattr(reader, limit, value)
+    monkeypatch.setattr(pdf_reader, limit, value)
 
     assert sentence in refusal(tmp_path, THREE)
 
 
 def test_page_beyond_the_limits_is_skipped(tmp_path, monkeypatch):
     """One bad page never fails the book."""
-    monkeypatch.setattr(reader, "MAX_PAGE_CHARACTERS", 1_000)
+    monkeypatch.setattr(pdf_lines, "MAX_PAGE_CHARACTERS", 1_000)
 
     loaded = load(tmp_path, pdf(lines("Words."), lines("x" * 2_000)))
 
@@ -403,12 +404,12 @@ def test_page_and_file_that_take_too_long_are_given_up(tmp_path):
     slow = pdf(lines("Words."), lines("Words.") + "\n0 0 m" * 2_000)
     folder, other = BookFolder(tmp_path), BookFolder(tmp_path)
 
-    loaded = read_pdf(folder, "a.pdf", content=slow, clock=count(step=reader.PAGE_TIMEOUT_S + 1).__next__)
+    loaded = read_pdf(folder, "a.pdf", content=slow, clock=count(step=pdf_lines.PAGE_TIMEOUT_S + 1).__next__)
 
     assert [page.title for page in loaded.pages] == ["Page 1"]
     assert "30 seconds" in folder.skipped[0].reason
     with pytest.raises(BookError, match="15 minutes"):
-        read_pdf(other, "a.pdf", content=slow, clock=count(step=reader.FILE_TIMEOUT_S + 1).__next__)
+        read_pdf(other, "a.pdf", content=slow, clock=count(step=pdf_reader.FILE_TIMEOUT_S + 1).__next__)
 
 
 def test_scanned_part_of_a_book_is_told_of(tmp_path):

@@ -168,12 +168,12 @@ def test_model_that_is_down_degrades_and_is_seldom_asked(make_app: AppMaker) -> 
     """The extractive one answers; and a provider counts how often it is asked."""
     generator = PingedGenerator(ProviderUnavailable("sk-secret is refused at http://10.0.0.1"))
     app = with_book(make_app(generator=generator))
-    probe = llm_probe(generator)
+    probe = llm_check(generator)
 
     reply = app.test_client().get("/health/ready")
     for _ in range(20):
         with suppress(ProviderUnavailable):
-            probe.ask()
+            probe.check()
 
     assert (reply.status_code, reply.json["status"]) == (200, "degraded")
     assert reply.json["components"]["llm"]["status"] == "down"
@@ -186,12 +186,12 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
     """Its list of models may answer while its answers fail."""
     generator = PingedGenerator()
 
-    finding = llm_probe(generator, {"gpt-4o"}).ask()
+    finding = llm_check(generator, {"gpt-4o"}).check()
 
     assert (finding, generator.pings) == (CheckResult("degraded", "left alone: gpt-4o"), 0)
 
 
-def llm_probe(generator: Generator, left_alone: Set[str] = frozenset()) -> HealthCheck:
+def llm_check(generator: Generator, left_alone: Set[str] = frozenset()) -> HealthCheck:
     store = SimpleNamespace(ping=lambda: None)
     parts = health_checks(
         store, None, generator, chunks=lambda: 0, models=lambda: left_alone, embeddings=lambda: frozenset()
@@ -258,7 +258,7 @@ def test_parts_are_asked_once_a_second_however_many_ask() -> None:
 
     for moved_s in (0, 0.5, 0.4, 0.2):
         clock.now += moved_s
-        probes.findings()
+        probes.results()
 
     assert len(asked) == 2
 
@@ -272,16 +272,16 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
         assert release.wait(30)
 
     probes = HealthChecks(
-        {"deaf": HealthCheck(hang), "well": HealthCheck(lambda: None)}, limit_s=0.05, now=clock
+        {"deaf": HealthCheck(hang), "well": HealthCheck(lambda: None)}, timeout_s=0.05, now=clock
     )
     found = []
     for _ in range(5):
-        found.append(probes.findings())
+        found.append(probes.results())
         clock.now += 1
     hanging = [thread for thread in threading.enumerate() if thread.name == "ping-deaf"]
     release.set()
     hanging[0].join(5)
-    after = probes.findings()["deaf"]
+    after = probes.results()["deaf"]
 
     assert [finding["deaf"] for finding in found] == [CheckResult("down", "no answer in time")] * 5
     assert {finding["well"].status for finding in found} == {"ok"}
@@ -294,11 +294,11 @@ def test_parts_that_hang_are_waited_for_together() -> None:
     """Five parts of 0.6 s each would be three seconds."""
     release = threading.Event()
     probes = HealthChecks(
-        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(5)}, limit_s=0.2
+        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(5)}, timeout_s=0.2
     )
 
     started = time.monotonic()
-    found = probes.findings()
+    found = probes.results()
     took_s = time.monotonic() - started
     release.set()
 
@@ -311,13 +311,13 @@ def test_last_finding_goes_on_for_a_while_when_the_part_is_asked_again() -> None
     clock, release = Clock(), threading.Event()
     release.set()
     probe = HealthCheck(lambda: release.wait(30) and None, grace_s=30)
-    probes = HealthChecks({"llm": probe}, limit_s=0.05, now=clock)
-    states = [probes.findings()["llm"].status]
+    probes = HealthChecks({"llm": probe}, timeout_s=0.05, now=clock)
+    states = [probes.results()["llm"].status]
 
     release.clear()
     for moved_s in (31, 20, 11):
         clock.now += moved_s
-        states.append(probes.findings()["llm"].status)
+        states.append(probes.results()["llm"].status)
     release.set()
 
     assert states == ["ok", "ok", "ok", "down"]
@@ -336,7 +336,7 @@ def test_what_changes_is_said_once_in_the_log(
     capsys.readouterr()
 
     for _ in range(3):
-        readiness._probes._found_at = float("-inf")
+        readiness._checks._checked_at = float("-inf")
         readiness.report()
 
     said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "component_changed" in line]
@@ -355,4 +355,4 @@ def test_part_that_fails_is_down_without_what_the_error_says(failure: Exception,
     def fail() -> None:
         raise failure
 
-    assert HealthChecks({"part": HealthCheck(fail)}).findings() == {"part": CheckResult("down", detail)}
+    assert HealthChecks({"part": HealthCheck(fail)}).results() == {"part": CheckResult("down", detail)}

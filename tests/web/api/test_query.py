@@ -75,14 +75,16 @@ def test_reply_has_the_fields_of_the_contract_and_no_others(reader: FlaskClient)
 
     assert reply.mimetype == "application/json"
     assert reply.json.keys() == {
-        *("answer", "status", "sources", "session_id", "message_id", "created_at", "mode"),
+        *("answer", "status", "sources", "citations", "session_id", "message_id", "created_at", "mode"),
         *("book_version", "model", "degraded", "cache", "usage", "latency_ms"),
     }
     assert reply.json["usage"].keys() == {"embedding_tokens", "input_tokens", "output_tokens", "cost_usd"}
     assert reply.json["latency_ms"].keys() == {"total", "embed", "search", "generate"}
     assert reply.json["sources"][0].keys() == {
-        *("id", "chapter", "section", "heading_path", "path", "url", "quote", "score", "cited"),
+        *("id", "chapter", "section", "heading_path", "path", "url", "quote", "quote_text"),
+        *("score", "cited"),
     }
+    assert reply.json["citations"][0].keys() == {"source", "start", "end", "text", "url"}
 
 
 def test_reply_tells_the_answer_and_what_it_rests_on(reader: FlaskClient) -> None:
@@ -92,9 +94,20 @@ def test_reply_tells_the_answer_and_what_it_rests_on(reader: FlaskClient) -> Non
     assert (reply["answer"], reply["status"], reply["mode"]) == ("Nine months [1].", "answered", "full_book")
     assert (reply["book_version"], reply["model"], reply["cache"]) == ("first", "test/scripted", "bypass")
     first = reply["sources"][0]
-    assert (first["chapter"], first["heading_path"], first["path"]) == ("Cheese", ["Cheese"], "02-cheese.md")
-    assert first["url"].startswith("https://book.test/02-cheese")
+    assert (first["chapter"], first["section"], first["path"]) == ("Cheese", "Ripening", "02-cheese.md")
+    assert first["heading_path"] == ["Cheese", "Ripening"]
+    assert first["url"] == "https://book.test/02-cheese.md#ripening:~:text=nine%20months"
     assert first["cited"] is True
+
+
+def test_reply_tells_which_words_each_mark_rests_on(reader: FlaskClient) -> None:
+    """A page that shows the quote can light them up."""
+    reply = asked(reader).json
+
+    (citation,) = reply["citations"]
+    source = reply["sources"][citation["source"] - 1]
+    assert source["quote"][citation["start"] : citation["end"]] == citation["text"] == "nine months"
+    assert citation["url"] == source["url"]
 
 
 def test_times_and_ids_are_in_the_form_of_the_contract(reader: FlaskClient) -> None:
@@ -113,7 +126,10 @@ def test_refusal_is_a_reply_and_not_an_error(reader: FlaskClient, model: Scripte
     reply = asked(reader)
 
     assert (reply.status_code, reply.json["status"]) == (200, "refused")
-    assert reply.json["answer"] == "The book does not tell."
+    assert reply.json["answer"] == (
+        "The book does not tell.\n\nNearest in the book: [Cheese](<https://book.test/02-cheese.md>)"
+    )
+    assert reply.json["citations"] == []
     assert reply.json["sources"]
     assert not any(source["cited"] for source in reply.json["sources"])
 

@@ -107,12 +107,15 @@ def test_usage_counts_the_question_and_the_answer(reader: FlaskClient, provider:
 
 
 def test_refusal_of_the_model_is_told_as_one(reader: FlaskClient, provider: OpenAIUpstream) -> None:
-    """In its own words."""
+    """In its own words, with where the reader may look."""
     provider.script(Refusal("I cannot help with that."))
 
     answer = asked(reader)
 
-    assert (answer["status"], answer["answer"]) == ("refused", "I cannot help with that.")
+    assert (answer["status"], answer["answer"]) == (
+        "refused",
+        "I cannot help with that.\n\nNearest in the book: [Cheese](<https://book.test/02-cheese.md>)",
+    )
 
 
 @pytest.mark.parametrize("trouble", [Status(401), Status(429, retry_after=30)], ids=str)

@@ -123,10 +123,12 @@ def test_message_tells_what_was_asked_and_answered(reader: FlaskClient, session_
 
     assert message.keys() == {
         *("message_id", "query", "mode", "selected_text", "answer", "status", "sources"),
-        *("model", "created_at", "feedback", "latency_ms"),
+        *("citations", "model", "created_at", "feedback", "latency_ms"),
     }
     assert (message["query"], message["mode"], message["selected_text"]) == (HOW_LONG, "full_book", None)
-    for name in ("message_id", "answer", "status", "sources", "model", "created_at", "latency_ms"):
+    for name in ("message_id", "answer", "status", "sources", "citations"):
+        assert message[name] == told[name]
+    for name in ("model", "created_at", "latency_ms"):
         assert message[name] == told[name]
     assert message["feedback"] is None
 
@@ -270,7 +272,7 @@ def test_export_is_the_talk_as_markdown(reader: FlaskClient, session_id: str) ->
         "## How long is the cheddar ripened?\n\n"
         f"*{told['created_at']}, answered*\n\n"
         "Nine months [1].\n\n"
-        f"[1] Cheese <{told['sources'][0]['url']}>\n"
+        f"[1] Cheese > Ripening <{told['sources'][0]['url']}>\n"
     )
 
 

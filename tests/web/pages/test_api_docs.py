@@ -15,10 +15,14 @@ from flask_openapi import OpenAPI
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.domain import Degradation
 from ragbot.server.early_errors import DETAILS
+from ragbot.server.security_headers import ALWAYS
+from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE
 from ragbot.web import schemas as payloads
 from ragbot.web.errors import HTTP_CODES, SHAPES
-from ragbot.web.pages import api_examples as examples
-from ragbot.web.problem_catalog import OF_NO_OPERATION, PROBLEMS, Kind, status_of, told_of
+from ragbot.web.pages.api_docs import stream_examples
+from ragbot.web.problem_catalog import OF_NO_OPERATION, PROBLEMS, Kind, example_problem, status_of
+from ragbot.web.sse import HEADERS
+from ragbot.web.uploads import ARCHIVE_TYPES
 from tests.conftest import AppMaker, RunningApp, services_of
 from tests.web.sent_events import events_in
 
@@ -66,7 +70,7 @@ def bodies(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]
 
 
 def public_code(kind: Kind) -> str:
-    code: str = told_of(kind, {"field": "query", "message": "Field required"})["code"]
+    code: str = example_problem(kind)["code"]
     return code
 
 
@@ -149,8 +153,8 @@ def test_every_body_has_examples_and_they_keep_to_its_schema(told: dict[str, Any
         checker = jsonschema.Draft202012Validator(schema)
         for name, example in content.get("examples", {}).items():
             # A stream is a text of events, each of which the schema describes.
-            values = events_of(example["value"]) if "oneOf" in schema else [example["value"]]
-            assert [error.message for value in values for error in checker.iter_errors(value)] == [], (
+            checked = events_of(example["value"]) if "oneOf" in schema else [example["value"]]
+            assert [error.message for value in checked for error in checker.iter_errors(value)] == [], (
                 where,
                 name,
             )
@@ -275,28 +279,55 @@ def test_document_tells_who_may_ask_and_what_is_left(client: FlaskClient) -> Non
     assert not any("RateLimit" in name for name in paths["/health"]["get"]["responses"]["200"]["headers"])
 
 
-def test_examples_are_what_the_code_takes_and_gives() -> None:
+def test_examples_are_what_the_code_takes_and_gives(told: dict[str, Any]) -> None:
     """Clients are written from examples, too."""
-    asked = [payloads.QueryBody.model_validate(question) for question in examples.QUESTIONS.values()]
-    events = events_in(examples.stream(ends_well=True).encode())
+    query, rate = operations(told)["POST /query"], operations(told)[RATE]
+    asked = [
+        payloads.QueryBody.model_validate(question)
+        for question in values(query["requestBody"]["content"]["application/json"])
+    ]
+    answer = values(query["responses"]["200"]["content"]["application/json"])[0]
+    ends_well, breaks_off = (events_in(text.encode()) for text in stream_examples(answer).values())
 
     assert len(asked) == 4
-    assert payloads.FeedbackBody.model_validate(examples.RATING)
-    assert payloads.QueryReply.model_validate(examples.ANSWER).answer == "".join(
-        event.data["text"] for event in events if event.name == "delta"
+    assert all(
+        payloads.FeedbackBody.model_validate(rating)
+        for rating in values(rate["requestBody"]["content"]["application/json"])
     )
-    assert [event.name for event in events] == ["sources", "delta", "delta", "done"]
-    assert events[-1].data == examples.ANSWER
-    assert events_in(examples.stream(ends_well=False).encode())[-1].data["code"] == "search_unavailable"
+    assert payloads.QueryReply.model_validate(answer).answer == "".join(
+        event.data["text"] for event in ends_well if event.name == "delta"
+    )
+    assert [event.name for event in ends_well] == ["sources", "delta", "delta", "done"]
+    assert ends_well[-1].data == answer
+    assert breaks_off[-1].data["code"] == "search_unavailable"
+
+
+def values(content: dict[str, Any]) -> list[Any]:
+    """The examples of a body."""
+    return [example["value"] for example in content["examples"].values()]
 
 
 @pytest.mark.parametrize("operation", PROBLEMS)
-def test_each_problem_of_an_operation_has_an_example(operation: str) -> None:
+def test_each_problem_of_an_operation_has_an_example(told: dict[str, Any], operation: str) -> None:
     """Whoever handles a code wants to see it."""
-    for status, found in examples.problems(operation, PROBLEMS[operation]).items():
-        for code, problem in found.items():
-            assert payloads.Problem.model_validate(problem).code == code
-            assert problem["status"] == status
+    responses = operations(told)[operation]["responses"]
+    for kind in PROBLEMS[operation]:
+        example = responses[str(status_of(kind))]["content"][PROBLEM]["examples"][public_code(kind)]["value"]
+        assert payloads.Problem.model_validate(example).code == public_code(kind)
+        assert example["status"] == status_of(kind)
+
+
+def test_literals_of_the_overlay_are_those_of_the_code(told: dict[str, Any]) -> None:
+    """What is written down in OpenAPI's notation must follow a change of the code."""
+    query, send = operations(told)["POST /query"], operations(told)["POST /admin/ingest"]
+    headers = query["responses"]["200"]["headers"]
+    failed = operations(told)["GET /admin/ingest/{job_id}"]["responses"]["200"]
+
+    assert headers["Cache-Control"]["schema"]["enum"] == [HEADERS["Cache-Control"], ALWAYS["Cache-Control"]]
+    assert headers["X-Accel-Buffering"]["schema"]["const"] == HEADERS["X-Accel-Buffering"]
+    assert set(send["requestBody"]["content"]) == set(ARCHIVE_TYPES)
+    error = failed["content"]["application/json"]["examples"]["failed"]["value"]["error"]
+    assert error == {"code": DIED, "detail": DIED_MESSAGE}
 
 
 @pytest.mark.browser

@@ -1,0 +1,316 @@
+"""Fit the weights by which passages are ranked, units are chosen and questions are refused, without a model.
+
+usage: python -m bench.fit_answers DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.04]
+
+Each database holds one published edition, embedded by the local model; the questions are in the format of
+`flask eval`. Prints the constants for `answering/reranking.py` and `providers/extractive/scoring.py`, and for
+each
+book how a fit on the other books does on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ragbot import create_app
+from ragbot.answering import reranking
+from ragbot.answering.answerer import PASSAGES_READ
+from ragbot.answering.evaluation import Gold, Row, holds_evidence, load_rows, stands_in_gold
+from ragbot.answering.follow_ups import search_context
+from ragbot.bootstrap import passage_reader
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Passage
+from ragbot.core.text import count_tokens
+from ragbot.index.retriever import Retrieval
+from ragbot.providers.extractive import scoring
+from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, is_answer
+from ragbot.providers.extractive.question import AskedFor, asked_for
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
+from ragbot.providers.extractive.scoring import Candidate
+from ragbot.providers.extractive.windows import choose_windows
+from ragbot.providers.local_embedder import LocalEmbedder
+from ragbot.services import EXTENSION
+
+# Holds the weights of a few hundred questions down.
+RIDGE = 0.01
+# Kinds whose answers are made by other rules, or cannot be found by an English model.
+LEFT_OUT = ("about_book", "smalltalk", "multilingual")
+
+
+@dataclass
+class Asked:
+    """A question with the passages that were found for it."""
+
+    book: str
+    row: Row
+    asked: AskedFor
+    subject: Terms
+    retrieval: Retrieval
+    features: Any
+    right: Any
+
+
+@dataclass
+class Units:
+    """The units of a question's best passages, their features, and which of them stand in a gold quote."""
+
+    candidates: list[Candidate]
+    reads: list[ReadPassage]
+    features: Any
+    right: Any
+
+
+def main() -> int:
+    """Fit on all books, and on all but each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("books", nargs="+", metavar="DATABASE_URL=QUESTIONS.jsonl")
+    parser.add_argument("--once", action="store_true", help="fit on all books alone, which takes a minute")
+    parser.add_argument("--wrongly", type=float, default=0.04, help="share of answerable questions refused")
+    given = parser.parse_args()
+    reader, embedder = passage_reader(), LocalEmbedder(2)
+    asked: list[Asked] = []
+    for book in given.books:
+        url, _, questions = book.rpartition("=")
+        asked += questions_of(url, Path(questions), reader)
+        print(f"{questions}: {len(asked)} questions so far", file=sys.stderr)
+    for book in sorted({one.book for one in asked} if not given.once else ()):
+        others = [one for one in asked if one.book != book]
+        report(book, Fit(others, reader, embedder, given.wrongly), [one for one in asked if one.book == book])
+    fit = Fit(asked, reader, embedder, given.wrongly)
+    print("WEIGHTS =", _shown(fit.ranking))
+    print("UNIT_WEIGHTS =", (_shown(fit.units[1][:-1]), _shown(fit.units[0][:-1])))
+    print("UNIT_CONSTANT =", (round(float(fit.units[1][-1]), 2), round(float(fit.units[0][-1]), 2)))
+    print("SUPPORT_WEIGHTS =", _shown(fit.support))
+    print("SUPPORT_CONSTANT =", round(fit.threshold, 3))
+    return 0
+
+
+def questions_of(database_url: str, questions: Path, reader: PassageReader) -> list[Asked]:
+    """Search a book for every question of its set."""
+    app = create_app({"DATABASE_URL": database_url, "EMBEDDER": "local", "ENVIRONMENT": "testing"})
+    services = app.extensions[EXTENSION]
+    edition = services.published.current()
+    analyzer = services.retriever.analyzer(edition)
+    found = []
+    for row in load_rows(questions):
+        if row.kind in LEFT_OUT:
+            continue
+        words = analyzer.question_words(row.question)
+        retrieval = services.retriever.retrieve(
+            row.question,
+            edition=edition,
+            limit=reranking.PASSAGES_RERANKED,
+            deadline=Deadline(60),
+            context=search_context(row.question, row.history, has_own_words=bool(words)),
+        )
+        asked = asked_for(row.question)
+        features = reranking.passage_features(
+            retrieval.passages,
+            row.question,
+            retrieval.query_terms.weights,
+            language=edition.language,
+            reader=reader,
+        )
+        right = [
+            stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, row.gold)
+            for p in retrieval.passages
+        ]
+        subject = reader.terms(edition.language, asked.subject) if asked.subject else frozenset()
+        # The definitions of a book's glossary belong to the book's other questions.
+        book = questions.stem.removesuffix("-definitions")
+        found.append(Asked(book, row, asked, subject, retrieval, np.array(features), np.array(right, float)))
+    return found
+
+
+class Fit:
+    """Weights that were fitted on some questions."""
+
+    def __init__(
+        self, asked: Sequence[Asked], reader: PassageReader, embedder: LocalEmbedder, wrongly: float
+    ) -> None:
+        self._reader = reader
+        self._embedder = embedder
+        answerable = [one for one in asked if one.row.gold]
+        self.ranking = fitted_choice([(one.features, one.right) for one in answerable if one.right.sum()])
+        read = {id(one): self.read(one) for one in asked}
+        by_words = fitted_units([read[id(one)] for one in answerable])
+        self.units = [by_words, by_words]
+        likened = {key: self.likened(one, read[id(one)]) for one in asked for key in [id(one)]}
+        self.units = [by_words, fitted_units([likened[id(one)] for one in answerable])]
+        rows = [(one, self.support_row(one, self.scored(one, likened[id(one)]))) for one in asked]
+        self.support, self.threshold = fitted_support(
+            np.array([row for _, row in rows]), np.array([bool(one.row.gold) for one, _ in rows]), wrongly
+        )
+
+    def ranked(self, one: Asked) -> list[Passage]:
+        """The question's best passages by the fitted weights."""
+        scores = one.features @ self.ranking if len(one.features) else np.zeros(0)
+        order = np.argsort(-scores, kind="stable")[:PASSAGES_READ]
+        return [Passage(one.retrieval.passages[i].chunk, float(scores[i])) for i in order]
+
+    def read(self, one: Asked) -> Units:
+        """The units of the best passages, with features by words alone."""
+        passages = self.ranked(one)
+        language = one.retrieval.edition.language
+        reads = [self._reader.read(passage.chunk, language) for passage in passages]
+        found, right = [], []
+        for rank, (passage, read) in enumerate(zip(passages, reads, strict=True)):
+            quoted = list(_gold_spans(one.row.gold, passage))
+            for index, unit in enumerate(read.units):
+                if is_answer(unit.unit):
+                    found.append(
+                        Candidate(
+                            passage=rank,
+                            index=index,
+                            read=unit,
+                            rank=rank,
+                            path_terms=read.path_terms,
+                            retrieval=passage.score - passages[0].score,
+                            defines=scoring.defines(unit, one.subject),
+                        )
+                    )
+                    right.append(
+                        any(unit.unit.start < end and start < unit.unit.end for start, end in quoted)
+                    )
+        features = [self._features(one, candidate) for candidate in found]
+        return Units(found, reads, np.array(features).reshape(len(found), -1), np.array(right, bool))
+
+    def likened(self, one: Asked, units: Units) -> Units:
+        """The best units by words, with their similarity to the question."""
+        vector = one.retrieval.vector
+        if not units.candidates or vector is None:
+            return units
+        order = np.argsort(-(units.features @ self.units[0][:-1]), kind="stable")[:MOST_EMBEDDED]
+        texts = [units.candidates[i].read.unit.words[:LONGEST_EMBEDDED] for i in order]
+        similarities = np.array(self._embedder.embed(texts).vectors) @ np.array(vector)
+        best = [
+            replace(units.candidates[i], similarity=float(similarity))
+            for i, similarity in zip(order, similarities, strict=True)
+        ]
+        features = [self._features(one, candidate) for candidate in best]
+        return Units(best, units.reads, np.array(features), units.right[order])
+
+    def scored(self, one: Asked, units: Units) -> list[Candidate]:
+        """Likened units with their scores, best first."""
+        if not units.candidates:
+            return []
+        weights = self.units[1 if units.candidates[0].similarity is not None else 0]
+        scores = units.features @ weights[:-1] + weights[-1]
+        best = [replace(c, score=float(s)) for c, s in zip(units.candidates, scores, strict=True)]
+        return sorted(best, key=lambda candidate: -candidate.score)
+
+    def support_row(self, one: Asked, scored: Sequence[Candidate]) -> list[float]:
+        """What tells whether the passages answer a question."""
+        terms = one.retrieval.query_terms
+        return scoring.support_features(one.asked, terms.weights, terms.unknown, scored)
+
+    def _features(self, one: Asked, candidate: Candidate) -> list[float]:
+        weights = one.retrieval.query_terms.weights
+        return scoring.unit_features(one.asked, weights, one.subject, candidate)
+
+
+def fitted_choice(rows: Sequence[tuple[Any, Any]], *, steps: int = 400, rate: float = 0.3) -> Any:
+    """Fit a multinomial choice of the right passages among those of each question (listwise softmax)."""
+    weights = np.zeros(rows[0][0].shape[1])
+    for _ in range(steps):
+        gradient = np.zeros_like(weights)
+        for features, right in rows:
+            scores = features @ weights
+            share = np.exp(scores - scores.max())
+            gradient += features.T @ (share / share.sum() - right / right.sum())
+        weights -= rate * (gradient / len(rows) + 0.003 * weights)
+    return weights
+
+
+def fitted_units(units: Sequence[Units]) -> Any:
+    """Weights of a logistic model for units; each question counts alike, however many units it has."""
+    features, right, counts = [], [], []
+    for one in units:
+        if one.right.any():
+            features.append(one.features)
+            right.append(one.right)
+            wrong = max((~one.right).sum(), 1)
+            counts.append(np.where(one.right, 1 / one.right.sum(), 3 / wrong))
+    return fitted_logistic(
+        np.vstack(features), np.concatenate(right).astype(float), 30 * np.concatenate(counts)
+    )
+
+
+def fitted_support(features: Any, answerable: Any, wrongly: float) -> tuple[Any, float]:
+    """Fit the weights that tell answerable questions, and the constant that refuses a share of them."""
+    mean, spread = features.mean(0), features.std(0) + 1e-6
+    share = answerable.mean()
+    counts = np.where(answerable, 0.5 / share, 0.5 / (1 - share))
+    weights = (
+        fitted_logistic((features - mean) / spread, answerable.astype(float), counts, ridge=5)[:-1] / spread
+    )
+    return weights, -float(np.quantile((features @ weights)[answerable], wrongly))
+
+
+def fitted_logistic(features: Any, right: Any, counts: Any, *, ridge: float | None = None) -> Any:
+    """Weights and, last, the constant of a logistic model with a ridge penalty, by Newton's method."""
+    held = RIDGE * len(features) * 0.001 if ridge is None else ridge
+    whole = np.c_[features, np.ones(len(features))]
+    penalty = np.r_[np.full(features.shape[1], held), 1e-6]
+    weights = np.zeros(whole.shape[1])
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-(whole @ weights)))
+        gradient = whole.T @ (counts * (chance - right)) + penalty * weights
+        curve = (whole * (counts * chance * (1 - chance))[:, None]).T @ whole + np.diag(penalty)
+        weights -= np.linalg.solve(curve, gradient)
+    return weights
+
+
+def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
+    """Print how a fit on other books does on this one."""
+    answerable = [one for one in asked if one.row.gold]
+    ranks, held, tokens = [], [], []
+    for one in answerable:
+        passages = fit.ranked(one)
+        golden = (
+            stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, one.row.gold) for p in passages
+        )
+        ranks.append(next((rank for rank, gold in enumerate(golden, start=1) if gold), 0))
+        units = fit.likened(one, fit.read(one))
+        windows = choose_windows(fit.scored(one, units), units.reads, one.asked)
+        said = "\n".join(units.reads[w.passage].units[i].unit.words for w in windows for i in w.units)
+        held.append(holds_evidence(one.row, said))
+        tokens.append(count_tokens(said))
+    sections = f"{_share(r == 1 for r in ranks)} / {_share(0 < r <= 5 for r in ranks)}"
+    refused = ", ".join(f"{kind or 'wrongly'} {_refused(fit, asked, kind)}" for kind in ("near", "far", ""))
+    print(
+        f"{book}: section in 1 / 5 {sections}, MRR {np.mean([1 / r if r else 0 for r in ranks]):.3f}, "
+        f"evidence {_share(held)} at {np.mean(tokens):.0f} tokens, refused {refused}"
+    )
+
+
+def _refused(fit: Fit, asked: Sequence[Asked], kind: str) -> str:
+    chosen = [one for one in asked if (kind and one.row.kind.endswith(kind)) or (not kind and one.row.gold)]
+    rows = [fit.support_row(one, fit.scored(one, fit.likened(one, fit.read(one)))) for one in chosen]
+    return _share(float(np.dot(fit.support, row)) + fit.threshold < 0 for row in rows)
+
+
+def _gold_spans(golds: Iterable[Gold], passage: Passage) -> Iterable[tuple[int, int]]:
+    for gold in golds:
+        if gold.path == passage.chunk.path and (start := passage.chunk.text.find(gold.quote)) >= 0:
+            yield start, start + len(gold.quote)
+
+
+def _shown(weights: Any) -> tuple[float, ...]:
+    return tuple(round(float(weight), 2) for weight in weights)
+
+
+def _share(values: Iterable[bool]) -> str:
+    found = list(values)
+    return f"{100 * sum(found) / len(found):.0f} %" if found else "–"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

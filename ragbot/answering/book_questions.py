@@ -1,0 +1,258 @@
+"""Recognise small talk and questions about the book itself, and lay out its table of contents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
+from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.side_matter import is_side_heading
+from ragbot.storage.editions import PageRecord
+
+# More chapters are counted and not listed one by one.
+MOST_LISTED = 40
+
+_SMALL_TALK = re.compile(
+    r"""^\W*(?:
+        (?:hi|hello|hey|hallo|hola|bonjour|ciao|salut|good\s+(?:morning|afternoon|evening|day)|greetings)(?:\s+(?:there|bot|ragbot|everyone))?
+        |thanks?(?:\s+(?:you|a\s+lot|so\s+much|very\s+much))*|thank\s+you(?:\s+(?:so|very)\s+much)?|thx|ty|cheers|danke|gracias|merci
+        |(?:good\s*)?bye|see\s+you|ok(?:ay)?|cool|great|nice|test(?:ing)?|ping
+        |how\s+are\s+you(?:\s+(?:doing|today))?|how['’]s\s+it\s+going|what['’]?s\s+up
+        |who\s+are\s+you|what\s+are\s+you|are\s+you\s+(?:a\s+)?(?:human|bot|robot|ai|real|there)|what(?:['’]s|\s+is)\s+your\s+name
+        |what\s+can\s+(?:you\s+do|i\s+ask(?:\s+you)?)|how\s+(?:can|do)\s+(?:you\s+help|i\s+use\s+(?:you|this))(?:\s+me)?|help(?:\s+me)?
+        |what\s+(?:questions|things)\s+can\s+i\s+ask(?:\s+you)?
+    )\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_BOOK = (
+    r"(?:this|the|your)\s+"
+    r"(?:book|handbook|textbook|manual|guide|course|tutorial|document(?:ation)?|docs|site|website)"
+)
+_PARTS = r"(?P<parts>chapters?|modules?|parts?|lessons?|units?|table\s+of\s+contents|toc|contents)"
+_PARTS1, _PARTS2, _PARTS3 = (_PARTS.replace("parts>", f"parts{n}>", 1) for n in (1, 2, 3))
+_SUMMARY = (
+    r"(?:summar(?:i[sz]e|y\s+of)|overview\s+of|outline"
+    r"|give\s+(?:me\s+)?(?:a|an)\s+(?:(?:short|brief|quick)\s+)?(?:summary|overview)\s+of)"
+)
+_ABOUT = re.compile(
+    rf"""^\W*(?:
+        what(?:['’]s|\s+is|\s+does)\s+{_BOOK}\s*(?:about|cover|teach|explain|for|contain)?
+        |what\s+(?:will|can|do)\s+i\s+learn(?:\s+(?:from|in|with|here)\s*(?:{_BOOK})?)?
+        |what\s+(?:topics|subjects)\s+(?:does\s+{_BOOK}\s+cover|are\s+covered(?:\s+in\s+{_BOOK})?)
+        |(?:describe|introduce|tell\s+me\s+about)\s+{_BOOK}|{_SUMMARY}\s+{_BOOK}
+    )\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CONTENTS = re.compile(
+    rf"""^\W*(?:
+        (?:please\s+)?(?:can\s+you\s+)?(?:list|show|name|give)(?:\s+me)?(?:\s+(?:all|of|the|its|a))*\s+{_PARTS1}(?:\s+(?:of|in|from)\s+{_BOOK})?
+        |(?:what|which)\s+(?:are\s+(?:the|its)\s+)?{_PARTS2}(?:\s+(?:are\s+(?:there|in\s+{_BOOK})|does\s+{_BOOK}\s+have|of\s+{_BOOK}|in\s+{_BOOK}))?
+        |how\s+many\s+chapters\s+(?:are\s+(?:there|in\s+{_BOOK})|does\s+{_BOOK}\s+have|has\s+{_BOOK})(?:\s+(?:in\s+{_BOOK}))?
+        |(?:show\s+(?:me\s+)?)?(?:the\s+)?(?:table\s+of\s+contents|toc)
+        |how\s+is\s+{_BOOK}\s+(?:organi[sz]ed|structured)
+    )\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CHAPTER = re.compile(
+    rf"""^\W*(?:
+        (?:please\s+)?(?:can\s+you\s+)?{_SUMMARY}\s+(?:the\s+)?(?P<a>.+?)
+        |what(?:['’]s|\s+is|\s+does)\s+(?P<b>{_PARTS1}\s+\w+)\s*(?:about|cover|teach|explain)?
+        |what\s+(?:is|does)\s+(?:the\s+)?(?P<c>.+?)\s+(?:chapter|module|part|lesson|unit)\s+(?:about|cover|teach)
+    )\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_NUMBERED = re.compile(
+    r"^(?P<kind>chapter|module|part|section|lesson|unit|week)s?\s+(?P<number>\d+|[a-z]+)$", re.IGNORECASE
+)
+_NUMBERS = (
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+_INTRODUCES = re.compile(r"^(?:introduction|preface|foreword|welcome|about\s+(?:this|the)\b)", re.IGNORECASE)
+_SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
+_WORD = re.compile(r"\w+")
+_NOT_OF_A_TITLE = frozenset("the a an on about of in chapter module part section lesson unit".split())
+
+
+class BookQuestion(StrEnum):
+    """What a question wants of the book as a whole."""
+
+    ABOUT = "about"
+    CONTENTS = "contents"
+    CHAPTER = "chapter"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOfBook:
+    """A question about the book. `chapter` is the name or number of the chapter that it names.
+
+    `parts` is what the question calls the book's parts ("modules").
+    """
+
+    kind: BookQuestion
+    chapter: str = ""
+    parts: str = "chapters"
+
+
+def is_small_talk(question: str) -> bool:
+    """Whether a reader greets, thanks or asks what can be asked."""
+    return _SMALL_TALK.match(question) is not None
+
+
+def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | None:
+    """Give what a question wants of the book as a whole; None for any other question.
+
+    "List the modules" is such a question in a book that has modules, and may be one on its subject elsewhere.
+    """
+    if _ABOUT.match(question):
+        return AskedOfBook(BookQuestion.ABOUT)
+    if (contents := _CONTENTS.match(question)) is not None:
+        named = next((part for part in contents.groups() if part), "chapters").lower()
+        of_book = re.search(_BOOK, question, re.IGNORECASE) is not None
+        if (
+            of_book
+            or named.startswith(("chapter", "toc", "table", "contents"))
+            or _has(pages, named.rstrip("s"))
+        ):
+            return AskedOfBook(BookQuestion.CONTENTS, parts=f"{named.rstrip('s')}s")
+    if (match := _CHAPTER.match(question)) is not None:
+        name = match["a"] or match["b"] or match["c"]
+        return AskedOfBook(BookQuestion.CHAPTER, name.strip(" ?.\"'"))
+    return None
+
+
+def _has(pages: Sequence[PageRecord], kind: str) -> bool:
+    """Whether at least two pages or parts are called so ("Module 1", "Module 2")."""
+    names = {name for page in pages for name in (page.title, *page.parts)}
+    return sum(re.search(rf"\b{kind}\b", name, re.IGNORECASE) is not None for name in names) > 1
+
+
+def chapters_of(pages: Sequence[PageRecord]) -> list[tuple[str, list[PageRecord]]]:
+    """Group pages by their outermost part, in order; a page without one is a chapter by itself."""
+    chapters: list[tuple[str, list[PageRecord]]] = []
+    for page in pages:
+        name = page.parts[0] if page.parts else page.title
+        if page.parts and chapters and chapters[-1][0] == name:
+            chapters[-1][1].append(page)
+        else:
+            chapters.append((name, [page]))
+    return chapters
+
+
+def chapter_named(pages: Sequence[PageRecord], name: str) -> tuple[str, list[PageRecord]] | None:
+    """Find a chapter by "module 3", by its title or by most of its words; None where none is meant."""
+    chapters = chapters_of(pages)
+    numbered = _NUMBERED.match(name)
+    if numbered is not None:
+        found = _by_number(chapters, pages, numbered["kind"], numbered["number"])
+        if found is not None:
+            return found
+    wanted = {word.casefold() for word in _WORD.findall(name)} - _NOT_OF_A_TITLE
+    candidates = [*chapters, *((page.title, [page]) for page in pages)]
+    scored = [(_overlap(wanted, title), -place, place) for place, (title, _) in enumerate(candidates)]
+    best = max(scored, default=(0.0, 0, 0))
+    return candidates[best[2]] if best[0] >= 0.5 else None
+
+
+def _by_number(
+    chapters: Sequence[tuple[str, list[PageRecord]]], pages: Sequence[PageRecord], kind: str, number: str
+) -> tuple[str, list[PageRecord]] | None:
+    digits = str(_NUMBERS.index(number.lower())) if number.lower() in _NUMBERS else number
+    named = re.compile(rf"\b{kind}s?[\s_-]*(?:\d+\s*[-–]\s*)?{re.escape(digits)}(?!\d)", re.IGNORECASE)
+    for title, inside in chapters:
+        if named.search(title):
+            return title, inside
+    inside = [
+        page for page in pages if named.search(page.title) or any(named.search(part) for part in page.parts)
+    ]
+    if inside:
+        return inside[0].title, inside
+    real = [chapter for chapter in chapters if len(chapter[1]) > 1] or list(chapters)
+    return real[int(digits) - 1] if digits.isdigit() and 0 < int(digits) <= len(real) else None
+
+
+def _overlap(wanted: set[str], title: str) -> float:
+    words = {word.casefold() for word in _WORD.findall(title)}
+    return 2 * len(wanted & words) / (len(wanted) + len(words)) if wanted and words else 0.0
+
+
+def introduction_of(pages: Sequence[PageRecord]) -> list[PageRecord]:
+    """Return the pages that should say what the book is about: its first one, and its introduction."""
+    early = pages[: max(3, len(pages) // 10)]
+    named = [page for page in early if _INTRODUCES.search(page.title) and not is_side_heading(page.title)]
+    return list(dict.fromkeys([*pages[:1], *named]))[:2]
+
+
+def contents_text(
+    title: str, pages: Sequence[PageRecord], kind: str, link: Callable[[PageRecord], str]
+) -> str:
+    """Lay out a table of contents: each chapter once, with a link to its first page and its number of pages.
+
+    `kind` is what they were called ("modules"): where some of them are called so, only these are listed.
+    """
+    chapters = chapters_of(pages)
+    named = [
+        chapter for chapter in chapters if re.search(rf"\b{kind.rstrip('s')}", chapter[0], re.IGNORECASE)
+    ]
+    shown, what = (named, kind) if len(named) > 1 else (chapters, "chapters")
+    name = _emphasized(title) or "The book"
+    lines = [f"{name} has {len(shown)} {what}:" if len(shown) != 1 else f"{name} has one chapter:", ""]
+    for chapter, inside in shown[:MOST_LISTED]:
+        more = f" ({len(inside)} pages)" if len(inside) > 1 else ""
+        lines.append(f"- [{link_label(_chapter_name(chapter, inside))}](<{link(inside[0])}>){more}")
+    if len(shown) > MOST_LISTED:
+        lines.append(f"- … and {len(shown) - MOST_LISTED} more")
+    return "\n".join(lines)
+
+
+def pages_text(pages: Sequence[PageRecord], link: Callable[[PageRecord], str]) -> str:
+    """Lay out the pages of a chapter as a list of links."""
+    return "\n".join(f"- [{link_label(page.title)}](<{link(page)}>)" for page in pages[:MOST_LISTED])
+
+
+def _chapter_name(name: str, pages: Sequence[PageRecord]) -> str:
+    """A chapter's name; a folder's is written as words, with its first page's title behind it."""
+    if not _SLUG.fullmatch(name) or name == pages[0].title:
+        return name
+    words = name.replace("-", " ").replace("_", " ").capitalize()
+    return f"{words}: {pages[0].title}"
+
+
+def link_label(label: str) -> str:
+    """Give a title as it may stand in a link's brackets."""
+    shown = without_invisible(label).replace(NOT_IN_BOOK, "")
+    return re.sub(r"([\[\]\\`*_<>])", r"\\\1", shown)
+
+
+def _emphasized(title: str) -> str:
+    """Give a book's title in italics, without links and HTML; empty where nothing is left of it."""
+    cleaner = MarkdownSanitizer(number_of=lambda _number: None, own_text="", own_urls=())
+    shown = cleaner.feed(without_invisible(title)) + cleaner.flush()
+    shown = " ".join(shown.replace("*", "").split())
+    return f"*{shown}*" if shown else ""
+
+
+SMALL_TALK_REPLY = (
+    "Hello! I answer questions about {book} with what stands in it. Ask what a term means, how something "
+    "is done, or what a chapter is about."
+)
+
+
+def small_talk_reply(title: str) -> str:
+    """One friendly line that says what can be asked."""
+    return SMALL_TALK_REPLY.format(book=_emphasized(title) or "this book")

@@ -1,0 +1,172 @@
+"""Find the words of a passage that the page prints as they are written, whatever generator built it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ragbot.books.markup.prose import ProseBlock
+from ragbot.books.markup.readable import ReadableText, readable_blocks
+
+PASSAGES_REMEMBERED = 1024
+# One word that is longer (an address, a key) names nothing.
+LONGEST_WORD = 300
+
+# In Chinese and Japanese a clause counts as a word.
+_WORD = re.compile(r"[^\s、。，！？；：]+[、。，！？；：」』”’）]*|\S")
+# What a generator may print otherwise as a whole: mathematics, expressions, symbols, fractions.
+_REPLACED = re.compile(
+    r"\$\$[^$]{1,1000}\$\$|\$[^$\n]{1,200}\$|\{[^{}\n]{0,200}\}|\\[(\[].{0,200}?\\[)\]]"
+    r"|\([crp]\)|\(tm\)|\+-|:[a-z_]+:|(?<!\d)[13]/[248](?!\d)",
+    re.IGNORECASE,
+)
+# Signs that it may print otherwise: straight quotes, dashes, an ellipsis, arrows, marks of its own.
+_CHANGED = re.compile(r"[\"'`\\${}<>\[\]^|]|-{2,3}|\.\.\.|~~|==|\+\+|->|<-|=>")
+_CHANGED_OR_MARKUP = re.compile(rf"{_CHANGED.pattern}|[*_#:]")
+# Lines of code that hold a sign for the generator are not printed, or not as they stand.
+_MAGIC_LINE = re.compile(
+    r"[^\n]*(?:highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d+\)!|\[!code\b)[^\n]*"
+)
+_FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedRun:
+    """Words of a block with nothing between them but blanks.
+
+    `words` are spans of `text`, the block's words. `block` numbers the block, whose words begin at `start` in
+    the source as `readable` maps them. `opens` and `closes` tell whether the run reaches to the block's
+    beginning and end.
+    """
+
+    block: int
+    start: int
+    readable: ReadableText
+    words: tuple[Span, ...]
+    opens: bool
+    closes: bool
+
+    @property
+    def text(self) -> str:
+        """The words of the block."""
+        return self.readable.text
+
+    def span(self, first: int, after: int) -> Span:
+        """Give the span of `text` from the first letter of some words to the last; empty without letters."""
+        start, end = self.words[first][0], self.words[after - 1][1]
+        while start < end and not is_letter(self.text[start]):
+            start += 1
+        while start < end and not is_letter(self.text[end - 1]):
+            end -= 1
+        return start, end
+
+    def source_offset(self, offset: int) -> int:
+        """Give the offset in the passage of a character of `text`."""
+        return self.start + self.readable.source_offset(offset)
+
+
+def is_letter(sign: str) -> bool:
+    """Whether a sign belongs to a word: a letter or digit, what combines with one, an underscore."""
+    return sign.isalnum() or sign == "_" or unicodedata.category(sign)[0] == "M"
+
+
+@lru_cache(maxsize=PASSAGES_REMEMBERED)
+def printed_runs(source: str) -> tuple[PrintedRun, ...]:
+    """Give the runs of a passage in order. Headings have none: their generator puts links into them."""
+    return tuple(
+        run
+        for number, (block, plain) in enumerate(readable_blocks(source))
+        if block.kind not in ("heading", "other")
+        for run in _runs_of(source, number, block, plain)
+    )
+
+
+def _runs_of(source: str, number: int, block: ProseBlock, plain: ReadableText) -> Iterator[PrintedRun]:
+    groups: list[list[Span]] = [[]]
+    before = 0
+    is_code = block.kind == "code"
+    for start, end, is_parted in _pieces(plain, _changes(source, block, plain)):
+        gap = plain.text[before:start]
+        # Blanks of code are printed as they stand; a term has single ones.
+        if is_parted or _is_broken(plain.breaks, before, start) or (is_code and gap not in ("", " ")):
+            groups.append([])
+        groups[-1].append((start, end))
+        before = end
+    first = len(plain.text) - len(plain.text.lstrip())
+    last = len(plain.text.rstrip())
+    for words in groups:
+        if words and any(map(is_letter, plain.text[words[0][0] : words[-1][1]])):
+            opens, closes = words[0][0] == first, words[-1][1] == last
+            yield PrintedRun(number, block.start, plain, tuple(words), opens, closes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """Spans of a block's words that a page may print otherwise: as a whole, or sign by sign."""
+
+    replaced: Sequence[Span]
+    signs: Sequence[Span]
+
+
+def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
+    if block.kind != "code":
+        return _Changes(_outside(plain, _REPLACED), _outside(plain, _CHANGED))
+    replaced = [match.span() for match in _MAGIC_LINE.finditer(plain.text)]
+    if _FENCE.match(source, block.start) is not None:
+        return _Changes(replaced, ())
+    # What is indented is code for some generators and an admonition's text for others.
+    return _Changes(
+        [*replaced, *_outside(plain, _REPLACED)],
+        [match.span() for match in _CHANGED_OR_MARKUP.finditer(plain.text)],
+    )
+
+
+def _outside(plain: ReadableText, pattern: re.Pattern[str]) -> list[Span]:
+    """Where the pattern is found outside of what stood in back ticks."""
+    found: list[Span] = []
+    for match in pattern.finditer(plain.text):
+        index = bisect_left(plain.code, (match.end(), 0)) - 1
+        if index < 0 or plain.code[index][1] <= match.start():
+            found.append(match.span())
+    return found
+
+
+def _pieces(plain: ReadableText, changes: _Changes) -> Iterator[tuple[int, int, bool]]:
+    """Yield what is printed of each word as it stands, and whether something else stands before it."""
+    is_parted = False
+    breaks = plain.breaks
+    for match in _WORD.finditer(plain.text):
+        start, end = match.span()
+        at = bisect_left(breaks, start)
+        is_touched = at < len(breaks) and breaks[at] <= end
+        if is_touched or end - start > LONGEST_WORD or _overlapping(changes.replaced, start, end):
+            is_parted = True
+            continue
+        position = start
+        for begin, stop in [*_overlapping(changes.signs, start, end), (end, end)]:
+            if position < begin and not _is_part_of_word(plain.text, match.span(), (position, begin)):
+                yield position, begin, is_parted
+                is_parted = False
+            is_parted = is_parted or stop > begin
+            position = max(position, stop)
+
+
+def _is_part_of_word(text: str, word: Span, piece: Span) -> bool:
+    """Whether a sign stands between a piece and another letter, as in "isn't", so that no word ends there."""
+    before, after = text[word[0] : piece[0]][-2:], text[piece[1] : word[1]][:2]
+    return (len(before) == 2 and is_letter(before[0])) or (len(after) == 2 and is_letter(after[1]))
+
+
+def _overlapping(spans: Sequence[Span], start: int, end: int) -> list[Span]:
+    return [span for span in spans if span[0] < end and start < span[1]]
+
+
+def _is_broken(breaks: Sequence[int], before: int, start: int) -> bool:
+    index = bisect_left(breaks, before)
+    return index < len(breaks) and breaks[index] <= start

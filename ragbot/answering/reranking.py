@@ -1,0 +1,103 @@
+"""Rerank retrieved passages by what the fused search does not see: headings, coverage, kind of section.
+
+The weights were fitted by `bench/fit_reranking.py` as a multinomial choice among the passages of each
+question
+(a listwise softmax: Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML 2007).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from ragbot.core.domain import Passage
+from ragbot.core.side_matter import is_side_heading, link_share
+from ragbot.providers.extractive.question import Want, asked_for
+from ragbot.providers.extractive.reading import PassageReader
+from ragbot.providers.extractive.scoring import coverage, defines, likeness, sameness
+
+# How many of the fused search's passages are ordered anew.
+PASSAGES_RERANKED = 30
+# A chunk of fewer tokens is seldom more than a caption.
+SHORT_TOKENS = 60
+
+FEATURES = (
+    "fused",
+    "first",
+    "heading_is_question",
+    "words",
+    "words_in_path",
+    "side",
+    "links",
+    "defines",
+    "heading_is_subject",
+    "title_is_question",
+    "pairs",
+    "short",
+    "rank",
+)
+WEIGHTS = (2.84, -0.4, 0.96, 2.44, 1.02, -0.28, -1.18, 2.29, -0.65, 1.04, 0.43, -0.62, 1.21)
+
+
+def rerank(
+    passages: Sequence[Passage],
+    question: str,
+    weights: Mapping[str, float],
+    *,
+    language: str,
+    reader: PassageReader,
+) -> list[Passage]:
+    """Give the same passages, best first. Each carries its new score, which compares within one question."""
+    features = passage_features(passages, question, weights, language=language, reader=reader)
+    scored = [
+        Passage(passage.chunk, sum(w * x for w, x in zip(WEIGHTS, row, strict=True)))
+        for passage, row in zip(passages, features, strict=True)
+    ]
+    return sorted(scored, key=lambda passage: -passage.score)
+
+
+def passage_features(
+    passages: Sequence[Passage],
+    question: str,
+    weights: Mapping[str, float],
+    *,
+    language: str,
+    reader: PassageReader,
+) -> list[list[float]]:
+    """Give a row for each passage in the order of FEATURES.
+
+    `weights` are the question's stems with their rarity.
+    """
+    asked = asked_for(question)
+    subject = reader.terms(language, asked.subject) if asked.want is Want.MEANING else frozenset()
+    pairs = _pairs(reader.ordered_terms(language, question))
+    side_wanted = is_side_heading(question)
+    top = passages[0].score if passages and passages[0].score > 0 else 1.0
+    rows = []
+    for rank, passage in enumerate(passages):
+        chunk = passage.chunk
+        read = reader.read(chunk, language)
+        headings = [read.title_terms, *(unit.heading_terms for unit in read.units)]
+        last = chunk.heading_path[-1] if chunk.heading_path else ""
+        rows.append(
+            [
+                passage.score / top,
+                float(rank == 0),
+                max(likeness(weights, terms) for terms in headings),
+                coverage(weights, read.terms),
+                coverage(weights, read.path_terms),
+                0.0 if side_wanted else float(is_side_heading(last)),
+                link_share(chunk.text),
+                max((defines(unit, subject) for unit in read.units), default=0.0),
+                max(sameness(terms, subject) for terms in headings),
+                likeness(weights, reader.terms(language, chunk.title)),
+                len(pairs & read.pairs) / max(len(pairs), 1),
+                float(chunk.tokens < SHORT_TOKENS),
+                1 / (1 + rank),
+            ]
+        )
+    return rows
+
+
+def _pairs(terms: Sequence[str]) -> frozenset[tuple[str, str]]:
+    return frozenset(itertools.pairwise(terms))

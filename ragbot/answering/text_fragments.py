@@ -1,0 +1,189 @@
+"""Make the text fragment by which a browser finds and lights up words on a page.
+
+See https://wicg.github.io/scroll-to-text-fragment/: `[prefix-,]start[,end][,-suffix]`. A browser takes the
+first place on the page that fits, whatever the anchor says; a term stands within one block, and begins and
+ends with a whole word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import quote
+
+from ragbot.answering.page_words import PageWords, on_one_line, page_words
+from ragbot.answering.printed_words import PrintedRun, printed_runs
+
+# So many words at each end of what is cited are named; more where the page holds these few before.
+END_WORDS = 6
+MOST_WORDS = 14
+# A shorter run of words opens or closes what is named only where there is no longer one.
+FEWEST_WORDS = 3
+# Runs of words that are tried as the opening.
+OPENINGS_TRIED = 3
+DIRECTIVES_REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Cited:
+    """Words of a run that are cited, from the word `first` up to the word `after`."""
+
+    run: PrintedRun
+    first: int
+    after: int
+
+    @property
+    def count(self) -> int:
+        return self.after - self.first
+
+    def opening(self, count: int) -> _Term:
+        return _Term(self.run, *self.run.span(self.first, min(self.first + count, self.after)))
+
+    def closing(self, count: int) -> _Term:
+        return _Term(self.run, *self.run.span(max(self.after - count, self.first), self.after))
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """A span of a run's text."""
+
+    run: PrintedRun
+    start: int
+    end: int
+
+    @property
+    def words(self) -> str:
+        return " ".join(self.run.text[self.start : self.end].split())
+
+
+@lru_cache(maxsize=DIRECTIVES_REMEMBERED)
+def text_directive(source: str, start: int, end: int, *, page: str = "", place: int = 0) -> str:
+    """Give what follows `:~:text=` for the words of a passage from start to end; empty if none are fit.
+
+    `page` is the source of the whole page and `place` the passage's offset in it. Where the page holds the
+    words before, more of them are named, then some in front of them or behind. Where that does not tell them
+    apart either, none are.
+    """
+    cited = list(_cited(source, start, end))
+    search = _Search(source, page, place)
+    by_length = sorted(range(len(cited)), key=lambda i: (-min(cited[i].count, FEWEST_WORDS), i))
+    for index in by_length[:OPENINGS_TRIED]:
+        if directive := search.directive(cited[index], cited[index:]):
+            return directive
+    return ""
+
+
+def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:
+    """The words of each run of which the first letter is cited."""
+    for run in printed_runs(source):
+        inside = [i for i, (begin, _) in enumerate(run.words) if start <= run.source_offset(begin) < end]
+        if inside:
+            first, last = run.span(inside[0], inside[-1] + 1)
+            if first < last:
+                yield _Cited(run, inside[0], inside[-1] + 1)
+
+
+class _Search:
+    """Look for terms on a page as a browser does. Without its source each term passes for the first."""
+
+    def __init__(self, source: str, page: str, place: int) -> None:
+        is_part = bool(page) and page.startswith(source, place)
+        self.page: PageWords | None = page_words(page) if is_part else None
+        self.place = place
+        self.runs = printed_runs(source)
+
+    def directive(self, opening: _Cited, cited: Sequence[_Cited]) -> str:
+        """Name the words from an opening to the last run that is long enough; nothing if that is in vain."""
+        closing = next((run for run in reversed(cited) if run.count >= FEWEST_WORDS), opening)
+        if closing is opening and opening.count <= 2 * END_WORDS:
+            return self._whole(opening)
+        longest = opening.count - END_WORDS if closing is opening else opening.count
+        fewest = min(END_WORDS, longest)
+        for count in range(fewest, min(MOST_WORDS, longest) + 1):
+            start = opening.opening(count)
+            if self._is_first(start):
+                return f"{_spelt(start.words)},{self._end(start, closing)}"
+        start = opening.opening(fewest)
+        prefix = self._prefix(opening, start)
+        return f"{_spelt(prefix)}-,{_spelt(start.words)},{self._end(start, closing)}" if prefix else ""
+
+    def _whole(self, cited: _Cited) -> str:
+        term = cited.opening(cited.count)
+        if self._is_first(term):
+            return _spelt(term.words)
+        if prefix := self._prefix(cited, term):
+            return f"{_spelt(prefix)}-,{_spelt(term.words)}"
+        if suffix := self._suffix(cited, term):
+            return f"{_spelt(term.words)},-{_spelt(suffix)}"
+        return ""
+
+    def _is_first(self, term: _Term) -> bool:
+        if self.page is None:
+            return True
+        words = on_one_line(term.words)
+        return self.page.first(words) == self._offset(term) and not self.page.is_heading(words)
+
+    def _end(self, start: _Term, closing: _Cited) -> str:
+        """The last words of what is cited; more of them where these few stand between already."""
+        fewest = min(END_WORDS, closing.count)
+        for count in range(fewest, min(MOST_WORDS, closing.count) + 1):
+            term = closing.closing(count)
+            if self.page is None or (closing.run is start.run and term.start < start.end):
+                break
+            after = self._offset(start) + len(on_one_line(start.words))
+            if self.page.first(on_one_line(term.words), after) == self._offset(term):
+                return _spelt(term.words)
+        return _spelt(closing.closing(fewest).words)
+
+    def _prefix(self, cited: _Cited, term: _Term) -> str:
+        """The fewest words in front of a term with which it stands nowhere before, or nothing."""
+        run, after = cited.run, cited.first
+        if after == 0 and (before := self._neighbour(run, -1)) is not None:
+            run, after = before, len(before.words)
+        for count in range(1, min(MOST_WORDS, after) + 1):
+            start, end = run.span(after - count, after)
+            prefix = _Term(run, start, term.start if run is term.run else run.words[after - 1][1])
+            if start < end and self._is_first_pair(prefix, term):
+                return prefix.words
+        return ""
+
+    def _suffix(self, cited: _Cited, term: _Term) -> str:
+        """The fewest words behind a term with which it stands nowhere before, or nothing."""
+        run, first = cited.run, cited.after
+        if first == len(run.words) and (behind := self._neighbour(run, 1)) is not None:
+            run, first = behind, 0
+        for count in range(1, min(MOST_WORDS, len(run.words) - first) + 1):
+            start, end = run.span(first, first + count)
+            suffix = _Term(run, term.end if run is term.run else run.words[first][0], end)
+            if start < end and self._is_first_pair(term, suffix):
+                return suffix.words
+        return ""
+
+    def _neighbour(self, run: PrintedRun, step: int) -> PrintedRun | None:
+        """The run next to one, if the page prints nothing between them."""
+        index = self.runs.index(run) + step
+        if not 0 <= index < len(self.runs):
+            return None
+        first, second = sorted((run, self.runs[index]), key=lambda one: (one.block, one.words))
+        if first.block == second.block:
+            is_next = not first.text[first.words[-1][1] : second.words[0][0]].strip()
+        else:
+            is_next = first.block + 1 == second.block and first.closes and second.opens
+        return self.runs[index] if is_next else None
+
+    def _is_first_pair(self, first: _Term, second: _Term) -> bool:
+        """Whether the page holds these two terms, one behind the other, here for the first time."""
+        if first.run is second.run:
+            words = on_one_line(first.run.text[first.start : second.end])
+        else:
+            words = f"{on_one_line(first.words)} {on_one_line(second.words)}"
+        return self.page is not None and self.page.first(words) == self._offset(first)
+
+    def _offset(self, term: _Term) -> int:
+        return self.page.offset(self.place + term.run.source_offset(term.start)) if self.page else 0
+
+
+def _spelt(words: str) -> str:
+    """Words as they stand in a directive, where hyphens, commas and ampersands are syntax."""
+    return quote(words, safe="").replace("-", "%2D")

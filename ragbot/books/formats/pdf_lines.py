@@ -1,0 +1,155 @@
+"""Extract the lines of text of one PDF page, with position, type size and font width."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+
+from ragbot.core.errors import FileUnreadable
+from ragbot.core.text import cleaned
+
+# A page of 100,000 characters is no page.
+MAX_PAGE_CHARACTERS = 100_000
+PAGE_TIMEOUT_S = 30.0
+_OPERATORS_BETWEEN_LOOKS = 1_000
+
+_FIXED_WIDTH = re.compile(r"mono|courier|consol|typewriter|cmtt|sftt|ectt|txtt|menlo|fixed", re.IGNORECASE)
+_FIXED_PITCH_FLAG = 1
+_FEWEST_WIDTHS = 5
+_USUAL_ADVANCE = 600.0
+_USUAL_SIZE = 10.0
+_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
+_UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
+
+
+@dataclass(frozen=True, slots=True)
+class PdfLine:
+    """Describe a line of a page. `x` and `y` are its start from the page's lower left corner, in points.
+
+    `size` is the type size in points, `advance` the width of one character in a fixed-width font.
+    """
+
+    text: str
+    x: float
+    y: float
+    size: float
+    is_code: bool
+    advance: float
+
+
+class _LimitExceeded(BaseException):
+    """End the extraction of a page that exceeds a limit.
+
+    pypdf continues after an Exception in a form, so this is a BaseException.
+    """
+
+
+def extract_lines(reader: PdfReader, number: int, clock: Callable[[], float]) -> list[PdfLine]:
+    """Extract a page's lines in the file's order. `number` counts from 0, `clock` gives seconds.
+
+    Raises FileUnreadable if the page is damaged or exceeds a limit.
+    """
+    collector = _Collector(clock)
+    try:
+        reader.pages[number].extract_text(
+            visitor_operand_before=collector.check_time, visitor_text=collector.add_text
+        )
+    except _LimitExceeded as fault:
+        raise FileUnreadable(str(fault)) from fault
+    except (PyPdfError, ValueError, TypeError, AttributeError, KeyError, IndexError) as fault:
+        raise FileUnreadable("The page is damaged, or drawn in a way that cannot be read.") from fault
+    collector.end_line()
+    return collector.lines
+
+
+def readable_text(text: str) -> str:
+    """Remove control and other characters that databases refuse, and spell ligatures out."""
+    return cleaned(text).translate(_UNPRINTABLE).translate(_LIGATURES)
+
+
+class _Collector:
+    """Collect the text runs that pypdf finds on a page into lines, within time and size limits."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._end = clock() + PAGE_TIMEOUT_S
+        self._operators = self._characters = 0
+        self._fonts: dict[int, tuple[bool, float]] = {}
+        self._runs: list[tuple[str, float, bool]] = []
+        self._start: tuple[float, float] | None = None
+        self._advance = _USUAL_ADVANCE
+        self.lines: list[PdfLine] = []
+
+    def check_time(self, *_: object) -> None:
+        """Check the time limit; pypdf calls it for each operator."""
+        self._operators += 1
+        if self._operators % _OPERATORS_BETWEEN_LOOKS == 0 and self._clock() > self._end:
+            raise _LimitExceeded(f"The page takes more than {PAGE_TIMEOUT_S:.0f} seconds to read.")
+
+    def add_text(self, text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
+        """Add a text run; pypdf calls it with the matrices that place the run on the page."""
+        self._characters += len(text)
+        if self._characters > MAX_PAGE_CHARACTERS:
+            raise _LimitExceeded(f"The page holds more than {MAX_PAGE_CHARACTERS:,} characters.")
+        for position, run in enumerate(readable_text(text).split("\n")):
+            if position:
+                self.end_line()
+            if not run.strip():
+                self._runs += [(run, 0.0, True)] if self._runs else []
+                continue
+            is_code, advance = self._font(font)
+            if self._start is None:
+                self._start = _position(cm, tm)
+                self._advance = advance
+            self._runs.append((run, _scaled(size, cm, tm), is_code))
+
+    def end_line(self) -> None:
+        """Close the current line; call it after the last run, too."""
+        text = "".join(run for run, _, _ in self._runs)
+        if text.strip() and self._start is not None:
+            size = max(size for _, size, _ in self._runs)
+            is_code = all(is_code for _, _, is_code in self._runs)
+            text = text.rstrip() if is_code else " ".join(text.split())
+            self.lines.append(PdfLine(text, *self._start, size, is_code, self._advance * size / 1000))
+        self._runs, self._start = [], None
+
+    def _font(self, font: Any) -> tuple[bool, float]:
+        if id(font) not in self._fonts:
+            self._fonts[id(font)] = _font_facts(font)
+        return self._fonts[id(font)]
+
+
+def _position(cm: list[float], tm: list[float]) -> tuple[float, float]:
+    x, y = tm[4] * cm[0] + tm[5] * cm[2] + cm[4], tm[4] * cm[1] + tm[5] * cm[3] + cm[5]
+    return (x, y) if math.isfinite(x) and math.isfinite(y) else (0.0, 0.0)
+
+
+def _scaled(size: float, cm: list[float], tm: list[float]) -> float:
+    """Return the type size on the page; the usual one where the file's numbers make no sense."""
+    height = abs(size * (math.hypot(tm[2], tm[3]) or 1.0) * (math.hypot(cm[2], cm[3]) or 1.0))
+    return height if 1 <= height <= 1_000 else _USUAL_SIZE
+
+
+def _font_facts(font: Any) -> tuple[bool, float]:
+    """Return whether a font has a fixed width, and that width in thousandths of its size."""
+    try:
+        if font is None:
+            return False, _USUAL_ADVANCE
+        name = str(font.get("/BaseFont", ""))
+        descriptor = font.get("/FontDescriptor")
+        flags = descriptor.get_object().get("/Flags", 0) if descriptor is not None else 0
+        is_fixed = bool(_FIXED_WIDTH.search(name)) or bool(int(flags) & _FIXED_PITCH_FLAG)
+        widths = font.get("/Widths")
+        used = [float(width) for width in widths.get_object() if float(width) > 0] if widths else []
+        is_fixed = is_fixed or (len(used) >= _FEWEST_WIDTHS and len(set(used)) == 1)
+        return is_fixed, used[0] if used and 300 < used[0] < 1000 else _USUAL_ADVANCE
+    except Exception:
+        # The file describes its fonts as it likes; where that fails, prose is assumed.
+        return False, _USUAL_ADVANCE

@@ -1,0 +1,78 @@
+"""Read a PDF's outline (its bookmarks) as titles with the page that each begins on."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pypdf import PdfReader
+from pypdf.generic import Destination
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.pdf_lines import readable_text
+from ragbot.books.formats.table_of_contents import MAX_PARTS, MAX_TITLE
+
+MAX_OUTLINE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineEntry:
+    """Describe an entry of the outline.
+
+    `page` counts from 0; `top` is the height on the page in points, None where the file names none; `titles`
+    run from the outermost part to the entry's own.
+    """
+
+    page: int
+    top: float | None
+    titles: tuple[str, ...]
+
+
+def read_outline(folder: BookFolder, reader: PdfReader, path: str) -> list[OutlineEntry]:
+    """Read the outline's entries in the order of pages; a damaged outline is reported as skipped."""
+    try:
+        entries = list(_entries(reader, reader.outline))
+    except Exception:
+        # Its objects are as wild as the file is; the text is worth more than its titles.
+        folder.skip(path, "The PDF's outline is damaged or endless; its pages are named by their numbers.")
+        return []
+    return sorted(entries, key=lambda entry: entry.page)
+
+
+def _entries(reader: PdfReader, outline: Iterable[Any]) -> Iterator[OutlineEntry]:
+    """Walk the outline in reading order; entries without a page lend their titles to those below."""
+    stack: list[tuple[Iterator[Any], tuple[str, ...]]] = [(iter(outline), ())]
+    titles: tuple[str, ...] = ()
+    while stack:
+        nodes, above = stack[-1]
+        node = next(nodes, None)
+        if node is None:
+            stack.pop()
+        elif isinstance(node, list):
+            stack.append((iter(node), titles))
+        elif isinstance(node, Destination):
+            title = plain_title(node.title)
+            titles = (*above, title)[:MAX_PARTS] if title else above
+            page = reader.get_destination_page_number(node)
+            if page is not None and page >= 0 and titles:
+                yield OutlineEntry(page, _number(node.get("/Top")), titles)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def plain_title(title: object) -> str:
+    """Return a title as plain text on one line; empty if it is not text."""
+    return " ".join(readable_text(title).split())[:MAX_TITLE] if isinstance(title, str) else ""
+
+
+def entries_on_page(
+    entries: Sequence[OutlineEntry], number: int
+) -> tuple[list[OutlineEntry], tuple[str, ...]]:
+    """Return the entries that begin on a page, and the titles that hold at its top."""
+    first = bisect_left(entries, number, key=lambda entry: entry.page)
+    after = bisect_right(entries, number, key=lambda entry: entry.page)
+    return list(entries[first:after]), entries[first - 1].titles if first else ()

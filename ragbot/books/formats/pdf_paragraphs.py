@@ -1,0 +1,163 @@
+"""Join the lines of a PDF page to paragraphs and code, each under its titles of the outline."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from ragbot.books.formats.pdf_lines import PdfLine
+from ragbot.books.formats.pdf_outline import OutlineEntry
+
+# As shares of the type size, or of the usual distance between lines.
+_WIDER = 1.2
+_INDENTED = 0.7
+_ALIGNED = 0.3
+_SIZE_DIFFERS = 0.1
+
+# Where a line ends is looked for in so many of its last characters.
+_LINE_TAIL = 150
+
+_BULLET = re.compile(r"[•‣▪●○◦–—∙·]\s|[-*+]\s|\(?(?:\d{1,3}|[a-z])[.)]\s|\[\d{1,4}\]\s")
+_ATX = re.compile(r"#{1,6}(?:\s|\Z)")
+_HYPHENATED = re.compile(r"(?P<start>[^\W\d_]+)[-\u00ad\u2010]\Z")
+_GOES_ON = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
+_NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class PdfBlock:
+    """Hold a paragraph or a listing, and the outline's titles that it stands under."""
+
+    text: str
+    titles: tuple[str, ...]
+
+
+def count_words(pages: Sequence[Sequence[PdfLine]]) -> Counter[str]:
+    """Count the words of all pages in lower case, hyphenated ones whole."""
+    return Counter(word.lower() for lines in pages for line in lines for word in _WORD.findall(line.text))
+
+
+def build_blocks(
+    lines: Sequence[PdfLine],
+    entries: Sequence[OutlineEntry],
+    titles: tuple[str, ...],
+    word_counts: Counter[str],
+) -> list[PdfBlock]:
+    """Join a page's lines to blocks. A page without lines gives none.
+
+    `entries` are the outline's entries that begin on the page, `titles` those that hold at its top.
+    `word_counts` are those of the whole book; they decide on hyphens at line ends.
+    """
+    words: dict[str, int] = {}
+    for position, line in enumerate(lines if entries else ()):
+        words.setdefault(_without_numbering(line.text), position)
+    opened = {_line_of(entry, lines, words): entry.titles for entry in entries}
+    leading = _leading(lines)
+    widest = max((len(line.text) for line in lines), default=0)
+    blocks: list[PdfBlock] = []
+    group: list[PdfLine] = []
+    for position, line in enumerate(lines):
+        following = lines[position + 1] if position + 1 < len(lines) else None
+        if group and (
+            position in opened or _begins_block(group, line, following, leading=leading, widest=widest)
+        ):
+            blocks.append(PdfBlock(_join(group, word_counts), titles))
+            group = []
+        titles = opened.get(position, titles)
+        group.append(line)
+    return [*blocks, PdfBlock(_join(group, word_counts), titles)] if group else blocks
+
+
+def _line_of(entry: OutlineEntry, lines: Sequence[PdfLine], words: dict[str, int]) -> int:
+    """Find the line at which an entry begins: at its words, else at its height, else the first."""
+    position = words.get(_without_numbering(entry.titles[-1]))
+    if position is not None or entry.top is None:
+        return position or 0
+    return next((position for position, line in enumerate(lines) if line.y <= entry.top), 0)
+
+
+def _without_numbering(title: str) -> str:
+    return _NUMBERING.sub("", " ".join(title.split()).casefold())
+
+
+def _leading(lines: Sequence[PdfLine]) -> float:
+    """Return the page's usual distance between lines; 0 if there are too few."""
+    gaps = [a.y - b.y for a, b in pairwise(lines) if 0 < a.y - b.y < 3 * a.size]
+    return median(gaps) if gaps else 0.0
+
+
+def _begins_block(
+    group: Sequence[PdfLine], line: PdfLine, following: PdfLine | None, *, leading: float, widest: int
+) -> bool:
+    """Return whether the line begins a new block."""
+    last = group[-1]
+    gap = last.y - line.y
+    if _is_code(line) != _is_code(last):
+        return True
+    if _is_code(line):
+        return False
+    if abs(line.size - last.size) > _SIZE_DIFFERS * last.size or _BULLET.match(line.text):
+        return True
+    if gap < -leading:
+        # The next column goes on with the sentence, or does not.
+        return _ends_sentence(last) or not line.text[:1].islower()
+    if leading and gap > _WIDER * leading:
+        return True
+    if _ends_sentence(last) and len(last.text) < 0.6 * widest and not line.text[:1].islower():
+        return True
+    return _is_indented_anew(group, line, following)
+
+
+def _is_code(line: PdfLine) -> bool:
+    # Markdown would take such a line for a heading; in print it is a comment.
+    return line.is_code or bool(_ATX.match(line.text))
+
+
+def _ends_sentence(line: PdfLine) -> bool:
+    return line.text.rstrip("\"'”’)]").endswith((".", "!", "?", ":", "…", "。"))
+
+
+def _is_indented_anew(group: Sequence[PdfLine], line: PdfLine, following: PdfLine | None) -> bool:
+    """Return whether the line begins a paragraph by its indent, or a list entry by having none."""
+    step, near = _INDENTED * line.size, _ALIGNED * line.size
+    if line.x > group[-1].x + step:
+        return following is not None and following.x < line.x - near and _ends_sentence(group[-1])
+    if line.x < group[-1].x - step:
+        return len(group) > 1 and group[-1].x > group[0].x + near
+    return False
+
+
+def _join(group: Sequence[PdfLine], word_counts: Counter[str]) -> str:
+    if _is_code(group[0]):
+        return _code(group)
+    pieces = [group[0].text]
+    for last, line in pairwise(group):
+        text, between = _line_end(last.text, line.text, word_counts)
+        pieces[-1:] = [text, between, line.text]
+    return "".join(pieces).replace("\u00ad", "")
+
+
+def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str]:
+    """Return a line without its hyphen if the next continues its word, and the separator of the two."""
+    start, end = _HYPHENATED.search(text[-_LINE_TAIL:]), _GOES_ON.match(line)
+    if start is not None and end is not None and end.group()[0].islower():
+        whole, halves = f"{start['start']}{end.group()}", f"{start['start']}-{end.group()}"
+        # A hyphen at a line's end may be the word's own: how the book spells it elsewhere decides.
+        is_own = text[-1] != "\u00ad" and word_counts[halves.lower()] > word_counts[whole.lower()]
+        return (text if is_own else text[:-1]), ""
+    return text, "" if _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line) else " "
+
+
+def _code(group: Sequence[PdfLine]) -> str:
+    """Put lines of code in a fence, indented as on the page."""
+    left = min(line.x for line in group)
+    lines = [f"{' ' * min(round((line.x - left) / line.advance), 80)}{line.text}" for line in group]
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return "\n".join([fence, *lines, fence])

@@ -1,0 +1,83 @@
+"""Remove running heads and feet, page numbers and printed tables of contents from PDF pages."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from ragbot.books.formats.pdf_lines import PdfLine
+
+# A running head or foot is found again on this many of as many pages around; left and right differ often.
+_WINDOW = 9
+_REPEATED = 4
+_FEWEST_REPEATED = 3
+_EDGE_LINES = 2
+_MAX_EDGE = 150
+
+_DOTTED = re.compile(r"(?:\s?[.…·]){4,}\s*(?:\d{1,4}|[ivxlc]{1,7})\Z")
+_FEWEST_DOTTED = 3
+_PAGE_NUMBER = re.compile(
+    r"\A[-–—]?\s?(?:\d{1,5}|[ivxlc]{1,7})(?=\s|\Z)|(?:(?<=\s)|\A)(?:\d{1,5}|[ivxlc]{1,7})\s?[-–—|]?\Z",
+    re.IGNORECASE,
+)
+
+
+def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
+    """Return the pages without lines at their top and bottom that repeat on the pages around.
+
+    Page numbers and the dotted lines of a table of contents are removed as well.
+    """
+    edges = [_edge_lines(lines) for lines in pages]
+    keys = [{_edge_key(line.text) for line in found} for found in edges]
+    window = min(_WINDOW, len(pages))
+    needed = _REPEATED if window >= 2 * _REPEATED else max(_FEWEST_REPEATED, window // 2 + 1)
+    offset = _printed_offset(edges)
+    bodies: list[list[PdfLine]] = []
+    for number, lines in enumerate(pages):
+        first = min(max(number - window // 2, 0), len(pages) - window)
+        around = Counter(key for found in keys[first : first + window] for key in found)
+        dropped = {
+            id(line)
+            for line in edges[number]
+            if around[_edge_key(line.text)] >= needed or (offset in _offsets(line.text, number))
+        }
+        kept = [line for line in lines if id(line) not in dropped]
+        bodies.append(_without_printed_contents(kept))
+    return bodies
+
+
+def _edge_lines(lines: Sequence[PdfLine]) -> list[PdfLine]:
+    ordered = sorted(lines, key=lambda line: -line.y)
+    edges = [*ordered[:_EDGE_LINES], *ordered[_EDGE_LINES:][-_EDGE_LINES:]]
+    return [line for line in edges if len(line.text) <= _MAX_EDGE]
+
+
+def _edge_key(text: str) -> str:
+    """Return what a running head has in common from page to page: its words without the page number."""
+    return _PAGE_NUMBER.sub("", " ".join(text.split())).strip(" |-–—·•").casefold() or "#"
+
+
+def _printed_offset(edges: Sequence[list[PdfLine]]) -> int | None:
+    """Return the difference between the number printed on most pages and their index in the file."""
+    counts = Counter(
+        offset
+        for number, lines in enumerate(edges)
+        for offset in {offset for line in lines for offset in _offsets(line.text, number)}
+    )
+    offset, count = max(counts.items(), key=lambda pair: pair[1], default=(0, 0))
+    return offset if count >= max(_FEWEST_REPEATED, len(edges) / 2) else None
+
+
+def _offsets(text: str, number: int) -> set[int]:
+    found = (re.search(r"\d+", match.group()) for match in _PAGE_NUMBER.finditer(text))
+    return {int(digits.group()) - number for digits in found if digits is not None}
+
+
+def _without_printed_contents(lines: list[PdfLine]) -> list[PdfLine]:
+    """Drop the dotted lines of a printed table of contents: they repeat the outline and answer nothing."""
+    dotted = {id(line) for line in lines if _DOTTED.search(line.text[-_MAX_EDGE:])}
+    if len(dotted) < _FEWEST_DOTTED:
+        return lines
+    kept = [line for line in lines if id(line) not in dotted]
+    return kept if len(kept) > len(dotted) / 4 else []

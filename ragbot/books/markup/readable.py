@@ -1,0 +1,284 @@
+"""Give the words of a piece of Markdown as a reader sees them on the page, with their places."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+from functools import lru_cache
+from html import unescape
+
+from ragbot.books.markup.prose import ProseBlock, prose_blocks
+
+_FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
+# Whole lines that mark something and say nothing, but for a title in brackets.
+_MARK_LINE = (
+    r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
+    r"|(?:!{3}|\?{3}\+?)[ \t]+[\w-]+(?=[ \t]|$)|={3}(?=[ \t]+[\"'])|/{3}[ \t]*[\w-]*[ \t]*\|?"
+    r"|\{%[ \t]*[^%\n]*%\})[ \t]*"
+)
+_TABLE_RULE = r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$"
+_BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
+_HASHES = r"\#{1,6}[ \t]+"
+_SIGNS = re.compile(
+    "|".join(
+        (
+            r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
+            r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
+            r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
+            # An image shows no words; a footnote's mark and a heading's id are the generator's.
+            r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
+            r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
+            r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+            r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
+            r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+            r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
+            r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
+            r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
+            r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
+            r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
+            # The definition behind a term, as PHP Markdown Extra writes it.
+            r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
+            rf"(?P<rule>{_TABLE_RULE})",
+            rf"(?P<mark>{_MARK_LINE})",
+            rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
+            r"(?P<pipe>\|)",
+        )
+    ),
+    re.MULTILINE,
+)
+_FENCES = re.compile(_FENCE, re.MULTILINE)
+
+# Passages whose blocks' words are remembered.
+PASSAGES_REMEMBERED = 1024
+# Quotes and units whose words are remembered.
+TEXTS_REMEMBERED = 8192
+
+_INLINE_TAGS = frozenset(
+    "a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub "
+    "sup time tt u var wbr".split()
+)
+_PARTING_TAGS = frozenset(
+    "address article aside blockquote br center dd details div dl dt figcaption figure h1 h2 h3 h4 h5 h6 hr li "
+    "main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableText:
+    """Words without markup. `text` is made of runs of the source; `starts` and `places` map it back.
+
+    `starts[i]` is the offset in `text` at which run i begins and `places[i]` its offset in the source.
+    `code` are the spans of `text` that stood in back ticks. `breaks` are the offsets at which the page shows
+    something that the text lacks: the end of a line or cell, a picture, a footnote's number.
+    """
+
+    text: str
+    starts: tuple[int, ...]
+    places: tuple[int, ...]
+    code: tuple[tuple[int, int], ...] = ()
+    breaks: tuple[int, ...] = ()
+
+    def text_offset(self, offset: int) -> int:
+        """The offset in `text` of a character of the source; of what follows it where it is markup."""
+        run = bisect_right(self.places, offset) - 1
+        if run < 0:
+            return 0
+        end = self.starts[run + 1] if run + 1 < len(self.starts) else len(self.text)
+        return min(self.starts[run] + offset - self.places[run], end)
+
+    def source_offset(self, offset: int) -> int:
+        """The source offset of a character of `text`."""
+        run = max(bisect_right(self.starts, offset) - 1, 0)
+        return self.places[run] + offset - self.starts[run] if self.places else 0
+
+    def source_span(self, start: int, end: int) -> tuple[int, int]:
+        """The source offsets of a span of `text` that is not empty."""
+        return self.source_offset(start), self.source_offset(end - 1) + 1
+
+
+class _Runs:
+    """Collect runs of the source that a reader sees."""
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.starts: list[int] = []
+        self.places: list[int] = []
+        self.length = 0
+        self.code: list[tuple[int, int]] = []
+        self.breaks: list[int] = []
+        self.stars: list[int] = []
+
+    def add(self, text: str, place: int) -> None:
+        if text:
+            self.pieces.append(text)
+            self.starts.append(self.length)
+            self.places.append(place)
+            self.length += len(text)
+
+    def add_code(self, text: str, place: int) -> None:
+        self.code.append((self.length, self.length + len(text)))
+        self.add(text, place)
+
+    def part(self, place: int) -> None:
+        """Part the words here as the page does, by the end of a line, a cell or a block."""
+        self.add("  ", place)
+        self.breaks.append(self.length - 1)
+
+    def readable(self) -> ReadableText:
+        # A star without a partner is printed.
+        breaks = self.breaks if len(self.stars) % 2 == 0 else sorted((*self.breaks, *self.stars))
+        return ReadableText(
+            "".join(self.pieces), tuple(self.starts), tuple(self.places), tuple(self.code), tuple(breaks)
+        )
+
+
+def readable(source: str, *, kind: str = "") -> ReadableText:
+    """Take the markup out of a piece of Markdown. Code (`kind` "code") loses its fence lines alone.
+
+    With `kind` "terms" the back ticks around code stay, for whoever cuts the text into terms.
+
+    Emphasis, links, images, tags, comments, ids, footnote marks, bullets, quotation marks of lines and the
+    marks of admonitions are dropped; what stands in back ticks, escapes and entities are shown as they read.
+    """
+    runs = _Runs()
+    if kind == "code":
+        _code(source, runs)
+    else:
+        _inline(source, 0, len(source), runs, ticks=kind == "terms")
+    return runs.readable()
+
+
+@lru_cache(maxsize=PASSAGES_REMEMBERED)
+def readable_blocks(text: str) -> tuple[tuple[ProseBlock, ReadableText], ...]:
+    """Give the blocks of a text with their words; the words' places count from the block's start."""
+    return tuple(
+        (block, readable(text[block.start : block.end], kind=block.kind)) for block in prose_blocks(text)
+    )
+
+
+def readable_span(text: str, start: int, end: int) -> str:
+    """Give the words of a part of a text; markup that the part cuts in half is dropped all the same."""
+    pieces: list[str] = []
+    for block, plain in readable_blocks(text):
+        if block.start < end and start < block.end:
+            first = plain.text_offset(max(start - block.start, 0))
+            last = plain.text_offset(min(end, block.end) - block.start)
+            words = plain.text[first:last]
+            pieces.append(words.strip("\n") if block.kind == "code" else " ".join(words.split()))
+    return "\n".join(piece for piece in pieces if piece)
+
+
+def _code(source: str, runs: _Runs) -> None:
+    position = 0
+    for match in _FENCES.finditer(source):
+        runs.add(source[position : match.start()], position)
+        position = match.end()
+    runs.add(source[position:], position)
+
+
+def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = False) -> None:
+    position = start
+    while (match := _SIGNS.search(source, position, end)) is not None:
+        runs.add(source[position : match.start()], position)
+        position = match.end()
+        match match.lastgroup:
+            case "escaped" | "sign":
+                runs.add(match["sign"], match.end() - 1)
+            case "code" | "ticks" | "inside" if ticks:
+                runs.add(match.group(), match.start())
+            case "code" | "ticks" | "inside":
+                runs.add_code(match["inside"], match.start("inside"))
+            case "link" | "label":
+                _inline(source, match.start("label"), match.end("label"), runs, ticks=ticks)
+            case "auto" | "address":
+                runs.add(match["address"], match.start("address"))
+            case "entity":
+                runs.add(unescape(match.group())[:1], match.start())
+            case "pipe" | "hard" | "defines":
+                runs.part(match.start())
+            case "tag" | "name":
+                _tag((match["name"] or "").lower(), match.start(), runs)
+            case "image" | "footnote":
+                runs.breaks.append(runs.length)
+            case "stars":
+                runs.stars.append(runs.length)
+            case _:
+                pass
+    runs.add(source[position:end], position)
+
+
+def _tag(name: str, place: int, runs: _Runs) -> None:
+    if name in _PARTING_TAGS:
+        runs.part(place)
+    elif name and name not in _INLINE_TAGS:
+        # A component may print anything.
+        runs.breaks.append(runs.length)
+
+
+@lru_cache(maxsize=TEXTS_REMEMBERED)
+def readable_words(source: str, *, kind: str = "") -> str:
+    """The words of a piece of Markdown on one line (code keeps its lines)."""
+    if kind == "terms" and source.lstrip(" \t>").startswith(("```", "~~~")):
+        return source
+    text = readable(source, kind=kind).text
+    return text.strip("\n") if kind == "code" else " ".join(text.split())
+
+
+_CODE_SPAN = re.compile(r"((?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\2(?!`))")
+_STARS = re.compile(r"(?<!\\)\*{1,3}")
+_LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
+# The definition behind a term, as PHP Markdown Extra writes it.
+_DEFINED = re.compile(r"[ \t]*\n[ \t]*:[ \t]+")
+
+
+def unit_words(source: str, kind: str) -> str:
+    """Give the words of a unit as `readable_words` does; a term and its definition are parted by a colon."""
+    return readable_words(source if kind == "code" else _DEFINED.sub(": ", source), kind=kind)
+
+
+def tidy_markdown(source: str) -> str:
+    """Give a run of prose as Markdown on one line: emphasis and code stay, all other markup goes.
+
+    A link becomes its words, for a relative address leads nowhere outside of its page. Emphasis that is cut in
+    half is dropped. Nothing is left of comments, tags, images, ids, footnote marks and admonition marks.
+    """
+    pieces: list[str] = []
+    _tidy(_DEFINED.sub(": ", source), pieces)
+    text = " ".join("".join(pieces).split())
+    for marks in (_STARS, _LOWS):
+        found = marks.findall(_CODE_SPAN.sub("", text))
+        if len(found) % 2 or any(
+            opening != closing for opening, closing in zip(found[::2], found[1::2], strict=False)
+        ):
+            text = _outside_code(text, marks)
+    return text
+
+
+def _outside_code(text: str, marks: re.Pattern[str]) -> str:
+    """The text without these marks but for those in code."""
+    kept, position = [], 0
+    for span in _CODE_SPAN.finditer(text):
+        kept += [marks.sub("", text[position : span.start()]), span.group()]
+        position = span.end()
+    return "".join((*kept, marks.sub("", text[position:])))
+
+
+def _tidy(source: str, pieces: list[str]) -> None:
+    position = 0
+    for match in _SIGNS.finditer(source):
+        pieces.append(source[position : match.start()])
+        position = match.end()
+        match match.lastgroup:
+            case "escaped" | "sign" | "code" | "ticks" | "inside" | "stars" | "lows" | "entity":
+                pieces.append(match.group())
+            case "link" | "label":
+                _tidy(match["label"], pieces)
+            case "auto" | "address":
+                pieces.append(match["address"])
+            case "pipe":
+                pieces.append("|")
+            case _:
+                # A line's mark or a tag parts words as the line end or the tag did.
+                pieces.append(" " if match.lastgroup == "tag" else "")
+    pieces.append(source[position:])

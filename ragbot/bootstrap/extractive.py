@@ -1,0 +1,69 @@
+"""Build what works without a provider: the local embedder and extractive answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ragbot.books.markup.prose import prose_blocks
+from ragbot.books.markup.readable import tidy_markdown, unit_words
+from ragbot.config import Settings
+from ragbot.config.resources import spare_waiting_threads
+from ragbot.core.ports import Embedder
+from ragbot.index.analysis import Analyzer
+from ragbot.providers.extractive.generator import ExtractiveGenerator
+from ragbot.providers.extractive.reading import PassageReader
+
+
+def build_local_embedder(settings: Settings, *, for_questions: bool) -> Embedder:
+    """Build the local embedder that the settings name; one for questions, or one for a book's passages."""
+    # Its libraries take 60 MB that a service with another embedder does not pay.
+    if settings.local_embedder == "multilingual":
+        from ragbot.providers.multilingual_embedder import MultilingualEmbedder
+
+        spare_waiting_threads(settings.local_embedder_threads)
+        return MultilingualEmbedder(settings.local_embedder_threads, for_questions=for_questions)
+    from ragbot.providers.local_embedder import LocalEmbedder
+
+    return LocalEmbedder(settings.local_embedder_threads)
+
+
+def build_extractive_generator(
+    settings: Settings, embedder: Embedder | None, reader: PassageReader
+) -> ExtractiveGenerator:
+    """Build the generator without a model; it compares vectors where the local embedder is in use."""
+    return ExtractiveGenerator(
+        reader,
+        tidy=tidy_markdown,
+        embedder=embedder if settings.chosen_embedder == "local" else None,
+        similarity=_similarity(settings),
+        is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
+    )
+
+
+def passage_reader() -> PassageReader:
+    """Build what reads passages for reranking and for answers without a model."""
+    return PassageReader(terms=_terms, blocks=prose_blocks, words=unit_words)
+
+
+def understood_texts(settings: Settings) -> Callable[[str], bool]:
+    """Return what tells whether the embedder's vector of a text means anything."""
+    if settings.chosen_embedder != "local" or settings.local_embedder == "multilingual":
+        return lambda _text: True
+    from ragbot.providers.local_embedder import LocalEmbedder
+
+    return LocalEmbedder.understands
+
+
+def _similarity(settings: Settings) -> Callable[[float], float]:
+    if settings.chosen_embedder != "local" or settings.local_embedder != "multilingual":
+        return lambda cosine: cosine
+    from ragbot.providers.multilingual_embedder import similarity
+
+    return similarity
+
+
+_analyzers: dict[str, Analyzer] = {}
+
+
+def _terms(language: str, text: str) -> list[str]:
+    return _analyzers.setdefault(language, Analyzer(language)).terms(text)

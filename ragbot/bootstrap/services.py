@@ -1,0 +1,218 @@
+"""Build the app's services from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine, create_engine
+
+from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
+from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
+from ragbot.answering.book_contents import CachedContents
+from ragbot.answering.prompt import PROMPT_VERSION
+from ragbot.answering.single_flight import SingleFlight
+from ragbot.answering.turns import Turns
+from ragbot.bootstrap.extractive import passage_reader, understood_texts
+from ragbot.bootstrap.index import build_passage_store
+from ragbot.bootstrap.observability import build_tracing, measure_pool
+from ragbot.bootstrap.providers import Providers, build_providers
+from ragbot.bootstrap.storage import Storage, build_storage
+from ragbot.config import PROJECT_ROOT, Settings
+from ragbot.core.clock_jumps import ClockJumpDetector
+from ragbot.core.ports import Embedder, Generator, PassageStore
+from ragbot.health.checks import health_checks
+from ragbot.health.readiness import Readiness
+from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.retriever import Retriever
+from ragbot.ingestion.jobs import IngestJobRunner
+from ragbot.ingestion.pipeline import IngestionPipeline
+from ragbot.observability.answer_metrics import AnswerMetrics
+from ragbot.observability.maintenance_metrics import MaintenanceMetrics
+from ragbot.observability.metrics import Metrics
+from ragbot.providers.extractive.generator import ExtractiveGenerator
+from ragbot.server.periodic_tasks import PeriodicTasks
+from ragbot.services import Services
+from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.ingest_jobs import IngestJobStore
+from ragbot.storage.maintenance_log import MaintenanceLog
+from ragbot.storage.migrations import SchemaCheck
+from ragbot.version import __version__
+
+log = structlog.get_logger(__name__)
+
+# The caller that computes an answer for others renews its lease with each word.
+FLIGHT_GRACE_S = 3
+
+
+def build_services(
+    settings: Settings,
+    engine: Engine,
+    *,
+    generator: Generator | None = None,
+    embedder: Embedder | None = None,
+    store: PassageStore | None = None,
+) -> Services:
+    """Build the services of an app. What is passed in replaces what the settings would choose.
+
+    Opens no connection and no file. Raises ConfigurationError for a budget that cannot be enforced.
+    """
+    metrics = Metrics()
+    measure_pool(settings, engine, metrics)
+    storage = build_storage(settings, engine, metrics)
+    reader = passage_reader()
+    providers = build_providers(
+        settings, storage, metrics, generator=generator, embedder=embedder, reader=reader
+    )
+    store = store or build_passage_store(settings, storage, metrics)
+    editions = storage.editions
+    published = PublishedEdition(editions.published, store, settings.edition_poll_s)
+    retriever = Retriever(
+        published,
+        editions.edition,
+        editions.vocabulary,
+        store,
+        providers.query_embedder,
+        understands=understood_texts(settings),
+    )
+    answerer = Answerer(
+        retriever,
+        providers.generator,
+        _answer_limits(settings),
+        providers.paid.embedding_cost,
+        reader=reader,
+        book=CachedContents(editions),
+    )
+    clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
+    readiness = _readiness(storage, providers, store, published, clock)
+    return Services(
+        settings=settings,
+        answerer=answerer,
+        turns=_turns(settings, answerer, retriever, storage, providers, metrics),
+        conversations=storage.conversations,
+        editions=editions,
+        ingestion=IngestionPipeline(
+            editions, store, providers.book_embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
+        ),
+        ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
+        published=published,
+        retriever=retriever,
+        readiness=readiness,
+        metrics=metrics,
+        tracing=build_tracing(settings),
+        cache=storage.cache,
+        counters=storage.rate_counters,
+        periodic_tasks=PeriodicTasks(
+            storage.shared_state,
+            [storage.conversations.prune],
+            checks=[readiness.report],
+            clock_is_believed=clock.is_believed,
+        ),
+        maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
+    )
+
+
+def _answer_limits(settings: Settings) -> AnswerLimits:
+    return AnswerLimits(settings.context_tokens, settings.history_tokens, settings.answer_tokens)
+
+
+def _readiness(
+    storage: Storage,
+    providers: Providers,
+    store: PassageStore,
+    published: PublishedEdition,
+    clock: ClockJumpDetector,
+) -> Readiness:
+    return Readiness(
+        is_migrated=SchemaCheck(storage.database, PROJECT_ROOT / "migrations").is_current,
+        cannot_write=storage.database.cannot_write,
+        published=storage.editions.published,
+        served=published.served,
+        clock_is_believed=clock.is_believed,
+        embedder=providers.embedder.name if providers.embedder else None,
+        checks=health_checks(
+            store,
+            storage.cache,
+            providers.generator,
+            chunks=lambda: facts.chunks if (facts := published.served()) else 0,
+            models=providers.paid.models.open_names,
+            embeddings=providers.paid.embeddings.open_names,
+        ),
+    )
+
+
+def _turns(
+    settings: Settings,
+    answerer: Answerer,
+    retriever: Retriever,
+    storage: Storage,
+    providers: Providers,
+    metrics: Metrics,
+) -> Turns:
+    lease_s = settings.openai_first_word_timeout_s + FLIGHT_GRACE_S
+    cached = CachedAnswerer(
+        answerer,
+        retriever.edition_known,
+        storage.cache,
+        SingleFlight(storage.shared_state, storage.cache, lease_s=lease_s),
+        _cache_policy(settings, providers),
+        unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
+    )
+    return Turns(
+        storage.conversations,
+        cached,
+        deadline_s=settings.query_deadline_s,
+        most_at_once=settings.max_streams,
+        questions_by_model=settings.openai_questions_per_session,
+        observe=AnswerMetrics(metrics).ended,
+    )
+
+
+def _cache_policy(settings: Settings, providers: Providers) -> CachePolicy:
+    return CachePolicy(
+        kept_s=settings.cache_ttl_hours * 3600,
+        fingerprint=_fingerprint(settings, providers),
+        shared=not isinstance(providers.generator, ExtractiveGenerator),
+    )
+
+
+def _fingerprint(settings: Settings, providers: Providers) -> str:
+    """Join all that an answer depends on besides its question and its edition."""
+    parts = (
+        __version__,
+        PROMPT_VERSION,
+        ANSWER_VERSION,
+        providers.generator.name,
+        *settings.models,
+        settings.openai_base_url,
+        providers.embedder.name if providers.embedder else "",
+        settings.context_tokens,
+        settings.answer_tokens,
+    )
+    return "|".join(map(str, parts))
+
+
+@dataclass(frozen=True, slots=True)
+class IsolatedServices:
+    """Hold services that answer no reader, with their database."""
+
+    services: Services
+    database: Database
+
+
+@contextmanager
+def isolated_services(settings: Settings, url: str, folder: Path) -> Iterator[IsolatedServices]:
+    """Build services over another database, with their index in `folder`. They call no other server."""
+    alone = {"index_dir": folder, "embedder": "none"}
+    servers = dict.fromkeys(("qdrant_url", "redis_url", "openai_api_key"))
+    engine = create_engine(url, hide_parameters=True)
+    make_sqlite_safe(engine, settings.db_lock_timeout_s)
+    try:
+        services = build_services(settings.model_copy(update={**alone, **servers}), engine)
+        yield IsolatedServices(services, Database(engine))
+    finally:
+        engine.dispose()

@@ -1,0 +1,71 @@
+"""Recognise parts that are about the book and not its subject: contents, objectives, references."""
+
+from __future__ import annotations
+
+import re
+
+# Words of headings under which a reader seldom finds an answer, by what they announce.
+_SIDE_HEADINGS = re.compile(
+    r"""\b(?:
+        (?:learning\s+)?(?:objectives?|outcomes?|goals)|what\s+you(?:['’]ll|\s+will)\s+(?:learn|need|build)
+        |in\s+this\s+(?:chapter|section|lesson|module|page)
+        |(?:table\s+of\s+)?contents|outline|agenda|syllabus|schedule|module\s+structure|navigation
+        |see\s+also|further\s+reading|additional\s+(?:reading|resources)|(?:external\s+|useful\s+)?(?:links|resources)
+        |references|bibliography|citations|works\s+cited|credits|acknowledge?ments?
+        |change\s?-?log|release\s+notes|revision\s+history|what['’]s\s+(?:new|next)|next\s+steps|up\s+next
+        |exercises?|quiz|self-?check|review\s+questions|discussion\s+questions|assessments?|assignments?
+        |deliverables?|submission|rubric|grading|due(?:\s+dates?)?|deadlines?
+    )\b""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# The share of a side heading's words that announce it, from which on it is nothing else.
+_LEAST_SHARE = 0.5
+_WORD = re.compile(r"\w+")
+_LINK = re.compile(
+    r"!?\[[^\[\]]{0,500}\]\([^()\n]{0,2000}\)|<https?:[^<>\s]{1,2000}>|https?://[^\s<>)\]]{1,2000}"
+)
+_DUE = re.compile(
+    r"\b(?:due|submit(?:ted)?|deadline|points?|pts|time\s+required|est(?:imated)?\.?\s+time)\b"
+    r"\W{0,12}(?:\b(?:date|by|week|end|before)\b\W*)*\d",
+    re.IGNORECASE,
+)
+_FEW_WORDS = 3
+# A question that asks for such a part.
+_ASKS_FOR_SIDE = re.compile(
+    r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
+    r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
+    r"|changed|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|credits?|acknowledg\w*|written|wrote|author)\b",
+    re.IGNORECASE,
+)
+
+
+def is_side_heading(heading: str) -> bool:
+    """Whether a heading announces contents, objectives, references, exercises or the like."""
+    announced = _SIDE_HEADINGS.search(heading)
+    if announced is None:
+        return False
+    words = _WORD.findall(heading)
+    return len(_WORD.findall(announced.group())) >= _LEAST_SHARE * len(words)
+
+
+def wants_side_matter(question: str) -> bool:
+    """Whether a question asks for objectives, due dates, references, release notes or the like."""
+    return _ASKS_FOR_SIDE.search(question) is not None
+
+
+def link_share(markdown: str) -> float:
+    """The share of a text's words that stand in links, from 0 to 1; 0 for a text without words."""
+    whole = len(_WORD.findall(markdown))
+    linked = sum(len(_WORD.findall(link)) for link in _LINK.findall(markdown))
+    return linked / whole if whole else 0.0
+
+
+def is_link_alone(markdown: str) -> bool:
+    """Whether a text is a link with hardly a word beside it."""
+    rest = _LINK.sub(" ", markdown)
+    return rest != markdown and len(_WORD.findall(rest)) < _FEW_WORDS
+
+
+def is_due_date(text: str) -> bool:
+    """Whether a short text says when something is due, or what it counts."""
+    return len(text) <= 120 and _DUE.search(text) is not None

@@ -1,0 +1,182 @@
+"""Tell what a question asks for: a meaning, steps, a number, one of two things, or several things at once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_DEFINITION = re.compile(
+    r"""^\W*(?:
+        (?:please\s+)?(?:can\s+you\s+|could\s+you\s+)?(?:define|explain\s+what|tell\s+me\s+what|describe\s+what)\s+(?P<a>.+?)(?:\s+(?:is|are|means?))?
+        |what(?:['’]s|\s+is|\s+are|\s+was|\s+were)\s+(?:meant\s+by\s+|the\s+(?:meaning|definition)\s+of\s+)(?P<b>.+?)
+        |what\s+(?:does|do|did)\s+(?P<c>.+?)\s+(?:mean|stand\s+for)
+        |(?:what|who)(?:['’]s|\s+is|\s+are|\s+was|\s+were)\s+(?P<d>.+?)
+        |(?:the\s+)?(?:meaning|definition)\s+of\s+(?P<e>.+?)
+        |(?:was|wer)\s+(?:ist|sind|bedeutet)\s+(?P<f>.+?)|qu['’]est[- ]ce\s+(?:que\s+|qu['’]\s*)(?:c['’]est\s+que\s+)?(?P<g>.+?)
+        |¿?\s*qu[eé]\s+(?:es|son|significa)\s+(?P<h>.+?)|(?:che\s+)?cos['’]?\s*[eè]['’]?\s+(?P<i>.+?)|o\s+que\s+(?:é|são)\s+(?P<j>.+?)
+        |wat\s+(?:is|zijn)\s+(?P<k>.+?)|что\s+такое\s+(?P<l>.+?)|(?P<m>.+?)\s+nedir|(?P<n>.+?)とは(?:何ですか)?|什么是(?P<o>.+?)
+    )\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# "What is the torque of the arm?" asks for a value of a thing, and not what a thing is.
+_OF_A_THING = re.compile(
+    r"\s(?:of|for|in|on|at|between|from|to|when|if|that|which|who|where|used|with|by|during|after|before)\s",
+    re.I,
+)
+_ARTICLE = re.compile(
+    r"^(?:an?|the|der|die|das|ein|eine|einen|le|la|les|l['’]|un|une|el|los|las|una|il|lo|gli|o|os|as|um|uma|de|het|een)\s+",
+    re.IGNORECASE,
+)
+_HOWTO = re.compile(
+    r"\bhow\s+(?:do|does|can|could|should|would|to|are|is)\b(?!\s+(?:it|they|this|that)\s+differ)"
+    r"|\bhow\s+(?:i|we|you)\b|\b(?:steps?|way|command|procedure|instructions?)\s+(?:to|for|of)\b|\bwhat\s+(?:do|should|must)\s+(?:i|we|you)\s+do\b"
+    r"|\bshow\s+me\s+how\b|\bwie\s+(?:kann|soll|muss|installiere|mache)|\bcomment\b|\bc[oó]mo\b",
+    re.IGNORECASE,
+)
+_ACTION = re.compile(
+    r"^\W*(?:install|set\s?up|setting\s+up|create|creating|build|building|run|running|start|launch|launching|configure"
+    r"|configuring|remove|removing|uninstall|add|adding|write|writing|make|making|use|using|fix|fixing|change|changing)\b|^\W*installing\b",
+    re.IGNORECASE,
+)
+_CODE = re.compile(
+    r"\b(?:commands?|code|syntax|examples?|snippets?|script|options?|flags?|write|declare|call|import)\b",
+    re.I,
+)
+_NUMBER = re.compile(
+    r"\b(?:how\s+(?:many|much|long|old|fast|big|large|far|often|tall|wide|deep|heavy|high|hot|early|late|soon)"
+    r"|when\s+(?:was|were|is|are|did|will|has|does)|(?:what|which)\s+(?:year|date|time|size|number|percentage|version|price|speed|rate|frequency|port|age)"
+    r"|cost|price|since\s+when|wie\s+viele?|combien|cu[aá]nt[oa]s?|quant[ioe])\b",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(
+    r"^\W*(?:is|are|was|were|do|does|did|can|could|should|must|may|will|would|has|have|had)\s", re.IGNORECASE
+)
+_LIST = re.compile(
+    r"\b(?:list|name|enumerate)\b|\b(?:what|which)\s+(?:(?:\w+\s+){0,3}\w+s)\s+(?:are|were|do|does|can|have|exist|should|must|is)\b"
+    r"|\b(?:types|kinds|parts|components|steps|features|advantages|benefits|disadvantages|reasons|ways|examples|options|rules)\s+of\b",
+    re.IGNORECASE,
+)
+_SEVERAL = re.compile(
+    r"\b(?:what|which|name|list|give)\b.*\b(?:advantages|benefits|disadvantages|drawbacks|limitations|features|components|parts|types"
+    r"|kinds|options|reasons|requirements|tools|goals|rules|examples|pros|cons|duties|ways|phases|stages|layers|categories)\b",
+    re.IGNORECASE,
+)
+_CAUSE = re.compile(
+    r"\b(?:why|reason|cause[sd]?|purpose|warum|pourquoi|por\s+qu[eé]|perch[eé])\b", re.IGNORECASE
+)
+_CHOICE = re.compile(
+    r"\b(?:differences?|differs?|compare[ds]?|comparison|distinguish(?:es)?|vs\.?|versus)\b(?:\s+(?:between|of|with|from))?\s*(?P<rest>.*)",
+    re.I,
+)
+_OR = re.compile(
+    r"(?P<a>[\w+#.'’/-]+(?:\s[\w+#.'’/-]+){0,3}?)\s*,?\s+or\s+(?P<b>[\w+#.'’/-]+(?:\s[\w+#.'’/-]+){0,3})",
+    re.I,
+)
+_AND = re.compile(r"\s*(?:,|\band\b|\bvs\.?\b|\bversus\b|\bfrom\b|\bwith\b|\bto\b)\s*", re.IGNORECASE)
+_TROUBLE = re.compile(
+    r"\b(?:errors?|fail(?:s|ed|ing|ure)?|fix(?:es|ed|ing)?|broken|crash(?:es|ed)?|trouble(?:shoot)?|problems?|not\s+(?:work|found|start|respond)\w*"
+    r"|doesn['’]?t\s+\w+|won['’]?t\s+\w+|can(?:no|['’])t\s+\w+|wrong|stuck)\b",
+    re.IGNORECASE,
+)
+# Where a second question begins inside of one.
+_SECOND = re.compile(
+    r"(?:\?\s+|[,;]?\s+and\s+(?:also\s+)?)(?=(?:what|how|when|where|why|which|who|is|are|does|do|can|should|must)\b)",
+    re.IGNORECASE,
+)
+_LEAST_PART_WORDS = 3
+
+
+class Want(StrEnum):
+    """What kind of piece answers a question."""
+
+    MEANING = "meaning"
+    STEPS = "steps"
+    NUMBER = "number"
+    LIST = "list"
+    CAUSE = "cause"
+    CHOICE = "choice"
+    YES_NO = "yes_no"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """What one question asks for.
+
+    `subject` is what a definition is asked of, `options` are the two things between which to tell, each as written.
+    `wants_code` says that a listing may answer, `is_trouble` that something does not work.
+    """
+
+    text: str
+    want: Want
+    subject: str = ""
+    options: tuple[str, ...] = ()
+    wants_code: bool = False
+    is_trouble: bool = False
+
+
+def asked_for(question: str) -> AskedFor:
+    """Read a question's wording. English is read best; other languages for their definitions alone."""
+    wants_code = _CODE.search(question) is not None
+    is_trouble = _TROUBLE.search(question) is not None
+    want, subject, options = Want.OTHER, "", _options(question)
+    if options:
+        want = Want.CHOICE
+    elif _NUMBER.search(question):
+        want = Want.NUMBER
+    elif _SEVERAL.search(question):
+        want = Want.LIST
+    elif subject := _subject(question):
+        want = Want.MEANING
+    elif _HOWTO.search(question) or _ACTION.match(question):
+        want, wants_code = Want.STEPS, True
+    elif _CAUSE.search(question):
+        want = Want.CAUSE
+    elif _LIST.search(question):
+        want = Want.LIST
+    elif _YES_NO.match(question):
+        want = Want.YES_NO
+    return AskedFor(question, want, subject, options, wants_code, is_trouble)
+
+
+def parts_of(question: str) -> tuple[str, ...]:
+    """The questions that a text asks, in order: two at most, else the whole text."""
+    pieces = [piece.strip(" ,;") for piece in _SECOND.split(question, maxsplit=1)]
+    if len(pieces) == 2 and all(len(piece.split()) >= _LEAST_PART_WORDS for piece in pieces):
+        return tuple(pieces)
+    return (question,)
+
+
+def _subject(question: str) -> str:
+    match = _DEFINITION.match(question)
+    if match is None:
+        return ""
+    subject = next(group for group in match.groups() if group).strip(" ?.!\"'“”‘’`*")
+    if _OF_A_THING.search(f" {subject} ") or len(subject.split()) > 6:
+        return ""
+    return _ARTICLE.sub("", subject)
+
+
+def _options(question: str) -> tuple[str, ...]:
+    compared = _CHOICE.search(question)
+    if compared is not None:
+        around = compared["rest"] or question[: compared.start()]
+        if (
+            compared.group().lower().startswith(("vs", "versus", "differ"))
+            and question[: compared.start()].strip()
+        ):
+            before = question[: compared.start()]
+            if compared.group().lower().startswith(("vs", "versus")):
+                around = f"{before.split()[-1]} and {compared['rest']}"
+            elif compared["rest"] and not _AND.search(compared["rest"]):
+                around = f"{before} and {compared['rest']}"
+        pieces = [piece.strip(" ?.!\"'“”") for piece in _AND.split(around)]
+        found = tuple(_ARTICLE.sub("", piece) for piece in pieces if piece)
+        return found[:2] if len(found) >= 2 else ()
+    either = _OR.search(question)
+    if either is not None and (
+        _YES_NO.match(question) or re.search(r"\b(?:which|whether|better|should)\b", question, re.I)
+    ):
+        return either["a"].split()[-1], either["b"].strip(" ?")
+    return ()

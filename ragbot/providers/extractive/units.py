@@ -1,0 +1,136 @@
+"""Cut a passage into units: sentences, list items, table rows and listings, each with what it hangs on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ragbot.core.side_matter import is_due_date, is_link_alone, is_side_heading
+from ragbot.core.text import count_tokens, sentence_spans
+
+# A listing longer than this is for the page and not for an answer.
+LONGEST_CODE = 1200
+_DIAGRAM = re.compile(
+    r"[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?(?:mermaid|plantuml|dot|graphviz|d2|ditaa|nomnoml|vega(?:-lite)?)\b",
+    re.I,
+)
+_DEFINES = re.compile(
+    r"[^.:!?\n]{1,80}?(?=\s(?:is|are|was|were|means?|refers? to|stands? for|denotes?|describes?|provides?|enables?|allows?|lets?"
+    r"|ist|sind|bedeutet|est|sont|es|son|è|sono|é|são|это)\b)"
+    r"|[^.!?\n]{1,80}?(?=\s*(?::|\s[—–]|\s-\s))"
+)
+_LEANS_BACK = re.compile(
+    r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"\w")
+
+
+class TextBlock(Protocol):
+    """A span of a text that reads as one thing."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The smallest piece that an answer is made of, by its offsets in the passage.
+
+    `kind` is sentence, list_item, table_row or code. `block` numbers the passage's blocks and `heading` is the
+    number of the heading block above, or -1. `lead` is the index of the unit that leads to this one ("You
+    need:"), or -1. `words` is the text without markup. `is_side` marks what is about the book and not its
+    subject (links, objectives, due dates) and `is_diagram` the source of a drawing.
+    """
+
+    start: int
+    end: int
+    kind: str
+    block: int
+    heading: int
+    lead: int
+    words: str
+    tokens: int
+    is_side: bool = False
+    is_diagram: bool = False
+
+    @property
+    def leads(self) -> bool:
+        """Whether the unit announces what follows it."""
+        return self.kind in ("sentence",) and self.words.rstrip("*_ ").endswith((":", "："))
+
+    @property
+    def leans_back(self) -> bool:
+        """Whether the unit says little without the one before it."""
+        return self.kind == "sentence" and _LEANS_BACK.match(self.words) is not None
+
+    @property
+    def opening(self) -> str:
+        """What the unit would define, if it is a definition: all before its verb or its colon."""
+        match = _DEFINES.match(self.words)
+        return match.group().strip() if match else ""
+
+
+def units_of(
+    text: str, blocks: Sequence[TextBlock], *, headings: Sequence[str], words: Callable[[str, str], str]
+) -> list[Unit]:
+    """Cut a passage. `headings` is its heading path, `words(text, kind)` takes the markup out of a piece."""
+    under_side = bool(headings) and is_side_heading(headings[-1])
+    units: list[Unit] = []
+    heading = -1
+    for number, block in enumerate(blocks):
+        if block.kind == "heading":
+            heading = number
+            under_side = is_side_heading(words(text[block.start : block.end], "heading"))
+            continue
+        for start, end, kind in _pieces(text, block):
+            raw = text[start:end]
+            plain = words(raw, kind)
+            if _WORD.search(plain):
+                units.append(
+                    Unit(
+                        start=start,
+                        end=end,
+                        kind=kind,
+                        block=number,
+                        heading=heading,
+                        lead=_lead(units, number, heading, kind),
+                        words=plain,
+                        tokens=count_tokens(plain),
+                        is_side=under_side or is_link_alone(raw) or (kind != "code" and is_due_date(plain)),
+                        is_diagram=kind == "code" and _DIAGRAM.match(raw) is not None,
+                    )
+                )
+    return units
+
+
+def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
+    if block.kind in ("paragraph", "quote"):
+        for start, end in sentence_spans(text[block.start : block.end]):
+            yield block.start + start, block.start + end, "sentence"
+    elif block.kind in ("list_item", "code", "table_row"):
+        yield block.start, block.end, block.kind
+
+
+def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
+    """The index of the sentence that announces a list, a listing or a table, or -1."""
+    for index in range(len(units) - 1, -1, -1):
+        before = units[index]
+        if before.heading != heading:
+            return -1
+        if before.leads:
+            # A sentence with a colon leads to what stands behind it, as far as that is of one kind.
+            return index if kind != "sentence" or before.block == block else -1
+        if before.kind == "sentence":
+            return -1
+        if before.kind != kind:
+            return before.lead
+    return -1

@@ -1,0 +1,232 @@
+"""Choose what an answer shows: windows of a few units around the best ones, each within one section."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ragbot.providers.extractive.question import AskedFor, Want
+from ragbot.providers.extractive.reading import ReadPassage
+from ragbot.providers.extractive.scoring import DEFINES, Candidate
+from ragbot.providers.extractive.units import Unit
+
+# Of the question sets' answers, those with up to four windows of some sixty tokens held the evidence most
+# often: 55 % against 35 % with three bare sentences (see docs/search.md).
+WINDOWS = 4
+WINDOW_TOKENS = 60
+# Steps and lists are shown whole, as far as that goes.
+RUN_TOKENS = 150
+ANSWER_TOKENS = 200
+# A lesser unit is shown only if its score (in log-odds) is near the best one's.
+SCORE_MARGIN = 2.0
+# Items that are missing between two of one list are shown too, so many at most.
+LONGEST_GAP = 3
+MEANING_WINDOWS = 2
+MEANING_MARGIN = 1.5
+# The share of each page in an overview, at least: a sentence.
+LEAST_OPENING_TOKENS = 25
+FEWEST_OPENING_WORDS = 5
+# What says the same words again adds nothing.
+MOST_SHARED = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Units of one passage to be shown together: their indexes in order, and the best one's score."""
+
+    passage: int
+    units: tuple[int, ...]
+    score: float
+
+
+def choose_windows(
+    candidates: Sequence[Candidate],
+    passages: Sequence[ReadPassage],
+    asked: AskedFor,
+    *,
+    tokens: int = ANSWER_TOKENS,
+    most: int = WINDOWS,
+) -> list[Window]:
+    """Choose windows around the best candidates, best first, until the tokens are used up.
+
+    `candidates` come best first and are of `passages`. A window that touches another is joined to it.
+    """
+    if not candidates:
+        return []
+    if asked.want is Want.MEANING:
+        # A meaning is told once, and at most once more in other words.
+        most = min(most, MEANING_WINDOWS)
+    taken: dict[int, set[int]] = {}
+    scores: dict[int, float] = {}
+    left, count = tokens, 0
+    least = candidates[0].score - (MEANING_MARGIN if asked.want is Want.MEANING else SCORE_MARGIN)
+    for candidate in candidates:
+        if count == most or candidate.score < least:
+            break
+        chosen = taken.setdefault(candidate.passage, set())
+        if candidate.index in chosen or _is_said(candidate, taken, passages):
+            continue
+        units = passages[candidate.passage].units
+        wants_run = _wants_run(passages[candidate.passage], candidate, asked)
+        budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
+        alone = candidate.defines >= DEFINES
+        window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
+        cost = sum(units[index].unit.tokens for index in window)
+        if count and cost > left:
+            continue
+        chosen |= window
+        scores.setdefault(candidate.passage, candidate.score)
+        left -= cost
+        count += 1
+    found = [
+        Window(passage, shown, scores[passage])
+        for passage, chosen in taken.items()
+        if (shown := _without_loose_leads(passages[passage], _without_gaps(passages[passage], chosen)))
+    ]
+    return sorted(found, key=lambda window: -window.score)
+
+
+def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
+    """The units with the items that are missing between two of one list: a step that is left out misleads."""
+    ordered = sorted(chosen)
+    whole = set(chosen)
+    for before, after in pairwise(ordered):
+        between = range(before + 1, after)
+        ends = (passage.units[before].unit, passage.units[after].unit)
+        if (
+            0 < len(between) <= LONGEST_GAP
+            and all(unit.kind == "list_item" for unit in ends)
+            and all(passage.units[index].unit.kind in ("list_item", "code") for index in between)
+            and all(passage.units[index].unit.heading == ends[0].heading for index in (*between, after))
+        ):
+            whole.update(between)
+    return whole
+
+
+def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
+    """The units in order, but for sentences that announce something which is not shown."""
+    return tuple(
+        index
+        for index in sorted(chosen)
+        if not passage.units[index].unit.leads
+        or (
+            index + 1 in chosen and passage.units[index + 1].unit.heading == passage.units[index].unit.heading
+        )
+    )
+
+
+def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:
+    """Choose the opening sentences of each passage, in order, with the same share of the tokens each."""
+    share = max(tokens // max(len(passages), 1), LEAST_OPENING_TOKENS)
+    windows: list[Window] = []
+    left = tokens
+    for number, passage in enumerate(passages):
+        chosen: list[int] = []
+        spent = 0
+        for index, read in enumerate(passage.units):
+            unit = read.unit
+            if not _opens_well(unit):
+                if chosen:
+                    break
+                continue
+            if chosen and spent + unit.tokens > share:
+                break
+            chosen.append(index)
+            spent += unit.tokens
+        if chosen and (not windows or spent <= left):
+            windows.append(Window(number, tuple(chosen), 0.0))
+            left -= spent
+    return windows
+
+
+def _opens_well(unit: Unit) -> bool:
+    """Whether a unit is a whole sentence that can stand at the beginning of a summary."""
+    whole = (
+        unit.words.rstrip("*_ ").endswith((".", "!", "。"))
+        and len(unit.words.split()) >= FEWEST_OPENING_WORDS
+    )
+    return unit.kind == "sentence" and whole and not unit.is_side
+
+
+def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequence[ReadPassage]) -> bool:
+    """Whether another unit that is shown says the same in nearly the same words."""
+    terms = candidate.read.terms
+    for passage, indexes in taken.items():
+        for index in indexes:
+            shown = passages[passage].units[index].terms
+            if len(terms & shown) >= MOST_SHARED * max(len(terms | shown), 1):
+                return True
+    return False
+
+
+def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> bool:
+    """Whether a whole run of steps or items is shown with a unit."""
+    unit = candidate.read.unit
+    if asked.want is Want.STEPS:
+        return unit.kind in ("list_item", "code") or unit.leads or unit.lead >= 0
+    if asked.want is not Want.LIST:
+        return False
+    following = passage.units[candidate.index + 1].unit if candidate.index + 1 < len(passage.units) else None
+    items = ("list_item", "table_row")
+    announces = following is not None and following.kind in items and following.heading == unit.heading
+    return unit.kind in items or announces
+
+
+def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:
+    """A unit with what it hangs on, then its neighbours as far as the budget goes: the ones behind it first.
+
+    A definition stands `alone`: the next entry of a glossary is not shown with it.
+    """
+    units = passage.units
+    shown = {index}
+    spent = units[index].unit.tokens
+    for needed in _needed(passage, index):
+        if needed not in shown:
+            shown.add(needed)
+            spent += units[needed].unit.tokens
+    first, last = min(index, *shown) if units[index].unit.kind == "sentence" else index, index
+    while True:
+        after, before = last + 1, first - 1
+        if _joins(passage, index, after, asked, alone=alone) and spent + units[after].unit.tokens <= budget:
+            last = after
+            spent += 0 if after in shown else units[after].unit.tokens
+            shown.add(after)
+        elif (
+            not alone
+            and _joins(passage, index, before, asked)
+            and spent + units[before].unit.tokens <= budget
+        ):
+            first = before
+            spent += 0 if before in shown else units[before].unit.tokens
+            shown.add(before)
+        else:
+            return shown
+
+
+def _needed(passage: ReadPassage, index: int) -> list[int]:
+    """The units without which one cannot be understood: its lead-in, and the sentence that it leans on."""
+    units = passage.units
+    unit = units[index].unit
+    needed = []
+    if unit.lead >= 0:
+        needed.append(unit.lead)
+    if unit.leans_back and index and units[index - 1].unit.block == unit.block:
+        needed.append(index - 1)
+    if unit.leads and index + 1 < len(units) and units[index + 1].unit.lead == index:
+        needed.append(index + 1)
+    return needed
+
+
+def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alone: bool = False) -> bool:
+    """Whether a neighbour may be shown with a unit: under the same heading, and worth showing."""
+    if not 0 <= other < len(passage.units):
+        return False
+    unit, neighbour = passage.units[index].unit, passage.units[other].unit
+    if alone and neighbour.block != unit.block:
+        return False
+    if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side or neighbour.is_diagram:
+        return False
+    if neighbour.kind == "code":
+        return asked.wants_code or unit.kind == "code" or asked.want is Want.STEPS
+    return True

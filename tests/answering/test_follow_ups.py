@@ -1,0 +1,58 @@
+"""Whether a question leans on the one before it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.answering.follow_ups import search_context
+from ragbot.core.domain import Exchange
+
+TALK = (Exchange("How much RAM does the workstation need?", "64 GB [1]."),)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "And how fast must it be?",
+        "Can they be rented?",
+        "What about the GPU?",
+        "Is that enough for Isaac Sim?",
+        "How do I install this?",
+        "Which one is cheaper?",
+        "Why is its price so high?",
+        "What else do I need?",
+        "and the disk?",
+        "How does the latter work?",
+    ],
+)
+def test_question_that_leans_is_searched_with_the_one_before(question: str) -> None:
+    """It names nothing itself that could be found."""
+    assert search_context(question, TALK, has_own_words=True) == TALK[0].question
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is a ROS 2 package?",
+        "What is Colcon?",
+        "Is it possible to run Gazebo without a GPU?",
+        "How long does it take to charge the battery?",
+        "What does this book say about sensors?",
+        "What is the tool that builds packages?",
+        "And what is the difference between a topic and a service in ROS 2 when both are used?",
+        "How do nodes find each other?",
+    ],
+)
+def test_question_that_stands_alone_is_searched_alone(question: str) -> None:
+    """The words of the subject before would lead the search astray."""
+    assert search_context(question, TALK, has_own_words=True) == ""
+
+
+def test_question_without_words_of_its_own_leans() -> None:
+    """'Why?' says nothing by itself."""
+    assert search_context("Why?", TALK, has_own_words=False) == TALK[0].question
+
+
+def test_first_question_of_a_talk_leans_on_nothing() -> None:
+    """There is none before it."""
+    assert search_context("And it?", (), has_own_words=False) == ""

@@ -1,0 +1,7 @@
+// before
+// ANCHOR: start
+pub fn start(speed: u32) -> Lamp {
+    Lamp { speed }
+}
+// ANCHOR_END: start
+// behind

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bench.ledger import Ledger
-from bench.reader import Reader, Seen
+from harness.ledger import Ledger
+from harness.reader import Reader, Seen
 
 # 5xx that the contract promises, of a response and inside a stream; the first two say when to come back.
 PROMISED = {(503, "overloaded"), (503, "search_unavailable"), (504, "deadline_exceeded")}

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.fakes.wsgi_process import (
+from harness.flask_command import CommandFailed, flask_command
+from harness.gunicorn_process import (
     COMMAND,
     REPOSITORY,
     GunicornProcess,
@@ -157,7 +158,7 @@ def main() -> None:
     load = Load(warm=5, measured=20) if wanted.quick else Load(warm=30, measured=300)
     try:
         figures = measure(load, wanted.book, shlex.split(wanted.app or ""))
-    except (BenchFailed, NotReady, OSError, http.client.HTTPException) as error:
+    except (BenchFailed, CommandFailed, NotReady, OSError, http.client.HTTPException) as error:
         sys.exit(f"bench: {type(error).__name__}: {error}")
     print(table(figures))
     if wanted.json:
@@ -330,7 +331,7 @@ def load_questions(path: Path) -> list[str]:
 def running_upstream() -> Iterator[Upstream]:
     """Run the fake provider within the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.openai_upstream", "--tokens", str(ANSWER_TOKENS)],
+        [sys.executable, "-m", "harness.openai_upstream", "--tokens", str(ANSWER_TOKENS)],
         cwd=REPOSITORY,
         env=inherited_environment(),
         stdout=subprocess.PIPE,
@@ -353,9 +354,9 @@ def served(env: Mapping[str, str], command: Sequence[str] = ()) -> GunicornProce
 
 def prepared(book: str, env: Mapping[str, str]) -> dict[str, float]:
     """Migrate a new database and ingest the book; return the duration and the number of chunks."""
-    flask(["db", "upgrade"], env)
+    flask_command(["db", "upgrade"], env)
     began = time.perf_counter()
-    flask(["book", "ingest", book], env)
+    flask_command(["book", "ingest", book], env)
     seconds = time.perf_counter() - began
     chunks = chunks_in(env)
     return {
@@ -364,23 +365,6 @@ def prepared(book: str, env: Mapping[str, str]) -> dict[str, float]:
         "chunks_a_second": chunks / seconds,
         "of_which_start_s": start_up_of_flask(env),
     }
-
-
-def flask(words: Sequence[str], env: Mapping[str, str]) -> str:
-    """Run a flask command and return its output. Raises BenchFailed with the end of its error output."""
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *words],
-        cwd=REPOSITORY,
-        env=inherited_environment() | {"FLASK_APP": "wsgi"} | dict(env),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-1500:]
-        raise BenchFailed(f"`flask {' '.join(words)}` ended with {done.returncode}:\n{said}")
-    return done.stdout
 
 
 def chunks_in(env: Mapping[str, str]) -> int:
@@ -401,7 +385,7 @@ def chunks_in(env: Mapping[str, str]) -> int:
 def start_up_of_flask(env: Mapping[str, str]) -> float:
     """Return the seconds of a flask command that does nothing: imports and the app's creation."""
     began = time.perf_counter()
-    flask(["routes"], env)
+    flask_command(["routes"], env)
     return time.perf_counter() - began
 
 

@@ -19,15 +19,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.faults import Outcome, shown, table
-from bench.ledger import Ledger, pending_in, rows_of
+from bench.faults import table
 from bench.mix import Person, Tally, questions_of
-from bench.reader import Reader
 from bench.run import BOOK, QUESTIONS, machine, of_the_machine
-from bench.stage import SETTLING_S, Ground, Kills, Wanted, interruptible, laid, until
 from bench.watch import Watch, circuits_of, sample_of, scraped
-from tests.fakes.openai_upstream import CHAT, EMBEDDINGS
-from tests.fakes.wsgi_process import REPOSITORY, GunicornProcess
+from harness.fault_scenarios import Outcome, shown
+from harness.gunicorn_process import REPOSITORY, GunicornProcess
+from harness.ledger import Ledger, pending_in, rows_of
+from harness.openai_upstream import CHAT, EMBEDDINGS
+from harness.reader import Reader
+from harness.stack import SETTLING_S, Ground, Kills, Wanted, interruptible, laid, until
 
 ANSWER = {"answer_tokens": 40, "first_delay_s": 0.15, "delay_s": 0.01}
 SETTINGS = {

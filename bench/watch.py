@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.reader import fetched
-from tests.fakes.prometheus import Scrape
-from tests.fakes.wsgi_process import GunicornProcess
+from harness.gunicorn_process import GunicornProcess
+from harness.prometheus import Scrape
+from harness.reader import fetched
 
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 EVERY_S = 1.0

@@ -22,6 +22,8 @@ from typing import IO
 import pytest
 from qdrant_client import QdrantClient, models
 
+from harness.gunicorn_process import inherited_environment
+from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.answering.evaluation import load_rows
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
@@ -33,11 +35,9 @@ from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, QdrantEmbed
 from ragbot.index.qdrant_server import CollectionShape, QdrantServerStore, open_client
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
-from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.parts import WordCountEmbedder
 from tests.fakes.qdrant_server import QdrantServer
-from tests.fakes.wsgi_process import inherited_environment
 
 EMBEDDER = WordCountEmbedder()
 QUESTION = "How many months does Bob ripen the cheddar?"

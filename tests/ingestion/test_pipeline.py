@@ -13,6 +13,8 @@ from flask_openapi import OpenAPI
 from sqlalchemy import text
 from structlog.testing import capture_logs
 
+from harness.gunicorn_process import inherited_environment
+from harness.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
@@ -30,10 +32,8 @@ from ragbot.ingestion.pipeline import IngestionPipeline, points_of
 from ragbot.storage.editions import EditionStore
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
 from tests.fakes.parts import WordCountEmbedder
 from tests.fakes.qdrant_server import QdrantServer
-from tests.fakes.wsgi_process import inherited_environment
 
 CHEDDAR = "How long is the cheddar ripened?"
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from harness.gunicorn_process import GunicornProcess, inherited_environment
 from ragbot.config import PROJECT_ROOT
 from ragbot.observability import opentelemetry as collector_module
 from ragbot.observability.tracing import NoTracing, Stage, placed
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.otlp_collector import OTLPCollector, Span
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
-from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
 
 QUESTION = {"query": "How long is the cheddar ripened?"}
 KEY = "sk-a-key-that-must-not-be-seen"

@@ -16,12 +16,12 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from harness.gunicorn_process import GunicornProcess
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
-from tests.fakes.wsgi_process import GunicornProcess
 from tests.fuzzing import FACTOR, fuzz
 
 KEY = "an-operators-key-of-23-x"

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 
+from harness.gunicorn_process import GunicornProcess, free_port, inherited_environment, open_files
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT, load_settings
 from ragbot.core.errors import DatabaseUnavailable
@@ -36,7 +37,6 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import PostgresDatabases, migrate
 from tests.fakes.certificates import Certificates, made_certificates
 from tests.fakes.tls_door import TlsDoor
-from tests.fakes.wsgi_process import GunicornProcess, free_port, inherited_environment, open_files
 from tests.storage.conftest import empty
 
 PASSWORD = "p@ss/w%rd"

@@ -20,12 +20,12 @@ from flask_openapi import OpenAPI
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
+from harness.gunicorn_process import inherited_environment
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.conversations import ConversationStore
 from tests.conftest import THREE_CHAPTERS, services_of
-from tests.fakes.wsgi_process import inherited_environment
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
 # Every revision, the newest first.

@@ -22,13 +22,13 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from harness.gunicorn_process import GunicornProcess, living_processes, open_files
+from harness.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
+from harness.prometheus import Scrape
 from ragbot.extensions import db
 from ragbot.ingestion.upload_folder import new_upload_folder
 from ragbot.services import warm
 from tests.conftest import THREE_CHAPTERS, AppMaker
-from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
-from tests.fakes.prometheus import Scrape
-from tests.fakes.wsgi_process import GunicornProcess, living_processes, open_files
 
 KEY = "nE3-rQ8xv2LwZk5TbY1p"
 CHEDDAR = "How long is the cheddar ripened?"

@@ -17,12 +17,12 @@ import pytest
 from flask_openapi import OpenAPI
 from sqlalchemy import text
 
+from harness.gunicorn_process import GunicornProcess
+from harness.openai_upstream import CHAT, EMBEDDINGS, OpenAIUpstream, Reply
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
-from tests.fakes.openai_upstream import CHAT, EMBEDDINGS, OpenAIUpstream, Reply
 from tests.fakes.parts import ScriptedGenerator
-from tests.fakes.wsgi_process import GunicornProcess
 from tests.web.middleware.test_rate_limits import store  # noqa: F401 - the stores of the quotas' tests serve here too
 
 CHEDDAR = {"query": "How long is the cheddar ripened?"}

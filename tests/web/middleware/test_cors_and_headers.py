@@ -10,11 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from harness.gunicorn_process import GunicornProcess
 from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
 from ragbot.web.pages.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
-from tests.fakes.wsgi_process import GunicornProcess
 
 BOOK = "https://book.example"
 STRANGER = "https://evil.example"

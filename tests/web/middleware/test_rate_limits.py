@@ -17,11 +17,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from harness.gunicorn_process import GunicornProcess
 from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.web.middleware.client_address import key_of
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
-from tests.fakes.wsgi_process import GunicornProcess
 
 QUESTION = {"query": "How long does bread rise?"}
 AT_ONCE = 60

@@ -11,13 +11,13 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
+from harness.gunicorn_process import GunicornProcess, is_healthy
 from ragbot import create_app
 from ragbot.config import load_settings
 from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
-from tests.fakes.wsgi_process import GunicornProcess, is_healthy
 from tests.web.hostile import RAW_STREAMS, hostile_requests
 
 LIMIT = 64 * 1024

@@ -1,4 +1,4 @@
-"""A threaded HTTP/1.1 server on 127.0.0.1 that counts, listens for readers who leave, and stops at once."""
+"""Serve HTTP/1.1 on 127.0.0.1 for fakes: count requests, notice clients that disconnect, stop at once."""
 
 import itertools
 import json

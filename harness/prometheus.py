@@ -1,4 +1,4 @@
-"""Prometheus's text as numbers, for tests."""
+"""Parse Prometheus' text format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 class Scrape:
-    """One reading of `/metrics`."""
+    """Hold one reading of `/metrics`."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -15,7 +15,7 @@ class Scrape:
         ]
 
     def value(self, name: str, **labels: str) -> float:
-        """The sum of the samples of a name that have these labels; 0 where there is none."""
+        """Sum the samples of a name that have these labels; 0 where there is none."""
         return sum(
             sample.value
             for sample in self.samples

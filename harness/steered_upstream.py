@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.fakes import openai_upstream as fake
-from tests.fakes.loopback import Call, Connection
-from tests.fakes.wsgi_process import REPOSITORY, inherited_environment
+from harness import openai_upstream as fake
+from harness.gunicorn_process import REPOSITORY, inherited_environment
+from harness.loopback import Call, Connection
 
 STEER = "/steer"
 # Every question that is counted carries its mark, such as `(ref m17)`. The talk before it stands in the
@@ -104,7 +104,7 @@ class Upstream:
 def running_upstream() -> Iterator[Upstream]:
     """Run the process within the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.upstream"],
+        [sys.executable, "-m", "harness.steered_upstream"],
         cwd=REPOSITORY,
         env=inherited_environment(),
         stdout=subprocess.PIPE,

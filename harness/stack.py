@@ -16,10 +16,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.run import flask
-from bench.upstream import Upstream, running_upstream
-from tests.fakes.pipe import Pipe
-from tests.fakes.wsgi_process import REPOSITORY, GunicornProcess
+from harness.flask_command import flask_command
+from harness.gunicorn_process import REPOSITORY, GunicornProcess
+from harness.pipe import Pipe
+from harness.steered_upstream import Upstream, running_upstream
 
 THREE_CHAPTERS = REPOSITORY / "tests" / "books_for_tests" / "three-chapters"
 # What a turn may take beyond its deadline before it counts as abandoned, and a round of the housekeeping.
@@ -72,8 +72,8 @@ def laid(wanted: Wanted) -> Iterator[Ground]:
         elif wanted.postgres:
             settings["DATABASE_URL"] = stack.enter_context(_postgres())
         settings |= wanted.settings
-        flask(["db", "upgrade"], settings)
-        flask(["book", "ingest", str(wanted.book), "--if-none"], settings)
+        flask_command(["db", "upgrade"], settings)
+        flask_command(["book", "ingest", str(wanted.book), "--if-none"], settings)
         pipe = stack.enter_context(_redis()) if wanted.redis else None
         if pipe:
             settings["REDIS_URL"] = f"redis://127.0.0.1:{pipe.port}/0"

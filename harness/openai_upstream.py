@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on the loopback whose good and bad manners a test can script."""
+"""Serve an OpenAI-compatible API on the loopback, with answers and faults that a test can script."""
 
 import argparse
 import base64
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from tests.fakes.loopback import LAST_CHUNK, Call, Connection, LoopbackServer, framed
+from harness.loopback import LAST_CHUNK, Call, Connection, LoopbackServer, framed
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
@@ -641,7 +641,7 @@ def main() -> None:
         port=wanted.port,
     )
     with upstream:
-        print(upstream.base_url, flush=True)  # noqa: T201
+        print(upstream.base_url, flush=True)
         stop.wait()
 
 

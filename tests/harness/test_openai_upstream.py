@@ -4,11 +4,7 @@ import contextlib
 import json
 import math
 import queue
-import re
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -16,7 +12,7 @@ import httpx2
 import openai
 import pytest
 
-from tests.fakes.openai_upstream import (
+from harness.openai_upstream import (
     CHAT,
     EMBEDDINGS,
     MODELS,
@@ -446,27 +442,3 @@ def test_fault_of_the_fake_itself_fails_the_test(client):
         pytest.raises(openai.InternalServerError),
     ):
         chat(own)
-
-
-def test_upstream_runs_as_a_process_and_is_steered_from_outside():
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.fakes.openai_upstream", "--port", "0", "--tokens", "7"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
-        try:
-            base_url = process.stdout.readline().strip()
-            control = re.sub("/v1$", "/control", base_url)
-            with openai.OpenAI(api_key="k", base_url=base_url, max_retries=0) as client:
-                first = chat(client)
-                httpx2.put(control, json={"answer_tokens": 9})
-                second = chat(client)
-            counts = httpx2.get(control).json()
-        finally:
-            process.send_signal(signal.SIGTERM)
-
-    assert process.returncode == 0
-    assert first.usage.completion_tokens == 7
-    assert second.usage.completion_tokens == 9
-    assert counts["calls"][CHAT] == 2

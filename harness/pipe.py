@@ -1,4 +1,4 @@
-"""A loopback port before somebody else's server that can refuse, cut and swallow, as a network does."""
+"""Proxy TCP connections to a local server, and refuse, cut or hang them as a broken network does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Mood = Literal["pass", "refuse", "hang"]
 
 
 class Pipe:
-    """`with Pipe(port) as pipe:` hands bytes on between `pipe.port` and a local port or Unix socket.
+    """Forward bytes between `pipe.port` and a local port or Unix socket: `with Pipe(port) as pipe:`.
 
     `pass` hands on. `refuse` closes what is open and every new connection at once. `hang` takes connections
     and lets nothing through, also of those that are open, as a network does whose packets get lost.
@@ -27,7 +27,7 @@ class Pipe:
         self.connections = 0
 
     def be(self, mood: Mood) -> None:
-        """Behave so from now on."""
+        """Set the behaviour from now on."""
         with self._changed:
             self._mood = mood
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The app under gunicorn as a process of its own, for tests of what only real processes show."""
+"""Run the app under gunicorn as a process group, and signal, kill and observe it."""
 
 import contextlib
 import http.client
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:ragbot.serving", "wsgi:app")
 READY_LIMIT_S = 20
 POLL_S = 0.02
@@ -29,11 +29,11 @@ class ProcessState(NamedTuple):
 
 
 class NotReady(AssertionError):
-    """The server ended, or did not answer /health in time; the message has its logs."""
+    """Report a server that ended or did not answer /health in time; the message has its logs."""
 
 
 class GunicornProcess:
-    """`with GunicornProcess({...}) as server:` runs the app on a free loopback port and waits for /health.
+    """Run the app on a free loopback port: `with GunicornProcess({...}) as server:` waits for /health.
 
     `workers` and `threads` become gunicorn's flags, which win over its configuration; the port is given by
     PORT alone. A `command` of one's own may contain `{port}`. Leaving the block ends every process of it.
@@ -63,16 +63,16 @@ class GunicornProcess:
 
     @property
     def url(self) -> str:
-        """The address without a slash at the end."""
+        """Return the address, without a slash at the end."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:
-        """The master's process id."""
+        """Return the master's process id."""
         return self._running().pid
 
     def worker_pids(self) -> list[int]:
-        """The process ids of the master's children that are alive."""
+        """Return the process ids of the workers that are alive."""
         return sorted(process.pid for process in living_processes() if process.parent == self.pid)
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class GunicornProcess:
         self.startup_s = time.monotonic() - started
 
     def terminate(self, timeout: float = 10) -> int:
-        """Ask it to end, as a host does, and give its exit code.
+        """Send SIGTERM, as a host does, and return the exit code.
 
         Raises subprocess.TimeoutExpired, after a kill, when it does not end in time.
         """
@@ -110,7 +110,7 @@ class GunicornProcess:
             raise
 
     def kill(self) -> None:
-        """SIGKILL to master and workers at once, as a power cut or the kernel does."""
+        """Send SIGKILL to master and workers at once, as the kernel does when memory runs out."""
         process = self._running()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -120,17 +120,17 @@ class GunicornProcess:
             time.sleep(POLL_S)
 
     def kill_master(self) -> None:
-        """SIGKILL to the master alone; its workers notice within a second and end by themselves."""
+        """Send SIGKILL to the master alone; its workers notice within a second and exit."""
         process = self._running()
         process.kill()
         process.wait(5)
 
     def logs(self) -> str:
-        """What it wrote so far to stdout and stderr."""
+        """Return what it has written to stdout and stderr."""
         return Path(self._log.name).read_text(errors="replace")
 
     def close(self) -> None:
-        """End whatever is left of it, and its log file."""
+        """End every process that is left, and delete the log file."""
         if self._process:
             self._end_group()
         self._log.close()
@@ -160,19 +160,19 @@ class GunicornProcess:
 
 
 def inherited_environment() -> dict[str, str]:
-    """The few variables that a process of ours takes over."""
+    """Return the environment variables that a started process may inherit."""
     return {name: os.environ[name] for name in INHERITED if name in os.environ}
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Return a port of 127.0.0.1 on which no process listens now."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return sock.getsockname()[1]
 
 
 def is_healthy(port: int) -> bool:
-    """True when GET /health on the loopback says 200."""
+    """Return whether GET /health on the loopback answers 200."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", "/health")
@@ -184,7 +184,7 @@ def is_healthy(port: int) -> bool:
 
 
 def open_files(pid: int) -> set[str]:
-    """What a process has open, by the kernel's names (Linux); what it closes meanwhile is left out."""
+    """List what a process has open, by the kernel's names (Linux); files closed meanwhile are left out."""
     held = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -193,8 +193,10 @@ def open_files(pid: int) -> set[str]:
 
 
 def living_processes() -> Iterator[ProcessState]:
-    """Every process that is not a zombie, from /proc (Linux). A killed worker whose master is gone may stay a
-    zombie for ever where process 1 reaps nobody, as in many containers."""
+    """Yield every process that is not a zombie, from /proc (Linux).
+
+    A killed worker whose master is gone may stay a zombie where process 1 reaps none, as in many containers.
+    """
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             state, parent, group, *_ = stat.read_text().rpartition(")")[2].split()

@@ -7,7 +7,7 @@ import urllib.request
 
 import pytest
 
-from tests.fakes.wsgi_process import GunicornProcess, NotReady, living_processes
+from harness.gunicorn_process import GunicornProcess, NotReady, living_processes
 
 SCRATCH = """
 import os, sys

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import create_engine, text
 
-from bench.reader import Reader, Seen
-from bench.upstream import MARK
+from harness.reader import Reader, Seen
+from harness.steered_upstream import MARK
 
 ENDED_WELL = ("answered", "refused")
 

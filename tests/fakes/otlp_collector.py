@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from tests.fakes.loopback import Call, Connection, LoopbackServer
+from harness.loopback import Call, Connection, LoopbackServer
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import jsonschema
 import pydantic
 from qdrant_client import QdrantClient, models
 
-from tests.fakes.loopback import Call, Connection, LoopbackServer
+from harness.loopback import Call, Connection, LoopbackServer
 
 OPENAPI = Path(__file__).with_name("qdrant-openapi.json")
 OPEN_TO_ALL = {"/", "/healthz", "/readyz", "/livez"}  # these ask for no key, as on the real server

@@ -6,8 +6,6 @@ import fcntl
 import gc
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -22,6 +20,7 @@ from typing import IO
 import pytest
 from qdrant_client import QdrantClient, models
 
+from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.answering.evaluation import load_rows
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
@@ -33,11 +32,9 @@ from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, QdrantEmbed
 from ragbot.index.qdrant_server import CollectionShape, QdrantServerStore, open_client
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
-from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.parts import WordCountEmbedder
 from tests.fakes.qdrant_server import QdrantServer
-from tests.fakes.wsgi_process import inherited_environment
 
 EMBEDDER = WordCountEmbedder()
 QUESTION = "How many months does Bob ripen the cheddar?"
@@ -876,30 +873,6 @@ class TestEmbeddedStore:
         with pytest.raises(SearchUnavailable, match="cannot be written"):
             store.build(first.facts, first.points)
 
-    def test_folder_of_a_killed_process_is_swept_and_that_of_a_living_one_is_not(
-        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
-    ) -> None:
-        """After a crash nobody else cleans up; and a neighbour's index is in use."""
-        store.build(first.facts, first.points)
-        (ours,) = folder.iterdir()
-        with subprocess.Popen(
-            [sys.executable, "-c", HOLDER, str(THREE_CHAPTERS), str(folder)],
-            cwd=PROJECT_ROOT,
-            env=inherited_environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as other:
-            assert other.stdout
-            assert other.stdout.readline() == b"ready\n"
-            while_it_lived = set(folder.iterdir())
-            other.kill()
-        store.build(replace(first.facts, key="later"), first.points)
-
-        (theirs,) = while_it_lived - {ours}
-        assert ours.exists()
-        assert not theirs.exists()
-        assert store.count(first.facts) == 3
-
     @pytest.mark.parametrize("how", ["empty", "lock is a folder"])
     def test_folder_that_cannot_be_swept_is_left_alone(
         self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition, how: str
@@ -931,20 +904,6 @@ class TestEmbeddedStore:
 
         assert (store.count(first.facts), other.count(first.facts)) == (3, 3)
         assert [(one / "lock").exists() for one in folder.iterdir()] == [True, True]
-
-
-HOLDER = """
-import sys
-from pathlib import Path
-from ragbot.index.qdrant_embedded import QdrantEmbeddedStore
-from tests.fakes.editions import Shelf, made_edition
-
-made = made_edition(Path(sys.argv[1]), "first")
-store = QdrantEmbeddedStore(Path(sys.argv[2]), Shelf([made]).load_points)
-store.prepare(made.facts)
-print("ready", flush=True)
-sys.stdin.read()
-"""
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pytest
 from flask_openapi import OpenAPI
-from sqlalchemy import text
 from structlog.testing import capture_logs
 
-from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import (
@@ -24,18 +20,14 @@ from ragbot.core.errors import (
     SearchUnavailable,
 )
 from ragbot.core.ports import EmbeddingResult
-from ragbot.extensions import db
 from ragbot.index.qdrant_server import QdrantServerStore, open_client
 from ragbot.ingestion.pipeline import IngestionPipeline, points_of
 from ragbot.storage.editions import EditionStore
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
 from tests.fakes.parts import WordCountEmbedder
 from tests.fakes.qdrant_server import QdrantServer
-from tests.fakes.wsgi_process import inherited_environment
-
-CHEDDAR = "How long is the cheddar ripened?"
+from tests.ingestion.app_state import CHEDDAR, answer, names, published
 
 
 @pytest.fixture
@@ -69,21 +61,6 @@ def rewrite(book: Path, chapter: str, old: str, new: str) -> None:
     text = (book / chapter).read_text()
     assert old in text
     (book / chapter).write_text(text.replace(old, new))
-
-
-def answer(app: OpenAPI, question: str = CHEDDAR, **more: object) -> dict[str, object]:
-    reply = app.test_client().post("/query", json={"query": question, **more})
-    assert reply.status_code == 200, reply.data
-    return reply.json
-
-
-def published(app: OpenAPI) -> str | None:
-    facts = services_of(app).editions.published()
-    return facts.name if facts else None
-
-
-def names(app: OpenAPI) -> list[str]:
-    return [row.facts.name for row in services_of(app).editions.editions()]
 
 
 # --- a new edition -----------------------------------------------------------------------------
@@ -340,53 +317,6 @@ def test_run_that_breaks_off_is_gone_on_with(make_app: AppMaker, book: Path, err
     assert report.embedded == 1
     assert len(embedder.texts) == len(set(embedder.texts)) == 3
     assert "four months" in str(answer(other)["answer"])
-
-
-def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
-    make_app: AppMaker, app_database: str, book: Path, tmp_path: Path
-) -> None:
-    """The kernel kills without a word, between any two instructions."""
-    app = make_app()
-    services_of(app).ingestion.ingest_book(book, edition="first")
-    # Five batches of 64 texts: while the fifth is asked for, one at least is committed.
-    for number in range(5 * 64):
-        (book / f"page-{number:03}.md").write_text(f"# Page {number}\n\nMilk of farm {number}.\n")
-    with OpenAIUpstream() as upstream:
-        upstream.script(*[Reply()] * 4, endpoint=EMBEDDINGS)
-        upstream.always(Hang(), endpoint=EMBEDDINGS)
-        environment = inherited_environment() | {
-            "DATABASE_URL": app_database,
-            "INDEX_DIR": str(tmp_path / "index"),
-            "OPENAI_API_KEY": "sk-test",
-            "OPENAI_BASE_URL": upstream.base_url,
-        }
-        command = [*(sys.executable, "-m", "flask", "--app", "wsgi", "book", "ingest"), str(book)]
-        with subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=30)
-            process.kill()
-        killed_at = names(app), answer(app)
-        kept = vectors_in(app)
-        upstream.reset()
-
-        again = subprocess.run(
-            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
-        )
-
-        embedded = sum(len(call.body["input"]) for call in upstream.calls(EMBEDDINGS))
-
-    assert killed_at[0] == ["first"]
-    assert "nine months" in str(killed_at[1]["answer"])
-    assert kept >= 64
-    assert embedded == vectors_in(app) - kept
-    assert f"{embedded} embedded" in again.stdout
-    assert published(app) != "first"
-
-
-def vectors_in(app: OpenAPI) -> int:
-    with app.app_context(), db.engine.connect() as connection:
-        return connection.scalar(text("SELECT count(*) FROM vectors")) or 0
 
 
 class InterferingEmbedder(WordCountEmbedder):

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
-from ragbot.config import PROJECT_ROOT
 from ragbot.ingestion.upload_folder import PREFIX, new_upload_folder, sweep
-
-HOLD = "import sys; print('held', flush=True); sys.stdin.read()"
 
 
 def test_folder_is_for_this_user_alone(tmp_path: Path) -> None:
@@ -36,30 +31,6 @@ def test_folder_of_the_living_is_left_alone_and_of_the_dead_is_swept(tmp_path: P
 
     assert [path.name for path in tmp_path.iterdir()] == [living.folder.name]
     living.delete()
-
-
-def test_lock_goes_over_to_the_process_that_inherits_it(tmp_path: Path) -> None:
-    """Between the worker's letting go and the job's beginning there is no moment without an owner."""
-    upload = new_upload_folder(tmp_path)
-    job = subprocess.Popen(
-        [sys.executable, "-c", HOLD],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=(upload.lock.fileno(),),
-        cwd=PROJECT_ROOT,
-    )
-    with job:
-        assert job.stdout is not None
-        job.stdout.readline()
-        upload.release()
-        sweep(tmp_path)
-        while_it_lives = upload.folder.exists()
-        job.kill()
-        job.wait()
-        sweep(tmp_path)
-
-    assert while_it_lives
-    assert not upload.folder.exists()
 
 
 def test_sweeping_where_nothing_is_does_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
+from harness.prometheus import Scrape
 from ragbot.core.domain import Answer, Degradation, Mode, Status, TurnOutcome, Usage
 from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
 from ragbot.extensions import db
@@ -15,7 +16,6 @@ from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics
 from ragbot.observability.metrics import METRICS, GaugeSpec, HistogramSpec, Metrics
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
-from tests.fakes.prometheus import Scrape
 
 QUESTION = {"query": "How long is the cheddar ripened?"}
 

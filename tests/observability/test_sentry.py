@@ -13,10 +13,10 @@ import pytest
 import structlog
 from flask_openapi import OpenAPI
 
+from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.core.errors import AnswerCut, ConfigurationError, RagbotError
 from ragbot.observability.sentry import KEPT
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
-from tests.fakes.loopback import Call, Connection, LoopbackServer
 from tests.fakes.parts import ScriptedGenerator
 
 QUESTION = "How long is the cheddar ripened?"

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
-from ragbot.config import PROJECT_ROOT
 from ragbot.observability import opentelemetry as collector_module
 from ragbot.observability.tracing import NoTracing, Stage, placed
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.otlp_collector import OTLPCollector, Span
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
-from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
 
 QUESTION = {"query": "How long is the cheddar ripened?"}
 KEY = "sk-a-key-that-must-not-be-seen"
@@ -233,30 +229,6 @@ def test_collector_that_comes_back_is_told_again(make_app: AppMaker, capsys, mon
     assert "traces_sent" in capsys.readouterr().out
 
 
-def test_without_a_collector_nothing_is_imported() -> None:
-    """An extra must cost nothing where it is not used. (redis-py imports a part of its own accord.)"""
-    script = """
-import sys
-from ragbot import create_app
-app = create_app({"EMBEDDER": "none", "DATABASE_URL": "sqlite:///" + sys.argv[1]})
-app.test_client().get("/nowhere")
-extras = {"opentelemetry.exporter",
-    "opentelemetry.sdk.trace.export", "ragbot.observability.opentelemetry", "sentry_sdk"}
-print(sorted(extras & set(sys.modules)))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script, "/nowhere.db"],
-        capture_output=True,
-        text=True,
-        env=inherited_environment(),
-        cwd=PROJECT_ROOT,
-        timeout=60,
-        check=True,
-    )
-
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
 def test_missing_packages_are_told_and_the_service_goes_on(make_app: AppMaker, capsys, monkeypatch) -> None:
     """A line at the start says why no trace comes, and how one would."""
     monkeypatch.delitem(sys.modules, "ragbot.observability.opentelemetry")
@@ -270,42 +242,6 @@ def test_missing_packages_are_told_and_the_service_goes_on(make_app: AppMaker, c
     assert "requirements-otel.txt" in line["remedy"]
     assert isinstance(services_of(app).tracing, NoTracing)
     assert app.test_client().get("/health").status_code == 200
-
-
-def test_workers_that_end_send_what_they_have(
-    migrated_database: Path, tmp_path: Path, collector: OTLPCollector
-) -> None:
-    """Each makes its own thread after the fork, and its last requests are not lost at TERM."""
-    environment = {
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'nothing.db'}",
-        "INDEX_DIR": str(tmp_path),
-        "EMBEDDER": "none",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "OTEL_SERVICE_NAME": "book-of-cheese",
-        "OTEL_EXPORTER_OTLP_HEADERS": "api-key=let-me-in",
-    }
-    with GunicornProcess(environment, workers=2) as server:
-        names = [f"/nowhere/{number}" for number in range(10)]
-        replies = [asked(server.port, name) for name in names]
-        exit_code = server.terminate(30)
-
-    roots = [span for span in collector.spans() if span.kind == SERVER]
-    assert replies == [404] * 10
-    assert exit_code == 0
-    assert len(roots) == 10
-    assert {span.resource["service.name"] for span in roots} == {"book-of-cheese"}
-    assert {call.headers["api-key"] for call in collector.calls()} == {"let-me-in"}
-
-
-def asked(port: int, path: str) -> int:
-    import http.client
-
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize(

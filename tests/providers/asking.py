@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
+from harness.openai_upstream import OpenAIUpstream
 from ragbot.books.markup.readable import tidy_markdown
 from ragbot.bootstrap import passage_reader
 from ragbot.core.deadline import Deadline
@@ -19,7 +20,6 @@ from ragbot.core.ports import Embedder, Generation, Generator
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
-from tests.fakes.openai_upstream import OpenAIUpstream
 
 KEY = "sk-alice-and-bob-0123456789"
 CHEESE = "Bob ripens the cheddar for nine months in a cool cellar."

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.openai_upstream import OpenAIUpstream
 from ragbot.providers.openai.client import OpenAIClient
-from tests.fakes.openai_upstream import OpenAIUpstream
 from tests.providers.asking import client_of
 
 

@@ -6,6 +6,18 @@ from contextlib import closing
 
 import pytest
 
+from harness.openai_upstream import (
+    CHAT,
+    Behaviour,
+    Cut,
+    Drip,
+    EmptyAnswer,
+    Garbage,
+    Hang,
+    OpenAIUpstream,
+    Reply,
+    Status,
+)
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
     AnswerCut,
@@ -18,18 +30,6 @@ from ragbot.core.ports import Generation
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
-from tests.fakes.openai_upstream import (
-    CHAT,
-    Behaviour,
-    Cut,
-    Drip,
-    EmptyAnswer,
-    Garbage,
-    Hang,
-    OpenAIUpstream,
-    Reply,
-    Status,
-)
 from tests.fakes.parts import ScriptedGenerator
 from tests.providers.asking import asked, cancelled_soon, extractive_generator, prompt_of, takes_less_than
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.loopback import Call, Connection
+from harness.openai_upstream import OpenAIUpstream, Status
 from ragbot.core.ports import Embedder, Generator
 from ragbot.providers.embedding_cache import CachingEmbedder
 from ragbot.providers.fallback import FallbackGenerator
@@ -14,8 +16,6 @@ from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from ragbot.providers.openai.generator import OpenAIGenerator
 from ragbot.providers.timed import TimedEmbedder
-from tests.fakes.loopback import Call, Connection
-from tests.fakes.openai_upstream import OpenAIUpstream, Status
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 from tests.providers.asking import client_of, extractive_generator
 from tests.providers.contracts import EmbedderContract, GeneratorContract

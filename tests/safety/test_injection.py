@@ -21,6 +21,7 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
+from harness.openai_upstream import CHAT, OpenAIUpstream, Reply
 from ragbot import create_app
 from ragbot.answering.prompt import system_text
 from ragbot.core.domain import NOT_IN_BOOK, Mode
@@ -29,7 +30,6 @@ from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.answering.rendering import foreign_in
 from tests.conftest import services_of
-from tests.fakes.openai_upstream import CHAT, OpenAIUpstream, Reply
 from tests.web.sent_events import events_in
 
 SITE = "https://book.test/"

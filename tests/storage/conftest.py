@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from ragbot.storage.database import Database, make_sqlite_safe
 from tests.databases import KINDS
+from tests.storage.engines import make_engine  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import pytest
 from flask_openapi import OpenAPI
 from sqlalchemy import text, update
 
+from harness.openai_upstream import Garbage, OpenAIUpstream
 from ragbot import create_app
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Finished, Prompt, Question
@@ -24,7 +25,6 @@ from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator
 from ragbot.storage.conversations import messages, sessions
 from tests.conftest import THREE_CHAPTERS, RunningApp, services_of
-from tests.fakes.openai_upstream import Garbage, OpenAIUpstream
 from tests.fakes.parts import ScriptedGenerator
 
 READERS = 4

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +23,6 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.conversations import ConversationStore
 from tests.conftest import THREE_CHAPTERS, services_of
-from tests.fakes.wsgi_process import inherited_environment
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
 # Every revision, the newest first.
@@ -192,61 +189,6 @@ def test_migration_waits_for_another_that_is_running(
     assert while_waiting == set()
     assert {"editions", "messages", "alembic_version"} <= tables(other)
     other.dispose()
-
-
-# Four processes of one program that was loaded once, and all that they open is their own.
-REPLICAS = """
-import os, sys
-from flask_migrate import upgrade
-from ragbot import create_app
-
-may_start, start = os.pipe()
-children = []
-for _ in range(4):
-    child = os.fork()
-    if child == 0:
-        os.close(start)
-        app = create_app({"DATABASE_URL": sys.argv[1], "ENVIRONMENT": "testing", "EMBEDDER": "none"})
-        os.read(may_start, 1)
-        try:
-            with app.app_context():
-                upgrade()
-            os._exit(0)
-        except BaseException:
-            __import__("traceback").print_exc()
-            os._exit(1)
-    children.append(child)
-os.close(start)
-print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
-"""
-
-
-@pytest.mark.parametrize("from_the_first", [False, True])
-def test_four_replicas_that_start_at_once_migrate_once(
-    empty_database_url: str, from_the_first: bool, tmp_path: Path
-) -> None:
-    """Each container runs `flask db upgrade` before it serves; what is done twice fails."""
-    if from_the_first:
-        app = app_on(empty_database_url, tmp_path)
-        with app.app_context():
-            upgrade(revision=STEPS[-1])
-            db.engine.dispose()
-
-    ran = subprocess.run(
-        [sys.executable, "-c", REPLICAS, empty_database_url],
-        cwd=PROJECT_ROOT,
-        env=inherited_environment(),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-
-    assert ran.stdout.splitlines()[-1] == "[0, 0, 0, 0]", ran.stderr
-    engine = create_engine(empty_database_url)
-    with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
-    engine.dispose()
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ import pytest
 from sqlalchemy import Connection, create_engine, text, update
 from sqlalchemy.pool import NullPool
 
+from harness.gunicorn_process import GunicornProcess, inherited_environment, open_files
+from harness.openai_upstream import OpenAIUpstream, Reply
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.conversations import messages
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
-from tests.fakes.openai_upstream import OpenAIUpstream, Reply
-from tests.fakes.wsgi_process import GunicornProcess, inherited_environment, open_files
 
 CHEDDAR = "How long is the cheddar ripened?"
 WORDS = [f"word{number}" for number in range(1, 26)]

@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
+from harness.gunicorn_process import GunicornProcess, open_files
+from harness.openai_upstream import OpenAIUpstream, Reply
+from harness.prometheus import Scrape
 from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.observability.multiprocess import PREFIX
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
-from tests.fakes.openai_upstream import OpenAIUpstream, Reply
-from tests.fakes.prometheus import Scrape
-from tests.fakes.wsgi_process import GunicornProcess, open_files
 
 SHARED_MEMORY = Path("/dev/shm")
 KEY = "sk-a-key-that-must-not-be-seen"

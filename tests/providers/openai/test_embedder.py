@@ -9,12 +9,8 @@ from typing import Any
 
 import pytest
 
-from ragbot.core.deadline import Deadline
-from ragbot.core.errors import Cancelled, DeadlineExceeded, ProviderRejected, ProviderUnavailable
-from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.embedder import OpenAIEmbedder
-from tests.fakes.loopback import Call, Connection, LoopbackServer
-from tests.fakes.openai_upstream import (
+from harness.loopback import Call, Connection, LoopbackServer
+from harness.openai_upstream import (
     EMBEDDINGS,
     Behaviour,
     Cut,
@@ -26,6 +22,10 @@ from tests.fakes.openai_upstream import (
     Status,
     embedded,
 )
+from ragbot.core.deadline import Deadline
+from ragbot.core.errors import Cancelled, DeadlineExceeded, ProviderRejected, ProviderUnavailable
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.embedder import OpenAIEmbedder
 from tests.providers.asking import KEY, cancelled_soon, client_of, takes_less_than
 
 MODEL = "text-embedding-3-small"

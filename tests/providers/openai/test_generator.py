@@ -10,21 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK
-from ragbot.core.errors import (
-    AnswerCut,
-    Cancelled,
-    DeadlineExceeded,
-    ProviderRejected,
-    ProviderUnavailable,
-)
-from ragbot.core.ports import Generation
-from ragbot.providers.openai import generator as openai_generator
-from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.generator import OpenAIGenerator
-from tests.fakes.loopback import Call, Connection, LoopbackServer
-from tests.fakes.openai_upstream import (
+from harness.loopback import Call, Connection, LoopbackServer
+from harness.openai_upstream import (
     CHAT,
     EVENT_STREAM,
     MODELS,
@@ -38,6 +25,19 @@ from tests.fakes.openai_upstream import (
     Reply,
     Status,
 )
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.errors import (
+    AnswerCut,
+    Cancelled,
+    DeadlineExceeded,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from ragbot.core.ports import Generation
+from ragbot.providers.openai import generator as openai_generator
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.generator import OpenAIGenerator
 from tests.providers.asking import KEY, asked, cancelled_soon, client_of, prompt_of, takes_less_than
 
 PATIENCE_S = 0.25

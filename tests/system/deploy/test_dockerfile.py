@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.gunicorn_process import GunicornProcess, inherited_environment
 from ragbot.config import PROJECT_ROOT
-from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
 from tests.system.deploy.dockerfile import Dockerfile, Ignored
 
 # Where this environment's programs are: an image has them in /venv/bin.

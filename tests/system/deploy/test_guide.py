@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.gunicorn_process import GunicornProcess, inherited_environment
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from tests.conftest import THREE_CHAPTERS
-from tests.fakes.wsgi_process import GunicornProcess, inherited_environment
 from tests.system.deploy.dockerfile import Dockerfile
 
 GUIDE = (PROJECT_ROOT / "docs" / "deployment.md").read_text()

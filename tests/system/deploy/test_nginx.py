@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.gunicorn_process import GunicornProcess
+from harness.openai_upstream import OpenAIUpstream, Reply
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
-from tests.fakes.openai_upstream import OpenAIUpstream, Reply
-from tests.fakes.wsgi_process import GunicornProcess
 from tests.system.deploy.nginx_process import NGINX, NginxProcess
 
 pytestmark = pytest.mark.skipif(not NGINX, reason="nginx is not installed (apt-get install nginx-light)")

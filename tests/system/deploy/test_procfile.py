@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.gunicorn_process import free_port, inherited_environment, is_healthy, living_processes
 from ragbot.config import PROJECT_ROOT
 from tests.conftest import THREE_CHAPTERS
-from tests.fakes.wsgi_process import free_port, inherited_environment, is_healthy, living_processes
 
 PROGRAMS = Path(sys.executable).parent
 

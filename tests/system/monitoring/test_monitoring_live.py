@@ -16,9 +16,9 @@ from urllib.parse import urlencode
 import pytest
 import yaml
 
+from harness.gunicorn_process import free_port
+from harness.loopback import Call, Connection, LoopbackServer
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
-from tests.fakes.loopback import Call, Connection, LoopbackServer
-from tests.fakes.wsgi_process import free_port
 from tests.system.monitoring.files import FOLDER, alerts
 
 pytestmark = pytest.mark.sqlite_is_enough

@@ -9,9 +9,9 @@ import pytest
 from flask.testing import FlaskClient
 from flask_migrate.cli import db as migrations
 
+from harness.prometheus import Scrape
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.observability.metrics import METRICS, HistogramSpec
-from tests.fakes.prometheus import Scrape
 from tests.system.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
 from tests.system.monitoring.promql import asked_by
 

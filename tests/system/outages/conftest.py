@@ -13,15 +13,15 @@ import pytest
 from flask_openapi import OpenAPI
 from sqlalchemy import make_url
 
-from bench.stage import Ground
-from bench.upstream import running_upstream
+from harness.openai_upstream import OpenAIUpstream
+from harness.pipe import Pipe
+from harness.stack import Ground
+from harness.steered_upstream import running_upstream
 from ragbot import create_app
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
-from tests.fakes.openai_upstream import OpenAIUpstream
-from tests.fakes.pipe import Pipe
 
 CHEDDAR = "How long is the cheddar ripened?"
 STARTER = "When does Alice feed the starter?"

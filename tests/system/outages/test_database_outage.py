@@ -10,12 +10,12 @@ import pytest
 from flask_openapi import OpenAPI
 from sqlalchemy import Engine, create_engine, text
 
+from harness.openai_upstream import OpenAIUpstream, Reply
+from harness.pipe import Pipe
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
 from ragbot.storage.database import Database
 from tests.conftest import services_of
-from tests.fakes.openai_upstream import OpenAIUpstream, Reply
-from tests.fakes.pipe import Pipe
 from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
 
 MakeApp = Callable[..., OpenAPI]

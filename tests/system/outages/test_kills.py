@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from bench.faults import server_kills, worker_kills
-from bench.stage import Ground
+from harness.fault_scenarios import server_kills, worker_kills
+from harness.stack import Ground
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import services_of

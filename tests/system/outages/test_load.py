@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.faults import crowd
-from bench.reader import Reader
-from bench.stage import Ground
+from harness.fault_scenarios import crowd
+from harness.reader import Reader
+from harness.stack import Ground
 
 pytestmark = pytest.mark.sqlite_is_enough
 

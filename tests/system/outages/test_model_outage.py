@@ -13,10 +13,8 @@ import pytest
 from flask_openapi import OpenAPI
 from sqlalchemy import text
 
-from ragbot.core.errors import ConfigurationError
-from ragbot.extensions import db
-from tests.databases import DatabaseMaker
-from tests.fakes.openai_upstream import (
+from harness.gunicorn_process import GunicornProcess
+from harness.openai_upstream import (
     CHAT,
     EMBEDDINGS,
     Behaviour,
@@ -28,8 +26,10 @@ from tests.fakes.openai_upstream import (
     Reply,
     Status,
 )
-from tests.fakes.prometheus import Scrape
-from tests.fakes.wsgi_process import GunicornProcess
+from harness.prometheus import Scrape
+from ragbot.core.errors import ConfigurationError
+from ragbot.extensions import db
+from tests.databases import DatabaseMaker
 from tests.system.outages.conftest import CHEDDAR, ask, soon
 from tests.system.test_gunicorn import Site, made_site
 

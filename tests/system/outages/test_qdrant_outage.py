@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask_openapi import OpenAPI
 
-from tests.fakes.pipe import Pipe
+from harness.pipe import Pipe
 from tests.fakes.qdrant_server import QdrantServer
 from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 from flask_openapi import OpenAPI
 
-from tests.fakes.pipe import Pipe
+from harness.pipe import Pipe
 from tests.system.outages.conftest import CHEDDAR, ask, soon
 
 pytestmark = pytest.mark.sqlite_is_enough

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.faults import clean_end
-from bench.stage import Ground
+from harness.fault_scenarios import clean_end
+from harness.stack import Ground
 
 pytestmark = pytest.mark.sqlite_is_enough
 

@@ -10,10 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
-from ragbot.providers.openai import client as openai_client
-from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
-from tests.databases import DatabaseMaker
-from tests.fakes.openai_upstream import (
+from harness.openai_upstream import (
     CHAT,
     EMBEDDINGS,
     Behaviour,
@@ -25,6 +22,9 @@ from tests.fakes.openai_upstream import (
     Reply,
     Status,
 )
+from ragbot.providers.openai import client as openai_client
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
+from tests.databases import DatabaseMaker
 from tests.served import three_chapter_app
 from tests.web.sent_events import events_in
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 from base64 import b64encode
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -14,7 +12,6 @@ from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
 from ragbot.web.pages.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
-from tests.fakes.wsgi_process import GunicornProcess
 
 BOOK = "https://book.example"
 STRANGER = "https://evil.example"
@@ -177,33 +174,6 @@ def test_tls_is_demanded_only_where_it_is_spoken(make_app: AppMaker, proxies: in
     reply = client.get("/health", headers={"X-Forwarded-Proto": "https"})
 
     assert ("Strict-Transport-Security" in reply.headers) is told
-
-
-@pytest.mark.sqlite_is_enough
-def test_gunicorn_names_no_product_and_believes_no_neighbour(app_database: str, tmp_path: Path) -> None:
-    """By itself it says `Server: gunicorn` and takes the scheme and the path from anyone on this machine."""
-    settings = {
-        "DATABASE_URL": app_database,
-        "INDEX_DIR": str(tmp_path),
-        "EMBEDDER": "none",
-    }
-    with GunicornProcess(settings) as server:
-        good = said(server.port, b"GET /health HTTP/1.1\r\nHost: x\r\nX-Forwarded-Proto: https\r\n")
-        moved = said(server.port, b"GET /health HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /health\r\n")
-        unreadable = said(server.port, b"GET <script> HTTP/1.1\r\nHost: x\r\nBad\x00Header: 1\r\n")
-
-    assert b"200 OK" in good
-    assert b"strict-transport" not in good.lower()
-    assert b"404" not in moved.splitlines()[0]
-    assert b"application/problem+json" in unreadable
-    assert b"<" not in unreadable
-    assert all(b"Server: ragbot\r\n" in reply and b"gunicorn" not in reply for reply in (good, unreadable))
-
-
-def said(port: int, head: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
-        connection.sendall(head + b"Connection: close\r\n\r\n")
-        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 # --- the console's door ------------------------------------------------------------------------

@@ -1,0 +1,57 @@
+"""Kill an ingestion and run it again."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from harness.gunicorn_process import inherited_environment
+from harness.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
+from ragbot.config import PROJECT_ROOT
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.ingestion.app_state import answer, names, published, vectors_in
+
+
+def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
+    make_app: AppMaker, app_database: str, tmp_path: Path
+) -> None:
+    """The kernel kills without a word, between any two instructions."""
+    book = shutil.copytree(THREE_CHAPTERS, tmp_path / "book")
+    app = make_app()
+    services_of(app).ingestion.ingest_book(book, edition="first")
+    # Five batches of 64 texts: while the fifth is asked for, one at least is committed.
+    for number in range(5 * 64):
+        (book / f"page-{number:03}.md").write_text(f"# Page {number}\n\nMilk of farm {number}.\n")
+    with OpenAIUpstream() as upstream:
+        upstream.script(*[Reply()] * 4, endpoint=EMBEDDINGS)
+        upstream.always(Hang(), endpoint=EMBEDDINGS)
+        environment = inherited_environment() | {
+            "DATABASE_URL": app_database,
+            "INDEX_DIR": str(tmp_path / "index"),
+            "OPENAI_API_KEY": "sk-test",
+            "OPENAI_BASE_URL": upstream.base_url,
+        }
+        command = [*(sys.executable, "-m", "flask", "--app", "wsgi", "book", "ingest"), str(book)]
+        with subprocess.Popen(
+            command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=30)
+            process.kill()
+        killed_at = names(app), answer(app)
+        kept = vectors_in(app)
+        upstream.reset()
+
+        again = subprocess.run(
+            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
+        )
+
+        embedded = sum(len(call.body["input"]) for call in upstream.calls(EMBEDDINGS))
+
+    assert killed_at[0] == ["first"]
+    assert "nine months" in str(killed_at[1]["answer"])
+    assert kept >= 64
+    assert embedded == vectors_in(app) - kept
+    assert f"{embedded} embedded" in again.stdout
+    assert published(app) != "first"

@@ -1,0 +1,6 @@
+"""Databases and engines that the tests of `tests/storage` use, too."""
+
+from tests.storage.conftest import empty_database_url, shared_postgres_url
+from tests.storage.engines import make_engine
+
+__all__ = ["empty_database_url", "make_engine", "shared_postgres_url"]

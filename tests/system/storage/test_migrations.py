@@ -1,0 +1,93 @@
+"""Migrate one database from four processes that start at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import upgrade
+from flask_openapi import OpenAPI
+from sqlalchemy import create_engine
+
+from harness.gunicorn_process import inherited_environment
+from ragbot import create_app
+from ragbot.config import PROJECT_ROOT
+from ragbot.extensions import db
+
+MIGRATIONS = PROJECT_ROOT / "migrations"
+
+# Every revision, the newest first.
+STEPS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+
+
+def app_on(url: str, folder: Path) -> OpenAPI:
+    return create_app(
+        {
+            "DATABASE_URL": url,
+            "ENVIRONMENT": "testing",
+            "EMBEDDER": "none",
+            "EDITION_POLL_S": 0,
+            "RATE_LIMIT_ENABLED": False,
+            "INDEX_DIR": str(folder),
+        }
+    )
+
+
+# Four processes of one program that was loaded once, and all that they open is their own.
+REPLICAS = """
+import os, sys
+from flask_migrate import upgrade
+from ragbot import create_app
+
+may_start, start = os.pipe()
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        os.close(start)
+        app = create_app({"DATABASE_URL": sys.argv[1], "ENVIRONMENT": "testing", "EMBEDDER": "none"})
+        os.read(may_start, 1)
+        try:
+            with app.app_context():
+                upgrade()
+            os._exit(0)
+        except BaseException:
+            __import__("traceback").print_exc()
+            os._exit(1)
+    children.append(child)
+os.close(start)
+print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+
+
+@pytest.mark.parametrize("from_the_first", [False, True])
+def test_four_replicas_that_start_at_once_migrate_once(
+    empty_database_url: str, from_the_first: bool, tmp_path: Path
+) -> None:
+    """Each container runs `flask db upgrade` before it serves; what is done twice fails."""
+    if from_the_first:
+        app = app_on(empty_database_url, tmp_path)
+        with app.app_context():
+            upgrade(revision=STEPS[-1])
+            db.engine.dispose()
+
+    ran = subprocess.run(
+        [sys.executable, "-c", REPLICAS, empty_database_url],
+        cwd=PROJECT_ROOT,
+        env=inherited_environment(),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=True,
+    )
+
+    assert ran.stdout.splitlines()[-1] == "[0, 0, 0, 0]", ran.stderr
+    engine = create_engine(empty_database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []
+    engine.dispose()

@@ -1,0 +1,84 @@
+"""Fixtures of the tests that run the web in processes: stores of counters, and a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from ragbot import create_app
+from ragbot.extensions import db
+from tests.conftest import SHIPPED_BOOK, RunningApp, services_of
+from tests.databases import DatabaseMaker
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Start one Chromium for all tests of a run that drive a browser."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not os.path.exists(CHROMIUM):
+        pytest.skip(f"no browser at {CHROMIUM}")
+    with playwright.sync_playwright() as browsers:
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def live_console(
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApp]:
+    """A running app that serves the shipped book, without a key."""
+    folder = tmp_path_factory.mktemp("console")
+    with new_database(folder) as url:
+        app = create_app(
+            {
+                "ENVIRONMENT": "testing",
+                "DATABASE_URL": url,
+                "INDEX_DIR": str(folder),
+                "EMBEDDER": "none",
+                "RATE_LIMIT_ENABLED": False,
+                # A question that several tests ask is answered anew in each.
+                "CACHE_TTL_HOURS": 0,
+            }
+        )
+        services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield RunningApp(app, f"http://127.0.0.1:{server.port}")
+        server.shutdown()
+        thread.join(5)
+        server.server_close()
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, migrated_database: Path) -> dict[str, str]:
+    """Return the settings of each store in which workers count calls and cache answers."""
+    if request.param == "postgresql":
+        make = request.getfixturevalue("make_postgres_database")
+        return {"DATABASE_URL": make(request.getfixturevalue("migrated_postgres"))}
+    shutil.copy(migrated_database, tmp_path / "ragbot.db")
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}"}
+    if request.param == "redis":
+        settings["REDIS_URL"] = request.getfixturevalue("redis_url")
+    return settings

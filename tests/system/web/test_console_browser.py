@@ -1,0 +1,680 @@
+"""The console in a real browser: with the shipped app (`live_console`), and with a fake that goes wrong."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.system.web.console_fake_api import ANSWER, FakeApi, serving
+from tests.system.web.script_payloads import SCRIPT_PAYLOADS
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Locator, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+DESK = {"width": 1280, "height": 860}
+PHONE = {"width": 360, "height": 740}
+ANSWERED = "What is a node in ROS 2?"
+FOLLOW_UP = "How do nodes use topics to talk to each other?"
+UNANSWERABLE = "Who painted the ceiling of the Sistine Chapel?"
+SELECTION = (
+    "Nodes are independent programs that communicate by publishing messages to topics and subscribing "
+    "to topics to receive messages. Publishers don't need to know who's listening."
+)
+
+
+@dataclass
+class Watch:
+    """What a page must never do: call another host, complain in its console, break its own policy."""
+
+    origin: str
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    posted: list[Any] = field(default_factory=list)
+
+    def on(self, page: Page) -> None:
+        page.on("request", self._request)
+        page.on(
+            "console", lambda said: said.type in {"error", "warning"} and self.complaints.append(said.text)
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._dialog)
+        page.on("popup", lambda popup: self.foreign.append(popup.url))
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', e => "
+            "console.error(`policy: ${e.violatedDirective} ${e.blockedURI}`))"
+        )
+
+    def _request(self, request: Any) -> None:
+        if not request.url.startswith((self.origin, "data:")):
+            self.foreign.append(request.url)
+        if request.method == "POST":
+            self.posted.append(request.post_data_json)
+
+    def _console(self, said: Any) -> None:
+        if said.type in {"error", "warning"}:
+            self.complaints.append(said.text)
+
+    def _dialog(self, dialog: Any) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+
+@contextmanager
+def opened(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, Watch]]:
+    parts = urlsplit(url)
+    watch = Watch(origin=f"{parts.scheme}://{parts.netloc}/")
+    settings = {"viewport": DESK, "reduced_motion": "reduce"} | context
+    visit = browser.new_context(**settings)
+    page = visit.new_page()
+    page.set_default_timeout(10_000)
+    watch.on(page)
+    page.goto(url)
+    try:
+        yield page, watch
+    finally:
+        visit.close()
+
+
+@pytest.fixture
+def live(chromium: Browser, live_console: Any) -> Iterator[Page]:
+    """The shipped console on a desk; whatever a test does there, the page must behave."""
+    with opened(chromium, live_console.url) as (page, watch):
+        yield page
+
+        assert watch.foreign == []
+        assert watch.complaints == []
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeApi]:
+    with serving(FakeApi()) as api:
+        yield api
+
+
+@pytest.fixture
+def page(chromium: Browser, fake: FakeApi) -> Iterator[Page]:
+    with opened(chromium, fake.url) as (page, watch):
+        yield page
+
+        # The browser itself reports each status of 400 and above; that is no fault of the page.
+        assert [text for text in watch.complaints if "Failed to load resource" not in text] == []
+        assert watch.foreign == []
+
+
+def send(page: Page, question: str) -> Locator:
+    """Ask, and give the exchange as it begins."""
+    before = page.locator(".exchange").count()
+    page.fill("#question", question)
+    page.press("#question", "Enter")
+    exchange = page.locator(".exchange").nth(before)
+    expect(exchange).to_be_visible()
+    return exchange
+
+
+def ask(page: Page, question: str) -> Locator:
+    """Ask, and give the exchange when it is over."""
+    exchange = send(page, question)
+    expect(exchange).not_to_have_attribute("data-state", "running", timeout=20_000)
+    return exchange
+
+
+def reply_with(page: Page, **response: Any) -> None:
+    """Let every later question be answered by just this."""
+    page.unroute("**/query")
+    page.route("**/query", lambda route: route.fulfill(**response))
+
+
+def named(exchange: Locator, part: str) -> Locator:
+    return exchange.locator(f'[data-part="{part}"]')
+
+
+def has_focus(locator: Locator) -> bool:
+    return bool(locator.evaluate("node => node === document.activeElement"))
+
+
+def press_until(page: Page, key: str, selector: str, *, at_most: int = 120) -> None:
+    """Press a key until the focus is on what the selector names, which must then be seen to have it."""
+    for _ in range(at_most):
+        page.keyboard.press(key)
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", f"no visible focus on {selector}"
+            return
+    pytest.fail(f"{key} never reaches {selector}")
+
+
+# ---- With the shipped book ----
+
+
+def test_answer_comes_with_marks_that_open_their_quotes(live: Page) -> None:
+    """The citation is the promise of the product: one click from a claim to the book's own words."""
+    exchange = ask(live, ANSWERED)
+
+    expect(exchange).to_have_attribute("data-state", "answered")
+    mark = exchange.locator(".cite").first
+    mark.click()
+
+    source = exchange.locator(f'.source[data-source="{mark.get_attribute("data-cite")}"]')
+    expect(source).to_have_class(re.compile(r"\blit\b"))
+    expect(named(source, "quote")).to_be_in_viewport()
+    assert named(source, "quote").inner_text().strip()
+    assert has_focus(source)
+
+
+def test_follow_up_stays_in_the_session(live: Page) -> None:
+    """A second question is understood by the first only if both are in one session."""
+    ask(live, ANSWERED)
+    session = live.locator("#export").get_attribute("href")
+
+    second = ask(live, FOLLOW_UP)
+
+    expect(second).to_have_attribute("data-state", "answered")
+    assert live.locator("#export").get_attribute("href") == session
+    expect(live.locator(".exchange")).to_have_count(2)
+
+
+def test_reload_shows_the_history(live: Page) -> None:
+    """Who closes the page by mistake finds the talk again, word for word."""
+    ask(live, ANSWERED)
+    ask(live, FOLLOW_UP)
+    said = live.locator(".exchange .answer").all_inner_texts()
+
+    live.reload()
+
+    expect(live.locator(".exchange")).to_have_count(2)
+    assert live.locator(".exchange .question").all_inner_texts() == [ANSWERED, FOLLOW_UP]
+    assert live.locator(".exchange .answer").all_inner_texts() == said
+    expect(live.locator(".exchange").last.locator(".cite").first).to_be_visible()
+
+
+def test_new_session_clears_the_talk(live: Page) -> None:
+    """A fresh start must not carry the old questions along, not even after a reload."""
+    ask(live, ANSWERED)
+    session = live.locator("#export").get_attribute("href")
+
+    live.click("#new-session")
+
+    expect(live.locator(".exchange")).to_have_count(0)
+    live.reload()
+    expect(live.locator("#title-page")).to_be_visible()
+    expect(live.locator(".exchange")).to_have_count(0)
+    ask(live, ANSWERED)
+    assert live.locator("#export").get_attribute("href") != session
+
+
+def test_selected_text_is_what_the_answer_is_made_of(live: Page) -> None:
+    """In this mode nothing but the reader's own selection may be told."""
+    live.get_by_role("radio", name="Selected text").check()
+    live.fill("#selection", SELECTION)
+
+    exchange = ask(live, "What do nodes publish messages to?")
+
+    expect(exchange).to_have_attribute("data-state", "answered")
+    expect(named(exchange, "about")).to_be_visible()
+    assert re.sub(r"\s*\[\d+\]", "", exchange.locator(".answer").inner_text()).strip() in SELECTION
+
+
+def test_refusal_is_calm_and_in_words(live: Page) -> None:
+    """That the book does not say is an answer and not an error."""
+    exchange = ask(live, UNANSWERABLE)
+
+    expect(exchange).to_have_attribute("data-state", "refused")
+    expect(exchange.locator('[data-chip="status"]')).to_have_text("Not in the book")
+    expect(named(exchange, "problem")).to_be_hidden()
+    assert len(exchange.locator(".answer").inner_text()) > 20
+
+
+def test_thumb_is_kept_and_shown_again(live: Page) -> None:
+    """Feedback that a reload forgets was never given."""
+    exchange = ask(live, ANSWERED)
+
+    exchange.locator('[data-rating="down"]').click()
+
+    expect(named(exchange, "feedback-note")).to_have_text("Noted: not helpful")
+    live.reload()
+    expect(live.locator('.exchange [data-rating="down"]')).to_have_attribute("aria-pressed", "true")
+    expect(live.locator('.exchange [data-rating="up"]')).to_have_attribute("aria-pressed", "false")
+
+
+def test_keyboard_alone_asks_opens_a_quote_and_comes_back(live: Page) -> None:
+    """Whoever uses no mouse must reach every step, and see where they are."""
+    press_until(live, "Tab", ".skip", at_most=3)
+    live.keyboard.press("Enter")
+    assert has_focus(live.locator("#question"))
+    live.keyboard.type(ANSWERED)
+    live.keyboard.press("Enter")
+    expect(live.locator(".exchange")).to_have_attribute("data-state", "answered", timeout=20_000)
+
+    press_until(live, "Shift+Tab", ".thumb")
+    press_until(live, "Shift+Tab", ".cite")
+    live.keyboard.press("Enter")
+
+    assert live.evaluate("document.activeElement.matches('.source.lit')")
+    press_until(live, "Tab", '[data-part="back"]')
+    live.keyboard.press("Enter")
+    assert live.evaluate("document.activeElement.matches('.cite')")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_never_scrolls_sideways(chromium: Browser, live_console: Any, scheme: str) -> None:
+    """On 360 pixels a page that slides sideways cannot be read with one hand."""
+    with opened(chromium, live_console.url, viewport=PHONE, color_scheme=scheme) as (page, watch):
+        ask(page, ANSWERED)
+        for summary in page.locator(".exchange summary:visible").all():
+            summary.click()
+        for more in page.locator('[data-part="more"]:visible').all():
+            more.click()
+        page.locator("#options summary").click()
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        assert watch.foreign == []
+        assert watch.complaints == []
+
+
+def test_dark_mode_is_dark(chromium: Browser, live_console: Any) -> None:
+    """Who reads at night asked their system for dark, and text must still stand out from it."""
+    colours = {}
+    for scheme in ("light", "dark"):
+        with opened(chromium, live_console.url, color_scheme=scheme) as (page, _):
+            colours[scheme] = page.evaluate(
+                "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
+                ".map(rgb => rgb.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3)"
+            )
+
+    assert colours["light"][0] > 200 > 80 > colours["light"][1]
+    assert colours["dark"][0] < 60 < 200 < colours["dark"][1]
+
+
+# ---- With a fake that does what a real service rarely does ----
+
+
+def test_words_are_shown_while_they_arrive(page: Page, fake: FakeApi) -> None:
+    """Half an answer now is worth more than a whole one later."""
+    exchange = send(page, "wait What is a node?")
+
+    expect(exchange.locator(".answer")).to_contain_text("A node is an independent program")
+    expect(exchange).to_have_attribute("data-state", "running")
+
+    fake.gate.set()
+    expect(exchange).to_have_attribute("data-state", "answered")
+    expect(exchange.locator(".cite")).to_have_text(["[1]", "[1]", "[2]"])
+    assert page.locator("#announce").inner_text().startswith("Answer: A node is an independent program")
+
+
+@pytest.mark.parametrize("by", ["button", "escape"])
+def test_stopped_answer_stays_and_says_so(page: Page, fake: FakeApi, by: str) -> None:
+    """Who stops has often read enough, and wants to keep what was read."""
+    exchange = send(page, "wait What is a node?")
+    expect(exchange.locator(".answer")).to_contain_text("A node is an independent program")
+
+    if by == "button":
+        page.click("#stop")
+    else:
+        page.keyboard.press("Escape")
+
+    expect(exchange).to_have_attribute("data-state", "stopped")
+    expect(exchange.locator('[data-chip="status"]')).to_have_text("Stopped")
+    expect(exchange.locator(".answer")).to_contain_text("A node is an independent program")
+    assert has_focus(page.locator("#question"))
+    fake.gate.set()
+    expect(ask(page, "What is a node?")).to_have_attribute("data-state", "answered")
+    assert fake.asked[1]["session_id"] == "session-1"
+
+
+def test_stream_that_ends_too_soon_is_told_as_broken(page: Page) -> None:
+    """A partial answer must never pass for a whole one."""
+    exchange = ask(page, "cut What is a node?")
+
+    expect(exchange).to_have_attribute("data-state", "failed")
+    expect(named(exchange, "problem-title")).to_have_text("The answer broke off")
+    expect(exchange.locator(".answer")).to_contain_text("A node is an independent program")
+
+
+def test_error_in_the_stream_is_told_in_its_own_words(page: Page) -> None:
+    """The service knows best what went wrong and what to do about it."""
+    exchange = ask(page, "break What is a node?")
+
+    expect(named(exchange, "problem-title")).to_have_text("The deadline passed")
+    expect(named(exchange, "problem-detail")).to_have_text("The model took too long. Ask again.")
+    expect(named(exchange, "problem-code")).to_contain_text("deadline_exceeded")
+
+
+def test_too_many_questions_says_when_to_try_again(page: Page) -> None:
+    """A wait with a number on it is borne; a dead button is hammered."""
+    exchange = ask(page, "limit What is a node?")
+
+    again = named(exchange, "again")
+    expect(again).to_have_text(re.compile(r"Try again in [1-7] s"))
+    expect(again).to_be_disabled()
+    expect(again).to_have_text("Ask again", timeout=10_000)
+    expect(again).to_be_enabled()
+
+
+def test_wrong_field_is_named_and_marked(page: Page, fake: FakeApi) -> None:
+    """Who is told that something is invalid must be told what."""
+    page.locator("#options summary").click()
+    page.fill("#top_k", "40")
+
+    exchange = ask(page, "reject What is a node?")
+
+    expect(named(exchange, "problem-fields")).to_have_text("top_k: must be between 1 and 20")
+    expect(page.locator("#top_k")).to_have_attribute("aria-invalid", "true")
+    assert fake.asked[0]["top_k"] == 40
+
+
+def test_proxy_page_in_place_of_an_answer_is_still_words(page: Page) -> None:
+    """In front of the service stand others who do not speak its language of errors."""
+    exchange = ask(page, "gateway What is a node?")
+
+    expect(named(exchange, "problem-title")).to_have_text("The server answered 502")
+    assert "<h1>" not in exchange.inner_text()
+
+
+def test_unreachable_server_is_told_and_can_be_asked_again(page: Page) -> None:
+    """A train goes through a tunnel; the question must survive it."""
+    page.route("**/query", lambda route: route.abort())
+    exchange = ask(page, "What is a node?")
+    expect(named(exchange, "problem-title")).to_have_text("The server could not be reached")
+
+    page.unroute("**/query")
+    named(exchange, "again").click()
+
+    expect(page.locator(".exchange")).to_have_count(1)
+    expect(page.locator(".exchange")).to_have_attribute("data-state", "answered")
+
+
+def test_stream_cut_anywhere_reads_the_same(page: Page) -> None:
+    """Networks cut between the bytes of a letter and between CR and LF."""
+    exchange = ask(page, "bytes What is a node?")
+
+    expect(exchange).to_have_attribute("data-state", "answered")
+    expect(exchange.locator(".cite")).to_have_count(3)
+
+
+def test_session_that_is_gone_is_dropped_with_a_notice(page: Page, fake: FakeApi) -> None:
+    """An expired session must not stand in the way of the next question."""
+    ask(page, "What is a node?")
+    fake.sessions.clear()
+
+    page.reload()
+
+    expect(page.locator("#notice")).to_contain_text("The earlier session has ended")
+    expect(ask(page, "What is a node?")).to_have_attribute("data-state", "answered")
+    assert "session_id" not in fake.asked[1]
+
+
+def test_session_that_ends_meanwhile_is_replaced_by_the_next_question(page: Page, fake: FakeApi) -> None:
+    """A page left open over night must work in the morning."""
+    ask(page, "What is a node?")
+    fake.sessions.clear()
+
+    exchange = ask(page, "What is a topic?")
+
+    expect(page.locator("#notice")).to_contain_text("That session has ended")
+    named(exchange, "again").click()
+    expect(page.locator(".exchange").last).to_have_attribute("data-state", "answered")
+
+
+def test_long_history_is_turned_back_page_by_page(page: Page, fake: FakeApi) -> None:
+    """A long talk must not make the page slow to open, nor lose its beginning."""
+    ask(page, "What is a node?")
+    kept = fake.sessions["session-1"][0]
+    fake.sessions["session-1"] = [
+        {**kept, "message_id": f"m{number}", "query": f"Question {number}"} for number in range(1, 46)
+    ]
+
+    page.reload()
+
+    expect(page.locator(".exchange .question").first).to_have_text("Question 26")
+    page.click("#earlier")
+    expect(page.locator(".exchange .question").first).to_have_text("Question 6")
+    page.click("#earlier")
+    expect(page.locator(".exchange .question").first).to_have_text("Question 1")
+    expect(page.locator(".exchange")).to_have_count(45)
+    expect(page.locator("#earlier")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [("failed", "This question was not answered"), ("pending", "No answer yet"), ("stopped", "Stopped")],
+)
+def test_history_tells_which_answers_are_not_whole(
+    page: Page, fake: FakeApi, status: str, words: str
+) -> None:
+    """What broke off yesterday must not read as an answer today."""
+    ask(page, "What is a node?")
+    fake.sessions["session-1"][0] |= {"status": status, "answer": "A node is"}
+
+    page.reload()
+
+    expect(page.locator(".exchange")).to_have_attribute("data-state", status)
+    expect(page.locator(".exchange")).to_contain_text(words)
+
+
+def test_feedback_that_fails_is_not_shown_as_given(page: Page, fake: FakeApi) -> None:
+    """A thumb that lights up and is lost is a small lie."""
+    exchange = ask(page, "What is a node?")
+    fake.ratings_fail = True
+
+    exchange.locator('[data-rating="up"]').click()
+
+    expect(named(exchange, "feedback-note")).to_contain_text("Not kept. Too much is going on.")
+    expect(exchange.locator('[data-rating="up"]')).to_have_attribute("aria-pressed", "false")
+
+
+def test_quote_can_become_the_selection(page: Page, fake: FakeApi) -> None:
+    """The next question is often about the very lines just read."""
+    exchange = ask(page, "What is a node?")
+
+    exchange.locator('.source[data-source="1"] [data-part="use"]').click()
+    second = ask(page, "What does it mean?")
+
+    expect(named(second, "about")).to_be_visible()
+    assert fake.asked[1]["mode"] == "selected_text"
+    assert fake.asked[1]["selected_text"].startswith("**Nodes** are independent programs")
+
+
+def test_selection_that_is_too_short_is_told_before_it_is_sent(page: Page, fake: FakeApi) -> None:
+    """A rule known to the page need not cost a round trip."""
+    page.get_by_role("radio", name="Selected text").check()
+    page.fill("#selection", "too short")
+    page.fill("#question", "What does it mean?")
+    page.press("#question", "Enter")
+
+    expect(page.locator("#ask-problem")).to_have_text(re.compile("9 characters; it must have 10 to 10,000"))
+    assert has_focus(page.locator("#selection"))
+    assert fake.asked == []
+
+
+def test_cited_sources_stand_apart_from_the_merely_near(page: Page) -> None:
+    """A passage that was found but not used proves nothing."""
+    exchange = ask(page, "What is a node?")
+
+    expect(named(exchange, "cited").locator(".source")).to_have_count(2)
+    expect(named(exchange, "near").locator('.source[data-cited="false"]')).to_have_count(1)
+    expect(named(exchange, "nearest-summary")).to_have_text("1 passage nearby, not cited")
+
+
+def test_long_quote_is_folded_until_it_is_wanted(page: Page) -> None:
+    """Five sources of a page each would bury the answer."""
+    source = ask(page, "What is a node?").locator('.source[data-source="1"]')
+    folded = source.bounding_box()
+
+    named(source, "more").click()
+
+    expect(named(source, "more")).to_have_attribute("aria-expanded", "true")
+    expect(named(source, "more")).to_have_text("Less")
+    unfolded = source.bounding_box()
+    assert folded
+    assert unfolded
+    assert unfolded["height"] > folded["height"] + 60
+
+
+def test_raw_reply_and_times_are_there_on_demand(page: Page) -> None:
+    """Who tries the service by hand wants to see what came over the wire."""
+    exchange = ask(page, "What is a node?")
+
+    exchange.locator(".inside summary").click()
+
+    expect(named(exchange, "raw")).to_contain_text('"cache": "miss"')
+    expect(named(exchange, "figures")).to_contain_text("Search")
+    assert ANSWER.split(" [1]")[0] in named(exchange, "raw").inner_text()
+
+
+def test_shift_enter_breaks_the_line(page: Page, fake: FakeApi) -> None:
+    """A question may have two paragraphs."""
+    page.focus("#question")
+    page.keyboard.type("one")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("two")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".exchange")).to_have_attribute("data-state", "answered")
+    assert fake.asked[0]["query"] == "one\ntwo"
+
+
+def test_example_is_asked_at_a_click(page: Page, fake: FakeApi) -> None:
+    """The first question is the hardest to think of."""
+    page.locator("[data-example]").first.click()
+
+    expect(page.locator(".exchange")).to_have_attribute("data-state", "answered")
+    assert fake.asked[0]["query"].startswith("What is a node in ROS 2")
+
+
+def test_new_session_in_the_middle_of_an_answer_leaves_nothing_behind(page: Page, fake: FakeApi) -> None:
+    """An answer that arrives after the talk was cleared must not bring its session back."""
+    exchange = send(page, "wait What is a node?")
+    expect(exchange.locator(".answer")).to_contain_text("A node is an independent program")
+
+    page.click("#new-session")
+    fake.gate.set()
+
+    expect(page.locator(".exchange")).to_have_count(0)
+    ask(page, "What is a topic?")
+    assert "session_id" not in fake.asked[1]
+
+
+def test_console_works_under_a_path_prefix(chromium: Browser) -> None:
+    """Many will mount it beside other things on one host."""
+    with (
+        serving(FakeApi(), prefix="/book/chat") as api,
+        opened(chromium, api.url) as (page, watch),
+    ):
+        exchange = ask(page, "What is a node?")
+        exchange.locator('[data-rating="up"]').click()
+        expect(named(exchange, "feedback-note")).to_have_text("Noted: helpful")
+        page.reload()
+
+        expect(page.locator(".exchange")).to_have_count(1)
+        assert api.ratings == [("session-1-m1", "up")]
+        assert watch.complaints == []
+
+
+def test_console_says_so_when_there_is_no_book(chromium: Browser) -> None:
+    """The first thing an author sees must tell what to do next."""
+    with serving(FakeApi(book=None)) as api, opened(chromium, api.url) as (page, watch):
+        expect(page.get_by_role("heading", level=1)).to_have_text("No book yet")
+        expect(page.locator("#question")).to_be_visible()
+        assert watch.complaints == []
+
+
+def test_reply_of_the_wrong_shape_does_not_break_the_page(chromium: Browser) -> None:
+    """A proxy, an older server or a bug may send anything at all."""
+    shapes = ["[]", "null", '{"sources": 7, "answer": {"a": 1}, "latency_ms": "x", "degraded": null}', "{"]
+    with serving(FakeApi()) as api, opened(chromium, api.url) as (page, watch):
+        for shape in shapes:
+            reply_with(page, body=f"event: done\ndata: {shape}\n\n", content_type="text/event-stream")
+
+            exchange = ask(page, "What is a node?")
+
+            assert exchange.get_attribute("data-state") in {"answered", "failed"}
+        assert watch.complaints == []
+
+
+# ---- What a model, a book or a session writes stays text ----
+
+
+@pytest.fixture(scope="module")
+def hostile(chromium: Browser) -> Iterator[tuple[Page, Watch]]:
+    with serving(FakeApi(payloads=SCRIPT_PAYLOADS)) as api, opened(chromium, api.url) as (page, watch):
+        yield page, watch
+
+
+def assert_nothing_ran(page: Page, watch: Watch) -> None:
+    assert page.evaluate("'pwned' in window") is False
+    assert watch.foreign == []
+    assert watch.complaints == []
+    strangers = "script, img, iframe, form, input, style, object, embed, video"
+    assert page.locator(f".exchange :is({strangers})").count() == 0
+    for address in page.eval_on_selector_all(".exchange a[href]", "links => links.map(link => link.href)"):
+        assert re.match(r"https?://", address), address
+    for rel in page.eval_on_selector_all(".exchange a[target]", "links => links.map(link => link.rel)"):
+        assert rel == "noopener noreferrer"
+    handlers = page.evaluate(
+        "[...document.querySelectorAll('.exchange *')].flatMap(node => node.getAttributeNames())"
+        ".filter(name => name.startsWith('on') || ['style', 'srcdoc', 'formaction', 'ping'].includes(name))"
+    )
+    assert handlers == []
+
+
+@pytest.mark.parametrize("number", range(len(SCRIPT_PAYLOADS)))
+def test_no_script_in_an_answer_or_a_source_runs(hostile: tuple[Page, Watch], number: int) -> None:
+    """One page shows what models and books write beside a session's id: nothing of theirs may act."""
+    page, watch = hostile
+    watch.foreign.clear()
+    watch.complaints.clear()
+    page.click("#new-session")
+
+    exchange = ask(page, f"payload {number}")
+    if exchange.locator(".cite").count():
+        exchange.locator(".cite").first.click()
+    exchange.locator(".inside summary").click()
+
+    expect(exchange).to_have_attribute("data-state", "answered")
+    assert_nothing_ran(page, watch)
+    expect(exchange.locator(".quote")).to_contain_text(SCRIPT_PAYLOADS[number].strip().split("\n")[0])
+
+
+def test_no_script_in_the_history_runs(chromium: Browser) -> None:
+    """What was kept comes back by another road, and past the same guard."""
+    with (
+        serving(FakeApi(payloads=SCRIPT_PAYLOADS[::5])) as api,
+        opened(chromium, api.url) as (page, watch),
+    ):
+        for number in range(len(api.payloads)):
+            ask(page, f"payload {number}")
+        for message in api.sessions["session-1"]:
+            message |= {
+                "query": message["answer"],
+                "mode": "selected_text",
+                "selected_text": message["answer"],
+            }
+
+        page.reload()
+
+        expect(page.locator(".exchange").first).to_be_visible()
+        assert_nothing_ran(page, watch)
+
+
+def test_no_script_in_an_error_runs(chromium: Browser) -> None:
+    """An error quotes what it was given, and proxies write errors too."""
+    with serving(FakeApi()) as api, opened(chromium, api.url) as (page, watch):
+        for payload in SCRIPT_PAYLOADS[::10]:
+            told = {
+                "title": payload,
+                "detail": payload,
+                "code": payload,
+                "request_id": payload,
+                "errors": [{"field": payload, "message": payload}],
+            }
+            reply_with(page, status=422, json=told)
+            ask(page, payload)
+
+        watch.complaints = [text for text in watch.complaints if "Failed to load resource" not in text]
+        assert_nothing_ran(page, watch)

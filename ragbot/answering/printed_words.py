@@ -122,7 +122,7 @@ def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
         return _Changes(replaced, ())
     # What is indented is code for some generators and an admonition's text for others.
     return _Changes(
-        [*replaced, *_outside(plain, _REPLACED)],
+        sorted((*replaced, *_outside(plain, _REPLACED))),
         [match.span() for match in _CHANGED_OR_MARKUP.finditer(plain.text)],
     )
 
@@ -163,8 +163,12 @@ def _is_part_of_word(text: str, word: Span, piece: Span) -> bool:
     return (len(before) == 2 and is_letter(before[0])) or (len(after) == 2 and is_letter(after[1]))
 
 
-def _overlapping(spans: Sequence[Span], start: int, end: int) -> list[Span]:
-    return [span for span in spans if span[0] < end and start < span[1]]
+def _overlapping(spans: Sequence[Span], start: int, end: int) -> Sequence[Span]:
+    """The spans that share a sign with a word; `spans` are in order."""
+    first = bisect_left(spans, (start, start))
+    if first and spans[first - 1][1] > start:
+        first -= 1
+    return spans[first : bisect_left(spans, (end, end), first)]
 
 
 def _is_broken(breaks: Sequence[int], before: int, start: int) -> bool:

@@ -20,31 +20,37 @@ _MARK_LINE = (
 _TABLE_RULE = r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$"
 _BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _HASHES = r"\#{1,6}[ \t]+"
+# Signs within a line, each after one look at its first character: most characters are none of them.
+_INLINE = (
+    r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
+    r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
+    r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
+    # An image shows no words; a footnote's mark and a heading's id are the generator's.
+    r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
+    r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
+    r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+    r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
+    r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+    r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
+    r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
+    r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
+)
+# Signs that blanks belong to.
+_BLANK = (
+    r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
+    r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
+)
+# Signs at a line's beginning.
+_LINE = (
+    # The definition behind a term, as PHP Markdown Extra writes it.
+    r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
+    rf"(?P<rule>{_TABLE_RULE})",
+    rf"(?P<mark>{_MARK_LINE})",
+    rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
+)
 _SIGNS = re.compile(
-    "|".join(
-        (
-            r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
-            r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
-            r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
-            # An image shows no words; a footnote's mark and a heading's id are the generator's.
-            r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
-            r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
-            r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
-            r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
-            r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
-            r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
-            r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
-            r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
-            r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
-            r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
-            # The definition behind a term, as PHP Markdown Extra writes it.
-            r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
-            rf"(?P<rule>{_TABLE_RULE})",
-            rf"(?P<mark>{_MARK_LINE})",
-            rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
-            r"(?P<pipe>\|)",
-        )
-    ),
+    rf"(?=[\\`<!\[{{&*~_])(?:{'|'.join(_INLINE)})|(?=[\\{{ \t])(?:{'|'.join(_BLANK)})"
+    rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
 _FENCES = re.compile(_FENCE, re.MULTILINE)

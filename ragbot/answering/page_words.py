@@ -12,7 +12,9 @@ from functools import lru_cache
 from ragbot.answering.printed_words import is_letter
 from ragbot.books.markup.readable import ReadableText, readable
 
-PAGES_REMEMBERED = 256
+PAGES_REMEMBERED = 64
+# A longer page takes too long to read (40 ms) and too much room to remember.
+LONGEST_PAGE = 200_000
 
 _WORD = re.compile(r"\S+")
 _FENCE = re.compile(r"^[ \t>]*(?P<marks>`{3,}|~{3,})[^\n]*\n?", re.MULTILINE)

@@ -28,9 +28,7 @@ _REPLACED = re.compile(
 _CHANGED = re.compile(r"[\"'`\\${}<>\[\]^|]|-{2,3}|\.\.\.|~~|==|\+\+|->|<-|=>")
 _CHANGED_OR_MARKUP = re.compile(rf"{_CHANGED.pattern}|[*_#:]")
 # Lines of code that hold a sign for the generator are not printed, or not as they stand.
-_MAGIC_LINE = re.compile(
-    r"[^\n]*(?:highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d+\)!|\[!code\b)[^\n]*"
-)
+_FOR_GENERATOR = re.compile(r"highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d{1,3}\)!|\[!code\b")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
 
 Span = tuple[int, int]
@@ -117,7 +115,7 @@ class _Changes:
 def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
     if block.kind != "code":
         return _Changes(_outside(plain, _REPLACED), _outside(plain, _CHANGED))
-    replaced = [match.span() for match in _MAGIC_LINE.finditer(plain.text)]
+    replaced = [_line_of(plain.text, match.start()) for match in _FOR_GENERATOR.finditer(plain.text)]
     if _FENCE.match(source, block.start) is not None:
         return _Changes(replaced, ())
     # What is indented is code for some generators and an admonition's text for others.
@@ -125,6 +123,11 @@ def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
         sorted((*replaced, *_outside(plain, _REPLACED))),
         [match.span() for match in _CHANGED_OR_MARKUP.finditer(plain.text)],
     )
+
+
+def _line_of(text: str, offset: int) -> Span:
+    end = text.find("\n", offset)
+    return text.rfind("\n", 0, offset) + 1, len(text) if end < 0 else end
 
 
 def _outside(plain: ReadableText, pattern: re.Pattern[str]) -> list[Span]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from ragbot.answering.page_words import PageWords, on_one_line, page_words
+from ragbot.answering.page_words import LONGEST_PAGE, PageWords, on_one_line, page_words
 from ragbot.answering.printed_words import PrintedRun, printed_runs
 
 # So many words at each end of what is cited are named; more where the page holds these few before.
@@ -88,7 +88,7 @@ class _Search:
     """Look for terms on a page as a browser does. Without its source each term passes for the first."""
 
     def __init__(self, source: str, page: str, place: int) -> None:
-        is_part = bool(page) and page.startswith(source, place)
+        is_part = 0 < len(page) <= LONGEST_PAGE and page.startswith(source, place)
         self.page: PageWords | None = page_words(page) if is_part else None
         self.place = place
         self.runs = printed_runs(source)

@@ -31,7 +31,8 @@ _DROPPED = (
 )
 # Of attributes these are kept: what readers of HTML go by, and what decides on what is visible.
 _ATTRIBUTES = frozenset(
-    "id class href role itemprop hidden start aria-hidden rel name open alt type checked encoding content".split()
+    "id class href role itemprop hidden start aria-hidden rel name open alt type checked encoding "
+    "content".split()
 )
 
 

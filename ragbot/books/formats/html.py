@@ -66,6 +66,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     anchors, titles = _marked_headings(main)
     _plain_code(main)
     _plain_mathematics(main)
+    _part_tab_labels(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
@@ -167,6 +168,14 @@ def _plain_mathematics(main: LexborNode) -> None:
             is_display = above is not None and "katex-display" in (above.attributes.get("class") or "")
             marks = "$$" if is_display else "$"
             formula.replace_with(f"{marks}{note.text(strip=True)}{marks}")
+
+
+def _part_tab_labels(main: LexborNode) -> None:
+    """Give each tab's label a line of its own, as the style does with labels that stand in one line."""
+    for label in main.css(".tabbed-labels label"):
+        paragraph = LexborHTMLParser(f"<p>{escape(label.text(strip=True))}</p>").css_first("p")
+        if paragraph is not None:
+            label.replace_with(paragraph)
 
 
 def _language(pre: LexborNode) -> str:

@@ -137,3 +137,10 @@ def test_formula_of_katex_is_its_tex():
 
     assert page(f"<p>Here {formula} bar.</p>").source.strip() == "Here $p = 4$ bar."
     assert page(f'<p><span class="katex-display">{formula}</span></p>').source.strip() == "$$p = 4$$"
+
+
+def test_labels_of_tabs_are_parted():
+    """Material writes them one behind the other."""
+    labels = '<div class="tabbed-labels"><label>On Linux</label><label>On Windows</label></div>'
+
+    assert page(f"{labels}<p>text</p>").source.split("\n\n")[:2] == ["On Linux", "On Windows"]

@@ -30,6 +30,10 @@ _CHANGED_OR_MARKUP = re.compile(rf"{_CHANGED.pattern}|[*_#:]")
 # Lines of code that hold a sign for the generator are not printed, or not as they stand.
 _FOR_GENERATOR = re.compile(r"highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d{1,3}\)!|\[!code\b")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
+_DIAGRAM = re.compile(
+    r"[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?(?:mermaid|plantuml|dot|graphviz|d2|ditaa|nomnoml|vega(?:-lite)?)\b",
+    re.I,
+)
 
 Span = tuple[int, int]
 
@@ -76,11 +80,14 @@ def is_letter(sign: str) -> bool:
 
 @lru_cache(maxsize=PASSAGES_REMEMBERED)
 def printed_runs(source: str) -> tuple[PrintedRun, ...]:
-    """Give the runs of a passage in order. Headings have none: their generator puts links into them."""
+    """Give the runs of a passage in order.
+
+    Headings have none, for generators put links into them, nor do drawings.
+    """
     return tuple(
         run
         for number, (block, plain) in enumerate(readable_blocks(source))
-        if block.kind not in ("heading", "other")
+        if block.kind not in ("heading", "other") and not _DIAGRAM.match(source, block.start)
         for run in _runs_of(source, number, block, plain)
     )
 

@@ -21,8 +21,11 @@ _BLOCKS = frozenset(
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _NOT_TEXT = frozenset(("head", "script", "style", "template", "noscript", "title"))
 # What stands in a line and is no text parts the words around it.
-_ATOMIC = frozenset(("img", "input", "svg", "button", "video", "select", "br"))
+_ATOMIC = frozenset(("img", "input", "svg", "button", "video", "select"))
 _ATOM = "\ufffc"
+# The end of a line is white space between terms, and no blank within one.
+_LINE_END = "\u2028"
+_BLANKS = re.compile(r"[ \t\n\r\f\xa0]+")
 _IGNORED = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 
 Place = tuple[int, int]
@@ -177,6 +180,8 @@ class _Walk:
                 self.pieces.append(child.text_content or "")
             elif tag in _ATOMIC:
                 self.pieces.append(_ATOM)
+            elif tag == "br":
+                self.pieces.append(_LINE_END)
             elif tag in _BLOCKS:
                 self.block(child, tag, is_listing=is_listing)
             elif tag not in _NOT_TEXT and "hidden" not in child.attributes:
@@ -212,7 +217,7 @@ class _Walk:
         text = _IGNORED.sub("", "".join(self.pieces))
         self.pieces = []
         if text.strip():
-            self.page.blocks.append(normal(text if is_listing else " ".join(text.split())))
+            self.page.blocks.append(normal(text if is_listing else _BLANKS.sub(" ", text).strip()))
 
 
 def normal(text: str) -> str:

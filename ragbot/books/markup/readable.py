@@ -205,6 +205,12 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 runs.part(match.start())
             case "tag" | "name":
                 _tag((match["name"] or "").lower(), match.start(), runs)
+            case "mark":
+                # What stands behind the mark is a title on a line of its own.
+                runs.part(match.start())
+                position = _line_end(source, match.end(), end)
+                _inline(source, match.end(), position, runs, ticks=ticks)
+                runs.part(position)
             case "image" | "footnote":
                 runs.breaks.append(runs.length)
             case "stars":
@@ -212,6 +218,11 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case _:
                 pass
     runs.add(source[position:end], position)
+
+
+def _line_end(source: str, start: int, end: int) -> int:
+    found = source.find("\n", start, end)
+    return end if found < 0 else found
 
 
 def _tag(name: str, place: int, runs: _Runs) -> None:

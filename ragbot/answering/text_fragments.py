@@ -65,6 +65,8 @@ def text_directive(source: str, start: int, end: int, *, page: str = "", place: 
     words before, more of them are named, then some in front of them or behind. Where that does not tell them
     apart either, none are.
     """
+    if _is_in_closed_tab(page, place + start):
+        return ""
     cited = list(_cited(source, start, end))
     search = _Search(source, page, place)
     by_length = sorted(range(len(cited)), key=lambda i: (-min(cited[i].count, FEWEST_WORDS), i))
@@ -72,6 +74,15 @@ def text_directive(source: str, start: int, end: int, *, page: str = "", place: 
         if directive := search.directive(cited[index], cited[index:]):
             return directive
     return ""
+
+
+def _is_in_closed_tab(page: str, offset: int) -> bool:
+    """Whether words stand in a tab of Docusaurus that is not open: a browser searches what is shown."""
+    tab = page.rfind("<TabItem", 0, offset)
+    if tab < 0 or page.find("</TabItem>", tab, offset) >= 0:
+        return False
+    first = page.find("<TabItem", page.rfind("<Tabs", 0, tab))
+    return first < tab and " default" not in page[tab : page.find(">", tab)]
 
 
 def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:

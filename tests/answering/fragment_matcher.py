@@ -190,7 +190,7 @@ class _Walk:
 
     def block(self, node: LexborNode, tag: str, *, is_listing: bool) -> None:
         self.flush(is_listing=is_listing)
-        if "hidden" in node.attributes:
+        if _is_hidden(node):
             return
         self.name(node)
         is_main = self.main is not None and node == self.main
@@ -218,6 +218,21 @@ class _Walk:
         self.pieces = []
         if text.strip():
             self.page.blocks.append(normal(text if is_listing else _BLANKS.sub(" ", text).strip()))
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    """Whether a browser shows nothing of a block: Chromium found no words in these."""
+    name = node.attributes.get("class") or ""
+    if "hidden" in node.attributes or name.startswith("collapsibleContent_"):
+        # (Docusaurus's script closes its details; those of other generators a browser opens itself.)
+        return True
+    if name != "tabbed-block":
+        return False
+    # Material's style shows the first of its tabs.
+    before = node.prev
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    return before is not None
 
 
 def normal(text: str) -> str:

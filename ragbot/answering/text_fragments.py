@@ -7,6 +7,7 @@ ends with a whole word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,6 +24,11 @@ FEWEST_WORDS = 3
 # Runs of words that are tried as the opening.
 OPENINGS_TRIED = 3
 DIRECTIVES_REMEMBERED = 4096
+
+# Front matter that Docusaurus alone reads.
+_DOCUSAURUS = re.compile(
+    r"---\r?\n(?:(?!---)[^\n]*\n){0,40}?(?:sidebar_\w+|pagination_\w+|displayed_sidebar):"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def text_directive(source: str, start: int, end: int, *, page: str = "", place: 
     words before, more of them are named, then some in front of them or behind. Where that does not tell them
     apart either, none are.
     """
-    if _is_in_closed_tab(page, place + start):
+    if _is_closed(page, place + start):
         return ""
     cited = list(_cited(source, start, end))
     search = _Search(source, page, place)
@@ -84,13 +90,22 @@ def text_directive(source: str, start: int, end: int, *, page: str = "", place: 
     return ""
 
 
-def _is_in_closed_tab(page: str, offset: int) -> bool:
-    """Whether words stand in a tab of Docusaurus that is not open: a browser searches what is shown."""
-    tab = page.rfind("<TabItem", 0, offset)
-    if tab < 0 or page.find("</TabItem>", tab, offset) >= 0:
-        return False
-    first = page.find("<TabItem", page.rfind("<Tabs", 0, tab))
-    return first < tab and " default" not in page[tab : page.find(">", tab)]
+def _is_closed(page: str, offset: int) -> bool:
+    """Whether Docusaurus hides words until their tab or details are opened: browsers search what is shown.
+
+    The details of other generators are the browser's own, which opens them itself.
+    """
+    tab = _around(page, offset, "TabItem")
+    if tab >= 0 and " default" not in page[tab : page.find(">", tab)]:
+        return page.find("<TabItem", page.rfind("<Tabs", 0, tab)) < tab
+    details = _around(page, offset, "details")
+    return details >= 0 and page.find("</summary>", details, offset) >= 0 and bool(_DOCUSAURUS.match(page))
+
+
+def _around(page: str, offset: int, tag: str) -> int:
+    """Where the element begins in which an offset stands, or -1."""
+    start = page.rfind(f"<{tag}", 0, offset)
+    return start if page.find(f"</{tag}>", max(start, 0), offset) < 0 else -1
 
 
 def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:

@@ -144,6 +144,18 @@ def test_tab_that_is_not_open_has_no_fragment() -> None:
     assert directive("Go down the stairs.", "Go down the stairs.", page=page) == ""
 
 
+@pytest.mark.parametrize(
+    ("front_matter", "expected"), [("---\nsidebar_position: 1\n---\n", ""), ("", "Because it is dark")]
+)
+def test_details_that_docusaurus_closes_have_no_fragment(front_matter: str, expected: str) -> None:
+    """Its script hides them; those of others a browser opens where it finds the words."""
+    details = "<details>\n<summary>Why?</summary>\n\nBecause it is dark.\n\n</details>"
+    page = f"{front_matter}{details}\n\nAfter it all."
+
+    assert directive("Because it is dark.", "Because it is dark.", page=page) == expected
+    assert directive("After it all.", "After it all.", page=page) == "After it all"
+
+
 @fuzz(300)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.data())
 def test_fragment_is_made_of_the_words_whatever_the_text(text: str, data: st.DataObject) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import unquote
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from ragbot.answering.citation_spans import cited_span, passage_words
 from ragbot.answering.text_fragments import text_directive
-from ragbot.books.markup.readable import readable, readable_span
+from ragbot.books.markup.readable import readable, readable_span, tidy_markdown
 from tests.fuzzing import fuzz
 
 PIECES = [
@@ -217,3 +218,30 @@ def test_words_of_a_span_that_cuts_markup_in_half_read_as_on_the_page() -> None:
 
     assert readable_span(passage, 10, 46) == "to light the lamp, then"
     assert readable_span(passage, 0, len(passage)) == "Read how to light the lamp, then sleep.\nNot here"
+
+
+# --- hostile text ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            " " * 20_000 + "x",
+            "\t" * 20_000 + "x",
+            "{%" + " " * 20_000,
+            "| " * 10_000,
+            "{/* */}" * 3_000 + "x",
+        ),
+        *("<a " * 7_000, "[" * 20_000, "*a" * 10_000, "$a " * 7_000, "\\(" * 10_000, "```\n" + "x" * 20_000),
+        *("<TabItem>" * 3_000, "---\n" + "a:\n" * 7_000, "a" * 20_000),
+    ],
+)
+def test_text_takes_time_in_proportion_to_its_length(text: str) -> None:
+    """Whoever writes the book must not slow down its answers. (With the square they take half a minute.)"""
+    before = time.thread_time()
+
+    text_directive(text, 0, len(text), page=f"# Page\n\n{text}", place=8)
+    tidy_markdown(text)
+
+    assert time.thread_time() - before < 2

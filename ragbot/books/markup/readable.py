@@ -15,9 +15,9 @@ _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
     r"|(?:!{3}|\?{3}\+?)[ \t]+[\w-]+(?=[ \t]|$)|={3}(?=[ \t]+[\"'])|/{3}[ \t]*[\w-]*[ \t]*\|?"
-    r"|\{%[ \t]*[^%\n]*%\})[ \t]*"
+    r"|\{%[^%\n]*+%\})[ \t]*"
 )
-_TABLE_RULE = r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$"
+_TABLE_RULE = r"^[ \t]*+\|?(?:[ \t]*+:?-++:?[ \t]*+\|)++(?:[ \t]*+:?-++:?[ \t]*+)?$"
 _BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _HASHES = r"\#{1,6}[ \t]+"
 # Signs within a line, each after one look at its first character: most characters are none of them.
@@ -35,10 +35,10 @@ _INLINE = (
     r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
     r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
 )
-# Signs that blanks belong to.
+# Signs that blanks belong to. (A run of blanks is looked at once, not from each of them on.)
 _BLANK = (
-    r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
-    r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
+    r"(?P<hard>(?:\\|(?<![ ])[ ]{2,}+)(?=\r?\n[ \t>]*\S))",
+    r"(?P<attributes>(?:(?<![ \t])[ \t]++)?+\{:?[ \t]*+[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
 )
 # Signs at a line's beginning.
 _LINE = (
@@ -246,7 +246,7 @@ _CODE_SPAN = re.compile(r"((?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\2(?!`))")
 _STARS = re.compile(r"(?<!\\)\*{1,3}")
 _LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
 # The definition behind a term, as PHP Markdown Extra writes it.
-_DEFINED = re.compile(r"[ \t]*\n[ \t]*:[ \t]+")
+_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+:[ \t]+")
 
 
 def unit_words(source: str, kind: str) -> str:

@@ -64,7 +64,7 @@ def _rested_on(text: str) -> str:
     text = text.strip("\n ")
     fences = list(_FENCE_LINE.finditer(text))
     if len(fences) >= 2 and not text[fences[-1].end() :].strip():
-        return text[fences[-2].end() : fences[-1].start()]
+        return text[fences[-2].start() :]
     return text.rpartition("\n\n")[2]
 
 
@@ -92,7 +92,7 @@ def cited_span(marked: str, passage: PassageWords) -> tuple[int, int] | None:
 
     Words that stand there to the letter are found as they stand; else the sentences that share most words.
     """
-    said = [folded(word) for word in _WORD.findall(readable(_FENCE_LINE.sub("", marked)).text)]
+    said = [folded(word) for word in _said(marked)]
     if not said or not passage.words:
         return None
     run = _verbatim(said, passage.words) or _alike(said, passage)
@@ -100,6 +100,14 @@ def cited_span(marked: str, passage: PassageWords) -> tuple[int, int] | None:
         return None
     first, last = run
     return passage.places[first][0], passage.places[last - 1][1]
+
+
+def _said(marked: str) -> Iterator[str]:
+    """The words of a marked text; between fences stands code, which holds no markup."""
+    pieces = _FENCE_LINE.split(marked)
+    for number, piece in enumerate(pieces):
+        is_code = number % 2 == 1 and number + 1 < len(pieces)
+        yield from _WORD.findall(piece if is_code else readable(piece).text)
 
 
 def _verbatim(said: Sequence[str], words: Sequence[str]) -> tuple[int, int] | None:

@@ -28,10 +28,12 @@ _REPLACED = re.compile(
 _CHANGED = re.compile(r"[\"'`\\${}<>\[\]^|]|-{2,3}|\.\.\.|~~|==|\+\+|->|<-|=>")
 _CHANGED_OR_MARKUP = re.compile(rf"{_CHANGED.pattern}|[*_#:]")
 # Lines of code that hold a sign for the generator are not printed, or not as they stand.
-_MAGIC_LINE = re.compile(
-    r"[^\n]*(?:highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d+\)!|\[!code\b)[^\n]*"
-)
+_FOR_GENERATOR = re.compile(r"highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d{1,3}\)!|\[!code\b")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
+_DIAGRAM = re.compile(
+    r"[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?(?:mermaid|plantuml|dot|graphviz|d2|ditaa|nomnoml|vega(?:-lite)?)\b",
+    re.I,
+)
 
 Span = tuple[int, int]
 
@@ -78,11 +80,14 @@ def is_letter(sign: str) -> bool:
 
 @lru_cache(maxsize=PASSAGES_REMEMBERED)
 def printed_runs(source: str) -> tuple[PrintedRun, ...]:
-    """Give the runs of a passage in order. Headings have none: their generator puts links into them."""
+    """Give the runs of a passage in order.
+
+    Headings have none, for generators put links into them, nor do drawings.
+    """
     return tuple(
         run
         for number, (block, plain) in enumerate(readable_blocks(source))
-        if block.kind not in ("heading", "other")
+        if block.kind not in ("heading", "other") and not _DIAGRAM.match(source, block.start)
         for run in _runs_of(source, number, block, plain)
     )
 
@@ -117,14 +122,19 @@ class _Changes:
 def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
     if block.kind != "code":
         return _Changes(_outside(plain, _REPLACED), _outside(plain, _CHANGED))
-    replaced = [match.span() for match in _MAGIC_LINE.finditer(plain.text)]
+    replaced = [_line_of(plain.text, match.start()) for match in _FOR_GENERATOR.finditer(plain.text)]
     if _FENCE.match(source, block.start) is not None:
         return _Changes(replaced, ())
     # What is indented is code for some generators and an admonition's text for others.
     return _Changes(
-        [*replaced, *_outside(plain, _REPLACED)],
+        sorted((*replaced, *_outside(plain, _REPLACED))),
         [match.span() for match in _CHANGED_OR_MARKUP.finditer(plain.text)],
     )
+
+
+def _line_of(text: str, offset: int) -> Span:
+    end = text.find("\n", offset)
+    return text.rfind("\n", 0, offset) + 1, len(text) if end < 0 else end
 
 
 def _outside(plain: ReadableText, pattern: re.Pattern[str]) -> list[Span]:
@@ -163,8 +173,12 @@ def _is_part_of_word(text: str, word: Span, piece: Span) -> bool:
     return (len(before) == 2 and is_letter(before[0])) or (len(after) == 2 and is_letter(after[1]))
 
 
-def _overlapping(spans: Sequence[Span], start: int, end: int) -> list[Span]:
-    return [span for span in spans if span[0] < end and start < span[1]]
+def _overlapping(spans: Sequence[Span], start: int, end: int) -> Sequence[Span]:
+    """The spans that share a sign with a word; `spans` are in order."""
+    first = bisect_left(spans, (start, start))
+    if first and spans[first - 1][1] > start:
+        first -= 1
+    return spans[first : bisect_left(spans, (end, end), first)]
 
 
 def _is_broken(breaks: Sequence[int], before: int, start: int) -> bool:

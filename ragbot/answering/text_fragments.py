@@ -7,12 +7,13 @@ ends with a whole word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import quote
 
-from ragbot.answering.page_words import PageWords, on_one_line, page_words
+from ragbot.answering.page_words import LONGEST_PAGE, PageWords, on_one_line, page_words
 from ragbot.answering.printed_words import PrintedRun, printed_runs
 
 # So many words at each end of what is cited are named; more where the page holds these few before.
@@ -23,6 +24,11 @@ FEWEST_WORDS = 3
 # Runs of words that are tried as the opening.
 OPENINGS_TRIED = 3
 DIRECTIVES_REMEMBERED = 4096
+
+# Front matter that Docusaurus alone reads.
+_DOCUSAURUS = re.compile(
+    r"---\r?\n(?:(?!---)[^\n]*\n){0,40}?(?:sidebar_\w+|pagination_\w+|displayed_sidebar):"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,14 @@ class _Cited:
     @property
     def count(self) -> int:
         return self.after - self.first
+
+    @property
+    def shortness(self) -> tuple[int, int]:
+        """The less, the better an opening: the first run of some words, else that of most letters."""
+        if self.count >= FEWEST_WORDS:
+            return 0, 0
+        start, end = self.run.span(self.first, self.after)
+        return 1, start - end
 
     def opening(self, count: int) -> _Term:
         return _Term(self.run, *self.run.span(self.first, min(self.first + count, self.after)))
@@ -65,13 +79,33 @@ def text_directive(source: str, start: int, end: int, *, page: str = "", place: 
     words before, more of them are named, then some in front of them or behind. Where that does not tell them
     apart either, none are.
     """
+    if _is_closed(page, place + start):
+        return ""
     cited = list(_cited(source, start, end))
     search = _Search(source, page, place)
-    by_length = sorted(range(len(cited)), key=lambda i: (-min(cited[i].count, FEWEST_WORDS), i))
-    for index in by_length[:OPENINGS_TRIED]:
+    best_first = sorted(range(len(cited)), key=lambda i: (cited[i].shortness, i))
+    for index in best_first[:OPENINGS_TRIED]:
         if directive := search.directive(cited[index], cited[index:]):
             return directive
     return ""
+
+
+def _is_closed(page: str, offset: int) -> bool:
+    """Whether Docusaurus hides words until their tab or details are opened: browsers search what is shown.
+
+    The details of other generators are the browser's own, which opens them itself.
+    """
+    tab = _around(page, offset, "TabItem")
+    if tab >= 0 and " default" not in page[tab : page.find(">", tab)]:
+        return page.find("<TabItem", page.rfind("<Tabs", 0, tab)) < tab
+    details = _around(page, offset, "details")
+    return details >= 0 and page.find("</summary>", details, offset) >= 0 and bool(_DOCUSAURUS.match(page))
+
+
+def _around(page: str, offset: int, tag: str) -> int:
+    """Where the element begins in which an offset stands, or -1."""
+    start = page.rfind(f"<{tag}", 0, offset)
+    return start if page.find(f"</{tag}>", max(start, 0), offset) < 0 else -1
 
 
 def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:
@@ -88,7 +122,7 @@ class _Search:
     """Look for terms on a page as a browser does. Without its source each term passes for the first."""
 
     def __init__(self, source: str, page: str, place: int) -> None:
-        is_part = bool(page) and page.startswith(source, place)
+        is_part = 0 < len(page) <= LONGEST_PAGE and page.startswith(source, place)
         self.page: PageWords | None = page_words(page) if is_part else None
         self.place = place
         self.runs = printed_runs(source)
@@ -98,25 +132,24 @@ class _Search:
         closing = next((run for run in reversed(cited) if run.count >= FEWEST_WORDS), opening)
         if closing is opening and opening.count <= 2 * END_WORDS:
             return self._whole(opening)
-        longest = opening.count - END_WORDS if closing is opening else opening.count
-        fewest = min(END_WORDS, longest)
-        for count in range(fewest, min(MOST_WORDS, longest) + 1):
+        fewest = min(END_WORDS, opening.count)
+        for count in range(fewest, min(MOST_WORDS, opening.count) + 1):
             start = opening.opening(count)
             if self._is_first(start):
-                return f"{_spelt(start.words)},{self._end(start, closing)}"
+                return _spelt(start.words) + self._end(start, closing)
         start = opening.opening(fewest)
-        prefix = self._prefix(opening, start)
-        return f"{_spelt(prefix)}-,{_spelt(start.words)},{self._end(start, closing)}" if prefix else ""
+        prefix, start = self._with_prefix(opening, start)
+        return f"{prefix}{_spelt(start.words)}{self._end(start, closing)}" if prefix else ""
 
     def _whole(self, cited: _Cited) -> str:
         term = cited.opening(cited.count)
         if self._is_first(term):
             return _spelt(term.words)
-        if prefix := self._prefix(cited, term):
-            return f"{_spelt(prefix)}-,{_spelt(term.words)}"
-        if suffix := self._suffix(cited, term):
-            return f"{_spelt(term.words)},-{_spelt(suffix)}"
-        return ""
+        prefix, longer = self._with_prefix(cited, term)
+        if prefix:
+            return prefix + _spelt(longer.words)
+        longer, suffix = self._with_suffix(cited, term)
+        return _spelt(longer.words) + suffix if suffix else ""
 
     def _is_first(self, term: _Term) -> bool:
         if self.page is None:
@@ -126,39 +159,44 @@ class _Search:
 
     def _end(self, start: _Term, closing: _Cited) -> str:
         """The last words of what is cited; more of them where these few stand between already."""
-        fewest = min(END_WORDS, closing.count)
-        for count in range(fewest, min(MOST_WORDS, closing.count) + 1):
-            term = closing.closing(count)
-            if self.page is None or (closing.run is start.run and term.start < start.end):
-                break
-            after = self._offset(start) + len(on_one_line(start.words))
-            if self.page.first(on_one_line(term.words), after) == self._offset(term):
-                return _spelt(term.words)
-        return _spelt(closing.closing(fewest).words)
+        most = closing.count
+        if closing.run is start.run:
+            most = sum(begin >= start.end for begin, _ in closing.run.words[closing.first : closing.after])
+        ends = [closing.closing(count) for count in range(1, min(MOST_WORDS, most) + 1)]
+        if not ends or ends[-1].start >= ends[-1].end:
+            return ""
+        fewest = min(END_WORDS, len(ends))
+        after = self._offset(start) + len(on_one_line(start.words))
+        for term in ends[fewest - 1 :]:
+            if self.page is None or self.page.first(on_one_line(term.words), after) == self._offset(term):
+                return f",{_spelt(term.words)}"
+        return f",{_spelt(ends[fewest - 1].words)}"
 
-    def _prefix(self, cited: _Cited, term: _Term) -> str:
+    def _with_prefix(self, cited: _Cited, term: _Term) -> tuple[str, _Term]:
         """The fewest words in front of a term with which it stands nowhere before, or nothing."""
         run, after = cited.run, cited.first
         if after == 0 and (before := self._neighbour(run, -1)) is not None:
+            term = _Term(run, run.words[0][0], term.end)
             run, after = before, len(before.words)
         for count in range(1, min(MOST_WORDS, after) + 1):
             start, end = run.span(after - count, after)
             prefix = _Term(run, start, term.start if run is term.run else run.words[after - 1][1])
             if start < end and self._is_first_pair(prefix, term):
-                return prefix.words
-        return ""
+                return f"{_spelt(prefix.words)}-,", term
+        return "", term
 
-    def _suffix(self, cited: _Cited, term: _Term) -> str:
+    def _with_suffix(self, cited: _Cited, term: _Term) -> tuple[_Term, str]:
         """The fewest words behind a term with which it stands nowhere before, or nothing."""
         run, first = cited.run, cited.after
         if first == len(run.words) and (behind := self._neighbour(run, 1)) is not None:
+            term = _Term(run, term.start, run.words[-1][1])
             run, first = behind, 0
         for count in range(1, min(MOST_WORDS, len(run.words) - first) + 1):
             start, end = run.span(first, first + count)
             suffix = _Term(run, term.end if run is term.run else run.words[first][0], end)
             if start < end and self._is_first_pair(term, suffix):
-                return suffix.words
-        return ""
+                return term, f",-{_spelt(suffix.words)}"
+        return term, ""
 
     def _neighbour(self, run: PrintedRun, step: int) -> PrintedRun | None:
         """The run next to one, if the page prints nothing between them."""

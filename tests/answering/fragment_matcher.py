@@ -21,8 +21,11 @@ _BLOCKS = frozenset(
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _NOT_TEXT = frozenset(("head", "script", "style", "template", "noscript", "title"))
 # What stands in a line and is no text parts the words around it.
-_ATOMIC = frozenset(("img", "input", "svg", "button", "video", "select", "br"))
+_ATOMIC = frozenset(("img", "input", "svg", "button", "video", "select"))
 _ATOM = "\ufffc"
+# The end of a line is white space between terms, and no blank within one.
+_LINE_END = "\u2028"
+_BLANKS = re.compile(r"[ \t\n\r\f\xa0]+")
 _IGNORED = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
 
 Place = tuple[int, int]
@@ -177,6 +180,8 @@ class _Walk:
                 self.pieces.append(child.text_content or "")
             elif tag in _ATOMIC:
                 self.pieces.append(_ATOM)
+            elif tag == "br":
+                self.pieces.append(_LINE_END)
             elif tag in _BLOCKS:
                 self.block(child, tag, is_listing=is_listing)
             elif tag not in _NOT_TEXT and "hidden" not in child.attributes:
@@ -185,7 +190,7 @@ class _Walk:
 
     def block(self, node: LexborNode, tag: str, *, is_listing: bool) -> None:
         self.flush(is_listing=is_listing)
-        if "hidden" in node.attributes:
+        if _is_hidden(node):
             return
         self.name(node)
         is_main = self.main is not None and node == self.main
@@ -212,7 +217,22 @@ class _Walk:
         text = _IGNORED.sub("", "".join(self.pieces))
         self.pieces = []
         if text.strip():
-            self.page.blocks.append(normal(text if is_listing else " ".join(text.split())))
+            self.page.blocks.append(normal(text if is_listing else _BLANKS.sub(" ", text).strip()))
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    """Whether a browser shows nothing of a block: Chromium found no words in these."""
+    name = node.attributes.get("class") or ""
+    if "hidden" in node.attributes or name.startswith("collapsibleContent_"):
+        # (Docusaurus's script closes its details; those of other generators a browser opens itself.)
+        return True
+    if name != "tabbed-block":
+        return False
+    # Material's style shows the first of its tabs.
+    before = node.prev
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    return before is not None
 
 
 def normal(text: str) -> str:

@@ -27,11 +27,12 @@ _DEFINITIONS = re.compile(r"(?:^[^\n:]+\n(?:: [^\n]+\n(?: {4}[^\n]+\n)*)\n?)+", 
 # What the pages' text needs nothing of. (Pictures and boxes part the words around them.)
 _DROPPED = (
     "#mdbook-help-container, script, style, link:not([rel=next]), svg, button, form, noscript, template, "
-    "iframe, meta"
+    "iframe, meta:not([name=generator])"
 )
 # Of attributes these are kept: what readers of HTML go by, and what decides on what is visible.
 _ATTRIBUTES = frozenset(
-    "id class href role itemprop hidden start aria-hidden rel name open alt type checked encoding".split()
+    "id class href role itemprop hidden start aria-hidden rel name open alt type checked encoding "
+    "content".split()
 )
 
 

@@ -41,6 +41,7 @@ _NOT_PROSE = (
     ".boring"
 )
 _AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
+_ROUTED = "meta[name=generator][content^=Docusaurus]"
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight)-(?P<name>[\w+#.-]+)")
 # Private-use signs mark the headings through the conversion.
@@ -65,13 +66,19 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     anchors, titles = _marked_headings(main)
     _plain_code(main)
     _plain_mathematics(main)
+    _part_tab_labels(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
     text, positions = _without_marks(converted)
     if not text.strip():
         raise FileUnreadable("The page holds no text.")
-    return _page(path, text, title=_title(tree, path), heads=_heads(text, positions, anchors, titles))
+    address = site_address(path)
+    if tree.css_first(_ROUTED) is not None:
+        # Docusaurus's own script shows "not found" under the file's name.
+        address = address.removesuffix(".html")
+    heads = _heads(text, positions, anchors, titles)
+    return _page(path, text, address=address, title=_title(tree, path), heads=heads)
 
 
 def main_content(tree: LexborHTMLParser) -> LexborNode | None:
@@ -85,12 +92,12 @@ def main_content(tree: LexborHTMLParser) -> LexborNode | None:
     return main
 
 
-def _page(path: str, text: str, *, title: str, heads: list[tuple[Heading, str]]) -> Page:
+def _page(path: str, text: str, *, address: str, title: str, heads: list[tuple[Heading, str]]) -> Page:
     tops = [heading for heading, _ in heads if not heading.is_nested]
     opening = tops[0] if tops and tops[0].level == 1 and not text[: tops[0].start].strip() else None
     title = (opening.text if opening else "") or title
     sections = build_sections(text, heads, opening=opening, path=(title,))
-    return Page(path, title, site_address(path), text, sections, Dialect.CONVERTED)
+    return Page(path, title, address, text, sections, Dialect.CONVERTED)
 
 
 def site_address(path: str) -> str:
@@ -161,6 +168,14 @@ def _plain_mathematics(main: LexborNode) -> None:
             is_display = above is not None and "katex-display" in (above.attributes.get("class") or "")
             marks = "$$" if is_display else "$"
             formula.replace_with(f"{marks}{note.text(strip=True)}{marks}")
+
+
+def _part_tab_labels(main: LexborNode) -> None:
+    """Give each tab's label a line of its own, as the style does with labels that stand in one line."""
+    for label in main.css(".tabbed-labels label"):
+        paragraph = LexborHTMLParser(f"<p>{escape(label.text(strip=True))}</p>").css_first("p")
+        if paragraph is not None:
+            label.replace_with(paragraph)
 
 
 def _language(pre: LexborNode) -> str:

@@ -15,36 +15,42 @@ _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
     r"|(?:!{3}|\?{3}\+?)[ \t]+[\w-]+(?=[ \t]|$)|={3}(?=[ \t]+[\"'])|/{3}[ \t]*[\w-]*[ \t]*\|?"
-    r"|\{%[ \t]*[^%\n]*%\})[ \t]*"
+    r"|\{%[^%\n]*+%\})[ \t]*"
 )
-_TABLE_RULE = r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$"
+_TABLE_RULE = r"^[ \t]*+\|?(?:[ \t]*+:?-++:?[ \t]*+\|)++(?:[ \t]*+:?-++:?[ \t]*+)?$"
 _BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _HASHES = r"\#{1,6}[ \t]+"
+# Signs within a line, each after one look at its first character: most characters are none of them.
+_INLINE = (
+    r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
+    r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
+    r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
+    # An image shows no words; a footnote's mark and a heading's id are the generator's.
+    r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
+    r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
+    r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+    r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
+    r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+    r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
+    r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
+    r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
+)
+# Signs that blanks belong to. (A run of blanks is looked at once, not from each of them on.)
+_BLANK = (
+    r"(?P<hard>(?:\\|(?<![ ])[ ]{2,}+)(?=\r?\n[ \t>]*\S))",
+    r"(?P<attributes>(?:(?<![ \t])[ \t]++)?+\{:?[ \t]*+[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
+)
+# Signs at a line's beginning.
+_LINE = (
+    # The definition behind a term, as PHP Markdown Extra writes it.
+    r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
+    rf"(?P<rule>{_TABLE_RULE})",
+    rf"(?P<mark>{_MARK_LINE})",
+    rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
+)
 _SIGNS = re.compile(
-    "|".join(
-        (
-            r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
-            r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
-            r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
-            # An image shows no words; a footnote's mark and a heading's id are the generator's.
-            r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
-            r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
-            r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
-            r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
-            r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
-            r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
-            r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
-            r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
-            r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
-            r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
-            # The definition behind a term, as PHP Markdown Extra writes it.
-            r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
-            rf"(?P<rule>{_TABLE_RULE})",
-            rf"(?P<mark>{_MARK_LINE})",
-            rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
-            r"(?P<pipe>\|)",
-        )
-    ),
+    rf"(?=[\\`<!\[{{&*~_])(?:{'|'.join(_INLINE)})|(?=[\\{{ \t])(?:{'|'.join(_BLANK)})"
+    rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
 _FENCES = re.compile(_FENCE, re.MULTILINE)
@@ -199,6 +205,12 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 runs.part(match.start())
             case "tag" | "name":
                 _tag((match["name"] or "").lower(), match.start(), runs)
+            case "mark":
+                # What stands behind the mark is a title on a line of its own.
+                runs.part(match.start())
+                position = _line_end(source, match.end(), end)
+                _inline(source, match.end(), position, runs, ticks=ticks)
+                runs.part(position)
             case "image" | "footnote":
                 runs.breaks.append(runs.length)
             case "stars":
@@ -206,6 +218,11 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case _:
                 pass
     runs.add(source[position:end], position)
+
+
+def _line_end(source: str, start: int, end: int) -> int:
+    found = source.find("\n", start, end)
+    return end if found < 0 else found
 
 
 def _tag(name: str, place: int, runs: _Runs) -> None:
@@ -229,7 +246,7 @@ _CODE_SPAN = re.compile(r"((?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\2(?!`))")
 _STARS = re.compile(r"(?<!\\)\*{1,3}")
 _LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
 # The definition behind a term, as PHP Markdown Extra writes it.
-_DEFINED = re.compile(r"[ \t]*\n[ \t]*:[ \t]+")
+_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+:[ \t]+")
 
 
 def unit_words(source: str, kind: str) -> str:

@@ -116,3 +116,31 @@ def test_large_page_of_a_generator_is_read():
 def test_address_of_a_page_is_never_that_of_another_site():
     """Whoever writes the book names its files."""
     assert page("<p>text</p>", path="javascript:alert(1).html").address == "javascript%3Aalert%281%29.html"
+
+
+def test_page_of_docusaurus_stands_at_its_route():
+    """Under the file's name its script shows "not found" in place of the page."""
+    source = '<head><meta name="generator" content="Docusaurus v3.10.2"></head><body><p>text</p></body>'
+
+    assert read_html_page("docs/intro.html", source).address == "docs/intro"
+    assert read_html_page("docs/index.html", source).address == "docs/"
+    assert read_html_page("docs/intro.html", "<body><p>text</p></body>").address == "docs/intro.html"
+
+
+def test_formula_of_katex_is_its_tex():
+    """The page holds it three times, for eyes, for readers aloud and for writers."""
+    formula = (
+        '<span class="katex"><span class="katex-mathml"><math><semantics><mrow><mi>p</mi></mrow>'
+        '<annotation encoding="application/x-tex">p = 4</annotation></semantics></math></span>'
+        '<span class="katex-html">p</span></span>'
+    )
+
+    assert page(f"<p>Here {formula} bar.</p>").source.strip() == "Here $p = 4$ bar."
+    assert page(f'<p><span class="katex-display">{formula}</span></p>').source.strip() == "$$p = 4$$"
+
+
+def test_labels_of_tabs_are_parted():
+    """Material writes them one behind the other."""
+    labels = '<div class="tabbed-labels"><label>On Linux</label><label>On Windows</label></div>'
+
+    assert page(f"{labels}<p>text</p>").source.split("\n\n")[:2] == ["On Linux", "On Windows"]

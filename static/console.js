@@ -622,6 +622,8 @@ class Exchange {
     this.node.setAttribute('aria-labelledby', heading.id);
     part(this.node, 'about').hidden = asked.mode !== 'selected_text' || !asked.selected_text;
     part(this.node, 'selection').textContent = words(asked.selected_text);
+    part(this.node, 'use-again').addEventListener('click', () => useAsSelection(words(asked.selected_text)));
+    if (asked.mode === 'selected_text') part(this.node, 'waiting-text').textContent = 'Looking in the selected text';
     part(this.node, 'again').addEventListener('click', () => this.askAgain());
     for (const thumb of this.node.querySelectorAll('[data-rating]')) {
       thumb.addEventListener('click', () => this.#rate(thumb.dataset.rating));
@@ -927,7 +929,10 @@ async function put(asked) {
   notify('');
   place(exchange);
   showRunning(true);
-  announce('Looking in the book.');
+  if (asked.selected_text) announce('Looking in the selected text. Later questions go to the whole book.');
+  else announce('Looking in the book.');
+  // A selection counts for one question; another one, chosen meanwhile, stays.
+  if (asked.selected_text && asked.selected_text === page.selection.value.trim()) dropSelection();
 
   const outcome = await receive(asked, { exchange, controller });
 
@@ -942,7 +947,11 @@ async function put(asked) {
     session.keep(null);
     notify('That session has ended. The next question starts a new one.');
   }
-  if (outcome?.errors) markFields(outcome.errors);
+  if (outcome?.errors) {
+    // What is to be mended must be at hand.
+    if (asked.selected_text && !page.selection.value.trim()) select(asked.selected_text);
+    markFields(outcome.errors);
+  }
   announce(summaryOf(exchange));
 }
 
@@ -969,7 +978,8 @@ function summaryOf(exchange) {
   if (exchange.state === 'failed') return `${words(exchange.problem.title)}. ${words(exchange.problem.detail)}`;
   if (exchange.state === 'stopped') return 'Stopped. What had arrived is kept.';
   const sources = cited ? ` ${plural(cited, 'source', 'sources')} cited.` : '';
-  return `${exchange.state === 'refused' ? 'No answer in the book' : 'Answer'}: ${answer}${sources}`;
+  const place = exchange.asked.mode === 'selected_text' ? 'selected text' : 'book';
+  return `${exchange.state === 'refused' ? `No answer in the ${place}` : 'Answer'}: ${answer}${sources}`;
 }
 
 /** Feeds the exchange. Gives null when it is whole, 'stopped', or the problem. */
@@ -1135,7 +1145,18 @@ function chooseMode(mode) {
 
 function showMode() {
   byId('selection-field').hidden = chosenMode() !== 'selected_text';
+  if (!page.selection.value.trim()) unfoldSelection(true); // There is nothing to see yet, but a place to paste.
+  showSelection();
+}
+
+function showSelection() {
+  byId('selection-words').textContent = shortened(page.selection.value, 200) || 'none yet';
   showCount();
+}
+
+function unfoldSelection(open) {
+  byId('selection-editor').hidden = !open;
+  byId('selection-toggle').setAttribute('aria-expanded', String(open));
 }
 
 function showCount() {
@@ -1153,6 +1174,7 @@ function complain(text, field) {
   page.problem.textContent = text;
   for (const marked of page.form.querySelectorAll('[aria-invalid]')) marked.removeAttribute('aria-invalid');
   if (!field) return;
+  if (field === page.selection) unfoldSelection(true);
   field.setAttribute('aria-invalid', 'true');
   field.focus();
 }
@@ -1164,6 +1186,7 @@ function markFields(errors) {
     const input = { query: page.question, selected_text: page.selection }[name] ?? (OPTIONS.includes(name) ? byId(name) : null);
     if (!input) continue;
     input.setAttribute('aria-invalid', 'true');
+    if (input === page.selection) unfoldSelection(true);
     if (OPTIONS.includes(name)) byId('options').open = true;
   }
 }
@@ -1207,13 +1230,29 @@ function submit() {
   put(asked);
 }
 
-function useAsSelection(quote) {
-  chooseMode('selected_text');
-  page.selection.value = [...quote.trim()].slice(0, SELECTION_MAX).join('');
-  showCount();
+function select(text) {
+  page.selection.value = [...text.trim()].slice(0, SELECTION_MAX).join('');
   page.selection.scrollTop = 0;
+  unfoldSelection(false);
+  chooseMode('selected_text');
+}
+
+function useAsSelection(text) {
+  select(text);
   page.question.focus({ preventScroll: true });
-  announce('The quote is now the selected text. Ask about it.');
+  announce('This is now the selected text. The next question is answered from it alone.');
+}
+
+function dropSelection() {
+  page.selection.value = '';
+  chooseMode('full_book');
+}
+
+function removeSelection() {
+  dropSelection();
+  complain('');
+  page.question.focus({ preventScroll: true });
+  announce('The selected text is removed. Questions go to the whole book.');
 }
 
 function stop() {
@@ -1239,7 +1278,14 @@ page.question.addEventListener('input', () => {
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && running && !event.isComposing) stop();
 });
-page.selection.addEventListener('input', showCount);
+page.selection.addEventListener('input', showSelection);
+byId('selection-toggle').addEventListener('click', () => unfoldSelection(byId('selection-editor').hidden));
+byId('selection-remove').addEventListener('click', removeSelection);
+byId('selection-chip').addEventListener('keydown', (event) => {
+  if (event.key !== 'Delete' && event.key !== 'Backspace') return;
+  event.preventDefault();
+  removeSelection();
+});
 page.stop.addEventListener('click', stop);
 for (const radio of page.form.elements.mode) radio.addEventListener('change', showMode);
 byId('new-session').addEventListener('click', beginAnew);

@@ -642,11 +642,10 @@ class Exchange {
 
   /* -- As it arrives -- */
 
-  /** Shows the passages that were found. A later list replaces the one before. */
+  /** Shows the passages that were found. A later list replaces the one before; numbers in use stay theirs. */
   begin(told) {
     this.#know(told);
     this.showSources(told.sources, { whole: false });
-    if (this.text) this.#paint(true); // Marks carry the titles of their sources.
     part(this.node, 'waiting-text').textContent = this.sources.length
       ? `Found ${plural(this.sources.length, 'passage', 'passages')}, writing`
       : 'Writing';

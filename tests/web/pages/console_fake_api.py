@@ -110,10 +110,10 @@ CITED = (
     ),
     (2, "It's a **middleware", "framework**", "It's a middleware framework"),
 )
-# What a search finds before the answer shows that other passages are needed.
+# The list before the answer shows that other passages are needed; what is cited by then stays where it is.
 FIRST_FOUND = [
-    {**SOURCES[2], "id": f"f{number}", "cited": False, "heading_path": [f"First found {number}"]}
-    for number in range(1, 6)
+    SOURCES[0],
+    *({**SOURCES[2], "id": f"f{i}", "heading_path": [f"First found {i}"]} for i in (2, 3, 4)),
 ]
 FAR_SENTENCES = [f"Joint {number} turns by {number * 3} degrees and then holds." for number in range(1, 31)]
 FAR_SENTENCE = FAR_SENTENCES[24]
@@ -164,6 +164,7 @@ class FakeApi:
     ratings: list[tuple[str, str]] = field(default_factory=list)
     sessions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     gate: threading.Event = field(default_factory=threading.Event)
+    second_gate: threading.Event = field(default_factory=threading.Event)
     payloads: tuple[str, ...] = ()
     made_up: tuple[str, list[dict[str, Any]], list[dict[str, Any]]] = ("", [], [])
     pause: Callable[[], None] = lambda: None
@@ -411,15 +412,17 @@ def stream(api: FakeApi, body: dict[str, Any], session_id: str) -> Iterator[byte
         yield from (bytes([byte]) for byte in (text + "\n").encode())
         messages.append(kept)
         return
-    if word == "later":
-        yield event("sources", {**told, "sources": FIRST_FOUND}, 0).encode()
-        api.gate.wait(20)
-    yield event("sources", told, 1).encode()
+    first_told = {**told, "sources": FIRST_FOUND} if word == "later" else told
+    yield event("sources", first_told, 1).encode()
     for number, piece in enumerate(pieces(answer), start=2):
         api.pause()
         yield event("delta", {"text": piece}, number).encode()
         if number == 12 and word == "wait":
             api.gate.wait(20)
+        if number == 30 and word == "later":
+            api.gate.wait(20)
+            yield event("sources", told, 30).encode()
+            api.second_gate.wait(20)
         if number == 12 and word == "cut":
             return
         if number == 12 and word == "break":
@@ -455,6 +458,7 @@ def serving(api: FakeApi, *, prefix: str = "") -> Iterator[FakeApi]:
         yield api
     finally:
         api.gate.set()
+        api.second_gate.set()
         server.shutdown()
         server.server_close()
         thread.join(5)

@@ -819,16 +819,24 @@ def test_reply_without_readable_quotes_shows_them_verbatim(page: Page, fake: Fak
 def test_later_sources_replace_the_first(page: Page, fake: FakeApi) -> None:
     """The service may learn while it writes that other passages are needed; marks count in the last list."""
     exchange = send(page, "later What is a node?")
-    expect(named(exchange, "nearest-summary")).to_have_text("5 passages found")
+    expect(exchange.locator(".cite")).to_have_text(["[1]"])
+    expect(named(exchange, "nearest-summary")).to_have_text("4 passages found")
+    named(exchange, "nearest-summary").click()
+    first = exchange.locator('.source[data-source="1"]')
+    named(first, "use").focus()
 
     fake.gate.set()
 
-    expect(exchange).to_have_attribute("data-state", "answered")
-    expect(exchange.locator(".source")).to_have_count(3)
+    expect(named(exchange, "nearest-summary")).to_have_text("3 passages found")
     assert "First found" not in (exchange.text_content() or "")
-    expect(exchange.locator(".cite").first).to_have_attribute(
-        "title", "Real-World Analogy: Restaurant Kitchen"
-    )
+    expect(exchange.locator('.source[data-source="2"] [data-part="path"] b')).to_have_text("What is ROS 2?")
+    expect(exchange).to_have_attribute("data-state", "running")
+    expect(named(exchange, "nearest")).to_have_attribute("open", "")
+    assert has_focus(named(first, "use"))
+    fake.second_gate.set()
+    expect(exchange).to_have_attribute("data-state", "answered")
+    expect(exchange.locator(".cite").last).to_have_attribute("title", "What is ROS 2?")
+    expect(exchange.locator(".source")).to_have_count(3)
 
 
 def test_sources_keep_the_numbers_of_their_marks(page: Page, fake: FakeApi) -> None:

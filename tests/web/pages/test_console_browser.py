@@ -636,6 +636,8 @@ def test_selection_that_is_too_short_is_told_before_it_is_sent(page: Page, fake:
     """A rule known to the page need not cost a round trip."""
     page.get_by_role("radio", name="Selected text").check()
     page.fill("#selection", "too short")
+    page.click("#selection-toggle")
+    expect(page.locator("#selection")).to_be_hidden()
     page.fill("#question", "What does it mean?")
     page.press("#question", "Enter")
 
@@ -740,6 +742,21 @@ def test_each_of_several_citations_has_its_own_link(page: Page) -> None:
     expect(named(second, "link")).to_have_attribute("href", SOURCES[1]["url"])
 
 
+def test_citation_without_a_safe_address_has_no_link(page: Page, fake: FakeApi) -> None:
+    """A link that leads nowhere, or worse, helps no reader."""
+    quote = "Look at the joint. Look at the motor. Look at the light."
+    unsafe = {"Look at the joint.": "javascript:window.pwned=1", "Look at the motor.": ""}
+    cited = [citation(1, quote, words, url=url) for words, url in unsafe.items()]
+    last = citation(1, quote, "Look at the light.")
+    fake.made_up = ("Look. [1]", [source_of(quote)], [*cited, last])
+
+    exchange = ask(page, "made-up Where?")
+
+    expect(exchange.locator("mark")).to_have_count(3)
+    expect(exchange.locator(".citation-link")).to_have_count(1)
+    expect(exchange.locator(".citation-link")).to_have_attribute("href", last["url"])
+
+
 @pytest.mark.parametrize(
     ("quote_text", "cited", "marked"),
     [
@@ -837,6 +854,7 @@ def test_later_sources_replace_the_first(page: Page, fake: FakeApi) -> None:
     expect(exchange).to_have_attribute("data-state", "answered")
     expect(exchange.locator(".cite").last).to_have_attribute("title", "What is ROS 2?")
     expect(exchange.locator(".source")).to_have_count(3)
+    expect(exchange.locator(".cite")).to_have_text(["[1]", "[1]", "[2]"])
 
 
 def test_sources_keep_the_numbers_of_their_marks(page: Page, fake: FakeApi) -> None:

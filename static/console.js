@@ -384,6 +384,85 @@ class MarkdownView {
   }
 }
 
+/* ---- Cited words in a quote ---- */
+
+const VISIBLE = /\S/gu;
+const LETTERS = /[\p{L}\p{M}\p{N}]/gu;
+
+/** Keeps the characters that match; `places[i]` is the index in the text of the i-th of them. */
+function squeeze(text, kept) {
+  let squeezed = '';
+  const places = [];
+  for (const { 0: found, index } of text.matchAll(kept)) {
+    squeezed += found;
+    for (let i = 0; i < found.length; i += 1) places.push(index + i);
+  }
+  return { squeezed, places };
+}
+
+/**
+ * Finds words in a text, whatever white space stands between them. If they are not there, only letters and
+ * digits are compared: the server may have taken more markup from the one than from the other. Of several
+ * places the nearest to `expected` is taken. Returns {start, end}, or null.
+ */
+function findWords(text, wanted, expected) {
+  for (const kept of [VISIBLE, LETTERS]) {
+    const { squeezed, places } = squeeze(text, kept);
+    const needle = squeeze(wanted, kept).squeezed;
+    if (!needle) return null;
+    let best = null;
+    for (let at = squeezed.indexOf(needle); at >= 0; at = squeezed.indexOf(needle, at + 1)) {
+      const start = places[at];
+      if (best && Math.abs(start - expected) >= Math.abs(best.start - expected)) continue;
+      best = { start, end: places[at + needle.length - 1] + 1 };
+    }
+    if (best) return best;
+  }
+  return null;
+}
+
+/** The citations of a source in the order of its text: {start, end, text, address}; unknown places lie at the end. */
+function citationsIn(text, citations, quoteLength) {
+  const placed = citations.map((given) => {
+    const cited = words(given.text);
+    const share = quoteLength ? Number(given.start) / quoteLength : 0;
+    const place = findWords(text, cited, Number.isFinite(share) ? share * text.length : 0);
+    return { ...(place ?? { start: text.length, end: text.length }), text: cited, address: safeAddress(given.url) };
+  });
+  return placed.sort((one, other) => one.start - other.start || one.end - other.end);
+}
+
+function wordSet(text) {
+  return new Set(text.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? []);
+}
+
+/** The citation that shares most words with a claim of the answer; the first one if none shares any. */
+function citationFor(claim, citations) {
+  const claimed = wordSet(claim);
+  let best = citations[0];
+  let most = 0;
+  for (const citation of citations) {
+    const cited = wordSet(citation.text);
+    const shared = [...cited].filter((word) => claimed.has(word)).length;
+    const likeness = shared / (cited.size + claimed.size || 1);
+    if (likeness > most) [best, most] = [citation, likeness];
+  }
+  return best;
+}
+
+/** What a mark of the answer stands behind: the words back to the mark before it, or to the block's beginning. */
+function claimOf(mark) {
+  const before = new Range();
+  before.setStart(mark.closest('p, li, td, th, blockquote, .answer'), 0);
+  before.setEndBefore(mark);
+  return before.toString().split(/\[\d+\]/).findLast((piece) => /[\p{L}\p{N}]/u.test(piece)) ?? '';
+}
+
+function shortened(text, most) {
+  const characters = [...text.replace(/\s+/g, ' ').trim()];
+  return characters.length > most ? `${characters.slice(0, most).join('').trim()}…` : characters.join('');
+}
+
 /* ---- A source ---- */
 
 class Source {
@@ -395,24 +474,62 @@ class Source {
     this.node.dataset.source = String(number);
     this.quote = part(this.node, 'quote');
     this.more = part(this.node, 'more');
+    this.quote.id = `${this.node.id}-quote`;
+    this.more.setAttribute('aria-controls', this.quote.id);
     part(this.node, 'number').textContent = String(number);
     this.more.addEventListener('click', () => this.unfold(!this.quote.classList.contains('open')));
-    part(this.node, 'use').addEventListener('click', () => useAsSelection(this.quote.textContent));
+    part(this.node, 'use').addEventListener('click', () => useAsSelection(this.text));
     part(this.node, 'back').addEventListener('click', () => this.exchange.backToMark());
-    new ResizeObserver(() => this.#offerMore()).observe(this.quote);
+    new ResizeObserver(() => this.settle()).observe(this.quote);
   }
 
-  show(told, cited) {
+  show(told, { cited, citations }) {
     const source = record(told);
-    const quote = words(source.quote).replace(/\r\n?/g, '\n'); // A CR is no line break to a browser.
     this.node.dataset.cited = String(cited);
     this.title = this.#showPath(source);
     this.node.setAttribute('aria-label', `Source ${this.number}${cited ? '' : ', not cited'}: ${this.title}`);
-    if (this.quote.textContent !== quote) this.quote.textContent = quote;
-    this.quote.classList.toggle('code', /^\s*(```|~~~|\|)/.test(quote));
-    part(this.node, 'use').hidden = lengthOf(quote.trim()) < SELECTION_MIN;
+    this.#showQuote(source, citations);
+    part(this.node, 'use').hidden = lengthOf(this.text) < SELECTION_MIN;
     this.#showLink(source);
-    this.#offerMore();
+  }
+
+  #showQuote(source, citations) {
+    const quote = words(source.quote);
+    // A reply of an earlier version has no text without markup. A CR is no line break to a browser.
+    this.text = (words(source.quote_text) || quote).replace(/\r\n?/g, '\n').trim();
+    this.quote.classList.toggle('code', /^\s*(```|~~~)/.test(quote));
+    const shown = JSON.stringify([this.text, citations]);
+    if (shown === this.shown) return; // Painted anew, it would lose the focus and what the reader has selected.
+    this.shown = shown;
+    this.citations = citationsIn(this.text, citations, lengthOf(quote));
+    this.#paint();
+    this.inView = this.citations[0]?.node ?? null;
+  }
+
+  /** The text with the cited words marked, each followed by its own link where they lie in several places. */
+  #paint() {
+    const hasSeveral = new Set(this.citations.map(({ address }) => address)).size > 1;
+    const nodes = [];
+    let from = 0;
+    let mark = null;
+    for (const citation of this.citations) {
+      const start = Math.max(citation.start, from);
+      if (citation.end > start) {
+        mark = element('mark', this.text.slice(start, citation.end));
+        nodes.push(this.text.slice(from, start), mark);
+        from = citation.end;
+      }
+      citation.node = citation.end > citation.start ? mark : null;
+      if (hasSeveral && citation.address) nodes.push(this.#citationLink(citation));
+    }
+    this.quote.replaceChildren(...nodes, this.text.slice(from));
+  }
+
+  #citationLink({ address, text }) {
+    const link = byId('citation-link-template').content.firstElementChild.cloneNode(true);
+    link.setAttribute('aria-label', `Open the page at “${shortened(text, 60)}”`);
+    openElsewhere(link, address);
+    return link;
   }
 
   #showPath(source) {
@@ -442,16 +559,35 @@ class Source {
     bad.textContent = address ? '' : words(source.url);
   }
 
-  #offerMore() {
-    if (this.quote.classList.contains('open')) return;
-    this.more.hidden = this.quote.scrollHeight <= this.quote.clientHeight + 2;
+  /** Shows the folded quote from the line before the cited words, and says whether there is more of it. */
+  settle() {
+    const { quote } = this;
+    if (quote.classList.contains('open')) return;
+    const line = parseFloat(getComputedStyle(quote).lineHeight) || 1;
+    const top = this.inView?.offsetTop ?? 0;
+    quote.scrollTop = Math.max(0, Math.round(top / line) - 1) * line;
+    const below = quote.scrollHeight - quote.clientHeight - quote.scrollTop;
+    quote.classList.toggle('more-above', quote.scrollTop > 2);
+    quote.classList.toggle('more-below', below > 2);
+    this.more.hidden = quote.scrollHeight <= quote.clientHeight + 2;
   }
 
   unfold(open) {
     this.quote.classList.toggle('open', open);
     this.more.setAttribute('aria-expanded', String(open));
-    this.more.textContent = open ? 'Less' : 'More';
-    if (open) this.more.hidden = false;
+    this.more.textContent = open ? 'Show less' : 'Show all';
+    this.settle();
+  }
+
+  /** Lights the cited words that a claim of the answer rests on, and scrolls to them. */
+  reveal(claim) {
+    const known = this.citations.filter(({ node }) => node);
+    this.inView = citationFor(claim, known)?.node ?? null;
+    this.inView?.classList.add('lit');
+    if (!this.inView && !this.more.hidden) this.unfold(true); // Which words are cited is not known.
+    this.settle();
+    const fits = this.node.clientHeight < window.innerHeight / 2;
+    (fits ? this.node : this.inView ?? this.node).scrollIntoView({ block: 'nearest' });
   }
 }
 
@@ -486,6 +622,8 @@ class Exchange {
     this.node.setAttribute('aria-labelledby', heading.id);
     part(this.node, 'about').hidden = asked.mode !== 'selected_text' || !asked.selected_text;
     part(this.node, 'selection').textContent = words(asked.selected_text);
+    part(this.node, 'use-again').addEventListener('click', () => useAsSelection(words(asked.selected_text)));
+    if (asked.mode === 'selected_text') part(this.node, 'waiting-text').textContent = 'Looking in the selected text';
     part(this.node, 'again').addEventListener('click', () => this.askAgain());
     for (const thumb of this.node.querySelectorAll('[data-rating]')) {
       thumb.addEventListener('click', () => this.#rate(thumb.dataset.rating));
@@ -504,6 +642,7 @@ class Exchange {
 
   /* -- As it arrives -- */
 
+  /** Shows the passages that were found. A later list replaces the one before; numbers in use stay theirs. */
   begin(told) {
     this.#know(told);
     this.showSources(told.sources, { whole: false });
@@ -531,7 +670,7 @@ class Exchange {
     this.reply = told;
     this.text = words(told.answer);
     this.state = words(told.status) || 'answered';
-    this.showSources(told.sources, { whole: true });
+    this.showSources(told.sources, { whole: true, citations: list(told.citations).map(record) });
     this.#paint(true);
     this.#showAfter();
   }
@@ -565,8 +704,8 @@ class Exchange {
 
   /* -- Sources -- */
 
-  /** Until the answer is whole nobody knows what it cites, and all passages wait together, folded. */
-  showSources(told, { whole }) {
+  /** Until the answer is whole it is not known what it cites, and all passages wait together, folded. */
+  showSources(told, { whole, citations = [] }) {
     const focused = document.activeElement;
     const cited = [];
     const near = [];
@@ -574,7 +713,10 @@ class Exchange {
       this.sources[i] ??= new Source(i + 1, this);
       const isCited = whole && Boolean(record(source).cited);
       this.sources[i].told = record(source);
-      this.sources[i].show(source, isCited);
+      this.sources[i].show(source, {
+        cited: isCited,
+        citations: citations.filter((citation) => Number(citation.source) === i + 1),
+      });
       (isCited ? cited : near).push(this.sources[i].node);
     });
     this.sources.length = list(told).length;
@@ -584,10 +726,11 @@ class Exchange {
     part(this.node, 'cited-heading').hidden = !cited.length;
     part(this.node, 'nearest').hidden = !near.length;
     const count = plural(near.length, 'passage', 'passages');
-    let summary = cited.length ? `${count} nearby, not cited` : `${count} found`;
+    let summary = cited.length ? `Also found: ${count}` : `${count} found`;
     if (this.state === 'refused') summary = `The nearest ${count}`;
     part(this.node, 'nearest-summary').textContent = summary;
-    // Moving a node drops its focus.
+    // Moving a node drops its focus, and where it was scrolled to.
+    this.sources.forEach((source) => source.settle());
     if (focused && focused !== document.activeElement && this.node.contains(focused)) {
       focused.focus({ preventScroll: true });
     }
@@ -614,13 +757,12 @@ class Exchange {
     for (const lit of document.querySelectorAll('.lit')) lit.classList.remove('lit');
     for (const back of document.querySelectorAll('[data-part="back"]')) back.hidden = true;
     if (part(this.node, 'nearest').contains(source.node)) part(this.node, 'nearest').open = true;
-    source.unfold(true);
     source.node.classList.add('lit');
     mark.classList.add('lit');
     part(source.node, 'back').hidden = false;
     this.cameFrom = mark;
     source.node.focus({ preventScroll: true });
-    source.node.scrollIntoView({ block: 'nearest' });
+    source.reveal(claimOf(mark));
   }
 
   backToMark() {
@@ -786,7 +928,10 @@ async function put(asked) {
   notify('');
   place(exchange);
   showRunning(true);
-  announce('Looking in the book.');
+  if (asked.selected_text) announce('Looking in the selected text. Later questions go to the whole book.');
+  else announce('Looking in the book.');
+  // A selection counts for one question; another one, chosen meanwhile, stays.
+  if (asked.selected_text && asked.selected_text === page.selection.value.trim()) dropSelection();
 
   const outcome = await receive(asked, { exchange, controller });
 
@@ -801,7 +946,11 @@ async function put(asked) {
     session.keep(null);
     notify('That session has ended. The next question starts a new one.');
   }
-  if (outcome?.errors) markFields(outcome.errors);
+  if (outcome?.errors) {
+    // What is to be mended must be at hand.
+    if (asked.selected_text && !page.selection.value.trim()) select(asked.selected_text);
+    markFields(outcome.errors);
+  }
   announce(summaryOf(exchange));
 }
 
@@ -828,7 +977,8 @@ function summaryOf(exchange) {
   if (exchange.state === 'failed') return `${words(exchange.problem.title)}. ${words(exchange.problem.detail)}`;
   if (exchange.state === 'stopped') return 'Stopped. What had arrived is kept.';
   const sources = cited ? ` ${plural(cited, 'source', 'sources')} cited.` : '';
-  return `${exchange.state === 'refused' ? 'No answer in the book' : 'Answer'}: ${answer}${sources}`;
+  const place = exchange.asked.mode === 'selected_text' ? 'selected text' : 'book';
+  return `${exchange.state === 'refused' ? `No answer in the ${place}` : 'Answer'}: ${answer}${sources}`;
 }
 
 /** Feeds the exchange. Gives null when it is whole, 'stopped', or the problem. */
@@ -994,7 +1144,18 @@ function chooseMode(mode) {
 
 function showMode() {
   byId('selection-field').hidden = chosenMode() !== 'selected_text';
+  if (!page.selection.value.trim()) unfoldSelection(true); // There is nothing to see yet, but a place to paste.
+  showSelection();
+}
+
+function showSelection() {
+  byId('selection-words').textContent = shortened(page.selection.value, 200) || 'none yet';
   showCount();
+}
+
+function unfoldSelection(open) {
+  byId('selection-editor').hidden = !open;
+  byId('selection-toggle').setAttribute('aria-expanded', String(open));
 }
 
 function showCount() {
@@ -1012,6 +1173,7 @@ function complain(text, field) {
   page.problem.textContent = text;
   for (const marked of page.form.querySelectorAll('[aria-invalid]')) marked.removeAttribute('aria-invalid');
   if (!field) return;
+  if (field === page.selection) unfoldSelection(true);
   field.setAttribute('aria-invalid', 'true');
   field.focus();
 }
@@ -1023,6 +1185,7 @@ function markFields(errors) {
     const input = { query: page.question, selected_text: page.selection }[name] ?? (OPTIONS.includes(name) ? byId(name) : null);
     if (!input) continue;
     input.setAttribute('aria-invalid', 'true');
+    if (input === page.selection) unfoldSelection(true);
     if (OPTIONS.includes(name)) byId('options').open = true;
   }
 }
@@ -1066,13 +1229,29 @@ function submit() {
   put(asked);
 }
 
-function useAsSelection(quote) {
-  chooseMode('selected_text');
-  page.selection.value = [...quote.trim()].slice(0, SELECTION_MAX).join('');
-  showCount();
+function select(text) {
+  page.selection.value = [...text.trim()].slice(0, SELECTION_MAX).join('');
   page.selection.scrollTop = 0;
+  unfoldSelection(false);
+  chooseMode('selected_text');
+}
+
+function useAsSelection(text) {
+  select(text);
   page.question.focus({ preventScroll: true });
-  announce('The quote is now the selected text. Ask about it.');
+  announce('This is now the selected text. The next question is answered from it alone.');
+}
+
+function dropSelection() {
+  page.selection.value = '';
+  chooseMode('full_book');
+}
+
+function removeSelection() {
+  dropSelection();
+  complain('');
+  page.question.focus({ preventScroll: true });
+  announce('The selected text is removed. Questions go to the whole book.');
 }
 
 function stop() {
@@ -1098,7 +1277,14 @@ page.question.addEventListener('input', () => {
 document.addEventListener('keydown', (event) => {
   if (event.key === 'Escape' && running && !event.isComposing) stop();
 });
-page.selection.addEventListener('input', showCount);
+page.selection.addEventListener('input', showSelection);
+byId('selection-toggle').addEventListener('click', () => unfoldSelection(byId('selection-editor').hidden));
+byId('selection-remove').addEventListener('click', removeSelection);
+byId('selection-chip').addEventListener('keydown', (event) => {
+  if (event.key !== 'Delete' && event.key !== 'Backspace') return;
+  event.preventDefault();
+  removeSelection();
+});
 page.stop.addEventListener('click', stop);
 for (const radio of page.form.elements.mode) radio.addEventListener('change', showMode);
 byId('new-session').addEventListener('click', beginAnew);

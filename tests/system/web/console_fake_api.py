@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import NotFound
@@ -43,6 +44,14 @@ SOURCES: list[dict[str, Any]] = [
             "- Publishers don't block\n- Subscribers don't poll\n- Both can restart alone\n"
             "- Many may listen\n- None needs the other's name\n- Messages have a type\n- Topics have a name"
         ),
+        "quote_text": (
+            'Nodes are independent programs that communicate by publishing messages to topics (the "pass") '
+            "and subscribing to topics to receive messages. Publishers don't need to know who's listening, "
+            "and subscribers don't need to know who's publishing.\n"
+            "This decoupled architecture makes robot systems flexible and scalable.\n"
+            "Publishers don't block\nSubscribers don't poll\nBoth can restart alone\n"
+            "Many may listen\nNone needs the other's name\nMessages have a type\nTopics have a name"
+        ),
         "score": 0.8312,
         "cited": True,
     },
@@ -58,6 +67,10 @@ SOURCES: list[dict[str, Any]] = [
             "It's a **middleware framework** that provides communication infrastructure for distributed "
             "robot systems."
         ),
+        "quote_text": (
+            "ROS 2 (Robot Operating System 2) is not an operating system in the traditional sense. It's a "
+            "middleware framework that provides communication infrastructure for distributed robot systems."
+        ),
         "score": 0.7421,
         "cited": True,
     },
@@ -72,10 +85,38 @@ SOURCES: list[dict[str, Any]] = [
             "```python\nclass Talker(Node):\n    def __init__(self):\n        super().__init__('talker')\n"
             "        self.publisher = self.create_publisher(String, 'chatter', 10)\n```"
         ),
+        "quote_text": (
+            "class Talker(Node):\n    def __init__(self):\n        super().__init__('talker')\n"
+            "        self.publisher = self.create_publisher(String, 'chatter', 10)"
+        ),
         "score": 0.5127,
         "cited": False,
     },
 ]
+# What the marks of the answer rest on: the source, the first and last words in its quote, all words as text.
+CITED = (
+    (
+        1,
+        "**Nodes** are independent",
+        "receive messages.",
+        'Nodes are independent programs that communicate by publishing messages to topics (the "pass") and '
+        "subscribing to topics to receive messages.",
+    ),
+    (
+        1,
+        "Publishers don't need",
+        "who's publishing.",
+        "Publishers don't need to know who's listening, and subscribers don't need to know who's publishing.",
+    ),
+    (2, "It's a **middleware", "framework**", "It's a middleware framework"),
+)
+# The list before the answer shows that other passages are needed; what is cited by then stays where it is.
+FIRST_FOUND = [
+    SOURCES[0],
+    *({**SOURCES[2], "id": f"f{i}", "heading_path": [f"First found {i}"]} for i in (2, 3, 4)),
+]
+FAR_SENTENCES = [f"Joint {number} turns by {number * 3} degrees and then holds." for number in range(1, 31)]
+FAR_SENTENCE = FAR_SENTENCES[24]
 ANSWER = (
     "A **node** is an independent program with one job, and nodes talk by *publishing messages* to a "
     "**topic** and *subscribing* to it [1]. Neither side needs to know the other: a publisher does not care "
@@ -95,8 +136,22 @@ RICH = (
     "and [9] has no source."
 )
 REFUSAL = (
-    "The book does not say who won the cup. The nearest passages are about teams of robots, "
-    "and none of them answers the question."
+    "The book does not say.\n\nNearest in the book: "
+    "[Teams of robots › Robots \\[and\\] cups](<https://book.example/teams#cups>) · "
+    "[Kitchens](</kitchens>) · [Elsewhere](<javascript:window.pwned=1>)"
+)
+
+
+KEPT_FIELDS = (
+    "message_id",
+    "answer",
+    "status",
+    "sources",
+    "citations",
+    "model",
+    "created_at",
+    "mode",
+    "latency_ms",
 )
 
 
@@ -109,7 +164,9 @@ class FakeApi:
     ratings: list[tuple[str, str]] = field(default_factory=list)
     sessions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     gate: threading.Event = field(default_factory=threading.Event)
+    second_gate: threading.Event = field(default_factory=threading.Event)
     payloads: tuple[str, ...] = ()
+    made_up: tuple[str, list[dict[str, Any]], list[dict[str, Any]]] = ("", [], [])
     pause: Callable[[], None] = lambda: None
     ratings_fail: bool = False
     book: dict[str, Any] | None = field(
@@ -144,12 +201,14 @@ def reply(
     message_id: str,
     answer: str,
     sources: list[dict[str, Any]],
+    citations: list[dict[str, Any]],
     status: str,
 ) -> dict[str, Any]:
     return {
         "answer": answer,
         "status": status,
         "sources": sources,
+        "citations": citations,
         "session_id": session_id,
         "message_id": message_id,
         "created_at": NOW,
@@ -171,8 +230,24 @@ def pieces(text: str) -> list[str]:
     return [word + " " for word in text.split(" ")[:-1]] + [text.split(" ")[-1]]
 
 
-def hostile(payload: str) -> tuple[str, list[dict[str, Any]]]:
-    """An answer and sources in which every field is the payload, and some Markdown around it."""
+def source_of(quote: str, **fields: Any) -> dict[str, Any]:
+    """Make a cited source whose quote has no markup."""
+    return {**SOURCES[0], "quote": quote, "quote_text": quote, **fields}
+
+
+def citation(
+    source: int, quote: str, first: str, last: str = "", text: str = "", **fields: Any
+) -> dict[str, Any]:
+    """Cite a part of a quote, from its first to its last words."""
+    start = quote.index(first)
+    last = last or first
+    url = f"https://book.example/page-{source}#s:~:text={quote_plus(first)}"
+    end = quote.index(last, start) + len(last)
+    return {"source": source, "start": start, "end": end, "text": text or first, "url": url, **fields}
+
+
+def hostile(payload: str) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
+    """Make an answer, sources and citations whose fields are the payload, and some Markdown around it."""
     source = {
         **SOURCES[0],
         "id": payload,
@@ -182,25 +257,44 @@ def hostile(payload: str) -> tuple[str, list[dict[str, Any]]]:
         "path": payload,
         "url": payload,
         "quote": f"{payload}\n" * 6,
+        "quote_text": f"{payload}\n" * 6,
         "cited": True,
     }
+    cited = {"source": 1, "start": 0, "end": len(payload), "text": payload, "url": payload}
+    elsewhere = {"start": payload, "end": payload, "url": "https://book.example/p"}
+    citations = [cited, {**cited, **elsewhere}, {**cited, "text": f"{payload} is not in it"}]
     answer = (
         f"{payload}\n\nInline {payload} here [1].\n\n- item {payload}\n\n> quote {payload}\n\n"
         f"[link]({payload}) ![picture]({payload}) [1]\n\n"
         f"| a | b |\n|---|---|\n| {payload} | [1] |\n\n{payload}"
     )
-    return answer, [source]
+    return answer, [source], citations
 
 
-def answer_of(api: FakeApi, query: str) -> tuple[str, list[dict[str, Any]], str]:
+def answer_of(api: FakeApi, query: str) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]], str]:
     word, _, rest = query.partition(" ")
     if word == "payload":
         return (*hostile(api.payloads[int(rest)]), "answered")
+    if word == "made-up":
+        return (*api.made_up, "answered")
     if word == "rich":
-        return RICH, SOURCES, "answered"
+        return RICH, SOURCES, [], "answered"
     if word == "refuse":
-        return REFUSAL, [{**source, "cited": False} for source in SOURCES], "refused"
-    return ANSWER, SOURCES, "answered"
+        return REFUSAL, [{**source, "cited": False} for source in SOURCES], [], "refused"
+    if word == "far":
+        quote = " ".join(FAR_SENTENCES)
+        return (
+            "It turns by 75 degrees. [1]",
+            [source_of(quote)],
+            [citation(1, quote, FAR_SENTENCE)],
+            "answered",
+        )
+    cited = [
+        citation(number, SOURCES[number - 1]["quote"], first, last, text)
+        for number, first, last, text in CITED
+    ]
+    # The fourth passage of the first list is gone from the last.
+    return ANSWER + " [4]" * (word == "later"), SOURCES, cited, "answered"
 
 
 def build(api: FakeApi) -> Flask:
@@ -288,16 +382,23 @@ def refused_at_the_door(api: FakeApi, body: dict[str, Any]) -> Response | None:
 
 def stream(api: FakeApi, body: dict[str, Any], session_id: str) -> Iterator[bytes]:
     word = body["query"].partition(" ")[0]
-    answer, sources, status = answer_of(api, body["query"])
+    answer, sources, citations, status = answer_of(api, body["query"])
     messages = api.sessions.setdefault(session_id, [])
     message_id = f"{session_id}-m{len(messages) + 1}"
     whole = reply(
-        body, session_id=session_id, message_id=message_id, answer=answer, sources=sources, status=status
+        body,
+        session_id=session_id,
+        message_id=message_id,
+        answer=answer,
+        sources=sources,
+        citations=citations,
+        status=status,
     )
-    kept = {
-        key: whole[key]
-        for key in ("message_id", "answer", "status", "sources", "model", "created_at", "mode", "latency_ms")
-    } | {"query": body["query"], "selected_text": body.get("selected_text"), "feedback": None}
+    kept = {key: whole[key] for key in KEPT_FIELDS} | {
+        "query": body["query"],
+        "selected_text": body.get("selected_text"),
+        "feedback": None,
+    }
 
     yield b": looking\n\n"
     api.pause()
@@ -312,12 +413,17 @@ def stream(api: FakeApi, body: dict[str, Any], session_id: str) -> Iterator[byte
         yield from (bytes([byte]) for byte in (text + "\n").encode())
         messages.append(kept)
         return
-    yield event("sources", told, 1).encode()
+    first_told = {**told, "sources": FIRST_FOUND} if word == "later" else told
+    yield event("sources", first_told, 1).encode()
     for number, piece in enumerate(pieces(answer), start=2):
         api.pause()
         yield event("delta", {"text": piece}, number).encode()
         if number == 12 and word == "wait":
             api.gate.wait(20)
+        if number == 30 and word == "later":
+            api.gate.wait(20)
+            yield event("sources", told, 30).encode()
+            api.second_gate.wait(20)
         if number == 12 and word == "cut":
             return
         if number == 12 and word == "break":
@@ -353,6 +459,7 @@ def serving(api: FakeApi, *, prefix: str = "") -> Iterator[FakeApi]:
         yield api
     finally:
         api.gate.set()
+        api.second_gate.set()
         server.shutdown()
         server.server_close()
         thread.join(5)

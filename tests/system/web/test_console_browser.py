@@ -1,5 +1,6 @@
 """The console in a real browser: with the shipped app (`live_console`), and with a fake that goes wrong."""
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.system.web.console_fake_api import ANSWER, FakeApi, serving
+from tests.system.web.console_fake_api import (
+    ANSWER,
+    CITED,
+    FAR_SENTENCE,
+    FAR_SENTENCES,
+    SOURCES,
+    FakeApi,
+    citation,
+    serving,
+    source_of,
+)
 from tests.system.web.script_payloads import SCRIPT_PAYLOADS
 
 pytest.importorskip("playwright")
@@ -134,6 +145,18 @@ def named(exchange: Locator, part: str) -> Locator:
     return exchange.locator(f'[data-part="{part}"]')
 
 
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def is_in_view(inner: Locator, outer: Locator) -> bool:
+    """Whether the upper part of an element lies within another, which may hide what lies beyond its edges."""
+    words, window = inner.bounding_box(), outer.bounding_box()
+    assert words
+    assert window
+    return bool(window["y"] <= words["y"] + 4 and words["y"] + 12 <= window["y"] + window["height"])
+
+
 def has_focus(locator: Locator) -> bool:
     return bool(locator.evaluate("node => node === document.activeElement"))
 
@@ -165,6 +188,24 @@ def test_answer_comes_with_marks_that_open_their_quotes(live: Page) -> None:
     expect(named(source, "quote")).to_be_in_viewport()
     assert named(source, "quote").inner_text().strip()
     assert has_focus(source)
+    cited = source.locator("mark.lit").first
+    expect(cited).to_be_in_viewport()
+    assert is_in_view(cited, named(source, "quote"))
+
+
+def test_marked_words_are_those_that_the_reply_cites(live: Page) -> None:
+    """A reader sees at a glance which of the book's words an answer rests on."""
+    exchange = ask(live, ANSWERED)
+
+    exchange.locator(".inside summary").click()
+    reply = json.loads(named(exchange, "raw").inner_text())
+    assert reply["citations"]
+    for number in {given["source"] for given in reply["citations"]}:
+        source = exchange.locator(f'.source[data-source="{number}"]')
+        cited = [in_one_line(given["text"]) for given in reply["citations"] if given["source"] == number]
+        marked = [in_one_line(text) for text in source.locator("mark").all_text_contents()]
+        assert marked == cited
+        assert "**" not in named(source, "quote").inner_text()
 
 
 def test_follow_up_stays_in_the_session(live: Page) -> None:
@@ -468,22 +509,114 @@ def test_feedback_that_fails_is_not_shown_as_given(page: Page, fake: FakeApi) ->
     expect(exchange.locator('[data-rating="up"]')).to_have_attribute("aria-pressed", "false")
 
 
-def test_quote_can_become_the_selection(page: Page, fake: FakeApi) -> None:
-    """The next question is often about the very lines just read."""
-    exchange = ask(page, "What is a node?")
+def use_as_selection(page: Page) -> Locator:
+    """Ask, use the first quote as the selection, and give the chip."""
+    ask(page, "What is a node?").locator('.source[data-source="1"] [data-part="use"]').click()
+    chip = page.locator("#selection-chip")
+    expect(chip).to_be_visible()
+    return chip
 
-    exchange.locator('.source[data-source="1"] [data-part="use"]').click()
+
+def test_quote_is_the_selection_of_the_next_question_only(page: Page, fake: FakeApi) -> None:
+    """The next question is often about the lines just read, and the one after it about the book again."""
+    use_as_selection(page)
+    assert has_focus(page.locator("#question"))
+
     second = ask(page, "What does it mean?")
+    third = ask(page, "What is a topic?")
 
     expect(named(second, "about")).to_be_visible()
-    assert fake.asked[1]["mode"] == "selected_text"
-    assert fake.asked[1]["selected_text"].startswith("**Nodes** are independent programs")
+    expect(named(third, "about")).to_be_hidden()
+    expect(page.locator("#selection-field")).to_be_hidden()
+    expect(page.get_by_role("radio", name="Whole book")).to_be_checked()
+    assert [asked["mode"] for asked in fake.asked] == ["full_book", "selected_text", "full_book"]
+    assert fake.asked[1]["selected_text"] == SOURCES[0]["quote_text"]
+    assert "selected_text" not in fake.asked[2]
+
+
+@pytest.mark.parametrize("by", ["button", "enter", "delete"])
+def test_selection_can_be_taken_away(page: Page, fake: FakeApi, by: str) -> None:
+    """A reader who changed their mind goes back to the book, with the mouse or the keyboard."""
+    use_as_selection(page)
+    remove = page.get_by_role("button", name="Remove the selected text")
+
+    if by == "button":
+        remove.click()
+    else:
+        press_until(page, "Shift+Tab", "#selection-remove", at_most=3)
+        page.keyboard.press(by.capitalize())
+
+    expect(page.locator("#selection-chip")).to_be_hidden()
+    assert has_focus(page.locator("#question"))
+    expect(page.locator("#announce")).to_have_text(
+        "The selected text is removed. Questions go to the whole book."
+    )
+    ask(page, "What is a topic?")
+    assert fake.asked[1]["mode"] == "full_book"
+
+
+def test_text_of_the_selection_can_be_seen_and_changed(page: Page, fake: FakeApi) -> None:
+    """One must be able to read what an answer will be made from."""
+    chip = use_as_selection(page)
+    toggle = chip.get_by_role("button", name="Selected text: Nodes are independent programs")
+    expect(page.locator("#selection")).to_be_hidden()
+
+    toggle.click()
+
+    expect(toggle).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#selection")).to_have_value(SOURCES[0]["quote_text"])
+    page.fill("#selection", "Messages have a type.")
+    expect(page.locator("#selection-words")).to_have_text("Messages have a type.")
+    ask(page, "What has a message?")
+    assert fake.asked[1]["selected_text"] == "Messages have a type."
+
+
+def test_selection_of_an_earlier_question_can_be_used_again(page: Page, fake: FakeApi) -> None:
+    """Two questions about the same lines must not mean to copy them twice, not even after a reload."""
+    use_as_selection(page)
+    ask(page, "What does it mean?")
+    page.reload()
+
+    page.locator(".about summary:visible").click()
+    page.locator('[data-part="use-again"]:visible').click()
+    ask(page, "And what else?")
+
+    assert fake.asked[2]["selected_text"] == SOURCES[0]["quote_text"]
+
+
+def test_selection_of_a_question_that_was_not_taken_comes_back(page: Page, fake: FakeApi) -> None:
+    """A wrong option beside it must not cost the reader the text they chose."""
+    use_as_selection(page)
+
+    exchange = ask(page, "reject What does it mean?")
+
+    expect(page.locator("#selection-chip")).to_be_visible()
+    named(exchange, "again").click()
+    expect(page.locator(".exchange")).to_have_count(2)
+    expect(page.locator(".exchange").last).to_have_attribute("data-state", "failed")
+    assert [asked.get("selected_text") for asked in fake.asked[1:]] == [SOURCES[0]["quote_text"]] * 2
+
+
+def test_selection_chosen_while_an_answer_arrives_is_for_the_next_question(page: Page, fake: FakeApi) -> None:
+    """Only the selection that was sent is used up."""
+    send(page, "wait What is a node?")
+    page.get_by_role("radio", name="Selected text").check()
+    page.fill("#selection", SELECTION)
+
+    fake.gate.set()
+    expect(page.locator(".exchange")).to_have_attribute("data-state", "answered")
+
+    expect(page.locator("#selection")).to_have_value(SELECTION)
+    ask(page, "What do nodes publish?")
+    assert fake.asked[1]["selected_text"] == SELECTION
 
 
 def test_selection_that_is_too_short_is_told_before_it_is_sent(page: Page, fake: FakeApi) -> None:
     """A rule known to the page need not cost a round trip."""
     page.get_by_role("radio", name="Selected text").check()
     page.fill("#selection", "too short")
+    page.click("#selection-toggle")
+    expect(page.locator("#selection")).to_be_hidden()
     page.fill("#question", "What does it mean?")
     page.press("#question", "Enter")
 
@@ -498,7 +631,8 @@ def test_cited_sources_stand_apart_from_the_merely_near(page: Page) -> None:
 
     expect(named(exchange, "cited").locator(".source")).to_have_count(2)
     expect(named(exchange, "near").locator('.source[data-cited="false"]')).to_have_count(1)
-    expect(named(exchange, "nearest-summary")).to_have_text("1 passage nearby, not cited")
+    expect(named(exchange, "near").locator(".source")).to_be_hidden()
+    expect(named(exchange, "nearest-summary")).to_have_text("Also found: 1 passage")
 
 
 def test_long_quote_is_folded_until_it_is_wanted(page: Page) -> None:
@@ -509,11 +643,227 @@ def test_long_quote_is_folded_until_it_is_wanted(page: Page) -> None:
     named(source, "more").click()
 
     expect(named(source, "more")).to_have_attribute("aria-expanded", "true")
-    expect(named(source, "more")).to_have_text("Less")
+    expect(named(source, "more")).to_have_text("Show less")
     unfolded = source.bounding_box()
     assert folded
     assert unfolded
     assert unfolded["height"] > folded["height"] + 60
+    named(source, "more").click()
+    refolded = source.bounding_box()
+    assert refolded
+    assert refolded["height"] == folded["height"]
+
+
+# ---- The cited words ----
+
+
+def test_quote_is_text_with_the_cited_words_marked(page: Page) -> None:
+    """What proves the answer must be seen at once, and as it stands on the page."""
+    exchange = ask(page, "What is a node?")
+
+    quote = named(exchange.locator('.source[data-source="1"]'), "quote")
+    assert quote.text_content() == SOURCES[0]["quote_text"]
+    assert quote.locator("mark").all_text_contents() == [text for number, _, _, text in CITED if number == 1]
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE])
+def test_folded_quote_shows_the_cited_words(page: Page, viewport: Any) -> None:
+    """They often stand in the middle of a long passage."""
+    page.set_viewport_size(viewport)
+
+    exchange = ask(page, "far How far does joint 25 turn?")
+
+    quote = named(exchange, "quote")
+    assert quote.locator("mark").text_content() == FAR_SENTENCE
+    assert quote.evaluate("node => node.scrollHeight > 2 * node.clientHeight")
+    assert is_in_view(quote.locator("mark"), quote)
+    page.set_viewport_size({"width": 600, "height": 800})
+    expect(quote.locator("mark")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('.quote').scrollTop > 0")
+    assert is_in_view(quote.locator("mark"), quote)
+
+
+def test_mark_leads_to_the_words_that_its_claim_rests_on(page: Page, fake: FakeApi) -> None:
+    """Where a source is cited for several claims, the reader must not search for the right one."""
+    quote = " ".join(FAR_SENTENCES)
+    places = (1, 14, 29)
+    answer = "\n".join(f"- {FAR_SENTENCES[i]} [1]" for i in places)
+    fake.made_up = (answer, [source_of(quote)], [citation(1, quote, FAR_SENTENCES[i]) for i in places])
+    exchange = ask(page, "made-up How far do the joints turn?")
+    quoted = named(exchange, "quote")
+
+    for number, place in [(2, 29), (0, 1), (1, 14)]:
+        exchange.locator(".cite").nth(number).click()
+
+        expect(quoted.locator("mark.lit")).to_have_text(FAR_SENTENCES[place])
+        expect(quoted.locator("mark.lit")).to_be_in_viewport()
+        assert is_in_view(quoted.locator("mark.lit"), quoted)
+        expect(named(exchange, "more")).to_have_text("Show all")
+    named(exchange, "more").click()
+    exchange.locator(".cite").nth(2).click()
+    expect(quoted.locator("mark.lit")).to_be_in_viewport()
+
+
+def test_each_of_several_citations_has_its_own_link(page: Page) -> None:
+    """The page's address leads to the first of the cited words; the others may stand far below them."""
+    exchange = ask(page, "What is a node?")
+
+    first, second = (exchange.locator(f'.source[data-source="{number}"]') for number in (1, 2))
+    links = first.locator(".citation-link")
+    assert links.evaluate_all("links => links.map(link => link.getAttribute('href'))") == [
+        citation(1, SOURCES[0]["quote"], words)["url"] for number, words, _, _ in CITED if number == 1
+    ]
+    expect(
+        first.get_by_role("link", name=re.compile("^Open the page at “Publishers don't need to know"))
+    ).to_have_attribute("rel", "noopener noreferrer")
+    expect(named(first, "link")).to_have_attribute("href", SOURCES[0]["url"])
+    expect(second.locator(".citation-link")).to_have_count(0)
+    expect(named(second, "link")).to_have_attribute("href", SOURCES[1]["url"])
+
+
+def test_citation_without_a_safe_address_has_no_link(page: Page, fake: FakeApi) -> None:
+    """A link that leads nowhere, or worse, helps no reader."""
+    quote = "Look at the joint. Look at the motor. Look at the light."
+    unsafe = {"Look at the joint.": "javascript:window.pwned=1", "Look at the motor.": ""}
+    cited = [citation(1, quote, words, url=url) for words, url in unsafe.items()]
+    last = citation(1, quote, "Look at the light.")
+    fake.made_up = ("Look. [1]", [source_of(quote)], [*cited, last])
+
+    exchange = ask(page, "made-up Where?")
+
+    expect(exchange.locator("mark")).to_have_count(3)
+    expect(exchange.locator(".citation-link")).to_have_count(1)
+    expect(exchange.locator(".citation-link")).to_have_attribute("href", last["url"])
+
+
+@pytest.mark.parametrize(
+    ("quote_text", "cited", "marked"),
+    [
+        ("Run it.\n\u00a0 Then\twait  for\nthe light.", "Then wait for the light.", None),
+        ("Runit. Then wait.", "Run it.", "Runit."),
+        (
+            "```bash Add the key sudo add key tee /dev/null ```",
+            "# Add the key\nsudo add key | tee /dev/null",
+            None,
+        ),
+        ("机器人先看，再走，然后停。", "再走，", None),
+        ("𝒜𝓁𝒾𝒸𝑒 and 👩‍🚀 Bob meet.", "👩‍🚀 Bob", None),
+        ("A quote that lacks them.", "Words of another page", ""),
+        ("A quote.", " \n ", ""),
+    ],
+)
+def test_cited_words_are_found_whatever_stands_between_them(
+    page: Page, fake: FakeApi, quote_text: str, cited: str, marked: str | None
+) -> None:
+    """The text of a citation and that of its quote are made apart: white space and signs may differ."""
+    source = source_of(quote_text)
+    given = {"source": 1, "start": 0, "end": len(quote_text), "text": cited, "url": source["url"]}
+    fake.made_up = ("So it is. [1]", [source], [given])
+
+    quote = named(ask(page, "made-up How is it?"), "quote")
+
+    assert quote.text_content() == quote_text
+    found = "".join(quote.locator("mark").all_text_contents())
+    letters = re.compile(r"[^\w]")
+    assert letters.sub("", found) == letters.sub("", cited if marked is None else marked)
+
+
+def test_words_that_stand_twice_are_marked_where_they_are_cited(page: Page, fake: FakeApi) -> None:
+    """The offsets of a citation count in the quote with its markup, and still tell the one from the other."""
+    quote = "**Stop.** Look at the joint. **Stop.** Look at the motor. **Stop.** Look at the light."
+    text = quote.replace("**", "")
+    given = citation(1, quote, "Stop.", start=quote.index("Stop.", 30), end=quote.index("Stop.", 30) + 5)
+    fake.made_up = ("Stop. [1]", [source_of(quote, quote_text=text)], [given])
+
+    mark = ask(page, "made-up What then?").locator("mark")
+
+    assert mark.text_content() == "Stop."
+    assert mark.evaluate("node => node.nextSibling.data").startswith(" Look at the motor")
+
+
+def test_citations_that_overlap_leave_the_quote_whole(page: Page, fake: FakeApi) -> None:
+    """Two claims may rest on one sentence, or the one on a part of what the other rests on."""
+    quote = "Nodes publish messages to topics and receive them from topics."
+    spans = ["Nodes publish messages to topics", "messages to topics and receive them", "topics and"]
+    fake.made_up = ("So it is. [1]", [source_of(quote)], [citation(1, quote, span) for span in spans])
+
+    quoted = named(ask(page, "made-up How is it?"), "quote")
+
+    assert quoted.text_content() == quote
+    assert (
+        "".join(quoted.locator("mark").all_text_contents())
+        == "Nodes publish messages to topics and receive them"
+    )
+    expect(quoted.locator(".citation-link")).to_have_count(3)
+
+
+def test_reply_without_readable_quotes_shows_them_verbatim(page: Page, fake: FakeApi) -> None:
+    """Answers from before an update are still in the sessions."""
+    ask(page, "What is a node?")
+    message = fake.sessions["session-1"][0]
+    message["sources"] = [{**source, "quote_text": ""} for source in SOURCES]
+    del message["citations"]
+
+    page.reload()
+
+    quote = named(page.locator('.source[data-source="1"]'), "quote")
+    assert quote.text_content() == SOURCES[0]["quote"]
+    page.locator(".cite").first.click()
+    expect(named(page.locator('.source[data-source="1"]'), "more")).to_have_text("Show less")
+
+
+def test_later_sources_replace_the_first(page: Page, fake: FakeApi) -> None:
+    """The service may learn while it writes that other passages are needed; marks count in the last list."""
+    exchange = send(page, "later What is a node?")
+    expect(exchange.locator(".cite")).to_have_text(["[1]"])
+    expect(named(exchange, "nearest-summary")).to_have_text("4 passages found")
+    named(exchange, "nearest-summary").click()
+    first = exchange.locator('.source[data-source="1"]')
+    named(first, "use").focus()
+
+    fake.gate.set()
+
+    expect(named(exchange, "nearest-summary")).to_have_text("3 passages found")
+    assert "First found" not in (exchange.text_content() or "")
+    expect(exchange.locator('.source[data-source="2"] [data-part="path"] b')).to_have_text("What is ROS 2?")
+    expect(exchange).to_have_attribute("data-state", "running")
+    expect(named(exchange, "nearest")).to_have_attribute("open", "")
+    assert has_focus(named(first, "use"))
+    fake.second_gate.set()
+    expect(exchange).to_have_attribute("data-state", "answered")
+    expect(exchange.locator(".cite").last).to_have_attribute("title", "What is ROS 2?")
+    expect(exchange.locator(".source")).to_have_count(3)
+    expect(exchange.locator(".cite")).to_have_text(["[1]", "[1]", "[2]"])
+
+
+def test_sources_keep_the_numbers_of_their_marks(page: Page, fake: FakeApi) -> None:
+    """The cited ones come first, and [3] is still [3]."""
+    sources = [{**SOURCES[i % 3], "cited": i in {1, 3}} for i in range(4)]
+    cited = [citation(4, sources[3]["quote"], "independent programs")]
+    fake.made_up = ("Nodes are programs [4], not a system [2].", sources, cited)
+
+    exchange = ask(page, "made-up What is a node?")
+
+    assert named(named(exchange, "cited"), "number").all_text_contents() == ["2", "4"]
+    assert named(named(exchange, "near"), "number").all_text_contents() == ["1", "3"]
+    exchange.locator(".cite").first.click()
+    expect(exchange.locator(".source.lit mark.lit")).to_have_text("independent programs")
+
+
+def test_refusal_links_to_what_is_nearest(page: Page) -> None:
+    """Where the book does not say, it may still be worth a look."""
+    exchange = ask(page, "refuse Who won the cup?")
+
+    links = exchange.locator(".answer a")
+    assert links.evaluate_all(
+        "links => links.map(link => [link.textContent, link.getAttribute('href')])"
+    ) == [
+        ["Teams of robots › Robots [and] cups", "https://book.example/teams#cups"],
+        ["Kitchens", "/kitchens"],
+    ]
+    for rel in links.evaluate_all("links => links.map(link => link.rel)"):
+        assert rel == "noopener noreferrer"
+    expect(exchange.locator(".answer")).to_contain_text("Elsewhere")
 
 
 def test_raw_reply_and_times_are_there_on_demand(page: Page) -> None:
@@ -586,7 +936,16 @@ def test_console_says_so_when_there_is_no_book(chromium: Browser) -> None:
 
 def test_reply_of_the_wrong_shape_does_not_break_the_page(chromium: Browser) -> None:
     """A proxy, an older server or a bug may send anything at all."""
-    shapes = ["[]", "null", '{"sources": 7, "answer": {"a": 1}, "latency_ms": "x", "degraded": null}', "{"]
+    shapes = [
+        "[]",
+        "null",
+        '{"sources": 7, "answer": {"a": 1}, "latency_ms": "x", "degraded": null}',
+        '{"sources": [{"quote_text": {"a": 1}, "quote": 7}, null], "answer": "So [1] [2]", "citations": 7}',
+        '{"sources": [{"quote_text": "So"}], "answer": "So [1]", "citations": [null, 7, {"source": 1},'
+        ' {"source": "1", "start": "x", "end": {}, "text": {"a": 1}, "url": 7},'
+        ' {"source": {}, "text": "So"}]}',
+        "{",
+    ]
     with serving(FakeApi()) as api, opened(chromium, api.url) as (page, watch):
         for shape in shapes:
             reply_with(page, body=f"event: done\ndata: {shape}\n\n", content_type="text/event-stream")
@@ -594,6 +953,8 @@ def test_reply_of_the_wrong_shape_does_not_break_the_page(chromium: Browser) -> 
             exchange = ask(page, "What is a node?")
 
             assert exchange.get_attribute("data-state") in {"answered", "failed"}
+            if exchange.locator(".cite").count():
+                exchange.locator(".cite").first.click()
         assert watch.complaints == []
 
 
@@ -639,6 +1000,8 @@ def test_no_script_in_an_answer_or_a_source_runs(hostile: tuple[Page, Watch], nu
     expect(exchange).to_have_attribute("data-state", "answered")
     assert_nothing_ran(page, watch)
     expect(exchange.locator(".quote")).to_contain_text(SCRIPT_PAYLOADS[number].strip().split("\n")[0])
+    if exchange.locator(".cite").count():
+        expect(exchange.locator(".quote mark.lit")).to_have_count(1)
 
 
 def test_no_script_in_the_history_runs(chromium: Browser) -> None:

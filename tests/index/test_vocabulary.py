@@ -76,12 +76,19 @@ def test_commoner_of_two_near_words_is_meant() -> None:
     assert words.corrected("carx") == "card"
 
 
-def test_misspelt_stop_word_is_known(vocabulary: Vocabulary) -> None:
+@pytest.mark.parametrize("slip", ["whihc", "wich", "shoudl", "withowt", "thier", "betwen"])
+def test_misspelt_stop_word_is_known(vocabulary: Vocabulary, slip: str) -> None:
     """It says nothing of the question's subject, and so is no reason to refuse."""
-    meant = vocabulary.corrected("whihc")
+    meant = vocabulary.corrected(slip)
 
     assert meant is not None
     assert vocabulary.analyzer.is_stop_word(meant)
+
+
+@pytest.mark.parametrize("word", ["cost", "life", "hand", "mother", "land", "hero", "wine"])
+def test_word_that_is_near_a_stop_word_stays_itself(vocabulary: Vocabulary, word: str) -> None:
+    """That the book knows no such thing is a reason to refuse."""
+    assert vocabulary.corrected(word) is None
 
 
 def test_word_of_the_book_is_nearer_than_a_stop_word() -> None:

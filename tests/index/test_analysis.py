@@ -184,7 +184,12 @@ def test_vowel_signs_belong_to_their_word(language: str, text: str, words: list[
 
 @pytest.mark.parametrize(
     ("language", "text", "least"),
-    [("thai", "น้ำตาลในเลือด", 2), ("khmer", "ភាសាខ្មែរ", 2), ("burmese", "မြန်မာစာ", 2), ("chinese", "机器人学", 2)],
+    [
+        ("thai", "น้ำตาลในเลือด", 2),
+        ("khmer", "ភាសាខ្មែរ", 2),
+        ("burmese", "မြန်မာစာ", 2),
+        ("chinese", "机器人学", 2),
+    ],
 )
 def test_script_without_spaces_is_cut_into_pairs_of_characters(language: str, text: str, least: int) -> None:
     """A sign above a letter is part of it, and no character by itself."""

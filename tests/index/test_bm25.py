@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from ragbot.core.domain import SparseVector
-from ragbot.index.bm25 import B, K1, passage_vector, query_vector
+from ragbot.index.bm25 import K1, B, passage_vector, query_vector
 
 
 def weight(vector: SparseVector, term: str) -> float:

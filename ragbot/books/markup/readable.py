@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -15,21 +16,26 @@ _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
     r"|(?:!{3}|\?{3}\+?)[ \t]+[\w-]+(?=[ \t]|$)|={3}(?=[ \t]+[\"'])|/{3}[ \t]*[\w-]*[ \t]*\|?"
-    r"|\{%[ \t]*[^%\n]*%\})[ \t]*"
+    r"|\{%[ \t]*[^%\n]*%\}|:(?:class|name|open|figclass|width|align|alt|target|depth|maxdepth):[^\n]*$)[ \t]*"
 )
 _TABLE_RULE = r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$"
 _BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _HASHES = r"\#{1,6}[ \t]+"
+# The end of a line within a paragraph.
+_WITHIN = r"\n(?![ \t>]*(?:\r?\n|[-*+][ \t]|\d{1,9}[.)][ \t]|\#|\||`{3}|~{3}))"
 _SIGNS = re.compile(
     "|".join(
         (
             r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
-            r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
+            rf"(?P<code>(?<!`)(?P<ticks>`{{1,3}})(?!`)(?P<inside>(?:[^\n]|{_WITHIN}){{1,400}}?)(?<!`)(?P=ticks)(?!`))",
             r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
             # An image shows no words; a footnote's mark and a heading's id are the generator's.
             r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
             r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
-            r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+            # (A label may hold a picture: most badges are links.)
+            r"(?P<link>\[(?P<label>(?:[^\[\]]|\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}\))?){1,500}+)\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+            # The end of one of which the beginning is in another sentence.
+            r"(?P<cut>\]\([^()\s]{1,2000}\))",
             r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
             r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
             r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
@@ -48,6 +54,11 @@ _SIGNS = re.compile(
     re.MULTILINE,
 )
 _FENCES = re.compile(_FENCE, re.MULTILINE)
+_NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
+_ITEM = re.compile(rf"^[ \t>]*{_BULLET}", re.MULTILINE)
+# Longer than paragraphs are.
+_LOOKED_BACK = 2000
+_BLANK_LINE = re.compile(r"\n[ \t>]*\r?\n")
 
 # Passages whose blocks' words are remembered.
 PASSAGES_REMEMBERED = 1024
@@ -194,7 +205,10 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case "auto" | "address":
                 runs.add(match["address"], match.start("address"))
             case "entity":
-                runs.add(unescape(match.group())[:1], match.start())
+                sign = unescape(match.group())
+                runs.add(sign if sign == match.group() else sign[:1], match.start())
+            case "lead" if _is_prose_number(match):
+                runs.add(match.group().lstrip(" \t>"), match.end() - len(match.group().lstrip(" \t>")))
             case "pipe" | "hard" | "defines":
                 runs.part(match.start())
             case "tag" | "name":
@@ -206,6 +220,19 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case _:
                 pass
     runs.add(source[position:end], position)
+
+
+def _is_prose_number(lead: re.Match[str]) -> bool:
+    """Whether a line begins with a number that ends a sentence of the line before ("built in\n1874. It burns").
+
+    In a paragraph no list begins with another number than 1.
+    """
+    number = _NUMBERED.fullmatch(lead.group())
+    if number is None or number[1] == "1":
+        return False
+    above = lead.string[max(lead.start() - _LOOKED_BACK, 0) : lead.start()]
+    paragraph = _BLANK_LINE.split(above)[-1]
+    return bool(paragraph.strip()) and _ITEM.search(paragraph) is None
 
 
 def _tag(name: str, place: int, runs: _Runs) -> None:
@@ -225,9 +252,11 @@ def readable_words(source: str, *, kind: str = "") -> str:
     return text.strip("\n") if kind == "code" else " ".join(text.split())
 
 
-_CODE_SPAN = re.compile(r"((?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\2(?!`))")
-_STARS = re.compile(r"(?<!\\)\*{1,3}")
-_LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
+# What emphasis does not reach into: escaped signs, and code.
+_OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
+_TICKS = re.compile("`+")
+_STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
+_LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 # The definition behind a term, as PHP Markdown Extra writes it.
 _DEFINED = re.compile(r"[ \t]*\n[ \t]*:[ \t]+")
 
@@ -246,22 +275,36 @@ def tidy_markdown(source: str) -> str:
     pieces: list[str] = []
     _tidy(_DEFINED.sub(": ", source), pieces)
     text = " ".join("".join(pieces).split())
+    text = _without(text, [match.span() for match in _TICKS.finditer(_masked(text))])
     for marks in (_STARS, _LOWS):
-        found = marks.findall(_CODE_SPAN.sub("", text))
-        if len(found) % 2 or any(
-            opening != closing for opening, closing in zip(found[::2], found[1::2], strict=False)
-        ):
-            text = _outside_code(text, marks)
+        found = list(marks.finditer(_masked(text)))
+        if not _is_paired(found):
+            text = _without(text, [match.span() for match in found])
     return text
 
 
-def _outside_code(text: str, marks: re.Pattern[str]) -> str:
-    """The text without these marks but for those in code."""
+def _masked(text: str) -> str:
+    """The text with its code and what is escaped as plain letters."""
+    return _OPAQUE.sub(lambda opaque: "x" * len(opaque.group()), text)
+
+
+def _is_paired(found: Sequence[re.Match[str]]) -> bool:
+    """Whether each mark that opens emphasis is followed by the same one that closes it."""
+    pairs = zip(found[::2], found[1::2], strict=False)
+    return len(found) % 2 == 0 and all(
+        opening.group() == closing.group()
+        and not opening.string[opening.end()].isspace()
+        and not closing.string[closing.start() - 1].isspace()
+        for opening, closing in pairs
+    )
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     kept, position = [], 0
-    for span in _CODE_SPAN.finditer(text):
-        kept += [marks.sub("", text[position : span.start()]), span.group()]
-        position = span.end()
-    return "".join((*kept, marks.sub("", text[position:])))
+    for start, end in spans:
+        kept.append(text[position:start])
+        position = end
+    return "".join((*kept, text[position:]))
 
 
 def _tidy(source: str, pieces: list[str]) -> None:
@@ -278,7 +321,13 @@ def _tidy(source: str, pieces: list[str]) -> None:
                 pieces.append(match["address"])
             case "pipe":
                 pieces.append("|")
+            case "lead" if _is_prose_number(match):
+                pieces.append(match.group().lstrip(" \t>"))
+            case "tag" | "name" if (match["name"] or "").lower() not in _INLINE_TAGS:
+                # It parts words as it did on the page.
+                pieces.append(" ")
             case _:
-                # A line's mark or a tag parts words as the line end or the tag did.
-                pieces.append(" " if match.lastgroup == "tag" else "")
+                if source.endswith("`", 0, match.start()) and source.startswith("`", position):
+                    # Two pieces of code are not one.
+                    pieces.append(" ")
     pieces.append(source[position:])

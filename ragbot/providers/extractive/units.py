@@ -25,6 +25,7 @@ _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
     re.IGNORECASE,
 )
+_CODE_OR_LINK = re.compile(r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)")
 _WORD = re.compile(r"\w")
 
 
@@ -114,10 +115,21 @@ def units_of(
 
 def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
     if block.kind in ("paragraph", "quote"):
-        for start, end in sentence_spans(text[block.start : block.end]):
+        for start, end in _sentences(text[block.start : block.end]):
             yield block.start + start, block.start + end, "sentence"
     elif block.kind in ("list_item", "code", "table_row"):
         yield block.start, block.end, block.kind
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """The sentences of a run of prose; a full stop in code or in a link's label ends none."""
+    whole = [match.span() for match in _CODE_OR_LINK.finditer(text)]
+    begun: int | None = None
+    for start, end in sentence_spans(text):
+        begun = start if begun is None else begun
+        if not any(first < end < last for first, last in whole):
+            yield begun, end
+            begun = None
 
 
 def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
@@ -132,5 +144,5 @@ def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
         if before.kind == "sentence":
             return -1
         if before.kind != kind:
-            return before.lead
+            return -1 if kind == "sentence" else before.lead
     return -1

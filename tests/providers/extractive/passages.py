@@ -9,6 +9,8 @@ from ragbot.books.formats.plain import read_plain_page
 from ragbot.bootstrap.extractive import passage_reader
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.text import count_tokens
+from ragbot.index.analysis import Analyzer
+from ragbot.providers.extractive.generator import is_answer
 from ragbot.providers.extractive.question import asked_for
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage
 from ragbot.providers.extractive.scoring import Candidate, defines, score
@@ -57,7 +59,6 @@ def passages_of(*texts: str) -> tuple[Passage, ...]:
 
 def weights_of(question: str) -> dict[str, float]:
     """The question's stems, each as rare as the others."""
-    from ragbot.index.analysis import Analyzer
 
     analyzer = Analyzer("english")
     return dict.fromkeys(map(analyzer.stem, analyzer.question_words(question)), 2.0)
@@ -70,6 +71,8 @@ def candidates_of(question: str, *passages: ReadPassage) -> list[Candidate]:
     found = []
     for place, passage in enumerate(passages):
         for index, one in enumerate(passage.units):
+            if not is_answer(one.unit):
+                continue
             candidate = Candidate(
                 passage=place,
                 index=index,

@@ -13,7 +13,7 @@ from ragbot.providers.extractive.windows import Window
 # A glossary's letters tell nothing.
 SHORTEST_HEADING = 3
 
-_NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+\Z")
+_NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
 _CELL = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
@@ -111,7 +111,7 @@ def _table(
 
 def _cells(row: str, tidy: Callable[[str], str]) -> list[str]:
     return [
-        tidy(cell).replace("|", "\\|")
+        tidy(cell.replace("\\|", "|")).replace("|", "\\|")
         for cell in _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
     ]
 

@@ -37,6 +37,8 @@ _HEADING_WORD = re.compile(r"[^\W\d]\w*")
 _LINK = re.compile(
     r"!?\[[^\[\]]{0,500}\]\([^()\n]{0,2000}\)|<https?:[^<>\s]{1,2000}>|https?://[^\s<>)\]]{1,2000}"
 )
+# Where a generator puts a table of contents.
+_CONTENTS_MARK = re.compile(r"\{:\s*toc\b|^\s*(?:\[\[?_?toc_?\]\]?|@\[toc\])\s*$", re.IGNORECASE)
 _DUE = re.compile(
     r"\b(?:due|submit(?:ted)?|deadline|points?|pts|time\s+required|est(?:imated)?\.?\s+time)\b"
     r"\W{0,12}(?:\b(?:date|by|week|end|before)\b\W*)*\d",
@@ -76,7 +78,9 @@ def link_share(markdown: str) -> float:
 
 
 def is_link_alone(markdown: str) -> bool:
-    """Whether a text is a link with hardly a word beside it."""
+    """Whether a text is a link with hardly a word beside it, or the place of a table of contents."""
+    if _CONTENTS_MARK.search(markdown):
+        return True
     rest = _LINK.sub(" ", markdown)
     return rest != markdown and len(_WORD.findall(rest)) < _FEW_WORDS
 

@@ -12,10 +12,10 @@ from html import unescape
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
-# Whole lines that mark something and say nothing, but for a title in brackets.
+# Whole lines that mark something and say nothing, but for a title.
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
-    r"|(?:!{3}|\?{3}\+?)[ \t]+[\w-]+(?=[ \t]|$)|={3}(?=[ \t]+[\"'])|/{3}[ \t]*[\w-]*[ \t]*\|?"
+    r"|(?:(?:!{3}|\?{3}\+?)(?:[ \t]+[\w-]+)+|={3}[+!]?)(?:[ \t]+\"(?P<title>[^\"\n]{0,200})\")?[ \t]*$|-{1,2}8<-{1,2}[^\n]*|/{3}[ \t]*[\w-]*[ \t]*\|?"
     r"|\{%[ \t]*[^%\n]*%\}|:(?:class|name|open|figclass|width|align|alt|target|depth|maxdepth):[^\n]*$)[ \t]*"
 )
 _TABLE_RULE = r"^[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?$"
@@ -28,7 +28,8 @@ _SIGNS = re.compile(
         (
             r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
             rf"(?P<code>(?<!`)(?P<ticks>`{{1,3}})(?!`)(?P<inside>(?:[^\n]|{_WITHIN}){{1,400}}?)(?<!`)(?P=ticks)(?!`))",
-            r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
+            r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*|^\*\[[^\[\]\n]{1,100}\]:[^\n]*"
+            r"|\{::comment\}(?s:.{0,5000}?)\{:/(?:comment)?\}|\{:[:/][^{}\n]{0,200}\})",
             # An image shows no words; a footnote's mark and a heading's id are the generator's.
             r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
             r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
@@ -39,7 +40,11 @@ _SIGNS = re.compile(
             r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
             r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
             r"(?P<hard>(?:\\|[ ]{2,})(?=\r?\n[ \t>]*\S))",
-            r"(?P<attributes>[ \t]*\{:?[ \t]*[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
+            # Attributes: behind what they belong to, or at the end of its line.
+            r"(?P<attributes>(?<=[*_`)\]])\{:?[ \t]*(?:[#.]|[\w-]+=)[^{}\n]{0,200}\}|[ \t]*\{:[ \t]*[#.\w][^{}\n]{0,200}\}"
+            r"|[ \t]*\{[ \t]*(?:[#.]|[\w-]+=[\"'\w])[^{}\n]{0,200}\}(?=[ \t]*$))",
+            # Keys, marked and inserted words, as MkDocs's extensions have them.
+            r"(?P<wrapped>(?<![\w+=^])(?P<wrap>\+\+|==|\^\^)(?=[^\s+=^])(?P<within>[^\n]{1,200}?)(?<=[^\s+=^])(?P=wrap)(?![\w+=^]))",
             r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
             r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
             r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
@@ -204,6 +209,14 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 _inline(source, match.start("label"), match.end("label"), runs, ticks=ticks)
             case "auto" | "address":
                 runs.add(match["address"], match.start("address"))
+            case "wrapped" | "wrap" | "within":
+                # Without the extension a page prints the marks.
+                runs.breaks.append(runs.length)
+                _inline(source, match.start("within"), match.end("within"), runs, ticks=ticks)
+                runs.breaks.append(runs.length)
+            case "mark" | "title" if match["title"]:
+                _inline(source, match.start("title"), match.end("title"), runs, ticks=ticks)
+                runs.breaks.append(runs.length)
             case "entity":
                 sign = unescape(match.group())
                 runs.add(sign if sign == match.group() else sign[:1], match.start())
@@ -259,11 +272,17 @@ _STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*]
 _LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 # The definition behind a term, as PHP Markdown Extra writes it.
 _DEFINED = re.compile(r"[ \t]*\n[ \t]*:[ \t]+")
+_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*\n[ \t]*:[ \t]+")
 
 
 def unit_words(source: str, kind: str) -> str:
     """Give the words of a unit as `readable_words` does; a term and its definition are parted by a colon."""
-    return readable_words(source if kind == "code" else _DEFINED.sub(": ", source), kind=kind)
+    return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
+
+
+def _with_colons(source: str) -> str:
+    """The source with a colon between each term and its definition, and none between two definitions."""
+    return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
 
 
 def tidy_markdown(source: str) -> str:
@@ -273,7 +292,7 @@ def tidy_markdown(source: str) -> str:
     half is dropped. Nothing is left of comments, tags, images, ids, footnote marks and admonition marks.
     """
     pieces: list[str] = []
-    _tidy(_DEFINED.sub(": ", source), pieces)
+    _tidy(_with_colons(source), pieces)
     text = " ".join("".join(pieces).split())
     text = _without(text, [match.span() for match in _TICKS.finditer(_masked(text))])
     for marks in (_STARS, _LOWS):
@@ -319,10 +338,15 @@ def _tidy(source: str, pieces: list[str]) -> None:
                 _tidy(match["label"], pieces)
             case "auto" | "address":
                 pieces.append(match["address"])
+            case "wrapped" | "wrap" | "within":
+                _tidy(match["within"], pieces)
             case "pipe":
                 pieces.append("|")
             case "lead" if _is_prose_number(match):
                 pieces.append(match.group().lstrip(" \t>"))
+            case "mark" | "title" if match["title"]:
+                title = tidy_markdown(match["title"])
+                pieces.append(title if "*" in title else f"**{title}**")
             case "tag" | "name" if (match["name"] or "").lower() not in _INLINE_TAGS:
                 # It parts words as it did on the page.
                 pieces.append(" ")

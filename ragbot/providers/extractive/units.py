@@ -25,7 +25,12 @@ _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
     re.IGNORECASE,
 )
-_CODE_OR_LINK = re.compile(r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)")
+# What is never cut in half: code, links, comments.
+_WHOLE = re.compile(
+    r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)"
+    r"|<!--.{0,2000}?-->|\{/\*.{0,2000}?\*/\}|\{::comment\}.{0,2000}?\{:/",
+    re.DOTALL,
+)
 _WORD = re.compile(r"\w")
 
 
@@ -66,7 +71,12 @@ class Unit:
     @property
     def leads(self) -> bool:
         """Whether the unit announces what follows it."""
-        return self.kind in ("sentence",) and self.words.rstrip("*_ ").endswith((":", "："))
+        return self.kind == "sentence" and self.announces
+
+    @property
+    def announces(self) -> bool:
+        """Whether the unit ends in a colon."""
+        return self.kind in ("sentence", "list_item") and self.words.rstrip("*_ ").endswith((":", "："))
 
     @property
     def leans_back(self) -> bool:
@@ -122,8 +132,8 @@ def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """The sentences of a run of prose; a full stop in code or in a link's label ends none."""
-    whole = [match.span() for match in _CODE_OR_LINK.finditer(text)]
+    """The sentences of a run of prose; a full stop in code, in a link's label or in a comment ends none."""
+    whole = [match.span() for match in _WHOLE.finditer(text)]
     begun: int | None = None
     for start, end in sentence_spans(text):
         begun = start if begun is None else begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from markdown_it import MarkdownIt
 
 from ragbot.books.markup.readable import tidy_markdown
 from ragbot.providers.extractive.layout import paragraphs_of
@@ -69,8 +70,20 @@ def test_lead_in_stands_before_its_list_without_a_mark() -> None:
 def test_list_keeps_its_numbers_and_its_depth() -> None:
     """Steps are referred to by number."""
     assert laid_out("3. Stir.\n   - slowly\n4. [x] Wait.") == [
-        "3. Stir. [1]\n   - slowly [1]\n4. Wait. [1]",
+        "3. Stir. [1]\n    - slowly [1]\n4. Wait. [1]",
     ]
+
+
+@pytest.mark.parametrize("indent", ["  ", "    ", "\t"])
+def test_depth_is_that_of_the_items_and_not_of_their_blanks(indent: str) -> None:
+    """Books set items in by two, three or four."""
+    text = f"- Curd\n{indent}- cow\n{indent * 2}- red\n{indent}- goat\n- Whey"
+    found = laid_out(text)[0]
+
+    page = MarkdownIt().render(found)
+    assert found.splitlines()[2].startswith("        - red")
+    assert page.count("<ul>") == 3
+    assert "<code>" not in page
 
 
 def test_list_that_begins_in_its_depth_is_set_at_the_margin() -> None:

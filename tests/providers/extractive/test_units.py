@@ -116,9 +116,10 @@ def test_opening_is_what_a_definition_would_define(sentence: str, opening: str) 
     [
         ("It prints `Hi. There` now. Stop.", ["It prints Hi. There now.", "Stop."]),
         ("See [The cellar. And more](x.md) first. Stop.", ["See The cellar. And more first.", "Stop."]),
+        ("Stir. Go <!-- No. Not so. --> on. Stop.", ["Stir.", "Go on.", "Stop."]),
     ],
 )
-def test_full_stop_in_code_or_in_a_label_ends_no_sentence(text: str, words: list[str]) -> None:
+def test_full_stop_in_code_a_label_or_a_comment_ends_no_sentence(text: str, words: list[str]) -> None:
     """Half of it would leave open marks in the answer."""
     assert [unit.words for unit in units_in(text)] == words
 

@@ -168,6 +168,23 @@ def test_lead_in_without_its_list_is_left_out() -> None:
     assert words == ["Bob ripens the cheddar."]
 
 
+def test_item_comes_with_what_it_announces() -> None:
+    """ "Check the file:" is half a step."""
+    text = "- Bob ripens the cheddar:\n\n  ```\nripen cheddar\n  ```\n\n- Alice waits."
+
+    words = shown("Who ripens the cheddar?", text, tokens=12)
+
+    assert words[:2] == ["Bob ripens the cheddar:", "ripen cheddar"]
+
+
+def test_item_that_announces_too_much_is_left_out() -> None:
+    """And so is one that announces nothing."""
+    listing = "\n".join(f"  ripen cheddar {n}" for n in range(90))
+    text = f"- The cheddar is Bob's.\n- Bob ripens:\n\n  ```\n{listing}\n  ```"
+
+    assert shown("Who ripens the cheddar?", text) == ["The cheddar is Bob's."]
+
+
 def test_sentence_that_leans_back_comes_with_the_one_before() -> None:
     """ "It" is the cheddar."""
     words = shown("When is it turned twice?", "Bob has a cheddar. It is turned twice a week.")

@@ -161,6 +161,7 @@ def test_words_of_the_question_before_count_less(retriever: Retriever, first: Ma
     terms = search(retriever, first, "And cheddar?", context="How is tea stored?").query_terms
 
     assert terms.counts == {"cheddar": 1.0, "tea": CONTEXT_WEIGHT, "store": CONTEXT_WEIGHT}
+    assert 0 < CONTEXT_WEIGHT < 1
     assert terms.weights["tea"] == pytest.approx(before.weights["tea"] * CONTEXT_WEIGHT)
 
 

@@ -32,6 +32,8 @@ _WHOLE = re.compile(
     re.DOTALL,
 )
 _WORD = re.compile(r"\w")
+_TAG = re.compile(r"<[^<>]{1,200}>")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 class TextBlock(Protocol):
@@ -134,12 +136,16 @@ def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
     """The sentences of a run of prose; a full stop in code, in a link's label or in a comment ends none."""
     whole = [match.span() for match in _WHOLE.finditer(text)]
-    begun: int | None = None
-    for start, end in sentence_spans(text):
-        begun = start if begun is None else begun
-        if not any(first < end < last for first, last in whole):
-            yield begun, end
-            begun = None
+    begun, last_end = -1, 0
+    for start, last_end in sentence_spans(text):
+        begun = start if begun < 0 else begun
+        is_cut = any(first < last_end < last for first, last in whole)
+        # (What a number alone begins is no sentence yet: "3. What is a joint?")
+        if not is_cut and _LETTER.search(_TAG.sub("", text[begun:last_end])):
+            yield begun, last_end
+            begun = -1
+    if begun >= 0:
+        yield begun, last_end
 
 
 def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:

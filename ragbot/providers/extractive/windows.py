@@ -124,14 +124,14 @@ def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
 
 def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
     """The units in order, but for those that announce something which is not shown."""
-    return tuple(
-        index
-        for index in sorted(chosen)
-        if not passage.units[index].unit.announces
-        or (
-            index + 1 in chosen and passage.units[index + 1].unit.heading == passage.units[index].unit.heading
-        )
-    )
+    shown: set[int] = set()
+    # From the end on: what one announces may announce nothing itself.
+    for index in sorted(chosen, reverse=True):
+        unit = passage.units[index].unit
+        is_followed = index + 1 in shown and passage.units[index + 1].unit.heading == unit.heading
+        if is_followed or not unit.announces:
+            shown.add(index)
+    return tuple(sorted(shown))
 
 
 def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:

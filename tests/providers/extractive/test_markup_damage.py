@@ -57,6 +57,10 @@ What hardware do I need?
 What is a digital twin?
 Which references does the book name?
 What is the architecture of the system?
+How do I tune the noise matrices of a Kalman filter?
+How do I tune the PID gains of the ankle joint?
+Which command shows the messages being sent on a topic called /temp?
+visual or collision: which one decides how a link looks in RViz?
 """,
     "lantern": """\
 What is Lantern?
@@ -447,7 +451,7 @@ def damage_in(answer: str) -> Iterator[str]:
     for fence in FENCE.finditer(answer):
         if not re.fullmatch(r"[\w+#-]*", fence["info"]):
             yield f"fence flags: {fence['info']}"
-        if "-->" in fence.group() or fence["info"] == "mermaid":
+        if fence["info"] == "mermaid" or re.search(r"^\s*\w+ ?--+> ?\w", fence.group(), re.MULTILINE):
             yield "a drawing's source"
     prose = FENCE.sub("", answer)
     if "```" in prose or "~~~" in prose:
@@ -470,7 +474,7 @@ def loose_colons(answer: str) -> Iterator[str]:
     for number, paragraph in enumerate(paragraphs):
         said = re.sub(r"(?:\s*\[\d+\])+$", "", paragraph.strip())
         following = paragraphs[number + 1] if number + 1 < len(paragraphs) else ""
-        is_loose = not following or following.startswith(("From *", "**"))
+        is_loose = not following or re.match(r"From \*|\*\*[^*\n]+[^*:]\*\*$", following) is not None
         if said.endswith(":") and is_loose and not said.startswith(("In the book's own", "From *")):
             yield f"a colon with nothing behind it: {said[-60:]!r}"
 

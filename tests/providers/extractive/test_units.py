@@ -124,6 +124,14 @@ def test_full_stop_in_code_a_label_or_a_comment_ends_no_sentence(text: str, word
     assert [unit.words for unit in units_in(text)] == words
 
 
+def test_number_in_front_of_a_sentence_is_part_of_it() -> None:
+    """Alone it is an item that is nothing."""
+    assert [unit.words for unit in units_in("<summary>3. What is curd? It is soft.</summary>")] == [
+        "3. What is curd?",
+        "It is soft.",
+    ]
+
+
 @pytest.mark.parametrize(
     ("sentence", "leans"), [("It thickens.", True), ("However, stir.", True), ("Stir.", False)]
 )

@@ -185,6 +185,15 @@ def test_item_that_announces_too_much_is_left_out() -> None:
     assert shown("Who ripens the cheddar?", text) == ["The cheddar is Bob's."]
 
 
+def test_lead_in_to_a_lead_in_without_its_list_is_left_out() -> None:
+    """Each must be followed by something."""
+    items = "\n".join(f"- {FILLER * 4}" for _ in range(3))
+
+    words = shown("Who ripens cheddar?", f"Bob ripens the cheddar.\n\nHe says:\n\n**Of milk:**\n\n{items}")
+
+    assert words == ["Bob ripens the cheddar."]
+
+
 def test_sentence_that_leans_back_comes_with_the_one_before() -> None:
     """ "It" is the cheddar."""
     words = shown("When is it turned twice?", "Bob has a cheddar. It is turned twice a week.")

@@ -40,6 +40,14 @@ def test_compound_is_found_whole_and_by_its_parts(text: str, words: list[str]) -
     assert ENGLISH.words(text) == words
 
 
+@pytest.mark.parametrize(
+    "text", ["hasn't", "Doesn’t", "DON'T", "won't", "can't", "we'll", "it's", "shouldn't"]
+)
+def test_short_form_of_a_word_of_grammar_is_one(text: str) -> None:
+    """ "Hasn" stands in no book, and would be a reason to refuse."""
+    assert ENGLISH.words(text) == []
+
+
 def test_forms_of_a_word_are_one_term() -> None:
     """Books say "nodes" where readers ask for "a node"."""
     assert ENGLISH.terms("installing nodes") == ENGLISH.terms("install node")

@@ -159,8 +159,10 @@ def chapter_named(pages: Sequence[PageRecord], name: str) -> tuple[str, list[Pag
     chapters = chapters_of(pages)
     numbered = _NUMBERED.match(name)
     if numbered is not None:
-        found = _by_number(chapters, pages, numbered["kind"], numbered["number"])
-        if found is not None:
+        number = numbered["number"].lower()
+        found = _by_number(chapters, pages, numbered["kind"], number)
+        if found is not None or number.isdigit() or number in _NUMBERS:
+            # (A title that has this number in it is not meant: "ROS 2".)
             return found
     wanted = {word.casefold() for word in _WORD.findall(name)} - _NOT_OF_A_TITLE
     candidates = [*chapters, *((page.title, [page]) for page in pages)]

@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit
 from ragbot.answering.citation_spans import cited_span, marked_texts, passage_words
 from ragbot.answering.text_fragments import text_directive
 from ragbot.books.markup.prose import prose_blocks
-from ragbot.books.markup.readable import readable_span, readable_words
+from ragbot.books.markup.readable import readable_span
 from ragbot.core.domain import Chunk, CitedSpan, EditionFacts, InnerSection, Passage, Source
 from ragbot.core.text import sentence_spans
 
@@ -99,7 +99,7 @@ def _cited_source(
         source,
         cited=True,
         quote=quoted,
-        quote_text=readable_words(quoted),
+        quote_text=readable_span(chunk.text, start, end),
         citations=tuple(citations),
         url=citations[0].url if citations else source.url,
         section=heading_path[-1] if heading_path else source.section,
@@ -153,7 +153,7 @@ def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], 
         url=_url(chunk, start, min(end, start + LONGEST_POINTED_AT), edition.site_url, ""),
         quote=quoted,
         score=round(passage.score, 6),
-        quote_text=readable_words(quoted),
+        quote_text=readable_span(chunk.text, start, end),
     )
 
 

@@ -95,8 +95,10 @@ def script_of(text: str) -> str:
         return "LATIN" if any(character.isalpha() for character in text[:_LETTERS_LOOKED_AT]) else ""
     counts: Counter[str] = Counter()
     for character in text[:_LETTERS_LOOKED_AT]:
-        if character.isalpha():
+        # (Vowel signs are no letters to Python, and half of a Hindi word.)
+        if character.isalpha() or unicodedata.category(character) in ("Mn", "Mc"):
             counts[unicodedata.name(character, "").partition(" ")[0]] += 1
+    del counts["COMBINING"]
     return counts.most_common(1)[0][0] if counts else ""
 
 

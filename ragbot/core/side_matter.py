@@ -7,23 +7,38 @@ import re
 # Words of headings under which a reader seldom finds an answer, by what they announce.
 _SIDE_HEADINGS = re.compile(
     r"""\b(?:
-        (?:learning\s+)?(?:objectives?|outcomes?|goals)|what\s+you(?:['’]ll|\s+will)\s+(?:learn|need|build)
+        learning\s+(?:objectives?|outcomes?|goals)|what\s+you(?:['’]ll|\s+will)\s+(?:learn|need|build)
         |in\s+this\s+(?:chapter|section|lesson|module|page)
-        |(?:table\s+of\s+)?contents|outline|agenda|syllabus|schedule|module\s+structure|navigation
-        |see\s+also|further\s+reading|additional\s+(?:reading|resources)|(?:external\s+|useful\s+)?(?:links|resources)
-        |references|bibliography|citations|works\s+cited|credits|acknowledge?ments?
+        |table\s+of\s+contents|module\s+structure
+        |see\s+also|further\s+reading|additional\s+(?:reading|resources)
+        |bibliography|works\s+cited|acknowledge?ments?
         |change\s?-?log|release\s+notes|revision\s+history|what['’]s\s+(?:new|next)|next\s+steps|up\s+next
-        |exercises?|quiz|self-?check|review\s+questions|discussion\s+questions|assessments?|assignments?
-        |deliverables?|submission|rubric|grading|due(?:\s+dates?)?|deadlines?
+        |exercises?|quiz|self-?check|review\s+questions|discussion\s+questions|assessments?
+        |deliverables?|submission|rubric|grading|due\s+dates?
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 # The share of a side heading's words that announce it, from which on it is nothing else.
 _LEAST_SHARE = 0.5
+# Words that announce such a part alone or beside the second kind: "Course schedule", but not "Tide schedule".
+_SIDE_NAMES = frozenset(
+    "objective objectives outcome outcomes goals contents outline agenda syllabus schedule resources references "
+    "citations credits assignments due deadlines links navigation".split()
+)
+_SIDE_QUALIFIERS = frozenset(
+    "a and book chapter community course external for image key learning lesson main module more online other page "
+    "purchase quick recommended related section site support the this unit useful week weekly your".split()
+)
+# A robot has links and navigation, too; a list of nothing but links is known by its shape.
+_AMBIGUOUS = frozenset(("links", "navigation"))
 _WORD = re.compile(r"\w+")
+# "7. Additional Resources" and "Chapter 3: Exercises" are numbered.
+_HEADING_WORD = re.compile(r"[^\W\d]\w*")
 _LINK = re.compile(
     r"!?\[[^\[\]]{0,500}\]\([^()\n]{0,2000}\)|<https?:[^<>\s]{1,2000}>|https?://[^\s<>)\]]{1,2000}"
 )
+# Where a generator puts a table of contents.
+_CONTENTS_MARK = re.compile(r"\{:\s*toc\b|^\s*(?:\[\[?_?toc_?\]\]?|@\[toc\])\s*$", re.IGNORECASE)
 _DUE = re.compile(
     r"\b(?:due|submit(?:ted)?|deadline|points?|pts|time\s+required|est(?:imated)?\.?\s+time)\b"
     r"\W{0,12}(?:\b(?:date|by|week|end|before)\b\W*)*\d",
@@ -41,11 +56,13 @@ _ASKS_FOR_SIDE = re.compile(
 
 def is_side_heading(heading: str) -> bool:
     """Whether a heading announces contents, objectives, references, exercises or the like."""
+    words = [word.casefold() for word in _HEADING_WORD.findall(heading)]
     announced = _SIDE_HEADINGS.search(heading)
-    if announced is None:
-        return False
-    words = _WORD.findall(heading)
-    return len(_WORD.findall(announced.group())) >= _LEAST_SHARE * len(words)
+    if announced is not None and len(_HEADING_WORD.findall(announced.group())) >= _LEAST_SHARE * len(words):
+        return True
+    names = _SIDE_NAMES.intersection(words)
+    is_plain = names <= _AMBIGUOUS and len(words) == 1
+    return bool(names) and not is_plain and all(word in _SIDE_NAMES | _SIDE_QUALIFIERS for word in words)
 
 
 def wants_side_matter(question: str) -> bool:
@@ -61,7 +78,9 @@ def link_share(markdown: str) -> float:
 
 
 def is_link_alone(markdown: str) -> bool:
-    """Whether a text is a link with hardly a word beside it."""
+    """Whether a text is a link with hardly a word beside it, or the place of a table of contents."""
+    if _CONTENTS_MARK.search(markdown):
+        return True
     rest = _LINK.sub(" ", markdown)
     return rest != markdown and len(_WORD.findall(rest)) < _FEW_WORDS
 

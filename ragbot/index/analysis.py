@@ -30,7 +30,7 @@ _CLUSTER = re.compile(rf".[{re.escape(_MARKS)}]*+", re.DOTALL)
 # A soft hyphen and joiners stand inside of words; a zero-width space parts words only where no others do.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")
-_APOSTROPHE_TAIL = re.compile(r"['’](?:s|re|ve|ll|d|m|t)$")
+_APOSTROPHE_TAIL = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m|t))$", re.IGNORECASE)
 _LONGEST_TERM = 64
 
 # Signs that programs are made of. In prose they are punctuation, in code they are terms.
@@ -55,7 +55,7 @@ ENGLISH_STOP_WORDS = frozenset(
     shall she should show so some such tell than that the their theirs them themselves then there these
     they thing things this those through to too under until up upon us use used using very via want
     was way we were what when where which while who whom whose why will with without would yes yet you
-    your yours yourself lot lots little per against someone somebody something anyone anything got way kind sort
+    your yours yourself ca wo sha lot lots little per against someone somebody something anyone anything got way kind sort
     explain describe mean means meant called does exactly book chapter according
     """.split()
 )

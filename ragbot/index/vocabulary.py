@@ -14,6 +14,7 @@ from ragbot.index.analysis import ENGLISH_STOP_WORDS, Analyzer
 # Shorter words have too many neighbours to be corrected; longer ones may hold two slips.
 SHORTEST_CORRECTED = 4
 TWO_SLIPS_FROM = 8
+LONG_STOP_WORD = 6
 
 
 class Vocabulary:
@@ -46,18 +47,25 @@ class Vocabulary:
         if len(word) < SHORTEST_CORRECTED or not word.isalpha():
             return None
         slips = 2 if len(word) >= TWO_SLIPS_FROM else 1
-        if process.extractOne(word, ENGLISH_STOP_WORDS, scorer=OSA.distance, score_cutoff=1):
-            near_stop_word = True
-        else:
-            near_stop_word = False
         best = process.extractOne(word, self._spellings, scorer=OSA.distance, score_cutoff=slips)
-        if best is None:
-            return next(iter(sorted(_near(word))), None) if near_stop_word else None
-        return str(best[0])
+        return str(best[0]) if best else _stop_word_meant(word)
 
 
-def _near(word: str) -> list[str]:
-    return [stop for stop in ENGLISH_STOP_WORDS if OSA.distance(word, stop, score_cutoff=1) <= 1]
+def _stop_word_meant(word: str) -> str | None:
+    """The stop word that a word was meant to be, or None.
+
+    A letter in place of another counts as a slip in long words alone: "life" and "cost" are so near to "like"
+    and "most", and no slips.
+    """
+    near = (
+        stop
+        for stop in ENGLISH_STOP_WORDS
+        if stop[0] == word[0]
+        and len(stop) >= SHORTEST_CORRECTED
+        and (len(stop) != len(word) or sorted(stop) == sorted(word) or len(word) >= LONG_STOP_WORD)
+        and OSA.distance(word, stop, score_cutoff=1) <= 1
+    )
+    return min(near, default=None)
 
 
 def counted(texts: Iterable[Iterable[str]]) -> Counter[str]:

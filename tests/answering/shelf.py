@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ragbot.answering.answerer import Answerer, AnswerLimits
+from ragbot.answering.answerer import Answerer, AnswerLimits, BookContents
 from ragbot.bootstrap import passage_reader
 from ragbot.core.domain import Chunk, EditionFacts, Passage
 from ragbot.core.ports import Generator
@@ -65,14 +65,19 @@ class NoContents:
 
 
 def make_answerer(
-    retriever: Retriever, generator: Generator, limits: AnswerLimits, *, embedding_cost: float | None = 0.0
+    retriever: Retriever,
+    generator: Generator,
+    limits: AnswerLimits,
+    *,
+    embedding_cost: float | None = 0.0,
+    book: BookContents | None = None,
 ) -> Answerer:
-    """An answerer over a retriever's passages alone."""
+    """An answerer over a retriever's passages alone, or with a book's pages beside them."""
     return Answerer(
         retriever,
         generator,
         limits,
         lambda _tokens: embedding_cost,
         reader=passage_reader(),
-        book=NoContents(),
+        book=book or NoContents(),
     )

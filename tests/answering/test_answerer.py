@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.answerer import REFUSAL, Answerer, AnswerLimits
+from ragbot.answering.book_contents import CachedContents
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -40,6 +41,7 @@ from tests.conftest import AppMaker, services_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.fuzzing import fuzz
+from tests.providers.asking import extractive_generator
 from tests.served import three_chapter_app
 
 HOW_LONG = Question("How long is the cheddar ripened?")
@@ -157,6 +159,128 @@ def test_reader_gets_as_many_sources_as_were_asked_for(retriever: Retriever) -> 
     question = Question("Which cheese, tea and bread are there?", top_k=2)
 
     assert len(answer_of(retriever, "All [1].", question=question).sources) == 2
+
+
+def test_passage_beyond_the_readers_list_takes_a_place_in_it_when_it_is_cited(retriever: Retriever) -> None:
+    """A generator looks through more of them than a reader is shown."""
+    question = Question("Which cheese, tea and bread are there?", top_k=1)
+
+    first, again, *_, last = events_of(retriever, "Four minutes [2].", question=question)
+
+    assert isinstance(first, Retrieved)
+    assert isinstance(again, Retrieved)
+    assert isinstance(last, Finished)
+    assert last.answer.text == "Four minutes [1]."
+    assert [source.path for source in again.sources] == [source.path for source in last.answer.sources]
+    assert first.sources[0].path != again.sources[0].path
+
+
+def test_citation_holds_the_words_that_the_mark_rests_on(retriever: Retriever) -> None:
+    """And the source's link leads to them."""
+    (source, *_) = answer_of(retriever, "Bob ripens the cheddar [1].").sources
+
+    (span,) = source.citations
+    assert source.quote[span.start : span.end] == span.text == "Bob ripens the cheddar"
+    assert source.url == span.url
+    assert source.url.endswith("#ripening:~:text=Bob%20ripens%20the%20cheddar")
+
+
+# --- the book as a whole -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answerer]:
+    """Answers from the three-chapter book without a model, and knows its pages."""
+    with three_chapter_app(new_database, tmp_path_factory.mktemp("whole")) as app:
+        services = services_of(app)
+        book = CachedContents(services.editions)
+        yield make_answerer(services.retriever, extractive_generator(), LIMITS, book=book)
+
+
+def answer_from(whole: Answerer, text: str, **fields: Any) -> Answer:
+    last = list(whole.answer(Question(text, **fields), (), Deadline(20)))[-1]
+    assert isinstance(last, Finished)
+    return last.answer
+
+
+def test_small_talk_is_answered_at_once(whole: Answerer) -> None:
+    """It is no question, and costs nothing."""
+    answer = answer_from(whole, "hello")
+
+    assert answer.status is Status.ANSWERED
+    assert answer.text.startswith("Hello! I answer questions about ")
+    assert (answer.sources, answer.model, answer.usage.cost_usd) == ((), "extractive", 0)
+
+
+def test_table_of_contents_is_answered_with_links(whole: Answerer) -> None:
+    """No passage holds it."""
+    answer = answer_from(whole, "List the chapters")
+
+    assert answer.status is Status.ANSWERED
+    assert "has 3 chapters:" in answer.text
+    assert answer.text.endswith(
+        "- [Bread](<https://book.test/01-bread.md>)\n"
+        "- [Cheese](<https://book.test/02-cheese.md>)\n"
+        "- [Tea](<https://book.test/03-tea.md>)"
+    )
+
+
+def test_what_the_book_is_about_is_told_by_its_beginning_and_its_contents(whole: Answerer) -> None:
+    """In its own words, as far as it has any."""
+    answer = answer_from(whole, "What is this book about?")
+
+    assert "Bread is baked from flour, water and salt. [1]" in answer.text
+    assert answer.text.endswith("- [Tea](<https://book.test/03-tea.md>)")
+    assert answer.sources[0].cited
+
+
+def test_summary_of_a_chapter_is_its_beginning(whole: Answerer) -> None:
+    """Whatever words the question has."""
+    answer = answer_from(whole, "Summarise the tea chapter")
+
+    assert "Green tea is brewed at 80 degrees for two minutes." in answer.text
+    assert {source.path for source in answer.sources} == {"03-tea.md"}
+
+
+def test_summary_of_what_the_book_lacks_is_refused(whole: Answerer) -> None:
+    """Another chapter would mislead."""
+    assert answer_from(whole, "Summarise the penguins chapter").status is Status.REFUSED
+
+
+def test_question_about_the_book_is_none_in_a_selection(whole: Answerer) -> None:
+    """The reader has chosen what to ask about."""
+    answer = answer_from(
+        whole,
+        "What is this book about?",
+        mode=Mode.SELECTED_TEXT,
+        selected_text="It is about cheddar.",
+    )
+
+    assert "chapters" not in answer.text
+    assert answer.text.startswith("It is about cheddar.")
+
+
+def test_refusal_offers_the_nearest_sections(whole: Answerer) -> None:
+    """The reader may find there what he looks for."""
+    answer = answer_from(whole, "How is penguin cheddar made by Zworykin?")
+
+    assert answer.status is Status.REFUSED
+    assert answer.text == (
+        "The book does not say.\n\nNearest in the book: [Cheese](<https://book.test/02-cheese.md>)"
+    )
+
+
+def test_refusal_without_any_word_of_the_book_offers_nothing(whole: Answerer) -> None:
+    """No section is near."""
+    assert answer_from(whole, "Zworykin penguins?").text == "The book does not say."
+
+
+def test_question_in_another_language_is_told_why_it_is_refused(whole: Answerer) -> None:
+    """Its reader can ask again."""
+    answer = answer_from(whole, "Wie lange wird der Käse gereift?")
+
+    assert answer.status is Status.REFUSED
+    assert answer.text.startswith("Ich kann nur Fragen in der Sprache dieses Buches beantworten: English.")
 
 
 # --- refusals ----------------------------------------------------------------------------------

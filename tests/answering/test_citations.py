@@ -43,6 +43,13 @@ def test_quote_is_given_as_text_too() -> None:
     assert source.quote_text == "The rind of Bob's cheddar."
 
 
+def test_quotes_text_has_a_line_for_each_block_and_no_fences() -> None:
+    """A listing on one line cannot be read."""
+    source = source_of(passage("Then run:\n\n```sh\nls -l\npwd\n```\n\n- Salt\n- *Wax*"))
+
+    assert source.quote_text == "Then run:\nls -l\npwd\nSalt\nWax"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx2
 import pytest
@@ -46,9 +47,9 @@ def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY)
             yield client
 
 
-def extractive_generator(embedder: Embedder | None = None) -> ExtractiveGenerator:
+def extractive_generator(embedder: Embedder | None = None, **parts: Any) -> ExtractiveGenerator:
     """The generator without a model, as an app has it."""
-    return ExtractiveGenerator(passage_reader(), tidy=tidy_markdown, embedder=embedder)
+    return ExtractiveGenerator(passage_reader(), tidy=tidy_markdown, embedder=embedder, **parts)
 
 
 def passage_of(text: str, heading: str = "Cheese") -> Passage:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, delete, text, update
 
 from ragbot.core.domain import (
     Answer,
+    CitedSpan,
     Degradation,
     Exchange,
     Latency,
@@ -45,9 +46,13 @@ SOURCE = Source(
     heading_path=("Cheese", "Ripening"),
     path="02-cheese.md",
     url="https://book.test/02-cheese#ripening",
-    quote="Bob ripens the cheddar for nine months in a cool cellar.",
+    quote="Bob ripens the *cheddar* for nine months in a cool cellar.",
     score=0.2,
     cited=True,
+    quote_text="Bob ripens the cheddar for nine months in a cool cellar.",
+    citations=(
+        CitedSpan(29, 40, "nine months", "https://book.test/02-cheese#ripening:~:text=nine%20months"),
+    ),
 )
 ANSWER = Answer(
     text="Nine months [1].",
@@ -141,6 +146,22 @@ def test_answer_is_read_as_it_was_given(conversations: ConversationStore) -> Non
     assert Usage(**message.usage) == ANSWER.usage
     assert Latency(**message.latency_ms) == ANSWER.latency_ms
     assert message.created_at.utcoffset() == timedelta(0)
+
+
+def test_source_of_an_earlier_version_is_read_without_what_it_lacks(
+    conversations: ConversationStore, engine: Engine
+) -> None:
+    """Talks outlive an upgrade; their sources had neither citations nor a quote's text."""
+    session_id = ended(conversations, Status.ANSWERED)
+    before = {
+        name: value for name, value in asdict(SOURCE).items() if name not in ("citations", "quote_text")
+    }
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.execute(update(messages).values(sources=[before]))
+
+    (message,), _ = conversations.messages(session_id, limit=10)
+
+    assert message.sources == (replace(SOURCE, citations=(), quote_text=""),)
 
 
 def test_closed_turn_stays_as_it_is(conversations: ConversationStore) -> None:

@@ -110,6 +110,44 @@ def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(
     assert {"sourdough", "tools"} <= pages[0].anchors
 
 
+def test_outline_names_the_pages_and_what_they_stand_under(editions: EditionStore, book: Book) -> None:
+    """A table of contents is made of it, without reading the book."""
+    under = replace(book, pages=tuple(replace(page, parts=("Kitchen",)) for page in book.pages))
+    facts = editions.add_edition(draft_of(under))
+
+    outline = editions.outline(facts)
+
+    assert [(page.path, page.title, page.address, page.parts) for page in outline] == [
+        ("01-bread.md", "Bread", "01-bread.md", ("Kitchen",)),
+        ("02-cheese.md", "Cheese", "02-cheese.md", ("Kitchen",)),
+        ("03-tea.md", "Tea", "03-tea.md", ("Kitchen",)),
+    ]
+
+
+def test_first_chunks_are_those_of_each_page_in_the_order_asked_for(
+    editions: EditionStore, book: Book
+) -> None:
+    """A summary begins with how pages begin; a page that is gone is passed over."""
+    draft = draft_of(book)
+    facts = editions.add_edition(draft)
+
+    found = editions.first_chunks(facts, ["03-tea.md", "gone.md", "01-bread.md"], each=1)
+
+    assert found == [
+        next(chunk for chunk in draft.chunks if chunk.path == path) for path in ("03-tea.md", "01-bread.md")
+    ]
+
+
+def test_page_source_is_that_of_its_edition(editions: EditionStore, book: Book) -> None:
+    """Where a page has changed, a fragment for the old one would find nothing on it."""
+    first = editions.add_edition(draft_of(book))
+    second = editions.add_edition(draft_of(rewritten(book, "cheddar", "gruyere"), "second"))
+
+    assert editions.page_source(first, "02-cheese.md") == book.pages[1].source
+    assert "gruyere" in editions.page_source(second, "02-cheese.md")
+    assert editions.page_source(first, "gone.md") == ""
+
+
 def test_letters_of_every_script_come_back(editions: EditionStore, tmp_path: Path) -> None:
     """A book in Urdu, with an emoji and a line end of Windows, is a book as well."""
     source = "# ہیومنائیڈ\r\n\r\nروبوٹ 🤖 naïve ﬁn\u0301 \u2028 end\r\n"

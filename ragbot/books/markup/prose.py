@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +21,18 @@ TEXTS_REMEMBERED = 8192
 _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
-_RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?[ \t]*)?")
+# (Kramdown parts the columns of a rule by plus signs.)
+_RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*[|+])+(?:[ \t]*:?-+:?[ \t]*\|?)?[ \t]*")
+_ATTRIBUTES_LINE = re.compile(r"[ \t]*\{:[^{}\n]*\}[ \t]*")
+# Behind such a line MkDocs indents prose, which is code to others.
+_MKDOCS_MARK = re.compile(r"[ \t]*(?:!!!|\?\?\?\+?|===[+!]?)[ \t]+[\"'\w]")
+# Containers of prose; what else is HTML is no prose, or prose that is laid out by hand.
+_HTML_PROSE = re.compile(
+    r"[ \t>]*</?(?:div|p|details|summary|section|article|aside|blockquote|center|figure|figcaption"
+    r"|[A-Z][\w.]*)\b"
+    r"(?!.*(?:`{3}|~{3}|<(?:script|style|table|svg|pre)\b))",
+    re.DOTALL,
+)
 _FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
 _FIRST_INDENT = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"\r\n?|\n")
@@ -58,7 +69,19 @@ def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
     if indent is not None and indent.group():
         return _dedented(text, len(indent.group()))
     found = tree.parse_blocks(text, Dialect.MARKDOWN)
-    return tuple(b for top in found for b in _leaves(text, top, "paragraph") if b.end > b.start)
+    return tuple(block for block in _all_leaves(text, found) if block.end > block.start)
+
+
+def _all_leaves(text: str, found: Sequence[tree.MarkdownBlock]) -> Iterator[ProseBlock]:
+    is_marked = False
+    for top in found:
+        if is_marked and top.kind == "code" and not top.is_fence:
+            inner = text[top.start : top.end]
+            for block in _dedented(inner, len(inner) - len(inner.lstrip(" \t"))):
+                yield ProseBlock(block.kind, top.start + block.start, top.start + block.end)
+        else:
+            is_marked = top.kind == "paragraph" and _MKDOCS_MARK.match(text, top.start) is not None
+            yield from _leaves(text, top, "paragraph")
 
 
 def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
@@ -115,15 +138,17 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[
             yield ProseBlock("other", block.start, block.end)
     elif block.kind == "heading":
         yield ProseBlock("heading", _after(_HEADING_MARKS, text, block), block.end)
+    elif block.kind == "html" and _HTML_PROSE.match(text[block.start : block.end]):
+        yield ProseBlock("paragraph", block.start, block.end)
     else:
         yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
 
 
 def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterator[ProseBlock]:
     lines = tree.line_spans(text, block.start, block.end)
-    if all(_ROW.fullmatch(text, *line) for line in lines):
-        # A table that lost its head is a paragraph to the parser.
-        yield from (ProseBlock("table_row", *line) for line in lines if not _RULE_ROW.fullmatch(text, *line))
+    rows = [line for line in lines if not _ATTRIBUTES_LINE.fullmatch(text, *line)]
+    if rows and all(_ROW.fullmatch(text, *line) for line in rows):
+        yield from _rows(text, rows)
         return
     if kind == "paragraph" and _NOT_SHOWN.fullmatch(text, block.start, block.end):
         yield ProseBlock("other", block.start, block.end)
@@ -131,6 +156,14 @@ def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterato
     pattern = _BULLET if kind == "list_item" else _QUOTE_MARK if kind == "quote" else None
     start = _after(pattern, text, block) if pattern else block.start + _leading(text, block)
     yield ProseBlock(kind, start, block.end)
+
+
+def _rows(text: str, rows: Sequence[tuple[int, int]]) -> Iterator[ProseBlock]:
+    """The rows of a table that is a paragraph to the parser: it has lost its head, or has another rule."""
+    has_head = len(rows) > 1 and _RULE_ROW.fullmatch(text, *rows[1]) is not None
+    for number, row in enumerate(rows):
+        if not _RULE_ROW.fullmatch(text, *row):
+            yield ProseBlock("table_head" if has_head and number == 0 else "table_row", *row)
 
 
 def _table(text: str, table: tree.MarkdownBlock) -> Iterator[ProseBlock]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
@@ -11,26 +12,35 @@ from html import unescape
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
-# Whole lines that mark something and say nothing, but for a title in brackets.
+# Whole lines that mark something and say nothing, but for a title.
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
-    r"|(?:!{3}|\?{3}\+?)[ \t]+[\w-]+(?=[ \t]|$)|={3}(?=[ \t]+[\"'])|/{3}[ \t]*[\w-]*[ \t]*\|?"
-    r"|\{%[^%\n]*+%\})[ \t]*"
+    r"|(?:(?:!{3}|\?{3}\+?)(?:[ \t]+[\w-]+)+|={3}[+!]?)(?:[ \t]+[\"'](?P<title>[^\"\n]{0,200})[\"'])?[ \t]*$"
+    r"|-{1,2}8<-{1,2}[^\n]*|/{3}[ \t]*[\w-]*[ \t]*\|?|\{%[^%\n]*+%\}"
+    r"|:(?:class|name|open|figclass|width|align|alt|target|depth|maxdepth):[^\n]*$)[ \t]*"
 )
 _TABLE_RULE = r"^[ \t]*+\|?(?:[ \t]*+:?-++:?[ \t]*+\|)++(?:[ \t]*+:?-++:?[ \t]*+)?$"
 _BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _HASHES = r"\#{1,6}[ \t]+"
+# The end of a line within a paragraph.
+_WITHIN = r"\n(?![ \t>]*(?:\r?\n|[-*+][ \t]|\d{1,9}[.)][ \t]|\#|\||`{3}|~{3}))"
 # Signs within a line, each after one look at its first character: most characters are none of them.
 _INLINE = (
     r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
-    r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)(?P<inside>[^\n]{1,400}?)(?<!`)(?P=ticks)(?!`))",
-    r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*)",
+    rf"(?P<code>(?<!`)(?P<ticks>`{{1,3}})(?!`)(?P<inside>(?:[^\n]|{_WITHIN}){{1,400}}?)(?<!`)(?P=ticks)(?!`))",
+    r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*|^\*\[[^\[\]\n]{1,100}\]:[^\n]*"
+    r"|\{::comment\}(?s:.{0,5000}?)\{:/(?:comment)?\}|\{:[:/][^{}\n]{0,200}\})",
     # An image shows no words; a footnote's mark and a heading's id are the generator's.
     r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
     r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
-    r"(?P<link>\[(?P<label>[^\[\]]{1,500})\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+    # (A label may hold a picture: most badges are links.)
+    r"(?P<link>\[(?P<label>(?:[^\[\]]|\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}\))?){1,500}+)\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
+    # The end of one of which the beginning is in another sentence.
+    r"(?P<cut>\]\([^()\s]{1,2000}\))",
     r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
     r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+    # Keys, marked and inserted words, as MkDocs's extensions have them.
+    r"(?P<wrapped>(?<![\w+=^])(?P<wrap>\+\+|==|\^\^)(?=[^\s+=^])(?P<within>[^\n]{1,200}?)(?<=[^\s+=^])(?P=wrap)(?![\w+=^]))",
     r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
     r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
     r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
@@ -38,7 +48,10 @@ _INLINE = (
 # Signs that blanks belong to. (A run of blanks is looked at once, not from each of them on.)
 _BLANK = (
     r"(?P<hard>(?:\\|(?<![ ])[ ]{2,}+)(?=\r?\n[ \t>]*\S))",
-    r"(?P<attributes>(?:(?<![ \t])[ \t]++)?+\{:?[ \t]*+[#.][^{}\n]{0,200}\}(?=[ \t]*$))",
+    # Attributes: behind what they belong to, or at the end of its line.
+    r"(?P<attributes>(?<=[*_`)\]])\{:?[ \t]*+(?:[#.]|[\w-]+=)[^{}\n]{0,200}\}"
+    r"|(?:(?<![ \t])[ \t]++)?+\{(?::[ \t]*+[#.\w][^{}\n]{0,200}\}"
+    r"|:?[ \t]*+(?:[#.]|[\w-]+=[\"'\w])[^{}\n]{0,200}\}(?=[ \t]*$)))",
 )
 # Signs at a line's beginning.
 _LINE = (
@@ -49,11 +62,16 @@ _LINE = (
     rf"(?P<lead>^(?:(?:[ \t]*>)+[ \t]*(?:{_BULLET})?(?:{_HASHES})?|[ \t]*{_BULLET}(?:{_HASHES})?|[ \t]*{_HASHES}|[ \t]+)(?=\S))",
 )
 _SIGNS = re.compile(
-    rf"(?=[\\`<!\[{{&*~_])(?:{'|'.join(_INLINE)})|(?=[\\{{ \t])(?:{'|'.join(_BLANK)})"
+    rf"(?=[\\`<!\[\]{{&*~_+=^])(?:{'|'.join(_INLINE)})|(?=[\\{{ \t])(?:{'|'.join(_BLANK)})"
     rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
 _FENCES = re.compile(_FENCE, re.MULTILINE)
+_NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
+_ITEM = re.compile(rf"^[ \t>]*{_BULLET}", re.MULTILINE)
+# Longer than paragraphs are.
+_LOOKED_BACK = 2000
+_BLANK_LINE = re.compile(r"\n[ \t>]*\r?\n")
 
 # Passages whose blocks' words are remembered.
 PASSAGES_REMEMBERED = 1024
@@ -199,18 +217,29 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 _inline(source, match.start("label"), match.end("label"), runs, ticks=ticks)
             case "auto" | "address":
                 runs.add(match["address"], match.start("address"))
+            case "wrapped" | "wrap" | "within":
+                # Without the extension a page prints the marks.
+                runs.breaks.append(runs.length)
+                _inline(source, match.start("within"), match.end("within"), runs, ticks=ticks)
+                runs.breaks.append(runs.length)
             case "entity":
-                runs.add(unescape(match.group())[:1], match.start())
+                sign = unescape(match.group())
+                runs.add(sign if sign == match.group() else sign[:1], match.start())
+            case "lead" if _is_prose_number(match):
+                runs.add(match.group().lstrip(" \t>"), match.end() - len(match.group().lstrip(" \t>")))
             case "pipe" | "hard" | "defines":
                 runs.part(match.start())
             case "tag" | "name":
                 _tag((match["name"] or "").lower(), match.start(), runs)
             case "mark":
                 # What stands behind the mark is a title on a line of its own.
+                first, last = (
+                    match.span("title") if match["title"] else (position, _line_end(source, position, end))
+                )
                 runs.part(match.start())
-                position = _line_end(source, match.end(), end)
-                _inline(source, match.end(), position, runs, ticks=ticks)
-                runs.part(position)
+                _inline(source, first, last, runs, ticks=ticks)
+                position = max(position, last)
+                runs.breaks.append(runs.length)
             case "image" | "footnote":
                 runs.breaks.append(runs.length)
             case "stars":
@@ -223,6 +252,19 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
 def _line_end(source: str, start: int, end: int) -> int:
     found = source.find("\n", start, end)
     return end if found < 0 else found
+
+
+def _is_prose_number(lead: re.Match[str]) -> bool:
+    """Whether a line begins with a number that ends a sentence of the line before ("built in\n1874. It burns").
+
+    In a paragraph no list begins with another number than 1.
+    """
+    number = _NUMBERED.fullmatch(lead.group())
+    if number is None or number[1] == "1":
+        return False
+    above = lead.string[max(lead.start() - _LOOKED_BACK, 0) : lead.start()]
+    paragraph = _BLANK_LINE.split(above)[-1]
+    return bool(paragraph.strip()) and _ITEM.search(paragraph) is None
 
 
 def _tag(name: str, place: int, runs: _Runs) -> None:
@@ -242,16 +284,24 @@ def readable_words(source: str, *, kind: str = "") -> str:
     return text.strip("\n") if kind == "code" else " ".join(text.split())
 
 
-_CODE_SPAN = re.compile(r"((?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\2(?!`))")
-_STARS = re.compile(r"(?<!\\)\*{1,3}")
-_LOWS = re.compile(r"(?<![\w\\])_{1,3}(?=[^\s_])|(?<=[^\s_\\])_{1,3}(?!\w)")
+# What emphasis does not reach into: escaped signs, and code.
+_OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
+_TICKS = re.compile("`+")
+_STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
+_LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 # The definition behind a term, as PHP Markdown Extra writes it.
 _DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+:[ \t]+")
+_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n[ \t]*+:[ \t]+")
 
 
 def unit_words(source: str, kind: str) -> str:
     """Give the words of a unit as `readable_words` does; a term and its definition are parted by a colon."""
-    return readable_words(source if kind == "code" else _DEFINED.sub(": ", source), kind=kind)
+    return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
+
+
+def _with_colons(source: str) -> str:
+    """The source with a colon between each term and its definition, and none between two definitions."""
+    return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
 
 
 def tidy_markdown(source: str) -> str:
@@ -261,24 +311,38 @@ def tidy_markdown(source: str) -> str:
     half is dropped. Nothing is left of comments, tags, images, ids, footnote marks and admonition marks.
     """
     pieces: list[str] = []
-    _tidy(_DEFINED.sub(": ", source), pieces)
+    _tidy(_with_colons(source), pieces)
     text = " ".join("".join(pieces).split())
+    text = _without(text, [match.span() for match in _TICKS.finditer(_masked(text))])
     for marks in (_STARS, _LOWS):
-        found = marks.findall(_CODE_SPAN.sub("", text))
-        if len(found) % 2 or any(
-            opening != closing for opening, closing in zip(found[::2], found[1::2], strict=False)
-        ):
-            text = _outside_code(text, marks)
+        found = list(marks.finditer(_masked(text)))
+        if not _is_paired(found):
+            text = _without(text, [match.span() for match in found])
     return text
 
 
-def _outside_code(text: str, marks: re.Pattern[str]) -> str:
-    """The text without these marks but for those in code."""
+def _masked(text: str) -> str:
+    """The text with its code and what is escaped as plain letters."""
+    return _OPAQUE.sub(lambda opaque: "x" * len(opaque.group()), text)
+
+
+def _is_paired(found: Sequence[re.Match[str]]) -> bool:
+    """Whether each mark that opens emphasis is followed by the same one that closes it."""
+    pairs = zip(found[::2], found[1::2], strict=False)
+    return len(found) % 2 == 0 and all(
+        opening.group() == closing.group()
+        and not opening.string[opening.end()].isspace()
+        and not closing.string[closing.start() - 1].isspace()
+        for opening, closing in pairs
+    )
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
     kept, position = [], 0
-    for span in _CODE_SPAN.finditer(text):
-        kept += [marks.sub("", text[position : span.start()]), span.group()]
-        position = span.end()
-    return "".join((*kept, marks.sub("", text[position:])))
+    for start, end in spans:
+        kept.append(text[position:start])
+        position = end
+    return "".join((*kept, text[position:]))
 
 
 def _tidy(source: str, pieces: list[str]) -> None:
@@ -293,9 +357,20 @@ def _tidy(source: str, pieces: list[str]) -> None:
                 _tidy(match["label"], pieces)
             case "auto" | "address":
                 pieces.append(match["address"])
+            case "wrapped" | "wrap" | "within":
+                _tidy(match["within"], pieces)
             case "pipe":
                 pieces.append("|")
+            case "lead" if _is_prose_number(match):
+                pieces.append(match.group().lstrip(" \t>"))
+            case "mark" | "title" if match["title"]:
+                title = tidy_markdown(match["title"])
+                pieces.append(title if "*" in title else f"**{title}**")
+            case "tag" | "name" if (match["name"] or "").lower() not in _INLINE_TAGS:
+                # It parts words as it did on the page.
+                pieces.append(" ")
             case _:
-                # A line's mark or a tag parts words as the line end or the tag did.
-                pieces.append(" " if match.lastgroup == "tag" else "")
+                if source.endswith("`", 0, match.start()) and source.startswith("`", position):
+                    # Two pieces of code are not one.
+                    pieces.append(" ")
     pieces.append(source[position:])

@@ -134,7 +134,8 @@ class ExtractiveGenerator:
             if is_answer(read.unit) and (with_side or not read.unit.is_side)
         ]
         found.sort(key=lambda one: -one.score)
-        return self._with_similarity(prompt, found, scored, deadline)
+        found = self._with_similarity(prompt, found, scored, deadline)
+        return [one for one in found if one.similarity is not None or _has_word(one, weights)]
 
     def _weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
         if asked.text == prompt.question:
@@ -207,6 +208,12 @@ class ExtractiveGenerator:
             ):
                 yield f"{between}{paragraph}"
                 between = "\n\n"
+
+
+def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
+    """Whether a word of the question stands in or around a unit, or above it; if it has any."""
+    held = one.read.around | one.read.heading_terms | one.path_terms
+    return not weights or not held.isdisjoint(weights)
 
 
 def is_answer(unit: Unit) -> bool:

@@ -12,8 +12,11 @@ from ragbot.providers.extractive.windows import Window
 
 # A glossary's letters tell nothing.
 SHORTEST_HEADING = 3
+# What stands in front of an item within another: under "- " and under "10. " alike it is no code.
+NESTED = "    "
+DEEPEST = 3
 
-_NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+\Z")
+_NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
 _CELL = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
@@ -78,13 +81,18 @@ def _runs(units: Sequence[ReadUnit]) -> list[list[ReadUnit]]:
 
 def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], str]) -> str:
     lines = []
-    margins = [_margin(text, read.unit.start) for read in run]
-    outermost = min(len(margin) - len(margin.lstrip(" \t>")) for margin in margins)
-    for read, margin in zip(run, margins, strict=True):
-        depth = (len(margin) - len(margin.lstrip(" \t>")) - outermost) // 2
+    outer: list[int] = []
+    for read in run:
+        margin = _margin(text, read.unit.start).expandtabs(4)
+        indent = len(margin) - len(margin.lstrip(" \t>"))
+        # (Two blanks less than an item has, and it is none of the item's: numbers may be of two digits.)
+        while outer and indent < outer[-1] + 2:
+            outer.pop()
         number = _NUMBER.match(margin)
         bullet = f"{number[1]}." if number else "-"
-        lines.append(f"{'   ' * min(depth, 3)}{bullet} {tidy(text[read.unit.start : read.unit.end])} {mark}")
+        words = tidy(text[read.unit.start : read.unit.end])
+        lines.append(f"{NESTED * min(len(outer), DEEPEST)}{bullet} {words} {mark}")
+        outer.append(indent)
     return "\n".join(lines)
 
 
@@ -111,7 +119,7 @@ def _table(
 
 def _cells(row: str, tidy: Callable[[str], str]) -> list[str]:
     return [
-        tidy(cell).replace("|", "\\|")
+        tidy(cell.replace("\\|", "|")).replace("|", "\\|")
         for cell in _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
     ]
 

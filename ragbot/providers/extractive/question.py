@@ -53,7 +53,8 @@ _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|can|could|should|must|may|will|would|has|have|had)\s", re.IGNORECASE
 )
 _LIST = re.compile(
-    r"\b(?:list|name|enumerate)\b|\b(?:what|which)\s+(?:(?:\w+\s+){0,3}\w+s)\s+(?:are|were|do|does|can|have|exist|should|must|is)\b"
+    r"^\W*(?:please\s+)?(?:(?:can|could)\s+you\s+(?:please\s+)?)?(?:list|name|enumerate)\b|\blist\s+of\b"
+    r"|\b(?:what|which)\s+(?:(?:\w+\s+){0,3}\w+s)\s+(?:are|were|do|does|can|have|exist|should|must|is)\b"
     r"|\b(?:types|kinds|parts|components|steps|features|advantages|benefits|disadvantages|reasons|ways|examples|options|rules)\s+of\b",
     re.IGNORECASE,
 )
@@ -74,6 +75,7 @@ _OR = re.compile(
     re.I,
 )
 _AND = re.compile(r"\s*(?:,|\band\b|\bvs\.?\b|\bversus\b|\bfrom\b|\bwith\b|\bto\b)\s*", re.IGNORECASE)
+_ASKS = re.compile(r"^\W*(?:how|why|where|in\s+what\s+way)\s+(?:does|do|did|is|are)\s+", re.IGNORECASE)
 _TROUBLE = re.compile(
     r"\b(?:errors?|fail(?:s|ed|ing|ure)?|fix(?:es|ed|ing)?|broken|crash(?:es|ed)?|trouble(?:shoot)?|problems?|not\s+(?:work|found|start|respond)\w*"
     r"|doesn['’]?t\s+\w+|won['’]?t\s+\w+|can(?:no|['’])t\s+\w+|wrong|stuck)\b",
@@ -170,7 +172,7 @@ def _options(question: str) -> tuple[str, ...]:
             if compared.group().lower().startswith(("vs", "versus")):
                 around = f"{before.split()[-1]} and {compared['rest']}"
             elif compared["rest"] and not _AND.search(compared["rest"]):
-                around = f"{before} and {compared['rest']}"
+                around = f"{_ASKS.sub('', before)} and {compared['rest']}"
         pieces = [piece.strip(" ?.!\"'“”") for piece in _AND.split(around)]
         found = tuple(_ARTICLE.sub("", piece) for piece in pieces if piece)
         return found[:2] if len(found) >= 2 else ()
@@ -178,5 +180,5 @@ def _options(question: str) -> tuple[str, ...]:
     if either is not None and (
         _YES_NO.match(question) or re.search(r"\b(?:which|whether|better|should)\b", question, re.I)
     ):
-        return either["a"].split()[-1], either["b"].strip(" ?")
+        return either["a"].split()[-1], _ARTICLE.sub("", either["b"].strip(" ?"))
     return ()

@@ -25,7 +25,15 @@ _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
     re.IGNORECASE,
 )
+# What is never cut in half: code, links, comments.
+_WHOLE = re.compile(
+    r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)"
+    r"|<!--.{0,2000}?-->|\{/\*.{0,2000}?\*/\}|\{::comment\}.{0,2000}?\{:/",
+    re.DOTALL,
+)
 _WORD = re.compile(r"\w")
+_TAG = re.compile(r"<[^<>]{1,200}>")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 class TextBlock(Protocol):
@@ -65,7 +73,12 @@ class Unit:
     @property
     def leads(self) -> bool:
         """Whether the unit announces what follows it."""
-        return self.kind in ("sentence",) and self.words.rstrip("*_ ").endswith((":", "："))
+        return self.kind == "sentence" and self.announces
+
+    @property
+    def announces(self) -> bool:
+        """Whether the unit ends in a colon."""
+        return self.kind in ("sentence", "list_item") and self.words.rstrip("*_ ").endswith((":", "："))
 
     @property
     def leans_back(self) -> bool:
@@ -114,10 +127,25 @@ def units_of(
 
 def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
     if block.kind in ("paragraph", "quote"):
-        for start, end in sentence_spans(text[block.start : block.end]):
+        for start, end in _sentences(text[block.start : block.end]):
             yield block.start + start, block.start + end, "sentence"
     elif block.kind in ("list_item", "code", "table_row"):
         yield block.start, block.end, block.kind
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """The sentences of a run of prose; a full stop in code, in a link's label or in a comment ends none."""
+    whole = [match.span() for match in _WHOLE.finditer(text)]
+    begun, last_end = -1, 0
+    for start, last_end in sentence_spans(text):
+        begun = start if begun < 0 else begun
+        is_cut = any(first < last_end < last for first, last in whole)
+        # (What a number alone begins is no sentence yet: "3. What is a joint?")
+        if not is_cut and _LETTER.search(_TAG.sub("", text[begun:last_end])):
+            yield begun, last_end
+            begun = -1
+    if begun >= 0:
+        yield begun, last_end
 
 
 def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
@@ -132,5 +160,5 @@ def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
         if before.kind == "sentence":
             return -1
         if before.kind != kind:
-            return before.lead
+            return -1 if kind == "sentence" else before.lead
     return -1

@@ -82,9 +82,27 @@ def choose_windows(
     found = [
         Window(passage, shown, scores[passage])
         for passage, chosen in taken.items()
-        if (shown := _without_loose_leads(passages[passage], _without_gaps(passages[passage], chosen)))
+        if (shown := _rounded_off(passages[passage], chosen))
     ]
     return sorted(found, key=lambda window: -window.score)
+
+
+def _rounded_off(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
+    """The units in order, with what is missing between them and without what announces nothing."""
+    return _without_loose_leads(passage, _with_announced(passage, _without_gaps(passage, chosen)))
+
+
+def _with_announced(passage: ReadPassage, chosen: set[int]) -> set[int]:
+    """The units with what items announce ("3. Check the file:" and a command), where that is short."""
+    whole = set(chosen)
+    for index in chosen:
+        item = passage.units[index].unit
+        if item.kind == "list_item" and item.announces and index + 1 < len(passage.units):
+            behind = passage.units[index + 1].unit
+            is_short = behind.tokens <= WINDOW_TOKENS and not behind.is_diagram
+            if is_short and behind.kind in ("code", "list_item") and behind.heading == item.heading:
+                whole.add(index + 1)
+    return whole
 
 
 def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
@@ -105,15 +123,15 @@ def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
 
 
 def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
-    """The units in order, but for sentences that announce something which is not shown."""
-    return tuple(
-        index
-        for index in sorted(chosen)
-        if not passage.units[index].unit.leads
-        or (
-            index + 1 in chosen and passage.units[index + 1].unit.heading == passage.units[index].unit.heading
-        )
-    )
+    """The units in order, but for those that announce something which is not shown."""
+    shown: set[int] = set()
+    # From the end on: what one announces may announce nothing itself.
+    for index in sorted(chosen, reverse=True):
+        unit = passage.units[index].unit
+        is_followed = index + 1 in shown and passage.units[index + 1].unit.heading == unit.heading
+        if is_followed or not unit.announces:
+            shown.add(index)
+    return tuple(sorted(shown))
 
 
 def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:

@@ -85,6 +85,22 @@ def test_tiny_siblings_are_joined_under_their_parent_with_their_headings():
     assert (chunk.heading_path, chunk.anchor) == (("T", "Up"), "a")
 
 
+def test_joined_chunk_knows_where_its_sections_begin():
+    """A citation from the second of them links to the second."""
+    (chunk,) = chunks("# T\n\n## Up\n\n### A\n\nOne.\n\n### B\n\nTwo.\n")
+
+    assert [(inner.anchor, inner.heading_path) for inner in chunk.sections] == [
+        ("a", ("T", "Up", "A")),
+        ("b", ("T", "Up", "B")),
+    ]
+    assert [chunk.text[inner.start :].splitlines()[0] for inner in chunk.sections] == ["### A", "### B"]
+
+
+def test_chunk_of_one_section_holds_no_other():
+    """Its own anchor is where it leads."""
+    assert [chunk.sections for chunk in chunks(f"## A\n\n{LONG}\n\n## B\n\n{LONG}\n")] == [(), ()]
+
+
 def test_tiny_lead_in_is_joined_with_its_subsection():
     """A sentence before the first subheading is little on its own."""
     (chunk,) = chunks("# T\n\n## Up\n\nLead.\n\n### A\n\nOne.\n")

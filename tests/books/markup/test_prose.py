@@ -45,6 +45,34 @@ def test_table_gives_its_head_and_its_rows():
     ]
 
 
+def test_table_of_kramdown_gives_its_head_and_its_rows():
+    """Its rule has plus signs, and attributes stand below."""
+    assert blocks("| a | b |\n|---+---|\n| 1 | 2 |\n{: .wide}") == [
+        ("table_head", "| a | b |"),
+        ("table_row", "| 1 | 2 |"),
+    ]
+
+
+def test_prose_behind_a_mark_of_mkdocs_is_no_code():
+    """It stands four blanks in, with code of its own."""
+    text = '=== "Linux"\n\n    Run this:\n\n    ```sh\n    ls\n    ```\n\nAnd then.\n\n    code'
+
+    assert blocks(text) == [
+        ("paragraph", '=== "Linux"'),
+        ("paragraph", "Run this:"),
+        ("code", "```sh\n    ls\n    ```"),
+        ("paragraph", "And then."),
+        ("code", "    code"),
+    ]
+
+
+def test_prose_between_tags_is_prose():
+    """Details hold many an answer; tables and programs are laid out by hand."""
+    assert blocks("<details>\n<summary>More</summary>\nIt is so.\n</details>")[0][0] == "paragraph"
+    assert blocks("<table>\n<tr><td>1</td></tr>\n</table>")[0][0] == "other"
+    assert blocks("<div>\n```\nls\n```\n</div>")[0][0] == "other"
+
+
 def test_text_that_begins_in_the_middle_of_a_table_gives_rows():
     """An oversized table is cut between its rows."""
     assert blocks("| 1 | 2 |\n| 3 | 4 |") == [("table_row", "| 1 | 2 |"), ("table_row", "| 3 | 4 |")]

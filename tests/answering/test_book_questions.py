@@ -1,0 +1,284 @@
+"""Small talk, and questions about the book as a whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.answering.book_questions import (
+    MOST_LISTED,
+    AskedOfBook,
+    BookQuestion,
+    asked_of_book,
+    chapter_named,
+    chapters_of,
+    contents_text,
+    introduction_of,
+    is_small_talk,
+    link_label,
+    pages_text,
+    small_talk_reply,
+)
+from ragbot.storage.editions import PageRecord
+
+NERVES, TWIN = "Module 1: The Nervous System", "Module 2: The Digital Twin"
+PAGES = [
+    PageRecord("intro.md", "Introduction", "intro", ()),
+    PageRecord("m1/basics.md", "ROS 2 Basics", "m1/basics", (NERVES,)),
+    PageRecord("m1/nodes.md", "Nodes", "m1/nodes", (NERVES,)),
+    PageRecord("m2/gazebo.md", "Gazebo", "m2/gazebo", (TWIN, "Worlds")),
+    PageRecord("m2/unity.md", "Unity", "m2/unity", (TWIN,)),
+    PageRecord("glossary.md", "Glossary", "glossary", ()),
+]
+
+
+def link(page: PageRecord) -> str:
+    return f"https://book.test/{page.address}"
+
+
+# --- small talk --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "hello",
+            "Hi there!",
+            "Good morning",
+            "Thanks a lot",
+            "ok",
+            "bye",
+            "who are you?",
+            "what can I ask?",
+        ),
+        *("help", "How do I use this?", "Are you a robot?", "what's up"),
+    ],
+)
+def test_small_talk_is_known(text: str) -> None:
+    """It was answered with a log listing once."""
+    assert is_small_talk(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("hello world program", "hello, what is ROS?", "what can you do with a node?", "great circle"),
+        *("How do I help a robot?", "thanksgiving", "Who are the authors?", "ping a host", ""),
+    ],
+)
+def test_question_that_begins_like_small_talk_is_none(text: str) -> None:
+    """It is about the book's subject."""
+    assert not is_small_talk(text)
+
+
+def test_small_talk_is_answered_with_what_can_be_asked() -> None:
+    """One friendly line."""
+    reply = small_talk_reply("Physical *AI*")
+
+    assert reply.startswith("Hello! I answer questions about *Physical AI* with what stands in it.")
+    assert "\n" not in reply
+
+
+def test_book_without_a_title_is_this_book() -> None:
+    """Not every book tells its own."""
+    assert "questions about this book" in small_talk_reply("")
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("A <img src=x> book", "*A book*"),
+        ("[Free](https://evil.example/) book", "*Free book*"),
+        ("https://evil.example/", "this book"),
+        ("A\u202e book", "*A book*"),
+    ],
+)
+def test_title_makes_no_link_and_no_tag(title: str, shown: str) -> None:
+    """Whoever wrote the book named it, and no other filter stands between."""
+    assert f"questions about {shown} with" in small_talk_reply(title)
+
+
+# --- questions of the book ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("What is this book about?", AskedOfBook(BookQuestion.ABOUT)),
+        ("What will I learn?", AskedOfBook(BookQuestion.ABOUT)),
+        ("what does this handbook cover", AskedOfBook(BookQuestion.ABOUT)),
+        ("Summarise this book", AskedOfBook(BookQuestion.ABOUT)),
+        ("Tell me about this course", AskedOfBook(BookQuestion.ABOUT)),
+        ("List the chapters", AskedOfBook(BookQuestion.CONTENTS)),
+        ("How many chapters are there?", AskedOfBook(BookQuestion.CONTENTS)),
+        ("How is this book organized?", AskedOfBook(BookQuestion.CONTENTS)),
+        ("List the modules", AskedOfBook(BookQuestion.CONTENTS, parts="modules")),
+        ("Summarise module 1", AskedOfBook(BookQuestion.CHAPTER, "module 1")),
+        ("What is module 1 about?", AskedOfBook(BookQuestion.CHAPTER, "module 1")),
+        ("Give me an overview of the digital twin", AskedOfBook(BookQuestion.CHAPTER, "digital twin")),
+        ("What is the glossary chapter about?", AskedOfBook(BookQuestion.CHAPTER, "glossary")),
+    ],
+)
+def test_question_about_the_book_is_known(question: str, asked: AskedOfBook) -> None:
+    """No passage says what a book is about."""
+    assert asked_of_book(question, PAGES) == asked
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        *("What is a module?", "What parts does a robot have?", "List all parts of the arm", "Which units?"),
+        *(
+            "What are the contents of the box?",
+            "Who wrote this book?",
+            "What is the book's price?",
+            "cheddar",
+        ),
+    ],
+)
+def test_question_of_the_subject_is_none_about_the_book(question: str) -> None:
+    """A table of contents is no answer to it."""
+    assert asked_of_book(question, PAGES) is None
+
+
+def test_parts_are_the_books_only_where_it_has_such() -> None:
+    """ "List the lessons" is about its subject in a book without lessons."""
+    lessons = [PageRecord(f"{n}.md", f"Lesson {n}", f"{n}", ()) for n in "12"]
+
+    assert asked_of_book("List the lessons", PAGES) is None
+    assert asked_of_book("List the lessons", lessons) == AskedOfBook(BookQuestion.CONTENTS, parts="lessons")
+    assert asked_of_book("List the lessons of this book", PAGES) is not None
+
+
+# --- chapters ----------------------------------------------------------------------------------
+
+
+def test_chapters_are_outermost_parts_and_pages_without() -> None:
+    """In the order of the book."""
+    assert [(name, [page.title for page in pages]) for name, pages in chapters_of(PAGES)] == [
+        ("Introduction", ["Introduction"]),
+        (NERVES, ["ROS 2 Basics", "Nodes"]),
+        (TWIN, ["Gazebo", "Unity"]),
+        ("Glossary", ["Glossary"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "chapter"),
+    [
+        ("module 1", NERVES),
+        ("module two", TWIN),
+        ("MODULE 2", TWIN),
+        ("the digital twin", TWIN),
+        ("module 2: the digital twin", TWIN),
+        ("nodes", "Nodes"),
+        ("chapter 2", TWIN),
+        ("part one", NERVES),
+    ],
+)
+def test_chapter_is_named_by_number_title_or_most_of_its_words(name: str, chapter: str) -> None:
+    """Readers write it in their own way; unnumbered ones are counted."""
+    found = chapter_named(PAGES, name)
+
+    assert found is not None
+    assert found[0] == chapter
+
+
+@pytest.mark.parametrize("name", ["penguins", "module 9", "chapter nine", "the"])
+def test_chapter_that_the_book_lacks_is_not_found(name: str) -> None:
+    """Another one would mislead."""
+    assert chapter_named(PAGES, name) is None
+
+
+def test_number_in_a_title_is_no_chapters_number() -> None:
+    """ "ROS 2" is no second chapter."""
+    assert chapter_named([PageRecord("a.md", "ROS 2 Basics", "a", ())], "chapter 2") is None
+
+
+def test_chapter_by_number_is_found_among_folders_and_titles() -> None:
+    """Books number their files, too."""
+    pages = [
+        PageRecord("a.md", "Start", "a", ("module-1-2-basics",)),
+        PageRecord("b.md", "More", "b", ("module-3-more",)),
+    ]
+
+    found = chapter_named(pages, "module 3")
+
+    assert found is not None
+    assert found[0] == "module-3-more"
+
+
+def test_introduction_is_the_first_page_and_what_calls_itself_so() -> None:
+    """They say what the book is about."""
+    pages = [PageRecord("home.md", "Home", "", ()), *PAGES]
+
+    assert [page.title for page in introduction_of(pages)] == ["Home", "Introduction"]
+    assert [page.title for page in introduction_of(PAGES)] == ["Introduction"]
+    assert introduction_of([]) == []
+
+
+# --- tables of contents ------------------------------------------------------------------------
+
+
+def test_contents_list_each_chapter_once_with_a_link() -> None:
+    """To its first page."""
+    assert contents_text("Physical AI", PAGES, "chapters", link) == (
+        "*Physical AI* has 4 chapters:\n\n"
+        "- [Introduction](<https://book.test/intro>)\n"
+        f"- [{NERVES}](<https://book.test/m1/basics>) (2 pages)\n"
+        f"- [{TWIN}](<https://book.test/m2/gazebo>) (2 pages)\n"
+        "- [Glossary](<https://book.test/glossary>)"
+    )
+
+
+def test_contents_list_only_what_is_called_as_asked() -> None:
+    """The glossary is no module."""
+    text = contents_text("", PAGES, "modules", link)
+
+    assert text.startswith("The book has 2 modules:")
+    assert "Glossary" not in text
+
+
+def test_contents_of_one_chapter_count_it_as_one() -> None:
+    """Grammar is free."""
+    assert contents_text("T", PAGES[:1], "chapters", link).startswith("*T* has one chapter:")
+
+
+def test_long_contents_are_cut() -> None:
+    """They are an answer, and no index."""
+    pages = [PageRecord(f"{n}.md", f"Page {n}", f"{n}", ()) for n in range(MOST_LISTED + 7)]
+
+    text = contents_text("T", pages, "chapters", link)
+
+    assert text.startswith(f"*T* has {MOST_LISTED + 7} chapters:")
+    assert text.endswith("- … and 7 more")
+    assert text.count("\n- ") == MOST_LISTED + 1
+
+
+def test_name_of_a_folder_is_written_as_words() -> None:
+    """With the title of its first page."""
+    pages = [PageRecord("a.md", "Sensors", "a", ("module-2-perception",))] * 2
+
+    assert "[Module 2 perception: Sensors]" in contents_text("T", pages, "chapters", link)
+
+
+def test_pages_of_a_chapter_are_links() -> None:
+    """A summary ends with them."""
+    assert pages_text(PAGES[1:3], link) == (
+        "- [ROS 2 Basics](<https://book.test/m1/basics>)\n- [Nodes](<https://book.test/m1/nodes>)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "label"),
+    [
+        ("The `match` *arms*", "The \\`match\\` \\*arms\\*"),
+        ("a](https://evil.example) <b>", "a\\](https://evil.example) \\<b\\>"),
+        ("snake_case [1]", "snake\\_case \\[1\\]"),
+        ("A\u202e page", "A page"),
+        ("NOT_IN_BOOK", ""),
+    ],
+)
+def test_label_ends_where_its_link_does(title: str, label: str) -> None:
+    """Titles hold what Markdown has a meaning for."""
+    assert link_label(title) == label

@@ -1,0 +1,148 @@
+"""Parts of a book that are about the book and not its subject."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.core.side_matter import (
+    is_due_date,
+    is_link_alone,
+    is_side_heading,
+    link_share,
+    wants_side_matter,
+)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Learning Objectives",
+        "Objectives",
+        "What You'll Learn",
+        "In this chapter",
+        "Table of Contents",
+        "References",
+        "1.4 References",
+        "7. Additional Resources",
+        "Chapter 3: Exercises",
+        "Further reading",
+        "See also",
+        "Useful Links",
+        "Quick navigation",
+        "What's Next",
+        "Next steps",
+        "Review Questions",
+        "Module Assessment",
+        "Course schedule",
+        "Due dates",
+        "Changelog",
+        "Release notes",
+        "Bibliography",
+    ],
+)
+def test_heading_that_announces_side_matter_is_one(heading: str) -> None:
+    """What stands under it names the question's words and answers nothing."""
+    assert is_side_heading(heading)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "References and borrowing",
+        "Reference frames",
+        "The contents of a message",
+        "Links between nodes",
+        "Links",
+        "Navigation",
+        "Robot navigation",
+        "Tide schedule",
+        "Deadlines in real-time systems",
+        "Outline of the algorithm",
+        "Resource limits",
+        "Exercise 3: build a robot arm that lifts",
+        "How to submit a pull request",
+        "Setting goals for a robot",
+        "",
+    ],
+)
+def test_heading_of_the_subject_is_none(heading: str) -> None:
+    """Its section would never be an answer."""
+    assert not is_side_heading(heading)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When is assignment 2 due?",
+        "How many points is the quiz worth?",
+        "What are the learning objectives of module 1?",
+        "Which references does chapter 2 list?",
+        "What changed in version 2?",
+        "Who wrote this?",
+    ],
+)
+def test_question_for_side_matter_is_known(question: str) -> None:
+    """Then it is the answer."""
+    assert wants_side_matter(question)
+
+
+@pytest.mark.parametrize(
+    "question", ["What is ROS 2?", "How do I build a package?", "Why is the rind washed?"]
+)
+def test_other_questions_want_no_side_matter(question: str) -> None:
+    """An objective repeats their words: "Build a package"."""
+    assert not wants_side_matter(question)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("Plain words alone.", 0.0),
+        ("", 0.0),
+        ("[the guide](guide.md)", 1.0),
+        ("<https://book.test/>", 1.0),
+        ("![a drawing](x.png)", 1.0),
+        ("Read [a](b) now please", 2 / 5),
+    ],
+)
+def test_share_of_links_is_that_of_words(text: str, share: float) -> None:
+    """A section that is mostly links is for finding one's way."""
+    assert link_share(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
+    "text", ["[The guide](guide.md)", "- See [the guide](guide.md)", "https://book.test/", "[a](b), [c](d)"]
+)
+def test_link_with_hardly_a_word_is_a_link_alone(text: str) -> None:
+    """It tells a reader nothing but where else to look."""
+    assert is_link_alone(text)
+
+
+@pytest.mark.parametrize("text", ["Read [the guide](g.md) before you build the arm.", "Two words", ""])
+def test_sentence_with_a_link_is_a_sentence(text: str) -> None:
+    """Most sentences of a handbook hold one."""
+    assert not is_link_alone(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Due: week 4",
+        "Points: 100",
+        "Submit by 12 May",
+        "Time required: 3 hours",
+        "**Estimated time**: 45 minutes",
+    ],
+)
+def test_due_date_is_known(text: str) -> None:
+    """It is the course's, not the subject's."""
+    assert is_due_date(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["The path has 3 points", "It takes 3 hours", f"Due 4. {'The tide comes in and the boats go out. ' * 4}"],
+)
+def test_number_of_the_subject_is_no_due_date(text: str) -> None:
+    """It may be just what is asked for."""
+    assert not is_due_date(text)

@@ -1,0 +1,103 @@
+"""An edition's words: how rare each is, and which one a misspelt word was meant to be."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from ragbot.index.analysis import Analyzer
+from ragbot.index.vocabulary import Vocabulary, counted
+
+WORDS = {"cheddar": 5, "cellar": 2, "reinforcement": 3, "learning": 9, "nodes": 4, "node": 2, "rind": 1}
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return Vocabulary(WORDS, 10, Analyzer("english"))
+
+
+def test_word_is_known_in_any_of_its_forms(vocabulary: Vocabulary) -> None:
+    """A reader's plural is not unknown because the book has the singular."""
+    assert vocabulary.knows("cheddars")
+    assert not vocabulary.knows("gouda")
+
+
+def test_rare_word_weighs_more_than_a_common_one(vocabulary: Vocabulary) -> None:
+    """It tells more passages apart."""
+    stem = vocabulary.analyzer.stem
+
+    assert vocabulary.weight("gouda") > vocabulary.weight("rind") > vocabulary.weight(stem("learning")) > 0
+
+
+def test_weight_is_the_inverse_document_frequency_of_bm25(vocabulary: Vocabulary) -> None:
+    """The index computes the same from its points."""
+    assert vocabulary.weight("rind") == pytest.approx(math.log(1 + (10 - 1 + 0.5) / (1 + 0.5)))
+
+
+def test_forms_of_a_word_are_counted_together(vocabulary: Vocabulary) -> None:
+    """The index knows their stem alone."""
+    assert vocabulary.weight("node") == pytest.approx(math.log(1 + (10 - 6 + 0.5) / (6 + 0.5)))
+
+
+def test_forms_that_share_chunks_count_no_more_than_there_are_chunks() -> None:
+    """A negative weight would rank passages that hold the word behind all others."""
+    crowded = Vocabulary({"node": 9, "nodes": 9}, 10, Analyzer("english"))
+
+    assert crowded.weight("node") > 0
+
+
+@pytest.mark.parametrize(
+    ("slip", "meant"),
+    [
+        ("chedar", "cheddar"),
+        ("cheddra", "cheddar"),
+        ("celler", "cellar"),
+        ("reinforcment", "reinforcement"),
+        ("lerning", "learning"),
+        ("reinfrcment", "reinforcement"),
+    ],
+)
+def test_misspelt_word_is_corrected_to_the_books(vocabulary: Vocabulary, slip: str, meant: str) -> None:
+    """Half of the misspelt questions find nothing else."""
+    assert vocabulary.corrected(slip) == meant
+
+
+@pytest.mark.parametrize("word", ["gouda", "penguin", "xyzzy", "ceddra", "rnd", "r2d2", "c++"])
+def test_word_that_is_far_from_all_is_not_corrected(vocabulary: Vocabulary, word: str) -> None:
+    """That the book does not know it is what there is to tell."""
+    assert vocabulary.corrected(word) is None
+
+
+def test_commoner_of_two_near_words_is_meant() -> None:
+    """It is the likelier one."""
+    words = Vocabulary({"cart": 1, "card": 7}, 10, Analyzer("english"))
+
+    assert words.corrected("carx") == "card"
+
+
+@pytest.mark.parametrize("slip", ["whihc", "wich", "shoudl", "withowt", "thier", "betwen"])
+def test_misspelt_stop_word_is_known(vocabulary: Vocabulary, slip: str) -> None:
+    """It says nothing of the question's subject, and so is no reason to refuse."""
+    meant = vocabulary.corrected(slip)
+
+    assert meant is not None
+    assert vocabulary.analyzer.is_stop_word(meant)
+
+
+@pytest.mark.parametrize("word", ["cost", "life", "hand", "mother", "land", "hero", "wine"])
+def test_word_that_is_near_a_stop_word_stays_itself(vocabulary: Vocabulary, word: str) -> None:
+    """That the book knows no such thing is a reason to refuse."""
+    assert vocabulary.corrected(word) is None
+
+
+def test_word_of_the_book_is_nearer_than_a_stop_word() -> None:
+    """A reader types what he looks for."""
+    words = Vocabulary({"thorn": 1}, 10, Analyzer("english"))
+
+    assert words.corrected("thern") == "thorn"
+
+
+def test_words_are_counted_once_a_text() -> None:
+    """A chunk that repeats a word is one chunk with it."""
+    assert counted([["a", "a", "b"], ["a"]]) == {"a": 2, "b": 1}

@@ -1,0 +1,283 @@
+"""Answers without a model, from the passages' own sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import NOT_IN_BOOK, Mode, Passage, Prompt
+from ragbot.core.errors import DeadlineExceeded
+from ragbot.core.ports import Embedder, EmbeddingResult, Generation
+from ragbot.core.text import count_tokens
+from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, PASSAGES_READ
+from ragbot.providers.extractive.windows import ANSWER_TOKENS
+from tests.fakes.parts import WordCountEmbedder
+from tests.providers.asking import extractive_generator
+from tests.providers.extractive.passages import chunk_of, passages_of, weights_of
+
+CHEDDAR = "Bob ripens the cheddar for nine months in a cool cellar."
+TEA = "Green tea is brewed at 80 degrees for two minutes."
+HOW_LONG = "How long is the cheddar ripened?"
+
+
+def prompt_of(question: str, *passages: Passage, **more: object) -> Prompt:
+    return replace(
+        Prompt(
+            question=question,
+            passages=passages or passages_of(CHEDDAR, TEA),
+            system="",
+            messages=(),
+            term_weights=weights_of(question),
+        ),
+        **more,
+    )
+
+
+def answer_to(prompt: Prompt, embedder: Embedder | None = None, **more: object) -> str:
+    generator = extractive_generator(embedder, **more)
+    return "".join(generator.generate(prompt, Deadline(20), Generation()))
+
+
+# --- answers -----------------------------------------------------------------------------------
+
+
+def test_answer_is_the_books_own_sentence_with_its_mark() -> None:
+    """And says that it is."""
+    assert answer_to(prompt_of(HOW_LONG)) == f"In the book's own words, from *Dairy*:\n\n{CHEDDAR} [1]"
+
+
+def test_mark_is_the_passages_number() -> None:
+    """The sources are numbered in the order of the search."""
+    assert answer_to(prompt_of(HOW_LONG, *passages_of(TEA, CHEDDAR))).endswith(f"{CHEDDAR} [2]")
+
+
+def test_place_is_named_by_chapter_and_section() -> None:
+    """Once, where they are the same; without marks of emphasis."""
+    found = (
+        Passage(chunk_of("Bob ripens the cheddar.", "Hard *Cheese*", "Making", "Ripening"), 1.0),
+        Passage(chunk_of("Alice ripens the cheddar of sheep.", "Hard Cheese"), 0.9),
+    )
+
+    answer = answer_to(prompt_of("Who ripens the cheddar?", *found))
+
+    assert answer.startswith("In the book's own words, from *Hard Cheese › Ripening*:\n\n")
+    assert "\n\nFrom *Hard Cheese*:\n\n" in answer
+
+
+def test_place_is_not_named_for_a_selection() -> None:
+    """The reader has chosen it himself."""
+    assert answer_to(prompt_of(HOW_LONG, mode=Mode.SELECTED_TEXT)) == f"{CHEDDAR} [1]"
+
+
+def test_best_passage_comes_first() -> None:
+    """Not the search's order, and not the book's."""
+    answer = answer_to(prompt_of(HOW_LONG, *passages_of("The cheddar is sold by Alice.", CHEDDAR)))
+
+    assert answer.partition("]")[0].endswith(f"{CHEDDAR} [2")
+
+
+def test_sentence_without_a_word_of_the_question_is_left_out() -> None:
+    """It adds nothing but a number."""
+    assert TEA not in answer_to(prompt_of(HOW_LONG))
+
+
+def test_both_parts_of_a_question_are_answered() -> None:
+    """Each from where it stands."""
+    question = "How long is the cheddar ripened and how hot is green tea brewed?"
+
+    answer = answer_to(prompt_of(question))
+
+    assert f"{CHEDDAR} [1]" in answer
+    assert f"{TEA} [2]" in answer
+
+
+def test_answer_is_no_longer_than_promised() -> None:
+    """Two hundred tokens can be read at a glance."""
+    sentences = [f"Bob ripens cheddar number {n} in the cool cellar for nine months." for n in range(60)]
+    found = [Passage(chunk_of(" ".join(sentences[n : n + 20]), f"Cow {n}"), 1.0) for n in range(0, 60, 20)]
+
+    answer = answer_to(prompt_of(HOW_LONG, *found))
+
+    assert 50 < count_tokens(answer) <= 1.3 * ANSWER_TOKENS
+
+
+def test_passages_beyond_those_that_are_read_are_not_cited() -> None:
+    """They are the search's last."""
+    others = [f"The cheddar is sold by cow number {n}." for n in range(PASSAGES_READ)]
+
+    answer = answer_to(prompt_of(HOW_LONG, *passages_of(*others, CHEDDAR)))
+
+    assert f"[{PASSAGES_READ + 1}]" not in answer
+
+
+def test_same_prompt_gets_the_same_answer() -> None:
+    """An answer that changes is not trusted."""
+    assert answer_to(prompt_of(HOW_LONG)) == answer_to(prompt_of(HOW_LONG))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long is the cheddar ripened?",
+        "- [How long the cheddar is ripened](x.md)",
+        "```mermaid\ncheddar --> ripened --> long\n```",
+        "## Learning Objectives\n\n- Know how long the cheddar is ripened",
+        "```\n" + "cheddar.ripen(long)\n" * 100 + "```",
+    ],
+)
+def test_what_only_repeats_the_question_is_no_answer(text: str) -> None:
+    """Questions, links, drawings, objectives and long listings hold all of its words."""
+    answer = answer_to(prompt_of(HOW_LONG, *passages_of(text, CHEDDAR)))
+
+    assert f"{CHEDDAR} [2]" in answer
+    assert "[1]" not in answer
+
+
+def test_objectives_answer_who_asks_for_them() -> None:
+    """Then they are what the reader wants."""
+    found = passages_of("## Learning Objectives\n\n- Ripen a cheddar\n- Wash a rind")
+
+    answer = answer_to(prompt_of("What are the learning objectives of ripening?", *found))
+
+    assert "- Ripen a cheddar [1]" in answer
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        pytest.param(prompt_of("How is gouda ripened?", unknown_words=("gouda",)), id="an unknown word"),
+        pytest.param(prompt_of(HOW_LONG, term_weights={}), id="no word at all"),
+        pytest.param(prompt_of(HOW_LONG, *passages_of("![](x.png)")), id="a passage without a word"),
+        pytest.param(
+            prompt_of(HOW_LONG, *passages_of("Is the cheddar ripened long?")), id="a question alone"
+        ),
+    ],
+)
+def test_question_that_the_passages_do_not_answer_is_refused(prompt: Prompt) -> None:
+    """With the word that says so, first of all."""
+    assert answer_to(prompt) == NOT_IN_BOOK
+
+
+def test_question_in_another_language_is_refused_with_that_reason() -> None:
+    """Its words would find nothing but names."""
+    answer = answer_to(prompt_of("Wie lange reift der Käse?", foreign_language="german"))
+
+    assert answer.startswith(f"{NOT_IN_BOOK} Ich kann nur Fragen in der Sprache dieses Buches beantworten")
+
+
+def test_selection_answers_unless_it_has_none_of_the_words() -> None:
+    """The reader has chosen the place: the book's other pages do not count."""
+    said = answer_to(prompt_of("How is gouda ripened?", unknown_words=("gouda",), mode=Mode.SELECTED_TEXT))
+    unsaid = answer_to(prompt_of("Why penguins?", unknown_words=("penguins",), mode=Mode.SELECTED_TEXT))
+
+    assert CHEDDAR in said
+    assert unsaid == NOT_IN_BOOK
+
+
+# --- vectors -----------------------------------------------------------------------------------
+
+
+class Meaning:
+    """Vectors of one topic each: dairy, or anything else."""
+
+    name = "test/meaning"
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
+        self.texts += texts
+        return EmbeddingResult(
+            [[1.0, 0.0] if "curd" in text or "milk" in text else [0.0, 1.0] for text in texts]
+        )
+
+
+def test_unit_of_the_same_meaning_is_chosen_before_one_of_the_same_words() -> None:
+    """That is what vectors are for."""
+    found = passages_of("The oven gives heat at six.", "Milk turns into curd with rennet.")
+
+    answer = answer_to(prompt_of("What gives milk its form?", *found, question_vector=[1.0, 0.0]), Meaning())
+
+    assert "Milk turns into curd" in answer.split("[")[0]
+
+
+def test_embedder_is_shown_a_few_short_texts() -> None:
+    """Each costs milliseconds."""
+    embedder = Meaning()
+    long = "cheddar " * 200
+    found = passages_of(*[f"Cheddar {n} is ripened long. {long}." for n in range(14)])
+
+    answer_to(prompt_of(HOW_LONG, *found, question_vector=[1.0, 0.0]), embedder)
+
+    assert 0 < len(embedder.texts) <= MOST_EMBEDDED
+    assert max(map(len, embedder.texts)) <= LONGEST_EMBEDDED
+
+
+def test_embedder_that_fails_leaves_the_words() -> None:
+    """An answer is owed all the same."""
+    down = WordCountEmbedder()
+    down.down = True
+
+    assert CHEDDAR in answer_to(prompt_of(HOW_LONG, question_vector=[1.0]), down)
+
+
+def test_question_without_a_vector_asks_no_embedder() -> None:
+    """There is nothing to compare with."""
+    embedder = Meaning()
+
+    answer_to(prompt_of(HOW_LONG), embedder)
+
+    assert embedder.texts == []
+
+
+@pytest.mark.parametrize(("similarity", "is_answered"), [(0.9, True), (0.1, False)])
+def test_foreign_question_is_answered_by_what_is_alike(similarity: float, is_answered: bool) -> None:
+    """No word of it stands in the book; an embedder of both languages knows."""
+    prompt = prompt_of(
+        "Wie lange reift der Käse?",
+        *passages_of(CHEDDAR),
+        foreign_language="german",
+        question_vector=[1.0, 0.0],
+    )
+
+    answer = answer_to(prompt, Meaning(), similarity=lambda _cosine: similarity, is_multilingual=True)
+
+    assert (CHEDDAR in answer) is is_answered
+
+
+# --- overviews ---------------------------------------------------------------------------------
+
+
+def test_overview_shows_the_beginning_of_each_passage() -> None:
+    """In the book's order, whatever the question's words."""
+    found = (
+        Passage(chunk_of("Cheese is made from milk and rennet.", "Cheese"), 1.0),
+        Passage(chunk_of("Tea is made from the leaves of a shrub.", "Tea"), 1.0),
+    )
+
+    answer = answer_to(prompt_of("What is this book about?", *found, overview=True))
+
+    assert answer == (
+        "In the book's own words, from *Cheese*:\n\nCheese is made from milk and rennet. [1]\n\n"
+        "From *Tea*:\n\nTea is made from the leaves of a shrub. [2]"
+    )
+
+
+def test_overview_of_nothing_that_can_be_told_is_refused() -> None:
+    """A list of links is no summary."""
+    assert answer_to(prompt_of("What is this about?", *passages_of("- [a](b)"), overview=True)) == NOT_IN_BOOK
+
+
+# --- the port ----------------------------------------------------------------------------------
+
+
+def test_question_whose_time_is_over_is_not_answered() -> None:
+    """Nobody waits for it."""
+    with pytest.raises(DeadlineExceeded):
+        list(extractive_generator().generate(prompt_of(HOW_LONG), Deadline(0), Generation()))

@@ -1,0 +1,164 @@
+"""Windows as Markdown: the book's words, each run with its mark."""
+
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+
+from ragbot.books.markup.readable import tidy_markdown
+from ragbot.providers.extractive.layout import paragraphs_of
+from ragbot.providers.extractive.windows import Window
+from tests.providers.extractive.passages import READER, read
+
+
+def laid_out(text: str, *units: int) -> list[str]:
+    """The paragraphs of the units of these numbers; of all, if there are none."""
+    passage, blocks = read(text), READER.blocks(text)
+    return list(
+        paragraphs_of(
+            text,
+            blocks,
+            passage,
+            Window(0, units or tuple(range(len(passage.units))), 0.0),
+            mark="[1]",
+            tidy=tidy_markdown,
+            heading=lambda block: READER.words(text[blocks[block].start : blocks[block].end], "heading"),
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bob ripens it.",
+        "- milk\n- salt",
+        "1. Stir.",
+        "| A |\n|---|\n| 1 |",
+        "```\nls\n```",
+        "```mermaid\ngraph\n```",
+        "> Said Bob.",
+    ],
+)
+def test_whatever_is_shown_ends_with_its_mark(text: str) -> None:
+    """A reader can look up each word of it."""
+    assert laid_out(text)[-1].endswith("[1]")
+
+
+def test_neighbouring_sentences_are_one_paragraph_with_one_mark() -> None:
+    """They stand so in the book."""
+    assert laid_out("Bob **ripens** it. He\nwaits.") == ["Bob **ripens** it. He waits. [1]"]
+
+
+def test_sentences_of_two_paragraphs_stay_apart() -> None:
+    """What lies between them is not shown."""
+    assert laid_out("Bob ripens it.\n\nHe waits.") == ["Bob ripens it. [1]", "He waits. [1]"]
+
+
+def test_sentences_with_one_between_that_is_not_shown_stay_apart() -> None:
+    """Joined they would be no quotation."""
+    assert laid_out("Bob ripens it. It is late. He waits.", 0, 2) == ["Bob ripens it. [1]", "He waits. [1]"]
+
+
+def test_lead_in_stands_before_its_list_without_a_mark() -> None:
+    """The list has them."""
+    assert laid_out("You need:\n\n- milk\n- *fresh* rennet") == [
+        "You need:",
+        "- milk [1]\n- *fresh* rennet [1]",
+    ]
+
+
+def test_list_keeps_its_numbers_and_its_depth() -> None:
+    """Steps are referred to by number."""
+    assert laid_out("3. Stir.\n   - slowly\n4. [x] Wait.") == [
+        "3. Stir. [1]\n    - slowly [1]\n4. Wait. [1]",
+    ]
+
+
+@pytest.mark.parametrize("indent", ["  ", "    ", "\t"])
+def test_depth_is_that_of_the_items_and_not_of_their_blanks(indent: str) -> None:
+    """Books set items in by two, three or four."""
+    text = f"- Curd\n{indent}- cow\n{indent * 2}- red\n{indent}- goat\n- Whey"
+    found = laid_out(text)[0]
+
+    page = MarkdownIt().render(found)
+    assert found.splitlines()[2].startswith("        - red")
+    assert page.count("<ul>") == 3
+    assert "<code>" not in page
+
+
+def test_list_that_begins_in_its_depth_is_set_at_the_margin() -> None:
+    """Four blanks would make it code."""
+    assert laid_out("- You need:\n  - milk\n  - salt", 1, 2) == ["- milk [1]\n- salt [1]"]
+
+
+def test_rows_are_a_table_with_its_head() -> None:
+    """A row of numbers says nothing without it."""
+    assert laid_out("| Tool | Use |\n|:--|--:|\n| Lame | Scoring |\n| Peel | Baking |", 1) == [
+        "| Tool | Use |\n| --- | --- |\n| Peel | Baking |\n\n[1]",
+    ]
+
+
+def test_rows_that_lost_their_head_have_an_empty_one() -> None:
+    """Markdown knows no table without."""
+    assert laid_out("| Lame | Scoring |\n| Peel | Baking |") == [
+        "|  |  |\n| --- | --- |\n| Lame | Scoring |\n| Peel | Baking |\n\n[1]",
+    ]
+
+
+def test_cell_with_an_escaped_bar_stays_one_cell() -> None:
+    """Programs have a bar for "or"."""
+    (table,) = laid_out("| Sign | Use |\n|---|---|\n| a \\| b | `x \\| y` |")
+
+    assert "| a \\| b | `x \\| y` |" in table
+
+
+@pytest.mark.parametrize(
+    ("fence", "language"),
+    [
+        ('```python title="x.py" {1,3}', "python"),
+        ("```rust,ignore", "rust"),
+        ("```{code-block} sh", "sh"),
+        ("``` {.toml .numberLines}", "toml"),
+        ("~~~c++", "c++"),
+        ("```", ""),
+    ],
+)
+def test_listing_keeps_its_language_and_no_flags(fence: str, language: str) -> None:
+    """They are for the book's generator."""
+    assert laid_out(f"{fence}\nx = 1\n\ny = 2\n{fence[:3]}") == [f"```{language}\nx = 1\n\ny = 2\n```\n\n[1]"]
+
+
+def test_listing_in_a_list_is_set_at_the_margin() -> None:
+    """Its own depth stays."""
+    assert laid_out("- Run:\n\n  ```sh\n  if x\n    ls\n  ```", 1) == ["```sh\nif x\n  ls\n```\n\n[1]"]
+
+
+def test_listing_with_a_fence_in_it_has_a_longer_one() -> None:
+    """Else it would end there."""
+    assert laid_out("````md\n```\nls\n```\n````") == ["````md\n```\nls\n```\n````\n\n[1]"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("---\ntitle: Flow of milk\n---\ngraph TD", "(A diagram: *Flow of milk*.) [1]"),
+        ("graph TD", "(A diagram on this page.) [1]"),
+    ],
+)
+def test_drawing_is_named_and_not_shown(source: str, words: str) -> None:
+    """Its source is for a program."""
+    assert laid_out(f"```mermaid\n{source}\n```") == [words]
+
+
+def test_inner_heading_stands_above_what_is_shown_of_its_section() -> None:
+    """ "It is churned" is of butter."""
+    assert laid_out("Bob ripens it.\n\n## Butter {#b}\n\nIt is churned. It is salted.") == [
+        "Bob ripens it. [1]",
+        "**Butter**",
+        "It is churned. It is salted. [1]",
+    ]
+
+
+def test_letter_of_a_glossary_is_no_heading() -> None:
+    """It tells nothing."""
+    assert laid_out("## C\n\nCurd is what milk becomes.") == ["Curd is what milk becomes. [1]"]

@@ -1,0 +1,142 @@
+"""What a question asks for, by its wording."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.providers.extractive.question import Want, asked_for, parts_of
+
+
+@pytest.mark.parametrize(
+    ("question", "subject"),
+    [
+        ("What is ROS 2?", "ROS 2"),
+        ("What's a node?", "node"),
+        ("what are topics", "topics"),
+        ("Define URDF", "URDF"),
+        ("What does DDS stand for?", "DDS"),
+        ("What is meant by sim-to-real?", "sim-to-real"),
+        ("Please tell me what a node is", "node"),
+        ("Who is Alice?", "Alice"),
+        ("Was ist ein Knoten?", "Knoten"),
+        ("Qu'est-ce que ROS ?", "ROS"),
+        ("¿Qué es un nodo?", "nodo"),
+        ("ノードとは何ですか", "ノード"),
+        ("什么是节点", "节点"),
+    ],
+)
+def test_meaning_is_asked_of_its_subject(question: str, subject: str) -> None:
+    """A definition begins with it."""
+    asked = asked_for(question)
+
+    assert (asked.want, asked.subject) == (Want.MEANING, subject)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the torque of the arm?",
+        "What is the syntax for a loop?",
+        "What is the name of the boat?",
+        "What is the name by which the harbour was known to the old fishermen?",
+    ],
+)
+def test_question_for_a_value_of_a_thing_asks_for_no_meaning(question: str) -> None:
+    """It is not answered by what an arm is."""
+    asked = asked_for(question)
+
+    assert (asked.want, asked.subject) == (Want.OTHER, "")
+
+
+@pytest.mark.parametrize(
+    ("question", "want"),
+    [
+        ("How do I install ROS 2?", Want.STEPS),
+        ("Installing on Windows", Want.STEPS),
+        ("Steps to build a package", Want.STEPS),
+        ("What should I do after a crash?", Want.STEPS),
+        ("How many nodes are there?", Want.NUMBER),
+        ("When was the light built?", Want.NUMBER),
+        ("How much does a berth cost?", Want.NUMBER),
+        ("Which sensors are used?", Want.LIST),
+        ("List the types of joints", Want.LIST),
+        ("What are the advantages of DDS?", Want.LIST),
+        ("Why is the rind washed?", Want.CAUSE),
+        ("What is the purpose of the rind?", Want.CAUSE),
+        ("Is the rind edible?", Want.YES_NO),
+        ("Can I dive alone?", Want.YES_NO),
+        ("When may I use the radio?", Want.OTHER),
+        ("cheddar", Want.OTHER),
+        ("", Want.OTHER),
+    ],
+)
+def test_want_is_read_from_the_wording(question: str, want: Want) -> None:
+    """Steps are shown as steps, and a number must be one."""
+    assert asked_for(question).want is want
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [
+        ("What is the difference between a topic and a service?", ("topic", "service")),
+        ("topic vs service", ("topic", "service")),
+        ("Compare Gazebo with Isaac Sim", ("Gazebo", "Isaac Sim")),
+        ("How does a topic differ from a service?", ("topic", "service")),
+        ("Is it a topic or a service?", ("topic", "service")),
+        ("Should I use Gazebo or Isaac Sim?", ("Gazebo", "Isaac Sim")),
+        ("Which is better, bread or cheese?", ("bread", "cheese")),
+    ],
+)
+def test_choice_is_between_its_two_options(question: str, options: tuple[str, str]) -> None:
+    """Both are looked for."""
+    asked = asked_for(question)
+
+    assert (asked.want, asked.options) == (Want.CHOICE, options)
+
+
+def test_or_between_two_words_of_a_statement_is_no_choice() -> None:
+    """Only a question that can be answered by one of them is."""
+    assert asked_for("What can milk or cream be made into?").options == ()
+
+
+@pytest.mark.parametrize(
+    "question", ["How do I list topics?", "command to list topics", "an example of a loop"]
+)
+def test_code_may_answer_where_a_command_is_asked_for(question: str) -> None:
+    """A listing is worth more than prose there."""
+    assert asked_for(question).wants_code
+
+
+def test_code_is_no_answer_to_why() -> None:
+    """It says nothing in words."""
+    assert not asked_for("Why is the rind washed?").wants_code
+
+
+@pytest.mark.parametrize(
+    "question", ["How do I fix the error X?", "My build fails", "The robot doesn't move"]
+)
+def test_trouble_is_known(question: str) -> None:
+    """Its remedy is looked for, not its symptom."""
+    assert asked_for(question).is_trouble
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("What is a node and how do I start it?", ("What is a node", "how do I start it?")),
+        ("What is a topic? How many are there?", ("What is a topic", "How many are there?")),
+        ("Who made it, and when was it made?", ("Who made it", "when was it made?")),
+    ],
+)
+def test_two_questions_in_one_are_two_parts(text: str, parts: tuple[str, str]) -> None:
+    """Each gets its own answer."""
+    assert parts_of(text) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What is salt and pepper?", "How do I build and run it?", "bread and how", "What is a node and what?"],
+)
+def test_one_question_is_one_part(text: str) -> None:
+    """Half a question finds half an answer."""
+    assert parts_of(text) == (text,)

@@ -1,0 +1,141 @@
+"""Passages as units with their stems, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ragbot.books.markup.prose import prose_blocks
+from ragbot.books.markup.readable import readable_words
+from ragbot.index.analysis import Analyzer
+from ragbot.providers.extractive.reading import PassageReader
+from ragbot.providers.extractive.units import TextBlock
+from tests.providers.extractive.passages import READER, chunk_of, read
+
+TEXT = """Bob ripens the cheddar. It takes nine months.
+
+## Washing the rind
+
+Brine is used.
+"""
+
+
+def reader_that_counts(cut: list[str]) -> PassageReader:
+    """A reader that notes each text it cuts."""
+
+    def blocks(text: str) -> Sequence[TextBlock]:
+        cut.append(text)
+        return prose_blocks(text)
+
+    return PassageReader(
+        terms=lambda language, text: Analyzer(language).terms(text),
+        blocks=blocks,
+        words=lambda text, kind: readable_words(text, kind=kind),
+    )
+
+
+def test_unit_is_known_by_its_stems() -> None:
+    """Questions and sentences meet in them."""
+    first = read(TEXT).units[0]
+
+    assert first.terms == {"bob", "ripen", "cheddar"}
+
+
+def test_heading_is_the_one_above_the_unit() -> None:
+    """A section's sentences seldom repeat its title."""
+    first, _, last = read(TEXT, "Dairy", "Cheese making").units
+
+    assert first.heading_terms == {"chees", "make"}
+    assert last.heading_terms == {"wash", "rind"}
+
+
+def test_passage_without_headings_has_none() -> None:
+    """A plain text file is one."""
+    chunk = replace(chunk_of("Bob ripens."), heading_path=())
+
+    passage = READER.read(chunk, "english")
+
+    assert passage.units[0].heading_terms == passage.path_terms == passage.title_terms == frozenset()
+
+
+def test_path_and_title_are_those_of_the_passage() -> None:
+    """They are weighed apart."""
+    passage = read(TEXT, "Dairy", "Hard cheese")
+
+    assert passage.path_terms == {"dairi", "hard", "chees"}
+    assert passage.title_terms == {"hard", "chees"}
+
+
+def test_terms_of_a_passage_are_those_of_all_in_it() -> None:
+    """Inner headings too."""
+    assert read(TEXT, "Dairy").terms == {
+        *("dairi", "bob", "ripen", "cheddar", "take", "nine", "month", "wash", "rind", "brine"),
+    }
+
+
+def test_what_stands_around_a_unit_is_shown_with_it() -> None:
+    """The number asked for may stand in the next sentence, but not under the next heading."""
+    first, second, last = read(TEXT).units
+
+    assert first.around == first.terms | second.terms
+    assert last.around == last.terms
+
+
+def test_lead_in_stands_around_its_items() -> None:
+    """ "You need:" is what the last one answers, too."""
+    units = read("For washing you need:\n\n- brine\n- a brush\n- patience").units
+
+    assert units[0].terms <= units[3].around
+
+
+def test_name_with_an_abbreviation_opens_in_each_spelling() -> None:
+    """A reader may ask for any of them."""
+    (unit,) = read("**DOF (degrees of freedom)**: how many ways a joint moves").units
+
+    assert unit.openings == (
+        frozenset({"dof", "degre", "freedom"}),
+        frozenset({"dof"}),
+        frozenset({"degre", "freedom"}),
+    )
+
+
+def test_keyword_in_code_is_a_term_of_its_sentence() -> None:
+    """In prose it is a word of grammar."""
+    (unit,) = read("Write `for` here.").units
+
+    assert "for" in unit.terms
+
+
+def test_neighbouring_words_are_pairs_within_a_unit() -> None:
+    """ "Hard cheese" is not "cheese" and "hard"."""
+    pairs = read("Hard cheese ripens. Soft butter melts.").pairs
+
+    assert ("hard", "chees") in pairs
+    assert ("ripen", "soft") not in pairs
+
+
+def test_passage_is_read_once() -> None:
+    """Reading costs more than scoring."""
+    cut: list[str] = []
+    reader = reader_that_counts(cut)
+
+    first = reader.read(chunk_of(TEXT), "english")
+    second = reader.read(chunk_of(TEXT), "english")
+
+    assert first is second
+    assert cut == [TEXT]
+
+
+def test_passage_is_read_anew_in_another_language_or_text() -> None:
+    """Stems differ, and an edition may keep an id for a selection's text."""
+    cut: list[str] = []
+    reader = reader_that_counts(cut)
+    chunk = chunk_of(TEXT)
+
+    reader.read(chunk, "english")
+    german = reader.read(chunk, "german")
+    other = reader.read(replace(chunk, text="Alice salts."), "english")
+
+    assert "the" in german.terms
+    assert other.units[0].terms == {"alic", "salt"}
+    assert len(cut) == 3

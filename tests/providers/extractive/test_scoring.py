@@ -1,0 +1,273 @@
+"""How well a unit answers a question, and whether the passages answer it at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from ragbot.providers.extractive.question import asked_for
+from ragbot.providers.extractive.scoring import (
+    DEFINES,
+    FEATURES,
+    SUPPORT_FEATURES,
+    SUPPORT_WEIGHTS,
+    UNIT_WEIGHTS,
+    coverage,
+    defines,
+    likeness,
+    names_unknown,
+    sameness,
+    score,
+    support_features,
+    supports,
+    unit_features,
+)
+from tests.providers.extractive.passages import READER, candidates_of, read, weights_of
+
+CELLAR = "The cellar is tiled. Alice sweeps it."
+
+
+def best_of(question: str, *texts: str) -> str:
+    """The words of the unit that scores highest; equal passages come in the order given."""
+    return candidates_of(question, *map(read, texts))[0].read.unit.words
+
+
+def features_of(question: str, text: str, *headings: str) -> dict[str, float]:
+    """What tells of the first unit's worth, by name."""
+    (candidate, *_) = [one for one in candidates_of(question, read(text, *headings)) if one.index == 0]
+    asked = asked_for(question)
+    subject = READER.terms("english", asked.subject) if asked.subject else frozenset()
+    values = unit_features(asked, weights_of(question), subject, candidate)
+    return dict(zip(FEATURES, values, strict=False))
+
+
+def supported(question: str, *texts: str, unknown: Sequence[str] = ()) -> bool:
+    """Whether the texts answer a question of which these words stand nowhere in the book."""
+    weights = {**weights_of(question), **dict.fromkeys(unknown, 4.0)}
+    return supports(asked_for(question), weights, unknown, candidates_of(question, *map(read, texts)))
+
+
+# --- measures ----------------------------------------------------------------------------------
+
+
+def test_coverage_is_the_share_of_the_questions_weight() -> None:
+    """A rare word counts for more."""
+    weights = {"cheddar": 3.0, "long": 1.0}
+
+    assert coverage(weights, frozenset({"cheddar"})) == pytest.approx(0.75)
+    assert coverage({}, frozenset({"cheddar"})) == 0
+
+
+def test_likeness_of_a_heading_to_a_question_is_one_where_they_are_the_same() -> None:
+    """ "Installing on Windows" is asked as it stands."""
+    weights = {"instal": 1.0, "window": 1.0}
+
+    assert likeness(weights, frozenset({"instal", "window"})) == 1
+    assert 0 < likeness(weights, frozenset({"instal", "linux"})) < 1
+    assert likeness(weights, frozenset()) == likeness({}, frozenset({"instal"})) == 0
+
+
+def test_sameness_of_names_is_one_only_for_the_same() -> None:
+    """A "ROS 2 node" is a node of a kind; a "topic" is something else."""
+    node = frozenset({"node"})
+
+    assert sameness(node, node) == 1
+    assert 0 < sameness(frozenset({"ros", "2", "node"}), node) < DEFINES
+    assert sameness(frozenset({"topic"}), node) == sameness(node, frozenset()) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        ("Curd is what milk becomes.", 1),
+        ("**Curd (the solids)**: what milk becomes", 1),
+        ("Fresh curd is soft.", 0.2),
+        ("Bob makes curd.", 0),
+    ],
+)
+def test_definition_begins_with_its_subject(text: str, least: float) -> None:
+    """A sentence that only holds the word does not define it."""
+    value = defines(read(text).units[0], frozenset({"curd"}))
+
+    assert value >= least
+    assert value < DEFINES or least == 1
+
+
+def test_every_feature_has_its_weight() -> None:
+    """A row that is too short would shift them."""
+    assert list(map(len, UNIT_WEIGHTS)) == [len(FEATURES), len(FEATURES) - 1]
+    assert len(SUPPORT_WEIGHTS) == len(SUPPORT_FEATURES)
+
+
+# --- units -------------------------------------------------------------------------------------
+
+
+def test_sentence_with_the_questions_words_scores_best() -> None:
+    """It is what the answer is made of."""
+    assert best_of("Who ripens the cheddar?", f"{CELLAR} Bob ripens the cheddar. Milk comes at six.") == (
+        "Bob ripens the cheddar."
+    )
+
+
+def test_words_of_the_heading_count_for_its_sentences() -> None:
+    """A sentence under "Ripening the cheddar" need not say so again."""
+    (of_cheddar, of_bread) = (
+        read("It takes nine months in all.", "Dairy", "Ripening the cheddar"),
+        read("It takes nine months in all.", "Bakery", "Baking bread"),
+    )
+
+    found = candidates_of("How is the cheddar ripened?", of_bread, of_cheddar)
+
+    assert found[0].passage == 1
+
+
+def test_definition_scores_before_a_mention() -> None:
+    """ "What is X?" is answered by what X is."""
+    assert (
+        best_of(
+            "What is curd?", "Bob cuts the curd with a curd knife. Milk is warmed. Curd is what milk becomes."
+        )
+        == "Curd is what milk becomes."
+    )
+
+
+def test_number_scores_where_a_number_is_asked_for() -> None:
+    """Its neighbour with the same words does not answer."""
+    assert (
+        best_of(
+            "How long is the cheddar ripened?",
+            "The cheddar is ripened with care. The cheddar is ripened 9 months.",
+        )
+        == "The cheddar is ripened 9 months."
+    )
+
+
+def test_step_scores_where_steps_are_asked_for() -> None:
+    """And prose about it does not."""
+    question, text = "How do I wash the rind?", "Washing the rind is old.\n\n1. Wash the rind in brine."
+
+    assert features_of(question, "1. Wash the rind in brine.")["step"] == 1
+    assert best_of(question, text) == "Wash the rind in brine."
+
+
+def test_listing_scores_only_where_a_command_is_asked_for() -> None:
+    """Code says nothing to a reader who asks why."""
+    text = "The loaf is scored before baking.\n\n```\nscore loaf\n```"
+
+    assert best_of("command to score the loaf", text) == "score loaf"
+    assert best_of("Why is the loaf scored?", text) == "The loaf is scored before baking."
+
+
+def test_cause_scores_where_a_cause_is_asked_for() -> None:
+    """ "Because" is what a reader looks for."""
+    assert (
+        best_of(
+            "Why is the rind washed?",
+            "The rind is washed twice a week. The rind is washed because mould grows.",
+        )
+        == "The rind is washed because mould grows."
+    )
+
+
+def test_remedy_scores_where_something_does_not_work() -> None:
+    """The symptom is what the reader knows."""
+    assert (
+        best_of("The oven does not start", "The oven does not start at all. Fix the oven plug to start it.")
+        == "Fix the oven plug to start it."
+    )
+
+
+def test_better_passage_comes_first_among_equals() -> None:
+    """What the search has found counts."""
+    found = candidates_of(
+        "Who ripens the cheddar?", read("Bob ripens the cheddar.", "A"), read("Bob ripens the cheddar.", "B")
+    )
+
+    assert [one.passage for one in found] == [0, 1]
+
+
+def test_similar_unit_scores_higher_where_similarity_is_known() -> None:
+    """Words alone do not bring "dairy" and "milk" together."""
+    question = "What do cows give?"
+    (one, *_) = candidates_of(question, read("Milk comes at six."))
+    asked, weights = asked_for(question), weights_of(question)
+
+    near = score(asked, weights, frozenset(), replace(one, similarity=0.8))
+    far = score(asked, weights, frozenset(), replace(one, similarity=0.1))
+
+    assert near > far
+
+
+# --- support -----------------------------------------------------------------------------------
+
+
+def test_passages_with_the_questions_words_answer_it() -> None:
+    """To refuse it would be wrong."""
+    assert supported("Who ripens the cheddar?", "Bob ripens the cheddar for nine months.")
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("How is gouda ripened?", ["gouda"]),
+        ("Does Wensleydale mould?", ["wensleydale"]),
+        ("quantum entanglement", ["quantum", "entanglement"]),
+    ],
+)
+def test_question_of_a_thing_that_the_book_lacks_is_refused(question: str, unknown: list[str]) -> None:
+    """A sentence on another cheese is no answer."""
+    assert not supported(question, "Bob ripens the cheddar for nine months.", unknown=unknown)
+
+
+def test_common_word_that_the_book_lacks_is_no_reason_to_refuse() -> None:
+    """A reader says "usually" where the book says nothing of the kind."""
+    assert supported("Who usually ripens the cheddar?", "Bob ripens the cheddar.", unknown=["usually"])
+
+
+def test_question_for_a_number_is_refused_where_there_is_none() -> None:
+    """ "With care" does not answer "how many"."""
+    question = "How many cheddars are ripened?"
+    without = support_features(
+        asked_for(question),
+        weights_of(question),
+        [],
+        candidates_of(question, read("The cheddars are ripened.")),
+    )
+    with_number = support_features(
+        asked_for(question),
+        weights_of(question),
+        [],
+        candidates_of(question, read("Twelve cheddars are ripened.")),
+    )
+
+    place = SUPPORT_FEATURES.index("no_number")
+    assert (without[place], with_number[place]) == (1, 0)
+    assert SUPPORT_WEIGHTS[place] < 0
+
+
+def test_question_without_words_is_not_answered_by_their_absence() -> None:
+    """Nothing of it was found, for nothing was looked for."""
+    features = support_features(asked_for("?"), {}, [], [])
+
+    assert features[0] == 1
+    assert features[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown", "expected"),
+    [
+        ("Who is Charles Babbage?", ["charles", "babbage"], True),
+        ("How do I use ros_control?", ["ros_control"], True),
+        ("What is python3.13?", ["python3.13"], True),
+        ("How is gouda made?", ["gouda"], False),
+        ("Gouda is made how?", ["gouda"], False),
+        ("Who is Charles?", [], False),
+    ],
+)
+def test_unknown_name_is_a_capital_or_an_identifier(
+    question: str, unknown: list[str], expected: bool
+) -> None:
+    """Names that stand nowhere in a book are hardly its subject; the first word has its capital anyhow."""
+    assert names_unknown(question, unknown) is expected

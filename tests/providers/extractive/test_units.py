@@ -1,0 +1,214 @@
+"""A passage as the smallest pieces that an answer is made of."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fuzzing import fuzz
+from tests.providers.extractive.passages import units_in
+
+RECIPE = """You need:
+
+- milk
+- rennet
+  - from a calf
+
+Stir it. It thickens within an hour.
+
+Then run this:
+
+```sh
+stir --slow
+```
+
+## Tools
+
+| Tool | Use |
+|---|---|
+| Lame | Scoring |
+"""
+
+
+def leads_in(text: str) -> dict[str, str]:
+    """What leads to each unit that something leads to, by their words."""
+    units = units_in(text)
+    return {unit.words: units[unit.lead].words for unit in units if unit.lead >= 0}
+
+
+def test_each_kind_of_block_gives_its_units() -> None:
+    """Sentences, items, rows and listings are what an answer shows."""
+    assert [(unit.kind, unit.words) for unit in units_in(RECIPE)] == [
+        ("sentence", "You need:"),
+        ("list_item", "milk"),
+        ("list_item", "rennet"),
+        ("list_item", "from a calf"),
+        ("sentence", "Stir it."),
+        ("sentence", "It thickens within an hour."),
+        ("sentence", "Then run this:"),
+        ("code", "stir --slow"),
+        ("table_row", "Lame Scoring"),
+    ]
+
+
+def test_unit_is_a_piece_of_its_passage() -> None:
+    """It is laid out word for word."""
+    assert [RECIPE[unit.start : unit.end] for unit in units_in(RECIPE) if unit.kind == "code"] == [
+        "```sh\nstir --slow\n```"
+    ]
+
+
+def test_sentence_with_a_colon_leads_to_what_stands_behind_it() -> None:
+    """A list without its lead-in is a riddle."""
+    assert leads_in(RECIPE) == {
+        "milk": "You need:",
+        "rennet": "You need:",
+        "from a calf": "You need:",
+        "stir --slow": "Then run this:",
+    }
+
+
+def test_lead_in_ends_with_its_list() -> None:
+    """The next paragraph is no part of it."""
+    assert "Done." not in leads_in("You need:\n\n- milk\n\nDone.\n\n- not this")
+    assert "not this" not in leads_in("You need:\n\n- milk\n\nDone.\n\n- not this")
+
+
+def test_lead_in_reaches_over_code_between_steps() -> None:
+    """The second step is led to as the first one is."""
+    assert leads_in("Do this:\n\n1. Build.\n\n```\nmake\n```\n\n2. Run.")["Run."] == "Do this:"
+
+
+def test_lead_in_does_not_reach_beyond_a_heading() -> None:
+    """Another section begins there."""
+    assert leads_in("You need:\n\n## Tools\n\n- Lame") == {}
+
+
+def test_unit_stands_under_the_heading_above_it() -> None:
+    """Windows do not cross from one section into the next."""
+    units = units_in(RECIPE)
+
+    assert {unit.heading for unit in units[:-1]} == {-1}
+    assert units[-1].heading >= 0
+
+
+@pytest.mark.parametrize(
+    ("sentence", "opening"),
+    [
+        ("Curd is what milk becomes.", "Curd"),
+        ("**Curd**: what milk becomes", "Curd"),
+        ("Curd — what milk becomes", "Curd"),
+        ("Curd\n: What milk becomes.", "Curd"),
+        ("The ROS 2 (Robot Operating System) provides tools.", "The ROS 2 (Robot Operating System)"),
+        ("Stir it well.", ""),
+    ],
+)
+def test_opening_is_what_a_definition_would_define(sentence: str, opening: str) -> None:
+    """It is compared with what is asked for."""
+    (unit,) = units_in(sentence)
+
+    assert unit.opening == opening
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("It prints `Hi. There` now. Stop.", ["It prints Hi. There now.", "Stop."]),
+        ("See [The cellar. And more](x.md) first. Stop.", ["See The cellar. And more first.", "Stop."]),
+        ("Stir. Go <!-- No. Not so. --> on. Stop.", ["Stir.", "Go on.", "Stop."]),
+    ],
+)
+def test_full_stop_in_code_a_label_or_a_comment_ends_no_sentence(text: str, words: list[str]) -> None:
+    """Half of it would leave open marks in the answer."""
+    assert [unit.words for unit in units_in(text)] == words
+
+
+def test_number_in_front_of_a_sentence_is_part_of_it() -> None:
+    """Alone it is an item that is nothing."""
+    assert [unit.words for unit in units_in("<summary>3. What is curd? It is soft.</summary>")] == [
+        "3. What is curd?",
+        "It is soft.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "leans"), [("It thickens.", True), ("However, stir.", True), ("Stir.", False)]
+)
+def test_sentence_that_leans_on_the_one_before_is_known(sentence: str, leans: bool) -> None:
+    """Alone it says little."""
+    assert units_in(sentence)[0].leans_back is leans
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- [The guide](guide.md)",
+        "Due: week 4",
+        "### Learning Objectives\n\n- Make cheese",
+        "## See also\n\nThe rind.",
+    ],
+)
+def test_side_matter_is_marked(text: str) -> None:
+    """It names the words of questions and answers none."""
+    assert all(unit.is_side for unit in units_in(text))
+
+
+def test_unit_under_a_side_heading_of_the_passage_is_marked() -> None:
+    """The heading itself may stand in no passage."""
+    assert units_in("Make cheese.", "Dairy", "Learning Objectives")[0].is_side
+
+
+def test_text_of_the_subject_is_no_side_matter() -> None:
+    """It is what answers are made of."""
+    assert not any(unit.is_side for unit in units_in(RECIPE))
+
+
+@pytest.mark.parametrize("fence", ["```mermaid", "``` mermaid", "```{mermaid}", "~~~plantuml"])
+def test_source_of_a_drawing_is_marked(fence: str) -> None:
+    """25 lines of arrows are no answer."""
+    (unit,) = units_in(f"{fence}\ngraph TD; A-->B\n{fence[:3]}")
+
+    assert unit.is_diagram
+
+
+def test_listing_is_no_drawing() -> None:
+    """Its lines are what is asked for."""
+    assert not units_in("```python\ngraph = dot()\n```")[0].is_diagram
+
+
+def test_piece_without_a_word_is_no_unit() -> None:
+    """There is nothing to show of it."""
+    assert units_in("---\n\n![](x.png)\n\n***") == []
+
+
+@fuzz(150)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "You need:",
+                "It is so. ",
+                "- item",
+                "1. step",
+                "\n\n",
+                "\n",
+                "## Head",
+                "```\nx\n```",
+                "| a | b |",
+                "`c. D` ",
+            ]
+        ),
+        max_size=14,
+    ).map("".join)
+)
+def test_units_are_disjoint_in_order_and_led_from_before(text: str) -> None:
+    """Windows are made of their numbers."""
+    units = units_in(text)
+
+    position = 0
+    for index, unit in enumerate(units):
+        assert position <= unit.start < unit.end <= len(text)
+        assert -1 <= unit.lead < index
+        assert unit.tokens > 0
+        position = unit.end

@@ -1,0 +1,296 @@
+"""What an answer shows: windows around the best units, within a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from ragbot.providers.extractive.question import asked_for
+from ragbot.providers.extractive.reading import ReadPassage
+from ragbot.providers.extractive.windows import (
+    ANSWER_TOKENS,
+    MEANING_WINDOWS,
+    WINDOW_TOKENS,
+    Window,
+    choose_windows,
+    overview_windows,
+)
+from tests.providers.extractive.passages import candidates_of, read
+
+FILLER = "The cellar is tiled and cool. Milk comes at six in the morning. Nobody hurries there at all. " * 3
+
+
+def windows_for(question: str, *passages: ReadPassage, **limits: int) -> list[Window]:
+    return choose_windows(candidates_of(question, *passages), passages, asked_for(question), **limits)
+
+
+def words_of(windows: Sequence[Window], *passages: ReadPassage) -> list[list[str]]:
+    """The words of what each window shows."""
+    return [[passages[one.passage].units[index].unit.words for index in one.units] for one in windows]
+
+
+def shown(question: str, text: str, **limits: int) -> list[str]:
+    """All that is shown of one passage."""
+    passage = read(text)
+    windows = windows_for(question, passage, **limits)
+    return [words for window in words_of(windows, passage) for words in window]
+
+
+def tokens_of(windows: Sequence[Window], *passages: ReadPassage) -> int:
+    return sum(passages[one.passage].units[index].unit.tokens for one in windows for index in one.units)
+
+
+# --- budgets -----------------------------------------------------------------------------------
+
+
+def test_window_holds_neighbours_as_far_as_the_budget_goes() -> None:
+    """A sentence alone says little, a page says too much."""
+    passage = read(f"{FILLER}Bob ripens the cheddar. {FILLER}")
+
+    windows = windows_for("Who ripens the cheddar?", passage, most=1)
+
+    assert "Bob ripens the cheddar." in words_of(windows, passage)[0]
+    assert WINDOW_TOKENS / 2 < tokens_of(windows, passage) <= WINDOW_TOKENS
+
+
+def test_all_windows_together_stay_within_the_answers_budget() -> None:
+    """A reader wants an answer, not the book."""
+    passages = [
+        read(f"{FILLER}Bob ripens the cheddar of cow number {n}. {FILLER}", f"Cow {n}") for n in range(9)
+    ]
+
+    windows = windows_for("Who ripens the cheddar of which cow?", *passages, most=9)
+
+    assert 2 <= len(windows) < 9
+    assert tokens_of(windows, *passages) <= ANSWER_TOKENS
+
+
+def test_best_unit_is_shown_though_it_is_longer_than_the_budget() -> None:
+    """Nothing would be no answer."""
+    assert shown("Who ripens the cheddar?", "Bob ripens the cheddar for nine months.", tokens=1)
+
+
+def test_only_so_many_windows_are_chosen() -> None:
+    """More of them say less."""
+    passages = [read(f"Bob ripens cheddar number {n}.", f"Cow {n}") for n in "123456789"]
+
+    assert len(windows_for("Who ripens the cheddar?", *passages, most=2)) <= 2
+
+
+def test_lesser_unit_is_left_out() -> None:
+    """It has one word of the question by chance."""
+    passages = [read("Bob ripens the hard cheddar in a cellar."), read("Alice has a cellar.")]
+
+    windows = windows_for("Who ripens the hard cheddar in a cellar?", *passages)
+
+    assert [one.passage for one in windows] == [0]
+
+
+def test_nothing_is_chosen_from_nothing() -> None:
+    """A passage may hold a picture alone."""
+    assert choose_windows([], [], asked_for("What?")) == []
+    assert windows_for("What?", read("![](x.png)")) == []
+
+
+# --- order -------------------------------------------------------------------------------------
+
+
+def test_best_window_comes_first() -> None:
+    """Not the book's order: a reader stops when he has his answer."""
+    passages = [read("The cheddar is sold."), read("Bob ripens the cheddar for nine months.")]
+
+    windows = windows_for("How long does Bob ripen the cheddar for?", *passages)
+
+    assert windows[0].passage == 1
+    assert [one.score for one in windows] == sorted((one.score for one in windows), reverse=True)
+
+
+def test_units_of_a_window_keep_the_books_order() -> None:
+    """They read as they were written."""
+    (window,) = windows_for(
+        "Who ripens the cheddar?", read(f"{FILLER}Bob ripens the cheddar. {FILLER}"), most=1
+    )
+
+    assert list(window.units) == sorted(window.units)
+
+
+def test_windows_of_one_passage_are_one() -> None:
+    """Each passage has one mark."""
+    passage = read(f"Bob ripens the cheddar. {FILLER}{FILLER}Alice ripens the cheddar, too. {FILLER}")
+
+    windows = windows_for("Who ripens the cheddar?", passage)
+
+    assert len(windows) == 1
+    assert {"Bob ripens the cheddar.", "Alice ripens the cheddar, too."} <= set(words_of(windows, passage)[0])
+
+
+def test_same_words_are_not_said_twice() -> None:
+    """Books repeat themselves in their summaries."""
+    passages = [
+        read("Bob ripens the cheddar for months.", "A"),
+        read("Bob ripens the cheddar for months.", "B"),
+    ]
+
+    assert len(windows_for("Who ripens the cheddar?", *passages)) == 1
+
+
+# --- what hangs together -----------------------------------------------------------------------
+
+
+def test_window_does_not_cross_a_heading() -> None:
+    """Another section speaks of something else."""
+    assert shown("Who ripens the cheddar?", "Bob ripens the cheddar.\n\n## Butter\n\nIt is churned.") == [
+        "Bob ripens the cheddar."
+    ]
+
+
+def test_item_comes_with_its_lead_in() -> None:
+    """ "Salt" answers nothing by itself."""
+    words = shown("Is salt needed?", "For the cheddar you need:\n\n- milk\n- salt\n- rennet")
+
+    assert "For the cheddar you need:" in words
+
+
+def test_lead_in_comes_with_its_list() -> None:
+    """A colon with nothing behind it is a door to nowhere."""
+    words = shown("What does the cheddar need?", "The cheddar needs:\n\n- milk\n- salt")
+
+    assert words == ["The cheddar needs:", "milk", "salt"]
+
+
+def test_lead_in_without_its_list_is_left_out() -> None:
+    """Where the list is too long for the answer."""
+    items = "\n".join(f"- {FILLER * 4}" for _ in range(3))
+
+    words = shown("Who ripens the cheddar?", f"Bob ripens the cheddar. He says this:\n\n{items}")
+
+    assert words == ["Bob ripens the cheddar."]
+
+
+def test_item_comes_with_what_it_announces() -> None:
+    """ "Check the file:" is half a step."""
+    text = "- Bob ripens the cheddar:\n\n  ```\nripen cheddar\n  ```\n\n- Alice waits."
+
+    words = shown("Who ripens the cheddar?", text, tokens=12)
+
+    assert words[:2] == ["Bob ripens the cheddar:", "ripen cheddar"]
+
+
+def test_item_that_announces_too_much_is_left_out() -> None:
+    """And so is one that announces nothing."""
+    listing = "\n".join(f"  ripen cheddar {n}" for n in range(90))
+    text = f"- The cheddar is Bob's.\n- Bob ripens:\n\n  ```\n{listing}\n  ```"
+
+    assert shown("Who ripens the cheddar?", text) == ["The cheddar is Bob's."]
+
+
+def test_lead_in_to_a_lead_in_without_its_list_is_left_out() -> None:
+    """Each must be followed by something."""
+    items = "\n".join(f"- {FILLER * 4}" for _ in range(3))
+
+    words = shown("Who ripens cheddar?", f"Bob ripens the cheddar.\n\nHe says:\n\n**Of milk:**\n\n{items}")
+
+    assert words == ["Bob ripens the cheddar."]
+
+
+def test_sentence_that_leans_back_comes_with_the_one_before() -> None:
+    """ "It" is the cheddar."""
+    words = shown("When is it turned twice?", "Bob has a cheddar. It is turned twice a week.")
+
+    assert words == ["Bob has a cheddar.", "It is turned twice a week."]
+
+
+@pytest.mark.parametrize("question", ["How do I wash the rind?", "What are the steps of washing the rind?"])
+def test_steps_are_shown_as_a_whole_run(question: str) -> None:
+    """One that is missing spoils the cheese."""
+    steps = [f"Wash side {n} of the rind with brine and a brush for a while" for n in "123456"]
+    text = "Washing the rind:\n\n" + "\n".join(f"{n}. {step}" for n, step in enumerate(steps, start=1))
+
+    assert shown(question, text)[1:] == steps
+
+
+def test_item_that_is_missing_between_two_is_shown() -> None:
+    """Steps 1 and 3 would mislead."""
+    text = "1. Wash the rind.\n2. Wait a day.\n3. Wash the rind again.\n"
+
+    assert shown("How do I wash the rind?", text) == ["Wash the rind.", "Wait a day.", "Wash the rind again."]
+
+
+def test_command_is_shown_with_its_step() -> None:
+    """A step is done by it."""
+    words = shown("How do I start the oven?", "Start the oven:\n\n```\noven start\n```")
+
+    assert words == ["Start the oven:", "oven start"]
+
+
+def test_code_beside_a_sentence_is_left_out_where_none_is_asked_for() -> None:
+    """It says nothing to a reader who asks why."""
+    words = shown("Why does the oven smoke?", "The oven smokes because of fat.\n\n```\noven clean\n```")
+
+    assert words == ["The oven smokes because of fat."]
+
+
+def test_definition_stands_alone() -> None:
+    """The next entry of a glossary is of something else."""
+    words = shown(
+        "What is curd?", "**Curd**: what milk becomes.\n\n**Whey**: what runs off.\n\n**Rennet**: an enzyme."
+    )
+
+    assert words == ["Curd: what milk becomes."]
+
+
+def test_meaning_is_told_once_or_twice() -> None:
+    """A third definition adds nothing."""
+    passages = [
+        read(f"Curd is what {milk} becomes.", milk) for milk in ("milk", "cream", "buttermilk", "whey")
+    ]
+
+    assert len(windows_for("What is curd?", *passages)) <= MEANING_WINDOWS
+
+
+def test_side_matter_is_no_neighbour() -> None:
+    """An answer does not end in due dates."""
+    assert shown("Who ripens the cheddar?", "Bob ripens the cheddar.\n\nDue: week 4") == [
+        "Bob ripens the cheddar."
+    ]
+
+
+def test_drawing_is_no_neighbour() -> None:
+    """Its source is 25 lines of arrows."""
+    text = "Bob ripens the cheddar.\n\n```mermaid\ngraph TD\n```"
+
+    assert shown("command to ripen the cheddar", text) == ["Bob ripens the cheddar."]
+
+
+# --- overviews ---------------------------------------------------------------------------------
+
+
+def test_overview_opens_with_the_beginning_of_each_passage_in_order() -> None:
+    """A summary goes through the chapter."""
+    passages = [read(f"This chapter is about cheese {n}. {FILLER}", f"Chapter {n}") for n in "123"]
+
+    windows = overview_windows(passages, tokens=90)
+
+    assert [one.passage for one in windows] == [0, 1, 2]
+    assert [words[0] for words in words_of(windows, *passages)] == [
+        f"This chapter is about cheese {n}." for n in "123"
+    ]
+    assert tokens_of(windows, *passages) <= 90
+
+
+def test_overview_passes_over_what_opens_badly() -> None:
+    """Titles, lists and objectives are no summary."""
+    passage = read(
+        "**Time**\n\n- [Home](x.md)\n\nYou will need:\n\n- milk\n\nCheese is made from milk and rennet here."
+    )
+
+    windows = overview_windows([passage], tokens=90)
+
+    assert words_of(windows, passage) == [["Cheese is made from milk and rennet here."]]
+
+
+def test_overview_of_passages_without_sentences_is_empty() -> None:
+    """It is refused then."""
+    assert overview_windows([read("- milk\n- salt"), read("![](x.png)")], tokens=90) == []
+    assert overview_windows([], tokens=90) == []

@@ -177,7 +177,7 @@ def _query_embedder(
     return CachingEmbedder(
         guarded,
         cache=storage.cache,
-        kept_s=settings.cache_ttl_hours * 3600,
+        ttl_s=settings.cache_ttl_hours * 3600,
         provider=settings.openai_base_url or "",
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )

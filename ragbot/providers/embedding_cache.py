@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import zlib
 from array import array
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ class CachingEmbedder:
     Safe between threads. The last `most` vectors are held in memory; callers that want one text at once cost
     one call. With a `cache` the vectors of single texts are stored there too, for `ttl_s` seconds and for all
     workers, under the name of the `provider`; `unreadable` is called for each entry that is no vector.
-    `tokens` of a result counts what was embedded anew. (A book's vectors are stored in the database.)
+    `took` gets the seconds of each call of the embedder. `tokens` of a result counts what was embedded anew.
+    (A book's vectors are stored in the database.)
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class CachingEmbedder:
         ttl_s: float = 0.0,
         provider: str = "",
         unreadable: Callable[[], None] = lambda: None,
+        took: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.name = embedder.name
         self._embedder = embedder
@@ -44,6 +47,7 @@ class CachingEmbedder:
         self._ttl_s = ttl_s
         self._provider = provider
         self._unreadable = unreadable
+        self._took = took
         self._lock = threading.Lock()
         # Single precision is what the model gave; a list of Python floats takes eight times the memory.
         self._vectors: LRUCache[str, array[float]] = LRUCache(most)
@@ -55,9 +59,7 @@ class CachingEmbedder:
         if not missing:
             return EmbeddingResult([known[text] for text in texts])
         made = (
-            self._embedder.embed(missing, deadline)
-            if len(missing) > 1
-            else self._embedded_once(missing[0], deadline)
+            self._embed(missing, deadline) if len(missing) > 1 else self._embedded_once(missing[0], deadline)
         )
         for text, vector in zip(missing, made.vectors, strict=True):
             known[text] = vector
@@ -79,16 +81,23 @@ class CachingEmbedder:
 
     def _found_or_embedded(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
         if self._cache is None:
-            return self._embedder.embed([text], deadline)
+            return self._embed([text], deadline)
         key = _key(self._provider, self.name, text)
         stored = self._cache.get(key)
         if stored is not None and (vector := _unpacked(stored)):
             return EmbeddingResult([vector])
         if stored is not None:
             self._unreadable()
-        embedded = self._embedder.embed([text], deadline)
+        embedded = self._embed([text], deadline)
         self._cache.put(key, _packed(embedded.vectors[0]), self._ttl_s)
         return embedded
+
+    def _embed(self, texts: Sequence[str], deadline: Deadline | None) -> EmbeddingResult:
+        started = time.perf_counter()
+        try:
+            return self._embedder.embed(texts, deadline)
+        finally:
+            self._took(time.perf_counter() - started)
 
     def _recalled(self, text: str) -> Vector | None:
         with self._lock:

@@ -19,7 +19,7 @@ from ragbot.answering.cache_entries import (
     replay_text,
     serialized,
 )
-from ragbot.answering.single_flight import Leader, SingleFlight
+from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight, Leader
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -63,7 +63,7 @@ class CachedAnswerer:
         answerer: Answerer,
         edition_of: Callable[[str | None], EditionFacts],
         cache: Cache,
-        single_flight: SingleFlight,
+        single_flight: CrossWorkerSingleFlight,
         policy: CachePolicy,
         *,
         unreadable: Callable[[], None] = lambda: None,

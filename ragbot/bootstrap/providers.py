@@ -14,13 +14,11 @@ from ragbot.core.errors import ConfigurationError
 from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.observability.answer_metrics import SpendingMetrics
 from ragbot.observability.metrics import Metrics
-from ragbot.providers.budgeted import BudgetedEmbedder, BudgetedGenerator
-from ragbot.providers.circuit_breaking import CircuitBreakingEmbedder, CircuitBreakingGenerator
 from ragbot.providers.embedding_cache import CachingEmbedder
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.prices import CostOf, Price, costs_by
-from ragbot.providers.timed import TimedEmbedder
+from ragbot.providers.paid_calls import PaidEmbedder, PaidGenerator
 from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.database import Database
 
@@ -168,16 +166,13 @@ def _query_embedder(
     settings: Settings, embedder: Embedder, paid: PaidProvider, storage: Storage, metrics: Metrics
 ) -> Embedder:
     """Time and cache an embedder; put a circuit breaker and the budget around a paid one."""
-    timed = TimedEmbedder(embedder, partial(metrics.observe, "embedding_generation_duration_seconds"))
+    took = partial(metrics.observe, "embedding_generation_duration_seconds")
     if embedder.name not in paid.names:
-        return CachingEmbedder(timed)
-    guarded = CircuitBreakingEmbedder(
-        BudgetedEmbedder(timed, paid.budget, paid.embedding_cost, can_wait=True), paid.embeddings
-    )
+        return CachingEmbedder(embedder, took=took)
     return CachingEmbedder(
-        guarded,
+        PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=True, took=took),
         cache=storage.cache,
-        kept_s=settings.cache_ttl_hours * 3600,
+        ttl_s=settings.cache_ttl_hours * 3600,
         provider=settings.openai_base_url or "",
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )
@@ -190,7 +185,7 @@ def _book_embedder(settings: Settings, embedder: Embedder, paid: PaidProvider) -
         own = build_local_embedder(settings, for_questions=False) if is_chosen else embedder
         # One that was passed in is for both.
         return own if own.name == embedder.name else embedder
-    return BudgetedEmbedder(embedder, paid.budget, paid.embedding_cost, can_wait=False)
+    return PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=False)
 
 
 def _generator(
@@ -208,8 +203,5 @@ def _model(settings: Settings, paid: PaidProvider, client: OpenAIClient, name: s
 
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS
     model = OpenAIGenerator(client, name, settings.openai_first_word_timeout_s, paid.cost_usd)
-    return BudgetedGenerator(
-        CircuitBreakingGenerator(model, paid.models),
-        paid.budget,
-        paid.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0,
-    )
+    most_usd = paid.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0
+    return PaidGenerator(model, paid.models, paid.budget, most_usd)

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, create_engine
 from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
+from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
 from ragbot.answering.prompt import PROMPT_VERSION
-from ragbot.answering.single_flight import SingleFlight
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
@@ -158,7 +158,7 @@ def _turns(
         answerer,
         retriever.edition_known,
         storage.cache,
-        SingleFlight(storage.shared_state, storage.cache, lease_s=lease_s),
+        CrossWorkerSingleFlight(storage.shared_state, storage.cache, lease_s=lease_s),
         _cache_policy(settings, providers),
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
     )

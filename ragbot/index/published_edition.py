@@ -1,4 +1,4 @@
-"""Which edition readers get now: asked of the database at intervals, swapped in when it can be searched."""
+"""Know the edition that readers get now: poll the database, and switch when a new one can be searched."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import structlog
 from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import DatabaseUnavailable, NoBook, RagbotError
 from ragbot.core.ports import PassageStore
+from ragbot.core.single_flight import Flight, SingleFlight
 
 log = structlog.get_logger(__name__)
 
 
 class PublishedEdition:
-    """Knows the published edition for a process; safe between threads.
+    """Hold the published edition of a process. Safe between threads.
 
-    `load` asks the database. A newly published edition is built in the background while readers go on
-    getting the one before it; only where there is none before it do they wait. With the database away,
-    the edition that is known goes on.
+    `load` reads it from the database. A newly published edition is built in the background while readers
+    still get the one before it; only where there is none before it do they wait, all for one build. While
+    the database is unavailable, the last known edition stays.
     """
 
     def __init__(
@@ -38,35 +39,42 @@ class PublishedEdition:
         self._lock = threading.Lock()
         self._served: EditionFacts | None = None
         self._looked_at = float("-inf")
-        self._coming: str | None = None
+        # The key of the edition that is to be served next.
+        self._wanted: str | None = None
+        self._builds: SingleFlight[EditionFacts] = SingleFlight()
 
     def current(self) -> EditionFacts:
-        """The edition to search now. Raises NoBook before the first is published, or SearchUnavailable."""
+        """Return the edition to search now.
+
+        Raises NoBook before the first one is published, or SearchUnavailable.
+        """
         now = self._now()
         with self._lock:
             served, due = self._served, now - self._looked_at >= self._poll_s
             if served is not None and not due:
                 return served
             self._looked_at = now
+        if served is None:
+            return self._builds.do("", self._build_newest)
         newest = self._newest(served)
-        if served is None or self._poll_s == 0:
+        if self._poll_s == 0:
             self._store.prepare(newest)
             return self._serve(newest)
         if newest.key == served.key:
             return self._confirmed(newest)
-        self._prepare_in_background(newest)
+        self._build_in_background(newest)
         return served
 
     def watch(self) -> None:
-        """Look at intervals from now on, in a thread of its own that ends with the process.
+        """Poll from now on in a thread that ends with the process.
 
-        Else the first question after a quiet hour would be answered from the edition before.
+        Without it the first question after a quiet hour would be answered from the edition before.
         """
         if self._poll_s:
             threading.Thread(target=self._watch, daemon=True, name="edition-watch").start()
 
     def look(self) -> None:
-        """Swap a newer edition in, where one is served already."""
+        """Switch to a newer edition, if one is served already."""
         if self.served() is None:
             return
         try:
@@ -74,20 +82,20 @@ class PublishedEdition:
         except RagbotError as error:
             log.warning("edition_not_looked_at", code=error.code)
 
+    def served(self) -> EditionFacts | None:
+        """Return the edition that this process searches now; None before its first search."""
+        with self._lock:
+            return self._served
+
+    def known(self) -> EditionFacts:
+        """Return the published edition, whether or not it can be searched. Raises NoBook."""
+        return self._newest(None)
+
     def _watch(self) -> None:
         pause = threading.Event()
         while True:
             pause.wait(self._poll_s)
             self.look()
-
-    def served(self) -> EditionFacts | None:
-        """The edition that this process answers from now; None before its first search. Asks nobody."""
-        with self._lock:
-            return self._served
-
-    def known(self) -> EditionFacts:
-        """The published edition, whether or not it can be searched. Raises NoBook."""
-        return self._newest(None)
 
     def _newest(self, served: EditionFacts | None) -> EditionFacts:
         try:
@@ -100,38 +108,47 @@ class PublishedEdition:
             raise NoBook("No book has been published yet; the operator must run `flask book ingest`.")
         return newest
 
+    def _build_newest(self) -> EditionFacts:
+        if (served := self.served()) is not None:
+            # Another caller's build ended just now.
+            return served
+        newest = self._newest(None)
+        self._store.prepare(newest)
+        return self._serve(newest)
+
     def _serve(self, edition: EditionFacts) -> EditionFacts:
         with self._lock:
             self._served = edition
         return edition
 
     def _confirmed(self, edition: EditionFacts) -> EditionFacts:
-        """Nothing has changed, unless another thread swapped a later one in while the database was asked."""
+        """Keep the edition, unless another thread switched to a later one during the query."""
         with self._lock:
             if self._served is not None and self._served.key != edition.key:
                 return self._served
-            self._served, self._coming = edition, None
+            self._served, self._wanted = edition, None
         return edition
 
-    def _prepare_in_background(self, edition: EditionFacts) -> None:
+    def _build_in_background(self, edition: EditionFacts) -> None:
         with self._lock:
-            if self._coming == edition.key:
-                return
-            self._coming = edition.key
-        threading.Thread(target=self._swap_in, args=(edition,), daemon=True, name="edition-swap").start()
+            self._wanted = edition.key
+        flight, leads = self._builds.join(edition.key)
+        if leads:
+            threading.Thread(
+                target=self._build, args=(edition, flight), daemon=True, name="edition-swap"
+            ).start()
 
-    def _swap_in(self, edition: EditionFacts) -> None:
+    def _build(self, edition: EditionFacts, flight: Flight[EditionFacts]) -> None:
         try:
             self._store.prepare(edition)
             with self._lock:
-                if self._coming != edition.key:
-                    # Another one was published while this one was built.
-                    return
-                self._served = edition
-            log.info("edition_swapped_in", edition=edition.name)
+                # Else another one was published while this one was built.
+                is_wanted = self._wanted == edition.key
+                if is_wanted:
+                    self._served, self._wanted = edition, None
+            if is_wanted:
+                log.info("edition_swapped_in", edition=edition.name)
         except RagbotError as error:
             log.error("edition_not_swapped_in", edition=edition.name, code=error.code)
         finally:
-            with self._lock:
-                if self._coming == edition.key:
-                    self._coming = None
+            self._builds.land(edition.key, flight)

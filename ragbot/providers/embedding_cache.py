@@ -1,52 +1,57 @@
-"""An embedder that remembers: a text that was embedded lately is not embedded again."""
+"""Cache the vectors of texts that were embedded lately."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
+import time
 import zlib
 from array import array
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
+
+from cachetools import LRUCache
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Vector
-from ragbot.core.errors import ProviderError
 from ragbot.core.ports import Cache, Embedder, EmbeddingResult
+from ragbot.core.single_flight import SingleFlight
 
-# At 384 numbers a vector some 16 MB, at 1,536 some 60 MB.
-MOST_REMEMBERED = 10_000
+# Some 16 MB with 384 dimensions, some 60 MB with 1,536.
+VECTORS_IN_MEMORY = 10_000
 
 
 class CachingEmbedder:
-    """For texts that come again: readers' questions, and the sentences that answer them. Thread-safe.
+    """Embed texts that come again: readers' questions, and the sentences that answer them.
 
-    Not for a book, whose vectors are kept in the database. Those who ask for one text at once cost one call.
-    With a `cache` the vectors of single texts are kept there too, for the other workers and for later, over
-    `kept_s` seconds, as those of `provider`; `unreadable` is told of each entry that is none. `tokens` counts
-    what was asked for anew.
+    Safe between threads. The last `most` vectors are held in memory; callers that want one text at once cost
+    one call. With a `cache` the vectors of single texts are stored there too, for `ttl_s` seconds and for all
+    workers, under the name of the `provider`; `unreadable` is called for each entry that is no vector.
+    `took` gets the seconds of each call of the embedder. `tokens` of a result counts what was embedded anew.
+    (A book's vectors are stored in the database.)
     """
 
     def __init__(
         self,
         embedder: Embedder,
-        most: int = MOST_REMEMBERED,
+        most: int = VECTORS_IN_MEMORY,
         *,
         cache: Cache | None = None,
-        kept_s: float = 0.0,
+        ttl_s: float = 0.0,
         provider: str = "",
         unreadable: Callable[[], None] = lambda: None,
+        took: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.name = embedder.name
         self._embedder = embedder
-        self._most = most
-        self._cache = cache if kept_s else None
-        self._kept_s = kept_s
+        self._cache = cache if ttl_s else None
+        self._ttl_s = ttl_s
         self._provider = provider
         self._unreadable = unreadable
+        self._took = took
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, array[float]] = OrderedDict()
-        self._under_way: dict[str, _Call] = {}
+        # Single precision is what the model gave; a list of Python floats takes eight times the memory.
+        self._vectors: LRUCache[str, array[float]] = LRUCache(most)
+        self._flights: SingleFlight[Vector] = SingleFlight()
 
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
         known = {text: vector for text in texts if (vector := self._recalled(text)) is not None}
@@ -54,83 +59,54 @@ class CachingEmbedder:
         if not missing:
             return EmbeddingResult([known[text] for text in texts])
         made = (
-            self._embedder.embed(missing, deadline)
-            if len(missing) > 1
-            else self._made_once(missing[0], deadline)
+            self._embed(missing, deadline) if len(missing) > 1 else self._embedded_once(missing[0], deadline)
         )
         for text, vector in zip(missing, made.vectors, strict=True):
             known[text] = vector
             self._remember(text, vector)
         return EmbeddingResult([known[text] for text in texts], made.tokens)
 
-    def _made_once(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
-        """One text's vector, made by this caller or by another one who asks for it at this moment."""
-        while True:
-            with self._lock:
-                call = self._under_way.get(text)
-                own = call is None
-                if call is None:
-                    call = self._under_way[text] = _Call()
-            if own:
-                return self._led(text, call, deadline)
-            call.ended.wait(None if deadline is None else deadline.left_s())
-            if deadline is not None:
-                deadline.check()
-            if call.vector is not None:
-                return EmbeddingResult([call.vector])
-            if call.failure is not None:
-                raise call.failure
-            # Whoever asked has left: the next one asks.
+    def _embedded_once(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
+        """Embed one text, once for all who want its vector at this moment; one of them is charged."""
+        tokens = 0
 
-    def _led(self, text: str, call: _Call, deadline: Deadline | None) -> EmbeddingResult:
-        try:
-            embedded = self._kept_or_made(text, deadline)
-            call.vector = embedded.vectors[0]
-            return embedded
-        except ProviderError as error:
-            call.failure = error
-            raise
-        finally:
-            with self._lock:
-                self._under_way.pop(text, None)
-            call.ended.set()
+        def embed() -> Vector:
+            nonlocal tokens
+            embedded = self._found_or_embedded(text, deadline)
+            tokens = embedded.tokens
+            return embedded.vectors[0]
 
-    def _kept_or_made(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
+        vector = self._flights.do(text, embed, deadline)
+        return EmbeddingResult([vector], tokens)
+
+    def _found_or_embedded(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
         if self._cache is None:
-            return self._embedder.embed([text], deadline)
+            return self._embed([text], deadline)
         key = _key(self._provider, self.name, text)
-        kept = self._cache.get(key)
-        if kept is not None and (vector := _unpacked(kept)):
+        stored = self._cache.get(key)
+        if stored is not None and (vector := _unpacked(stored)):
             return EmbeddingResult([vector])
-        if kept is not None:
+        if stored is not None:
             self._unreadable()
-        embedded = self._embedder.embed([text], deadline)
-        self._cache.put(key, _packed(embedded.vectors[0]), self._kept_s)
+        embedded = self._embed([text], deadline)
+        self._cache.put(key, _packed(embedded.vectors[0]), self._ttl_s)
         return embedded
+
+    def _embed(self, texts: Sequence[str], deadline: Deadline | None) -> EmbeddingResult:
+        started = time.perf_counter()
+        try:
+            return self._embedder.embed(texts, deadline)
+        finally:
+            self._took(time.perf_counter() - started)
 
     def _recalled(self, text: str) -> Vector | None:
         with self._lock:
-            vector = self._known.get(text)
-            if vector is None:
-                return None
-            self._known.move_to_end(text)
-        return vector.tolist()
+            vector = self._vectors.get(text)
+        return None if vector is None else vector.tolist()
 
     def _remember(self, text: str, vector: Vector) -> None:
-        # Single precision is what the model gave; a list of Python floats takes eight times the room.
         with self._lock:
-            self._known[text] = array("f", vector)
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
-
-
-class _Call:
-    """A call under way: what it gave, or why it failed; neither where whoever asked has left."""
-
-    def __init__(self) -> None:
-        self.ended = threading.Event()
-        self.vector: Vector | None = None
-        self.failure: ProviderError | None = None
+            self._vectors[text] = array("f", vector)
 
 
 def _key(provider: str, model: str, text: str) -> str:
@@ -138,14 +114,14 @@ def _key(provider: str, model: str, text: str) -> str:
 
 
 def _packed(vector: Vector) -> bytes:
-    """A vector in single precision behind its checksum."""
+    """Return a vector in single precision behind its checksum."""
     numbers = array("f", vector).tobytes()
     return zlib.crc32(numbers).to_bytes(4, "big") + numbers
 
 
-def _unpacked(kept: bytes) -> Vector | None:
-    """The vector that was kept; None for what is none."""
-    checksum, numbers = kept[:4], kept[4:]
+def _unpacked(stored: bytes) -> Vector | None:
+    """Return the vector that was stored, or None for what is none."""
+    checksum, numbers = stored[:4], stored[4:]
     if not numbers or len(numbers) % 4 or zlib.crc32(numbers).to_bytes(4, "big") != checksum:
         return None
     return array("f", numbers).tolist()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from ragbot.answering import single_flight as flights
+from ragbot.answering import cross_worker_single_flight as flights
 from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.cache_entries import cache_key, deserialized, replay_text
-from ragbot.answering.single_flight import SingleFlight
+from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -118,7 +118,7 @@ def make(services: Services, store: MemoryCache) -> Callable[..., CachedAnswerer
             make_answerer(services.retriever, generator, limits),
             services.retriever.edition_known,
             cache,
-            SingleFlight(states, cache, lease_s=5),
+            CrossWorkerSingleFlight(states, cache, lease_s=5),
             keeping,
         )
 

@@ -248,6 +248,7 @@ def test_address_is_one_whatever_its_host_begins_with(written: str, shown: str) 
         "www<b></b>&#46;evil.example",
         r"www<b></b>\.evil.example",
         "https&#5&#56;;//3405803781/x",
+        "NOT_IN_BOOK&#104;ttps://3405803781/x",
     ],
 )
 def test_address_in_entities_or_with_escaped_signs_is_one_too(written: str) -> None:

@@ -39,6 +39,27 @@ class WordCountEmbedder:
         return [n / length for n in counts] if length else [1.0] + [0.0] * (self.places - 1)
 
 
+class LoggingBudget:
+    """Has as much as the test says, and writes down what is reserved and charged."""
+
+    def __init__(self, left_usd: float = float("inf")) -> None:
+        self.left_usd = left_usd
+        self.reserved_usd = 0.0
+        self.charges: list[tuple[str, Usage]] = []
+
+    def reserve(self, most_usd: float) -> bool:
+        if self.reserved_usd + most_usd > self.left_usd:
+            return False
+        self.reserved_usd += most_usd
+        return True
+
+    def release(self, most_usd: float) -> None:
+        self.reserved_usd -= most_usd
+
+    def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:
+        self.charges.append((model, usage))
+
+
 class ScriptedGenerator:
     """Says the pieces that it was given, in order; an exception among them is raised in its turn."""
 

@@ -125,6 +125,21 @@ def test_first_reader_waits_until_the_book_can_be_searched(
     assert store.holds(current)
 
 
+def test_first_readers_at_once_wait_for_one_build(
+    published: PublishedEdition, publications: Publications, store: SlowStore
+) -> None:
+    """The start of a busy service must not ask the database and build the index once for each of them."""
+    built = store.hold_back("first")
+
+    with ThreadPoolExecutor(4) as threads:
+        readers = [threads.submit(published.current) for _ in range(4)]
+        assert soon(lambda: store.begun == ["first"])
+        built.set()
+
+        assert [reader.result(5).key for reader in readers] == ["first"] * 4
+    assert (store.begun, publications.asked) == (["first"], 1)
+
+
 def test_no_book_is_said_until_one_is_published_and_no_longer(
     published: PublishedEdition, publications: Publications, editions: dict[str, MadeEdition]
 ) -> None:

@@ -15,12 +15,14 @@ import pytest
 from harness.openai_upstream import OpenAIUpstream
 from ragbot.books.markup.readable import tidy_markdown
 from ragbot.bootstrap import passage_reader
+from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Mode, Passage, Prompt
 from ragbot.core.ports import Embedder, Generation, Generator
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
+from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 
 KEY = "sk-alice-and-bob-0123456789"
 CHEESE = "Bob ripens the cheddar for nine months in a cool cellar."
@@ -85,6 +87,11 @@ def prompt_of(question: str = "How long is the cheddar ripened?", *texts: str) -
         mode=Mode.FULL_BOOK,
         term_weights={"cheddar": 2.0, "ripen": 2.0, "long": 0.5},
     )
+
+
+def circuit_breaker() -> CircuitBreaker:
+    """One with states of its own, in this process alone."""
+    return CircuitBreaker("test", FailoverSharedState([]), lease_s=5)
 
 
 def asked(generator: Generator, deadline: Deadline | None = None) -> tuple[list[str], Generation]:

@@ -40,7 +40,7 @@ def worker(cache: MemoryCache, *, provider: str = "", heard: list[str] | None = 
     """An embedder that has nothing in its own memory."""
     told = [] if heard is None else heard
     return CachingEmbedder(
-        WordCountEmbedder(), cache=cache, kept_s=60, provider=provider, unreadable=lambda: told.append("")
+        WordCountEmbedder(), cache=cache, ttl_s=60, provider=provider, unreadable=lambda: told.append("")
     )
 
 

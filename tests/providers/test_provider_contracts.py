@@ -15,9 +15,9 @@ from ragbot.providers.local_embedder import LocalEmbedder
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from ragbot.providers.openai.generator import OpenAIGenerator
-from ragbot.providers.timed import TimedEmbedder
-from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
-from tests.providers.asking import client_of, extractive_generator
+from ragbot.providers.paid_calls import PaidEmbedder, PaidGenerator
+from tests.fakes.parts import LoggingBudget, ScriptedGenerator, WordCountEmbedder
+from tests.providers.asking import circuit_breaker, client_of, extractive_generator
 from tests.providers.contracts import EmbedderContract, GeneratorContract
 
 
@@ -78,10 +78,12 @@ class TestRememberingEmbedder(EmbedderContract):
         return CachingEmbedder(WordCountEmbedder())
 
 
-class TestTimedEmbedder(EmbedderContract):
+class TestPaidEmbedder(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
-        return TimedEmbedder(WordCountEmbedder(), took=lambda _seconds: None)
+        return PaidEmbedder(
+            WordCountEmbedder(), circuit_breaker(), LoggingBudget(), lambda _tokens: 0.0, can_wait=True
+        )
 
 
 class TestWordCountEmbedder(EmbedderContract):
@@ -100,6 +102,14 @@ class TestExtractiveGenerator(GeneratorContract):
     @pytest.fixture
     def generator(self) -> Generator:
         return extractive_generator()
+
+
+class TestPaidGenerator(GeneratorContract):
+    @pytest.fixture
+    def generator(self, client: OpenAIClient) -> Generator:
+        return PaidGenerator(
+            OpenAIGenerator(client, "gpt-4o-mini", 5), circuit_breaker(), LoggingBudget(), 0.0
+        )
 
 
 class TestFallbackGenerator(GeneratorContract):

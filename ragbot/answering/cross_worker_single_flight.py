@@ -1,4 +1,4 @@
-"""Readers who ask the same new question at once: one of them asks the model, the others wait for it."""
+"""Share one model call among readers of all workers who ask the same question at once."""
 
 from __future__ import annotations
 
@@ -14,63 +14,36 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Answer
 from ragbot.core.owner_tokens import is_owner_alive, new_token
 from ragbot.core.ports import Cache, SharedState, State
+from ragbot.core.single_flight import Flight, SingleFlight
 
-# How often another worker's flight is looked after.
+# How often a worker looks whether another worker's flight has landed.
 LOOK_EVERY_S = 0.1
-# An answer is handed to other workers' readers for so long after it was made; then they ask themselves.
+# Workers that waited find an answer which is not cached for so long after it was made.
 HANDED_OVER_S = 10.0
-# Kept of a waiting reader's time for an answer without a model, should the other never end.
+# Time left to a reader who waits, for an answer without a model, should the other one never end.
 RESERVE_S = 3.0
 
 
-class FlightState:
-    """An answer under way in this process."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._wake: list[Callable[[], None]] = []
-        self._answer: Answer | None = None
-        self.has_landed = False
-
-    def land(self, answer: Answer | None) -> None:
-        """Tell everyone who waits how it ended; None if there is no answer for them."""
-        with self._lock:
-            self._answer, self.has_landed = answer, True
-            wake, self._wake = self._wake, []
-        for one in wake:
-            one()
-
-    def awaited(self, deadline: Deadline) -> Answer | None:
-        """The answer; None if it ended without one, or takes longer than a reader can wait."""
-        woken = threading.Event()
-        with self._lock:
-            if self.has_landed:
-                return self._answer
-            self._wake.append(woken.set)
-        with deadline.interrupting(woken.set):
-            woken.wait(max(0.0, deadline.left_s() - RESERVE_S))
-        return self._answer
-
-
 class Leader:
-    """Whoever has it asks the model, and lands it however that ends."""
+    """Give the leave to call the model for all who wait; its owner calls `land` however that ends."""
 
     def __init__(self, land: Callable[[Answer | None, bool], None], renew: Callable[[], None]) -> None:
         self._land = land
         self.renew = renew
 
     def land(self, answer: Answer | None, *, kept: bool) -> None:
-        """Hand the answer to those who wait; None sends them to ask for themselves.
+        """Hand the answer to those who wait; with None the next of them calls the model.
 
-        One that is `kept` under its key is found there.
+        With `kept` other workers find it in the cache under its key.
         """
         self._land(answer, kept)
 
 
-class SingleFlight:
-    """At most one call to the model for one question, over all workers. Safe between threads.
+class CrossWorkerSingleFlight:
+    """Allow one call to the model for one question at a time, over all workers. Safe between threads.
 
-    A worker that dies is noticed at once on the same host and after `lease_s` from another.
+    Within a worker readers wait for each other; one of them claims the question in the shared state for the
+    worker. The claim of a worker that dies is void at once on the same host, and after `lease_s` on others.
     """
 
     def __init__(
@@ -85,37 +58,31 @@ class SingleFlight:
         self._cache = cache
         self._lease_s = lease_s
         self._clock = clock
-        self._lock = threading.Lock()
-        self._flights: dict[str, FlightState] = {}
+        self._flights: SingleFlight[Answer] = SingleFlight()
 
     def join(self, key: str, deadline: Deadline) -> Leader | Answer:
-        """The lead, or the answer that somebody else made meanwhile.
+        """Return the lead, or the answer that another reader got meanwhile.
 
-        Whoever has waited as long as a reader can gets the lead too. Raises Cancelled or DeadlineExceeded.
+        A reader who has waited as long as possible gets a lead too. Raises Cancelled or DeadlineExceeded.
         """
         while True:
-            with self._lock:
-                flight = self._flights.get(key)
-                own = flight is None
-                if flight is None:
-                    flight = self._flights[key] = FlightState()
-            if own:
+            flight, leads = self._flights.join(key)
+            if leads:
                 return self._led(key, flight, deadline)
-            answer = flight.awaited(deadline)
-            deadline.check()
-            if answer is not None:
-                return answer
+            flight.wait(deadline, reserve_s=RESERVE_S)
+            if flight.result is not None:
+                return flight.result
             if not flight.has_landed:
                 return Leader(lambda _answer, _kept: None, lambda: None)
 
-    def _led(self, key: str, flight: FlightState, deadline: Deadline) -> Leader | Answer:
+    def _led(self, key: str, flight: Flight[Answer], deadline: Deadline) -> Leader | Answer:
         try:
             made = self._claimed_or_made(key, deadline)
         except BaseException:
-            self._land_here(key, flight, None)
+            self._flights.land(key, flight)
             raise
         if isinstance(made, Answer):
-            self._land_here(key, flight, made)
+            self._flights.land(key, flight, made)
             return made
         token = made
         renewed_at = self._clock()
@@ -127,7 +94,7 @@ class SingleFlight:
                 self._states.change(_name(key), lambda state: self._renewed(state, token), self._lease_s * 2)
 
         def land(answer: Answer | None, kept: bool) -> None:
-            self._land_here(key, flight, answer)
+            self._flights.land(key, flight, answer)
             if answer is not None and not kept:
                 self._cache.put(_handed(token), serialized(answer), HANDED_OVER_S)
             self._release(key, token)
@@ -146,13 +113,8 @@ class SingleFlight:
         answer = deserialized(kept) if kept else None
         return answer if answer is not None and is_cacheable(answer) else None
 
-    def _land_here(self, key: str, flight: FlightState, answer: Answer | None) -> None:
-        with self._lock:
-            self._flights.pop(key, None)
-        flight.land(answer)
-
     def _claimed_or_made(self, key: str, deadline: Deadline) -> str | Answer:
-        """This worker's token, or the answer that another worker made."""
+        """Return this worker's token for its claim, or the answer that another worker made."""
         token = new_token()
         while True:
             held = self._states.change(

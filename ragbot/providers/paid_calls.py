@@ -1,0 +1,117 @@
+"""Guard calls to a model that costs money: circuit breaker, budget and the time they take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from ragbot.core.circuit_breaker import Attempt, CircuitBreaker
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Prompt, Usage
+from ragbot.core.errors import BudgetSpent, DeadlineExceeded, ProviderError, RequestRejected, TooLate
+from ragbot.core.ports import Budget, Embedder, EmbeddingResult, Generation, Generator
+
+
+class PaidGenerator:
+    """Call a model while its circuit is closed and the budget lasts, and charge each call.
+
+    `most_usd` is the highest cost of a call. Raises CircuitOpen, or BudgetSpent where the budget has less
+    left or the prompt forbids models. What was cut or stopped in the middle is charged too.
+    """
+
+    def __init__(
+        self, generator: Generator, circuits: CircuitBreaker, budget: Budget, most_usd: float
+    ) -> None:
+        self.name = generator.name
+        self._generator = generator
+        self._circuits = circuits
+        self._budget = budget
+        self._most_usd = most_usd
+
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        if prompt.without_model or not self._budget.reserve(self._most_usd):
+            raise BudgetSpent("What models may cost is spent.")
+        try:
+            deadline.check()
+            attempt = self._circuits.enter(self.name)
+            # A call that tries a provider again is made once.
+            generation.single_try = generation.single_try or attempt.is_trial
+            pieces = self._generator.generate(prompt, deadline, generation)
+            with _recorded(attempt):
+                first = next(pieces, None)
+                if attempt.is_trial:
+                    # Else an answer has to come to its end to count.
+                    attempt.succeeded()
+                if first is not None:
+                    yield first
+                    yield from pieces
+        finally:
+            if generation.model == self.name:
+                self._budget.charge(self.name, generation.usage)
+            self._budget.release(self._most_usd)
+
+    def ping(self) -> None:
+        self._generator.ping()
+
+
+class PaidEmbedder:
+    """Call an embedder while its circuit is closed, time each call and charge it.
+
+    It is called also when the budget is spent: a thousand questions cost a cent, and without vectors the
+    book's own sentences are found less well. `cost_usd` gives the cost of so many tokens; with `can_wait` a
+    charge is written some seconds later. `took` gets the seconds of each call, also of a failed one. A
+    book's texts, which have no deadline, are embedded whatever the circuit is.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        circuits: CircuitBreaker,
+        budget: Budget,
+        cost_usd: Callable[[int], float | None],
+        *,
+        can_wait: bool,
+        took: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self.name = embedder.name
+        self._embedder = embedder
+        self._circuits = circuits
+        self._budget = budget
+        self._cost_usd = cost_usd
+        self._can_wait = can_wait
+        self._took = took
+
+    def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
+        if deadline is None or not texts:
+            return self._embed(texts, deadline)
+        deadline.check()
+        with _recorded(self._circuits.enter(self.name)):
+            return self._embed(texts, deadline)
+
+    def _embed(self, texts: Sequence[str], deadline: Deadline | None) -> EmbeddingResult:
+        started = time.perf_counter()
+        try:
+            embedded = self._embedder.embed(texts, deadline)
+        finally:
+            self._took(time.perf_counter() - started)
+        usage = Usage(embedding_tokens=embedded.tokens, cost_usd=self._cost_usd(embedded.tokens))
+        self._budget.charge(self.name, usage, can_wait=self._can_wait)
+        return embedded
+
+
+@contextmanager
+def _recorded(attempt: Attempt) -> Iterator[None]:
+    """Record how a call ended. Only what the provider did counts against it."""
+    try:
+        yield
+    except (RequestRejected, TooLate):
+        attempt.gave_up()
+        raise
+    except (ProviderError, DeadlineExceeded):
+        attempt.failed()
+        raise
+    except BaseException:
+        attempt.gave_up()
+        raise
+    attempt.succeeded()

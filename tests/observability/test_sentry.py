@@ -213,6 +213,6 @@ def test_missing_package_is_told_and_the_service_goes_on(make_app: AppMaker, cap
     app = make_app({"SENTRY_DSN": "https://public@127.0.0.1:1/7"})
 
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (line["event"], line["level"]) == ("reports_off", "warning")
+    assert (line["event"], line["level"]) == ("error_reports_disabled", "warning")
     assert "requirements-sentry.txt" in line["remedy"]
     assert app.test_client().get("/health").status_code == 200

@@ -60,7 +60,7 @@ SLACK_MB = 15.0
 NEW_TEXTS = "mfkl"
 # Lines of the log that no outage excuses.
 NEVER_LOGGED = (
-    "unforeseen_error",
+    "unhandled_error",
     "periodic_tasks_failed",
     "health_check_failed",
     "Error handling request",

@@ -118,7 +118,7 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
         behind_password=(console,),
     )
     guard_admin(app)
-    refuse_large_bodies(app, taken=("ingest.send",))
+    refuse_large_bodies(app, exempt=("ingest.send",))
     allow_origins(app, settings.allowed_origins)
     secure_headers(app)
 

@@ -1,10 +1,10 @@
-"""Bare instances of Flask's extensions; bound to an app in `app.py`. Imports nothing of ours."""
+"""Create Flask's extensions, which `app.py` binds to an app. Imports nothing of ours."""
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
 
-# Names for every constraint, so that a migration can drop what an earlier one made.
+# Names for every constraint, so that a migration can drop what an earlier one created.
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(column_0_label)s",

@@ -1,4 +1,4 @@
-"""The hall: an app's chosen parts on named hooks."""
+"""Hold the services of an app for its views and commands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EXTENSION = "ragbot"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What views and commands may use."""
+    """Hold the services that views and commands may use."""
 
     settings: Settings
     answerer: Answerer
@@ -55,18 +55,18 @@ class Services:
 
 
 def current_services() -> Services:
-    """The parts of the app that is being used now."""
+    """Return the services of the current app."""
     return cast(Services, current_app.extensions[EXTENSION])
 
 
 def warm(app: Flask) -> None:
-    """Do beforehand what the first question would wait for: the index, the vocabulary, the model.
+    """Load what the first question would wait for: the index, the vocabulary, the local model.
 
-    And take away what a server that was killed has left of books that were sent to it.
+    Also delete the uploads that a killed server has left.
     """
     services: Services = app.extensions[EXTENSION]
     services.ingest_jobs.sweep()
-    # A worker that nobody has asked yet is seen all the same.
+    # So that a worker without requests appears in the metrics, too.
     services.metrics.sample()
     try:
         edition = services.published.current()
@@ -74,6 +74,6 @@ def warm(app: Flask) -> None:
             "warm up", edition=edition, limit=1, deadline=Deadline(services.settings.query_deadline_s)
         )
     except RagbotError as error:
-        log.warning("not_warmed_up", code=error.code)
-    # What is wrong from the start is said at the start.
+        log.warning("warm_up_failed", code=error.code)
+    # Log at the start what is wrong from the start.
     services.readiness.report()

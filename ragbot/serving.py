@@ -1,4 +1,4 @@
-"""gunicorn's configuration (`-c python:ragbot.serving`): threads that wait for models, and a clean end."""
+"""Configure gunicorn (`-c python:ragbot.serving`): threads that wait for models, and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ragbot.core.errors import ConfigurationError
 from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
-from ragbot.observability.multiprocess import fold_in, open_folder, remove_folder
+from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
 from ragbot.server.early_errors import refuse_with_problems
 
 try:
@@ -30,8 +30,8 @@ except ConfigurationError as error:
 configure_logging(
     _settings.log_level, as_json=_settings.environment == "production" or not sys.stdout.isatty()
 )
-# Before a worker imports what counts, and before it is forked.
-_metrics_folder = open_folder()
+# Before prometheus_client is imported, and before workers are forked.
+_metrics_folder = create_metrics_folder()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
 bind = f"{_settings.host}:{_settings.port}"
@@ -39,52 +39,49 @@ workers = _settings.chosen_web_concurrency
 loglevel = _settings.log_level.lower()
 
 
-# gunicorn throws away so much of a body that nobody read, and no more.
+# gunicorn discards so much of an unread body, and no more.
 UNREAD_BYTES = 64 * 1024
 
 
-# A head comes in one piece from nearly everybody; whoever takes longer holds a thread that others want.
-HEAD_S = 5.0
+# Nearly all clients send the head in one piece; a slow one holds a thread that others need.
+HEAD_TIMEOUT_S = 5.0
 
-# How long a thread looks for the first byte of a connection before it leaves that to the worker's loop, and
-# how long it waits for the rest of a body that nobody read.
-# (Its types call it final.)
+# How long a thread waits for the first byte of a connection before it leaves that to the worker's loop, and
+# how long it waits for the rest of an unread body. (Its types call it final.)
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc]
 
 
 class Worker(ThreadWorker):
-    """gunicorn's own, but that it waits for nobody for long, and connections end as they were told to."""
+    """Extend gunicorn's worker: limit the time for a head, and end connections cleanly."""
 
     def handle(self, conn: Any) -> Any:
-        """Answer the request that comes next on a connection, if its head comes soon."""
-        conn.patience = TIMERS.after(HEAD_S, partial(shut_down, conn.sock))
+        """Answer the next request of a connection, if its head arrives in time."""
+        conn.head_timer = TIMERS.after(HEAD_TIMEOUT_S, partial(shut_down, conn.sock))
         try:
             return super().handle(conn)
         finally:
-            conn.patience.stop()
-            # Or the next line of this thread would have this request's id.
+            conn.head_timer.stop()
+            # Otherwise the next line of this thread would have this request's id.
             structlog.contextvars.clear_contextvars()
 
     def handle_request(self, req: Any, conn: Any) -> bool:
-        """Answer a request; where its body is not going to be read to its end, the answer says that the
-        connection ends with it.
+        """Answer a request. Where its body will not be read to its end, announce that the connection closes.
 
-        (gunicorn closes it without a word, and the next request on it, which behind a proxy is another
-        reader's, would be cut.)
+        (gunicorn closes it without `Connection: close`, and the next request on it, which behind a proxy is
+        another reader's, would be cut.)
         """
-        conn.patience.stop()
+        conn.head_timer.stop()
         headers = dict(req.headers)
         if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
             req.force_close()
         return bool(super().handle_request(req, conn))
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
-        """Take new connections, or do not. One that is to end lets go of the listening socket at once, so
-        that whoever comes then is refused and may try another replica, and a server that is started again
-        finds its port free.
+        """Accept new connections, or stop. A worker that is to end closes the listening socket at once.
 
-        (gunicorn keeps it until the last answer is told: new connections would be taken by the kernel,
-        answered by nobody, and cut at the end.)
+        So new clients are refused and may try another replica, and a server that is started again finds its
+        port free. (gunicorn keeps the socket until the last answer is sent: the kernel would accept new
+        connections that are never answered, and cut them at the end.)
         """
         super().set_accept_enabled(enabled)
         orphaned = os.getppid() != self.ppid
@@ -93,21 +90,21 @@ class Worker(ThreadWorker):
                 listener.close()
 
 
-# A thread waits for each question's model; the reserve answers everything else meanwhile.
+# A thread waits for the model of each question; the reserve answers everything else meanwhile.
 worker_class = Worker
 threads = _settings.max_streams + _settings.reserve_threads
-# Kept-alive connections need more places than there are threads.
+# Keep-alive connections are more than there are threads.
 worker_connections = max(1000, threads * 4)
 keepalive = 75
 
-# A gthread worker gives its sign of life between requests, so a long stream is never cut by this limit.
+# A gthread worker sends its heartbeat between requests, so this limit never cuts a long stream.
 timeout = 60
 # What is running at TERM may finish: a question never takes longer than its deadline.
 graceful_timeout = int(_settings.query_deadline_s) + 10
 
-# What leaks a little in whatever library cannot add up for ever. A worker that is due takes no new request
-# and tells its streams to their end, as at TERM, and only then is another made; so a sole one is kept. With
-# jitter, for workers that share the requests would else come due together.
+# Limits small leaks in any library. A worker that is due accepts no new request and finishes its streams, as
+# at TERM, and only then is another started; so a single worker is never restarted. With jitter, or workers
+# that share the requests would be due together.
 max_requests = _settings.max_requests if workers > 1 else 0
 max_requests_jitter = max_requests // 5
 
@@ -121,32 +118,32 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 
 
-# Which proxies are ours is for TRUSTED_PROXIES to say: gunicorn would believe any caller on this machine.
+# TRUSTED_PROXIES decides which proxies are ours: gunicorn would trust any caller on this machine.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 
 
 class RootLogger(Logger):
-    """Hands gunicorn's lines to the root logger. There is no access log: each request has a line of ours."""
+    """Pass gunicorn's lines to the root logger. Its access log is off: we log each request ourselves."""
 
     def setup(self, cfg: Any) -> None:
-        """Drop gunicorn's own handlers."""
+        """Remove gunicorn's own handlers."""
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             for handler in list(log.handlers):
                 log.removeHandler(handler)
             log.propagate = True
-            log.addFilter(_Unquoted())
+            log.addFilter(_QuoteRemover())
 
 
-class _Unquoted(logging.Filter):
-    """Takes from gunicorn's lines what they quote: a bad request's headers, a path with a session's id."""
+class _QuoteRemover(logging.Filter):
+    """Remove what gunicorn's lines quote: the headers of a bad request, a path with a session's id."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let every line on."""
-        for said in ("Invalid request", "Error handling request"):
-            if str(record.msg).startswith(said):
-                record.msg, record.args = said, ()
+        """Return True: no line is dropped."""
+        for message in ("Invalid request", "Error handling request"):
+            if str(record.msg).startswith(message):
+                record.msg, record.args = message, ()
         return True
 
 
@@ -154,40 +151,40 @@ logger_class = RootLogger
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Keep what a dead worker counted."""
-    fold_in(_metrics_folder, worker.pid)
+    """Keep the counters of a dead worker."""
+    merge_dead_worker(_metrics_folder, worker.pid)
 
 
 def on_exit(_server: Any) -> None:
-    """Leave nothing behind."""
-    remove_folder(_metrics_folder)
+    """Delete the folder of metrics."""
+    remove_metrics_folder(_metrics_folder)
 
 
 def on_starting(_server: Any) -> None:
-    """Before the workers are forked: refuse what cannot be read with a problem, not with a page."""
+    """Before the workers are forked: answer unreadable requests with problem details, not with a page."""
     refuse_with_problems()
 
 
 def when_ready(server: Any) -> None:
-    """Print where the service is, once it takes requests."""
+    """Log the address of the service once it accepts requests."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
     shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104 - compared, not bound
     server.log.info("ragbot answers on http://%s:%s", shown, port)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Build the index and load the model before the first reader waits for them, beside serving."""
-    # Here and not above: gunicorn reads this file before it forks, and the app is each worker's own.
+    """Load the index and the model in the background, before the first reader waits for them."""
+    # Here and not above: gunicorn imports this module before it forks, and each worker has its own app.
     from ragbot.services import EXTENSION, warm
-    from ragbot.web.middleware.access_log import note_unread
+    from ragbot.web.middleware.access_log import log_early_error
 
     services = worker.wsgi.extensions[EXTENSION]
-    refuse_with_problems(partial(note_unread, services.metrics))
+    refuse_with_problems(partial(log_early_error, services.metrics))
     Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
     services.periodic_tasks.start()
     services.published.watch()
     if worker.age == 1:
-        # The first one speaks for all; it asks beside serving, as a database may be slow or away.
+        # The first worker checks for all, in the background: a database may be slow or unavailable.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
 
 
@@ -198,14 +195,14 @@ def _compare_pool(worker: Any) -> None:
     with worker.wsgi.app_context():
         engine = db.engine
     size, overflow = _settings.db_pool_size, _settings.db_max_overflow
-    # gunicorn's own flag may have set another number of workers than ours.
+    # A flag of gunicorn may have set another number of workers than our setting.
     warn_of_large_pool(engine, workers=worker.cfg.workers, size=size, overflow=overflow)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Write what could not be written before."""
+    """Store the answers that could not be stored before."""
     from ragbot.services import EXTENSION
 
-    # A worker that could not load the app has none.
+    # A worker that failed to load the app has none.
     if worker.wsgi is not None:
         worker.wsgi.extensions[EXTENSION].turns.finish()

@@ -47,7 +47,9 @@ class AnswerSlots:
         """A place, which whoever has it gives back. Raises Overloaded where there is none."""
         with self._lock:
             if not self._free:
-                raise Overloaded("Every place for an answer is taken; ask again in a few seconds.")
+                raise Overloaded(
+                    "Too many questions are being answered just now; ask again in a few seconds."
+                )
             self._free -= 1
         return AnswerSlot(self)
 

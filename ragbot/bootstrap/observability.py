@@ -23,7 +23,9 @@ def build_error_reporter(settings: Settings) -> ErrorReporter | None:
     try:
         from ragbot.observability.sentry import SentryReporter
     except ImportError as error:
-        log.warning("reports_off", missing=error.name, remedy="pip install -r requirements-sentry.txt")
+        log.warning(
+            "error_reports_disabled", missing=error.name, remedy="pip install -r requirements-sentry.txt"
+        )
         return None
     return SentryReporter(settings.sentry_dsn.get_secret_value(), settings.environment)
 
@@ -36,7 +38,7 @@ def build_tracing(settings: Settings) -> Tracing:
         # An extra, of seven packages, that takes 0.3 s.
         from ragbot.observability.opentelemetry import OpenTelemetryTracing
     except ImportError as error:
-        log.warning("traces_off", missing=error.name, remedy="pip install -r requirements-otel.txt")
+        log.warning("tracing_disabled", missing=error.name, remedy="pip install -r requirements-otel.txt")
         return NoTracing()
     return OpenTelemetryTracing(settings.otel_exporter_otlp_endpoint, settings.environment)
 

@@ -1,4 +1,4 @@
-"""`flask backup …`: make, list, verify, restore and try out backups."""
+"""Define `flask backup`: create, list, verify, restore and try out backups."""
 
 from __future__ import annotations
 
@@ -43,14 +43,20 @@ backup = AppGroup("backup", help="Make, check and restore backups of the databas
 
 @backup.command("create")
 @click.argument("place", required=False)
-@click.option("--keep-daily", type=click.IntRange(0), default=0, help="Days whose newest backup stays.")
-@click.option("--keep-weekly", type=click.IntRange(0), default=0, help="Weeks whose newest backup stays.")
-@click.option("--keep-monthly", type=click.IntRange(0), default=0, help="Months whose newest backup stays.")
+@click.option(
+    "--keep-daily", type=click.IntRange(0), default=0, help="Keep the newest backup of so many days."
+)
+@click.option(
+    "--keep-weekly", type=click.IntRange(0), default=0, help="Keep the newest backup of so many weeks."
+)
+@click.option(
+    "--keep-monthly", type=click.IntRange(0), default=0, help="Keep the newest backup of so many months."
+)
 @failing_in_one_sentence
 def create(place: str | None, keep_daily: int, keep_weekly: int, keep_monthly: int) -> None:
-    """Make a backup in PLACE, a folder or s3://bucket/prefix, else in BACKUP_URL.
+    """Create a backup in PLACE, a folder or s3://bucket/prefix, else in BACKUP_URL.
 
-    With any --keep option, backups in PLACE that none of them names are deleted then.
+    With any --keep option, the backups in PLACE that no such option keeps are deleted afterwards.
     """
     settings = current_services().settings
     storage = _storage(settings, place)
@@ -85,8 +91,9 @@ def list_backups(place: str | None) -> None:
 @click.argument("archive", required=False)
 @failing_in_one_sentence
 def verify(archive: str | None) -> None:
-    """Check the sums of ARCHIVE (a name in BACKUP_URL, a path or an s3:// address; else the newest) and
-    read its database from beginning to end.
+    """Check the checksums of ARCHIVE and read its database from beginning to end.
+
+    ARCHIVE is a name in BACKUP_URL, a path or an s3:// address; else the newest backup is checked.
     """
     settings = current_services().settings
     storage, name = _archive(settings, archive)
@@ -98,16 +105,18 @@ def verify(archive: str | None) -> None:
 
 @backup.command("restore")
 @click.argument("archive", required=False)
-@click.option("--yes", is_flag=True, help="Put the backup in the place of the rows that are there.")
+@click.option("--yes", is_flag=True, help="Replace the rows that are there.")
 @failing_in_one_sentence
 def restore(archive: str | None, *, yes: bool) -> None:
-    """Put ARCHIVE (a name in BACKUP_URL, a path or an s3:// address; else the newest) in the place of the
-    database that DATABASE_URL names. Stop the service first, or its readers may lose what they say meanwhile.
+    """Replace the database that DATABASE_URL names with ARCHIVE.
+
+    ARCHIVE is a name in BACKUP_URL, a path or an s3:// address; else the newest backup is restored. Stop the
+    service first, or its readers may lose what they write meanwhile.
     """
     services = current_services()
     settings = services.settings
     storage, name = _archive(settings, archive)
-    # This process's own connections would be among those that are waited for.
+    # The restore waits for other connections to end; this process's own would be among them.
     db.engine.dispose()
     with backups.open_backup(storage, name) as extracted:
         backups.restore_backup(
@@ -132,9 +141,9 @@ def restore(archive: str | None, *, yes: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @failing_in_one_sentence
 def drill(archive: str | None, *, as_json: bool) -> None:
-    """Restore the newest backup (or ARCHIVE) into a temporary database, index it, ask it kept questions.
+    """Restore the newest backup (or ARCHIVE) into a temporary database, index it and ask stored questions.
 
-    The service and its database are not touched. Exit code 1 says that it could not live from the backup.
+    The service and its database are not changed. Exit code 1 means that the backup cannot replace them.
     """
     settings = current_services().settings
     with _recorded(MaintenanceTask.DRILL) as run:
@@ -188,14 +197,14 @@ def _database(settings: Settings) -> DumpableDatabase:
 
 
 def _reader_of(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:
-    """What reads a dump of a kind, whatever DATABASE_URL names."""
+    """Return a reader of dumps of this kind, whatever DATABASE_URL names."""
     if kind == "sqlite":
         return SqliteDatabase("sqlite:///")
     return PostgresDatabase("postgresql+psycopg2://", settings.pg_bin_dir)
 
 
 def _drilled(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:
-    """Where a dump of a kind can be restored aside: a file, or the server that DATABASE_URL names."""
+    """Return where a dump can be restored for a drill: a file, or the server that DATABASE_URL names."""
     here = _database(settings)
     if kind == "postgresql" and here.kind != kind:
         raise BackupError("The backup is of postgresql: for a drill DATABASE_URL must name such a server.")
@@ -215,7 +224,7 @@ def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[Restored
 
 @dataclass(slots=True)
 class _RecordedRun:
-    """What a command learns about its own run while it is under way."""
+    """Collect what is recorded about a run."""
 
     ok: bool = True
     facts: Facts = field(default_factory=dict)
@@ -223,13 +232,13 @@ class _RecordedRun:
 
 @contextmanager
 def _recorded(kind: MaintenanceTask) -> Iterator[_RecordedRun]:
-    """Write down how the block went, for the metrics; it goes on where that cannot be written."""
+    """Record the outcome of the block for the metrics; an error in recording does not end the command."""
     started_at = datetime.now(UTC)
     noted = _RecordedRun()
     try:
         yield noted
     except BaseException as error:
-        # Also one that was stopped by hand, or that met a fault of ours.
+        # Also when it was interrupted, or failed by a bug.
         noted.ok, noted.facts = False, {"error": getattr(error, "code", RagbotError.code)}
         raise
     finally:

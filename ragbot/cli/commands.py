@@ -1,4 +1,4 @@
-"""`flask book …`, `flask ask`, `flask session …`: parse, one call, print."""
+"""Define `flask book`, `session`, `cache`, `ask`, `eval`, `settings`, `metrics` and `openapi`."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from ragbot.observability.metrics import metrics_table
 from ragbot.services import current_services
 from ragbot.web.pages.api_docs import api_document
 
-LONGEST_NAME = 100
-LONGEST_QUESTION = 2000
+MAX_NAME_LENGTH = 100
+MAX_QUESTION_LENGTH = 2000
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-book = AppGroup("book", help="Take books in, publish their editions, remove them.")
-session = AppGroup("session", help="Look after kept talks.")
-cache = AppGroup("cache", help="Look after kept answers.")
+book = AppGroup("book", help="Ingest books, and publish, index or remove their editions.")
+session = AppGroup("session", help="Maintain sessions.")
+cache = AppGroup("cache", help="Maintain the cache.")
 
 
 def register_commands(app: Flask) -> None:
@@ -45,12 +45,12 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(evaluate)
     app.cli.add_command(settings)
     app.cli.add_command(metrics)
-    # In the place of the one that flask-openapi brings, which knows neither our events nor our problems.
+    # Replaces flask-openapi's own command, whose document lacks our events and problems.
     app.cli.add_command(openapi)
 
 
 def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
-    """Turn an error of ours into one sentence on standard error and exit code 1."""
+    """Print an error of ours as one sentence on standard error, and exit with code 1."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -63,26 +63,28 @@ def failing_in_one_sentence(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def plain_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
-    """An edition's name as callers of the API can write it, and as every database takes it."""
+    """Check that callers of the API can write an edition's name, and that every database can store it."""
     if name is None:
         return None
-    if not 1 <= len(name.strip()) <= LONGEST_NAME or not name.isprintable():
-        raise click.BadParameter(f"must have 1 to {LONGEST_NAME} printable characters")
+    if not 1 <= len(name.strip()) <= MAX_NAME_LENGTH or not name.isprintable():
+        raise click.BadParameter(f"must have 1 to {MAX_NAME_LENGTH} printable characters")
     return name.strip()
 
 
 @book.command("ingest")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--edition", callback=plain_name, help="The edition's name; else it is called by its content.")
+@click.option(
+    "--edition", callback=plain_name, help="The edition's name; else it is derived from the content."
+)
 @click.option("--site-url", default="", help="The address of the book's site, where its pages are.")
-@click.option("--title", default="", help="The book's title, if it does not tell its own.")
+@click.option("--title", default="", help="The book's title, if the book does not name it.")
 @click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
 @click.option("--if-none", is_flag=True, help="Do nothing if an edition is published already.")
 @failing_in_one_sentence
 def ingest(
     path: Path, edition: str | None, site_url: str, title: str, *, strict: bool, if_none: bool
 ) -> None:
-    """Take the book at PATH in and publish it."""
+    """Ingest the book at PATH and publish it."""
     services = current_services()
     if if_none and services.editions.published():
         return
@@ -100,7 +102,7 @@ def list_editions() -> None:
     """List the editions, newest first; the published one has a star."""
     rows = current_services().editions.editions()
     if not rows:
-        click.echo("No editions. Take a book in with: flask book ingest PATH", err=True)
+        click.echo("No editions. Ingest a book with: flask book ingest PATH", err=True)
     for row in rows:
         facts = row.facts
         click.echo(
@@ -114,7 +116,7 @@ def list_editions() -> None:
 @click.argument("edition")
 @failing_in_one_sentence
 def publish(edition: str) -> None:
-    """Make EDITION the one that readers get; also the way back to an earlier one."""
+    """Make EDITION the one that readers get. An earlier edition can be published again in the same way."""
     click.echo(f"Published {current_services().ingestion.publish(edition).name}.")
 
 
@@ -140,15 +142,15 @@ def reindex(edition: str | None) -> None:
 
 @click.command("ask")
 @click.argument("question")
-@click.option("--session", "session_id", help="Go on with this session.")
+@click.option("--session", "session_id", help="Continue this session.")
 @click.option("--edition", help="Ask this edition; else the published one.")
-@click.option("--sources/--no-sources", default=True, help="Show what the answer points to.")
+@click.option("--sources/--no-sources", default=True, help="Show the cited passages.")
 @with_appcontext
 @failing_in_one_sentence
 def ask(question: str, session_id: str | None, edition: str | None, sources: bool) -> None:
-    """Ask the book QUESTION. Exit code 3 says that the book does not say."""
+    """Ask the book QUESTION. Exit code 3 means that the book does not answer it."""
     text = question.strip()
-    if not 1 <= len(text) <= LONGEST_QUESTION or has_forbidden_characters(text):
+    if not 1 <= len(text) <= MAX_QUESTION_LENGTH or has_forbidden_characters(text):
         raise click.BadParameter("must have 1 to 2,000 characters", param_hint="QUESTION")
     running = current_services().turns.begin(Question(text, book_version=edition), session_id)
     refused = False
@@ -173,7 +175,7 @@ def settings(shape: str) -> None:
 
 @click.command("metrics")
 def metrics() -> None:
-    """Print every metric that /metrics tells, with its meaning, as a Markdown table."""
+    """Print every metric of /metrics with its meaning, as a Markdown table."""
     click.echo(metrics_table(), nl=False)
 
 
@@ -188,7 +190,7 @@ def openapi() -> None:
 @session.command("prune")
 @failing_in_one_sentence
 def prune() -> None:
-    """Settle turns that a crash left open and delete sessions that have expired. Safe to run at any time."""
+    """Mark turns that a crash left open as failed, and delete expired sessions. Safe to run at any time."""
     pruned = current_services().conversations.prune()
     click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
 
@@ -196,9 +198,9 @@ def prune() -> None:
 @cache.command("clear")
 @failing_in_one_sentence
 def clear_cache() -> None:
-    """Forget kept answers and the vectors of questions. Safe to run at any time.
+    """Delete cached answers and vectors of questions. Safe to run at any time.
 
-    Workers go on with the vectors that they have in memory.
+    Workers keep the vectors that they have in memory.
     """
     click.echo(f"Forgot {current_services().cache.clear()} entries.")
 
@@ -206,12 +208,14 @@ def clear_cache() -> None:
 @click.command("eval")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--edition", help="Ask this edition; else the published one.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the figures there too.")
-@click.option("--verdicts", is_flag=True, help="Print how each question went.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures to this file."
+)
+@click.option("--verdicts", is_flag=True, help="Print the verdict on each question.")
 @with_appcontext
 @failing_in_one_sentence
 def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: bool) -> None:
-    """Ask every question of the JSON Lines file PATH and print how well they were answered."""
+    """Ask every question of the JSON Lines file PATH, and print how well they were answered."""
     services = current_services()
     rows = load_rows(path)
     facts = services.editions.edition(edition) if edition else services.published.current()
@@ -241,7 +245,7 @@ def _print_end(answer: Answer, session_id: str | None, *, with_sources: bool) ->
 
 
 class _Progress:
-    """One line that counts up on a terminal, a plain line a stage elsewhere."""
+    """Print the progress: on a terminal in one line that is rewritten, elsewhere one line for each stage."""
 
     def __init__(self, on_terminal: bool) -> None:
         self._on_terminal = on_terminal
@@ -256,7 +260,7 @@ class _Progress:
         self._stage = stage
 
     def end(self) -> None:
-        """Leave the terminal's line clean."""
+        """Clear the terminal's line."""
         if self._on_terminal:
             click.echo("\r\x1b[K", nl=False, err=True)
 

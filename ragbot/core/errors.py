@@ -37,7 +37,7 @@ class IngestInProgress(RagbotError):
 
     code = "ingest_in_progress"
     retryable = True
-    example_detail = "A book is being taken in already; one job runs at a time."
+    example_detail = "A book is being ingested already; poll GET /admin/ingest/{job_id} until it has ended."
 
 
 class JobNotFound(RagbotError):
@@ -52,7 +52,7 @@ class JobNotStarted(RagbotError):
 
     code = "overloaded"
     retryable = True
-    example_detail = "The process or the folder that a job needs cannot be had now."
+    example_detail = "The job's process cannot be started now; try again later."
 
 
 class EditionNotFound(RagbotError):
@@ -73,7 +73,7 @@ class NoBook(RagbotError):
 
     code = "no_book"
     retryable = True
-    example_detail = "No edition has been published yet, so there is nothing to answer from."
+    example_detail = "No book has been published yet; the operator must run `flask book ingest`."
 
 
 class SearchUnavailable(RagbotError):
@@ -81,7 +81,7 @@ class SearchUnavailable(RagbotError):
 
     code = "search_unavailable"
     retryable = True
-    example_detail = "The index cannot be asked now."
+    example_detail = "The index cannot be searched now."
 
 
 class DatabaseUnavailable(RagbotError):
@@ -92,7 +92,7 @@ class DatabaseUnavailable(RagbotError):
 
     code = "database_unavailable"
     retryable = True
-    example_detail = "The database cannot be reached, or will not take a lock or a connection in time."
+    example_detail = "The database is unavailable now."
 
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(message)
@@ -111,16 +111,14 @@ class CacheNotCleared(RagbotError):
 
     code = "cache_unavailable"
     retryable = True
-    example_detail = (
-        "Kept answers could not be forgotten everywhere, for one of the stores that hold them is away."
-    )
+    example_detail = "42 entries were deleted, but the cache in redis is unavailable now; clear it again."
 
 
 class ProviderError(RagbotError):
     """Report a failure of a model's provider. `retryable` says whether another try may help."""
 
     code = "provider_error"
-    example_detail = "A model's provider failed. `retryable` tells whether another try may help."
+    example_detail = "The model's provider is unavailable now."
 
 
 class ProviderUnavailable(ProviderError):
@@ -172,7 +170,7 @@ class DeadlineExceeded(RagbotError):
 
     code = "deadline_exceeded"
     retryable = True
-    example_detail = "The time for the question ran out."
+    example_detail = "The time for this question has run out."
 
 
 class Cancelled(RagbotError):
@@ -186,7 +184,7 @@ class Overloaded(RagbotError):
 
     code = "overloaded"
     retryable = True
-    example_detail = "Every place for an answer is taken."
+    example_detail = "Too many questions are being answered just now; ask again in a few seconds."
 
 
 class SessionNotFound(RagbotError):
@@ -200,7 +198,7 @@ class SessionExpired(RagbotError):
     """Report that the session has expired."""
 
     code = "session_expired"
-    example_detail = "The session ended by its time limit."
+    example_detail = "This session has ended; start a new one by asking without an id."
 
 
 class MessageNotFound(RagbotError):
@@ -214,7 +212,7 @@ class IdempotencyKeyReused(RagbotError):
     """Report that the idempotency key was used with another body before."""
 
     code = "idempotency_key_reused"
-    example_detail = "The idempotency key came with another body before."
+    example_detail = "This idempotency key came with another body before; send a new key with a new body."
 
 
 class IdempotencyInProgress(RagbotError):

@@ -1,4 +1,4 @@
-"""An archive that was sent to a job in a process of its own, which outlives whoever started it."""
+"""Run each ingestion job in a process of its own, which survives the worker that started it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "ragbot.ingest_worker")
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """What the sender said about the book; empty is what the book says itself."""
+    """Hold what the uploader said about the book; empty values are taken from the book itself."""
 
     edition: str | None = None
     site_url: str = ""
@@ -35,27 +35,27 @@ class IngestOptions:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """All that the process needs. It goes through a pipe: an environment is shown to other programs."""
+    """Hold all that the process needs. It is sent through a pipe: other programs can read an environment."""
 
     job_id: str
     folder: str
     lock: int
-    order: IngestOptions
+    options: IngestOptions
     settings: dict[str, Any]
 
     def as_json(self) -> str:
-        """For the pipe."""
+        """Encode it for the pipe."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> JobRequest:
-        """Out of the pipe."""
-        read = json.loads(text)
-        return cls(**{**read, "order": IngestOptions(**read["order"])})
+        """Decode it from the pipe."""
+        fields = json.loads(text)
+        return cls(**{**fields, "options": IngestOptions(**fields["options"])})
 
 
 class IngestJobRunner:
-    """Starts jobs, and knows how they stand. `command` is the process that does one."""
+    """Start jobs and report their state. `command` starts the process of a job."""
 
     def __init__(
         self, settings: Settings, records: IngestJobStore, *, command: tuple[str, ...] = COMMAND
@@ -65,63 +65,63 @@ class IngestJobRunner:
         self.records = records
 
     def refuse_if_busy(self) -> None:
-        """Raise IngestInProgress while a job is under way: before the caller sends megabytes in vain."""
+        """Raise IngestInProgress while a job is running, before the caller uploads megabytes in vain."""
         if (running := self.records.under_way()) is not None:
             raise IngestInProgress(
-                f"A book is being taken in already, at the stage {running.stage}; send this one again when "
+                f"A book is being ingested already, at the stage {running.stage}; send this one again when "
                 "it has ended."
             )
 
     def new_upload_folder(self) -> UploadFolder:
-        """A private folder for an archive. Raises JobNotStarted where there is no place for one."""
+        """Create a private folder for an archive. Raises JobNotStarted where that is not possible."""
         try:
             return new_upload_folder(self._settings.ingest_dir)
         except OSError as error:
-            raise JobNotStarted("There is no place to put a book now; try again later.") from error
+            raise JobNotStarted("The book cannot be saved now; try again later.") from error
 
-    def start(self, upload: UploadFolder, order: IngestOptions) -> JobFacts:
-        """Begin a job for a upload, which belongs to its process from now on.
+    def start(self, upload: UploadFolder, options: IngestOptions) -> JobFacts:
+        """Start a job for an upload, whose folder belongs to the job's process from now on.
 
-        Raises IngestInProgress, JobNotStarted or DatabaseUnavailable; the upload stays the caller's then.
+        Raises IngestInProgress, JobNotStarted or DatabaseUnavailable; then the folder stays the caller's.
         """
         job = self.records.claim(secrets.token_urlsafe(24))
-        handover = JobRequest(
-            job.job_id, str(upload.folder), upload.lock.fileno(), order, settings_as_json(self._settings)
+        job_request = JobRequest(
+            job.job_id, str(upload.folder), upload.lock.fileno(), options, settings_as_json(self._settings)
         )
         try:
             process = subprocess.Popen(  # noqa: S603 - a module of ours, with no argument from outside
                 self._command,
                 cwd=PROJECT_ROOT,
                 stdin=subprocess.PIPE,
-                # A session of its own: what ends this server's group leaves the job alone.
+                # A session of its own: a signal to this server's process group does not reach the job.
                 start_new_session=True,
-                # The upload's lock and nothing else: no socket and no database of this process.
+                # The upload's lock and nothing else: no socket and no database connection of this process.
                 pass_fds=(upload.lock.fileno(),),
             )
         except OSError as error:
             self.records.fail(job.job_id, JobNotStarted.code, "The job's process could not be started.")
             raise JobNotStarted("The job's process cannot be started now; try again later.") from error
         threading.Thread(
-            target=self._see_to_its_end, args=(process, handover), daemon=True, name="ingest-job"
+            target=self._wait_for_end, args=(process, job_request), daemon=True, name="ingest-job"
         ).start()
         upload.release()
         return job
 
     def sweep(self) -> None:
-        """Delete what jobs left behind that were killed."""
+        """Delete the folders of jobs that were killed."""
         sweep(self._settings.ingest_dir)
 
-    def _see_to_its_end(self, process: subprocess.Popen[bytes], handover: JobRequest) -> None:
-        """Hand the job over and wait for its process; should it die, say so at once.
+    def _wait_for_end(self, process: subprocess.Popen[bytes], job_request: JobRequest) -> None:
+        """Send the job to its process and wait; if the process dies, record that at once.
 
-        If this worker ends before, nobody waits: then the job's silence tells.
+        If this worker ends before, the missing heartbeat of the job shows that it has died.
         """
         assert process.stdin is not None
-        # It may have died before it read a word, which is found out below.
+        # The process may have died before it read anything, which is detected below.
         with suppress(BrokenPipeError), process.stdin as pipe:
-            pipe.write(handover.as_json().encode())
+            pipe.write(job_request.as_json().encode())
         code = process.wait()
         sweep(self._settings.ingest_dir)
         with suppress(DatabaseUnavailable):
-            if self.records.fail(handover.job_id, DIED, DIED_MESSAGE):
+            if self.records.fail(job_request.job_id, DIED, DIED_MESSAGE):
                 log.error("ingest_job_died", returncode=code)

@@ -1,4 +1,4 @@
-"""A folder to a published edition: load, chunk, weigh, embed, record, index, check, publish."""
+"""Turn a folder into a published edition: load, chunk, weigh, embed, store, index, check, publish."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
 
-# Texts of one call to the embedder, and calls under way at once.
+# Texts in one call to the embedder, and calls at the same time.
 EMBEDDING_BATCH = 64
 EMBEDDING_CALLS = 4
 
-# Chunks whose own words are searched for in the new index before anybody else may search it.
+# Chunks whose own words are searched for in the new index before readers may search it.
 SAMPLES = 5
 SAMPLE_HITS = 10
 
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What became of a book. `new`, `unchanged` and `removed` count chunks against the published edition."""
+    """Report on an ingested book. `new`, `unchanged` and `removed` compare with the published edition."""
 
     edition: str
     title: str
@@ -49,7 +49,7 @@ class IngestReport:
 
 
 class IngestionPipeline:
-    """The way of a book, over chosen parts. Killed at any point it may be run again."""
+    """Ingest, index, publish and remove editions. A run that is killed at any point may be repeated."""
 
     def __init__(
         self, editions: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
@@ -69,20 +69,15 @@ class IngestionPipeline:
         strict: bool = False,
         progress: Progress = lambda _stage, _done, _total: None,
     ) -> IngestReport:
-        """Take a book in and publish it as an edition; the edition before it stays for the way back.
+        """Ingest a book and publish it as an edition; the edition before it stays and can be published again.
 
-        Without a name the edition is called after its content; without a title the book is called as it
-        calls itself, else after its first page. With `strict` a skipped file is an error
-        and nothing is published. Raises BookError, ProviderError, SearchUnavailable or DatabaseUnavailable;
-        the published edition stays as it was then.
+        Without a name the edition is named by its content; without a title the book's own is used, else that
+        of its first page. With `strict` a skipped file is an error and nothing is published. Raises
+        BookError, ProviderError, SearchUnavailable or DatabaseUnavailable; then the published edition stays.
         """
         started = time.monotonic()
         progress("read", 0, 0)
-        book = load_book(path, max_file_bytes=self._max_file_bytes)
-        if strict and book.skipped:
-            first = book.skipped[0]
-            raise BookError(f"{len(book.skipped)} file(s) cannot be read; {first.path}: {first.reason}")
-        book = replace(book, title=title or book.title or book.pages[0].title)
+        book = self._load(path, title, strict=strict)
         chunks = chunk_book(book)
         if not chunks:
             raise BookError("The book has no text: every page is empty.")
@@ -93,29 +88,23 @@ class IngestionPipeline:
         embedded, dimension = self._embed_missing(chunks, progress)
         draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
         facts = self._editions.add_edition(draft)
-        # An edition that was removed meanwhile may have taken vectors with it. From now on they stay.
+        # Removing another edition meanwhile may have deleted vectors. From now on this edition holds them.
         embedded += self._embed_missing(chunks, progress)[0]
         progress("index", 0, len(chunks))
         self.build_index(facts)
         self.publish(facts.name)
         ids = {chunk.id for chunk in chunks}
-        return IngestReport(
-            edition=facts.name,
-            title=facts.title,
-            pages=len(book.pages),
-            sections=facts.sections,
-            chunks=len(chunks),
-            new=len(ids - known),
-            unchanged=len(ids & known),
-            removed=len(known - ids),
-            embedded=embedded,
-            skipped=book.skipped,
-            published=True,
-            seconds=time.monotonic() - started,
-        )
+        return _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
+
+    def _load(self, path: Path, title: str, *, strict: bool) -> Book:
+        book = load_book(path, max_file_bytes=self._max_file_bytes)
+        if strict and book.skipped:
+            first = book.skipped[0]
+            raise BookError(f"{len(book.skipped)} file(s) cannot be read; {first.path}: {first.reason}")
+        return replace(book, title=title or book.title or book.pages[0].title)
 
     def build_index(self, facts: EditionFacts) -> None:
-        """Build an edition's index from its rows and try it; embeds nothing. Raises SearchUnavailable."""
+        """Build an edition's index from its rows and check it; embeds nothing. Raises SearchUnavailable."""
         points = points_of(self._editions, facts)
         self._store.build(facts, points)
         if (count := self._store.count(facts)) != facts.chunks:
@@ -123,23 +112,23 @@ class IngestionPipeline:
         for point in _samples(points):
             found = self._store.search(facts, _own_words(point), Deadline(30))
             texts = {passage.chunk.search_text for passage in found}
-            # A page of many pieces that are alike may crowd out the one that is looked for.
+            # On a page of many similar chunks, others may rank before the one that is searched for.
             if point.chunk.search_text not in texts and len(found) < SAMPLE_HITS:
                 raise SearchUnavailable("The new index does not find a chunk by its own words.")
 
     def rebuild_index(self, facts: EditionFacts) -> None:
-        """Drop an edition's index and build it from its rows. Raises SearchUnavailable."""
+        """Delete an edition's index and build it again from its rows. Raises SearchUnavailable."""
         self._store.remove(facts.key)
         self.build_index(facts)
         if (published := self._editions.published()) and published.key == facts.key:
             self._store.publish(facts.key)
 
     def publish(self, name: str) -> EditionFacts:
-        """Make a recorded edition the one that readers get. Raises EditionNotFound or SearchUnavailable."""
+        """Make a stored edition the one that readers get. Raises EditionNotFound or SearchUnavailable."""
         facts = self._editions.edition(name)
         if not self._store.holds(facts):
             self.build_index(facts)
-        # The database's word counts. It comes last: where the store fails, readers keep what they have.
+        # The database decides, and comes last: if the store fails, readers keep the edition that they have.
         self._store.publish(facts.key)
         return self._editions.publish(name)
 
@@ -148,12 +137,12 @@ class IngestionPipeline:
 
         Raises EditionNotFound, EditionInUse or SearchUnavailable.
         """
-        # Asked first: once its rows are gone nobody would know that an index was left behind.
+        # Before the rows are deleted: without them an index that stays behind would never be found.
         self._store.ping()
         self._store.remove(self._editions.remove(name).key)
 
     def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> tuple[int, int | None]:
-        """Embed what no vector is kept for. Each batch is committed: a killed run goes on from there."""
+        """Embed the chunks without a stored vector. Each batch is committed: a killed run continues there."""
         embedder = self._embedder
         if embedder is None:
             return 0, None
@@ -180,11 +169,30 @@ class IngestionPipeline:
 
 
 def points_of(editions: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
-    """An edition's points, from its rows."""
+    """Read an edition's points from its rows."""
     return [
         point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
         for stored in editions.stored_chunks(facts)
     ]
+
+
+def _report(
+    book: Book, facts: EditionFacts, ids: set[str], known: set[str], *, embedded: int, seconds: float
+) -> IngestReport:
+    return IngestReport(
+        edition=facts.name,
+        title=facts.title,
+        pages=len(book.pages),
+        sections=facts.sections,
+        chunks=facts.chunks,
+        new=len(ids - known),
+        unchanged=len(ids & known),
+        removed=len(known - ids),
+        embedded=embedded,
+        skipped=book.skipped,
+        published=True,
+        seconds=seconds,
+    )
 
 
 def _draft(
@@ -211,13 +219,13 @@ def _draft(
 
 
 def _samples(points: Sequence[IndexPoint]) -> Sequence[IndexPoint]:
-    # A chunk of stop words or signs alone is not to be found by any word.
+    # A chunk of stop words or punctuation alone cannot be found by any word.
     findable = [point for point in points if point.sparse.indices]
     return findable[:: max(1, len(findable) // SAMPLES)][:SAMPLES]
 
 
 def _own_words(point: IndexPoint) -> SearchRequest:
-    """A search within the chunk's own page, by its heaviest terms alone: long queries are slow."""
+    """Build a search within the chunk's own page, by its heaviest terms alone: long queries are slow."""
     scope = folded(point.chunk.path).strip("/")
     return SearchRequest(_heaviest(point.sparse), point.dense, SAMPLE_HITS, scope)
 

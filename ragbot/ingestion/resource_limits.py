@@ -1,4 +1,4 @@
-"""A process that does a job: ended at its limits or on request, first kindly and then for certain."""
+"""End the process of a job at its limits or on a signal: first by an exception, then by force."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-# Looked at so often, memory grows by some hundred megabytes in between at most.
-LOOK_EVERY_S = 0.1
+# Between two checks memory grows by some hundred megabytes at most.
+CHECK_EVERY_S = 0.1
 
-# What the main thread has for leaving its transaction and tidying up, once it is told to end. Containers
-# are killed ten seconds after they were told.
+# The time that the main thread has to end its transaction and clean up. Containers are killed ten seconds
+# after their SIGTERM.
 GRACE_S = 5.0
 
-# The kernel ends the process where even the watching thread does not run any more.
+# The kernel ends the process if even the watching thread no longer runs.
 ALARM_AFTER_S = 60.0
 
 # Writable memory that libraries and threads have without using it.
@@ -33,7 +33,7 @@ _STATM = Path("/proc/self/statm")
 
 
 class JobEnded(SystemExit):
-    """The job is to end. Not an Exception: whoever skips what cannot be read must not skip this."""
+    """End the job. Not an Exception: code that skips an unreadable file must not catch it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(1)
@@ -41,37 +41,37 @@ class JobEnded(SystemExit):
 
 
 class ResourceLimits:
-    """Raises JobEnded in the main thread at the first reason to end; after a while `for_certain` is called.
+    """Raise JobEnded in the main thread at the first reason to end; call `force_end` some seconds later.
 
-    Memory is what is resident, and is watched: a limit on address space would have to be three times what
-    is used, for ONNX Runtime and the index's engine map much that they never touch (1.6 GB at 0.55 GB
-    resident). The kernel limits private writable memory besides, far above: a single allocation that is
-    absurd fails at once. To be made in the main thread.
+    Resident memory is watched: a limit on address space would have to be three times as much, as ONNX Runtime
+    and the index's engine map memory that they never touch (1.6 GB at 0.55 GB resident). The kernel limits
+    private writable memory besides, far above: an absurd single allocation fails at once. Create it in the
+    main thread.
     """
 
-    def __init__(self, *, memory_bytes: int, time_s: float, for_certain: Callable[[str], None]) -> None:
+    def __init__(self, *, memory_bytes: int, time_s: float, force_end: Callable[[str], None]) -> None:
         self._memory_bytes = memory_bytes
         self._ends_at = time.monotonic() + time_s
-        self._for_certain = for_certain
+        self._force_end = force_end
         self._reason: str | None = None
         self._finished = threading.Event()
-        for told in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(told, self._on_signal)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
         with suppress(ValueError, OSError):
-            # Refused where a lower limit holds already.
+            # It is refused where a lower limit is set already.
             most = 2 * memory_bytes + UNTOUCHED_BYTES
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         signal.alarm(round(time_s + ALARM_AFTER_S))
         threading.Thread(target=self._watch, daemon=True, name="limits").start()
 
     def end(self, reason: str) -> None:
-        """Have the main thread end, from any thread. The first reason holds."""
+        """End the main thread, from any thread. The first reason counts."""
         if self._reason is None:
             self._reason = reason
             os.kill(os.getpid(), signal.SIGTERM)
 
     def finished(self) -> None:
-        """Stop watching: from here on nothing ends the process but itself."""
+        """Stop watching. From here on the process ends by itself alone."""
         self._finished.set()
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
@@ -79,33 +79,33 @@ class ResourceLimits:
             return
         reason = self._reason or STOPPED
         self._reason = reason
-        # Once is enough: a second signal must not disturb the tidying up.
+        # A second signal must not disturb the cleaning up.
         self._finished.set()
-        threading.Thread(target=self._insist, args=(reason,), daemon=True, name="insist").start()
+        threading.Thread(target=self._force_end_later, args=(reason,), daemon=True, name="force-end").start()
         raise JobEnded(reason)
 
     def _watch(self) -> None:
-        while not self._finished.wait(LOOK_EVERY_S):
+        while not self._finished.wait(CHECK_EVERY_S):
             if _resident_bytes() > self._memory_bytes:
-                self._end_for_certain(OUT_OF_MEMORY)
+                self._end_or_force(OUT_OF_MEMORY)
             elif time.monotonic() > self._ends_at:
-                self._end_for_certain(OUT_OF_TIME)
+                self._end_or_force(OUT_OF_TIME)
 
-    def _end_for_certain(self, reason: str) -> None:
+    def _end_or_force(self, reason: str) -> None:
         self.end(reason)
         # The main thread may be in a call that no signal ends; then its handler never runs.
         if not self._finished.wait(GRACE_S):
-            self._for_certain(reason)
+            self._force_end(reason)
 
-    def _insist(self, reason: str) -> None:
+    def _force_end_later(self, reason: str) -> None:
         time.sleep(GRACE_S)
-        self._for_certain(reason)
+        self._force_end(reason)
 
 
 def _resident_bytes() -> int:
     try:
         pages = int(_STATM.read_bytes().split()[1])
     except FileNotFoundError:
-        # Linux alone tells it.
+        # It exists on Linux alone.
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,1 @@
+"""Log, count, trace and report what the service does."""

@@ -1,4 +1,4 @@
-"""A turn's end to numbers: the only place that counts answers, their stages, tokens and cost."""
+"""Count answers, their stages, tokens and cost."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from ragbot.observability.metrics import Metrics
 
 OTHER_MODEL = "other"
 
-# A stage that was passed by takes a few microseconds on the clock.
-LEAST_MS = 0.01
+# A stage that was skipped takes a few microseconds.
+MIN_STAGE_MS = 0.01
 
 
 class SpendingMetrics:
-    """Counts what each call was charged, also of answers that never ended. A model that is not among those
-    configured is counted as `other`."""
+    """Count what each call cost, also for answers that were never finished.
+
+    A model that is not configured is counted as `other`.
+    """
 
     def __init__(self, metrics: Metrics, *, models: Set[str]) -> None:
         self._metrics = metrics
         self._models = models
 
     def charged(self, model: str, usage: Usage) -> None:
-        """Count a call."""
+        """Count the tokens and the cost of a call."""
         label = model if model in self._models else OTHER_MODEL
         kinds = {
             "input": usage.input_tokens,
@@ -37,13 +39,13 @@ class SpendingMetrics:
 
 
 class AnswerMetrics:
-    """Counts each turn once."""
+    """Count each turn once."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
     def ended(self, ended: TurnOutcome) -> None:
-        """Count a turn that was closed."""
+        """Count a turn that has ended."""
         answer = ended.answer
         self._metrics.count("answers_total", status=str(answer.status), mode=str(answer.mode))
         for kind in answer.degraded:
@@ -55,7 +57,7 @@ class AnswerMetrics:
 
 
 def stages_ms(ended: TurnOutcome) -> dict[str, float]:
-    """The stages that the turn went through, in milliseconds."""
+    """Return the durations of the stages that a turn went through, in milliseconds."""
     latency = ended.answer.latency_ms
     stages = {
         "cache": latency.cache,
@@ -65,4 +67,4 @@ def stages_ms(ended: TurnOutcome) -> dict[str, float]:
         "generate": latency.generate,
         "persist": ended.persist_ms or 0.0,
     }
-    return {stage: taken for stage, taken in stages.items() if taken >= LEAST_MS}
+    return {stage: taken for stage, taken in stages.items() if taken >= MIN_STAGE_MS}

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, columns for people, with the request's id on each."""
+"""Configure logging: JSON for machines, columns for people, the request's id on each line."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ import structlog
 
 from ragbot.core.errors import RagbotError
 
-# What libraries tell at INFO names addresses, models and paths, once a request.
+# At INFO these log addresses, models and paths, once for each request.
 NOISY = ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "alembic", "flask-limiter", "werkzeug")
 
-# Characters that a terminal obeys, or that make one line look like two or run backwards.
-_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# Characters that control a terminal, break a line or reverse its direction.
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
-# The messages of these say what is wrong with the machine or the code. Others' may quote what a reader
-# wrote or a provider was sent, a key among it. The named ones are the database driver's, without values.
-_TELLABLE = (RagbotError, OSError, ImportError, NameError, AttributeError, TypeError, MemoryError)
-_TELLABLE_NAMES = ("OperationalError", "InterfaceError", "ProgrammingError")
+# Their messages say what is wrong with the machine or the code. Other messages may quote what a reader wrote
+# or what was sent to a provider, such as a key. The named ones are the database driver's, without values.
+_SAFE_MESSAGES = (RagbotError, OSError, ImportError, NameError, AttributeError, TypeError, MemoryError)
+_SAFE_MESSAGE_NAMES = ("OperationalError", "InterfaceError", "ProgrammingError")
 
-CAUSES_SHOWN = 5
-FRAMES_SHOWN = 20
+MAX_CAUSES = 5
+MAX_FRAMES = 20
 
 
-# What is told besides of a line that has an exception on it: the exception, and the line.
+# Receives an exception and the log line that it is on.
 ErrorReporter = Callable[[BaseException, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A place in the code, by the last parts of its file's path."""
+    """Locate a call in the code, by the last parts of its file's path."""
 
     file: str
     line: int
@@ -45,7 +45,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class ExceptionSummary:
-    """What may be told of an exception: its type, its places, and its message where that can quote nobody."""
+    """Summarise an exception: its type, its frames, and its message where that cannot quote a user."""
 
     module: str
     name: str
@@ -54,21 +54,21 @@ class ExceptionSummary:
 
 
 def describe_exception(exception: BaseException, *, messages: bool = False) -> list[ExceptionSummary]:
-    """An exception and then what caused it, without a local variable: they hold questions, headers and keys.
+    """Summarise an exception and its causes, without local variables, which hold questions, headers and keys.
 
-    `messages` says that each may be told with its message, whoever it quotes.
+    With `messages` the messages of all exceptions are shown, also those that may quote a user.
     """
-    return [_told(link, messages) for link in _chain(exception)]
+    return [_summary(link, messages) for link in _chain(exception)]
 
 
-def _told(exception: BaseException, with_message: bool) -> ExceptionSummary:
+def _summary(exception: BaseException, with_message: bool) -> ExceptionSummary:
     kind = type(exception)
-    is_tellable = isinstance(exception, _TELLABLE) or kind.__name__ in _TELLABLE_NAMES
+    is_safe = isinstance(exception, _SAFE_MESSAGES) or kind.__name__ in _SAFE_MESSAGE_NAMES
     return ExceptionSummary(
         module=kind.__module__,
         name=kind.__qualname__,
-        message=str(exception) if is_tellable or with_message else "(not shown)",
-        frames=tuple(_frames(exception.__traceback__))[-FRAMES_SHOWN:],
+        message=str(exception) if is_safe or with_message else "(not shown)",
+        frames=tuple(_frames(exception.__traceback__))[-MAX_FRAMES:],
     )
 
 
@@ -77,7 +77,7 @@ def configure_logging(
 ) -> None:
     """Send structlog's and the standard library's lines to one stream (standard output) in one shape.
 
-    `report` is told of each error with an exception. Twice is once: the later call holds.
+    `report` receives each error with an exception. A later call replaces an earlier one.
     """
     stream = to or sys.stdout
     shared: list[Any] = [
@@ -85,7 +85,7 @@ def configure_logging(
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _ExceptionShown(messages=level == "DEBUG", as_text=not as_json, report=report),
+        _ExceptionFormatter(messages=level == "DEBUG", as_text=not as_json, report=report),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -99,7 +99,7 @@ def configure_logging(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendered(as_json, stream),
+                *_renderers(as_json, stream),
             ],
         )
     )
@@ -114,32 +114,32 @@ def configure_logging(
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
 
-def _rendered(as_json: bool, stream: TextIO) -> list[Any]:
+def _renderers(as_json: bool, stream: TextIO) -> list[Any]:
     if as_json:
-        # Everything that is not plain ASCII is escaped, so that nothing can end a line before its time.
+        # It escapes everything but plain ASCII, so that no text can break a line.
         return [structlog.processors.JSONRenderer()]
     columns = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return [_escaped, columns]
+    return [_escape_line, columns]
 
 
-def _escaped(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
-    """The line with nothing in it that a terminal would obey. Exceptions were shown line by line before."""
+def _escape_line(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Escape what would control a terminal. Exceptions have been formatted line by line before."""
     return {
-        _inert(name): value
+        _escape(name): value
         if isinstance(value, int | float | bool | None) or name == "exception"
-        else _inert(str(value))
+        else _escape(str(value))
         for name, value in line.items()
     }
 
 
-def _inert(text: str) -> str:
-    return _OBEYED.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+def _escape(text: str) -> str:
+    return _CONTROL_CHARACTERS.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
 
 
-class _ExceptionShown:
-    """Puts an exception on its line: types and places, and messages where they cannot quote anybody."""
+class _ExceptionFormatter:
+    """Add an exception to its line: types, frames, and messages where they cannot quote a user."""
 
     def __init__(self, *, messages: bool, as_text: bool, report: ErrorReporter | None) -> None:
         self._messages = messages
@@ -151,8 +151,10 @@ class _ExceptionShown:
         if exception is not None:
             if self._report and line.get("level") in ("error", "critical"):
                 self._report(exception, line)
-            told = describe_exception(exception, messages=self._messages)
-            line["exception"] = "\n".join(map(_as_text, told)) if self._as_text else list(map(_as_json, told))
+            summaries = describe_exception(exception, messages=self._messages)
+            line["exception"] = (
+                "\n".join(map(_as_text, summaries)) if self._as_text else list(map(_as_json, summaries))
+            )
         return line
 
 
@@ -165,9 +167,9 @@ def _exception_of(given: Any) -> BaseException | None:
 
 
 def _chain(exception: BaseException) -> Iterator[BaseException]:
-    """The exception, then what caused it."""
+    """Yield the exception, then its causes."""
     link: BaseException | None = exception
-    for _ in range(CAUSES_SHOWN):
+    for _ in range(MAX_CAUSES):
         if link is None:
             return
         yield link
@@ -182,12 +184,12 @@ def _frames(traceback: TracebackType | None) -> Iterator[Frame]:
         traceback = traceback.tb_next
 
 
-def _as_json(told: ExceptionSummary) -> dict[str, Any]:
-    frames = [f"{frame.file}:{frame.line} {frame.function}" for frame in told.frames]
-    return {"type": f"{told.module}.{told.name}", "message": told.message, "frames": frames}
+def _as_json(summary: ExceptionSummary) -> dict[str, Any]:
+    frames = [f"{frame.file}:{frame.line} {frame.function}" for frame in summary.frames]
+    return {"type": f"{summary.module}.{summary.name}", "message": summary.message, "frames": frames}
 
 
-def _as_text(told: ExceptionSummary) -> str:
-    shown = _as_json(told)
-    head = f"{shown['type']}: {_inert(told.message)}"
-    return "\n".join([head, *(f"    {_inert(frame)}" for frame in shown["frames"])])
+def _as_text(summary: ExceptionSummary) -> str:
+    shown = _as_json(summary)
+    head = f"{shown['type']}: {_escape(summary.message)}"
+    return "\n".join([head, *(f"    {_escape(frame)}" for frame in shown["frames"])])

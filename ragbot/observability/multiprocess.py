@@ -1,4 +1,4 @@
-"""The folder in which gunicorn's workers leave their numbers: made fresh, folded together, removed."""
+"""Manage the folder in which gunicorn's workers store their metrics (PROMETHEUS_MULTIPROC_DIR)."""
 
 from __future__ import annotations
 
@@ -17,39 +17,38 @@ PREFIX = "ragbot-metrics-"
 
 _READ = "read.lock"
 
-# This server's folder, with its lock: held open as long as this process and its workers live, which
-# inherit both.
-_held: list[LockedFolder] = []
+# This server's folder, with its lock, which its workers inherit: locked as long as one of them lives.
+_locked_folders: list[LockedFolder] = []
 
 
-def open_folder() -> Path:
-    """Make an empty folder for this server; what killed servers left goes.
+def create_metrics_folder() -> Path:
+    """Create an empty folder for this server, and delete those of killed servers.
 
-    To be called before workers are forked, and named in PROMETHEUS_MULTIPROC_DIR before the library is
+    Call it before workers are forked, and set PROMETHEUS_MULTIPROC_DIR to it before prometheus_client is
     imported.
     """
-    # Numbers are written with each request: in memory they never wait for a disk.
+    # Metrics are written with each request: in memory they never wait for a disk.
     parent = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir())  # noqa: S108
     locked = LockedFolder.create(parent, PREFIX)
     (locked.folder / _READ).touch()
-    _held.append(locked)
+    _locked_folders.append(locked)
     return locked.folder
 
 
-def stay_out() -> None:
-    """Let a process that a worker has started count for itself: nobody would fold its numbers in."""
+def leave_multiprocess_mode() -> None:
+    """Let a process that a worker has started count for itself: its numbers would never be merged."""
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
 
-def remove_folder(folder: Path) -> None:
-    """Forget everything, once the server has ended."""
+def remove_metrics_folder(folder: Path) -> None:
+    """Delete the folder when the server has ended."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def fold_in(folder: Path, pid: int) -> None:
-    """Add what a dead worker counted to what others before it did, and forget its levels.
+def merge_dead_worker(folder: Path, pid: int) -> None:
+    """Add the counters of a dead worker to those of earlier ones, and delete its gauges.
 
-    Without it each death would leave its files for ever, in memory.
+    Otherwise each dead worker would leave its files for ever, in memory.
     """
     from prometheus_client.mmap_dict import MmapedDict
     from prometheus_client.multiprocess import mark_process_dead
@@ -61,7 +60,7 @@ def fold_in(folder: Path, pid: int) -> None:
             try:
                 found = list(MmapedDict.read_all_values_from_file(str(left)))
             except (OSError, struct.error, RuntimeError, UnicodeDecodeError):
-                # None was made, or the worker was killed while it made it.
+                # It was not created, or the worker was killed while it created it.
                 found = []
             total = MmapedDict(str(folder / f"{kind}_dead.db"))
             for key, value, _timestamp, _position in found:
@@ -71,13 +70,13 @@ def fold_in(folder: Path, pid: int) -> None:
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """No worker's files are folded within the block, so that nothing is read twice or missed."""
-    if not _held:
-        # One process, whose numbers are its own.
+def consistent_read() -> Iterator[None]:
+    """Merge no worker's files within the block, so that nothing is read twice or missed."""
+    if not _locked_folders:
+        # A single process, without a folder.
         yield
         return
-    with _locked(_held[-1].folder, fcntl.LOCK_SH):
+    with _locked(_locked_folders[-1].folder, fcntl.LOCK_SH):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Traces to an OpenTelemetry collector: the only file that imports its library."""
+"""Send traces to an OpenTelemetry collector. The only module that imports its library."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ragbot.version import __version__
 
 log = structlog.get_logger(__name__)
 
-# A collector that is away must not hold a worker up, neither at its work nor at its end.
+# A collector that is unavailable must not delay a worker, neither at its work nor at its end.
 EXPORT_LIMIT_S = 3.0
 EXPORT_EVERY_S = 2.0
 
-# What of a request's line goes out, and under which name. Nothing else does: a line also has beginnings of
-# ids and a shortened address.
+# The fields of a request's line that are sent, and their names there. Nothing else is sent: a line also has
+# beginnings of ids and a shortened address.
 ATTRIBUTES: Mapping[str, str] = {
     "method": "http.request.method",
     "route": "http.route",
@@ -46,7 +46,7 @@ ATTRIBUTES: Mapping[str, str] = {
 
 
 class OpenTelemetryTracing:
-    """Sends spans by OTLP over HTTP, from a thread that the first request starts.
+    """Send spans by OTLP over HTTP, from a thread that the first request starts.
 
     Headers for the collector, the sampler and the service's name come from OpenTelemetry's own variables
     (OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and so on).
@@ -55,48 +55,48 @@ class OpenTelemetryTracing:
     def __init__(self, endpoint: str, environment: str) -> None:
         self._url = f"{endpoint.rstrip('/')}/v1/traces"
         self._environment = environment
-        self._opening = threading.Lock()
-        self._sending: _Sending | None = None
+        self._lock = threading.Lock()
+        self._exporter: _Exporter | None = None
         self._provider: TracerProvider | None = None
-        # It tells of each try that fails; we tell when it begins to fail and when that is over.
+        # It logs each attempt that fails; we log when it begins to fail and when it works again.
         logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
     def begin(self, traceparent: str | None) -> Trace:
-        """A trace whose first span begins now."""
-        # What the caller sends is taken if it is well formed; his tracestate, which is free text, is not.
+        """Begin a trace whose first span begins now."""
+        # The caller's traceparent is used if it is well formed; tracestate, which is free text, is not.
         carried = {"traceparent": traceparent} if traceparent else {}
         parent = TraceContextTextMapPropagator().extract(carried, context=Context())
-        tracer = self._opened().get_tracer("ragbot", __version__)
+        tracer = self._open().get_tracer("ragbot", __version__)
         return _CollectorTrace(tracer, tracer.start_span("request", context=parent, kind=SpanKind.SERVER))
 
     def close(self) -> None:
-        """Send what is there, as far as there is time, and stop."""
-        with self._opening:
-            if self._sending and self._provider:
-                self._sending.hurry()
+        """Send what is queued, within a time limit, and stop."""
+        with self._lock:
+            if self._exporter and self._provider:
+                self._exporter.hurry()
                 self._provider.shutdown()
 
-    def _opened(self) -> TracerProvider:
-        # Not before gunicorn has forked: threads do not come along.
-        with self._opening:
+    def _open(self) -> TracerProvider:
+        # Not before gunicorn has forked: threads do not survive a fork.
+        with self._lock:
             if self._provider is None:
-                self._sending = _Sending(self._url)
-                self._provider = _provider(self._environment, self._sending)
-                # A worker that ends sends what it has.
+                self._exporter = _Exporter(self._url)
+                self._provider = _provider(self._environment, self._exporter)
+                # A worker that ends sends what is queued.
                 atexit.register(self.close)
             return self._provider
 
 
-def _provider(environment: str, sending: SpanExporter) -> TracerProvider:
+def _provider(environment: str, exporter: SpanExporter) -> TracerProvider:
     ours = {
         "service.name": "ragbot",
         "service.version": __version__,
         "deployment.environment.name": environment,
     }
-    # What the operator names in a variable comes last and holds.
+    # What the operator sets in a variable comes last and wins.
     resource = Resource.create(ours).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(sending, schedule_delay_millis=EXPORT_EVERY_S * 1000))
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=EXPORT_EVERY_S * 1000))
     return provider
 
 
@@ -109,23 +109,23 @@ class _CollectorTrace:
     def trace_id(self) -> str:
         return f"{self._span.get_span_context().trace_id:032x}"
 
-    def end(self, told: TracedTurn) -> None:
+    def end(self, traced: TracedTurn) -> None:
         ended_at = time.time_ns()
-        self._span.update_name(f"{told.line['method']} {told.line['route']}")
+        self._span.update_name(f"{traced.line['method']} {traced.line['route']}")
         for name, attribute in ATTRIBUTES.items():
-            if told.line.get(name) not in (None, "", []):
-                self._span.set_attribute(attribute, told.line[name])
-        if told.failed:
+            if traced.line.get(name) not in (None, "", []):
+                self._span.set_attribute(attribute, traced.line[name])
+        if traced.failed:
             self._span.set_status(StatusCode.ERROR)
         inside = set_span_in_context(self._span, Context())
-        for stage in told.stages:
-            begins, ends = (told.turn_at + round(s * 1e9) for s in (stage.begins_s, stage.ends_s))
+        for stage in traced.stages:
+            begins, ends = (traced.turn_at + round(s * 1e9) for s in (stage.begins_s, stage.ends_s))
             self._tracer.start_span(stage.name, context=inside, start_time=begins).end(min(ends, ended_at))
         self._span.end(ended_at)
 
 
-class _Sending(SpanExporter):
-    """Sends within a time limit, and logs changes alone."""
+class _Exporter(SpanExporter):
+    """Send spans within a time limit, and log only when it begins or ceases to fail."""
 
     def __init__(self, url: str) -> None:
         self._sender = OTLPSpanExporter(url, timeout=EXPORT_LIMIT_S)
@@ -133,20 +133,23 @@ class _Sending(SpanExporter):
         self._ends_at = float("inf")
 
     def hurry(self) -> None:
-        """From now on there is time for one or two batches."""
+        """Limit the time that is left to that of one or two batches."""
         self._ends_at = time.monotonic() + EXPORT_LIMIT_S
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send a batch; it is lost if the collector does not take it."""
+        """Send a batch. It is lost if the collector does not accept it."""
         if time.monotonic() > self._ends_at:
             return SpanExportResult.FAILURE
         result = self._sender.export(spans)
         fails = result is not SpanExportResult.SUCCESS
         if fails != self._fails:
             self._fails = fails
-            log.log(logging.WARNING if fails else logging.INFO, "traces_not_sent" if fails else "traces_sent")
+            log.log(
+                logging.WARNING if fails else logging.INFO,
+                "trace_export_failed" if fails else "trace_export_resumed",
+            )
         return result
 
     def shutdown(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._sender.shutdown()  # type: ignore[no-untyped-call]

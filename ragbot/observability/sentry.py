@@ -1,4 +1,4 @@
-"""Errors that were logged to reports for Sentry: the only file that imports its library."""
+"""Report logged errors to Sentry. The only module that imports its library."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sentry_sdk.types import Event, Hint
 from ragbot.observability.logging import ExceptionSummary, Frame, describe_exception
 from ragbot.version import __version__
 
-# A worker that ends waits so long for what is still to be sent.
+# A worker that ends waits so long for reports that are still queued.
 CLOSING_LIMIT_S = 2.0
 
-# What a report is made of. The library adds more by itself, such as the machine's name.
-KEPT = (
+# The fields of a report. The library adds more by itself, such as the machine's name.
+REPORTED_FIELDS = (
     "event_id",
     "timestamp",
     "platform",
@@ -29,15 +29,15 @@ KEPT = (
     "exception",
 )
 
-# Ids by which a report's line is found in the log. Both are made for one request.
-FOUND_BY = ("request_id", "trace_id")
+# Ids that find a report's line in the log. Both are made for one request.
+ID_TAGS = ("request_id", "trace_id")
 
 
 class SentryReporter:
-    """Reports exceptions as the log shows them: types and places, and messages that can quote nobody.
+    """Report exceptions as the log shows them: types, frames, and messages that cannot quote a user.
 
     No variable, header, body or address is in a report. It is sent from a thread of its own, and lost if
-    Sentry does not take it.
+    Sentry does not accept it.
     """
 
     def __init__(self, dsn: str, environment: str) -> None:
@@ -45,8 +45,8 @@ class SentryReporter:
             dsn,
             environment=environment,
             release=f"ragbot@{__version__}",
-            # Nothing is picked up behind our back: we hand over what we made. Unset, `send_default_pii` is
-            # false, and setting it is deprecated.
+            # Nothing is collected automatically: we send what we build. Unset, `send_default_pii` is false,
+            # and setting it is deprecated.
             default_integrations=False,
             auto_enabling_integrations=False,
             auto_session_tracking=False,
@@ -55,35 +55,35 @@ class SentryReporter:
             include_local_variables=False,
             include_source_context=False,
             max_request_body_size="never",
-            before_send=_only_ours,
+            before_send=_drop_other_fields,
         )
-        # Nothing is there to be sent at the end if nothing was reported; then this takes no time.
+        # It takes no time if nothing was reported.
         atexit.register(self.close)
 
     def __call__(self, exception: BaseException, line: Mapping[str, Any]) -> None:
-        """ErrorReporter an exception with the line that tells of it."""
+        """Report an exception with the log line that it is on."""
         logger = str(line.get("logger", ""))
-        tags = {name: str(line[name]) for name in FOUND_BY if name in line}
-        # An event of ours is a fixed word; a library's is a sentence that may quote somebody.
+        tags = {name: str(line[name]) for name in ID_TAGS if name in line}
+        # An event of ours is a fixed word; a library's is a sentence that may quote a user.
         if logger.startswith("ragbot"):
             tags["event"] = str(line.get("event", ""))
         # The cause first, as Sentry wants it.
-        values = [_value(told) for told in reversed(describe_exception(exception))]
+        values = [_value(summary) for summary in reversed(describe_exception(exception))]
         self._client.capture_event(
             {"level": "error", "logger": logger, "tags": tags, "exception": {"values": values}}
         )
 
     def close(self) -> None:
-        """Send what is there, as far as there is time."""
+        """Send what is queued, within a time limit."""
         self._client.close(timeout=CLOSING_LIMIT_S)
 
 
-def _value(told: ExceptionSummary) -> dict[str, Any]:
+def _value(summary: ExceptionSummary) -> dict[str, Any]:
     return {
-        "type": told.name,
-        "module": told.module,
-        "value": told.message,
-        "stacktrace": {"frames": [_frame(frame) for frame in told.frames]},
+        "type": summary.name,
+        "module": summary.module,
+        "value": summary.message,
+        "stacktrace": {"frames": [_frame(frame) for frame in summary.frames]},
     }
 
 
@@ -96,7 +96,7 @@ def _frame(frame: Frame) -> dict[str, Any]:
     }
 
 
-def _only_ours(event: Event, _hint: Hint) -> Event | None:
-    for name in set(event) - set(KEPT):
+def _drop_other_fields(event: Event, _hint: Hint) -> Event | None:
+    for name in set(event) - set(REPORTED_FIELDS):
         del event[name]  # type: ignore[misc]
     return event

@@ -1,4 +1,4 @@
-"""A question's measured stages to places on a time line, and the port to whoever sends traces."""
+"""Define the port of tracing, and place the measured stages of a question on a time line."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-# These follow each other from the turn's beginning; the others are placed by what else is known.
-_ONE_AFTER_ANOTHER = ("cache", "embed", "search")
+# These follow each other from the beginning of the turn.
+_SEQUENTIAL = ("cache", "embed", "search")
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of the way of a question. Seconds since its turn began."""
+    """Hold when a stage of a question began and ended, in seconds since its turn began."""
 
     name: str
     begins_s: float
@@ -21,9 +21,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class TracedTurn:
-    """What is told of a request when it has ended.
+    """Hold what is traced of a request that has ended.
 
-    `line` is its line in the log, of which the tracer picks what may go out. `turn_at` is when its turn
+    `line` is its line in the log, of which the tracer sends selected fields. `turn_at` is when its turn
     began, by `time.time_ns`; without a turn there are no stages.
     """
 
@@ -34,45 +34,45 @@ class TracedTurn:
 
 
 class Trace(Protocol):
-    """A request that is being traced."""
+    """Trace one request."""
 
     @property
     def trace_id(self) -> str:
-        """32 hexadecimal digits, for the line in the log."""
+        """Return the trace id, 32 hexadecimal digits."""
 
-    def end(self, told: TracedTurn) -> None:
-        """Hand its spans to whoever sends them. Returns at once."""
+    def end(self, traced: TracedTurn) -> None:
+        """Queue the spans for sending. Returns at once."""
 
 
 class Tracing(Protocol):
-    """Begins traces."""
+    """Begin traces."""
 
     def begin(self, traceparent: str | None) -> Trace | None:
-        """A trace, which goes on with the caller's if there is one; None where nothing is traced."""
+        """Begin a trace, or continue the caller's. Returns None where nothing is traced."""
 
 
 class NoTracing:
-    """Traces nothing."""
+    """Trace nothing."""
 
     def begin(self, _traceparent: str | None) -> Trace | None:
-        """Nothing."""
+        """Return None."""
         return None
 
 
-def placed(stages_ms: Mapping[str, float], total_ms: float) -> list[Stage]:
-    """Where a turn's measured stages lie in it.
+def place_stages(stages_ms: Mapping[str, float], total_ms: float) -> list[Stage]:
+    """Compute when each measured stage of a turn began and ended.
 
-    Their lengths were measured, their places follow from their order: cache, embedding and search one after
-    another from the beginning; generation up to the answer's end; then the writing. The first token's time
-    counts from the beginning.
+    Their durations were measured; their places follow from their order: cache, embedding and search one after
+    another from the beginning; generation up to the end of the answer; then storage. The time of the first
+    token counts from the beginning.
     """
-    return [Stage(name, begins / 1000, ends / 1000) for name, begins, ends in _placed_ms(stages_ms, total_ms)]
+    return [Stage(name, begins / 1000, ends / 1000) for name, begins, ends in _place_ms(stages_ms, total_ms)]
 
 
-def _placed_ms(stages_ms: Mapping[str, float], total_ms: float) -> Iterator[tuple[str, float, float]]:
+def _place_ms(stages_ms: Mapping[str, float], total_ms: float) -> Iterator[tuple[str, float, float]]:
     now = 0.0
     for name, taken in stages_ms.items():
-        if name in _ONE_AFTER_ANOTHER:
+        if name in _SEQUENTIAL:
             yield name, now, now + taken
             now += taken
         elif name == "generate":

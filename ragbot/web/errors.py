@@ -1,4 +1,4 @@
-"""Errors to problems (RFC 9457): one table from class to status, and the only place that knows statuses."""
+"""Answer every error with a problem (RFC 9457). The table of HTTP statuses is here and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import orjson
 import structlog
 from flask import Flask, Response, g, has_request_context, make_response
+from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -21,51 +22,51 @@ from ragbot.server.problem_details import PROBLEM_JSON, problem_details
 
 log = structlog.get_logger(__name__)
 
-# Whoever sends more than these wrong is told of the first ones.
-MOST_FAULTS = 20
+# Of more invalid fields than these the first ones are reported.
+MAX_FAULTS = 20
 
 
 class MalformedJSON(core.RagbotError):
-    """The body is not a JSON object."""
+    """Report that the body is not a JSON object."""
 
     code = "malformed_json"
     example_detail = "The body is not a JSON object."
 
 
 class InvalidRequest(core.RagbotError):
-    """The body or the address does not keep to the contract; `faults` names each field."""
+    """Report a body or an address that breaks the contract; `faults` names each field."""
 
     code = "invalid_request"
 
     def __init__(self, faults: Sequence[dict[str, str]]) -> None:
-        super().__init__("The request does not keep to the contract; see `errors`.")
+        super().__init__("The request is not valid; see `errors`.")
         self.faults = list(faults)
 
 
 class BodyTooLarge(core.RagbotError):
-    """The body is larger than this address takes."""
+    """Report a body that is larger than this address accepts."""
 
     code = "body_too_large"
-    example_detail = "The body is larger than this address takes."
+    example_detail = "The body is larger than this address accepts."
 
 
 class UnsupportedArchive(core.RagbotError):
-    """The body is no archive that a book can be in."""
+    """Report a body that is no archive of a book."""
 
     code = "unsupported_media_type"
-    example_detail = "The body is no archive that a book can be in."
+    example_detail = "The body is neither a zip nor a gzipped tar archive."
 
 
 class NotAcceptable(core.RagbotError):
-    """The caller accepts no form in which the answer can be given."""
+    """Report that the caller accepts no media type of the answer."""
 
     code = "not_acceptable"
-    example_detail = "The caller accepts no form in which the answer can be given."
+    example_detail = "Answers come as application/json or text/event-stream."
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemShape:
-    """How a class of errors looks from outside. `retry_after_s` is None where waiting does not help."""
+    """Describe the problem of an error class. `retry_after_s` is None where waiting does not help."""
 
     status: int
     title: str
@@ -97,8 +98,8 @@ SHAPES: Mapping[type[core.RagbotError], ProblemShape] = {
     core.DeadlineExceeded: ProblemShape(504, "Deadline exceeded"),
 }
 
-# Errors whose own codes are for the log alone; to callers they are `search_unavailable`.
-_WITHIN = (core.DatabaseUnavailable, core.StoreUnavailable, core.ProviderError)
+# Errors whose own codes are for the log alone; callers see `search_unavailable`.
+_INTERNAL = (core.DatabaseUnavailable, core.StoreUnavailable, core.ProviderError)
 
 HTTP_CODES = {
     400: "malformed_json",
@@ -113,84 +114,88 @@ HTTP_CODES = {
 }
 
 HTTP_DETAILS = {
-    400: "The request cannot be read.",
-    401: "This address needs a password, a token or a key, and the right one was not given.",
+    400: "The request could not be read.",
+    401: "This address needs a password, a token or a key, and the right one was not sent.",
     404: "There is nothing at this address.",
-    405: "This address does not take this method; see the Allow header.",
+    405: "This address does not support this method; see the Allow header.",
     413: "The body is larger than 64 KiB.",
     415: "Send the body as application/json.",
-    429: "Too many requests from this address; try again after the seconds in Retry-After.",
+    429: "Too many requests just now; try again in 40 seconds.",
 }
+
+
+INTERNAL_ERROR = "Something went wrong here. It has been logged; please try again later."
 
 
 def problem_of(error: Exception) -> dict[str, Any]:
     """Build the problem that callers see of an error, without anything that the error's cause says."""
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
-        code = core.SearchUnavailable.code if isinstance(error, _WITHIN) else error.code
+        code = core.SearchUnavailable.code if isinstance(error, _INTERNAL) else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
         return _problem(code, shape.title, shape.status, str(error)) | faults
     if isinstance(error, HTTPException) and error.code not in (None, 500):
         status = error.code or 500
         title = HTTPStatus(status).phrase
         code = HTTP_CODES.get(status, "internal_error" if status >= 500 else "invalid_request")
-        return _problem(code, title, status, HTTP_DETAILS.get(status, f"{title}."))
-    return _problem(
-        "internal_error", "Internal error", 500, "Something went wrong here; it has been written down."
-    )
+        detail = HTTP_DETAILS.get(status, f"{title}.")
+        if isinstance(error, RateLimitExceeded) and error.description:
+            detail = error.description
+        return _problem(code, title, status, detail)
+    return _problem("internal_error", "Internal error", 500, INTERNAL_ERROR)
 
 
 def shape_of(error: core.RagbotError) -> ProblemShape | None:
-    """The shape of the nearest class in the table, or None for one that should not get out."""
+    """Return the shape of the nearest class in the table; None for an error that callers must not see."""
     return next((SHAPES[kind] for kind in type(error).__mro__ if kind in SHAPES), None)
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Answer every error with a problem, the framework's own too."""
-    app.register_error_handler(core.RagbotError, _own)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(ParseException, _unreadable)
-    app.register_error_handler(Exception, _unforeseen)
+    """Answer every error with a problem, the framework's own among them."""
+    app.register_error_handler(core.RagbotError, _handle_own)
+    app.register_error_handler(HTTPException, _handle_http)
+    app.register_error_handler(ParseException, _handle_unreadable)
+    app.register_error_handler(Exception, _handle_unexpected)
 
 
 def invalid(error: ValidationError) -> Response:
-    """A model's complaint as a problem that names each field."""
+    """Answer a request that a model refused with a problem that names each field."""
     faults = [
         {"field": ".".join(str(step) for step in fault["loc"]) or "body", "message": _sentence(fault["msg"])}
-        for fault in error.errors(include_input=False, include_url=False)[:MOST_FAULTS]
+        for fault in error.errors(include_input=False, include_url=False)[:MAX_FAULTS]
     ]
-    return _own(InvalidRequest(faults))
+    return _handle_own(InvalidRequest(faults))
 
 
-def _own(error: core.RagbotError) -> Response:
+def _handle_own(error: core.RagbotError) -> Response:
     shape = shape_of(error)
     if shape is None:
-        return _unforeseen(error)
+        return _handle_unexpected(error)
     headers = {} if shape.retry_after_s is None else {"Retry-After": str(shape.retry_after_s)}
     return _response(problem_of(error), shape.status, headers)
 
 
-def _http(error: HTTPException) -> Response:
+def _handle_http(error: HTTPException) -> Response:
     status = error.code or 500
     if error.response is not None:
         return make_response(error.response)
     if isinstance(error, RequestRedirect):
-        # Without the framework's page, and to no host that the caller names.
+        # Without the framework's page, and not to a host that the caller names.
         place = urlsplit(error.new_url)
         response = make_response("", status)
         response.headers["Location"] = urlunsplit(("", "", place.path, place.query, ""))
         return response
-    # Such as Allow; what describes the framework's own page does not hold for ours.
+    # Such as Allow; the headers that describe the framework's own page do not hold for ours.
     kept = {n: v for n, v in error.get_headers() if n.lower() not in ("content-type", "content-length")}
     return _response(problem_of(error), status, kept)
 
 
-def _unreadable(error: Exception) -> Response:
+def _handle_unreadable(error: Exception) -> Response:
     log.info("unreadable_request", kind=type(error).__name__)
     return _response(_problem("malformed_json", "Bad request", 400, HTTP_DETAILS[400]), 400, {})
 
 
-def _unforeseen(error: Exception) -> Response:
-    log.error("unforeseen_error", exc_info=error)
+def _handle_unexpected(error: Exception) -> Response:
+    log.error("unhandled_error", exc_info=error)
     return _response(problem_of(error), 500, {})
 
 
@@ -201,7 +206,7 @@ def _problem(code: str, title: str, status: int, detail: str) -> dict[str, Any]:
 
 def _response(problem: dict[str, Any], status: int, headers: Mapping[str, str]) -> Response:
     if has_request_context():
-        # For the request's line in the log, and its numbers.
+        # For the access log and the metrics.
         g.problem_code = problem["code"]
     response = make_response(orjson.dumps(problem), status)
     response.headers.update(headers)

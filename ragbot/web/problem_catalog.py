@@ -1,4 +1,4 @@
-"""Which problems each call of the API may end in: one table, for the views and for their document."""
+"""List the problems that each operation of the API may answer with, and build an example of each."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from ragbot.web.errors import (
     problem_of,
 )
 
-# What is raised, by us or by the framework. The class tells more than the code: "no such message" and "no
+# What is raised, by us or by the framework. The class says more than the code: "no such message" and "no
 # such address" are both `not_found`.
 Kind = type[RagbotError] | type[HTTPException]
 
-# A Host that is none and a body that is too large are refused before any view; and what nobody has foreseen
-# may come anywhere.
+# An invalid Host and a body that is too large are refused before any view; an unexpected error may occur
+# anywhere.
 _ANYWHERE: tuple[Kind, ...] = (BadRequest, RequestEntityTooLarge, InternalServerError)
-_COUNTED: tuple[Kind, ...] = (*_ANYWHERE, TooManyRequests)
-_KEPT: tuple[Kind, ...] = (*_COUNTED, core.DatabaseUnavailable)
+_LIMITED: tuple[Kind, ...] = (*_ANYWHERE, TooManyRequests)
+_STORED: tuple[Kind, ...] = (*_LIMITED, core.DatabaseUnavailable)
 _JSON: tuple[Kind, ...] = (MalformedJSON, UnsupportedMediaType, InvalidRequest)
-# Without an operator's key there is no such address.
-_ADMIN: tuple[Kind, ...] = (*_KEPT, Unauthorized, NotFound, InvalidRequest)
+# Without ADMIN_API_KEY there is no such address.
+_ADMIN: tuple[Kind, ...] = (*_STORED, Unauthorized, NotFound, InvalidRequest)
 
-# Of kinds with the same code the first one is the document's example.
+# Of several kinds with one code the first is the document's example.
 PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
     "POST /query": (
         *_JSON,
-        *_COUNTED,
+        *_LIMITED,
         *(core.SessionNotFound, core.EditionNotFound, core.SessionExpired),
         NotAcceptable,
         *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
@@ -55,21 +55,21 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         # Only before a stream begins, and of an answer that comes whole.
         *(core.DatabaseUnavailable, core.ProviderError, core.DeadlineExceeded),
     ),
-    "POST /sessions": (*_KEPT, InvalidRequest),
+    "POST /sessions": (*_STORED, InvalidRequest),
     "GET /sessions/{session_id}": (
-        *_KEPT,
+        *_STORED,
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
         InvalidRequest,
     ),
-    "DELETE /sessions/{session_id}": (*_KEPT, core.SessionNotFound, InvalidRequest),
+    "DELETE /sessions/{session_id}": (*_STORED, core.SessionNotFound, InvalidRequest),
     "GET /sessions/{session_id}/export": (
-        *_KEPT,
+        *_STORED,
         *(core.SessionNotFound, core.SessionExpired),
         InvalidRequest,
     ),
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": (
         *_JSON,
-        *_KEPT,
+        *_STORED,
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
     ),
     "GET /health": _ANYWHERE,
@@ -85,10 +85,10 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
     "GET /admin/editions": _ADMIN,
     "POST /admin/editions/{edition}/publish": (*_ADMIN, core.EditionNotFound, core.SearchUnavailable),
     "GET /admin/sessions": (*_ADMIN, core.SessionNotFound),
-    "DELETE /admin/cache": (*_COUNTED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
+    "DELETE /admin/cache": (*_LIMITED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
 }
 
-# What addresses say to a method that no operation stands for.
+# The answer of addresses to a method that is no operation.
 OF_NO_OPERATION: tuple[Kind, ...] = (MethodNotAllowed,)
 
 
@@ -104,14 +104,14 @@ INVALID_FIELDS = {
 
 
 def status_of(kind: Kind) -> int:
-    """The status that callers see."""
+    """Return the status that callers see."""
     if issubclass(kind, HTTPException):
         return kind.code or HTTPStatus.INTERNAL_SERVER_ERROR
     return SHAPES[kind].status
 
 
 def asks_to_wait(kind: Kind) -> bool:
-    """Whether a Retry-After goes with it."""
+    """Return whether a Retry-After header goes with it."""
     if issubclass(kind, HTTPException):
         return kind is TooManyRequests
     return SHAPES[kind].retry_after_s is not None

@@ -1,4 +1,4 @@
-"""Our JSON: requests to checked values, values to replies. Nothing else knows a field's name."""
+"""Define the JSON of requests and replies. Field names are here and nowhere else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _storable(given: object) -> object:
 
 
 def _or_unknown(given: object) -> object:
-    """What cannot be an id of ours is as unknown as one that is not there."""
+    """Replace what cannot be an id of ours with an empty one, which is not found."""
     return "" if isinstance(given, str) and not _ID.fullmatch(given) else given
 
 
@@ -49,7 +49,7 @@ def _address(url: str) -> str:
 
 
 class Nothing(BaseModel):
-    """A query string that has nothing in it: what is not known is refused here, too."""
+    """Refuse every query parameter."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -63,13 +63,13 @@ def _trimmed(least: int, most: int) -> StringConstraints:
 
 
 class StrictBody(BaseModel):
-    """A request's body: an unknown field or a value of another type is an error, never ignored."""
+    """Refuse unknown fields and values of another type in a request's body."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class QueryBody(StrictBody):
-    """A question."""
+    """Ask a question."""
 
     query: Annotated[str, _trimmed(1, 2000), Storable, Field(examples=["What is a ROS 2 node?"])]
     session_id: Id | None = Field(None, description="Null starts a session.")
@@ -100,7 +100,7 @@ class QueryBody(StrictBody):
         return selected_text
 
     def question(self) -> Question:
-        """The question as the house knows it."""
+        """Return the question as the answering package takes it."""
         return Question(
             text=self.query,
             mode=self.mode,
@@ -113,7 +113,7 @@ class QueryBody(StrictBody):
 
 
 class QueryHeaders(BaseModel):
-    """Headers of a question."""
+    """Read the headers of a question."""
 
     idempotency_key: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")] | None = Field(
         None, alias="Idempotency-Key", description="Makes a repeated request safe for 24 hours."
@@ -121,19 +121,19 @@ class QueryHeaders(BaseModel):
 
 
 class SessionPath(BaseModel):
-    """A session's address."""
+    """Name a session in a path."""
 
     session_id: Id
 
 
 class MessagePath(SessionPath):
-    """A message's address."""
+    """Name a message in a path."""
 
     message_id: Id
 
 
 class MessagesQuery(BaseModel):
-    """Which part of a talk is wanted."""
+    """Select a part of the messages."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -142,7 +142,7 @@ class MessagesQuery(BaseModel):
 
 
 class FeedbackBody(StrictBody):
-    """A reader's verdict on an answer."""
+    """Rate an answer."""
 
     rating: Literal["up", "down"]
     comment: Annotated[str, _trimmed(0, 2000), Storable] | None = None
@@ -152,7 +152,7 @@ class FeedbackBody(StrictBody):
 
 
 class SourceReply(BaseModel):
-    """A passage: its quote is verbatim, its url leads to the very place."""
+    """Describe a passage: `quote` is verbatim, `url` leads to its place in the book."""
 
     id: str
     chapter: str
@@ -177,7 +177,7 @@ class CitationReply(BaseModel):
 
 
 class UsageReply(BaseModel):
-    """What was charged. The cost is null where a price is not known."""
+    """Count what was charged. `cost_usd` is null where a price is not known."""
 
     embedding_tokens: int
     input_tokens: int
@@ -186,7 +186,7 @@ class UsageReply(BaseModel):
 
 
 class LatencyReply(BaseModel):
-    """Milliseconds."""
+    """Measure the stages of an answer, in milliseconds."""
 
     total: float
     embed: float
@@ -195,7 +195,7 @@ class LatencyReply(BaseModel):
 
 
 class QueryReply(BaseModel):
-    """An answer with its sources."""
+    """Answer a question, with sources."""
 
     answer: str
     status: Literal[Status.ANSWERED, Status.REFUSED]
@@ -214,7 +214,7 @@ class QueryReply(BaseModel):
 
 
 class SessionReply(BaseModel):
-    """A new session."""
+    """Describe a new session."""
 
     session_id: str
     created_at: datetime
@@ -222,14 +222,14 @@ class SessionReply(BaseModel):
 
 
 class FeedbackReply(BaseModel):
-    """The verdict as it is kept."""
+    """Show the stored rating."""
 
     rating: Literal["up", "down"]
     comment: str | None
 
 
 class MessageReply(BaseModel):
-    """A question with its answer, as kept."""
+    """Show a stored question with its answer."""
 
     message_id: str
     query: str
@@ -246,7 +246,7 @@ class MessageReply(BaseModel):
 
 
 class TalkReply(BaseModel):
-    """A part of a session, oldest message first."""
+    """Show a session with a part of its messages, oldest first."""
 
     session_id: str
     created_at: datetime
@@ -258,14 +258,14 @@ class TalkReply(BaseModel):
 
 
 class FieldFault(BaseModel):
-    """What is wrong with one field."""
+    """Say what is wrong with one field."""
 
     field: str
     message: str
 
 
 class Problem(BaseModel):
-    """An error (RFC 9457). `code` is stable."""
+    """Describe an error (RFC 9457). `code` is stable."""
 
     type: str
     title: str
@@ -277,17 +277,17 @@ class Problem(BaseModel):
 
 
 def json_reply(payload: dict[str, Any], status: int = 200) -> Response:
-    """A reply as JSON."""
+    """Return a JSON response."""
     return Response(orjson.dumps(payload), status, mimetype="application/json")
 
 
 def timestamp(moment: datetime) -> str:
-    """A time as the contract writes it: `2026-01-31T09:30:00Z`."""
+    """Format a time as the contract does: `2026-01-31T09:30:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sources_event(turn: Turn, event: Retrieved) -> dict[str, Any]:
-    """The first event of a stream."""
+    """Build the first event of a stream."""
     return {
         "session_id": turn.session_id,
         "message_id": turn.message_id,
@@ -296,7 +296,7 @@ def sources_event(turn: Turn, event: Retrieved) -> dict[str, Any]:
 
 
 def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
-    """A whole answer; also the last event of a stream."""
+    """Build the whole answer, which is also the last event of a stream."""
     return {
         "answer": answer.text,
         "status": str(answer.status),
@@ -316,7 +316,7 @@ def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
 
 
 def session_reply(session: SessionFacts) -> dict[str, Any]:
-    """A new session."""
+    """Build the reply of a new session."""
     return {
         "session_id": session.session_id,
         "created_at": timestamp(session.created_at),
@@ -327,7 +327,7 @@ def session_reply(session: SessionFacts) -> dict[str, Any]:
 def talk_reply(
     session: SessionFacts, messages: list[MessageFacts], next_before: str | None
 ) -> dict[str, Any]:
-    """A part of a session."""
+    """Build the reply of a session with a part of its messages."""
     return {
         **session_reply(session),
         "last_activity_at": timestamp(session.last_activity_at),
@@ -380,7 +380,7 @@ def _citations(sources: Sequence[Source]) -> list[dict[str, Any]]:
 
 
 def _shown_latency(latency_ms: dict[str, float]) -> dict[str, float]:
-    """The stages of the contract."""
+    """Select the stages of the contract."""
     return _rounded({name: latency_ms[name] for name in LatencyReply.model_fields if name in latency_ms})
 
 

@@ -1,4 +1,4 @@
-"""Events to bytes: server-sent events, with comments while nothing is said, and an honest end."""
+"""Encode the events of a turn as server-sent events, with heartbeats until the first word."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ragbot.web.schemas import query_reply, sources_event
 
 log = structlog.get_logger(__name__)
 
-# How often a reader who waits for the first word gets a sign of life. A reader who has left is noticed
-# by it, before the model is paid for more.
+# How often a reader who waits for the first word gets a heartbeat. It also detects a reader who has left,
+# before the model is paid for more.
 HEARTBEAT_S = 2.0
 
-# After the first word no comments are needed: a model that says nothing for longer than 14 s is cut, whatever
-# else its provider sends, and each piece is a sign of life. (A thread for each token would cost what a token
-# does.) A reader who leaves meanwhile is seen by looking at his connection.
-LOOK_EVERY_S = 2.0
+# After the first word no heartbeats are needed: a model that is silent for longer than 14 s is cut, whatever
+# else its provider sends, and each piece is a heartbeat. (A thread for each token would cost as much as the
+# token.) A reader who leaves meanwhile is detected by checking the connection.
+CONNECTION_CHECK_EVERY_S = 2.0
 
 COMMENT = b": \n\n"
 HEADERS = {
@@ -45,17 +45,17 @@ def as_sse(
     request_id: str = "",
     connection: socket.socket | None = None,
 ) -> Iterator[bytes]:
-    """Yield the turn's events as bytes, then close it. `first` is drawn already.
+    """Yield the turn's events as bytes, then close it. `first` is its first event, which was drawn before.
 
-    Needs no app context. Closing the iterator (the reader has left) ends the model's stream; so does the
-    other end of the `connection`, where the server lends it.
+    Needs no app context. Closing the iterator (the reader has left) ends the model's stream; so does a
+    reader who closes `connection`, where the server gives access to it.
     """
     numbers = iter(range(1, 1 << 62))
-    lookout = None if connection is None else _Lookout(connection, running.deadline.cancel)
+    watch = None if connection is None else _ConnectionWatch(connection, running.deadline.cancel)
     try:
         yield _encoded(running, first, next(numbers))
-        waiting = _Waiting(running.events)
-        while (event := waiting.next_within(heartbeat_s)) is _NOTHING_YET:
+        waiting = _NextEvent(running.events)
+        while (event := waiting.wait(heartbeat_s)) is _NOTHING_YET:
             yield COMMENT
         yield _encoded(running, event, next(numbers))
         for event in running.events:
@@ -64,33 +64,33 @@ def as_sse(
         running.deadline.cancel()
         raise
     except Exception as error:
-        # The status line is sent: the error can only be told inside the stream.
-        log.warning("stream_broke", code=getattr(error, "code", "internal_error"), exc_info=error)
+        # The status line has been sent: the error can only be reported within the stream.
+        log.warning("stream_failed", code=getattr(error, "code", "internal_error"), exc_info=error)
         problem = problem_of(error) | {"request_id": request_id}
         yield _event("error", next(numbers), problem)
     finally:
-        if lookout is not None:
-            lookout.end()
-        _closed(running)
+        if watch is not None:
+            watch.stop()
+        _close(running)
 
 
 _NOTHING_YET: Any = object()
 
 
-class _Waiting:
-    """Draws one event in a thread of its own, so that the reader can be told to wait meanwhile."""
+class _NextEvent:
+    """Draw one event in a thread of its own, so that heartbeats can be sent meanwhile."""
 
     def __init__(self, events: Iterator[Event]) -> None:
         self._drawn = threading.Event()
         self._draw: Callable[[], Event] | None = None
         self._events = events
-        # With the request's id, for the lines that are logged there.
+        # With the request's id, for what is logged there.
         run = partial(copy_context().run, self._run)
         self._thread = threading.Thread(target=run, daemon=True, name="first-word")
         self._thread.start()
 
-    def next_within(self, seconds: float) -> Any:
-        """The event, or `_NOTHING_YET`. Raises what drawing it raised."""
+    def wait(self, seconds: float) -> Any:
+        """Return the event, or `_NOTHING_YET` after this time. Raises what drawing it raised."""
         if not self._drawn.wait(seconds):
             return _NOTHING_YET
         self._thread.join()
@@ -112,21 +112,21 @@ class _Waiting:
             self._drawn.set()
 
 
-class _Lookout:
-    """Looks now and then whether the reader's end of a connection is still open."""
+class _ConnectionWatch:
+    """Check regularly whether the reader has closed the connection, and call `left` if so."""
 
     def __init__(self, connection: socket.socket, left: Callable[[], None]) -> None:
         self._connection = connection
         self._left = left
-        self._alarm = TIMERS.after(LOOK_EVERY_S, self._look)
-        self._has_ended = False
+        self._timer = TIMERS.after(CONNECTION_CHECK_EVERY_S, self._check)
+        self._is_stopped = False
 
-    def end(self) -> None:
-        """Look no more."""
-        self._has_ended = True
-        self._alarm.stop()
+    def stop(self) -> None:
+        """Stop checking."""
+        self._is_stopped = True
+        self._timer.stop()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         try:
             is_closed = not self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except BlockingIOError:
@@ -135,13 +135,13 @@ class _Lookout:
             is_closed = True
         if is_closed:
             self._left()
-        elif not self._has_ended:
-            self._alarm = TIMERS.after(LOOK_EVERY_S, self._look)
+        elif not self._is_stopped:
+            self._timer = TIMERS.after(CONNECTION_CHECK_EVERY_S, self._check)
 
 
-def _closed(running: RunningTurn) -> None:
+def _close(running: RunningTurn) -> None:
     # While the other thread is still drawing, the iterator cannot be closed from here; it has been
-    # interrupted, ends by itself and writes down how.
+    # interrupted, ends by itself and records how.
     with suppress(ValueError):
         running.events.close()
 

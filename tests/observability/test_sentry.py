@@ -15,7 +15,7 @@ from flask_openapi import OpenAPI
 
 from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.core.errors import AnswerCut, ConfigurationError, RagbotError
-from ragbot.observability.sentry import KEPT
+from ragbot.observability.sentry import REPORTED_FIELDS
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
 
@@ -135,7 +135,7 @@ def test_error_is_reported_with_its_places_and_nothing_of_the_reader(reporting, 
     assert (cause["type"], cause["value"]) == ("OSError", "The disk is full.")
     assert raised["stacktrace"]["frames"][-1]["function"] == "generate"
     assert any(frame["in_app"] for frame in raised["stacktrace"]["frames"])
-    assert event["tags"] == {"event": "unforeseen_error", "request_id": "find-me"}
+    assert event["tags"] == {"event": "unhandled_error", "request_id": "find-me"}
     assert event["environment"] == "testing"
     assert not [secret for secret in secrets if secret in sent]
 
@@ -148,7 +148,7 @@ def test_report_has_nothing_but_what_it_is_made_of(reporting, sentry, reports) -
 
     (event,) = events_of(sentry, reports)
     (value,) = event["exception"]["values"]
-    assert set(event) <= set(KEPT)
+    assert set(event) <= set(REPORTED_FIELDS)
     assert set(value) <= {"type", "module", "value", "stacktrace"}
     assert value["value"] == "Ours."
     assert event["sdk"]["integrations"] == []
@@ -213,6 +213,6 @@ def test_missing_package_is_told_and_the_service_goes_on(make_app: AppMaker, cap
     app = make_app({"SENTRY_DSN": "https://public@127.0.0.1:1/7"})
 
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (line["event"], line["level"]) == ("reports_off", "warning")
+    assert (line["event"], line["level"]) == ("error_reports_disabled", "warning")
     assert "requirements-sentry.txt" in line["remedy"]
     assert app.test_client().get("/health").status_code == 200

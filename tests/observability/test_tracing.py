@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ragbot.observability import opentelemetry as collector_module
-from ragbot.observability.tracing import NoTracing, Stage, placed
+from ragbot.observability.tracing import NoTracing, Stage, place_stages
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.otlp_collector import OTLPCollector, Span
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
@@ -206,7 +206,7 @@ def test_collector_that_is_away_is_waited_for_by_nobody(make_app: AppMaker, caps
     slowest_ms = max(line["latency_ms"] for line in lines if line["event"] == "request")
     assert slowest_ms < 1000
     assert closed_s < 10
-    assert [line["event"] for line in lines if line["event"] != "request"] == ["traces_not_sent"]
+    assert [line["event"] for line in lines if line["event"] != "request"] == ["trace_export_failed"]
 
 
 def test_collector_that_comes_back_is_told_again(make_app: AppMaker, capsys, monkeypatch) -> None:
@@ -218,15 +218,15 @@ def test_collector_that_comes_back_is_told_again(make_app: AppMaker, capsys, mon
         app = make_app({"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
         client = app.test_client()
         client.get("/nowhere")
-        while "traces_not_sent" not in (said := capsys.readouterr().out):
-            assert "traces_sent" not in said
+        while "trace_export_failed" not in (said := capsys.readouterr().out):
+            assert "trace_export_resumed" not in said
             time.sleep(0.01)
 
         collector.come_up()
         client.get("/sessions/nobody")
 
         assert root_of(spans_of(client, collector)).name == "GET /sessions/<session_id>"
-    assert "traces_sent" in capsys.readouterr().out
+    assert "trace_export_resumed" in capsys.readouterr().out
 
 
 def test_missing_packages_are_told_and_the_service_goes_on(make_app: AppMaker, capsys, monkeypatch) -> None:
@@ -238,7 +238,7 @@ def test_missing_packages_are_told_and_the_service_goes_on(make_app: AppMaker, c
     app = make_app({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"})
 
     (line,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (line["event"], line["level"]) == ("traces_off", "warning")
+    assert (line["event"], line["level"]) == ("tracing_disabled", "warning")
     assert "requirements-otel.txt" in line["remedy"]
     assert isinstance(services_of(app).tracing, NoTracing)
     assert app.test_client().get("/health").status_code == 200
@@ -270,7 +270,7 @@ def test_missing_packages_are_told_and_the_service_goes_on(make_app: AppMaker, c
 )
 def test_stages_are_placed_by_their_order(stages_ms, total_ms, expected) -> None:
     """Their lengths are measured, their places are not."""
-    found = placed(stages_ms, total_ms)
+    found = place_stages(stages_ms, total_ms)
 
     assert [stage.name for stage in found] == [stage.name for stage in expected]
     for one, other in zip(found, expected, strict=True):

@@ -294,7 +294,7 @@ def test_comments_are_sent_until_the_first_word(services: Services) -> None:
 
 def test_reader_who_leaves_between_words_is_seen(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written to him that could fail, and the model would be paid for the rest."""
-    monkeypatch.setattr(sse, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(sse, "CONNECTION_CHECK_EVERY_S", 0.05)
     here, there = socket.socketpair()
     model = SilentModel("Nine ", "months ")
     running = begun(services, model)

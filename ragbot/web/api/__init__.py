@@ -1,0 +1,1 @@
+"""Serve the API, one blueprint in each module."""

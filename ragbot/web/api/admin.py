@@ -1,4 +1,4 @@
-"""`/admin`: what the operator may see and do over HTTP, with the key, and not at all where there is none."""
+"""Serve the operator's calls (`/admin`): editions, sessions, the cache. They need ADMIN_API_KEY."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ admin = APIBlueprint(
 
 
 class EditionPath(BaseModel):
-    """An edition's address."""
+    """Name an edition in a path."""
 
     edition: Annotated[str, Storable, Field(max_length=100)]
 
 
 class AdminSessionsQuery(BaseModel):
-    """Which part of the list is wanted."""
+    """Select a part of the list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class AdminSessionsQuery(BaseModel):
 
 
 class EditionReply(BaseModel):
-    """An edition in a list."""
+    """Describe an edition."""
 
     edition: str
     title: str
@@ -51,13 +51,13 @@ class EditionReply(BaseModel):
 
 
 class EditionsReply(BaseModel):
-    """All editions, newest first."""
+    """List the editions, newest first."""
 
     editions: list[EditionReply]
 
 
 class AdminSessionReply(BaseModel):
-    """A session without its words."""
+    """Describe a session without its messages."""
 
     session_id: str
     created_at: str
@@ -67,13 +67,13 @@ class AdminSessionReply(BaseModel):
 
 
 class ClearedReply(BaseModel):
-    """What was forgotten."""
+    """Count the entries that were deleted."""
 
     entries: int
 
 
 class AdminSessionsReply(BaseModel):
-    """Sessions, newest first."""
+    """List sessions, newest first."""
 
     sessions: list[AdminSessionReply]
     next_before: str | None
@@ -85,7 +85,7 @@ class AdminSessionsReply(BaseModel):
     summary="List the editions",
 )
 def editions(query: Nothing) -> Response:  # noqa: ARG001
-    """All editions, newest first."""
+    """List all editions, newest first."""
     return json_reply({"editions": [_edition(row) for row in current_services().editions.editions()]})
 
 
@@ -95,7 +95,7 @@ def editions(query: Nothing) -> Response:  # noqa: ARG001
     summary="Publish an edition",
 )
 def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
-    """Make an edition the one that readers get; also the way back to an earlier one."""
+    """Make this edition the one that readers get. An earlier one can be published again in the same way."""
     services = current_services()
     key = services.ingestion.publish(path.edition).key
     for row in services.editions.editions():
@@ -110,7 +110,7 @@ def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
     summary="List the sessions",
 )
 def sessions(query: AdminSessionsQuery) -> Response:
-    """Sessions, newest first, without a word of what was said."""
+    """List sessions, newest first, without their messages."""
     found, next_before = current_services().conversations.sessions(limit=query.limit, before=query.before)
     listed = [
         {
@@ -128,10 +128,10 @@ def sessions(query: AdminSessionsQuery) -> Response:
 @admin.delete(
     "/cache",
     responses={"200": ClearedReply},
-    summary="Forget kept answers",
+    summary="Clear the cache",
 )
 def clear_cache(query: Nothing) -> Response:  # noqa: ARG001
-    """Forget kept answers and the vectors of questions; workers go on with the vectors in their memory."""
+    """Delete cached answers and vectors of questions. Workers keep the vectors that they have in memory."""
     return json_reply({"entries": current_services().cache.clear()})
 
 

@@ -1,4 +1,4 @@
-"""`/health`: whether the process is up, and whether a question could be answered."""
+"""Report whether the process is up (`/health`) and whether it could answer a question (`/health/ready`)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,21 @@ from ragbot.version import __version__
 from ragbot.web.schemas import json_reply, timestamp
 
 health = APIBlueprint(
-    "health", __name__, url_prefix="/health", abp_tags=[Tag(name="Service", description="Is it well?")]
+    "health",
+    __name__,
+    url_prefix="/health",
+    abp_tags=[Tag(name="Service", description="Health and metrics.")],
 )
 
 
 class Alive(BaseModel):
-    """The process is up."""
+    """Report that the process is up."""
 
     status: Literal["healthy"] = "healthy"
 
 
 class Component(BaseModel):
-    """A part of the service. `latency_ms` is null where nothing was asked or nothing came back."""
+    """Report the state of a part. `latency_ms` is null where it was not called or did not answer."""
 
     status: Literal["ok", "degraded", "down"]
     latency_ms: float | None
@@ -34,7 +37,7 @@ class Component(BaseModel):
 
 
 class Components(BaseModel):
-    """Each part."""
+    """Report the state of each part."""
 
     database: Component
     vector_store: Component
@@ -44,7 +47,7 @@ class Components(BaseModel):
 
 
 class PublishedBook(BaseModel):
-    """The edition that readers get."""
+    """Describe the edition that readers get."""
 
     edition: str
     sections: int
@@ -53,7 +56,7 @@ class PublishedBook(BaseModel):
 
 
 class Ready(BaseModel):
-    """How the parts are. `status` is `down` only where no question could be answered at all."""
+    """Report the state of the service: `down` only where no question could be answered at all."""
 
     status: Literal["ok", "degraded", "down"]
     version: str
@@ -64,7 +67,7 @@ class Ready(BaseModel):
 
 @health.get("", responses={"200": Alive}, summary="Is the process up?")
 def alive() -> Response:
-    """Answer without any input or output."""
+    """Answer at once, without calling any part."""
     return Response(b'{"status":"healthy"}', mimetype="application/json")
 
 
@@ -74,14 +77,14 @@ def alive() -> Response:
     summary="Could a question be answered?",
 )
 def ready() -> Response:
-    """Ask each part whether it is there, each within 0.6 s and at most once a second."""
+    """Check each part, within 0.6 s and at most once a second."""
     services = current_services()
     report = services.readiness.report()
     body = {
         "status": report.status,
         "version": __version__,
         "environment": services.settings.environment,
-        "components": {name: asdict(finding) for name, finding in report.components.items()},
+        "components": {name: asdict(result) for name, result in report.components.items()},
         "book": _book(report.book) if report.book else None,
     }
     return json_reply(body, 503 if report.status == "down" else 200)

@@ -1,4 +1,4 @@
-"""`/admin/ingest`: a book's archive to a job that takes it in, and how the job stands."""
+"""Start and report ingestion jobs (`/admin/ingest`) for books that are uploaded as archives."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ragbot.ingestion.jobs import IngestOptions
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
 from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
-from ragbot.web.uploads import refuse_unread, save_archive
+from ragbot.web.uploads import check_headers, save_archive
 
 ingest = APIBlueprint(
     "ingest",
@@ -31,7 +31,7 @@ def _printable(name: str) -> str:
     return name
 
 
-def _site(url: str) -> str:
+def _site_address(url: str) -> str:
     try:
         parts = urlsplit(url)
     except ValueError as error:
@@ -42,7 +42,7 @@ def _site(url: str) -> str:
 
 
 class IngestQuery(BaseModel):
-    """What is to be known of the book besides its files."""
+    """Describe the book besides its files."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,40 +53,40 @@ class IngestQuery(BaseModel):
             AfterValidator(_printable),
         ]
         | None
-    ) = Field(None, description="The edition's name; else it is called by its content.", examples=["v2"])
-    site_url: Annotated[str, StringConstraints(max_length=2000), AfterValidator(_site), Storable] | None = (
-        Field(
-            None,
-            description="The address of the book's site; citations link below it.",
-            examples=["https://book.example/"],
-        )
+    ) = Field(None, description="The edition's name; else it is derived from the content.", examples=["v2"])
+    site_url: (
+        Annotated[str, StringConstraints(max_length=2000), AfterValidator(_site_address), Storable] | None
+    ) = Field(
+        None,
+        description="The address of the book's site; citations link below it.",
+        examples=["https://book.example/"],
     )
     title: (
         Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500), Storable]
         | None
-    ) = Field(None, description="The book's title, if it does not tell its own.")
+    ) = Field(None, description="The book's title, if the book does not name it.")
     strict: bool = Field(False, description="Fail, and publish nothing, if a file is skipped.")
 
-    def order(self) -> IngestOptions:
-        """As the job is told."""
+    def options(self) -> IngestOptions:
+        """Return them as the job takes them."""
         return IngestOptions(self.edition, self.site_url or "", self.title or "", self.strict)
 
 
 class JobPath(BaseModel):
-    """A job's address."""
+    """Name a job in a path."""
 
     job_id: Id
 
 
 class SkippedReply(BaseModel):
-    """A file that was left out."""
+    """Name a skipped file and the reason."""
 
     path: str
     reason: str
 
 
 class ReportReply(BaseModel):
-    """What became of a book. `new`, `unchanged` and `removed` count chunks against the edition before."""
+    """Report on an ingested book. `new`, `unchanged` and `removed` compare chunks with the last edition."""
 
     edition: str
     title: str
@@ -104,14 +104,14 @@ class ReportReply(BaseModel):
 
 
 class JobErrorReply(BaseModel):
-    """Why a job failed. Readers go on with the published edition."""
+    """Report why a job failed. Readers still get the published edition."""
 
     code: str = Field(examples=["unreadable_book", "unreadable_archive", "job_died"])
     detail: str
 
 
 class JobReply(BaseModel):
-    """A job as it stands; `done` of `total` counts within the stage."""
+    """Report the state of a job; `done` of `total` counts within the stage."""
 
     job_id: str
     status: Literal["queued", "running", "succeeded", "failed"]
@@ -128,26 +128,26 @@ class JobReply(BaseModel):
 @ingest.post(
     "",
     responses={"202": JobReply},
-    summary="Send a book, which is taken in and published",
+    summary="Upload a book and publish it",
 )
 def send(query: IngestQuery) -> Response:
-    """Begin a job that unpacks the archive, takes the book in and publishes it, in a process of its own.
+    """Start a job that unpacks the archive, ingests the book and publishes it, in a process of its own.
 
-    One job runs at a time. Readers get the edition before until the last step.
+    One job runs at a time. Until its last step readers get the edition before.
     """
     jobs = current_services().ingest_jobs
-    most_bytes = round(current_services().settings.max_book_mb * 1_000_000)
-    refuse_unread(request, most_bytes)
+    max_bytes = round(current_services().settings.max_book_mb * 1_000_000)
+    check_headers(request, max_bytes)
     jobs.refuse_if_busy()
     upload = jobs.new_upload_folder()
     try:
-        save_archive(request, upload.archive, most_bytes)
-        job = jobs.start(upload, query.order())
+        save_archive(request, upload.archive, max_bytes)
+        job = jobs.start(upload, query.options())
     except BaseException:
-        # Whatever went wrong, a sender who leaves among it: nothing stays behind.
+        # Also when the sender leaves: no file stays behind.
         upload.delete()
         raise
-    reply = json_reply(_told(job), 202)
+    reply = json_reply(_job_reply(job), 202)
     reply.headers["Location"] = url_for("ingest.show", job_id=job.job_id)
     return reply
 
@@ -155,14 +155,14 @@ def send(query: IngestQuery) -> Response:
 @ingest.get(
     "/<job_id>",
     responses={"200": JobReply},
-    summary="How a job stands",
+    summary="Read the state of a job",
 )
 def show(path: JobPath, query: Nothing) -> Response:  # noqa: ARG001
-    """Status, stage and counts; the report of a job that succeeded, and why a failed one did."""
-    return json_reply(_told(current_services().ingest_jobs.records.job(path.job_id)))
+    """Return status, stage and counts, the report of a job that succeeded or the error of one that failed."""
+    return json_reply(_job_reply(current_services().ingest_jobs.records.job(path.job_id)))
 
 
-def _told(job: JobFacts) -> dict[str, Any]:
+def _job_reply(job: JobFacts) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
         "status": job.status,

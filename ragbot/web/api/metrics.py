@@ -1,4 +1,4 @@
-"""`GET /metrics`: the numbers of all workers as Prometheus reads them."""
+"""Serve the metrics of all workers in the Prometheus format (`GET /metrics`)."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from flask import Blueprint, Response, request
 from ragbot.config.resources import machine_resources
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.health.readiness import ReadinessReport
-from ragbot.observability.multiprocess import reading
+from ragbot.observability.multiprocess import consistent_read
 from ragbot.services import Services, current_services
 from ragbot.web.middleware.authentication import require_metrics_token
 
-# Not an API blueprint: the numbers are for the operator, and no part of the contract.
+# Not an API blueprint: metrics are for the operator, and no part of the contract.
 metrics = Blueprint("metrics", __name__)
 metrics.before_request(require_metrics_token)
 
-TRIES = 3
+ATTEMPTS = 3
 
 
 @metrics.get("/metrics")
-def tell() -> Response:
-    """Everything that was counted since the server started."""
+def expose() -> Response:
+    """Return everything that was counted since the server started."""
     services = current_services()
     services.metrics.sample()
-    _sample_allowance(services)
+    _sample_limits(services)
     report = services.readiness.report()
     _sample_readiness(services, report)
-    # A database that hangs would hang the numbers with it: only one that has just answered is asked.
+    # A database that hangs would hang this request: only one that has just answered is queried.
     if report.components["database"].status != "down":
         services.metrics.look_up()
         services.maintenance.sample()
@@ -46,11 +46,11 @@ def _sample_readiness(services: Services, report: ReadinessReport) -> None:
         services.metrics.set("edition_age_seconds", max(0.0, time.time() - book.published_at.timestamp()))
 
 
-def _sample_allowance(services: Services) -> None:
+def _sample_limits(services: Services) -> None:
     # A container's limits can be changed while it runs.
-    given = machine_resources()
-    services.metrics.set("memory_limit_bytes", given.memory_bytes)
-    services.metrics.set("cpu_limit_cores", given.cores)
+    resources = machine_resources()
+    services.metrics.set("memory_limit_bytes", resources.memory_bytes)
+    services.metrics.set("cpu_limit_cores", resources.cores)
 
 
 def _sample_jobs(services: Services) -> None:
@@ -65,17 +65,17 @@ def _sample_jobs(services: Services) -> None:
 
 
 def _exposition(services: Services) -> tuple[str, str]:
-    # It imports the library, which must not happen before gunicorn's configuration has been read.
+    # It imports prometheus_client, which must not happen before gunicorn's configuration has been read.
     from prometheus_flask_exporter import PrometheusMetrics
 
     exporter = PrometheusMetrics(None, path=None, export_defaults=False, registry=services.metrics.registry)
-    for tries_left in range(TRIES - 1, -1, -1):
+    for attempts_left in range(ATTEMPTS - 1, -1, -1):
         try:
-            with reading():
+            with consistent_read():
                 text, content_type = exporter.generate_metrics(request.headers.get("Accept"))
                 return text, content_type
         except (struct.error, FileNotFoundError):
-            # A worker that is just starting has made its file and written nothing into it yet.
-            if not tries_left:
+            # A worker that is just starting has created its file and written nothing into it yet.
+            if not attempts_left:
                 raise
     raise AssertionError("unreachable")

@@ -1,4 +1,4 @@
-"""`POST /query`: a question to an answer, whole or as a stream."""
+"""Answer questions (`POST /query`), as JSON or as a stream of events."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
         body.question(), body.session_id, claim=claim, place=reserved_slot()
     )
     log_turn(running)
-    first = _begun(running)
+    first = _first_event(running)
     if streams:
-        return _streamed(running, first)
-    return json_reply(_whole(running, first))
+        return _stream(running, first)
+    return json_reply(_last_event(running, first))
 
 
 def _wants_stream(body: QueryBody) -> bool:
     accepted = request.accept_mimetypes
-    # A browser's "anything" is no wish for a stream; naming it is.
+    # A browser's "*/*" does not ask for a stream; only naming the type does.
     named = any(kind == "text/event-stream" and quality > 0 for kind, quality in accepted)
     if body.stream or named:
         return True
@@ -57,7 +57,7 @@ def _wants_stream(body: QueryBody) -> bool:
 
 
 def _claim(key: str, body: QueryBody) -> IdempotencyClaim:
-    # Keys of two callers never meet: one must not be told what the other asked.
+    # Hashed with the address: one caller must not get another one's answer by the same key.
     caller = f"{request.remote_addr}\n{key}"
     return IdempotencyClaim(
         hashlib.sha256(caller.encode()).hexdigest(),
@@ -65,8 +65,8 @@ def _claim(key: str, body: QueryBody) -> IdempotencyClaim:
     )
 
 
-def _begun(running: RunningTurn) -> Event:
-    """The first event, drawn before the status line is sent: what fails before it is an honest status."""
+def _first_event(running: RunningTurn) -> Event:
+    """Draw the first event before the status line is sent, so that an early failure gets its own status."""
     try:
         return next(running.events)
     except BaseException:
@@ -74,7 +74,7 @@ def _begun(running: RunningTurn) -> Event:
         raise
 
 
-def _whole(running: RunningTurn, first: Event) -> dict[str, Any]:
+def _last_event(running: RunningTurn, first: Event) -> dict[str, Any]:
     last = first
     try:
         for event in running.events:
@@ -86,7 +86,7 @@ def _whole(running: RunningTurn, first: Event) -> dict[str, Any]:
     return query_reply(running.turn, last.answer)
 
 
-def _streamed(running: RunningTurn, first: Event) -> Response:
+def _stream(running: RunningTurn, first: Event) -> Response:
     stream = as_sse(
         running, first, request_id=g.request_id, connection=request.environ.get("gunicorn.socket")
     )

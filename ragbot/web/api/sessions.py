@@ -1,4 +1,4 @@
-"""`/sessions`: a talk, its messages, and what the reader thought of them."""
+"""Serve sessions (`/sessions`): their messages, their export, and the reader's ratings."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ sessions = APIBlueprint(
     "sessions",
     __name__,
     url_prefix="/sessions",
-    abp_tags=[Tag(name="Sessions", description="The talk so far.")],
+    abp_tags=[Tag(name="Sessions", description="Conversations and their messages.")],
 )
 
-EXPORTED_AT_ONCE = 100
+EXPORT_PAGE = 100
 
 
 @sessions.post("", responses={"201": SessionReply}, summary="Start a session")
 def start(query: Nothing) -> Response:  # noqa: ARG001
-    """Start a session; a question without one starts one too."""
+    """Start a session. A question without one starts one too."""
     return json_reply(session_reply(current_services().conversations.start_session()), 201)
 
 
@@ -43,7 +43,7 @@ def start(query: Nothing) -> Response:  # noqa: ARG001
     summary="Read a session",
 )
 def read(path: SessionPath, query: MessagesQuery) -> Response:
-    """The newest messages before one, oldest first."""
+    """Return the newest messages, or those before a given one, oldest first."""
     conversations = current_services().conversations
     session = conversations.session(path.session_id)
     messages, next_before = conversations.messages(path.session_id, limit=query.limit, before=query.before)
@@ -56,7 +56,7 @@ def read(path: SessionPath, query: MessagesQuery) -> Response:
     summary="Delete a session",
 )
 def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
-    """Delete a session and every word of it."""
+    """Delete a session with all its messages."""
     current_services().conversations.delete_session(path.session_id)
     return Response(status=204)
 
@@ -64,22 +64,22 @@ def delete(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
 @sessions.get(
     "/<session_id>/export",
     responses={
-        "200": {"description": "The talk", "content": {"text/markdown": {"schema": {"type": "string"}}}}
+        "200": {"description": "The messages", "content": {"text/markdown": {"schema": {"type": "string"}}}}
     },
     summary="Export a session as Markdown",
 )
 def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
-    """The whole talk as Markdown."""
+    """Return all messages of the session as Markdown."""
     conversations = current_services().conversations
     conversations.session(path.session_id)
-    talk: list[MessageFacts] = []
+    messages: list[MessageFacts] = []
     before: str | None = None
     while True:
-        page, before = conversations.messages(path.session_id, limit=EXPORTED_AT_ONCE, before=before)
-        talk = page + talk
+        page, before = conversations.messages(path.session_id, limit=EXPORT_PAGE, before=before)
+        messages = page + messages
         if before is None:
             break
-    text = "\n\n".join(_as_markdown(message) for message in talk)
+    text = "\n\n".join(_as_markdown(message) for message in messages)
     return Response(f"{text}\n", mimetype="text/markdown")
 
 
@@ -91,7 +91,7 @@ def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
     summary="Rate an answer",
 )
 def rate(path: MessagePath, query: Nothing, body: FeedbackBody) -> Response:  # noqa: ARG001
-    """Keep the reader's verdict on an answer; the last one wins."""
+    """Store the reader's rating of an answer; the last one wins."""
     current_services().conversations.rate(path.session_id, path.message_id, body.rating, body.comment)
     return Response(status=204)
 

@@ -1,4 +1,4 @@
-"""Every request to one line in the log and to its numbers, when its last byte has gone."""
+"""Log one line for each request, and count it, when its last byte has been sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Status
 from ragbot.observability.answer_metrics import stages_ms
 from ragbot.observability.metrics import Metrics
-from ragbot.observability.tracing import TracedTurn, Tracing, placed
+from ragbot.observability.tracing import TracedTurn, Tracing, place_stages
 from ragbot.server.early_errors import Refusal
 from ragbot.services import current_services
 from ragbot.web.middleware.client_address import parsed_address
@@ -26,43 +26,43 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 QUESTIONS = "/query"
 STREAM = "text/event-stream"
 
-# Asked every few seconds by machines, which would be most of what is traced.
+# Machines call these every few seconds, which would be most of the traces.
 UNTRACED = ("/health", "/health/ready", "/metrics")
 
-# Enough to find a talk again, too little to open it.
-SHOWN_OF_ID = 8
+# Enough to find a session again, too little to open it.
+ID_PREFIX_LENGTH = 8
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 
-# An address without the part that tells one household from another.
-_KEPT_OF_ADDRESS = {4: 24, 6: 48}
+# An address without the part that identifies one connection.
+_NETWORK_BITS = {4: 24, 6: 48}
 
 
 def log_requests(app: Flask) -> None:
-    """Count and log each request; a stream when it ends, with how it ended."""
+    """Count and log each request; a stream when it ends, with its outcome."""
 
     @app.before_request
     def _begin() -> None:
         services = current_services()
-        g.watched = RequestLog(services.metrics, services.tracing)
+        g.request_log = RequestLog(services.metrics, services.tracing)
 
     @app.after_request
     def _end(response: Response) -> Response:
-        watched: RequestLog | None = g.get("watched")
-        if watched is not None:
-            watched.error_code = g.get("problem_code")
-            watched.answered(response)
+        request_log: RequestLog | None = g.get("request_log")
+        if request_log is not None:
+            request_log.error_code = g.get("problem_code")
+            request_log.finish(response)
         return response
 
 
 def log_turn(running: RunningTurn) -> None:
-    """Have the current request's line tell of this turn."""
-    watched: RequestLog | None = g.get("watched")
-    if watched is not None:
-        watched.began(running)
+    """Add this turn to the line of the current request."""
+    request_log: RequestLog | None = g.get("request_log")
+    if request_log is not None:
+        request_log.begin_turn(running)
 
 
 class RequestLog:
-    """A request under way. Needs no app once it is made: a stream ends outside of one."""
+    """Collect what is logged of a request. Needs no app context later: a stream ends outside of one."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing) -> None:
         rule = request.url_rule
@@ -75,7 +75,7 @@ class RequestLog:
         self._session = (request.view_args or {}).get("session_id")
         self._trace = None if self._route in UNTRACED else tracing.begin(request.headers.get("traceparent"))
         if self._trace:
-            # From here on each line of the request has it, and its last one.
+            # From here on each line of the request has it.
             structlog.contextvars.bind_contextvars(trace_id=self._trace.trace_id)
         self._status = 0
         self._ended = False
@@ -85,34 +85,34 @@ class RequestLog:
         self._running: RunningTurn | None = None
         self._turn_at = 0
 
-    def began(self, running: RunningTurn) -> None:
+    def begin_turn(self, running: RunningTurn) -> None:
         """Note a turn that begins now."""
         self._running, self._turn_at = running, time.time_ns()
 
-    def answered(self, response: Response) -> None:
-        """Note the status; the rest now, or when a streamed body ends."""
+    def finish(self, response: Response) -> None:
+        """Note the status, and log the request now or when its streamed body ends."""
         self._status = response.status_code
-        # What tells its length lies ready, and is as good as sent.
+        # A body with a length is complete, and as good as sent.
         if response.is_streamed and "Content-Length" not in response.headers:
             self._streams = response.mimetype == STREAM
             if self._streams:
                 self._metrics.add("streams_open", 1)
-            response.response = _Body(iter(response.response), self)
+            response.response = _LoggedBody(iter(response.response), self)
             return
         self.sent_bytes = response.content_length or 0
         self.end()
 
     def end(self) -> None:
-        """Count and log it. Twice is once."""
+        """Count and log the request. A second call does nothing."""
         if self._ended:
             return
         self._ended = True
         if self._streams:
             self._metrics.add("streams_open", -1)
         seconds = time.perf_counter() - self._started
-        told = self._told_of_turn()
-        # The turn knows its own cause; what the reader is told may be less exact.
-        error = told.get("error") or self.error_code
+        of_turn = self._turn_fields()
+        # The turn knows the cause; the code that the reader gets may be less exact.
+        error = of_turn.get("error") or self.error_code
         self._count(seconds, error)
         line = {
             "request_id": self._request_id,
@@ -123,7 +123,7 @@ class RequestLog:
             "bytes": self.sent_bytes,
             "client": self._client,
             "session": _shown(self._session),
-            **told,
+            **of_turn,
             "error": error,
             "trace_id": self._trace.trace_id if self._trace else None,
         }
@@ -150,21 +150,21 @@ class RequestLog:
             self._trace.end(TracedTurn(line, failed))
             return
         ended = self._running.ending.ended()
-        stages = placed(stages_ms(ended), ended.answer.latency_ms.total)
+        stages = place_stages(stages_ms(ended), ended.answer.latency_ms.total)
         self._trace.end(TracedTurn(line, failed, self._turn_at, stages))
 
-    def _told_of_turn(self) -> dict[str, Any]:
+    def _turn_fields(self) -> dict[str, Any]:
         if self._running is None:
             return {}
         turn = self._running.turn
-        told: dict[str, Any] = {"session": _shown(turn.session_id), "message": _shown(turn.message_id)}
+        ids: dict[str, Any] = {"session": _shown(turn.session_id), "message": _shown(turn.message_id)}
         if turn.replayed:
-            return {**told, "replayed": True}
+            return {**ids, "replayed": True}
         ended = self._running.ending.ended()
         answer = ended.answer
         return {
-            **told,
-            # Not closed yet: its model is being hung up on in another thread, for the reader has left.
+            **ids,
+            # Not closed yet: another thread is interrupting the model, as the reader has left.
             "outcome": "stopped" if ended.persist_ms is None else str(answer.status),
             "mode": str(answer.mode),
             "model": answer.model,
@@ -179,12 +179,12 @@ class RequestLog:
         }
 
 
-class _Body:
-    """A streamed body that is counted as it goes and closed with what it came from."""
+class _LoggedBody:
+    """Pass a streamed body on, count its bytes, and log the request when it ends."""
 
-    def __init__(self, pieces: Iterator[Any], watched: RequestLog) -> None:
+    def __init__(self, pieces: Iterator[Any], request_log: RequestLog) -> None:
         self._pieces = pieces
-        self._watched = watched
+        self._request_log = request_log
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -193,9 +193,9 @@ class _Body:
         try:
             piece = next(self._pieces)
         except BaseException:
-            self._watched.end()
+            self._request_log.end()
             raise
-        self._watched.sent_bytes += len(piece)
+        self._request_log.sent_bytes += len(piece)
         return piece
 
     def close(self) -> None:
@@ -204,11 +204,11 @@ class _Body:
             if close is not None:
                 close()
         finally:
-            self._watched.end()
+            self._request_log.end()
 
 
-def note_unread(metrics: Metrics, refusal: Refusal) -> None:
-    """Count and log a request that no app has seen, for gunicorn could not read it."""
+def log_early_error(metrics: Metrics, refusal: Refusal) -> None:
+    """Count and log a request that gunicorn could not read, so that it never reached the app."""
     metrics.count("http_requests_total", method="OTHER", endpoint="none", status=str(refusal.status))
     log.info(
         "request",
@@ -221,17 +221,17 @@ def note_unread(metrics: Metrics, refusal: Refusal) -> None:
 
 
 def shortened(address: str | None) -> str:
-    """An address's network: an IPv4 address's /24, an IPv6 address's /48; empty for what is neither."""
+    """Return the /24 network of an IPv4 address, the /48 of an IPv6 address, else an empty text."""
     parsed = parsed_address(address or "")
     if parsed is None:
         return ""
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
         parsed = parsed.ipv4_mapped
-    return str(ip_network((int(parsed), _KEPT_OF_ADDRESS[parsed.version]), strict=False))
+    return str(ip_network((int(parsed), _NETWORK_BITS[parsed.version]), strict=False))
 
 
 def _shown(identifier: str | None) -> str | None:
-    """The beginning of an id; nothing of what only stands in its place."""
+    """Return the beginning of an id; None for a text that is no id of ours."""
     if identifier is None or not _ID.fullmatch(identifier):
         return None
-    return identifier[:SHOWN_OF_ID]
+    return identifier[:ID_PREFIX_LENGTH]

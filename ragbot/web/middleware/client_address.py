@@ -1,4 +1,4 @@
-"""Who is asking: a caller's address from the socket, past as many proxies as are ours, to a key."""
+"""Find the caller's address, behind our own proxies alone, and the key that rate limits count it under."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-# A household or a server gets a /64 at least, and may take any address in it.
+# A connection gets a /64 at least, and may use any address in it.
 IPV6_PREFIX = 64
 
 
 def trust_proxies(app: Flask, hops: int) -> None:
-    """Believe the last `hops` entries of X-Forwarded-For, -Proto and -Host, and none before them."""
+    """Trust the last `hops` entries of X-Forwarded-For, -Proto and -Host, and none before them."""
     if hops:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
 
 
 def caller() -> str:
-    """The key under which the current request's caller is counted."""
+    """Return the key that rate limits count the current request under."""
     return key_of(request.remote_addr or "")
 
 
 def key_of(address: str) -> str:
-    """An IPv4 address itself, an IPv6 address's /64; `unknown` for what is neither (a Unix socket)."""
+    """Return an IPv4 address itself, the /64 of an IPv6 address, else `unknown` (a Unix socket)."""
     parsed = parsed_address(address)
     if parsed is None:
         return "unknown"
@@ -36,7 +36,7 @@ def key_of(address: str) -> str:
 
 
 def parsed_address(address: str) -> IPv4Address | IPv6Address | None:
-    """An address as sockets and proxies write it, some of them with a port; None for what is none."""
+    """Parse an address as sockets and proxies write it, also with a port. Returns None if it is none."""
     if address.startswith("["):
         address = address[1:].partition("]")[0]
     elif address.count(":") == 1:

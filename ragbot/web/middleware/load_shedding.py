@@ -1,4 +1,4 @@
-"""A question gets its place before anything is done for it, or is refused at once."""
+"""Reserve an answer slot for each question before anything else is done for it, or refuse it at once."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from ragbot.answering.turns import AnswerSlot, Turns
 
 
 def shed_load(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
-    """Have the blueprint's calls take a place, or refused with Overloaded.
+    """Reserve a slot for each call of the blueprint; a call without one is refused with Overloaded.
 
-    To be called before quotas are. Of a crowd that was counted, read and checked first, those who find no
-    place would hold the threads that are kept free for refusals, `/health` and all else; and a refusal that
-    is counted takes from the reader's quota what he did not get.
+    Call this before `limit_calls`. If a crowd were counted, read and validated first, the calls that find no
+    slot would hold the threads that are reserved for everything else, `/health` among it; and a refusal that
+    is counted would use up the reader's rate limit.
     """
 
     @app.before_request
-    def _take() -> None:
-        # A preflight needs no place.
+    def _reserve() -> None:
+        # A CORS preflight needs no slot.
         if request.blueprint == questions.name and request.method != "OPTIONS":
-            g.place = turns.place()
+            g.answer_slot = turns.place()
 
     @app.teardown_request
-    def _give_back(_error: BaseException | None) -> None:
-        place: AnswerSlot | None = g.pop("place", None)
-        if place is not None:
-            place.give_back()
+    def _release(_error: BaseException | None) -> None:
+        slot: AnswerSlot | None = g.pop("answer_slot", None)
+        if slot is not None:
+            slot.give_back()
 
 
 def reserved_slot() -> AnswerSlot | None:
-    """The current request's place, which is the caller's to give back from now on."""
-    place: AnswerSlot | None = g.pop("place", None)
-    return place
+    """Return the slot of the current request, which the caller must release from now on."""
+    slot: AnswerSlot | None = g.pop("answer_slot", None)
+    return slot

@@ -1,4 +1,4 @@
-"""Limits on blueprints: who asks too often is told so, and everyone what is left."""
+"""Limit the rate of calls by address, and report what is left in the headers of every response."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ from ragbot.config import Settings
 from ragbot.storage.keyvalue.rate_counters import MemoryRateCounters, WindowCount
 from ragbot.web.middleware.client_address import caller
 
-# Wrong passwords are tried by machines; a person does not open the console more often than this.
-PASSWORD_TRIES_PER_MINUTE = 10
+# Machines guess passwords; a person does not open the console more often than this.
+PASSWORD_ATTEMPTS_PER_MINUTE = 10
 
-PASSWORDS = "passwords"
+# Scopes of limits, which are parts of the counters' names.
+QUESTIONS, PASSWORDS = "questions", "passwords"
 
 SCHEME = "ragbot"
-_NAMES = ("RateLimit", "X-RateLimit")
+_HEADERS = ("RateLimit", "X-RateLimit")
 
 
 class RateCounterStorage(Protocol):
-    """What counts a call, or gives None if nothing can count now."""
+    """Count calls in windows of time."""
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount | None:
-        """The open window of the counter, with this call in it."""
+        """Count a call and return the open window; None if it cannot be counted now."""
         ...
 
 
 class LimitsStorageAdapter(Storage):
-    """Flask-Limiter's view of our counters.
+    """Adapt our counters to Flask-Limiter.
 
-    What was counted is kept for the request, so that the headers cost no second look. A call that nobody
-    could count goes on: its count is 0. Tries of a password are counted in the process then.
+    The counts are kept for the request, so that the headers cost no second call. A call that cannot be
+    counted is let through: its count is 0. Attempts at a password are counted in the process then.
     """
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 - the library's own convention
@@ -48,11 +49,11 @@ class LimitsStorageAdapter(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """None that is to be wrapped."""
+        """Name an exception that is never raised: the library would wrap it."""
         return LookupError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count a call; 0 if it could not be counted."""
+        """Count a call. Returns 0 if it could not be counted."""
         counted = self._counters.count(key, expiry, amount)
         if counted is None and f"/{PASSWORDS}/" in key:
             counted = self._in_process.count(key, expiry, amount)
@@ -60,21 +61,21 @@ class LimitsStorageAdapter(Storage):
         return counted.hits if counted else 0
 
     def get(self, key: str) -> int:
-        """What this request's own call was told."""
+        """Return the count that this request's own call got."""
         counted = _counted_now().get(key)
         return counted.hits if counted else 0
 
     def get_expiry(self, key: str) -> float:
-        """When the window ends that this request's own call was counted in."""
+        """Return the end of the window in which this request's own call was counted."""
         counted = _counted_now().get(key)
         return counted.ends_at if counted else time.time()
 
     def check(self) -> bool:
-        """Say yes: each call finds out for itself."""
+        """Return True: each call finds out by itself."""
         return True
 
     def reset(self) -> None:
-        """Do nothing: nobody resets all windows."""
+        """Do nothing: windows are never reset."""
 
     def clear(self, key: str) -> None:
         """Do nothing: windows end by themselves."""
@@ -90,12 +91,12 @@ def limit_calls(
     open_to_pages: tuple[Blueprint, ...],
     behind_password: tuple[Blueprint, ...],
 ) -> None:
-    """Hold callers to the settings' quotas. A blueprint that is not named has none.
+    """Apply the rate limits of the settings. A blueprint that is not named has none.
 
-    Blueprints are limited, not views: the framework refuses a bad body before any view is called, and that
-    has to count. Those of `others` that stand together share one quota. Preflights are free where other
-    pages may call (`open_to_pages`). A blueprint behind a password counts tries of one in a quota of their
-    own, which holds whatever the settings say and whether or not the store of the counters is well.
+    Blueprints are limited, not views: the framework refuses an invalid body before any view is called, and
+    that must count. Each group in `others` shares one limit. CORS preflights are free where other pages may
+    call (`open_to_pages`). A blueprint behind a password counts attempts in a limit of their own, which holds
+    whatever the settings say and whether or not the store of the counters works.
     """
     limiter = Limiter(
         caller,
@@ -106,40 +107,72 @@ def limit_calls(
         headers_enabled=False,
     )
     if settings.rate_limit_enabled:
-        asked = settings.rate_limit_queries_per_minute, settings.rate_limit_queries_per_day_per_ip
-        limiter.shared_limit("{}/minute;{}/day".format(*asked), scope="questions")(questions)
-        for together in others:
-            limit = f"{settings.rate_limit_others_per_minute}/minute"
-            for blueprint in together:
-                limiter.shared_limit(limit, scope=together[0].name)(blueprint)
+        per_minute, per_day = (
+            settings.rate_limit_queries_per_minute,
+            settings.rate_limit_queries_per_day_per_ip,
+        )
+        limit = f"{per_minute}/minute;{per_day}/day"
+        limiter.shared_limit(limit, scope=QUESTIONS, error_message=_refusal("questions"))(questions)
+        limit = f"{settings.rate_limit_others_per_minute}/minute"
+        for group in others:
+            for blueprint in group:
+                limiter.shared_limit(limit, scope=group[0].name, error_message=_refusal("requests"))(
+                    blueprint
+                )
     for blueprint in behind_password:
-        limit = f"{PASSWORD_TRIES_PER_MINUTE}/minute"
-        limiter.shared_limit(limit, scope=PASSWORDS, exempt_when=_tries_no_password)(blueprint)
+        limit = f"{PASSWORD_ATTEMPTS_PER_MINUTE}/minute"
+        limiter.shared_limit(
+            limit,
+            scope=PASSWORDS,
+            exempt_when=_has_no_password,
+            error_message=_refusal("attempts at the password"),
+        )(blueprint)
     free = {blueprint.name for blueprint in open_to_pages}
-    # A browser sends it, not the reader.
+    # The browser sends a preflight, not the reader.
     limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)
     limiter.init_app(app)
-    app.after_request(_telling(limiter))
+    app.after_request(_adding_headers(limiter))
 
 
-def _tries_no_password() -> bool:
+def _has_no_password() -> bool:
     return "Authorization" not in request.headers
 
 
+def _refusal(what: str) -> Callable[[], str]:
+    def sentence() -> str:
+        # The limit that was exceeded is the one that counted last.
+        exceeded = [counted for counted in _counted_now().values() if counted][-1]
+        return f"Too many {what} just now; try again in {wait_of(_seconds_left(exceeded))}."
+
+    return sentence
+
+
+def wait_of(seconds: int) -> str:
+    """Format a wait in seconds, minutes or hours, rounded up."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds > 2 * length:
+            return f"{math.ceil(seconds / length)} {unit}s"
+    return f"{seconds} second{'s' if seconds != 1 else ''}"
+
+
+def _seconds_left(counted: WindowCount) -> int:
+    return max(1, math.ceil(counted.ends_at - time.time()))
+
+
 def _counted_now() -> dict[str, WindowCount | None]:
-    counts: dict[str, WindowCount | None] = g.setdefault("quota_counts", {})
+    counts: dict[str, WindowCount | None] = g.setdefault("rate_limit_counts", {})
     return counts
 
 
-def _telling(limiter: Limiter) -> Callable[[Response], Response]:
-    def tell(response: Response) -> Response:
-        """Put what is left of the tightest quota on the response."""
+def _adding_headers(limiter: Limiter) -> Callable[[Response], Response]:
+    def add_headers(response: Response) -> Response:
         counts = _counted_now()
+        # Of the limits that counted, the one that was exceeded or has least left.
         known = [(limit, counted) for limit in limiter.current_limits if (counted := counts.get(limit.key))]
         if known:
             limit, counted = min(known, key=lambda pair: (not pair[0].breached, _left(*pair)))
-            reset_s = str(max(1, math.ceil(counted.ends_at - time.time())))
-            for name in _NAMES:
+            reset_s = str(_seconds_left(counted))
+            for name in _HEADERS:
                 response.headers[f"{name}-Limit"] = str(limit.limit.amount)
                 response.headers[f"{name}-Remaining"] = str(_left(limit, counted))
                 response.headers[f"{name}-Reset"] = reset_s
@@ -147,7 +180,7 @@ def _telling(limiter: Limiter) -> Callable[[Response], Response]:
                 response.headers["Retry-After"] = reset_s
         return response
 
-    return tell
+    return add_headers
 
 
 def _left(limit: RequestLimit, counted: WindowCount) -> int:

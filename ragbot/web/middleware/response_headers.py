@@ -1,4 +1,4 @@
-"""Careful headers on every response that does not bring its own."""
+"""Add the security headers to every response."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ragbot.server.security_headers import ALWAYS, STRICT_TRANSPORT_SECURITY
 
 
 def secure_headers(app: Flask) -> None:
-    """Add the headers after each request; what a view has set stays."""
+    """Add the headers after each request, except those that a view has set."""
 
     @app.after_request
     def _add(response: Response) -> Response:

@@ -1,0 +1,1 @@
+"""Serve the pages: the console and the API's documentation."""

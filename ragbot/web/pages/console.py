@@ -1,4 +1,4 @@
-"""`GET /`: one page to try the bot by hand."""
+"""Serve the console (`GET /`), a page to ask questions by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTENT_SECURITY_POLICY = (
 
 @console.get("/")
 def page() -> Response:
-    """The console, with the published book's name if the database tells it."""
+    """Serve the page, with the published book's title if the database can be read."""
     editions = current_services().editions
     try:
         facts = editions.published()

@@ -18,7 +18,7 @@ job_limits.GRACE_S = 0.3
 def for_certain(reason):
     print("for certain", reason, flush=True)
     os._exit(3)
-limits = ResourceLimits(memory_bytes={memory}, time_s={time}, for_certain=for_certain)
+limits = ResourceLimits(memory_bytes={memory}, time_s={time}, force_end=for_certain)
 try:
     print("begun", flush=True)
     {work}

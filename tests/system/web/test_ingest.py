@@ -177,7 +177,7 @@ def site(running: Site) -> Iterator[Site]:
     running.upstream.reset()
     assert soon(lambda: job_processes(running.folder) == [])
     assert running.left_over() == []
-    assert "unforeseen_error" not in running.server.logs()
+    assert "unhandled_error" not in running.server.logs()
     assert "Traceback" not in running.server.logs()
 
 

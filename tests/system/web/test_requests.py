@@ -60,7 +60,7 @@ def test_500_hostile_requests_bring_no_error_of_ours_and_the_server_goes_on(serv
     assert bad == []
     assert is_healthy(server.port)
     assert server.worker_pids() == workers
-    assert "unforeseen_error" not in server.logs()
+    assert "unhandled_error" not in server.logs()
     assert "Traceback" not in server.logs()
 
 

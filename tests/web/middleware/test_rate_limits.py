@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from ragbot.extensions import db
 from ragbot.web.middleware.client_address import key_of
+from ragbot.web.middleware.rate_limits import wait_of
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 
 QUESTION = {"query": "How long does bread rise?"}
@@ -56,6 +58,30 @@ def test_refusal_is_a_problem_and_alone_says_when_to_come_back(limited) -> None:
     assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
     assert refused.get_json()["code"] == "rate_limited"
     assert refused.headers["Retry-After"] == refused.headers["RateLimit-Reset"]
+
+
+def test_refusal_tells_the_reader_how_long_to_wait(limited) -> None:
+    """Readers see the sentence, not the header."""
+    client = limited(
+        RATE_LIMIT_QUERIES_PER_MINUTE=1, RATE_LIMIT_QUERIES_PER_DAY_PER_IP=1, RATE_LIMIT_OTHERS_PER_MINUTE=1
+    )
+
+    of_the_day = [client.post("/query", json=QUESTION) for _ in range(2)][1]
+    of_the_minute = [client.post("/sessions") for _ in range(2)][1]
+
+    seconds = of_the_minute.headers["Retry-After"]
+    unit = "second" if seconds == "1" else "seconds"
+    assert of_the_minute.json["detail"] == f"Too many requests just now; try again in {seconds} {unit}."
+    assert re.fullmatch(r"Too many questions just now; try again in \d+ \w+\.", of_the_day.json["detail"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wait"),
+    [(1, "1 second"), (40, "40 seconds"), (120, "120 seconds"), (121, "3 minutes"), (86_400, "24 hours")],
+)
+def test_wait_is_told_in_a_unit_that_fits(seconds: int, wait: str) -> None:
+    """Nobody counts 86,400 seconds."""
+    assert wait_of(seconds) == wait
 
 
 def test_refused_bodies_count_like_good_ones(limited) -> None:

@@ -153,19 +153,19 @@ const session = {
 /* ---- Problems in words ---- */
 
 async function problemOf(response) {
-  let told = {};
+  let payload = {};
   try {
-    told = record(await response.json());
+    payload = record(await response.json());
   } catch {
     // A proxy in front may answer with a page of its own.
   }
   return {
-    ...told,
+    ...payload,
     status: response.status,
-    title: words(told.title) || `The server answered ${response.status}`,
-    detail: words(told.detail) || 'It gave no explanation. Try again in a moment.',
-    request_id: words(told.request_id) || response.headers.get('X-Request-ID') || '',
-    retry_after_s: secondsOf(response.headers.get('Retry-After') ?? told.retry_after),
+    title: words(payload.title) || `The server answered ${response.status}`,
+    detail: words(payload.detail) || 'The server gave no reason. Try again in a moment.',
+    request_id: words(payload.request_id) || response.headers.get('X-Request-ID') || '',
+    retry_after_s: secondsOf(response.headers.get('Retry-After') ?? payload.retry_after),
   };
 }
 
@@ -183,20 +183,20 @@ const UNREACHABLE = {
 };
 const BROKEN_OFF = {
   title: 'The answer broke off',
-  detail: 'The connection ended before the answer was complete. What had arrived is kept above.',
+  detail: 'The connection ended before the answer was complete. The part that arrived stays above.',
 };
 const GARBLED = {
   title: 'The answer could not be read',
   detail: 'The server sent something this page does not understand.',
 };
 const GONE_QUIET = {
-  title: 'The server has gone quiet',
+  title: 'The server does not respond',
   detail: 'Nothing has arrived for a minute, so this page stopped waiting.',
 };
 
 const FAILED_THEN = {
   title: 'This question was not answered',
-  detail: 'Something failed when it was asked. It can be asked again.',
+  detail: 'Something failed while it was being answered. You can ask it again.',
 };
 const PENDING_THEN = {
   title: 'No answer yet',
@@ -483,8 +483,8 @@ class Source {
     new ResizeObserver(() => this.settle()).observe(this.quote);
   }
 
-  show(told, { cited, citations }) {
-    const source = record(told);
+  show(payload, { cited, citations }) {
+    const source = record(payload);
     this.node.dataset.cited = String(cited);
     this.title = this.#showPath(source);
     this.node.setAttribute('aria-label', `Source ${this.number}${cited ? '' : ', not cited'}: ${this.title}`);
@@ -643,9 +643,9 @@ class Exchange {
   /* -- As it arrives -- */
 
   /** Shows the passages that were found. A later list replaces the one before; numbers in use stay theirs. */
-  begin(told) {
-    this.#know(told);
-    this.showSources(told.sources, { whole: false });
+  begin(payload) {
+    this.#know(payload);
+    this.showSources(payload.sources, { whole: false });
     part(this.node, 'waiting-text').textContent = this.sources.length
       ? `Found ${plural(this.sources.length, 'passage', 'passages')}, writing`
       : 'Writing';
@@ -664,13 +664,13 @@ class Exchange {
   }
 
   /** Shows a whole reply, or a message of the session's history, which has most of the same fields. */
-  finish(told, { requestId = '' } = {}) {
-    this.#know(told);
+  finish(payload, { requestId = '' } = {}) {
+    this.#know(payload);
     this.requestId = requestId;
-    this.reply = told;
-    this.text = words(told.answer);
-    this.state = words(told.status) || 'answered';
-    this.showSources(told.sources, { whole: true, citations: list(told.citations).map(record) });
+    this.reply = payload;
+    this.text = words(payload.answer);
+    this.state = words(payload.status) || 'answered';
+    this.showSources(payload.sources, { whole: true, citations: list(payload.citations).map(record) });
     this.#paint(true);
     this.#showAfter();
   }
@@ -691,35 +691,35 @@ class Exchange {
   #settle() {
     this.#paint(true);
     const named = new Set([...this.answer.querySelectorAll('.cite')].map((mark) => Number(mark.dataset.cite)));
-    const sources = this.sources.map((source, i) => ({ ...source.told, cited: named.has(i + 1) }));
+    const sources = this.sources.map((source, i) => ({ ...source.payload, cited: named.has(i + 1) }));
     this.showSources(sources, { whole: true });
     this.reply ??= { status: this.state, ...(this.messageId ? { message_id: this.messageId } : {}), ...this.problem };
     this.#showAfter();
   }
 
-  #know(told) {
-    this.messageId = words(told.message_id) || this.messageId;
+  #know(payload) {
+    this.messageId = words(payload.message_id) || this.messageId;
     if (this.messageId) this.node.dataset.messageId = this.messageId;
   }
 
   /* -- Sources -- */
 
   /** Until the answer is whole it is not known what it cites, and all passages wait together, folded. */
-  showSources(told, { whole, citations = [] }) {
+  showSources(payload, { whole, citations = [] }) {
     const focused = document.activeElement;
     const cited = [];
     const near = [];
-    list(told).forEach((source, i) => {
+    list(payload).forEach((source, i) => {
       this.sources[i] ??= new Source(i + 1, this);
       const isCited = whole && Boolean(record(source).cited);
-      this.sources[i].told = record(source);
+      this.sources[i].payload = record(source);
       this.sources[i].show(source, {
         cited: isCited,
         citations: citations.filter((citation) => Number(citation.source) === i + 1),
       });
       (isCited ? cited : near).push(this.sources[i].node);
     });
-    this.sources.length = list(told).length;
+    this.sources.length = list(payload).length;
     part(this.node, 'cited').replaceChildren(...cited);
     part(this.node, 'near').replaceChildren(...near);
     part(this.node, 'sources').hidden = !this.sources.length;
@@ -855,9 +855,9 @@ class Exchange {
     part(this.node, 'problem-detail').textContent = words(problem.detail);
     part(this.node, 'problem-code').textContent = [words(problem.code), words(problem.request_id)].filter(Boolean).join(' · ');
     const fields = list(problem.errors).map(record);
-    const told = part(this.node, 'problem-fields');
-    told.hidden = !fields.length;
-    told.replaceChildren(...fields.map(({ field, message }) => element('li', [words(field), words(message)].filter(Boolean).join(': '))));
+    const fieldList = part(this.node, 'problem-fields');
+    fieldList.hidden = !fields.length;
+    fieldList.replaceChildren(...fields.map(({ field, message }) => element('li', [words(field), words(message)].filter(Boolean).join(': '))));
     this.#offerAgain(problem.retry_after_s);
   }
 
@@ -908,7 +908,7 @@ class Exchange {
       note.textContent = rating === 'up' ? 'Noted: helpful' : 'Noted: not helpful';
     } catch (problem) {
       this.#showRating(before);
-      note.textContent = `Not kept. ${problem instanceof Error ? UNREACHABLE.title : problem.detail}`;
+      note.textContent = `Your rating was not saved. ${problem instanceof Error ? UNREACHABLE.title : problem.detail}`;
     }
   }
 }
@@ -975,7 +975,7 @@ function summaryOf(exchange) {
   const answer = exchange.answer.textContent.trim();
   const cited = part(exchange.node, 'cited').children.length;
   if (exchange.state === 'failed') return `${words(exchange.problem.title)}. ${words(exchange.problem.detail)}`;
-  if (exchange.state === 'stopped') return 'Stopped. What had arrived is kept.';
+  if (exchange.state === 'stopped') return 'Stopped. The part that arrived stays above.';
   const sources = cited ? ` ${plural(cited, 'source', 'sources')} cited.` : '';
   const place = exchange.asked.mode === 'selected_text' ? 'selected text' : 'book';
   return `${exchange.state === 'refused' ? `No answer in the ${place}` : 'Answer'}: ${answer}${sources}`;
@@ -1027,25 +1027,25 @@ async function follow(body, { exchange, requestId, heard }) {
     heard();
     for (const { event, data } of events.push(decoder.decode(value, { stream: true }))) {
       if (!['sources', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
-      const told = record(JSON.parse(data));
+      const payload = record(JSON.parse(data));
       if (event === 'sources') {
-        session.keep(words(told.session_id) || session.id);
-        exchange.begin(told);
+        session.keep(words(payload.session_id) || session.id);
+        exchange.begin(payload);
       } else if (event === 'delta') {
-        exchange.add(words(told.text));
+        exchange.add(words(payload.text));
       } else {
         reader.cancel().catch(() => {});
-        if (event === 'done') return wholeReply(told, { exchange, requestId });
-        return { title: 'The answer broke off', ...told, retry_after_s: secondsOf(told.retry_after) };
+        if (event === 'done') return wholeReply(payload, { exchange, requestId });
+        return { title: 'The answer broke off', ...payload, retry_after_s: secondsOf(payload.retry_after) };
       }
     }
   }
 }
 
 function wholeReply(reply, { exchange, requestId }) {
-  const told = record(reply);
-  session.keep(words(told.session_id) || session.id);
-  exchange.finish(told, { requestId });
+  const payload = record(reply);
+  session.keep(words(payload.session_id) || session.id);
+  exchange.finish(payload, { requestId });
   return null;
 }
 
@@ -1081,13 +1081,13 @@ async function showHistory({ before = null } = {}) {
   }
 }
 
-function showPage(told, { isFirst }) {
-  const messages = list(told.messages).map(record);
+function showPage(payload, { isFirst }) {
+  const messages = list(payload.messages).map(record);
   const exchanges = messages.map(exchangeOf);
   if (exchanges.length) document.body.classList.add('begun');
   const heightBefore = document.documentElement.scrollHeight;
   page.talk.prepend(...exchanges.map((exchange) => exchange.node));
-  earlierThan = words(told.next_before) || null;
+  earlierThan = words(payload.next_before) || null;
   page.earlier.hidden = !earlierThan;
   if (!exchanges.length) return;
   if (isFirst && !running) {

@@ -41,12 +41,12 @@ def build_extractive_generator(
 
 
 def passage_reader() -> PassageReader:
-    """Build what reads passages for reranking and for answers without a model."""
+    """Build the reader of passages for reranking and for answers without a model."""
     return PassageReader(terms=_terms, blocks=prose_blocks, words=unit_words)
 
 
 def understood_texts(settings: Settings) -> Callable[[str], bool]:
-    """Return what tells whether the embedder's vector of a text means anything."""
+    """Return a function that says whether the embedder's vector of a text is meaningful."""
     if settings.chosen_embedder != "local" or settings.local_embedder == "multilingual":
         return lambda _text: True
     from ragbot.providers.local_embedder import LocalEmbedder

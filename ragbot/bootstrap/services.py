@@ -35,9 +35,11 @@ from ragbot.observability.answer_metrics import AnswerMetrics
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.providers.extractive.generator import ExtractiveGenerator
+from ragbot.providers.extractive.reading import PassageReader
 from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.services import Services
 from ragbot.storage.database import Database, make_sqlite_safe
+from ragbot.storage.editions import EditionStore
 from ragbot.storage.ingest_jobs import IngestJobStore
 from ragbot.storage.maintenance_log import MaintenanceLog
 from ragbot.storage.migrations import SchemaCheck
@@ -69,24 +71,9 @@ def build_services(
         settings, storage, metrics, generator=generator, embedder=embedder, reader=reader
     )
     store = store or build_passage_store(settings, storage, metrics)
-    editions = storage.editions
-    published = PublishedEdition(editions.published, store, settings.edition_poll_s)
-    retriever = Retriever(
-        published,
-        editions.edition,
-        editions.vocabulary,
-        store,
-        providers.query_embedder,
-        understands=understood_texts(settings),
-    )
-    answerer = Answerer(
-        retriever,
-        providers.generator,
-        _answer_limits(settings),
-        providers.paid.embedding_cost,
-        reader=reader,
-        book=CachedContents(editions),
-    )
+    published = PublishedEdition(storage.editions.published, store, settings.edition_poll_s)
+    retriever = _retriever(settings, published, storage.editions, providers, store)
+    answerer = _answerer(settings, retriever, storage.editions, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     return Services(
@@ -94,10 +81,8 @@ def build_services(
         answerer=answerer,
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
         conversations=storage.conversations,
-        editions=editions,
-        ingestion=IngestionPipeline(
-            editions, store, providers.book_embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
-        ),
+        editions=storage.editions,
+        ingestion=_ingestion(settings, storage.editions, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
         retriever=retriever,
@@ -106,18 +91,60 @@ def build_services(
         tracing=build_tracing(settings),
         cache=storage.cache,
         counters=storage.rate_counters,
-        periodic_tasks=PeriodicTasks(
-            storage.shared_state,
-            [storage.conversations.prune],
-            checks=[readiness.report],
-            clock_is_believed=clock.is_believed,
-        ),
+        periodic_tasks=_periodic_tasks(storage, readiness, clock),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
     )
 
 
-def _answer_limits(settings: Settings) -> AnswerLimits:
-    return AnswerLimits(settings.context_tokens, settings.history_tokens, settings.answer_tokens)
+def _retriever(
+    settings: Settings,
+    published: PublishedEdition,
+    editions: EditionStore,
+    providers: Providers,
+    store: PassageStore,
+) -> Retriever:
+    return Retriever(
+        published,
+        editions.edition,
+        editions.vocabulary,
+        store,
+        providers.query_embedder,
+        understands=understood_texts(settings),
+    )
+
+
+def _answerer(
+    settings: Settings,
+    retriever: Retriever,
+    editions: EditionStore,
+    providers: Providers,
+    reader: PassageReader,
+) -> Answerer:
+    return Answerer(
+        retriever,
+        providers.generator,
+        AnswerLimits(settings.context_tokens, settings.history_tokens, settings.answer_tokens),
+        providers.paid.embedding_cost,
+        reader=reader,
+        book=CachedContents(editions),
+    )
+
+
+def _ingestion(
+    settings: Settings, editions: EditionStore, providers: Providers, store: PassageStore
+) -> IngestionPipeline:
+    return IngestionPipeline(
+        editions, store, providers.book_embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
+    )
+
+
+def _periodic_tasks(storage: Storage, readiness: Readiness, clock: ClockJumpDetector) -> PeriodicTasks:
+    return PeriodicTasks(
+        storage.shared_state,
+        [storage.conversations.prune],
+        checks=[readiness.report],
+        clock_is_believed=clock.is_believed,
+    )
 
 
 def _readiness(

@@ -185,8 +185,8 @@ def _handle_http(error: HTTPException) -> Response:
         response.headers["Location"] = urlunsplit(("", "", place.path, place.query, ""))
         return response
     # Such as Allow; the headers that describe the framework's own page do not hold for ours.
-    kept = {n: v for n, v in error.get_headers() if n.lower() not in ("content-type", "content-length")}
-    return _response(problem_of(error), status, kept)
+    headers = {n: v for n, v in error.get_headers() if n.lower() not in ("content-type", "content-length")}
+    return _response(problem_of(error), status, headers)
 
 
 def _handle_unreadable(error: Exception) -> Response:

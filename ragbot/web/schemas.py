@@ -167,7 +167,7 @@ class SourceReply(BaseModel):
 
 
 class CitationReply(BaseModel):
-    """Words that a mark of the answer rests on."""
+    """Locate the words in the book that a mark of the answer refers to."""
 
     source: int = Field(description="The number of the source, as in the answer's marks, from 1.")
     start: int = Field(description="Where the words begin in the source's quote, in Unicode characters.")
@@ -371,7 +371,7 @@ def _source(source: Source) -> dict[str, Any]:
 
 
 def _citations(sources: Sequence[Source]) -> list[dict[str, Any]]:
-    """The cited spans of all sources, each with the number of its source in the answer's marks."""
+    """Collect the cited spans of all sources, each with the number of its source in the answer's marks."""
     return [
         {"source": number, "start": span.start, "end": span.end, "text": span.text, "url": span.url}
         for number, source in enumerate(sources, start=1)

@@ -107,31 +107,33 @@ def limit_calls(
         headers_enabled=False,
     )
     if settings.rate_limit_enabled:
-        per_minute, per_day = (
-            settings.rate_limit_queries_per_minute,
-            settings.rate_limit_queries_per_day_per_ip,
-        )
-        limit = f"{per_minute}/minute;{per_day}/day"
-        limiter.shared_limit(limit, scope=QUESTIONS, error_message=_refusal("questions"))(questions)
-        limit = f"{settings.rate_limit_others_per_minute}/minute"
+        per_minute = settings.rate_limit_queries_per_minute
+        per_day = settings.rate_limit_queries_per_day_per_ip
+        _limit(limiter, (questions,), f"{per_minute}/minute;{per_day}/day", QUESTIONS, "questions")
         for group in others:
-            for blueprint in group:
-                limiter.shared_limit(limit, scope=group[0].name, error_message=_refusal("requests"))(
-                    blueprint
-                )
-    for blueprint in behind_password:
-        limit = f"{PASSWORD_ATTEMPTS_PER_MINUTE}/minute"
-        limiter.shared_limit(
-            limit,
-            scope=PASSWORDS,
-            exempt_when=_has_no_password,
-            error_message=_refusal("attempts at the password"),
-        )(blueprint)
+            per_minute = settings.rate_limit_others_per_minute
+            _limit(limiter, group, f"{per_minute}/minute", group[0].name, "requests")
+    limit = f"{PASSWORD_ATTEMPTS_PER_MINUTE}/minute"
+    _limit(limiter, behind_password, limit, PASSWORDS, "attempts at the password", _has_no_password)
     free = {blueprint.name for blueprint in open_to_pages}
     # The browser sends a preflight, not the reader.
     limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)
     limiter.init_app(app)
     app.after_request(_adding_headers(limiter))
+
+
+def _limit(
+    limiter: Limiter,
+    blueprints: tuple[Blueprint, ...],
+    limit: str,
+    scope: str,
+    what: str,
+    exempt_when: Callable[[], bool] | None = None,
+) -> None:
+    for blueprint in blueprints:
+        limiter.shared_limit(limit, scope=scope, exempt_when=exempt_when, error_message=_refusal(what))(
+            blueprint
+        )
 
 
 def _has_no_password() -> bool:

@@ -505,7 +505,9 @@ def test_feedback_that_fails_is_not_shown_as_given(page: Page, fake: FakeApi) ->
 
     exchange.locator('[data-rating="up"]').click()
 
-    expect(named(exchange, "feedback-note")).to_contain_text("Your rating was not saved. Too much is going on.")
+    expect(named(exchange, "feedback-note")).to_contain_text(
+        "Your rating was not saved. Too much is going on."
+    )
     expect(exchange.locator('[data-rating="up"]')).to_have_attribute("aria-pressed", "false")
 
 

@@ -437,7 +437,7 @@ def test_database_that_is_away_is_one_sentence(open_anywhere: OpenService, tmp_p
     failed = service.flask("backup", "create")
 
     assert failed.exit_code == 1
-    assert "Error: The database cannot be asked: " in failed.stderr
+    assert "Error: The database cannot be used: " in failed.stderr
     assert "hunter2" not in failed.stderr
 
 

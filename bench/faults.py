@@ -1,4 +1,4 @@
-"""Kills, ends and crowds, done for real to a running server: what readers saw, counted and printed."""
+"""Kill, stop and overload a running server, and count what readers lost."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ DEADLINE_S = 10
 
 @dataclass
 class Outcome:
-    """What a scenario came to; `faults` says in sentences which promise was broken."""
+    """Hold a scenario's figures; `faults` are sentences about broken promises."""
 
     figures: dict[str, Any]
     faults: list[str] = field(default_factory=list)
 
     def expect(self, holds: bool, sentence: str) -> None:
-        """Note a broken promise."""
+        """Record a fault if a promise is broken."""
         if not holds:
             self.faults.append(sentence)
 
 
 class Traffic:
-    """Readers who ask new questions one after another, JSON and streams, every second one with a key."""
+    """Run readers who ask new questions one after another, JSON and streams, half of them with a key."""
 
     def __init__(self, port: int, readers: int, *, ledger: Ledger, explain: Callable[[Seen], bool]) -> None:
         self._port = port
@@ -69,12 +69,12 @@ class Traffic:
 
     @property
     def whole(self) -> int:
-        """Answers that were seen to their end."""
+        """Return the number of answers that were seen to their end."""
         return self.results["whole"]
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
-        """Ask within the block; at its end each reader comes to the end of his question."""
+        """Ask questions within the block; at its end wait for each reader's last answer."""
         asking = [self._pool.submit(self._ask_on, seed) for seed in range(self._readers)]
         try:
             yield
@@ -112,14 +112,14 @@ class Traffic:
 
 
 def named(seen: Seen) -> str:
-    """What came of a request, in a word or two."""
+    """Describe the result of a request in a word or two."""
     if seen.reply is not None:
         return "whole"
     return seen.broken or f"{seen.status} {seen.code}".strip()
 
 
 def asked_again(port: int, cut: Sequence[tuple[dict[str, Any], str]], ledger: Ledger) -> int:
-    """Ask each question again with its key until it is answered; how many were."""
+    """Repeat each question with its key until it is answered; return how many were."""
 
     def again(body: dict[str, Any], key: str) -> bool:
         with Reader(port) as reader:
@@ -137,7 +137,7 @@ def asked_again(port: int, cut: Sequence[tuple[dict[str, Any], str]], ledger: Le
 
 
 def settled_by_itself(ground: Ground) -> bool:
-    """Whether the server's own housekeeping settles what kills have left open."""
+    """Return whether the server's periodic tasks settle the turns that kills left open."""
     return until(
         lambda: pending_in(ground.database_url) == 0, within_s=DEADLINE_S + SETTLING_S + 15, every_s=1.0
     )
@@ -146,29 +146,31 @@ def settled_by_itself(ground: Ground) -> bool:
 def judged(
     ground: Ground, server: GunicornProcess, traffic: Traffic, ledger: Ledger, outcome: Outcome
 ) -> None:
-    """Ask again what was cut, and hold everything against the record, over the API and in the database."""
+    """Repeat questions that were cut, and compare all answers with the API and the database."""
     answered = asked_again(server.port, traffic.cut_with_key, ledger)
     verdict = ledger.compared_with(rows_of(ground.database_url))
-    told = ledger.compared_over_api(server.port)
+    over_api = ledger.compared_over_api(server.port)
     outcome.figures |= {
         "answers_seen_whole": verdict.answers,
-        "lost": len(verdict.lost) + len(told.lost),
-        "doubled": len(verdict.doubled) + len(told.doubled),
-        "otherwise": len(verdict.otherwise) + len(told.otherwise),
+        "lost": len(verdict.lost) + len(over_api.lost),
+        "doubled": len(verdict.doubled) + len(over_api.doubled),
+        "otherwise": len(verdict.otherwise) + len(over_api.otherwise),
         "pending": verdict.pending,
         "asked_again_with_their_key": len(traffic.cut_with_key),
         "answered_then": answered,
         "results": dict(traffic.results),
     }
     outcome.expect(verdict.holds, f"the database differs from what was seen: {shown(verdict)}")
-    outcome.expect(told.holds, f"the sessions differ from what was seen: {shown(told)}")
+    outcome.expect(over_api.holds, f"the sessions differ from what was seen: {shown(over_api)}")
     outcome.expect(answered == len(traffic.cut_with_key), "a question with a key was not answered later")
-    outcome.expect(not traffic.unexplained, f"failed with nobody killed: {Counter(traffic.unexplained)}")
+    outcome.expect(
+        not traffic.unexplained, f"failed though no worker was killed: {Counter(traffic.unexplained)}"
+    )
     outcome.expect(not ledger.unkept, f"{ledger.unkept} answers were not kept")
 
 
 def shown(verdict: Verdict) -> str:
-    """A verdict for a sentence, with some of the ids."""
+    """Return a verdict as text, with some of the ids."""
     return ", ".join(
         f"{name} {len(ids)} {[one[:8] for one in ids[:5]]}"
         for name in ("lost", "doubled", "otherwise")
@@ -186,7 +188,7 @@ def worker_kills(
     readers: int = 8,
     settle: Callable[[Ground], bool] = settled_by_itself,
 ) -> Outcome:
-    """Workers killed one after another while readers ask: nothing that was seen whole is lost or doubled."""
+    """Kill workers while readers ask: no answer that was seen whole is lost or doubled."""
     ground.upstream.steer(**ANSWER)
     ledger = Ledger()
     outcome = Outcome({"kills": 0})
@@ -218,7 +220,7 @@ def server_kills(
     readers: int = 8,
     settle: Callable[[Ground], bool] = settled_by_itself,
 ) -> Outcome:
-    """The whole server killed and started again on its port, every fourth time its master alone."""
+    """Kill the whole server and restart it on its port, every fourth time its master alone."""
     ground.upstream.steer(**ANSWER)
     ledger = Ledger()
     outcome = Outcome({"kills": 0})
@@ -251,8 +253,8 @@ def server_kills(
 
 
 def clean_end(ground: Ground, *, running: int = 12) -> Outcome:
-    """SIGTERM while answers are under way: all of them are told whole, and nobody new is let in."""
-    # Three seconds an answer, so that it is told long after the signal.
+    """Send SIGTERM during answers: all of them end whole, and new connections are refused."""
+    # Three seconds an answer, so that it ends long after the signal.
     ground.upstream.steer(answer_tokens=30, first_delay_s=0.1, delay_s=0.1)
     ledger = Ledger()
     outcome = Outcome({"running": running})
@@ -295,7 +297,7 @@ def clean_end(ground: Ground, *, running: int = 12) -> Outcome:
 
 
 def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
-    """More questions at once than there are places: some are served, the rest refused early."""
+    """Send more questions at once than a worker may stream: some are served, the rest refused early."""
     ground.upstream.steer(answer_tokens=20, first_delay_s=1.0, delay_s=0.1)
     outcome = Outcome({"questions": questions, "slots": slots})
     together = threading.Barrier(questions)
@@ -342,7 +344,7 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
     others = Counter(named(one) for one in seen if one.reply is None and one.status != 503)
     outcome.expect(not others, f"neither served nor refused: {others}")
     outcome.expect(len(served) >= slots, f"only {len(served)} were served")
-    outcome.expect(bool(refused), "nobody was refused")
+    outcome.expect(bool(refused), "no question was refused")
     said = {(one.code, bool(one.retry_after)) for one in refused}
     outcome.expect(said <= {("overloaded", True)}, f"refused otherwise: {said}")
     outcome.expect(all(one.status == 200 for one in looks), "/health failed")
@@ -350,7 +352,7 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
 
 
 def crowd_in_time(ground: Ground, **counts: int) -> Outcome:
-    """The crowd, with the times that a refusal and `/health` may take."""
+    """Run the crowd, with the times that a refusal and `/health` may take."""
     outcome = crowd(ground, **counts)
     outcome.expect(outcome.figures["slowest_refusal_s"] <= 0.5, "a refusal took longer than 0.5 s")
     outcome.expect(outcome.figures["slowest_health_s"] <= 1.0, "/health took longer than 1 s")
@@ -358,7 +360,7 @@ def crowd_in_time(ground: Ground, **counts: int) -> Outcome:
 
 
 def quota(ground: Ground, *, at_once: int = 60, quota: int = 20, rounds: int = 5) -> Outcome:
-    """Simultaneous questions under a quota on two workers, from ten forged addresses."""
+    """Send simultaneous questions under a quota on two workers, with ten forged addresses."""
     ground.upstream.steer(answer_tokens=5, first_delay_s=0, delay_s=0)
     outcome = Outcome({"at_once": at_once, "quota": quota, "passed": []})
     limits = {"RATE_LIMIT_ENABLED": "true", "RATE_LIMIT_QUERIES_PER_MINUTE": str(quota)}
@@ -375,7 +377,7 @@ def quota(ground: Ground, *, at_once: int = 60, quota: int = 20, rounds: int = 5
 
 
 def asked_together(port: int, at_once: int, address: str) -> Counter[int]:
-    """The statuses of questions that all come at one moment from one address, ten others forged before it."""
+    """Return the statuses of questions sent at one moment from one address, with forged address headers."""
     together = threading.Barrier(at_once)
 
     def ask(n: int) -> int:
@@ -403,7 +405,7 @@ SCENARIOS: Mapping[str, Callable[[Ground], Outcome]] = {
 
 
 def main() -> int:
-    """Run what is wanted, print a table, and end with 1 if a promise was broken."""
+    """Run the chosen scenarios, print a table, and exit with 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", choices=SCENARIOS, action="append", help="a scenario; may be given again")
     parser.add_argument("--database-url", help="an empty database; otherwise a new SQLite file")
@@ -427,7 +429,7 @@ def main() -> int:
 
 
 def table(name: str, outcome: Outcome) -> str:
-    """A scenario's figures for people."""
+    """Print a scenario's figures."""
     lines = [f"\n{name}"]
     lines += [f"  {label.replace('_', ' '):34}{value}" for label, value in outcome.figures.items()]
     lines += [f"  BROKEN: {fault}" for fault in outcome.faults] or ["  as promised"]

@@ -1,4 +1,4 @@
-"""What readers saw whole, held against what was kept: nothing lost, nothing twice, nothing otherwise."""
+"""Compare the answers that readers saw whole with those in the database: none lost, doubled or changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDED_WELL = ("answered", "refused")
 
 @dataclass(frozen=True)
 class Whole:
-    """An answer that a reader saw to its end."""
+    """Hold an answer that a reader saw to its end."""
 
     session_id: str
     message_id: str
@@ -28,7 +28,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Row:
-    """A message as the database has it."""
+    """Hold a message of the database."""
 
     session_id: str
     message_id: str
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How readers' sight and the record differ. All of it is to be zero or empty but `answers`."""
+    """Count the differences between readers and database. All but `answers` should be zero or empty."""
 
     answers: int
     lost: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Verdict:
 
 
 class Ledger:
-    """Safe between threads."""
+    """Record questions and answers. Safe between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,7 +64,7 @@ class Ledger:
         self.unkept = 0
 
     def sent(self, question: str, *, keyed: bool = False) -> None:
-        """A question is about to go out; one with an idempotency key is to be answered once alone."""
+        """Record a question before it is sent; with an idempotency key it may be answered only once."""
         for mark in MARK.findall(question)[-1:]:
             with self._lock:
                 self._posts[mark] += 1
@@ -72,7 +72,7 @@ class Ledger:
                     self._keyed.add(mark)
 
     def saw(self, seen: Seen) -> None:
-        """Note an answer that came whole; others are none."""
+        """Record an answer if it is whole."""
         reply = seen.reply
         if reply is None:
             return
@@ -88,17 +88,17 @@ class Ledger:
                 self._contradicted.append(whole.message_id)
 
     def forget(self, session_id: str) -> None:
-        """A reader has deleted his talk."""
+        """Record that a reader deleted the session."""
         with self._lock:
             self._whole = {m: whole for m, whole in self._whole.items() if whole.session_id != session_id}
 
     def posts(self) -> dict[str, int]:
-        """How often each marked question was sent."""
+        """Return how often each marked question was sent."""
         with self._lock:
             return dict(self._posts)
 
     def compared_with(self, rows: Iterable[Row]) -> Verdict:
-        """Everything seen whole against the database's rows."""
+        """Compare all whole answers with the database's rows."""
         found = Counter(row.message_id for row in rows)
         by_id = {row.message_id: row for row in rows}
         answered = Counter(mark for row in rows if row.status in ENDED_WELL for mark in _mark(row))
@@ -117,7 +117,7 @@ class Ledger:
             )
 
     def compared_over_api(self, port: int) -> Verdict:
-        """Everything seen whole against `GET /sessions/{session_id}`."""
+        """Compare all whole answers with `GET /sessions/{session_id}`."""
         with self._lock:
             of_session: dict[str, list[Whole]] = defaultdict(list)
             for whole in self._whole.values():
@@ -133,7 +133,7 @@ class Ledger:
 
 
 def rows_of(database_url: str) -> list[Row]:
-    """Every message in the database."""
+    """Return every message in the database."""
     engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg2://"))
     try:
         with engine.connect() as connection:
@@ -146,22 +146,22 @@ def rows_of(database_url: str) -> list[Row]:
 
 
 def pending_in(database_url: str) -> int:
-    """How many turns wait for their answer."""
+    """Return the number of pending turns."""
     return sum(row.status == "pending" for row in rows_of(database_url))
 
 
 def _talk_compared(port: int, session_id: str, seen: list[Whole]) -> Verdict:
-    told: list[Mapping[str, object]] = []
+    listed: list[Mapping[str, object]] = []
     with Reader(port) as reader:
         path = f"/sessions/{session_id}?limit=100"
         page = reader.send("GET", path)
         while page.status == 200:
-            told += page.body["messages"]
+            listed += page.body["messages"]
             if page.body["next_before"] is None:
                 break
             page = reader.send("GET", f"{path}&before={page.body['next_before']}")
-    found = Counter(message["message_id"] for message in told)
-    by_id = {message["message_id"]: message for message in told}
+    found = Counter(message["message_id"] for message in listed)
+    by_id = {message["message_id"]: message for message in listed}
     return Verdict(
         answers=len(seen),
         lost=[w.message_id for w in seen if not found[w.message_id]],

@@ -1,4 +1,4 @@
-"""What readers of a public page do: each kind of request, and whether what came of it was promised."""
+"""Send the mixed requests of a public page's readers, and check each reply against the contract."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ BAD: Sequence[tuple[Any, int]] = (
 
 
 class Tally:
-    """What came of all requests. Safe between threads."""
+    """Count the results of all requests. Safe between threads."""
 
     def __init__(self, ledger: Ledger, explain: Callable[[Seen], bool]) -> None:
         self.ledger = ledger
@@ -59,11 +59,11 @@ class Tally:
         self.cache: Counter[str] = Counter()
         self.seconds: list[float] = []
         self.faults: list[str] = []
-        # When questions that nobody had asked before were answered by the first model, as (began, ended).
+        # When questions that were never asked before were answered by the first model, as (began, ended).
         self.well_at: list[tuple[float, float]] = []
 
     def saw(self, kind: str, seen: Seen, *, expected: Sequence[int] = (200,), fresh: bool = False) -> None:
-        """Note what came; what was not promised is a fault."""
+        """Record a result; a result outside of the contract is a fault."""
         self.ledger.saw(seen)
         reply = seen.reply
         with self._lock:
@@ -79,7 +79,7 @@ class Tally:
                 self.faults.append(f"{kind}: {fault}")
 
     def broken(self, sentence: str) -> None:
-        """Note a promise that was broken."""
+        """Record a broken promise."""
         with self._lock:
             self.faults.append(sentence)
 
@@ -89,7 +89,7 @@ class Tally:
         if seen.broken == "timeout":
             return f"nothing came in {seen.seconds:.0f} s"
         if seen.broken:
-            return "" if self._explain(seen) else f"{seen.broken}, and nobody was killed"
+            return "" if self._explain(seen) else f"{seen.broken}, though no worker was killed"
         if seen.status == 200 and seen.code:
             return "" if seen.code in PROMISED_IN_STREAM else f"a stream ended with {seen.code}"
         if seen.status in expected:
@@ -100,7 +100,7 @@ class Tally:
 
 
 class Person:
-    """One reader with his talk. For one thread."""
+    """Simulate one reader with a session. For one thread."""
 
     def __init__(self, port: int, number: int, questions: Sequence[str], tally: Tally) -> None:
         # An address of his own, as a proxy of ours would write it.
@@ -113,7 +113,7 @@ class Person:
         self._talk: list[Mapping[str, Any]] = []
 
     def goes_on(self, over: threading.Event) -> None:
-        """Do one thing after another until it is over."""
+        """Send one request after another until the event is set."""
         doings, weights = zip(*self._doings(), strict=True)
         with self._reader:
             while not over.is_set():
@@ -138,7 +138,7 @@ class Person:
         )
 
     def asks_something_new(self) -> None:
-        """A question that no cache has, in one of four with words that nobody has used."""
+        """Ask a question that no cache has; one in four has words that were never used before."""
         if self._choose.random() < 0.25:
             self._asks("new", {"query": self._question(f"m{next(_numbers)}")}, fresh=True)
         else:
@@ -146,18 +146,18 @@ class Person:
             self._asks("new on its page", {"query": again, "page_url": _new_page()})
 
     def asks_what_many_ask(self) -> None:
-        """One of forty questions."""
+        """Ask one of forty questions."""
         place = self._choose.randrange(len(self._questions))
         self._asks("asked often", {"query": f"{self._questions[place]} (ref h{place})"})
 
     def asks_with_the_crowd(self) -> None:
-        """The question of the moment."""
+        """Ask the question that all readers ask at this moment."""
         slot = int(time.monotonic() / CROWD_S)
         question = self._questions[slot % len(self._questions)]
         self._asks("crowd", {"query": f"{question} (ref c{slot})"})
 
     def follows_up(self) -> None:
-        """Another question in the same talk."""
+        """Ask another question in the same session."""
         if not self._talk or len(self._talk) >= LONGEST_TALK:
             self._talk = []
         body: dict[str, Any] = {"query": self._question(f"f{next(_numbers)}")}
@@ -166,11 +166,11 @@ class Person:
         seen = self._asks("follow-up", body)
         if seen.reply is not None and seen.reply["session_id"]:
             if self._talk and seen.reply["session_id"] != self._talk[0]["session_id"]:
-                self._tally.broken("a follow-up was kept in another talk")
+                self._tally.broken("a follow-up was stored in another session")
             self._talk.append(seen.reply)
 
     def asks_about_a_selection(self) -> None:
-        """What a selected text says."""
+        """Ask about a selected text."""
         selected = self._choose.choice(SELECTIONS)
         body = {"query": "What does it say?", "mode": "selected_text", "selected_text": selected}
         if self._choose.random() < 0.5:
@@ -178,20 +178,20 @@ class Person:
         self._asks("selection", body)
 
     def leaves(self) -> None:
-        """Go in the middle of an answer, or before it."""
+        """Leave in the middle of an answer, or before it."""
         body = {"query": self._question(f"l{next(_numbers)}"), "stream": True}
         self._tally.ledger.sent(str(body["query"]))
         self._tally.saw("leaves", self._reader.ask(body, leave_after=self._choose.randrange(6)))
 
     def sends_nonsense(self) -> None:
-        """What the contract refuses."""
+        """Send requests that the contract refuses."""
         body, status = self._choose.choice(BAD)
         self._tally.saw("nonsense", self._reader.send("POST", "/query", body), expected=(status,))
         if self._choose.random() < 0.3:
             self._tally.saw("nonsense", self._reader.send("GET", "/nothing"), expected=(404,))
 
     def repeats(self) -> None:
-        """The same question with the same key, after the first answer."""
+        """Repeat a question with the same key, after the first answer."""
         body, key = self._keyed()
         first = self._reader.ask(body, key=key)
         self._tally.saw("with a key", first)
@@ -201,7 +201,7 @@ class Person:
         self._same(first, again)
 
     def repeats_at_once(self) -> None:
-        """The same question with the same key, while the first one is under way."""
+        """Repeat a question with the same key, while the first one is running."""
         body, key = self._keyed()
         seen: list[Seen] = []
 
@@ -219,7 +219,7 @@ class Person:
         self._same(first, seen[0])
 
     def looks_at_the_talk(self) -> None:
-        """Read it, take it along, rate an answer; sometimes delete it."""
+        """Read and export the session, rate an answer, and sometimes delete the session."""
         if not self._talk:
             return
         session_id, message_id = self._talk[-1]["session_id"], self._talk[-1]["message_id"]
@@ -275,5 +275,5 @@ def _named(seen: Seen) -> str:
 
 
 def questions_of(path: Any) -> list[str]:
-    """The questions of an evaluation set."""
+    """Return the questions of an evaluation set."""
     return [json.loads(line)["question"] for line in path.read_text().splitlines() if line.strip()]

@@ -1,4 +1,4 @@
-"""A reader of the running service: asks over HTTP, and tells what he saw, whatever the server does."""
+"""Ask the running service over HTTP, and report the result, whatever the server does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Broken = Literal["", "refused", "reset", "cut", "timeout"]
 
 @dataclass(frozen=True)
 class Seen:
-    """What came of one request. `reply` is a whole answer, `said` the sum of the deltas.
+    """Hold the result of one request. `reply` is a whole answer, `said` the sum of the deltas.
 
     `broken` says how the connection failed: `refused` before a byte was sent, `reset` before the head of the
     response, `cut` in its body, `timeout` when nothing came. `code` is that of a problem, with its status or
@@ -44,7 +44,7 @@ class Seen:
 
 @dataclass
 class _Sight:
-    """A request while it is looked at."""
+    """Hold a running request."""
 
     began: float = field(default_factory=time.monotonic)
     connected_at: float = 0.0
@@ -55,7 +55,7 @@ class _Sight:
 
 
 class Reader:
-    """Keeps one connection as a browser does, and opens a new one after a failure. For one thread."""
+    """Send requests over one connection as a browser does, and reconnect after a failure. For one thread."""
 
     def __init__(self, port: int, *, address: str = "", patience_s: float = PATIENCE_S) -> None:
         self._port = port
@@ -72,7 +72,7 @@ class Reader:
         leave_after: int | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Seen:
-        """One question; a stream is left after so many deltas, if that is given."""
+        """Ask one question; leave a stream after `leave_after` deltas, if given."""
         sent = {**(headers or {}), **({"Idempotency-Key": key} if key else {})}
         return self.send("POST", "/query", body, headers=sent, leave_after=leave_after)
 
@@ -85,7 +85,7 @@ class Reader:
         headers: Mapping[str, str] | None = None,
         leave_after: int | None = None,
     ) -> Seen:
-        """One request; `body` is JSON, or bytes as they are."""
+        """Send one request; `body` is JSON, or bytes that are sent unchanged."""
         sight = _Sight()
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", **self._headers, **(headers or {})}
@@ -146,11 +146,11 @@ class Reader:
         if "json" not in kind:
             seen["body"] = raw.decode(errors="replace")
             return
-        seen["body"] = told = json.loads(raw)
+        seen["body"] = content = json.loads(raw)
         if response.status >= 400:
-            seen["code"] = told.get("code", "")
-        elif "answer" in told:
-            seen["reply"], seen["message_id"] = told, told["message_id"] or ""
+            seen["code"] = content.get("code", "")
+        elif "answer" in content:
+            seen["reply"], seen["message_id"] = content, content["message_id"] or ""
 
     def _follow(
         self, response: http.client.HTTPResponse, seen: dict[str, Any], leave_after: int | None
@@ -165,22 +165,22 @@ class Reader:
             if line.startswith(b"event: "):
                 name = line.removeprefix(b"event: ").strip().decode()
             elif line.startswith(b"data: "):
-                told = json.loads(line.removeprefix(b"data: "))
+                event = json.loads(line.removeprefix(b"data: "))
                 match name:
                     case "sources":
-                        seen["message_id"] = told["message_id"] or ""
+                        seen["message_id"] = event["message_id"] or ""
                     case "delta":
-                        said.append(told["text"])
+                        said.append(event["text"])
                     case "done":
-                        seen["reply"] = told
+                        seen["reply"] = event
                     case "error":
-                        seen["code"] = told["code"]
+                        seen["code"] = event["code"]
         seen["said"] = "".join(said)
         if not (seen.get("left") or seen.get("reply") or seen.get("code")):
             seen["broken"] = "cut"
 
 
 def fetched(port: int, path: str, *, patience_s: float = PATIENCE_S) -> Seen:
-    """One GET over a connection of its own."""
+    """Send one GET over a new connection."""
     with Reader(port, patience_s=patience_s) as reader:
         return reader.send("GET", path)

@@ -1,4 +1,4 @@
-"""Measures what an answer of the running app costs: CPU, time, memory; upstream and client not counted."""
+"""Measure the cost of an answer of the running app: CPU, time, memory, without upstream and client."""
 
 import argparse
 import contextlib
@@ -39,12 +39,12 @@ PACKAGES = ("flask", "gunicorn", "openai", "sqlalchemy", "qdrant-edge-py", "onnx
 
 
 class BenchFailed(Exception):
-    """What could not be measured, in one sentence."""
+    """Report in one sentence why nothing could be measured."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """How many answers are asked for: to warm up, and to measure."""
+    """Hold the number of answers to warm up with and to measure."""
 
     warm: int
     measured: int
@@ -52,7 +52,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer as the client saw it."""
+    """Hold one answer as the client saw it."""
 
     total_ms: float
     first_word_ms: float | None
@@ -62,7 +62,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Series:
-    """Figures over many answers of one kind; CPU is that of all worker processes together."""
+    """Hold the figures over many answers of one kind; CPU is that of all worker processes together."""
 
     answers: int
     cpu_ms: float
@@ -76,7 +76,7 @@ class Series:
 
 
 class Asker:
-    """Asks questions no cache has seen, over one kept connection."""
+    """Ask questions that no cache has, over one keep-alive connection."""
 
     def __init__(self, url: str, questions: Sequence[str], *, mark: str) -> None:
         self._connection = connection_to(url)
@@ -85,7 +85,7 @@ class Asker:
         self._mark = mark
 
     def ask(self, *, stream: bool) -> Answer:
-        """One new question. Raises BenchFailed for anything but a whole answer."""
+        """Ask one new question. Raises BenchFailed for anything but a whole answer."""
         question = f"{next(self._questions)} ({self._mark}{next(self._numbers)})"
         began = time.perf_counter()
         body = json.dumps({"query": question, "stream": stream})
@@ -103,26 +103,26 @@ class Asker:
 
 
 class Upstream:
-    """The stand-in provider as a process of its own, steered over its control path."""
+    """Control the fake provider, which runs as a process of its own."""
 
     def __init__(self, process: subprocess.Popen[str], base_url: str) -> None:
         self.process = process
         self.base_url = base_url
 
     def set_tokens(self, tokens: int) -> None:
-        """How long each answer shall be from now on."""
+        """Set the length of the next answers in tokens."""
         self._control("PUT", {"answer_tokens": tokens})
 
     def chat_calls(self) -> int:
-        """How many completions were asked for so far."""
+        """Return the number of completions so far."""
         return self._control("GET")["calls"]["/v1/chat/completions"]
 
     def connections(self) -> int:
-        """How many TCP connections were opened so far."""
+        """Return the number of TCP connections so far."""
         return self._control("GET")["connections"]
 
     def first_word_ms(self, times: int) -> float:
-        """The median time to its first word, asked directly in raw HTTP over a kept connection."""
+        """Return the median time to its first word, in raw HTTP over a keep-alive connection."""
         connection = connection_to(self.base_url)
         messages = [{"role": "user", "content": "Hello"}]
         body = json.dumps({"model": "bench", "stream": True, "messages": messages})
@@ -166,7 +166,7 @@ def main() -> None:
 
 
 def measure(load: Load, book: str, command: Sequence[str] = ()) -> dict[str, Any]:
-    """All figures. With a `command` the app is another server, and nothing is migrated or ingested."""
+    """Measure all figures. With a `command` another server is measured, and nothing is ingested."""
     questions = load_questions(QUESTIONS)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, running_upstream() as upstream:
         common = {"DATABASE_URL": f"sqlite:///{folder}/bench.sqlite3", "RATE_LIMIT_ENABLED": "false"}
@@ -195,7 +195,7 @@ def measure(load: Load, book: str, command: Sequence[str] = ()) -> dict[str, Any
 def measure_with_model(
     server: GunicornProcess, upstream: Upstream, questions: Sequence[str], load: Load
 ) -> dict[str, Any]:
-    """JSON answers, streamed answers of three lengths, and memory, with the stand-in as the model."""
+    """Measure JSON answers, streams of three lengths, and memory, with the fake provider as the model."""
     upstream.set_tokens(ANSWER_TOKENS)
     asker = Asker(server.url, questions, mark="m")
     fresh_memory = memory_of(server)
@@ -231,7 +231,7 @@ def measure_with_model(
 
 
 def measure_without_key(server: GunicornProcess, questions: Sequence[str], load: Load) -> dict[str, Any]:
-    """JSON and streamed answers without any provider."""
+    """Measure JSON and streamed answers without any provider."""
     asker = Asker(server.url, questions, mark="x")
     as_json = series(server, lambda: asker.ask(stream=False), load)
     streams = series(server, lambda: asker.ask(stream=True), load)
@@ -245,7 +245,7 @@ def measure_without_key(server: GunicornProcess, questions: Sequence[str], load:
 
 
 def series(server: GunicornProcess, ask: Callable[[], Answer], load: Load) -> Series:
-    """Ask some to warm up, then measure the rest, one after another."""
+    """Ask some questions to warm up, then measure the rest, one after another."""
     for _ in range(load.warm):
         ask()
     workers = server.worker_pids()
@@ -271,13 +271,13 @@ def series(server: GunicornProcess, ask: Callable[[], Answer], load: Load) -> Se
 
 
 def cpu_of(pid: int) -> float:
-    """A process's CPU in seconds, of all its threads; it comes in steps of a tick, mostly 10 ms."""
+    """Return a process's CPU seconds, of all its threads, in steps of a tick (mostly 10 ms)."""
     user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / TICKS_A_SECOND
 
 
 def memory_of(server: GunicornProcess) -> dict[str, float]:
-    """RSS and PSS of the first worker, in MB; PSS shares out what several processes hold together."""
+    """Return RSS and PSS of the first worker, in MB; PSS divides memory that several processes share."""
     rollup = Path(f"/proc/{server.worker_pids()[0]}/smaps_rollup").read_text()
     return {
         name.lower(): int(re.search(rf"^{name}:\s+(\d+) kB", rollup, re.MULTILINE)[1]) / 1024
@@ -289,13 +289,13 @@ def memory_of(server: GunicornProcess) -> dict[str, float]:
 
 
 def whole(response: http.client.HTTPResponse, began: float) -> Answer:
-    """A JSON answer."""
+    """Read a JSON answer."""
     reply = json.loads(response.read())
     return Answer((time.perf_counter() - began) * 1000, None, 0, reply)
 
 
 def streamed(response: http.client.HTTPResponse, began: float) -> Answer:
-    """A streamed answer, read to its end."""
+    """Read a streamed answer to its end."""
     first_ms, deltas = None, 0
     event, reply = "", None
     while line := response.readline():
@@ -314,12 +314,12 @@ def streamed(response: http.client.HTTPResponse, began: float) -> Answer:
 
 
 def connection_to(url: str) -> http.client.HTTPConnection:
-    """A connection to the address's host, opened by its first request."""
+    """Return a connection to the address's host, opened by its first request."""
     return http.client.HTTPConnection(urlsplit(url).netloc, timeout=REQUEST_LIMIT_S)
 
 
 def load_questions(path: Path) -> list[str]:
-    """The questions of the evaluation set, in order."""
+    """Return the questions of the evaluation set, in order."""
     return [json.loads(line)["question"] for line in path.read_text().splitlines() if line.strip()]
 
 
@@ -328,7 +328,7 @@ def load_questions(path: Path) -> list[str]:
 
 @contextlib.contextmanager
 def running_upstream() -> Iterator[Upstream]:
-    """The stand-in provider while the block runs."""
+    """Run the fake provider within the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.fakes.openai_upstream", "--tokens", str(ANSWER_TOKENS)],
         cwd=REPOSITORY,
@@ -347,12 +347,12 @@ def running_upstream() -> Iterator[Upstream]:
 
 
 def served(env: Mapping[str, str], command: Sequence[str] = ()) -> GunicornProcess:
-    """The app with one worker."""
+    """Run the app with one worker within the block."""
     return GunicornProcess(env, workers=1, command=command or COMMAND)
 
 
 def prepared(book: str, env: Mapping[str, str]) -> dict[str, float]:
-    """Migrate a new database and ingest the book into it; how long the ingestion took, and of how much."""
+    """Migrate a new database and ingest the book; return the duration and the number of chunks."""
     flask(["db", "upgrade"], env)
     began = time.perf_counter()
     flask(["book", "ingest", book], env)
@@ -367,7 +367,7 @@ def prepared(book: str, env: Mapping[str, str]) -> dict[str, float]:
 
 
 def flask(words: Sequence[str], env: Mapping[str, str]) -> str:
-    """What a flask command prints. Raises BenchFailed with the end of its complaint."""
+    """Run a flask command and return its output. Raises BenchFailed with the end of its error output."""
     done = subprocess.run(
         [sys.executable, "-m", "flask", *words],
         cwd=REPOSITORY,
@@ -384,7 +384,7 @@ def flask(words: Sequence[str], env: Mapping[str, str]) -> str:
 
 
 def chunks_in(env: Mapping[str, str]) -> int:
-    """How many chunks the app says the published edition has, at /health/ready."""
+    """Return the number of chunks of the published edition, from /health/ready."""
     with served(env) as server:
         connection = connection_to(server.url)
         connection.request("GET", "/health/ready")
@@ -399,7 +399,7 @@ def chunks_in(env: Mapping[str, str]) -> int:
 
 
 def start_up_of_flask(env: Mapping[str, str]) -> float:
-    """The time a flask command takes to do nothing: imports and the app's making."""
+    """Return the seconds of a flask command that does nothing: imports and the app's creation."""
     began = time.perf_counter()
     flask(["routes"], env)
     return time.perf_counter() - began
@@ -409,7 +409,7 @@ def start_up_of_flask(env: Mapping[str, str]) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """Hardware and versions, without which no figure means anything."""
+    """Return hardware and versions, without which no figure means anything."""
     cpu_info = Path("/proc/cpuinfo").read_text()
     model = re.search(r"^model name\s*:\s*(.+)$", cpu_info, re.MULTILINE)
     memory = re.search(r"^MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
@@ -433,7 +433,7 @@ def version_of(package: str) -> str | None:
 
 
 def commit() -> str | None:
-    """The commit measured, with a plus when files differ from it; None outside a repository."""
+    """Return the measured commit, with a plus when files differ from it; None outside a repository."""
     words = ["git", "describe", "--always", "--dirty=+", "--abbrev=12"]
     try:
         done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, check=False)
@@ -443,7 +443,7 @@ def commit() -> str | None:
 
 
 def table(figures: Mapping[str, Any]) -> str:
-    """The figures for people."""
+    """Print the figures."""
     model, extractive, load = figures["with_model"], figures["without_key"], figures["load"]
     lines = [
         *of_the_machine(figures["machine"]),
@@ -465,7 +465,7 @@ def table(figures: Mapping[str, Any]) -> str:
 
 
 def of_the_machine(facts: Mapping[str, Any]) -> list[str]:
-    """Hardware and versions in three lines."""
+    """Return hardware and versions in three lines."""
     versions = [f"{name} {version}" for name, version in facts["packages"].items() if version]
     return [
         f"{facts['cpu']}, {facts['cores']} cores, {facts['memory_gb']} GB, load {facts['load_before']:.2f}",
@@ -475,7 +475,7 @@ def of_the_machine(facts: Mapping[str, Any]) -> list[str]:
 
 
 def row(name: str, values: Mapping[str, Any]) -> str:
-    """One line of the table, with a warning where the figures are not of plain answers."""
+    """Return one line of the table, with a warning where the figures are not of plain answers."""
     first = values["first_word_p50_ms"]
     shown = "–" if first is None else f"{first:.1f}"
     warnings = [
@@ -491,7 +491,7 @@ def row(name: str, values: Mapping[str, Any]) -> str:
 
 
 def scalars(figures: Mapping[str, Any]) -> list[str]:
-    """The figures that are one number each."""
+    """Return the figures that are one number each."""
     model, extractive = figures["with_model"], figures["without_key"]
     shown = [
         ("CPU a streamed token", f"{model['cpu_ms_a_token']:.4f} ms"),

@@ -1,4 +1,4 @@
-"""Minutes of mixed traffic with faults switched on and off and workers killed: what held, broke and grew."""
+"""Run minutes of mixed traffic with faults and killed workers, and report what broke and what grew."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SETTINGS = {
     # The worker that is watched is to live to the end.
     "MAX_REQUESTS": "0",
     "TRUSTED_PROXIES": "1",
-    # Calls are counted as in production, and nobody is refused for their number.
+    # Calls are counted as in production, but the quota is too high to refuse any.
     "RATE_LIMIT_ENABLED": "true",
     "RATE_LIMIT_QUERIES_PER_MINUTE": "100000",
     "RATE_LIMIT_QUERIES_PER_DAY_PER_IP": "1000000",
@@ -55,7 +55,7 @@ KILL_EVERY_S = 15.0
 # what the allocator keeps.
 VECTOR_MB = 1536 * 4 / 1024**2
 SLACK_MB = 15.0
-# The marks of questions in words that nobody has used before.
+# The marks of questions in words that were never used before.
 NEW_TEXTS = "mfkl"
 # Lines of the log that no outage excuses.
 NEVER_LOGGED = (
@@ -70,7 +70,7 @@ NEVER_LOGGED = (
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong for a while."""
+    """Describe a fault that is switched on for a while."""
 
     name: str
     begin: Callable[[], None]
@@ -78,7 +78,7 @@ class Fault:
 
 
 class Trouble:
-    """Switches faults on and off, one at a time, and notes when each began and ended."""
+    """Switch faults on and off, one at a time, and record when each began and ended."""
 
     def __init__(self, ground: Ground, tally: Tally, *, minutes: float) -> None:
         self._faults = list(_of_provider(ground)) + list(_of_redis(ground))
@@ -90,7 +90,7 @@ class Trouble:
         self.begun: Counter[str] = Counter()
 
     def makes_itself_felt(self, over: threading.Event) -> None:
-        """Until it is over; the fault under way is ended then."""
+        """Switch faults until the event is set, then end the current one."""
         over.wait(self._pause_s * 2)
         for fault in itertools.cycle(self._faults):
             if over.is_set():
@@ -155,7 +155,7 @@ def _of_redis(ground: Ground) -> Iterator[Fault]:
 
 
 def soak(ground: Ground, *, minutes: float, workers: int, readers: int) -> Outcome:
-    """The whole of it; what broke is in the outcome."""
+    """Run the whole soak; broken promises are in the outcome."""
     ground.upstream.steer(**ANSWER)
     ledger = Ledger()
     with ground.server(workers=workers, **SETTINGS) as server:
@@ -198,7 +198,7 @@ def warmed(server: GunicornProcess, workers: int) -> None:
 def flowing(
     server: GunicornProcess, readers: int, tally: Tally, trouble: Trouble, kills: Kills, witness: int
 ) -> Iterator[threading.Event]:
-    """Readers, faults and kills within the block; the event ends them before their time."""
+    """Run readers, faults and kills within the block; the event ends them early."""
     over = threading.Event()
     questions = questions_of(QUESTIONS)
     tasks: list[Callable[[threading.Event], None]] = [
@@ -225,7 +225,7 @@ def flowing(
 
 
 def kill_now_and_then(kills: Kills, witness: int, over: threading.Event) -> None:
-    """Kill a worker at random times, never the witness."""
+    """Kill a worker at random times, except the one whose memory is watched."""
     choose = random.Random(7)
     while not over.wait(choose.uniform(0.5, 1.5) * KILL_EVERY_S):
         kills.one(but=witness)
@@ -235,7 +235,7 @@ def kill_now_and_then(kills: Kills, witness: int, over: threading.Event) -> None
 
 
 def came_to(outcome: Outcome, tally: Tally, lasted_s: float) -> None:
-    """Requests by kind and by what came."""
+    """Count requests by kind and by result."""
     took = sorted(tally.seconds) or [0.0]
     outcome.figures |= {
         "requests": sum(tally.kinds.values()),
@@ -253,7 +253,7 @@ def came_to(outcome: Outcome, tally: Tally, lasted_s: float) -> None:
 
 
 def troubled(outcome: Outcome, trouble: Trouble, watch: Watch, kills: Kills) -> None:
-    """Faults and kills, how soon all was well again, and whether /health answered."""
+    """Report faults and kills, the time to recover, and whether /health answered."""
     outcome.figures |= {
         "worker_kills": len(kills),
         "faults_switched_on": dict(trouble.begun),
@@ -269,7 +269,7 @@ def troubled(outcome: Outcome, trouble: Trouble, watch: Watch, kills: Kills) -> 
 
 
 def settle(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
-    """Wait until the server is at rest by itself: no turn pending, no circuit open, no connection out."""
+    """Wait until the server is idle: no turn pending, no circuit open, no connection in use."""
     began = time.monotonic()
     left = pending_in(ground.database_url)
 
@@ -309,23 +309,23 @@ def settle(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
 
 
 def remembered(outcome: Outcome, ground: Ground, server: GunicornProcess, ledger: Ledger) -> None:
-    """Every answer that was seen whole is in its session once, with the same text."""
+    """Check that every answer seen whole is in its session once, with the same text."""
     kept = ledger.compared_with(rows_of(ground.database_url))
-    told = ledger.compared_over_api(server.port)
+    over_api = ledger.compared_over_api(server.port)
     outcome.figures |= {
         "answers_seen_whole": kept.answers,
-        "lost": len(kept.lost) + len(told.lost),
-        "doubled": len(kept.doubled) + len(told.doubled),
-        "otherwise": len(kept.otherwise) + len(told.otherwise),
+        "lost": len(kept.lost) + len(over_api.lost),
+        "doubled": len(kept.doubled) + len(over_api.doubled),
+        "otherwise": len(kept.otherwise) + len(over_api.otherwise),
         "not_kept": ledger.unkept,
     }
     outcome.expect(kept.holds, f"the database differs from what was seen: {shown(kept)}")
-    outcome.expect(told.holds, f"the sessions differ from what was seen: {shown(told)}")
+    outcome.expect(over_api.holds, f"the sessions differ from what was seen: {shown(over_api)}")
     outcome.expect(not ledger.unkept, f"{ledger.unkept} answers were not kept")
 
 
 def grown(outcome: Outcome, watch: Watch, witness: int, at_rest: Any, ledger: Ledger) -> None:
-    """The spared worker's memory, descriptors and threads over the four quarters, and at rest again."""
+    """Report the watched worker's memory, descriptors and threads in each quarter and when idle."""
     quarters = watch.quarters(witness)
     now = sample_of(witness)
     new_texts = sum(mark[0] in NEW_TEXTS for mark in ledger.posts())
@@ -356,7 +356,7 @@ def grown(outcome: Outcome, watch: Watch, witness: int, at_rest: Any, ledger: Le
 
 
 def asked_of_models(outcome: Outcome, ground: Ground, ledger: Ledger) -> None:
-    """Completions that were asked for, for each time that a new question was sent."""
+    """Return the completions per new question."""
     calls, posts = ground.upstream.calls_by_mark(), ledger.posts()
 
     def each(kind: str) -> list[float]:
@@ -375,16 +375,16 @@ def asked_of_models(outcome: Outcome, ground: Ground, ledger: Ledger) -> None:
 
 
 def ended(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
-    """What it logged, how it ends, and what it leaves behind."""
+    """Check the log, the exit and the files that are left."""
     events: Counter[str] = Counter()
     for line in server.logs().splitlines():
         try:
-            told = json.loads(line)
+            entry = json.loads(line)
         except ValueError:
             events[f"no JSON: {line[:60]}"] += 1
             continue
-        if told.get("level") in ("warning", "error", "critical") and told["event"] != "request":
-            events[told["event"].split(" (pid")[0][:60]] += 1
+        if entry.get("level") in ("warning", "error", "critical") and entry["event"] != "request":
+            events[entry["event"].split(" (pid")[0][:60]] += 1
     own = metrics_folder_of(server.pid)
     exit_code = server.terminate(60)
     outcome.figures |= {
@@ -401,7 +401,7 @@ def ended(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
 
 
 def metrics_folder_of(master: int) -> Path | None:
-    """The folder of a server's numbers: the one whose lock its master holds."""
+    """Return the folder of a server's metrics, whose lock its master holds."""
     held = [link.readlink() for link in Path(f"/proc/{master}/fd").iterdir() if link.is_symlink()]
     return next((path.parent for path in held if path.match("ragbot-metrics-*/lock")), None)
 
@@ -413,7 +413,7 @@ def _in_short(sample: Any) -> str:
 
 
 def main() -> int:
-    """Soak, print what came of it, and end with 1 if a promise was broken."""
+    """Soak, print the results, and exit with 1 if a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--workers", type=int, default=2)

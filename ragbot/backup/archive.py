@@ -1,4 +1,4 @@
-"""A dump to one file with its manifest in front, and back, checked by its sums."""
+"""Write and read backup archives: a tar.gz with a manifest first, then a database dump."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragbot.core.errors import BackupUnreadable
 
 MANIFEST = "manifest.json"
 
-# A manifest is some kilobytes; what claims to be much larger is none.
+# A manifest has some kilobytes; a much larger one is damaged or hostile.
 LARGEST_MANIFEST_BYTES = 1_000_000
 BLOCK_BYTES = 1_048_576
 
@@ -26,7 +26,7 @@ COMPRESSION = 3
 
 
 def describe_member(path: Path) -> ArchiveMember:
-    """A file's sum and size."""
+    """Compute a file's SHA-256 checksum and size."""
     with path.open("rb") as stream:
         return ArchiveMember(hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
 
@@ -43,25 +43,25 @@ def write_archive(manifest: Manifest, folder: Path, archive: Path) -> None:
 
 
 def read_manifest(stream: IO[bytes]) -> Manifest:
-    """The manifest from an archive's first bytes; no more is read. Raises BackupUnreadable."""
+    """Read the manifest from the first bytes of an archive. Raises BackupUnreadable."""
     with _opened(stream) as packed:
         return _first(packed)
 
 
 def extract_backup(stream: IO[bytes], folder: Path) -> Manifest:
-    """Put an archive's dump into a folder once its sums are found right. Raises BackupUnreadable."""
+    """Extract the dump into a folder and verify its checksum. Raises BackupUnreadable."""
     with _opened(stream) as packed:
         manifest = _first(packed)
         found: dict[str, ArchiveMember] = {}
         for entry in packed:
-            # Only what the manifest names is written, so that no path leads out of the folder.
+            # Only members that the manifest names are written, so no path leads out of the folder.
             if entry.name in manifest.members and entry.isfile():
                 found[entry.name] = _written(packed, entry, folder / entry.name)
     for name, member in manifest.members.items():
         if name not in found:
             raise BackupUnreadable(f"It lacks {name}.")
         if found[name] != member:
-            raise BackupUnreadable(f"Its {name} is not what was put in: the checksum differs.")
+            raise BackupUnreadable(f"The checksum of its {name} differs from the manifest.")
     return manifest
 
 

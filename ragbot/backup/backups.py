@@ -1,4 +1,4 @@
-"""A database to archives in a place and back: make one, list them, verify one, restore one, thin them out."""
+"""Create, list, verify, restore and delete backups of the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ragbot.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """An archive in its place."""
+    """Describe a stored backup."""
 
     name: str
     size_bytes: int
@@ -28,7 +28,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class BackupList:
-    """The archives of a place, oldest first, and those names whose files are no archives of ours."""
+    """List the backups of a storage, oldest first, and the names of files that cannot be read as one."""
 
     backups: tuple[Backup, ...]
     unreadable: tuple[str, ...]
@@ -36,7 +36,7 @@ class BackupList:
 
 @dataclass(frozen=True, slots=True)
 class ExtractedBackup:
-    """An archive whose sums were right, with its dump in a folder that is soon gone."""
+    """Describe an extracted backup with a verified checksum; its folder is temporary."""
 
     name: str
     manifest: Manifest
@@ -44,12 +44,12 @@ class ExtractedBackup:
 
     @property
     def dump(self) -> Path:
-        """The database's own file."""
+        """Return the path of the database dump."""
         return self.folder / self.manifest.dump
 
 
 def create_backup(database: DumpableDatabase, storage: BackupStorage) -> Backup:
-    """Dump a database into a new archive. Raises BackupError; the place then has nothing new."""
+    """Dump a database into a new archive. Raises BackupError; nothing is stored then."""
     with _map_disk_errors(), storage.staging() as folder:
         dump = folder / DUMPS[database.kind]
         started_at = datetime.now(UTC)
@@ -77,7 +77,7 @@ def create_backup(database: DumpableDatabase, storage: BackupStorage) -> Backup:
 
 
 def list_backups(storage: BackupStorage) -> BackupList:
-    """What is kept in a place, by the manifests. Raises BackupError if the place cannot be read."""
+    """List the backups of a storage by their manifests. Raises BackupError if it cannot be read."""
     backups, unreadable = [], []
     for name in storage.names():
         try:
@@ -92,28 +92,31 @@ def list_backups(storage: BackupStorage) -> BackupList:
 
 
 def newest_backup(storage: BackupStorage) -> str:
-    """The name of the newest archive. Raises BackupError if there is none."""
-    # Names are times, so that one look at the names is enough.
+    """Return the name of the newest backup. Raises BackupError if there is none."""
+    # Names are times, so no manifest has to be read.
     for name in reversed(storage.names()):
         return name
     raise BackupError(f"There is no backup at {storage.address}; make one with `flask backup create`.")
 
 
 def delete_expired(storage: BackupStorage, retention: Retention) -> list[str]:
-    """Delete what need not be kept any more and return the names. What is not read as ours always stays."""
+    """Delete the backups that no retention rule names, and return their names.
+
+    Files that cannot be read as a backup are never deleted; without any rule nothing is.
+    """
     if not retention:
         return []
     backups = list_backups(storage).backups
-    stay = select_retained([backup.manifest.created_at for backup in backups], retention)
-    gone = [backup.name for backup in backups if backup.manifest.created_at not in stay]
-    for name in gone:
+    retained = select_retained([backup.manifest.created_at for backup in backups], retention)
+    expired = [backup.name for backup in backups if backup.manifest.created_at not in retained]
+    for name in expired:
         storage.remove(name)
-    return gone
+    return expired
 
 
 @contextmanager
 def open_backup(storage: BackupStorage, name: str) -> Iterator[ExtractedBackup]:
-    """An archive with its dump in a folder, sums checked. Raises BackupUnreadable that names it."""
+    """Extract a backup into a temporary folder and verify its checksum. Raises BackupUnreadable."""
     with _map_disk_errors(), staging_folder() as folder:
         with storage.open(name) as stream:
             try:
@@ -124,7 +127,7 @@ def open_backup(storage: BackupStorage, name: str) -> Iterator[ExtractedBackup]:
 
 
 def verify_backup(backup: ExtractedBackup, database: DumpableDatabase) -> None:
-    """Read a dump from its beginning to its end. Raises BackupUnreadable that names the archive."""
+    """Read a dump to its end. Raises BackupUnreadable that names the backup."""
     try:
         database.check(backup.dump, backup.manifest)
     except BackupUnreadable as error:
@@ -139,15 +142,15 @@ def restore_backup(
     migrate_up: MigrateUp,
     overwrite: bool = False,
 ) -> None:
-    """Put a backup in the place of a database's tables, and bring older ones up to this program's.
+    """Replace a database's tables by those of a backup, and migrate older ones to this program's revision.
 
-    Raises BackupError, and leaves what is there, if the backup is of a later program or another kind of
-    database, or if there are rows and `overwrite` was not said.
+    Raises BackupError, and changes nothing, if the backup is of a later program or another kind of database,
+    or if the database has rows and `overwrite` is false.
     """
     _refuse_unfit(backup, database, known_revisions)
-    held = _held(database, known_revisions)
-    if held and not overwrite:
-        raise BackupError(f"The database holds {held}; say --yes to put the backup in its place.")
+    existing = _existing_rows(database, known_revisions)
+    if existing and not overwrite:
+        raise BackupError(f"The database holds {existing}; say --yes to put the backup in its place.")
     verify_backup(backup, database)
     database.restore(backup.dump, backup.manifest, migrate_up)
 
@@ -168,8 +171,8 @@ def _refuse_unfit(
         )
 
 
-def _held(database: DumpableDatabase, known_revisions: Collection[str]) -> str:
-    """What would be lost, in words; nothing if that is nothing."""
+def _existing_rows(database: DumpableDatabase, known_revisions: Collection[str]) -> str:
+    """Describe the rows that would be lost; empty if there are none."""
     try:
         there = database.contents()
     except BackupError as error:

@@ -1,4 +1,4 @@
-"""What every kind of database can do for a backup: show itself at one moment, and be put back."""
+"""Define the contract of a database that can be dumped and restored."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from typing import Protocol
 from ragbot.backup.manifest import DatabaseKind, Manifest
 from ragbot.storage.table_counts import TableCounts
 
-# Brings the database at an address up to this program's tables.
+# Migrates the database at an address to this program's revision.
 MigrateUp = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What was dumped, counted in the very moment that the dump shows."""
+    """Describe a dump; the rows are counted in the same snapshot of the database."""
 
     contents: TableCounts
     database_version: str
 
 
 class DumpableDatabase(Protocol):
-    """One database. Each method raises BackupError or DatabaseUnavailable."""
+    """Dump and restore one database. Each method may raise BackupError or DatabaseUnavailable."""
 
     kind: DatabaseKind
     url: str
 
     def snapshot(self, dump: Path) -> Snapshot:
-        """Write the database as it is at one moment into a new file; others go on reading and writing."""
+        """Dump a consistent snapshot into a new file, while others go on reading and writing."""
         ...
 
     def contents(self) -> TableCounts | None:
-        """What is in it now; None if there is no database yet. Raises BackupError if it cannot be read."""
+        """Count the rows of each table; None if there is no database yet. Raises BackupError."""
         ...
 
     def check(self, dump: Path, manifest: Manifest) -> None:
-        """Return if a dump can be read from its beginning to its end. Raises BackupUnreadable."""
+        """Read a dump to its end. Raises BackupUnreadable if that fails."""
         ...
 
     def restore(self, dump: Path, manifest: Manifest, migrate_up: MigrateUp) -> None:
-        """Put a checked dump in the place of what is there, and bring it up to this program's tables.
+        """Replace the tables by those of a checked dump, and migrate them to this program's revision.
 
-        The rows are counted before anything that was there is given up.
+        The restored rows are counted before the old ones are given up.
         """
         ...
 
     def scratch(self, folder: Path) -> AbstractContextManager[DumpableDatabase]:
-        """A database of the same kind that is empty, and gone after the block."""
+        """Create an empty database of the same kind, and drop it after the block."""
         ...

@@ -1,4 +1,4 @@
-"""The newest backup to proof that it can be lived from: restored aside, indexed, asked, compared, timed."""
+"""Run a restore drill: restore a backup aside, index it, repeat past questions, and measure the time."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from ragbot.storage.past_questions import PastQuestion, PastQuestions
 QUESTIONS = 5
 QUESTION_LIMIT_S = 30.0
 
-# A kept answer may have been found by its meaning or within one chapter, which the drill does without: it
-# searches the whole book by words alone, and looks a little further down the list.
+# The past answer may have been found by its vector or within one chapter. The drill searches the whole book
+# by words alone, and therefore looks a little further down the list.
 SOURCES_LOOKED_AT = 10
-# So most questions must find again what they found, not all.
+# So most questions, not all, must find their source again.
 LEAST_FOUND = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class RestoredParts:
-    """What answers from a restored database: no model and no embedder among it."""
+    """Hold the services over a restored database; they use no model and no embedder."""
 
     editions: EditionStore
     ingestion: IngestionPipeline
@@ -39,13 +39,13 @@ class RestoredParts:
     past_questions: PastQuestions
 
 
-# Parts over the database at an address, with their index in a folder.
+# Opens the services over the database at an address, with their index in a folder.
 OpenParts = Callable[[str, Path], AbstractContextManager[RestoredParts]]
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayedQuestion:
-    """How a kept question went; its words stay in the database."""
+    """Describe the result of a repeated question, without its text."""
 
     message_id: str
     status: str
@@ -54,10 +54,10 @@ class ReplayedQuestion:
 
 @dataclass(frozen=True, slots=True)
 class DrillReport:
-    """What came of a drill. `recovery_s` is the RTO as measured, `data_age_s` the RPO.
+    """Report a drill. `recovery_s` is the measured RTO, `data_age_s` the RPO.
 
-    `questions` is empty where no kept question could be asked. `faults` are sentences, none where it went
-    well.
+    `questions` is empty if the database has no past question to repeat. `faults` are sentences, none if the
+    drill passed.
     """
 
     backup: str
@@ -73,11 +73,11 @@ class DrillReport:
 
     @property
     def ok(self) -> bool:
-        """Whether the service could live from this backup."""
+        """Return whether the service could recover from this backup."""
         return not self.faults
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the report as plain values for JSON."""
         return {"ok": self.ok, **asdict(self)}
 
 
@@ -90,14 +90,14 @@ def run_drill(
     migrate_up: MigrateUp,
     open_parts: OpenParts,
 ) -> DrillReport:
-    """Live from a backup for a moment, in a database and an index of its own; the live ones are not touched.
+    """Restore a backup into a temporary database and index, and answer past questions from it.
 
-    `began` is the monotonic time at which the archive began to be fetched. Raises RagbotError if it cannot
-    even be restored.
+    The live database and index are not touched. `began` is the monotonic time at which fetching the archive
+    began. Raises RagbotError if the backup cannot be restored.
     """
     manifest = backup.manifest
     faults: list[str] = []
-    asked: list[ReplayedQuestion] = []
+    replayed: list[ReplayedQuestion] = []
     chunks = 0
     with database.scratch(backup.folder) as scratch:
         # The rows of each table are counted against the manifest in there, before any migration.
@@ -108,12 +108,12 @@ def run_drill(
         if manifest.edition is not None:
             with open_parts(scratch.url, backup.folder) as parts:
                 edition = parts.editions.edition(manifest.edition)
-                # It counts the points and finds some by their own words.
+                # It counts the points and searches some by their own words.
                 parts.ingestion.build_index(edition)
                 chunks = edition.chunks
-                kept = parts.past_questions.questions(edition.name, QUESTIONS)
-                asked = [_asked_again(question, edition, parts.answerer) for question in kept]
-                faults += _answer_faults(asked)
+                past = parts.past_questions.questions(edition.name, QUESTIONS)
+                replayed = [_replay(question, edition, parts.answerer) for question in past]
+                faults += _answer_faults(replayed)
     return DrillReport(
         backup=backup.name,
         revision=manifest.revision,
@@ -123,7 +123,7 @@ def run_drill(
         tables=len(manifest.rows),
         rows=sum(manifest.rows.values()),
         chunks_indexed=chunks,
-        questions=tuple(asked),
+        questions=tuple(replayed),
         faults=tuple(faults),
     )
 
@@ -136,21 +136,21 @@ def _row_faults(expected: Mapping[str, int], found: Mapping[str, int]) -> list[s
     ]
 
 
-def _asked_again(kept: PastQuestion, edition: EditionFacts, answerer: Answerer) -> ReplayedQuestion:
-    question = Question(kept.text, book_version=edition.name, top_k=SOURCES_LOOKED_AT)
+def _replay(past: PastQuestion, edition: EditionFacts, answerer: Answerer) -> ReplayedQuestion:
+    question = Question(past.text, book_version=edition.name, top_k=SOURCES_LOOKED_AT)
     *_, last = answerer.answer(question, (), Deadline(QUESTION_LIMIT_S))
     assert isinstance(last, Finished)
     ids = {source.id for source in last.answer.sources}
-    return ReplayedQuestion(kept.message_id, str(last.answer.status), kept.top_source in ids)
+    return ReplayedQuestion(past.message_id, str(last.answer.status), past.top_source in ids)
 
 
-def _answer_faults(asked: Sequence[ReplayedQuestion]) -> list[str]:
-    found = sum(question.top_source_found for question in asked)
-    answered = sum(question.status == Status.ANSWERED for question in asked)
-    enough = len(asked) * LEAST_FOUND
+def _answer_faults(replayed: Sequence[ReplayedQuestion]) -> list[str]:
+    found = sum(question.top_source_found for question in replayed)
+    answered = sum(question.status == Status.ANSWERED for question in replayed)
+    enough = len(replayed) * LEAST_FOUND
     faults = []
     if found < enough:
-        faults.append(f"Of {len(asked)} kept questions only {found} find their first source again.")
+        faults.append(f"Of {len(replayed)} past questions only {found} find their first source again.")
     if answered < enough:
-        faults.append(f"Of {len(asked)} kept questions only {answered} are answered again.")
+        faults.append(f"Of {len(replayed)} past questions only {answered} are answered again.")
     return faults

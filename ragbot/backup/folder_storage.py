@@ -1,4 +1,4 @@
-"""Archives in a folder of this machine."""
+"""Store backups in a folder of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ragbot.core.errors import BackupError
 
 
 class FolderStorage:
-    """A folder. Archives in it may be read by its owner alone: they hold what readers wrote."""
+    """Store backups in a folder. Only its owner may read them, because they hold readers' questions."""
 
     def __init__(self, folder: Path) -> None:
         self.address = str(folder)
@@ -47,7 +47,7 @@ class FolderStorage:
     def put(self, archive: Path, name: str, sha256: str) -> None:  # noqa: ARG002 - no other medium lies between
         with self._map_errors("written"):
             _sync(archive)
-            # Nobody sees the name before every byte is on the disk.
+            # The name appears only when every byte is on the disk.
             os.replace(archive, self._folder / name)
             _sync(self._folder)
 

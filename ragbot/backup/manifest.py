@@ -1,4 +1,4 @@
-"""What an archive says about itself, as JSON and back."""
+"""Describe a backup archive in a manifest, written and read as JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DUMPS: Mapping[DatabaseKind, str] = {"sqlite": "database.sqlite", "postgresql": 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveMember:
-    """A file of an archive as it was when it was put in."""
+    """Hold the checksum and the size of a file in an archive."""
 
     sha256: str
     size_bytes: int
@@ -32,7 +32,7 @@ class ArchiveMember:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An archive's origin and contents; `created_at` is the moment that its database shows."""
+    """Describe an archive's origin and contents; `created_at` is the time of the database snapshot."""
 
     ragbot_version: str
     revision: str | None
@@ -46,11 +46,11 @@ class Manifest:
 
     @property
     def dump(self) -> str:
-        """The name of the member that holds the database."""
+        """Return the name of the member that holds the database."""
         return DUMPS[self.database]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the manifest as plain values for JSON."""
         values = asdict(self)
         values["created_at"] = self.created_at.isoformat()
         values["newest_at"] = self.newest_at.isoformat() if self.newest_at else None
@@ -58,7 +58,7 @@ class Manifest:
 
 
 def parse_manifest(text: bytes) -> Manifest:
-    """A manifest from its JSON. Raises BackupUnreadable."""
+    """Parse a manifest from its JSON. Raises BackupUnreadable."""
     try:
         values = json.loads(text)
         if values["application"] != APPLICATION:
@@ -75,7 +75,7 @@ def parse_manifest(text: bytes) -> Manifest:
 def _manifest(values: Mapping[str, Any]) -> Manifest:
     if values["database"] not in DUMPS:
         raise BackupUnreadable("It holds a database of a kind that this program does not know.")
-    # They become part of statements.
+    # The names become part of SQL statements.
     if not all(_TABLE.fullmatch(name) for name in values["rows"]):
         raise BackupUnreadable("Its manifest names tables that no database has.")
     members = {name: ArchiveMember(**member) for name, member in values["members"].items()}
@@ -84,15 +84,15 @@ def _manifest(values: Mapping[str, Any]) -> Manifest:
     return Manifest(
         ragbot_version=str(values["ragbot_version"]),
         revision=values["revision"],
-        created_at=_moment(values["created_at"]),
+        created_at=_utc(values["created_at"]),
         database=values["database"],
         database_version=str(values["database_version"]),
         edition=values["edition"],
-        newest_at=_moment(values["newest_at"]) if values["newest_at"] else None,
+        newest_at=_utc(values["newest_at"]) if values["newest_at"] else None,
         rows={str(name): int(count) for name, count in values["rows"].items()},
         members=members,
     )
 
 
-def _moment(text: str) -> datetime:
+def _utc(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)

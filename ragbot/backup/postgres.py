@@ -1,4 +1,4 @@
-"""A PostgreSQL database to a dump of one moment, by its own programs, and back in one transaction."""
+"""Dump a PostgreSQL database with pg_dump, and restore it with pg_restore and psql in one transaction."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ragbot.extensions import db
 from ragbot.storage.table_counts import NOT_BACKED_UP, REVISIONS, TableCounts, contents, tables
 
 CONNECT_TIMEOUT_S = 10
-# A table that is dumped or replaced is waited for so long while others write to it.
+# How long to wait for the lock of a table while others write to it.
 LOCK_PATIENCE_S = 60
 
-# A drill that was killed leaves its database behind; one that is older belongs to no run.
+# A drill that was killed leaves its database behind; an older one belongs to no run.
 _SCRATCH = re.compile(r"ragbot_scratch_([0-9]{10})_[0-9a-f]{8}")
 _LEFT_S = 24 * 3600
 
@@ -36,12 +36,12 @@ _HIDDEN = ("password", "sslpassword", "passfile")
 
 
 class PostgresDatabase:
-    """A database on a server, with the programs pg_dump, pg_restore and psql."""
+    """Dump and restore a database on a server, with the programs pg_dump, pg_restore and psql."""
 
     kind: DatabaseKind = "postgresql"
 
     def __init__(self, url: str, programs: Path | None = None) -> None:
-        """Opens nothing. `programs` is the folder of the programs; without it they are looked for on PATH."""
+        """Open nothing yet. `programs` is the folder of the programs, by default those on the PATH."""
         self.url = url
         self._url = make_url(url)
         self._programs = programs
@@ -73,11 +73,11 @@ class PostgresDatabase:
             raise BackupUnreadable(f"Its database cannot be read. {error}") from error
 
     def restore(self, dump: Path, manifest: Manifest, migrate_up: MigrateUp) -> None:
-        """Everything up to the counted rows is one transaction; a fault leaves what was there."""
+        """Replace the tables in one transaction that also counts the rows; a fault changes nothing."""
         with self._connected() as connection:
             schema = str(connection.scalar(text("SELECT current_schema()")))
             there = set(tables(connection))
-        # What a later migration made must go too, or that migration could not make it again.
+        # Tables of later migrations must go too, or those migrations could not create them again.
         dropped = there & {*manifest.rows, *db.metadata.tables, REVISIONS}
         before = [
             "SET client_min_messages = warning;",
@@ -125,7 +125,7 @@ class PostgresDatabase:
         ]
 
     def _version_at_least_of(self, connection: Connection) -> str:
-        """The server's version. Raises BackupError if the programs are older than it."""
+        """Return the server's version. Raises BackupError if the programs are older than it."""
         version = str(connection.scalar(text("SHOW server_version")))
         server = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10_000
         program = self._program("pg_dump")
@@ -173,7 +173,7 @@ class PostgresDatabase:
                         player.stdin.write("\n".join([*before, ""]).encode())
                         shutil.copyfileobj(reader.stdout, player.stdin)
                         if reader.wait():
-                            # An end of what it reads would commit; without a client the server rolls back.
+                            # psql commits at the end of its input; without a client the server rolls back.
                             player.kill()
                         player.stdin.write("\n".join([*after, ""]).encode())
                     with suppress(BrokenPipeError):
@@ -212,7 +212,7 @@ class PostgresDatabase:
         return found
 
     def _address(self) -> str:
-        """Where to connect to, as an argument: everybody on the machine can read it, so it has no secret."""
+        """Return the connection string for arguments, which every local user can read: without secrets."""
         shown = {name: value for name, value in _given(self._url).items() if name not in _HIDDEN}
         return str(make_dsn(**{"connect_timeout": CONNECT_TIMEOUT_S, **shown}))
 
@@ -234,17 +234,17 @@ class PostgresDatabase:
                 yield connection
         except DBAPIError as error:
             # The driver's first line names the server, not the password.
-            raise BackupError(f"The database cannot be asked: {_first_line(str(error.orig))}.") from error
+            raise BackupError(f"The database cannot be used: {_first_line(str(error.orig))}.") from error
         finally:
             engine.dispose()
 
 
-# Complaints are read, so they must be in one language; nothing else of this process's is handed on.
+# Error messages are parsed, so they must be in one language; no other variable is passed on.
 _LANGUAGE: Mapping[str, str] = {"LC_ALL": "C"}
 
 
 def _given(url: URL) -> dict[str, object]:
-    """What the driver would be given for an address."""
+    """Return the driver's connection arguments for an address."""
     _, given = url.get_dialect()().create_connect_args(url)
     return dict(given)
 
@@ -258,14 +258,14 @@ def _bare(qualified: str) -> str:
 
 
 def _counted(name: str, rows: int) -> str:
-    """A statement that fails, and with it the transaction, if a table has not its rows."""
+    """Return a statement that fails, and with it the transaction, if a table has not its rows."""
     fault = f"table {_bare(name)} has not the {rows} rows of the manifest"
     counted = f"(SELECT count(*) FROM {name})"  # noqa: S608 - a name that was read as one
     return f"DO $count$ BEGIN IF {counted} <> {rows} THEN RAISE EXCEPTION '{fault}'; END IF; END $count$;"
 
 
 def _complaint(said: IO[bytes]) -> str:
-    """The first line of what a program complained of; later ones may quote rows."""
+    """Return the first error line of a program; later ones may quote rows."""
     said.seek(0)
     lines = said.read(100_000).decode(errors="replace").splitlines()
     worst = [line for line in lines if re.search(r"\b(error|fatal|ERROR|FATAL):", line)]

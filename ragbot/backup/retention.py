@@ -1,4 +1,4 @@
-"""Which backups stay: the newest of each of the last days, weeks and months."""
+"""Select the backups to retain: the newest of each of the last days, weeks and months."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days, weeks and months keep their newest backup; 0 for none of them."""
+    """Hold how many days, weeks and months keep their newest backup; 0 for none."""
 
     daily: int = 0
     weekly: int = 0
@@ -20,20 +20,20 @@ class Retention:
 
 
 def select_retained(taken: Collection[datetime], retention: Retention) -> set[datetime]:
-    """Those moments whose backups stay. The newest always does.
+    """Return the times of the backups to retain, the newest always among them.
 
-    Days, weeks (from Monday) and months are those of UTC, and only such count as have a backup: after
-    a month of silence the seven daily ones are still there.
+    Days, weeks (from Monday) and months are in UTC. Only those that have a backup count: after a month
+    without backups the last seven daily ones are still there.
     """
     newest_first = sorted(taken, reverse=True)
-    stay = set(newest_first[:1])
+    retained = set(newest_first[:1])
     for count, period in (
         (retention.daily, _day),
         (retention.weekly, _week),
         (retention.monthly, _month),
     ):
-        stay |= _newest_of_each(newest_first, period, count)
-    return stay
+        retained |= _newest_of_each(newest_first, period, count)
+    return retained
 
 
 def _newest_of_each(

@@ -1,4 +1,4 @@
-"""Archives in a bucket of S3 or of a store that speaks its protocol; the only file that imports boto3."""
+"""Store backups in a bucket of S3 or of a compatible store; the only module that imports boto3."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ragbot.backup.storage import is_archive_name, staging_folder
 from ragbot.core.errors import BackupError
 
-# Parts of an upload. S3 takes 10,000 at most, so that an archive may have 160 GB.
+# Size of an upload's parts. S3 takes 10,000 at most, so an archive may have 160 GB.
 PART_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES = 1_048_576
 
-# A store that hangs must not hold a nightly job for ever; each call is tried again by the library.
+# A store that hangs must not block a nightly job for ever; the library retries each call.
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 60
 TRIES = 4
 
 
 class S3Storage:
-    """A prefix of a bucket. Credentials and the region are found by boto3 in its own ways."""
+    """Store backups below a prefix of a bucket. boto3 finds credentials and region in its usual ways."""
 
     def __init__(self, address: str, *, endpoint_url: str | None = None) -> None:
-        """Opens nothing. `endpoint_url` is that of another store than Amazon's."""
+        """Open nothing yet. `endpoint_url` is the address of a store that is not Amazon's."""
         self._bucket, _, prefix = address.removeprefix("s3://").partition("/")
         if not self._bucket:
-            raise BackupError("A place in S3 must name its bucket, as in s3://bucket/prefix.")
+            raise BackupError("An address in S3 must name its bucket, as in s3://bucket/prefix.")
         self.address = address.rstrip("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._endpoint_url = endpoint_url
@@ -60,14 +60,17 @@ class S3Storage:
             try:
                 yield cast(IO[bytes], body)
             finally:
-                # What was not read is not fetched.
+                # The rest is not fetched.
                 body.close()
 
     def staging(self) -> AbstractContextManager[Path]:
         return staging_folder()
 
     def put(self, archive: Path, name: str, sha256: str) -> None:
-        """An object shows only when its last part is there. It is read again: stores' own sums differ."""
+        """Upload an archive, then read it again and compare: the stores' own checksums differ.
+
+        An object appears only when its last part is there.
+        """
         with self._map_errors("written"):
             transfer = TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES)
             self._client.upload_file(str(archive), self._bucket, self._prefix + name, Config=transfer)
@@ -97,11 +100,11 @@ class S3Storage:
                 connect_timeout=CONNECT_TIMEOUT_S,
                 read_timeout=READ_TIMEOUT_S,
                 retries={"max_attempts": TRIES, "mode": "standard"},
-                # Other stores do not know the newer sums, and ours is checked in any case.
+                # Other stores do not know the newer checksums, and ours is checked in any case.
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
             )
-            # The library's own session would keep the credentials of whoever asked first.
+            # The library's default session would cache the credentials of its first use.
             session = boto3.session.Session()
             self._made = session.client("s3", endpoint_url=self._endpoint_url, config=config)
         return self._made
@@ -119,6 +122,8 @@ class S3Storage:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, ClientError):
-        told = error.response.get("Error", {})
-        return f"{told.get('Code', 'refused')} ({told.get('Message', 'no reason was given').rstrip('.')})"
+        details = error.response.get("Error", {})
+        return (
+            f"{details.get('Code', 'refused')} ({details.get('Message', 'no reason was given').rstrip('.')})"
+        )
     return str(error).rstrip(".")

@@ -1,4 +1,4 @@
-"""An SQLite file to a copy of one moment, by SQLite's own backup call, and back."""
+"""Copy and restore an SQLite database with SQLite's online backup API."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from ragbot.backup.manifest import DatabaseKind, Manifest
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.storage.table_counts import NOT_BACKED_UP, TableCounts, contents
 
-# A writer holds the lock for milliseconds; one that holds it for so long hangs.
+# A writer holds the lock for milliseconds; a writer that holds it for so long hangs.
 LOCK_PATIENCE_S = 60.0
 PAUSE_S = 0.1
 
 
 class SqliteDatabase:
-    """A file. It is never copied as a file: what is committed may still be in the log beside it."""
+    """Dump and restore an SQLite file.
+
+    It is never copied as a plain file, because committed rows may still be in its write-ahead log.
+    """
 
     kind: DatabaseKind = "sqlite"
 
@@ -59,7 +62,7 @@ class SqliteDatabase:
             raise BackupUnreadable("Its database has not the rows that its manifest counts.")
 
     def restore(self, dump: Path, manifest: Manifest, migrate_up: MigrateUp) -> None:
-        """The dump is brought up by itself; it takes the other's place only when all of that went well."""
+        """Migrate the dump first, and replace the database only when that went well."""
         self.check(dump, manifest)
         migrate_up(f"sqlite:///{dump.absolute()}")
         with _map_errors(f"The database {self._path} cannot be written"):
@@ -82,7 +85,7 @@ class SqliteDatabase:
                 left.unlink(missing_ok=True)
 
     def _take_place(self, dump: Path) -> None:
-        """Where there is a file that is no database, or a damaged one."""
+        """Replace a file that is damaged or no database."""
         copy = self._path.with_name(f"{self._path.name}.restored")
         copy.unlink(missing_ok=True)
         _copy(dump, copy)
@@ -98,21 +101,21 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Everything in one transaction: the target has the old pages or the new ones."""
+    """Copy a database in one transaction: the target has the old pages or the new ones."""
     gives_up_at = time.monotonic() + LOCK_PATIENCE_S
 
-    def look(status: int, _remaining: int, _total: int) -> None:
-        # Without it a lock would be waited for without end.
+    def check_lock(status: int, _remaining: int, _total: int) -> None:
+        # Without this check the copy would wait for a lock without end.
         if status in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED) and time.monotonic() > gives_up_at:
-            raise BackupError(f"The database {target} stays locked; stop whatever writes into it.")
+            raise BackupError(f"The database {target} stays locked; stop the program that writes to it.")
 
     with closing(_opened(source)) as reader, closing(sqlite3.connect(target, timeout=PAUSE_S)) as writer:
         writer.execute("PRAGMA synchronous = FULL")
-        reader.backup(writer, pages=-1, progress=look, sleep=PAUSE_S)
+        reader.backup(writer, pages=-1, progress=check_lock, sleep=PAUSE_S)
 
 
 def _strip(dump: Path) -> None:
-    """Leave out of a copy what is worth no backup, and make it one file without a log."""
+    """Empty the tables of a copy that are not backed up, and merge its log into the file."""
     with closing(sqlite3.connect(dump, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
         names = {
@@ -120,7 +123,7 @@ def _strip(dump: Path) -> None:
         }
         for table in names & set(NOT_BACKED_UP):
             connection.execute(f'DELETE FROM "{table}"')  # noqa: S608 - the names are ours
-        # What was deleted would still stand in the file's free pages.
+        # Deleted rows would still be in the file's free pages.
         connection.execute("VACUUM")
 
 

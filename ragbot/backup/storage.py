@@ -1,4 +1,4 @@
-"""What a place for archives must do, how they are called in it, and where one is put together."""
+"""Define the contract of a backup storage, the names of archives and their staging folder."""
 
 from __future__ import annotations
 
@@ -17,59 +17,59 @@ SUFFIX = ".tar.gz"
 
 _NAME = re.compile(r"ragbot-[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{4}\.tar\.gz")
 
-# Where an archive is put together. What a killed run left is removed when no run could still be under way.
+# Staging folders. Those of a killed run are removed when no run could still be under way.
 _WORK = ".ragbot-backup-"
 _LEFT_S = 24 * 3600
 
 
 class BackupStorage(Protocol):
-    """Archives by name. Each method raises BackupError with the place's address."""
+    """Store archives by name. Each method may raise BackupError with the storage's address."""
 
     address: str
 
     def names(self) -> list[str]:
-        """The names of the archives, oldest first; a place that is not there yet has none."""
+        """Return the names of the archives, oldest first; a folder that does not exist yet has none."""
         ...
 
     def size_bytes(self, name: str) -> int:
-        """How large an archive is."""
+        """Return the size of an archive."""
         ...
 
     def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        """An archive as a stream of bytes, read once from its beginning."""
+        """Open an archive as a stream of bytes that is read once from its beginning."""
         ...
 
     def staging(self) -> AbstractContextManager[Path]:
-        """A private folder in which an archive is put together; it is gone after the block."""
+        """Create a private folder in which to build an archive, and remove it after the block."""
         ...
 
     def put(self, archive: Path, name: str, sha256: str) -> None:
-        """Keep an archive under a name, whole or not at all; what is kept was read again and has the sum."""
+        """Store an archive under a name, whole or not at all, and verify its checksum."""
         ...
 
     def remove(self, name: str) -> None:
-        """Delete an archive."""
+        """Delete an archive; a missing one is no error."""
         ...
 
 
 def new_archive_name(moment: datetime) -> str:
-    """A new archive's name: names in order are moments in order; the letters keep two of one moment apart."""
+    """Return a new archive's name, which sorts by time; a random suffix separates two of one moment."""
     at = moment.astimezone(UTC)
     thousandths = at.microsecond // 1000
     return f"ragbot-{at:%Y%m%dT%H%M%S}.{thousandths:03d}Z-{secrets.token_hex(2)}{SUFFIX}"
 
 
 def is_archive_name(name: str) -> bool:
-    """Whether a file may be an archive of ours, by its name."""
+    """Return whether a file name has the form of an archive's."""
     return _NAME.fullmatch(name) is not None
 
 
 @contextmanager
 def staging_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A private folder, below the system's temporary one unless told; gone after the block."""
+    """Create a private folder below `parent` (else the system's temporary folder), for one block."""
     parent = parent or Path(tempfile.gettempdir())
     for left in parent.glob(f"{_WORK}*"):
-        # An error says that it is gone meanwhile.
+        # An error means that another run has removed it.
         with suppress(OSError):
             if time.time() - left.stat().st_mtime > _LEFT_S:
                 shutil.rmtree(left, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""An address to the place for archives that it names."""
+"""Open the backup storage that an address names."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ S3 = "s3://"
 
 
 def open_storage(address: str, *, s3_endpoint_url: str | None = None) -> BackupStorage:
-    """The place of an address: a folder's path or `s3://bucket/prefix`. Raises BackupError."""
+    """Return the storage at a folder's path or at `s3://bucket/prefix`. Raises BackupError."""
     if not address.startswith(S3):
         if "://" in address:
-            raise BackupError(f"Backups are kept in a folder or at s3://bucket/prefix, not at {address}.")
+            raise BackupError(f"Backups are stored in a folder or at s3://bucket/prefix, not at {address}.")
         return FolderStorage(Path(address).expanduser())
     try:
         # An extra, with some 15 MB that others need not install.

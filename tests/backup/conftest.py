@@ -1,4 +1,4 @@
-"""Services of both kinds of database with a book and some talks, and a store that speaks S3's protocol."""
+"""Provide services on both kinds of database with a book and sessions, and an S3-compatible store."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STARTER = "When does Alice feed the sourdough starter?"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An app with the folder that its backups go to."""
+    """Hold an app with the folder of its backups."""
 
     app: OpenAPI
     url: str
@@ -41,7 +41,7 @@ class Service:
         return self.app.test_cli_runner().invoke(args=[str(argument) for argument in arguments])
 
     def ask(self, question: str = CHEDDAR) -> str:
-        """Ask, and return the answer's status as it was written down."""
+        """Ask a question, and return the status that the database has for its answer."""
         with self.app.app_context():
             running = self.parts.turns.begin(Question(question), None)
             for _ in running.events:
@@ -50,7 +50,7 @@ class Service:
         return messages[0].status
 
     def rows(self, *names: str) -> dict[str, list[Any]]:
-        """All that stands in some tables."""
+        """Return all rows of some tables."""
         with self.app.app_context(), db.engine.connect() as connection:
             return {
                 name: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {name} ORDER BY 1"))]
@@ -62,7 +62,7 @@ class Service:
             connection.execute(text(statement))
 
     def archive(self) -> Path:
-        """The only archive that there is."""
+        """Return the only archive that there is."""
         (archive,) = self.backups.glob("*.tar.gz")
         return archive
 
@@ -71,7 +71,7 @@ KEPT_TABLES = ("sessions", "messages", "editions", "publications", "pages", "sec
 
 
 def fill(service: Service) -> None:
-    """A book, and what Alice and Bob asked."""
+    """Ingest a book and ask the questions of Alice and Bob."""
     service.parts.ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
     assert service.ask(CHEDDAR) == "answered"
     assert service.ask(STARTER) == "answered"
@@ -110,7 +110,7 @@ def open_anywhere() -> Iterator[OpenService]:
 def filled_sqlite(
     migrated_database: Path, open_anywhere: OpenService, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """A database with a book and talks, to be copied."""
+    """Create a database with a book and sessions, to be copied."""
     folder = tmp_path_factory.mktemp("filled")
     path = Path(shutil.copy(migrated_database, folder / "ragbot.db"))
     service = open_anywhere(f"sqlite:///{path}", folder)
@@ -126,7 +126,7 @@ def filled_postgres(
     open_anywhere: OpenService,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> str:
-    """The name of a database with a book and talks, to be copied."""
+    """Create a database with a book and sessions, to be copied; return its name."""
     url = make_postgres_database(migrated_postgres)
     service = open_anywhere(url, tmp_path_factory.mktemp("filled"))
     fill(service)
@@ -147,7 +147,7 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def filled_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of this test's own database with a book and talks."""
+    """Return the address of this test's own database with a book and sessions."""
     if kind == "postgresql":
         make = request.getfixturevalue("make_postgres_database")
         return make(request.getfixturevalue("filled_postgres"))
@@ -158,7 +158,7 @@ def filled_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str
 
 @pytest.fixture
 def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database of the same kind in which nothing was made yet."""
+    """Return the address of an empty database of the same kind."""
     if kind == "postgresql":
         return request.getfixturevalue("make_postgres_database")()
     return f"sqlite:///{tmp_path / 'other' / 'ragbot.db'}"
@@ -166,13 +166,13 @@ def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def service(filled_url: str, open_anywhere: OpenService, tmp_path: Path) -> Service:
-    """A service with a book and talks."""
+    """Open a service with a book and sessions."""
     return open_anywhere(filled_url, tmp_path)
 
 
 @pytest.fixture
 def sqlite_service(filled_sqlite: Path, open_anywhere: OpenService, tmp_path: Path) -> Service:
-    """One on SQLite, for what does not depend on the database."""
+    """Open a service on SQLite, for tests that do not depend on the database."""
     (tmp_path / "live").mkdir()
     shutil.copy(filled_sqlite, tmp_path / "live" / "ragbot.db")
     return open_anywhere(f"sqlite:///{tmp_path / 'live' / 'ragbot.db'}", tmp_path)
@@ -180,7 +180,7 @@ def sqlite_service(filled_sqlite: Path, open_anywhere: OpenService, tmp_path: Pa
 
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
-    """The address of a store that speaks S3's protocol."""
+    """Run an S3-compatible store and return its address."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -189,7 +189,7 @@ def s3_url() -> Iterator[str]:
 
 
 def failed_in_one_sentence(result: Result) -> bool:
-    """Whether a command ended with 1 and said one thing on standard error, without a stack trace."""
+    """Return whether a command exited with 1 and printed one error, without a stack trace."""
     said = result.stderr.strip().splitlines()
     return (
         result.exit_code == 1

@@ -1,4 +1,4 @@
-"""What is packed comes out as it was, or not at all."""
+"""Test that an archive is extracted unchanged, or not at all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_archive_is_its_owners_alone(archive: Path) -> None:
 
 
 class OnlyTheBeginning(io.BytesIO):
-    """A stream that notices how far it was read."""
+    """Record how far a stream was read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         return super().read(size)
@@ -87,7 +87,7 @@ def cut(content: bytes) -> bytes:
 
 
 def turned(content: bytes) -> bytes:
-    """The same archive with one letter of its database changed."""
+    """Change one letter of the database in an archive."""
     plain = bytearray(gzip.decompress(content))
     plain[-15_000] ^= 1
     return gzip.compress(bytes(plain))

@@ -1,4 +1,4 @@
-"""What an operator types to keep backups, what comes back, and with which exit code."""
+"""Test the backup commands: their output and exit codes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_create_says_where_and_what(sqlite_service: Service) -> None:
     assert f"sqlite, revision {NEWEST_REVISION}, 2 messages, edition first" in said
 
 
-def test_create_can_be_told_another_place(sqlite_service: Service, tmp_path: Path) -> None:
+def test_create_takes_another_storage(sqlite_service: Service, tmp_path: Path) -> None:
     """Before a migration, beside the nightly ones."""
     sqlite_service.flask("backup", "create", tmp_path / "before")
 
@@ -62,7 +62,7 @@ def rows_in(service: Service) -> int:
     return int(run[5].partition('"rows": ')[2].rstrip("}"))
 
 
-def test_list_is_oldest_first_and_tells_of_what_it_cannot_read(sqlite_service: Service) -> None:
+def test_list_is_oldest_first_and_names_unreadable_files(sqlite_service: Service) -> None:
     """A file that only looks like a backup is worse than none."""
     for _ in range(2):
         sqlite_service.flask("backup", "create")
@@ -96,7 +96,7 @@ def test_archive_that_is_not_there_is_one_sentence(sqlite_service: Service) -> N
 
 
 def backdated(service: Service, days: range) -> list[str]:
-    """Copies of the only archive, as if made on days before this one; the names from the newest."""
+    """Copy the only archive as if made on days before this one; return the names from the newest."""
     archive = service.archive()
     folder = archive.parent / "unpacked"
     folder.mkdir()
@@ -143,7 +143,7 @@ def test_without_an_option_nothing_is_ever_deleted(sqlite_service: Service) -> N
 
 
 @pytest.mark.parametrize("place", ["ftp://books", "s3:///kept"])
-def test_place_of_another_kind_is_one_sentence(sqlite_service: Service, place: str) -> None:
+def test_storage_of_another_kind_is_one_sentence(sqlite_service: Service, place: str) -> None:
     """And no folder is made of it."""
     assert failed_in_one_sentence(sqlite_service.flask("backup", "create", place))
 

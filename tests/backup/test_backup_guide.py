@@ -1,4 +1,4 @@
-"""Every command that docs/backup.md tells can be typed as it stands."""
+"""Test that every command in docs/backup.md can be typed as it is printed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMANDS = sorted(set(re.findall(r"flask --app wsgi ([^`#\n]+)", GUIDE)))
 
 @pytest.mark.parametrize("typed", COMMANDS)
 def test_command_of_the_guide_can_be_typed(make_app: AppMaker, typed: str) -> None:
-    """Whoever reads it then has no time to find out."""
+    """An operator who reads it has no time to find out."""
     command: click.Command = make_app().cli
     words = typed.split()
 

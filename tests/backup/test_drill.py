@@ -1,4 +1,4 @@
-"""A drill proves that the newest backup can be lived from, and says so when it cannot."""
+"""Test that a drill proves whether the service can recover from the newest backup."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_drill_restores_indexes_asks_and_measures(service: Service) -> None:
     assert 0 < report["data_age_s"] < 600
 
 
-def test_drill_is_told_to_people_too(service: Service) -> None:
+def test_drill_is_printed_for_people_too(service: Service) -> None:
     """It comes by mail from a timer."""
     service.flask("backup", "create")
 
@@ -212,7 +212,7 @@ def scraped(service: Service) -> Scrape:
     return Scrape(reply.text)
 
 
-def test_metrics_tell_the_last_backup_and_the_last_drill(service: Service) -> None:
+def test_metrics_show_the_last_backup_and_the_last_drill(service: Service) -> None:
     """Alerts look at them; the commands run in another process than the one that is asked."""
     before = datetime.now(UTC).timestamp() - 1
     service.flask("backup", "create")
@@ -228,7 +228,7 @@ def test_metrics_tell_the_last_backup_and_the_last_drill(service: Service) -> No
     assert numbers.value("drill_data_age_seconds") == report["data_age_s"]
 
 
-def test_failures_are_told_and_good_runs_are_not_forgotten(sqlite_service: Service) -> None:
+def test_failures_are_shown_and_good_runs_are_not_forgotten(sqlite_service: Service) -> None:
     """How old the last good one is matters most when the newest failed."""
     sqlite_service.flask("backup", "create")
     report = drilled(sqlite_service)
@@ -246,7 +246,7 @@ def test_failures_are_told_and_good_runs_are_not_forgotten(sqlite_service: Servi
     assert [row[4] for row in sqlite_service.rows("upkeep_runs")["upkeep_runs"]] == [1, 1, 0]
 
 
-def test_metrics_are_told_before_the_first_backup(service: Service) -> None:
+def test_metrics_exist_before_the_first_backup(service: Service) -> None:
     """Zero is a long time ago, and the alert for it fires."""
     numbers = scraped(service)
 
@@ -255,7 +255,7 @@ def test_metrics_are_told_before_the_first_backup(service: Service) -> None:
 
 
 def test_database_that_is_down_does_not_break_the_metrics(make_app: AppMaker, tmp_path: Path) -> None:
-    """They are what tells of it."""
+    """The metrics are how operators learn of it."""
     app = make_app({"DATABASE_URL": f"sqlite:///{tmp_path / 'gone' / 'ragbot.db'}"})
     (tmp_path / "gone").rmdir()
 
@@ -265,7 +265,7 @@ def test_database_that_is_down_does_not_break_the_metrics(make_app: AppMaker, tm
 
 
 def test_backup_counts_although_it_cannot_be_written_down(sqlite_service: Service) -> None:
-    """The archive is there; who reads the mail of the timer sees what is amiss."""
+    """The archive is there; the mail of the timer reports the rest."""
     sqlite_service.execute("DROP TABLE upkeep_runs")
 
     made = sqlite_service.flask("backup", "create")
@@ -279,7 +279,7 @@ def test_backup_counts_although_it_cannot_be_written_down(sqlite_service: Servic
 def test_run_that_breaks_off_is_never_written_down_as_good(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
 ) -> None:
-    """Not for a fault of ours, and not when somebody stopped it by hand."""
+    """Neither after a fault of ours nor after Ctrl-C."""
 
     def breaks(*_: object) -> None:
         raise fault

@@ -1,4 +1,4 @@
-"""What was committed before a backup is there after a restore, and nothing is lost on the way."""
+"""Test that a restore brings back everything that was committed before the backup."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from tests.backup.conftest import (
 
 @pytest.fixture
 def other(empty_url: str, open_anywhere: OpenService, tmp_path: Path) -> Service:
-    """A service on an empty database of the same kind that keeps its backups in the same folder."""
+    """Open a service on an empty database of the same kind, with the same folder of backups."""
     return open_anywhere(empty_url, tmp_path)
 
 
 def repacked(archive: Path, change: Callable[[Manifest, Path], Manifest]) -> None:
-    """Write an archive anew with something changed in it, its sums right again."""
+    """Write an archive again with a change in it and correct checksums."""
     folder = archive.parent / "repacked"
     folder.mkdir()
     with archive.open("rb") as stream:
@@ -155,7 +155,7 @@ def test_rows_are_not_overwritten_without_a_yes(service: Service) -> None:
 
 
 def test_migrated_database_without_rows_needs_no_yes(service: Service, other: Service) -> None:
-    """A container migrates before anybody can restore into it, and nothing would be lost."""
+    """A container migrates before an operator can restore into it, and nothing would be lost."""
     service.flask("backup", "create")
     other.flask("db", "upgrade")
 
@@ -195,7 +195,7 @@ def test_restore_that_fails_leaves_what_was_there(
 
 
 def test_damaged_archive_is_noticed_before_anything_is_touched(service: Service) -> None:
-    """Sums first."""
+    """Checksums come first."""
     service.flask("backup", "create")
     content = bytearray(service.archive().read_bytes())
     # (A single bit may be one that fills a byte and means nothing.)
@@ -325,7 +325,7 @@ def test_sqlite_file_that_is_wrecked_is_replaced(sqlite_service: Service, wreck:
 def test_sqlite_database_that_stays_locked_is_one_sentence(
     sqlite_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is left as it was, and nobody waits for ever."""
+    """It is left unchanged, and the command does not wait for ever."""
     monkeypatch.setattr("ragbot.backup.sqlite.LOCK_PATIENCE_S", 0.2)
     sqlite_service.flask("backup", "create")
     path = sqlite_service.url.removeprefix("sqlite:///")
@@ -358,7 +358,7 @@ def on_postgres(
 
 
 def programs_that_tell(folder: Path) -> Path:
-    """The real programs behind scripts that write down what they were called with."""
+    """Put the real programs behind scripts that record their arguments."""
     folder.mkdir()
     for name in ("pg_dump", "pg_restore", "psql"):
         script = folder / name
@@ -371,7 +371,7 @@ def programs_that_tell(folder: Path) -> Path:
 
 
 def test_password_is_in_no_argument(on_postgres: Callable[..., Service], tmp_path: Path) -> None:
-    """`ps` shows arguments to everybody on the machine."""
+    """`ps` shows arguments to every user of the machine."""
     programs = programs_that_tell(tmp_path / "programs")
     service = on_postgres(programs, password="hunter2")
 
@@ -430,14 +430,14 @@ def test_dump_that_breaks_off_while_it_is_played_is_rolled_back(
     assert service.rows(*KEPT_TABLES) == before
 
 
-def test_database_that_is_away_is_one_sentence(open_anywhere: OpenService, tmp_path: Path) -> None:
+def test_database_that_is_unavailable_is_one_sentence(open_anywhere: OpenService, tmp_path: Path) -> None:
     """And the password is not in it."""
     service = open_anywhere("postgresql://alice:hunter2@127.0.0.1:9/books", tmp_path)
 
     failed = service.flask("backup", "create")
 
     assert failed.exit_code == 1
-    assert "Error: The database cannot be asked: " in failed.stderr
+    assert "Error: The database cannot be used: " in failed.stderr
     assert "hunter2" not in failed.stderr
 
 

@@ -1,4 +1,4 @@
-"""Which backups stay and which go, over the years."""
+"""Test which backups are retained and which deleted, over the years."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOON = datetime(2026, 3, 18, 12, tzinfo=UTC)  # a Wednesday
 
 
 def nightly(days: int) -> list[datetime]:
-    """Backups at 02:00 of this and each of the days before it, newest first."""
+    """Return times at 02:00 of this and each of the days before it, newest first."""
     return [NOON.replace(hour=2) - timedelta(days=ago) for ago in range(days)]
 
 
@@ -63,8 +63,8 @@ def test_weeks_begin_on_monday_and_may_span_years() -> None:
     assert select_retained([*new_year, december], Retention(weekly=1)) == {new_year[1]}
 
 
-def test_nothing_is_kept_of_nothing() -> None:
-    """A place may be empty."""
+def test_nothing_is_retained_of_nothing() -> None:
+    """A storage may be empty."""
     assert select_retained([], Retention(daily=7)) == set()
 
 

@@ -1,4 +1,4 @@
-"""The way back: the program before works on the tables of this one, and each migration can be undone."""
+"""Test rollbacks: the previous version works on this one's tables, and each migration can be undone."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def downgrade():
 
 @pytest.fixture
 def next_migrations(tmp_path: Path) -> str:
-    """The migrations of a next version of this program."""
+    """Write the migrations of a next version of this program."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     head = ScriptDirectory(str(folder)).get_current_head()
@@ -66,7 +66,7 @@ def next_migrations(tmp_path: Path) -> str:
 
 
 def test_this_program_works_on_the_tables_of_the_next_one(service: Service, next_migrations: str) -> None:
-    """A rollback puts the image before back and leaves the database alone; nobody has to hurry."""
+    """A rollback starts the previous image and does not touch the database, so there is no hurry."""
     with service.app.app_context():
         upgrade(directory=next_migrations)
         db.engine.dispose()
@@ -119,7 +119,7 @@ def test_start_of_this_program_does_not_fail_on_the_tables_of_the_next_one(
 def test_next_program_s_migration_can_be_undone_by_its_own_command(
     service: Service, next_migrations: str
 ) -> None:
-    """Where the tables themselves are at fault, and nobody has used what is new."""
+    """If the tables themselves are at fault and the new ones are not used yet."""
     before = service.rows("messages", "sessions", "editions")
     with service.app.app_context():
         upgrade(directory=next_migrations)
@@ -181,7 +181,7 @@ Columns = dict[tuple[str, str], Column]
 
 
 def columns(url: str) -> Columns:
-    """Every column of a database."""
+    """Return every column of a database."""
     engine = create_engine(url)
     with engine.connect() as connection:
         inspector = inspect(connection)
@@ -199,7 +199,7 @@ def columns(url: str) -> Columns:
 def against_expansion(
     before: dict[tuple[str, str], Column], after: dict[tuple[str, str], Column]
 ) -> list[str]:
-    """What a program that knows the columns before could trip over."""
+    """Return the changes that break a program which knows the columns of before."""
     tables = {table for table, _ in before}
     faults = [f"{table}.{name} is gone" for table, name in before.keys() - after.keys()]
     for place, column in after.items():
@@ -216,7 +216,7 @@ def against_expansion(
 
 @pytest.fixture
 def steps() -> list[str]:
-    """The revisions from the first to the newest."""
+    """Return the revisions from the first to the newest."""
     return [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()][::-1]
 
 
@@ -237,7 +237,7 @@ def test_every_migration_only_expands(empty_url: str, steps: list[str], tmp_path
 
 
 def test_check_of_expansion_can_fail() -> None:
-    """A law that nothing can break holds nothing."""
+    """A rule that nothing can break checks nothing."""
     text, number = Column("TEXT", True, False), Column("INTEGER", False, False)
     before = {("messages", "answer"): text, ("messages", "id"): number, ("messages", "note"): text}
     after = {

@@ -1,4 +1,4 @@
-"""A folder and a bucket keep archives alike: whole, by name, and nobody else's."""
+"""Test that a folder and a bucket store archives alike: whole, by name, and only ours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NIGHT = datetime(2026, 3, 18, 2, tzinfo=UTC)
 
 @pytest.fixture
 def bucket(s3_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A new bucket, and credentials as boto3 looks for them."""
+    """Create a bucket, and set credentials where boto3 looks for them."""
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "alice")
@@ -69,7 +69,7 @@ def test_archive_is_read_as_it_was_put(storage: BackupStorage) -> None:
 
 
 def test_archives_are_named_in_the_order_of_their_making(storage: BackupStorage) -> None:
-    """Also two of one second, and whatever else lies there is nobody's business."""
+    """Also two of one second; other files in the folder do not matter."""
     names = [put(storage, b"", new_archive_name(NIGHT.replace(hour=hour))) for hour in (3, 2, 2)]
     put(storage, b"", "notes.tar.gz")
     put(storage, b"", "ragbot-latest.tar.gz")
@@ -88,12 +88,12 @@ def test_removed_archive_is_gone_and_others_stay(storage: BackupStorage) -> None
     assert storage.names() == [second]
 
 
-def test_place_that_is_not_there_yet_has_no_archives(tmp_path: Path) -> None:
+def test_folder_that_is_not_there_yet_has_no_archives(tmp_path: Path) -> None:
     """Before the first night."""
     assert open_storage(str(tmp_path / "nowhere")).names() == []
 
 
-def test_archive_that_is_not_there_is_told_with_its_place(storage: BackupStorage) -> None:
+def test_missing_archive_is_reported_with_its_storage(storage: BackupStorage) -> None:
     """The operator mistypes a name."""
     put(storage, b"")
 
@@ -147,7 +147,7 @@ def test_upload_that_was_killed_does_not_show(in_s3: S3Storage, bucket: str, s3_
 
 
 def test_archive_that_did_not_arrive_whole_is_removed_again(in_s3: S3Storage, tmp_path: Path) -> None:
-    """What is read back is compared, whatever the store says of it."""
+    """The uploaded bytes are read back and compared, whatever the store reports."""
     (tmp_path / "archive").write_bytes(b"Alice")
 
     with pytest.raises(BackupError, match="did not arrive whole"):
@@ -170,7 +170,7 @@ def test_more_archives_than_one_answer_lists_are_all_listed(
 
 
 def test_bucket_itself_can_be_the_place(bucket: str, s3_url: str) -> None:
-    """Not everybody shares one."""
+    """A bucket may be ragbot's alone."""
     storage = S3Storage(f"s3://{bucket}", endpoint_url=s3_url)
     name = put(storage, b"Alice")
 

@@ -1,4 +1,4 @@
-"""Archives from strangers: unpacked as they are meant, or refused in one sentence with nothing outside."""
+"""Test that archives are extracted whole, or refused in one sentence with no file outside the folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Unpack = Callable[[bytes], Path]
 
 @pytest.fixture
 def unpacked(tmp_path: Path) -> Unpack:
-    """Unpack bytes into a folder of the test's own, and return the book's place."""
+    """Extract bytes into a folder of the test's own, and return the path of the book."""
 
     def run(content: bytes) -> Path:
         archive = tmp_path / "upload" / "archive"
@@ -149,7 +149,7 @@ def test_archive_within_is_a_file_like_any_other(unpacked: Unpack) -> None:
 
 
 def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
-    """Packers add folders of their own, and links among tools are nobody's business."""
+    """Programs that pack add folders of their own, and links among tools do not matter."""
     root = unpacked(
         a_tar(
             ("site/docs/one.md", b"# One"),
@@ -302,14 +302,14 @@ def test_members_of_a_tar_are_unzipped_once(unpacked: Unpack) -> None:
     assert all((root / name).stat().st_size == len(content) for name, content in members)
 
 
-def test_progress_tells_the_bytes(tmp_path: Path) -> None:
+def test_progress_gives_the_bytes(tmp_path: Path) -> None:
     """Of a zip all are known beforehand."""
     (tmp_path / "archive").write_bytes(a_zip(("a.md", "x" * 100), ("b.md", "x" * 50)))
     (tmp_path / "book").mkdir()
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
 
     extract_book_archive(
-        tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: told.append((done, total))
+        tmp_path / "archive", tmp_path / "book", LIMITS, lambda done, total: calls.append((done, total))
     )
 
-    assert told == [(100, 150), (150, 150)]
+    assert calls == [(100, 150), (150, 150)]

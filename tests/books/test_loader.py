@@ -1,4 +1,4 @@
-"""What is recognised, what is skipped, and what is refused."""
+"""Test which formats are recognised, which files are skipped and which books are refused."""
 
 import zipfile
 
@@ -79,7 +79,7 @@ def test_links_out_of_the_folder_are_not_followed(tmp_path):
 
 
 def test_hidden_folders_and_packages_are_passed_over_silently(tmp_path):
-    """Nobody wants to hear of node_modules."""
+    """A report about node_modules helps no author."""
     for path in (".git/a.md", "node_modules/b.md", "c.md"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text("# T\n\ntext")
@@ -118,14 +118,14 @@ def test_folder_of_bad_files_alone_is_refused_with_the_first_reason(tmp_path):
         load_book(tmp_path)
 
 
-def test_progress_is_told_each_file(tmp_path):
+def test_progress_is_called_with_each_file(tmp_path):
     """The command line shows that something happens."""
     (tmp_path / "a.md").write_text("# A\n\ntext")
-    told = []
+    paths = []
 
-    load_book(tmp_path, progress=told.append)
+    load_book(tmp_path, progress=paths.append)
 
-    assert told == ["a.md"]
+    assert paths == ["a.md"]
 
 
 def test_broken_front_matter_does_not_lose_the_page(tmp_path):

@@ -1,4 +1,4 @@
-"""Chunks: their invariant, their edges, and what is indexed of them."""
+"""Test that chunks are verbatim, disjoint and within limits, and the text that is indexed."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def texts(source, path="a.md", **limits):
 
 
 def assert_sound(page, found):
-    """The invariant: verbatim, disjoint, in order, whole lines of words."""
+    """Check the invariant: chunks are verbatim, disjoint, in order and whole lines."""
     position = 0
     for chunk in found:
         assert page.source[chunk.start : chunk.end] == chunk.text
@@ -38,7 +38,7 @@ def assert_sound(page, found):
 
 
 def lost(page, found):
-    """The prose that is in no chunk, headings and rules apart."""
+    """Return the prose that is in no chunk, headings and rules apart."""
     taken = parse_page(page.source, page.dialect)
     kept = [(chunk.start, chunk.end) for chunk in found]
     kept += [(block.start, block.end) for block in taken.blocks if block.kind in ("heading", "rule")]
@@ -124,7 +124,7 @@ def test_long_section_is_cut_at_paragraphs_under_the_limit():
 
 
 def test_fence_is_kept_whole_and_with_the_line_that_leads_to_it():
-    """Half a program helps nobody."""
+    """Half a program is of no use."""
     code = "```python\n" + "print('a line of code')\n" * 30 + "```"
 
     found = texts(f"## A\n\n{LONG}\n\nRun this:\n\n{code}\n\n{LONG}\n", target_tokens=300)
@@ -204,7 +204,7 @@ def test_search_text_keeps_words_and_code_and_drops_marks_and_addresses():
 
 
 def test_details_keep_their_summary_and_text():
-    """What folds away is prose all the same."""
+    """Text that a page folds away is prose all the same."""
     (chunk,) = chunks("<details>\n<summary>Why?</summary>\n\nBecause.\n\n</details>\n", "a.mdx")
 
     assert chunk.text == "<summary>Why?</summary>\n\nBecause."
@@ -223,7 +223,7 @@ def test_same_content_has_the_same_id_and_repeated_content_has_not():
 
 
 def test_markdown_stays_markdown_whatever_it_looks_like():
-    """Guessed anew from its looks, a page lost its braces, and what was read in another way, its end."""
+    """A page that was parsed in another dialect than it was read in lost its braces or its end."""
     (chunk,) = chunks("A set is written {one, two}.\n\nA vector is <Vec>.\n\nimport 'so' they say.\n")
 
     assert "{one, two}" in chunk.search_text

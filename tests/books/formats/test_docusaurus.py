@@ -1,4 +1,4 @@
-"""Docusaurus: addresses, order and parts, as real builds of Docusaurus 3.10 made them."""
+"""Test Docusaurus addresses, order and parts against real builds of Docusaurus 3.10."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""EPUBs: order, titles, anchors, and archives made to harm."""
+"""Test EPUBs: order, titles, anchors, and hostile archives."""
 
 import zipfile
 from io import BytesIO
@@ -54,7 +54,7 @@ def archive(entries, method=zipfile.ZIP_DEFLATED):
 
 
 def book(chapters, *, contents="", items=(), spine=None, others=None):
-    """An EPUB of chapters by file name, in their order unless a spine is given."""
+    """Build an EPUB of chapters by file name, in their order unless a spine is given."""
     listed = [*(item(name) for name in chapters), item("nav.xhtml", 'properties="nav"'), *items]
     entries = {
         "mimetype": "application/epub+zip",
@@ -219,7 +219,7 @@ def test_chunks_are_verbatim(tmp_path):
     assert {chunk.anchor for chunk in chunks} == {"s0", "s1", "s2", "s3"}
 
 
-def test_books_in_a_folder_are_told_apart(tmp_path):
+def test_books_in_a_folder_have_distinct_paths(tmp_path):
     """Entries of two books have the same names."""
     (tmp_path / "10.epub").write_bytes(book(TWO))
     (tmp_path / "9.epub").write_bytes(book(TWO))
@@ -305,7 +305,7 @@ def test_chapter_that_unzips_to_too_much_is_skipped(tmp_path):
 
 
 def test_false_declaration_of_size_is_found_out(tmp_path):
-    """What an archive says of itself is not believed."""
+    """The sizes that an archive declares may be false."""
     content = bytearray(book({**TWO, "c.xhtml": xhtml("<p>" + "word " * 30_000 + "</p>")}))
     with zipfile.ZipFile(BytesIO(content)) as opened:
         size = opened.getinfo("OEBPS/c.xhtml").file_size.to_bytes(4, "little")
@@ -318,7 +318,7 @@ def test_false_declaration_of_size_is_found_out(tmp_path):
 
 
 def test_whole_book_is_unzipped_within_a_limit(tmp_path, monkeypatch):
-    """Many bearable entries are unbearable together."""
+    """Many entries within the limit may exceed it together."""
     monkeypatch.setattr(epub_archive, "MAX_UNZIPPED_BYTES", 3_000)
     chapters = {f"{n}.xhtml": xhtml(f"<h1>{n}</h1><p>{'word ' * 100}</p>") for n in range(9)}
 

@@ -1,4 +1,4 @@
-"""Built sites: main content, anchors, code and reading order."""
+"""Test built HTML sites: main content, anchors, code and reading order."""
 
 import pytest
 
@@ -114,7 +114,7 @@ def test_large_page_of_a_generator_is_read():
 
 
 def test_address_of_a_page_is_never_that_of_another_site():
-    """Whoever writes the book names its files."""
+    """The author of a book chooses its file names."""
     assert page("<p>text</p>", path="javascript:alert(1).html").address == "javascript%3Aalert%281%29.html"
 
 

@@ -1,4 +1,4 @@
-"""Markdown and MDX pages to sections."""
+"""Test how Markdown and MDX pages are split into sections."""
 
 import pytest
 

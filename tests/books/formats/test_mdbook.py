@@ -1,4 +1,4 @@
-"""mdBook: the summary's order, includes, hidden lines and anchors."""
+"""Test mdBook: the summary's order, includes, hidden lines and anchors."""
 
 import pytest
 
@@ -175,7 +175,7 @@ def test_configuration_with_thousands_of_redirects_is_read(book):
 
 @pytest.mark.parametrize("folder", ["javascript:alert(1)", "https:/evil.example"])
 def test_address_of_a_chapter_is_never_that_of_another_site(tmp_path, folder):
-    """Whoever writes the book names its files."""
+    """The author of a book chooses its file names."""
     (tmp_path / folder).mkdir(parents=True)
     (tmp_path / folder / "a.md").write_text("# A\n\ntext\n")
     (tmp_path / "SUMMARY.md").write_text(f"- [A](<{folder}/a.md>)\n")

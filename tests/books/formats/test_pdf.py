@@ -1,4 +1,4 @@
-"""PDFs: pages, outlines, cleaned text, and files made to harm."""
+"""Test PDFs: pages, outlines, cleaned text, and hostile files."""
 
 import time
 from io import BytesIO
@@ -22,7 +22,7 @@ FONTS = (
 
 
 def shown(text, x=72, y=700, size=10, font="F1"):
-    """The operators that show a line; text is Latin-1 with the file's escapes."""
+    """Return the operators that show a line; text is Latin-1 with the file's escapes."""
     return f"BT /{font} {size} Tf 1 0 0 1 {x} {y} Tm ({text}) Tj ET"
 
 
@@ -31,7 +31,7 @@ def lines(*texts, top=700, leading=12, **style):
 
 
 def pdf(*streams, objects=(), catalog="", kids=None, info=""):
-    """A PDF of one page a stream, written by hand. `objects` are numbered from 100."""
+    """Build a PDF with one page for each stream. `objects` are numbered from 100."""
     numbers = [10 + 2 * n for n in range(len(streams))]
     references = kids or " ".join(f"{number} 0 R" for number in numbers)
     bodies = {
@@ -57,7 +57,7 @@ def pdf(*streams, objects=(), catalog="", kids=None, info=""):
 
 
 def with_outline(content, entries, **encryption):
-    """The PDF with an outline: (title, page from 0, depth), by pypdf."""
+    """Add an outline of (title, page from 0, depth) to a PDF."""
     writer = PdfWriter(clone_from=PdfReader(BytesIO(content)))
     above = []
     for title, page, depth in entries:
@@ -167,7 +167,7 @@ def test_chunks_are_verbatim(tmp_path):
 
 
 def test_pdf_in_a_folder_stands_under_its_title_and_bad_ones_are_skipped(tmp_path):
-    """One bad file never fails the shelf."""
+    """One bad file never fails a folder of books."""
     (tmp_path / "one two.pdf").write_bytes(pdf(lines("Words."), info="/Title (One)"))
     (tmp_path / "bad.pdf").write_bytes(b"GIF89a")
     (tmp_path / "note.md").write_text("# Note\n\ntext\n")
@@ -220,7 +220,7 @@ def test_indent_heading_and_bullet_begin_paragraphs(tmp_path):
 
 
 def test_hyphens_at_line_ends_go_unless_they_are_the_words_own(tmp_path):
-    """The book tells how it writes a word elsewhere."""
+    """How the book spells a word elsewhere decides."""
     page = lines(
         "A compli-",
         "cated and well-",
@@ -276,7 +276,7 @@ def test_sentences_that_end_in_the_pages_number_are_kept(tmp_path):
 
 
 def test_book_that_says_the_same_on_every_page_is_read(tmp_path):
-    """What is left of it without its running heads is nothing."""
+    """Without its running heads nothing is left of it."""
     assert len(load(tmp_path, pdf(*[lines("Draft")] * 4)).pages) == 4
 
 
@@ -347,7 +347,7 @@ def test_outline_that_loops_or_is_broken_does_not_lose_the_text(tmp_path, entry)
     assert loaded.pages[0].source.strip() == "Words."
 
 
-def test_outline_without_end_is_told_of(tmp_path):
+def test_outline_without_end_is_reported(tmp_path):
     """Twelve entries that each open the next two are four thousand."""
     entries = [
         f"<< /Title (T{n}) /Dest [10 0 R /Fit] /First {102 + n} 0 R /Next {103 + n} 0 R >>" for n in range(40)
@@ -412,8 +412,8 @@ def test_page_and_file_that_take_too_long_are_given_up(tmp_path):
         read_pdf(other, "a.pdf", content=slow, clock=count(step=pdf_reader.FILE_TIMEOUT_S + 1).__next__)
 
 
-def test_scanned_part_of_a_book_is_told_of(tmp_path):
-    """What is silently missing is looked for in vain."""
+def test_scanned_part_of_a_book_is_reported(tmp_path):
+    """Readers would search for missing text in vain."""
     picture = "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 >>"
     content = pdf(lines("Words."), *[""] * 3, objects=(picture,))
     content = content.replace(b"/Contents 13 0 R", b"/Resources << /XObject << /I 100 0 R >> >>")
@@ -439,7 +439,7 @@ def test_scanned_part_of_a_book_is_told_of(tmp_path):
     ],
 )
 def test_nonsense_in_a_page_is_borne(tmp_path, stream):
-    """A page says something, or is skipped; the next is read."""
+    """A damaged page is read in part or skipped; the next is read."""
     loaded = load(tmp_path, pdf(stream, lines("Next.")))
 
     assert loaded.pages[-1].source.strip() == "Next."
@@ -447,5 +447,5 @@ def test_nonsense_in_a_page_is_borne(tmp_path, stream):
 
 
 def test_code_in_a_font_of_no_size_is_read(tmp_path):
-    """An indent is counted in letters, and may not divide by nothing."""
+    """An indent is counted in letters, and must not divide by zero."""
     assert "Words." in text(tmp_path, "BT /F2 0 Tf 1 0 0 1 72 700 Tm (Words.) Tj ET")

@@ -1,4 +1,4 @@
-"""The leaf blocks of a chunk's text."""
+"""Test the leaf blocks of a chunk's text."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Anchors, against pairs that the real github-slugger and mdBook's own tests give."""
+"""Test anchors against the real github-slugger and the cases of mdBook's own tests."""
 
 import pytest
 

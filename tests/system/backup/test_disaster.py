@@ -1,4 +1,4 @@
-"""The database's folder is destroyed, and everything comes back from a backup within a stated time."""
+"""Destroy the database's folder, and test that a backup brings everything back in a stated time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECOVERY_LIMIT_S = 60
 
 @contextmanager
 def a_postgres_server() -> Iterator[tuple[str, Callable[[], None]]]:
-    """A server of its own, and what destroys it: its process killed, its folder deleted."""
+    """Run a server, and return a function that kills it and deletes its folder."""
     folder = tempfile.mkdtemp(prefix="ragbot-disaster-")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
@@ -51,7 +51,7 @@ def a_postgres_server() -> Iterator[tuple[str, Callable[[], None]]]:
 
 
 def test_destroyed_sqlite_folder_comes_back(open_anywhere: OpenService, tmp_path: Path) -> None:
-    """A lost volume costs what was said since the last backup, and nothing else."""
+    """A lost volume costs the messages since the last backup, and nothing else."""
     (tmp_path / "volume").mkdir()
     url = f"sqlite:///{tmp_path / 'volume' / 'ragbot.db'}"
     service = open_anywhere(url, tmp_path)
@@ -71,7 +71,7 @@ def test_destroyed_postgres_server_comes_back(
 
 
 def lost_and_found(service: Service, destroy: Callable[[], None], begin_anew: Callable[[], Service]) -> None:
-    """What was committed before the backup is there after it, and a question is answered."""
+    """Check that all rows from before the backup are back, and that a question is answered."""
     assert service.flask("db", "upgrade").exit_code == 0
     fill(service)
     assert service.flask("backup", "create").exit_code == 0

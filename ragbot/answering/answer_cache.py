@@ -1,9 +1,9 @@
-"""An answer that was given before, or is being given to another reader, instead of a new one."""
+"""Answer from the cache, or with the answer that another reader is getting, instead of a new one."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -40,21 +40,21 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """How answers are kept. `fingerprint` stands for all of the settings that an answer depends on.
+    """Say how answers are cached. `fingerprint` stands for all of the settings that an answer depends on.
 
     `shared` says that an answer costs a model's time, so that readers who ask at once should wait for one
-    another. `kept_s` 0 keeps nothing.
+    another. `ttl_s` 0 caches nothing.
     """
 
-    kept_s: float
+    ttl_s: float
     fingerprint: str
     shared: bool
 
 
 class CachedAnswerer:
-    """Answers as `Answerer` does. Only questions without a talk before them are looked up and kept.
+    """Answer as `Answerer` does. Only questions without a conversation before them are cached.
 
-    `edition_of` gives the edition of a name also where it cannot be searched now. `unreadable` is told of
+    `edition_of` gives the edition of a name also where it cannot be searched now. `unreadable` is called for
     each entry that could not be read.
     """
 
@@ -71,8 +71,8 @@ class CachedAnswerer:
         self._answerer = answerer
         self._edition_of = edition_of
         self._cache = cache
-        self._flights = single_flight
-        self._keeping = policy
+        self._single_flight = single_flight
+        self._policy = policy
         self._unreadable = unreadable
 
     def answer(
@@ -83,59 +83,52 @@ class CachedAnswerer:
         *,
         without_model: bool = False,
     ) -> Generator[Event, None, None]:
-        """As `Answerer.answer`."""
-        if history or not self._keeping.kept_s:
+        """Yield events as `Answerer.answer` does."""
+        if history or not self._policy.ttl_s:
             yield from self._answerer.answer(question, history, deadline, without_model=without_model)
             return
         began = time.perf_counter()
-        key = cache_key(question, self._edition_of(question.book_version).key, self._keeping.fingerprint)
-        kept = self._kept(key)
-        look = _LookUp(began, (time.perf_counter() - began) * 1000)
-        if kept is not None:
-            yield from replay(look.hit(kept))
+        key = cache_key(question, self._edition_of(question.book_version).key, self._policy.fingerprint)
+        cached = self._cached(key)
+        lookup = _Lookup(began, (time.perf_counter() - began) * 1000)
+        if cached is not None:
+            yield from replay(lookup.hit(cached))
             return
-        with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as answering:
-            # The sources are found for each reader: it costs little, and tells him that he is being answered.
-            yield look.before(next(answering))
-            yield from self._answered(key, answering, deadline, look, alone=without_model)
+        with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as events:
+            # Each reader gets the sources of his own search: it is cheap, and shows that something happens.
+            yield lookup.noted(next(events))
+            joined = None if without_model else self._join(key, deadline)
+            if isinstance(joined, Answer):
+                yield from replay_text(lookup.hit(joined))
+                return
+            answer, is_cached = None, False
+            try:
+                for event in events:
+                    if joined is not None:
+                        joined.renew()
+                    if isinstance(event, Finished):
+                        answer = self._finished(lookup, event.answer)
+                        is_cached = self._store(key, answer)
+                        event = Finished(answer)
+                    yield lookup.noted(event)
+            finally:
+                if joined is not None:
+                    joined.land(answer, kept=is_cached)
 
-    def _answered(
-        self, key: str, answering: Iterator[Event], deadline: Deadline, look: _LookUp, *, alone: bool
-    ) -> Iterator[Event]:
-        if alone or not self._keeping.shared:
-            yield from self._made(key, answering, look, None)
-            return
-        joined = self._flights.join(key, deadline)
-        if isinstance(joined, Answer):
-            yield from replay_text(look.hit(joined))
-        else:
-            yield from self._made(key, answering, look, joined)
+    def _join(self, key: str, deadline: Deadline) -> Leader | Answer | None:
+        return self._single_flight.join(key, deadline) if self._policy.shared else None
 
-    def _made(
-        self, key: str, answering: Iterator[Event], look: _LookUp, lead: Leader | None
-    ) -> Iterator[Event]:
-        """A new answer, kept if it is good and handed to those who wait for it."""
-        made: Answer | None = None
-        kept = False
-        try:
-            for event in answering:
-                if lead is not None:
-                    lead.renew()
-                if isinstance(event, Finished):
-                    made = self._finished(look.noted(event.answer))
-                    if kept := is_cacheable(made):
-                        self._cache.put(flight_name(key), serialized(made), self._keeping.kept_s)
-                    event = Finished(made)
-                yield event
-        finally:
-            if lead is not None:
-                lead.land(made, kept=kept)
+    def _store(self, key: str, answer: Answer) -> bool:
+        if not is_cacheable(answer):
+            return False
+        self._cache.put(flight_name(key), serialized(answer), self._policy.ttl_s)
+        return True
 
-    def _finished(self, answer: Answer) -> Answer:
-        away = (Degradation.CACHE,) if self._cache.is_unavailable() else ()
-        return replace(answer, cache="miss", degraded=(*answer.degraded, *away))
+    def _finished(self, lookup: _Lookup, answer: Answer) -> Answer:
+        lost = (Degradation.CACHE,) if self._cache.is_unavailable() else ()
+        return replace(lookup.timed(answer), cache="miss", degraded=(*answer.degraded, *lost))
 
-    def _kept(self, key: str) -> Answer | None:
+    def _cached(self, key: str) -> Answer | None:
         found = self._cache.get(flight_name(key))
         if found is None:
             return None
@@ -148,25 +141,24 @@ class CachedAnswerer:
 
 
 @dataclass(frozen=True, slots=True)
-class _LookUp:
-    """The look for a kept answer: when it began (`perf_counter`), and the milliseconds that it took."""
+class _Lookup:
+    """Describe the lookup of a cached answer: when it began (`perf_counter`), and its milliseconds."""
 
     began: float
     took_ms: float
 
-    def noted(self, answer: Answer) -> Answer:
-        """The answer with this stage among its times."""
+    def timed(self, answer: Answer) -> Answer:
+        """Return the answer with this stage among its times."""
         return replace(answer, latency_ms=replace(answer.latency_ms, cache=self.took_ms))
 
-    def before(self, event: Event) -> Event:
-        """The first event of an answer, whose times so far have this stage too."""
-        if not isinstance(event, Retrieved) or event.so_far is None:
+    def noted(self, event: Event) -> Event:
+        """Return the event; where it has a draft, with this stage among the draft's times."""
+        if not isinstance(event, Retrieved) or event.draft is None:
             return event
-        so_far = event.so_far
-        return replace(event, so_far=lambda: self.noted(so_far()))
+        return replace(event, draft=replace(event.draft, known=self.timed(event.draft.known)))
 
     def hit(self, answer: Answer) -> Answer:
-        """An answer that is told again: it cost nothing, and took as long as finding it."""
+        """Return a cached answer as a hit: it cost nothing, and took as long as the lookup."""
         total_ms = (time.perf_counter() - self.began) * 1000
         latency = Latency(total=total_ms, cache=self.took_ms)
         return replace(answer, cache="hit", usage=Usage(cost_usd=0.0), latency_ms=latency)

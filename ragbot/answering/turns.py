@@ -1,4 +1,4 @@
-"""A question to a recorded answer: its turn is opened, answered in events, and closed however it ends."""
+"""Open a turn for a question, answer it in events, and record the turn however it ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -17,6 +18,7 @@ from ragbot.core.domain import (
     Answer,
     Degradation,
     Delta,
+    Draft,
     Event,
     Finished,
     Latency,
@@ -36,15 +38,15 @@ log = structlog.get_logger(__name__)
 
 
 class AnswerSlots:
-    """AnswerSlots for answers at once. Safe between threads."""
+    """Limit the number of answers that are made at once. Safe between threads."""
 
     def __init__(self, count: int) -> None:
-        # A turn that is dropped gives its place back from wherever the collector runs.
+        # A turn that is dropped gives its slot back from wherever the garbage collector runs.
         self._lock = threading.RLock()
         self._free = count
 
     def take(self) -> AnswerSlot:
-        """A place, which whoever has it gives back. Raises Overloaded where there is none."""
+        """Return a slot, which the caller gives back. Raises Overloaded if none is free."""
         with self._lock:
             if not self._free:
                 raise Overloaded(
@@ -54,70 +56,107 @@ class AnswerSlots:
         return AnswerSlot(self)
 
     def give_back(self) -> None:
-        """Let another have one."""
+        """Free one slot."""
         with self._lock:
             self._free += 1
 
 
 class AnswerSlot:
-    """One reader's place. It is given back once, however often that is said."""
+    """Hold one slot, which can be given back once; later calls do nothing."""
 
-    def __init__(self, places: AnswerSlots) -> None:
+    def __init__(self, slots: AnswerSlots) -> None:
         self._lock = threading.RLock()
-        self._places: AnswerSlots | None = places
+        self._slots: AnswerSlots | None = slots
 
     def give_back(self) -> None:
         """Let another reader have it."""
         with self._lock:
-            places, self._places = self._places, None
-        if places is not None:
-            places.give_back()
+            slots, self._slots = self._slots, None
+        if slots is not None:
+            slots.give_back()
 
 
-class SlotEvents:
-    """An iterator that keeps a place until it is closed, drawn to its end, or dropped."""
+class TurnEvents:
+    """Iterate over the events of a turn, and record its end, also when the reader leaves or an error comes.
 
-    def __init__(self, events: Generator[Event, None, None], place: AnswerSlot) -> None:
+    A whole answer is recorded before its end is given: what a reader saw whole is never lost. The slot is
+    given back at the end, when the iterator is closed, or when it is dropped.
+    """
+
+    def __init__(
+        self,
+        events: Generator[Event, None, None],
+        slot: AnswerSlot,
+        recorder: TurnRecorder,
+        close_turn: Callable[[TurnRecorder], None],
+        *,
+        is_stored: bool,
+    ) -> None:
         self._events = events
-        self._place = place
+        self._slot = slot
+        self._recorder = recorder
+        self._close_turn = close_turn
+        self._is_stored = is_stored
+        self._is_recorded = False
 
     def __iter__(self) -> Iterator[Event]:
         return self
 
     def __next__(self) -> Event:
         try:
-            return next(self._events)
-        except BaseException:
-            self._place.give_back()
+            event = next(self._events)
+            if isinstance(event, Finished) and not self._is_stored:
+                event = _without_history(event)
+            self._recorder.note(event)
+            if isinstance(event, Finished):
+                self._record()
+            return event
+        except BaseException as error:
+            try:
+                self._recorder.failed(error)
+                self._record()
+            finally:
+                self._slot.give_back()
             raise
 
     def close(self) -> None:
-        """End the turn; nothing happens if it has ended."""
+        """End the turn; it counts as stopped by its reader if it has not ended. A second call does nothing.
+
+        Raises ValueError while another thread draws an event: that thread then records the end.
+        """
         try:
             self._events.close()
+            if not self._is_recorded:
+                self._recorder.stopped()
+                self._record()
         finally:
-            self._place.give_back()
+            self._slot.give_back()
 
     def __del__(self) -> None:
-        self._place.give_back()
+        self.close()
+
+    def _record(self) -> None:
+        if not self._is_recorded:
+            self._is_recorded = True
+            self._close_turn(self._recorder)
 
 
 @dataclass(frozen=True, slots=True)
 class RunningTurn:
-    """A turn under way. Whoever draws `events` closes the iterator; `deadline.cancel` ends it early."""
+    """Hold a turn under way. Whoever draws `events` closes the iterator; `deadline.cancel` ends it early."""
 
     turn: Turn
-    events: SlotEvents
+    events: TurnEvents
     deadline: Deadline
     ending: TurnRecorder
 
 
 class Turns:
-    """Opens turns, at most `most_at_once` in this process. Safe between threads.
+    """Open turns, at most `most_at_once` in this process. Safe between threads.
 
     After `questions_by_model` questions of one session, the rest of them are answered without a model (None:
-    never). With the database away a question is answered all the same, and not kept. `observe` is told of
-    each turn that was closed; one that is told again is not one.
+    never). While the database is unavailable a question is answered all the same, and not stored. `observe`
+    is called for each turn that ends, but not for one that is replayed.
     """
 
     def __init__(
@@ -136,11 +175,11 @@ class Turns:
         self._questions_by_model = questions_by_model
         self._answerer = answerer
         self._deadline_s = deadline_s
-        self._places = AnswerSlots(most_at_once)
+        self._slots = AnswerSlots(most_at_once)
 
-    def place(self) -> AnswerSlot:
-        """A place for an answer, to begin a turn with or to give back. Raises Overloaded."""
-        return self._places.take()
+    def reserve(self) -> AnswerSlot:
+        """Return a slot, to begin a turn with or to give back. Raises Overloaded."""
+        return self._slots.take()
 
     def begin(
         self,
@@ -148,31 +187,32 @@ class Turns:
         session_id: str | None,
         *,
         claim: IdempotencyClaim | None = None,
-        place: AnswerSlot | None = None,
+        slot: AnswerSlot | None = None,
     ) -> RunningTurn:
-        """Write the question down and return its turn; nothing is asked before `events` is drawn.
+        """Store the question and return its turn; no model is called before `events` is drawn.
 
-        The turn keeps the `place`, or takes one, and gives it back at its end. A turn that was answered
-        before under the same claim is told again and nothing is asked. Raises Overloaded and writes nothing
-        where every place is taken; and what `ConversationStore.open_turn` raises.
+        The turn keeps the `slot`, or takes one, and gives it back at its end. A turn that was answered before
+        under the same claim is replayed. Raises Overloaded and stores nothing if no slot is free; and what
+        `ConversationStore.open_turn` raises.
         """
-        place = place or self.place()
+        slot = slot or self.reserve()
         try:
             deadline = Deadline(self._deadline_s)
             turn = self._opened(question, session_id, claim)
-            ending = TurnRecorder(question)
-            events = (
-                _replayed(turn.replayed)
-                if turn.replayed
-                else self._recorded(question, turn, deadline, ending)
-            )
-            return RunningTurn(turn, SlotEvents(events, place), deadline, ending)
+            recorder = TurnRecorder(question)
+            if turn.replayed:
+                source, close_turn = _replayed(turn.replayed), _leave_as_it_is
+            else:
+                source, close_turn = self._answering(question, turn, deadline), partial(self._close, turn)
+            is_stored = turn.message_id is not None
+            events = TurnEvents(source, slot, recorder, close_turn, is_stored=is_stored)
+            return RunningTurn(turn, events, deadline, recorder)
         except BaseException:
-            place.give_back()
+            slot.give_back()
             raise
 
     def finish(self) -> None:
-        """Before the process ends: write what could not be written before, if that can be done now."""
+        """Write what could not be written before. Called before the process ends."""
         self._late.write_all()
 
     def _opened(self, question: Question, session_id: str | None, claim: IdempotencyClaim | None) -> Turn:
@@ -182,62 +222,39 @@ class Turns:
             log.warning("turn_not_kept", cause=error.cause)
             return unsaved_turn()
 
-    def _recorded(
-        self, question: Question, turn: Turn, deadline: Deadline, ending: TurnRecorder
-    ) -> Generator[Event, None, None]:
-        """Pass the answer's events on and write down how it ended, also when the reader leaves.
-
-        A whole answer is written down before its end is told: what a reader saw whole is never lost.
-        """
+    def _answering(self, question: Question, turn: Turn, deadline: Deadline) -> Generator[Event, None, None]:
         most = self._questions_by_model
         without_model = most is not None and turn.questions_before >= most
-        answering = self._answerer.answer(question, turn.history, deadline, without_model=without_model)
-        closed = False
-        try:
-            for event in answering:
-                if isinstance(event, Finished) and turn.message_id is None:
-                    event = _without_history(event)
-                ending.note(event)
-                if isinstance(event, Finished):
-                    closed = True
-                    self._close(turn, ending)
-                yield event
-        except RagbotError as error:
-            ending.failed(error)
-            raise
-        except GeneratorExit:
-            ending.stopped()
-            raise
-        except BaseException:
-            ending.broke()
-            raise
-        finally:
-            answering.close()
-            if not closed:
-                self._close(turn, ending)
+        return self._answerer.answer(question, turn.history, deadline, without_model=without_model)
 
-    def _close(self, turn: Turn, ending: TurnRecorder) -> None:
+    def _close(self, turn: Turn, recorder: TurnRecorder) -> None:
+        """Store the end of a turn, now or, if the database is unavailable, later."""
         started = time.perf_counter()
         if turn.message_id is not None:
+            answer, error_code = recorder.answer(), recorder.error_code
             try:
-                self._conversations.close_turn(turn.message_id, ending.answer(), error_code=ending.error_code)
-            except Exception as error:  # Whatever is wrong there, the reader is told his answer.
+                self._conversations.close_turn(turn.message_id, answer, error_code=error_code)
+            except Exception as error:  # Whatever is wrong there, the reader gets the answer.
                 code = error.code if isinstance(error, RagbotError) else type(error).__name__
                 log.error("answer_not_recorded_yet", code=code, message_id=turn.message_id[:8])
-                self._late.add(turn.message_id, ending.answer(), ending.error_code)
-        ending.persisted((time.perf_counter() - started) * 1000)
-        self._observe(ending.ended())
+                self._late.add(turn.message_id, answer, error_code)
+        recorder.persisted((time.perf_counter() - started) * 1000)
+        self._observe(recorder.ended())
+
+
+def _leave_as_it_is(_recorder: TurnRecorder) -> None:
+    """Store nothing: the turn that is replayed was stored when it ended."""
 
 
 class TurnRecorder:
-    """What has been said so far, and how it ended."""
+    """Collect the events of a turn, and how it ended."""
 
     def __init__(self, question: Question) -> None:
         self._question = question
         self._started = time.perf_counter()
         self._sources: tuple[Source, ...] = ()
-        self._so_far: Callable[[], Answer] | None = None
-        self._said: list[str] = []
+        self._draft: Draft | None = None
+        self._deltas: list[str] = []
         self._finished: Answer | None = None
         self._status = Status.FAILED
         self.error_code: str | None = None
@@ -245,42 +262,43 @@ class TurnRecorder:
         self._persist_ms: float | None = None
 
     def note(self, event: Event) -> None:
+        """Collect an event."""
         match event:
-            case Retrieved(sources, so_far):
-                self._sources, self._so_far = sources, so_far
+            case Retrieved(sources, draft):
+                self._sources, self._draft = sources, draft
             case Delta(text):
-                if not self._said:
+                if not self._deltas:
                     self._first_word_ms = (time.perf_counter() - self._started) * 1000
-                self._said.append(text)
+                self._deltas.append(text)
             case Finished(answer):
                 self._finished = answer
 
-    def failed(self, error: RagbotError) -> None:
+    def failed(self, error: BaseException) -> None:
+        """Record that an error ended the turn."""
         self._status = Status.STOPPED if isinstance(error, Cancelled) else Status.FAILED
-        self.error_code = error.code
+        self.error_code = error.code if isinstance(error, RagbotError) else RagbotError.code
 
     def stopped(self) -> None:
+        """Record that the reader ended the turn."""
         self._status, self.error_code = Status.STOPPED, None
 
-    def broke(self) -> None:
-        self._status, self.error_code = Status.FAILED, RagbotError.code
-
     def persisted(self, milliseconds: float) -> None:
+        """Record how long storing took."""
         self._persist_ms = milliseconds
 
     def ended(self) -> TurnOutcome:
-        """All of it, for those who watch; of a turn that was not closed yet, what is known so far."""
+        """Return the outcome for metrics and logs; of a turn that has not ended, what is known so far."""
         return TurnOutcome(self.answer(), self.error_code, self._first_word_ms, self._persist_ms)
 
     def answer(self) -> Answer:
-        """The answer as it is kept. One that was told whole stays whole if the reader left just then."""
+        """Return the answer as it is stored. A whole one stays whole if the reader left just then."""
         if self._finished is not None:
             self.error_code = None
             return self._finished
-        if self._so_far is not None:
-            return replace(self._so_far(), text="".join(self._said), status=self._status)
+        if self._draft is not None:
+            return replace(self._draft.so_far(), text="".join(self._deltas), status=self._status)
         return Answer(
-            text="".join(self._said),
+            text="".join(self._deltas),
             status=self._status,
             sources=self._sources,
             mode=self._question.mode,
@@ -295,22 +313,22 @@ def _without_history(finished: Finished) -> Finished:
     return Finished(replace(finished.answer, degraded=degraded))
 
 
-def _replayed(kept: MessageFacts) -> Generator[Event, None, None]:
-    """A kept answer as the events it came in."""
-    yield Retrieved(kept.sources)
-    if kept.answer:
-        yield Delta(kept.answer)
+def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
+    """Yield a stored answer as the events in which it came."""
+    yield Retrieved(message.sources)
+    if message.answer:
+        yield Delta(message.answer)
     yield Finished(
         Answer(
-            text=kept.answer,
-            status=Status(kept.status),
-            sources=kept.sources,
-            mode=Mode(kept.mode),
-            book_version=kept.book_version or "",
-            model=kept.model or "",
-            degraded=tuple(Degradation(name) for name in kept.degraded),
-            cache=kept.cache or "bypass",
-            usage=Usage(**kept.usage),
-            latency_ms=Latency(**kept.latency_ms),
+            text=message.answer,
+            status=Status(message.status),
+            sources=message.sources,
+            mode=Mode(message.mode),
+            book_version=message.book_version or "",
+            model=message.model or "",
+            degraded=tuple(Degradation(name) for name in message.degraded),
+            cache=message.cache or "bypass",
+            usage=Usage(**message.usage),
+            latency_ms=Latency(**message.latency_ms),
         )
     )

@@ -201,7 +201,7 @@ def _turns(
 
 def _cache_policy(settings: Settings, providers: Providers) -> CachePolicy:
     return CachePolicy(
-        kept_s=settings.cache_ttl_hours * 3600,
+        ttl_s=settings.cache_ttl_hours * 3600,
         fingerprint=_fingerprint(settings, providers),
         shared=not isinstance(providers.generator, ExtractiveGenerator),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
 
@@ -240,11 +241,9 @@ class Prompt:
     content) pairs, give the same to a chat model. The rest is for generators without a model: `term_weights`
     is the inverse document frequency of each stem of the question, `unknown_words` are its words that do
     not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
-    `foreign_language` the
-    question's language where it is not the book's. With `overview` the passages are the beginnings of pages
-    that
-    are to be summed up, in the order of the book. With
-    `without_model` no model that costs money may be called.
+    `foreign_language` the question's language where it is not the book's. With `overview` the passages are
+    the beginnings of pages that are to be summed up, in the order of the book. With `without_model` no model
+    that costs money may be called; with `single_try` a failed call is not repeated.
     """
 
     question: str
@@ -260,6 +259,7 @@ class Prompt:
     overview: bool = False
     foreign_language: str = ""
     without_model: bool = False
+    single_try: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +330,62 @@ class Answer:
     latency_ms: Latency = Latency()
 
 
+@dataclass(slots=True)
+class Generation:
+    """Collect the facts about a generated answer. The generator fills it in, also when it is cut."""
+
+    model: str = ""
+    usage: Usage = field(default_factory=Usage)
+    fell_back: bool = False
+    """A later model of the chain answered."""
+    extractive: bool = False
+    """No model answered: the words are the book's own sentences."""
+    over_budget: bool = False
+    """A model was not called, because the budget is spent."""
+
+    @property
+    def degraded(self) -> tuple[Degradation, ...]:
+        """Return what this answer was made without, as far as models are concerned."""
+        if self.extractive and self.over_budget:
+            return (Degradation.BUDGET,)
+        if self.fell_back:
+            return (Degradation.LLM_EXTRACTIVE if self.extractive else Degradation.LLM_FALLBACK,)
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Hold an answer under way: `known` from the search, without text, and what its generator fills in.
+
+    `started` and `asked` are the times (`perf_counter`) at which the question came and the generator was
+    called.
+    """
+
+    known: Answer
+    generation: Generation
+    started: float
+    asked: float
+
+    def so_far(self) -> Answer:
+        """Return what is known now: model, degradations, tokens, costs and times, without the text."""
+        generation, known, now = self.generation, self.known, time.perf_counter()
+        search_usd, answer_usd = known.usage.cost_usd, generation.usage.cost_usd if generation.model else 0.0
+        is_known = search_usd is not None and answer_usd is not None
+        return replace(
+            known,
+            model=generation.model,
+            degraded=(*generation.degraded, *known.degraded),
+            usage=replace(
+                generation.usage,
+                embedding_tokens=known.usage.embedding_tokens,
+                cost_usd=search_usd + answer_usd if is_known else None,  # type: ignore[operator]
+            ),
+            latency_ms=replace(
+                known.latency_ms, total=(now - self.started) * 1000, generate=(now - self.asked) * 1000
+            ),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
     """Describe the end of a turn for metrics and logs. `error_code` is None if nothing went wrong.
@@ -348,14 +404,14 @@ class TurnOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """The search is done; no word has been said yet.
+    """Give the sources, before the first word; again whenever a mark puts another passage among them.
 
-    `so_far` tells what is known of the answer at any time from now on, for whoever has to write down one that
-    never ended: its model, tokens and times, without its text. None where nothing is asked of anybody.
+    `draft` is the answer under way, for whoever has to store one that never ended; None where no generator is
+    called.
     """
 
     sources: tuple[Source, ...]
-    so_far: Callable[[], Answer] | None = field(default=None, compare=False, repr=False)
+    draft: Draft | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

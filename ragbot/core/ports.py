@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import abc
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     EditionFacts,
+    Generation,
     IndexPoint,
     Passage,
     Prompt,
@@ -42,20 +44,8 @@ class Embedder(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Generation:
-    """What is learnt while an answer is generated: filled in by the generator, read by its caller."""
-
-    model: str = ""
-    usage: Usage = field(default_factory=Usage)
-    fell_back: bool = False
-    """A later model of the chain answered."""
-    extractive: bool = False
-    """No model answered: the words are the book's own sentences."""
-    over_budget: bool = False
-    """A model was not asked, for what it may cost is spent."""
-    single_try: bool = False
-    """Said by who asks: a failed call is not to be repeated."""
+# The parts of an answer; closing it closes the connection behind it.
+Pieces = abc.Generator[str, None, None]
 
 
 class Generator(Protocol):
@@ -63,7 +53,7 @@ class Generator(Protocol):
 
     name: str
 
-    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         """Yield parts of the answer as they arrive, none of them empty.
 
         Marks such as `[2]` cite `prompt.passages` from 1. If the passages do not answer the question,

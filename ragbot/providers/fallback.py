@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Prompt
+from ragbot.core.domain import Generation, Prompt
 from ragbot.core.errors import BudgetSpent, CircuitOpen, ProviderError, ProviderUnavailable
-from ragbot.core.ports import Generation, Generator
+from ragbot.core.ports import Generator, Pieces
 
 log = structlog.get_logger(__name__)
 
@@ -26,12 +27,11 @@ class FallbackGenerator:
         self.name = chain[0].name
         self._chain = tuple(chain)
 
-    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         failure: ProviderError | None = None
         for place, generator in enumerate(self._chain):
-            # Another model is left behind this one.
-            generation.single_try = place + 2 < len(self._chain)
-            pieces = generator.generate(prompt, deadline, generation)
+            is_model_left = place + 2 < len(self._chain)
+            pieces = generator.generate(replace(prompt, single_try=is_model_left), deadline, generation)
             try:
                 first = next(pieces, None)
             except ProviderError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from ragbot.core.circuit_breaker import Attempt, CircuitBreaker
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Prompt, Usage
+from ragbot.core.domain import Generation, Prompt, Usage
 from ragbot.core.errors import BudgetSpent, DeadlineExceeded, ProviderError, RequestRejected, TooLate
-from ragbot.core.ports import Budget, Embedder, EmbeddingResult, Generation, Generator
+from ragbot.core.ports import Budget, Embedder, EmbeddingResult, Generator, Pieces
 
 
 class PaidGenerator:
@@ -29,14 +30,14 @@ class PaidGenerator:
         self._budget = budget
         self._most_usd = most_usd
 
-    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         if prompt.without_model or not self._budget.reserve(self._most_usd):
             raise BudgetSpent("What models may cost is spent.")
         try:
             deadline.check()
             attempt = self._circuits.enter(self.name)
             # A call that tries a provider again is made once.
-            generation.single_try = generation.single_try or attempt.is_trial
+            prompt = replace(prompt, single_try=prompt.single_try or attempt.is_trial)
             pieces = self._generator.generate(prompt, deadline, generation)
             with _recorded(attempt):
                 first = next(pieces, None)

@@ -26,6 +26,7 @@ from ragbot.core.domain import (
     Event,
     Exchange,
     Finished,
+    Generation,
     Mode,
     Prompt,
     Question,
@@ -33,7 +34,7 @@ from ragbot.core.domain import (
     Status,
 )
 from ragbot.core.errors import AnswerCut, Cancelled, ProviderUnavailable
-from ragbot.core.ports import Generation, Generator
+from ragbot.core.ports import Generator
 from ragbot.services import Services
 from ragbot.storage.keyvalue.cache import FailoverCache
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
@@ -113,7 +114,7 @@ def make(services: Services, store: MemoryCache) -> Callable[..., CachedAnswerer
     def make_worker(generator: Generator, **changed: Any) -> CachedAnswerer:
         limits = AnswerLimits(context_tokens=4000, history_tokens=1000, answer_tokens=300)
         cache = FailoverCache([store])
-        keeping = replace(CachePolicy(kept_s=3600, fingerprint="models", shared=True), **changed)
+        keeping = replace(CachePolicy(ttl_s=3600, fingerprint="models", shared=True), **changed)
         return CachedAnswerer(
             make_answerer(services.retriever, generator, limits),
             services.retriever.edition_known,
@@ -307,7 +308,7 @@ def test_nothing_is_kept_where_the_operator_wants_no_cache(
     make: Callable[..., CachedAnswerer], store: MemoryCache
 ) -> None:
     """CACHE_TTL_HOURS=0."""
-    answer = answer_of(make(ScriptedGenerator("Nine months [1]."), kept_s=0.0))
+    answer = answer_of(make(ScriptedGenerator("Nine months [1]."), ttl_s=0.0))
 
     assert (answer.cache, store.entries) == ("bypass", {})
 

@@ -19,6 +19,7 @@ from ragbot.core.domain import (
     Event,
     Exchange,
     Finished,
+    Generation,
     Mode,
     Question,
     Retrieved,
@@ -33,7 +34,7 @@ from ragbot.core.errors import (
     NoBook,
     ProviderUnavailable,
 )
-from ragbot.core.ports import Generation, Generator
+from ragbot.core.ports import Generator
 from ragbot.index.retriever import Retriever
 from ragbot.providers.fallback import FallbackGenerator
 from tests.answering.shelf import CHEDDAR, make_answerer

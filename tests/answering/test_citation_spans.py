@@ -56,7 +56,7 @@ def test_mark_of_an_item_speaks_for_the_item() -> None:
 
 def test_mark_alone_on_its_line_speaks_for_the_block_above() -> None:
     """A listing and a table cannot hold one."""
-    assert marks_of("Run this:\n\n```sh\nls\n\npwd\n```\n\n[1]") == [(1, "ls\n\npwd")]
+    assert marks_of("Run this:\n\n```sh\nls\n\npwd\n```\n\n[1]") == [(1, "```sh\nls\n\npwd\n```")]
     assert marks_of("See:\n\n| a |\n| --- |\n| 1 |\n\n[2]") == [(2, "| a |\n| --- |\n| 1 |")]
 
 

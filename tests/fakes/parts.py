@@ -8,9 +8,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Prompt, Usage
+from ragbot.core.domain import Generation, Prompt, Usage
 from ragbot.core.errors import ProviderUnavailable
-from ragbot.core.ports import EmbeddingResult, Generation
+from ragbot.core.ports import EmbeddingResult
 
 
 class WordCountEmbedder:

@@ -17,8 +17,8 @@ from ragbot.books.markup.readable import tidy_markdown
 from ragbot.bootstrap import passage_reader
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Chunk, Mode, Passage, Prompt
-from ragbot.core.ports import Embedder, Generation, Generator
+from ragbot.core.domain import Chunk, Generation, Mode, Passage, Prompt
+from ragbot.core.ports import Embedder, Generator
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient

@@ -8,9 +8,9 @@ from contextlib import closing
 import pytest
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.domain import NOT_IN_BOOK, Generation
 from ragbot.core.errors import Cancelled, DeadlineExceeded
-from ragbot.core.ports import Embedder, Generation, Generator
+from ragbot.core.ports import Embedder, Generator
 from tests.providers.asking import prompt_of
 
 TEXTS = ["Bob ripens the cheddar in a cool cellar.", "Alice feeds the starter.", "Green tea, 80 degrees."]

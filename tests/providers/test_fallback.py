@@ -19,6 +19,7 @@ from harness.openai_upstream import (
     Status,
 )
 from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Generation
 from ragbot.core.errors import (
     AnswerCut,
     Cancelled,
@@ -26,7 +27,6 @@ from ragbot.core.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from ragbot.core.ports import Generation
 from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator

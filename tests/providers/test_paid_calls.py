@@ -9,7 +9,7 @@ import pytest
 
 from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Usage
+from ragbot.core.domain import Generation, Usage
 from ragbot.core.errors import (
     AnswerCut,
     BudgetSpent,
@@ -20,7 +20,6 @@ from ragbot.core.errors import (
     RequestRejected,
     TooLate,
 )
-from ragbot.core.ports import Generation
 from ragbot.providers.paid_calls import PaidEmbedder, PaidGenerator
 from tests.fakes.parts import LoggingBudget, ScriptedGenerator, WordCountEmbedder
 from tests.providers.asking import asked, circuit_breaker, prompt_of

@@ -7,10 +7,10 @@ from dataclasses import replace
 from operator import mul
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Mode, Prompt
+from ragbot.core.domain import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
-from ragbot.core.ports import Embedder, Generation
+from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, asked_for, parts_of
@@ -62,7 +62,7 @@ class ExtractiveGenerator:
         self._tidy = tidy
         self._embedder = embedder
 
-    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         """Yield a paragraph at a time, the best passage's first."""
         generation.extractive = True
         deadline.check()

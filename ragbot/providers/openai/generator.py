@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Prompt, Usage
+from ragbot.core.domain import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.errors import AnswerCut, ProviderUnavailable, TooLate
-from ragbot.core.ports import Generation
+from ragbot.core.ports import Pieces
 from ragbot.core.text import cleaned, count_tokens
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
@@ -48,7 +48,7 @@ class OpenAIGenerator:
         self._client = client
         self._first_word_timeout_s = first_word_timeout_s
 
-    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         """As the port says. An answer counts as whole when a finish reason came and there was text."""
         deadline.check()
         patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
@@ -59,7 +59,7 @@ class OpenAIGenerator:
             reading = self._client.call(
                 lambda: self._begin(prompt, deadline, speak_by, stack),
                 deadline,
-                single_try=generation.single_try,
+                single_try=prompt.single_try,
             )
             generation.model = self.name
             said = [reading.first]

@@ -19,7 +19,7 @@ def shed_load(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
     def _reserve() -> None:
         # A CORS preflight needs no slot.
         if request.blueprint == questions.name and request.method != "OPTIONS":
-            g.answer_slot = turns.place()
+            g.answer_slot = turns.reserve()
 
     @app.teardown_request
     def _release(_error: BaseException | None) -> None:

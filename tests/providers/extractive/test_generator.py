@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Mode, Passage, Prompt
+from ragbot.core.domain import NOT_IN_BOOK, Generation, Mode, Passage, Prompt
 from ragbot.core.errors import DeadlineExceeded
-from ragbot.core.ports import Embedder, EmbeddingResult, Generation
+from ragbot.core.ports import Embedder, EmbeddingResult
 from ragbot.core.text import count_tokens
 from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, PASSAGES_READ
 from ragbot.providers.extractive.windows import ANSWER_TOKENS

@@ -26,7 +26,7 @@ from harness.openai_upstream import (
     Status,
 )
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.domain import NOT_IN_BOOK, Generation
 from ragbot.core.errors import (
     AnswerCut,
     Cancelled,
@@ -34,7 +34,6 @@ from ragbot.core.errors import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from ragbot.core.ports import Generation
 from ragbot.providers.openai import generator as openai_generator
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator

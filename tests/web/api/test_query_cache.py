@@ -129,4 +129,7 @@ def test_question_is_embedded_once_for_all_who_ask_at_once(make_app: AppMaker) -
         assert (again["cache"], again["degraded"]) == ("miss", [])
         assert len(upstream.calls(EMBEDDINGS)) == 1
         for app in (first, restarted):
-            services_of(app).retriever._embedder._embedder._embedder._embedder._embedder._client.sdk.close()
+            embedder: Any = services_of(app).retriever._embedder
+            while hasattr(embedder, "_embedder"):
+                embedder = embedder._embedder
+            embedder._client.sdk.close()

@@ -1,0 +1,187 @@
+"""Gather what an answer may rest on: passages for the generator, and sources for the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ragbot.answering.book_questions import (
+    BookQuestion,
+    asked_of_book,
+    chapter_named,
+    contents_text,
+    introduction_of,
+    link_label,
+    pages_text,
+)
+from ragbot.answering.citations import page_url, sources_of
+from ragbot.answering.follow_ups import search_context
+from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
+from ragbot.answering.selection import passage_of_selection, standing_in
+from ragbot.answering.source_slots import SourceSlots
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Chunk, EditionFacts, Exchange, Mode, Passage, Question, Source
+from ragbot.index.retriever import Retrieval, Retriever
+from ragbot.providers.extractive.reading import PassageReader
+from ragbot.storage.editions import PageRecord
+
+# Passages that generators may read. A model is shown those of them that fit CONTEXT_TOKENS, the reader
+# those that are cited and the best, `top_k` in all.
+PASSAGES_READ = 14
+# Sections that a refusal offers.
+SECTIONS_OFFERED = 3
+# Chunks of each page of an introduction, or of a chapter of one page, that an overview is made of.
+CHUNKS_OF_INTRODUCTION = 3
+
+
+class BookContents(Protocol):
+    """Read an edition's pages."""
+
+    def outline(self, facts: EditionFacts) -> Sequence[PageRecord]:
+        """Return the pages in the order of the book."""
+        ...
+
+    def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> Sequence[Chunk]:
+        """Return the first few chunks of each of some pages."""
+        ...
+
+    def page_source(self, facts: EditionFacts, path: str) -> str:
+        """Return the source of one page; empty where it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Hold the passages for the generator, and those behind the sources that the reader sees.
+
+    In selected_text mode the only passage is the selection, and `shown` are the passages of the book in which
+    it stands. `relevance` scores a text against the question. `contents` is the list of pages or chapters
+    that an overview ends with; None where the question asks for something else.
+    """
+
+    retrieval: Retrieval
+    passages: tuple[Passage, ...]
+    shown: tuple[Passage, ...]
+    relevance: Callable[[str], float]
+    slots: SourceSlots
+    contents: str | None = None
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the sources as the slots have them now."""
+        return sources_of(self.listed(), self.retrieval.edition, self.relevance)
+
+    def listed(self) -> tuple[Passage, ...]:
+        """Return the passages behind the sources, in order."""
+        return tuple(self.shown[number - 1] for number in self.slots.passages)
+
+
+class EvidenceCollector:
+    """Search the passages for a question. Safe between threads."""
+
+    def __init__(self, retriever: Retriever, reader: PassageReader, book: BookContents) -> None:
+        self._retriever = retriever
+        self._reader = reader
+        self._book = book
+
+    def collect(
+        self, question: Question, edition: EditionFacts, history: Sequence[Exchange], deadline: Deadline
+    ) -> Evidence:
+        """Return the evidence for a question of either mode.
+
+        Raises SearchUnavailable, DeadlineExceeded or Cancelled.
+        """
+        if question.mode is Mode.SELECTED_TEXT:
+            return self._of_selection(question, edition, deadline)
+        if (overview := self._of_overview(question, edition)) is not None:
+            return overview
+        return self._of_search(question, edition, history, deadline)
+
+    def _of_search(
+        self, question: Question, edition: EditionFacts, history: Sequence[Exchange], deadline: Deadline
+    ) -> Evidence:
+        own_words = self._retriever.analyzer(edition).question_words(question.text)
+        retrieval = self._retriever.retrieve(
+            question.text,
+            edition=edition,
+            limit=max(PASSAGES_RERANKED, question.top_k),
+            deadline=deadline,
+            context=search_context(question.text, history, has_own_words=bool(own_words)),
+            scope=question.chapter_filter,
+            page_url=question.page_url,
+        )
+        ranked = (
+            list(retrieval.passages)
+            if retrieval.foreign_language
+            else rerank(
+                retrieval.passages,
+                question.text,
+                retrieval.query_terms.weights,
+                language=edition.language,
+                reader=self._reader,
+            )
+        )
+        passages = tuple(ranked[: max(PASSAGES_READ, question.top_k)])
+        slots = SourceSlots(len(passages), question.top_k)
+        return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots)
+
+    def _of_selection(self, question: Question, edition: EditionFacts, deadline: Deadline) -> Evidence:
+        """Return the selection as the only passage, and the places of the book in which it stands."""
+        selection = question.selected_text or ""
+        retrieval = self._retriever.place(selection, question.text, edition=edition, deadline=deadline)
+        places = standing_in(selection, retrieval.passages)
+        passage = passage_of_selection(selection, places[0] if places else None)
+        shown = tuple(places[: question.top_k])
+        slots = SourceSlots(len(shown), len(shown))
+        return Evidence(retrieval, (passage,), shown, self._relevance(retrieval), slots)
+
+    def _of_overview(self, question: Question, edition: EditionFacts) -> Evidence | None:
+        """Return the beginnings of the introduction or of a chapter's pages, where a summary is asked for."""
+        pages = self._book.outline(edition)
+        asked = asked_of_book(question.text, pages)
+        if asked is None or question.chapter_filter:
+            return None
+        if asked.kind is BookQuestion.ABOUT:
+            chosen, each = introduction_of(pages), CHUNKS_OF_INTRODUCTION
+            listed = contents_text(edition.title, pages, "chapters", page_link(edition))
+        else:
+            chapter = chapter_named(pages, asked.chapter)
+            if chapter is None:
+                return None
+            listed = pages_text(chapter[1], page_link(edition)) if len(chapter[1]) > 1 else ""
+            chosen = chapter[1][: question.top_k]
+            each = 1 if len(chosen) > 1 else CHUNKS_OF_INTRODUCTION
+        chunks = self._book.first_chunks(edition, [page.path for page in chosen], each=each)
+        if not chunks:
+            return None
+        passages = tuple(Passage(chunk, 1.0) for chunk in chunks[: question.top_k])
+        retrieval = self._retriever.without_search(question.text, edition, passages)
+        slots = SourceSlots(len(passages), question.top_k)
+        return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots, listed)
+
+    def _relevance(self, retrieval: Retrieval) -> Callable[[str], float]:
+        analyzer = self._retriever.analyzer(retrieval.edition)
+        weights = retrieval.query_terms.weights
+
+        def relevance(text: str) -> float:
+            return sum(weights.get(term, 0.0) for term in set(analyzer.terms(text)))
+
+        return relevance
+
+
+def page_link(edition: EditionFacts) -> Callable[[PageRecord], str]:
+    """Return a function that gives a page's public address."""
+    return lambda page: page_url(edition.site_url, page.address)
+
+
+def nearest_sections(evidence: Evidence) -> str:
+    """Return a line that links to the nearest sections; empty where none has a word of the question."""
+    links: dict[str, str] = {}
+    for source, passage in zip(evidence.sources(), evidence.listed(), strict=True):
+        if evidence.relevance(passage.chunk.search_text):
+            url = source.url.partition(":~:")[0].removesuffix("#")
+            names = dict.fromkeys((source.chapter, source.section))
+            links.setdefault(url, " › ".join(name for name in names if name))
+    labels = [(label, url) for url, name in links.items() if (label := link_label(name).strip())]
+    offered = [f"[{label}](<{url}>)" for label, url in labels[:SECTIONS_OFFERED]]
+    return f"\n\nNearest in the book: {' · '.join(offered)}" if offered else ""

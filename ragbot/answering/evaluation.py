@@ -224,7 +224,7 @@ class Evaluation:
             with_fragment=sum(":~:text=" in span.url for _, span in spans),
             placed=sum(self._is_placed(source, span) for source, span in spans),
             navigation=sum(is_link_alone(line) or is_due_date(line) for line in _content_lines(answer.text)),
-            damage=len(DAMAGE.findall(_CODE.sub("", answer.text))),
+            damage=len(DAMAGE.findall(_CODE.sub("code", answer.text))),
             quotes=len(answer.sources),
             quotes_verbatim=sum(self._is_verbatim(source) for source in answer.sources),
             links=len(answer.sources),

@@ -54,4 +54,4 @@ class FallbackGenerator:
 def _log_failure(model: str, error: ProviderError) -> None:
     # While a provider is down or the budget is spent, every question would log a warning.
     level = log.debug if isinstance(error, (BudgetSpent, CircuitOpen)) else log.warning
-    level("model_passed_over", model=model, code=error.code, reason=str(error))
+    level("model_call_failed", model=model, code=error.code, reason=str(error))

@@ -161,7 +161,7 @@ def on_exit(_server: Any) -> None:
 
 
 def on_starting(_server: Any) -> None:
-    """Before the workers are forked: answer unreadable requests with problem details, not with a page."""
+    """Set, before the workers fork, that unreadable requests are answered with problem details."""
     refuse_with_problems()
 
 

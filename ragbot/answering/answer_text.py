@@ -1,4 +1,4 @@
-"""Turn the pieces that a generator writes into text that a reader may see."""
+"""Filter the pieces that a generator writes into text that a reader may see."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ragbot.core.invisible_characters import without_invisible
 class AnswerText:
     """Pass pieces through the filters in order: invisible characters, refusal, sanitiser, sentinel.
 
-    `text` is all that was given so far. The result does not depend on where the pieces were cut.
+    `text` is all text that was returned so far. The result does not depend on where the pieces were cut.
     """
 
     def __init__(self, sanitizer: MarkdownSanitizer) -> None:
@@ -27,7 +27,7 @@ class AnswerText:
 
     @property
     def text(self) -> str:
-        """Return all text given so far."""
+        """Return all text that was returned so far."""
         return "".join(self._given)
 
     def feed(self, piece: str) -> str:
@@ -37,7 +37,7 @@ class AnswerText:
         return self._give(self._sentinel.feed(self._sanitizer.feed(self._refusal.feed(visible))))
 
     def flush(self) -> str:
-        """Return the rest, at the end of what the generator wrote."""
+        """Return the rest of the text, after the generator's last piece."""
         rest = self._sanitizer.feed(self._refusal.flush()) + self._sanitizer.flush()
         return self._give(self._sentinel.feed(rest) + self._sentinel.flush())
 

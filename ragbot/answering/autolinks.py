@@ -111,7 +111,7 @@ class OwnAddresses:
 
     @cached_property
     def _quoted_urls(self) -> frozenset[str]:
-        """The addresses in the text, and the pages that the book's own addresses lead to."""
+        """Return the addresses in the text, and the pages of the book's own addresses."""
         found = [*_WEB_ADDRESS.findall(self._text), *_NARROW_ADDRESS.findall(self._text)]
         pages = [url.partition("#")[0] for url in self._urls]
         return frozenset([*(word.rstrip(_AROUND) for word in found), *pages]) - {""}

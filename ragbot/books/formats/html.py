@@ -160,7 +160,7 @@ def _plain_code(main: LexborNode) -> None:
 
 
 def _plain_mathematics(main: LexborNode) -> None:
-    """KaTeX shows a formula twice and holds its TeX besides: write that alone."""
+    """Replace each of KaTeX's formulas, which has two renderings and the TeX source, by the source."""
     for formula in main.css(".katex"):
         note = formula.css_first("annotation[encoding='application/x-tex']")
         if note is not None:

@@ -93,7 +93,7 @@ class Worker(ThreadWorker):
 # A thread waits for the model of each question; the reserve answers everything else meanwhile.
 worker_class = Worker
 threads = _settings.max_streams + _settings.reserve_threads
-# Keep-alive connections are more than there are threads.
+# More than the threads, because of idle keep-alive connections.
 worker_connections = max(1000, threads * 4)
 keepalive = 75
 
@@ -151,7 +151,7 @@ logger_class = RootLogger
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Keep the counters of a dead worker."""
+    """Save the counters of a dead worker."""
     merge_dead_worker(_metrics_folder, worker.pid)
 
 

@@ -14,13 +14,13 @@ _START = re.compile(
     r"|(?<![A-Za-z0-9_])(?ai:(?:mailto|tel|xmpp|javascript|vbscript):(?=\S)|data:(?=[a-z]+/)))"
     r"|(?P<mail>(?<![A-Za-z0-9._+-])(?:[A-VX-Za-vx-z0-9._+-]|[Ww](?![Ww]{2}\.))*@(?=[^\s<]))"
 )
-# One of these stands in each of them, and is found in a tenth of the time.
+# Every address contains one of these, and they are found in a tenth of the time.
 _HINT = re.compile(r"[:@]|//|[Ww]\.")
 
 _WEB_END = re.compile(r"[\s<`]")
 _WEB_ADDRESS = re.compile(r"https?://[^\s<`]+")
 _NARROW_ADDRESS = re.compile(r"https?://[^\s<>\"'`)\]]+")
-# What renderers take for the end of a sentence, and what may stand behind an address besides.
+# Signs after an address that renderers take for the end of a sentence, and other signs that may follow it.
 _PUNCTUATION = ".,;:!?*_~'\")"
 _AROUND = f"{_PUNCTUATION}]}}>|"
 # Slashes with no host behind. (A name in front of the host may hold anything.)

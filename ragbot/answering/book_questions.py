@@ -90,7 +90,7 @@ _NOT_OF_A_TITLE = frozenset("the a an on about of in chapter module part section
 
 
 class BookQuestion(StrEnum):
-    """List the kinds of questions about the book as a whole."""
+    """Name the kinds of questions about the book as a whole."""
 
     ABOUT = "about"
     CONTENTS = "contents"

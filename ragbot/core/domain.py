@@ -185,14 +185,14 @@ class Passage:
 
 
 class Mode(StrEnum):
-    """List the texts that an answer may come from."""
+    """Name the texts that an answer may come from."""
 
     FULL_BOOK = "full_book"
     SELECTED_TEXT = "selected_text"
 
 
 class Status(StrEnum):
-    """List the states of a turn."""
+    """Name the states of a turn."""
 
     PENDING = "pending"
     ANSWERED = "answered"
@@ -202,7 +202,7 @@ class Status(StrEnum):
 
 
 class Degradation(StrEnum):
-    """List the parts that an answer may have to do without."""
+    """Name the parts that an answer was made without."""
 
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"

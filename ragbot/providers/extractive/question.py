@@ -90,7 +90,7 @@ _LEAST_PART_WORDS = 3
 
 
 class Want(StrEnum):
-    """List the kinds of answers that a question may ask for."""
+    """Name the kinds of answers that a question may ask for."""
 
     MEANING = "meaning"
     STEPS = "steps"

@@ -40,13 +40,19 @@ class TextBlock(Protocol):
     """Describe a block of a text: a heading, paragraph, quote, list item, listing or row of a table."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Return the kind: heading, paragraph, quote, list_item, code, table_head, table_row or other."""
+        ...
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """Return the offset at which the block begins."""
+        ...
 
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """Return the offset after the block."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -501,16 +501,25 @@ def chat_fault(body: Any) -> str | None:
     return None
 
 
+_MARKED_PASSAGE = re.compile(
+    r'<(?:passage|selection) number="(?P<number>\d+)"[^>]*>\n(?P<text>.*?)\n</', re.DOTALL
+)
+_NUMBERED_PASSAGE = re.compile(
+    r"^\W*(?:passage|source)?\s*\[?(?P<number>\d+)[\]:.)](?P<text>.*?)"
+    r"(?=^\W*(?:passage|source)?\s*\[?\d+[\]:.)]|\Z)",
+    re.MULTILINE | re.IGNORECASE | re.DOTALL,
+)
+
+
 def composed_answer(body: Mapping[str, Any], about_tokens: int) -> str:
     """`According to the book, … [1].` in the first numbered passage's words, or the question once more."""
     messages = [message for message in body["messages"] if message.get("role") == "user"]
     question = text_of(messages[-1]) if messages else ""
-    marks = list(re.finditer(r"^\W*(?:passage|source)?\s*\[?(\d+)[\]:.)]", question, re.MULTILINE | re.I))
-    if not marks:
+    passage = _MARKED_PASSAGE.search(question) or _NUMBERED_PASSAGE.search(question)
+    if passage is None:
         return spread(["You", "asked:"], plain_words(question), about_tokens) + "."
-    end = marks[1].start() if len(marks) > 1 else len(question)
-    words = plain_words(question[marks[0].end() : end])
-    return f"{spread(['According', 'to', 'the', 'book,'], words, about_tokens - 1)} [{marks[0][1]}]."
+    words = plain_words(passage["text"])
+    return f"{spread(['According', 'to', 'the', 'book,'], words, about_tokens - 1)} [{passage['number']}]."
 
 
 def spread(opening: Sequence[str], words: Sequence[str], about_tokens: int) -> str:

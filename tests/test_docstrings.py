@@ -118,7 +118,7 @@ def load():
         (
             '"""Load books."""',
             '"""Whether books load."""',
-            'the module begins with "Whether"; begin with a verb',
+            'the module begins with "Whether"',
         ),
         ('"""Hold books."""', "", "Shelf has no docstring"),
         ('"""Hold books."""', '"""The books."""', 'Shelf begins with "The"'),
@@ -127,7 +127,7 @@ def load():
         (
             "        pass\n\ndef",
             '        """A move."""\n\ndef',
-            'Shelf._move begins with "A"; begin with a verb',
+            'Shelf._move begins with "A"',
         ),
         ("def load", "if True:\n  def read(): pass\n\ndef load", "read has no docstring"),
     ],

@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
+from ragbot.answering.grounding import Grounder
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.refusal import RefusalDetector, SentinelFilter
+from ragbot.core.domain import Generation, Grounding
 from ragbot.core.invisible_characters import without_invisible
 
 
 class AnswerText:
-    """Pass pieces through the filters in order: invisible characters, refusal, sanitiser, sentinel.
+    """Pass pieces through the filters in order: invisible characters, refusal, sanitiser, sentinel, grounding.
 
-    `text` is all text that was returned so far. The result does not depend on where the pieces were cut.
+    `text` is all text that was returned so far. The result does not depend on where the pieces were cut. A
+    refusal, and the book's own sentences (`generation.extractive`), need no grounding.
     """
 
-    def __init__(self, sanitizer: MarkdownSanitizer) -> None:
+    def __init__(self, sanitizer: MarkdownSanitizer, grounder: Grounder, generation: Generation) -> None:
         self._refusal = RefusalDetector()
         self._sanitizer = sanitizer
         self._sentinel = SentinelFilter()
+        self._grounder = grounder
+        self._generation = generation
         self._visible = ""
         self._given: list[str] = []
-
-    @property
-    def refused(self) -> bool:
-        """Return whether the generator refused."""
-        return bool(self._refusal.refused)
 
     @property
     def text(self) -> str:
         """Return all text that was returned so far."""
         return "".join(self._given)
 
+    @property
+    def refuses(self) -> bool:
+        """Return, at its end, whether the answer is none: refused or empty."""
+        return self.is_empty or bool(self._refusal.refused) or self._grounder.only_says_silence
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was said."""
+        return not self.text.strip()
+
+    @property
+    def is_unsupported(self) -> bool:
+        """Return whether the answer claims something, and no passage supports any of it."""
+        return self._is_grounded and self._grounder.is_unsupported
+
+    @property
+    def grounding(self) -> Grounding:
+        """Return how the sentences of the whole answer stand."""
+        return self._grounder.counted(self.text) if self._generation.extractive else self._grounder.grounding
+
     def feed(self, piece: str) -> str:
         """Return the text that can be shown now; it may be empty."""
         visible = without_invisible(piece, self._visible)
         self._visible = visible or self._visible
-        return self._give(self._sentinel.feed(self._sanitizer.feed(self._refusal.feed(visible))))
+        text = self._sentinel.feed(self._sanitizer.feed(self._refusal.feed(visible)))
+        return self._give(self._grounder.feed(text) if self._is_grounded else text)
 
     def flush(self) -> str:
         """Return the rest of the text, after the generator's last piece."""
         rest = self._sanitizer.feed(self._refusal.flush()) + self._sanitizer.flush()
-        return self._give(self._sentinel.feed(rest) + self._sentinel.flush())
+        text = self._sentinel.feed(rest) + self._sentinel.flush()
+        if self._is_grounded:
+            text = self._grounder.feed(text) + self._grounder.flush()
+        return self._give(text)
 
     def add(self, text: str) -> str:
         """Add a text of our own, which needs no filter."""
         return self._give(text)
+
+    @property
+    def _is_grounded(self) -> bool:
+        return not (self._generation.extractive or self._refusal.refused)
 
     def _give(self, text: str) -> str:
         self._given.append(text)

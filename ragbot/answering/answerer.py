@@ -23,8 +23,10 @@ from ragbot.answering.evidence import (
     nearest_sections,
     page_link,
 )
+from ragbot.answering.grounding import Grounder
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.prompt import chat_messages, fitting, system_text
+from ragbot.answering.support import SupportFinder
 from ragbot.core import ports
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
@@ -55,8 +57,14 @@ REFUSAL = {
     Mode.SELECTED_TEXT: "The selected text does not say.",
 }
 
+# Behind an answer of which no sentence stands in the passages.
+UNSUPPORTED = {
+    Mode.FULL_BOOK: "This answer could not be found in the book.",
+    Mode.SELECTED_TEXT: "This answer could not be found in the selected text.",
+}
+
 # Answers that were cached from another version of what puts them together are not given again: raise it then.
-ANSWER_VERSION = "2"
+ANSWER_VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,7 @@ class Answerer:
         book: BookContents,
     ) -> None:
         self._collector = EvidenceCollector(retriever, reader, book)
+        self._reader = reader
         self._book = book
         self._retriever = retriever
         self._generator = generator
@@ -111,27 +120,25 @@ class Answerer:
         evidence = self._collector.collect(question, edition, history, deadline)
         draft = self._draft(question, evidence, started)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
-        answer = AnswerText(self._sanitizer(evidence, draft))
+        answer = self._answer_text(question, evidence, draft)
         yield Retrieved(draft.known.sources, draft)
         with closing(self._pieces(prompt, deadline, draft.generation)) as pieces:
             for piece in pieces:
                 if text := answer.feed(piece):
-                    if evidence.slots.take_change():
-                        draft = replace(draft, known=replace(draft.known, sources=evidence.sources()))
-                        yield Retrieved(draft.known.sources, draft)
-                    yield Delta(text)
+                    yield from _shown(text, evidence, draft)
         if rest := answer.flush():
-            yield Delta(rest)
-        if evidence.contents and draft.generation.extractive and not answer.refused:
+            yield from _shown(rest, evidence, draft)
+        status, grounding, sources = Status.ANSWERED, None, evidence.sources()
+        if evidence.contents and draft.generation.extractive:
             yield Delta(answer.add(f"\n\n{evidence.contents}"))
-        status, sources = Status.ANSWERED, draft.known.sources
-        if answer.refused or not answer.text.strip():
+        elif answer.refuses or answer.is_unsupported:
             status = Status.REFUSED
-            refusal = "" if answer.text.strip() else REFUSAL[question.mode]
-            yield Delta(answer.add(refusal + nearest_sections(evidence)))
-        else:
+            grounding = answer.grounding if answer.is_unsupported else None
+            yield Delta(answer.add(_refusal(question.mode, answer) + nearest_sections(evidence)))
+        if status is Status.ANSWERED:
+            grounding = answer.grounding
             sources = self._cited(evidence, answer.text)
-        whole = replace(draft.so_far(), text=answer.text, status=status, sources=sources)
+        whole = replace(draft.so_far(), text=answer.text, status=status, sources=sources, grounding=grounding)
         yield Finished(replace(whole, model=whole.model or "extractive"))
 
     def _fixed_reply(self, question: Question, edition: EditionFacts) -> str:
@@ -195,20 +202,29 @@ class Answerer:
             return (piece for piece in (NOT_IN_BOOK,))
         return self._generator.generate(prompt, deadline, generation)
 
-    def _sanitizer(self, evidence: Evidence, draft: Draft) -> MarkdownSanitizer:
+    def _answer_text(self, question: Question, evidence: Evidence, draft: Draft) -> AnswerText:
+        """Build the filters of an answer, which number the passages that it cites."""
         marks = min(len(evidence.passages), len(evidence.shown))
-        read = frozenset(fitting(evidence.passages, self._limits.context_tokens))
+        read = fitting(evidence.passages, self._limits.context_tokens)
 
         def number_of(passage: int) -> int | None:
             # A model can only cite what it was shown.
             was_read = passage <= marks and (draft.generation.extractive or passage in read)
             return evidence.slots.number_of(passage) if was_read else None
 
-        return MarkdownSanitizer(
+        sanitizer = MarkdownSanitizer(
             number_of=number_of,
             own_text="\n".join(passage.chunk.text for passage in evidence.passages),
             own_urls=[source.url for source in draft.known.sources],
         )
+        support = SupportFinder(
+            evidence.passages,
+            question.text,
+            language=evidence.retrieval.edition.language,
+            reader=self._reader,
+        )
+        grounder = Grounder(support, passage_of=evidence.slots.passage_of, mark_of=number_of, read=read)
+        return AnswerText(sanitizer, grounder, draft.generation)
 
     def _cited(self, evidence: Evidence, answer: str) -> tuple[Source, ...]:
         """Return the sources with the words that the answer's marks rest on."""
@@ -221,6 +237,21 @@ class Answerer:
             relevance=evidence.relevance,
             page_source=lambda path: self._book.page_source(edition, path),
         )
+
+
+def _refusal(mode: Mode, answer: AnswerText) -> str:
+    """Return what follows on a refusal in the model's words, or on an answer that nothing supports."""
+    if answer.is_empty:
+        return REFUSAL[mode]
+    return f"\n\n{UNSUPPORTED[mode]}" if answer.is_unsupported else ""
+
+
+def _shown(text: str, evidence: Evidence, draft: Draft) -> Iterator[Event]:
+    """Yield a text, after the sources where one of its marks has put another passage among them."""
+    if evidence.slots.take_change():
+        sources = evidence.sources()
+        yield Retrieved(sources, replace(draft, known=replace(draft.known, sources=sources)))
+    yield Delta(text)
 
 
 def _without_search(text: str, question: Question, edition: EditionFacts, started: float) -> Iterator[Event]:

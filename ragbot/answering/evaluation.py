@@ -7,6 +7,7 @@ import re
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ DEFINITION = "definition"
 LEAST_SUPPORT = 0.7
 
 _SIGNS = re.compile(r"[\W_]+")
+_BULLET = re.compile(r"^\s*(?:[-*+]|\d{1,9}[.)])\s+")
+_MARK_ALONE = re.compile(r"\n\s*\n((?:\[\d+\] ?)+)(?=\n|\Z)")
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 # Remains of a book's markup, which a reader should not see.
@@ -221,7 +224,7 @@ class Evaluation:
             with_fragment=sum(":~:text=" in span.url for _, span in spans),
             placed=sum(self._is_placed(source, span) for source, span in spans),
             navigation=sum(is_link_alone(line) or is_due_date(line) for line in _content_lines(answer.text)),
-            damage=len(DAMAGE.findall(_CODE.sub("", answer.text))),
+            damage=len(DAMAGE.findall(_CODE.sub("code", answer.text))),
             quotes=len(answer.sources),
             quotes_verbatim=sum(self._is_verbatim(source) for source in answer.sources),
             links=len(answer.sources),
@@ -294,10 +297,11 @@ def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
 
     Lines that introduce what follows, headings and links to pages are left out.
     """
-    for block in _CODE.sub("", answer).split("\n\n"):
+    # A mark that stands alone speaks for the table or the listing above it.
+    for block in _MARK_ALONE.sub(r"\n\1", _CODE.sub("", answer)).split("\n\n"):
         for line in block.split("\n"):
             marks = [int(number) for number in _MARK.findall(line)] or [int(n) for n in _MARK.findall(block)]
-            words = _MARK.sub("", line).strip(" -*|")
+            words = _BULLET.sub("", unescape(_MARK.sub("", line))).strip(" -*|")
             if not words or words.endswith(":") or is_link_alone(line) or (not marks and "](<" in line):
                 continue
             if not marks and line.strip().startswith("**") and line.strip().endswith("**"):

@@ -31,6 +31,10 @@ class SourceSlots:
         self._cited.add(number)
         return number
 
+    def passage_of(self, number: int) -> int | None:
+        """Return the passage (from 1) that stands under a number now; None where there is none."""
+        return self._slots[number - 1] if 1 <= number <= len(self._slots) else None
+
     @property
     def cited(self) -> frozenset[int]:
         """Return the numbers that marks have cited so far."""

@@ -330,5 +330,6 @@ def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
             cache=message.cache or "bypass",
             usage=Usage(**message.usage),
             latency_ms=Latency(**message.latency_ms),
+            grounding=message.grounding,
         )
     )

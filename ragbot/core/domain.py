@@ -315,8 +315,24 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounding:
+    """Say how an answer's sentences stand: how many claim something, carry a mark, and are supported.
+
+    `unsupported` are the (start, end) offsets, in the answer's text, of sentences that no passage supports.
+    """
+
+    sentences: int = 0
+    cited: int = 0
+    supported: int = 0
+    unsupported: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """Hold a finished answer with its sources, its cost and its times."""
+    """Hold a finished answer with its sources, its cost and its times.
+
+    `grounding` is None where nothing was generated: small talk, a table of contents, a refusal.
+    """
 
     text: str
     status: Status
@@ -328,6 +344,7 @@ class Answer:
     cache: str = "bypass"
     usage: Usage = Usage()
     latency_ms: Latency = Latency()
+    grounding: Grounding | None = None
 
 
 @dataclass(slots=True)

@@ -50,6 +50,10 @@ class AnswerMetrics:
         self._metrics.count("answers_total", status=str(answer.status), mode=str(answer.mode))
         for kind in answer.degraded:
             self._metrics.count("degradations_total", kind=str(kind))
+        if answer.grounding is not None and answer.cache != "hit":
+            grounding = answer.grounding
+            for what in ("sentences", "cited", "supported"):
+                self._metrics.count("answer_sentences_total", getattr(grounding, what), kind=what)
         for stage, milliseconds in stages_ms(ended).items():
             self._metrics.observe("query_stage_duration_seconds", milliseconds / 1000, stage=stage)
         if answer.status in (Status.ANSWERED, Status.REFUSED):

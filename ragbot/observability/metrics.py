@@ -57,6 +57,10 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     "query_stage_duration_seconds": HistogramSpec("Stages of questions.", ("stage",)),
     "embedding_generation_duration_seconds": HistogramSpec("Calls to the embedder for questions."),
     "answers_total": CounterSpec("Turns that ended.", ("status", "mode")),
+    "answer_sentences_total": CounterSpec(
+        "Sentences of new answers: that claim something, carry a mark that holds, are supported.",
+        ("kind",),
+    ),
     "answer_cache_results_total": CounterSpec(
         "Finished answers, by the result of the cache lookup.", ("result",)
     ),

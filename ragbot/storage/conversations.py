@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Answer, CitedSpan, Exchange, Question, Source, Status, Usage
+from ragbot.core.domain import Answer, CitedSpan, Exchange, Grounding, Question, Source, Status, Usage
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
 from ragbot.core.text import cleaned
 from ragbot.storage.database import Database
@@ -62,6 +62,7 @@ class MessageFacts:
     cache: str | None
     usage: dict[str, Any]
     latency_ms: dict[str, Any]
+    grounding: Grounding | None
     error_code: str | None
     rating: str | None
     comment: str | None
@@ -164,6 +165,7 @@ class ConversationStore:
                     cache=answer.cache,
                     usage=asdict(answer.usage),
                     latency_ms=asdict(answer.latency_ms),
+                    grounding=asdict(answer.grounding) if answer.grounding else None,
                     error_code=error_code,
                     finished_at=now,
                 )
@@ -360,6 +362,12 @@ def _source(stored: Mapping[str, Any]) -> Source:
     return Source(**{**stored, "heading_path": tuple(stored["heading_path"]), "citations": citations})
 
 
+def _grounding(stored: Mapping[str, Any] | None) -> Grounding | None:
+    if not stored:
+        return None
+    return Grounding(**{**stored, "unsupported": tuple((start, end) for start, end in stored["unsupported"])})
+
+
 def _message(row: Row[Any]) -> MessageFacts:
     sources = tuple(_source(stored) for stored in row.sources)
     return MessageFacts(
@@ -378,6 +386,7 @@ def _message(row: Row[Any]) -> MessageFacts:
         cache=row.cache,
         usage=row.usage,
         latency_ms=row.latency_ms,
+        grounding=_grounding(row.grounding),
         error_code=row.error_code,
         rating=row.rating,
         comment=row.comment,

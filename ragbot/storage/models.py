@@ -178,6 +178,7 @@ class MessageRow(db.Model):  # type: ignore[name-defined,misc]
     cache: Mapped[str | None] = mapped_column(String(10))
     usage: Mapped[dict[str, Any]] = mapped_column(JSON)
     latency_ms: Mapped[dict[str, Any]] = mapped_column(JSON)
+    grounding: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error_code: Mapped[str | None] = mapped_column(String(50))
     rating: Mapped[str | None] = mapped_column(String(4))
     comment: Mapped[str | None] = mapped_column(Text)

@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from ragbot.core.domain import Answer, Degradation, Mode, Question, Retrieved, Source, Status
+from ragbot.core.domain import Answer, Degradation, Grounding, Mode, Question, Retrieved, Source, Status
 from ragbot.core.text import has_forbidden_characters
 from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
 
@@ -194,6 +194,22 @@ class LatencyReply(BaseModel):
     generate: float
 
 
+class SpanReply(BaseModel):
+    """Locate a sentence in the answer."""
+
+    start: int = Field(description="Where it begins in `answer`, in Unicode characters.")
+    end: int = Field(description="Where it ends.")
+
+
+class GroundingReply(BaseModel):
+    """Say how the answer's sentences stand against the passages."""
+
+    sentences: int = Field(description="Sentences, tables and listings that claim something.")
+    cited: int = Field(description="Those that carry a mark whose passage supports them.")
+    supported: int = Field(description="Those that a passage supports.")
+    unsupported: list[SpanReply] = Field(description="Where the others stand in the answer.")
+
+
 class QueryReply(BaseModel):
     """Answer a question, with sources."""
 
@@ -211,6 +227,7 @@ class QueryReply(BaseModel):
     cache: Literal["hit", "miss", "bypass"]
     usage: UsageReply
     latency_ms: LatencyReply
+    grounding: GroundingReply | None
 
 
 class SessionReply(BaseModel):
@@ -243,6 +260,7 @@ class MessageReply(BaseModel):
     created_at: datetime
     feedback: FeedbackReply | None
     latency_ms: dict[str, float]
+    grounding: GroundingReply | None
 
 
 class TalkReply(BaseModel):
@@ -312,6 +330,7 @@ def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
         "cache": answer.cache,
         "usage": asdict(answer.usage),
         "latency_ms": _shown_latency(asdict(answer.latency_ms)),
+        "grounding": _grounding(answer.grounding),
     }
 
 
@@ -352,6 +371,7 @@ def _message(message: MessageFacts) -> dict[str, Any]:
         "created_at": timestamp(message.created_at),
         "feedback": feedback,
         "latency_ms": _shown_latency(message.latency_ms),
+        "grounding": _grounding(message.grounding),
     }
 
 
@@ -377,6 +397,13 @@ def _citations(sources: Sequence[Source]) -> list[dict[str, Any]]:
         for number, source in enumerate(sources, start=1)
         for span in source.citations
     ]
+
+
+def _grounding(grounding: Grounding | None) -> dict[str, Any] | None:
+    if grounding is None:
+        return None
+    spans = [{"start": start, "end": end} for start, end in grounding.unsupported]
+    return {**asdict(grounding), "unsupported": spans}
 
 
 def _shown_latency(latency_ms: dict[str, float]) -> dict[str, float]:

@@ -88,7 +88,7 @@ def said(running: RunningTurn) -> str:
 
 def test_question_is_written_down_before_anything_is_asked(desk: Desk) -> None:
     """A crash after this loses nothing that the reader typed."""
-    generator = ScriptedGenerator("Nine.")
+    generator = ScriptedGenerator("Nine [1].")
 
     running = desk.turns(generator).begin(HOW_LONG, None)
 
@@ -122,7 +122,7 @@ def test_row_of_a_refusal_says_so(desk: Desk) -> None:
     assert (desk.row(running).status, desk.row(running).answer) == (Status.REFUSED, text)
 
 
-@pytest.mark.parametrize(("count", "answer"), [(1, ""), (2, "Nine "), (3, "Nine months ")])
+@pytest.mark.parametrize(("count", "answer"), [(1, ""), (2, "Nine"), (3, "Nine months")])
 def test_row_of_a_reader_who_leaves_keeps_what_was_said(desk: Desk, count: int, answer: str) -> None:
     """He may come back to it."""
     generator = ScriptedGenerator("Nine ", "months ", "in a ", "cellar.")
@@ -139,14 +139,14 @@ def test_row_of_a_reader_who_leaves_keeps_what_was_said(desk: Desk, count: int, 
 
 def test_row_of_a_turn_that_was_cancelled_says_that_the_reader_left(desk: Desk) -> None:
     """The interrupted read raises; the cause is the reader all the same."""
-    running = desk.turns(ScriptedGenerator("Nine ", "months.")).begin(HOW_LONG, None)
+    running = desk.turns(ScriptedGenerator("Nine ", "months [1].")).begin(HOW_LONG, None)
     drawn(running, 2)
 
     running.deadline.cancel()
 
     with pytest.raises(RagbotError):
         next(running.events)
-    assert (desk.row(running).status, desk.row(running).answer) == (Status.STOPPED, "Nine ")
+    assert (desk.row(running).status, desk.row(running).answer) == (Status.STOPPED, "Nine")
 
 
 @pytest.mark.parametrize(
@@ -167,12 +167,12 @@ def test_row_of_a_failure_keeps_what_was_said_and_why(desk: Desk, error: Excepti
         said(running)
 
     row = desk.row(running)
-    assert (row.status, row.answer, row.error_code) == (Status.FAILED, "Nine months ", code)
+    assert (row.status, row.answer, row.error_code) == (Status.FAILED, "Nine months", code)
 
 
 def test_row_of_a_question_that_could_not_be_searched_says_so(desk: Desk) -> None:
     """Nothing was told to the reader but an error."""
-    running = desk.turns(ScriptedGenerator("Nine.")).begin(Question("How?", book_version="none"), None)
+    running = desk.turns(ScriptedGenerator("Nine [1].")).begin(Question("How?", book_version="none"), None)
 
     with pytest.raises(EditionNotFound):
         next(running.events)
@@ -183,7 +183,7 @@ def test_row_of_a_question_that_could_not_be_searched_says_so(desk: Desk) -> Non
 
 def test_deadline_counts_from_the_beginning_of_the_turn(desk: Desk) -> None:
     """The reader's clock has been running since he asked."""
-    running = desk.turns(ScriptedGenerator("Nine."), deadline_s=0).begin(HOW_LONG, None)
+    running = desk.turns(ScriptedGenerator("Nine [1]."), deadline_s=0).begin(HOW_LONG, None)
 
     with pytest.raises(DeadlineExceeded):
         said(running)
@@ -193,8 +193,8 @@ def test_deadline_counts_from_the_beginning_of_the_turn(desk: Desk) -> None:
 
 def test_answer_that_was_told_whole_stays_whole_when_the_reader_leaves_then(desk: Desk) -> None:
     """The connection often goes with the last byte."""
-    running = desk.turns(ScriptedGenerator("Nine.")).begin(HOW_LONG, None)
-    drawn(running, 3)
+    running = desk.turns(ScriptedGenerator("Nine [1].")).begin(HOW_LONG, None)
+    drawn(running, 4)
 
     running.events.close()
 
@@ -209,7 +209,7 @@ def test_reader_gets_his_answer_when_it_cannot_be_written_down(
     def down(*_args: object, **_more: object) -> None:
         raise DatabaseUnavailable("gone")
 
-    turns = desk.turns(ScriptedGenerator("Nine months."))
+    turns = desk.turns(ScriptedGenerator("Nine months [1]."))
     running = turns.begin(HOW_LONG, None)
     monkeypatch.setattr(type(desk.services.conversations), "close_turn", down)
 
@@ -240,7 +240,7 @@ def test_answer_that_cannot_be_written_at_all_keeps_no_other_back() -> None:
 
 def test_whoever_watches_is_told_of_each_turn_that_was_closed(desk: Desk) -> None:
     """The metrics count them."""
-    turns = desk.turns(ScriptedGenerator("Nine ", "months."))
+    turns = desk.turns(ScriptedGenerator("Nine ", "months [1]."))
     said(turns.begin(HOW_LONG, None))
     leaving = turns.begin(HOW_LONG, None)
     drawn(leaving, 1)
@@ -285,12 +285,12 @@ def end_by_cancelling(running: RunningTurn) -> None:
 )
 def test_place_is_given_back_when_the_turn_ends(desk: Desk, end: Callable[[RunningTurn], None]) -> None:
     """A place that is lost is lost until the process is."""
-    turns = desk.turns(ScriptedGenerator("Nine ", "months."))
+    turns = desk.turns(ScriptedGenerator("Nine ", "months [1]."))
     end(turns.begin(HOW_LONG, None))
 
     again = turns.begin(HOW_LONG, None)
 
-    assert said(again) == "Nine months."
+    assert said(again) == "Nine months [1]."
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailable("down"), RuntimeError("a bug")], ids=repr)
@@ -306,19 +306,19 @@ def test_place_is_given_back_when_the_turn_fails(desk: Desk, error: Exception, w
 @pytest.mark.parametrize("begun", [0, 1])
 def test_place_is_given_back_when_the_turn_is_dropped(desk: Desk, begun: int) -> None:
     """A server may lose a reader without closing anything."""
-    turns = desk.turns(ScriptedGenerator("Nine ", "months."))
+    turns = desk.turns(ScriptedGenerator("Nine ", "months [1]."))
     running = turns.begin(HOW_LONG, None)
     drawn(running, begun)
 
     del running
     gc.collect()
 
-    assert said(turns.begin(HOW_LONG, None)) == "Nine months."
+    assert said(turns.begin(HOW_LONG, None)) == "Nine months [1]."
 
 
 def test_place_is_given_back_when_the_turn_cannot_be_opened(desk: Desk) -> None:
     """An unknown session takes none."""
-    turns = desk.turns(ScriptedGenerator("Nine."))
+    turns = desk.turns(ScriptedGenerator("Nine [1]."))
 
     for _ in range(3):
         with pytest.raises(SessionNotFound):
@@ -327,7 +327,7 @@ def test_place_is_given_back_when_the_turn_cannot_be_opened(desk: Desk) -> None:
 
 def test_question_without_a_place_is_refused_and_not_written_down(desk: Desk) -> None:
     """A queue would only make everybody wait; the reader may ask again in a moment."""
-    turns = desk.turns(ScriptedGenerator("Nine ", "months."))
+    turns = desk.turns(ScriptedGenerator("Nine ", "months [1]."))
     running = turns.begin(HOW_LONG, None)
 
     with pytest.raises(Overloaded):
@@ -342,14 +342,14 @@ def test_no_more_turns_than_places_run_at_once(desk: Desk) -> None:
 
     class Counting(ScriptedGenerator):
         def __init__(self) -> None:
-            super().__init__("Nine.")
+            super().__init__("Nine [1].")
             self.lock, self.now, self.most = threading.Lock(), 0, 0
 
         def generate(self, prompt: object, deadline: Deadline, generation: object) -> Iterator[str]:
             with self.lock:
                 self.now += 1
                 self.most = max(self.most, self.now)
-            yield "Nine."
+            yield "Nine [1]."
             with self.lock:
                 self.now -= 1
 
@@ -371,7 +371,7 @@ def test_no_more_turns_than_places_run_at_once(desk: Desk) -> None:
     for thread in threads:
         thread.join()
 
-    assert answered == ["Nine."] * 8
+    assert answered == ["Nine [1]."] * 8
     assert generator.most <= 2
 
 
@@ -380,7 +380,7 @@ def test_no_more_turns_than_places_run_at_once(desk: Desk) -> None:
 
 def test_next_turn_knows_what_was_answered_and_not_what_broke(desk: Desk) -> None:
     """Half an answer would mislead the model."""
-    generator = ScriptedGenerator("Nine months.")
+    generator = ScriptedGenerator("Nine months [1].")
     turns = desk.turns(generator)
     first = turns.begin(HOW_LONG, None)
     said(first)
@@ -394,7 +394,7 @@ def test_next_turn_knows_what_was_answered_and_not_what_broke(desk: Desk) -> Non
 
     follow_up = turns.begin(Question("And where?"), session_id)
 
-    assert [(e.question, e.answer) for e in follow_up.turn.history] == [(HOW_LONG.text, "Nine months.")]
+    assert [(e.question, e.answer) for e in follow_up.turn.history] == [(HOW_LONG.text, "Nine months [1].")]
     follow_up.events.close()
 
 
@@ -429,7 +429,7 @@ def test_same_claim_is_told_the_kept_answer_and_no_model_is_asked(
 
 def test_place_of_an_answer_that_is_told_again_is_given_back(desk: Desk, claim: IdempotencyClaim) -> None:
     """Whether it is heard to the end or not."""
-    turns = desk.turns(ScriptedGenerator("Nine."))
+    turns = desk.turns(ScriptedGenerator("Nine [1]."))
     said(turns.begin(HOW_LONG, None, claim=claim))
 
     for count in (0, 1, 3):
@@ -437,12 +437,12 @@ def test_place_of_an_answer_that_is_told_again_is_given_back(desk: Desk, claim: 
         drawn(again, count)
         again.events.close()
 
-    assert said(turns.begin(HOW_LONG, None)) == "Nine."
+    assert said(turns.begin(HOW_LONG, None)) == "Nine [1]."
 
 
 def test_same_key_with_another_body_is_refused(desk: Desk, claim: IdempotencyClaim) -> None:
     """One of the two is a mistake."""
-    turns = desk.turns(ScriptedGenerator("Nine."))
+    turns = desk.turns(ScriptedGenerator("Nine [1]."))
     said(turns.begin(HOW_LONG, None, claim=claim))
 
     with pytest.raises(IdempotencyKeyReused):
@@ -451,7 +451,7 @@ def test_same_key_with_another_body_is_refused(desk: Desk, claim: IdempotencyCla
 
 def test_same_key_is_refused_while_the_first_is_running(desk: Desk, claim: IdempotencyClaim) -> None:
     """Else both would be paid for."""
-    turns = desk.turns(ScriptedGenerator("Nine."), most_at_once=2)
+    turns = desk.turns(ScriptedGenerator("Nine [1]."), most_at_once=2)
     running = turns.begin(HOW_LONG, None, claim=claim)
 
     with pytest.raises(IdempotencyInProgress):
@@ -474,9 +474,9 @@ def test_key_is_free_again_after_a_turn_without_an_answer(
     else:
         drawn(first, 1)
         first.events.close()
-    generator.pieces = ["Nine months."]
+    generator.pieces = ["Nine months [1]."]
 
     again = turns.begin(HOW_LONG, None, claim=claim)
 
-    assert said(again) == "Nine months."
+    assert said(again) == "Nine months [1]."
     assert again.turn.message_id != first.turn.message_id

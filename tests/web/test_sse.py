@@ -196,7 +196,7 @@ def test_headers_keep_proxies_from_holding_the_stream_back(
 
 def test_words_with_line_breaks_stay_one_event(reader: FlaskClient, model: ExchangeableModel) -> None:
     """A bare line break would end the field."""
-    text = "One\n\ndata: two\r\nevent: done\n\n: three \u2028 four “five” 🙂"
+    text = "Nine [1].\n\n```\ndata: two\r\nevent: done\n\n: three \u2028 four “five” 🙂\n```"
     model.by = ScriptedGenerator(text)
 
     *_, last = streamed(reader)
@@ -270,7 +270,7 @@ def test_row_of_a_stream_that_broke_keeps_what_was_said(
     first, *_ = streamed(reader)
 
     (row,), _ = services.conversations.messages(first.data["session_id"], limit=1)
-    assert (row.status, row.answer) == (Status.FAILED, "Nine months ")
+    assert (row.status, row.answer) == (Status.FAILED, "Nine months")
 
 
 # --- signs of life -----------------------------------------------------------------------------
@@ -288,8 +288,9 @@ def test_comments_are_sent_until_the_first_word(services: Services) -> None:
 
     assert first.startswith(b"event: sources\n")
     assert comments == [COMMENT] * 3
-    assert [event.name for event in events_in(rest)] == ["delta", "delta", "done"]
-    assert events_in(first + b"".join(comments) + rest)[-1].id == 4
+    names = [event.name for event in events_in(rest)]
+    assert (names[0], names[-1]) == ("delta", "done")
+    assert events_in(first + b"".join(comments) + rest)[-1].id == len(names) + 1
 
 
 def test_reader_who_leaves_between_words_is_seen(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,7 +359,7 @@ def test_reader_who_leaves_after_some_words_keeps_them(services: Services) -> No
     stream.close()  # type: ignore[attr-defined]
 
     row = row_when(services, running.turn.session_id, closed)
-    assert (row.status, row.answer) == (Status.STOPPED, "Nine months ")
+    assert (row.status, row.answer) == (Status.STOPPED, "Nine months")
     assert running.deadline.cancelled
     assert generator.closed == 1
 
@@ -421,7 +422,7 @@ def test_reader_who_hangs_up_is_noticed_over_the_wire(
     session_id = json.loads(first.split(b"data: ")[1])["session_id"]
 
     for word in words:
-        while json.dumps(word).encode() not in response.readline():
+        while word.strip().encode() not in response.readline():
             pass
     response.close()
     connection.close()

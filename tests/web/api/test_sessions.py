@@ -123,7 +123,7 @@ def test_message_tells_what_was_asked_and_answered(reader: FlaskClient, session_
 
     assert message.keys() == {
         *("message_id", "query", "mode", "selected_text", "answer", "status", "sources"),
-        *("citations", "model", "created_at", "feedback", "latency_ms"),
+        *("citations", "model", "created_at", "feedback", "latency_ms", "grounding"),
     }
     assert (message["query"], message["mode"], message["selected_text"]) == (HOW_LONG, "full_book", None)
     for name in ("message_id", "answer", "status", "sources", "citations"):
@@ -154,7 +154,7 @@ def test_message_that_failed_is_there_with_what_was_said(
 
     (message,) = talk(reader, session_id)["messages"]
 
-    assert (message["status"], message["answer"], message["model"]) == ("failed", "Nine ", "test/scripted")
+    assert (message["status"], message["answer"], message["model"]) == ("failed", "Nine", "test/scripted")
 
 
 def test_message_under_way_is_pending(reader: FlaskClient, session_id: str) -> None:

@@ -1,0 +1,166 @@
+"""Decide which passage supports a sentence of an answer, by its words, numbers, names and code.
+
+The measure is coverage: the share of a sentence's content words that stand close together in the passage.
+Numbers, names and code have to stand there to the letter. No embedder is called: a sentence would cost a call
+or some milliseconds of CPU, and likeness cannot tell "12 volts" from "24 volts".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ragbot.core.domain import Passage
+from ragbot.core.languages import foreign_language
+from ragbot.core.text import folded
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
+
+# Share of a sentence's content words that its passage holds, and that stand within a few of its units.
+LEAST_IN_PASSAGE = 0.6
+LEAST_TOGETHER = 0.5
+# The same for the words that the question does not have: repeating the question proves nothing.
+LEAST_NEW = 0.5
+# Neighbouring units that count as one place.
+UNITS_TOGETHER = 4
+# A sentence with fewer content words is read together with the question ("Yes.").
+FEWEST_TERMS = 2
+
+_CODE = re.compile(r"`([^`\n]+)`")
+_MARK = re.compile(r"\s?\[\d{1,3}\]")
+_NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+_NAME = re.compile(r"(?<=[^\s.!?:;…\"“(*_])[ \t]+[\"“(*_]*([A-Z][\w+#-]*(?:\.[A-Z]?\w+)*)")
+# Words and numbers, parted also where one follows on the other: 100GB, RTX4070.
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+# Says what the book does not say: nothing can support it.
+_ABOUT_SILENCE = re.compile(
+    r"\b(?:book|passages?|texts?|selection|sources?|excerpts?|context)\b[^.]{0,80}\b(?:not|n't|n’t|no)\b"
+    r"|\bno (?:information|mention|answer)\b|\bnot (?:say|said|mentioned|stated|specified)\b",
+    re.IGNORECASE,
+)
+# In these languages every noun has a capital.
+_CAPITAL_NOUNS = ("german",)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Hold what a sentence claims: its content words, and what has to stand in the passages to the letter."""
+
+    terms: Terms
+    new_terms: Terms
+    literals: tuple[str, ...]
+    is_foreign: bool
+
+
+class SupportFinder:
+    """Find the passage that supports a sentence. One for each answer; not safe between threads."""
+
+    def __init__(
+        self, passages: Sequence[Passage], question: str, *, language: str, reader: PassageReader
+    ) -> None:
+        self._passages = passages
+        self._language = language
+        self._reader = reader
+        self._question = reader.terms(language, question)
+
+    def claim_of(self, sentence: str) -> Claim | None:
+        """Return what a sentence claims; None if it claims nothing that a book could hold.
+
+        That is so for a question, for what announces a list or a listing, and where the book is said to be
+        silent.
+        """
+        text = _MARK.sub("", sentence).strip()
+        if text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
+            return None
+        terms = self._reader.terms(self._language, _CODE.sub(r"\1", text))
+        literals = tuple(_literals(text, has_names=self._language not in _CAPITAL_NOUNS))
+        if len(terms) < FEWEST_TERMS and not literals:
+            terms |= self._question
+        if not terms and not literals:
+            return None
+        return Claim(
+            terms=terms,
+            new_terms=terms - self._question,
+            literals=literals,
+            is_foreign=bool(foreign_language(text, self._language)),
+        )
+
+    def supports(self, number: int, claim: Claim) -> bool:
+        """Return whether a passage (from 1) supports a claim."""
+        return self._score(number, claim) > 0
+
+    def best(self, claim: Claim, numbers: Sequence[int]) -> int | None:
+        """Return the one of some passages that supports a claim best; None if none does."""
+        scores = {number: self._score(number, claim) for number in numbers}
+        best = max(scores, key=lambda number: scores[number], default=None)
+        return best if best is not None and scores[best] > 0 else None
+
+    def _score(self, number: int, claim: Claim) -> float:
+        """Return 0 for no support, else more for more."""
+        read = self._read[number - 1]
+        text = self._texts[number - 1]
+        if any(literal not in self._all_texts for literal in claim.literals):
+            return 0.0
+        here = sum(literal in text for literal in claim.literals)
+        if claim.is_foreign:
+            # Its words are another language's: what is written alike in both has to do.
+            return here / len(claim.literals) if claim.literals else 0.0
+        if not claim.terms:
+            return float(here > 0)
+        held = _share(claim.terms, read.terms)
+        together = max((_share(claim.terms, place) for place in _places(read)), default=0.0)
+        new = max((_share(claim.new_terms, place) for place in _places(read)), default=0.0)
+        if held < LEAST_IN_PASSAGE or together < LEAST_TOGETHER or new < LEAST_NEW:
+            return 0.0
+        return held + together + (here / len(claim.literals) if claim.literals else 0.0)
+
+    @cached_property
+    def _read(self) -> Sequence[ReadPassage]:
+        return [self._reader.read(passage.chunk, self._language) for passage in self._passages]
+
+    @cached_property
+    def _texts(self) -> Sequence[str]:
+        return [
+            _spaced(" ".join((*passage.chunk.heading_path, passage.chunk.text))) for passage in self._passages
+        ]
+
+    @cached_property
+    def _all_texts(self) -> str:
+        return " ".join(self._texts)
+
+
+def says_silence(sentence: str) -> bool:
+    """Return whether an (English) sentence says that the book does not say something."""
+    return _ABOUT_SILENCE.search(sentence) is not None
+
+
+def _literals(text: str, *, has_names: bool) -> list[str]:
+    """Return numbers, names and code of a sentence as they have to stand in a passage."""
+    found = [_spaced(code) for code in _CODE.findall(text)]
+    prose = _CODE.sub(" ", text)
+    found += [_spaced(number) for number in _NUMBER.findall(prose)]
+    if has_names:
+        found += [_spaced(name) for name in _NAME.findall(prose)]
+    return [literal for literal in dict.fromkeys(found) if literal.strip()]
+
+
+def _spaced(text: str) -> str:
+    """Return words and numbers in small letters with one blank around each; signs are left out."""
+    text = re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", text)
+    return f" {' '.join(_WORD.findall(folded(text)))} "
+
+
+def _places(read: ReadPassage) -> list[Terms]:
+    """Return the terms of each few neighbouring units, with those of the headings above them."""
+    units = read.units
+    return [
+        read.path_terms.union(
+            *(unit.terms | unit.heading_terms for unit in units[start : start + UNITS_TOGETHER])
+        )
+        for start in range(max(1, len(units) - UNITS_TOGETHER + 1))
+    ]
+
+
+def _share(wanted: Terms, held: Terms) -> float:
+    return len(wanted & held) / len(wanted) if wanted else 1.0

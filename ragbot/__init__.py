@@ -1,4 +1,4 @@
-"""Answers readers' questions from one book alone, with citations that are verbatim."""
+"""Answer readers' questions from one book alone, with verbatim citations."""
 
 from ragbot.app import create_app
 from ragbot.version import __version__

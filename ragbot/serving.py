@@ -93,7 +93,7 @@ class Worker(ThreadWorker):
 # A thread waits for the model of each question; the reserve answers everything else meanwhile.
 worker_class = Worker
 threads = _settings.max_streams + _settings.reserve_threads
-# Keep-alive connections are more than there are threads.
+# More than the threads, because of idle keep-alive connections.
 worker_connections = max(1000, threads * 4)
 keepalive = 75
 
@@ -151,7 +151,7 @@ logger_class = RootLogger
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Keep the counters of a dead worker."""
+    """Save the counters of a dead worker."""
     merge_dead_worker(_metrics_folder, worker.pid)
 
 
@@ -161,7 +161,7 @@ def on_exit(_server: Any) -> None:
 
 
 def on_starting(_server: Any) -> None:
-    """Before the workers are forked: answer unreadable requests with problem details, not with a page."""
+    """Set, before the workers fork, that unreadable requests are answered with problem details."""
     refuse_with_problems()
 
 

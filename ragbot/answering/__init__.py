@@ -1,0 +1,1 @@
+"""Answer questions: collect evidence, call a generator, sanitise and cite, cache, and record each turn."""

@@ -1,4 +1,4 @@
-"""Answer from the cache, or with the answer that another reader is getting, instead of a new one."""
+"""Answer from the cache, or with the answer that another reader gets now, before making a new one."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class CachePolicy:
-    """Say how answers are cached. `fingerprint` stands for all of the settings that an answer depends on.
+    """Describe how answers are cached. `fingerprint` identifies the settings that an answer depends on.
 
-    `shared` says that an answer costs a model's time, so that readers who ask at once should wait for one
-    another. `ttl_s` 0 caches nothing.
+    `shared` says that a model writes the answers, so that readers who ask the same at once share one call.
+    `ttl_s` is in seconds; 0 caches nothing.
     """
 
     ttl_s: float
@@ -54,7 +54,7 @@ class CachePolicy:
 class CachedAnswerer:
     """Answer as `Answerer` does. Only questions without a conversation before them are cached.
 
-    `edition_of` gives the edition of a name also where it cannot be searched now. `unreadable` is called for
+    `edition_of` returns the edition of a name, even if it cannot be searched now. `unreadable` is called for
     each entry that could not be read.
     """
 
@@ -95,7 +95,7 @@ class CachedAnswerer:
             yield from replay(lookup.hit(cached))
             return
         with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as events:
-            # Each reader gets the sources of his own search: it is cheap, and shows that something happens.
+            # Every reader gets the sources of a search of their own: it is cheap, and shows progress.
             yield lookup.noted(next(events))
             joined = None if without_model else self._join(key, deadline)
             if isinstance(joined, Answer):
@@ -113,7 +113,7 @@ class CachedAnswerer:
                     yield lookup.noted(event)
             finally:
                 if joined is not None:
-                    joined.land(answer, kept=is_cached)
+                    joined.land(answer, is_cached=is_cached)
 
     def _join(self, key: str, deadline: Deadline) -> Leader | Answer | None:
         return self._single_flight.join(key, deadline) if self._policy.shared else None
@@ -134,7 +134,7 @@ class CachedAnswerer:
             return None
         answer = deserialized(found)
         if answer is None or not is_cacheable(answer):
-            log.warning("kept_answer_unreadable")
+            log.warning("cached_answer_unreadable")
             self._unreadable()
             return None
         return answer
@@ -152,7 +152,7 @@ class _Lookup:
         return replace(answer, latency_ms=replace(answer.latency_ms, cache=self.took_ms))
 
     def noted(self, event: Event) -> Event:
-        """Return the event; where it has a draft, with this stage among the draft's times."""
+        """Return the event. If it has a draft, this stage is added to the draft's times."""
         if not isinstance(event, Retrieved) or event.draft is None:
             return event
         return replace(event, draft=replace(event.draft, known=self.timed(event.draft.known)))

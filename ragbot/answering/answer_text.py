@@ -1,4 +1,4 @@
-"""Turn the pieces that a generator writes into text that a reader may see."""
+"""Filter the pieces that a generator writes into text that a reader may see."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ragbot.core.invisible_characters import without_invisible
 class AnswerText:
     """Pass pieces through the filters: invisible characters, refusal, sanitiser, sentinel, grounding.
 
-    `text` is all that was given so far. The result does not depend on where the pieces were cut. A refusal,
-    and the book's own sentences (`generation.extractive`), need no grounding.
+    `text` is all text that was returned so far. The result does not depend on where the pieces were cut. A
+    refusal, and the book's own sentences (`generation.extractive`), need no grounding.
     """
 
     def __init__(self, sanitizer: MarkdownSanitizer, grounder: Grounder, generation: Generation) -> None:
@@ -27,7 +27,7 @@ class AnswerText:
 
     @property
     def text(self) -> str:
-        """Return all text given so far."""
+        """Return all text that was returned so far."""
         return "".join(self._given)
 
     @property
@@ -58,7 +58,7 @@ class AnswerText:
         return self._give(self._grounder.feed(text) if self._is_grounded else text)
 
     def flush(self) -> str:
-        """Return the rest, at the end of what the generator wrote."""
+        """Return the rest of the text, after the generator's last piece."""
         rest = self._sanitizer.feed(self._refusal.flush()) + self._sanitizer.flush()
         text = self._sentinel.feed(rest) + self._sentinel.flush()
         if self._is_grounded:

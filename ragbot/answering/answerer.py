@@ -108,9 +108,9 @@ class Answerer:
         """Yield one Retrieved, then Deltas, then one Finished, whose text is the sum of the deltas.
 
         Another Retrieved comes before the Delta whose mark puts another passage among the sources. With
-        `without_model` no model is paid for this answer.
-        Raises EditionNotFound, NoBook or SearchUnavailable before the first event; AnswerCut,
-        DeadlineExceeded or Cancelled at any time. Closing the iterator ends the model's stream.
+        `without_model` no model is paid for this answer. Raises EditionNotFound, NoBook or SearchUnavailable
+        before the first event; AnswerCut, DeadlineExceeded or Cancelled at any time. Closing the iterator
+        ends the model's stream.
         """
         started = time.perf_counter()
         edition = self._retriever.edition(question.book_version)
@@ -142,7 +142,7 @@ class Answerer:
         yield Finished(replace(whole, model=whole.model or "extractive"))
 
     def _fixed_reply(self, question: Question, edition: EditionFacts) -> str:
-        """Return the reply to small talk, or the table of contents where that is asked for; else nothing."""
+        """Return the reply to small talk, or the table of contents if the question asks for it, else ""."""
         if is_small_talk(question.text):
             return small_talk_reply(edition.title)
         pages = self._book.outline(edition)

@@ -14,13 +14,13 @@ _START = re.compile(
     r"|(?<![A-Za-z0-9_])(?ai:(?:mailto|tel|xmpp|javascript|vbscript):(?=\S)|data:(?=[a-z]+/)))"
     r"|(?P<mail>(?<![A-Za-z0-9._+-])(?:[A-VX-Za-vx-z0-9._+-]|[Ww](?![Ww]{2}\.))*@(?=[^\s<]))"
 )
-# One of these stands in each of them, and is found in a tenth of the time.
+# Every address contains one of these, and they are found in a tenth of the time.
 _HINT = re.compile(r"[:@]|//|[Ww]\.")
 
 _WEB_END = re.compile(r"[\s<`]")
 _WEB_ADDRESS = re.compile(r"https?://[^\s<`]+")
 _NARROW_ADDRESS = re.compile(r"https?://[^\s<>\"'`)\]]+")
-# What renderers take for the end of a sentence, and what may stand behind an address besides.
+# Signs after an address that renderers take for the end of a sentence, and other signs that may follow it.
 _PUNCTUATION = ".,;:!?*_~'\")"
 _AROUND = f"{_PUNCTUATION}]}}>|"
 # Slashes with no host behind. (A name in front of the host may hold anything.)
@@ -111,7 +111,7 @@ class OwnAddresses:
 
     @cached_property
     def _quoted_urls(self) -> frozenset[str]:
-        """The addresses in the text, and the pages that the book's own addresses lead to."""
+        """Return the addresses in the text, and the pages of the book's own addresses."""
         found = [*_WEB_ADDRESS.findall(self._text), *_NARROW_ADDRESS.findall(self._text)]
         pages = [url.partition("#")[0] for url in self._urls]
         return frozenset([*(word.rstrip(_AROUND) for word in found), *pages]) - {""}

@@ -1,4 +1,4 @@
-"""Cache what answers need of an edition's pages: the table of contents and the sources of some pages."""
+"""Cache an edition's table of contents, and the sources of its last used pages."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from ragbot.core.domain import Chunk, EditionFacts
 from ragbot.core.errors import RagbotError
 from ragbot.storage.editions import EditionStore, PageRecord
 
-OUTLINES_REMEMBERED = 4
-PAGES_REMEMBERED = 256
+CACHED_OUTLINES = 4
+CACHED_PAGES = 256
 
 
 class CachedContents:
-    """Read an edition's pages once; an edition never changes. Safe between threads.
+    """Read an edition's pages once: an edition never changes. Safe to call from several threads.
 
-    Where the database cannot be reached it gives nothing, and remembers nothing: an answer goes without.
+    If the database is unavailable, the methods return empty values and cache nothing: the answer does
+    without.
     """
 
     def __init__(self, editions: EditionStore) -> None:
         self._editions = editions
         self._lock = threading.Lock()
-        self._outlines: LRUCache[str, Sequence[PageRecord]] = LRUCache(OUTLINES_REMEMBERED)
-        self._sources: LRUCache[tuple[str, str], str] = LRUCache(PAGES_REMEMBERED)
+        self._outlines: LRUCache[str, Sequence[PageRecord]] = LRUCache(CACHED_OUTLINES)
+        self._sources: LRUCache[tuple[str, str], str] = LRUCache(CACHED_PAGES)
 
     def outline(self, facts: EditionFacts) -> Sequence[PageRecord]:
-        """Give an edition's pages in the order of the book."""
+        """Return an edition's pages in the order of the book."""
         try:
             return self._outline(facts)
         except RagbotError:
             return ()
 
     def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> Sequence[Chunk]:
-        """Give the first few chunks of each of some pages, in order."""
+        """Return the first `each` chunks of each page, in order."""
         try:
             return self._editions.first_chunks(facts, paths, each=each)
         except RagbotError:
             return ()
 
     def page_source(self, facts: EditionFacts, path: str) -> str:
-        """Give the source of one page."""
+        """Return the source of one page."""
         try:
             return self._page_source(facts, path)
         except RagbotError:

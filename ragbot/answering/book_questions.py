@@ -90,7 +90,7 @@ _NOT_OF_A_TITLE = frozenset("the a an on about of in chapter module part section
 
 
 class BookQuestion(StrEnum):
-    """What a question wants of the book as a whole."""
+    """Name the kinds of questions about the book as a whole."""
 
     ABOUT = "about"
     CONTENTS = "contents"
@@ -99,9 +99,9 @@ class BookQuestion(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskedOfBook:
-    """A question about the book. `chapter` is the name or number of the chapter that it names.
+    """Describe a question about the book. `chapter` is the name or number of the chapter that it names.
 
-    `parts` is what the question calls the book's parts ("modules").
+    `parts` is the question's word for the parts of the book ("modules").
     """
 
     kind: BookQuestion
@@ -110,14 +110,14 @@ class AskedOfBook:
 
 
 def is_small_talk(question: str) -> bool:
-    """Whether a reader greets, thanks or asks what can be asked."""
+    """Return whether a reader says hello or thanks, or asks what can be asked."""
     return _SMALL_TALK.match(question) is not None
 
 
 def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | None:
-    """Give what a question wants of the book as a whole; None for any other question.
+    """Recognise a question about the book as a whole; return None for any other question.
 
-    "List the modules" is such a question in a book that has modules, and may be one on its subject elsewhere.
+    "List the modules" is one if the book has modules; in another book it may be about the subject.
     """
     if _ABOUT.match(question):
         return AskedOfBook(BookQuestion.ABOUT)
@@ -137,7 +137,7 @@ def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | N
 
 
 def _has(pages: Sequence[PageRecord], kind: str) -> bool:
-    """Whether at least two pages or parts are called so ("Module 1", "Module 2")."""
+    """Return whether at least two pages or parts have this word in their names ("Module 1", "Module 2")."""
     names = {name for page in pages for name in (page.title, *page.parts)}
     return sum(re.search(rf"\b{kind}\b", name, re.IGNORECASE) is not None for name in names) > 1
 
@@ -205,7 +205,8 @@ def contents_text(
 ) -> str:
     """Lay out a table of contents: each chapter once, with a link to its first page and its number of pages.
 
-    `kind` is what they were called ("modules"): where some of them are called so, only these are listed.
+    `kind` is the question's word for them ("modules"). If several chapters have it in their names, only these
+    are listed.
     """
     chapters = chapters_of(pages)
     named = [
@@ -228,7 +229,7 @@ def pages_text(pages: Sequence[PageRecord], link: Callable[[PageRecord], str]) -
 
 
 def _chapter_name(name: str, pages: Sequence[PageRecord]) -> str:
-    """A chapter's name; a folder's is written as words, with its first page's title behind it."""
+    """Return a chapter's name. A folder's name is written as words and followed by its first page's title."""
     if not _SLUG.fullmatch(name) or name == pages[0].title:
         return name
     words = name.replace("-", " ").replace("_", " ").capitalize()
@@ -236,13 +237,13 @@ def _chapter_name(name: str, pages: Sequence[PageRecord]) -> str:
 
 
 def link_label(label: str) -> str:
-    """Give a title as it may stand in a link's brackets."""
+    """Return a title with the signs escaped that have a meaning in a link's label."""
     shown = without_invisible(label).replace(NOT_IN_BOOK, "")
     return re.sub(r"([\[\]\\`*_<>])", r"\\\1", shown)
 
 
 def _emphasized(title: str) -> str:
-    """Give a book's title in italics, without links and HTML; empty where nothing is left of it."""
+    """Return a book's title in italics, without links and HTML; "" if nothing is left of it."""
     cleaner = MarkdownSanitizer(number_of=lambda _number: None, own_text="", own_urls=())
     shown = cleaner.feed(without_invisible(title)) + cleaner.flush()
     shown = " ".join(shown.replace("*", "").split())
@@ -250,11 +251,11 @@ def _emphasized(title: str) -> str:
 
 
 SMALL_TALK_REPLY = (
-    "Hello! I answer questions about {book} with what stands in it. Ask what a term means, how something "
+    "Hello! I answer questions about {book} from its own pages. Ask what a term means, how something "
     "is done, or what a chapter is about."
 )
 
 
 def small_talk_reply(title: str) -> str:
-    """One friendly line that says what can be asked."""
+    """Return a friendly line that says what can be asked."""
     return SMALL_TALK_REPLY.format(book=_emphasized(title) or "this book")

@@ -1,4 +1,4 @@
-"""A finished answer to bytes for a cache, and back; and the key under which its question is found."""
+"""Serialise finished answers for a cache, and compute the key of a question."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ from ragbot.core.domain import (
 )
 from ragbot.core.text import folded
 
-# A kept answer is told in pieces of so many words, as a model would tell it.
+# A cached answer is streamed in pieces of so many words, as a model would write it.
 WORDS_AT_ONCE = 8
 
-# A word of the language, with what may stand around it; a sign, an option or a name of code is none.
+# A word of a language, with punctuation around it. Signs, options and names in code do not match.
 _WORD = re.compile(r"[\"'“”‘’(\[]*[^\W\d_]{2,}(?:['’-][^\W\d_]+)*[\"'“”‘’)\],;:?!.]*")
 
-# What is kept has another shape when this changes; entries of another shape are not found.
+# The version of the entries' format; entries of another version are not found.
 SHAPE = 2
 
 _ANSWER = TypeAdapter(Answer)
 
 
 def cache_key(question: Question, edition_key: str, fingerprint: str) -> str:
-    """The name of all that an answer depends on, but the talk before it.
+    """Return a hash of all that an answer depends on, except the conversation before it.
 
-    `fingerprint` stands for models, prompt and budgets. Questions that differ in white space, in the signs at
-    their end, in width or in the letter case of words are one; `-C` and `-c`, 10² and 102 are not.
+    `fingerprint` identifies models, prompt and budgets. Questions that differ in white space, in the signs at
+    their end, in the width of letters or in the letter case of words have one key; `-C` and `-c`, 10² and 102
+    have two.
     """
     parts = [
         SHAPE,
@@ -56,49 +57,49 @@ def cache_key(question: Question, edition_key: str, fingerprint: str) -> str:
 
 
 def _alike(text: str) -> str:
-    """The question as those who ask the same would write it."""
+    """Normalise a question, so that differences without a meaning do not change its key."""
     text = "".join(map(_of_one_width, unicodedata.normalize("NFC", text)))
     words = text.rstrip(" \t\n?!.").split()
     return " ".join(word.casefold() if _WORD.fullmatch(word) else word for word in words)
 
 
 def _of_one_width(letter: str) -> str:
-    """A letter of full or half width in its own; what else NFKC makes alike (10² and 102) stays apart."""
+    """Return a letter of full or half width in its usual width. NFKC would also make 10² and 102 equal."""
     is_other = unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>"))
     return unicodedata.normalize("NFKC", letter) if is_other else letter
 
 
 def flight_name(key: str) -> str:
-    """Under what an answer is kept in a cache."""
+    """Return the name of an answer's entry in a cache."""
     return f"answer:{key}"
 
 
 def serialized(answer: Answer) -> bytes:
-    """An answer as bytes."""
+    """Return an answer as bytes."""
     return json.dumps(asdict(answer)).encode()
 
 
-def deserialized(kept: bytes) -> Answer | None:
-    """The answer again; None for what is none."""
+def deserialized(entry: bytes) -> Answer | None:
+    """Return the answer in an entry, or None if the entry is unreadable."""
     try:
-        return _ANSWER.validate_json(kept, strict=True)
+        return _ANSWER.validate_json(entry, strict=True)
     except ValidationError:
         return None
 
 
 def is_cacheable(answer: Answer) -> bool:
-    """Whether an answer may be told to others, later too."""
+    """Return whether other readers may get this answer: it is no refusal, and nothing was degraded."""
     return answer.status is Status.ANSWERED and not answer.degraded
 
 
 def replay(answer: Answer) -> Iterator[Event]:
-    """The events in which the answer came."""
+    """Yield the events of a cached answer: Retrieved, Deltas, Finished."""
     yield Retrieved(tuple(replace(source, cited=False) for source in answer.sources))
     yield from replay_text(answer)
 
 
 def replay_text(answer: Answer) -> Iterator[Event]:
-    """The same without the first event. The deltas' sum is the answer's text, to the letter."""
+    """Yield the events of a cached answer without Retrieved. The deltas add up to exactly its text."""
     words = answer.text.split(" ")
     for start in range(0, len(words), WORDS_AT_ONCE):
         piece = " ".join(words[start : start + WORDS_AT_ONCE])

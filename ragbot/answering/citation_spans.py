@@ -1,4 +1,4 @@
-"""Find the words of a passage that a marked piece of an answer rests on."""
+"""Find the words of a passage that support a marked piece of an answer."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from functools import lru_cache
 from ragbot.books.markup.readable import readable, readable_blocks
 from ragbot.core.text import folded, sentence_spans
 
-# Passages whose words are remembered.
-PASSAGES_REMEMBERED = 1024
-# A sentence of a model rests on a sentence of the passage that holds this share of its words.
+# The number of passages whose words are cached.
+CACHED_PASSAGES = 1024
+# A sentence of the passage supports a model's sentence if it has this share of its words.
 LEAST_SHARED = 0.4
-# A neighbouring sentence is cited along where it adds this share.
+# A neighbouring sentence is cited too if it adds this share.
 LEAST_ADDED = 0.15
 MOST_SENTENCES = 3
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W_]+")
 _WORD_WITH_SIGNS = re.compile(r"(?:(?<!\S)[^\w\s]*)?(?P<word>[^\W_]+)(?:[^\w\s]*(?!\S))?")
 _MARKS = re.compile(r"(?:\[\d{1,3}\])+")
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
-# Words that every sentence has say nothing of where one comes from.
+# Words that are too common to show which sentence an answer comes from.
 _COMMON = frozenset(
     "a an and are as at be by for from in is it its of on or that the this to was with you your".split()
 )
@@ -31,7 +31,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A piece of an answer that ends in a mark. `number` is the mark's."""
+    """Describe a piece of an answer that ends in a mark, and the number of the mark."""
 
     number: int
     text: str
@@ -39,7 +39,7 @@ class MarkedText:
 
 @dataclass(frozen=True, slots=True)
 class PassageWords:
-    """A passage's words in order with their places in its source, and its sentences as ranges of words."""
+    """Hold a passage's words in order, their spans in its source, and its sentences as ranges of words."""
 
     words: tuple[str, ...]
     places: tuple[tuple[int, int], ...]
@@ -60,7 +60,7 @@ def marked_texts(answer: str) -> Iterator[MarkedText]:
 
 
 def _rested_on(text: str) -> str:
-    """The last block of a text: what its mark speaks for."""
+    """Return the last block of a text, which is what a mark at its end supports."""
     text = text.strip("\n ")
     fences = list(_FENCE_LINE.finditer(text))
     if len(fences) >= 2 and not text[fences[-1].end() :].strip():
@@ -68,9 +68,9 @@ def _rested_on(text: str) -> str:
     return text.rpartition("\n\n")[2]
 
 
-@lru_cache(maxsize=PASSAGES_REMEMBERED)
+@lru_cache(maxsize=CACHED_PASSAGES)
 def passage_words(text: str) -> PassageWords:
-    """Cut a passage's source into words without markup."""
+    """Split a passage's source into words without markup."""
     words: list[str] = []
     places: list[tuple[int, int]] = []
     sentences: list[tuple[int, int]] = []
@@ -88,9 +88,9 @@ def passage_words(text: str) -> PassageWords:
 
 
 def cited_span(marked: str, passage: PassageWords) -> tuple[int, int] | None:
-    """Give the source offsets of the words that a marked text rests on, or None where none are alike.
+    """Return the source offsets of the words that support a marked text, or None if no sentence is similar.
 
-    Words that stand there to the letter are found as they stand; else the sentences that share most words.
+    A verbatim quotation is found exactly; for other texts it is the sentences that share most words.
     """
     said = [folded(word) for word in _said(marked)]
     if not said or not passage.words:
@@ -103,7 +103,7 @@ def cited_span(marked: str, passage: PassageWords) -> tuple[int, int] | None:
 
 
 def _said(marked: str) -> Iterator[str]:
-    """The words of a marked text; between fences stands code, which holds no markup."""
+    """Yield the words of a marked text. Text between fences is code, in which nothing is markup."""
     pieces = _FENCE_LINE.split(marked)
     for number, piece in enumerate(pieces):
         is_code = number % 2 == 1 and number + 1 < len(pieces)
@@ -111,7 +111,7 @@ def _said(marked: str) -> Iterator[str]:
 
 
 def _verbatim(said: Sequence[str], words: Sequence[str]) -> tuple[int, int] | None:
-    """Where the words stand in the passage one behind the other."""
+    """Return the range of `words` that equals `said`, or None."""
     length = len(said)
     for start in range(len(words) - length + 1):
         if words[start] == said[0] and list(words[start : start + length]) == list(said):
@@ -120,7 +120,7 @@ def _verbatim(said: Sequence[str], words: Sequence[str]) -> tuple[int, int] | No
 
 
 def _alike(said: Sequence[str], passage: PassageWords) -> tuple[int, int] | None:
-    """The neighbouring sentences of the passage that share most of the words."""
+    """Return the range of the neighbouring sentences that share most words with `said`, or None."""
     wanted = frozenset(said) - _COMMON or frozenset(said)
     shares = [frozenset(passage.words[first:last]) & wanted for first, last in passage.sentences]
     best = max(range(len(shares)), key=lambda i: (len(shares[i]), -i), default=None)

@@ -1,4 +1,4 @@
-"""Turn passages into sources: the verbatim quote nearest to the question or the citation, and its link."""
+"""Turn passages into sources: a verbatim quote of the most relevant or cited words, and a link to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ragbot.core.text import sentence_spans
 Span = tuple[int, int]
 
 LONGEST_QUOTE = 1500
-# The link of a source that no mark cites leads to the beginning of its quote.
+# Characters. The link of a source that no mark cites leads to the beginning of its quote.
 LONGEST_POINTED_AT = 300
 _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 
@@ -27,7 +27,7 @@ _DOT = re.compile("%2e", re.IGNORECASE)
 def sources_of(
     passages: Sequence[Passage], edition: EditionFacts, relevance: Callable[[str], float]
 ) -> tuple[Source, ...]:
-    """Give the passages as the reader sees them, in order. `relevance` scores a text against the question."""
+    """Return the passages as sources, in order. `relevance` scores a text against the question."""
     return tuple(_source(passage, edition, relevance) for passage in passages)
 
 
@@ -40,10 +40,10 @@ def with_citations(
     relevance: Callable[[str], float],
     page_source: Callable[[str], str],
 ) -> tuple[Source, ...]:
-    """Give the sources with the words that the answer's marks rest on, in the order of the passages.
+    """Return the sources with the words that support the answer's marks, in the order of the passages.
 
-    A cited source's quote holds the cited words, and its link leads to the first of them. `page_source` gives
-    the whole source of a page by its path, or nothing.
+    The quote of a cited source contains the cited words, and its link leads to the first of them.
+    `page_source` returns the whole source of the page of a path, or "".
     """
     spans = _cited_spans(answer, passages)
     return tuple(
@@ -55,7 +55,7 @@ def with_citations(
 
 
 def _cited_spans(answer: str, passages: Sequence[Passage]) -> Mapping[int, list[Span]]:
-    """For each cited number the spans of the passage's text, in the order of the marks, each once."""
+    """Map each cited number to its spans of the passage's text, in the order of the marks, each once."""
     spans: dict[int, list[Span]] = {}
     for marked in marked_texts(answer):
         if 1 <= marked.number <= len(passages):
@@ -81,7 +81,7 @@ def _cited_source(
     page = page_source(chunk.path)
     citations = []
     for first, last in spans:
-        # What does not fit into the quote is cited by what stands in it.
+        # A span that exceeds the quote is cut to it.
         first, last = max(first, start), min(last, end)
         if first < last:
             citations.append(
@@ -108,10 +108,10 @@ def _cited_source(
 
 
 def page_url(site_url: str, address: str) -> str:
-    """A page's public address: below the site's root if that is known, else relative to the root.
+    """Return a page's public URL: below the site's root if that is known, else relative to the root.
 
-    Who wrote the book chose its pages' names. An address that leads anywhere else, however it is spelt, is
-    that of the root.
+    Addresses come from the book, which is not trusted: for one that leads out of the site, the root is
+    returned.
     """
     path = quote(address, safe="/%~:@!$&'()*+,;=?#-._")
     root = f"{site_url.rstrip('/')}/" if site_url else "/"
@@ -120,9 +120,9 @@ def page_url(site_url: str, address: str) -> str:
 
 
 def _is_below(root: str, url: str) -> bool:
-    """Whether an address has the root's scheme and host, and lies in its folder."""
+    """Return whether a URL has the root's scheme and host, and is in its folder."""
     try:
-        # (Joined to itself it is spelt as whatever is joined to it.)
+        # Joined to ".", the root is normalised in the same way as the URL.
         here, there = urlsplit(urljoin(root, ".")), urlsplit(url)
     except ValueError:
         return False
@@ -130,13 +130,13 @@ def _is_below(root: str, url: str) -> bool:
         (here.scheme, here.netloc) == (there.scheme, there.netloc)
         and there.path.startswith(here.path)
         and (bool(here.netloc) or not url.startswith("//"))
-        # Browsers take `%2e` for a dot, too, where two of them lead up.
+        # Browsers also read `%2e` as a dot, and `..` leads up.
         and ".." not in _DOT.sub(".", there.path).split("/")
     )
 
 
 def section_url(url: str, anchor: str) -> str:
-    """The address of a page's section; of the page itself where there is no anchor."""
+    """Return the URL of a page's section, or of the page itself if there is no anchor."""
     return f"{url}#{quote(anchor, safe=_FRAGMENT_SAFE)}" if anchor else url
 
 
@@ -158,9 +158,9 @@ def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], 
 
 
 def _quoted_span(text: str, relevance: Callable[[str], float], *, holding: Sequence[Span] = ()) -> Span:
-    """The whole text if it is short enough, else its neighbouring blocks that bear most on the question.
+    """Return the span of the whole text if it is short, else of its most relevant neighbouring blocks.
 
-    What it must hold, it holds as far as it fits, the first of it in any case.
+    It contains the spans in `holding` as far as they fit, and always the first of them.
     """
     if len(text) <= LONGEST_QUOTE:
         return _without_blanks(text, 0, len(text))
@@ -183,13 +183,13 @@ def _quoted_span(text: str, relevance: Callable[[str], float], *, holding: Seque
     start, end = spans[first][0], spans[last][1]
     line = text.rfind("\n", 0, start) + 1
     if end - line <= LONGEST_QUOTE and (first == 0 or spans[first - 1][1] <= line):
-        # With the mark of the list's entry.
+        # Include the bullet or number of a list item.
         start = line
     return _without_blanks(text, start, end)
 
 
 def _held_blocks(spans: Sequence[Span], holding: Sequence[Span]) -> tuple[int, int] | None:
-    """The first and the last block that hold these spans, fewer of them where all do not fit into a quote."""
+    """Return the first and last block of these spans, or of the first few of them if not all fit a quote."""
     for count in range(len(holding), 0, -1):
         start, end = min(s for s, _ in holding[:count]), max(e for _, e in holding[:count])
         touched = [i for i, (begin, stop) in enumerate(spans) if begin < end and start < stop]
@@ -206,7 +206,7 @@ def _without_blanks(text: str, start: int, end: int) -> Span:
 
 
 def _quotable(text: str) -> Iterator[tuple[int, int]]:
-    """Blocks, and of those that are too long for a quote their sentences or lines, or what fits of these."""
+    """Yield the spans of blocks; a block that is too long for a quote is split into sentences or lines."""
     for block in prose_blocks(text):
         pieces: Iterable[tuple[int, int]] = [(0, block.end - block.start)]
         if block.end - block.start > LONGEST_QUOTE:
@@ -222,13 +222,13 @@ def _line_spans(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _section_at(chunk: Chunk, offset: int) -> InnerSection | None:
-    """The section inside of a chunk in which an offset stands; None where that is the chunk's own."""
+    """Return the inner section of a chunk at an offset; None if that is the chunk's own section."""
     inside = [section for section in chunk.sections if section.start <= offset]
     return inside[-1] if inside else None
 
 
 def _url(chunk: Chunk, start: int, end: int, site_url: str, page: str) -> str:
-    """The address of the section in which these words stand, with a fragment that lights them up."""
+    """Return the URL of the section of these words, with a text fragment that highlights them."""
     url = page_url(site_url, chunk.address)
     if "#" in url:
         # The page's own address ends in a fragment already (a PDF's page).

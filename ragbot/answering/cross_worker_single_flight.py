@@ -1,4 +1,4 @@
-"""Share one model call among readers of all workers who ask the same question at once."""
+"""Share one model call among the readers, in all workers, who ask the same question at once."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from ragbot.core.owner_tokens import is_owner_alive, new_token
 from ragbot.core.ports import Cache, SharedState, State
 from ragbot.core.single_flight import Flight, SingleFlight
 
-# How often a worker looks whether another worker's flight has landed.
+# How often a worker checks whether another worker's call has ended.
 LOOK_EVERY_S = 0.1
-# Workers that waited find an answer which is not cached for so long after it was made.
+# An answer that must not be cached is stored for so long for the workers that wait for it.
 HANDED_OVER_S = 10.0
-# Time left to a reader who waits, for an answer without a model, should the other one never end.
+# Reserved of a waiting reader's time, for an answer without a model if the other call does not end.
 RESERVE_S = 3.0
 
 
 class Leader:
-    """Give the leave to call the model for all who wait; its owner calls `land` however that ends."""
+    """Represent the permission to call the model for all who wait. The owner must call `land` at the end."""
 
     def __init__(self, land: Callable[[Answer | None, bool], None], renew: Callable[[], None]) -> None:
         self._land = land
         self.renew = renew
 
-    def land(self, answer: Answer | None, *, kept: bool) -> None:
-        """Hand the answer to those who wait; with None the next of them calls the model.
+    def land(self, answer: Answer | None, *, is_cached: bool) -> None:
+        """Pass the answer to those who wait; after None, the next of them calls the model.
 
-        With `kept` other workers find it in the cache under its key.
+        `is_cached` says that other workers find the answer in the cache under its key.
         """
-        self._land(answer, kept)
+        self._land(answer, is_cached)
 
 
 class CrossWorkerSingleFlight:
-    """Allow one call to the model for one question at a time, over all workers. Safe between threads.
+    """Allow one model call for a question at a time, across all workers. Safe to call from several threads.
 
-    Within a worker readers wait for each other; one of them claims the question in the shared state for the
-    worker. The claim of a worker that dies is void at once on the same host, and after `lease_s` on others.
+    Readers of a worker wait for one of them, who claims the question for the worker in the shared state. The
+    claim of a worker that dies ends at once on the same host, and after `lease_s` seconds on others.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class CrossWorkerSingleFlight:
         self._flights: SingleFlight[Answer] = SingleFlight()
 
     def join(self, key: str, deadline: Deadline) -> Leader | Answer:
-        """Return the lead, or the answer that another reader got meanwhile.
+        """Return the permission to call the model, or the answer that another reader got meanwhile.
 
-        A reader who has waited as long as possible gets a lead too. Raises Cancelled or DeadlineExceeded.
+        A reader who has waited as long as possible gets the permission. Raises Cancelled or DeadlineExceeded.
         """
         while True:
             flight, leads = self._flights.join(key)
@@ -73,7 +73,7 @@ class CrossWorkerSingleFlight:
             if flight.result is not None:
                 return flight.result
             if not flight.has_landed:
-                return Leader(lambda _answer, _kept: None, lambda: None)
+                return Leader(lambda _answer, _is_cached: None, lambda: None)
 
     def _led(self, key: str, flight: Flight[Answer], deadline: Deadline) -> Leader | Answer:
         try:
@@ -93,9 +93,9 @@ class CrossWorkerSingleFlight:
                 renewed_at = self._clock()
                 self._states.change(_name(key), lambda state: self._renewed(state, token), self._lease_s * 2)
 
-        def land(answer: Answer | None, kept: bool) -> None:
+        def land(answer: Answer | None, is_cached: bool) -> None:
             self._flights.land(key, flight, answer)
-            if answer is not None and not kept:
+            if answer is not None and not is_cached:
                 self._cache.put(_handed(token), serialized(answer), HANDED_OVER_S)
             self._release(key, token)
 
@@ -108,9 +108,9 @@ class CrossWorkerSingleFlight:
         handed = self._cache.get(_handed(token))
         return deserialized(handed) if handed else None
 
-    def _kept(self, key: str) -> Answer | None:
-        kept = self._cache.get(flight_name(key))
-        answer = deserialized(kept) if kept else None
+    def _cached(self, key: str) -> Answer | None:
+        entry = self._cache.get(flight_name(key))
+        answer = deserialized(entry) if entry else None
         return answer if answer is not None and is_cacheable(answer) else None
 
     def _claimed_or_made(self, key: str, deadline: Deadline) -> str | Answer:
@@ -121,8 +121,8 @@ class CrossWorkerSingleFlight:
                 _name(key), lambda state: self._claimed(state, token), self._lease_s * 2
             )
             if held is None or _is(held, token):
-                # It may have been made since this reader looked for it.
-                made = self._kept(key)
+                # Another worker may have cached it since this reader looked.
+                made = self._cached(key)
                 if made is not None:
                     self._release(key, token)
                 return made or token
@@ -130,11 +130,11 @@ class CrossWorkerSingleFlight:
             self._wait_for(key, other, deadline)
             if deadline.left_s() < RESERVE_S:
                 return token
-            if answer := self._kept(key) or self._handed_by(other):
+            if answer := self._cached(key) or self._handed_by(other):
                 return answer
 
     def _wait_for(self, key: str, other: str, deadline: Deadline) -> None:
-        """Return when another worker's flight has ended, its worker has died, or time is short."""
+        """Wait until another worker's call has ended, that worker has died, or time is short."""
         woken = threading.Event()
         with deadline.interrupting(woken.set):
             while deadline.left_s() >= RESERVE_S:
@@ -165,7 +165,7 @@ def _name(key: str) -> str:
 
 
 def _handed(token: str) -> str:
-    # Hosts may have long names.
+    # Hashed, because hosts may have long names.
     return f"flight:{hashlib.sha256(token.encode()).hexdigest()}"
 
 

@@ -1,4 +1,4 @@
-"""Answers that could not be written down when they ended to rows, once the database is back."""
+"""Store the answers that ended while the database was unavailable, once it is back."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ragbot.storage.conversations import ConversationStore
 log = structlog.get_logger(__name__)
 
 TRY_EVERY_S = 1.0
-# At some 10 kB an answer; whoever asks during an outage that is longer than that was told so.
-MOST_KEPT = 5000
+# An answer takes some 10 kB. Of more answers in one outage, the oldest are lost.
+MOST_WAITING = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +27,29 @@ class _Closing:
 
 
 class DeferredWrites:
-    """Holds what is to be written, in order, and tries every second, in a thread that ends when nothing is
-    left. A process that is killed meanwhile loses it: those turns are settled as abandoned."""
+    """Queue the ends of turns, and try to write them every second, in order, in a thread of its own.
+
+    The thread ends when the queue is empty. If the process is killed before, the turns count as abandoned.
+    """
 
     def __init__(self, conversations: ConversationStore, *, try_every_s: float = TRY_EVERY_S) -> None:
         self._conversations = conversations
         self._try_every_s = try_every_s
         self._lock = threading.Lock()
-        self._waiting: deque[_Closing] = deque(maxlen=MOST_KEPT)
+        self._waiting: deque[_Closing] = deque(maxlen=MOST_WAITING)
         self._running = False
 
     def add(self, message_id: str, answer: Answer, error_code: str | None) -> None:
-        """Have a turn closed as soon as that can be done."""
+        """Queue the end of a turn, to be written as soon as possible."""
         with self._lock:
             self._waiting.append(_Closing(message_id, answer, error_code))
             if self._running:
                 return
             self._running = True
-        threading.Thread(target=self._run, daemon=True, name="late-closings").start()
+        threading.Thread(target=self._run, daemon=True, name="deferred-writes").start()
 
     def write_all(self) -> bool:
-        """Try once, now; whether nothing is left."""
+        """Try once to write all, now. Returns whether nothing is left."""
         while True:
             with self._lock:
                 if not self._waiting:
@@ -60,7 +62,7 @@ class DeferredWrites:
             except RagbotError:
                 return False
             with self._lock:
-                # Another thread may have written it too; the second time changes nothing.
+                # Another thread may have written it too: writing it again changes nothing.
                 if self._waiting and self._waiting[0] is closing:
                     self._waiting.popleft()
             log.info("answer_recorded_late", message_id=closing.message_id[:8])
@@ -71,7 +73,7 @@ class DeferredWrites:
             pause.wait(self._try_every_s)
             try:
                 self.write_all()
-            except Exception as error:  # One that cannot be written must not keep the others back.
+            except Exception as error:  # An answer that cannot be written must not delay the others.
                 log.error("answer_lost", error=type(error).__name__)
                 with self._lock:
                     self._waiting.popleft()

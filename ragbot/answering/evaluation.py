@@ -1,4 +1,4 @@
-"""A set of questions with known places to figures: what was found, refused, quoted and linked, how fast."""
+"""Ask a set of questions with known answers, and measure what was found, refused, quoted and linked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from ragbot.storage.editions import PageFacts
 
 SMALL_TALK = "smalltalk"
 DEFINITION = "definition"
-# A sentence is supported by a source that holds this share of its words.
+# A source supports a sentence if it has this share of its words.
 LEAST_SUPPORT = 0.7
 
 _SIGNS = re.compile(r"[\W_]+")
@@ -40,7 +40,7 @@ _BULLET = re.compile(r"^\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _MARK_ALONE = re.compile(r"\n\s*\n((?:\[\d+\] ?)+)(?=\n|\Z)")
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
-# What no reader should see of a book's markup.
+# Remains of a book's markup, which a reader should not see.
 DAMAGE = re.compile(
     r":::|<br|</?[a-z]+[\s>]|<!--|\{/\*|\{:?\s*[#.][\w-]|\[\^|^\s*[-*]\s*\[?\d*\]?\s*$|^!!!|^===\s|^///|\{[%{*]",
     re.MULTILINE | re.IGNORECASE,
@@ -52,7 +52,7 @@ DEADLINE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Gold:
-    """A place that answers a question: a section of a file, and words that stand there."""
+    """Describe a place that answers a question: a section of a file, and words in it."""
 
     path: str
     heading: str
@@ -61,7 +61,11 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A question of a set. Without gold places it has no answer in the book."""
+    """Hold a question of a set. Without gold places the book does not answer it.
+
+    `evidence` are the pieces of text that a right answer must contain. `subject` is the term whose definition
+    is asked for.
+    """
 
     id: str
     kind: str
@@ -74,17 +78,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How one question went. `rank` is that of the first right source, from 1, or None.
+    """Hold the measurements of one question. `rank` is that of the first right source, from 1, or None.
 
-    `evidence` says whether the answer held all of the row's evidence, `opens_with_it` whether its first block
-    did;
-    both are None where the row has none. `sentences` counts what the answer says, `supported` those whose
-    words
-    stand in the source that their mark cites. `citations` were made, so many `with_fragment`, and so many
-    `placed`
-    in the section in which their words stand. `navigation` and `damage` count lines that only lead elsewhere,
-    and
-    remains of markup.
+    `found` maps each cut to the share of the gold sections among so many sources. `evidence` says whether the
+    answer had all of the row's evidence, `opens_with_it` whether its first block had; both are None if the
+    row has none. `sentences` counts the answer's sentences, `supported` those whose words are in the source
+    that their mark cites. `citations` counts the citations, `with_fragment` those with a text fragment,
+    `placed` those whose link leads to the section of their words. `navigation` counts lines that only lead
+    elsewhere, `damage` remains of markup.
     """
 
     id: str
@@ -113,11 +114,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationReport:
-    """Figures over a set. Shares are from 0 to 1; latencies are milliseconds, lengths tokens.
+    """Hold the figures of a set. Shares are from 0 to 1, latencies in milliseconds, lengths in tokens.
 
-    `definitions` is the share of questions with a subject whose answer opens with the definition. `by_kind`
-    is the
-    share of answers that hold their evidence, of rows that have some.
+    `definitions` is the share of questions for a definition whose answer opens with it. `by_kind` is the
+    share of answers with all of their evidence, among rows that have some.
     """
 
     questions: int
@@ -146,12 +146,12 @@ class EvaluationReport:
     section_by_kind: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, rounded."""
+        """Return the figures as plain values, rounded to four digits."""
         return {name: _rounded(value) for name, value in asdict(self).items()}
 
 
 def load_rows(path: Path) -> list[Row]:
-    """The questions of a JSON Lines file. Raises ConfigurationError that names the line at fault."""
+    """Read the questions of a JSON Lines file. Raises ConfigurationError that names the line at fault."""
     rows = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -171,7 +171,7 @@ def load_rows(path: Path) -> list[Row]:
 
 
 class Evaluation:
-    """Asks an answerer each question of a set and compares what comes back with what is known."""
+    """Ask an answerer each question of a set, and compare its answers with the known ones."""
 
     def __init__(self, answerer: Answerer, edition: EditionFacts, pages: Sequence[PageFacts]) -> None:
         self._answerer = answerer
@@ -186,7 +186,7 @@ class Evaluation:
     def verdicts(
         self, rows: Iterable[Row], asked: Callable[[Row, Answer], None] = lambda _row, _answer: None
     ) -> list[Verdict]:
-        """Ask every question in turn; `asked` is told after each."""
+        """Ask every question in order; `asked` is called after each."""
         verdicts = []
         for row in rows:
             answer = self._answer(row)
@@ -237,7 +237,7 @@ class Evaluation:
         return page is not None and source.quote in page.source
 
     def _is_placed(self, source: Source, span: CitedSpan) -> bool:
-        """Whether a citation's link leads to the section of the page in which its words stand."""
+        """Return whether a citation's link leads to the section of the page that has its words."""
         page = self._pages.get(source.path)
         if page is None or (start := page.source.find(source.quote)) < 0:
             return False
@@ -248,7 +248,7 @@ class Evaluation:
 
 
 def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
-    """The figures of a set."""
+    """Compute the figures of a set."""
     answerable = [v for v in verdicts if v.answerable]
     unanswerable = [v for v in verdicts if not v.answerable and v.kind != SMALL_TALK]
     answered = [v for v in answerable if v.status == Status.ANSWERED]
@@ -293,9 +293,9 @@ def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
 
 
 def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
-    """Each sentence that an answer says, with the numbers of the marks that speak for it.
+    """Yield each sentence of an answer, with the numbers of the marks that support it.
 
-    Lines that introduce what follows, headings and links to pages say nothing.
+    Lines that introduce what follows, headings and links to pages are left out.
     """
     # A mark that stands alone speaks for the table or the listing above it.
     for block in _MARK_ALONE.sub(r"\n\1", _CODE.sub("", answer)).split("\n\n"):
@@ -317,7 +317,7 @@ def _is_supported(sentence: str, marks: Iterable[int], sources: Sequence[Source]
 
 
 def _first_block(answer: str) -> str:
-    """Return the first block behind the introducing line, with the one behind it if it is a heading."""
+    """Return the first block after the introducing line; if it is a heading, with the block after it."""
     blocks = [block for block in answer.split("\n\n") if block.strip()]
     content = [block for block in blocks if not block.rstrip().endswith(":")]
     first = (
@@ -327,12 +327,12 @@ def _first_block(answer: str) -> str:
 
 
 def _content_lines(answer: str) -> Iterator[str]:
-    """The lines of an answer that a mark speaks for."""
+    """Return the lines of an answer that have a mark, without it."""
     return (_MARK.sub("", line).strip(" -") for line in answer.split("\n") if _MARK.search(line))
 
 
 def _holds(source: Source, golds: Iterable[Gold]) -> set[tuple[str, str]]:
-    """The gold sections that a source stands in: by heading, or by the words themselves."""
+    """Return the gold sections that a source belongs to, by its heading or by its words."""
     return {
         (gold.path, gold.heading)
         for gold in golds
@@ -341,7 +341,7 @@ def _holds(source: Source, golds: Iterable[Gold]) -> set[tuple[str, str]]:
 
 
 def stands_in_gold(path: str, heading_path: Iterable[str], text: str, golds: Iterable[Gold]) -> bool:
-    """Whether a passage stands in one of these places: under its heading, or with its very words."""
+    """Return whether a passage is in one of these places: it has the heading, or the words of the quote."""
     headings = {_plain(heading) for heading in heading_path}
     words = _plain(text)
     return any(
@@ -352,7 +352,7 @@ def stands_in_gold(path: str, heading_path: Iterable[str], text: str, golds: Ite
 
 
 def holds_evidence(row: Row, answer: str) -> bool:
-    """Whether an answer holds every piece of evidence that a right one holds, signs and markup aside."""
+    """Return whether an answer has all of the row's evidence, apart from signs, letter case and markup."""
     said = f" {_bare(answer)} "
     return bool(row.evidence) and all(_bare(piece) in said for piece in row.evidence)
 
@@ -381,7 +381,7 @@ def _plain(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Letters and digits in small, with one blank between words."""
+    """Return the letters and digits of a text in lower case, with one blank between words."""
     return " ".join(_SIGNS.sub(" ", _plain(text)).split())
 
 

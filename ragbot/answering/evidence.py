@@ -1,4 +1,4 @@
-"""Gather what an answer may rest on: passages for the generator, and sources for the reader."""
+"""Collect the passages that an answer is made from, and the sources that the reader sees."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from ragbot.index.retriever import Retrieval, Retriever
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.storage.editions import PageRecord
 
-# Passages that generators may read. A model is shown those of them that fit CONTEXT_TOKENS, the reader
-# those that are cited and the best, `top_k` in all.
+# Passages that a generator may read. A model gets those that fit CONTEXT_TOKENS; the reader gets the cited
+# and the best ones, `top_k` in all.
 PASSAGES_READ = 14
-# Sections that a refusal offers.
+# Sections to which a refusal links.
 SECTIONS_OFFERED = 3
-# Chunks of each page of an introduction, or of a chapter of one page, that an overview is made of.
+# An overview is made of so many chunks of each page of an introduction, or of a chapter of one page.
 CHUNKS_OF_INTRODUCTION = 3
 
 
@@ -47,7 +47,7 @@ class BookContents(Protocol):
         ...
 
     def page_source(self, facts: EditionFacts, path: str) -> str:
-        """Return the source of one page; empty where it cannot be read."""
+        """Return the source of one page; "" if it cannot be read."""
         ...
 
 
@@ -55,9 +55,9 @@ class BookContents(Protocol):
 class Evidence:
     """Hold the passages for the generator, and those behind the sources that the reader sees.
 
-    In selected_text mode the only passage is the selection, and `shown` are the passages of the book in which
-    it stands. `relevance` scores a text against the question. `contents` is the list of pages or chapters
-    that an overview ends with; None where the question asks for something else.
+    In selected_text mode the only passage is the selection, and `shown` are the passages of the book that
+    contain it. `relevance` scores a text against the question. `contents` is the list of pages or chapters at
+    the end of an overview; None for any other question.
     """
 
     retrieval: Retrieval
@@ -77,7 +77,7 @@ class Evidence:
 
 
 class EvidenceCollector:
-    """Search the passages for a question. Safe between threads."""
+    """Collect the evidence for a question. Safe to call from several threads."""
 
     def __init__(self, retriever: Retriever, reader: PassageReader, book: BookContents) -> None:
         self._retriever = retriever
@@ -126,7 +126,7 @@ class EvidenceCollector:
         return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots)
 
     def _of_selection(self, question: Question, edition: EditionFacts, deadline: Deadline) -> Evidence:
-        """Return the selection as the only passage, and the places of the book in which it stands."""
+        """Return the selection as the only passage, and the passages of the book that contain it."""
         selection = question.selected_text or ""
         retrieval = self._retriever.place(selection, question.text, edition=edition, deadline=deadline)
         places = standing_in(selection, retrieval.passages)
@@ -136,7 +136,7 @@ class EvidenceCollector:
         return Evidence(retrieval, (passage,), shown, self._relevance(retrieval), slots)
 
     def _of_overview(self, question: Question, edition: EditionFacts) -> Evidence | None:
-        """Return the beginnings of the introduction or of a chapter's pages, where a summary is asked for."""
+        """Return the beginnings of the introduction or of a chapter's pages, or None for other questions."""
         pages = self._book.outline(edition)
         asked = asked_of_book(question.text, pages)
         if asked is None or question.chapter_filter:
@@ -175,7 +175,7 @@ def page_link(edition: EditionFacts) -> Callable[[PageRecord], str]:
 
 
 def nearest_sections(evidence: Evidence) -> str:
-    """Return a line that links to the nearest sections; empty where none has a word of the question."""
+    """Return a line that links to the most similar sections; "" if none has a word of the question."""
     links: dict[str, str] = {}
     for source, passage in zip(evidence.sources(), evidence.listed(), strict=True):
         if evidence.relevance(passage.chunk.search_text):

@@ -1,4 +1,4 @@
-"""Tell whether a question leans on the one before it, and give what the search needs of that one."""
+"""Detect follow-up questions, and return the context that a search for one needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from ragbot.core.domain import Exchange
 
-# Words that stand for something said before. What is left out: "it" that stands for nothing ("does it take
-# long to ..."), "that" between two clauses, and "this book", "this chapter".
+# Words that refer to something said before. Excluded are an "it" that refers to nothing ("does it take long to
+# ..."), "that" between two clauses, and "this book", "this chapter".
 _STANDS_FOR_SOMETHING = re.compile(
     r"""\b(?:
         it(?!\s+(?:takes?\s+to|possible|necessary|better|safe|worth|important|matter|make\s+sense)\b)(?!\s+take\b.+\bto\b)
@@ -23,23 +23,23 @@ _STANDS_FOR_SOMETHING = re.compile(
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-# How a question goes on from the one before.
+# Beginnings of a question that continues the previous one.
 _GOES_ON = re.compile(
     r"^\W*(?:and|but|or|also|so|then|what\s+about|how\s+about|why\s+not|which\s+ones?|for\s+example|such\s+as"
     r"|und|aber|et|mais|y|pero|e|ma|mas|en|maar|och|og|и|а|ve|peki)\b",
     re.IGNORECASE,
 )
-# "And" opens many a question that stands alone; so short a one hardly does.
+# Longer questions that begin with "and" are often complete in themselves.
 _FEW_WORDS = 8
 
 
 def search_context(question: str, history: Sequence[Exchange], *, has_own_words: bool) -> str:
-    """Give the question before this one where this one leans on it, else nothing.
+    """Return the previous question if this one is a follow-up, else "".
 
-    A question leans on the talk where a word in it stands for something said before, where it goes on with "and
-    ..." or "what about ...", or where it has no content word of its own (`has_own_words` false). Searching with
-    both questions together finds a leaning one's passage more often than the new question alone, the whole
-    talk, or the last answer (nDCG@10 on MTRAG); a question that stands alone is only led astray by it.
+    A follow-up has a word that refers to something said before, begins with "and ..." or "what about ...", or
+    has no content word of its own (`has_own_words` false). For a follow-up, searching with both questions
+    finds more than the new question alone, the whole conversation, or the last answer (nDCG@10 on MTRAG); for
+    any other question it finds less.
     """
     if not history:
         return ""

@@ -1,11 +1,11 @@
-"""Sanitise a model's Markdown while it streams: no mark, link, image or HTML but the book's own.
+"""Sanitise a model's Markdown while it streams: only the book's own links, images, HTML and marks remain.
 
-Three things hold for any input. What was given out is never taken back. It depends on the text alone and not
-on how it was cut into pieces: each construct is decided when no later text can change it, within
-`LONGEST_HELD` characters. And what is not understood as a construct is given in a form in which no renderer
-sees one: code counts as code only where all agree (a fence on lines of its own, a span on one line), other
-backticks are escaped, and `](` and `]:` are written here alone. Why this is not done with markdown-it is in
-docs/decisions/015-a-streaming-sanitiser.md.
+Three things hold for any input. Text that was returned is never changed later. The output depends on the text
+alone and not on how it was cut into pieces: each construct is decided when no later text can change it,
+within `LONGEST_HELD` characters. Text that is not recognised as a construct is written so that no renderer
+sees one in it: code counts as code only where all renderers agree (a fence on lines of its own, a span on one
+line), other backticks are escaped, and only this module writes `](` and `]:`. Why this is not done with
+markdown-it is in docs/decisions/015-a-streaming-sanitiser.md.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ _CALM = re.compile(r"[\w*,.;)('\"\[\]-]*")
 
 
 class MarkdownSanitizer:
-    """Take pieces and give back as much as is safe to show.
+    """Take pieces of an answer and return as much as is safe to show.
 
-    `number_of` gives the number under which a reader finds the passage that a mark points to, or None where
-    there is none. `own_text` is the text of the passages and `own_urls` their addresses: a link that stands
-    there is the book's. Code is left as it stands, since it is shown and not followed.
+    `number_of` returns the reader's number for the passage that a mark cites, or None if there is none.
+    `own_text` is the text of the passages and `own_urls` their addresses: a link in one of them is the book's
+    own. Code is not changed, since it is shown and not followed.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class MarkdownSanitizer:
         return self._drained(final=False)
 
     def flush(self) -> str:
-        """Return what is left, at the end of the answer."""
+        """Return the rest of the text, at the end of the answer."""
         rest = self._drained(final=True)
         if self._fence is None:
             return rest
@@ -132,7 +132,7 @@ class MarkdownSanitizer:
     # --- output -------------------------------------------------------------------------------
 
     def _emit(self, text: str, *, alone: bool = False) -> None:
-        """Give a text that may mean something beside what was given before it; an address stands alone."""
+        """Output a text so that it makes no link with the output before it; `alone` is for an address."""
         if self._gap and not _joins(self._line, "@" if alone else text):
             text = f" {text}"
         elif self._line.endswith("]") and (
@@ -152,7 +152,7 @@ class MarkdownSanitizer:
     # --- words and addresses ------------------------------------------------------------------
 
     def _words(self, window: str, whole: bool) -> int:
-        """Give words up to the next sign. The last one waits for its end: it may become an address."""
+        """Output words up to the next sign. The last word waits for its end: it may become an address."""
         sign = _SIGN.search(window)
         text = window[: sign.start()] if sign else window
         endless = False
@@ -279,7 +279,7 @@ class MarkdownSanitizer:
     # --- code ---------------------------------------------------------------------------------
 
     def _code(self, window: str, whole: bool) -> int:
-        """Give a code span on one line, or begin a fence; other runs of backticks and tildes are escaped."""
+        """Output a code span on one line, or begin a fence; escape other runs of backticks and tildes."""
         run = _RUN.match(window)
         assert run is not None, "the window begins with one"
         marks, line = run.group(), window.partition("\n")[0]
@@ -327,7 +327,7 @@ class MarkdownSanitizer:
         return len(given)
 
     def _code_line(self, fence: _Fence, final: bool) -> int:
-        """Give a line of code so far in that each renderer sees it inside the fence."""
+        """Output a line of code, indented so that each renderer sees it inside the fence."""
         line, newline, _ = self._held.partition("\n")
         if not newline and not final:
             return _WAIT
@@ -368,7 +368,7 @@ class _Fence:
 
 
 class _Label(NamedTuple):
-    """Hold what stands in brackets, the address in parentheses behind it if any, and the length of both."""
+    """Hold the text in brackets, the address in parentheses after it if any, and the length of both."""
 
     text: str
     target: str | None

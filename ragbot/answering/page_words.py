@@ -1,4 +1,4 @@
-"""Know where a page's words stand for the first time, as a browser that searches the page does."""
+"""Find the first occurrence of words on a page, as a browser that searches the page does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from functools import lru_cache
 from ragbot.answering.printed_words import is_letter
 from ragbot.books.markup.readable import ReadableText, readable
 
-PAGES_REMEMBERED = 64
-# A longer page takes too long to read (40 ms) and too much room to remember.
+CACHED_PAGES = 64
+# Characters. A longer page takes too long to read (40 ms) and too much memory to cache.
 LONGEST_PAGE = 200_000
 
 _WORD = re.compile(r"\S+")
@@ -23,12 +23,12 @@ _HEADING = re.compile(r"^[ \t>]*#{1,6}[ \t]+(?P<words>[^\n]+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class PageWords:
-    """A page's words on one line, in small letters.
+    """Hold a page's words on one line (`text`), in lower case.
 
-    `parts` are the words of the page's source between its fences and inside of them; part i begins at
-    `part_places[i]` in the source and at `part_starts[i]` in all the parts' text. There word j begins at
-    `starts[j]`, and at `places[j]` in `text`. `headings` are the words of the headings, which a table of
-    contents repeats.
+    `parts` are the readable texts of the page's source between its code fences and inside them. Part i begins
+    at `part_places[i]` in the source, and at `part_starts[i]` in the concatenation of the parts. In that
+    concatenation word j begins at `starts[j]`, and in `text` at `places[j]`. `headings` are the headings, one
+    a line: a table of contents repeats them on the page.
     """
 
     text: str
@@ -40,7 +40,7 @@ class PageWords:
     headings: str
 
     def offset(self, source_offset: int) -> int:
-        """Give the offset in `text` of a letter of the source."""
+        """Return the offset in `text` of a letter of the source."""
         part = bisect_right(self.part_places, source_offset) - 1
         inside = self.parts[part].text_offset(source_offset - self.part_places[part])
         start = self.part_starts[part] + inside
@@ -48,22 +48,22 @@ class PageWords:
         return self.places[word] + start - self.starts[word] if self.places else 0
 
     def first(self, term: str, start: int = 0) -> int:
-        """Give the offset of the first place from one on that holds the term as whole words, or -1."""
+        """Return the offset of the first occurrence of a term as whole words, from `start` on, or -1."""
         return _first(self.text, term, start)
 
     def is_heading(self, term: str) -> bool:
-        """Whether a heading holds the term."""
+        """Return whether a heading contains the term."""
         return _first(self.headings, term, 0) >= 0
 
 
 def on_one_line(text: str) -> str:
-    """Give words as they are compared."""
+    """Return words in the form in which they are compared: in lower case, with single blanks."""
     return " ".join(text.split()).casefold()
 
 
-@lru_cache(maxsize=PAGES_REMEMBERED)
+@lru_cache(maxsize=CACHED_PAGES)
 def page_words(source: str) -> PageWords:
-    """Take a page's source apart."""
+    """Split a page's source into words."""
     words: list[str] = []
     starts = array("l")
     places = array("l")
@@ -87,7 +87,7 @@ def page_words(source: str) -> PageWords:
 
 
 def _readable_parts(source: str) -> Iterator[tuple[int, ReadableText]]:
-    """Yield the words of what stands between fences, and of what stands inside of them, by their places."""
+    """Yield the readable texts between and inside code fences, each with its offset in the source."""
     position = 0
     opening = ""
     for fence in _FENCE.finditer(source):

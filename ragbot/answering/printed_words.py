@@ -1,4 +1,4 @@
-"""Find the words of a passage that the page prints as they are written, whatever generator built it."""
+"""Find the words of a passage that every site generator prints exactly as they are written."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from functools import lru_cache
 from ragbot.books.markup.prose import ProseBlock
 from ragbot.books.markup.readable import ReadableText, readable_blocks
 
-PASSAGES_REMEMBERED = 1024
-# One word that is longer (an address, a key) names nothing.
+CACHED_PASSAGES = 1024
+# Characters. A longer word (an address, a key) is not used.
 LONGEST_WORD = 300
 
 # In Chinese and Japanese a clause counts as a word.
 _WORD = re.compile(r"[^\s、。，！？；：]+[、。，！？；：」』”’）]*|\S")
-# What a generator may print otherwise as a whole: mathematics, expressions, symbols, fractions.
+# Text that a generator may replace as a whole: mathematics, expressions, symbols, fractions.
 _REPLACED = re.compile(
     r"\$\$[^$]{1,1000}\$\$|\$[^$\n]{1,200}\$|\{[^{}\n]{0,200}\}|\\[(\[].{0,200}?\\[)\]]"
     r"|\([crp]\)|\(tm\)|\+-|:[a-z_]+:|(?<!\d)[13]/[248](?!\d)",
     re.IGNORECASE,
 )
-# Signs that it may print otherwise: straight quotes, dashes, an ellipsis, arrows, marks of its own.
+# Signs that a generator may replace: straight quotes, dashes, an ellipsis, arrows, its own markup.
 _CHANGED = re.compile(r"[\"'`\\${}<>\[\]^|]|-{2,3}|\.\.\.|~~|==|\+\+|->|<-|=>")
 _CHANGED_OR_MARKUP = re.compile(rf"{_CHANGED.pattern}|[*_#:]")
-# Lines of code that hold a sign for the generator are not printed, or not as they stand.
+# Lines of code with an instruction for the generator are omitted or changed.
 _FOR_GENERATOR = re.compile(r"highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d{1,3}\)!|\[!code\b")
 _FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
 _DIAGRAM = re.compile(
@@ -40,11 +40,11 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class PrintedRun:
-    """Words of a block with nothing between them but blanks.
+    """Describe consecutive words of a block with only blanks between them.
 
-    `words` are spans of `text`, the block's words. `block` numbers the block, whose words begin at `start` in
-    the source as `readable` maps them. `opens` and `closes` tell whether the run reaches to the block's
-    beginning and end.
+    `words` are spans of `text`, the words of the block. `block` is the block's index and `start` its offset
+    in the passage; `readable` maps its text to its source. `opens` and `closes` say whether the run reaches
+    the block's beginning and end.
     """
 
     block: int
@@ -56,11 +56,11 @@ class PrintedRun:
 
     @property
     def text(self) -> str:
-        """The words of the block."""
+        """Return the words of the block."""
         return self.readable.text
 
     def span(self, first: int, after: int) -> Span:
-        """Give the span of `text` from the first letter of some words to the last; empty without letters."""
+        """Return the span of `text` from the first letter of words to the last; empty without letters."""
         start, end = self.words[first][0], self.words[after - 1][1]
         while start < end and not is_letter(self.text[start]):
             start += 1
@@ -69,20 +69,20 @@ class PrintedRun:
         return start, end
 
     def source_offset(self, offset: int) -> int:
-        """Give the offset in the passage of a character of `text`."""
+        """Return the offset in the passage of a character of `text`."""
         return self.start + self.readable.source_offset(offset)
 
 
 def is_letter(sign: str) -> bool:
-    """Whether a sign belongs to a word: a letter or digit, what combines with one, an underscore."""
+    """Return whether a sign belongs to a word: a letter, digit, combining mark or underscore."""
     return sign.isalnum() or sign == "_" or unicodedata.category(sign)[0] == "M"
 
 
-@lru_cache(maxsize=PASSAGES_REMEMBERED)
+@lru_cache(maxsize=CACHED_PASSAGES)
 def printed_runs(source: str) -> tuple[PrintedRun, ...]:
-    """Give the runs of a passage in order.
+    """Return the runs of a passage in order.
 
-    Headings have none, for generators put links into them, nor do drawings.
+    Headings have none, because generators put links into them, and neither do diagrams.
     """
     return tuple(
         run
@@ -98,7 +98,7 @@ def _runs_of(source: str, number: int, block: ProseBlock, plain: ReadableText) -
     is_code = block.kind == "code"
     for start, end, is_parted in _pieces(plain, _changes(source, block, plain)):
         gap = plain.text[before:start]
-        # Blanks of code are printed as they stand; a term has single ones.
+        # Blanks in code are printed as written; a text fragment can only name single blanks.
         if is_parted or _is_broken(plain.breaks, before, start) or (is_code and gap not in ("", " ")):
             groups.append([])
         groups[-1].append((start, end))
@@ -113,7 +113,7 @@ def _runs_of(source: str, number: int, block: ProseBlock, plain: ReadableText) -
 
 @dataclass(frozen=True, slots=True)
 class _Changes:
-    """Spans of a block's words that a page may print otherwise: as a whole, or sign by sign."""
+    """Hold the spans of a block's words that a page may print differently: as a whole, or single signs."""
 
     replaced: Sequence[Span]
     signs: Sequence[Span]
@@ -125,7 +125,7 @@ def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
     replaced = [_line_of(plain.text, match.start()) for match in _FOR_GENERATOR.finditer(plain.text)]
     if _FENCE.match(source, block.start) is not None:
         return _Changes(replaced, ())
-    # What is indented is code for some generators and an admonition's text for others.
+    # An indented block is code for some generators, and an admonition's text for others.
     return _Changes(
         sorted((*replaced, *_outside(plain, _REPLACED))),
         [match.span() for match in _CHANGED_OR_MARKUP.finditer(plain.text)],
@@ -138,7 +138,7 @@ def _line_of(text: str, offset: int) -> Span:
 
 
 def _outside(plain: ReadableText, pattern: re.Pattern[str]) -> list[Span]:
-    """Where the pattern is found outside of what stood in back ticks."""
+    """Return the spans of the pattern outside code spans."""
     found: list[Span] = []
     for match in pattern.finditer(plain.text):
         index = bisect_left(plain.code, (match.end(), 0)) - 1
@@ -148,7 +148,7 @@ def _outside(plain: ReadableText, pattern: re.Pattern[str]) -> list[Span]:
 
 
 def _pieces(plain: ReadableText, changes: _Changes) -> Iterator[tuple[int, int, bool]]:
-    """Yield what is printed of each word as it stands, and whether something else stands before it."""
+    """Yield the pieces of words that are printed as written, and whether something else precedes each."""
     is_parted = False
     breaks = plain.breaks
     for match in _WORD.finditer(plain.text):
@@ -168,13 +168,13 @@ def _pieces(plain: ReadableText, changes: _Changes) -> Iterator[tuple[int, int, 
 
 
 def _is_part_of_word(text: str, word: Span, piece: Span) -> bool:
-    """Whether a sign stands between a piece and another letter, as in "isn't", so that no word ends there."""
+    """Return whether one sign is between a piece and another letter ("isn't"), so that no word ends there."""
     before, after = text[word[0] : piece[0]][-2:], text[piece[1] : word[1]][:2]
     return (len(before) == 2 and is_letter(before[0])) or (len(after) == 2 and is_letter(after[1]))
 
 
 def _overlapping(spans: Sequence[Span], start: int, end: int) -> Sequence[Span]:
-    """The spans that share a sign with a word; `spans` are in order."""
+    """Return the spans that overlap with a word; `spans` must be in order."""
     first = bisect_left(spans, (start, start))
     if first and spans[first - 1][1] > start:
         first -= 1

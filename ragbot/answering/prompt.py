@@ -1,8 +1,7 @@
 """Build a prompt from passages, history and a question, within a budget of tokens.
 
-What strangers wrote (a question, a selection, a book and its title) stands in messages of the reader alone,
-never in the system's. What is quoted stands between marks that it can neither close nor imitate, and
-without characters that a model reads and nobody sees.
+Untrusted text (a question, a selection, a book and its title) is only in user messages, never in the system
+message. Quoted text is between tags that it can neither close nor imitate, and has no invisible characters.
 """
 
 from __future__ import annotations
@@ -41,15 +40,15 @@ Answer: {sentinel} Who invented the kettle, {who} does not say."""
 _FROM_BOOK = "Passages of the book are given in numbered <passage> marks."
 _FROM_SELECTION = "The reader has selected a piece of text; it is given as passage 1 in <selection> marks."
 
-# To be raised whenever the same question would be laid out otherwise.
+# Raise it whenever the same question would be formatted differently.
 _LAYOUT = "3"
-# Kept answers belong to the prompt that they were asked with.
+# A part of the cache key: a cached answer is valid for one version of the prompt.
 PROMPT_VERSION = hashlib.sha256(
     "".join((_SYSTEM, _FROM_BOOK, _FROM_SELECTION, _LAYOUT)).encode()
 ).hexdigest()[:8]
 
 _MARK = re.compile(r"\s?\[\d{1,3}\]")
-# What opens or closes a mark in plain ASCII, HTML's spelling of `<` included.
+# The beginning of a tag in plain ASCII, with HTML's escapes of `<`.
 _OPENING = re.compile(
     r"(?:<|&lt;|&#0*60;|&#x0*3c;)(?=[\s/\\|]*(?:book|passage|selection|question)\b)", re.IGNORECASE
 )
@@ -67,9 +66,9 @@ def system_text(mode: Mode) -> str:
 
 
 def fitting(passages: Sequence[Passage], budget_tokens: int) -> tuple[int, ...]:
-    """Give the numbers (from 1) of the passages that fit the budget together; the first one always does.
+    """Return the numbers (from 1) of the passages that fit the budget together, always including the first.
 
-    A passage that does not fit is passed over, and the ones behind it are still tried.
+    A passage that does not fit is skipped, and the next ones are still tried.
     """
     kept: list[int] = []
     left = budget_tokens
@@ -90,7 +89,7 @@ def chat_messages(
     history_tokens: int,
     context_tokens: int,
 ) -> tuple[tuple[str, str], ...]:
-    """The talk so far and the question with its passages, as (role, content) pairs for a chat model."""
+    """Return the history and the question with its passages, as (role, content) pairs for a chat model."""
     messages: list[tuple[str, str]] = []
     for exchange in _recent(history, history_tokens):
         messages.append(("user", _unfenced(exchange.question)))
@@ -121,10 +120,10 @@ def _quoted(number: int, passage: Passage, mode: Mode) -> str:
 
 
 def _name(text: str) -> str:
-    """A title as it stands in an attribute: on one line, without quotes, and no longer than titles are."""
+    """Return a title for an attribute: on one line, without quotes, at most 200 characters."""
     return " ".join(_unfenced(text).replace('"', "'").split())[:_LONGEST_NAME]
 
 
 def _unfenced(text: str) -> str:
-    """Return the text without unseen characters and without signs that would open or close a mark."""
+    """Return the text without invisible characters and without signs that would open or close a tag."""
     return _OPENING.sub("(", without_invisible(text))

@@ -1,4 +1,4 @@
-"""Detect a generator's refusal, and keep the word by which it refuses from readers."""
+"""Detect a generator's refusal, and remove the refusal sentinel from what readers see."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ragbot.core.domain import NOT_IN_BOOK
 
 LEFT_OUT = "…"
 
-# What a model wraps the word in by which it refuses, and what it puts behind it.
+# Signs that a model may put around the sentinel, and after it.
 _BEFORE_REFUSAL = " \t\n*_`"
 _BEHIND_REFUSAL = " \t\n:.-–—"
 
@@ -19,17 +19,17 @@ _MAY_BE_BEGUN = re.compile(rf"[{''.join(sorted(set(NOT_IN_BOOK)))}\\]+\Z", re.IG
 
 
 class RefusalDetector:
-    """Say whether an answer begins with the refusal sentinel, and remove it there."""
+    """Detect the refusal sentinel at the beginning of an answer, and remove it."""
 
     def __init__(self) -> None:
         self._head = ""
-        # The signs that may still follow on the word before the sentence begins.
+        # The signs that may still follow the sentinel before the sentence begins.
         self._between = ""
         self.refused: bool | None = None
         """Whether the generator refused; None until that is known."""
 
     def feed(self, piece: str) -> str:
-        """Return the text behind the sentinel; empty while it may still come."""
+        """Return the text after the sentinel; "" while more text is needed to decide."""
         if self.refused is None:
             self._head += piece
             start = self._head.lstrip(_BEFORE_REFUSAL)
@@ -50,10 +50,10 @@ class RefusalDetector:
 
 
 class SentinelFilter:
-    """Replace the refusal sentinel by an ellipsis wherever it stands in the sanitised text of an answer.
+    """Replace the refusal sentinel by an ellipsis anywhere in the sanitised text of an answer.
 
-    The sanitiser drops it from prose; this finds it in code too, with escaped underscores, in any letter
-    case, and cut across pieces. The result does not depend on the cut.
+    The sanitiser removes it from prose; this filter also finds it in code, with escaped underscores, in any
+    letter case, and split across pieces. The result does not depend on where the pieces were cut.
     """
 
     def __init__(self) -> None:

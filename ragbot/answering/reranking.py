@@ -1,7 +1,6 @@
-"""Rerank retrieved passages by what the fused search does not see: headings, coverage, kind of section.
+"""Rerank retrieved passages by features that the search ignores: headings, coverage, kind of section.
 
-The weights were fitted by `bench/fit_reranking.py` as a multinomial choice among the passages of each
-question
+The weights were fitted by `bench/fit_answers.py` as a multinomial choice among the passages of each question
 (a listwise softmax: Cao et al., "Learning to Rank: From Pairwise Approach to Listwise Approach", ICML 2007).
 """
 
@@ -16,9 +15,9 @@ from ragbot.providers.extractive.question import Want, asked_for
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.extractive.scoring import coverage, defines, likeness, sameness
 
-# How many of the fused search's passages are ordered anew.
+# How many of the search's passages are reranked.
 PASSAGES_RERANKED = 30
-# A chunk of fewer tokens is seldom more than a caption.
+# A chunk of fewer tokens is mostly a caption.
 SHORT_TOKENS = 60
 
 FEATURES = (
@@ -47,7 +46,7 @@ def rerank(
     language: str,
     reader: PassageReader,
 ) -> list[Passage]:
-    """Give the same passages, best first. Each carries its new score, which compares within one question."""
+    """Return the passages with new scores, best first. Scores are comparable within one question only."""
     features = passage_features(passages, question, weights, language=language, reader=reader)
     scored = [
         Passage(passage.chunk, sum(w * x for w, x in zip(WEIGHTS, row, strict=True)))
@@ -64,9 +63,9 @@ def passage_features(
     language: str,
     reader: PassageReader,
 ) -> list[list[float]]:
-    """Give a row for each passage in the order of FEATURES.
+    """Return a row for each passage, its values in the order of FEATURES.
 
-    `weights` are the question's stems with their rarity.
+    `weights` maps the question's stems to their rarity.
     """
     asked = asked_for(question)
     subject = reader.terms(language, asked.subject) if asked.want is Want.MEANING else frozenset()

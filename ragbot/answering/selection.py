@@ -1,4 +1,4 @@
-"""A reader's selection as a passage, and the passages of the book in which it stands."""
+"""Turn a reader's selection into a passage, and find the passages of the book that contain it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.text import count_tokens, folded
 
-# A selection stands in a passage when this much of the shorter one's runs of words is in the other:
-# what is selected on a page differs from its source in markup, and may begin in the middle of a word.
+# A passage contains a selection if this share of the shorter one's runs of words is in the other: text
+# selected on a page has no markup, and may begin in the middle of a word.
 RUN_WORDS = 4
 LEAST_SHARED = 0.6
 
@@ -18,7 +18,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def passage_of_selection(selection: str, place: Passage | None) -> Passage:
-    """The selection as the only passage that a generator sees."""
+    """Return the selection as a passage for the generator, with the metadata of `place` if there is one."""
     known = place.chunk if place else None
     return Passage(
         Chunk(
@@ -39,7 +39,7 @@ def passage_of_selection(selection: str, place: Passage | None) -> Passage:
 
 
 def standing_in(selection: str, passages: Sequence[Passage]) -> list[Passage]:
-    """Those passages that the selection stands in, or that stand in the selection; the fullest first."""
+    """Return the passages that contain the selection or are part of it, by overlap, largest first."""
     selected = _words(selection)
     shares = [(_shared(selected, _words(passage.chunk.text)), passage) for passage in passages]
     standing = [(share, passage) for share, passage in shares if share >= LEAST_SHARED]

@@ -1,15 +1,14 @@
-"""Number cited passages in the reader's list of sources, which is shorter than what was searched."""
+"""Number the cited passages in the reader's list of sources, which is shorter than the list of passages."""
 
 from __future__ import annotations
 
 
 class SourceSlots:
-    """Numbers for the passages that a reader sees. Not safe between threads.
+    """Assign numbers to the passages that a reader sees. Not safe to use from several threads.
 
-    `passages` were retrieved, best first, and the reader is shown `shown` of them. A mark that cites a
-    passage
-    beyond these puts it in the place of the last one that no mark has cited yet; numbers that were given
-    stay.
+    `passages` is the number of retrieved passages, and `shown` how many of them the reader sees, the best
+    ones at first. A mark that cites another passage puts it in the place of the last one that no mark has
+    cited. Numbers of cited passages never change.
     """
 
     def __init__(self, passages: int, shown: int) -> None:
@@ -19,7 +18,7 @@ class SourceSlots:
         self._changed = False
 
     def number_of(self, passage: int) -> int | None:
-        """Give the number by which a reader finds a passage (from 1), now cited; None where there is none."""
+        """Mark a passage (from 1) as cited, and return its number for the reader; None if none is left."""
         if not 1 <= passage <= self._passages:
             return None
         if passage not in self._slots:
@@ -38,15 +37,15 @@ class SourceSlots:
 
     @property
     def cited(self) -> frozenset[int]:
-        """The numbers that marks have cited so far."""
+        """Return the numbers that marks have cited so far."""
         return frozenset(self._cited)
 
     @property
     def passages(self) -> tuple[int, ...]:
-        """The passage (from 1) that stands under each number, in order."""
+        """Return the passages (from 1) in the order of their numbers."""
         return tuple(self._slots)
 
     def take_change(self) -> bool:
-        """Whether another passage was put into the list since this was called last."""
+        """Return whether the list has changed since the last call."""
         changed, self._changed = self._changed, False
         return changed

@@ -1,8 +1,8 @@
-"""Make the text fragment by which a browser finds and lights up words on a page.
+"""Make the text fragment by which a browser finds and highlights words on a page.
 
 See https://wicg.github.io/scroll-to-text-fragment/: `[prefix-,]start[,end][,-suffix]`. A browser takes the
-first place on the page that fits, whatever the anchor says; a term stands within one block, and begins and
-ends with a whole word.
+first match on the page, whatever the anchor says. A term must be within one block, and begin and end with a
+whole word.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from urllib.parse import quote
 from ragbot.answering.page_words import LONGEST_PAGE, PageWords, on_one_line, page_words
 from ragbot.answering.printed_words import PrintedRun, printed_runs
 
-# So many words at each end of what is cited are named; more where the page holds these few before.
+# Words at each end of the cited text that the fragment names; more if these occur earlier on the page.
 END_WORDS = 6
 MOST_WORDS = 14
-# A shorter run of words opens or closes what is named only where there is no longer one.
+# A shorter run is used as the beginning or end only if there is no longer one.
 FEWEST_WORDS = 3
-# Runs of words that are tried as the opening.
+# Runs of words that are tried as the beginning.
 OPENINGS_TRIED = 3
-DIRECTIVES_REMEMBERED = 4096
+CACHED_DIRECTIVES = 4096
 
-# Front matter that Docusaurus alone reads.
+# Front matter that only Docusaurus reads.
 _DOCUSAURUS = re.compile(
     r"---\r?\n(?:(?!---)[^\n]*\n){0,40}?(?:sidebar_\w+|pagination_\w+|displayed_sidebar):"
 )
@@ -33,7 +33,7 @@ _DOCUSAURUS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Cited:
-    """Words of a run that are cited, from the word `first` up to the word `after`."""
+    """Describe the cited words of a run, from the word `first` up to, but not including, the word `after`."""
 
     run: PrintedRun
     first: int
@@ -45,7 +45,7 @@ class _Cited:
 
     @property
     def shortness(self) -> tuple[int, int]:
-        """The less, the better an opening: the first run of some words, else that of most letters."""
+        """Return a sort key for beginnings, best first: the first run of some words, else the longest run."""
         if self.count >= FEWEST_WORDS:
             return 0, 0
         start, end = self.run.span(self.first, self.after)
@@ -60,7 +60,7 @@ class _Cited:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """A span of a run's text."""
+    """Describe a term of a fragment: a span of a run's text."""
 
     run: PrintedRun
     start: int
@@ -71,13 +71,13 @@ class _Term:
         return " ".join(self.run.text[self.start : self.end].split())
 
 
-@lru_cache(maxsize=DIRECTIVES_REMEMBERED)
+@lru_cache(maxsize=CACHED_DIRECTIVES)
 def text_directive(source: str, start: int, end: int, *, page: str = "", place: int = 0) -> str:
-    """Give what follows `:~:text=` for the words of a passage from start to end; empty if none are fit.
+    """Return the part after `:~:text=` for the words of a passage from start to end; "" if none can be found.
 
-    `page` is the source of the whole page and `place` the passage's offset in it. Where the page holds the
-    words before, more of them are named, then some in front of them or behind. Where that does not tell them
-    apart either, none are.
+    `page` is the source of the whole page and `place` the passage's offset in it. If the words occur earlier
+    on the page, more of them are named, then some words before or after them. If that is still ambiguous, the
+    result is empty.
     """
     if _is_closed(page, place + start):
         return ""
@@ -91,9 +91,9 @@ def text_directive(source: str, start: int, end: int, *, page: str = "", place: 
 
 
 def _is_closed(page: str, offset: int) -> bool:
-    """Whether Docusaurus hides words until their tab or details are opened: browsers search what is shown.
+    """Return whether Docusaurus hides the words in a closed tab or details: browsers do not search there.
 
-    The details of other generators are the browser's own, which opens them itself.
+    Other generators use the browser's own details element, which the browser opens itself.
     """
     tab = _around(page, offset, "TabItem")
     if tab >= 0 and " default" not in page[tab : page.find(">", tab)]:
@@ -103,13 +103,13 @@ def _is_closed(page: str, offset: int) -> bool:
 
 
 def _around(page: str, offset: int, tag: str) -> int:
-    """Where the element begins in which an offset stands, or -1."""
+    """Return where the element around an offset begins, or -1."""
     start = page.rfind(f"<{tag}", 0, offset)
     return start if page.find(f"</{tag}>", max(start, 0), offset) < 0 else -1
 
 
 def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:
-    """The words of each run of which the first letter is cited."""
+    """Yield the cited words of each run; a word counts if its first letter is cited."""
     for run in printed_runs(source):
         inside = [i for i, (begin, _) in enumerate(run.words) if start <= run.source_offset(begin) < end]
         if inside:
@@ -119,7 +119,7 @@ def _cited(source: str, start: int, end: int) -> Iterator[_Cited]:
 
 
 class _Search:
-    """Look for terms on a page as a browser does. Without its source each term passes for the first."""
+    """Look for terms on a page as a browser does. Without the page's source, any term counts as unique."""
 
     def __init__(self, source: str, page: str, place: int) -> None:
         is_part = 0 < len(page) <= LONGEST_PAGE and page.startswith(source, place)
@@ -128,7 +128,7 @@ class _Search:
         self.runs = printed_runs(source)
 
     def directive(self, opening: _Cited, cited: Sequence[_Cited]) -> str:
-        """Name the words from an opening to the last run that is long enough; nothing if that is in vain."""
+        """Name the words from an opening to the last run that is long enough; "" if they are ambiguous."""
         closing = next((run for run in reversed(cited) if run.count >= FEWEST_WORDS), opening)
         if closing is opening and opening.count <= 2 * END_WORDS:
             return self._whole(opening)
@@ -158,7 +158,7 @@ class _Search:
         return self.page.first(words) == self._offset(term) and not self.page.is_heading(words)
 
     def _end(self, start: _Term, closing: _Cited) -> str:
-        """The last words of what is cited; more of them where these few stand between already."""
+        """Name the last cited words; more of them if these occur earlier within the cited text."""
         most = closing.count
         if closing.run is start.run:
             most = sum(begin >= start.end for begin, _ in closing.run.words[closing.first : closing.after])
@@ -173,7 +173,7 @@ class _Search:
         return f",{_spelt(ends[fewest - 1].words)}"
 
     def _with_prefix(self, cited: _Cited, term: _Term) -> tuple[str, _Term]:
-        """The fewest words in front of a term with which it stands nowhere before, or nothing."""
+        """Name the fewest words before a term that make it unambiguous; "" if none do."""
         run, after = cited.run, cited.first
         if after == 0 and (before := self._neighbour(run, -1)) is not None:
             term = _Term(run, run.words[0][0], term.end)
@@ -186,7 +186,7 @@ class _Search:
         return "", term
 
     def _with_suffix(self, cited: _Cited, term: _Term) -> tuple[_Term, str]:
-        """The fewest words behind a term with which it stands nowhere before, or nothing."""
+        """Name the fewest words after a term that make it unambiguous; "" if none do."""
         run, first = cited.run, cited.after
         if first == len(run.words) and (behind := self._neighbour(run, 1)) is not None:
             term = _Term(run, term.start, run.words[-1][1])
@@ -199,7 +199,7 @@ class _Search:
         return term, ""
 
     def _neighbour(self, run: PrintedRun, step: int) -> PrintedRun | None:
-        """The run next to one, if the page prints nothing between them."""
+        """Return the run before (-1) or after (1) another, or None if the page prints text between them."""
         index = self.runs.index(run) + step
         if not 0 <= index < len(self.runs):
             return None
@@ -211,7 +211,7 @@ class _Search:
         return self.runs[index] if is_next else None
 
     def _is_first_pair(self, first: _Term, second: _Term) -> bool:
-        """Whether the page holds these two terms, one behind the other, here for the first time."""
+        """Return whether this is the first occurrence on the page of these two terms in a row."""
         if first.run is second.run:
             words = on_one_line(first.run.text[first.start : second.end])
         else:
@@ -223,5 +223,5 @@ class _Search:
 
 
 def _spelt(words: str) -> str:
-    """Words as they stand in a directive, where hyphens, commas and ampersands are syntax."""
+    """Encode words for a directive, in which hyphens, commas and ampersands are syntax."""
     return quote(words, safe="").replace("-", "%2D")

@@ -69,7 +69,7 @@ class AnswerSlot:
         self._slots: AnswerSlots | None = slots
 
     def give_back(self) -> None:
-        """Let another reader have it."""
+        """Free the slot for another reader."""
         with self._lock:
             slots, self._slots = self._slots, None
         if slots is not None:
@@ -77,10 +77,10 @@ class AnswerSlot:
 
 
 class TurnEvents:
-    """Iterate over the events of a turn, and record its end, also when the reader leaves or an error comes.
+    """Iterate over the events of a turn, and record its end, even if the reader leaves or an error is raised.
 
-    A whole answer is recorded before its end is given: what a reader saw whole is never lost. The slot is
-    given back at the end, when the iterator is closed, or when it is dropped.
+    A whole answer is recorded before Finished is returned, so that no answer that a reader saw whole is lost.
+    The slot is given back at the end, when the iterator is closed, or when it is garbage-collected.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class TurnEvents:
 
 @dataclass(frozen=True, slots=True)
 class RunningTurn:
-    """Hold a turn under way. Whoever draws `events` closes the iterator; `deadline.cancel` ends it early."""
+    """Hold a running turn. The caller that iterates over `events` closes it; `deadline.cancel` ends it."""
 
     turn: Turn
     events: TurnEvents
@@ -155,8 +155,8 @@ class Turns:
     """Open turns, at most `most_at_once` in this process. Safe between threads.
 
     After `questions_by_model` questions of one session, the rest of them are answered without a model (None:
-    never). While the database is unavailable a question is answered all the same, and not stored. `observe`
-    is called for each turn that ends, but not for one that is replayed.
+    no limit). While the database is unavailable, questions are answered but not stored. `observe` is called
+    for each turn that ends, except for a replayed one.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class Turns:
             raise
 
     def finish(self) -> None:
-        """Write what could not be written before. Called before the process ends."""
+        """Write the answers that could not be written before. Called before the process ends."""
         self._late.write_all()
 
     def _opened(self, question: Question, session_id: str | None, claim: IdempotencyClaim | None) -> Turn:

@@ -34,7 +34,7 @@ PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
 PDF_SUFFIXES = frozenset({".pdf"})
 MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 
-# Pictures and fonts make up most of such a file; its text keeps to the limit for files.
+# Pictures and fonts make up most of such a file; the limit for files applies to its text.
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (

@@ -11,7 +11,7 @@ PASSWORD_LENGTH = 12
 # Fewer different signs than this is a pattern, not a secret ("aaaa…", "12121212…").
 DIFFERENT_SIGNS = 6
 
-# What stands in examples and tutorials, and is copied from there.
+# Values of examples and tutorials, which people copy.
 PLACEHOLDERS = ("changeme", "changethis", "replaceme", "yoursecret", "yourkey", "youradmin", "yourpassword")
 DEFAULTS = ("password", "secret", "admin", "default", "example", "letmein", "ragbot")
 BESIDE_DEFAULTS = ("console", "metrics", "please", "insert", "super", "token", "your", "here", "test", "key")

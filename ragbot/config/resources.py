@@ -30,9 +30,9 @@ class MachineResources:
 
 
 def spare_waiting_threads(threads: int) -> None:
-    """Limit OpenMP's threads and have them sleep while they wait; two processes that spin slow each other.
+    """Limit OpenMP's threads and let them sleep while they wait: processes that spin slow each other down.
 
-    It has to be said before the library that uses OpenMP is loaded.
+    It must be set before the library that uses OpenMP is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))

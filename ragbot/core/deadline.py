@@ -51,7 +51,7 @@ class Deadline:
 
     @contextmanager
     def interrupting(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """Within the block, run `interrupt` (from another thread) at the deadline or on `cancel`."""
+        """Call `interrupt` (in another thread) if the deadline or `cancel` comes within the block."""
         with self._lock:
             if not self._cancelled:
                 self._interrupts.append(interrupt)

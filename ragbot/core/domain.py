@@ -185,14 +185,14 @@ class Passage:
 
 
 class Mode(StrEnum):
-    """Where an answer may come from."""
+    """Name the texts that an answer may come from."""
 
     FULL_BOOK = "full_book"
     SELECTED_TEXT = "selected_text"
 
 
 class Status(StrEnum):
-    """How a turn ended, or that it has not."""
+    """Name the states of a turn."""
 
     PENDING = "pending"
     ANSWERED = "answered"
@@ -202,7 +202,7 @@ class Status(StrEnum):
 
 
 class Degradation(StrEnum):
-    """What an answer was made without."""
+    """Name the parts that an answer was made without."""
 
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"
@@ -421,9 +421,9 @@ class TurnOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Give the sources, before the first word; again whenever a mark puts another passage among them.
+    """Hold the sources. It comes before the first word, and again when a mark adds another passage to them.
 
-    `draft` is the answer under way, for whoever has to store one that never ended; None where no generator is
+    `draft` is the answer so far, from which an answer that never ends is stored; None if no generator is
     called.
     """
 

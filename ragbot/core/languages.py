@@ -1,4 +1,4 @@
-"""Tell the language of a book and of a question by their scripts and their commonest words."""
+"""Detect the language of a book and of a question by their scripts and their commonest words."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COMMON: Mapping[str, frozenset[str]] = {
         "indonesian": "dan yang di ke dari untuk dengan tidak ini itu apa bagaimana siapa",
     }.items()
 }
-# Beyond these a language is known by its script alone.
+# Other languages are detected by their script alone.
 _SCRIPTS: Mapping[str, str] = {
     "DEVANAGARI": "hindi",
     "ARABIC": "arabic",
@@ -59,13 +59,13 @@ _SCRIPTS: Mapping[str, str] = {
     "LAO": "lao",
 }
 _WORD = re.compile(r"[^\W\d_]+")
-# So many of the words of a text must be the commonest of one language, and more than twice those of another.
+# A question needs so many of a language's commonest words, and more than twice those of the book's language.
 _FEWEST_COMMON = 2
 _LETTERS_LOOKED_AT = 400
 
 
 def language_of(texts: Iterable[str]) -> str:
-    """Give the language, by its Snowball name, whose commonest words the texts hold most; english if none."""
+    """Return the language (its Snowball name) whose commonest words occur most; "english" if none do."""
     counts = dict.fromkeys(_COMMON, 0)
     scripts: Counter[str] = Counter()
     for text in texts:
@@ -81,7 +81,7 @@ def language_of(texts: Iterable[str]) -> str:
 
 
 def foreign_language(question: str, book_language: str) -> str:
-    """Give the language of a question that is surely not the book's; empty where it may be the book's."""
+    """Return the language of a question if it is certainly not the book's, else ""."""
     script = script_of(question)
     own_script = _SCRIPT_OF.get(book_language, "LATIN")
     if script and script != own_script and not {script, own_script} <= {"CJK", "HIRAGANA", "KATAKANA"}:
@@ -90,12 +90,12 @@ def foreign_language(question: str, book_language: str) -> str:
 
 
 def script_of(text: str) -> str:
-    """Give the script of most letters as Unicode names it ("LATIN"); empty for a text without letters."""
+    """Return the Unicode name of the script of most letters ("LATIN"); "" for a text without letters."""
     if text.isascii():
         return "LATIN" if any(character.isalpha() for character in text[:_LETTERS_LOOKED_AT]) else ""
     counts: Counter[str] = Counter()
     for character in text[:_LETTERS_LOOKED_AT]:
-        # (Vowel signs are no letters to Python, and half of a Hindi word.)
+        # Vowel signs are no letters for Python, but half of a Hindi word.
         if character.isalpha() or unicodedata.category(character) in ("Mn", "Mc"):
             counts[unicodedata.name(character, "").partition(" ")[0]] += 1
     del counts["COMBINING"]
@@ -117,7 +117,7 @@ _SCRIPT_OF: Mapping[str, str] = {
 }
 
 
-# What a reader is told who asks in another language than the book's: the language by its own name.
+# Languages by their own names, for a reader who asks in another language than the book's.
 _OWN_NAMES = {
     "english": "English",
     "german": "Deutsch",
@@ -161,7 +161,7 @@ _ASK_IN = {
 
 
 def ask_in_book_language(question_language: str, book_language: str) -> str:
-    """Ask a reader to use the book's language, in the reader's own language where that is known."""
+    """Return a sentence that asks a reader to use the book's language, in the reader's language if known."""
     name = _OWN_NAMES.get(book_language, book_language.capitalize())
     sentence = _ASK_IN.get(question_language, _ASK_IN["english"]).format(name=name)
     english = _ASK_IN["english"].format(name=name)

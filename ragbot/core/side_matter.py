@@ -1,10 +1,10 @@
-"""Recognise parts that are about the book and not its subject: contents, objectives, references."""
+"""Recognise parts that are about the book and not its subject: contents, objectives, references ..."""
 
 from __future__ import annotations
 
 import re
 
-# Words of headings under which a reader seldom finds an answer, by what they announce.
+# Words of headings of such parts, in which a reader seldom finds an answer.
 _SIDE_HEADINGS = re.compile(
     r"""\b(?:
         learning\s+(?:objectives?|outcomes?|goals)|what\s+you(?:['’]ll|\s+will)\s+(?:learn|need|build)
@@ -18,9 +18,10 @@ _SIDE_HEADINGS = re.compile(
     )\b""",
     re.IGNORECASE | re.VERBOSE,
 )
-# The share of a side heading's words that announce it, from which on it is nothing else.
+# A heading is a side heading if at least this share of its words says so.
 _LEAST_SHARE = 0.5
-# Words that announce such a part alone or beside the second kind: "Course schedule", but not "Tide schedule".
+# Words of the first set make a side heading alone or with words of the second: "Course schedule", but not
+# "Tide schedule".
 _SIDE_NAMES = frozenset(
     "objective objectives outcome outcomes goals contents outline agenda syllabus schedule resources references "
     "citations credits assignments due deadlines links navigation".split()
@@ -29,7 +30,7 @@ _SIDE_QUALIFIERS = frozenset(
     "a and book chapter community course external for image key learning lesson main module more online other page "
     "purchase quick recommended related section site support the this unit useful week weekly your".split()
 )
-# A robot has links and navigation, too; a list of nothing but links is known by its shape.
+# A robot also has links and navigation, so these words alone decide nothing.
 _AMBIGUOUS = frozenset(("links", "navigation"))
 _WORD = re.compile(r"\w+")
 # "7. Additional Resources" and "Chapter 3: Exercises" are numbered.
@@ -37,7 +38,7 @@ _HEADING_WORD = re.compile(r"[^\W\d]\w*")
 _LINK = re.compile(
     r"!?\[[^\[\]]{0,500}\]\([^()\n]{0,2000}\)|<https?:[^<>\s]{1,2000}>|https?://[^\s<>)\]]{1,2000}"
 )
-# Where a generator puts a table of contents.
+# The place where a generator inserts a table of contents.
 _CONTENTS_MARK = re.compile(r"\{:\s*toc\b|^\s*(?:\[\[?_?toc_?\]\]?|@\[toc\])\s*$", re.IGNORECASE)
 _DUE = re.compile(
     r"\b(?:due|submit(?:ted)?|deadline|points?|pts|time\s+required|est(?:imated)?\.?\s+time)\b"
@@ -45,7 +46,7 @@ _DUE = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
-# A question that asks for such a part.
+# Words of questions that ask for such a part.
 _ASKS_FOR_SIDE = re.compile(
     r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
     r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
@@ -55,7 +56,7 @@ _ASKS_FOR_SIDE = re.compile(
 
 
 def is_side_heading(heading: str) -> bool:
-    """Whether a heading announces contents, objectives, references, exercises or the like."""
+    """Return whether a heading announces contents, objectives, references, exercises or the like."""
     words = [word.casefold() for word in _HEADING_WORD.findall(heading)]
     announced = _SIDE_HEADINGS.search(heading)
     if announced is not None and len(_HEADING_WORD.findall(announced.group())) >= _LEAST_SHARE * len(words):
@@ -66,19 +67,19 @@ def is_side_heading(heading: str) -> bool:
 
 
 def wants_side_matter(question: str) -> bool:
-    """Whether a question asks for objectives, due dates, references, release notes or the like."""
+    """Return whether a question asks for objectives, due dates, references, release notes or the like."""
     return _ASKS_FOR_SIDE.search(question) is not None
 
 
 def link_share(markdown: str) -> float:
-    """The share of a text's words that stand in links, from 0 to 1; 0 for a text without words."""
+    """Return the share of a text's words that are in links, from 0 to 1; 0 for a text without words."""
     whole = len(_WORD.findall(markdown))
     linked = sum(len(_WORD.findall(link)) for link in _LINK.findall(markdown))
     return linked / whole if whole else 0.0
 
 
 def is_link_alone(markdown: str) -> bool:
-    """Whether a text is a link with hardly a word beside it, or the place of a table of contents."""
+    """Return whether a text is a link with at most two other words, or the place of a table of contents."""
     if _CONTENTS_MARK.search(markdown):
         return True
     rest = _LINK.sub(" ", markdown)
@@ -86,5 +87,5 @@ def is_link_alone(markdown: str) -> bool:
 
 
 def is_due_date(text: str) -> bool:
-    """Whether a short text says when something is due, or what it counts."""
+    """Return whether a short text says when something is due, or how many points it has."""
     return len(text) <= 120 and _DUE.search(text) is not None

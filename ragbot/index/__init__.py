@@ -1,0 +1,1 @@
+"""Index editions, and search them by words and by vector."""

@@ -1,4 +1,4 @@
-"""Text to terms: words, identifiers and their parts, stemmed by the book's language."""
+"""Turn text into search terms: stemmed words, identifiers and their parts, by the book's language."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MARKS = "".join(
     chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code)) in ("Mn", "Mc")
 )
 _RUN = rf"(?:[^\W_]++(?:[{re.escape(_MARKS)}]++[^\W_]*+)*+)"
-# A word with what may hold it together: package.xml, wait_for_service, /opt/ros, C++, don't.
+# A word with the signs that may join its parts: package.xml, wait_for_service, /opt/ros, C++, don't.
 _COMPOUND = re.compile(rf"{_RUN}(?:[._/:@'’\-]{_RUN}|_++{_RUN})*(?:\+\+|#)?")
 _ASCII_COMPOUND = re.compile(r"[A-Za-z0-9]++(?:[._/:@'\-][A-Za-z0-9]++|_++[A-Za-z0-9]++)*(?:\+\+|#)?")
 _SEPARATORS = re.compile(r"[._/:@\-]+")
@@ -27,13 +27,13 @@ _WIDE = re.compile(
     rf"(?:[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af{re.escape(_MARKS)}])*+"
 )
 _CLUSTER = re.compile(rf".[{re.escape(_MARKS)}]*+", re.DOTALL)
-# A soft hyphen and joiners stand inside of words; a zero-width space parts words only where no others do.
+# Soft hyphens, joiners and zero-width spaces are removed: they do not separate words.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")
 _APOSTROPHE_TAIL = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m|t))$", re.IGNORECASE)
 _LONGEST_TERM = 64
 
-# Signs that programs are made of. In prose they are punctuation, in code they are terms.
+# Operators of programs: punctuation in prose, terms in code.
 _OPERATOR = re.compile(r"[-+*/%=<>!&|^~?:.@$#]{1,4}")
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,200})\1(?!`)")
 _FENCE = re.compile(
@@ -45,7 +45,7 @@ _LONG_OPERATOR = re.compile(
 _TABLE_RULE = re.compile(r":?-+:?")
 _CELL_OPERATOR = re.compile(r"\|\s*`?([-+*/%=<>!&^~?:.@$#]{1,3})`?\s*(?=\|)")
 
-# Words that carry grammar and not matter. Question words belong here: a book seldom says "how do I".
+# Words of grammar, without a subject of their own. Question words too: a book seldom says "how do I".
 ENGLISH_STOP_WORDS = frozenset(
     """a about above after again all also am an and any are as at be because been before being below
     between both but by can cannot could did do does doing don done down during each else ever few for
@@ -60,7 +60,7 @@ ENGLISH_STOP_WORDS = frozenset(
     """.split()
 )
 
-# Stop words that are keywords of programming languages and shells, and so may be what a text is about.
+# Stop words that are also keywords of programming languages and shells, so that a text may be about them.
 _KEYWORDS = frozenset(
     """all and any as at before by can do each else for from has if in into is just let like may must my no
     nor not of off on once only or other own self so such than that then this through to until up use using
@@ -74,7 +74,7 @@ _NAMED = re.compile(
     r"|[`'\"‘“](?P<quoted>[A-Za-z]+(?: [A-Za-z]+)?)[`'\"’”])",
     re.IGNORECASE,
 )
-# Words of a question that are never what it is about.
+# Words that are never the subject of a question.
 _SCAFFOLD = frozenset(
     """a about an and are can could did do does doing explain for get give how i in is it keyword mean meaning
     means meant me my of on please should tell the their them they this to use used using was we were what
@@ -83,12 +83,12 @@ _SCAFFOLD = frozenset(
 _SPOKEN_OPERATOR = re.compile(
     r"(?:(?<=\s)|^|(?<=[`'\"‘“]))(?P<sign>[-+*/%=<>!&|^~?:.@$#]{1,4})(?=\s|$|[`'\"’”]|\?$)"
 )
-# How readers write the commonest question words in a hurry.
+# Frequent typing errors for question words.
 _HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pls plz".split())
 
 
 class Analyzer:
-    """Cut text into terms for one language (a Snowball stemmer's name; unknown ones are not stemmed).
+    """Split text into terms for one language, named as Snowball's stemmers are; others are not stemmed.
 
     Safe to use from several threads.
     """
@@ -102,25 +102,25 @@ class Analyzer:
         def stem(word: str) -> str:
             if stemmer is None or not word[0].isalpha():
                 return _folded(word)
-            # A Snowball stemmer keeps state while it works and is not safe between threads.
+            # A Snowball stemmer has state while it works, and must not be shared by threads.
             with lock:
                 return _folded(stemmer.stemWord(word))
 
         self.stem = stem
 
     def words(self, text: str) -> list[str]:
-        """Give the content words in order, in lower case: compounds whole, then their parts; no stop words.
+        """Return the content words in order, in lower case: compounds whole, then their parts; no stop words.
 
-        What stands in code counts as it stands: keywords that are stop words elsewhere, and operators.
+        At the end come the operators and the keywords of its code, even those that are stop words in prose.
         """
         plain = [word for word in self.all_words(text) if not self.is_stop_word(word)]
         return [*plain, *self._code_words(text)]
 
     def question_words(self, text: str) -> list[str]:
-        """Give the content words of a question; a stop word that it is about is one of them.
+        """Return the content words of a question, including a stop word or operator that it asks about.
 
-        A stop word counts where it is quoted, stands beside "keyword", "loop", "operator" and the like, or is
-        all that the question holds; an operator where it stands alone.
+        A stop word counts if it is quoted, stands beside "keyword", "loop", "operator" and the like, or if
+        the question has no other word; an operator counts if it stands alone.
         """
         found = [word for word in self.words(text) if word not in _HASTY or not self._is_english]
         if not self._is_english:
@@ -141,17 +141,17 @@ class Analyzer:
         return found
 
     def all_words(self, text: str) -> Iterator[str]:
-        """Every word in order, stop words too."""
+        """Yield every word in order, stop words included."""
         text = self._prepared(text)
         for match in (_ASCII_COMPOUND if text.isascii() else _COMPOUND).finditer(text):
             yield from self._forms(match.group())
 
     def terms(self, text: str) -> list[str]:
-        """The stems of the content words, in order."""
+        """Return the stems of the content words, in order."""
         return [self.stem(word) for word in self.words(text)]
 
     def is_stop_word(self, word: str) -> bool:
-        """Whether a word (in small letters) carries no matter of its own."""
+        """Return whether a word (in lower case) is a stop word of the language; only English has a list."""
         return word in ENGLISH_STOP_WORDS if self._is_english else False
 
     @property
@@ -165,7 +165,7 @@ class Analyzer:
         return _TURKISH_WORD.sub(_with_small_i, text) if self.language == "turkish" else text
 
     def _code_words(self, text: str) -> Iterator[str]:
-        """Stop words and operators that stand in code."""
+        """Yield the stop words and operators in the text's code: spans, fenced blocks and table cells."""
         if "`" in text or "~~~" in text:
             for fence in _FENCE.finditer(text):
                 yield from self._code_terms(fence[2])
@@ -185,7 +185,7 @@ class Analyzer:
         yield from _LONG_OPERATOR.findall(code)
 
     def _forms(self, compound: str) -> Iterator[str]:
-        """A compound as searchers may write it: whole, then its parts where it has any."""
+        """Yield a compound in the forms that readers may search for: whole, then its parts if it has any."""
         compound = _APOSTROPHE_TAIL.sub("", compound)
         if not compound.isascii() and _WIDE.search(compound):
             yield from _wide_forms(compound)
@@ -198,13 +198,13 @@ class Analyzer:
 
 
 def _with_small_i(word: re.Match[str]) -> str:
-    """A Turkish word with its capital i in small: I is that of the dotless letter, İ that of the other."""
+    """Return a Turkish word with its capital i's in lower case: I becomes ı, and İ becomes i."""
     small = word.group().replace("I", "ı").replace("İ", "i")
     return small.casefold() if word.group().isupper() else small
 
 
 def _named_keywords(text: str) -> list[str]:
-    """The stop words that a question names as keywords: "the for loop", "keyword where", `if let`."""
+    """Return the stop words that a question names as keywords: "the for loop", "keyword where", `if let`."""
     named: list[str] = []
     for match in _NAMED.finditer(text):
         for words in match.groups():
@@ -218,7 +218,7 @@ def _pieces(piece: str) -> list[str]:
 
 
 def _wide_forms(compound: str) -> Iterator[str]:
-    """Scripts without spaces: each pair of neighbouring characters is a term, and a lone one too."""
+    """Yield the terms of a script without spaces: each pair of neighbouring characters, or a single one."""
     for run in _WIDE.findall(compound):
         clusters = _CLUSTER.findall(run)
         yield from ("".join(clusters[i : i + 2]) for i in range(max(1, len(clusters) - 1)))
@@ -227,9 +227,9 @@ def _wide_forms(compound: str) -> Iterator[str]:
 
 
 def _folded(word: str) -> str:
-    """A word without the marks that writers leave out: accents, vowel points, and the dot of the Turkish i.
+    """Remove the marks that writers often omit: accents, vowel points, and the dot of the Turkish i.
 
-    Marks of other scripts are letters there (vowel signs, kana's voicing) and stay.
+    Marks of other scripts (vowel signs, kana's voicing) distinguish words and remain.
     """
     if word.isascii():
         return word

@@ -1,4 +1,4 @@
-"""Terms to BM25 weights, as sparse vectors whose inverse document frequency the index supplies."""
+"""Weigh terms by BM25, as sparse vectors. Qdrant multiplies by the inverse document frequency."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ B = 0.75
 
 
 def passage_vector(terms: Iterable[str], average_terms: float) -> SparseVector:
-    """BM25's weights of a passage's terms, without the inverse document frequency.
+    """Return the BM25 weights of a passage's terms, without the inverse document frequency.
 
     `average_terms` is the mean number of terms of a passage of the edition.
     """
@@ -25,7 +25,7 @@ def passage_vector(terms: Iterable[str], average_terms: float) -> SparseVector:
 
 
 def query_vector(weights: Mapping[str, float]) -> SparseVector:
-    """A question's terms with their weights (1 for a plain term)."""
+    """Return a question's terms with their weights (1 for a plain term)."""
     return _vector(weights)
 
 

@@ -1,4 +1,4 @@
-"""A Qdrant server with an embedded index behind it, which stands in while the server is away or too slow."""
+"""Fail over from a Qdrant server to an embedded index while the server is unavailable or too slow."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Result = TypeVar("Result")
 
 
 class FailoverStore:
-    """Searches go to the server, and to the embedded index when the server fails; all else is the server's.
+    """Search on the server, or in the embedded index if the server fails. All other calls go to the server.
 
-    The embedded index is built from the database at its first use, if the edition has no more than
-    `most_chunks`: each worker needs the memory for it. Both find the same passages.
+    The embedded index is built from the database on first use, if the edition has at most `most_chunks`: each
+    worker needs the memory for it. Both find the same passages.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class FailoverStore:
         try:
             visit = self._circuits.enter(self.name)
         except CircuitOpen as error:
-            failure = SearchUnavailable("The Qdrant server is left alone for some seconds.")
+            failure = SearchUnavailable("The Qdrant server failed, and is not called for some seconds.")
             return self._stood_in(edition, of_embedded, failure, error)
         try:
             given = of_server()
         except SearchUnavailable as error:
             visit.failed()
-            log.warning("embedded_index_stands_in", cause=type(error.__cause__).__name__)
+            log.warning("qdrant_failed_over", cause=type(error.__cause__).__name__)
             return self._stood_in(edition, of_embedded, error, error.__cause__)
         except BaseException:
             visit.gave_up()
@@ -85,7 +85,7 @@ class FailoverStore:
         return given
 
     def can_replace_server(self, chunks: int) -> bool:
-        """Whether the embedded index takes so many chunks."""
+        """Return whether the embedded index is allowed to hold so many chunks."""
         return chunks <= self._most_chunks
 
     def _stood_in(

@@ -1,4 +1,4 @@
-"""Chunks to points: terms, weights and the names under which a chapter filter finds them."""
+"""Turn chunks into points of the index: weighted terms, and the names that a chapter filter matches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from ragbot.index.vocabulary import counted
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunks:
-    """What is learnt of a book's chunks as a whole: one sparse vector a chunk, in order."""
+    """Hold what is computed from all chunks of a book together; `sparse` has one vector a chunk, in order.
+
+    `words` maps each word to its number of chunks; `average_terms` is the mean number of terms of a chunk.
+    """
 
     language: str
     average_terms: float
@@ -24,7 +27,7 @@ class IndexedChunks:
 
 
 def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
-    """Weigh every chunk against the whole."""
+    """Detect the book's language, and weigh the terms of every chunk."""
     language = language_of(chunk.text for chunk in chunks)
     analyzer = Analyzer(language)
     words = [analyzer.words(chunk.search_text) for chunk in chunks]
@@ -39,7 +42,7 @@ def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
 
 
 def point_of(chunk: Chunk, parts: Sequence[str], sparse: SparseVector, dense: Vector | None) -> IndexPoint:
-    """A chunk as a point."""
+    """Return a chunk as a point of the index, with its scopes for the chapter filter."""
     return IndexPoint(chunk, sparse, dense, tuple(sorted(set(_scopes(chunk, parts)))))
 
 

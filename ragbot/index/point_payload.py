@@ -1,4 +1,4 @@
-"""What a point carries besides its vectors, alike in every store, so that a passage needs no database."""
+"""Convert chunks to the payload of a point and back, so that reading a passage needs no database."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ DENSE = "dense"
 SPARSE = "sparse"
 SCOPES = "scopes"
 
-# How many points each kind of search hands to the fusion, and the constant of reciprocal rank fusion.
-# (Cormack et al., SIGIR 2009, use 60. On four books of unlike kinds 10 was best: see docs/search.md.)
+# The number of points of each search that are fused, and the constant of reciprocal rank fusion.
+# (Cormack et al., SIGIR 2009, use 60. On four books of different kinds 10 was best: see docs/search.md.)
 PREFETCH = 50
 RRF_K = 10
 
 
 def payload_of(point: IndexPoint) -> dict[str, Any]:
-    """A chunk as plain values, with the scopes that filters ask for."""
+    """Return a point's chunk as plain values, with the scopes that filters compare."""
     chunk = point.chunk
     return {
         "path": chunk.path,
@@ -37,7 +37,7 @@ def payload_of(point: IndexPoint) -> dict[str, Any]:
 
 
 def chunk_of(payload: dict[str, Any]) -> Chunk:
-    """The chunk that `payload_of` was given."""
+    """Return the chunk of a payload that `payload_of` made."""
     return Chunk(
         id=payload["chunk_id"],
         path=payload["path"],
@@ -50,7 +50,7 @@ def chunk_of(payload: dict[str, Any]) -> Chunk:
         text=payload["text"],
         search_text=payload["search_text"],
         tokens=payload["tokens"],
-        # A collection that was made by an older version has none.
+        # A collection that an older version made has none.
         sections=tuple(
             InnerSection(start, anchor, tuple(heading_path))
             for start, anchor, heading_path in payload.get("sections", ())

@@ -1,4 +1,4 @@
-"""Know the edition that readers get now: poll the database, and switch when a new one can be searched."""
+"""Track the published edition: poll the database, and switch to a new edition when it can be searched."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = structlog.get_logger(__name__)
 class PublishedEdition:
     """Hold the published edition of a process. Safe between threads.
 
-    `load` reads it from the database. A newly published edition is built in the background while readers
-    still get the one before it; only where there is none before it do they wait, all for one build. While
-    the database is unavailable, the last known edition stays.
+    `load` reads it from the database. The index of a newly published edition is built in the background, and
+    readers get the previous one meanwhile; without a previous one, all wait for one build. While the database
+    is unavailable, the last known edition is used.
     """
 
     def __init__(
@@ -66,21 +66,21 @@ class PublishedEdition:
         return served
 
     def watch(self) -> None:
-        """Poll from now on in a thread that ends with the process.
+        """Start to poll in a thread that ends with the process.
 
-        Without it the first question after a quiet hour would be answered from the edition before.
+        Without it, the first question after a quiet hour would be answered from the previous edition.
         """
         if self._poll_s:
             threading.Thread(target=self._watch, daemon=True, name="edition-watch").start()
 
     def look(self) -> None:
-        """Switch to a newer edition, if one is served already."""
+        """Switch to a newer edition. Does nothing before the first question."""
         if self.served() is None:
             return
         try:
             self.current()
         except RagbotError as error:
-            log.warning("edition_not_looked_at", code=error.code)
+            log.warning("edition_poll_failed", code=error.code)
 
     def served(self) -> EditionFacts | None:
         """Return the edition that this process searches now; None before its first search."""
@@ -135,20 +135,20 @@ class PublishedEdition:
         flight, leads = self._builds.join(edition.key)
         if leads:
             threading.Thread(
-                target=self._build, args=(edition, flight), daemon=True, name="edition-swap"
+                target=self._build, args=(edition, flight), daemon=True, name="edition-build"
             ).start()
 
     def _build(self, edition: EditionFacts, flight: Flight[EditionFacts]) -> None:
         try:
             self._store.prepare(edition)
             with self._lock:
-                # Else another one was published while this one was built.
+                # Otherwise another edition was published during the build.
                 is_wanted = self._wanted == edition.key
                 if is_wanted:
                     self._served, self._wanted = edition, None
             if is_wanted:
-                log.info("edition_swapped_in", edition=edition.name)
+                log.info("edition_switched", edition=edition.name)
         except RagbotError as error:
-            log.error("edition_not_swapped_in", edition=edition.name, code=error.code)
+            log.error("edition_switch_failed", edition=edition.name, code=error.code)
         finally:
             self._builds.land(edition.key, flight)

@@ -1,4 +1,4 @@
-"""Editions as Qdrant Edge shards: each process builds its own, in a private folder, from the database."""
+"""Store editions as Qdrant Edge shards, which each process builds from the database in a private folder."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ragbot.core.errors import RagbotError, SearchUnavailable
 from ragbot.core.locked_folder import LockedFolder
 from ragbot.index import point_payload as payload
 
-# The published edition and one that is asked for by name, or the next one while it is swapped in.
+# The published edition, and one that is requested by name or that is about to be published.
 SHARDS_KEPT = 2
 BATCH = 500
 FOLDER_PREFIX = "ragbot-index-"
 
 
 class QdrantEmbeddedStore:
-    """Nothing is opened until the first search or build; safe between threads; private to the process.
+    """Search shards that are private to this process, built on first use. Safe to call from several threads.
 
-    `load_points` gives an edition's points when a search finds it not built yet.
+    `load_points` returns the points of an edition that is not built yet.
     """
 
     name = "embedded"
@@ -51,7 +51,7 @@ class QdrantEmbeddedStore:
         self._shard(edition)
 
     def publish(self, key: str) -> None:
-        """Nothing to do: every process reads from the database which edition is published."""
+        """Do nothing: every process reads from the database which edition is published."""
 
     def remove(self, key: str) -> None:
         with self._lock:
@@ -61,7 +61,7 @@ class QdrantEmbeddedStore:
         deadline.check()
         if not request.sparse.indices and request.dense is None:
             return []
-        # Held by its name until the hits are here: an edition that is dropped meanwhile closes its engine.
+        # The local name keeps the shard open during the search, even if its edition is dropped meanwhile.
         shard = self._shard(edition)
         hits = _asked(lambda: shard.engine.query(_query(request)))
         return [Passage(payload.chunk_of(hit.payload), float(hit.score)) for hit in hits]
@@ -71,10 +71,10 @@ class QdrantEmbeddedStore:
         return int(_asked(lambda: shard.engine.count(edge.CountRequest(exact=True))))
 
     def ping(self) -> None:
-        """Return always: the engine lives in this process."""
+        """Do nothing: the engine runs in this process."""
 
     def _shard(self, edition: EditionFacts) -> _Shard:
-        """The edition's shard, built first if it is not held."""
+        """Return the edition's shard; build it if it is not open."""
         shard = self._held(edition)
         if shard is not None:
             return shard
@@ -98,12 +98,12 @@ class QdrantEmbeddedStore:
             self._shards[edition.key] = shard
             self._shards.move_to_end(edition.key)
             while len(self._shards) > SHARDS_KEPT:
-                # A search that is under way holds the shard until it is done.
+                # A running search has a reference to its shard, which closes after it.
                 self._shards.popitem(last=False)
 
 
 class _Shard:
-    """An open engine with its folder, which goes when nobody holds the shard any more."""
+    """Hold an open engine and its folder, which is deleted with the last reference to the shard."""
 
     def __init__(self, engine: Any, folder: LockedFolder) -> None:
         self.engine = engine
@@ -178,4 +178,4 @@ def _asked(call: Callable[[], Any]) -> Any:
     except RagbotError:
         raise
     except Exception as error:  # The engine raises nothing narrower than Exception.
-        raise SearchUnavailable("The embedded index cannot be asked now.") from error
+        raise SearchUnavailable("The embedded index failed.") from error

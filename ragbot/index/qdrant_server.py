@@ -1,4 +1,4 @@
-"""Editions as collections on a Qdrant server, each whole before the alias moves to it."""
+"""Store editions as collections of a Qdrant server; the alias moves to a collection when it is complete."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from ragbot.index import point_payload as payload
 log = structlog.get_logger(__name__)
 
 BATCH = 200
-# A batch of long vectors is some megabytes, and every replica writes it down before the reply comes.
+# A batch of long vectors is some megabytes, and most replicas have written it before the reply comes.
 BUILD_TIMEOUT_S = 60
-# How long publishing waits until the server has built its graphs. What it has not built yet it searches
-# whole: as right, and slower.
+# How long publishing waits for the server to build its graphs. Until then it searches without them, with the
+# same results but slower.
 SETTLED_WITHIN_S = 60.0
 LOOK_EVERY_S = 0.5
-# With scalar quantisation so many times the limit are found by the small copies, then ranked by the vectors.
+# With scalar quantisation, so many times the limit are found by the quantised vectors, then ranked exactly.
 OVERSAMPLING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionShape:
-    """How a server keeps a collection; takes effect when one is made: the next edition, or `book reindex`."""
+    """Describe how the server stores a collection. Changes apply to new ones: ingest or reindex."""
 
     shards: int = 1
     replication: int = 1
@@ -48,10 +48,10 @@ class CollectionShape:
 
 
 class QdrantServerStore:
-    """A collection is called `<prefix>_<edition key>`; `<prefix>` itself is the alias.
+    """Store each edition in a collection `<prefix>_<edition key>`; `<prefix>` itself is the alias.
 
-    The client is made on first use, so that nothing is open before a worker forks. Searches go to the
-    edition's own collection: a reader's question and the alias can never disagree.
+    The client is created on first use, so that no connection is open before a worker forks. Searches use the
+    edition's own collection, not the alias, so that an answer never mixes editions.
     """
 
     name = "qdrant"
@@ -67,9 +67,9 @@ class QdrantServerStore:
         known_keys: Callable[[], set[str]] = set,
         settled_within_s: float = SETTLED_WITHIN_S,
     ) -> None:
-        """`known_keys` gives the keys of all editions of the database: other collections may be swept.
+        """Store the parameters. `known_keys` returns the keys of all editions in the database.
 
-        Without `search_timeout_s` the client's own limit counts, whatever is left for a question.
+        Without `search_timeout_s` the client's own limit applies, however much time a question has left.
         """
         self._make_client = client
         self._prefix = prefix
@@ -82,9 +82,9 @@ class QdrantServerStore:
         self._opened: QdrantClient | None = None
 
     def build(self, edition: EditionFacts, points: Iterable[IndexPoint]) -> None:
-        """Fill up what a build that was killed left half full, or what another worker is filling just now.
+        """Create the collection and write all points, also into one that a killed build left incomplete.
 
-        A key's points never change, so to write one again does no harm, and nobody's work is deleted.
+        Another worker may write the same collection: the points of a key never change, so both succeed.
         """
         if self.holds(edition):
             return
@@ -92,7 +92,7 @@ class QdrantServerStore:
         client = self._client
         wanted = _wanted(edition, self._shape) | {"metadata": {KIN: sorted(self._known_keys())}}
         _asked(lambda: _create(client, name, wanted))
-        # Before the points: what a filter asks for is then built into the graph of their vectors.
+        # Before the points, so that the vectors' graph is built for filtered searches.
         _asked(
             lambda: client.create_payload_index(
                 name,
@@ -105,11 +105,11 @@ class QdrantServerStore:
         remaining = iter(points)
         while batch := list(islice(remaining, BATCH)):
             rows = [_point(point) for point in batch]
-            # With `wait` the reply says that the points can be found, on as many replicas as must agree.
+            # With `wait` the reply comes when the points can be found, on as many replicas as must agree.
             _asked(partial(client.upsert, name, rows, wait=True, timeout=BUILD_TIMEOUT_S))
 
     def holds(self, edition: EditionFacts) -> bool:
-        """Whether its collection is there and full: one that is being built is not for readers yet."""
+        """Return whether the edition's collection exists and is complete, so that readers may use it."""
         name = self._collection(edition.key)
         there = _asked(lambda: self._client.collection_exists(name))
         return bool(there) and self.count(edition) == edition.chunks
@@ -119,7 +119,7 @@ class QdrantServerStore:
             self.build(edition, self._load_points(edition))
 
     def publish(self, key: str) -> None:
-        """Wait for the server's optimisers for a while, move the alias, sweep what removed editions left."""
+        """Wait for the server's optimisers, move the alias and delete collections of removed editions."""
         client = self._client
         self._wait_until_settled(self._collection(key))
         aliases = _asked(client.get_aliases).aliases
@@ -132,10 +132,10 @@ class QdrantServerStore:
         moves.append(models.CreateAliasOperation(create_alias=target))
         _asked(lambda: client.update_collection_aliases(change_aliases_operations=moves))
         try:
-            self._sweep()
+            self._delete_orphans()
         except RagbotError as error:
-            # The edition is published all the same; the next one sweeps.
-            log.warning("collections_not_swept", code=error.code)
+            # The edition is published all the same; the next publication tries again.
+            log.warning("collection_cleanup_failed", code=error.code)
 
     def remove(self, key: str) -> None:
         _asked(lambda: self._client.delete_collection(self._collection(key)))
@@ -157,7 +157,7 @@ class QdrantServerStore:
                 )
             )
         except SearchUnavailable:
-            # If the question's time is over, that is the truer reason.
+            # If the question's time is over, report that instead.
             deadline.check()
             raise
         return [Passage(payload.chunk_of(hit.payload), float(hit.score)) for hit in found.points]
@@ -179,9 +179,10 @@ class QdrantServerStore:
         return f"{self._prefix}_{key}"
 
     def _seconds_for(self, deadline: Deadline) -> int | None:
-        """What is left for the question, at most the setting. The client takes whole seconds, from one on.
+        """Return the time limit of a search: the question's remaining time, at most the setting.
 
-        Rounded down, so that the reader's time is kept; the last second alone may be overdrawn.
+        The client takes whole seconds, at least one. It is rounded down, so that only the last second may
+        exceed the question's time.
         """
         if self._search_timeout_s is None:
             return None
@@ -196,16 +197,17 @@ class QdrantServerStore:
             if status != models.CollectionStatus.YELLOW:
                 return
             if time.monotonic() >= until:
-                log.warning("collection_still_optimised", collection=name, waited_s=self._settled_within_s)
+                log.warning("collection_still_optimising", collection=name, waited_s=self._settled_within_s)
                 return
             time.sleep(LOOK_EVERY_S)
 
-    def _sweep(self) -> None:
-        """Delete collections of editions that were removed from the database, and of nobody else's.
+    def _delete_orphans(self) -> None:
+        """Delete the collections of editions that were removed from the database.
 
-        A server may be shared. A collection is ours if an edition that was in the database when it was made
-        is there still; the keys are random, so no other database has them. What is listed first and looked
-        up afterwards cannot be an edition that is being taken in: its row is written before its collection.
+        A server may be shared with other databases. A collection is ours if its metadata names an edition
+        that is in our database; keys are random, so no other database has them. Collections are listed before
+        the keys are read, and an ingestion writes its row before its collection, so its collection is never
+        deleted.
         """
         client = self._client
         listed = [one.name for one in _asked(client.get_collections).collections]
@@ -218,25 +220,25 @@ class QdrantServerStore:
             metadata = _asked(partial(client.get_collection, name)).config.metadata or {}
             if not known.isdisjoint(metadata.get(KIN, ())):
                 _asked(partial(client.delete_collection, name))
-                log.info("collection_swept", collection=name)
+                log.info("orphaned_collection_deleted", collection=name)
 
 
-# The editions that were in the database when a collection was made; a name in its metadata.
+# The key of a collection's metadata that lists the editions in the database when the collection was made.
 KIN = "ragbot_editions"
 _KEY = re.compile("[0-9a-f]{32}")
 
 
 def open_client(url: str, api_key: str | None, timeout_s: float) -> QdrantClient:
-    """A client for a server. Connects at the first call. Time limits are whole seconds, rounded up.
+    """Return a client for a server, which connects at the first call. `timeout_s` is rounded up to seconds.
 
-    Over REST: whether gRPC is faster for one small search a question nobody has measured here, and it brings
-    a second port, a second way of failing and, in a process that forks, threads of its own.
+    It uses REST. Whether gRPC would be faster for one small search a question has not been measured; it needs
+    a second port, fails in other ways, and starts threads of its own in a process that forks.
     """
     with warnings.catch_warnings():
-        # Qdrant is often run without TLS in a private network; whether it may be is the operator's choice.
+        # Qdrant often runs without TLS in a private network; that is the operator's decision.
         warnings.filterwarnings("ignore", message="Api key is used with an insecure connection")
-        # The compatibility check asks the server's version when the client is made; that would make a
-        # server that is down an error of the wrong place and moment.
+        # The compatibility check calls the server when the client is created: with the server unavailable, it
+        # would raise in the wrong place.
         return QdrantClient(url=url, api_key=api_key, timeout=math.ceil(timeout_s), check_compatibility=False)
 
 
@@ -246,7 +248,7 @@ def _create(client: QdrantClient, name: str, wanted: dict[str, Any]) -> None:
     try:
         client.create_collection(name, **wanted, timeout=BUILD_TIMEOUT_S)
     except UnexpectedResponse:
-        # Another worker that builds the same edition may have been quicker.
+        # Another worker that builds the same edition may have created it.
         if not client.collection_exists(name):
             raise
 
@@ -273,12 +275,12 @@ def _wanted(edition: EditionFacts, shape: CollectionShape) -> dict[str, Any]:
         "on_disk_payload": on_disk,
         "shard_number": shape.shards,
         "replication_factor": shape.replication,
-        # Most replicas have written a point before it counts as written; one may be away.
+        # A majority of the replicas must write a point; a minority may be unavailable.
         "write_consistency_factor": shape.replication // 2 + 1,
     }
 
 
-# One outlier would else take the whole range; the small copies stay in memory, wherever the vectors are.
+# The quantile cuts outliers, which would widen the range; the quantised vectors are always in memory.
 _INT8 = models.ScalarQuantization(
     scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, quantile=0.99, always_ram=True)
 )
@@ -322,4 +324,4 @@ def _asked(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except (ApiException, QdrantException, ValueError, OSError) as error:
-        raise SearchUnavailable("The Qdrant server cannot be asked now.") from error
+        raise SearchUnavailable("The Qdrant server is unavailable.") from error

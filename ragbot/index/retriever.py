@@ -1,4 +1,4 @@
-"""A question to passages: terms and a vector, one hybrid search, and what it tells of the question."""
+"""Find the passages for a question: correct its words, embed it, and search by terms and vector at once."""
 
 from __future__ import annotations
 
@@ -26,26 +26,29 @@ log = structlog.get_logger(__name__)
 
 _WORD = re.compile(r"[^\W_]+")
 
-# The words of the question before this one count less than the words of this one.
+# The words of the previous question count less than those of the question itself.
 CONTEXT_WEIGHT = 0.5
-# A form that no stemmer brings together with the one that books use.
+INGEST_AGAIN = "flask book ingest"
+# Words of questions, with the words that books use instead and that have another stem.
 _ALSO_WRITTEN = {
     "wrote": ("written", "author"),
     "writer": ("author",),
     "cost": ("price",),
     "costs": ("price",),
 }
-VOCABULARIES_KEPT = 2
-# A selection is found by its beginning; one that is longer spans some neighbours.
-LONGEST_PLACED = 4000
-PLACES = 12
+CACHED_VOCABULARIES = 2
+# Characters. A longer selection is located by its beginning.
+LONGEST_LOCATED = 4000
+LOCATED_PASSAGES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class QueryTerms:
-    """A question's words against an edition: stems with their rarity, and words the edition lacks.
+    """Hold the words of a question as an edition knows them.
 
-    The stems of the question before it have a part of their rarity.
+    `weights` maps each stem to its rarity (inverse document frequency), `counts` to the weight that it has in
+    the search, 1 for the question's own words. The stems of the previous question have a part of both.
+    `unknown` are the words that the edition lacks, `corrections` maps misspelt words to known ones.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
@@ -56,9 +59,10 @@ class QueryTerms:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Passages, best first, and how they were found. Times are milliseconds.
+    """Hold passages, best first, and how they were found. Times are milliseconds.
 
-    `foreign_language` is the question's, where it is surely not the edition's.
+    `without_dense` says that the search by vector failed. `foreign_language` is the question's language if it
+    is certainly not the edition's, else "".
     """
 
     edition: EditionFacts
@@ -73,9 +77,10 @@ class Retrieval:
 
 
 class Retriever:
-    """Search an edition. Holds no connection; safe between threads.
+    """Search the published edition or another one. Safe to call from several threads.
 
-    `understands` tells whether the embedder's vector of a text means anything.
+    `load_words` returns each word of an edition with its number of chunks. `understands` returns whether the
+    embedder's vector of a text is meaningful.
     """
 
     def __init__(
@@ -98,7 +103,10 @@ class Retriever:
         self._vocabularies: dict[str, Vocabulary] = {}
 
     def edition(self, name: str | None) -> EditionFacts:
-        """The edition of a name, or the published one. Raises EditionNotFound or NoBook."""
+        """Return the edition of a name, or the published one. Raises EditionNotFound or NoBook.
+
+        While the database is unavailable, only the edition that is served now is known.
+        """
         if name is None:
             return self._published.current()
         try:
@@ -110,14 +118,14 @@ class Retriever:
             return served
 
     def edition_known(self, name: str | None) -> EditionFacts:
-        """As `edition`, also where the published one cannot be searched now."""
+        """Return an edition as `edition` does, but also a published one that cannot be searched now."""
         try:
             return self.edition(name)
         except SearchUnavailable:
             return self._published.known()
 
     def analyzer(self, edition: EditionFacts) -> Analyzer:
-        """The analyzer of an edition's language."""
+        """Return the analyzer for an edition's language."""
         return self._vocabulary(edition).analyzer
 
     def retrieve(
@@ -131,31 +139,22 @@ class Retriever:
         scope: str | None = None,
         page_url: str | None = None,
     ) -> Retrieval:
-        """The passages of an edition that bear on `text`, at most `limit`.
+        """Return the passages of an edition for `text`, at most `limit`.
 
-        `context` is the question before it, for a follow-up. `scope` keeps to one chapter, by title or
-        path. `page_url` is where the reader is: its passages come first among equals. A failing embedder
-        leaves the sparse search alone. Raises SearchUnavailable or DeadlineExceeded.
+        `context` is the previous question, for a follow-up. `scope` restricts the search to a chapter, by
+        title or path. `page_url` is the reader's page: its passages come first among equals. If the embedder
+        fails, the search uses the words alone. Raises SearchUnavailable or DeadlineExceeded.
         """
-        vocabulary = self._vocabulary(edition)
-        query_terms = _with_context(_wording(text, vocabulary), context, vocabulary)
+        query_terms = self._query_terms(edition, text, context)
         started = time.perf_counter()
-        spelt = _respelt(text, query_terms.corrections)
+        question = _QuestionVector()
         understood = self._understands(text)
-        vector, tokens = None, 0
         if understood:
-            vector, tokens = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
+            spelt = _respelt(text, query_terms.corrections)
+            question = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
         embedded = time.perf_counter()
         foreign = foreign_language(text, edition.language)
-        request = SearchRequest(
-            # The index multiplies by the rarity; what is left is how much each word counts. Of a question in
-            # another
-            # language the vector alone knows anything.
-            sparse=query_vector({} if foreign and vector is not None else query_terms.counts),
-            dense=vector,
-            limit=limit,
-            scope=folded(scope).strip("/") if scope else None,
-        )
+        request = _search_request(query_terms, question.vector, foreign=foreign, limit=limit, scope=scope)
         passages = self._store.search(edition, request, deadline)
         if page_url:
             passages = _nearer_first(passages, page_url, edition.site_url)
@@ -163,10 +162,10 @@ class Retriever:
             edition=edition,
             passages=tuple(passages),
             query_terms=query_terms,
-            vector=vector,
-            # A script that the model never learnt is no failure: its vectors would mean nothing.
-            without_dense=vector is None and self._embedder is not None and understood,
-            embedding_tokens=tokens,
+            vector=question.vector,
+            # A script that the model was not trained on is no failure.
+            without_dense=question.vector is None and self._embedder is not None and understood,
+            embedding_tokens=question.tokens,
             embed_ms=(embedded - started) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
             foreign_language=foreign,
@@ -175,16 +174,16 @@ class Retriever:
     def without_search(
         self, question: str, edition: EditionFacts, passages: tuple[Passage, ...]
     ) -> Retrieval:
-        """Passages that were found by other means, with the question's terms."""
+        """Return passages that were found by other means, with the question's terms."""
         terms = _wording(question, self._vocabulary(edition))
         return Retrieval(edition, passages, terms, None, False, 0, 0.0, 0.0)
 
     def place(self, selection: str, question: str, *, edition: EditionFacts, deadline: Deadline) -> Retrieval:
-        """The passages that hold a selection's words, and the question's query_terms. Asks no embedder."""
+        """Return the passages that contain a selection, with the question's terms. Calls no embedder."""
         vocabulary = self._vocabulary(edition)
         started = time.perf_counter()
-        words = _wording(selection[:LONGEST_PLACED], vocabulary).counts
-        request = SearchRequest(query_vector(words), None, PLACES)
+        words = _wording(selection[:LONGEST_LOCATED], vocabulary).counts
+        request = SearchRequest(query_vector(words), None, LOCATED_PASSAGES)
         passages = self._store.search(edition, request, deadline)
         return Retrieval(
             edition=edition,
@@ -204,33 +203,71 @@ class Retriever:
             return known
         made = Vocabulary(self._load_words(edition), edition.chunks, Analyzer(edition.language))
         with self._lock:
-            while len(self._vocabularies) >= VOCABULARIES_KEPT:
+            while len(self._vocabularies) >= CACHED_VOCABULARIES:
                 self._vocabularies.pop(next(iter(self._vocabularies)))
             self._vocabularies[edition.key] = made
         return made
 
-    def _embedded(self, edition: EditionFacts, text: str, deadline: Deadline) -> tuple[Vector | None, int]:
+    def _query_terms(self, edition: EditionFacts, text: str, context: str) -> QueryTerms:
+        vocabulary = self._vocabulary(edition)
+        return _with_context(_wording(text, vocabulary), context, vocabulary)
+
+    def _embedded(self, edition: EditionFacts, text: str, deadline: Deadline) -> _QuestionVector:
         embedder = self._embedder
         if embedder is None:
-            return None, 0
+            return _QuestionVector()
         if edition.embedder != embedder.name:
-            # Vectors of two models mean nothing to each other.
-            log.warning("ingest_again", edition=edition.name, has=edition.embedder, configured=embedder.name)
-            return None, 0
+            # Vectors of two models cannot be compared.
+            log.warning(
+                "edition_has_other_embedder",
+                edition=edition.name,
+                embedder=edition.embedder,
+                configured=embedder.name,
+                remedy=INGEST_AGAIN,
+            )
+            return _QuestionVector()
         try:
             embedded = embedder.embed([text], deadline)
         except ProviderError as error:
-            log.warning("dense_search_skipped", code=error.code)
-            return None, 0
+            log.warning("vector_search_skipped", code=error.code)
+            return _QuestionVector()
         vector = embedded.vectors[0]
         if len(vector) != edition.dimension:
-            # The provider has changed what stands behind the model's name.
-            log.warning("ingest_again", edition=edition.name, has=edition.dimension, got=len(vector))
-            return None, embedded.tokens
-        return vector, embedded.tokens
+            # The provider now has another model under the same name.
+            log.warning(
+                "edition_has_other_dimension",
+                edition=edition.name,
+                dimension=edition.dimension,
+                received=len(vector),
+                remedy=INGEST_AGAIN,
+            )
+            return _QuestionVector(None, embedded.tokens)
+        return _QuestionVector(vector, embedded.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _QuestionVector:
+    """Hold a question's vector, None if there is none, and the tokens that were charged for it."""
+
+    vector: Vector | None = None
+    tokens: int = 0
+
+
+def _search_request(
+    query_terms: QueryTerms, vector: Vector | None, *, foreign: str, limit: int, scope: str | None
+) -> SearchRequest:
+    """Build the request. The vector alone finds passages for a question in a foreign language."""
+    return SearchRequest(
+        # Without the rarity, by which the index multiplies.
+        sparse=query_vector({} if foreign and vector is not None else query_terms.counts),
+        dense=vector,
+        limit=limit,
+        scope=folded(scope).strip("/") if scope else None,
+    )
 
 
 def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
+    """Look up a text's words, and correct those that are unknown."""
     analyzer = vocabulary.analyzer
     weights: dict[str, float] = {}
     unknown: list[str] = []
@@ -239,7 +276,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
         spelt = word
         if not vocabulary.knows(word):
             if analyzer.is_stop_word(word):
-                # It was taken for a keyword, and the book has none of that name.
+                # It was taken for a keyword, but the book does not use it.
                 continue
             meant = vocabulary.corrected(word)
             if meant is None:
@@ -257,14 +294,14 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
 
 
 def _respelt(text: str, corrections: Mapping[str, str]) -> str:
-    """The text with its misspelt words as they were meant: a vector of a misspelt word means nothing."""
+    """Return the text with its misspelt words corrected: embedders do not know misspelt words."""
     if not corrections:
         return text
     return _WORD.sub(lambda match: corrections.get(match.group().casefold(), match.group()), text)
 
 
 def _with_context(query_terms: QueryTerms, context: str, vocabulary: Vocabulary) -> QueryTerms:
-    """The query_terms with the stems of the question before it, where it has not the same."""
+    """Add the stems of the previous question that the question itself does not have."""
     if not context:
         return query_terms
     before = {
@@ -290,7 +327,7 @@ def _nearer_first(passages: list[Passage], page_url: str, site_url: str) -> list
 
 
 def _place(url: str, site_url: str) -> str:
-    """A page's address without site, fragment, query and the endings that servers treat alike."""
+    """Return a page's address without site, fragment, query, `.html` and `index.html`."""
     path = unquote(urlsplit(url).path).strip("/")
     base = unquote(urlsplit(site_url).path).strip("/")
     if base and (path == base or path.startswith(f"{base}/")):

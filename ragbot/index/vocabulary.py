@@ -1,4 +1,4 @@
-"""The words of an edition: how rare each is, and which of them a misspelt word was meant to be."""
+"""Weigh the words of an edition by their rarity, and correct misspelt words to them."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from rapidfuzz.distance import OSA
 
 from ragbot.index.analysis import ENGLISH_STOP_WORDS, Analyzer
 
-# Shorter words have too many neighbours to be corrected; longer ones may hold two slips.
+# Shorter words are too similar to others to be corrected; long ones may have two errors.
 SHORTEST_CORRECTED = 4
 TWO_SLIPS_FROM = 8
 LONG_STOP_WORD = 6
 
 
 class Vocabulary:
-    """Built from each word's number of chunks; safe to share between threads."""
+    """Hold the words of an edition, each with its number of chunks. Safe to share between threads."""
 
     def __init__(self, words: Mapping[str, int], chunks: int, analyzer: Analyzer) -> None:
         self.analyzer = analyzer
         self._chunks = max(chunks, 1)
         self._words = words
-        # The commonest first, so that among equally near words the more likely one is taken.
+        # The commonest first, so that among equally similar words the more likely one is chosen.
         self._spellings = sorted(words, key=lambda word: -words[word])
         self._by_stem: Counter[str] = Counter()
         for word, count in words.items():
             self._by_stem[analyzer.stem(word)] += count
 
     def knows(self, word: str) -> bool:
-        """Whether the edition holds the word in any of its forms."""
+        """Return whether the edition has the word in any of its forms."""
         return self.analyzer.stem(word) in self._by_stem
 
     def weight(self, stem: str) -> float:
-        """The inverse document frequency of a stem, as BM25 has it; the greatest for an unknown one."""
+        """Return the inverse document frequency of a stem by BM25's formula; the maximum if it is unknown."""
         count = min(self._by_stem.get(stem, 0), self._chunks)
         return math.log(1 + (self._chunks - count + 0.5) / (count + 0.5))
 
     def corrected(self, word: str) -> str | None:
-        """The known word that `word` was most likely meant to be, or None where none is near.
+        """Return the known word that `word` most likely misspells, or None if no word is similar.
 
-        Stop words count as known: a reader who types "wich" means "which".
+        The similarity is the optimal string alignment distance. Stop words count as known: "wich" is "which".
         """
         if len(word) < SHORTEST_CORRECTED or not word.isalpha():
             return None
@@ -52,10 +52,10 @@ class Vocabulary:
 
 
 def _stop_word_meant(word: str) -> str | None:
-    """The stop word that a word was meant to be, or None.
+    """Return the stop word that a word misspells, or None.
 
-    A letter in place of another counts as a slip in long words alone: "life" and "cost" are so near to "like"
-    and "most", and no slips.
+    A replaced letter counts as an error only in long words: "life" and "cost" do not misspell "like" and
+    "most".
     """
     near = (
         stop
@@ -69,7 +69,7 @@ def _stop_word_meant(word: str) -> str | None:
 
 
 def counted(texts: Iterable[Iterable[str]]) -> Counter[str]:
-    """The number of texts that hold each word."""
+    """Count the texts that have each word."""
     counts: Counter[str] = Counter()
     for words in texts:
         counts.update(set(words))

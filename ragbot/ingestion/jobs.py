@@ -25,7 +25,7 @@ COMMAND = (sys.executable, "-m", "ragbot.ingest_worker")
 
 @dataclass(frozen=True, slots=True)
 class IngestOptions:
-    """Hold what the uploader said about the book; empty values are taken from the book itself."""
+    """Hold what the uploader specified about the book; empty values are taken from the book itself."""
 
     edition: str | None = None
     site_url: str = ""

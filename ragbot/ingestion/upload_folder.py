@@ -1,4 +1,4 @@
-"""Keep uploaded books in private folders that are deleted when no living process needs them."""
+"""Store uploaded books in private folders that are deleted when no living process needs them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cache the vectors of texts that were embedded lately."""
+"""Cache the vectors of recently embedded texts."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ VECTORS_IN_MEMORY = 10_000
 
 
 class CachingEmbedder:
-    """Embed texts that come again: readers' questions, and the sentences that answer them.
+    """Embed texts that recur: readers' questions, and the sentences that answer them.
 
-    Safe between threads. The last `most` vectors are held in memory; callers that want one text at once cost
-    one call. With a `cache` the vectors of single texts are stored there too, for `ttl_s` seconds and for all
-    workers, under the name of the `provider`; `unreadable` is called for each entry that is no vector.
-    `took` gets the seconds of each call of the embedder. `tokens` of a result counts what was embedded anew.
-    (A book's vectors are stored in the database.)
+    Safe to call from several threads. The `most` last used vectors are cached in memory; simultaneous calls
+    for one text share one call of the embedder. With a `cache` the vectors of single texts are also stored
+    there, for `ttl_s` seconds and for all workers, under the name of the `provider`; `unreadable` is called
+    for each damaged entry. `took` is called with the seconds of each call of the embedder. `tokens` of a
+    result counts only the texts that were not cached. (A book's vectors are stored in the database.)
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CachingEmbedder:
         self._unreadable = unreadable
         self._took = took
         self._lock = threading.Lock()
-        # Single precision is what the model gave; a list of Python floats takes eight times the memory.
+        # Models return single precision; a list of Python floats takes eight times the memory.
         self._vectors: LRUCache[str, array[float]] = LRUCache(most)
         self._flights: SingleFlight[Vector] = SingleFlight()
 
@@ -67,7 +67,7 @@ class CachingEmbedder:
         return EmbeddingResult([known[text] for text in texts], made.tokens)
 
     def _embedded_once(self, text: str, deadline: Deadline | None) -> EmbeddingResult:
-        """Embed one text, once for all who want its vector at this moment; one of them is charged."""
+        """Embed one text, with one call for all threads that need its vector now; one of them is charged."""
         tokens = 0
 
         def embed() -> Vector:
@@ -114,13 +114,13 @@ def _key(provider: str, model: str, text: str) -> str:
 
 
 def _packed(vector: Vector) -> bytes:
-    """Return a vector in single precision behind its checksum."""
+    """Return a vector as bytes: its checksum (CRC-32), then its numbers in single precision."""
     numbers = array("f", vector).tobytes()
     return zlib.crc32(numbers).to_bytes(4, "big") + numbers
 
 
 def _unpacked(stored: bytes) -> Vector | None:
-    """Return the vector that was stored, or None for what is none."""
+    """Return the vector that was stored, or None if the bytes are damaged."""
     checksum, numbers = stored[:4], stored[4:]
     if not numbers or len(numbers) % 4 or zlib.crc32(numbers).to_bytes(4, "big") != checksum:
         return None

@@ -1,4 +1,4 @@
-"""A chain of generators as one: the next one answers when the one before it fails before its first word."""
+"""Fall back to the next generator when one fails before its first word."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ log = structlog.get_logger(__name__)
 
 
 class FallbackGenerator:
-    """Asks its generators in order. After a first word there is no way back: the error is the caller's.
+    """Call generators in order until one answers. After its first word, its error is raised to the caller.
 
-    A model that fails is not asked again while another one is left: the next model is as good as a second
-    try and sooner there. The last model's call may be repeated.
+    A failed call is not retried while there is another model: the next one answers sooner. Only the last
+    model's call may be retried. Raises ProviderUnavailable if all fail.
     """
 
     def __init__(self, chain: Sequence[Generator]) -> None:
-        """The last of several is the one that asks nobody."""
+        """Store the chain. The last of several generators must be one that calls no model."""
         self.name = chain[0].name
         self._chain = tuple(chain)
 
@@ -35,7 +35,7 @@ class FallbackGenerator:
             try:
                 first = next(pieces, None)
             except ProviderError as error:
-                _tell(generator.name, error)
+                _log_failure(generator.name, error)
                 generation.over_budget |= isinstance(error, BudgetSpent)
                 failure = error
                 continue
@@ -47,11 +47,11 @@ class FallbackGenerator:
         raise ProviderUnavailable("No model answered.") from failure
 
     def ping(self) -> None:
-        """Return if the first one could be asked now, whatever the others are."""
+        """Check the first generator only; raise its error if it is unavailable."""
         self._chain[0].ping()
 
 
-def _tell(model: str, error: ProviderError) -> None:
-    # While a provider is down, or the budget is spent, each question would say so again.
+def _log_failure(model: str, error: ProviderError) -> None:
+    # While a provider is down or the budget is spent, every question would log a warning.
     level = log.debug if isinstance(error, (BudgetSpent, CircuitOpen)) else log.warning
-    level("model_passed_over", model=model, code=error.code, reason=str(error))
+    level("model_call_failed", model=model, code=error.code, reason=str(error))

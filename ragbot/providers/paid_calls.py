@@ -1,4 +1,4 @@
-"""Guard calls to a model that costs money: circuit breaker, budget and the time they take."""
+"""Guard calls to models that cost money with a circuit breaker and a budget, and time them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from ragbot.core.ports import Budget, Embedder, EmbeddingResult, Generator, Piec
 class PaidGenerator:
     """Call a model while its circuit is closed and the budget lasts, and charge each call.
 
-    `most_usd` is the highest cost of a call. Raises CircuitOpen, or BudgetSpent where the budget has less
-    left or the prompt forbids models. What was cut or stopped in the middle is charged too.
+    `most_usd` is the highest cost of a call, which is reserved while it runs. Raises CircuitOpen, or
+    BudgetSpent if less than that is left or the prompt forbids models. An answer that was cut or stopped is
+    charged too.
     """
 
     def __init__(
@@ -36,13 +37,13 @@ class PaidGenerator:
         try:
             deadline.check()
             attempt = self._circuits.enter(self.name)
-            # A call that tries a provider again is made once.
+            # A trial call of an open circuit is not retried.
             prompt = replace(prompt, single_try=prompt.single_try or attempt.is_trial)
             pieces = self._generator.generate(prompt, deadline, generation)
             with _recorded(attempt):
                 first = next(pieces, None)
                 if attempt.is_trial:
-                    # Else an answer has to come to its end to count.
+                    # For a trial the first word is enough; other calls count when they have ended.
                     attempt.succeeded()
                 if first is not None:
                     yield first
@@ -59,10 +60,10 @@ class PaidGenerator:
 class PaidEmbedder:
     """Call an embedder while its circuit is closed, time each call and charge it.
 
-    It is called also when the budget is spent: a thousand questions cost a cent, and without vectors the
-    book's own sentences are found less well. `cost_usd` gives the cost of so many tokens; with `can_wait` a
-    charge is written some seconds later. `took` gets the seconds of each call, also of a failed one. A
-    book's texts, which have no deadline, are embedded whatever the circuit is.
+    The embedder is called even if the budget is spent: a thousand questions cost a cent, and without vectors
+    the search is worse. `cost_usd` returns the cost of a number of tokens; with `can_wait` a charge may be
+    written some seconds later. `took` is called with the seconds of each call, failed ones included. Calls
+    without a deadline embed a book's texts and ignore the circuit breaker.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class PaidEmbedder:
 
 @contextmanager
 def _recorded(attempt: Attempt) -> Iterator[None]:
-    """Record how a call ended. Only what the provider did counts against it."""
+    """Record how a call ended. Only failures of the provider count as failures of the circuit."""
     try:
         yield
     except (RequestRejected, TooLate):

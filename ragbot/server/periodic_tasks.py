@@ -55,7 +55,7 @@ class PeriodicTasks:
         def claimed(state: State | None) -> State:
             return state or {"by": token}
 
-        # Kept a little shorter than the pause, or every second round would find the one before it.
+        # A little shorter than the pause: otherwise every second round would find the previous claim.
         state = self._states.change(STATE, claimed, self._every_s * 0.9)
         if state is None or state.get("by") != token:
             return False

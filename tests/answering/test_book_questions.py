@@ -75,7 +75,7 @@ def test_small_talk_is_answered_with_what_can_be_asked() -> None:
     """One friendly line."""
     reply = small_talk_reply("Physical *AI*")
 
-    assert reply.startswith("Hello! I answer questions about *Physical AI* with what stands in it.")
+    assert reply.startswith("Hello! I answer questions about *Physical AI* from its own pages.")
     assert "\n" not in reply
 
 
@@ -95,7 +95,7 @@ def test_book_without_a_title_is_this_book() -> None:
 )
 def test_title_makes_no_link_and_no_tag(title: str, shown: str) -> None:
     """Whoever wrote the book named it, and no other filter stands between."""
-    assert f"questions about {shown} with" in small_talk_reply(title)
+    assert f"questions about {shown} from" in small_talk_reply(title)
 
 
 # --- questions of the book ---------------------------------------------------------------------

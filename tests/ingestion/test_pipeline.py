@@ -467,8 +467,8 @@ def test_vectors_of_two_embedders_are_never_compared(
     assert "nine months" in str(reply["answer"])
     assert reply["degraded"] == ["dense_search"]
     assert set(store.vector_lengths) == {None}
-    (hint,) = [line for line in lines if line["event"] == "ingest_again"]
-    assert (hint["has"], hint["configured"]) == ("test/word-counts", "test/other")
+    (hint,) = [line for line in lines if line["event"] == "edition_has_other_embedder"]
+    assert (hint["embedder"], hint["configured"]) == ("test/word-counts", "test/other")
 
 
 def test_book_that_is_taken_in_again_has_the_new_vectors_alone(

@@ -109,7 +109,7 @@ def _groups(filled: Sequence[_Filled], least: int, most: int) -> Iterator[list[_
 
 
 def _belong(first: _Filled, part: _Filled) -> bool:
-    """Return whether `part` is a sibling of `first`, or stands under it."""
+    """Return whether `part` is a sibling of `first`, or below it."""
     path, other = first.section.heading_path, part.section.heading_path
     return other[: len(path)] == path or (len(path) == len(other) and path[:-1] == other[:-1])
 

@@ -12,7 +12,7 @@ _CODE = r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^\r\n]{1,400}?(?<!`)(?P=ticks)(?
 _PROTECTED = re.compile(f"{_FENCE}|{_CODE}", re.MULTILINE)
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
-    # An image or a link becomes its text; images first, for they stand inside of links.
+    # An image or a link becomes its text; images first, since links may contain them.
     (
         re.compile(
             r"!\[([^\[\]]{0,500})\](?:\([^()\r\n]{0,2000}(?:\([^()\r\n]{0,200}\)[^()\r\n]{0,200})?\)|\[[^\[\]]{0,200}\])?"
@@ -50,7 +50,7 @@ _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 def strip_markdown(prose: str) -> str:
     """Strip marks and link targets from prose whose comments and tags are blanked already.
 
-    Code is returned as it stands.
+    Code is returned unchanged.
     """
     prose = prose.replace("\r\n", "\n").replace("\r", "\n")
     pieces, position = [], 0

@@ -33,7 +33,7 @@ _NUMBER_PREFIX = re.compile(r"(?P<number>\d+)\s*[-_.]+\s*(?P<rest>[^-_.\s].*)")
 # The theme renders first-level headings without an id, though their slugs are counted.
 _ANCHORS = AnchorRules(GithubSlugger, h1_has_anchor=False)
 
-# A page without a position stands behind those that have one.
+# A page without a position comes after those that have one.
 _LAST = float("inf")
 
 
@@ -180,7 +180,7 @@ def _slug(doc: _Doc) -> str:
 
 
 def _sidebar_key(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> list[tuple[float, str]]:
-    """Return a sort key: each folder stands at its category's position, and its index comes first."""
+    """Return a sort key: a folder has its category's position, and its index comes first."""
     keys = [(categories[doc.folders[: depth + 1]].position, name) for depth, name in enumerate(doc.folders)]
     if doc.is_index and doc.folders:
         return [*keys, (-_LAST, "")]

@@ -2,7 +2,7 @@
 
 Each chapter goes through the HTML reader, so a page's source is Markdown and its anchors are the ids of the
 file. A page's path is its entry's path inside the archive, and so is its address: a site that shows the book
-serves it unzipped. In a folder of books the file's own path stands in front
+serves it unzipped. In a folder of books the file's own path is put before it
 (`books/book.epub/OEBPS/ch1.xhtml`), because entries of two books often have the same name.
 """
 

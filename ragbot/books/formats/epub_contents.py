@@ -50,7 +50,7 @@ def read_contents(
 ) -> list[TocEntry]:
     """Read the first table of contents that is readable and not empty; none gives an empty list.
 
-    `under` stands before the paths that the folder reports, as in `read_epub`.
+    `under` is put before the paths that the folder reports, as in `read_epub`.
     """
 
     def read(full: str) -> list[TocEntry]:

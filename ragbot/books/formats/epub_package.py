@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 MAX_SPINE = 5_000
-# A text stands behind one or two kinds that few can show; each chapter may begin a chain of its own.
+# A text is the fallback of one or two formats that few readers show; chapters may have chains of their own.
 MAX_FALLBACKS = 10
 
 _CONTAINER = "META-INF/container.xml"

@@ -160,7 +160,7 @@ def _plain_code(main: LexborNode) -> None:
 
 
 def _plain_mathematics(main: LexborNode) -> None:
-    """KaTeX shows a formula twice and holds its TeX besides: write that alone."""
+    """Replace each of KaTeX's formulas, which has two renderings and the TeX source, by the source."""
     for formula in main.css(".katex"):
         note = formula.css_first("annotation[encoding='application/x-tex']")
         if note is not None:
@@ -171,7 +171,7 @@ def _plain_mathematics(main: LexborNode) -> None:
 
 
 def _part_tab_labels(main: LexborNode) -> None:
-    """Give each tab's label a line of its own, as the style does with labels that stand in one line."""
+    """Put each tab's label on a line of its own: in the HTML, all labels are on one line."""
     for label in main.css(".tabbed-labels label"):
         paragraph = LexborHTMLParser(f"<p>{escape(label.text(strip=True))}</p>").css_first("p")
         if paragraph is not None:

@@ -155,7 +155,7 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
 
 
 def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
-    # The block ends before a comment that was blanked; an id may stand in it.
+    # The block ends before a comment that was blanked, which may contain an id.
     raw = page.source[block.start : _line_end(page.source, block.end)]
     content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
     exact = _words(content, "\n").strip()

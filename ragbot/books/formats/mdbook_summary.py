@@ -52,7 +52,7 @@ def _chapters(summary: str) -> Iterator[SummaryChapter]:
         title, link = plain_text(entry["title"]), entry["link"].strip("<>").split("#")[0]
         depth = len(entry["indent"].expandtabs(4)) if entry["bullet"] else -1
         above = [outer for outer in above if outer[0] < depth and entry["bullet"]]
-        # Chapters before and after the numbered ones stand under no part.
+        # Chapters before and after the numbered ones belong to no part.
         parts = (
             (part, *(name for _, name in above)) if part and entry["bullet"] else tuple(n for _, n in above)
         )

@@ -32,7 +32,7 @@ _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s
 
 @dataclass(frozen=True, slots=True)
 class PdfBlock:
-    """Hold a paragraph or a listing, and the outline's titles that it stands under."""
+    """Hold a paragraph or a listing, and the titles of the outline above it."""
 
     text: str
     titles: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
-# Deeper entries stand under their outermost titles.
+# Deeper entries are put under their outermost titles.
 MAX_PARTS = 16
 MAX_TITLE = 300
 

@@ -15,18 +15,18 @@ from ragbot.core.domain import Dialect
 
 ProseKind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
 
-# Cutting one costs some 2 ms, and a book has some thousands of passages.
-TEXTS_REMEMBERED = 8192
+# Splitting a text takes some 2 ms, and a book has a few thousand passages.
+CACHED_TEXTS = 8192
 
 _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
-# (Kramdown parts the columns of a rule by plus signs.)
+# Kramdown separates the columns of a rule by plus signs.
 _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*[|+])+(?:[ \t]*:?-+:?[ \t]*\|?)?[ \t]*")
 _ATTRIBUTES_LINE = re.compile(r"[ \t]*\{:[^{}\n]*\}[ \t]*")
-# Behind such a line MkDocs indents prose, which is code to others.
+# After such a line MkDocs indents prose, which is code for other generators.
 _MKDOCS_MARK = re.compile(r"[ \t]*(?:!!!|\?\?\?\+?|===[+!]?)[ \t]+[\"'\w]")
-# Containers of prose; what else is HTML is no prose, or prose that is laid out by hand.
+# Containers of prose. Other HTML is not prose, or is formatted by hand.
 _HTML_PROSE = re.compile(
     r"[ \t>]*</?(?:div|p|details|summary|section|article|aside|blockquote|center|figure|figcaption"
     r"|[A-Z][\w.]*)\b"
@@ -37,7 +37,7 @@ _FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
 _FIRST_INDENT = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"\r\n?|\n")
 # A whole paragraph that no page shows: comments and modules of MDX, definitions of links.
-# (Atomic groups, for a row of comments can be read in as many ways as it can be parted.)
+# Atomic groups, because a row of comments would otherwise match in exponentially many ways.
 _NOT_SHOWN = re.compile(
     r"(?:(?>\{/\*(?s:.*?)\*/\}\s*)|(?>import[ \t]+(?:[^'\"\n]{1,300}[ \t}]from[ \t]*)?['\"][^\n]*\s*)"
     r"|(?>export[ \t]+(?:default|const|let|var|function|class)[ \t][^\n]*[={(][^\n]*\s*)"
@@ -56,9 +56,9 @@ class ProseBlock:
     end: int
 
 
-@lru_cache(maxsize=TEXTS_REMEMBERED)
+@lru_cache(maxsize=CACHED_TEXTS)
 def prose_blocks(text: str) -> tuple[ProseBlock, ...]:
-    """Give the leaf blocks of a text, in order and disjoint; the last few thousand texts are remembered.
+    """Return the leaf blocks of a text, in order and disjoint. The last few thousand texts are cached.
 
     The text may begin in the middle of a list, a table or a fence, as a chunk may. A list item comes without
     its bullet and without nested lists; the rule under a table's head is in no block.
@@ -85,7 +85,7 @@ def _all_leaves(text: str, found: Sequence[tree.MarkdownBlock]) -> Iterator[Pros
 
 
 def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
-    """The blocks of a text that begins inside a list: found without its indentation, placed with it."""
+    """Return the blocks of a text that begins inside a list, parsed without its indentation."""
     pieces: list[str] = []
     starts: list[int] = []
     removed: list[int] = []
@@ -159,7 +159,7 @@ def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterato
 
 
 def _rows(text: str, rows: Sequence[tuple[int, int]]) -> Iterator[ProseBlock]:
-    """The rows of a table that is a paragraph to the parser: it has lost its head, or has another rule."""
+    """Yield the rows of a table that the parser takes for a paragraph: one without its head, for example."""
     has_head = len(rows) > 1 and _RULE_ROW.fullmatch(text, *rows[1]) is not None
     for number, row in enumerate(rows):
         if not _RULE_ROW.fullmatch(text, *row):

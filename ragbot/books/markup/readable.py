@@ -1,4 +1,4 @@
-"""Give the words of a piece of Markdown as a reader sees them on the page, with their places."""
+"""Convert Markdown to the words that a reader sees on the page, with their offsets in the source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from html import unescape
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
-# Whole lines that mark something and say nothing, but for a title.
+# Whole lines of markup without words, except for a title.
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
     r"|(?:(?:!{3}|\?{3}\+?)(?:[ \t]+[\w-]+)+|={3}[+!]?)(?:[ \t]+[\"'](?P<title>[^\"\n]{0,200})[\"'])?[ \t]*$"
@@ -24,38 +24,38 @@ _BULLET = r"(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?"
 _HASHES = r"\#{1,6}[ \t]+"
 # The end of a line within a paragraph.
 _WITHIN = r"\n(?![ \t>]*(?:\r?\n|[-*+][ \t]|\d{1,9}[.)][ \t]|\#|\||`{3}|~{3}))"
-# Signs within a line, each after one look at its first character: most characters are none of them.
+# Signs within a line. Their first characters are checked first, since most characters begin none of them.
 _INLINE = (
     r"(?P<escaped>\\(?P<sign>[!-/:-@\[-`{-~]))",
     rf"(?P<code>(?<!`)(?P<ticks>`{{1,3}})(?!`)(?P<inside>(?:[^\n]|{_WITHIN}){{1,400}}?)(?<!`)(?P=ticks)(?!`))",
     r"(?P<comment><!--(?s:.{0,5000}?)-->|\{/\*(?s:.{0,5000}?)\*/\}|^\[//\]:[^\n]*|^\*\[[^\[\]\n]{1,100}\]:[^\n]*"
     r"|\{::comment\}(?s:.{0,5000}?)\{:/(?:comment)?\}|\{:[:/][^{}\n]{0,200}\})",
-    # An image shows no words; a footnote's mark and a heading's id are the generator's.
+    # An image shows no words; a generator replaces a footnote's mark and a heading's id.
     r"(?P<image>!\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]]{0,200}\])?)",
     r"(?P<footnote>\[\^[^\]\s]{1,60}\]:?|\[!(?:NOTE|TIP|IMPORTANT|WARNING|CAUTION)\][ \t]*)",
-    # (A label may hold a picture: most badges are links.)
+    # A label may contain an image: most badges are links.
     r"(?P<link>\[(?P<label>(?:[^\[\]]|\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}\))?){1,500}+)\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
-    # The end of one of which the beginning is in another sentence.
+    # The end of a link that begins in another sentence.
     r"(?P<cut>\]\([^()\s]{1,2000}\))",
     r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
     r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
-    # Keys, marked and inserted words, as MkDocs's extensions have them.
+    # Keys, marked and inserted words, as MkDocs's extensions write them.
     r"(?P<wrapped>(?<![\w+=^])(?P<wrap>\+\+|==|\^\^)(?=[^\s+=^])(?P<within>[^\n]{1,200}?)(?<=[^\s+=^])(?P=wrap)(?![\w+=^]))",
     r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
     r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
     r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
 )
-# Signs that blanks belong to. (A run of blanks is looked at once, not from each of them on.)
+# Signs with blanks before them. A run of blanks is matched only once, so that the time stays linear.
 _BLANK = (
     r"(?P<hard>(?:\\|(?<![ ])[ ]{2,}+)(?=\r?\n[ \t>]*\S))",
-    # Attributes: behind what they belong to, or at the end of its line.
+    # Attributes: after the element that they belong to, or at the end of its line.
     r"(?P<attributes>(?<=[*_`)\]])\{:?[ \t]*+(?:[#.]|[\w-]+=)[^{}\n]{0,200}\}"
     r"|(?:(?<![ \t])[ \t]++)?+\{(?::[ \t]*+[#.\w][^{}\n]{0,200}\}"
     r"|:?[ \t]*+(?:[#.]|[\w-]+=[\"'\w])[^{}\n]{0,200}\}(?=[ \t]*$)))",
 )
 # Signs at a line's beginning.
 _LINE = (
-    # The definition behind a term, as PHP Markdown Extra writes it.
+    # The definition of a term, as PHP Markdown Extra writes it.
     r"(?P<defines>^[ ]{0,3}:[ \t]+(?=\S))",
     rf"(?P<rule>{_TABLE_RULE})",
     rf"(?P<mark>{_MARK_LINE})",
@@ -69,14 +69,13 @@ _SIGNS = re.compile(
 _FENCES = re.compile(_FENCE, re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
 _ITEM = re.compile(rf"^[ \t>]*{_BULLET}", re.MULTILINE)
-# Longer than paragraphs are.
+# Characters; longer than any paragraph.
 _LOOKED_BACK = 2000
 _BLANK_LINE = re.compile(r"\n[ \t>]*\r?\n")
 
-# Passages whose blocks' words are remembered.
-PASSAGES_REMEMBERED = 1024
-# Quotes and units whose words are remembered.
-TEXTS_REMEMBERED = 8192
+CACHED_PASSAGES = 1024
+# Quotes and units.
+CACHED_TEXTS = 8192
 
 _INLINE_TAGS = frozenset(
     "a abbr b bdi bdo big cite code data del dfn em font i ins kbd mark q s samp small span strike strong sub "
@@ -90,11 +89,11 @@ _PARTING_TAGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ReadableText:
-    """Words without markup. `text` is made of runs of the source; `starts` and `places` map it back.
+    """Hold text without markup. It consists of runs of the source; `starts` and `places` map it back.
 
-    `starts[i]` is the offset in `text` at which run i begins and `places[i]` its offset in the source.
-    `code` are the spans of `text` that stood in back ticks. `breaks` are the offsets at which the page shows
-    something that the text lacks: the end of a line or cell, a picture, a footnote's number.
+    `starts[i]` is the offset in `text` at which run i begins, and `places[i]` its offset in the source.
+    `code` are the spans of `text` that were code spans. `breaks` are the offsets at which the page shows
+    something that the text lacks: the end of a line or cell, an image, a footnote's number.
     """
 
     text: str
@@ -104,7 +103,7 @@ class ReadableText:
     breaks: tuple[int, ...] = ()
 
     def text_offset(self, offset: int) -> int:
-        """The offset in `text` of a character of the source; of what follows it where it is markup."""
+        """Return the offset in `text` of a character of the source; for markup, of the text after it."""
         run = bisect_right(self.places, offset) - 1
         if run < 0:
             return 0
@@ -112,12 +111,12 @@ class ReadableText:
         return min(self.starts[run] + offset - self.places[run], end)
 
     def source_offset(self, offset: int) -> int:
-        """The source offset of a character of `text`."""
+        """Return the source offset of a character of `text`."""
         run = max(bisect_right(self.starts, offset) - 1, 0)
         return self.places[run] + offset - self.starts[run] if self.places else 0
 
     def source_span(self, start: int, end: int) -> tuple[int, int]:
-        """The source offsets of a span of `text` that is not empty."""
+        """Return the source offsets of a span of `text`, which must not be empty."""
         return self.source_offset(start), self.source_offset(end - 1) + 1
 
 
@@ -145,12 +144,12 @@ class _Runs:
         self.add(text, place)
 
     def part(self, place: int) -> None:
-        """Part the words here as the page does, by the end of a line, a cell or a block."""
+        """Separate the words here, at the end of a line, a cell or a block."""
         self.add("  ", place)
         self.breaks.append(self.length - 1)
 
     def readable(self) -> ReadableText:
-        # A star without a partner is printed.
+        # A star that closes no emphasis is printed.
         breaks = self.breaks if len(self.stars) % 2 == 0 else sorted((*self.breaks, *self.stars))
         return ReadableText(
             "".join(self.pieces), tuple(self.starts), tuple(self.places), tuple(self.code), tuple(breaks)
@@ -158,12 +157,12 @@ class _Runs:
 
 
 def readable(source: str, *, kind: str = "") -> ReadableText:
-    """Take the markup out of a piece of Markdown. Code (`kind` "code") loses its fence lines alone.
+    """Remove the markup from a piece of Markdown. Of code (`kind` "code") only the fence lines are removed.
 
-    With `kind` "terms" the back ticks around code stay, for whoever cuts the text into terms.
+    With `kind` "terms" code spans keep their backticks, for the split into search terms.
 
-    Emphasis, links, images, tags, comments, ids, footnote marks, bullets, quotation marks of lines and the
-    marks of admonitions are dropped; what stands in back ticks, escapes and entities are shown as they read.
+    Emphasis, links, images, tags, comments, ids, footnote marks, bullets, marks of quotations and admonitions
+    are removed; code spans, escapes and entities become the characters that they show.
     """
     runs = _Runs()
     if kind == "code":
@@ -173,16 +172,16 @@ def readable(source: str, *, kind: str = "") -> ReadableText:
     return runs.readable()
 
 
-@lru_cache(maxsize=PASSAGES_REMEMBERED)
+@lru_cache(maxsize=CACHED_PASSAGES)
 def readable_blocks(text: str) -> tuple[tuple[ProseBlock, ReadableText], ...]:
-    """Give the blocks of a text with their words; the words' places count from the block's start."""
+    """Return the blocks of a text with their words. The offsets of the words count from the block's start."""
     return tuple(
         (block, readable(text[block.start : block.end], kind=block.kind)) for block in prose_blocks(text)
     )
 
 
 def readable_span(text: str, start: int, end: int) -> str:
-    """Give the words of a part of a text; markup that the part cuts in half is dropped all the same."""
+    """Return the words of a part of a text. Markup that the part cuts in half is removed too."""
     pieces: list[str] = []
     for block, plain in readable_blocks(text):
         if block.start < end and start < block.end:
@@ -218,7 +217,7 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case "auto" | "address":
                 runs.add(match["address"], match.start("address"))
             case "wrapped" | "wrap" | "within":
-                # Without the extension a page prints the marks.
+                # A page without the extension prints the marks.
                 runs.breaks.append(runs.length)
                 _inline(source, match.start("within"), match.end("within"), runs, ticks=ticks)
                 runs.breaks.append(runs.length)
@@ -232,7 +231,7 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case "tag" | "name":
                 _tag((match["name"] or "").lower(), match.start(), runs)
             case "mark":
-                # What stands behind the mark is a title on a line of its own.
+                # The text after the mark is a title on a line of its own.
                 first, last = (
                     match.span("title") if match["title"] else (position, _line_end(source, position, end))
                 )
@@ -255,9 +254,9 @@ def _line_end(source: str, start: int, end: int) -> int:
 
 
 def _is_prose_number(lead: re.Match[str]) -> bool:
-    """Whether a line begins with a number that ends a sentence of the line before ("built in\n1874. It burns").
+    """Return whether a line begins with a number of the sentence before ("built in\n1874. It burns").
 
-    In a paragraph no list begins with another number than 1.
+    Within a paragraph, a list can only begin with the number 1.
     """
     number = _NUMBERED.fullmatch(lead.group())
     if number is None or number[1] == "1":
@@ -275,40 +274,40 @@ def _tag(name: str, place: int, runs: _Runs) -> None:
         runs.breaks.append(runs.length)
 
 
-@lru_cache(maxsize=TEXTS_REMEMBERED)
+@lru_cache(maxsize=CACHED_TEXTS)
 def readable_words(source: str, *, kind: str = "") -> str:
-    """The words of a piece of Markdown on one line (code keeps its lines)."""
+    """Return the words of a piece of Markdown on one line (code keeps its lines)."""
     if kind == "terms" and source.lstrip(" \t>").startswith(("```", "~~~")):
         return source
     text = readable(source, kind=kind).text
     return text.strip("\n") if kind == "code" else " ".join(text.split())
 
 
-# What emphasis does not reach into: escaped signs, and code.
+# Escaped signs and code, in which no sign is emphasis.
 _OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
 _TICKS = re.compile("`+")
 _STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
 _LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
-# The definition behind a term, as PHP Markdown Extra writes it.
+# The definition of a term, as PHP Markdown Extra writes it.
 _DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+:[ \t]+")
 _DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n[ \t]*+:[ \t]+")
 
 
 def unit_words(source: str, kind: str) -> str:
-    """Give the words of a unit as `readable_words` does; a term and its definition are parted by a colon."""
+    """Return the words of a unit as `readable_words` does, with a colon between a term and its definition."""
     return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
 
 
 def _with_colons(source: str) -> str:
-    """The source with a colon between each term and its definition, and none between two definitions."""
+    """Put a colon between each term and its definition, and a blank between two definitions."""
     return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
 
 
 def tidy_markdown(source: str) -> str:
-    """Give a run of prose as Markdown on one line: emphasis and code stay, all other markup goes.
+    """Return a run of prose as Markdown on one line: emphasis and code remain, other markup is removed.
 
-    A link becomes its words, for a relative address leads nowhere outside of its page. Emphasis that is cut in
-    half is dropped. Nothing is left of comments, tags, images, ids, footnote marks and admonition marks.
+    A link becomes its words, since a relative address is only valid on its own page. Emphasis that is cut in
+    half is removed, and so are comments, tags, images, ids, footnote marks and admonition marks.
     """
     pieces: list[str] = []
     _tidy(_with_colons(source), pieces)
@@ -322,12 +321,12 @@ def tidy_markdown(source: str) -> str:
 
 
 def _masked(text: str) -> str:
-    """The text with its code and what is escaped as plain letters."""
+    """Replace code and escaped signs by plain letters."""
     return _OPAQUE.sub(lambda opaque: "x" * len(opaque.group()), text)
 
 
 def _is_paired(found: Sequence[re.Match[str]]) -> bool:
-    """Whether each mark that opens emphasis is followed by the same one that closes it."""
+    """Return whether each mark that opens emphasis is followed by the same mark, which closes it."""
     pairs = zip(found[::2], found[1::2], strict=False)
     return len(found) % 2 == 0 and all(
         opening.group() == closing.group()
@@ -367,10 +366,10 @@ def _tidy(source: str, pieces: list[str]) -> None:
                 title = tidy_markdown(match["title"])
                 pieces.append(title if "*" in title else f"**{title}**")
             case "tag" | "name" if (match["name"] or "").lower() not in _INLINE_TAGS:
-                # It parts words as it did on the page.
+                # A block tag separates words, as on the page.
                 pieces.append(" ")
             case _:
                 if source.endswith("`", 0, match.start()) and source.startswith("`", position):
-                    # Two pieces of code are not one.
+                    # Keep two code spans apart.
                     pieces.append(" ")
     pieces.append(source[position:])

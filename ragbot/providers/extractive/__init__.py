@@ -1,0 +1,1 @@
+"""Answer without a model, with sentences of the book."""

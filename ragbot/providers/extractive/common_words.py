@@ -1,4 +1,4 @@
-"""Tell how rare an English word is in general, by its place in the vocabulary of the local model."""
+"""Estimate how rare an English word is in general, by its place in the vocabulary of the local embedder."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 
 # BERT's uncased vocabulary lists whole words from the commonest to the rarest; its licence lies beside it.
 _VOCABULARY = Path(__file__).parents[1] / "data" / "minilm" / "tokenizer.json"
-# Before the first of these places words are as common as words are, from the second on as rare.
+# Words before the first place have rarity 0, words from the second on have rarity 1.
 _COMMON = 2_000
 _RARE = 22_000
 
 
 def rarity(word: str) -> float:
-    """Give 0 for the commonest words, up to 1 for those that are in no general vocabulary."""
+    """Return a word's rarity: 0 for the commonest words, 1 for words that are not in the vocabulary."""
     place = _places().get(word)
     if place is None:
         return 1.0

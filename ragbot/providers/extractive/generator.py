@@ -1,4 +1,4 @@
-"""Answer a prompt with the book's own sentences, word for word, each with its mark. No model."""
+"""Answer a prompt without a model: with the book's own sentences, word for word, each with its mark."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from ragbot.providers.extractive.windows import (
     overview_windows,
 )
 
-# Passages that are looked through; the reader is shown those that the answer cites.
+# Passages whose units are scored; the reader is shown those that the answer cites.
 PASSAGES_READ = 14
-# Units whose similarity is worth an embedder's time, best first by their words.
+# So many units, the best by their words, are embedded to compute their similarity.
 MOST_EMBEDDED = 12
 # An overview shows the beginnings of several pages, and may be longer than an answer.
 OVERVIEW_TOKENS = 260
-# A unit that answers a question of another language is at least so similar.
+# The least similarity of a unit that answers a question in another language.
 FOREIGN_SIMILARITY = 0.25
-# Characters of a unit that an embedder is shown.
+# Characters. Longer units are cut before they are embedded.
 LONGEST_EMBEDDED = 400
 
 
 class ExtractiveGenerator:
-    """Find what answers best by words and, with an embedder, by similarity. Safe between threads.
+    """Find the best units by words and, with an embedder, by similarity. Safe to call from several threads.
 
-    `is_multilingual` says that the search finds a question's passages in other languages too. `tidy` cleans a
-    run of Markdown prose. `embedder` must be the one that the prompt's question vector comes
-    from.
+    `embedder` must be the one that made the prompt's question vector. `similarity` maps a cosine to the value
+    that scoring was fitted on. `is_multilingual` says that the search also finds passages in other languages
+    than the question's. `tidy` cleans a run of Markdown prose.
     """
 
     name = "extractive"
@@ -94,12 +94,12 @@ class ExtractiveGenerator:
         yield from self._laid_out(prompt, passages, windows)
 
     def ping(self) -> None:
-        """Return always: nothing outside is needed."""
+        """Do nothing: no external service is needed."""
 
     def _foreign(self, prompt: Prompt) -> str:
-        """The reason for which a question in another language than the book's is not answered; else nothing.
+        """Return the reason to refuse a question in another language than the book's, or "" to answer it.
 
-        Words alone do not find what answers it, and nor does a model that knows one language.
+        Neither a search by words nor an embedder for one language finds its passages.
         """
         if not prompt.foreign_language or self._is_multilingual:
             return ""
@@ -108,7 +108,7 @@ class ExtractiveGenerator:
     def _candidates(
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], deadline: Deadline
     ) -> list[Candidate]:
-        """Every unit of every passage with its score, best first."""
+        """Return every unit of every passage with its score, best first."""
         weights = self._weights(prompt, asked)
         subject = self._reader.terms(prompt.language, asked.subject) if asked.subject else frozenset()
         best = prompt.passages[0].score if prompt.passages else 0.0
@@ -151,7 +151,7 @@ class ExtractiveGenerator:
         scored: Callable[[Candidate], Candidate],
         deadline: Deadline,
     ) -> list[Candidate]:
-        """Weigh the best candidates by words again with their similarity to the question, best first."""
+        """Score the best candidates again with their similarity to the question. Returns them best first."""
         if self._embedder is None or prompt.question_vector is None or not found:
             return found
         best = found[:MOST_EMBEDDED]
@@ -172,11 +172,11 @@ class ExtractiveGenerator:
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], found: Sequence[Candidate]
     ) -> bool:
         if prompt.mode is Mode.SELECTED_TEXT:
-            # The reader has chosen the place; it is refused only where nothing of the question is in it.
+            # The reader chose the text, so it is refused only if it has no word of the question.
             said = frozenset[str]().union(*(passage.terms for passage in passages))
             return not prompt.term_weights or not said.isdisjoint(prompt.term_weights)
         if prompt.foreign_language:
-            # Its words are in no passage; what is known is how alike the best unit is.
+            # Its words are in no passage; only the similarity of the best unit is known.
             return max((one.similarity or 0.0 for one in found), default=0.0) >= FOREIGN_SIMILARITY
         if not prompt.term_weights or not found:
             return False
@@ -211,27 +211,27 @@ class ExtractiveGenerator:
 
 
 def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
-    """Whether a word of the question stands in or around a unit, or above it; if it has any."""
+    """Return whether a word of the question is in a unit, near it or in its headings; True without words."""
     held = one.read.around | one.read.heading_terms | one.path_terms
     return not weights or not held.isdisjoint(weights)
 
 
 def is_answer(unit: Unit) -> bool:
-    """Whether a unit can be what an answer is made for: no question, no long listing."""
+    """Return whether a unit can answer: it is no question, diagram or long listing."""
     if unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
         return False
     return not unit.words.rstrip("*_ ").endswith(("?", "？"))
 
 
 def _introduction(place: Sequence[str], *, first: bool) -> str:
-    """One short line that says whose words follow, and where they stand."""
+    """Return one line that names the page and section that the following words come from."""
     names = dict.fromkeys(name.replace("*", "").strip() for name in place if name.strip())
     where = " › ".join(names)
     return f"In the book's own words, from *{where}*:" if first else f"From *{where}*:"
 
 
 def _merged(found: Iterator[list[Window]]) -> list[Window]:
-    """The windows of all parts of a question, those of one passage together, best first within a part."""
+    """Merge the windows of a question's parts, in the order of the parts; those of one passage become one."""
     merged: dict[int, Window] = {}
     for windows in found:
         for window in windows:

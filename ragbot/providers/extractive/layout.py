@@ -1,4 +1,4 @@
-"""Lay out the chosen windows as Markdown that reads well, word for word, each run with its mark."""
+"""Format the chosen windows as Markdown, word for word, with a citation mark after each run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
 from ragbot.providers.extractive.units import TextBlock
 from ragbot.providers.extractive.windows import Window
 
-# A glossary's letters tell nothing.
+# Characters. The letters that head the parts of a glossary are not shown.
 SHORTEST_HEADING = 3
-# What stands in front of an item within another: under "- " and under "10. " alike it is no code.
+# The indent of a nested item. Under "- " and under "10. " alike, four blanks do not make it code.
 NESTED = "    "
 DEEPEST = 3
 
@@ -36,7 +36,7 @@ def paragraphs_of(
 ) -> Iterator[str]:
     """Yield paragraphs, lists, code and tables of one window in the book's order, each run with its mark.
 
-    `tidy` cleans a run of prose; `heading(block)` gives the words of a heading inside the passage.
+    `tidy` cleans a run of prose; `heading(block)` returns the words of a heading inside the passage.
     """
     above = -1
     for run in _runs([passage.units[index] for index in window.units]):
@@ -54,7 +54,7 @@ def paragraphs_of(
             yield f"{_code(text[first.start : first.end])}\n\n{mark}"
         else:
             prose = tidy(text[first.start : run[-1].unit.end])
-            # A sentence that leads to the list behind it needs no mark of its own.
+            # A sentence that introduces the list after it needs no mark of its own.
             yield (
                 prose
                 if run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
@@ -63,7 +63,7 @@ def paragraphs_of(
 
 
 def _runs(units: Sequence[ReadUnit]) -> list[list[ReadUnit]]:
-    """Neighbouring units of one paragraph, one list or one table together."""
+    """Group neighbouring units of one paragraph, one list or one table."""
     runs: list[list[ReadUnit]] = [[units[0]]]
     for before, read in pairwise(units):
         one, last = read.unit, before.unit
@@ -85,7 +85,7 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
     for read in run:
         margin = _margin(text, read.unit.start).expandtabs(4)
         indent = len(margin) - len(margin.lstrip(" \t>"))
-        # (Two blanks less than an item has, and it is none of the item's: numbers may be of two digits.)
+        # An item that is indented by less than two blanks more is not nested: numbers may have two digits.
         while outer and indent < outer[-1] + 2:
             outer.pop()
         number = _NUMBER.match(margin)
@@ -97,7 +97,7 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
 
 
 def _margin(text: str, start: int) -> str:
-    """What stands on an item's first line before its words."""
+    """Return the part of an item's first line before its words."""
     return text[text.rfind("\n", 0, start) + 1 : start]
 
 
@@ -129,7 +129,7 @@ def _row(cells: Sequence[str], width: int) -> str:
 
 
 def _code(block: str) -> str:
-    """A listing between fences of its own, with its language and without what a generator reads there."""
+    """Return a listing in new fences, with its language and without a site generator's own options."""
     opening = _FENCE.match(block)
     language = ""
     if opening is not None:
@@ -144,7 +144,7 @@ def _code(block: str) -> str:
 
 
 def _diagram(block: str) -> str:
-    """A sentence in place of a drawing's source."""
+    """Return a sentence to show in place of a diagram's source."""
     title = _TITLE.search(block)
     name = (title[1] or title[2]).strip("*_`\"' ") if title else ""
     return f"(A diagram: *{name}*.)" if name else "(A diagram on this page.)"

@@ -1,4 +1,4 @@
-"""Tell what a question asks for: a meaning, steps, a number, one of two things, or several things at once."""
+"""Classify a question by the answer that it asks for: a definition, steps, a number, a choice of two ..."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEFINITION = re.compile(
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
-# "What is the torque of the arm?" asks for a value of a thing, and not what a thing is.
+# "What is the torque of the arm?" asks for a value and not for a definition.
 _OF_A_THING = re.compile(
     r"\s(?:of|for|in|on|at|between|from|to|when|if|that|which|who|where|used|with|by|during|after|before)\s",
     re.I,
@@ -81,7 +81,7 @@ _TROUBLE = re.compile(
     r"|doesn['’]?t\s+\w+|won['’]?t\s+\w+|can(?:no|['’])t\s+\w+|wrong|stuck)\b",
     re.IGNORECASE,
 )
-# Where a second question begins inside of one.
+# The start of a second question within a text.
 _SECOND = re.compile(
     r"(?:\?\s+|[,;]?\s+and\s+(?:also\s+)?)(?=(?:what|how|when|where|why|which|who|is|are|does|do|can|should|must)\b)",
     re.IGNORECASE,
@@ -90,7 +90,7 @@ _LEAST_PART_WORDS = 3
 
 
 class Want(StrEnum):
-    """What kind of piece answers a question."""
+    """Name the kinds of answers that a question may ask for."""
 
     MEANING = "meaning"
     STEPS = "steps"
@@ -104,10 +104,10 @@ class Want(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AskedFor:
-    """What one question asks for.
+    """Describe what one question asks for.
 
-    `subject` is what a definition is asked of, `options` are the two things between which to tell, each as written.
-    `wants_code` says that a listing may answer, `is_trouble` that something does not work.
+    `subject` is the term whose definition is asked for, `options` are the two things to compare, each as
+    written. `wants_code` says that a listing may answer, `is_trouble` that the question is about a fault.
     """
 
     text: str
@@ -119,7 +119,7 @@ class AskedFor:
 
 
 def asked_for(question: str) -> AskedFor:
-    """Read a question's wording. English is read best; other languages for their definitions alone."""
+    """Classify a question by its wording. In other languages than English, mostly definitions are known."""
     wants_code = _CODE.search(question) is not None
     is_trouble = _TROUBLE.search(question) is not None
     want, subject, options = Want.OTHER, "", _options(question)
@@ -143,7 +143,7 @@ def asked_for(question: str) -> AskedFor:
 
 
 def parts_of(question: str) -> tuple[str, ...]:
-    """The questions that a text asks, in order: two at most, else the whole text."""
+    """Split a text into its two questions, in order. Returns the whole text if it has only one."""
     pieces = [piece.strip(" ,;") for piece in _SECOND.split(question, maxsplit=1)]
     if len(pieces) == 2 and all(len(piece.split()) >= _LEAST_PART_WORDS for piece in pieces):
         return tuple(pieces)

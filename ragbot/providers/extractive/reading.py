@@ -1,4 +1,4 @@
-"""Read a passage once and remember it: its units with their stems, and those of its headings."""
+"""Analyse a passage and cache the result: its units, their stems, and the stems of its headings."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cachetools import LRUCache
 from ragbot.core.domain import Chunk
 from ragbot.providers.extractive.units import TextBlock, Unit, units_of
 
-# Reading one costs some 2 ms, and a book has some thousands.
-PASSAGES_REMEMBERED = 4096
+# Reading a passage takes some 2 ms, and a book has a few thousand.
+CACHED_PASSAGES = 4096
 
 _IN_PARENTHESES = re.compile(r"(.+?)\s*\(([^()]+)\)\W*")
 
@@ -23,9 +23,10 @@ Terms = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class ReadUnit:
-    """Hold a unit with its stems, its heading's, and those of what it would define in each spelling.
+    """Hold a unit with the stems that scoring compares with the question.
 
-    `around` are the stems of the unit with its neighbours, as many as would be shown with it.
+    `openings` are the stems of the term that the unit would define, one set for each spelling. `around` are
+    the stems of the unit, of its neighbours under the same heading and of its lead-in.
     """
 
     unit: Unit
@@ -37,10 +38,10 @@ class ReadUnit:
 
 @dataclass(frozen=True, slots=True)
 class ReadPassage:
-    """A passage's units in order.
+    """Hold the units of a passage in order, and the stems of the passage.
 
-    `pairs` are its neighbouring stems. `path_terms` are the stems of its heading path, `title_terms` of its
-    last heading.
+    `pairs` are its pairs of consecutive stems, `path_terms` the stems of its heading path, `title_terms`
+    those of its last heading, and `terms` all of them.
     """
 
     units: tuple[ReadUnit, ...]
@@ -51,10 +52,10 @@ class ReadPassage:
 
 
 class PassageReader:
-    """Read passages and remember the last few thousand. Safe between threads.
+    """Read passages and cache the last few thousand. Safe to call from several threads.
 
-    `terms` gives the stems of a text in a language, `blocks` cuts a passage into what reads as one thing, and
-    `words` takes the markup out of a piece of a given kind.
+    `terms(language, text)` returns stems, `blocks(text)` splits a passage into paragraphs, list items and the
+    like, and `words(text, kind)` removes the markup from a piece of that kind.
     """
 
     def __init__(
@@ -68,26 +69,26 @@ class PassageReader:
         self._blocks = blocks
         self._words = words
         self._lock = threading.Lock()
-        self._read: LRUCache[tuple[str, str, str], ReadPassage] = LRUCache(PASSAGES_REMEMBERED)
+        self._read: LRUCache[tuple[str, str, str], ReadPassage] = LRUCache(CACHED_PASSAGES)
 
     def ordered_terms(self, language: str, text: str) -> list[str]:
-        """The stems of a text in order."""
+        """Return the stems of a text, in order."""
         return self._terms(language, text)
 
     def terms(self, language: str, text: str) -> Terms:
-        """The stems of a text."""
+        """Return the set of a text's stems."""
         return frozenset(self._terms(language, text))
 
     def blocks(self, text: str) -> Sequence[TextBlock]:
-        """The blocks of a text."""
+        """Return the blocks of a text."""
         return self._blocks(text)
 
     def words(self, text: str, kind: str) -> str:
-        """The words of a piece of Markdown."""
+        """Return the words of a piece of Markdown."""
         return self._words(text, kind)
 
     def read(self, chunk: Chunk, language: str) -> ReadPassage:
-        """Give a chunk's units; equal texts under equal headings are read once."""
+        """Return a chunk's units and stems, from the cache if it was read before."""
         key = (chunk.id, language, chunk.text)
         with self._lock:
             known = self._read.get(key)
@@ -126,7 +127,7 @@ class PassageReader:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """Yield a name as it stands, without its parentheses, and what stands in these ("DOF (degrees ...)")."""
+    """Yield a name as written, then what is before and in its parentheses ("DOF (degrees ...)")."""
     if name:
         yield name
         if (match := _IN_PARENTHESES.fullmatch(name)) is not None:
@@ -135,6 +136,6 @@ def _spellings(name: str) -> Iterator[str]:
 
 
 def _near(units: Sequence[Unit], index: int) -> list[int]:
-    """The indexes of a unit's neighbours under the same heading, and of what leads to it."""
+    """Return the indexes of a unit's neighbours and of its lead-in, if they have the same heading."""
     near = (index - 1, index + 1, units[index].lead)
     return [n for n in near if 0 <= n < len(units) and units[n].heading == units[index].heading]

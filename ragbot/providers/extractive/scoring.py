@@ -1,8 +1,7 @@
-"""Score how well each unit answers a question, and whether the passages answer it at all.
+"""Score how well each unit answers a question, and decide whether the passages answer it at all.
 
-Both are logistic models with a handful of features. `bench/fit_extractive.py` fits them; how, and how well
-they
-carry over to a book they were not fitted on, stands in docs/search.md.
+Both are logistic models with a few features. `bench/fit_answers.py` fits them; docs/search.md describes the
+method and how well the models work for a book that they were not fitted on.
 """
 
 from __future__ import annotations
@@ -34,9 +33,12 @@ _REMEDY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A unit of a passage with its score. `rank` is the passage's, from 0; `similarity` that of its vector.
+    """Hold a unit of a passage with its score (log-odds).
 
-    `defines` tells how nearly it begins with what a definition is asked of.
+    `passage` and `index` are the places of the passage and of the unit in it, `rank` is the passage's rank,
+    from 0. `retrieval` is the passage's score minus the best passage's. `similarity` compares the vectors of
+    unit and question; None if unknown. `defines`, from 0 to 1, says how closely the unit begins with the term
+    whose definition is asked for.
     """
 
     passage: int
@@ -75,7 +77,7 @@ FEATURES = (
 def unit_features(
     asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate
 ) -> list[float]:
-    """Give a unit's features in the order of FEATURES; the last, the similarity, only where it is known."""
+    """Return a unit's features in the order of FEATURES; the last, the similarity, only if it is known."""
     read, unit = one.read, one.read.unit
     headings = read.heading_terms | one.path_terms
     is_code = unit.kind == "code"
@@ -102,34 +104,34 @@ def unit_features(
 
 
 def defines(read: ReadUnit, subject: Terms) -> float:
-    """How nearly a unit begins with the subject, as a definition does, from 0 to 1."""
+    """Return how closely a unit begins with the subject, as a definition does, from 0 to 1."""
     return max((sameness(opening, subject) for opening in read.openings), default=0.0)
 
 
 def sameness(terms: Terms, subject: Terms) -> float:
-    """How nearly two names are the same where one holds the other (Dice, squared), else 0."""
+    """Return the squared Dice coefficient of two names' terms if one contains the other, else 0."""
     if not subject or not terms or not (terms <= subject or subject <= terms):
         return 0.0
     return (2 * len(terms & subject) / (len(terms) + len(subject))) ** 2
 
 
 def coverage(weights: Mapping[str, float], terms: Terms) -> float:
-    """The share of the question's weight that stands in the terms."""
+    """Return the share of the question's term weights that `terms` covers, from 0 to 1."""
     whole = sum(weights.values())
     return sum(weights[term] for term in weights.keys() & terms) / whole if whole else 0.0
 
 
 def likeness(weights: Mapping[str, float], terms: Terms) -> float:
-    """How nearly a heading's terms are the question's (Dice over counts), from 0 to 1."""
+    """Return the Dice coefficient of a heading's terms and the question's, from 0 to 1."""
     if not weights or not terms:
         return 0.0
     return 2 * len(terms & weights.keys()) / (len(terms) + len(weights))
 
 
-# From here on a unit counts as the definition of what is asked for.
+# A unit with at least this value of `defines` counts as the definition.
 DEFINES = 0.6
 
-# Fitted weights in the order of FEATURES; the first row where the similarity is known, the second where not.
+# Fitted weights in the order of FEATURES: with the similarity, and without it.
 UNIT_WEIGHTS = (
     (
         -0.76,
@@ -157,7 +159,7 @@ UNIT_CONSTANT = (-4.67, -1.46)
 
 
 def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
-    """Give the log-odds that a unit answers the question."""
+    """Return the log-odds that a unit answers the question."""
     kind = int(one.similarity is None)
     return UNIT_CONSTANT[kind] + _product(UNIT_WEIGHTS[kind], unit_features(asked, weights, subject, one))
 
@@ -166,14 +168,14 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
 SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
 SUPPORT_WEIGHTS = (-9.1, -2.75, -2.51, 0.5, 0.78)
 SUPPORT_CONSTANT = 1.6
-# Units that are taken together when it is looked for the rarest word.
+# The question's rarest word is looked for in so many of the best units.
 _BEST_UNITS = 4
 
 
 def supports(
     asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
 ) -> bool:
-    """Whether the passages answer the question at all; if not, it is refused. `found` come best first."""
+    """Return whether the passages answer the question, else it is refused. `found` is sorted best first."""
     features = support_features(asked, weights, unknown_words, found)
     return SUPPORT_CONSTANT + _product(SUPPORT_WEIGHTS, features) >= 0
 
@@ -181,7 +183,7 @@ def supports(
 def support_features(
     asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
 ) -> list[float]:
-    """Give what tells whether the passages answer, in the order of SUPPORT_FEATURES."""
+    """Return the features for `supports`, in the order of SUPPORT_FEATURES."""
     words = len(weights) + len(unknown_words)
     best = found[:_BEST_UNITS]
     around = frozenset[str]().union(
@@ -190,7 +192,7 @@ def support_features(
     rarest = max(weights, key=lambda term: weights[term], default="")
     has_number = any(_COUNTED.search(one.read.unit.words) for one in best[:2])
     return [
-        # A common word that the book happens not to use tells little, a rare one much.
+        # A rare word that the book does not use weighs more than a common one.
         sum(map(rarity, unknown_words)) / words if words else 1.0,
         float(names_unknown(asked.text, unknown_words)),
         float(asked.want is Want.NUMBER and not has_number),
@@ -204,7 +206,7 @@ def _product(weights: Sequence[float], features: Sequence[float]) -> float:
 
 
 def names_unknown(question: str, unknown_words: Sequence[str]) -> bool:
-    """Whether the question names somebody or something that stands nowhere in the book."""
+    """Return whether one of the unknown words is a name or an identifier."""
     names = {
         word.casefold()
         for word in _NAME.findall(question)[1:]

@@ -1,4 +1,4 @@
-"""Cut a passage into units: sentences, list items, table rows and listings, each with what it hangs on."""
+"""Split a passage into units: sentences, list items, table rows and listings, each linked to its lead-in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 from ragbot.core.side_matter import is_due_date, is_link_alone, is_side_heading
 from ragbot.core.text import count_tokens, sentence_spans
 
-# A listing longer than this is for the page and not for an answer.
+# Characters. A longer listing is not shown in an answer.
 LONGEST_CODE = 1200
 _DIAGRAM = re.compile(
     r"[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?(?:mermaid|plantuml|dot|graphviz|d2|ditaa|nomnoml|vega(?:-lite)?)\b",
@@ -25,7 +25,7 @@ _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
     re.IGNORECASE,
 )
-# What is never cut in half: code, links, comments.
+# Spans that are never split: code, links, comments.
 _WHOLE = re.compile(
     r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)"
     r"|<!--.{0,2000}?-->|\{/\*.{0,2000}?\*/\}|\{::comment\}.{0,2000}?\{:/",
@@ -37,26 +37,32 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 class TextBlock(Protocol):
-    """A span of a text that reads as one thing."""
+    """Describe a block of a text: a heading, paragraph, quote, list item, listing or row of a table."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """Return the kind: heading, paragraph, quote, list_item, code, table_head, table_row or other."""
+        ...
 
     @property
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """Return the offset at which the block begins."""
+        ...
 
     @property
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """Return the offset after the block."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """The smallest piece that an answer is made of, by its offsets in the passage.
+    """Describe the smallest piece that an answer is made of, by its offsets in the passage.
 
-    `kind` is sentence, list_item, table_row or code. `block` numbers the passage's blocks and `heading` is the
-    number of the heading block above, or -1. `lead` is the index of the unit that leads to this one ("You
-    need:"), or -1. `words` is the text without markup. `is_side` marks what is about the book and not its
-    subject (links, objectives, due dates) and `is_diagram` the source of a drawing.
+    `kind` is sentence, list_item, table_row or code. `block` is the index of the unit's block, and `heading`
+    that of the heading block above it, or -1. `lead` is the index of the unit that leads to this one ("You
+    need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
+    subject (links, objectives, due dates), `is_diagram` the source of a diagram.
     """
 
     start: int
@@ -72,22 +78,22 @@ class Unit:
 
     @property
     def leads(self) -> bool:
-        """Whether the unit announces what follows it."""
+        """Return whether the unit is a sentence that introduces the units after it."""
         return self.kind == "sentence" and self.announces
 
     @property
     def announces(self) -> bool:
-        """Whether the unit ends in a colon."""
+        """Return whether the unit is a sentence or list item that ends in a colon."""
         return self.kind in ("sentence", "list_item") and self.words.rstrip("*_ ").endswith((":", "："))
 
     @property
     def leans_back(self) -> bool:
-        """Whether the unit says little without the one before it."""
+        """Return whether the unit needs the sentence before it to be understood ("It ...", "However ...")."""
         return self.kind == "sentence" and _LEANS_BACK.match(self.words) is not None
 
     @property
     def opening(self) -> str:
-        """What the unit would define, if it is a definition: all before its verb or its colon."""
+        """Return the term that the unit would define: the words before its verb, colon or dash, or ""."""
         match = _DEFINES.match(self.words)
         return match.group().strip() if match else ""
 
@@ -95,7 +101,7 @@ class Unit:
 def units_of(
     text: str, blocks: Sequence[TextBlock], *, headings: Sequence[str], words: Callable[[str, str], str]
 ) -> list[Unit]:
-    """Cut a passage. `headings` is its heading path, `words(text, kind)` takes the markup out of a piece."""
+    """Split a passage. `headings` is its heading path; `words(text, kind)` removes a piece's markup."""
     under_side = bool(headings) and is_side_heading(headings[-1])
     units: list[Unit] = []
     heading = -1
@@ -134,13 +140,13 @@ def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
 
 
 def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """The sentences of a run of prose; a full stop in code, in a link's label or in a comment ends none."""
+    """Yield the spans of the sentences; a full stop in code, in a link's label or in a comment ends none."""
     whole = [match.span() for match in _WHOLE.finditer(text)]
     begun, last_end = -1, 0
     for start, last_end in sentence_spans(text):
         begun = start if begun < 0 else begun
         is_cut = any(first < last_end < last for first, last in whole)
-        # (What a number alone begins is no sentence yet: "3. What is a joint?")
+        # A number alone is no sentence: "3. What is a joint?" is one, not two.
         if not is_cut and _LETTER.search(_TAG.sub("", text[begun:last_end])):
             yield begun, last_end
             begun = -1
@@ -149,13 +155,13 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
-    """The index of the sentence that announces a list, a listing or a table, or -1."""
+    """Return the index of the sentence that introduces a list, listing or table, or -1."""
     for index in range(len(units) - 1, -1, -1):
         before = units[index]
         if before.heading != heading:
             return -1
         if before.leads:
-            # A sentence with a colon leads to what stands behind it, as far as that is of one kind.
+            # A sentence with a colon introduces the units after it, as long as they are of one kind.
             return index if kind != "sentence" or before.block == block else -1
         if before.kind == "sentence":
             return -1

@@ -1,4 +1,4 @@
-"""Choose what an answer shows: windows of a few units around the best ones, each within one section."""
+"""Choose what an answer shows: windows of a few units around the best ones, each in one passage."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from ragbot.providers.extractive.units import Unit
 # often: 55 % against 35 % with three bare sentences (see docs/search.md).
 WINDOWS = 4
 WINDOW_TOKENS = 60
-# Steps and lists are shown whole, as far as that goes.
+# Steps and lists are shown whole up to this length.
 RUN_TOKENS = 150
 ANSWER_TOKENS = 200
-# A lesser unit is shown only if its score (in log-odds) is near the best one's.
+# A unit is shown if its score (log-odds) is at most this far below the best one's.
 SCORE_MARGIN = 2.0
-# Items that are missing between two of one list are shown too, so many at most.
+# Up to so many items between two chosen ones of a list are shown too.
 LONGEST_GAP = 3
 MEANING_WINDOWS = 2
 MEANING_MARGIN = 1.5
-# The share of each page in an overview, at least: a sentence.
+# The minimum for each page of an overview, enough for a sentence.
 LEAST_OPENING_TOKENS = 25
 FEWEST_OPENING_WORDS = 5
-# What says the same words again adds nothing.
+# A unit that shares more of its terms with one already shown (Jaccard index) is left out.
 MOST_SHARED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Units of one passage to be shown together: their indexes in order, and the best one's score."""
+    """Hold the units of one passage that are shown together: their indexes in order, and the best score."""
 
     passage: int
     units: tuple[int, ...]
@@ -48,14 +48,14 @@ def choose_windows(
     tokens: int = ANSWER_TOKENS,
     most: int = WINDOWS,
 ) -> list[Window]:
-    """Choose windows around the best candidates, best first, until the tokens are used up.
+    """Choose windows around the best candidates until `tokens` or `most` is reached. Returns them best first.
 
-    `candidates` come best first and are of `passages`. A window that touches another is joined to it.
+    `candidates` are units of `passages`, sorted best first. Windows of one passage are joined into one.
     """
     if not candidates:
         return []
     if asked.want is Want.MEANING:
-        # A meaning is told once, and at most once more in other words.
+        # A definition and at most one other wording of it are enough.
         most = min(most, MEANING_WINDOWS)
     taken: dict[int, set[int]] = {}
     scores: dict[int, float] = {}
@@ -88,12 +88,12 @@ def choose_windows(
 
 
 def _rounded_off(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
-    """The units in order, with what is missing between them and without what announces nothing."""
+    """Return the units in order, with gaps filled, announced units added and unfollowed lead-ins removed."""
     return _without_loose_leads(passage, _with_announced(passage, _without_gaps(passage, chosen)))
 
 
 def _with_announced(passage: ReadPassage, chosen: set[int]) -> set[int]:
-    """The units with what items announce ("3. Check the file:" and a command), where that is short."""
+    """Add the short unit that a list item announces ("3. Check the file:" and a command)."""
     whole = set(chosen)
     for index in chosen:
         item = passage.units[index].unit
@@ -106,7 +106,7 @@ def _with_announced(passage: ReadPassage, chosen: set[int]) -> set[int]:
 
 
 def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
-    """The units with the items that are missing between two of one list: a step that is left out misleads."""
+    """Add the items that are missing between two items of one list: a missing step would mislead."""
     ordered = sorted(chosen)
     whole = set(chosen)
     for before, after in pairwise(ordered):
@@ -123,9 +123,9 @@ def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
 
 
 def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
-    """The units in order, but for those that announce something which is not shown."""
+    """Return the units in order, without those that announce something which is not shown."""
     shown: set[int] = set()
-    # From the end on: what one announces may announce nothing itself.
+    # From the end: the unit that one announces may itself have been removed.
     for index in sorted(chosen, reverse=True):
         unit = passage.units[index].unit
         is_followed = index + 1 in shown and passage.units[index + 1].unit.heading == unit.heading
@@ -135,7 +135,7 @@ def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, .
 
 
 def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:
-    """Choose the opening sentences of each passage, in order, with the same share of the tokens each."""
+    """Choose the opening sentences of each passage, in order, with an equal share of the tokens each."""
     share = max(tokens // max(len(passages), 1), LEAST_OPENING_TOKENS)
     windows: list[Window] = []
     left = tokens
@@ -159,7 +159,7 @@ def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Wi
 
 
 def _opens_well(unit: Unit) -> bool:
-    """Whether a unit is a whole sentence that can stand at the beginning of a summary."""
+    """Return whether a unit is a whole sentence that can open a summary."""
     whole = (
         unit.words.rstrip("*_ ").endswith((".", "!", "。"))
         and len(unit.words.split()) >= FEWEST_OPENING_WORDS
@@ -168,7 +168,7 @@ def _opens_well(unit: Unit) -> bool:
 
 
 def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequence[ReadPassage]) -> bool:
-    """Whether another unit that is shown says the same in nearly the same words."""
+    """Return whether a unit that is already shown has nearly the same words."""
     terms = candidate.read.terms
     for passage, indexes in taken.items():
         for index in indexes:
@@ -179,7 +179,7 @@ def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequenc
 
 
 def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> bool:
-    """Whether a whole run of steps or items is shown with a unit."""
+    """Return whether a whole run of steps or items is shown with a unit."""
     unit = candidate.read.unit
     if asked.want is Want.STEPS:
         return unit.kind in ("list_item", "code") or unit.leads or unit.lead >= 0
@@ -192,9 +192,10 @@ def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> b
 
 
 def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:
-    """A unit with what it hangs on, then its neighbours as far as the budget goes: the ones behind it first.
+    """Return a unit, the units it needs, and its neighbours up to `budget` tokens: those after it first.
 
-    A definition stands `alone`: the next entry of a glossary is not shown with it.
+    With `alone`, for a definition, other blocks are left out: the next entry of a glossary is another
+    subject.
     """
     units = passage.units
     shown = {index}
@@ -223,7 +224,7 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
 
 
 def _needed(passage: ReadPassage, index: int) -> list[int]:
-    """The units without which one cannot be understood: its lead-in, and the sentence that it leans on."""
+    """Return the units without which one cannot be understood: its lead-in, and the sentence it refers to."""
     units = passage.units
     unit = units[index].unit
     needed = []
@@ -237,7 +238,7 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
 
 
 def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alone: bool = False) -> bool:
-    """Whether a neighbour may be shown with a unit: under the same heading, and worth showing."""
+    """Return whether a neighbour may be shown with a unit: it has the same heading and a fitting kind."""
     if not 0 <= other < len(passage.units):
         return False
     unit, neighbour = passage.units[index].unit, passage.units[other].unit

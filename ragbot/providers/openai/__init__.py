@@ -1,0 +1,1 @@
+"""Call OpenAI or a compatible server."""

@@ -1,4 +1,4 @@
-"""One OpenAI client a process, made at its first use, with retries and errors in one place."""
+"""Call OpenAI, or a compatible server, with retries, time limits and errors of our own."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from ragbot.providers.openai.interruptible_http import InterruptibleConnection, 
 
 T = TypeVar("T")
 
-# A provider that asks for more patience than this is given up; the next model answers sooner.
+# A call is not retried if the provider asks for a longer pause: the next model answers sooner.
 LONGEST_PAUSE_S = 2.0
-# Before a second try where the provider names no time; the jitter keeps callers from coming back together.
+# The pause before a retry if the provider names none; the jitter keeps callers from retrying all at once.
 PAUSE_S = 0.25
 JITTER_S = 0.25
 CONNECTIONS = 100
 
-# What is wrong lies in what was sent; another question may do.
+# Statuses that blame this request: another one may succeed.
 _OF_THIS_REQUEST = (400, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAIAccess:
-    """Where the provider is, how to be let in, and how long to wait (seconds)."""
+    """Describe how to reach the provider. `base_url` None means OpenAI itself."""
 
     api_key: str
     base_url: str | None
@@ -40,7 +40,7 @@ class OpenAIAccess:
 
 
 class OpenAIClient:
-    """Hands out the SDK's client, whose connections all threads share. Safe between threads."""
+    """Share one SDK client between all threads, created on first use. Safe to call from several threads."""
 
     def __init__(self, access: OpenAIAccess) -> None:
         self._access = access
@@ -49,29 +49,29 @@ class OpenAIClient:
 
     @property
     def sdk(self) -> Any:
-        """The SDK's client. It never retries by itself: `call` counts the tries."""
+        """Return the SDK's client. It never retries by itself: `call` does."""
         with self._lock:
             if self._opened is None:
                 self._opened = self._open()
             return self._opened
 
     def timeout(self, read_s: float) -> httpx2.Timeout:
-        """Time limits of one call: to connect, and between two bytes."""
+        """Return the time limits of one call: to connect, and between two bytes."""
         connect = min(self._access.connect_timeout_s, read_s)
         return httpx2.Timeout(read_s, connect=connect, pool=connect)
 
     @contextmanager
     def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[InterruptibleConnection]:
-        """A wire for one call, which is hung up when the question is over."""
+        """Yield a connection for one call that is shut down when the deadline passes or the reader leaves."""
         wire = InterruptibleConnection(limit_s)
         with nullcontext() if deadline is None else deadline.interrupting(wire.shut_down):
             yield wire
 
     def call(self, attempt: Callable[[], T], deadline: Deadline | None, *, single_try: bool = False) -> T:
-        """What `attempt` returns, tried again after failures that may pass, inside the deadline only.
+        """Call `attempt` and return its result; retry temporary failures within the deadline.
 
-        With `single_try` a failure is never tried again. Raises ProviderUnavailable or ProviderRejected, and
-        DeadlineExceeded or Cancelled where the question itself is over.
+        With `single_try` there is no retry. Raises ProviderUnavailable or ProviderRejected, and
+        DeadlineExceeded or Cancelled if the deadline itself has ended.
         """
         for tries_left in range(0 if single_try else self._access.max_retries, -1, -1):
             if deadline is not None:
@@ -85,13 +85,13 @@ class OpenAIClient:
                 pause_s = _pause_s(error)
                 too_late = deadline is not None and pause_s >= deadline.left_s() / 2
                 if not tries_left or not _may_pass(error) or pause_s > LONGEST_PAUSE_S or too_late:
-                    # What a provider says with a status may quote the key: it stays out of tracebacks too.
+                    # A provider's own message may quote the key: it must not be in tracebacks either.
                     raise failure from (None if hasattr(error, "status_code") else error)
             _wait(pause_s, deadline)
         raise AssertionError("unreachable")
 
     def _open(self) -> Any:
-        # Importing the SDK takes 0.8 s, which a service without a key does not pay.
+        # Importing the SDK takes 0.8 s, which a service without a key saves.
         import openai
 
         limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
@@ -108,7 +108,7 @@ class OpenAIClient:
 
 
 def translated(error: Exception) -> ProviderError:
-    """An SDK's or a parser's error as ours; its text stays behind, for it may quote the key."""
+    """Convert an error of the SDK or of a parser to ours, without its text, which may quote the key."""
     if isinstance(error, ProviderError):
         return error
     status = getattr(error, "status_code", None)
@@ -118,18 +118,18 @@ def translated(error: Exception) -> ProviderError:
         return ProviderRejected(f"The provider refused the request with status {status}.")
     if status is not None:
         return ProviderUnavailable(f"The provider failed with status {status}.")
-    return ProviderUnavailable(f"The provider cannot be asked now ({type(error).__name__}).")
+    return ProviderUnavailable(f"The provider cannot be reached now ({type(error).__name__}).")
 
 
 def _may_pass(error: Exception) -> bool:
-    """Whether the same call may succeed a moment later. A call that timed out has had its time."""
+    """Return whether a failure is temporary. A call that timed out is not retried: its time is used up."""
     import openai
 
     if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         return False
     if isinstance(error, openai.RateLimitError):
         return getattr(error, "code", None) != "insufficient_quota"
-    # (What breaks inside a body comes as the HTTP client's own error.)
+    # A failure inside a body is raised as the HTTP client's own error.
     passing = (
         openai.APIConnectionError,
         openai.InternalServerError,
@@ -140,19 +140,19 @@ def _may_pass(error: Exception) -> bool:
 
 
 def _wait(seconds: float, deadline: Deadline | None) -> None:
-    """Let the time pass; less, if the question is over before."""
+    """Sleep for so many seconds, or until the deadline ends."""
     woken = threading.Event()
     with nullcontext() if deadline is None else deadline.interrupting(woken.set):
         woken.wait(seconds)
 
 
 def _pause_s(error: Exception) -> float:
-    """Seconds to wait: as the provider asks, else `PAUSE_S`; with jitter above, not below."""
+    """Return the seconds to wait before a retry: the provider's Retry-After or `PAUSE_S`, plus jitter."""
     response = getattr(error, "response", None)
     asked = response.headers.get("retry-after") if response is not None else None
     try:
         base = max(0.0, float(asked)) if asked else PAUSE_S
     except ValueError:
-        # A date: more patience than a reader has.
+        # A date is too far in the future for a reader.
         return LONGEST_PAUSE_S + 1
     return base + random.uniform(0, JITTER_S)  # noqa: S311 - spreads callers, guards nothing

@@ -1,4 +1,4 @@
-"""Texts to vectors by OpenAI's embeddings, or those of a server that speaks its protocol."""
+"""Embed texts with OpenAI, or with a server that speaks its protocol."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ragbot.providers.openai.client import OpenAIClient
 
 
 class OpenAIEmbedder:
-    """One request for each call; the caller makes batches. Vectors come as base64, a quarter of the size.
+    """Embed texts with one request for each call. Vectors come as base64, a quarter of the size.
 
-    A question's call is not repeated: the words alone find nearly as much, at once. A book's is.
+    A book's call is retried. A question's is not: a search by words alone finds nearly as much, at once.
     """
 
     def __init__(self, client: OpenAIClient, model: str, timeout_s: float) -> None:
@@ -34,7 +34,7 @@ class OpenAIEmbedder:
         return self._client.call(lambda: self._asked(texts, deadline), deadline, single_try=single_try)
 
     def _asked(self, texts: Sequence[str], deadline: Deadline | None) -> EmbeddingResult:
-        # A question's vector is worth some of its time; a book's are worth more.
+        # A question must not spend all its time on its vector; a book's batch may take longer.
         limit = self._timeout_s * 10 if deadline is None else min(self._timeout_s, deadline.left_s() / 2)
         limit = max(limit, 0.05)
         with self._client.wire(limit, deadline) as wire, wire.in_use():
@@ -48,7 +48,7 @@ class OpenAIEmbedder:
 
 
 def _parsed(content: bytes, expected: int) -> EmbeddingResult:
-    """The vectors of a reply, in order. Raises ProviderUnavailable for anything that is not one."""
+    """Return the vectors of a reply, in order. Raises ProviderUnavailable if one is missing or unreadable."""
     try:
         reply = orjson.loads(content)
         rows = {row["index"]: row["embedding"] for row in reply["data"]}
@@ -61,7 +61,7 @@ def _parsed(content: bytes, expected: int) -> EmbeddingResult:
 
 
 def _tokens(reply: dict[str, Any]) -> int:
-    """What was charged, or 0 where the provider does not say it in numbers."""
+    """Return the charged tokens, or 0 if the reply has no such number."""
     try:
         return int(reply["usage"]["total_tokens"])
     except (KeyError, TypeError, ValueError, OverflowError):
@@ -72,7 +72,7 @@ def _unit(embedding: Any) -> list[float]:
     if isinstance(embedding, str):
         vector = np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
     else:
-        # Some compatible servers send numbers whatever they were asked for.
+        # Some compatible servers ignore `encoding_format` and send numbers.
         vector = np.asarray(embedding, dtype=np.float32)
     length = float(np.linalg.norm(vector))
     if vector.ndim != 1 or not np.isfinite(length) or length == 0:

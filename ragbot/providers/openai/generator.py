@@ -1,4 +1,4 @@
-"""A prompt to an answer by an OpenAI chat model, streamed, whole or not at all."""
+"""Stream an answer to a prompt from an OpenAI chat model, and check that it is complete."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.prices import CostOf, list_costs
 
-# Models that think before they speak take their limit under another name and no temperature.
+# Reasoning models take their token limit under another name, and no temperature.
 _REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
 _LONGEST_LINE = 1_000_000
-# Kept of the deadline for answering without a model when this one does not speak in time.
+# Reserved of the deadline, to answer without a model if this one does not begin in time.
 RESERVE_S = 2.0
-# How long the end of the body may follow on the end of the answer; with it the connection can be used again.
+# How long to wait for the end of the body after the answer's end; then the connection can be reused.
 LAST_BYTE_S = 0.25
 
 
 class OpenAIGenerator:
-    """Reads the stream's lines itself: an object for each token would cost four times the CPU.
+    """Stream answers from a chat model.
 
-    (The SDK still brings authentication, time limits and shared connections. A stream is read to its end,
-    so that its connection can be used again.)
+    The SDK does authentication, time limits and shared connections. The stream's lines are parsed here: the
+    SDK's object for each token costs four times the CPU. A stream is read to its end, so that its connection
+    can be reused.
     """
 
     def __init__(
@@ -49,7 +50,10 @@ class OpenAIGenerator:
         self._first_word_timeout_s = first_word_timeout_s
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
-        """As the port says. An answer counts as whole when a finish reason came and there was text."""
+        """Yield the answer's pieces. It is complete when there was text and the model gave a finish reason.
+
+        Raises AnswerCut if the stream ends before that.
+        """
         deadline.check()
         patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
         if patience_s <= 0:
@@ -69,7 +73,7 @@ class OpenAIGenerator:
                     said.append(piece)
                     yield piece
             finally:
-                # Also of what was cut or left in the middle: it is charged for.
+                # An answer that was cut or left in the middle is charged too.
                 read, written = _counted(reading.reply) or _estimated(prompt, said)
                 generation.usage = Usage(
                     input_tokens=read,
@@ -78,7 +82,7 @@ class OpenAIGenerator:
                 )
 
     def ping(self) -> None:
-        """Ask whether the model is there; nothing is generated."""
+        """Check that the provider knows the model, without generating anything."""
         deadline = Deadline(PING_S)
 
         def ask() -> None:
@@ -88,7 +92,7 @@ class OpenAIGenerator:
         self._client.call(ask, deadline, single_try=True)
 
     def _begin(self, prompt: Prompt, deadline: Deadline, speak_by: float, stack: ExitStack) -> _Reading:
-        """Open the stream and read to its first word; a try that fails closes what it opened."""
+        """Open the stream and read up to its first word. Closes the connection on failure."""
         with ExitStack() as attempt:
             left_s = speak_by - time.monotonic()
             if left_s <= 0:
@@ -113,7 +117,7 @@ class OpenAIGenerator:
             yield from reading.pieces
         except Exception as error:
             if reading.reply.ended and reading.reply.whole:
-                # All was said; what went wrong behind it costs a connection, no answer.
+                # The answer is complete; a later failure costs only the connection.
                 return
             deadline.check()
             raise AnswerCut(f"{self.name} broke off in the middle of its answer.") from error
@@ -124,14 +128,14 @@ class OpenAIGenerator:
 
 # How long a provider may take to say that a model is there.
 PING_S = 3.0
-# How long a model may say nothing between two words, whatever else comes meanwhile: readers' connections that
-# are silent for longer are cut by what lies between.
+# How long a model may pause between two words, even if it sends empty events meanwhile: proxies cut readers'
+# connections that are idle for longer.
 SILENCE_S = 14.0
 
 
 @dataclass(slots=True)
 class _Reply:
-    """What the stream's lines have told so far."""
+    """Hold the state of a stream that is being read."""
 
     wire: InterruptibleConnection
     silence_s: float
@@ -143,11 +147,11 @@ class _Reply:
 
     @property
     def whole(self) -> bool:
-        """Whether the model itself came to an end; one that was stopped by a filter did not."""
+        """Return whether the model itself finished; an answer that a filter stopped is not whole."""
         return self.finish_reason not in (None, "content_filter")
 
     def pieces(self, lines: Iterable[bytes]) -> Iterator[str]:
-        """The answer's pieces, none of them empty."""
+        """Yield the answer's pieces, none of them empty."""
         refused = False
         for line in lines:
             event = line[5:].strip()
@@ -193,15 +197,15 @@ def _request(model: str, prompt: Prompt) -> dict[str, Any]:
     messages = [{"role": role, "content": content} for role, content in roles]
     request: dict[str, Any] = {
         "model": model,
-        # In the extra body they take the place of the empty list; as an argument the SDK would walk through
-        # them for 3 ms, looking for what it never finds in plain text.
+        # The extra body replaces the empty list. As an argument, the SDK would search the messages for files
+        # for 3 ms, and they are plain text.
         "messages": [],
         "extra_body": {"messages": messages},
         "stream": True,
         "stream_options": {"include_usage": True},
     }
     if model.startswith(_REASONING_MODELS):
-        # Its thoughts count too.
+        # Its reasoning counts too.
         return request | {"max_completion_tokens": prompt.max_output_tokens * 4}
     return request | {"max_tokens": prompt.max_output_tokens, "temperature": 0}
 
@@ -209,7 +213,7 @@ def _request(model: str, prompt: Prompt) -> dict[str, Any]:
 def _checked(
     received: Iterable[bytes], deadline: Deadline, speak_by: float, reply: _Reply
 ) -> Iterator[bytes]:
-    """Lines of a body. Raises when time is up, also where a byte drips in now and then."""
+    """Yield the lines of a body. Raises when time is up, even if single bytes still arrive."""
     pending = b""
     for data in received:
         deadline.check()
@@ -233,7 +237,7 @@ def _decoded(event: bytes) -> dict[str, Any]:
 
 
 def _lenient(event: bytes, error: Exception) -> Any:
-    """Lone surrogates are refused by orjson; models write them, and `cleaned` mends them."""
+    """Decode an event with lone surrogates, which orjson refuses; `cleaned` replaces them later."""
     try:
         return json.loads(event)
     except ValueError:
@@ -241,7 +245,7 @@ def _lenient(event: bytes, error: Exception) -> Any:
 
 
 def _counted(reply: _Reply) -> tuple[int, int] | None:
-    """The tokens read and written, or None where the provider does not say it in numbers."""
+    """Return the tokens read and written as the provider counted them, or None if it sent no numbers."""
     try:
         read = int(reply.usage.get("prompt_tokens") or 0)
         written = int(reply.usage.get("completion_tokens") or 0)
@@ -251,6 +255,6 @@ def _counted(reply: _Reply) -> tuple[int, int] | None:
 
 
 def _estimated(prompt: Prompt, said: Sequence[str]) -> tuple[int, int]:
-    """The same by our own count, some 15 % exact: a budget must not run on nothing."""
+    """Estimate the tokens read and written, to some 15 %, so that every answer is charged."""
     read = count_tokens(prompt.system) + sum(count_tokens(content) for _, content in prompt.messages)
     return read, count_tokens("".join(said))

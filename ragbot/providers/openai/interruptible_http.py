@@ -1,7 +1,7 @@
-"""An HTTP client's reads made to end on time: at the call's own limit, or when another thread hangs up.
+"""Limit the whole time of an HTTP call, and let another thread interrupt it.
 
-HTTP clients limit the time between two bytes alone, so a server that drips a header now and then is never
-cut; and closing a socket wakes nobody who reads from it, where shutting it down does.
+HTTP clients limit only the time between two bytes, so a server that sends a byte now and then is never cut. A
+blocked read is interrupted by shutting its socket down: closing it does not wake the reader.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SocketOptions = Iterable[Any]
 
 
 class InterruptibleConnection:
-    """The connection that one call uses, from its first byte sent. Safe between threads."""
+    """Represent the connection of one call, from its first byte sent. Safe to use from several threads."""
 
     def __init__(self, limit_s: float) -> None:
         self._lock = threading.Lock()
@@ -32,15 +32,15 @@ class InterruptibleConnection:
         self.limit(limit_s)
 
     def limit(self, seconds: float) -> None:
-        """Let no read of the call last longer than this from now."""
+        """Set the time limit of the call's reads, in seconds from now."""
         self._ends_at = time.monotonic() + seconds
 
     def left_s(self) -> float:
-        """Seconds until the call's limit; negative when it has passed."""
+        """Return the seconds until the call's limit; negative if it has passed."""
         return self._ends_at - time.monotonic()
 
     def shut_down(self) -> None:
-        """End the call: who reads from the connection, or will, fails at once."""
+        """End the call: present and later reads from the connection fail at once."""
         with self._lock:
             self._hung_up = True
             if self._stream is not None and self._stream.wire is self:
@@ -48,7 +48,7 @@ class InterruptibleConnection:
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within the block, what this thread sends goes over this wire."""
+        """Use this connection for the requests that this thread sends within the block."""
         before = _in_use.set(self)
         try:
             yield
@@ -56,7 +56,7 @@ class InterruptibleConnection:
             _in_use.reset(before)
 
     def carries(self, stream: _Stream) -> None:
-        """Have a connection for this call's own, until the next call writes to it."""
+        """Take over a stream for this call, until the next call writes to it."""
         stream.wire = self
         with self._lock:
             self._stream = stream
@@ -68,9 +68,9 @@ _in_use: ContextVar[InterruptibleConnection | None] = ContextVar("wire_in_use", 
 
 
 def make_interruptible(client: httpx2.Client) -> None:
-    """Have the client's connections, to its proxies too, keep to the wire of the call that uses them.
+    """Make the client's connections, to its proxies too, obey the `InterruptibleConnection` of their call.
 
-    (The client has no setting for it: the pools below it take a backend, but only when they are made.)
+    The client has no setting for it, so the network backend of its pools is replaced.
     """
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)
@@ -98,7 +98,7 @@ class _Backend(httpcore2.NetworkBackend):
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A connection. Each request begins with a write, which puts it on the wire of its call."""
+    """Wrap a network stream. Each request begins with a write, which assigns the stream to its call."""
 
     def __init__(self, under: httpcore2.NetworkStream) -> None:
         self._under = under

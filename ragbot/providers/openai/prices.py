@@ -1,4 +1,4 @@
-"""What a token costs: US dollars per million, as the providers list them."""
+"""Compute what a call costs from the list prices of models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars per million tokens read and written."""
+    """Hold the US dollars per million tokens, read (`input`) and written (`output`)."""
 
     input: float
     output: float = 0.0
@@ -29,15 +29,15 @@ PRICES: Mapping[str, Price] = {
 }
 
 
-# What a call of a model cost, by its tokens read and written; None where the price is not known.
+# The cost of a call in US dollars by model, tokens read and tokens written; None if the price is unknown.
 CostOf = Callable[[str, int, int], float | None]
 
-# The date of a snapshot, whose price is the model's.
+# The date in the name of a snapshot, which costs the same as the model.
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
 def costs_by(overrides: Mapping[str, Price]) -> CostOf:
-    """The costs by the list prices, but for models that have a price of their own."""
+    """Return a function that computes costs by the list prices and by `overrides`, which come first."""
     prices = {**PRICES, **overrides}
 
     def cost_usd(model: str, input_tokens: int, output_tokens: int) -> float | None:

@@ -106,7 +106,7 @@ def _overlay() -> dict[str, Any]:
 
 
 def _merge(into: dict[str, Any], added: Mapping[str, Any]) -> None:
-    """Add what is not there, at each depth."""
+    """Merge `added` into `into` at each depth; `added` wins."""
     for name, value in added.items():
         if isinstance(value, dict) and isinstance(into.get(name), dict):
             _merge(into[name], value)

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_citations
+from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_citations
 from ragbot.books.markup.readable import readable_words
 from ragbot.core.domain import InnerSection, Passage, Source
+from ragbot.core.page_links import page_url, section_url
 from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
 from tests.fuzzing import fuzz
 

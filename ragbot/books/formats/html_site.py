@@ -13,6 +13,7 @@ from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML_SUFFIXES, convert_html_page
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.plain import reading_key
+from ragbot.books.not_pages import TEMPLATE, is_template, lies_in_template_folder
 from ragbot.core.domain import Book, Page
 
 # Pages that repeat, list or search other pages.
@@ -44,6 +45,9 @@ def read_html(folder: BookFolder) -> Book:
 
     def read(path: str) -> _SitePage | None:
         source = folder.read_text(path)
+        if lies_in_template_folder(path) or is_template(source):
+            folder.leave_out(path, TEMPLATE)
+            return None
         is_page = not (_REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]))
         if not is_page and path not in _INDEXES:
             return None

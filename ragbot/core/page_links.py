@@ -8,21 +8,23 @@ from urllib.parse import quote, urljoin, urlsplit
 _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 
 # (Behind a host, which has a dot, too.)
-_FILE = re.compile(r"\w/[^?#]*\.(?:epub|pdf|html?|xhtml)$", re.IGNORECASE)
+_FILE = re.compile(r"\w/(?:[^?#]*/)?(?P<name>[^?#/]*\.(?:epub|pdf|html?|xhtml))$", re.IGNORECASE)
 _DOT = re.compile("%2e", re.IGNORECASE)
 
 
 def page_url(site_url: str, address: str) -> str:
     """Return a page's public address: below the site's root if that is known, else relative to the root.
 
-    A book in one file has the empty address, and the site's address may be that of the file.
-
-    Who wrote the book chose its pages' names. An address that leads anywhere else, however it is spelt, is
-    that of the root.
+    The site's address may be that of a file: the book itself, to which the empty address and those of its
+    pages (`book.pdf#page=2`) lead, or the front page of a site. Who wrote the book chose its pages' names. An
+    address that leads anywhere else, however it is spelt, is that of the root.
     """
     path = quote(address, safe="/%~:@!$&'()*+,;=?#-._")
-    if not address and _FILE.search(site_url):
-        return site_url
+    name, _, fragment = path.partition("#")
+    if site_url and (file := _FILE.search(site_url)) is not None:
+        if not name or file["name"].lower().endswith((".epub", ".pdf")):
+            return f"{site_url}#{fragment}" if fragment else site_url
+        site_url = site_url[: file.start("name")]
     root = f"{site_url.rstrip('/')}/" if site_url else "/"
     url = urljoin(root, path) if site_url else f"/{path}"
     return url if _is_below(root, url) else root

@@ -19,6 +19,7 @@ from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
 from ragbot.ingestion.book_summary import BookSummary, summarise_book, text_length
+from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
 
@@ -72,8 +73,15 @@ class IngestionPipeline:
     """Ingest, index, publish and remove editions. A run that is killed at any point may be repeated."""
 
     def __init__(
-        self, editions: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
+        self,
+        editions: EditionStore,
+        store: PassageStore,
+        embedder: Embedder | None,
+        *,
+        max_file_bytes: int,
+        contexts: ChunkContextWriter | None = None,
     ) -> None:
+        self._contexts = contexts
         self._editions = editions
         self._store = store
         self._embedder = embedder
@@ -103,6 +111,8 @@ class IngestionPipeline:
         before = self._editions.published()
         if before is not None and not options.force:
             self._refuse_much_less(book, before)
+        if self._contexts is not None:
+            chunks = self._contexts.with_contexts(book, chunks, progress)
         progress("weigh", 0, len(chunks))
         indexed = index_chunks(chunks)
         known = self._editions.chunk_ids(before) if before else set()

@@ -84,7 +84,9 @@ def build_providers(
     Raises ConfigurationError for a budget that cannot be enforced.
     """
     budget = _budget(settings, storage.database, metrics)
-    paid = PaidProvider(settings, storage.shared_state, budget, _openai_client(settings))
+    paid = PaidProvider(
+        settings, storage.shared_state, budget, _openai_client(settings, storage.shared_state)
+    )
     metrics.on_scrape(partial(_measure_circuits, paid, metrics))
     embedder = embedder or _embedder(settings, paid)
     query_embedder = _query_embedder(settings, embedder, paid, storage, metrics) if embedder else None
@@ -139,7 +141,7 @@ def _measure_budget(budget: DailyBudget, metrics: Metrics) -> None:
     metrics.set("budget_left_usd", budget.left_usd() or 0.0)
 
 
-def _openai_client(settings: Settings) -> OpenAIClient | None:
+def _openai_client(settings: Settings, states: SharedState) -> OpenAIClient | None:
     if settings.openai_api_key is None:
         return None
     from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
@@ -150,7 +152,8 @@ def _openai_client(settings: Settings) -> OpenAIClient | None:
             base_url=settings.openai_base_url,
             connect_timeout_s=settings.openai_connect_timeout_s,
             max_retries=settings.openai_max_retries,
-        )
+        ),
+        states,
     )
 
 

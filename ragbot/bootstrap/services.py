@@ -178,8 +178,8 @@ def _readiness(
             storage.cache,
             providers.generator,
             chunks=lambda: facts.chunks if (facts := published.served()) else 0,
-            models=providers.paid.models.open_names,
-            embeddings=providers.paid.embeddings.open_names,
+            models=providers.paid.models.troubles,
+            embeddings=providers.paid.embeddings.troubles,
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -228,6 +228,7 @@ class Degradation(StrEnum):
 
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"
+    LLM_LENGTH = "llm_length"
     DENSE_SEARCH = "dense_search"
     CACHE = "cache"
     HISTORY = "history"
@@ -265,7 +266,8 @@ class Prompt:
     not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
     `foreign_language` the question's language where it is not the book's. With `overview` the passages are
     the beginnings of pages that are to be summed up, in the order of the book. With `without_model` no model
-    that costs money may be called; with `single_try` a failed call is not repeated.
+    that costs money may be called; with `single_try` a failed call is not repeated. `shorter` gives the
+    messages with at least so many tokens less, as far as possible; None where they cannot be shortened.
     """
 
     question: str
@@ -282,6 +284,9 @@ class Prompt:
     foreign_language: str = ""
     without_model: bool = False
     single_try: bool = False
+    shorter: Callable[[int], tuple[tuple[str, str], ...]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,15 +386,20 @@ class Generation:
     """No model answered: the words are the book's own sentences."""
     over_budget: bool = False
     """A model was not called, because the budget is spent."""
+    at_limit: bool = False
+    """The model stopped at its limit of tokens, in the middle of what it had to say."""
+    is_thinking: bool = False
+    """The model has begun its work and has not said a word yet."""
 
     @property
     def degraded(self) -> tuple[Degradation, ...]:
         """Return what this answer was made without, as far as models are concerned."""
-        if self.extractive and self.over_budget:
-            return (Degradation.BUDGET,)
-        if self.fell_back:
-            return (Degradation.LLM_EXTRACTIVE if self.extractive else Degradation.LLM_FALLBACK,)
-        return ()
+        if self.extractive:
+            return (
+                (Degradation.BUDGET,) if self.over_budget else (Degradation.LLM_EXTRACTIVE,) * self.fell_back
+            )
+        fallback = (Degradation.LLM_FALLBACK,) if self.fell_back else ()
+        return (*fallback, Degradation.LLM_LENGTH) if self.at_limit else fallback
 
 
 @dataclass(frozen=True, slots=True)

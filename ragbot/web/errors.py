@@ -94,6 +94,7 @@ SHAPES: Mapping[type[core.RagbotError], ProblemShape] = {
     core.DatabaseUnavailable: ProblemShape(503, "Search unavailable", 5),
     core.CacheNotCleared: ProblemShape(503, "Cache unavailable", 5),
     core.StoreUnavailable: ProblemShape(503, "Search unavailable", 5),
+    core.ContentFiltered: ProblemShape(422, "Content filtered"),
     core.ProviderError: ProblemShape(503, "Search unavailable", 5),
     core.DeadlineExceeded: ProblemShape(504, "Deadline exceeded"),
 }
@@ -130,7 +131,8 @@ INTERNAL_ERROR = "Something went wrong here. It has been logged; please try agai
 def problem_of(error: Exception) -> dict[str, Any]:
     """Build the problem that callers see of an error, without anything that the error's cause says."""
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
-        code = core.SearchUnavailable.code if isinstance(error, _INTERNAL) else error.code
+        is_internal = isinstance(error, _INTERNAL) and not isinstance(error, core.ContentFiltered)
+        code = core.SearchUnavailable.code if is_internal else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
         return _problem(code, shape.title, shape.status, str(error)) | faults
     if isinstance(error, HTTPException) and error.code not in (None, 500):

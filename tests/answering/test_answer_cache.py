@@ -18,6 +18,7 @@ from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.cache_entries import cache_key, deserialized, replay_text
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
+from ragbot.books.loader import ReadOptions
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -231,7 +232,7 @@ def test_publishing_an_edition_makes_kept_answers_unreachable(
     answerer = make(model)
     answer_of(answerer)
     (tmp_path / "02-cheese.md").write_text("# Cheese\n\nBob ripens the cheddar for four months.\n")
-    services.ingestion.ingest_book(tmp_path, edition="second")
+    services.ingestion.ingest_book(tmp_path, edition="second", options=ReadOptions(force=True))
     services.published._looked_at = float("-inf")
     services.published._served = None
 

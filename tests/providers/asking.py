@@ -18,7 +18,7 @@ from ragbot.bootstrap import passage_reader
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Generation, Mode, Passage, Prompt
-from ragbot.core.ports import Embedder, Generator
+from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
@@ -30,7 +30,9 @@ BREAD = "Alice feeds the starter every morning at seven."
 
 
 @contextmanager
-def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY) -> Iterator[OpenAIClient]:
+def client_of(
+    upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY, states: SharedState | None = None
+) -> Iterator[OpenAIClient]:
     """The real SDK's client; without the machine's certificates, whose reading takes 0.2 s."""
     client = OpenAIClient(
         OpenAIAccess(
@@ -39,7 +41,8 @@ def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY)
             connect_timeout_s=2,
             max_retries=max_retries,
             transport=httpx2.HTTPTransport(verify=False),
-        )
+        ),
+        states,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(openai_client, "PAUSE_S", 0.01)

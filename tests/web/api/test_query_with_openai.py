@@ -50,8 +50,8 @@ def served(
     }
     clients: list[OpenAIClient] = []
 
-    def kept(access: OpenAIAccess) -> OpenAIClient:
-        clients.append(OpenAIClient(access))
+    def kept(access: OpenAIAccess, *more: Any) -> OpenAIClient:
+        clients.append(OpenAIClient(access, *more))
         return clients[-1]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -276,3 +276,7 @@ def _print_report(report: IngestReport) -> None:
         click.echo(f"  {len(report.skipped)} files skipped:")
         for file in report.skipped:
             click.echo(f"    {file.path}: {file.reason}")
+    if report.shortened:
+        click.echo(f"  {len(report.shortened)} chunks too long for the embedder, their beginnings embedded:")
+        for place in report.shortened:
+            click.echo(f"    {place}")

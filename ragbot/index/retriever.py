@@ -220,7 +220,7 @@ class Retriever:
         try:
             embedded = embedder.embed([text], deadline)
         except ProviderError as error:
-            log.warning("dense_search_skipped", code=error.code)
+            log.warning("dense_search_skipped", code=error.code, reason=str(error.reason))
             return None, 0
         vector = embedded.vectors[0]
         if len(vector) != edition.dimension:

@@ -29,7 +29,7 @@ CODES = {
     410: {"session_expired"},
     413: {"body_too_large"},
     415: {"unsupported_media_type"},
-    422: {"invalid_request", "idempotency_key_reused"},
+    422: {"invalid_request", "idempotency_key_reused", "content_filtered"},
     429: {"rate_limited", "budget_exhausted"},
     500: {"internal_error"},
     503: {"overloaded", "search_unavailable", "no_book", "cache_unavailable"},

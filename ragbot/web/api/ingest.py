@@ -99,6 +99,9 @@ class ReportReply(BaseModel):
     embedded: int
     skipped: list[SkippedReply] = Field(description="The first 200.")
     skipped_count: int
+    shortened: list[str] = Field(
+        description="Chunks too long for the embedder, whose beginnings were embedded; the first 200."
+    )
     published: bool
     seconds: float
 

@@ -299,8 +299,8 @@ def test_identifier_that_is_none_is_not_told(field: str, told_there: str) -> Non
 OVERFLOWS = {
     "OpenAI": (400, openai_error("Too long.", param="messages", code="context_length_exceeded")),
     "vLLM": (400, {"object": "error", "code": 400,
-             "message": "This model's maximum context length is 512 tokens. However, you requested 1300 tokens "
-             "(500 in the messages, 800 in the completion)."}),
+             "message": "This model's maximum context length is 512 tokens. However, you requested "
+             "1300 tokens (500 in the messages, 800 in the completion)."}),
     "llama.cpp": (400, {"error": {"code": 400, "message": "request exceeds the available context size",
                   "type": "exceed_context_size_error", "n_prompt_tokens": 600, "n_ctx": 512}}),
     "a text alone": (400, {"error": "the prompt is too long, reduce the prompt"}),

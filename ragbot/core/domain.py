@@ -202,7 +202,7 @@ class Status(StrEnum):
 
 
 class Degradation(StrEnum):
-    """What an answer was made without."""
+    """What an answer was made without, or what it lacks."""
 
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"

@@ -136,7 +136,12 @@ def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
     """Write the answer as a stream of events that ends well, and as one that breaks off."""
     found = {name: answer[name] for name in ("session_id", "message_id", "sources")}
     first, *rest = answer["answer"].partition(" is ")
-    begun = [("sources", found), ("delta", {"text": first}), ("delta", {"text": "".join(rest)})]
+    begun = [
+        ("sources", found),
+        ("thinking", {}),
+        ("delta", {"text": first}),
+        ("delta", {"text": "".join(rest)}),
+    ]
     broken = problem_of(AnswerCut("The model broke off in the middle of its answer."))
     ends = {"answered": ("done", answer), "broken off": ("error", broken | {"request_id": _EXAMPLE_ID})}
     return {

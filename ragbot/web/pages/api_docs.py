@@ -139,7 +139,7 @@ def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
     said = [("delta", {"text": first}), ("delta", {"text": "".join(rest)})]
     problem = problem_of(AnswerCut("The model broke off in the middle of its answer."))
     broken = problem | {"request_id": _EXAMPLE_ID}
-    streams = {
+    streams: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
         "answered": [("sources", found), *said, ("done", answer)],
         "broken off": [("sources", found), ("thinking", {}), *said, ("error", broken)],
     }

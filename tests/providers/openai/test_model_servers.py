@@ -35,6 +35,7 @@ from ragbot.core.errors import (
     ProviderUnavailable,
     RequestRejected,
 )
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 from tests.providers.asking import KEY, asked, client_of, prompt_of
@@ -333,6 +334,19 @@ def test_prompt_that_cannot_be_shortened_is_the_questions_own_fault() -> None:
         list(generator.generate(shortenable(prompt_of("Long?", "One.")), Deadline(20), Generation()))
 
     assert len(server.calls(CHAT)) <= 3
+
+
+def test_query_of_the_address_goes_with_each_call() -> None:
+    """Such as Azure's `api-version`."""
+    with AccentedServer(always(streamed(NINE_MONTHS))) as server:
+        access = OpenAIAccess(
+            KEY, f"{server.base_url}?api-version=preview", connect_timeout_s=2, max_retries=0
+        )
+        client = OpenAIClient(access)
+        with client.sdk:
+            asked(OpenAIGenerator(client, "my-deployment", 5))
+
+    assert [(call.path, call.query) for call in server.calls()] == [(CHAT, {"api-version": "preview"})]
 
 
 # --- thoughts ----------------------------------------------------------------------------------

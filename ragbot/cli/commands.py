@@ -16,6 +16,7 @@ from flask.cli import AppGroup, with_appcontext
 from flask_openapi import OpenAPI
 
 from ragbot.answering.evaluation import Evaluation, load_rows, report_on
+from ragbot.cli.doctor import doctor
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.errors import RagbotError
@@ -43,6 +44,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(cache)
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
+    app.cli.add_command(doctor)
     app.cli.add_command(settings)
     app.cli.add_command(metrics)
     # Replaces flask-openapi's own command, whose document lacks our events and problems.

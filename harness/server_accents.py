@@ -43,7 +43,7 @@ class AccentedServer(LoopbackServer):
 
     def respond(self, call: Call, connection: Connection) -> None:
         body = call.body if isinstance(call.body, dict) else {}
-        response = self.answer(call.path.split("?")[0], body)
+        response = self.answer(call.path, body)
         if response.content_type != EVENT_STREAM:
             whole = b"".join(response.pieces)
             connection.reply(response.status, whole, {"Content-Type": response.content_type})

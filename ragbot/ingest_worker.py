@@ -185,6 +185,7 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
     """Return a report as it is stored; of very many skipped files the first ones, and their number."""
     fields = asdict(report)
     fields["skipped"] = fields["skipped"][:MAX_SKIPPED]
+    fields["shortened"] = fields["shortened"][:MAX_SKIPPED]
     return {**fields, "skipped_count": len(report.skipped), "seconds": round(report.seconds, 1)}
 
 

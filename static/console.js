@@ -651,6 +651,10 @@ class Exchange {
       : 'Writing';
   }
 
+  think() {
+    part(this.node, 'waiting-text').textContent = 'The model is thinking';
+  }
+
   add(text) {
     this.text += text;
     if (!this.painting) this.painting = setTimeout(() => this.#paint(), PAINT_EVERY_MS);
@@ -1029,11 +1033,13 @@ async function follow(body, { exchange, requestId, heard }) {
     if (done) return BROKEN_OFF;
     heard();
     for (const { event, data } of events.push(decoder.decode(value, { stream: true }))) {
-      if (!['sources', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
+      if (!['sources', 'thinking', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
       const payload = record(JSON.parse(data));
       if (event === 'sources') {
         session.keep(words(payload.session_id) || session.id);
         exchange.begin(payload);
+      } else if (event === 'thinking') {
+        exchange.think();
       } else if (event === 'delta') {
         exchange.add(words(payload.text));
       } else {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from ragbot.bootstrap.storage import Storage
 from ragbot.config import Settings
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.errors import ConfigurationError
+from ragbot.core.findings import Finding
 from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.observability.answer_metrics import SpendingMetrics
 from ragbot.observability.metrics import Metrics
@@ -99,6 +101,17 @@ def build_providers(
         question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
         context_generator=None if generator else _optional(settings, paid, settings.context_model),
     )
+
+
+def probe_provider(settings: Settings, paid: PaidProvider) -> Iterator[Finding]:
+    """Yield what the model's server answers, for `flask doctor`; without a key a single finding."""
+    if paid.client is None:
+        yield Finding("provider", True, "no OPENAI_API_KEY: answers are the book's own sentences")
+        return
+    from ragbot.providers.openai.probe import probe_provider as probe
+
+    is_embedder = settings.chosen_embedder == "openai"
+    yield from probe(paid.client, settings.models, settings.openai_embedding_model if is_embedder else None)
 
 
 def _costs(settings: Settings) -> CostOf:

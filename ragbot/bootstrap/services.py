@@ -21,7 +21,7 @@ from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
 from ragbot.bootstrap.observability import build_tracing, measure_pool
-from ragbot.bootstrap.providers import Providers, build_providers
+from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
 from ragbot.bootstrap.storage import Storage, build_storage
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.clock_jumps import ClockJumpDetector
@@ -96,6 +96,7 @@ def build_services(
         counters=storage.rate_counters,
         periodic_tasks=_periodic_tasks(storage, readiness, clock),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
+        probe_provider=partial(probe_provider, settings, providers.paid),
     )
 
 

@@ -225,6 +225,10 @@ def _print_report(report: IngestReport) -> None:
     )
     _print_summary(report.book)
     _print_skipped(report.skipped)
+    if report.shortened:
+        click.echo(f"  {len(report.shortened)} chunks too long for the embedder, their beginnings embedded:")
+        for place in report.shortened:
+            click.echo(f"    {place}")
 
 
 def _print_summary(summary: BookSummary) -> None:

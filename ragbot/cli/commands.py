@@ -15,6 +15,7 @@ from flask_openapi import OpenAPI
 
 from ragbot.answering.evaluation import Evaluation, load_rows, report_on
 from ragbot.cli.book import book
+from ragbot.cli.doctor import doctor
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
@@ -36,6 +37,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(cache)
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
+    app.cli.add_command(doctor)
     app.cli.add_command(settings)
     app.cli.add_command(metrics)
     # Replaces flask-openapi's own command, whose document lacks our events and problems.

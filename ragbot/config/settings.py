@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ragbot.config.postgres_url import normalized_postgres_url, stripped_url
+from ragbot.config.provider_access import ModelName, UsableBaseUrl, UsableKey
 from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
 
@@ -146,13 +147,13 @@ class Settings(BaseSettings):
     local_embedder_threads: int = Field(1, ge=1, le=64, description="Threads of the local embedding model.")
 
     # OpenAI, or any server that speaks its protocol.
-    openai_api_key: SecretStr | None = Field(None, description="The key; unset, answers are extractive.")
-    openai_base_url: str | None = Field(
+    openai_api_key: UsableKey = Field(None, description="The key; unset, answers are extractive.")
+    openai_base_url: UsableBaseUrl = Field(
         None, repr=False, description="Another server that speaks the same protocol."
     )
-    openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
-    openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
-    openai_llm_fallback_model: str | None = Field(
+    openai_embedding_model: ModelName = Field("text-embedding-3-small", description="The model for vectors.")
+    openai_llm_model: ModelName = Field("gpt-4o", description="The model that answers.")
+    openai_llm_fallback_model: ModelName | None = Field(
         "gpt-3.5-turbo", description="The model that answers if the first one fails before its first word."
     )
     question_model: str | None = Field(

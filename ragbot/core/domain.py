@@ -224,7 +224,7 @@ class Status(StrEnum):
 
 
 class Degradation(StrEnum):
-    """Name the parts that an answer was made without."""
+    """Name what an answer was made without, or what it lacks."""
 
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"

@@ -240,7 +240,7 @@ class Retriever:
         try:
             embedded = embedder.embed(texts, deadline)
         except ProviderError as error:
-            log.warning("vector_search_skipped", code=error.code)
+            log.warning("vector_search_skipped", code=error.code, reason=str(error.reason))
             return _QuestionVectors()
         dimension = len(embedded.vectors[0])
         if dimension != edition.dimension:

@@ -39,7 +39,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """Report on an ingested book. `new`, `unchanged` and `removed` compare with the published edition."""
+    """Report on an ingested book. `new`, `unchanged` and `removed` compare with the published edition.
+
+    `shortened` names the chunks that are too long for the embedder, which got their beginnings.
+    """
 
     edition: str
     title: str
@@ -54,6 +57,7 @@ class IngestReport:
     published: bool
     seconds: float
     book: BookSummary
+    shortened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +120,17 @@ class IngestionPipeline:
         progress("weigh", 0, len(chunks))
         indexed = index_chunks(chunks)
         known = self._editions.chunk_ids(before) if before else set()
-        embedded, dimension = self._embed_missing(chunks, progress)
-        draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
+        made = self._embed_missing(chunks, progress)
+        draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, made.dimension)
         facts = self._editions.add_edition(draft)
         # Removing another edition meanwhile may have deleted vectors. From now on this edition holds them.
-        embedded += self._embed_missing(chunks, progress)[0]
+        embedded = made.count + self._embed_missing(chunks, progress).count
         progress("index", 0, len(chunks))
         self.build_index(facts)
         self.publish(facts.name)
         ids = {chunk.id for chunk in chunks}
-        return _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
+        report = _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
+        return replace(report, shortened=made.shortened)
 
     def check_book(
         self,
@@ -222,17 +227,19 @@ class IngestionPipeline:
         self._store.ping()
         self._store.remove(self._editions.remove(name).key)
 
-    def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> tuple[int, int | None]:
+    def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> _Embedded:
         """Embed the chunks without a stored vector. Each batch is committed: a killed run continues there."""
         embedder = self._embedder
         if embedder is None:
-            return 0, None
-        by_sha = {sha_of(chunk.search_text): chunk.search_text for chunk in chunks}
+            return _Embedded(0, None, ())
+        by_sha = {sha_of(chunk.search_text): chunk for chunk in chunks}
+        shortened: list[str] = []
         missing = sorted(self._editions.missing_vectors(embedder.name, by_sha))
         batches = [missing[i : i + EMBEDDING_BATCH] for i in range(0, len(missing), EMBEDDING_BATCH)]
 
         def embed(shas: list[str]) -> int:
-            embedded = embedder.embed([by_sha[sha] for sha in shas])
+            embedded = embedder.embed([by_sha[sha].search_text for sha in shas])
+            shortened.extend(_place(by_sha[shas[number]]) for number in embedded.shortened)
             self._editions.store_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
             return len(shas)
 
@@ -246,7 +253,20 @@ class IngestionPipeline:
             except BaseException:
                 calls.shutdown(wait=False, cancel_futures=True)
                 raise
-        return done, self._editions.dimension(embedder.name)
+        return _Embedded(done, self._editions.dimension(embedder.name), tuple(sorted(shortened)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """Count the embedded chunks, with the vectors' length and the places of shortened chunks."""
+
+    count: int
+    dimension: int | None
+    shortened: tuple[str, ...]
+
+
+def _place(chunk: Chunk) -> str:
+    return f"{chunk.path}: {' > '.join(chunk.heading_path)}"
 
 
 def points_of(editions: EditionStore, facts: EditionFacts) -> list[IndexPoint]:

@@ -18,6 +18,16 @@ def faults(settings: Settings) -> list[str]:
     return [fault for fault in (_folder_fault(settings), _port_fault(settings)) if fault]
 
 
+def notes(settings: Settings) -> list[str]:
+    """Return what an operator hardly means, as sentences; the service starts all the same."""
+    if settings.openai_base_url and settings.openai_api_key is None:
+        return [
+            "OPENAI_BASE_URL is set and OPENAI_API_KEY is not, so no model is asked. "
+            "Set OPENAI_API_KEY, to any word where the server needs none."
+        ]
+    return []
+
+
 def _folder_fault(settings: Settings) -> str | None:
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
@@ -48,11 +58,12 @@ def _port_fault(settings: Settings) -> str | None:
 def main() -> int:
     """Print the faults. Returns the exit code."""
     try:
-        found = faults(load_settings())
+        settings = load_settings()
+        found, told = faults(settings), notes(settings)
     except ConfigurationError as error:
-        found = [str(error)]
-    for fault in found:
-        print(fault, file=sys.stderr)  # noqa: T201 - this is a command
+        found, told = [str(error)], []
+    for sentence in (*found, *told):
+        print(sentence, file=sys.stderr)  # noqa: T201 - this is a command
     return 1 if found else 0
 
 

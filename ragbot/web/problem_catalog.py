@@ -53,7 +53,7 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
         *(core.NoBook, core.SearchUnavailable, core.Overloaded),
         # Only before a stream begins, and of an answer that comes whole.
-        *(core.DatabaseUnavailable, core.ContentFiltered, core.ProviderError, core.DeadlineExceeded),
+        *(core.DatabaseUnavailable, core.ProviderError, core.ContentFiltered, core.DeadlineExceeded),
     ),
     "POST /sessions": (*_STORED, InvalidRequest),
     "GET /sessions/{session_id}": (

@@ -26,6 +26,7 @@ from ragbot import create_app
 from ragbot.answering.prompt import system_text
 from ragbot.core.domain import NOT_IN_BOOK, Mode
 from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.ports import SharedState
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.answering.rendering import foreign_in
@@ -95,8 +96,8 @@ def poisoned(
     }
     clients: list[OpenAIClient] = []
 
-    def kept(access: OpenAIAccess) -> OpenAIClient:
-        clients.append(OpenAIClient(access))
+    def kept(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
+        clients.append(OpenAIClient(access, states))
         return clients[-1]
 
     (title,) = [attempt.says for attempt in ATTEMPTS if attempt.where == "title"]

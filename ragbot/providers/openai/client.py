@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import httpx2
 
@@ -139,9 +140,12 @@ class OpenAIClient:
             transport=self._access.transport, limits=limits, timeout=self.timeout(30), follow_redirects=True
         )
         make_interruptible(http_client)
+        address, _, query = (self._access.base_url or "").partition("?")
         return openai.OpenAI(
             api_key=self._access.api_key,
-            base_url=self._access.base_url,
+            base_url=address or None,
+            # Such as Azure's `api-version`.
+            default_query=dict(parse_qsl(query)),
             max_retries=0,
             http_client=http_client,
         )

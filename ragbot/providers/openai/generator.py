@@ -208,7 +208,7 @@ class OpenAIGenerator:
             ) from error
         deadline.check()
         if answer.reader.ending is Ending.FILTERED:
-            raise ContentFiltered("The model's provider has stopped this answer by its filter.")
+            raise ContentFiltered("The model's provider filters this answer; ask in another way.")
         if answer.reader.ending not in (Ending.WHOLE, Ending.LENGTH):
             raise AnswerCut(f"{self.name} stopped before its answer was whole.")
 

@@ -156,6 +156,8 @@ def refusal_in(status: int, value: object, *, secret: str = "") -> Refusal:
             named.discard("stream")
     if _STREAM_TEXT.search(text):
         named.add("stream")
+    if "base64" in text:
+        named.add("encoding_format")
     limit, size = _sizes(parts, text)
     return Refusal(
         reason=reason,

@@ -143,6 +143,9 @@ class ReportReply(BaseModel):
     embedded: int
     skipped: list[SkippedReply] = Field(description="The first 200.")
     skipped_count: int
+    shortened: list[str] = Field(
+        description="Chunks too long for the embedder, whose beginnings were embedded; the first 200."
+    )
     published: bool
     seconds: float
     book: BookSummaryReply | None = Field(None, description="Missing in reports of earlier versions.")

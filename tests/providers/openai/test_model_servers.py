@@ -35,6 +35,7 @@ from ragbot.core.errors import (
     ProviderUnavailable,
     RequestRejected,
 )
+from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 from tests.providers.asking import KEY, asked, client_of, prompt_of
@@ -299,9 +300,8 @@ def test_identifier_that_is_none_is_not_told(field: str, told_there: str) -> Non
 OVERFLOWS = {
     "OpenAI": (400, openai_error("Too long.", param="messages", code="context_length_exceeded")),
     "vLLM": (400, {"object": "error", "code": 400,
-             "message": "This model's maximum context length is 512 tokens. "
-             "However, you requested 1300 tokens "
-             "(500 in the messages, 800 in the completion)."}),
+             "message": "This model's maximum context length is 512 tokens. However, you requested "
+             "1300 tokens (500 in the messages, 800 in the completion)."}),
     "llama.cpp": (400, {"error": {"code": 400, "message": "request exceeds the available context size",
                   "type": "exceed_context_size_error", "n_prompt_tokens": 600, "n_ctx": 512}}),
     "a text alone": (400, {"error": "the prompt is too long, reduce the prompt"}),
@@ -334,6 +334,19 @@ def test_prompt_that_cannot_be_shortened_is_the_questions_own_fault() -> None:
         list(generator.generate(shortenable(prompt_of("Long?", "One.")), Deadline(20), Generation()))
 
     assert len(server.calls(CHAT)) <= 3
+
+
+def test_query_of_the_address_goes_with_each_call() -> None:
+    """Such as Azure's `api-version`."""
+    with AccentedServer(always(streamed(NINE_MONTHS))) as server:
+        access = OpenAIAccess(
+            KEY, f"{server.base_url}?api-version=preview", connect_timeout_s=2, max_retries=0
+        )
+        client = OpenAIClient(access)
+        with client.sdk:
+            asked(OpenAIGenerator(client, "my-deployment", 5))
+
+    assert [(call.path, call.query) for call in server.calls()] == [(CHAT, {"api-version": "preview"})]
 
 
 # --- thoughts ----------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from harness.pipe import Pipe
 from harness.stack import Ground
 from harness.steered_upstream import running_upstream
 from ragbot import create_app
+from ragbot.core.ports import SharedState
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.conftest import THREE_CHAPTERS, services_of
@@ -71,8 +72,8 @@ def make_app(
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
 
-        def closed_at_the_end(access: OpenAIAccess) -> OpenAIClient:
-            client = OpenAIClient(access)
+        def closed_at_the_end(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
+            client = OpenAIClient(access, states)
             # (A process keeps its connections to the end; the test run's end would complain of them.)
             stack.callback(lambda: client.sdk.close())
             return client

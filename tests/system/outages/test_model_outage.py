@@ -47,7 +47,6 @@ BEFORE_THE_FIRST_WORD: list[Behaviour] = [
     Hang("headers"),
     Hang("first_word"),
     Drip(0.05, "header"),
-    Drip(0.05, "comment"),
     Cut(0),
     Garbage("html"),
     Garbage("bad_json"),

@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -186,15 +186,15 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
     """Its list of models may answer while its answers fail."""
     generator = PingedGenerator()
 
-    finding = llm_check(generator, {"gpt-4o"}).check()
+    finding = llm_check(generator, {"gpt-4o": ""}).check()
 
     assert (finding, generator.pings) == (CheckResult("degraded", "left alone: gpt-4o"), 0)
 
 
-def llm_check(generator: Generator, left_alone: Set[str] = frozenset()) -> HealthCheck:
+def llm_check(generator: Generator, left_alone: Mapping[str, str] | None = None) -> HealthCheck:
     store = SimpleNamespace(ping=lambda: None)
     parts = health_checks(
-        store, None, generator, chunks=lambda: 0, models=lambda: left_alone, embeddings=lambda: frozenset()
+        store, None, generator, chunks=lambda: 0, models=lambda: left_alone or {}, embeddings=dict
     )
     return parts["llm"]
 

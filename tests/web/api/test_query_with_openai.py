@@ -22,6 +22,7 @@ from harness.openai_upstream import (
     Reply,
     Status,
 )
+from ragbot.core.ports import SharedState
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.databases import DatabaseMaker
@@ -50,8 +51,8 @@ def served(
     }
     clients: list[OpenAIClient] = []
 
-    def kept(access: OpenAIAccess, *more: Any) -> OpenAIClient:
-        clients.append(OpenAIClient(access, *more))
+    def kept(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
+        clients.append(OpenAIClient(access, states))
         return clients[-1]
 
     with pytest.MonkeyPatch.context() as patch:

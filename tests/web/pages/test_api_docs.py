@@ -166,7 +166,11 @@ def test_data_of_each_event_keep_to_their_schema(told: dict[str, Any]) -> None:
     }
     events = [event for example in stream["examples"].values() for event in events_of(example["value"])]
 
-    assert {event["event"] for event in events} == set(schemas) == {"sources", "delta", "done", "error"}
+    assert (
+        {event["event"] for event in events}
+        == set(schemas)
+        == {"sources", "thinking", "delta", "done", "error"}
+    )
     for event in events:
         schema = {**schemas[event["event"]], "components": told["components"]}
         jsonschema.Draft202012Validator(schema).validate(json.loads(event["data"]))

@@ -10,7 +10,7 @@ from ragbot.core.invisible_characters import without_invisible
 
 
 class AnswerText:
-    """Pass pieces through the filters in order: invisible characters, refusal, sanitiser, sentinel, grounding.
+    """Pass pieces through the filters: invisible characters, refusal, sanitiser, sentinel, grounding.
 
     `text` is all text that was returned so far. The result does not depend on where the pieces were cut. A
     refusal, and the book's own sentences (`generation.extractive`), need no grounding.

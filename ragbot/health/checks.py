@@ -17,9 +17,9 @@ PROVIDER_PING_EVERY_S = 30.0
 # It may be slow once; its last result is recent.
 PROVIDER_GRACE_S = 4.0
 
-EMBEDDED_INDEX = CheckResult("degraded", "embedded index stands in")
+EMBEDDED_INDEX = CheckResult("degraded", "embedded index used instead")
 # The book is too large for the embedded index.
-CACHED_ANSWERS = CheckResult("degraded", "kept answers alone")
+CACHED_ANSWERS = CheckResult("degraded", "cached answers only")
 
 # Returns the names of the models whose circuits are open.
 OpenCircuits = Callable[[], Set[str]]
@@ -66,7 +66,7 @@ def _check_cache(cache: Cache) -> CheckResult:
     except StoreUnavailable:
         # The database can replace Redis; nothing replaces the database.
         return CheckResult(
-            "degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code
+            "degraded", "database used instead" if cache.name == "redis" else StoreUnavailable.code
         )
     return CheckResult("ok", cache.name)
 
@@ -86,7 +86,7 @@ def _llm_check(generator: Generator, open_circuits: OpenCircuits) -> HealthCheck
 
 
 def _circuits_result(names: Set[str]) -> CheckResult | None:
-    return CheckResult("degraded", f"left alone: {', '.join(sorted(names))}") if names else None
+    return CheckResult("degraded", f"circuit open: {', '.join(sorted(names))}") if names else None
 
 
 class _Throttled:

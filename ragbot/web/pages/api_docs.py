@@ -137,7 +137,7 @@ def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
     found = {name: answer[name] for name in ("session_id", "message_id", "sources")}
     first, *rest = answer["answer"].partition(" is ")
     begun = [("sources", found), ("delta", {"text": first}), ("delta", {"text": "".join(rest)})]
-    broken = problem_of(AnswerCut("The model broke off in the middle of its answer."))
+    broken = problem_of(AnswerCut(AnswerCut.example_detail))
     ends = {"answered": ("done", answer), "broken off": ("error", broken | {"request_id": _EXAMPLE_ID})}
     return {
         name: "".join(

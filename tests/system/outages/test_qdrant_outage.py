@@ -104,7 +104,7 @@ def test_kept_answers_are_told_where_there_is_no_room_for_an_index(make: MakeApp
     ready = app.test_client().get("/health/ready").json["components"]["vector_store"]
 
     assert (kept.status, kept.body["cache"]) == (200, "hit")
-    assert (ready["status"], ready["detail"]) == ("degraded", "kept answers alone")
+    assert (ready["status"], ready["detail"]) == ("degraded", "cached answers only")
     assert (new.status_code, new.json["code"]) == (503, "search_unavailable")
     assert new.headers["Retry-After"]
 

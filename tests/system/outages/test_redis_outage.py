@@ -71,7 +71,7 @@ def test_database_stands_in_and_redis_comes_back_by_itself(
     assert sum(reply.seconds for reply in during) < 4
     assert 'cache_failures_total{store="redis"}' in metrics
     assert "quota_store_failures_total 1.0" in metrics
-    assert (finding["status"], finding["detail"]) == ("degraded", "database stands in")
+    assert (finding["status"], finding["detail"]) == ("degraded", "database used instead")
     assert back
     assert ask(app).body["cache"] == "hit"
 

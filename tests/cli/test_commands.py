@@ -322,7 +322,7 @@ def test_prune_says_what_it_did(with_book: OpenAPI) -> None:
     """It runs from a timer whose mail is read."""
     result = flask(with_book, "session", "prune")
 
-    assert (result.exit_code, result.stdout) == (0, "Settled 0 messages, deleted 0 sessions.\n")
+    assert (result.exit_code, result.stdout) == (0, "Marked 0 messages as failed, deleted 0 sessions.\n")
 
 
 QUESTIONS = [

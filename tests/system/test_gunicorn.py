@@ -416,7 +416,7 @@ def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
     left_open = [message_id for message_id, (status, _) in rows.items() if status == "pending"]
     assert lost == set()
     assert len(left_open) == 4
-    assert settled(site) == "Settled 4 messages, deleted 0 sessions.\n"
+    assert settled(site) == "Marked 4 messages as failed, deleted 0 sessions.\n"
     assert {site.rows()[message_id][0] for message_id in left_open} == {"failed"}
 
 

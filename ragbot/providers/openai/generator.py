@@ -57,7 +57,7 @@ class OpenAIGenerator:
         deadline.check()
         patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
         if patience_s <= 0:
-            raise TooLate("Too little time is left to ask a model.")
+            raise TooLate("Too little time is left to call a model.")
         speak_by = time.monotonic() + patience_s
         with ExitStack() as stack:
             reading = self._client.call(
@@ -108,7 +108,7 @@ class OpenAIGenerator:
             pieces = reply.pieces(_checked(response.iter_bytes(), deadline, speak_by, reply))
             first = next(pieces, None)
             if first is None:
-                raise ProviderUnavailable(f"{self.name} ended without a word.")
+                raise ProviderUnavailable(f"{self.name} sent an empty answer.")
             stack.push(attempt.pop_all())
             return _Reading(first, pieces, reply)
 
@@ -221,7 +221,7 @@ def _checked(
             raise TimeoutError("The provider did not begin to answer in time.")
         *lines, pending = (pending + data).split(b"\n")
         if len(pending) > _LONGEST_LINE:
-            raise ProviderUnavailable("The provider sent a line without end.")
+            raise ProviderUnavailable("The provider sent a line that is too long.")
         yield from lines
     yield pending
 

@@ -152,7 +152,7 @@ def assert_that_it_is_so(said: dict[str, str]) -> None:
         "curl -sf -o": r"^200$",
         "curl -sN": r"event: sources[\s\S]*event: done",
         "flask --app wsgi book list": r"Published (?!newer)",
-        "flask --app wsgi backup create": r"Made [\s\S]*is whole[\s\S]*Passed[\s\S]*\(RTO\)[\s\S]*\(RPO\)",
+        "flask --app wsgi backup create": r"Created [\s\S]*is whole[\s\S]*Passed[\s\S]*\(RTO\)[\s\S]*\(RPO\)",
         "flask --app wsgi backup restore": r"Restored [\s\S]*^\* ",
     }
     for command, promise in promises.items():

@@ -122,5 +122,7 @@ class Grounder:
             return text
         if piece.kind is Kind.SENTENCE:
             return f"{text} {new}"
+        if piece.text:
+            return text + new
         # Behind a table or a listing a mark stands in a paragraph of its own.
-        return f"{text} {new}" if text else f"{'' if self._last == chr(10) else chr(10)}\n{new}\n"
+        return f"\n{new}\n" if self._last == "\n" else f"\n\n{new}\n"

@@ -35,7 +35,7 @@ _NAME = re.compile(r"(?<=[^\s.!?:;…\"“(*_])[ \t]+[\"“(*_]*([A-Z][\w+#-]*(?
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 # Says what the book does not say: nothing can support it.
 _ABOUT_SILENCE = re.compile(
-    r"\b(?:book|passages?|texts?|selection|sources?|excerpts?|context)\b[^.]{0,80}\b(?:not|n't|n’t|no)\b"
+    r"\b(?:book|passages?|texts?|selection|sources?|excerpts?|context)\b[^.]{0,80}(?:\bnot?|n['’]t)\b"
     r"|\bno (?:information|mention|answer)\b|\bnot (?:say|said|mentioned|stated|specified)\b",
     re.IGNORECASE,
 )
@@ -74,7 +74,8 @@ class SupportFinder:
         if text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
             return None
         terms = self._reader.terms(self._language, _CODE.sub(r"\1", text))
-        literals = tuple(_literals(text, has_names=self._language not in _CAPITAL_NOUNS))
+        foreign = foreign_language(text, self._language)
+        literals = tuple(_literals(text, has_names=(foreign or self._language) not in _CAPITAL_NOUNS))
         if len(terms) < FEWEST_TERMS and not literals:
             terms |= self._question
         if not terms and not literals:
@@ -83,7 +84,7 @@ class SupportFinder:
             terms=terms,
             new_terms=terms - self._question,
             literals=literals,
-            is_foreign=bool(foreign_language(text, self._language)),
+            is_foreign=bool(foreign),
         )
 
     def supports(self, number: int, claim: Claim) -> bool:

@@ -240,7 +240,7 @@ def test_question_and_talk_cannot_imitate_quoted_matter(mark: str) -> None:
 # --- the whole ---------------------------------------------------------------------------------
 
 # What a version of the prompt looks like.
-VERSION = "0b15e534"
+VERSION = "5951e725"
 LAID_OUT = {
     Mode.FULL_BOOK: (
         ("user", "What is rennet?"),

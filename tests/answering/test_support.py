@@ -1,0 +1,113 @@
+"""Support: which passage holds what a sentence claims."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.answering.support import SupportFinder, says_silence
+from ragbot.bootstrap import passage_reader
+from ragbot.core.domain import Passage
+from tests.answering.shelf import passage
+
+CHEESE = passage(
+    "Bob ripens the cheddar for nine months in a cool cellar. It is turned every week.\n\n"
+    "```python\ndef ripen(cheese):\n    return cheese.wait(months=9)\n```",
+)
+TEA = passage(
+    "Green tea is brewed at 80 degrees for two minutes. Black tea takes 1,000 ml of water.",
+    id="00000000-0000-5000-8000-000000000002",
+    heading_path=("Tea",),
+)
+
+
+def finder(question: str = "How is it made?", language: str = "english") -> SupportFinder:
+    passages: list[Passage] = [CHEESE, TEA]
+    return SupportFinder(passages, question, language=language, reader=passage_reader())
+
+
+def best(sentence: str, question: str = "How is it made?") -> int | None:
+    found = finder(question)
+    claim = found.claim_of(sentence)
+    assert claim is not None
+    return found.best(claim, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("sentence", "passage"),
+    [
+        ("The cheddar ripens for nine months in a cool cellar [2].", 1),
+        ("It is turned each week.", 1),
+        ("Brew green tea at 80 degrees for two minutes.", 2),
+        ("Call `cheese.wait(months=9)` to ripen the cheese.", 1),
+        ("Black tea takes 1000 ml of water.", 2),
+        ("Black tea takes 1,000ml of water.", 2),
+    ],
+)
+def test_sentence_in_the_passages_words_is_supported_by_it(sentence: str, passage: int) -> None:
+    """In other forms and another order, too."""
+    assert best(sentence) == passage
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The cheddar ripens for 12 months in a cool cellar.",
+        "Alice's friend Carol ripens the cheddar for nine months in a cool cellar.",
+        "Call `cheese.age(months=9)` to ripen the cheese.",
+        "Green tea is brewed at 8 degrees for two minutes.",
+        "The stock market fell sharply on Monday.",
+        "Cheddar was first sold to sailors who needed food on long voyages.",
+    ],
+)
+def test_number_name_code_or_claim_that_no_passage_holds_is_unsupported(sentence: str) -> None:
+    """Whatever the rest of the sentence says."""
+    assert best(sentence) is None
+
+
+def test_repeating_the_question_proves_nothing() -> None:
+    """A model often says the question once more and something else behind it."""
+    question = "How long is the cheddar ripened in the cool cellar?"
+
+    assert best("The cheddar is ripened in the cool cellar for nine months.", question) == 1
+    assert best("The cheddar is ripened in the cool cellar because of bacteria and moulds.", question) is None
+
+
+def test_short_answer_is_read_together_with_its_question() -> None:
+    """A mere yes claims what was asked."""
+    assert best("Yes.", "Is the cheddar ripened in a cellar?") == 1
+    assert best("Yes.", "Is the brandy distilled in copper kettles?") is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "You need the following:",
+        "Shall I explain?",
+        "The book does not say how long that takes.",
+        "The passages don't mention any brandy.",
+    ],
+)
+def test_some_sentences_claim_nothing_that_a_book_could_hold(sentence: str) -> None:
+    """They count neither for the answer nor against it."""
+    assert finder().claim_of(sentence) is None
+
+
+def test_only_what_speaks_of_the_book_says_that_it_is_silent() -> None:
+    """A negation is a claim like others."""
+    assert says_silence("That is not mentioned.")
+    assert not says_silence("Green tea is not brewed with boiling water.")
+
+
+def test_sentence_in_another_language_rests_on_what_is_written_alike() -> None:
+    """Its words are not the passage's, but numbers and names are."""
+    found = finder("Wie lange zieht grüner Tee?")
+    brewed = found.claim_of("Grüner Tee wird bei 80 Grad für eine kurze Zeit gebrüht, und das ist alles.")
+    wrong = found.claim_of("Grüner Tee wird bei 95 Grad für eine kurze Zeit gebrüht, und das ist alles.")
+    bare = found.claim_of("Das ist der Tee, und er wird mit dem Wasser gebrüht.")
+
+    assert brewed is not None
+    assert wrong is not None
+    assert bare is not None
+    assert found.best(brewed, [1, 2]) == 2
+    assert found.best(wrong, [1, 2]) is None
+    assert found.best(bare, [1, 2]) is None

@@ -271,7 +271,7 @@ def test_backup_counts_although_it_cannot_be_written_down(sqlite_service: Servic
     made = sqlite_service.flask("backup", "create")
 
     assert made.exit_code == 0
-    assert "could not be written down" in made.stderr
+    assert "could not be recorded" in made.stderr
     assert sqlite_service.archive().exists()
 
 

@@ -512,7 +512,7 @@ _NUMBERED_PASSAGE = re.compile(
 
 
 def composed_answer(body: Mapping[str, Any], about_tokens: int) -> str:
-    """Return `According to the book, … [1].` with the first numbered passage's words, or with the question's."""
+    """Return `According to the book, … [1].` with words of the first passage, or of the question."""
     messages = [message for message in body["messages"] if message.get("role") == "user"]
     question = text_of(messages[-1]) if messages else ""
     passage = _MARKED_PASSAGE.search(question) or _NUMBERED_PASSAGE.search(question)

@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests share: a migrated database, an app, a book that is taken in."""
+"""Provide fixtures for all tests: a migrated database, an app, an ingested book."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases for tests: a PostgreSQL server of their own, and migrated databases of either kind, made anew."""
+"""Create databases for tests: migrated ones of both kinds, and a PostgreSQL server for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app that several tests share: migrated, with the three-chapter book taken in."""
+"""Provide an app that several tests share: migrated, with the three-chapter book ingested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What programs that show Markdown would make of a text that is none of the book's."""
+"""Find what programs that render Markdown would show of a text, beyond what the book has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What these tests answer from: chunks and editions made by hand, and a book that is taken in."""
+"""Provide chunks and editions that are made by hand, and an ingested book."""
 
 from __future__ import annotations
 

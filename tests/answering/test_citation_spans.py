@@ -1,4 +1,4 @@
-"""The words of a passage that a marked piece of an answer rests on."""
+"""Test which words of a passage support a marked piece of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages as sources: the verbatim quote nearest to the question, at the address of its place."""
+"""Test sources: the verbatim quote that fits the question best, with the address of its place."""
 
 from __future__ import annotations
 

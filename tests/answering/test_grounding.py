@@ -1,4 +1,4 @@
-"""Grounding: marks that hold, wherever the model put them, and what is said of the rest."""
+"""Test grounding: which marks remain or are added, and how unsupported sentences are reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Citations lead to their words on pages that the generators themselves built (tests/sites)."""
+"""Test that citations lead to their words on pages that the site generators built (tests/sites)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages, history and a question as a prompt: within the budget, and nothing quoted can leave its fence."""
+"""Test prompts: within the token budget, and no quoted text can leave its tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieved passages in a new order: by headings, coverage, and what a section is for."""
+"""Test the reranking of passages by headings, coverage and kind of section."""
 
 from __future__ import annotations
 

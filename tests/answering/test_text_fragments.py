@@ -1,4 +1,4 @@
-"""Text fragments: words that every generator prints alike, and that stand nowhere before on the page."""
+"""Test text fragments: words that every generator prints alike, and that are unique on the page."""
 
 from __future__ import annotations
 

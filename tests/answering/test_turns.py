@@ -1,4 +1,4 @@
-"""A turn from its question to its row: however it ends, the row says how, and its place is given back."""
+"""Test turns from the question to the stored row: the row says how it ended, and the slot is given back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator types, what comes back on which stream, and with which exit code."""
+"""Test the commands: what is printed on which stream, and the exit codes."""
 
 from __future__ import annotations
 

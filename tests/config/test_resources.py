@@ -1,4 +1,4 @@
-"""How many workers a container carries, from what its control group allows."""
+"""Test how many workers a container can run, by the limits of its control group."""
 
 from __future__ import annotations
 

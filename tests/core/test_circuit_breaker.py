@@ -1,4 +1,4 @@
-"""Circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
+"""Test the circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One caller computes, the others wait: what they get, and who computes when it fails."""
+"""Test that one caller computes while the others wait, and what happens if it fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A book's folder as an edition with its points, and a question as a search, without a database."""
+"""Turn a book's folder into an edition with points, and a question into a search, without a database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector on the loopback: takes spans by OTLP over HTTP, as protobuf, and keeps them."""
+"""Collect OpenTelemetry spans on the loopback, by OTLP over HTTP as protobuf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Qdrant server on the loopback for the real client: parses what it sends, answers from local mode."""
+"""Fake a Qdrant server on the loopback for the real client, with the client's local mode behind it."""
 
 import importlib.metadata
 import json

@@ -1,4 +1,4 @@
-"""The loopback Qdrant, seen through the real client."""
+"""Test the fake Qdrant server with the real client."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""Which edition readers get: swapped in behind their backs, and known while the database is away."""
+"""Test which edition readers get: switched in the background, and known while the database is unavailable."""
 
 from __future__ import annotations
 

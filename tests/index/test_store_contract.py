@@ -1,4 +1,4 @@
-"""What every store of passages promises, and what each one promises besides."""
+"""Test the contract of passage stores, and what each store promises besides."""
 
 from __future__ import annotations
 

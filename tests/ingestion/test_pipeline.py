@@ -1,4 +1,4 @@
-"""The way of a book: taken in beside what readers have, published in one step, run again after any death."""
+"""Test ingestion: published in one step, beside what readers have, and repeatable after a kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a log line says, what it never says, and that nobody can forge one."""
+"""Test what a log line has, what it never has, and that no caller can forge one."""
 
 from __future__ import annotations
 

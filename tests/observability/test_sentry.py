@@ -1,4 +1,4 @@
-"""What a report to Sentry tells, what it never tells, and that nobody waits for it."""
+"""Test what a report to Sentry has, what it never has, and that no request waits for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trace tells, what it never tells, and that nobody waits for a collector."""
+"""Test what a trace has, what it never has, and that no request waits for a collector."""
 
 from __future__ import annotations
 

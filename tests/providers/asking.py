@@ -1,4 +1,4 @@
-"""How these tests ask: a prompt that can be checked by eye, and a client of the scripted upstream."""
+"""Provide a prompt that can be checked by eye, and a client of the scripted upstream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A provider on the loopback and a client of it, shared by the tests of a module."""
+"""Provide a provider on the loopback and a client of it, shared by the tests of a module."""
 
 from __future__ import annotations
 

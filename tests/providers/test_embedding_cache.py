@@ -1,4 +1,4 @@
-"""Vectors kept for other workers: found again, told apart by provider, and anything else is a miss."""
+"""Test cached vectors: shared by workers, separate by provider, and damaged ones are misses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chain of models with the book itself at its end: who answers, and after how many calls."""
+"""Test the chain of models with the book's own sentences at its end: who answers, after how many calls."""
 
 from __future__ import annotations
 

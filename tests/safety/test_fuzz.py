@@ -1,4 +1,4 @@
-"""Random and mutated input for what reads strangers' bytes: loaders, chunking, citations, requests."""
+"""Test readers of untrusted bytes with random and mutated input: loaders, chunking, citations, requests."""
 
 from __future__ import annotations
 

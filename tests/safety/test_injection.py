@@ -1,4 +1,4 @@
-"""Attempts to turn the model, in the ways that OWASP's list names, against the parts that are ours.
+"""Test prompt injections of the kinds that OWASP lists, against our parts.
 
 `injections.jsonl` holds one attempt a line: its `way`, `where` its words stand (`says`), and what a model
 writes that obeys (`obeys`). The model here always obeys. What is proved is that its prompt keeps strangers'

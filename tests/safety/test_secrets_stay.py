@@ -1,4 +1,4 @@
-"""Whoever has a session's id has its talk: no line and no number tells one whole."""
+"""Test that no log line and no metric has a whole session id, which is the key to a conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real databases of both kinds, whichever TEST_DATABASE names: SQLite files and PostgreSQL databases."""
+"""Provide real databases of both kinds, or of the one that TEST_DATABASE names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns, history and sessions in the database, on SQLite and on PostgreSQL alike."""
+"""Test turns, history and sessions on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 

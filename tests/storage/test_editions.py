@@ -1,4 +1,4 @@
-"""Editions in the database, on SQLite and on PostgreSQL alike."""
+"""Test editions in the database, on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: TLS and time limits kept, ends noticed, one pool a process, none too many."""
+"""Test connections to PostgreSQL: TLS, time limits, dead connections, one pool a process, a maximum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database is spared while a model speaks, and what it is given when the model is done."""
+"""Test that no connection is held while a model writes, and that the answer is stored after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migrations from nothing up and down again, on SQLite and on PostgreSQL alike."""
+"""Test migrations from nothing up and down again, on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 

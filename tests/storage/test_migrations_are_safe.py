@@ -1,4 +1,4 @@
-"""Each migration is read: nothing in it may stop readers for as long as a full table takes."""
+"""Test that no migration has a statement that blocks readers while a full table is rewritten."""
 
 from __future__ import annotations
 

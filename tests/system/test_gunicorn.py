@@ -1,4 +1,4 @@
-"""What only real processes show: readers at once, those who leave, ends clean and hard, new editions."""
+"""Test real processes: readers at once, readers who leave, clean and hard ends, new editions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only real workers show: sums over processes, streams to their last byte, lines in one shape."""
+"""Test metrics and logs of real workers: sums over processes, streams to their last byte."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Server-sent events, read back from their bytes."""
+"""Parse server-sent events from bytes."""
 
 from __future__ import annotations
 

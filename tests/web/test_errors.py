@@ -1,4 +1,4 @@
-"""Every error is a problem (RFC 9457) of the contract, and none tells what is inside."""
+"""Test that every error is a problem (RFC 9457) of the contract, without internal details."""
 
 from __future__ import annotations
 

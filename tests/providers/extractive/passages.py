@@ -1,4 +1,4 @@
-"""Passages of a small book on dairy, read as an app reads them."""
+"""Provide passages of a small book on dairy, read as an app reads them."""
 
 from __future__ import annotations
 

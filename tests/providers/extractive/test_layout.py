@@ -1,4 +1,4 @@
-"""Windows as Markdown: the book's words, each run with its mark."""
+"""Test the Markdown of chosen windows: the book's words, each run with its mark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers made of a book's own sentences show none of its markup: three shipped books, three awkward ones."""
+"""Test that answers made of a book's sentences show none of its markup, on six books."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages as units with their stems, read once."""
+"""Test passages as units with their stems, which are cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a unit answers a question, and whether the passages answer it at all."""
+"""Test how well a unit answers a question, and whether the passages answer it at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A passage as the smallest pieces that an answer is made of."""
+"""Test how a passage is split into the smallest pieces of an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer shows: windows around the best units, within a budget."""
+"""Test what an answer shows: windows around the best units, within a budget."""
 
 from __future__ import annotations
 

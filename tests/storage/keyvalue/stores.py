@@ -1,4 +1,4 @@
-"""Make a database of each kind, and clocks that tests move."""
+"""Make a database of each kind, and clocks that tests set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cache bytes in each kind of store, and in another one while a store is unavailable."""
+"""Test the cache in each kind of store, and in another one while a store is unavailable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stores that count calls: one contract for the database of both kinds, Redis and memory."""
+"""Test the stores that count calls: one contract for both databases, Redis and memory."""
 
 from __future__ import annotations
 

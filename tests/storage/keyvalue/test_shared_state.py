@@ -1,4 +1,4 @@
-"""Change a state that workers share, in each kind of store."""
+"""Test states that workers share, in each kind of store."""
 
 from __future__ import annotations
 

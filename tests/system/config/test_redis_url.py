@@ -1,4 +1,4 @@
-"""Redis as hosts offer it: behind TLS with a CA of its own, a password, a number, a socket."""
+"""Test Redis as hosts offer it: behind TLS with a CA of its own, a password, a number, a socket."""
 
 from __future__ import annotations
 

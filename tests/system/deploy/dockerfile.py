@@ -1,4 +1,4 @@
-"""A Dockerfile's and a .dockerignore's text to what a build would do, as far as these tests need it."""
+"""Read a Dockerfile and a .dockerignore as a build would, as far as these tests need it."""
 
 from __future__ import annotations
 

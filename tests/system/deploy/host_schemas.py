@@ -1,4 +1,4 @@
-"""What Render, Railway and Cloud Run take, of the fields that our files use, as JSON Schemas.
+"""Define JSON Schemas for the fields of Render's, Railway's and Cloud Run's files that we use.
 
 Their own schemas are served from their sites alone. These are written from their documentation and are
 narrower: a field or a value that is not here is an error, so that whoever uses a new one looks it up.

@@ -1,4 +1,4 @@
-"""docker-compose.yml as Compose itself understands it, and what an operator relies on in it."""
+"""Test docker-compose.yml as Compose reads it, and what an operator relies on in it."""
 
 from __future__ import annotations
 

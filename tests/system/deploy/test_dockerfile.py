@@ -1,4 +1,4 @@
-"""The image, as far as it can be known without building it: what is in it, how it starts, who it is."""
+"""Test the image as far as possible without building it: its files, its start, its user."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/deployment.md keeps its word: what is marked as tried is run here, and the rest says why it is not."""
+"""Test docs/deployment.md: run what is marked as tried, and check that the rest says why it is not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files for hosts: each valid by a real validator or a strict schema, and in keeping with the service."""
+"""Test the files for hosts with a real validator or a strict schema, and against the settings."""
 
 from __future__ import annotations
 

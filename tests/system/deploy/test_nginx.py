@@ -1,4 +1,4 @@
-"""The shipped proxy before a real gunicorn: what it lets through, what it keeps off, whom it names."""
+"""Test the shipped nginx in front of a real gunicorn: what passes, what is refused, which address counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Procfile as hosts of Heroku's kind read it: first the release, then the web process."""
+"""Test the Procfile as hosts like Heroku read it: first the release, then the web process."""
 
 from __future__ import annotations
 

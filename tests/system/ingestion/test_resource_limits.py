@@ -1,4 +1,4 @@
-"""A process at its limits: told kindly first, ended for certain then, whatever it is doing."""
+"""Test a process at its limits: asked to end first, then ended in any case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lies in `deploy/monitoring`, parsed."""
+"""Parse the files of `deploy/monitoring`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PromQL expression to the series and the labels that it asks for."""
+"""Find the series and labels that a PromQL expression asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager take their files; each alert fires when it should, and leads somewhere."""
+"""Test that Prometheus and Alertmanager accept their files and that each alert fires when it should."""
 
 from __future__ import annotations
 

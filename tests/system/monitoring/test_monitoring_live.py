@@ -1,4 +1,4 @@
-"""A real Prometheus reads a real app's numbers, and a real Alertmanager tells Slack's web hook."""
+"""Test that a real Prometheus scrapes a real app, and that a real Alertmanager calls Slack's web hook."""
 
 from __future__ import annotations
 

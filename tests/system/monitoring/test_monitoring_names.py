@@ -1,4 +1,4 @@
-"""Every series that rules, dashboard and Datadog ask for is one that the app tells."""
+"""Test that the app has every series that rules, dashboard and Datadog ask for."""
 
 from __future__ import annotations
 

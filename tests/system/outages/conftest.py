@@ -1,4 +1,4 @@
-"""Apps whose parts can be taken away, and the ground on which real servers are hurt."""
+"""Provide apps whose parts can be made unavailable, and servers that can be killed."""
 
 from __future__ import annotations
 

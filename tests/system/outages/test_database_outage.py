@@ -1,4 +1,4 @@
-"""Readers are answered while the database is away, hangs, cuts connections, is full, or lacks a migration."""
+"""Test that readers get answers while the database is unavailable, hangs, is full or lacks a migration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The provider fails in every way: readers are answered, it is asked seldom, and comes back by itself."""
+"""Test every failure of a provider: readers get answers, it is called seldom, and it is used again."""
 
 from __future__ import annotations
 

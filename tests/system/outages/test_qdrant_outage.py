@@ -1,4 +1,4 @@
-"""Qdrant goes away or is slow: the embedded index stands in, or kept answers do, or the reader is told."""
+"""Test Qdrant unavailable or slow: the embedded index, cached answers or a clear error replace it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis goes away, hangs and comes back: the database keeps, counts and agrees meanwhile."""
+"""Test Redis unavailable, hanging and back: the database caches, counts and shares states meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Books that mean no good, written to disk: bombs, loops, links, absurd nesting, wrong encodings."""
+"""Write hostile books to disk: bombs, loops, links, absurd nesting, wrong encodings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Books as hostile input: a clear line for each, in little time and memory, nothing fetched or written."""
+"""Test hostile books: a clear sentence for each, in little time and memory, nothing fetched or written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connect to a PostgreSQL server of our own over TCP and TLS, and from several processes."""
+"""Test connections to a PostgreSQL server over TCP and TLS, and from several processes."""
 
 from __future__ import annotations
 

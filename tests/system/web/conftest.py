@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the web in processes: stores of counters, and a browser."""
+"""Provide stores of counters and a browser for the tests that run the web in processes."""
 
 from __future__ import annotations
 

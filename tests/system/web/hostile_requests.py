@@ -1,4 +1,4 @@
-"""What a hostile caller sends: 60 raw byte streams, and requests that are HTTP but mean no good."""
+"""List hostile requests: 60 raw byte streams, and HTTP requests that are meant to do harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console in a real browser: with the shipped app (`live_console`), and with a fake that goes wrong."""
+"""Test the console in a real browser, with the shipped app (`live_console`) and with a fake that fails."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Send books over HTTP to running workers; a process of its own ingests each."""
+"""Test books that are sent over HTTP to running workers; a process of its own ingests each."""
 
 from __future__ import annotations
 

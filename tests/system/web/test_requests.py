@@ -1,4 +1,4 @@
-"""Malformed and hostile requests over real sockets: refused with a problem, and the server goes on."""
+"""Test malformed and hostile requests over real sockets: refused with a problem, and the server lives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator may see and do over HTTP."""
+"""Test what the operator may see and do over HTTP."""
 
 from __future__ import annotations
 

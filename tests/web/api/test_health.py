@@ -1,4 +1,4 @@
-"""`/health` answers whatever happens, and `/health/ready` tells what does, in time."""
+"""Test `/health`, which always answers, and `/health/ready`, which reports each part in time."""
 
 from __future__ import annotations
 

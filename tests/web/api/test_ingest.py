@@ -1,4 +1,4 @@
-"""Refuse or accept books that are sent over HTTP, before a process ingests them."""
+"""Test how books that are sent over HTTP are refused or accepted, before a process ingests them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /query` against its contract: the table of fields, the reply, the refusals, and the same again."""
+"""Test `POST /query` against its contract: fields, reply, refusals, and repeated requests."""
 
 from __future__ import annotations
 

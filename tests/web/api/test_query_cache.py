@@ -1,4 +1,4 @@
-"""Kept answers over HTTP: fast, forgotten on demand, and one call for a hundred readers of two workers."""
+"""Test cached answers over HTTP: fast, deleted on demand, and one call for a hundred readers."""
 
 from __future__ import annotations
 

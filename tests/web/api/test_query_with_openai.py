@@ -1,4 +1,4 @@
-"""A question over HTTP with OpenAI's embeddings and models behind it, played by a server on the loopback."""
+"""Test questions over HTTP with OpenAI's embeddings and models, faked by a loopback server."""
 
 from __future__ import annotations
 

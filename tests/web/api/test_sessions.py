@@ -1,4 +1,4 @@
-"""`/sessions`: a talk read in pages, exported, rated, deleted to the last word, and ended by its time."""
+"""Test `/sessions`: read in pages, exported, rated, deleted completely, and expired in time."""
 
 from __future__ import annotations
 

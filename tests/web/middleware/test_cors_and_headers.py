@@ -1,4 +1,4 @@
-"""What a browser is told: whose pages may ask, what a response may do, and who may see the console."""
+"""Test CORS, the headers of responses, and who may see the console."""
 
 from __future__ import annotations
 

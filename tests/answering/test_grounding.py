@@ -19,7 +19,7 @@ INVENTED = "Cheddar was first sold to sailors on long voyages"
 
 
 def grounded(*texts: str, shown: int = 2, read: tuple[int, ...] = (1, 2)) -> tuple[str, Grounder]:
-    """The text of an answer that came in pieces, and the grounder that made it."""
+    """Return the text of an answer that came in pieces, and the grounder that made it."""
     slots = SourceSlots(2, shown)
     slots.number_of(1)
     support = SupportFinder([CHEESE, TEA], "How is it made?", language="english", reader=passage_reader())

@@ -20,7 +20,7 @@ TALK = (
 
 
 def asked(*passages: Passage, mode: Mode = Mode.FULL_BOOK, history: tuple[Exchange, ...] = ()) -> str:
-    """The last message: what is quoted, and the question."""
+    """Return the last message: what is quoted, and the question."""
     messages = chat_messages(
         "How long?", passages, history, mode=mode, title="", history_tokens=1000, context_tokens=4000
     )

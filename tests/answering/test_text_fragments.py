@@ -66,7 +66,7 @@ PIECES = [
 
 
 def directive(text: str, cited: str, *, page: str = "") -> str:
-    """The fragment of words of a text, to be read."""
+    """Return the fragment of words of a text, to be read."""
     start = text.index(cited)
     place = page.rindex(text) if page else 0
     return unquote(text_directive(text, start, start + len(cited), page=page, place=place))

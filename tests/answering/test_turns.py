@@ -403,7 +403,7 @@ def test_next_turn_knows_what_was_answered_and_not_what_broke(desk: Desk) -> Non
 
 @pytest.fixture
 def claim(request: pytest.FixtureRequest) -> IdempotencyClaim:
-    """A key of this test's own."""
+    """Return a key of this test's own."""
     return IdempotencyClaim(request.node.name, "a body")
 
 

@@ -186,7 +186,7 @@ def test_models_of_one_provider_are_tried_in_turn(worker: CircuitBreaker, clock:
 
 
 def refused_or_failed(worker: CircuitBreaker, name: str) -> bool:
-    """Whether the model was tried; the trial fails."""
+    """Return whether the model was tried; the trial fails."""
     try:
         visit = worker.enter(name)
     except CircuitOpen:

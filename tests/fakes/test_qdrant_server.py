@@ -49,7 +49,7 @@ def client(server):
 
 @pytest.fixture
 def book(client):
-    """A collection of three points."""
+    """Return a collection of three points."""
     create(client, "book_v1")
     client.upsert("book_v1", POINTS, wait=True)
     return client

@@ -32,7 +32,7 @@ from tests.ingestion.app_state import CHEDDAR, answer, names, published
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """The three-chapter book, to be rewritten."""
+    """Return the three-chapter book, to be rewritten."""
     return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
 
 
@@ -445,14 +445,14 @@ class WatchingStore(MemoryStore):
 
 @pytest.fixture
 def store(make_app: AppMaker) -> WatchingStore:
-    """A store that builds from the test's own database."""
+    """Return a store that builds from the test's own database."""
     editions = services_of(make_app()).editions
     return WatchingStore(lambda facts: points_of(editions, facts))
 
 
 @pytest.fixture
 def app_with_other_embedder(make_app: AppMaker, store: WatchingStore, book: Path) -> OpenAPI:
-    """An app whose embedder is not the one that the book was taken in with."""
+    """Return an app whose embedder is not the one that the book was taken in with."""
     services_of(make_app(embedder=WordCountEmbedder())).ingestion.ingest_book(book, edition="first")
     return make_app(embedder=OtherEmbedder(), store=store)
 

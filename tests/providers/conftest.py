@@ -19,7 +19,7 @@ def provider() -> Iterator[OpenAIUpstream]:
 
 @pytest.fixture
 def upstream(provider: OpenAIUpstream) -> OpenAIUpstream:
-    """The provider as if it had just been started."""
+    """Return the provider as if it had just been started."""
     provider.come_up()
     provider.wait_until_idle()
     provider.reset()

@@ -37,7 +37,7 @@ class MemoryCache:
 
 
 def worker(cache: MemoryCache, *, provider: str = "", heard: list[str] | None = None) -> CachingEmbedder:
-    """An embedder that has nothing in its own memory."""
+    """Return an embedder that has nothing in its own memory."""
     told = [] if heard is None else heard
     return CachingEmbedder(
         WordCountEmbedder(), cache=cache, ttl_s=60, provider=provider, unreadable=lambda: told.append("")

@@ -42,7 +42,7 @@ def chain(client: OpenAIClient) -> FallbackGenerator:
 
 @pytest.fixture
 def hasty(client: OpenAIClient) -> FallbackGenerator:
-    """The same, but each model has little time to begin in."""
+    """Return the same, but each model has little time to begin in."""
     return chain_of(client, patience_s=0.15)
 
 

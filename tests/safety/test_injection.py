@@ -54,7 +54,7 @@ class Attempt:
 
     @property
     def word(self) -> str:
-        """A word that stands on this attempt's page of the book alone."""
+        """Return a word that stands on this attempt's page of the book alone."""
         return "qu" + "".join("bcdfghjklm"[int(digit)] for digit in self.id) + "ox"
 
 
@@ -76,7 +76,7 @@ def model() -> Iterator[OpenAIUpstream]:
 def poisoned(
     migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, model: OpenAIUpstream
 ) -> Iterator[OpenAPI]:
-    """An app with a book that somebody else has written: each attempt out of the book has its page."""
+    """Yield an app with a book that somebody else has written: each attempt out of the book has its page."""
     folder = tmp_path_factory.mktemp("poisoned")
     (folder / "ragbot.db").write_bytes(migrated_database.read_bytes())
     (folder / "book").mkdir()
@@ -146,7 +146,7 @@ def asked(reader: FlaskClient, attempt: Attempt, model: OpenAIUpstream, *, strea
 
 
 def spelt_out(text: str) -> str:
-    """What the model writes, with its rules wherever the attempt has it recite them."""
+    """Return what the model writes, with its rules wherever the attempt has it recite them."""
     rules = system_text(Mode.FULL_BOOK)
     joints = {"": " ", ":joined": "\u200d", ":cited": " [1] ", ":tagged": "<i></i> "}
     return re.sub(r"\{rules(:\w+)?\}", lambda found: joints[found[1] or ""].join(rules.split(" ")), text)

@@ -17,7 +17,7 @@ from tests.conftest import AppMaker, services_of
 
 @pytest.fixture
 def log(client: FlaskClient) -> Iterator[io.StringIO]:
-    """What the caller's app logs from now on."""
+    """Yield what the caller's app logs from now on."""
     root = logging.getLogger()
     before = list(root.handlers), root.level
     stream = io.StringIO()

@@ -54,7 +54,7 @@ def reader(served: OpenAPI) -> FlaskClient:
 
 
 def every_error() -> list[type[core.RagbotError]]:
-    """All classes of the tree."""
+    """Return all classes of the tree."""
     found, left = [], [core.RagbotError]
     while left:
         kind = left.pop()
@@ -129,7 +129,7 @@ def test_frameworks_own_errors_are_problems_too(
 
 @pytest.fixture(scope="module")
 def breaking(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    """A caller of an app with addresses that fail in every way."""
+    """Yield a caller of an app with addresses that fail in every way."""
     ways: dict[str, Exception] = {
         "bug": RuntimeError(SECRET),
         "lookup": KeyError(SECRET),

@@ -56,14 +56,14 @@ CLOCKED = ("sqlite", "postgresql", "memory")
 
 @pytest.fixture(params=[*CLOCKED, "redis"])
 def counters(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
-    """Each store."""
+    """Yield each store."""
     with made(request, clock) as store:
         yield store
 
 
 @pytest.fixture(params=CLOCKED)
 def clocked(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
-    """Each store that goes by our clock."""
+    """Yield each store that goes by our clock."""
     with made(request, clock) as store:
         yield store
 

@@ -24,7 +24,7 @@ class Asked:
 
 
 def asked_by(expression: str) -> Asked:
-    """What an expression asks for."""
+    """Return what an expression asks for."""
     rest = _TEXT.sub('""', expression)
     series: dict[str, set[str]] = {}
     for name, matchers in _SELECTOR.findall(rest):

@@ -21,7 +21,7 @@ PUT_ON = {"job", "instance"}
 
 
 def series_of_metrics() -> dict[str, set[str]]:
-    """Every series that the table promises, with its labels."""
+    """Return every series that the table promises, with its labels."""
     series: dict[str, set[str]] = {}
     for name, spec in METRICS.items():
         labels = {*spec.labels}

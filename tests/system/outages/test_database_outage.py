@@ -23,7 +23,7 @@ MakeApp = Callable[..., OpenAPI]
 
 @pytest.fixture
 def app(make_app: MakeApp, database_pipe: tuple[Pipe, str]) -> OpenAPI:
-    """An app on a PostgreSQL behind a pipe."""
+    """Return an app on a PostgreSQL behind a pipe."""
     return make_app(
         DATABASE_URL=database_pipe[1], DB_POOL_TIMEOUT_S=2, CACHE_TTL_HOURS=24, EDITION_POLL_S=0.2
     )

@@ -55,7 +55,7 @@ BEFORE_THE_FIRST_WORD: list[Behaviour] = [
 
 
 def fresh() -> str:
-    """A question that nobody has asked yet, so that it is embedded too."""
+    """Return a question that nobody has asked yet, so that it is embedded too."""
     return f"How long is the cheddar ripened, reader {next(numbers)}?"
 
 

@@ -19,7 +19,7 @@ MakeApp = Callable[..., OpenAPI]
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    """A pipe before a Qdrant server."""
+    """Yield a pipe before a Qdrant server."""
     with QdrantServer() as server, Pipe(server.port) as pipe:
         yield pipe
 

@@ -26,7 +26,7 @@ def server_port() -> Iterator[int]:
 
 @pytest.fixture
 def pipe(server_port: int) -> Iterator[Pipe]:
-    """A pipe before an empty Redis."""
+    """Yield a pipe before an empty Redis."""
     with redis.Redis(port=server_port) as client:
         client.flushall()
     with Pipe(server_port) as pipe:

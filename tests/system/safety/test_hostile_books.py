@@ -32,7 +32,7 @@ Outcomes = dict[str, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
-    """Each book read in a process of its own, with limits and without leave to do anything else."""
+    """Return each book read in a process of its own, with limits and without leave to do anything else."""
     root = tmp_path_factory.mktemp("books")
     for name, write_book in BOOKS.items():
         (root / name).mkdir()

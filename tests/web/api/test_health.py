@@ -54,7 +54,7 @@ class Clock:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """Yield a port that takes connections and never says a word."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(50)

@@ -25,7 +25,7 @@ PASSWORD = "a-console-for-authors-only"
 
 @pytest.fixture(scope="module")
 def dockerfile() -> Dockerfile:
-    """Return the project's."""
+    """Return the parsed Dockerfile of the project."""
     return Dockerfile((PROJECT_ROOT / "Dockerfile").read_text())
 
 

@@ -795,6 +795,9 @@ class Exchange {
     if (!this.problem) chip('status', this.state === 'refused' ? from : STATE_WORDS[this.state] ?? this.state);
     if (reply.model) chip('model', words(reply.model));
     for (const name of list(reply.degraded)) chip('degraded', DEGRADED_WORDS[words(name)] ?? words(name));
+    const { sentences, unsupported } = record(reply.grounding);
+    const lost = list(unsupported).length;
+    if (lost) chip('unsupported', `${lost} of ${plural(Number(sentences), 'sentence', 'sentences')} not found there`);
     if (reply.cache === 'hit') chip('cache', 'From the cache');
     const total = totalOf(reply.latency_ms);
     if (total !== null) chip('time', duration(total));

@@ -26,6 +26,7 @@ from ragbot.answering.evidence import (
 from ragbot.answering.grounding import Grounder
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.prompt import chat_messages, fitting, system_text
+from ragbot.answering.query_rewriting import QueryRewriter, RewrittenQuestion
 from ragbot.answering.support import SupportFinder
 from ragbot.core import ports
 from ragbot.core.deadline import Deadline
@@ -88,7 +89,9 @@ class Answerer:
         *,
         reader: PassageReader,
         book: BookContents,
+        rewriter: QueryRewriter | None = None,
     ) -> None:
+        self._rewriter = rewriter
         self._collector = EvidenceCollector(retriever, reader, book)
         self._reader = reader
         self._book = book
@@ -117,8 +120,11 @@ class Answerer:
         if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
             yield from _without_search(text, question, edition, started)
             return
-        evidence = self._collector.collect(question, edition, history, deadline)
-        draft = self._draft(question, evidence, started)
+        rewritten = None
+        if self._rewriter is not None and question.mode is Mode.FULL_BOOK and not without_model:
+            rewritten = self._rewriter.rewrite(question, history, edition.language, deadline)
+        evidence = self._collector.collect(question, edition, history, deadline, rewritten)
+        draft = self._draft(question, evidence, started, rewritten)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
         answer = self._answer_text(question, evidence, draft)
         yield Retrieved(draft.known.sources, draft)
@@ -151,9 +157,14 @@ class Answerer:
             return ""
         return contents_text(edition.title, pages, asked.parts, page_link(edition))
 
-    def _draft(self, question: Question, evidence: Evidence, started: float) -> Draft:
+    def _draft(
+        self, question: Question, evidence: Evidence, started: float, rewritten: RewrittenQuestion | None
+    ) -> Draft:
         """Return what is known before the generator is called, as an answer that never ended."""
         retrieval = evidence.retrieval
+        usage = rewritten.generation.usage if rewritten else Usage(cost_usd=0.0)
+        embedding_usd = self._embedding_cost(retrieval.embedding_tokens)
+        is_known = usage.cost_usd is not None and embedding_usd is not None
         known = Answer(
             text="",
             status=Status.FAILED,
@@ -162,9 +173,10 @@ class Answerer:
             book_version=retrieval.edition.name,
             model="",
             degraded=(Degradation.DENSE_SEARCH,) if retrieval.without_dense else (),
-            usage=Usage(
+            usage=replace(
+                usage,
                 embedding_tokens=retrieval.embedding_tokens,
-                cost_usd=self._embedding_cost(retrieval.embedding_tokens),
+                cost_usd=usage.cost_usd + embedding_usd if is_known else None,  # type: ignore[operator]
             ),
             latency_ms=Latency(embed=retrieval.embed_ms, search=retrieval.search_ms),
         )

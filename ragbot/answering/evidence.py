@@ -17,6 +17,7 @@ from ragbot.answering.book_questions import (
 )
 from ragbot.answering.citations import page_url, sources_of
 from ragbot.answering.follow_ups import search_context
+from ragbot.answering.query_rewriting import RewrittenQuestion
 from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.answering.source_slots import SourceSlots
@@ -85,9 +86,14 @@ class EvidenceCollector:
         self._book = book
 
     def collect(
-        self, question: Question, edition: EditionFacts, history: Sequence[Exchange], deadline: Deadline
+        self,
+        question: Question,
+        edition: EditionFacts,
+        history: Sequence[Exchange],
+        deadline: Deadline,
+        rewritten: RewrittenQuestion | None = None,
     ) -> Evidence:
-        """Return the evidence for a question of either mode.
+        """Return the evidence for a question of either mode; the search uses `rewritten` if it is given.
 
         Raises SearchUnavailable, DeadlineExceeded or Cancelled.
         """
@@ -95,18 +101,29 @@ class EvidenceCollector:
             return self._of_selection(question, edition, deadline)
         if (overview := self._of_overview(question, edition)) is not None:
             return overview
-        return self._of_search(question, edition, history, deadline)
+        return self._of_search(question, edition, history, deadline, rewritten)
 
     def _of_search(
-        self, question: Question, edition: EditionFacts, history: Sequence[Exchange], deadline: Deadline
+        self,
+        question: Question,
+        edition: EditionFacts,
+        history: Sequence[Exchange],
+        deadline: Deadline,
+        rewritten: RewrittenQuestion | None,
     ) -> Evidence:
-        own_words = self._retriever.analyzer(edition).question_words(question.text)
+        text, context = question.text, ""
+        if rewritten is not None:
+            text = rewritten.search_text
+        else:
+            own_words = self._retriever.analyzer(edition).question_words(text)
+            context = search_context(text, history, has_own_words=bool(own_words))
         retrieval = self._retriever.retrieve(
-            question.text,
+            text,
             edition=edition,
             limit=max(PASSAGES_RERANKED, question.top_k),
             deadline=deadline,
-            context=search_context(question.text, history, has_own_words=bool(own_words)),
+            context=context,
+            variants=rewritten.variants if rewritten else (),
             scope=question.chapter_filter,
             page_url=question.page_url,
         )
@@ -115,7 +132,7 @@ class EvidenceCollector:
             if retrieval.foreign_language
             else rerank(
                 retrieval.passages,
-                question.text,
+                text,
                 retrieval.query_terms.weights,
                 language=edition.language,
                 reader=self._reader,

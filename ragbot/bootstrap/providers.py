@@ -49,7 +49,7 @@ class PaidProvider:
             "embeddings", states, lease_s=settings.openai_embedding_timeout_s + TRIAL_GRACE_S
         )
         # The names of the circuits.
-        self.names = (*settings.models, f"openai/{settings.openai_embedding_model}") if client else ()
+        self.names = (*settings.paid_models, f"openai/{settings.openai_embedding_model}") if client else ()
         self._embedding_model = settings.openai_embedding_model
 
     def embedding_cost(self, tokens: int) -> float | None:
@@ -66,6 +66,7 @@ class Providers:
     query_embedder: Embedder | None
     book_embedder: Embedder | None
     generator: Generator
+    question_generator: Generator | None
 
 
 def build_providers(
@@ -92,6 +93,7 @@ def build_providers(
         query_embedder=query_embedder,
         book_embedder=_book_embedder(settings, embedder, paid) if embedder else None,
         generator=generator or _generator(settings, paid, query_embedder, reader),
+        question_generator=_question_generator(settings, paid) if generator is None else None,
     )
 
 
@@ -101,7 +103,7 @@ def _costs(settings: Settings) -> CostOf:
 
 def _budget(settings: Settings, database: Database, metrics: Metrics) -> DailyBudget:
     _refuse_unknown_prices(settings)
-    models = {*settings.models, f"openai/{settings.openai_embedding_model}"}
+    models = {*settings.paid_models, f"openai/{settings.openai_embedding_model}"}
     charged = SpendingMetrics(metrics, models=models).charged
     budget = DailyBudget(database, settings.openai_daily_budget_usd, charged=charged)
     if budget.limit_usd is not None:
@@ -113,7 +115,7 @@ def _refuse_unknown_prices(settings: Settings) -> None:
     if settings.openai_daily_budget_usd is None or settings.openai_api_key is None:
         return
     costs = _costs(settings)
-    paid_for = [*settings.models]
+    paid_for = [*settings.paid_models]
     if settings.chosen_embedder == "openai":
         paid_for.append(settings.openai_embedding_model)
     unknown = [name for name in paid_for if costs(name, 1, 1) is None]
@@ -196,6 +198,11 @@ def _generator(
         return extractive
     models = [_model(settings, paid, paid.client, name) for name in settings.models]
     return FallbackGenerator([*models, extractive])
+
+
+def _question_generator(settings: Settings, paid: PaidProvider) -> Generator | None:
+    name = settings.chosen_question_model
+    return _model(settings, paid, paid.client, name) if name and paid.client is not None else None
 
 
 def _model(settings: Settings, paid: PaidProvider, client: OpenAIClient, name: str) -> Generator:

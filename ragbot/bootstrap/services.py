@@ -16,6 +16,7 @@ from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
 from ragbot.answering.prompt import PROMPT_VERSION
+from ragbot.answering.query_rewriting import QueryRewriter
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
@@ -126,6 +127,7 @@ def _answerer(
         AnswerLimits(settings.context_tokens, settings.history_tokens, settings.answer_tokens),
         providers.paid.embedding_cost,
         reader=reader,
+        rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
         book=CachedContents(editions),
     )
 
@@ -215,6 +217,7 @@ def _fingerprint(settings: Settings, providers: Providers) -> str:
         ANSWER_VERSION,
         providers.generator.name,
         *settings.models,
+        settings.chosen_question_model,
         settings.openai_base_url,
         providers.embedder.name if providers.embedder else "",
         settings.context_tokens,

@@ -155,6 +155,11 @@ class Settings(BaseSettings):
     openai_llm_fallback_model: str | None = Field(
         "gpt-3.5-turbo", description="The model that answers if the first one fails before its first word."
     )
+    question_model: str | None = Field(
+        None,
+        description="The model that restates follow-up questions, questions in another language and several "
+        "questions at once for the search; the fallback model if empty, `none` for never.",
+    )
     openai_connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect to the provider.")
     openai_first_word_timeout_s: float = Field(
         12, gt=0, description="Seconds without a byte from the provider after which it is given up."
@@ -355,6 +360,17 @@ class Settings(BaseSettings):
         """Return the models that answer, in the order in which they are tried."""
         names = self.openai_llm_model, self.openai_llm_fallback_model
         return tuple(dict.fromkeys(filter(None, names)))
+
+    @property
+    def chosen_question_model(self) -> str | None:
+        """Return the model that restates questions for the search; None for never."""
+        chosen = self.question_model or self.openai_llm_fallback_model
+        return None if chosen == "none" else chosen
+
+    @property
+    def paid_models(self) -> tuple[str, ...]:
+        """Return all models that are called for text: those that answer, and the one that restates."""
+        return tuple(dict.fromkeys((*self.models, *filter(None, (self.chosen_question_model,)))))
 
     @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:

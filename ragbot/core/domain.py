@@ -392,9 +392,10 @@ class Draft:
             known,
             model=generation.model,
             degraded=(*generation.degraded, *known.degraded),
-            usage=replace(
-                generation.usage,
+            usage=Usage(
                 embedding_tokens=known.usage.embedding_tokens,
+                input_tokens=known.usage.input_tokens + generation.usage.input_tokens,
+                output_tokens=known.usage.output_tokens + generation.usage.output_tokens,
                 cost_usd=search_usd + answer_usd if is_known else None,  # type: ignore[operator]
             ),
             latency_ms=replace(

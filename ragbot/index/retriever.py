@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
@@ -136,35 +137,45 @@ class Retriever:
         limit: int,
         deadline: Deadline,
         context: str = "",
+        variants: Sequence[str] = (),
         scope: str | None = None,
         page_url: str | None = None,
     ) -> Retrieval:
         """Return the passages of an edition for `text`, at most `limit`.
 
-        `context` is the previous question, for a follow-up. `scope` restricts the search to a chapter, by
-        title or path. `page_url` is the reader's page: its passages come first among equals. If the embedder
-        fails, the search uses the words alone. Raises SearchUnavailable or DeadlineExceeded.
+        `context` is the previous question, for a follow-up. `variants` are other forms of the question, or
+        parts of it: they are searched too, and a passage counts as much as in the search that likes it best.
+        `scope` restricts the search to a chapter, by title or path. `page_url` is the reader's page: its
+        passages come first among equals. If the embedder fails, the search uses the words alone. Raises
+        SearchUnavailable or DeadlineExceeded.
         """
         query_terms = self._query_terms(edition, text, context)
         started = time.perf_counter()
-        question = _QuestionVector()
+        question = _QuestionVectors()
         understood = self._understands(text)
         if understood:
             spelt = _respelt(text, query_terms.corrections)
-            question = self._embedded(edition, f"{context}\n{spelt}" if context else spelt, deadline)
+            first = f"{context}\n{spelt}" if context else spelt
+            question = self._embedded(edition, [first, *variants], deadline)
         embedded = time.perf_counter()
         foreign = foreign_language(text, edition.language)
-        request = _search_request(query_terms, question.vector, foreign=foreign, limit=limit, scope=scope)
+        request = _search_request(query_terms, question.first, foreign=foreign, limit=limit, scope=scope)
         passages = self._store.search(edition, request, deadline)
+        for number, variant in enumerate(variants, start=1):
+            vector = question.vectors[number] if question.vectors else None
+            terms = self._query_terms(edition, variant, "")
+            its_language = foreign_language(variant, edition.language)
+            request = _search_request(terms, vector, foreign=its_language, limit=limit, scope=scope)
+            passages = _best_of([passages, self._store.search(edition, request, deadline)], limit)
         if page_url:
             passages = _nearer_first(passages, page_url, edition.site_url)
         return Retrieval(
             edition=edition,
             passages=tuple(passages),
             query_terms=query_terms,
-            vector=question.vector,
+            vector=question.first,
             # A script that the model was not trained on is no failure.
-            without_dense=question.vector is None and self._embedder is not None and understood,
+            without_dense=question.first is None and self._embedder is not None and understood,
             embedding_tokens=question.tokens,
             embed_ms=(embedded - started) * 1000,
             search_ms=(time.perf_counter() - embedded) * 1000,
@@ -212,10 +223,10 @@ class Retriever:
         vocabulary = self._vocabulary(edition)
         return _with_context(_wording(text, vocabulary), context, vocabulary)
 
-    def _embedded(self, edition: EditionFacts, text: str, deadline: Deadline) -> _QuestionVector:
+    def _embedded(self, edition: EditionFacts, texts: Sequence[str], deadline: Deadline) -> _QuestionVectors:
         embedder = self._embedder
         if embedder is None:
-            return _QuestionVector()
+            return _QuestionVectors()
         if edition.embedder != embedder.name:
             # Vectors of two models cannot be compared.
             log.warning(
@@ -225,32 +236,47 @@ class Retriever:
                 configured=embedder.name,
                 remedy=INGEST_AGAIN,
             )
-            return _QuestionVector()
+            return _QuestionVectors()
         try:
-            embedded = embedder.embed([text], deadline)
+            embedded = embedder.embed(texts, deadline)
         except ProviderError as error:
             log.warning("vector_search_skipped", code=error.code)
-            return _QuestionVector()
-        vector = embedded.vectors[0]
-        if len(vector) != edition.dimension:
+            return _QuestionVectors()
+        dimension = len(embedded.vectors[0])
+        if dimension != edition.dimension:
             # The provider now has another model under the same name.
             log.warning(
                 "edition_has_other_dimension",
                 edition=edition.name,
                 dimension=edition.dimension,
-                received=len(vector),
+                received=dimension,
                 remedy=INGEST_AGAIN,
             )
-            return _QuestionVector(None, embedded.tokens)
-        return _QuestionVector(vector, embedded.tokens)
+            return _QuestionVectors([], embedded.tokens)
+        return _QuestionVectors(embedded.vectors, embedded.tokens)
 
 
 @dataclass(frozen=True, slots=True)
-class _QuestionVector:
-    """Hold a question's vector, None if there is none, and the tokens that were charged for it."""
+class _QuestionVectors:
+    """Hold the vectors of a question and its variants, or none, and the tokens that were charged for them."""
 
-    vector: Vector | None = None
+    vectors: Sequence[Vector] = ()
     tokens: int = 0
+
+    @property
+    def first(self) -> Vector | None:
+        """Return the question's own vector; None if there is none."""
+        return self.vectors[0] if self.vectors else None
+
+
+def _best_of(found: Sequence[Sequence[Passage]], limit: int) -> list[Passage]:
+    """Merge the results of several searches: each passage once, with its best score, best first."""
+    best: dict[str, Passage] = {}
+    for passage in itertools.chain(*found):
+        known = best.get(passage.chunk.id)
+        if known is None or passage.score > known.score:
+            best[passage.chunk.id] = passage
+    return sorted(best.values(), key=lambda passage: -passage.score)[:limit]
 
 
 def _search_request(

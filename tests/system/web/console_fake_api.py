@@ -219,6 +219,12 @@ def reply(
         "cache": "miss",
         "usage": {"embedding_tokens": 12, "input_tokens": 0, "output_tokens": 0, "cost_usd": None},
         "latency_ms": {"total": 143.2, "embed": 21.0, "search": 14.5, "generate": 104.1},
+        "grounding": {
+            "sentences": 3,
+            "cited": 2,
+            "supported": 2,
+            "unsupported": [{"start": 0, "end": 5}],
+        },
     }
 
 

@@ -208,6 +208,13 @@ def test_marked_words_are_those_that_the_reply_cites(live: Page) -> None:
         assert "**" not in named(source, "quote").inner_text()
 
 
+def test_sentences_that_were_not_found_in_the_book_are_counted(page: Page, fake: FakeApi) -> None:
+    """A reader must know what to doubt."""
+    exchange = ask(page, ANSWERED)
+
+    expect(exchange.locator('[data-chip="unsupported"]')).to_have_text("1 of 3 sentences not found there")
+
+
 def test_follow_up_stays_in_the_session(live: Page) -> None:
     """A second question is understood by the first only if both are in one session."""
     ask(live, ANSWERED)

@@ -205,3 +205,26 @@ def test_questions_at_once_are_not_held_up_by_one_that_hangs(
 
     assert answers == ["answered"] * 4
     hanging.close()
+
+
+def test_follow_up_is_restated_by_the_small_model_before_the_search(
+    reader: FlaskClient, provider: OpenAIUpstream
+) -> None:
+    """Its passages are those of the whole question, and both calls are paid for."""
+    tokens = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
+    session_id = reader.post("/sessions").json["session_id"]
+    provider.script(Reply(text="Nine months [1]."))
+    reader.post("/query", json={"query": HOW_LONG, "session_id": session_id})
+    provider.forget()
+    provider.script(
+        Reply(text="QUESTION: At how many degrees is green tea brewed?", usage=tokens),
+        Reply(text="Green tea is brewed at 80 degrees [1].", usage=tokens),
+    )
+
+    reply = reader.post("/query", json={"query": "And the drink?", "session_id": session_id}).json
+
+    small, large = provider.calls(CHAT)
+    assert (small.body["model"], large.body["model"]) == ("gpt-4o-mini", "gpt-4o")
+    assert reply["sources"][0]["chapter"] == "Tea"
+    assert reply["answer"] == "Green tea is brewed at 80 degrees [1]."
+    assert (reply["usage"]["input_tokens"], reply["usage"]["output_tokens"]) == (200, 20)

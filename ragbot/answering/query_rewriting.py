@@ -1,0 +1,128 @@
+"""Have a small model restate a question for the search: standing alone, translated, and in its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import structlog
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Exchange, Generation, Prompt, Question
+from ragbot.core.errors import DeadlineExceeded, RagbotError
+from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.languages import foreign_language
+from ragbot.core.ports import Generator
+
+log = structlog.get_logger(__name__)
+
+# Exchanges and characters of each that the model is shown.
+EXCHANGES_SHOWN = 2
+LONGEST_SHOWN = 600
+MOST_PARTS = 3
+MAX_OUTPUT_TOKENS = 160
+LONGEST_LINE = 300
+# Seconds that the step may take, of which the generator keeps two in reserve; and the share of the deadline.
+MOST_S = 5.0
+SHARE_OF_DEADLINE = 0.25
+
+# Two questions in one: "and" in some languages, or two question marks.
+_SEVERAL = re.compile(r"\?.*\?|\b(?:and|und|et|y|och|og|ve|и)\b|和|以及|और|และ", re.IGNORECASE | re.DOTALL)
+_LINE = re.compile(
+    r"^[\W\d]*(QUESTION|TRANSLATION|PART)\b[^:：\n]{0,20}[:：][\s*]*(.+?)\s*$", re.IGNORECASE | re.MULTILINE
+)
+
+_SYSTEM = """\
+You prepare a reader's question for a search in a book that is written in {language}. You do not answer it. \
+Write only these lines:
+QUESTION: the last question, complete, so that it can be understood without the conversation
+{translation}PART: one of the questions that it asks, complete; a line for each, three at the most, and none \
+if it asks only one thing"""
+_TRANSLATION = "TRANSLATION: the same question in {language}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class RewrittenQuestion:
+    """Hold a question restated: `search_text` replaces it in the search, `variants` are searched too."""
+
+    search_text: str
+    variants: tuple[str, ...]
+    generation: Generation
+
+
+class QueryRewriter:
+    """Call a model where restating can help. Safe between threads."""
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator = generator
+
+    def rewrite(
+        self, question: Question, history: Sequence[Exchange], language: str, deadline: Deadline
+    ) -> RewrittenQuestion | None:
+        """Return the restated question, or None where it would not help or the model failed.
+
+        It can help after a conversation, in another language than the book's, and where several things are
+        asked at once. Raises Cancelled, or DeadlineExceeded if the whole question is over.
+        """
+        foreign = foreign_language(question.text, language)
+        if not (history or foreign or _SEVERAL.search(question.text)):
+            return None
+        generation = Generation()
+        prompt = _prompt(question.text, history, language, is_foreign=bool(foreign))
+        try:
+            text = self._written(prompt, deadline, generation)
+        except RagbotError as error:
+            deadline.check()
+            log.info("question_not_rewritten", code=error.code)
+            return None
+        return _parsed(text, question.text, generation)
+
+    def _written(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> str:
+        own = Deadline(min(MOST_S, deadline.left_s() * SHARE_OF_DEADLINE))
+        written: list[str] = []
+        with (
+            deadline.interrupting(own.cancel),
+            closing(self._generator.generate(prompt, own, generation)) as pieces,
+        ):
+            for piece in pieces:
+                written.append(piece)
+                if own.left_s() <= 0:
+                    raise DeadlineExceeded("Restating the question took too long.")
+        return "".join(written)
+
+
+def _prompt(question: str, history: Sequence[Exchange], language: str, *, is_foreign: bool) -> Prompt:
+    name = language.capitalize()
+    translation = _TRANSLATION.format(language=name) if is_foreign else ""
+    lines = []
+    for exchange in history[-EXCHANGES_SHOWN:]:
+        lines += [f"Reader: {_short(exchange.question)}", f"Answer: {_short(exchange.answer)}"]
+    lines.append(f"Last question: {_short(question)}")
+    return Prompt(
+        question=question,
+        passages=(),
+        system=_SYSTEM.format(language=name, translation=translation),
+        messages=(("user", "\n".join(lines)),),
+        max_output_tokens=MAX_OUTPUT_TOKENS,
+        single_try=True,
+    )
+
+
+def _short(text: str) -> str:
+    return " ".join(without_invisible(text).split())[:LONGEST_SHOWN]
+
+
+def _parsed(text: str, question: str, generation: Generation) -> RewrittenQuestion | None:
+    found: dict[str, list[str]] = {"QUESTION": [], "TRANSLATION": [], "PART": []}
+    for kind, line in _LINE.findall(text):
+        if len(line) <= LONGEST_LINE:
+            found[kind.upper()].append(" ".join(without_invisible(line).split()))
+    # The question in the book's language, as it stands alone.
+    search_text = next(iter((*found["TRANSLATION"], *found["QUESTION"])), question)
+    restated = (*found["QUESTION"][:1], *found["PART"][:MOST_PARTS], question)
+    variants = tuple(variant for variant in dict.fromkeys(restated) if variant != search_text)
+    if search_text == question and variants == ():
+        return None
+    return RewrittenQuestion(search_text, variants, generation)

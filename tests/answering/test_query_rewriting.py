@@ -1,0 +1,147 @@
+"""Query rewriting: when a model restates a question, and what the search makes of its lines."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from ragbot.answering.query_rewriting import LONGEST_LINE, QueryRewriter, RewrittenQuestion
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Exchange, Generation, Prompt, Question
+from ragbot.core.errors import AnswerCut, BudgetSpent, Cancelled, CircuitOpen, ProviderUnavailable
+from tests.fakes.parts import ScriptedGenerator
+
+TALK = (Exchange("How long is the cheddar ripened?", "Nine months [1]."),)
+
+
+def rewritten(
+    *pieces: str | Exception,
+    question: str = "And where is it ripened?",
+    history: tuple[Exchange, ...] = TALK,
+    language: str = "english",
+) -> RewrittenQuestion | None:
+    generator = ScriptedGenerator(*pieces)
+    return QueryRewriter(generator).rewrite(Question(question), history, language, Deadline(20))
+
+
+def test_follow_up_is_searched_as_it_stands_alone_and_as_it_was_asked() -> None:
+    """The model may have taken it wrongly."""
+    found = rewritten("QUESTION: Where is the ched", "dar ripened?\n")
+
+    assert found is not None
+    assert found.search_text == "Where is the cheddar ripened?"
+    assert found.variants == ("And where is it ripened?",)
+
+
+def test_question_of_another_language_is_searched_in_the_books() -> None:
+    """The search by words knows the book's alone."""
+    found = rewritten(
+        "QUESTION: Wie lange reift der Cheddar?\nTRANSLATION: How long does the cheddar ripen?",
+        question="Wie lange reift der Cheddar, und wo ist das?",
+        history=(),
+    )
+
+    assert found is not None
+    assert found.search_text == "How long does the cheddar ripen?"
+    assert set(found.variants) == {
+        "Wie lange reift der Cheddar?",
+        "Wie lange reift der Cheddar, und wo ist das?",
+    }
+
+
+def test_each_part_of_a_question_is_searched() -> None:
+    """Three at the most."""
+    parts = [f"What is part {number}?" for number in range(5)]
+    lines = "".join(f"PART: {part}\n" for part in parts)
+    found = rewritten(f"QUESTION: What are a and b?\n{lines}", question="What are a and b?", history=())
+
+    assert found is not None
+    assert (found.search_text, found.variants) == ("What are a and b?", tuple(parts[:3]))
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["**QUESTION:** Where is it?", "- Question : Where is it?", "1. question (complete): Where is it?"],
+)
+def test_lines_are_read_however_a_small_model_decorates_them(written: str) -> None:
+    """Markdown is a habit."""
+    found = rewritten(written)
+
+    assert found is not None
+    assert found.search_text == "Where is it?"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "The cheddar is ripened in a cellar.", "QUESTION:", f"QUESTION: {'x' * (LONGEST_LINE + 1)}"],
+)
+def test_what_is_no_such_line_changes_nothing(written: str) -> None:
+    """Small models answer instead."""
+    assert rewritten(written) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "history"),
+    [("How long is the cheddar ripened?", ()), ("Sandy beaches: where?", ())],
+)
+def test_plain_question_costs_no_call(question: str, history: tuple[Exchange, ...]) -> None:
+    """It is good as it is."""
+    generator = ScriptedGenerator("QUESTION: Else?")
+
+    assert QueryRewriter(generator).rewrite(Question(question), history, "english", Deadline(20)) is None
+    assert generator.prompts == []
+
+
+@pytest.mark.parametrize(
+    "error", [ProviderUnavailable("down"), CircuitOpen("open"), BudgetSpent("spent"), AnswerCut("cut")]
+)
+def test_failure_of_the_model_costs_nothing(error: Exception) -> None:
+    """The question is searched as it was asked."""
+    assert rewritten("QUESTION: Where", error) is None
+
+
+def test_model_is_shown_the_last_exchanges_and_may_be_charged() -> None:
+    """What it used counts for the answer."""
+    generator = ScriptedGenerator("QUESTION: Where is the cheddar ripened?")
+    found = QueryRewriter(generator).rewrite(Question("And where?"), TALK, "english", Deadline(20))
+
+    (prompt,) = generator.prompts
+    assert TALK[0].question in prompt.messages[-1][1]
+    assert prompt.single_try
+    assert found is not None
+    assert found.generation.usage.output_tokens > 0
+
+
+class HangingModel:
+    """Says nothing until it is interrupted."""
+
+    name = "test/hanging"
+
+    def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
+        woken = threading.Event()
+        with deadline.interrupting(woken.set):
+            woken.wait(60)
+        deadline.check()
+        yield "QUESTION: late"
+
+    def ping(self) -> None:
+        """Return always."""
+
+
+def test_model_that_hangs_costs_a_share_of_the_time() -> None:
+    """Most of it is left for the answer."""
+    deadline = Deadline(2)
+
+    assert QueryRewriter(HangingModel()).rewrite(Question("And where?"), TALK, "english", deadline) is None
+    assert deadline.left_s() > 0
+
+
+def test_reader_who_leaves_ends_the_call() -> None:
+    """Nobody needs it any more."""
+    deadline = Deadline(60)
+    threading.Timer(0.05, deadline.cancel).start()
+
+    with pytest.raises(Cancelled):
+        QueryRewriter(HangingModel()).rewrite(Question("And where?"), TALK, "english", deadline)

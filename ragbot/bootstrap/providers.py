@@ -138,7 +138,7 @@ def _refuse_unknown_prices(settings: Settings) -> None:
     unknown = [name for name in paid_for if costs(name, 1, 1) is None]
     if unknown:
         raise ConfigurationError(
-            f"OPENAI_DAILY_BUDGET_USD cannot be held for {', '.join(unknown)}, whose price is not known; "
+            f"OPENAI_DAILY_BUDGET_USD cannot be enforced for {', '.join(unknown)}, whose price is not known; "
             "add it to MODEL_PRICES."
         )
 

@@ -96,7 +96,7 @@ def openapi() -> None:
 def prune() -> None:
     """Mark turns that a crash left open as failed, and delete expired sessions. Safe to run at any time."""
     pruned = current_services().conversations.prune()
-    click.echo(f"Settled {pruned.messages_settled} messages, deleted {pruned.sessions} sessions.")
+    click.echo(f"Marked {pruned.messages_settled} messages as failed, deleted {pruned.sessions} sessions.")
 
 
 @cache.command("clear")
@@ -106,7 +106,7 @@ def clear_cache() -> None:
 
     Workers keep the vectors that they have in memory.
     """
-    click.echo(f"Forgot {current_services().cache.clear()} entries.")
+    click.echo(f"Deleted {current_services().cache.clear()} cache entries.")
 
 
 @click.command("eval")
@@ -144,5 +144,5 @@ def _print_end(answer: Answer, session_id: str | None, *, with_sources: bool) ->
     for number, source in enumerate(answer.sources, start=1):
         if with_sources and source.cited:
             click.echo(f"\n[{number}] {' > '.join(source.heading_path)}\n    {source.url}")
-    kept = f"session {session_id}" if session_id else "not kept"
+    kept = f"session {session_id}" if session_id else "not stored"
     click.echo(f"\n({kept}, {answer.model})", err=True)

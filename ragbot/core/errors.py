@@ -77,7 +77,7 @@ class NoBook(RagbotError):
 
     code = "no_book"
     retryable = True
-    example_detail = "No book has been published yet; the operator must run `flask book ingest`."
+    example_detail = "No book has been published yet; run `flask book ingest PATH`."
 
 
 class SearchUnavailable(RagbotError):

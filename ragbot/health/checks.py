@@ -17,9 +17,9 @@ PROVIDER_PING_EVERY_S = 30.0
 # It may be slow once; its last result is recent.
 PROVIDER_GRACE_S = 4.0
 
-EMBEDDED_INDEX = CheckResult("degraded", "embedded index stands in")
+EMBEDDED_INDEX = CheckResult("degraded", "embedded index used instead")
 # The book is too large for the embedded index.
-CACHED_ANSWERS = CheckResult("degraded", "kept answers alone")
+CACHED_ANSWERS = CheckResult("degraded", "cached answers only")
 
 # Returns the models that are not called for a while, or refuse each request, with the provider's reasons.
 Troubles = Callable[[], Mapping[str, str]]
@@ -66,7 +66,7 @@ def _check_cache(cache: Cache) -> CheckResult:
     except StoreUnavailable:
         # The database can replace Redis; nothing replaces the database.
         return CheckResult(
-            "degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code
+            "degraded", "database used instead" if cache.name == "redis" else StoreUnavailable.code
         )
     return CheckResult("ok", cache.name)
 
@@ -86,8 +86,8 @@ def _llm_check(generator: Generator, troubles: Troubles) -> HealthCheck:
 
 
 def _circuits_result(troubles: Mapping[str, str]) -> CheckResult | None:
-    told = [f"{name} ({why})" if why else name for name, why in sorted(troubles.items())]
-    return CheckResult("degraded", f"left alone: {', '.join(told)}") if told else None
+    names = [f"{name} ({why})" if why else name for name, why in sorted(troubles.items())]
+    return CheckResult("degraded", f"circuit open: {', '.join(names)}") if names else None
 
 
 class _Throttled:

@@ -45,7 +45,7 @@ class PaidGenerator:
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         if prompt.without_model or not self._budget.reserve(self._most_usd):
-            raise BudgetSpent("What models may cost is spent.")
+            raise BudgetSpent("The budget for models is spent.")
         try:
             deadline.check()
             attempt = self._circuits.enter(self.name)

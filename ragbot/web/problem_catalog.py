@@ -21,6 +21,7 @@ from werkzeug.exceptions import (
 from ragbot.core import errors as core
 from ragbot.core.errors import RagbotError
 from ragbot.web.errors import (
+    OPERATOR_PATHS,
     SHAPES,
     BodyTooLarge,
     InvalidRequest,
@@ -123,4 +124,4 @@ def example_problem(kind: Kind, operation: str = "") -> dict[str, Any]:
         return problem_of(kind())
     if issubclass(kind, InvalidRequest):
         return problem_of(kind([INVALID_FIELDS.get(operation, UNKNOWN_FIELD)]))
-    return problem_of(kind(kind.example_detail))
+    return problem_of(kind(kind.example_detail), for_operator=f" {OPERATOR_PATHS}" in operation)

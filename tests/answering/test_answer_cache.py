@@ -1,4 +1,4 @@
-"""Kept answers and shared flights: what is told again, what never is, and who asks the model."""
+"""Test cached answers and shared model calls: what is cached, what never is, and who calls the model."""
 
 from __future__ import annotations
 

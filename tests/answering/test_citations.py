@@ -1,4 +1,4 @@
-"""Passages as sources: the verbatim quote nearest to the question, at the address of its place."""
+"""Test sources: the verbatim quote that fits the question best, with the address of its place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TILED = "The room is tiled and the floor is washed every day."
 
 
 def relevance(text: str) -> float:
-    """How much a text speaks of cheddar and months."""
+    """Return how much a text speaks of cheddar and months."""
     return 2.0 * ("cheddar" in text) + ("months" in text)
 
 

@@ -1,4 +1,4 @@
-"""How good the answers are, on the shipped book, with no key; the figures may rise and not fall."""
+"""Test the quality of answers on the shipped book without a key: the figures must not fall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Citations lead to their words on pages that the generators themselves built (tests/sites)."""
+"""Test that citations lead to their words on pages that the site generators built (tests/sites)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Citation:
 
     @property
     def is_exact(self) -> bool:
-        """Whether what lights up is cited, word for word."""
+        """Return whether what lights up is cited, word for word."""
         found = " ".join(_WORD.findall(self.match.text)) if self.match else ""
         return bool(found) and f" {found} " in f" {' '.join(_WORD.findall(normal(self.cited)))} "
 
@@ -106,7 +106,7 @@ def book_of(site: Site) -> Book:
 
 
 def pieces_of(text: str) -> Iterator[str]:
-    """Every sentence, list item, row and line of code of a passage as an answer repeats it."""
+    """Yield every sentence, list item, row and line of code of a passage as an answer repeats it."""
     for block in prose_blocks(text):
         source = text[block.start : block.end]
         if block.kind in ("heading", "other"):

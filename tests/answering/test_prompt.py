@@ -1,4 +1,4 @@
-"""Passages, history and a question as a prompt: within the budget, and nothing quoted can leave its fence."""
+"""Test prompts: within the token budget, and no quoted text can leave its tag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TALK = (
 
 
 def asked(*passages: Passage, mode: Mode = Mode.FULL_BOOK, history: tuple[Exchange, ...] = ()) -> str:
-    """The last message: what is quoted, and the question."""
+    """Return the last message: what is quoted, and the question."""
     messages = chat_messages(
         "How long?", passages, history, mode=mode, title="", history_tokens=1000, context_tokens=4000
     )

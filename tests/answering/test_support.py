@@ -1,4 +1,4 @@
-"""Support: which passage holds what a sentence claims."""
+"""Test which passage supports what a sentence claims."""
 
 from __future__ import annotations
 

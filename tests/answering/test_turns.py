@@ -1,4 +1,4 @@
-"""A turn from its question to its row: however it ends, the row says how, and its place is given back."""
+"""Test turns from the question to the stored row: the row says how it ended, and the slot is given back."""
 
 from __future__ import annotations
 
@@ -403,7 +403,7 @@ def test_next_turn_knows_what_was_answered_and_not_what_broke(desk: Desk) -> Non
 
 @pytest.fixture
 def claim(request: pytest.FixtureRequest) -> IdempotencyClaim:
-    """A key of this test's own."""
+    """Return a key of this test's own."""
     return IdempotencyClaim(request.node.name, "a body")
 
 

@@ -82,7 +82,7 @@ def zip_entry_of_kind(name: str, mode: int, content: bytes = b"/etc/passwd") -> 
 
 
 def encrypted_zip() -> bytes:
-    """A zip whose entry says that a password is needed."""
+    """Return a zip whose entry says that a password is needed."""
     content = bytearray(a_zip(("book.md", "# Secret")))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.find(signature) + offset] |= 1
@@ -90,7 +90,7 @@ def encrypted_zip() -> bytes:
 
 
 def lying_zip() -> bytes:
-    """A zip whose entry says that it holds ten bytes and holds ten million."""
+    """Return a zip whose entry says that it holds ten bytes and holds ten million."""
     content = bytearray(a_zip(("book.md", b"x" * 10_000_000)))
     for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         at = content.find(signature) + offset
@@ -106,7 +106,7 @@ def lzma_zip() -> bytes:
 
 
 def long_header_tar() -> bytes:
-    """A tar with a member whose name is said to be two hundred million letters long."""
+    """Return a tar with a member whose name is said to be two hundred million letters long."""
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 200_000_000
     return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(30_000_000))

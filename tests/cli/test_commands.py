@@ -1,4 +1,4 @@
-"""What an operator types, what comes back on which stream, and with which exit code."""
+"""Test the commands: what is printed on which stream, and the exit codes."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ CHEDDAR = "How long is the cheddar ripened?"
 
 @pytest.fixture
 def empty(make_app: AppMaker) -> OpenAPI:
-    """An app without a book."""
+    """Return an app without a book."""
     return make_app()
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """The three-chapter book, to be rewritten."""
+    """Return the three-chapter book, to be rewritten."""
     return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
 
 
 @pytest.fixture
 def rewritten(book: Path) -> Path:
-    """The book with another sentence about cheddar."""
+    """Return the book with another sentence about cheddar."""
     cheese = book / "02-cheese.md"
     cheese.write_text(cheese.read_text().replace("nine months", "four months"))
     return book
@@ -45,7 +45,7 @@ def flask(app: OpenAPI, *arguments: object) -> Result:
 
 
 def failed_in_one_sentence(result: Result) -> bool:
-    """Whether a command ended with 1 and said one thing on standard error, without a stack trace."""
+    """Return whether a command ended with 1 and said one thing on standard error, without a stack trace."""
     said = result.stderr.strip().splitlines()
     return (
         result.exit_code == 1
@@ -359,7 +359,7 @@ def test_prune_says_what_it_did(with_book: OpenAPI) -> None:
     """It runs from a timer whose mail is read."""
     result = flask(with_book, "session", "prune")
 
-    assert (result.exit_code, result.stdout) == (0, "Settled 0 messages, deleted 0 sessions.\n")
+    assert (result.exit_code, result.stdout) == (0, "Marked 0 messages as failed, deleted 0 sessions.\n")
 
 
 QUESTIONS = [

@@ -178,4 +178,4 @@ def test_failures_of_late_are_told_with_the_providers_reason(
     exit_code, lines = diagnosed(**openai(upstream.base_url))
 
     assert exit_code == 1
-    assert lines["answers of late"] == "WRONG left alone: gpt-4o (status 400, unsupported_value)"
+    assert lines["answers of late"] == "WRONG circuit open: gpt-4o (status 400, unsupported_value)"

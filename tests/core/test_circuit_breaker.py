@@ -1,4 +1,4 @@
-"""Circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
+"""Test the circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_models_of_one_provider_are_tried_in_turn(worker: CircuitBreaker, clock:
 
 
 def refused_or_failed(worker: CircuitBreaker, name: str) -> bool:
-    """Whether the model was tried; the trial fails."""
+    """Return whether the model was tried; the trial fails."""
     try:
         visit = worker.enter(name)
     except CircuitOpen:

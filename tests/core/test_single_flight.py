@@ -1,4 +1,4 @@
-"""One caller computes, the others wait: what they get, and who computes when it fails."""
+"""Test that one caller computes while the others wait, and what happens if it fails."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def begun(
     threads: ThreadPoolExecutor, flights: SingleFlight[str], compute: Computation, *, waiting: int = 3
 ) -> tuple[Future[str], list[Future[str]]]:
-    """A leader in the middle of its computation, and others that wait for it."""
+    """Return a leader in the middle of its computation, and others that wait for it."""
     leader = threads.submit(flights.do, "key", compute)
     assert compute.begun.acquire(timeout=20)
     return leader, [threads.submit(flights.do, "key", compute) for _ in range(waiting)]

@@ -1,4 +1,4 @@
-"""Alarms: in order of their times, once, not after they were stopped, and from one thread."""
+"""Test timers: in order, once, never after they were stopped, and from one thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loopback Qdrant, seen through the real client."""
+"""Test the fake Qdrant server with the real client."""
 
 import http.client
 import json
@@ -49,7 +49,7 @@ def client(server):
 
 @pytest.fixture
 def book(client):
-    """A collection of three points."""
+    """Return a collection of three points."""
     create(client, "book_v1")
     client.upsert("book_v1", POINTS, wait=True)
     return client

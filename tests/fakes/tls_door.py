@@ -1,4 +1,4 @@
-"""A door with TLS before a server that has none: what comes in at a loopback port goes on to the server's."""
+"""Terminate TLS at a loopback port, in front of a server without TLS."""
 
 from __future__ import annotations
 

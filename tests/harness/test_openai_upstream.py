@@ -1,4 +1,4 @@
-"""The scripted upstream, seen through the real OpenAI SDK."""
+"""Test the scripted upstream with the real OpenAI SDK."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""A question as a search of an edition, and what the search learns of the question."""
+"""Test the search of an edition for a question, and what it learns about the question."""
 
 from __future__ import annotations
 

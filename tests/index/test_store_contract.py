@@ -1,4 +1,4 @@
-"""What every store of passages promises, and what each one promises besides."""
+"""Test the contract of passage stores, and what each store promises besides."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ StoreMaker = Callable[[Shelf], PassageStore]
 
 @pytest.fixture(scope="module")
 def first() -> MadeEdition:
-    """The three-chapter book with vectors."""
+    """Return the three-chapter book with vectors."""
     return made_edition(THREE_CHAPTERS, "first", EMBEDDER)
 
 
 @pytest.fixture
 def second(tmp_path: Path) -> MadeEdition:
-    """A book of one page on another matter, without vectors."""
+    """Return a book of one page on another matter, without vectors."""
     (tmp_path / "bees.md").write_text("# Bees\n\nA queen bee lays two thousand eggs a day.\n")
     return made_edition(tmp_path / "bees.md", "second")
 
 
 @pytest.fixture
 def server() -> Iterator[QdrantServer]:
-    """A Qdrant server that refuses what Qdrant's own description of its interface forbids."""
+    """Yield a Qdrant server that refuses what Qdrant's own description of its interface forbids."""
     with QdrantServer(validate=True) as server:
         yield server
 
@@ -128,7 +128,7 @@ def paths(passages: Iterable[Passage]) -> list[str]:
 
 
 def breaking_off(points: Iterable[IndexPoint], after: int) -> Iterator[IndexPoint]:
-    """The points as a database gives them that fails in the middle."""
+    """Yield the points as a database gives them that fails in the middle."""
     for number, point in enumerate(points):
         if number == after:
             raise ConnectionError("the database went away")
@@ -335,7 +335,7 @@ CALLS: dict[str, Callable[[PassageStore, MadeEdition], object]] = {
 
 
 def outcomes(store: PassageStore, made: MadeEdition) -> dict[str, type[BaseException] | None]:
-    """What class of error each call of the port ends with, or None."""
+    """Return what class of error each call of the port ends with, or None."""
     raised: dict[str, type[BaseException] | None] = {}
     for name, call in CALLS.items():
         try:
@@ -908,13 +908,13 @@ class TestEmbeddedStore:
 
 @pytest.fixture(scope="module")
 def shipped() -> MadeEdition:
-    """The book that comes with the project, with vectors of word counts."""
+    """Return the book that comes with the project, with vectors of word counts."""
     return made_edition(SHIPPED_BOOK, "shipped", EMBEDDER)
 
 
 @pytest.fixture(scope="module")
 def reference(shipped: MadeEdition) -> Iterator[QdrantClient]:
-    """The shipped book in qdrant-client's own engine, in memory."""
+    """Yield the shipped book in qdrant-client's own engine, in memory."""
     client = QdrantClient(":memory:")
     sparse = models.SparseVectorParams(modifier=models.Modifier.IDF)
     dense = models.VectorParams(size=EMBEDDER.places, distance=models.Distance.DOT)
@@ -975,7 +975,7 @@ def reference_point(point: IndexPoint) -> models.PointStruct:
 
 
 def reference_scores(reference: QdrantClient, request: SearchRequest) -> dict[str, float]:
-    """The reference's score of each chunk that it finds at all."""
+    """Return the reference's score of each chunk that it finds at all."""
     sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
     searches = [models.Prefetch(query=sparse, using="sparse", limit=payload.PREFETCH)]
     if request.dense is not None:
@@ -986,6 +986,6 @@ def reference_scores(reference: QdrantClient, request: SearchRequest) -> dict[st
 
 
 def agrees(found: list[Passage], scores: dict[str, float]) -> bool:
-    """Whether the five best are the reference's five best, or equals of its fifth."""
+    """Return whether the five best are the reference's five best, or equals of its fifth."""
     best = sorted(scores.values(), reverse=True)[:5]
     return len(found) == len(best) and all(scores.get(p.chunk.id, 0.0) >= best[-1] - 1e-6 for p in found)

@@ -1,4 +1,4 @@
-"""The way of a book: taken in beside what readers have, published in one step, run again after any death."""
+"""Test ingestion: published in one step, beside what readers have, and repeatable after a kill."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.ingestion.app_state import CHEDDAR, answer, names, published
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """The three-chapter book, to be rewritten."""
+    """Return the three-chapter book, to be rewritten."""
     return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
 
 
@@ -448,14 +448,14 @@ class WatchingStore(MemoryStore):
 
 @pytest.fixture
 def store(make_app: AppMaker) -> WatchingStore:
-    """A store that builds from the test's own database."""
+    """Return a store that builds from the test's own database."""
     editions = services_of(make_app()).editions
     return WatchingStore(lambda facts: points_of(editions, facts))
 
 
 @pytest.fixture
 def app_with_other_embedder(make_app: AppMaker, store: WatchingStore, book: Path) -> OpenAPI:
-    """An app whose embedder is not the one that the book was taken in with."""
+    """Return an app whose embedder is not the one that the book was taken in with."""
     services_of(make_app(embedder=WordCountEmbedder())).ingestion.ingest_book(book, edition="first")
     return make_app(embedder=OtherEmbedder(), store=store)
 

@@ -1,4 +1,4 @@
-"""What a trace tells, what it never tells, and that nobody waits for a collector."""
+"""Test what a trace has, what it never has, and that no request waits for a collector."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SERVER, INTERNAL = 2, 1
 
 @pytest.fixture
 def collector() -> Iterator[OTLPCollector]:
-    """A collector that takes everything."""
+    """Yield a collector that takes everything."""
     with OTLPCollector() as collector:
         yield collector
 
@@ -50,7 +50,7 @@ def traced(make_app: AppMaker, collector: OTLPCollector) -> Callable[[], FlaskCl
 
 
 def spans_of(client: FlaskClient, collector: OTLPCollector) -> list[Span]:
-    """What was sent, once all is sent."""
+    """Return what was sent, once all is sent."""
     services_of(client.application).tracing.close()
     return collector.spans()
 

@@ -1,4 +1,4 @@
-"""How these tests ask: a prompt that can be checked by eye, and a client of the scripted upstream."""
+"""Provide a prompt that can be checked by eye, and a client of the scripted upstream."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def client_of(
 
 
 def extractive_generator(embedder: Embedder | None = None, **parts: Any) -> ExtractiveGenerator:
-    """The generator without a model, as an app has it."""
+    """Return the generator without a model, as an app has it."""
     return ExtractiveGenerator(passage_reader(), tidy=tidy_markdown, embedder=embedder, **parts)
 
 
 def passage_of(text: str, heading: str = "Cheese") -> Passage:
-    """A retrieved passage that holds the text."""
+    """Return a retrieved passage that holds the text."""
     path = ("The book", heading)
     return Passage(
         Chunk(
@@ -79,7 +79,7 @@ def passage_of(text: str, heading: str = "Cheese") -> Passage:
 
 
 def prompt_of(question: str = "How long is the cheddar ripened?", *texts: str) -> Prompt:
-    """A prompt with a passage for each text, and the rarity of the question's stems."""
+    """Return a prompt with a passage for each text, and the rarity of the question's stems."""
     passages = tuple(passage_of(text) for text in texts or (CHEESE, BREAD))
     quoted = "\n".join(f"passage {n}: {p.chunk.text}" for n, p in enumerate(passages, start=1))
     return Prompt(
@@ -93,12 +93,12 @@ def prompt_of(question: str = "How long is the cheddar ripened?", *texts: str) -
 
 
 def circuit_breaker() -> CircuitBreaker:
-    """One with states of its own, in this process alone."""
+    """Return one with states of its own, in this process alone."""
     return CircuitBreaker("test", FailoverSharedState([]), lease_s=5)
 
 
 def asked(generator: Generator, deadline: Deadline | None = None) -> tuple[list[str], Generation]:
-    """All that the generator says, and what was learnt."""
+    """Return all that the generator says, and what was learnt."""
     generation = Generation()
     return list(generator.generate(prompt_of(), deadline or Deadline(20), generation)), generation
 

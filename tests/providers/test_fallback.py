@@ -1,4 +1,4 @@
-"""A chain of models with the book itself at its end: who answers, and after how many calls."""
+"""Test the chain of models with the book's own sentences at its end: who answers, after how many calls."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def chain(client: OpenAIClient) -> FallbackGenerator:
 
 @pytest.fixture
 def hasty(client: OpenAIClient) -> FallbackGenerator:
-    """The same, but each model has little time to begin in."""
+    """Return the same, but each model has little time to begin in."""
     return chain_of(client, patience_s=0.15)
 
 

@@ -1,4 +1,4 @@
-"""What stands around a call that costs money: when it is made, what is charged, what the circuit learns."""
+"""Test calls that cost money: when they are made, what is charged, what the circuit breaker counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Random and mutated input for what reads strangers' bytes: loaders, chunking, citations, requests."""
+"""Test readers of untrusted bytes with random and mutated input: loaders, chunking, citations, requests."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ SPICE = [
 
 @st.composite
 def mutated(draw: st.DrawFn, content: bytes) -> bytes:
-    """The content with a few places changed, put in, taken out, or repeated."""
+    """Return the content with a few places changed, put in, taken out, or repeated."""
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, len(content)))
         until = min(len(content), at + draw(st.integers(0, 40)))
@@ -198,7 +198,7 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
 
 @st.composite
 def books(draw: st.DrawFn, kind: str) -> dict[str, bytes]:
-    """A book of the kind with one of its files mutated, or made of random bytes."""
+    """Return a book of the kind with one of its files mutated, or made of random bytes."""
     files = dict(VALID[kind])
     name = draw(st.sampled_from(sorted(files)))
     if kind == "epub" and draw(st.booleans()):
@@ -210,7 +210,7 @@ def books(draw: st.DrawFn, kind: str) -> dict[str, bytes]:
 
 
 def read(files: dict[str, bytes]) -> Book | None:
-    """The book, or None where it was refused as one; anything else is raised."""
+    """Return the book, or None where it was refused as one; anything else is raised."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             path = Path(folder) / name
@@ -429,7 +429,7 @@ def served(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def talk(served: OpenAPI) -> tuple[str, str]:
-    """A session and a message of it."""
+    """Return a session and a message of it."""
     answered = served.test_client().post("/query", json={"query": GOOD["query"]}).json
     return answered["session_id"], answered["message_id"]
 

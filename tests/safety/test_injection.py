@@ -1,4 +1,4 @@
-"""Attempts to turn the model, in the ways that OWASP's list names, against the parts that are ours.
+"""Test prompt injections of the kinds that OWASP lists, against our parts.
 
 `injections.jsonl` holds one attempt a line: its `way`, `where` its words stand (`says`), and what a model
 writes that obeys (`obeys`). The model here always obeys. What is proved is that its prompt keeps strangers'
@@ -55,7 +55,7 @@ class Attempt:
 
     @property
     def word(self) -> str:
-        """A word that stands on this attempt's page of the book alone."""
+        """Return a word that stands on this attempt's page of the book alone."""
         return "qu" + "".join("bcdfghjklm"[int(digit)] for digit in self.id) + "ox"
 
 
@@ -77,7 +77,7 @@ def model() -> Iterator[OpenAIUpstream]:
 def poisoned(
     migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, model: OpenAIUpstream
 ) -> Iterator[OpenAPI]:
-    """An app with a book that somebody else has written: each attempt out of the book has its page."""
+    """Yield an app with a book that somebody else has written: each attempt out of the book has its page."""
     folder = tmp_path_factory.mktemp("poisoned")
     (folder / "ragbot.db").write_bytes(migrated_database.read_bytes())
     (folder / "book").mkdir()
@@ -147,7 +147,7 @@ def asked(reader: FlaskClient, attempt: Attempt, model: OpenAIUpstream, *, strea
 
 
 def spelt_out(text: str) -> str:
-    """What the model writes, with its rules wherever the attempt has it recite them."""
+    """Return what the model writes, with its rules wherever the attempt has it recite them."""
     rules = system_text(Mode.FULL_BOOK)
     joints = {"": " ", ":joined": "\u200d", ":cited": " [1] ", ":tagged": "<i></i> "}
     return re.sub(r"\{rules(:\w+)?\}", lambda found: joints[found[1] or ""].join(rules.split(" ")), text)

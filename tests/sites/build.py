@@ -1,4 +1,4 @@
-"""Build the small sites of the tests with the generators themselves, and keep their pages' HTML.
+"""Build the small sites of the tests with the site generators themselves, and store their HTML.
 
 Not run by the tests, which read what it leaves in <generator>/{source,built}. README.md says what must be
 installed.

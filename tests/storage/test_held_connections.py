@@ -1,4 +1,4 @@
-"""What the database is spared while a model speaks, and what it is given when the model is done."""
+"""Test that no connection is held while a model writes, and that the answer is stored after it."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def test_prune_command_settles_and_deletes(make_app_on: Callable[..., OpenAPI]) 
 
     result = app.test_cli_runner().invoke(args=["session", "prune"])
 
-    assert (result.exit_code, result.output) == (0, "Settled 1 messages, deleted 1 sessions.\n")
+    assert (result.exit_code, result.output) == (0, "Marked 1 messages as failed, deleted 1 sessions.\n")
     client = app.test_client()
     assert client.get(f"/sessions/{expired['session_id']}").status_code == 404
     assert client.get(f"/sessions/{alive['session_id']}").status_code == 200

@@ -1,4 +1,4 @@
-"""What only real processes show: readers at once, those who leave, ends clean and hard, new editions."""
+"""Test real processes: readers at once, readers who leave, clean and hard ends, new editions."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Site:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """A connection of the test's own, in a transaction."""
+        """Yield a connection of the test's own, in a transaction."""
         engine = create_engine(self.database, poolclass=NullPool)
         with engine.begin() as connection:
             yield connection
@@ -83,7 +83,7 @@ def made_site(folder: Path, new_database: DatabaseMaker) -> Iterator[Site]:
 
 @pytest.fixture
 def site(tmp_path: Path, new_database: DatabaseMaker) -> Iterator[Site]:
-    """A site of the test's own, whose server it starts and ends."""
+    """Yield a site of the test's own, whose server it starts and ends."""
     with made_site(tmp_path, new_database) as site:
         yield site
 
@@ -92,7 +92,7 @@ def site(tmp_path: Path, new_database: DatabaseMaker) -> Iterator[Site]:
 def serving(
     tmp_path_factory: pytest.TempPathFactory, new_database: DatabaseMaker
 ) -> Iterator[tuple[Site, GunicornProcess]]:
-    """A site with a server of two workers that goes on from test to test."""
+    """Yield a site with a server of two workers that goes on from test to test."""
     with (
         made_site(tmp_path_factory.mktemp("serving"), new_database) as site,
         GunicornProcess(site.environment, workers=2) as server,
@@ -159,7 +159,7 @@ def ask(connection: http.client.HTTPConnection) -> dict[str, object]:
 
 
 def soon(holds: Callable[[], bool], within_s: float = 10) -> bool:
-    """Whether something comes to hold in time."""
+    """Return whether something comes to hold in time."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:
         time.sleep(0.02)
@@ -251,7 +251,7 @@ def ingest_another(site: Site) -> None:
 
 
 def one_to_each_worker(server: GunicornProcess) -> list[http.client.HTTPConnection]:
-    """A connection that stays open to each worker: which one took it is the kernel's choice."""
+    """Return a connection that stays open to each worker: which one took it is the kernel's choice."""
     found: dict[int, http.client.HTTPConnection] = {}
     for _ in range(100):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
@@ -267,7 +267,7 @@ def one_to_each_worker(server: GunicornProcess) -> list[http.client.HTTPConnecti
 
 
 def holder_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
-    """The worker that holds the other end of a connection, by the kernel's table (Linux)."""
+    """Return the worker that holds the other end of a connection, by the kernel's table (Linux)."""
     ours = connection.sock.getsockname()[1]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         columns = line.split()
@@ -340,7 +340,7 @@ def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site)
 
 
 def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConnection:
-    """A connection that this worker took, before anything is asked on it."""
+    """Return a connection that this worker took, before anything is asked on it."""
     for _ in range(200):
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
         connection.connect()
@@ -351,7 +351,7 @@ def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConne
 
 
 def taker_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
-    """The worker that a fresh connection comes to lie with."""
+    """Return the worker that a fresh connection comes to lie with."""
     until = time.monotonic() + 10
     while True:
         try:
@@ -416,12 +416,12 @@ def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
     left_open = [message_id for message_id, (status, _) in rows.items() if status == "pending"]
     assert lost == set()
     assert len(left_open) == 4
-    assert settled(site) == "Settled 4 messages, deleted 0 sessions.\n"
+    assert settled(site) == "Marked 4 messages as failed, deleted 0 sessions.\n"
     assert {site.rows()[message_id][0] for message_id in left_open} == {"failed"}
 
 
 def settled(site: Site) -> str:
-    """What `flask session prune` says an hour later."""
+    """Return what `flask session prune` says an hour later."""
     with site.connected() as connection:
         connection.execute(update(messages).values(created_at=datetime.now(UTC) - timedelta(hours=1)))
     app = create_app({**site.environment, "ENVIRONMENT": "testing"})

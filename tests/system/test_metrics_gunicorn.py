@@ -1,4 +1,4 @@
-"""What only real workers show: sums over processes, streams to their last byte, lines in one shape."""
+"""Test metrics and logs of real workers: sums over processes, streams to their last byte."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PAUSE_S = 0.15
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIUpstream]:
-    """A provider that takes about a second for an answer."""
+    """Yield a provider that takes about a second for an answer."""
     with OpenAIUpstream(models=("gpt-4o",)) as upstream:
         upstream.always(Reply(tokens=WORDS, delay_s=PAUSE_S))
         yield upstream
@@ -64,7 +64,7 @@ def settings(
 
 @pytest.fixture(scope="module")
 def stale_folder() -> Iterator[Path]:
-    """What a server leaves that was killed: its lock is nobody's."""
+    """Yield what a server leaves that was killed: its lock is nobody's."""
     folder = SHARED_MEMORY / f"{PREFIX}left-by-a-test"
     folder.mkdir()
     (folder / "lock").touch()
@@ -81,14 +81,14 @@ def server(settings: dict[str, str], stale_folder: Path) -> Iterator[GunicornPro
 
 @pytest.fixture(scope="module")
 def narrow(settings: dict[str, str]) -> Iterator[GunicornProcess]:
-    """One worker that answers two questions at once."""
+    """Yield one worker that answers two questions at once."""
     places = {"MAX_STREAMS": "2", "RESERVE_THREADS": "2", "METRICS_TOKEN": "let-me-in"}
     with GunicornProcess(settings | places, workers=1) as server:
         yield server
 
 
 def fetched(server: GunicornProcess, path: str, body: Any = None, **headers: str) -> tuple[Any, bytes, float]:
-    """The response, its body, and how many seconds it took."""
+    """Return the response, its body, and how many seconds it took."""
     started = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     try:
@@ -117,7 +117,7 @@ def until(holds: Callable[[], bool], limit_s: float = 15) -> None:
 
 
 def own_folder(server: GunicornProcess) -> Path:
-    """The folder of a server's numbers: the one whose lock its master holds."""
+    """Return the folder of a server's numbers: the one whose lock its master holds."""
     held = open_files(server.pid)
     return next(Path(name).parent for name in held if fnmatch(name, f"*/{PREFIX}*/lock"))
 

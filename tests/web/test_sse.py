@@ -1,4 +1,4 @@
-"""The same answer as a stream: order of events, signs of life, errors in band, readers who leave."""
+"""Test streamed answers: order of events, heartbeats, errors in the stream, readers who leave."""
 
 from __future__ import annotations
 

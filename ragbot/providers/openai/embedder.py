@@ -155,7 +155,7 @@ def _parsed(content: bytes, expected: int) -> EmbeddingResult:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProviderUnavailable("The provider sent no readable vectors.") from error
     if len(reply["data"]) != expected or len({len(vector) for vector in vectors}) != 1:
-        raise ProviderUnavailable("The provider sent other vectors than it was asked for.")
+        raise ProviderUnavailable("The provider sent vectors of a wrong number or of unequal lengths.")
     return EmbeddingResult(vectors, _tokens(reply))
 
 

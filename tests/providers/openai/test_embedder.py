@@ -1,4 +1,4 @@
-"""OpenAI's embeddings behind the real SDK, with an upstream that shows good and bad manners."""
+"""Test OpenAI's embeddings with the real SDK, against an upstream that works and fails in all ways."""
 
 from __future__ import annotations
 

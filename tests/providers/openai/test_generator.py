@@ -1,4 +1,4 @@
-"""An OpenAI model behind the real SDK, with an upstream that shows good and bad manners."""
+"""Test OpenAI's chat models with the real SDK, against an upstream that works and fails in all ways."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ NINE_MONTHS = "Nine months [1]."
 
 @pytest.fixture
 def generator(client: OpenAIClient) -> OpenAIGenerator:
-    """One that waits as long for a first word as these tests ever will."""
+    """Return one that waits as long for a first word as these tests ever will."""
     return OpenAIGenerator(client, "gpt-4o", 5)
 
 
 @pytest.fixture
 def hasty(client: OpenAIClient) -> OpenAIGenerator:
-    """One that waits for a first word, and between two words, no longer than `PATIENCE_S`."""
+    """Return one that waits for a first word, and between two words, no longer than `PATIENCE_S`."""
     return OpenAIGenerator(client, "gpt-4o", PATIENCE_S)
 
 

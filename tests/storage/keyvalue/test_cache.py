@@ -1,4 +1,4 @@
-"""Cache bytes in each kind of store, and in another one while a store is unavailable."""
+"""Test the cache in each kind of store, and in another one while a store is unavailable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clock() -> Clock:
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis"])
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CacheStore]:
-    """A store of each kind."""
+    """Yield a store of each kind."""
     if request.param == "redis":
         yield RedisCache(request.getfixturevalue("redis_url"))
         return

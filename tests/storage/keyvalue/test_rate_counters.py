@@ -1,4 +1,4 @@
-"""The stores that count calls: one contract for the database of both kinds, Redis and memory."""
+"""Test the stores that count calls: one contract for both databases, Redis and memory."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ CLOCKED = ("sqlite", "postgresql", "memory")
 
 @pytest.fixture(params=[*CLOCKED, "redis"])
 def counters(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
-    """Each store."""
+    """Yield each store."""
     with made(request, clock) as store:
         yield store
 
 
 @pytest.fixture(params=CLOCKED)
 def clocked(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
-    """Each store that goes by our clock."""
+    """Yield each store that goes by our clock."""
     with made(request, clock) as store:
         yield store
 

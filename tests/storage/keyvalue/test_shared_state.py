@@ -1,4 +1,4 @@
-"""Change a state that workers share, in each kind of store."""
+"""Test states that workers share, in each kind of store."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.storage.keyvalue.stores import NOBODY, database_of
 
 @pytest.fixture(params=["sqlite", "postgresql", "redis", "process"])
 def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedStateStore]:
-    """A store of each kind."""
+    """Yield a store of each kind."""
     if request.param == "process":
         yield InProcessSharedState()
     elif request.param == "redis":

@@ -1,4 +1,4 @@
-"""Fork a process that has timers."""
+"""Test timers in a process that forks."""
 
 from __future__ import annotations
 

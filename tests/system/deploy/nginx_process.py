@@ -1,4 +1,4 @@
-"""The shipped nginx configuration before a server on the loopback, as a process of its own."""
+"""Run the shipped nginx configuration in front of a loopback server, in a process of its own."""
 
 from __future__ import annotations
 

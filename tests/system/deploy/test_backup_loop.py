@@ -1,4 +1,4 @@
-"""The loop that stands in for cron in the backup container: when it runs what, and that it goes on."""
+"""Test the loop that replaces cron in the backup container: what runs when, and that it goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/deployment.md keeps its word: what is marked as tried is run here, and the rest says why it is not."""
+"""Test docs/deployment.md: run what is marked as tried, and check that the rest says why it is not."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_every_block_is_tried_or_says_why_not() -> None:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project that a guide's reader may work in."""
+    """Return a copy of the project that a guide's reader may work in."""
     folder = tmp_path_factory.mktemp("checkout") / "ragbot"
     kept_out = shutil.ignore_patterns(".git", ".venv", ".env", "var", "*.env", "__pycache__", ".*_cache")
     shutil.copytree(PROJECT_ROOT, folder, ignore=kept_out)
@@ -79,7 +79,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def environment(checkout: Path) -> dict[str, str]:
-    """A shell with the programs on its path; the model, which takes seconds, has tests of its own."""
+    """Return a shell with the programs on its path; the model, which takes seconds, has tests of its own."""
     programs = checkout.parent / "programs"
     programs.mkdir()
     (programs / "docker").write_text(DOCKER)
@@ -93,7 +93,7 @@ def environment(checkout: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def server(checkout: Path, environment: dict[str, str]) -> Iterator[GunicornProcess]:
-    """The server that the guide's reader starts in a terminal of its own."""
+    """Yield the server that the guide's reader starts in a terminal of its own."""
     (block,) = marked(SERVED)
     with GunicornProcess(environment, cwd=checkout, command=block.text.split(), workers=2) as server:
         yield server
@@ -152,7 +152,7 @@ def assert_that_it_is_so(said: dict[str, str]) -> None:
         "curl -sf -o": r"^200$",
         "curl -sN": r"event: sources[\s\S]*event: done",
         "flask --app wsgi book list": r"Published (?!newer)",
-        "flask --app wsgi backup create": r"Made [\s\S]*is whole[\s\S]*Passed[\s\S]*\(RTO\)[\s\S]*\(RPO\)",
+        "flask --app wsgi backup create": r"Created [\s\S]*is whole[\s\S]*Passed[\s\S]*\(RTO\)[\s\S]*\(RPO\)",
         "flask --app wsgi backup restore": r"Restored [\s\S]*^\* ",
     }
     for command, promise in promises.items():

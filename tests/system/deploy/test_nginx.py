@@ -1,4 +1,4 @@
-"""The shipped proxy before a real gunicorn: what it lets through, what it keeps off, whom it names."""
+"""Test the shipped nginx in front of a real gunicorn: what passes, what is refused, which address counts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class OneByOne(list[str]):
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIUpstream]:
-    """A provider on the loopback."""
+    """Yield a provider on the loopback."""
     with OpenAIUpstream(models=("gpt-4o",)) as upstream:
         upstream.always(Reply(tokens=WORDS))
         yield upstream
@@ -53,7 +53,7 @@ def upstream() -> Iterator[OpenAIUpstream]:
 
 @pytest.fixture(scope="module")
 def database(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One that holds the three-chapter book."""
+    """Return one that holds the three-chapter book."""
     folder = tmp_path_factory.mktemp("behind-nginx")
     path = folder / "ragbot.db"
     shutil.copy(migrated_database, path)
@@ -73,7 +73,7 @@ def database(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def server(database: Path, upstream: OpenAIUpstream) -> Iterator[GunicornProcess]:
-    """The service as it stands behind the proxy: one hop is believed, addresses have quotas."""
+    """Yield the service as it stands behind the proxy: one hop is believed, addresses have quotas."""
     environment = {
         "DATABASE_URL": f"sqlite:///{database}",
         "INDEX_DIR": str(database.parent),
@@ -92,7 +92,7 @@ def server(database: Path, upstream: OpenAIUpstream) -> Iterator[GunicornProcess
 
 @pytest.fixture(scope="module")
 def proxy(server: GunicornProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NginxProcess]:
-    """The proxy that readers connect to."""
+    """Yield the proxy that readers connect to."""
     with NginxProcess(tmp_path_factory.mktemp("proxy"), server.port) as proxy:
         yield proxy
 
@@ -282,7 +282,7 @@ def test_reader_is_sent_to_https_and_served_there(server: GunicornProcess, tmp_p
 
 
 def make_certificate(folder: Path) -> Path:
-    """A certificate for localhost that signs itself."""
+    """Return a certificate for localhost that signs itself."""
     certificate = folder / "fullchain.pem"
     subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""The process fixture, with an app of ten lines in place of ours."""
+"""Test the process fixture with an app of ten lines."""
 
 import os
 import signal

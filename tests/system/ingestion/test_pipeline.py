@@ -1,4 +1,4 @@
-"""Kill an ingestion and run it again."""
+"""Test an ingestion that is killed and run again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every series that rules, dashboard and Datadog ask for is one that the app tells."""
+"""Test that the app has every series that rules, dashboard and Datadog ask for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PUT_ON = {"job", "instance"}
 
 
 def series_of_metrics() -> dict[str, set[str]]:
-    """Every series that the table promises, with its labels."""
+    """Return every series that the table promises, with its labels."""
     series: dict[str, set[str]] = {}
     for name, spec in METRICS.items():
         labels = {*spec.labels}

@@ -1,4 +1,4 @@
-"""Trace requests of real processes."""
+"""Test traces of requests to real processes."""
 
 from __future__ import annotations
 

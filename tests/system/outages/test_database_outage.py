@@ -1,4 +1,4 @@
-"""Readers are answered while the database is away, hangs, cuts connections, is full, or lacks a migration."""
+"""Test that readers get answers while the database is unavailable, hangs, is full or lacks a migration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MakeApp = Callable[..., OpenAPI]
 
 @pytest.fixture
 def app(make_app: MakeApp, database_pipe: tuple[Pipe, str]) -> OpenAPI:
-    """An app on a PostgreSQL behind a pipe."""
+    """Return an app on a PostgreSQL behind a pipe."""
     return make_app(
         DATABASE_URL=database_pipe[1], DB_POOL_TIMEOUT_S=2, CACHE_TTL_HOURS=24, EDITION_POLL_S=0.2
     )

@@ -1,4 +1,4 @@
-"""The provider fails in every way: readers are answered, it is asked seldom, and comes back by itself."""
+"""Test every failure of a provider: readers get answers, it is called seldom, and it is used again."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ BEFORE_THE_FIRST_WORD: list[Behaviour] = [
 
 
 def fresh() -> str:
-    """A question that nobody has asked yet, so that it is embedded too."""
+    """Return a question that nobody has asked yet, so that it is embedded too."""
     return f"How long is the cheddar ripened, reader {next(numbers)}?"
 
 

@@ -1,4 +1,4 @@
-"""Redis goes away, hangs and comes back: the database keeps, counts and agrees meanwhile."""
+"""Test Redis unavailable, hanging and back: the database caches, counts and shares states meanwhile."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def server_port() -> Iterator[int]:
 
 @pytest.fixture
 def pipe(server_port: int) -> Iterator[Pipe]:
-    """A pipe before an empty Redis."""
+    """Yield a pipe before an empty Redis."""
     with redis.Redis(port=server_port) as client:
         client.flushall()
     with Pipe(server_port) as pipe:
@@ -71,7 +71,7 @@ def test_database_stands_in_and_redis_comes_back_by_itself(
     assert sum(reply.seconds for reply in during) < 4
     assert 'cache_failures_total{store="redis"}' in metrics
     assert "quota_store_failures_total 1.0" in metrics
-    assert (finding["status"], finding["detail"]) == ("degraded", "database stands in")
+    assert (finding["status"], finding["detail"]) == ("degraded", "database used instead")
     assert back
     assert ask(app).body["cache"] == "hit"
 

@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def read_apart(book: Path) -> dict[str, Any]:
-    """What reading the book in a forked process came to."""
+    """Return what reading the book in a forked process came to."""
     taken, given = os.pipe()
     child = os.fork()
     if child == 0:
@@ -93,7 +93,7 @@ def used_bytes() -> int:
 
 
 def said(texts: Iterator[str]) -> Iterator[str]:
-    """Some of what would be quoted: enough to find what must not be there."""
+    """Yield some of what would be quoted: enough to find what must not be there."""
     for text, _ in zip(texts, range(200), strict=False):
         yield text[:300]
 

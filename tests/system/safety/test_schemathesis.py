@@ -1,4 +1,4 @@
-"""The running app against its own document: schemathesis asks everything, and every reply must be told of."""
+"""Test the running app against its OpenAPI document with schemathesis."""
 
 from __future__ import annotations
 

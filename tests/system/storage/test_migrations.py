@@ -1,4 +1,4 @@
-"""Migrate one database from four processes that start at once."""
+"""Test the migration of one database by four processes that start at once."""
 
 from __future__ import annotations
 

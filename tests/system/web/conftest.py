@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the web in processes: stores of counters, and a browser."""
+"""Provide stores of counters and a browser for the tests that run the web in processes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def chromium() -> Iterator[Any]:
 def live_console(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """A running app that serves the shipped book, without a key."""
+    """Yield a running app that serves the shipped book, without a key."""
     folder = tmp_path_factory.mktemp("console")
     with new_database(folder) as url:
         app = create_app(

@@ -1,4 +1,4 @@
-"""A stand-in for the service, for the console's own tests: the contract's shapes, and every way to go wrong.
+"""Fake the service for the console's tests: replies of the contract, and every way to fail.
 
 The first word of a question chooses what happens, so that a test reads by its question alone.
 """

@@ -1,4 +1,4 @@
-"""Open the API documentation in a browser."""
+"""Test the API documentation in a browser."""
 
 from __future__ import annotations
 

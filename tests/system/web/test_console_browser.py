@@ -1,4 +1,4 @@
-"""The console in a real browser: with the shipped app (`live_console`), and with a fake that goes wrong."""
+"""Test the console in a real browser, with the shipped app (`live_console`) and with a fake that fails."""
 
 import json
 import re
@@ -94,7 +94,7 @@ def opened(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, W
 
 @pytest.fixture
 def live(chromium: Browser, live_console: Any) -> Iterator[Page]:
-    """The shipped console on a desk; whatever a test does there, the page must behave."""
+    """Yield the shipped console on a desk; whatever a test does there, the page must behave."""
     with opened(chromium, live_console.url) as (page, watch):
         yield page
 

@@ -1,4 +1,4 @@
-"""Count quotas over two workers, in each store."""
+"""Test quotas over two workers, in each store."""
 
 from __future__ import annotations
 

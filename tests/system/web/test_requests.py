@@ -1,4 +1,4 @@
-"""Malformed and hostile requests over real sockets: refused with a problem, and the server goes on."""
+"""Test malformed and hostile requests over real sockets: refused with a problem, and the server lives."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_slow_senders_do_not_keep_the_others_waiting(server: GunicornProcess) ->
 
 
 def fault_of(reply: bytes) -> str | None:
-    """What is wrong with a reply; a connection that is closed without a word is none."""
+    """Return what is wrong with a reply; a connection that is closed without a word is none."""
     head, _, body = reply.partition(b"\r\n\r\n")
     if not head:
         return None

@@ -1,4 +1,4 @@
-"""`/health` answers whatever happens, and `/health/ready` tells what does, in time."""
+"""Test `/health`, which always answers, and `/health/ready`, which reports each part in time."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,7 +54,7 @@ class Clock:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """Yield a port that takes connections and never says a word."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(50)
@@ -188,7 +188,7 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
 
     finding = llm_check(generator, {"gpt-4o": ""}).check()
 
-    assert (finding, generator.pings) == (CheckResult("degraded", "left alone: gpt-4o"), 0)
+    assert (finding, generator.pings) == (CheckResult("degraded", "circuit open: gpt-4o"), 0)
 
 
 def llm_check(generator: Generator, left_alone: Mapping[str, str] | None = None) -> HealthCheck:
@@ -220,7 +220,7 @@ def test_database_that_went_leaves_the_edition_in_hand(
 
 @pytest.mark.parametrize(
     ("stand_in_chunks", "status", "detail"),
-    [(0, 503, "no answer in time"), (1000, 200, "embedded index stands in")],
+    [(0, 503, "no answer in time"), (1000, 200, "embedded index used instead")],
 )
 def test_deaf_vector_store_does_not_hold_up_the_answer(
     make_app: AppMaker, deaf_port: int, stand_in_chunks: int, status: int, detail: str
@@ -339,7 +339,11 @@ def test_what_changes_is_said_once_in_the_log(
         readiness._checks._checked_at = float("-inf")
         readiness.report()
 
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "component_changed" in line]
+    said = [
+        json.loads(line)
+        for line in capsys.readouterr().out.splitlines()
+        if "component_status_changed" in line
+    ]
     assert [(line["component"], line["status"]) for line in said if line["component"] == "database"] == [
         ("database", "down")
     ]

@@ -1,4 +1,4 @@
-"""Kept answers over HTTP: fast, forgotten on demand, and one call for a hundred readers of two workers."""
+"""Test cached answers over HTTP: fast, deleted on demand, and one call for a hundred readers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_operator_can_forget_what_is_kept(make_cached: Callable[..., OpenAPI]) -
     cleared = client.delete("/admin/cache", headers=ADMIN)
     once_more = client.post("/query", json=CHEDDAR).json["cache"]
 
-    assert said == "Forgot 1 entries.\n"
+    assert said == "Deleted 1 cache entries.\n"
     assert (again, once_more) == ("miss", "miss")
     assert (cleared.status_code, cleared.json) == (200, {"entries": 1})
 
@@ -96,7 +96,7 @@ def test_what_was_kept_before_the_cache_was_switched_off_can_be_forgotten(
     app.test_client().post("/query", json=CHEDDAR)
     off = make_app({"DATABASE_URL": services_of(app).settings.database_url, "CACHE_TTL_HOURS": 0})
 
-    assert off.test_cli_runner().invoke(args=["cache", "clear"]).stdout == "Forgot 1 entries.\n"
+    assert off.test_cli_runner().invoke(args=["cache", "clear"]).stdout == "Deleted 1 cache entries.\n"
 
 
 def test_nobody_forgets_without_the_key(make_cached: Callable[..., OpenAPI]) -> None:

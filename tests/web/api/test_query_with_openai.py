@@ -1,4 +1,4 @@
-"""A question over HTTP with OpenAI's embeddings and models behind it, played by a server on the loopback."""
+"""Test questions over HTTP with OpenAI's embeddings and models, faked by a loopback server."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def provider() -> Iterator[OpenAIUpstream]:
 def served(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, provider: OpenAIUpstream
 ) -> Iterator[OpenAPI]:
-    """An app whose book was embedded by the provider, as an operator with a key has it."""
+    """Yield an app whose book was embedded by the provider, as an operator with a key has it."""
     settings = {
         "OPENAI_API_KEY": "sk-alice-and-bob",
         "OPENAI_BASE_URL": provider.base_url,
@@ -70,7 +70,7 @@ def served(
 def reader(
     served: OpenAPI, provider: OpenAIUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FlaskClient]:
-    """A caller; the provider behaves unless the test says otherwise."""
+    """Yield a caller; the provider behaves unless the test says otherwise."""
     monkeypatch.setattr(openai_client, "PAUSE_S", 0.01)
     monkeypatch.setattr(openai_client, "JITTER_S", 0.01)
     provider.reset()

@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import SHIPPED_BOOK, RunningApp, services_of
-from tests.databases import DatabaseMaker
+from tests.databases import DatabaseMaker, store_params
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -71,7 +71,7 @@ def live_console(
             db.engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+@pytest.fixture(params=store_params("sqlite", "postgresql", "redis"))
 def store(request: pytest.FixtureRequest, tmp_path: Path, migrated_database: Path) -> dict[str, str]:
     """Return the settings of each store in which workers count calls and cache answers."""
     if request.param == "postgresql":

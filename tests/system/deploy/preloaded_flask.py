@@ -1,7 +1,7 @@
 """Run flask commands in forks of one process that has the app's modules imported.
 
 `python -m tests.system.deploy.preloaded_flask SOCKET` listens on a UNIX socket. The program `flask` that
-`preloaded_flask` writes hands it arguments, environment, folder and standard files, and exits as the command does.
+`preloaded_flask` writes hands it arguments, environment, folder and files; it exits as the command does.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ sys.exit(status[0] if status else "the preloaded flask was lost")
 
 @contextmanager
 def preloaded_flask(programs: Path, *, cwd: Path, env: Mapping[str, str]) -> Iterator[None]:
-    """Start a process that imports the project in `cwd`, and write the program that asks it into `programs`."""
+    """Start a process that imports the project in `cwd`, and write a `flask` that asks it into `programs`."""
     address = programs / "flask.sock"
     command = [sys.executable, "-m", "tests.system.deploy.preloaded_flask", str(address)]
     with subprocess.Popen(command, cwd=cwd, env=env) as process:

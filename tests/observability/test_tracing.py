@@ -16,6 +16,8 @@ from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.otlp_collector import OTLPCollector, Span
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 QUESTION = {"query": "How long is the cheddar ripened?"}
 KEY = "sk-a-key-that-must-not-be-seen"
 TRACE = "0af7651916cd43dd8448eb211c80319c"

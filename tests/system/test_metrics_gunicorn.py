@@ -27,6 +27,8 @@ from ragbot.observability.multiprocess import PREFIX
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 SHARED_MEMORY = Path("/dev/shm")
 KEY = "sk-a-key-that-must-not-be-seen"
 ASKED = "How long is the cheddar ripened?"

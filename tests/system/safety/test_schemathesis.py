@@ -38,7 +38,7 @@ CHECKS = [
 ]
 
 # Its own words about what it generates, and its dependencies', are no fault of ours.
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.sqlite_is_enough]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,8 @@ from flask_openapi import OpenAPI
 
 from tests.conftest import RunningApp
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("path", "said"), [("/docs", "Ask a question"), ("/redoc", "Ask a question")])

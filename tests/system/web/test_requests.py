@@ -20,6 +20,8 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.system.web.hostile_requests import RAW_STREAMS, hostile_requests
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 LIMIT = 64 * 1024
 AT_ONCE = 8
 PATIENCE_S = 10

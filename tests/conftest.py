@@ -228,7 +228,7 @@ def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
     yield run
     for server, thread in servers:
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
         server.server_close()
 
 

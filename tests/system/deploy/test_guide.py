@@ -112,7 +112,7 @@ def run(block: Block, checkout: Path, environment: dict[str, str]) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, f"line {block.line}:\n{done.stdout}\n{done.stderr}"

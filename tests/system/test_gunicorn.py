@@ -245,7 +245,7 @@ def ingest_another(site: Site) -> None:
         cwd=PROJECT_ROOT,
         env=inherited_environment() | site.environment,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 

@@ -235,7 +235,7 @@ def test_hadolint_finds_nothing() -> None:
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -251,7 +251,7 @@ def test_shellcheck_finds_nothing() -> None:
         [str(PROGRAMS / "shellcheck"), *map(str, scripts)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -292,6 +292,6 @@ def make_certificate(folder: Path) -> Path:
         ],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     return certificate

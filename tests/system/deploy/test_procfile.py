@@ -139,7 +139,7 @@ def test_release_that_cannot_reach_the_database_stops_the_deployment(host: dict[
         env=broken,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -162,7 +162,7 @@ def test_release_of_the_version_before_leaves_a_later_ones_database_alone(
             env=host,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     finally:

@@ -41,7 +41,7 @@ print(sorted(extras & set(sys.modules)))
         text=True,
         env=inherited_environment(),
         cwd=PROJECT_ROOT,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 

@@ -44,7 +44,13 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
         upstream.reset()
 
         again = subprocess.run(
-            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True
+            command,
+            cwd=PROJECT_ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
         )
 
         embedded = sum(len(call.body["input"]) for call in upstream.calls(EMBEDDINGS))

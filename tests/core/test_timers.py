@@ -13,7 +13,7 @@ from ragbot.core.timers import TimerThread
 
 LONG_S = 600
 SHORT_S = 0.02
-PATIENCE_S = 5
+PATIENCE_S = 60
 
 
 @pytest.fixture

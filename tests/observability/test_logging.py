@@ -23,6 +23,8 @@ from ragbot.web.middleware.access_log import shortened
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 QUESTION = "How long is the cheddar ripened?"
 KEY = "sk-a-key-that-must-not-be-seen"
 FORGERY = 'harmless\n{"event": "request", "status": 200}\r\x1b[31mred\x9b\u2028\u202e'

@@ -19,6 +19,8 @@ from ragbot.observability.sentry import REPORTED_FIELDS
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 QUESTION = "How long is the cheddar ripened?"
 KEY = "sk-a-key-that-must-not-be-seen"
 

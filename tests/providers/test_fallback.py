@@ -208,7 +208,7 @@ def test_reader_who_leaves_is_no_reason_to_ask_the_next_model(
     upstream.always(Hang("headers"))
     deadline = Deadline(20)
 
-    with cancelled_soon(deadline, upstream, CHAT), takes_less_than(3), pytest.raises(Cancelled):
+    with cancelled_soon(deadline, upstream, CHAT), takes_less_than(15), pytest.raises(Cancelled):
         asked(chain, deadline)
 
     assert models_asked(upstream) == ["gpt-4o"]
@@ -234,7 +234,7 @@ def test_closing_the_chain_closes_the_stream_that_is_open(
         next(pieces)
         assert upstream.open_streams == 1
 
-    assert upstream.wait_for_disconnect(1)
+    assert upstream.wait_for_disconnect()
 
 
 def test_usage_is_that_of_the_model_which_answered(

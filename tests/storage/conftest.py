@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from ragbot.storage.database import Database, make_sqlite_safe
-from tests.databases import KINDS
+from tests.databases import KINDS, store_params
 from tests.storage.engines import make_engine  # noqa: F401 - a fixture
 
 
@@ -20,7 +20,7 @@ def shared_postgres_url(make_postgres_database: Callable[..., str], migrated_pos
     return make_postgres_database(migrated_postgres)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=store_params(*KINDS))
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the address of a migrated database of each kind, with nothing in it."""
     if request.param == "postgresql":
@@ -31,7 +31,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ragbot.db'}"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=store_params(*KINDS))
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return the address of a database of each kind in which nothing was made yet."""
     if request.param == "postgresql":

@@ -254,7 +254,7 @@ def test_same_book_taken_in_twice_at_once_is_one_edition(editions: EditionStore,
     together = threading.Barrier(4)
 
     def add(_: int) -> EditionFacts:
-        together.wait(5)
+        together.wait(60)
         return editions.add_edition(draft)
 
     with ThreadPoolExecutor(4) as threads:

@@ -42,7 +42,7 @@ class WaitingGenerator:
         generation.model = self.name
         yield "Nine "
         self.waiting.release()
-        assert self.may_go_on.wait(20)
+        assert self.may_go_on.wait(60)
         yield "months [1]."
 
     def ping(self) -> None:
@@ -91,9 +91,9 @@ def test_no_connection_is_held_while_a_model_is_waited_for(
     running = run_app(app)
     readers = [stream(running.url) for _ in range(READERS)]
     for _ in range(READERS):
-        assert generator.waiting.acquire(timeout=10)
+        assert generator.waiting.acquire(timeout=60)
 
-    fifth = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=10)
+    fifth = http.client.HTTPConnection(running.url.removeprefix("http://"), timeout=60)
     fifth.request("POST", "/sessions")
     started = fifth.getresponse().status
     fifth.close()
@@ -110,7 +110,7 @@ def test_no_connection_is_held_while_a_model_is_waited_for(
 
 
 def stream(url: str) -> http.client.HTTPConnection:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=60)
     body = json.dumps({"query": "How long is the cheddar ripened?", "stream": True})
     connection.request("POST", "/query", body, {"Content-Type": "application/json"})
     return connection

@@ -184,7 +184,7 @@ def test_migration_waits_for_another_that_is_running(
                 time.sleep(0.01)
             while_waiting = tables(other)
             running.execute(text("SELECT pg_advisory_unlock_all()"))
-        migrating.result(20)
+        migrating.result(60)
 
     assert while_waiting == set()
     assert {"editions", "messages", "alembic_version"} <= tables(other)

@@ -27,6 +27,8 @@ from ragbot.observability.multiprocess import PREFIX
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 SHARED_MEMORY = Path("/dev/shm")
 KEY = "sk-a-key-that-must-not-be-seen"
 ASKED = "How long is the cheddar ripened?"
@@ -90,7 +92,7 @@ def narrow(settings: dict[str, str]) -> Iterator[GunicornProcess]:
 def fetched(server: GunicornProcess, path: str, body: Any = None, **headers: str) -> tuple[Any, bytes, float]:
     """Return the response, its body, and how many seconds it took."""
     started = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     try:
         sent = {"Content-Type": "application/json", **headers}
         connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, sent)
@@ -109,7 +111,7 @@ def at_once(count: int, call: Callable[[], Any]) -> list[Any]:
         return [future.result() for future in [callers.submit(call) for _ in range(count)]]
 
 
-def until(holds: Callable[[], bool], limit_s: float = 15) -> None:
+def until(holds: Callable[[], bool], limit_s: float = 60) -> None:
     ends_at = time.monotonic() + limit_s
     while not holds():
         assert time.monotonic() < ends_at, "it never came to be"
@@ -165,7 +167,7 @@ def test_stream_is_timed_to_its_last_byte_and_open_until_then(server: GunicornPr
     labels = {"endpoint": "/query", "method": "POST"}
     before = scraped(server).value("http_request_duration_seconds_sum", **labels)
     open_before = scraped(server).value("streams_open")
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
 
     body = json.dumps({"query": ASKED, "stream": True})
     connection.request("POST", "/query", body, {"Content-Type": "application/json"})

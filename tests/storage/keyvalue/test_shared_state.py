@@ -23,10 +23,11 @@ from ragbot.storage.keyvalue.shared_state import (
     InProcessSharedState,
     SharedStateStore,
 )
+from tests.databases import store_params
 from tests.storage.keyvalue.stores import NOBODY, database_of
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis", "process"])
+@pytest.fixture(params=store_params("sqlite", "postgresql", "redis", "process"))
 def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedStateStore]:
     """Yield a store of each kind."""
     if request.param == "process":
@@ -118,7 +119,7 @@ class StoreClock:
             time.sleep(seconds)
 
 
-@pytest.fixture(params=["database", "redis", "process"])
+@pytest.fixture(params=store_params("database", "redis", "process"))
 def store_clock(request: pytest.FixtureRequest) -> StoreClock:
     return StoreClock(request.param)
 

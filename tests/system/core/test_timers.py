@@ -13,7 +13,7 @@ from ragbot.core.timers import TimerThread
 
 SHORT_S = 0.02
 
-PATIENCE_S = 5
+PATIENCE_S = 60
 
 
 @pytest.fixture

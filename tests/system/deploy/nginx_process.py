@@ -78,7 +78,7 @@ class NginxProcess:
         assert self._process
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()

@@ -42,7 +42,7 @@ def compose(variables: Mapping[str, str], *arguments: str) -> subprocess.Complet
         | dict(variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -302,7 +302,7 @@ def test_yaml_is_tidy() -> None:
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

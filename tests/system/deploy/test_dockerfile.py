@@ -88,7 +88,7 @@ def test_service_runs_from_what_is_copied_and_writes_nowhere_else(
         cwd="/",
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert released.returncode == 0, released.stderr
     command = dockerfile.last_of("web", "CMD").words
@@ -102,7 +102,7 @@ def test_service_runs_from_what_is_copied_and_writes_nowhere_else(
         check = subprocess.run(
             [str(PROGRAMS / "python"), *check_command(dockerfile)[1:]],
             env={"PORT": str(server.port)},
-            timeout=30,
+            timeout=300,
             check=False,
         )
 
@@ -130,7 +130,7 @@ def get(port: int, path: str, *, password: str = "") -> Answer:
     headers = {}
     if password:
         headers["Authorization"] = f"Basic {base64.b64encode(f'author:{password}'.encode()).decode()}"
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=15)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
         connection.request("GET", path, headers=headers)
         return Answer(connection.getresponse())
 
@@ -151,7 +151,7 @@ def test_health_check_fails_where_nobody_answers(dockerfile: Dockerfile) -> None
     """Else a dead container would pass for a healthy one."""
     command = [str(PROGRAMS / "python"), *check_command(dockerfile)[1:]]
 
-    check = subprocess.run(command, env={"PORT": "1"}, capture_output=True, timeout=30, check=False)
+    check = subprocess.run(command, env={"PORT": "1"}, capture_output=True, timeout=300, check=False)
 
     assert check.returncode == 1
 
@@ -235,7 +235,7 @@ def test_hadolint_finds_nothing() -> None:
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -251,7 +251,7 @@ def test_shellcheck_finds_nothing() -> None:
         [str(PROGRAMS / "shellcheck"), *map(str, scripts)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -58,7 +58,7 @@ def release(host: dict[str, str]) -> subprocess.CompletedProcess[str]:
         env=host,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 
@@ -92,14 +92,14 @@ def web(host: dict[str, str], released: str, folder: Path) -> Iterator[subproces
             time.sleep(0.05)
         yield process
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
 
 
 def test_release_then_web_answers_a_question(
     host: dict[str, str], web: subprocess.Popen[bytes], released: str
 ) -> None:
     """A push to such a host is all that an author does."""
-    with closing(http.client.HTTPConnection("127.0.0.1", int(host["PORT"]), timeout=20)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", int(host["PORT"]), timeout=60)) as connection:
         body = json.dumps({"query": "How long is the cheddar ripened?"})
         connection.request("POST", "/query", body, {"Content-Type": "application/json"})
         reply = json.loads(connection.getresponse().read())
@@ -139,7 +139,7 @@ def test_release_that_cannot_reach_the_database_stops_the_deployment(host: dict[
         env=broken,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
@@ -162,7 +162,7 @@ def test_release_of_the_version_before_leaves_a_later_ones_database_alone(
             env=host,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     finally:

@@ -44,7 +44,7 @@ def installed(tmp_path: Path) -> Path:
 
 def ran(*command: str | Path | None) -> str:
     """Return what a validator said. It is well only if it says so by its exit code."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=100)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

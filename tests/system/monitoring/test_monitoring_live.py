@@ -45,14 +45,14 @@ def running(*command: str | Path | None, log: Path) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def told(url: str, body: Any = None) -> Any:
     """Return what an API says; None while nobody listens."""
     request = urllib.request.Request(url, headers={"Content-Type": "application/json"})
     request.data = json.dumps(body).encode() if body else None
-    with suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
+    with suppress(OSError), urllib.request.urlopen(request, timeout=60) as reply:
         return json.loads(reply.read() or "{}")
 
 

@@ -15,6 +15,8 @@ from ragbot.observability.metrics import METRICS, HistogramSpec
 from tests.system.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
 from tests.system.monitoring.promql import asked_by
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 # Prometheus's own: whether a replica could be scraped, and what it puts on each series.
 OF_PROMETHEUS = "up"
 PUT_ON = {"job", "instance"}

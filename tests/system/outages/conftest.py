@@ -48,7 +48,7 @@ def ask(app: OpenAPI, query: str = CHEDDAR, **more: Any) -> Reply:
     return Reply(reply.status_code, reply.json, time.monotonic() - began)
 
 
-def soon(holds: Callable[[], bool], within_s: float = 20) -> bool:
+def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
     """Return whether something comes to hold in time."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:

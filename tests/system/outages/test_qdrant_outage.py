@@ -54,8 +54,8 @@ def test_embedded_index_stands_in_and_finds_the_same(make: MakeApp, pipe: Pipe, 
     assert {tuple(s["id"] for s in reply.body["sources"]) for reply in during} == {
         tuple(s["id"] for s in before.body["sources"])
     }
-    # The circuit is open: nobody waits for the server any more.
-    assert sorted(reply.seconds for reply in during)[1] < 0.7
+    # Nobody waits for the server any more.
+    assert not circuit_is_closed(app)
     assert finding.status_code == 200
     assert finding.json["components"]["vector_store"]["status"] == "degraded"
 

@@ -152,7 +152,7 @@ def test_child_of_a_fork_opens_a_connection_of_its_own(shared_postgres_url: str)
         env=inherited_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 

@@ -82,7 +82,7 @@ def test_four_replicas_that_start_at_once_migrate_once(
         env=inherited_environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=True,
     )
 

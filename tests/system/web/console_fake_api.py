@@ -425,11 +425,11 @@ def stream(api: FakeApi, body: dict[str, Any], session_id: str) -> Iterator[byte
         api.pause()
         yield event("delta", {"text": piece}, number).encode()
         if number == 12 and word == "wait":
-            api.gate.wait(20)
+            api.gate.wait(60)
         if number == 30 and word == "later":
-            api.gate.wait(20)
+            api.gate.wait(60)
             yield event("sources", told, 30).encode()
-            api.second_gate.wait(20)
+            api.second_gate.wait(60)
         if number == 12 and word == "cut":
             return
         if number == 12 and word == "break":
@@ -468,4 +468,4 @@ def serving(api: FakeApi, *, prefix: str = "") -> Iterator[FakeApi]:
         api.second_gate.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

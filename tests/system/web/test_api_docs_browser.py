@@ -10,6 +10,8 @@ from flask_openapi import OpenAPI
 
 from tests.conftest import RunningApp
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 
 @pytest.mark.browser
 @pytest.mark.parametrize(("path", "said"), [("/docs", "Ask a question"), ("/redoc", "Ask a question")])
@@ -26,7 +28,7 @@ def test_viewer_shows_the_document_and_asks_no_other_host(
         page.on("request", lambda r: foreign.append(r.url) if not r.url.startswith(running.url) else None)
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.goto(f"{running.url}{path}")
-        page.locator(f"text={said} >> visible=true").first.wait_for(timeout=30_000)
+        page.locator(f"text={said} >> visible=true").first.wait_for(timeout=60_000)
 
     assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
     assert errors == []

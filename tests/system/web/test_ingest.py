@@ -133,7 +133,7 @@ def job_processes(folder: Path) -> list[int]:
     return found
 
 
-def soon(holds: Callable[[], bool], within_s: float = 20) -> bool:
+def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
     """Return whether something comes to hold in time."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:

@@ -20,9 +20,11 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.system.web.hostile_requests import RAW_STREAMS, hostile_requests
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 LIMIT = 64 * 1024
 AT_ONCE = 8
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_announced_body_over_the_limit_is_refused_before_it_is_sent(server: Guni
         took_s = time.monotonic() - began
 
     assert reply.startswith(b"HTTP/1.1 413")
-    assert took_s < 2
+    assert took_s < 8
 
 
 @pytest.mark.parametrize(("size", "status"), [(LIMIT, 422), (LIMIT + 1, 413), (3 * LIMIT, 413)])

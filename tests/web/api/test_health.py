@@ -230,7 +230,7 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
     app = make_app(
         {
             "QDRANT_URL": f"http://127.0.0.1:{deaf_port}",
-            "QDRANT_TIMEOUT_S": 5,
+            "QDRANT_TIMEOUT_S": 60,
             "STAND_IN_CHUNKS": stand_in_chunks,
         }
     )
@@ -241,8 +241,8 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
     reply = app.test_client().get("/health/ready")
     took_s = time.monotonic() - started
 
-    # (0.6 s, and more where a test machine is busy; the client itself would wait for five.)
-    assert took_s < 3
+    # (0.6 s, and more where a test machine is busy; the client itself would wait for a minute.)
+    assert took_s < 30
     assert reply.status_code == status
     assert reply.json["components"]["vector_store"]["detail"] == detail
     assert str(deaf_port) not in reply.text
@@ -280,7 +280,7 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
         clock.now += 1
     hanging = [thread for thread in threading.enumerate() if thread.name == "ping-deaf"]
     release.set()
-    hanging[0].join(5)
+    hanging[0].join(60)
     after = probes.results()["deaf"]
 
     assert [finding["deaf"] for finding in found] == [CheckResult("down", "no answer in time")] * 5
@@ -291,10 +291,10 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
 
 
 def test_parts_that_hang_are_waited_for_together() -> None:
-    """Five parts of 0.6 s each would be three seconds."""
+    """Sixty parts of 0.2 s each would be twelve seconds."""
     release = threading.Event()
     probes = HealthChecks(
-        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(5)}, timeout_s=0.2
+        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(60)}, timeout_s=0.2
     )
 
     started = time.monotonic()
@@ -303,7 +303,7 @@ def test_parts_that_hang_are_waited_for_together() -> None:
     release.set()
 
     assert {finding.status for finding in found.values()} == {"down"}
-    assert took_s < 0.6
+    assert took_s < 6
 
 
 def test_last_finding_goes_on_for_a_while_when_the_part_is_asked_again() -> None:

@@ -170,8 +170,8 @@ def test_reader_who_leaves_ends_the_models_stream(reader: FlaskClient, provider:
 
     reply.close()
 
-    assert provider.wait_for_disconnect(3)
-    assert provider.wait_until_idle(3)
+    assert provider.wait_for_disconnect()
+    assert provider.wait_until_idle()
 
 
 def test_answer_that_breaks_off_is_told_in_band(reader: FlaskClient, provider: OpenAIUpstream) -> None:

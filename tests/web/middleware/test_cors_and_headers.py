@@ -13,6 +13,8 @@ from ragbot.server.security_headers import ALWAYS
 from ragbot.web.pages.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 BOOK = "https://book.example"
 STRANGER = "https://evil.example"
 PASSWORD = "korrekt-pferd-9"

@@ -11,6 +11,8 @@ from flask_openapi import OpenAPI
 from ragbot.core.domain import Question
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 QUESTION = {"query": "How long does bread rise?"}
 
 

@@ -24,6 +24,8 @@ from ragbot.web.uploads import ARCHIVE_TYPES
 from tests.conftest import AppMaker, services_of
 from tests.web.sent_events import events_in
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
 PROBLEM = "application/problem+json"
 KEY = "an-operators-key-of-23-x"

@@ -17,7 +17,7 @@ UNFITTED_QUESTIONS = PROJECT_ROOT / "eval" / "harbour.jsonl"
 
 
 @pytest.mark.sqlite_is_enough
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Callable[..., OpenAPI]) -> None:
     """The README's figures are a promise."""
     services = services_of(make_app({"EMBEDDER": "local", "LOCAL_EMBEDDER_THREADS": 1}))
@@ -46,7 +46,7 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
 
 
 @pytest.mark.sqlite_is_enough
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_answers_on_a_book_that_nothing_was_fitted_on_are_as_good_as_the_readme_says(
     make_app: Callable[..., OpenAPI],
 ) -> None:

@@ -217,10 +217,11 @@ GENERATORS = (
     ),
     Generator(
         "MkDocs",
-        _one_of("mkdocs.yml", "mkdocs.yaml", "zensical.toml"),
+        _one_of("mkdocs.yml", "mkdocs.yaml"),
         build="mkdocs build",
         outputs=("site",),
         content="docs",
+        is_read=True,
     ),
     Generator(
         "Hugo",

@@ -19,6 +19,7 @@ from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.mdbook import read_mdbook
+from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
 from ragbot.books.generators import Project, find_project
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
@@ -33,6 +34,13 @@ FolderReader = Callable[[BookFolder], Book]
 PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
     **dict.fromkeys(MARKDOWN_SUFFIXES, read_plain_page),
     **dict.fromkeys(HTML_SUFFIXES, read_html_page),
+}
+
+# Readers of a project's sources by the generator's name; Docusaurus's pages may lie beside its folder.
+SOURCE_READERS: dict[str, FolderReader] = {
+    "mdBook": read_mdbook,
+    "HonKit": read_mdbook,
+    "MkDocs": read_mkdocs,
 }
 
 # Suffixes of files that hold many pages.
@@ -118,7 +126,7 @@ def _load_project(project: Project, opened: Callable[[Path], BookFolder]) -> Boo
         book = read_docusaurus(folder, "" if base == "." else base)
     else:
         folder = opened(project.folder)
-        book = read_mdbook(folder)
+        book = SOURCE_READERS[name](folder)
     return _checked(folder.root, _with_layout(book, folder, layout))
 
 

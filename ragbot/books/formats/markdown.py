@@ -25,6 +25,8 @@ _ATX = re.compile(r"(?P<marks>#{1,6})(?:[ \t]+|$)")
 _ATX_CLOSE = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*$")
 _UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
 
+_REFERENCE = re.compile(r"(?<![!\\])\[(?P<label>[^\[\]]{1,300})\]\[(?P<name>[^\[\]]{0,300})\]")
+
 _CODE = re.compile(r"(`[^`]*`)")
 _DIRECTIVE = re.compile(r"(?<![:\\]):[A-Za-z][\w-]*(?![\w:-])(?:\{[^{}]*\})?")
 _LINE_END = re.compile(r"[\r\n]")
@@ -158,10 +160,18 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
     # The block ends before a comment that was blanked; an id may stand in it.
     raw = page.source[block.start : _line_end(page.source, block.end)]
     content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
+    content = _REFERENCE.sub(lambda link: _label(link, page.source), content)
     exact = _words(content, "\n").strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
     text = " ".join(exact.split())
     return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
+
+
+def _label(link: re.Match[str], source: str) -> str:
+    """Return the words of a link whose address the page defines elsewhere (`[words][name]`)."""
+    name = re.escape(link["name"] or link["label"])
+    is_defined = re.search(rf"^ {{0,3}}\[{name}\]:", source, re.MULTILINE | re.IGNORECASE)
+    return link["label"] if is_defined else link[0]
 
 
 def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:

@@ -1,0 +1,139 @@
+"""Rewrite the blocks of site generators as plain Markdown: the words that a reader of the site sees.
+
+Each function takes the text of a page and returns it; none changes what stands in fenced code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+_FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
+_LANGUAGE = re.compile(r"\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
+_COMMENT = re.compile(r"<!--(?!\s*#)(?:(?!-->).)*+(?:-->)|<!--(?!\s*#)(?:(?!-->).)*+\Z", re.DOTALL)
+
+# `!!! tip "Dry"`, `??? note`, `=== "Linux"`.
+_INDENTED = re.compile(
+    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)[ \t]+(?P<names>[\w \t-]*?)[ \t]*"
+    r"(?:\"(?P<title>[^\n]*)\")?[ \t]*"
+)
+# `::: tip Dry`, `:::tip[Dry]`, `:::{tip} Dry`, `/// note | Dry`.
+_CONTAINER = re.compile(
+    r"[ \t]*(?P<mark>:{3,}|/{3,})[ \t]*\{?(?P<name>[A-Za-z][\w-]*)\}?[ \t]*"
+    r"(?:\[(?P<label>[^\n]*)\](?:\{[^\n]*\})?|\|?[ \t]*(?P<title>[^\n]*))"
+)
+_CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
+_ATTRIBUTES = re.compile(r"[ \t]*\{:?[ \t]*[.#][^{}\n]*\}")
+_ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
+
+# A container whose own name says nothing to a reader.
+_NAMELESS = frozenset({"details", "code-group", "tabs", "tab", "tab-set", "tab-item", "steps", "div", "grid"})
+
+
+def rewrite_lines(text: str, prose: Callable[[str], str]) -> str:
+    """Apply a function to each line that is not in fenced code; fences keep their language alone."""
+    return "\n".join(_lines(text.split("\n"), prose))
+
+
+def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
+    closing = ""
+    for line in lines:
+        fence = _FENCE.fullmatch(line)
+        if closing:
+            yield line
+            if fence and not fence["info"].strip() and fence["marks"].startswith(closing):
+                closing = ""
+        elif fence and "`" not in fence["info"]:
+            closing = fence["marks"]
+            language = _LANGUAGE.match(fence["info"].strip())
+            yield f"{fence['indent']}{fence['marks']}{language['language'] if language else ''}"
+        else:
+            yield prose(line)
+
+
+def without_comments(text: str) -> str:
+    """Remove HTML comments outside of fenced code; an author's id in a comment (`<!-- #id -->`) stays."""
+    if "<!--" not in text:
+        return text
+    pieces: list[str] = []
+    for is_code, piece in _segments(text):
+        pieces.append(piece if is_code else _COMMENT.sub("", piece))
+    return "".join(pieces)
+
+
+def _segments(text: str) -> Iterator[tuple[bool, str]]:
+    """Split a text into prose and fenced code, line ends included."""
+    closing, gathered = "", []
+    for line in text.splitlines(keepends=True):
+        fence = _FENCE.fullmatch(line.rstrip("\r\n"))
+        if not closing and fence and "`" not in fence["info"]:
+            yield False, "".join(gathered)
+            closing, gathered = fence["marks"], [line]
+        elif closing and fence and not fence["info"].strip() and fence["marks"].startswith(closing):
+            yield True, "".join((*gathered, line))
+            closing, gathered = "", []
+        else:
+            gathered.append(line)
+    yield bool(closing), "".join(gathered)
+
+
+def unwrap_indented(text: str) -> str:
+    """Turn admonitions and tabs whose text is indented into paragraphs under their titles."""
+    return "\n".join(_unwrapped(text.split("\n")))
+
+
+def _unwrapped(lines: list[str]) -> Iterator[str]:
+    closing, position = "", 0
+    while position < len(lines):
+        line = lines[position]
+        position += 1
+        fence = _FENCE.fullmatch(line)
+        if fence and (not closing or fence["marks"].startswith(closing)):
+            closing = "" if closing else fence["marks"]
+        opening = None if closing or fence else _INDENTED.fullmatch(line)
+        if opening is None or not (opening["names"] or opening["title"] is not None):
+            yield line
+            continue
+        inner = len(opening["indent"]) + 4
+        body: list[str] = []
+        while position < len(lines) and (
+            not lines[position].strip() or lines[position].startswith(" " * inner)
+        ):
+            body.append(opening["indent"] + lines[position][inner:])
+            position += 1
+        yield from _titled(opening["indent"], _title_of(opening), body)
+
+
+def _title_of(opening: re.Match[str]) -> str:
+    if opening["title"] is not None:
+        return opening["title"].strip()
+    return opening["names"].split()[0].replace("-", " ").capitalize()
+
+
+def _titled(indent: str, title: str, body: list[str]) -> Iterator[str]:
+    yield from (f"{indent}**{title}**", "") if title else ()
+    yield from _unwrapped(body)
+    yield ""
+
+
+def unwrap_containers(text: str) -> str:
+    """Turn containers between lines of colons or slashes into paragraphs under their titles."""
+
+    def prose(line: str) -> str:
+        if _CONTAINER_END.fullmatch(line):
+            return ""
+        opening = _CONTAINER.fullmatch(line)
+        if opening is None:
+            return line
+        name = opening["name"].replace("-", " ").capitalize()
+        title = opening["label"] or opening["title"] or ("" if opening["name"] in _NAMELESS else name)
+        return f"**{title.strip()}**\n" if title else ""
+
+    return rewrite_lines(text, prose)
+
+
+def without_attributes(line: str) -> str:
+    """Remove attribute lists and names of icons from a line; those of headings hold their ids and stay."""
+    if line.lstrip().startswith("#"):
+        return line
+    return _ICON.sub("", _ATTRIBUTES.sub("", line))

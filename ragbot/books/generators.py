@@ -156,18 +156,21 @@ GENERATORS = (
         build="npm run build",
         outputs=("dist",),
         content="src/content/docs",
+        is_read=True,
     ),
     Generator(
         "VitePress",
         _one_of(".vitepress/"),
         build="npx vitepress build",
         outputs=(".vitepress/dist",),
+        is_read=True,
     ),
     Generator(
         "VuePress",
         _one_of(".vuepress/"),
         build="npx vuepress build",
         outputs=(".vuepress/dist",),
+        is_read=True,
     ),
     Generator(
         "Nextra",
@@ -229,6 +232,7 @@ GENERATORS = (
         build="hugo",
         outputs=("public",),
         content="content",
+        is_read=True,
     ),
     Generator(
         "Zola",
@@ -243,6 +247,7 @@ GENERATORS = (
         build="hugo",
         outputs=("public",),
         content="content",
+        is_read=True,
     ),
     Generator(
         "Antora",

@@ -18,9 +18,12 @@ from ragbot.books.formats.docusaurus import (
 from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
+from ragbot.books.formats.hugo import read_hugo
 from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
+from ragbot.books.formats.starlight import read_starlight
+from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.generators import Project, find_project
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
@@ -41,6 +44,10 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "mdBook": read_mdbook,
     "HonKit": read_mdbook,
     "MkDocs": read_mkdocs,
+    "VitePress": read_vitepress,
+    "VuePress": read_vuepress,
+    "Starlight": read_starlight,
+    "Hugo": read_hugo,
 }
 
 # Suffixes of files that hold many pages.
@@ -51,8 +58,8 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
-    "a Docusaurus project or its docs folder, an mdBook, a built HTML site, a folder of Markdown, "
-    "or a single Markdown, HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight or "
+    "Hugo, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

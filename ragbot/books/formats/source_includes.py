@@ -17,7 +17,8 @@ MAX_CHARACTERS = 1_000_000
 _INCLUDE = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?:;?)-+8<-+[ \t]+[\"'](?P<snippet>[^\"'\n]+)[\"']"
     r"|\{!>?[ \t]*(?P<included>[^\n!]+?)[ \t]*!\}"
-    r"|\{\*[ \t]*(?P<code>\S+)[^\n]*?\*\}|<<<[ \t]*(?P<imported>@?[^\s{\[#]+)[^\n]*)[ \t]*$",
+    r"|\{\*[ \t]*(?P<code>\S+)[^\n]*?\*\}"
+    r"|<!--@include:[ \t]*(?P<vue>[^\s{>]+)[^\n]*?-->|<<<[ \t]*(?P<imported>@?[^\s{\[#]+)[^\n]*)[ \t]*$",
     re.MULTILINE,
 )
 _SECTION = re.compile(r"^[^\n]*--8<--\s*\[(start|end):\s*(?P<name>[\w-]+)\s*\][^\n]*\n?", re.MULTILINE)
@@ -53,7 +54,7 @@ def expand_includes(folder: BookFolder, text: str, bases: Iterable[str], *, dept
 
 
 def _named(match: re.Match[str]) -> str:
-    name = match["snippet"] or match["included"] or match["code"] or match["imported"]
+    name = match["snippet"] or match["included"] or match["code"] or match["imported"] or match["vue"]
     return _SELECTION.sub("", name.strip())
 
 

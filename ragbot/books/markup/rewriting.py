@@ -26,6 +26,14 @@ _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(r"[ \t]*\{:?[ \t]*[.#][^{}\n]*\}")
 _ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
 
+_SCRIPT = re.compile(
+    r"<(?P<name>script|style)\b(?:(?!</(?P=name)).)*+</(?P=name)\s*>"
+    r"|^(?:import|export)[ \t][^\n]*(?:\n(?![ \t]*\n)[^\n]*)*$",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+_COMPONENT = re.compile(r"</?[A-Z][\w.]*(?:\s(?:[^<>\"']|\"[^\"]*\"|'[^']*'|=>)*)?/?>")
+_SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
+
 # A container whose own name says nothing to a reader.
 _NAMELESS = frozenset({"details", "code-group", "tabs", "tab", "tab-set", "tab-item", "steps", "div", "grid"})
 
@@ -63,7 +71,8 @@ def without_comments(text: str) -> str:
 
 def _segments(text: str) -> Iterator[tuple[bool, str]]:
     """Split a text into prose and fenced code, line ends included."""
-    closing, gathered = "", []
+    closing = ""
+    gathered: list[str] = []
     for line in text.splitlines(keepends=True):
         fence = _FENCE.fullmatch(line.rstrip("\r\n"))
         if not closing and fence and "`" not in fence["info"]:
@@ -130,6 +139,28 @@ def unwrap_containers(text: str) -> str:
         return f"**{title.strip()}**\n" if title else ""
 
     return rewrite_lines(text, prose)
+
+
+def without_scripts(text: str) -> str:
+    """Remove scripts, styles, imports and exports outside of fenced code."""
+    if not _SCRIPT.search(text):
+        return text
+    return "".join(piece if is_code else _SCRIPT.sub("", piece) for is_code, piece in _segments(text))
+
+
+def unwrap_components(text: str) -> str:
+    """Turn components into the words in their attributes; what stands between their tags stays."""
+    if "<" not in text:
+        return text
+    pieces = (
+        piece if is_code else _COMPONENT.sub(_attribute_words, piece) for is_code, piece in _segments(text)
+    )
+    return "".join(pieces)
+
+
+def _attribute_words(tag: re.Match[str]) -> str:
+    words = [found["words"].strip() for found in _SPOKEN.finditer(tag[0])]
+    return f"\n**{words[0]}**\n\n" + " ".join(words[1:]) + "\n" if words else "\n"
 
 
 def without_attributes(line: str) -> str:

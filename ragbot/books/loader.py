@@ -75,12 +75,13 @@ class ReadOptions:
 
     With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
     plain files that would be refused: its generator's sources are not understood, or most of its prose is in
-    formats that are not read.
+    formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
     """
 
     built: bool = False
     force: bool = False
     choice: Choice = field(default_factory=Choice)
+    version: str = ""
 
 
 def load_book(
@@ -108,7 +109,7 @@ def load_book(
     if options.built:
         return _load_output(root, project, opened)
     if project is not None and project.generator.is_read:
-        return _load_project(project, opened)
+        return _load_project(project, opened, version=options.version)
     if project is not None and not options.force:
         raise BookError(project_refusal(project, root))
     return _load_plain(opened(root), force=options.force)
@@ -124,13 +125,15 @@ def _load_output(root: Path, project: Project | None, opened: Callable[[Path], B
     return _checked(project.output, book)
 
 
-def _load_project(project: Project, opened: Callable[[Path], BookFolder]) -> Book:
+def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, version: str) -> Book:
     name = project.generator.name
+    if version and name != "Docusaurus":
+        raise BookError(f"A version can be chosen of a Docusaurus project; this is one of {name}.")
     layout = Layout(f"a project of {name} ({project.mark})", f"as {name} makes them")
     if name == "Docusaurus":
         folder = opened(root_of_docusaurus(opened(project.folder)))
         base = project.folder.relative_to(folder.root).as_posix()
-        book = read_docusaurus(folder, "" if base == "." else base)
+        book = read_docusaurus(folder, "" if base == "." else base, version=version)
     else:
         folder = opened(project.folder)
         book = SOURCE_READERS[name](folder)

@@ -19,6 +19,10 @@ MAX_CONFIG_CHARACTERS = 200_000
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
 
+_SCRIPT_PIECE = re.compile(
+    r"'(?:[^'\\\n]|\\.)*'(?!\s*:)|\"(?:[^\"\\\n]|\\.)*\"(?!\s*:)|['\"]?(?P<key>(?:(?<=['\"])[^'\"\n]+(?=['\"])|\w+))['\"]?\s*:\s*"
+)
+
 # PyYAML converts tagged values without checking them: an empty `!!int` is an IndexError, other words after
 # `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a number of base sixty an OverflowError.
 _FAULTS = (
@@ -70,6 +74,18 @@ def parse_tolerant_yaml(text: str) -> dict[str, object]:
         return _mapping(yaml.load(text, _TolerantLoader)) or {}  # noqa: S506 (it makes no objects)
     except _FAULTS as fault:
         raise FileUnreadable("The text is not valid YAML, or it has aliases.") from fault
+
+
+def parse_literal(text: str) -> object:
+    """Parse a literal of JavaScript made of lists, objects and texts; None if it is anything more."""
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        return None
+    # With quoted keys and a blank behind each it is YAML.
+    quoted = _SCRIPT_PIECE.sub(lambda piece: f'"{piece["key"]}": ' if piece["key"] else piece[0], text)
+    try:
+        return yaml.load(quoted.replace("\t", " "), _TolerantLoader)  # noqa: S506 (it makes no objects)
+    except _FAULTS:
+        return None
 
 
 def parse_json_mapping(text: str) -> dict[str, object] | None:

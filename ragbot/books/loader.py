@@ -143,10 +143,12 @@ def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, ver
 def _load_plain(folder: BookFolder, *, force: bool) -> Book:
     read, layout = _choose_reader(folder)
     book = _with_layout(read(folder), folder, layout)
-    is_html = layout is _BUILT
-    unread = count_unread(
-        folder, UNREAD_SUFFIXES | (MARKDOWN_SUFFIXES if is_html else HTML_SUFFIXES), book.pages
-    )
+    if layout is _BUILT:
+        # Sites offer their pages as text, too, also those in other languages that are no part of the book.
+        known, suffixes = folder.files(HTML_SUFFIXES), UNREAD_SUFFIXES - {".txt"} | MARKDOWN_SUFFIXES
+    else:
+        known, suffixes = [page.path for page in book.pages], UNREAD_SUFFIXES | HTML_SUFFIXES
+    unread = count_unread(folder, suffixes, known)
     read_characters = sum(len(piece) for page in book.pages for piece in page.source.split())
     if sum(found.characters for found in unread) > read_characters and not force:
         raise BookError(unread_refusal(book.pages, unread, read_characters))

@@ -11,7 +11,6 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.not_pages import is_repository_file, lies_in_template_folder
-from ragbot.core.domain import Page
 from ragbot.core.errors import FileUnreadable
 
 # Formats of prose that are not read, with the program that makes HTML of them.
@@ -55,13 +54,13 @@ class UnreadProse:
 
 
 def count_unread(
-    folder: BookFolder, suffixes: Collection[str], pages: Iterable[Page]
+    folder: BookFolder, suffixes: Collection[str], known_paths: Iterable[str]
 ) -> tuple[UnreadProse, ...]:
     """Count the prose in files with the suffixes, the most first.
 
-    Files that are no text count nothing, and neither do those that are one of the `pages` in another format.
+    Files that are no text count nothing, and neither do those of `known_paths` in another format.
     """
-    known = {stem for page in pages for stem in (page.path, _stem(page.path))}
+    known = {stem for path in known_paths for stem in (path, _stem(path))}
     files: Counter[str] = Counter()
     characters: Counter[str] = Counter()
     for path in folder.files(frozenset(suffixes)):

@@ -17,6 +17,7 @@ from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebar
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import shown_source
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -240,7 +241,7 @@ def _is_shown(doc: _Doc) -> bool:
 
 
 def _doc(folder: BookFolder, path: str, base: int) -> _Doc:
-    source = folder.read_text(path)
+    source = shown_source(folder.read_text(path))
     *folders, name = path.split("/")[base:]
     return _Doc(path, tuple(folders), PurePosixPath(name).stem, parse_front_matter(source), source)
 

@@ -91,6 +91,9 @@ def _config(folder: BookFolder) -> dict[str, object]:
 
 def _plain(body: str) -> str:
     def words(match: re.Match[str]) -> str:
+        if match["code"].startswith("/*"):
+            # Commented out it is shown as it is written.
+            return match[0].replace("/*", "").replace("*/", "")
         found = " ".join(found["words"] for found in _WORDS.finditer(match["code"]))
         if not found and match["code"].split(" ")[0] in ("tab", "details", "expand"):
             found = match["code"].partition(" ")[2].strip("\"' ")

@@ -33,7 +33,7 @@ _API = re.compile(r"^(?:#+ )?::: [\w.]+[ \t]*\n(?:(?:[ \t]+[^\n]*|[ \t]*)(?:\n|\
 # Its links lead to names of code.
 _CODE_LINK = re.compile(r"(?<!!)\[(?P<label>[^\[\]\n]+)\]\[(?:[\w]+\.[\w.]+)\]")
 _UNICODE_SLUGS = re.compile(r"pymdownx\.slugs|slugify_unicode|uslugify")
-_BLOG = re.compile(r"(?:^|/)blog/")
+_POST = re.compile(r"blog/posts/")
 
 
 class MarkdownSlugger:
@@ -101,7 +101,7 @@ def _site(folder: BookFolder, values: dict[str, object], docs: str, *, has_unico
         address=address,
         text=plain,
         navigation=tuple(_navigation(folder, values, base)),
-        is_shown=lambda inner, front: not (front.is_set("draft") or _BLOG.search(f"/{inner}")),
+        is_shown=lambda inner, front: not (front.is_set("draft") or _POST.match(inner)),
     )
 
 

@@ -9,8 +9,13 @@ import re
 from collections.abc import Callable, Iterator
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
-_LANGUAGE = re.compile(r"\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
-_COMMENT = re.compile(r"<!--(?!\s*#)(?:(?!-->).)*+(?:-->)|<!--(?!\s*#)(?:(?!-->).)*+\Z", re.DOTALL)
+_LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
+# Where a comment or code begins; ids in comments (`<!-- #id -->`) are the author's for readers.
+_SIGN = re.compile(
+    r"(?P<lead>^[ \t>]*)(?P<fence>`{3,}|~{3,})[^\n]*|(?P<ticks>`+)|(?P<comment><!--|\{/\*)(?!\s*#)"
+    r"|(?P<line>^ {0,3}\[(?://|comment)\]:[ \t]*(?:#|<>)[ \t]*[(\"'][^\n]*[)\"'][ \t]*$)",
+    re.MULTILINE,
+)
 
 # `!!! tip "Dry"`, `??? note`, `=== "Linux"`.
 _INDENTED = re.compile(
@@ -54,19 +59,47 @@ def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
         elif fence and "`" not in fence["info"]:
             closing = fence["marks"]
             language = _LANGUAGE.match(fence["info"].strip())
-            yield f"{fence['indent']}{fence['marks']}{language['language'] if language else ''}"
+            end = "\r" if line.endswith("\r") else ""
+            yield f"{fence['indent']}{fence['marks']}{language['language'] if language else ''}{end}"
         else:
             yield prose(line)
 
 
+def shown_source(source: str) -> str:
+    """Return a page without what no site shows: comments of its authors, and the options of listings."""
+    return rewrite_lines(without_comments(source), lambda line: line)
+
+
 def without_comments(text: str) -> str:
-    """Remove HTML comments outside of fenced code; an author's id in a comment (`<!-- #id -->`) stays."""
-    if "<!--" not in text:
-        return text
+    """Remove comments outside of code; an author's id in a comment (`<!-- #id -->`) stays."""
     pieces: list[str] = []
-    for is_code, piece in _segments(text):
-        pieces.append(piece if is_code else _COMMENT.sub("", piece))
+    position = kept = 0
+    last_closed = text.rfind("*/}")
+    while (sign := _SIGN.search(text, position)) is not None:
+        is_open = sign["comment"] == "{/*" and sign.end() > last_closed
+        position = sign.end() if is_open else _end_of(sign, text)
+        if sign["line"] or (sign["comment"] and position > sign.end()):
+            pieces.append(text[kept : sign.start()])
+            kept = position
+    pieces.append(text[kept:])
     return "".join(pieces)
+
+
+def _end_of(sign: re.Match[str], text: str) -> int:
+    """Return where a comment or code ends. Unclosed HTML comments and fences take the rest."""
+    if sign["fence"]:
+        closing = re.compile(rf"^[ \t>]*{sign['fence']}[`~]*[ \t]*\r?$", re.MULTILINE).search(
+            text, sign.end()
+        )
+        return closing.end() if closing else len(text)
+    if sign["ticks"]:
+        line_end = text.find("\n", sign.end())
+        found = text.find(sign["ticks"], sign.end(), len(text) if line_end < 0 else line_end)
+        return found + len(sign["ticks"]) if found >= 0 else sign.end()
+    if sign["line"]:
+        return sign.end()
+    found = text.find("-->" if sign["comment"] == "<!--" else "*/}", sign.end())
+    return found + 3 if found >= 0 else len(text)
 
 
 def _segments(text: str) -> Iterator[tuple[bool, str]]:

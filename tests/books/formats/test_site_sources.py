@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from ragbot.books.formats.vitepress import vue_slug
 from ragbot.books.loader import load_book
 from ragbot.books.markup.front_matter import parse_front_matter
-from ragbot.books.markup.rewriting import unwrap_components, unwrap_containers, without_scripts
+from ragbot.books.markup.rewriting import shown_source, unwrap_components, unwrap_containers, without_scripts
 from ragbot.core.domain import Book
 
 
@@ -191,6 +192,36 @@ def test_components_keep_the_words_in_their_attributes() -> None:
 
     assert "**Oars**\n\nPush the water." in unwrap_components(text)
     assert "a < b > c" in unwrap_components(text)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("a <!-- TODO(editor): wrong --> b", "a  b"),
+        ("a {/* TODO */} b", "a  b"),
+        ("[//]: # (a note)\nb", "\nb"),
+        ("## A <!-- #own -->\n## B {/* #own */}", "## A <!-- #own -->\n## B {/* #own */}"),
+        ("`<!-- shown -->` <!-- not -->", "`<!-- shown -->` "),
+        ('```html title="a"\n<!-- shown -->\n```\n<!-- not -->', "```html\n<!-- shown -->\n```\n"),
+        ("<!-- a\n```\nb\n```\n-->c", "c"),
+        ("a <!-- not closed\n```\nb", "a "),
+        ("```rust,editable,ignore\nlet a;\n```", "```rust\nlet a;\n```"),
+        ("```{code-cell} ipython3\n1\n```", "```ipython3\n1\n```"),
+        ("{/* not closed", "{/* not closed"),
+    ],
+)
+def test_what_no_site_shows_is_no_text(source: str, shown: str) -> None:
+    """Notes of the authors were quoted to readers and sent to the model."""
+    assert shown_source(source) == shown
+
+
+def test_many_unclosed_comments_take_no_time() -> None:
+    """Whoever uploads a book chooses its text."""
+    started = time.process_time()
+    for text in ("{/* " * 20_000, "<!--" * 20_000, "`" * 20_001, "```\n~~~\n" * 20_000, "` `` " * 20_000):
+        shown_source(text)
+
+    assert time.process_time() - started < 20
 
 
 def test_scripts_and_imports_are_no_text() -> None:

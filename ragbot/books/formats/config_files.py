@@ -20,7 +20,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
 
 _SCRIPT_PIECE = re.compile(
-    r"'(?:[^'\\\n]|\\.)*'(?!\s*:)|\"(?:[^\"\\\n]|\\.)*\"(?!\s*:)|['\"]?(?P<key>(?:(?<=['\"])[^'\"\n]+(?=['\"])|\w+))['\"]?\s*:\s*"
+    r"'(?:[^'\\\n]|\\.)*'(?!\s*:)|\"(?:[^\"\\\n]|\\.)*\"(?!\s*:)|['\"]?(?P<key>(?:(?<=['\"])[^'\"\n]+(?=['\"])|(?<!\w)\w++))['\"]?\s*:\s*"
 )
 
 # PyYAML converts tagged values without checking them: an empty `!!int` is an IndexError, other words after

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -26,6 +27,8 @@ _ATX_CLOSE = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*$")
 _UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
 
 _REFERENCE = re.compile(r"(?<![!\\])\[(?P<label>[^\[\]]{1,300})\]\[(?P<name>[^\[\]]{0,300})\]")
+
+_DEFINITION = re.compile(r"^ {0,3}\[([^\[\]\n]{1,300})\]:", re.MULTILINE)
 
 _CODE = re.compile(r"(`[^`]*`)")
 _DIRECTIVE = re.compile(r"(?<![:\\]):[A-Za-z][\w-]*(?![\w:-])(?:\{[^{}]*\})?")
@@ -169,9 +172,13 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
 
 def _label(link: re.Match[str], source: str) -> str:
     """Return the words of a link whose address the page defines elsewhere (`[words][name]`)."""
-    name = re.escape(link["name"] or link["label"])
-    is_defined = re.search(rf"^ {{0,3}}\[{name}\]:", source, re.MULTILINE | re.IGNORECASE)
-    return link["label"] if is_defined else link[0]
+    name = (link["name"] or link["label"]).casefold()
+    return link["label"] if name in _defined_names(source) else link[0]
+
+
+@lru_cache(maxsize=4)
+def _defined_names(source: str) -> frozenset[str]:
+    return frozenset(name.casefold() for name in _DEFINITION.findall(source))
 
 
 def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:

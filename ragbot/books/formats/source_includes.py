@@ -16,9 +16,10 @@ MAX_CHARACTERS = 1_000_000
 # `--8<-- "part.md:name"`, `{! part.md !}`, `{* part.py hl[1] *}`, `<<< @/a.js{1,2}`.
 _INCLUDE = re.compile(
     r"^(?P<indent>[ \t]*)(?:(?:;?)-+8<-+[ \t]+[\"'](?P<snippet>[^\"'\n]+)[\"']"
-    r"|\{!>?[ \t]*(?P<included>[^\n!]+?)[ \t]*!\}"
-    r"|\{\*[ \t]*(?P<code>\S+)[^\n]*?\*\}"
-    r"|<!--@include:[ \t]*(?P<vue>[^\s{>]+)[^\n]*?-->|<<<[ \t]*(?P<imported>@?[^\s{\[#]+)[^\n]*)[ \t]*$",
+    r"|\{!>?(?P<included>[^\n!]+)!\}"
+    r"|\{\*[ \t]*(?P<code>\S++)[^\n]*\*\}"
+    r"|<!--@include:[ \t]*(?P<vue>(?:(?!-->)[^\s{>])++)[^\n]*-->"
+    r"|<<<[ \t]*(?P<imported>@?[^\s{\[#]+)[^\n]*)[ \t]*$",
     re.MULTILINE,
 )
 _SECTION = re.compile(r"^[^\n]*--8<--\s*\[(start|end):\s*(?P<name>[\w-]+)\s*\][^\n]*\n?", re.MULTILINE)
@@ -35,12 +36,13 @@ def expand_includes(folder: BookFolder, text: str, bases: Iterable[str], *, dept
     """
     folders = tuple(bases)
     pieces: list[str] = []
-    position = size = 0
+    position = size = fences = 0
     for match in _INCLUDE.finditer(text):
         before = text[position : match.start()]
         pieces.append(before)
         position = match.end()
-        is_in_fence = len(_IN_FENCE.findall(text, 0, match.start())) % 2 == 1
+        fences += len(_IN_FENCE.findall(before))
+        is_in_fence = fences % 2 == 1
         found = _content(folder, match, folders, depth=depth)
         size += len(found)
         if size > MAX_CHARACTERS:

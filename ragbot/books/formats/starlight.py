@@ -16,6 +16,7 @@ from ragbot.books.markup.rewriting import (
     unwrap_components,
     unwrap_containers,
     without_comments,
+    without_modules,
     without_scripts,
 )
 from ragbot.books.markup.slugs import GithubSlugger, github_slug
@@ -57,7 +58,8 @@ def read_starlight(folder: BookFolder) -> Book:
     return read_site_source(folder, site)
 
 
-def _plain(_path: str, body: str) -> str:
+def _plain(path: str, body: str) -> str:
+    body = without_modules(body) if path.endswith(".mdx") else body
     body = unwrap_components(without_scripts(without_comments(body)))
     return rewrite_lines(unwrap_containers(body), lambda line: line)
 

@@ -19,8 +19,8 @@ _SIGN = re.compile(
 
 # `!!! tip "Dry"`, `??? note`, `=== "Linux"`.
 _INDENTED = re.compile(
-    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)[ \t]+(?P<names>[\w \t-]*?)[ \t]*"
-    r"(?:\"(?P<title>[^\n]*)\")?[ \t]*"
+    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)(?P<names>(?:[ \t]+\w[\w-]*+)*+)"
+    r"(?:[ \t]+\"(?P<title>[^\n]*)\")?[ \t]*"
 )
 # `::: tip Dry`, `:::tip[Dry]`, `:::{tip} Dry`, `/// note | Dry`.
 _CONTAINER = re.compile(
@@ -28,15 +28,18 @@ _CONTAINER = re.compile(
     r"(?:\[(?P<label>[^\n]*)\](?:\{[^\n]*\})?|\|?[ \t]*(?P<title>[^\n]*))"
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
-_ATTRIBUTES = re.compile(r"[ \t]*\{:?[ \t]*[.#][^{}\n]*\}")
+_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
 _ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
 
-_SCRIPT = re.compile(
-    r"<(?P<name>script|style)\b(?:(?!</(?P=name)).)*+</(?P=name)\s*>"
-    r"|^(?:import|export)[ \t][^\n]*(?:\n(?![ \t]*\n)[^\n]*)*$",
-    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+_SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
+_MODULE = re.compile(
+    r"^(?:import[ \t]+(?:[\w*{$][^\n]*[ \t}]from[ \t]*)?['\"]|import[ \t]*\{[ \t]*$"
+    r"|export[ \t]+(?:default\b|const\b|let\b|function\b|[{*]))[^\n]*(?:\n(?![ \t]*\n)[^\n]*)*",
+    re.MULTILINE,
 )
-_COMPONENT = re.compile(r"</?[A-Z][\w.]*(?:\s(?:[^<>\"']|\"[^\"]*\"|'[^']*'|=>)*)?/?>")
+_COMPONENT = re.compile(
+    r"</?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
+)
 _SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
 
 # A container whose own name says nothing to a reader.
@@ -175,10 +178,25 @@ def unwrap_containers(text: str) -> str:
 
 
 def without_scripts(text: str) -> str:
-    """Remove scripts, styles, imports and exports outside of fenced code."""
+    """Remove scripts and styles outside of fenced code."""
     if not _SCRIPT.search(text):
         return text
-    return "".join(piece if is_code else _SCRIPT.sub("", piece) for is_code, piece in _segments(text))
+    return "".join(piece if is_code else _scripts_removed(piece) for is_code, piece in _segments(text))
+
+
+def _scripts_removed(text: str) -> str:
+    pieces, position = [], 0
+    while (opening := _SCRIPT.search(text, position)) is not None:
+        pieces.append(text[position : opening.start()])
+        closing = re.compile(rf"</{opening['name']}\s*>", re.IGNORECASE).search(text, opening.end())
+        position = closing.end() if closing else len(text)
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+def without_modules(text: str) -> str:
+    """Remove imports and exports of MDX outside of fenced code."""
+    return "".join(piece if is_code else _MODULE.sub("", piece) for is_code, piece in _segments(text))
 
 
 def unwrap_components(text: str) -> str:

@@ -7,10 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.formats.vitepress import vue_slug
 from ragbot.books.loader import load_book
 from ragbot.books.markup.front_matter import parse_front_matter
-from ragbot.books.markup.rewriting import shown_source, unwrap_components, unwrap_containers, without_scripts
+from ragbot.books.markup.rewriting import (
+    rewrite_lines,
+    shown_source,
+    unwrap_components,
+    unwrap_containers,
+    unwrap_indented,
+    without_attributes,
+    without_modules,
+    without_scripts,
+)
 from ragbot.core.domain import Book
 
 
@@ -215,11 +226,34 @@ def test_what_no_site_shows_is_no_text(source: str, shown: str) -> None:
     assert shown_source(source) == shown
 
 
-def test_many_unclosed_comments_take_no_time() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{/* " * 20_000, "<!--" * 20_000, "`" * 20_001, "```\n~~~\n" * 20_000, "` `` " * 20_000),
+        *(
+            "<script " * 20_000,
+            '<A x="' * 20_000,
+            "<A " * 20_000,
+            "!!! " + " " * 100_000 + '"x',
+            "!!! a" * 20_000,
+        ),
+        *(
+            " " * 100_000 + "{",
+            "{ .a " * 20_000,
+            "::: " + "a" * 100_000,
+            "import {\n" * 20_000,
+            "{! " * 30_000,
+        ),
+        *("{*a" * 30_000, "<!--@include: a" * 10_000, '--8<-- "a"\n' * 5_000, "# [a][b]\n" * 5_000),
+    ],
+)
+def test_text_that_is_made_to_take_long_takes_seconds_at_most(tmp_path: Path, text: str) -> None:
     """Whoever uploads a book chooses its text."""
     started = time.process_time()
-    for text in ("{/* " * 20_000, "<!--" * 20_000, "`" * 20_001, "```\n~~~\n" * 20_000, "` `` " * 20_000):
-        shown_source(text)
+    shown_source(text)
+    rewritten = unwrap_components(without_modules(without_scripts(unwrap_containers(unwrap_indented(text)))))
+    rewrite_lines(rewritten, without_attributes)
+    expand_includes(BookFolder(tmp_path), text, ("",))
 
     assert time.process_time() - started < 20
 
@@ -230,4 +264,13 @@ def test_scripts_and_imports_are_no_text() -> None:
         "<script setup>\nlet a\n</script>\n\nimport A from 'a';\n\nWords.\n\n```js\nimport B from 'b'\n```\n"
     )
 
-    assert without_scripts(text).split() == ["Words.", "```js", "import", "B", "from", "'b'", "```"]
+    assert without_modules("import the data first.") == "import the data first."
+    assert without_modules(without_scripts(text)).split() == [
+        "Words.",
+        "```js",
+        "import",
+        "B",
+        "from",
+        "'b'",
+        "```",
+    ]

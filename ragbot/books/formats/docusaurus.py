@@ -154,9 +154,15 @@ def _versioned(folder: BookFolder, base: str, docs: DocsFolder, wanted: str) -> 
     if name == "current":
         route = docs.route if last == "current" else f"{docs.route}/next".lstrip("/")
         return replace(docs, route=route)
+    path = f"{prefix}versioned_docs/version-{name}"
+    if not (folder.root / _below(base, path)).is_dir():
+        raise BookError(
+            f"{prefix}versions.json names the version {name}, and there is no folder {path}. Add it, or read "
+            "another version (--version current)."
+        )
     return replace(
         docs,
-        path=f"{prefix}versioned_docs/version-{name}",
+        path=path,
         route=docs.route if name == last else f"{docs.route}/{name}".lstrip("/"),
         sidebars=f"{prefix}versioned_sidebars/version-{name}-sidebars.json",
     )

@@ -225,7 +225,7 @@ class LoopbackServer:
             return [call for call in self._calls if path is None or call.path == path]
 
     def wait_for_calls(self, path: str | None = None, count: int = 1, timeout: float = 60) -> bool:
-        """Return True as soon as `count` requests have come; False when they have not within `timeout` seconds."""
+        """Return True as soon as `count` requests have come, or False after `timeout` seconds."""
         return self._wait(lambda: len(self.calls(path)) >= count, timeout)
 
     def wait_for_disconnect(self, timeout: float = 60, count: int = 1) -> bool:

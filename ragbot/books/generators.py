@@ -156,18 +156,21 @@ GENERATORS = (
         build="npm run build",
         outputs=("dist",),
         content="src/content/docs",
+        is_read=True,
     ),
     Generator(
         "VitePress",
         _one_of(".vitepress/"),
         build="npx vitepress build",
         outputs=(".vitepress/dist",),
+        is_read=True,
     ),
     Generator(
         "VuePress",
         _one_of(".vuepress/"),
         build="npx vuepress build",
         outputs=(".vuepress/dist",),
+        is_read=True,
     ),
     Generator(
         "Nextra",
@@ -217,10 +220,11 @@ GENERATORS = (
     ),
     Generator(
         "MkDocs",
-        _one_of("mkdocs.yml", "mkdocs.yaml", "zensical.toml"),
+        _one_of("mkdocs.yml", "mkdocs.yaml"),
         build="mkdocs build",
         outputs=("site",),
         content="docs",
+        is_read=True,
     ),
     Generator(
         "Hugo",
@@ -228,6 +232,7 @@ GENERATORS = (
         build="hugo",
         outputs=("public",),
         content="content",
+        is_read=True,
     ),
     Generator(
         "Zola",
@@ -242,6 +247,7 @@ GENERATORS = (
         build="hugo",
         outputs=("public",),
         content="content",
+        is_read=True,
     ),
     Generator(
         "Antora",

@@ -18,8 +18,12 @@ from ragbot.books.formats.docusaurus import (
 from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
+from ragbot.books.formats.hugo import read_hugo
 from ragbot.books.formats.mdbook import read_mdbook
+from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
+from ragbot.books.formats.starlight import read_starlight
+from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.generators import Project, find_project
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
@@ -35,6 +39,17 @@ PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
     **dict.fromkeys(HTML_SUFFIXES, read_html_page),
 }
 
+# Readers of a project's sources by the generator's name; Docusaurus's pages may lie beside its folder.
+SOURCE_READERS: dict[str, FolderReader] = {
+    "mdBook": read_mdbook,
+    "HonKit": read_mdbook,
+    "MkDocs": read_mkdocs,
+    "VitePress": read_vitepress,
+    "VuePress": read_vuepress,
+    "Starlight": read_starlight,
+    "Hugo": read_hugo,
+}
+
 # Suffixes of files that hold many pages.
 PDF_SUFFIXES = frozenset({".pdf"})
 MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
@@ -43,8 +58,8 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
-    "a Docusaurus project or its docs folder, an mdBook, a built HTML site, a folder of Markdown, "
-    "or a single Markdown, HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight or "
+    "Hugo, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"
@@ -60,12 +75,13 @@ class ReadOptions:
 
     With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
     plain files that would be refused: its generator's sources are not understood, or most of its prose is in
-    formats that are not read.
+    formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
     """
 
     built: bool = False
     force: bool = False
     choice: Choice = field(default_factory=Choice)
+    version: str = ""
 
 
 def load_book(
@@ -93,7 +109,7 @@ def load_book(
     if options.built:
         return _load_output(root, project, opened)
     if project is not None and project.generator.is_read:
-        return _load_project(project, opened)
+        return _load_project(project, opened, version=options.version)
     if project is not None and not options.force:
         raise BookError(project_refusal(project, root))
     return _load_plain(opened(root), force=options.force)
@@ -109,26 +125,30 @@ def _load_output(root: Path, project: Project | None, opened: Callable[[Path], B
     return _checked(project.output, book)
 
 
-def _load_project(project: Project, opened: Callable[[Path], BookFolder]) -> Book:
+def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, version: str) -> Book:
     name = project.generator.name
+    if version and name != "Docusaurus":
+        raise BookError(f"A version can be chosen of a Docusaurus project; this is one of {name}.")
     layout = Layout(f"a project of {name} ({project.mark})", f"as {name} makes them")
     if name == "Docusaurus":
         folder = opened(root_of_docusaurus(opened(project.folder)))
         base = project.folder.relative_to(folder.root).as_posix()
-        book = read_docusaurus(folder, "" if base == "." else base)
+        book = read_docusaurus(folder, "" if base == "." else base, version=version)
     else:
         folder = opened(project.folder)
-        book = read_mdbook(folder)
+        book = SOURCE_READERS[name](folder)
     return _checked(folder.root, _with_layout(book, folder, layout))
 
 
 def _load_plain(folder: BookFolder, *, force: bool) -> Book:
     read, layout = _choose_reader(folder)
     book = _with_layout(read(folder), folder, layout)
-    is_html = layout is _BUILT
-    unread = count_unread(
-        folder, UNREAD_SUFFIXES | (MARKDOWN_SUFFIXES if is_html else HTML_SUFFIXES), book.pages
-    )
+    if layout is _BUILT:
+        # Sites offer their pages as text, too, also those in other languages that are no part of the book.
+        known, suffixes = folder.files(HTML_SUFFIXES), UNREAD_SUFFIXES - {".txt"} | MARKDOWN_SUFFIXES
+    else:
+        known, suffixes = [page.path for page in book.pages], UNREAD_SUFFIXES | HTML_SUFFIXES
+    unread = count_unread(folder, suffixes, known)
     read_characters = sum(len(piece) for page in book.pages for piece in page.source.split())
     if sum(found.characters for found in unread) > read_characters and not force:
         raise BookError(unread_refusal(book.pages, unread, read_characters))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
+from ragbot.books.formats.html_tree import parse_html
+
 # Folders of a repository in which its book usually lies.
 CONTENT_FOLDERS = frozenset({"content", "docs", "doc", "src", "book", "chapters", "manuscript"})
 
@@ -23,11 +25,11 @@ _ABOUT_REPOSITORY = frozenset(
 )
 _READMES = frozenset({"readme"})
 
-# Not in listings: books about templates show such lines.
-_LISTING = re.compile(r"<(pre|code|textarea|script)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+# Books about templates show such lines.
+_LISTINGS = "pre, code, textarea, script"
 _TEMPLATE_LINE = re.compile(
     r"^\s*(?:\{%-?\s*(?:extends|block|include|import|from|macro|set|load|layout)\b"
-    r"|\{\{-?\s*(?:define|partial|block|template)\b|<%[=@-]?\s|<\?php\b)",
+    r"|\{\{-?\s*(?:define|partial|block|template)\b)",
     re.MULTILINE,
 )
 
@@ -56,7 +58,11 @@ def lies_in_template_folder(path: str) -> bool:
 
 
 def is_template(source: str) -> bool:
-    """Return whether an HTML file is a template that a program fills in."""
-    if not any(sign in source for sign in ("{%", "{{", "<%", "<?php")):
+    """Return whether an HTML file is a template that a program fills in. Raises FileUnreadable."""
+    if _TEMPLATE_LINE.search(source) is None:
         return False
-    return _TEMPLATE_LINE.search(_LISTING.sub("", source)) is not None
+    tree = parse_html(source)
+    for listing in tree.css(_LISTINGS):
+        listing.decompose()
+    text = tree.root.text() if tree.root is not None else ""
+    return _TEMPLATE_LINE.search(text) is not None

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.not_pages import is_repository_file, lies_in_template_folder
-from ragbot.core.domain import Page
 from ragbot.core.errors import FileUnreadable
 
 # Formats of prose that are not read, with the program that makes HTML of them.
@@ -42,7 +42,6 @@ _TEXT_FILES_OF_PROGRAMS = re.compile(
     r"|authors|version|top_level|words?|wordlist|output)\b.*|.*requirements.*|google\w+",
     re.IGNORECASE,
 )
-_TAGS = re.compile(r"<(?P<raw>script|style|head|nav)\b.*?</(?P=raw)\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +54,13 @@ class UnreadProse:
 
 
 def count_unread(
-    folder: BookFolder, suffixes: Collection[str], pages: Iterable[Page]
+    folder: BookFolder, suffixes: Collection[str], known_paths: Iterable[str]
 ) -> tuple[UnreadProse, ...]:
     """Count the prose in files with the suffixes, the most first.
 
-    Files that are no text count nothing, and neither do those that are one of the `pages` in another format.
+    Files that are no text count nothing, and neither do those of `known_paths` in another format.
     """
-    known = {stem for page in pages for stem in (page.path, _stem(page.path))}
+    known = {stem for path in known_paths for stem in (path, _stem(path))}
     files: Counter[str] = Counter()
     characters: Counter[str] = Counter()
     for path in folder.files(frozenset(suffixes)):
@@ -98,8 +97,19 @@ def _prose_length(text: str, suffix: str) -> int:
     if suffix == ".ipynb":
         return _notebook_length(text)
     if suffix in (".html", ".htm", ".xhtml"):
-        text = _TAGS.sub(" ", text)
+        return _html_length(text)
     return sum(map(len, text.split()))
+
+
+def _html_length(text: str) -> int:
+    """Return the length of a page's text without its menus; 0 if it cannot be parsed."""
+    try:
+        body = parse_html(text).body
+    except FileUnreadable:
+        return 0
+    for part in body.css("script, style, nav") if body is not None else ():
+        part.decompose()
+    return sum(map(len, body.text(separator=" ").split())) if body is not None else 0
 
 
 def _notebook_length(text: str) -> int:

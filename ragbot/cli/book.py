@@ -67,16 +67,18 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
         "--include", multiple=True, metavar="GLOB", help="Read only these files, such as 'guide/**'."
     )
     @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these files.")
+    @click.option("--version", default="", help="Read this version of a Docusaurus project; else the last.")
     @wraps(command)
     def run(
         *args: object,
         built: bool,
         force: bool,
+        version: str,
         include: tuple[str, ...],
         exclude: tuple[str, ...],
         **kwargs: object,
     ) -> R:
-        return command(*args, options=ReadOptions(built, force, Choice(include, exclude)), **kwargs)
+        return command(*args, options=ReadOptions(built, force, Choice(include, exclude), version), **kwargs)
 
     return run
 

@@ -12,10 +12,9 @@ import pytest
 
 from ragbot.answering.citations import sources_of, with_citations
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_words, tidy_markdown
-from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Chunk, Passage
 from ragbot.core.text import sentence_spans
 from tests.answering.fragment_matcher import BuiltPage, Match, built_page, directive_of, normal
@@ -60,22 +59,17 @@ class Site:
 
     @property
     def folder(self) -> Path:
-        """MkDocs is no format of its own: its pages are read as a plain folder."""
-        if self.read == "built":
-            return self.root / "built"
-        return self.root / "source" / ("docs" if self.generator == "mkdocs" else "")
+        return self.root / self.read
 
     def file_of(self, chunk: Chunk) -> Path:
         name = chunk.address
-        if self.generator == "mkdocs":
-            name = re.sub(r"(?:index)?\.md$", "", name)
         for candidate in (name, f"{name}.html", f"{name}/index.html"):
             if (path := self.root / "built" / candidate.lstrip("/")).is_file():
                 return path
         raise AssertionError(f"No page was built for {chunk.address}.")
 
     def page_of(self, chunk: Chunk) -> BuiltPage:
-        return _page(self.file_of(chunk), self.generator == "mkdocs" and self.read == "source")
+        return _page(self.file_of(chunk))
 
 
 ALL = [
@@ -90,19 +84,13 @@ ALL = [
 
 
 @cache
-def _page(path: Path, has_github_anchors: bool) -> BuiltPage:
-    page = built_page(path.read_text())
-    if has_github_anchors:
-        # Read as a plain folder a page has the anchors that GitHub would give it.
-        slug = GithubSlugger()
-        for text, block in zip(page.heading_texts, page.headings, strict=True):
-            page.ids.setdefault(slug(text.rstrip("¶ ")), block)
-    return page
+def _page(path: Path) -> BuiltPage:
+    return built_page(path.read_text())
 
 
 @cache
 def book_of(site: Site) -> Book:
-    return load_book(site.folder, options=ReadOptions(force=True))
+    return load_book(site.folder)
 
 
 def pieces_of(text: str) -> Iterator[str]:

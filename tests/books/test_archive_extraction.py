@@ -154,6 +154,7 @@ def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
         a_tar(
             ("site/docs/one.md", b"# One"),
             ("site/.git/config", b"[core]"),
+            ("site/docs/.vitepress/config.ts", b"export default {}"),
             ("site/node_modules/a/index.js", b"1"),
             ("__MACOSX/site/._one.md", b"\x00"),
             ("site/.DS_Store", b"\x00"),
@@ -163,6 +164,8 @@ def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
 
     assert root.name == "site"
     assert [path.name for path in root.iterdir()] == ["docs"]
+    # By this one the site's generator is known.
+    assert (root / "docs" / ".vitepress" / "config.ts").is_file()
 
 
 def test_program_bits_and_owners_are_not_kept(unpacked: Unpack) -> None:

@@ -30,6 +30,12 @@ UNNAMED = ("asciidoctor",)
 # Its pages do not tell them.
 WITHOUT_LANGUAGES = ("mkdocs",)
 
+# Those whose sources are read, too.
+SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book")
+
+# Docusaurus's and mdBook's chunks hold the source as it is written.
+REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book")
+
 MOST_LOST = 0.02
 MOST_FOREIGN = 0.02
 
@@ -137,3 +143,32 @@ def test_code_keeps_its_language_and_formulas_their_source(generator: str) -> No
         assert {"bash", "json"} <= set(re.findall(r"^ *```(\w+)$", text, re.MULTILINE))
     assert "lamp start --speed 12 --quiet\n" in text
     assert r"\cdot V \cdot n" in text
+
+
+@pytest.mark.parametrize("generator", SOURCES)
+def test_source_is_read_as_the_generator_builds_it(generator: str) -> None:
+    """The same pages in the same order, with the addresses and anchors of the site."""
+    source = load_book(SITES / generator / "source")
+
+    def outline(book: Book) -> list[tuple[str, list[str]]]:
+        return [
+            (
+                page.address.removesuffix("index.html"),
+                [section.anchor for section in page.sections if section.anchor],
+            )
+            for page in book.pages
+        ]
+
+    assert outline(source) == outline(built(generator))
+    assert source.title == "Lighthouse"
+
+
+@pytest.mark.parametrize("generator", REWRITTEN)
+def test_words_of_the_source_are_those_of_the_site(generator: str) -> None:
+    """Marks of blocks, options and comments are the author's tools, and no text."""
+    source = load_book(SITES / generator / "source")
+    site = words_of("\n".join(page.source for page in built(generator).pages))
+    found = words_of("\n".join(page.source for page in source.pages))
+
+    assert (site - found).total() <= MOST_LOST * site.total(), site - found
+    assert (found - site).total() <= MOST_FOREIGN * found.total(), found - site

@@ -98,11 +98,6 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"myst.yml": "version: 1", "a.md": "# A"}, "MyST", "_build/html"),
         ({"_quarto.yml": "project:", "index.qmd": LONG}, "Quarto", "_book"),
         ({"_bookdown.yml": "", "index.Rmd": LONG}, "bookdown", "_book"),
-        ({"docs/.vitepress/config.mts": "", "docs/a.md": "# A"}, "VitePress", "docs/.vitepress/dist"),
-        ({".vuepress/config.js": "", "a.md": "# A"}, "VuePress", ".vuepress/dist"),
-        ({"astro.config.mjs": "", "src/content/docs/a.md": "# A"}, "Starlight", "dist"),
-        ({"hugo.yaml": "title: T", "content/a.md": "# A"}, "Hugo", "public"),
-        ({"config.toml": 'baseURL = "x"', "content/a.md": "# A"}, "Hugo", "public"),
         ({"config.toml": 'base_url = "x"', "content/a.md": "# A"}, "Zola", "public"),
         ({"docs/antora.yml": "name: b", "docs/modules/ROOT/pages/a.adoc": LONG}, "Antora", "docs/build/site"),
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
@@ -152,11 +147,10 @@ def test_sources_given_by_their_own_folder_are_recognised(tmp_path: Path) -> Non
         tmp_path,
         {"mdbook/book.toml": "", "mdbook/src/SUMMARY.md": "- [A](a.md)", "mdbook/src/a.md": "# A\n\nx"},
     )
-    laid(tmp_path, {"star/astro.config.ts": "", "star/src/content/docs/a.md": "# A"})
+    laid(tmp_path / "star", {"astro.config.ts": "", "src/content/docs/a.md": "# A"})
 
     assert load_book(tmp_path / "mdbook" / "src").pages[0].address == "a.html"
-    with pytest.raises(BookError, match="Starlight"):
-        load_book(tmp_path / "star" / "src" / "content" / "docs")
+    assert load_book(tmp_path / "star" / "src" / "content" / "docs").pages[0].address == "a/"
 
 
 def test_built_site_is_no_source_of_the_project_above_it(tmp_path: Path) -> None:
@@ -214,6 +208,27 @@ def test_globs_choose_files(tmp_path: Path) -> None:
     assert chosen(exclude=("news/", "**/old/*")) == ["a.md", "guide/b.md"]
     assert chosen(include=("*.md",)) == ["a.md"]
     assert load_book(tmp_path, options=ReadOptions(choice=Choice(("a.md",)))).left_out[0].files == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "read_as", "address"),
+    [
+        ({"docs/.vitepress/config.mts": "", "docs/oars.md": "# A"}, "VitePress", "oars.html"),
+        ({".vuepress/config.js": "", "oars.md": "# A"}, "VuePress", "oars.html"),
+        ({"hugo.yaml": "title: T", "content/oars.md": "# A"}, "Hugo", "oars/"),
+        ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
+        # A key of its front matter that Docusaurus has, too, makes no Docusaurus of it.
+        ({"mkdocs.yml": "site_name: B", "docs/oars.md": "---\ntitle: A\n---\nx"}, "MkDocs", "oars/"),
+    ],
+)
+def test_sources_of_a_generator_are_read_with_its_addresses(
+    tmp_path: Path, files: dict[str, str], read_as: str, address: str
+) -> None:
+    """Their pages were read as plain files, and all links were dead."""
+    book = load_book(laid(tmp_path, {**files, "README.md": "# Repository\n"}))
+
+    assert book.layout.name.startswith(f"a project of {read_as} ")
+    assert address in [page.address for page in book.pages]
 
 
 @pytest.mark.parametrize("given", ["", "website"])

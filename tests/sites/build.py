@@ -55,6 +55,9 @@ def main() -> None:
         shutil.rmtree(scratch, ignore_errors=True)
         (scratch / "source").mkdir(parents=True)
         site.write(scratch / "source")
+        if site.is_read:
+            shutil.rmtree(HERE / name / "source", ignore_errors=True)
+            shutil.copytree(scratch / "source", HERE / name / "source")
         keep(site.build(scratch / "source", scratch / "out", tools), HERE / name / "built")
     for name, build in BUILDERS.items():
         if options.only and name not in options.only:

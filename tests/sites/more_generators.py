@@ -75,6 +75,8 @@ class MarkdownSite:
     keeps_ids = True
     keeps_title = True
     picture_folder = ""
+    # Whether ragbot reads the sources, too: then they are kept.
+    is_read = False
 
     def write(self, source: Path) -> None:
         """Write the pages and the files of the configuration."""
@@ -118,6 +120,7 @@ class MarkdownSite:
 
 
 class VitePress(MarkdownSite):
+    is_read = True
     files: ClassVar[dict[str, str]] = {
         ".vitepress/config.mjs": "export default {title: 'Lighthouse', ignoreDeadLinks: true, "
         "themeConfig: {sidebar: ["
@@ -133,6 +136,8 @@ class VitePress(MarkdownSite):
 
 
 class VuePress(MarkdownSite):
+    is_read = True
+    keeps_ids = False
     files: ClassVar[dict[str, str]] = {
         ".vuepress/config.js": "import {viteBundler} from '@vuepress/bundler-vite'\n"
         "import {defaultTheme} from '@vuepress/theme-default'\n"
@@ -150,6 +155,7 @@ class VuePress(MarkdownSite):
 
 
 class Starlight(MarkdownSite):
+    is_read = True
     folder = "src/content/docs"
     keeps_ids = False
     keeps_title = False
@@ -183,6 +189,7 @@ class Starlight(MarkdownSite):
 
 
 class HugoBook(MarkdownSite):
+    is_read = True
     folder = "content/docs"
     files: ClassVar[dict[str, str]] = {
         "hugo.toml": 'baseURL = "https://book.test/"\ntitle = "Lighthouse"\ntheme = "hugo-book"\n'

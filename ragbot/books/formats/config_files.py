@@ -12,9 +12,16 @@ from ragbot.core.errors import FileUnreadable
 # Longer text describes no page and no folder; YAML aliases could make a short text very large.
 MAX_CHARACTERS = 20_000
 
+# The navigation of a large site is long.
+MAX_CONFIG_CHARACTERS = 200_000
+
 # The same safe loader, ten times as quick where libyaml is at hand.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
+
+_SCRIPT_PIECE = re.compile(
+    r"'(?:[^'\\\n]|\\.)*'(?!\s*:)|\"(?:[^\"\\\n]|\\.)*\"(?!\s*:)|['\"]?(?P<key>(?:(?<=['\"])[^'\"\n]+(?=['\"])|(?<!\w)\w++))['\"]?\s*:\s*"
+)
 
 # PyYAML converts tagged values without checking them: an empty `!!int` is an IndexError, other words after
 # `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a number of base sixty an OverflowError.
@@ -41,6 +48,44 @@ def parse_yaml_mapping(text: str) -> dict[str, object] | None:
         return _mapping(yaml.load(text, _LOADER))  # noqa: S506 (both loaders are safe ones)
     except _FAULTS as fault:
         raise FileUnreadable("The text is not valid YAML.") from fault
+
+
+class _TolerantLoader(yaml.SafeLoader):
+    """Load YAML whose tags name code (`!!python/name:...`, `!ENV`): each gives None, and nothing is run."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node; an alias, by which a short text could grow very large, is an error."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("alias")
+        return super().compose_node(parent, index)
+
+
+_TolerantLoader.add_multi_constructor("", lambda _loader, _tag, _node: None)
+
+
+def parse_tolerant_yaml(text: str) -> dict[str, object]:
+    """Parse the YAML of a program's configuration, with tags of its own; other than a mapping is empty.
+
+    Raises FileUnreadable if it is invalid, too long, or has aliases.
+    """
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
+    try:
+        return _mapping(yaml.load(text, _TolerantLoader)) or {}  # noqa: S506 (it makes no objects)
+    except _FAULTS as fault:
+        raise FileUnreadable("The text is not valid YAML, or it has aliases.") from fault
+
+
+def parse_literal(text: str) -> object:
+    """Parse a literal of JavaScript made of lists, objects and texts; None if it is anything more."""
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        return None
+    # With quoted keys and a blank behind each it is YAML.
+    quoted = _SCRIPT_PIECE.sub(lambda piece: f'"{piece["key"]}": ' if piece["key"] else piece[0], text)
+    try:
+        return yaml.load(quoted.replace("\t", " "), _TolerantLoader)  # noqa: S506 (it makes no objects)
+    except _FAULTS:
+        return None
 
 
 def parse_json_mapping(text: str) -> dict[str, object] | None:

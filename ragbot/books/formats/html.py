@@ -179,7 +179,7 @@ def _plain_pictures(main: LexborNode) -> None:
 
 def _part_tab_labels(main: LexborNode) -> None:
     """Put each tab's label on a line of its own: in the HTML, all labels are on one line."""
-    for label in main.css(".tabbed-labels label"):
+    for label in main.css(".tabbed-labels label, .vp-code-group .tabs label, [role=tablist] [role=tab]"):
         paragraph = LexborHTMLParser(f"<p>{escape(label.text(strip=True))}</p>").css_first("p")
         if paragraph is not None:
             label.replace_with(paragraph)

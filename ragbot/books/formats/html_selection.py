@@ -19,7 +19,8 @@ COPY = "It is a copy of another page, which it names as the original."
 # If more pages than these name one original, the site's configuration is wrong, and they are no copies.
 MAX_COPIES = 20
 
-_BLOG = re.compile(r"(?:^|/)blog/")
+# At the root, or below a language: a chapter may be about blogs.
+_BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
 _LIST = re.compile(r"(?:^|/)(?:page/\d+|tags|tags/[^/]+|categories|archives?|authors)(?:/index)?\.html?$")
 _VERSION_METAS = "meta[name=docusaurus_version], meta[name='docsearch:version']"
 _VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
@@ -74,7 +75,7 @@ def pages_left_out(
 
 
 def _lists(found: Mapping[str, PageFacts]) -> dict[str, str]:
-    return {path: LIST for path, facts in found.items() if facts.is_list or _BLOG.search(path)}
+    return {path: LIST for path, facts in found.items() if facts.is_list or _BLOG.match(path)}
 
 
 def _other_languages(found: Mapping[str, PageFacts]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from ragbot.books.files import BookFolder, natural_key
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.rewriting import shown_source
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
@@ -59,7 +60,7 @@ def _is_chapter(path: str) -> bool:
 
 def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
     """Read one Markdown file as a page."""
-    name = PurePosixPath(path)
+    name, source = PurePosixPath(path), shown_source(source)
     dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
     title = parse_front_matter(source).text("title")
     content = split_page(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)

@@ -225,6 +225,28 @@ def test_job_tells_of_files_that_were_skipped_and_strict_fails(site: Site, tmp_p
     assert site.answered()["book_version"] == "lenient"
 
 
+def test_wrong_book_is_refused_and_taken_with_force(site: Site, tmp_path: Path) -> None:
+    """A README was published in place of the chapters, and the job had succeeded."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("my-book/README.md", "# Boats\n\nA book on boats.\n")
+        archive.writestr("my-book/oars.rst", "Push the water. " * 20)
+        archive.writestr("my-book/notes.md", "# Notes\n\nNone.\n")
+
+    refused = site.ended(site.send(buffer.getvalue()))
+    forced = site.ended(site.send(buffer.getvalue(), query="?force=true&exclude=notes.md"))
+
+    assert (refused["status"], refused["error"]["code"]) == ("failed", "unreadable_book")
+    assert "1 .rst with 260 characters" in refused["error"]["detail"]
+    assert str(site.folder) not in refused["error"]["detail"]
+    assert (forced["status"], forced["report"]["pages"]) == ("succeeded", 1)
+    assert forced["report"]["book"]["layout"] == "a folder of Markdown"
+    assert {left["suffix"]: left["files"] for left in forced["report"]["book"]["left_out"]} == {
+        ".md": 1,
+        ".rst": 1,
+    }
+
+
 def test_book_without_pages_fails_with_a_sentence_and_without_a_path(site: Site, tmp_path: Path) -> None:
     """The folder that it was unpacked into is no business of the sender's."""
     buffer = io.BytesIO()

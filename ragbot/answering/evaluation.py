@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import re
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from html import unescape
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.citations import page_url, section_url
+from ragbot.answering.question_set import Gold, Row
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
     CitedSpan,
     EditionFacts,
-    Exchange,
     Finished,
     Question,
     Source,
-    Status,
 )
-from ragbot.core.errors import ConfigurationError
 from ragbot.core.side_matter import is_due_date, is_link_alone
 from ragbot.core.text import count_tokens, folded, sentence_spans
 from ragbot.storage.editions import PageFacts
 
-SMALL_TALK = "smalltalk"
-DEFINITION = "definition"
 # A source supports a sentence if it has this share of its words.
 LEAST_SUPPORT = 0.7
 
@@ -48,32 +39,6 @@ DAMAGE = re.compile(
 
 CUTS = (1, 3, 5)
 DEADLINE_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Gold:
-    """Describe a place that answers a question: a section of a file, and words in it."""
-
-    path: str
-    heading: str
-    quote: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Hold a question of a set. Without gold places the book does not answer it.
-
-    `evidence` are the pieces of text that a right answer must contain. `subject` is the term whose definition
-    is asked for.
-    """
-
-    id: str
-    kind: str
-    question: str
-    gold: tuple[Gold, ...]
-    history: tuple[Exchange, ...] = ()
-    evidence: tuple[str, ...] = ()
-    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,64 +75,6 @@ class Verdict:
     links: int
     links_alive: int
     latency_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationReport:
-    """Hold the figures of a set. Shares are from 0 to 1, latencies in milliseconds, lengths in tokens.
-
-    `definitions` is the share of questions for a definition whose answer opens with it. `by_kind` is the
-    share of answers with all of their evidence, among rows that have some.
-    """
-
-    questions: int
-    answerable: int
-    unanswerable: int
-    section_recall: dict[str, float]
-    mrr: float
-    evidence_held: float
-    definitions: float
-    refused_rightly: float
-    refused_near: float
-    refused_far: float
-    refused_wrongly: float
-    answers_citing_gold: float
-    sentences_supported: float
-    citations_with_fragment: float
-    citations_placed: float
-    navigation_lines: int
-    markup_damage: int
-    answer_tokens: float
-    quotes_verbatim: float
-    links_alive: float
-    latency_p50_ms: float
-    latency_p95_ms: float
-    by_kind: dict[str, float] = field(default_factory=dict)
-    section_by_kind: dict[str, float] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the figures as plain values, rounded to four digits."""
-        return {name: _rounded(value) for name, value in asdict(self).items()}
-
-
-def load_rows(path: Path) -> list[Row]:
-    """Read the questions of a JSON Lines file. Raises ConfigurationError that names the line at fault."""
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The question set {path.name} cannot be read.") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                rows.append(_row(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ConfigurationError(
-                    f"{path.name}, line {number}, is not a question: it needs id, type, question and gold."
-                ) from error
-    if not rows:
-        raise ConfigurationError(f"The question set {path.name} is empty.")
-    return rows
 
 
 class Evaluation:
@@ -247,51 +154,6 @@ class Evaluation:
         return span.url.partition(":~:")[0].rstrip("#") == link
 
 
-def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
-    """Compute the figures of a set."""
-    answerable = [v for v in verdicts if v.answerable]
-    unanswerable = [v for v in verdicts if not v.answerable and v.kind != SMALL_TALK]
-    answered = [v for v in answerable if v.status == Status.ANSWERED]
-    latencies = sorted(v.latency_ms for v in verdicts)
-    kinds = sorted({v.kind for v in answerable})
-    defined = [v for v in answerable if v.kind == DEFINITION and v.opens_with_it is not None]
-
-    def refused(kind: str) -> float:
-        return _mean(v.status == Status.REFUSED for v in unanswerable if v.kind.endswith(kind))
-
-    return EvaluationReport(
-        questions=len(verdicts),
-        answerable=len(answerable),
-        unanswerable=len(unanswerable),
-        section_recall={str(cut): _mean(v.found[cut] for v in answerable) for cut in CUTS},
-        mrr=_mean(1 / v.rank if v.rank else 0.0 for v in answerable),
-        evidence_held=_mean(v.evidence for v in verdicts if v.evidence is not None),
-        definitions=_mean(bool(v.opens_with_it) for v in defined),
-        refused_rightly=refused(""),
-        refused_near=refused("near"),
-        refused_far=refused("far"),
-        refused_wrongly=_mean(v.status == Status.REFUSED for v in answerable),
-        answers_citing_gold=_mean(v.cites_gold for v in answered),
-        sentences_supported=_share(sum(v.supported for v in answered), sum(v.sentences for v in answered)),
-        citations_with_fragment=_share(
-            sum(v.with_fragment for v in verdicts), sum(v.citations for v in verdicts)
-        ),
-        citations_placed=_share(sum(v.placed for v in verdicts), sum(v.citations for v in verdicts)),
-        navigation_lines=sum(v.navigation for v in verdicts),
-        markup_damage=sum(v.damage for v in verdicts),
-        answer_tokens=_mean(v.tokens for v in answered),
-        quotes_verbatim=_share(sum(v.quotes_verbatim for v in verdicts), sum(v.quotes for v in verdicts)),
-        links_alive=_share(sum(v.links_alive for v in verdicts), sum(v.links for v in verdicts)),
-        latency_p50_ms=statistics.median(latencies),
-        latency_p95_ms=latencies[min(len(latencies) - 1, round(0.95 * (len(latencies) - 1)))],
-        by_kind={
-            kind: _mean(bool(v.evidence) for v in verdicts if v.kind == kind and v.evidence is not None)
-            for kind in kinds
-        },
-        section_by_kind={kind: _mean(v.found[5] for v in answerable if v.kind == kind) for kind in kinds},
-    )
-
-
 def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
     """Yield each sentence of an answer, with the numbers of the marks that support it.
 
@@ -357,25 +219,6 @@ def holds_evidence(row: Row, answer: str) -> bool:
     return bool(row.evidence) and all(_bare(piece) in said for piece in row.evidence)
 
 
-def _row(row: dict[str, Any]) -> Row:
-    talk = row.get("history") or []
-    exchanges = tuple(
-        Exchange(asked["content"], said["content"])
-        for asked, said in pairwise(talk)
-        if (asked["role"], said["role"]) == ("user", "assistant")
-    )
-    gold = tuple(Gold(place["path"], place.get("heading", ""), place["quote"]) for place in row["gold"])
-    return Row(
-        id=str(row["id"]),
-        kind=str(row["type"]),
-        question=str(row["question"]),
-        gold=gold,
-        history=exchanges,
-        evidence=tuple(map(str, row.get("evidence") or ())),
-        subject=str(row.get("subject") or ""),
-    )
-
-
 def _plain(text: str) -> str:
     return folded("".join(character for character in text if character not in "*_`"))
 
@@ -383,18 +226,3 @@ def _plain(text: str) -> str:
 def _bare(text: str) -> str:
     """Return the letters and digits of a text in lower case, with one blank between words."""
     return " ".join(_SIGNS.sub(" ", _plain(text)).split())
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = [float(value) for value in values]
-    return sum(found) / len(found) if found else 0.0
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return round(value, 4) if isinstance(value, float) else value

@@ -15,7 +15,9 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_openapi import OpenAPI
 
-from ragbot.answering.evaluation import Evaluation, load_rows, report_on
+from ragbot.answering.evaluation import Evaluation
+from ragbot.answering.evaluation_report import report_on
+from ragbot.answering.question_set import load_rows
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.errors import RagbotError

@@ -1,0 +1,110 @@
+"""Compute the figures of a question set from the verdicts on its questions."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ragbot.answering.evaluation import CUTS, Verdict
+from ragbot.answering.question_set import DEFINITION, SMALL_TALK
+from ragbot.core.domain import Status
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationReport:
+    """Hold the figures of a set. Shares are from 0 to 1, latencies in milliseconds, lengths in tokens.
+
+    `definitions` is the share of questions for a definition whose answer opens with it. `by_kind` is the
+    share of answers with all of their evidence, among rows that have some.
+    """
+
+    questions: int
+    answerable: int
+    unanswerable: int
+    section_recall: dict[str, float]
+    mrr: float
+    evidence_held: float
+    definitions: float
+    refused_rightly: float
+    refused_near: float
+    refused_far: float
+    refused_wrongly: float
+    answers_citing_gold: float
+    sentences_supported: float
+    citations_with_fragment: float
+    citations_placed: float
+    navigation_lines: int
+    markup_damage: int
+    answer_tokens: float
+    quotes_verbatim: float
+    links_alive: float
+    latency_p50_ms: float
+    latency_p95_ms: float
+    by_kind: dict[str, float] = field(default_factory=dict)
+    section_by_kind: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures as plain values, rounded to four digits."""
+        return {name: _rounded(value) for name, value in asdict(self).items()}
+
+
+def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
+    """Compute the figures of a set."""
+    answerable = [v for v in verdicts if v.answerable]
+    unanswerable = [v for v in verdicts if not v.answerable and v.kind != SMALL_TALK]
+    answered = [v for v in answerable if v.status == Status.ANSWERED]
+    latencies = sorted(v.latency_ms for v in verdicts)
+    kinds = sorted({v.kind for v in answerable})
+    defined = [v for v in answerable if v.kind == DEFINITION and v.opens_with_it is not None]
+
+    def refused(kind: str) -> float:
+        return _mean(v.status == Status.REFUSED for v in unanswerable if v.kind.endswith(kind))
+
+    return EvaluationReport(
+        questions=len(verdicts),
+        answerable=len(answerable),
+        unanswerable=len(unanswerable),
+        section_recall={str(cut): _mean(v.found[cut] for v in answerable) for cut in CUTS},
+        mrr=_mean(1 / v.rank if v.rank else 0.0 for v in answerable),
+        evidence_held=_mean(v.evidence for v in verdicts if v.evidence is not None),
+        definitions=_mean(bool(v.opens_with_it) for v in defined),
+        refused_rightly=refused(""),
+        refused_near=refused("near"),
+        refused_far=refused("far"),
+        refused_wrongly=_mean(v.status == Status.REFUSED for v in answerable),
+        answers_citing_gold=_mean(v.cites_gold for v in answered),
+        sentences_supported=_share(sum(v.supported for v in answered), sum(v.sentences for v in answered)),
+        citations_with_fragment=_share(
+            sum(v.with_fragment for v in verdicts), sum(v.citations for v in verdicts)
+        ),
+        citations_placed=_share(sum(v.placed for v in verdicts), sum(v.citations for v in verdicts)),
+        navigation_lines=sum(v.navigation for v in verdicts),
+        markup_damage=sum(v.damage for v in verdicts),
+        answer_tokens=_mean(v.tokens for v in answered),
+        quotes_verbatim=_share(sum(v.quotes_verbatim for v in verdicts), sum(v.quotes for v in verdicts)),
+        links_alive=_share(sum(v.links_alive for v in verdicts), sum(v.links for v in verdicts)),
+        latency_p50_ms=statistics.median(latencies),
+        latency_p95_ms=latencies[min(len(latencies) - 1, round(0.95 * (len(latencies) - 1)))],
+        by_kind={
+            kind: _mean(bool(v.evidence) for v in verdicts if v.kind == kind and v.evidence is not None)
+            for kind in kinds
+        },
+        section_by_kind={kind: _mean(v.found[5] for v in answerable if v.kind == kind) for kind in kinds},
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = [float(value) for value in values]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 1.0
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return round(value, 4) if isinstance(value, float) else value

@@ -18,6 +18,8 @@ import structlog
 
 from ragbot.app import create_app
 from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
+from ragbot.books.files import Choice
+from ragbot.books.loader import ReadOptions
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
 from ragbot.ingestion.jobs import JobRequest
 from ragbot.ingestion.pipeline import IngestReport
@@ -153,6 +155,9 @@ class Job:
             site_url=options.site_url,
             title=options.title,
             strict=options.strict,
+            options=ReadOptions(
+                options.built, options.force, Choice(tuple(options.include), tuple(options.exclude))
+            ),
             progress=progress,
         )
 

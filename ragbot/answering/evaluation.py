@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from html import unescape
 
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.citations import page_url, section_url
 from ragbot.answering.question_set import Gold, Row
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
@@ -19,6 +18,7 @@ from ragbot.core.domain import (
     Question,
     Source,
 )
+from ragbot.core.page_links import page_url, section_url
 from ragbot.core.side_matter import is_due_date, is_link_alone
 from ragbot.core.text import count_tokens, folded, sentence_spans
 from ragbot.storage.editions import PageFacts

@@ -67,6 +67,7 @@ class Providers:
     book_embedder: Embedder | None
     generator: Generator
     question_generator: Generator | None
+    context_generator: Generator | None
 
 
 def build_providers(
@@ -93,7 +94,8 @@ def build_providers(
         query_embedder=query_embedder,
         book_embedder=_book_embedder(settings, embedder, paid) if embedder else None,
         generator=generator or _generator(settings, paid, query_embedder, reader),
-        question_generator=_question_generator(settings, paid) if generator is None else None,
+        question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
+        context_generator=None if generator else _optional(settings, paid, settings.context_model),
     )
 
 
@@ -200,8 +202,7 @@ def _generator(
     return FallbackGenerator([*models, extractive])
 
 
-def _question_generator(settings: Settings, paid: PaidProvider) -> Generator | None:
-    name = settings.chosen_question_model
+def _optional(settings: Settings, paid: PaidProvider, name: str | None) -> Generator | None:
     return _model(settings, paid, paid.client, name) if name and paid.client is not None else None
 
 

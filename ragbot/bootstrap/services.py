@@ -30,6 +30,7 @@ from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
+from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.observability.answer_metrics import AnswerMetrics
@@ -39,6 +40,7 @@ from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.services import Services
+from ragbot.storage.chunk_contexts import ChunkContextStore
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.ingest_jobs import IngestJobStore
@@ -83,7 +85,7 @@ def build_services(
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
         conversations=storage.conversations,
         editions=storage.editions,
-        ingestion=_ingestion(settings, storage.editions, providers, store),
+        ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
         retriever=retriever,
@@ -133,10 +135,18 @@ def _answerer(
 
 
 def _ingestion(
-    settings: Settings, editions: EditionStore, providers: Providers, store: PassageStore
+    settings: Settings, storage: Storage, providers: Providers, store: PassageStore
 ) -> IngestionPipeline:
+    contexts = None
+    if (model := providers.context_generator) is not None:
+        cost = partial(providers.paid.cost_usd, model.name)
+        contexts = ChunkContextWriter(model, ChunkContextStore(storage.database), cost)
     return IngestionPipeline(
-        editions, store, providers.book_embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
+        storage.editions,
+        store,
+        providers.book_embedder,
+        max_file_bytes=round(settings.max_file_mb * 1_000_000),
+        contexts=contexts,
     )
 
 

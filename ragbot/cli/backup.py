@@ -24,7 +24,7 @@ from ragbot.backup.sqlite import SqliteDatabase
 from ragbot.backup.storage import SUFFIX, BackupStorage
 from ragbot.backup.storage_url import open_storage
 from ragbot.bootstrap import isolated_services
-from ragbot.cli.commands import failing_in_one_sentence
+from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status
 from ragbot.core.errors import BackupError, RagbotError

@@ -160,6 +160,11 @@ class Settings(BaseSettings):
         description="The model that restates follow-up questions, questions in another language and several "
         "questions at once for the search; the fallback model if empty, `none` for never.",
     )
+    context_model: str | None = Field(
+        None,
+        description="The model that writes a line for each passage of a book that says where it stands; the "
+        "line is searched and never quoted. None if empty: it costs a call for each passage.",
+    )
     openai_connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect to the provider.")
     openai_first_word_timeout_s: float = Field(
         12, gt=0, description="Seconds without a byte from the provider after which it is given up."
@@ -369,8 +374,9 @@ class Settings(BaseSettings):
 
     @property
     def paid_models(self) -> tuple[str, ...]:
-        """Return all models that are called for text: those that answer, and the one that restates."""
-        return tuple(dict.fromkeys((*self.models, *filter(None, (self.chosen_question_model,)))))
+        """Return all models that are called for text."""
+        others = filter(None, (self.chosen_question_model, self.context_model))
+        return tuple(dict.fromkeys((*self.models, *others)))
 
     @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:

@@ -72,12 +72,34 @@ class SkippedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Count the files of one suffix that are no part of the book, with the sentence that says why."""
+
+    reason: str
+    suffix: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Name what a book was read as, and how the links to its pages are made, each in a few words."""
+
+    name: str = ""
+    links: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
-    """Hold pages in reading order. `title` is empty if the book does not give one."""
+    """Hold pages in reading order. `title` is empty if the book does not give one.
+
+    `skipped` are files that should have been read but could not be; `left_out` are no part of the book.
+    """
 
     title: str
     pages: tuple[Page, ...]
     skipped: tuple[SkippedFile, ...] = ()
+    layout: Layout = Layout()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

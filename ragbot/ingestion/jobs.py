@@ -31,6 +31,10 @@ class IngestOptions:
     site_url: str = ""
     title: str = ""
     strict: bool = False
+    built: bool = False
+    force: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

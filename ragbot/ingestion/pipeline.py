@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.loader import load_book
+from ragbot.books.loader import ReadOptions, load_book
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector
 from ragbot.core.errors import BookError, SearchUnavailable
+from ragbot.core.languages import language_of
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
+from ragbot.ingestion.book_summary import BookSummary, summarise_book, text_length
+from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
 
@@ -26,6 +30,9 @@ EMBEDDING_CALLS = 4
 # Chunks whose own words are searched for in the new index before readers may search it.
 SAMPLES = 5
 SAMPLE_HITS = 10
+
+# A book that shrinks to less than this is more often the wrong folder than a new edition.
+LEAST_PART_OF_PUBLISHED = 0.5
 
 Progress = Callable[[str, int, int], None]
 
@@ -46,14 +53,35 @@ class IngestReport:
     skipped: tuple[SkippedFile, ...]
     published: bool
     seconds: float
+    book: BookSummary
+
+
+@dataclass(frozen=True, slots=True)
+class BookCheck:
+    """Report on a book that was read, and not published."""
+
+    title: str
+    pages: int
+    sections: int
+    chunks: int
+    skipped: tuple[SkippedFile, ...]
+    book: BookSummary
+    read: Book
 
 
 class IngestionPipeline:
     """Ingest, index, publish and remove editions. A run that is killed at any point may be repeated."""
 
     def __init__(
-        self, editions: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
+        self,
+        editions: EditionStore,
+        store: PassageStore,
+        embedder: Embedder | None,
+        *,
+        max_file_bytes: int,
+        contexts: ChunkContextWriter | None = None,
     ) -> None:
+        self._contexts = contexts
         self._editions = editions
         self._store = store
         self._embedder = embedder
@@ -67,23 +95,26 @@ class IngestionPipeline:
         site_url: str = "",
         title: str = "",
         strict: bool = False,
+        options: ReadOptions | None = None,
         progress: Progress = lambda _stage, _done, _total: None,
     ) -> IngestReport:
         """Ingest a book and publish it as an edition; the edition before it stays and can be published again.
 
         Without a name the edition is named by its content; without a title the book's own is used, else that
-        of its first page. With `strict` a skipped file is an error and nothing is published. Raises
-        BookError, ProviderError, SearchUnavailable or DatabaseUnavailable; then the published edition stays.
+        of its first page. With `strict` a skipped file is an error and nothing is published. A book with less
+        than half of the published one's text needs `options.force`. Raises BookError, ProviderError,
+        SearchUnavailable or DatabaseUnavailable; then the published edition stays.
         """
         started = time.monotonic()
-        progress("read", 0, 0)
-        book = self._load(path, title, strict=strict)
-        chunks = chunk_book(book)
-        if not chunks:
-            raise BookError("The book has no text: every page is empty.")
+        options = options or ReadOptions()
+        book, chunks = self._read(path, title, options, strict=strict, progress=progress)
+        before = self._editions.published()
+        if before is not None and not options.force:
+            self._refuse_much_less(book, before)
+        if self._contexts is not None:
+            chunks = self._contexts.with_contexts(book, chunks, progress)
         progress("weigh", 0, len(chunks))
         indexed = index_chunks(chunks)
-        before = self._editions.published()
         known = self._editions.chunk_ids(before) if before else set()
         embedded, dimension = self._embed_missing(chunks, progress)
         draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
@@ -96,8 +127,58 @@ class IngestionPipeline:
         ids = {chunk.id for chunk in chunks}
         return _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
 
-    def _load(self, path: Path, title: str, *, strict: bool) -> Book:
-        book = load_book(path, max_file_bytes=self._max_file_bytes)
+    def check_book(
+        self,
+        path: Path,
+        *,
+        site_url: str = "",
+        options: ReadOptions | None = None,
+        progress: Progress = lambda _stage, _done, _total: None,
+    ) -> BookCheck:
+        """Read and cut a book as `ingest_book` does, and report; nothing is stored. Raises BookError."""
+        book, chunks = self._read(path, "", options or ReadOptions(), strict=False, progress=progress)
+        language = language_of(chunk.text for chunk in chunks)
+        return BookCheck(
+            title=book.title,
+            pages=len(book.pages),
+            sections=sum(len(page.sections) for page in book.pages),
+            chunks=len(chunks),
+            skipped=book.skipped,
+            book=summarise_book(book, language=language, site_url=site_url),
+            read=book,
+        )
+
+    def _read(
+        self, path: Path, title: str, options: ReadOptions, *, strict: bool, progress: Progress
+    ) -> tuple[Book, list[Chunk]]:
+        progress("read", 0, 0)
+        book = self._load(path, title, options, strict=strict, progress=progress)
+        chunks = chunk_book(book)
+        if not chunks:
+            raise BookError("The book has no text: every page is empty.")
+        return book, chunks
+
+    def _refuse_much_less(self, book: Book, before: EditionFacts) -> None:
+        """Raise BookError if the book has less than half of the published edition's text."""
+        known = text_length([page.source for page in self._editions.pages(before)])
+        length = text_length([page.source for page in book.pages])
+        if length < LEAST_PART_OF_PUBLISHED * known:
+            raise BookError(
+                f"This book ({book.title}, {len(book.pages)} pages) has {length:,} characters of text, less "
+                f"than half of the published edition {before.name} ({before.title}, {known:,}). "
+                "If it is the right one, publish it with --force (force=true)."
+            )
+
+    def _load(
+        self, path: Path, title: str, options: ReadOptions, *, strict: bool, progress: Progress
+    ) -> Book:
+        files = itertools.count(1)
+        book = load_book(
+            path,
+            max_file_bytes=self._max_file_bytes,
+            progress=lambda _path: progress("read", next(files), 0),
+            options=options,
+        )
         if strict and book.skipped:
             first = book.skipped[0]
             raise BookError(f"{len(book.skipped)} file(s) cannot be read; {first.path}: {first.reason}")
@@ -192,6 +273,7 @@ def _report(
         skipped=book.skipped,
         published=True,
         seconds=seconds,
+        book=summarise_book(book, language=facts.language, site_url=facts.site_url),
     )
 
 

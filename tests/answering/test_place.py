@@ -12,7 +12,7 @@ import pytest
 
 from ragbot.answering.citations import sources_of, with_citations
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.loader import load_book
+from ragbot.books.loader import ReadOptions, load_book
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_words, tidy_markdown
 from ragbot.books.markup.slugs import GithubSlugger
@@ -102,7 +102,7 @@ def _page(path: Path, has_github_anchors: bool) -> BuiltPage:
 
 @cache
 def book_of(site: Site) -> Book:
-    return load_book(site.folder)
+    return load_book(site.folder, options=ReadOptions(force=True))
 
 
 def pieces_of(text: str) -> Iterator[str]:

@@ -110,6 +110,43 @@ def test_ingest_names_the_files_that_it_skips(empty: OpenAPI, book: Path) -> Non
     assert "04-broken.md: " in result.stdout
 
 
+def test_ingest_names_layout_language_links_and_warnings(empty: OpenAPI, book: Path) -> None:
+    """A wrong folder or address shows in the report, and not in readers' complaints."""
+    (book / "notes.rst").write_text("A note.")
+
+    result = flask(empty, "book", "ingest", book)
+
+    assert "read as a folder of Markdown; links to the files, as GitHub shows them; language: english" in (
+        result.stdout
+    )
+    assert "first link: /01-bread.md\n" in result.stdout
+    assert "left out: 1 .rst files. Its format is not read." in result.stdout
+    assert "warning: No address of the book's site is set (--site-url)" in result.stdout
+
+
+@pytest.mark.parametrize("address", ["www.example.org", "file:///x", "https://"])
+def test_site_address_that_no_browser_opens_is_refused(empty: OpenAPI, book: Path, address: str) -> None:
+    """It was taken without a word, and every link was dead."""
+    result = flask(empty, "book", "ingest", book, "--site-url", address)
+
+    assert result.exit_code == 2
+    assert "must begin with https:// or http://" in result.stderr
+
+
+def test_check_publishes_nothing_and_finds_dead_links(empty: OpenAPI, book: Path, tmp_path: Path) -> None:
+    """The operator looks before readers do."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "01-bread.md").write_text("<h1>Bread</h1>")
+
+    alone = flask(empty, "book", "check", book)
+    against = flask(empty, "book", "check", book, "--built-site", tmp_path / "site")
+
+    assert (alone.exit_code, services_of(empty).editions.published()) == (0, None)
+    assert "3 pages, 8 sections, 3 chunks" in alone.stdout
+    assert "pages alive: 1 of 3" in against.stdout
+    assert failed_in_one_sentence(against)
+
+
 def test_strict_ingest_fails_over_a_skipped_file(empty: OpenAPI, book: Path) -> None:
     """A pipeline looks at the exit code alone."""
     (book / "04-broken.md").write_bytes(b"\x00\x01")

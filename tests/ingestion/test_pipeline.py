@@ -10,6 +10,7 @@ import pytest
 from flask_openapi import OpenAPI
 from structlog.testing import capture_logs
 
+from ragbot.books.loader import ReadOptions
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import (
@@ -341,7 +342,9 @@ def test_edition_that_is_removed_meanwhile_takes_no_vector_of_the_new_one_with_i
     app = make_app(embedder=embedder)
     services = services_of(app)
     services.ingestion.ingest_book(book, edition="old")
-    services.ingestion.ingest_book(THREE_CHAPTERS / "03-tea.md", edition="tea")
+    services.ingestion.ingest_book(
+        THREE_CHAPTERS / "03-tea.md", edition="tea", options=ReadOptions(force=True)
+    )
     rewrite(book, "02-cheese.md", "nine months", "four months")
     embedder.meanwhile = lambda: services.ingestion.remove("old")
 
@@ -522,3 +525,46 @@ def test_lost_collection_is_built_again_without_a_call_to_the_embedder(make_app:
 def ids_in(server: QdrantServer, name: str) -> list[str]:
     records, _ = server.local.scroll(name, limit=100)
     return sorted(str(record.id) for record in records)
+
+
+# --- the right book ----------------------------------------------------------------------------
+
+
+def test_book_of_less_than_half_the_text_is_not_published(make_app: AppMaker, book: Path) -> None:
+    """A wrong path once replaced a book of 76 pages by a README."""
+    app = make_app()
+    services = services_of(app)
+    services.ingestion.ingest_book(book, edition="whole")
+    (book / "01-bread.md").unlink()
+    (book / "02-cheese.md").unlink()
+
+    with pytest.raises(BookError, match=r"less than half of the published edition whole .*--force"):
+        services.ingestion.ingest_book(book, edition="part")
+
+    assert names(app) == ["whole"]
+    services.ingestion.ingest_book(book, edition="part", options=ReadOptions(force=True))
+    assert published(app) == "part"
+
+
+def test_report_tells_what_was_read_and_where_links_lead(make_app: AppMaker, book: Path) -> None:
+    """Four lines that show at once that it was the wrong folder, or the wrong address."""
+    report = services_of(make_app()).ingestion.ingest_book(book, site_url="https://book.test/x")
+
+    assert (report.book.layout, report.book.language) == ("a folder of Markdown", "english")
+    assert report.book.link_rule == "to the files, as GitHub shows them"
+    assert report.book.links == (
+        "https://book.test/x/01-bread.md",
+        "https://book.test/x/02-cheese.md#ripening",
+    )
+    assert report.book.warnings == ()
+
+
+def test_check_reports_and_stores_nothing(make_app: AppMaker, book: Path) -> None:
+    """It may be run on a server that readers use."""
+    app = make_app()
+
+    checked = services_of(app).ingestion.check_book(book)
+
+    assert (checked.title, checked.pages, checked.sections, checked.chunks) == ("Bread", 3, 8, 3)
+    assert "--site-url" in checked.book.warnings[0]
+    assert names(app) == []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ from ragbot.books.formats.page_address import relative_address
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
-from ragbot.core.errors import FileUnreadable
+from ragbot.core.errors import BookError, FileUnreadable
 
 PAGES = frozenset({".md", ".mdx"})
 CONFIG_NAMES = tuple(f"docusaurus.config.{suffix}" for suffix in ("js", "ts", "mjs", "cjs", "mts", "cts"))
@@ -71,15 +71,38 @@ class _Category:
     position: float
 
 
-def read_docusaurus(folder: BookFolder, docs: str | None = None) -> Book:
-    """Read a project's docs folders in the order of the generated sidebar.
+def root_of_docusaurus(project: BookFolder) -> Path:
+    """Return the folder that holds all of a project's pages.
 
-    `docs` is the path of the docs folder where there is no configuration, "" for `folder` itself.
+    It is the project's own, or the one above if the configuration names folders beside the project.
     """
-    config = _config(folder)
-    docs_folders = [DocsFolder(docs, "docs")] if docs is not None else config.docs
-    pages = [page for docs_folder in docs_folders for page in _read_docs_folder(folder, docs_folder, config)]
+    config, _ = _config(project, "")
+    is_above = any(normpath(docs.path).startswith("..") for docs in config.docs)
+    return project.root.absolute().parent if is_above else project.root
+
+
+def read_docusaurus(folder: BookFolder, base: str = "") -> Book:
+    """Read a project's docs folders in the order of the sidebar; its configuration lies in `base`.
+
+    Raises BookError if one of its docs folders lies outside of `folder`, or is not there.
+    """
+    config, name = _config(folder, base)
+    pages: list[Page] = []
+    for docs in config.docs:
+        path = normpath(f"{base}/{docs.path}" if base else docs.path)
+        if path.startswith("..") or not (folder.root / path).is_dir():
+            raise BookError(
+                f"{name or 'Docusaurus'} has its pages at `path: '{docs.path}'`, and there is no such folder "
+                f"below {folder.root}. Give the folder that holds both, or correct `docs.path`."
+            )
+        pages += _read_docs_folder(folder, replace(docs, path="" if path == "." else path), config)
     return Book(config.title, tuple(pages), tuple(folder.skipped))
+
+
+def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
+    """Read a docs folder without a configuration; `docs` is its path, "" for `folder` itself."""
+    pages = _read_docs_folder(folder, DocsFolder(docs, "docs"), SiteConfig())
+    return Book("", tuple(pages), tuple(folder.skipped))
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:
@@ -101,14 +124,17 @@ def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bo
     return False
 
 
-def _config(folder: BookFolder) -> SiteConfig:
+def _config(folder: BookFolder, base: str) -> tuple[SiteConfig, str]:
+    """Return a project's configuration, and the name of its file."""
+    inside = f"{base}/" if base else ""
     for name in CONFIG_NAMES:
-        if folder.has(name):
+        if folder.has(inside + name):
             try:
-                return parse_site_config(folder.read_text(name), has_versions=folder.has("versions.json"))
+                has_versions = folder.has(f"{inside}versions.json")
+                return parse_site_config(folder.read_text(inside + name), has_versions=has_versions), name
             except FileUnreadable as fault:
-                folder.skip(name, str(fault))
-    return SiteConfig()
+                folder.skip(inside + name, str(fault))
+    return SiteConfig(), ""
 
 
 def _read_docs_folder(folder: BookFolder, docs_folder: DocsFolder, config: SiteConfig) -> list[Page]:

@@ -101,10 +101,10 @@ def test_without_an_outline_pages_are_called_by_their_numbers(tmp_path):
 
     assert loaded.title == "A Book"
     assert [(page.title, page.path, page.address) for page in loaded.pages] == [
-        ("Page 1", "book.pdf#page=1", "book.pdf#page=1"),
-        ("Page 3", "book.pdf#page=3", "book.pdf#page=3"),
+        ("A Book, page 1", "book.pdf#page=1", "book.pdf#page=1"),
+        ("A Book, page 3", "book.pdf#page=3", "book.pdf#page=3"),
     ]
-    assert loaded.pages[0].sections[0].heading_path == ("Page 1",)
+    assert loaded.pages[0].sections[0].heading_path == ("A Book, page 1",)
     assert loaded.skipped == ()
 
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from html import unescape
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.question_set import Gold, Row
+from ragbot.answering.statements import Kind, Piece, StatementSplitter
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
     CitedSpan,
+    Degradation,
+    Delta,
+    Draft,
     EditionFacts,
     Finished,
+    Mode,
     Question,
+    Retrieved,
     Source,
+    Status,
 )
+from ragbot.core.errors import AnswerCut, DeadlineExceeded
 from ragbot.core.page_links import page_url, section_url
 from ragbot.core.side_matter import is_due_date, is_link_alone
 from ragbot.core.text import count_tokens, folded, sentence_spans
@@ -39,6 +49,42 @@ DAMAGE = re.compile(
 
 CUTS = (1, 3, 5)
 DEADLINE_S = 60.0
+_EXTRACTIVE = frozenset({Degradation.LLM_EXTRACTIVE, Degradation.BUDGET})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold a question with its answer; one that was cut has the status FAILED, its words and `error_code`.
+
+    `first_word_ms` is the time from the question to the first word, None if there was none.
+    """
+
+    row: Row
+    answer: Answer
+    first_word_ms: float | None = None
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVerdict:
+    """Hold the measurements of an answer that a model wrote.
+
+    `sentences`, `cited` and `supported` are the answer's own counts (`Grounding`), 0 for a refusal. `marks`
+    counts its marks, and `marks_in_words` those whose source has the words of the sentence: a plainer measure
+    than the one by which an answer's marks are repaired, and apart from it. With `is_unsupported` it was
+    refused because nothing of it stands in the passages.
+    """
+
+    sentences: int
+    cited: int
+    supported: int
+    marks: int
+    marks_in_words: int
+    is_unsupported: bool
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    first_word_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +96,8 @@ class Verdict:
     row has none. `sentences` counts the answer's sentences, `supported` those whose words are in the source
     that their mark cites. `citations` counts the citations, `with_fragment` those with a text fragment,
     `placed` those whose link leads to the section of their words. `navigation` counts lines that only lead
-    elsewhere, `damage` remains of markup.
+    elsewhere, `damage` remains of markup. `model` is None where no model wrote the answer; with `fell_back`
+    one should have.
     """
 
     id: str
@@ -75,13 +122,23 @@ class Verdict:
     links: int
     links_alive: int
     latency_ms: float
+    fell_back: bool = False
+    model: ModelVerdict | None = None
 
 
 class Evaluation:
     """Ask an answerer each question of a set, and compare its answers with the known ones."""
 
-    def __init__(self, answerer: Answerer, edition: EditionFacts, pages: Sequence[PageFacts]) -> None:
+    def __init__(
+        self,
+        answerer: Answerer,
+        edition: EditionFacts,
+        pages: Sequence[PageFacts],
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._answerer = answerer
+        self._deadline_s = deadline_s
         self._edition = edition
         self._pages = {page.path: page for page in pages}
         self._links = {
@@ -91,23 +148,45 @@ class Evaluation:
         }
 
     def verdicts(
-        self, rows: Iterable[Row], asked: Callable[[Row, Answer], None] = lambda _row, _answer: None
+        self, rows: Iterable[Row], on_answer: Callable[[Asked], None] = lambda _asked: None
     ) -> list[Verdict]:
-        """Ask every question in order; `asked` is called after each."""
+        """Ask every question in order; `on_answer` is called after each."""
         verdicts = []
         for row in rows:
-            answer = self._answer(row)
-            verdicts.append(self._verdict(row, answer))
-            asked(row, answer)
+            asked = self._ask(row)
+            verdicts.append(self._verdict(asked))
+            on_answer(asked)
         return verdicts
 
-    def _answer(self, row: Row) -> Answer:
+    def _ask(self, row: Row) -> Asked:
         question = Question(row.question, book_version=self._edition.name)
-        *_, last = self._answerer.answer(question, row.history, Deadline(DEADLINE_S))
-        assert isinstance(last, Finished)
-        return last.answer
+        started, first_word_ms = time.perf_counter(), None
+        draft: Draft | None = None
+        said: list[str] = []
+        with closing(self._answerer.answer(question, row.history, Deadline(self._deadline_s))) as events:
+            try:
+                for event in events:
+                    match event:
+                        case Retrieved():
+                            draft = event.draft
+                        case Delta(text):
+                            said.append(text)
+                            if first_word_ms is None:
+                                first_word_ms = (time.perf_counter() - started) * 1000
+                        case Finished(answer):
+                            return Asked(row, answer, first_word_ms)
+            except (AnswerCut, DeadlineExceeded) as error:
+                return Asked(row, self._cut(draft, "".join(said)), first_word_ms, error.code)
+        raise AssertionError("an answer ended without its last event")
 
-    def _verdict(self, row: Row, answer: Answer) -> Verdict:
+    def _cut(self, draft: Draft | None, text: str) -> Answer:
+        """Return what there is of an answer that never ended."""
+        if draft is None:
+            return Answer(text, Status.FAILED, (), Mode.FULL_BOOK, self._edition.name, model="")
+        return replace(draft.so_far(), text=text, status=Status.FAILED)
+
+    def _verdict(self, asked: Asked) -> Verdict:
+        row, answer = asked.row, asked.answer
         right = [_holds(source, row.gold) for source in answer.sources]
         ranks = [rank for rank, gold in enumerate(right, start=1) if gold]
         wanted = {(gold.path, gold.heading) for gold in row.gold}
@@ -137,6 +216,8 @@ class Evaluation:
             links=len(answer.sources),
             links_alive=sum(s.url.partition(":~:")[0].rstrip("#") in self._links for s in answer.sources),
             latency_ms=answer.latency_ms.total,
+            fell_back=not _EXTRACTIVE.isdisjoint(answer.degraded),
+            model=_model_verdict(asked),
         )
 
     def _is_verbatim(self, source: Source) -> bool:
@@ -152,6 +233,36 @@ class Evaluation:
         anchor = before[-1] if before else ""
         link = section_url(page_url(self._edition.site_url, page.address), anchor)
         return span.url.partition(":~:")[0].rstrip("#") == link
+
+
+def _model_verdict(asked: Asked) -> ModelVerdict | None:
+    """Measure the answer of a model; None if no model wrote it."""
+    answer, grounding = asked.answer, asked.answer.grounding
+    if answer.model in ("", "extractive"):
+        return None
+    marked = [
+        (_MARK.sub("", unescape(piece.body)), mark)
+        for piece in _pieces(answer.text)
+        if piece.kind is not Kind.FILLER
+        for mark in dict.fromkeys(piece.marks)
+    ]
+    return ModelVerdict(
+        sentences=grounding.sentences if grounding else 0,
+        cited=grounding.cited if grounding else 0,
+        supported=grounding.supported if grounding else 0,
+        marks=len(marked),
+        marks_in_words=sum(_is_supported(said, [mark], answer.sources) for said, mark in marked),
+        is_unsupported=answer.status == Status.REFUSED and grounding is not None,
+        input_tokens=answer.usage.input_tokens,
+        output_tokens=answer.usage.output_tokens,
+        cost_usd=answer.usage.cost_usd,
+        first_word_ms=asked.first_word_ms,
+    )
+
+
+def _pieces(answer: str) -> list[Piece]:
+    splitter = StatementSplitter()
+    return [*splitter.feed(answer), *splitter.flush()]
 
 
 def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:

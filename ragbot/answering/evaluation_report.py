@@ -13,11 +13,39 @@ from ragbot.core.domain import Status
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFigures:
+    """Hold the figures of the answers that models wrote; those of the book's own sentences are left out.
+
+    Shares of sentences and marks are those of answers that were not refused. `sentences_supported` is by the
+    measure that repairs the marks, `marks_in_words` by shared words alone. `refused_unsupported` counts
+    answers that were refused because nothing of them stands in the passages. Tokens are means of an answer,
+    `cost_usd` is the sum, None where a price is not known.
+    """
+
+    answers: int
+    answered: int
+    refused_rightly: float
+    refused_wrongly: float
+    refused_unsupported: int
+    sentences: int
+    sentences_marked: float
+    sentences_supported: float
+    marks_per_sentence: float
+    marks_in_words: float
+    input_tokens: float
+    output_tokens: float
+    cost_usd: float | None
+    first_word_p50_ms: float
+    first_word_p95_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class EvaluationReport:
     """Hold the figures of a set. Shares are from 0 to 1, latencies in milliseconds, lengths in tokens.
 
     `definitions` is the share of questions for a definition whose answer opens with it. `by_kind` is the
-    share of answers with all of their evidence, among rows that have some.
+    share of answers with all of their evidence, among rows that have some. `failed` counts answers that were
+    cut, `fell_back` those that a model should have written. `model` is None if no model wrote any.
     """
 
     questions: int
@@ -42,6 +70,9 @@ class EvaluationReport:
     links_alive: float
     latency_p50_ms: float
     latency_p95_ms: float
+    failed: int = 0
+    fell_back: int = 0
+    model: ModelFigures | None = None
     by_kind: dict[str, float] = field(default_factory=dict)
     section_by_kind: dict[str, float] = field(default_factory=dict)
 
@@ -86,13 +117,53 @@ def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
         quotes_verbatim=_share(sum(v.quotes_verbatim for v in verdicts), sum(v.quotes for v in verdicts)),
         links_alive=_share(sum(v.links_alive for v in verdicts), sum(v.links for v in verdicts)),
         latency_p50_ms=statistics.median(latencies),
-        latency_p95_ms=latencies[min(len(latencies) - 1, round(0.95 * (len(latencies) - 1)))],
+        latency_p95_ms=_p95(latencies),
+        failed=sum(v.status == Status.FAILED for v in verdicts),
+        fell_back=sum(v.fell_back for v in verdicts),
+        model=_model_figures(verdicts),
         by_kind={
             kind: _mean(bool(v.evidence) for v in verdicts if v.kind == kind and v.evidence is not None)
             for kind in kinds
         },
         section_by_kind={kind: _mean(v.found[5] for v in answerable if v.kind == kind) for kind in kinds},
     )
+
+
+def _model_figures(verdicts: Sequence[Verdict]) -> ModelFigures | None:
+    written = [(verdict, verdict.model) for verdict in verdicts if verdict.model is not None]
+    if not written:
+        return None
+    answered = [model for verdict, model in written if verdict.status == Status.ANSWERED]
+    sentences, marks = sum(model.sentences for model in answered), sum(model.marks for model in answered)
+    costs = [model.cost_usd for _, model in written]
+    asked = [(verdict, model) for verdict, model in written if verdict.kind != SMALL_TALK]
+    first_words = [model.first_word_ms for _, model in written if model.first_word_ms is not None]
+
+    def refused(*, answerable: bool) -> float:
+        return _mean(v.status == Status.REFUSED for v, _ in asked if v.answerable is answerable)
+
+    return ModelFigures(
+        answers=len(written),
+        answered=len(answered),
+        refused_rightly=refused(answerable=False),
+        refused_wrongly=refused(answerable=True),
+        refused_unsupported=sum(model.is_unsupported for _, model in written),
+        sentences=sentences,
+        sentences_marked=_share(sum(model.cited for model in answered), sentences),
+        sentences_supported=_share(sum(model.supported for model in answered), sentences),
+        marks_per_sentence=marks / sentences if sentences else 0.0,
+        marks_in_words=_share(sum(model.marks_in_words for model in answered), marks),
+        input_tokens=_mean(model.input_tokens for _, model in written),
+        output_tokens=_mean(model.output_tokens for _, model in written),
+        cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
+        first_word_p50_ms=statistics.median(first_words) if first_words else 0.0,
+        first_word_p95_ms=_p95(first_words) if first_words else 0.0,
+    )
+
+
+def _p95(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))]
 
 
 def _mean(values: Iterable[float]) -> float:

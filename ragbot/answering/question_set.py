@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +62,20 @@ def load_rows(path: Path) -> list[Row]:
     if not rows:
         raise ConfigurationError(f"The question set {path.name} is empty.")
     return rows
+
+
+def sample_of(rows: Sequence[Row], size: int, *, seed: int = 0) -> list[Row]:
+    """Return `size` of the rows in their order, from each type its share; the same ones for a seed."""
+    shuffled = random.Random(seed).sample(rows, len(rows))  # noqa: S311 - a sample keeps no secret
+    of_kind: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in shuffled:
+        of_kind[row.kind].append(row)
+    # How much of its type has been drawn when a row is: the lowest come first, so all types keep in step.
+    depths = {
+        row.id: (place + 0.5) / len(same) for same in of_kind.values() for place, row in enumerate(same)
+    }
+    drawn = {row.id for row in sorted(shuffled, key=lambda row: depths[row.id])[:size]}
+    return [row for row in rows if row.id in drawn]
 
 
 def _row(row: dict[str, Any]) -> Row:

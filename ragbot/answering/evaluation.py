@@ -217,7 +217,7 @@ class Evaluation:
             links_alive=sum(s.url.partition(":~:")[0].rstrip("#") in self._links for s in answer.sources),
             latency_ms=answer.latency_ms.total,
             fell_back=not _EXTRACTIVE.isdisjoint(answer.degraded),
-            model=_model_verdict(asked),
+            model=model_verdict(asked),
         )
 
     def _is_verbatim(self, source: Source) -> bool:
@@ -235,7 +235,7 @@ class Evaluation:
         return span.url.partition(":~:")[0].rstrip("#") == link
 
 
-def _model_verdict(asked: Asked) -> ModelVerdict | None:
+def model_verdict(asked: Asked) -> ModelVerdict | None:
     """Measure the answer of a model; None if no model wrote it."""
     answer, grounding = asked.answer, asked.answer.grounding
     if answer.model in ("", "extractive"):

@@ -7,7 +7,7 @@ BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
-.PHONY: help run test unit fuzz lint format audit bench faults soak eval clean
+.PHONY: help run test unit fuzz lint format audit bench faults soak eval eval-model clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -52,6 +52,9 @@ soak: $(VENV)/dev.stamp ## Ten minutes of mixed traffic with faults and kills, a
 
 eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the shipped book
 	@$(FLASK) eval eval/physical-ai.jsonl
+
+eval-model: $(VENV)/run.stamp ## Ask a real small model those questions; ARGS="--sample 40" asks a part of them
+	@$(PYTHON) -m bench.eval_model $(ARGS)
 
 clean: ## Remove the virtual environment and every cache; the database stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,7 +12,7 @@ SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-
 # Hundreds of processes start in the tests, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test unit fuzz lint format audit bench faults soak eval clean
+.PHONY: help run test unit fuzz lint format audit bench faults soak eval eval-model clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -57,6 +57,9 @@ soak: $(VENV)/dev.stamp ## Ten minutes of mixed traffic with faults and kills, a
 
 eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the shipped book
 	@$(FLASK) eval eval/physical-ai.jsonl
+
+eval-model: $(VENV)/run.stamp ## Ask a real small model those questions; ARGS="--sample 40" asks a part of them
+	@$(PYTHON) -m bench.eval_model $(ARGS)
 
 clean: ## Remove the virtual environment and every cache; the database stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,9 +20,10 @@ import numpy as np
 
 from ragbot import create_app
 from ragbot.answering import reranking
-from ragbot.answering.evaluation import Gold, Row, holds_evidence, load_rows, stands_in_gold
+from ragbot.answering.evaluation import holds_evidence, stands_in_gold
 from ragbot.answering.evidence import PASSAGES_READ
 from ragbot.answering.follow_ups import search_context
+from ragbot.answering.question_set import Gold, Row, load_rows
 from ragbot.bootstrap import passage_reader
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Passage

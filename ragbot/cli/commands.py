@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from contextlib import closing
-from pathlib import Path
 from typing import cast
 
 import click
@@ -13,10 +11,10 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_openapi import OpenAPI
 
-from ragbot.answering.evaluation import Evaluation, load_rows, report_on
 from ragbot.cli.book import book
 from ragbot.cli.doctor import doctor
 from ragbot.cli.errors import failing_in_one_sentence
+from ragbot.cli.evaluation import evaluate
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.text import has_forbidden_characters
@@ -107,36 +105,6 @@ def clear_cache() -> None:
     Workers keep the vectors that they have in memory.
     """
     click.echo(f"Deleted {current_services().cache.clear()} cache entries.")
-
-
-@click.command("eval")
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("--edition", help="Ask this edition; else the published one.")
-@click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="Also write the figures to this file."
-)
-@click.option("--verdicts", is_flag=True, help="Print the verdict on each question.")
-@with_appcontext
-@failing_in_one_sentence
-def evaluate(path: Path, edition: str | None, json_path: Path | None, verdicts: bool) -> None:
-    """Ask every question of the JSON Lines file PATH, and print how well they were answered."""
-    services = current_services()
-    rows = load_rows(path)
-    facts = services.editions.edition(edition) if edition else services.published.current()
-    evaluation = Evaluation(services.answerer, facts, services.editions.pages(facts))
-    with click.progressbar(length=len(rows), label="asking", file=sys.stderr) as bar:
-        found = evaluation.verdicts(rows, lambda _row, _answer: bar.update(1))
-    if verdicts:
-        for verdict in found:
-            click.echo(f"{verdict.id}  {verdict.kind:<13} {verdict.status:<9} rank {verdict.rank or '-'}")
-    report = report_on(found).as_json()
-    for name, value in report.items():
-        click.echo(f"{name:<22} {value}")
-    if json_path:
-        try:
-            json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"{json_path} cannot be written: {error.strerror}.") from error
 
 
 def _print_end(answer: Answer, session_id: str | None, *, with_sources: bool) -> None:

@@ -395,6 +395,53 @@ def test_eval_prints_figures_and_writes_them(with_book: OpenAPI, questions: Path
     assert "mrr" in result.stdout
 
 
+def test_eval_writes_each_answer_with_what_is_needed_to_judge_it(
+    make_app: AppMaker, book: Path, questions: Path, tmp_path: Path
+) -> None:
+    """Figures say how many are wrong, and only reading says why."""
+    said = "Bob ripens the cheddar for nine months. It is the best in town."
+    app = make_app(generator=ScriptedGenerator(said))
+    flask(app, "book", "ingest", book)
+    path = tmp_path / "answers.jsonl"
+
+    result = flask(app, "eval", questions, "--answers", path)
+
+    cheddar, mongolia = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert result.exit_code == 0
+    assert (cheddar["id"], cheddar["question"], cheddar["status"]) == ("q1", CHEDDAR, "answered")
+    assert cheddar["gold"] == ["nine months"]
+    assert cheddar["grounding"]["unsupported"] == ["It is the best in town."]
+    assert "nine months" in cheddar["sources"][0]["text"]
+    assert cheddar["sources"][0]["cited"]
+    assert 0 < cheddar["first_word_ms"] <= cheddar["total_ms"]
+    assert (mongolia["id"], mongolia["status"]) == ("q2", "refused")
+    assert "model.sentences_marked     0.5" in result.stdout
+
+
+def test_eval_of_a_sample_asks_so_many(with_book: OpenAPI, questions: Path, tmp_path: Path) -> None:
+    """A whole set costs money, or an hour of a small machine."""
+    path = tmp_path / "answers.jsonl"
+
+    result = flask(with_book, "eval", questions, "--sample", "1", "--answers", path)
+
+    assert result.exit_code == 0
+    assert len(path.read_text().splitlines()) == 1
+    assert "questions                  1" in result.stdout
+
+
+def test_eval_gives_a_question_the_time_that_a_reader_has(
+    make_app: AppMaker, book: Path, questions: Path
+) -> None:
+    """An answer that no reader would get is a failed one, and the next question is asked."""
+    app = make_app({"QUERY_DEADLINE_S": 1e-6}, generator=ScriptedGenerator("Nine months."))
+    flask(app, "book", "ingest", book)
+
+    result = flask(app, "eval", questions)
+
+    assert result.exit_code == 0
+    assert "failed                     2" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [("", "empty"), ('{"id": "q1"}\n', "line 1"), ("not json\n", "line 1")]
 )
@@ -413,6 +460,16 @@ def test_eval_of_a_broken_set_names_the_line(
 def test_eval_of_a_set_that_is_not_there_is_one_sentence(with_book: OpenAPI, tmp_path: Path) -> None:
     """A mistyped path."""
     assert failed_in_one_sentence(flask(with_book, "eval", tmp_path / "nothing.jsonl"))
+
+
+def test_eval_that_cannot_write_its_answers_asks_nothing(
+    with_book: OpenAPI, questions: Path, tmp_path: Path
+) -> None:
+    """An hour would be lost."""
+    result = flask(with_book, "eval", questions, "--answers", tmp_path / "no-such-folder" / "answers.jsonl")
+
+    assert failed_in_one_sentence(result)
+    assert "answers.jsonl cannot be written" in result.stderr
 
 
 def test_eval_that_cannot_write_its_figures_is_one_sentence(

@@ -22,7 +22,7 @@ import pytest
 from qdrant_client import QdrantClient, models
 
 from harness.loopback import Call, Connection, LoopbackServer
-from ragbot.answering.evaluation import load_rows
+from ragbot.answering.question_set import load_rows
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import IndexPoint, Passage, SearchRequest, SparseVector

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from flask_openapi import OpenAPI
 
-from ragbot.answering.evaluation import Evaluation, EvaluationReport, load_rows, report_on
+from ragbot.answering.evaluation import Evaluation
+from ragbot.answering.evaluation_report import EvaluationReport, report_on
+from ragbot.answering.question_set import load_rows
 from ragbot.config import PROJECT_ROOT
 from tests.conftest import SHIPPED_BOOK, services_of
 

@@ -1,9 +1,10 @@
-"""Parse YAML and JSON from a book safely: short, without aliases, and only mappings."""
+"""Parse YAML, TOML and JSON from a book safely: short, without aliases, and only mappings."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 
 import yaml
 
@@ -12,8 +13,10 @@ from ragbot.core.errors import FileUnreadable
 # Longer text describes no page and no folder; YAML aliases could make a short text very large.
 MAX_CHARACTERS = 20_000
 
-# The navigation of a large site is long.
+# The largest configurations, with thousands of redirects or a long navigation, have fewer. The time and
+# memory of TOML's parser grow with the square of a dotted key's parts.
 MAX_CONFIG_CHARACTERS = 200_000
+MAX_DOTS = 100
 
 # The same safe loader, ten times as quick where libyaml is at hand.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -48,6 +51,19 @@ def parse_yaml_mapping(text: str) -> dict[str, object] | None:
         return _mapping(yaml.load(text, _LOADER))  # noqa: S506 (both loaders are safe ones)
     except _FAULTS as fault:
         raise FileUnreadable("The text is not valid YAML.") from fault
+
+
+def parse_toml_mapping(text: str) -> dict[str, object]:
+    """Parse TOML. Raises FileUnreadable if it is invalid or too long."""
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
+    if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
+        raise FileUnreadable(f"A line has more than {MAX_DOTS} dots.")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as fault:
+        # (An integer of thousands of digits is a ValueError that is no TOMLDecodeError.)
+        raise FileUnreadable("The text is not valid TOML.") from fault
 
 
 class _TolerantLoader(yaml.SafeLoader):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -18,7 +17,6 @@ from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 
-MAX_CONFIG_CHARACTERS = 200_000
 PAGES = frozenset({".md", ".markdown"})
 
 _CONFIG_NAMES = tuple(
@@ -81,10 +79,10 @@ def _config(folder: BookFolder) -> dict[str, object]:
         if not folder.has(name):
             continue
         try:
-            text = folder.read_text(name)[:MAX_CONFIG_CHARACTERS]
-            values = tomllib.loads(text) if name.endswith(".toml") else parse_tolerant_yaml(text)
+            parse = parse_toml_mapping if name.endswith(".toml") else parse_tolerant_yaml
+            values = parse(folder.read_text(name))
             return _mapping(values)
-        except (FileUnreadable, ValueError, RecursionError) as fault:
+        except FileUnreadable as fault:
             folder.skip(name, f"The configuration is ignored and Hugo's defaults used instead: {fault}")
     return {}
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ragbot.books.formats.config_files import MAX_CHARACTERS, parse_yaml_mapping
+from ragbot.books.formats.config_files import MAX_CHARACTERS, parse_toml_mapping, parse_yaml_mapping
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -82,8 +81,8 @@ def _toml_front_matter(source: str) -> FrontMatter:
     if match is None or len(match["toml"]) > MAX_CHARACTERS:
         return FrontMatter()
     try:
-        return FrontMatter(tomllib.loads(match["toml"].replace("\r\n", "\n")), match.end())
-    except (ValueError, RecursionError):
+        return FrontMatter(parse_toml_mapping(match["toml"].replace("\r\n", "\n")), match.end())
+    except FileUnreadable:
         return FrontMatter({}, match.end())
 
 

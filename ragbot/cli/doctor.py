@@ -10,14 +10,13 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy.engine import make_url
 
-from ragbot.config import Settings
+from ragbot.config import Settings, settings_notes
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import RagbotError
 from ragbot.core.findings import Finding
 from ragbot.health.readiness import INGEST_AGAIN, MIGRATE
 from ragbot.health.runner import CheckResult
-from ragbot.server.preflight import notes
 from ragbot.services import Services, current_services
 
 LEAST_FREE_MB = 500
@@ -29,6 +28,7 @@ _ADVICE = {
     "cannot write": "it cannot be written: look at the disk's free space and the file's rights",
     "clock jumped": "the machine's clock has jumped: set up time synchronisation",
     INGEST_AGAIN: "the book was embedded by another model: run flask book ingest again",
+    "store_unavailable": "its store does not answer: see the line of the database",
     "database stands in": "Redis does not answer: look at REDIS_URL; the database is used meanwhile",
     "embedded index stands in": "Qdrant does not answer: look at QDRANT_URL; the embedded index stands in",
     "kept answers alone": "Qdrant does not answer, and only cached answers are given: look at QDRANT_URL",
@@ -73,7 +73,7 @@ def diagnose(services: Services) -> Iterator[Finding]:
 
 
 def _settings(settings: Settings) -> Finding:
-    told = notes(settings)
+    told = settings_notes(settings)
     return Finding("settings", not told, " ".join(told) or f"ENVIRONMENT is {settings.environment}")
 
 

@@ -149,7 +149,9 @@ class Settings(BaseSettings):
     # OpenAI, or any server that speaks its protocol.
     openai_api_key: UsableKey = Field(None, description="The key; unset, answers are extractive.")
     openai_base_url: UsableBaseUrl = Field(
-        None, repr=False, description="Another server that speaks the same protocol."
+        None,
+        repr=False,
+        description="Another server that speaks the same protocol, such as http://localhost:11434/v1.",
     )
     openai_embedding_model: ModelName = Field("text-embedding-3-small", description="The model for vectors.")
     openai_llm_model: ModelName = Field("gpt-4o", description="The model that answers.")
@@ -168,7 +170,9 @@ class Settings(BaseSettings):
     )
     openai_connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect to the provider.")
     openai_first_word_timeout_s: float = Field(
-        12, gt=0, description="Seconds without a byte from the provider after which it is given up."
+        12,
+        gt=0,
+        description="Seconds without a byte after which a provider is given up, until its first word.",
     )
     openai_embedding_timeout_s: float = Field(
         5, gt=0, description="Seconds for one call that embeds a question."

@@ -9,23 +9,13 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from ragbot.config import Settings, load_settings
+from ragbot.config import Settings, load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
 
 
 def faults(settings: Settings) -> list[str]:
     """Return each fault as a sentence for the operator."""
     return [fault for fault in (_folder_fault(settings), _port_fault(settings)) if fault]
-
-
-def notes(settings: Settings) -> list[str]:
-    """Return what an operator hardly means, as sentences; the service starts all the same."""
-    if settings.openai_base_url and settings.openai_api_key is None:
-        return [
-            "OPENAI_BASE_URL is set and OPENAI_API_KEY is not, so no model is asked. "
-            "Set OPENAI_API_KEY, to any word where the server needs none."
-        ]
-    return []
 
 
 def _folder_fault(settings: Settings) -> str | None:
@@ -59,7 +49,7 @@ def main() -> int:
     """Print the faults. Returns the exit code."""
     try:
         settings = load_settings()
-        found, told = faults(settings), notes(settings)
+        found, told = faults(settings), settings_notes(settings)
     except ConfigurationError as error:
         found, told = [str(error)], []
     for sentence in (*found, *told):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.config import load_settings
+from ragbot.config import load_settings, settings_notes
 from ragbot.config.provider_access import normalized_base_url, normalized_key
 from ragbot.core.errors import ConfigurationError
-from ragbot.server.preflight import notes
 
 
 @pytest.mark.parametrize(
@@ -69,7 +68,12 @@ def test_empty_key_is_none() -> None:
 
 def test_address_without_a_key_is_told_at_the_start() -> None:
     """Nobody sets an address to have it ignored."""
-    (note,) = notes(load_settings({"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "http://localhost:11434"}))
+    (note,) = settings_notes(
+        load_settings({"OPENAI_API_KEY": "", "OPENAI_BASE_URL": "http://localhost:11434"})
+    )
 
     assert "OPENAI_API_KEY" in note
-    assert notes(load_settings({"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": "http://localhost:11434"})) == []
+    assert (
+        settings_notes(load_settings({"OPENAI_API_KEY": "any", "OPENAI_BASE_URL": "http://localhost:11434"}))
+        == []
+    )

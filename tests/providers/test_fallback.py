@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
+from structlog.testing import capture_logs
 
 from harness.openai_upstream import (
     CHAT,
@@ -31,7 +32,14 @@ from ragbot.providers.fallback import FallbackGenerator
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
 from tests.fakes.parts import ScriptedGenerator
-from tests.providers.asking import asked, cancelled_soon, extractive_generator, prompt_of, takes_less_than
+from tests.providers.asking import (
+    KEY,
+    asked,
+    cancelled_soon,
+    extractive_generator,
+    prompt_of,
+    takes_less_than,
+)
 
 
 @pytest.fixture
@@ -110,6 +118,19 @@ def test_trouble_that_passes_takes_two_calls_in_all(
 
     assert (generation.model, generation.fell_back) == ("gpt-4o-mini", True)
     assert models_asked(upstream) == ["gpt-4o", "gpt-4o-mini"]
+
+
+def test_log_tells_the_providers_own_identifiers(upstream: OpenAIUpstream, chain: FallbackGenerator) -> None:
+    """The operator learns what to mend."""
+    upstream.for_model("gpt-4o", Status(401))
+
+    with capture_logs() as logs:
+        asked(chain)
+
+    (passed_over,) = [line for line in logs if line["event"] == "model_passed_over"]
+    told = passed_over["provider_status"], passed_over["provider_type"], passed_over["provider_code"]
+    assert told == (401, "invalid_request_error", "invalid_api_key")
+    assert KEY not in str(logs)
 
 
 def test_last_model_is_tried_once_more(upstream: OpenAIUpstream, chain: FallbackGenerator) -> None:

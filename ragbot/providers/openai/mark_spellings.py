@@ -31,6 +31,7 @@ _BEGUN = re.compile(
     r"(?:\\?\[{1,2}|[【［]|\s?\(|<s?u?p?\Z|<sup>\s*\[?)[^\[\]【】()<>\n]{0,70}\\?\Z"
     r"|<sup>\s*\[?[\d,\s]{0,20}\]?\s*(?:</?s?u?p?)?\Z|\[\[[^\[\]\n]{0,40}\]\Z|\\\Z|\s+\Z|`+\Z"
 )
+_SIGN = re.compile(r"[\\\[【［(<`]|\s\Z")
 # A number in round brackets is a mark behind a word.
 _WORD_END = re.compile(r"[\w\"'”’*`%)]\Z")
 # Behind these, a number in round brackets is theirs: an equation, a step of a list.
@@ -59,6 +60,10 @@ class MarkSpelling:
 
     def feed(self, text: str) -> str:
         """Return what is decided of the text so far; it may be empty."""
+        if not (self._pending or self._fence or _SIGN.search(text)):
+            # So it is with most pieces.
+            self._line = (self._line + text)[-40:]
+            return text
         self._pending += text
         return self._spelled(final=False)
 

@@ -36,6 +36,7 @@ _MARK = re.compile(
     f"|(?P<end>{_END})|(?P<special>{_SPECIAL})",
     re.IGNORECASE,
 )
+_SIGN = re.compile(r"[<\[◁`]")
 # A mark may have begun here and be cut: it has no space but behind `<`, and no line has an end inside it.
 _BEGUN = re.compile(r"(?:<[^<>\n]{0,60}|\[/?[A-Za-z]{0,5}|◁[^▷\n]{0,8}|`+)\Z")
 _BEGUN_TAG = re.compile(
@@ -103,6 +104,8 @@ class ThoughtFilter:
 
     def feed(self, text: str) -> str:
         """Return what of the text so far is the answer's; it may be empty."""
+        if self._is_in_plain_text and not _SIGN.search(text):
+            return text
         self._pending += text
         return self._drained(final=False)
 
@@ -114,6 +117,12 @@ class ThoughtFilter:
             rest = "".join(self._held) + rest
             self._held = []
         return rest
+
+    @property
+    def _is_in_plain_text(self) -> bool:
+        """Return whether only a sign could begin something here; so it is with most pieces."""
+        is_open = self._pending or self._head or self._held or self._fence
+        return self._is_told and not (is_open or self._in_thought or self._holds or self._is_over)
 
     def _drained(self, *, final: bool) -> str:
         given: list[str] = []

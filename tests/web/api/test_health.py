@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -186,16 +186,15 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
     """Its list of models may answer while its answers fail."""
     generator = PingedGenerator()
 
-    finding = llm_check(generator, {"gpt-4o": ""}).check()
+    finding = llm_check(generator, {"gpt-4o": "status 401, invalid_api_key", "gpt-4o-mini": ""}).check()
 
-    assert (finding, generator.pings) == (CheckResult("degraded", "circuit open: gpt-4o"), 0)
+    left_alone = "circuit open: gpt-4o (status 401, invalid_api_key), gpt-4o-mini"
+    assert (finding, generator.pings) == (CheckResult("degraded", left_alone), 0)
 
 
-def llm_check(generator: Generator, left_alone: Mapping[str, str] | None = None) -> HealthCheck:
+def llm_check(generator: Generator, troubles: Mapping[str, str] = MappingProxyType({})) -> HealthCheck:
     store = SimpleNamespace(ping=lambda: None)
-    parts = health_checks(
-        store, None, generator, chunks=lambda: 0, models=lambda: left_alone or {}, embeddings=dict
-    )
+    parts = health_checks(store, None, generator, chunks=lambda: 0, models=lambda: troubles, embeddings=dict)
     return parts["llm"]
 
 

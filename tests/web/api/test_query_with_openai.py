@@ -119,6 +119,27 @@ def test_refusal_of_the_model_is_told_as_one(reader: FlaskClient, provider: Open
     )
 
 
+def test_answer_at_its_limit_is_told_as_such(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """The page can say that there is more; degraded answers are cached for nobody."""
+    provider.script(Reply(text="Nine months [1], and", finish_reason="length"))
+
+    answer = asked(reader)
+
+    assert (answer["status"], answer["degraded"]) == ("answered", ["llm_length"])
+
+
+def test_answer_that_a_filter_stopped_has_a_code_and_no_invitation_to_retry(
+    reader: FlaskClient, provider: OpenAIUpstream
+) -> None:
+    """The same question meets the same filter."""
+    provider.script(Reply(text="Nine months [1], and", finish_reason="content_filter"))
+
+    reply = reader.post("/query", json={"query": HOW_LONG})
+
+    assert (reply.status_code, reply.json["code"]) == (422, "content_filtered")
+    assert "Retry-After" not in reply.headers
+
+
 @pytest.mark.parametrize("trouble", [Status(401), Status(429, retry_after=30)], ids=str)
 def test_other_model_answers_for_the_first(
     reader: FlaskClient, provider: OpenAIUpstream, trouble: Behaviour

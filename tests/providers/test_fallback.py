@@ -127,7 +127,7 @@ def test_log_tells_the_providers_own_identifiers(upstream: OpenAIUpstream, chain
     with capture_logs() as logs:
         asked(chain)
 
-    (passed_over,) = [line for line in logs if line["event"] == "model_passed_over"]
+    (passed_over,) = [line for line in logs if line["event"] == "model_call_failed"]
     told = passed_over["provider_status"], passed_over["provider_type"], passed_over["provider_code"]
     assert told == (401, "invalid_request_error", "invalid_api_key")
     assert KEY not in str(logs)

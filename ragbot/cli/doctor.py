@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +16,14 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import RagbotError
 from ragbot.core.findings import Finding
-from ragbot.health.readiness import INGEST_AGAIN, MIGRATE
-from ragbot.health.runner import CheckResult
+from ragbot.health.readiness import INGEST_AGAIN, MIGRATE, ReadinessReport
+from ragbot.health.runner import CACHE_S, NO_ANSWER, CheckResult
 from ragbot.services import Services, current_services
 
 LEAST_FREE_MB = 500
 SEARCH_S = 30.0
+# How often a part that is slow to answer is looked at, about once a second.
+MOST_LOOKS = 10
 
 # What an operator does about the state of a part, by its detail.
 _ADVICE = {
@@ -55,7 +58,7 @@ def diagnose(services: Services) -> Iterator[Finding]:
     """Yield a finding for each part, the cheap ones first."""
     settings = services.settings
     yield _settings(settings)
-    report = services.readiness.report()
+    report = _report(services)
     book = _published(services)
     yield _part("database", report.components["database"], make_url(settings.database_url).get_backend_name())
     yield _part("redis" if settings.redis_url else "cache", report.components["cache"])
@@ -70,6 +73,17 @@ def diagnose(services: Services) -> Iterator[Finding]:
     yield from services.probe_provider()
     yield from _disks(settings)
     yield _proxy(settings)
+
+
+def _report(services: Services) -> ReadinessReport:
+    """Return the state of the parts. Unlike a load balancer, an operator can wait for a slow one."""
+    for _ in range(MOST_LOOKS):
+        report = services.readiness.report()
+        # (A model is asked below.)
+        if not any(r.detail == NO_ANSWER for name, r in report.components.items() if name != "llm"):
+            break
+        time.sleep(CACHE_S)
+    return report
 
 
 def _settings(settings: Settings) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,21 @@ def test_changed_chapter_is_all_that_is_embedded(make_app: AppMaker, book: Path)
     assert (report.new, report.unchanged, report.removed, report.embedded) == (1, 2, 1, 1)
     assert len(embedder.texts) == 1
     assert "four months" in embedder.texts[0]
+
+
+def test_chunk_that_is_too_long_for_the_embedder_is_named(make_app: AppMaker, book: Path) -> None:
+    """The author can cut it; the rest of the book is not held up."""
+
+    class ShortSightedEmbedder(WordCountEmbedder):
+        def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
+            long = tuple(place for place, text in enumerate(texts) if "nine months" in text)
+            return replace(super().embed(texts, deadline), shortened=long)
+
+    report = services_of(make_app(embedder=ShortSightedEmbedder())).ingestion.ingest_book(book)
+
+    assert report.published
+    (place,) = report.shortened
+    assert place.startswith("02-cheese.md: ")
 
 
 def test_removed_chapter_is_not_found_any_more(make_app: AppMaker, book: Path) -> None:

@@ -21,7 +21,6 @@ import numpy as np
 
 from ragbot import create_app
 from ragbot.answering import reranking
-from ragbot.answering.answerer import PASSAGES_READ
 from ragbot.answering.evaluation import Gold, Row, holds_evidence, load_rows, stands_in_gold
 from ragbot.answering.follow_ups import search_context
 from ragbot.bootstrap import passage_reader
@@ -30,7 +29,12 @@ from ragbot.core.domain import Passage
 from ragbot.core.text import count_tokens
 from ragbot.index.retriever import Retrieval
 from ragbot.providers.extractive import scoring
-from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, is_answer
+from ragbot.providers.extractive.generator import (
+    LONGEST_EMBEDDED,
+    MOST_EMBEDDED,
+    PASSAGES_READ,
+    is_answer,
+)
 from ragbot.providers.extractive.question import AskedFor, asked_for
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate

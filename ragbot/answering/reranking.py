@@ -73,7 +73,10 @@ def passage_features(
     side_wanted = is_side_heading(question)
     top = passages[0].score if passages and passages[0].score > 0 else 1.0
     rows = []
-    for rank, passage in enumerate(passages):
+    rank = 0
+    for place, passage in enumerate(passages):
+        # Equal scores have equal ranks.
+        rank = rank if place and passage.score == passages[place - 1].score else place
         chunk = passage.chunk
         read = reader.read(chunk, language)
         headings = [read.title_terms, *(unit.heading_terms for unit in read.units)]

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from ragbot.core.domain import Passage
-from ragbot.core.side_matter import is_side_heading, link_share
+from ragbot.core.side_matter import is_side_heading, is_side_section, link_share
 from ragbot.providers.extractive.question import Want, asked_for
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.extractive.scoring import coverage, defines, likeness, sameness
@@ -88,7 +88,7 @@ def passage_features(
                 max(likeness(weights, terms) for terms in headings),
                 coverage(weights, read.terms),
                 coverage(weights, read.path_terms),
-                0.0 if side_wanted else float(is_side_heading(last)),
+                0.0 if side_wanted else float(is_side_section(last, chunk.text)),
                 link_share(chunk.text),
                 max((defines(unit, subject) for unit in read.units), default=0.0),
                 max(sameness(terms, subject) for terms in headings),

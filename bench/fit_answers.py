@@ -177,7 +177,7 @@ class Fit:
                             rank=rank,
                             path_terms=read.path_terms,
                             retrieval=passage.score - passages[0].score,
-                            defines=scoring.defines(unit, one.subject),
+                            defines=scoring.defines(unit, one.subject, one.retrieval.query_terms.weights),
                         )
                     )
                     right.append(

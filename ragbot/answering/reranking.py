@@ -35,7 +35,7 @@ FEATURES = (
     "short",
     "rank",
 )
-WEIGHTS = (2.84, -0.4, 0.96, 2.44, 1.02, -0.28, -1.18, 2.29, -0.65, 1.04, 0.43, -0.62, 1.21)
+WEIGHTS = (2.81, -0.44, 0.94, 2.5, 1.07, -0.71, -1.16, 2.33, -0.69, 1.04, 0.44, -0.6, 1.23)
 
 
 def rerank(
@@ -90,8 +90,8 @@ def passage_features(
                 coverage(weights, read.path_terms),
                 0.0 if side_wanted else float(is_side_section(last, chunk.text)),
                 link_share(chunk.text),
-                max((defines(unit, subject) for unit in read.units), default=0.0),
-                max(sameness(terms, subject) for terms in headings),
+                max((defines(unit, subject, weights) for unit in read.units), default=0.0),
+                max(sameness(terms, subject, weights) for terms in headings),
                 likeness(weights, reader.terms(language, chunk.title)),
                 len(pairs & read.pairs) / max(len(pairs), 1),
                 float(chunk.tokens < SHORT_TOKENS),

@@ -371,3 +371,24 @@ def test_edition_is_known_where_it_cannot_be_searched(
     with pytest.raises(SearchUnavailable):
         retriever.edition(None)
     assert retriever.edition_known(None) == first.facts
+
+
+@pytest.mark.parametrize(
+    ("question", "plain"),
+    [
+        ("How many months does cheddar ripen?", "months cheddar ripen"),
+        ("Name all the months of cheddar", "months cheddar"),
+    ],
+)
+def test_words_for_the_form_of_the_answer_are_not_searched(
+    retriever: Retriever, first: MadeEdition, question: str, plain: str
+) -> None:
+    """'Many' stands in no answer, and would weigh as much as the subject."""
+    asked, bare = search(retriever, first, question).query_terms, search(retriever, first, plain).query_terms
+
+    assert (asked.weights, asked.unknown) == (bare.weights, bare.unknown)
+
+
+def test_verb_that_is_the_subject_is_searched(retriever: Retriever, first: MadeEdition) -> None:
+    """'List methods' asks about lists."""
+    assert "list" in search(retriever, first, "List methods").query_terms.unknown

@@ -126,7 +126,7 @@ class ExtractiveGenerator:
                     rank=place,
                     path_terms=passage.path_terms,
                     retrieval=prompt.passages[place].score - best,
-                    defines=defines(read, subject),
+                    defines=defines(read, subject, weights),
                 )
             )
             for place, passage in enumerate(passages)

@@ -56,7 +56,8 @@ def paragraphs_of(
             items = _list(text, run, mark, tidy)
             yield _with_cuts(items, passage, indexes) if window.is_run or items[0].isdigit() else items
         elif first.kind == "table_row":
-            yield f"{_table(text, blocks, run, tidy)}\n\n{mark}"
+            table = _table(text, blocks, run, tidy)
+            yield f"{_with_cut_rows(table, passage, indexes) if window.is_run else table}\n\n{mark}"
         elif first.is_diagram:
             yield f"{_diagram(text[first.start : first.end])} {mark}"
         elif first.kind == "code":
@@ -95,6 +96,16 @@ def _with_cuts(items: str, passage: ReadPassage, indexes: Sequence[int]) -> str:
     before = [f"- {CUT}", ""] if indexes[0] > extent.start else []
     after = ["", f"- {CUT}"] if indexes[-1] < list_extent(passage, indexes[-1]).stop - 1 else []
     return "\n".join((*before, items, *after))
+
+
+def _with_cut_rows(table: str, passage: ReadPassage, indexes: Sequence[int]) -> str:
+    """Add a row of dots where rows of the table before or after the shown ones are left out."""
+    head, rule, *rows = table.split("\n")
+    extent = list_extent(passage, indexes[0])
+    dots = _row([CUT], head.count("|") - head.count("\\|") - 1)
+    before = [dots] if indexes[0] > extent.start else []
+    after = [dots] if indexes[-1] < extent.stop - 1 else []
+    return "\n".join((head, rule, *before, *rows, *after))
 
 
 def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], str]) -> str:

@@ -25,6 +25,14 @@ _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
     re.IGNORECASE,
 )
+# The branches of a tree of folders.
+_TREE = re.compile(r"├──|└──|\|-- |`-- ")
+# "Such a string is called a *docstring*."
+_NAMES = re.compile(
+    r"\b(?:called|named|termed|known\s+as|referred\s+to\s+as)\s+(?:an?\s+|the\s+)?[\"'“‘]?(?P<name>[^\s.,;:!?()\"'”’][^.,;:!?()\"”\n]{0,60}?)"
+    r"[\"'”’]?(?=\s*[.,;:!?()]|\s*\Z|\s(?:and|because|if|in|that|when|where|which)\b)",
+    re.IGNORECASE,
+)
 # A sentence that points to a list, table or listing below it.
 _POINTS_BELOW = re.compile(
     r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?:shown|listed|given|see)\s+below)\b",
@@ -77,7 +85,7 @@ class Unit:
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
     subject (links, objectives, due dates), `is_diagram` the source of a diagram. `is_label` marks a bold
     line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of a section
-    that sums up its chapter.
+    that sums up its chapter, `is_tree` a drawing of folders.
     """
 
     start: int
@@ -93,6 +101,7 @@ class Unit:
     is_label: bool = False
     is_fold: bool = False
     is_summary: bool = False
+    is_tree: bool = False
 
     @property
     def leads(self) -> bool:
@@ -118,6 +127,12 @@ class Unit:
         """Return the term that the unit would define: the words before its verb, colon or dash, or ""."""
         match = _DEFINES.match(self.words)
         return match.group().strip() if match else ""
+
+    @property
+    def named(self) -> str:
+        """Return the name that the unit gives to what it describes ("... is called a docstring"), or ""."""
+        match = _NAMES.search(self.words) if self.kind in ("sentence", "list_item") else None
+        return match["name"].strip() if match else ""
 
 
 def units_of(
@@ -158,6 +173,7 @@ def units_of(
                         is_label=kind == "sentence" and _BOLD.fullmatch(raw) is not None,
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
+                        is_tree=kind == "code" and _TREE.search(raw) is not None,
                     )
                 )
     return units

@@ -20,6 +20,7 @@ RUN_TOKENS = 150
 ANSWER_TOKENS = 200
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
 SCORE_MARGIN = 2.0
+ITEMS = ("list_item", "table_row")
 # Up to so many items between two chosen ones of a list are shown too.
 LONGEST_GAP = 3
 MEANING_WINDOWS = 2
@@ -107,7 +108,7 @@ def _with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:
     """Add the first and last items of the lists that are shown in part, if these are few and short."""
     whole = set(chosen)
     for index in chosen:
-        if passage.units[index].unit.kind != "list_item":
+        if passage.units[index].unit.kind not in ITEMS:
             continue
         extent = list_extent(passage, index)
         for missing in (range(extent.start, index), range(index + 1, extent.stop)):
@@ -119,13 +120,14 @@ def _with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:
 
 
 def list_extent(passage: ReadPassage, index: int) -> range:
-    """Return the indexes of the list that an item is in, with the listings between its items."""
+    """Return the indexes of the list or table that an item is in, with the listings between its items."""
 
     def belongs(other: int) -> bool:
         if not 0 <= other < len(passage.units):
             return False
         unit = passage.units[other].unit
-        return unit.kind in ("list_item", "code") and unit.heading == own.heading and unit.lead == own.lead
+        kinds = ("list_item", "code") if own.kind == "list_item" else (own.kind,)
+        return unit.kind in kinds and unit.heading == own.heading and unit.lead == own.lead
 
     own = passage.units[index].unit
     first = last = index
@@ -248,9 +250,8 @@ def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> b
     if asked.want is not Want.LIST:
         return False
     following = passage.units[candidate.index + 1].unit if candidate.index + 1 < len(passage.units) else None
-    items = ("list_item", "table_row")
-    announces = following is not None and following.kind in items and following.heading == unit.heading
-    return unit.kind in items or announces
+    announces = following is not None and following.kind in ITEMS and following.heading == unit.heading
+    return unit.kind in ITEMS or announces
 
 
 def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:
@@ -267,9 +268,14 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
             shown.add(needed)
             spent += units[needed].unit.tokens
     first, last = min(index, *shown) if units[index].unit.kind == "sentence" else index, index
+    start = _first_of_run(passage, index, asked)
     while True:
         after, before = last + 1, first - 1
-        if _joins(passage, index, after, asked, alone=alone) and spent + units[after].unit.tokens <= budget:
+        if before >= start and spent + units[before].unit.tokens <= budget:
+            first = before
+            spent += 0 if before in shown else units[before].unit.tokens
+            shown.add(before)
+        elif _joins(passage, index, after, asked, alone=alone) and spent + units[after].unit.tokens <= budget:
             last = after
             spent += 0 if after in shown else units[after].unit.tokens
             shown.add(after)
@@ -283,6 +289,13 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
             shown.add(before)
         else:
             return shown
+
+
+def _first_of_run(passage: ReadPassage, index: int, asked: AskedFor) -> int:
+    """Return the index of the first item of a list that is asked for: it is shown from there."""
+    if asked.want not in (Want.STEPS, Want.LIST) or passage.units[index].unit.kind not in ITEMS:
+        return index
+    return list_extent(passage, index).start
 
 
 def _needed(passage: ReadPassage, index: int) -> list[int]:
@@ -310,6 +323,8 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
         return False
     if neighbour.is_diagram or neighbour.is_fold:
         return False
+    if neighbour.is_tree:
+        return asked.wants_tree
     if neighbour.kind == "code":
         return asked.wants_code or unit.kind == "code" or asked.want is Want.STEPS
     return True

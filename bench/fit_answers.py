@@ -21,7 +21,6 @@ import numpy as np
 from ragbot import create_app
 from ragbot.answering import reranking
 from ragbot.answering.evaluation import holds_evidence, stands_in_gold
-from ragbot.answering.evidence import PASSAGES_READ
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.question_set import Gold, Row, load_rows
 from ragbot.bootstrap import passage_reader
@@ -30,7 +29,12 @@ from ragbot.core.domain import Passage
 from ragbot.core.text import count_tokens
 from ragbot.index.retriever import Retrieval
 from ragbot.providers.extractive import scoring
-from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, is_answer
+from ragbot.providers.extractive.generator import (
+    LONGEST_EMBEDDED,
+    MOST_EMBEDDED,
+    PASSAGES_READ,
+    is_answer,
+)
 from ragbot.providers.extractive.question import AskedFor, asked_for
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate
@@ -173,7 +177,7 @@ class Fit:
                             rank=rank,
                             path_terms=read.path_terms,
                             retrieval=passage.score - passages[0].score,
-                            defines=scoring.defines(unit, one.subject),
+                            defines=scoring.defines(unit, one.subject, one.retrieval.query_terms.weights),
                         )
                     )
                     right.append(

@@ -86,7 +86,9 @@ _NUMBERS = (
 _INTRODUCES = re.compile(r"^(?:introduction|preface|foreword|welcome|about\s+(?:this|the)\b)", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _WORD = re.compile(r"\w+")
-_NOT_OF_A_TITLE = frozenset("the a an on about of in chapter module part section lesson unit".split())
+_NOT_OF_A_TITLE = frozenset(
+    "the a an and on about of in for to with chapter module part section lesson unit".split()
+)
 
 
 class BookQuestion(StrEnum):
@@ -189,7 +191,7 @@ def _by_number(
 
 
 def _overlap(wanted: set[str], title: str) -> float:
-    words = {word.casefold() for word in _WORD.findall(title)}
+    words = {word.casefold() for word in _WORD.findall(title)} - _NOT_OF_A_TITLE
     return 2 * len(wanted & words) / (len(wanted) + len(words)) if wanted and words else 0.0
 
 

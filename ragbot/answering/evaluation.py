@@ -275,7 +275,13 @@ def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
         for line in block.split("\n"):
             marks = [int(number) for number in _MARK.findall(line)] or [int(n) for n in _MARK.findall(block)]
             words = _BULLET.sub("", unescape(_MARK.sub("", line))).strip(" -*|")
-            if not words or words.endswith(":") or is_link_alone(line) or (not marks and "](<" in line):
+            # A line of dots stands for items that are left out.
+            if (
+                not words.strip("…")
+                or words.endswith(":")
+                or is_link_alone(line)
+                or (not marks and "](<" in line)
+            ):
                 continue
             if not marks and line.strip().startswith("**") and line.strip().endswith("**"):
                 continue

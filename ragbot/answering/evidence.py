@@ -24,6 +24,7 @@ from ragbot.answering.source_slots import SourceSlots
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, EditionFacts, Exchange, Mode, Passage, Question, Source
 from ragbot.core.page_links import page_url
+from ragbot.core.side_matter import is_summary_heading
 from ragbot.index.retriever import Retrieval, Retriever
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.storage.editions import PageRecord
@@ -35,6 +36,8 @@ PASSAGES_READ = 14
 SECTIONS_OFFERED = 3
 # An overview is made of so many chunks of each page of an introduction, or of a chapter of one page.
 CHUNKS_OF_INTRODUCTION = 3
+# A page is searched for its summary, which mostly stands at its end.
+CHUNKS_OF_CHAPTER = 200
 
 
 class BookContents(Protocol):
@@ -169,13 +172,29 @@ class EvidenceCollector:
             listed = pages_text(chapter[1], page_link(edition)) if len(chapter[1]) > 1 else ""
             chosen = chapter[1][: question.top_k]
             each = 1 if len(chosen) > 1 else CHUNKS_OF_INTRODUCTION
-        chunks = self._book.first_chunks(edition, [page.path for page in chosen], each=each)
+        paths = [page.path for page in chosen]
+        summaries = asked.kind is BookQuestion.CHAPTER and self._summaries(edition, paths)
+        chunks = summaries or self._book.first_chunks(edition, paths, each=each)
         if not chunks:
             return None
         passages = tuple(Passage(chunk, 1.0) for chunk in chunks[: question.top_k])
         retrieval = self._retriever.without_search(question.text, edition, passages)
         slots = SourceSlots(len(passages), question.top_k)
         return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots, listed)
+
+    def _summaries(self, edition: EditionFacts, paths: Sequence[str]) -> Sequence[Chunk]:
+        """Return the chunk of each page in which its own summary stands, if any page has one.
+
+        A page without a summary comes with its beginning.
+        """
+        found: dict[str, Chunk] = {}
+        beginnings: dict[str, Chunk] = {}
+        for chunk in self._book.first_chunks(edition, paths, each=CHUNKS_OF_CHAPTER):
+            beginnings.setdefault(chunk.path, chunk)
+            headings = (chunk.heading_path, *(inner.heading_path for inner in chunk.sections))
+            if any(path and is_summary_heading(path[-1]) for path in headings):
+                found[chunk.path] = chunk
+        return [found.get(path, beginning) for path, beginning in beginnings.items()] if found else []
 
     def _relevance(self, retrieval: Retrieval) -> Callable[[str], float]:
         analyzer = self._retriever.analyzer(retrieval.edition)

@@ -29,12 +29,17 @@ _GOES_ON = re.compile(
     r"|und|aber|et|mais|y|pero|e|ma|mas|en|maar|och|og|и|а|ve|peki)\b",
     re.IGNORECASE,
 )
+# "Module 2", "chapter three": the name of a kind and which one of it.
+_NUMBERED = re.compile(
+    r"\b(?P<kind>[a-z]{3,})\s+(?P<which>\d+(?:\.\d+)*|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b",
+    re.IGNORECASE,
+)
 # Longer questions that begin with "and" are often complete in themselves.
 _FEW_WORDS = 8
 
 
 def search_context(question: str, history: Sequence[Exchange], *, has_own_words: bool) -> str:
-    """Return the previous question if this one is a follow-up, else "".
+    """Return the previous question if this one is a follow-up, else "". What this one renames is renamed.
 
     A follow-up has a word that refers to something said before, begins with "and ..." or "what about ...", or
     has no content word of its own (`has_own_words` false). For a follow-up, searching with both questions
@@ -48,4 +53,15 @@ def search_context(question: str, history: Sequence[Exchange], *, has_own_words:
         or _STANDS_FOR_SOMETHING.search(question) is not None
         or (_GOES_ON.match(question) is not None and len(question.split()) <= _FEW_WORDS)
     )
-    return history[-1].question if leans else ""
+    return _with_new_numbers(history[-1].question, question) if leans else ""
+
+
+def _with_new_numbers(before: str, question: str) -> str:
+    """Return the previous question about what the new one names: "What about module 2?" replaces module 1."""
+    named = {match["kind"].casefold(): match["which"] for match in _NUMBERED.finditer(question)}
+
+    def renamed(match: re.Match[str]) -> str:
+        which = named.get(match["kind"].casefold())
+        return match.group() if which is None else f"{match['kind']} {which}"
+
+    return _NUMBERED.sub(renamed, before)

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from ragbot.core.domain import Passage
-from ragbot.core.side_matter import is_side_heading, link_share
+from ragbot.core.side_matter import is_side_heading, is_side_section, link_share
 from ragbot.providers.extractive.question import Want, asked_for
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.extractive.scoring import coverage, defines, likeness, sameness
@@ -35,7 +35,7 @@ FEATURES = (
     "short",
     "rank",
 )
-WEIGHTS = (2.84, -0.4, 0.96, 2.44, 1.02, -0.28, -1.18, 2.29, -0.65, 1.04, 0.43, -0.62, 1.21)
+WEIGHTS = (2.81, -0.44, 0.94, 2.5, 1.07, -0.71, -1.16, 2.33, -0.69, 1.04, 0.44, -0.6, 1.23)
 
 
 def rerank(
@@ -73,7 +73,10 @@ def passage_features(
     side_wanted = is_side_heading(question)
     top = passages[0].score if passages and passages[0].score > 0 else 1.0
     rows = []
-    for rank, passage in enumerate(passages):
+    rank = 0
+    for place, passage in enumerate(passages):
+        # Equal scores have equal ranks.
+        rank = rank if place and passage.score == passages[place - 1].score else place
         chunk = passage.chunk
         read = reader.read(chunk, language)
         headings = [read.title_terms, *(unit.heading_terms for unit in read.units)]
@@ -85,10 +88,10 @@ def passage_features(
                 max(likeness(weights, terms) for terms in headings),
                 coverage(weights, read.terms),
                 coverage(weights, read.path_terms),
-                0.0 if side_wanted else float(is_side_heading(last)),
+                0.0 if side_wanted else float(is_side_section(last, chunk.text)),
                 link_share(chunk.text),
-                max((defines(unit, subject) for unit in read.units), default=0.0),
-                max(sameness(terms, subject) for terms in headings),
+                max((defines(unit, subject, weights) for unit in read.units), default=0.0),
+                max(sameness(terms, subject, weights) for terms in headings),
                 likeness(weights, reader.terms(language, chunk.title)),
                 len(pairs & read.pairs) / max(len(pairs), 1),
                 float(chunk.tokens < SHORT_TOKENS),

@@ -32,6 +32,22 @@ _SIDE_QUALIFIERS = frozenset(
 )
 # A robot also has links and navigation, so these words alone decide nothing.
 _AMBIGUOUS = frozenset(("links", "navigation"))
+# The subject may have a section of that name too ("References" in a book on Python): it is a side section by what
+# stands in it.
+_BY_SHAPE = frozenset("references citations links credits navigation".split())
+# A line of a bibliography or of a list of links.
+_SOURCE_LINE = re.compile(
+    r"https?:|\]\(|<[^<>\s]+@|\bdoi\b|\bISBN\b|\bet al\b|\(\d{4}[a-z]?\)|\b(?:19|20)\d\d\b[.,)]|\bpp?\.\s*\d|\bvol\.",
+    re.IGNORECASE,
+)
+_LEAST_SOURCE_LINES = 0.5
+_SUMMARY = re.compile(
+    r"""\W*(?:\d+(?:\.\d+)*[.):]?\s+)?(?:(?:chapter|section|lesson|module|unit|quick|the)\s+)*
+    (?:summary|recap(?:itulation)?|conclusions?|in\s+(?:short|brief|summary|a\s+nutshell)|wrap(?:ping)?[\s-]?up
+       |(?:key|main)\s+(?:take-?aways?|points|ideas|insights)|take-?aways?|what\s+(?:you|we)(?:['’]ve|\s+have)?\s+learn(?:ed|t))
+    (?:\s+(?:of|and|for)\b.*)?\W*""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _WORD = re.compile(r"\w+")
 # "7. Additional Resources" and "Chapter 3: Exercises" are numbered.
 _HEADING_WORD = re.compile(r"[^\W\d]\w*")
@@ -64,6 +80,25 @@ def is_side_heading(heading: str) -> bool:
     names = _SIDE_NAMES.intersection(words)
     is_plain = names <= _AMBIGUOUS and len(words) == 1
     return bool(names) and not is_plain and all(word in _SIDE_NAMES | _SIDE_QUALIFIERS for word in words)
+
+
+def is_side_section(heading: str, text: str) -> bool:
+    """Return whether a section is about the book: by its heading and, under "References", by its text too.
+
+    A text without lines decides nothing: then the heading alone counts.
+    """
+    if not is_side_heading(heading):
+        return False
+    names = _SIDE_NAMES.intersection(word.casefold() for word in _HEADING_WORD.findall(heading))
+    if _SIDE_HEADINGS.search(heading) or not names or not names <= _BY_SHAPE:
+        return True
+    lines = [line for line in text.splitlines() if _WORD.search(line) and not line.lstrip().startswith("#")]
+    return not lines or sum(map(bool, map(_SOURCE_LINE.search, lines))) >= _LEAST_SOURCE_LINES * len(lines)
+
+
+def is_summary_heading(heading: str) -> bool:
+    """Return whether a heading announces the summary of a chapter ("Summary", "Key takeaways")."""
+    return _SUMMARY.fullmatch(heading) is not None
 
 
 def wants_side_matter(question: str) -> bool:

@@ -10,11 +10,6 @@ DENSE = "dense"
 SPARSE = "sparse"
 SCOPES = "scopes"
 
-# The number of points of each search that are fused, and the constant of reciprocal rank fusion.
-# (Cormack et al., SIGIR 2009, use 60. On four books of different kinds 10 was best: see docs/search.md.)
-PREFETCH = 50
-RRF_K = 10
-
 
 def payload_of(point: IndexPoint) -> dict[str, Any]:
     """Return a point's chunk as plain values, with the scopes that filters compare."""

@@ -18,6 +18,7 @@ from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import RagbotError, SearchUnavailable
 from ragbot.core.locked_folder import LockedFolder
 from ragbot.index import point_payload as payload
+from ragbot.index.rank_fusion import ASKED_POINTS, fused_ranks
 
 # The published edition, and one that is requested by name or that is about to be published.
 SHARDS_KEPT = 2
@@ -63,8 +64,13 @@ class QdrantEmbeddedStore:
             return []
         # The local name keeps the shard open during the search, even if its edition is dropped meanwhile.
         shard = self._shard(edition)
-        hits = _asked(lambda: shard.engine.query(_query(request)))
-        return [Passage(payload.chunk_of(hit.payload), float(hit.score)) for hit in hits]
+        searches = edge.QueryBatchRequest(_searches(request))
+        found = _asked(lambda: shard.engine.query_batch(searches))
+        best = fused_ranks([{str(hit.id): hit.score for hit in hits} for hits in found], request.limit)
+        ids = [point for point, _ in best]
+        records = _asked(lambda: shard.engine.retrieve(ids, with_payload=True, with_vector=False))
+        chunks = {str(record.id): payload.chunk_of(record.payload) for record in records}
+        return [Passage(chunks[point], score) for point, score in best]
 
     def count(self, edition: EditionFacts) -> int:
         shard = self._shard(edition)
@@ -149,19 +155,13 @@ def _point(point: IndexPoint) -> Any:
     return edge.Point(point.chunk.id, vectors, payload.payload_of(point))
 
 
-def _query(request: SearchRequest) -> Any:
+def _searches(request: SearchRequest) -> list[Any]:
     scope = edge.FieldCondition(payload.SCOPES, match=edge.MatchValue(request.scope or ""))
     only = edge.Filter(must=[scope]) if request.scope is not None else None
-    prefetches = [
-        edge.Prefetch(limit=payload.PREFETCH, query=query, filter=only) for query in _nearest(request)
+    return [
+        edge.QueryRequest(limit=ASKED_POINTS, query=query, filter=only, with_payload=False)
+        for query in _nearest(request)
     ]
-    return edge.QueryRequest(
-        limit=request.limit,
-        prefetches=prefetches,
-        # The package's stubs do not say that this is a Fusion.
-        query=edge.Fusion.Rrf(k=payload.RRF_K),  # type: ignore[arg-type]
-        with_payload=True,
-    )
 
 
 def _nearest(request: SearchRequest) -> Iterator[Any]:

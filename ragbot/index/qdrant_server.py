@@ -23,6 +23,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import RagbotError, SearchUnavailable
 from ragbot.index import point_payload as payload
+from ragbot.index.rank_fusion import ASKED_POINTS, fused_ranks
 
 log = structlog.get_logger(__name__)
 
@@ -141,26 +142,33 @@ class QdrantServerStore:
         _asked(lambda: self._client.delete_collection(self._collection(key)))
 
     def search(self, edition: EditionFacts, request: SearchRequest, deadline: Deadline) -> list[Passage]:
+        """Search by words and by vector in one call, then read the best passages in a second one."""
         deadline.check()
-        prefetches = _prefetches(request, self._shape)
-        if not prefetches:
+        searches = _searches(request, self._shape)
+        if not searches:
             return []
+        name = self._collection(edition.key)
+        client = self._client
         try:
             found = _asked(
-                lambda: self._client.query_points(
-                    self._collection(edition.key),
-                    prefetch=prefetches,
-                    query=models.RrfQuery(rrf=models.Rrf(k=payload.RRF_K)),
-                    limit=request.limit,
-                    with_payload=True,
-                    timeout=self._seconds_for(deadline),
-                )
+                lambda: client.query_batch_points(name, searches, timeout=self._seconds_for(deadline))
+            )
+            ranked = [{str(hit.id): hit.score for hit in one.points} for one in found]
+            best = fused_ranks(ranked, request.limit)
+            if not best:
+                return []
+            deadline.check()
+            ids: list[models.ExtendedPointId] = [point for point, _ in best]
+            records = _asked(
+                lambda: client.retrieve(name, ids, with_payload=True, timeout=self._seconds_for(deadline))
             )
         except SearchUnavailable:
             # If the question's time is over, report that instead.
             deadline.check()
             raise
-        return [Passage(payload.chunk_of(hit.payload), float(hit.score)) for hit in found.points]
+        chunks = {str(record.id): payload.chunk_of(record.payload) for record in records}
+        # A point may be deleted between the calls, with the collection of an edition that was removed.
+        return [Passage(chunks[point], score) for point, score in best if point in chunks]
 
     def count(self, edition: EditionFacts) -> int:
         return int(_asked(lambda: self._client.count(self._collection(edition.key), exact=True)).count)
@@ -298,26 +306,29 @@ def _point(point: IndexPoint) -> models.PointStruct:
     return models.PointStruct(id=point.chunk.id, vector=vector, payload=payload.payload_of(point))
 
 
-def _prefetches(request: SearchRequest, shape: CollectionShape) -> list[models.Prefetch]:
+def _searches(request: SearchRequest, shape: CollectionShape) -> list[models.QueryRequest]:
     scope = models.FieldCondition(key=payload.SCOPES, match=models.MatchValue(value=request.scope or ""))
     only = models.Filter(must=[scope]) if request.scope is not None else None
-    prefetches = []
+    searches = []
     if request.sparse.indices:
         sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
-        prefetches.append(
-            models.Prefetch(query=sparse, using=payload.SPARSE, limit=payload.PREFETCH, filter=only)
-        )
-    if request.dense is not None:
-        prefetches.append(
-            models.Prefetch(
-                query=request.dense,
-                using=payload.DENSE,
-                limit=payload.PREFETCH,
-                filter=only,
-                params=_RESCORED if shape.quantization == "scalar" else None,
+        searches.append(
+            models.QueryRequest(
+                query=sparse, using=payload.SPARSE, limit=ASKED_POINTS, filter=only, with_payload=False
             )
         )
-    return prefetches
+    if request.dense is not None:
+        searches.append(
+            models.QueryRequest(
+                query=request.dense,
+                using=payload.DENSE,
+                limit=ASKED_POINTS,
+                filter=only,
+                params=_RESCORED if shape.quantization == "scalar" else None,
+                with_payload=False,
+            )
+        )
+    return searches
 
 
 def _asked(call: Callable[[], Any]) -> Any:

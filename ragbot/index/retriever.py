@@ -302,7 +302,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     weights: dict[str, float] = {}
     unknown: list[str] = []
     corrections: dict[str, str] = {}
-    for word in analyzer.question_words(text):
+    for word in analyzer.question_words(_FORM.sub(" ", text)):
         spelt = word
         if not vocabulary.knows(word):
             if analyzer.is_stop_word(word):
@@ -321,6 +321,15 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
             weights.setdefault(analyzer.stem(other), vocabulary.weight(analyzer.stem(other)) / 2)
     counts = dict.fromkeys(weights, 1.0)
     return QueryTerms(weights, counts, tuple(dict.fromkeys(unknown)), corrections)
+
+
+# Words for the form of the answer: they stand in no answer, and "many" is as rare as the subject's words.
+_FORM = re.compile(
+    r"^\W*(?:please\s+)?(?:(?:can|could)\s+you\s+(?:please\s+)?)?(?:list|name|give|tell|show|enumerate)\s+"
+    r"(?=(?:me|us|all|the|some|any|each|every|both|at\s+least|two|three|four|five|six)\b)"
+    r"|(?<=\bhow)\s+(?:many|much)\b",
+    re.IGNORECASE,
+)
 
 
 def _respelt(text: str, corrections: Mapping[str, str]) -> str:

@@ -282,3 +282,16 @@ def test_pages_of_a_chapter_are_links() -> None:
 def test_label_ends_where_its_link_does(title: str, label: str) -> None:
     """Titles hold what Markdown has a meaning for."""
     assert link_label(title) == label
+
+
+def test_chapter_is_found_by_its_words_whatever_small_words_its_title_has() -> None:
+    """'The history chapter' is 'A short history of the harbour'."""
+    pages = [
+        PageRecord("a.md", "Berths and moorings", "a", ()),
+        PageRecord("b.md", "A short history of the harbour", "b", ()),
+    ]
+
+    found = chapter_named(pages, "history chapter")
+
+    assert found is not None
+    assert found[0] == "A short history of the harbour"

@@ -56,3 +56,19 @@ def test_question_without_words_of_its_own_leans() -> None:
 def test_first_question_of_a_talk_leans_on_nothing() -> None:
     """There is none before it."""
     assert search_context("And it?", (), has_own_words=False) == ""
+
+
+def test_number_of_a_thing_replaces_the_one_of_the_question_before() -> None:
+    """'What about module 2?' is not about module 1 any more."""
+    talk = (Exchange("How much does the project of Module 1 count?", "15 % [1]."),)
+
+    context = search_context("What about module 2?", talk, has_own_words=True)
+
+    assert context == "How much does the project of Module 2 count?"
+
+
+def test_number_of_another_kind_of_thing_replaces_nothing() -> None:
+    """Week 3 is not module 3."""
+    talk = (Exchange("What is in module 1?", "ROS [1]."),)
+
+    assert search_context("And in week 3?", talk, has_own_words=True) == "What is in module 1?"

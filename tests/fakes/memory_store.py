@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import SearchUnavailable
-from ragbot.index.point_payload import RRF_K
+from ragbot.index.rank_fusion import fused_ranks
 
 
 class MemoryStore:
@@ -54,15 +54,11 @@ class MemoryStore:
         with self._lock:
             points = list(self._points[edition.key])
         inside = [point for point in points if request.scope is None or request.scope in point.scopes]
-        ranked = [_ranked(_sparse_scores(points, inside, request))]
+        searches = [_sparse_scores(points, inside, request)]
         if request.dense is not None:
-            ranked.append(_ranked(_dense_scores(inside, request.dense)))
-        fused: dict[str, float] = {}
-        for ids in ranked:
-            for rank, chunk_id in enumerate(ids):
-                fused[chunk_id] = fused.get(chunk_id, 0.0) + 1 / (RRF_K + rank)
+            searches.append(_dense_scores(inside, request.dense))
         chunks = {point.chunk.id: point.chunk for point in inside}
-        return [Passage(chunks[chunk_id], fused[chunk_id]) for chunk_id in _ranked(fused)[: request.limit]]
+        return [Passage(chunks[point], score) for point, score in fused_ranks(searches, request.limit)]
 
     def count(self, edition: EditionFacts) -> int:
         self.prepare(edition)
@@ -97,7 +93,3 @@ def _dense_scores(inside: list[IndexPoint], wanted: list[float]) -> dict[str, fl
         for point in inside
         if point.dense is not None
     }
-
-
-def _ranked(scores: dict[str, float]) -> list[str]:
-    return sorted(scores, key=lambda chunk_id: (-scores[chunk_id], chunk_id))

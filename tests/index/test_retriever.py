@@ -385,3 +385,24 @@ def test_variants_of_a_question_are_searched_too(retriever: Retriever, first: Ma
         (passage.score for passage in alone.passages if passage.chunk.path == "03-tea.md"), default=0.0
     )
     assert len({passage.chunk.id for passage in both.passages}) == len(both.passages)
+
+
+@pytest.mark.parametrize(
+    ("question", "plain"),
+    [
+        ("How many months does cheddar ripen?", "months cheddar ripen"),
+        ("Name all the months of cheddar", "months cheddar"),
+    ],
+)
+def test_words_for_the_form_of_the_answer_are_not_searched(
+    retriever: Retriever, first: MadeEdition, question: str, plain: str
+) -> None:
+    """'Many' stands in no answer, and would weigh as much as the subject."""
+    asked, bare = search(retriever, first, question).query_terms, search(retriever, first, plain).query_terms
+
+    assert (asked.weights, asked.unknown) == (bare.weights, bare.unknown)
+
+
+def test_verb_that_is_the_subject_is_searched(retriever: Retriever, first: MadeEdition) -> None:
+    """'List methods' asks about lists."""
+    assert "list" in search(retriever, first, "List methods").query_terms.unknown

@@ -31,6 +31,7 @@ from ragbot.core.ports import PassageStore
 from ragbot.index import point_payload as payload
 from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, QdrantEmbeddedStore
 from ragbot.index.qdrant_server import CollectionShape, QdrantServerStore, open_client
+from ragbot.index.rank_fusion import RRF_K, fused_ranks
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
 from tests.fakes.memory_store import MemoryStore
@@ -176,8 +177,32 @@ class TestEveryStore:
         hybrid = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
         sparse = store.search(first.facts, first.asked(QUESTION), soon())
 
-        assert hybrid[0].score == pytest.approx(2 / payload.RRF_K)
-        assert sparse[0].score == pytest.approx(1 / payload.RRF_K)
+        assert hybrid[0].score == pytest.approx(2 / RRF_K)
+        assert sparse[0].score == pytest.approx(1 / RRF_K)
+
+    def test_equals_have_one_order_however_often_and_in_which_order_they_were_built(
+        self, make_store: StoreMaker, tmp_path: Path
+    ) -> None:
+        """The same question must have the same answer each time, in every worker."""
+        pages = tmp_path / "equals"
+        pages.mkdir()
+        for number in range(40):
+            (pages / f"{number:02}.md").write_text(f"# Page{number}\n\nCheddar ripens in cellar{number}.\n")
+        (pages / "best.md").write_text("# Best\n\nCheddar, cheddar, cheddar.\n")
+        made = made_edition(pages, "equals")
+        backwards = replace(made, points=made.points[::-1])
+        request = made.asked("cheddar", limit=12)
+
+        found = []
+        for edition in (made, backwards):
+            store = make_store(Shelf([edition]))
+            store.build(edition.facts, edition.points)
+            found += [store.search(edition.facts, request, soon()) for _ in range(10)]
+            store.remove(edition.facts.key)
+
+        assert paths(found[0])[0] == "best.md"
+        assert len({passage.score for passage in found[0][1:]}) == 1
+        assert [paths(one) for one in found] == [paths(found[0])] * 20
 
     def test_no_more_passages_than_asked_for(self, store: PassageStore, first: MadeEdition) -> None:
         """The limit is the reader's `top_k`."""
@@ -422,7 +447,7 @@ class TestServerStore:
         self, server: QdrantServer, store: PassageStore, first: MadeEdition
     ) -> None:
         """The limit is a second here; a reader waits no longer for a server that is silent."""
-        server.hang(on="/points/query")
+        server.hang(on="/points/query/batch")
         started = time.monotonic()
 
         with pytest.raises(SearchUnavailable):
@@ -618,8 +643,8 @@ class TestServerStore:
 
         store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
 
-        (asked,) = server.calls("/collections/book_first/points/query")
-        by_field = {prefetch["using"]: prefetch for prefetch in asked.body["prefetch"]}
+        (asked,) = server.calls("/collections/book_first/points/query/batch")
+        by_field = {search["using"]: search for search in asked.body["searches"]}
         assert by_field["dense"]["params"]["quantization"]["rescore"] is True
         assert by_field["sparse"].get("params") is None
 
@@ -643,8 +668,9 @@ class TestServerStore:
 
         store.search(first.facts, first.asked(QUESTION), Deadline(left_s, now=lambda: 0.0))
 
-        (asked,) = server.calls("/collections/book_first/points/query")
-        assert asked.query["timeout"] == str(told_s)
+        asked = server.calls("/collections/book_first/points/query/batch")
+        read = [call for call in server.calls("/collections/book_first/points") if call.method == "POST"]
+        assert [call.query["timeout"] for call in (*asked, *read)] == [str(told_s)] * 2
 
     def test_question_whose_time_ran_out_at_a_silent_server_is_told_so(
         self, server: QdrantServer, opened: list[QdrantClient], shelf: Shelf, first: MadeEdition
@@ -653,7 +679,7 @@ class TestServerStore:
         opened.append(open_client(server.url, None, 60))
         store = QdrantServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=60)
         store.build(first.facts, first.points)
-        server.hang(on="/points/query")
+        server.hang(on="/points/query/batch")
         started = time.monotonic()
 
         with pytest.raises(DeadlineExceeded):
@@ -983,6 +1009,9 @@ class TestAgreement:
         assert sum(agreeing) / len(agreeing) >= 0.95
 
 
+EVERY = 10_000
+
+
 def reference_point(point: IndexPoint) -> models.PointStruct:
     sparse = models.SparseVector(indices=point.sparse.indices, values=point.sparse.values)
     return models.PointStruct(id=point.chunk.id, vector={"dense": point.dense or [], "sparse": sparse})
@@ -991,12 +1020,10 @@ def reference_point(point: IndexPoint) -> models.PointStruct:
 def reference_scores(reference: QdrantClient, request: SearchRequest) -> dict[str, float]:
     """Return the reference's score of each chunk that it finds at all."""
     sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
-    searches = [models.Prefetch(query=sparse, using="sparse", limit=payload.PREFETCH)]
+    found = [reference.query_points("book", query=sparse, using="sparse", limit=EVERY).points]
     if request.dense is not None:
-        searches.append(models.Prefetch(query=request.dense, using="dense", limit=payload.PREFETCH))
-    fused = models.RrfQuery(rrf=models.Rrf(k=payload.RRF_K))
-    hits = reference.query_points("book", prefetch=searches, query=fused, limit=2 * payload.PREFETCH).points
-    return {str(hit.id): hit.score for hit in hits}
+        found.append(reference.query_points("book", query=request.dense, using="dense", limit=EVERY).points)
+    return dict(fused_ranks([{str(hit.id): hit.score for hit in hits} for hits in found], EVERY))
 
 
 def agrees(found: list[Passage], scores: dict[str, float]) -> bool:

@@ -126,7 +126,7 @@ class ExtractiveGenerator:
                     rank=place,
                     path_terms=passage.path_terms,
                     retrieval=prompt.passages[place].score - best,
-                    defines=defines(read, subject),
+                    defines=defines(read, subject, weights),
                 )
             )
             for place, passage in enumerate(passages)
@@ -218,7 +218,7 @@ def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
 
 def is_answer(unit: Unit) -> bool:
     """Return whether a unit can answer: it is no question, diagram or long listing."""
-    if unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
+    if unit.is_fold or unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
         return False
     return not unit.words.rstrip("*_ ").endswith(("?", "？"))
 

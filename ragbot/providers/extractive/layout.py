@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
 from ragbot.providers.extractive.units import TextBlock
-from ragbot.providers.extractive.windows import Window
+from ragbot.providers.extractive.windows import Window, list_extent
 
 # Characters. The letters that head the parts of a glossary are not shown.
 SHORTEST_HEADING = 3
@@ -16,6 +16,13 @@ SHORTEST_HEADING = 3
 NESTED = "    "
 DEEPEST = 3
 
+# Stands for the items of a list that are not shown.
+CUT = "…"
+
+# "**Due Date:** ...", on a line of its own.
+_LABELLED_LINE = re.compile(
+    r"(?<=\S)[ \t]*\n(?=[ \t>]*(?:\*\*|__)[^*_\n]{1,60}(?::(?:\*\*|__)|(?:\*\*|__):))"
+)
 _NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
 _CELL = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
@@ -39,44 +46,66 @@ def paragraphs_of(
     `tidy` cleans a run of prose; `heading(block)` returns the words of a heading inside the passage.
     """
     above = -1
-    for run in _runs([passage.units[index] for index in window.units]):
+    for indexes in _runs(passage, window.units):
+        run = [passage.units[index] for index in indexes]
         first = run[0].unit
         if first.heading not in (-1, above) and len(name := heading(first.heading)) >= SHORTEST_HEADING:
             yield f"**{name}**"
         above = first.heading
         if first.kind == "list_item":
-            yield _list(text, run, mark, tidy)
+            items = _list(text, run, mark, tidy)
+            yield _with_cuts(items, passage, indexes) if window.is_run or items[0].isdigit() else items
         elif first.kind == "table_row":
-            yield f"{_table(text, blocks, run, tidy)}\n\n{mark}"
+            table = _table(text, blocks, run, tidy)
+            yield f"{_with_cut_rows(table, passage, indexes) if window.is_run else table}\n\n{mark}"
         elif first.is_diagram:
             yield f"{_diagram(text[first.start : first.end])} {mark}"
         elif first.kind == "code":
             yield f"{_code(text[first.start : first.end])}\n\n{mark}"
         else:
-            prose = tidy(text[first.start : run[-1].unit.end])
             # A sentence that introduces the list after it needs no mark of its own.
-            yield (
-                prose
-                if run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
-                else f"{prose} {mark}"
-            )
+            is_lead = run[-1].unit.leads and run[-1].unit is not passage.units[window.units[-1]].unit
+            yield _prose(text[first.start : run[-1].unit.end], "" if is_lead else f" {mark}", tidy)
 
 
-def _runs(units: Sequence[ReadUnit]) -> list[list[ReadUnit]]:
-    """Group neighbouring units of one paragraph, one list or one table."""
-    runs: list[list[ReadUnit]] = [[units[0]]]
-    for before, read in pairwise(units):
-        one, last = read.unit, before.unit
+def _runs(passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
+    """Group the indexes of neighbouring units of one paragraph, one list or one table."""
+    runs = [[indexes[0]]]
+    for before, index in pairwise(indexes):
+        one, last = passage.units[index].unit, passage.units[before].unit
         together = one.kind == last.kind and one.heading == last.heading
         if one.kind == "sentence":
             together = together and one.block == last.block and one.start - last.end < 3
         elif one.kind == "code":
             together = False
         if together:
-            runs[-1].append(read)
+            runs[-1].append(index)
         else:
-            runs.append([read])
+            runs.append([index])
     return runs
+
+
+def _prose(raw: str, mark: str, tidy: Callable[[str], str]) -> str:
+    """Return a run of sentences on one line; lines that each begin with a bold label stay lines."""
+    return "  \n".join(f"{line}{mark}" for line in map(tidy, _LABELLED_LINE.split(raw)) if line)
+
+
+def _with_cuts(items: str, passage: ReadPassage, indexes: Sequence[int]) -> str:
+    """Add a line of dots where items of the list before or after the shown ones are left out."""
+    extent = list_extent(passage, indexes[0])
+    before = [f"- {CUT}", ""] if indexes[0] > extent.start else []
+    after = ["", f"- {CUT}"] if indexes[-1] < list_extent(passage, indexes[-1]).stop - 1 else []
+    return "\n".join((*before, items, *after))
+
+
+def _with_cut_rows(table: str, passage: ReadPassage, indexes: Sequence[int]) -> str:
+    """Add a row of dots where rows of the table before or after the shown ones are left out."""
+    head, rule, *rows = table.split("\n")
+    extent = list_extent(passage, indexes[0])
+    dots = _row([CUT], head.count("|") - head.count("\\|") - 1)
+    before = [dots] if indexes[0] > extent.start else []
+    after = [dots] if indexes[-1] < extent.stop - 1 else []
+    return "\n".join((head, rule, *before, *rows, *after))
 
 
 def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], str]) -> str:

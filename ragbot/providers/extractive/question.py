@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ragbot.providers.extractive.value_kinds import Value, value_asked
+
 _DEFINITION = re.compile(
     r"""^\W*(?:
         (?:please\s+)?(?:can\s+you\s+|could\s+you\s+)?(?:define|explain\s+what|tell\s+me\s+what|describe\s+what)\s+(?P<a>.+?)(?:\s+(?:is|are|means?))?
@@ -49,6 +51,9 @@ _NUMBER = re.compile(
     r"|cost|price|since\s+when|wie\s+viele?|combien|cu[aá]nt[oa]s?|quant[ioe])\b",
     re.IGNORECASE,
 )
+_HOW_TO_DO = re.compile(
+    r"\b(?:how\s+(?:do|can|should|would)\s+\w+|how\s+to|(?:want|need|like|try(?:ing)?)\s+to)\b", re.I
+)
 _YES_NO = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|can|could|should|must|may|will|would|has|have|had)\s", re.IGNORECASE
 )
@@ -61,6 +66,17 @@ _LIST = re.compile(
 _SEVERAL = re.compile(
     r"\b(?:what|which|name|list|give)\b.*\b(?:advantages|benefits|disadvantages|drawbacks|limitations|features|components|parts|types"
     r"|kinds|options|reasons|requirements|tools|goals|rules|examples|pros|cons|duties|ways|phases|stages|layers|categories)\b",
+    re.IGNORECASE,
+)
+# "What are the assessments?" asks for several; "What are topics?" for a definition.
+_PLURAL = re.compile(
+    r"^\W*(?:(?:what|which)\s+are\s+(?:all\s+)?(?:the|its|their|your)\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\b"
+    r"|which\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\s+(?!(?:is|was|has|does|did)\b)\w+)"
+    r"|\bwhat\s+(?:does|do|did|is|are)\b.*\b(?:contain|include|comprise|consist\s+of|made\s+(?:up\s+)?of)\b",
+    re.IGNORECASE,
+)
+_STRUCTURE = re.compile(
+    r"\b(?:structures?|layout|organi[sz]ed|director(?:y|ies)|folders?|files?|tree|contain|include)\b",
     re.IGNORECASE,
 )
 _CAUSE = re.compile(
@@ -107,7 +123,8 @@ class AskedFor:
     """Describe what one question asks for.
 
     `subject` is the term whose definition is asked for, `options` are the two things to compare, each as
-    written. `wants_code` says that a listing may answer, `is_trouble` that the question is about a fault.
+    written. `wants_code` says that a listing may answer, `wants_tree` that a tree of folders may, `is_trouble`
+    that the question is about a fault. `value` is the kind of value that the answer must hold.
     """
 
     text: str
@@ -116,6 +133,8 @@ class AskedFor:
     options: tuple[str, ...] = ()
     wants_code: bool = False
     is_trouble: bool = False
+    wants_tree: bool = False
+    value: Value = Value.NONE
 
 
 def asked_for(question: str) -> AskedFor:
@@ -125,9 +144,9 @@ def asked_for(question: str) -> AskedFor:
     want, subject, options = Want.OTHER, "", _options(question)
     if options:
         want = Want.CHOICE
-    elif _NUMBER.search(question):
+    elif _asks_for_number(question):
         want = Want.NUMBER
-    elif _SEVERAL.search(question):
+    elif _SEVERAL.search(question) or _PLURAL.search(question):
         want = Want.LIST
     elif subject := _subject(question):
         want = Want.MEANING
@@ -139,7 +158,22 @@ def asked_for(question: str) -> AskedFor:
         want = Want.LIST
     elif _YES_NO.match(question):
         want = Want.YES_NO
-    return AskedFor(question, want, subject, options, wants_code, is_trouble)
+    return AskedFor(
+        question,
+        want,
+        subject,
+        options,
+        wants_code,
+        is_trouble,
+        wants_tree=_STRUCTURE.search(question) is not None,
+        value=value_asked(question) if want is Want.NUMBER else Value.NONE,
+    )
+
+
+def _asks_for_number(question: str) -> bool:
+    """Return whether a number is asked for, and not how to do something with one ("to count how often")."""
+    number = _NUMBER.search(question)
+    return number is not None and _HOW_TO_DO.search(question[: number.start()]) is None
 
 
 def parts_of(question: str) -> tuple[str, ...]:

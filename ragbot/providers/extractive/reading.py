@@ -26,7 +26,8 @@ class ReadUnit:
     """Hold a unit with the stems that scoring compares with the question.
 
     `openings` are the stems of the term that the unit would define, one set for each spelling. `around` are
-    the stems of the unit, of its neighbours under the same heading and of its lead-in.
+    the stems of the unit, of its neighbours under the same heading and of its lead-in. `whole_list` are those
+    of the list or table that it is an item of, with the lead-in; empty for other units.
     """
 
     unit: Unit
@@ -34,6 +35,7 @@ class ReadUnit:
     heading_terms: Terms
     openings: tuple[Terms, ...]
     around: Terms
+    whole_list: Terms = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,12 @@ class PassageReader:
                 terms=stems[index],
                 heading_terms=inner[unit.heading],
                 openings=tuple(
-                    terms for name in _spellings(unit.opening) if (terms := self.terms(language, name))
+                    terms
+                    for name in (*_spellings(unit.opening), unit.named)
+                    if name and (terms := self.terms(language, name))
                 ),
                 around=stems[index].union(*(stems[near] for near in _near(units, index))),
+                whole_list=frozenset[str]().union(*(stems[near] for near in _list_of(units, index))),
             )
             for index, unit in enumerate(units)
         )
@@ -133,6 +138,24 @@ def _spellings(name: str) -> Iterator[str]:
         if (match := _IN_PARENTHESES.fullmatch(name)) is not None:
             yield match[1]
             yield match[2]
+
+
+def _list_of(units: Sequence[Unit], index: int) -> Iterator[int]:
+    """Yield the indexes of the list or table that a unit is in, and of its lead-in; none for other units."""
+    unit = units[index]
+    if unit.kind not in ("list_item", "table_row"):
+        return
+    if unit.lead >= 0:
+        yield unit.lead
+    for step in (-1, 1):
+        other = index
+        while 0 <= other < len(units) and _is_item_of(units[other], unit):
+            yield other
+            other += step
+
+
+def _is_item_of(other: Unit, unit: Unit) -> bool:
+    return other.kind == unit.kind and other.heading == unit.heading and other.lead == unit.lead
 
 
 def _near(units: Sequence[Unit], index: int) -> list[int]:

@@ -10,21 +10,18 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ragbot.providers.extractive.common_words import rarity
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadUnit, Terms
+from ragbot.providers.extractive.value_kinds import Value, holds_value
 
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
 _CAUSAL = re.compile(
     r"\b(?:because|since|so that|in order to|due to|reason|therefore|thus|cause[sd]?|to avoid|prevents?)\b",
     re.I,
-)
-_COUNTED = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen|hundred|thousand|half|daily|weekly"
-    r"|monthly|every|never|always|free|none|no|many|several)\b",
-    re.IGNORECASE,
 )
 _REMEDY = re.compile(
     r"\b(?:fix|solution|solve|cause|resolve|workaround|try|check|ensure|verify|reinstall|run)\b", re.I
@@ -52,6 +49,9 @@ class Candidate:
     defines: float = 0.0
 
 
+# Without the rarity of the words all count alike.
+EQUAL: Mapping[str, float] = MappingProxyType({})
+
 FEATURES = (
     "words",
     "words_with_headings",
@@ -70,6 +70,8 @@ FEATURES = (
     "cause",
     "remedy",
     "side",
+    "announces",
+    "words_of_list",
     "similarity",
 )
 
@@ -81,6 +83,8 @@ def unit_features(
     read, unit = one.read, one.read.unit
     headings = read.heading_terms | one.path_terms
     is_code = unit.kind == "code"
+    wants_code = asked.wants_tree if unit.is_tree else asked.wants_code
+    is_listed = asked.want is Want.LIST and unit.kind in ("list_item", "table_row")
     features = [
         coverage(weights, read.terms),
         coverage(weights, read.terms | headings),
@@ -91,28 +95,40 @@ def unit_features(
         math.log(1 + len(read.terms)) / 3,
         float(len(read.terms) < 4),
         float(asked.want is Want.NUMBER and any(sign.isdigit() for sign in unit.words)),
-        defines(read, subject),
-        sameness(read.heading_terms, subject),
-        float(is_code) * (1.0 if asked.wants_code else -1.0),
+        one.defines,
+        sameness(read.heading_terms, subject, weights),
+        float(is_code) * (1.0 if wants_code else -1.0),
         float(asked.want is Want.STEPS and (unit.kind in ("list_item", "code") or unit.leads)),
-        float(asked.want is Want.LIST and unit.kind in ("list_item", "table_row")),
+        float(is_listed),
         float(asked.want is Want.CAUSE and _CAUSAL.search(unit.words) is not None),
         float(asked.is_trouble and _REMEDY.search(unit.words) is not None),
         float(unit.is_side),
+        float(unit.announces),
+        coverage(weights, read.whole_list | headings) if is_listed else 0.0,
     ]
     return features if one.similarity is None else [*features, one.similarity]
 
 
-def defines(read: ReadUnit, subject: Terms) -> float:
+def defines(read: ReadUnit, subject: Terms, weights: Mapping[str, float] = EQUAL) -> float:
     """Return how closely a unit begins with the subject, as a definition does, from 0 to 1."""
-    return max((sameness(opening, subject) for opening in read.openings), default=0.0)
+    return max((sameness(opening, subject, weights) for opening in read.openings), default=0.0)
 
 
-def sameness(terms: Terms, subject: Terms) -> float:
-    """Return the squared Dice coefficient of two names' terms if one contains the other, else 0."""
+def sameness(terms: Terms, subject: Terms, weights: Mapping[str, float] = EQUAL) -> float:
+    """Return the squared Dice coefficient of two names' terms if one contains the other, else 0.
+
+    Terms count by their rarity: "workspace" is nearly the same as "ROS 2 workspace". A term that `weights`
+    lacks counts as much as the subject's average term.
+    """
     if not subject or not terms or not (terms <= subject or subject <= terms):
         return 0.0
-    return (2 * len(terms & subject) / (len(terms) + len(subject))) ** 2
+    average = sum(weights.get(term, 1.0) for term in subject) / len(subject)
+
+    def weight(some: Terms) -> float:
+        return sum(weights.get(term, average) for term in some)
+
+    whole = weight(terms) + weight(subject)
+    return (2 * weight(terms & subject) / whole) ** 2 if whole else 0.0
 
 
 def coverage(weights: Mapping[str, float], terms: Terms) -> float:
@@ -134,28 +150,50 @@ DEFINES = 0.6
 # Fitted weights in the order of FEATURES: with the similarity, and without it.
 UNIT_WEIGHTS = (
     (
-        -0.76,
-        1.27,
-        0.52,
-        -0.57,
-        -0.05,
-        0.97,
-        1.58,
-        0.03,
-        0.89,
-        2.58,
-        -0.77,
-        0.97,
-        0.33,
-        1.24,
-        1.49,
-        1.65,
-        -0.12,
-        4.01,
+        -0.59,
+        1.18,
+        0.69,
+        -0.58,
+        -0.68,
+        0.92,
+        1.36,
+        0.12,
+        1.04,
+        2.49,
+        -0.74,
+        0.87,
+        0.46,
+        0.76,
+        1.96,
+        1.01,
+        -0.53,
+        -0.62,
+        0.75,
+        3.86,
     ),
-    (1.64, 0.44, 0.27, -0.02, -1.33, 1.08, 1.78, 0.04, 0.87, 2.84, -0.63, 0.97, 0.41, 1.37, 2.0, 1.96, -0.59),
+    (
+        1.73,
+        0.37,
+        0.34,
+        0.06,
+        -1.43,
+        1.06,
+        1.55,
+        0.1,
+        1.15,
+        2.86,
+        -0.82,
+        0.88,
+        0.49,
+        0.32,
+        2.04,
+        1.79,
+        -0.69,
+        -0.64,
+        1.53,
+    ),
 )
-UNIT_CONSTANT = (-4.67, -1.46)
+UNIT_CONSTANT = (-4.55, -1.37)
 
 
 def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
@@ -165,10 +203,12 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
 
 
 # Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
-SUPPORT_FEATURES = ("unknown", "names_unknown", "no_number", "rarest_held", "best")
-SUPPORT_WEIGHTS = (-9.1, -2.75, -2.51, 0.5, 0.78)
-SUPPORT_CONSTANT = 1.6
-# The question's rarest word is looked for in so many of the best units.
+SUPPORT_FEATURES = ("unknown_unlike", "names_unknown", "no_number", "no_value", "rarest_held", "best")
+SUPPORT_WEIGHTS = (-15.71, -2.96, -3.65, -2.73, 0.27, 0.87)
+SUPPORT_CONSTANT = 1.671
+# The mean over the questions with unknown words that this was fitted on, for a search without an embedder.
+TYPICAL_SIMILARITY = 0.45
+# The question's words are looked for in so many of the best units.
 _BEST_UNITS = 4
 
 
@@ -190,12 +230,16 @@ def support_features(
         *(one.read.around | one.read.heading_terms | one.path_terms for one in best)
     )
     rarest = max(weights, key=lambda term: weights[term], default="")
-    has_number = any(_COUNTED.search(one.read.unit.words) for one in best[:2])
+    # A rare word that the book does not use weighs more than a common one.
+    unknown = sum(map(rarity, unknown_words)) / words if words else 0.0
+    likest = max((one.similarity for one in best if one.similarity is not None), default=TYPICAL_SIMILARITY)
+    has_value = holds_value(asked.value, " ".join(one.read.unit.words for one in best))
     return [
-        # A rare word that the book does not use weighs more than a common one.
-        sum(map(rarity, unknown_words)) / words if words else 1.0,
+        # It weighs less where the best unit means the same as the question.
+        unknown * (1 - likest) if words else 1.0,
         float(names_unknown(asked.text, unknown_words)),
-        float(asked.want is Want.NUMBER and not has_number),
+        float(asked.value is Value.NUMBER and not has_value),
+        float(asked.value is not Value.NUMBER and not has_value),
         float(rarest in around),
         best[0].score if best else 0.0,
     ]

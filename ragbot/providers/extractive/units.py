@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ragbot.core.side_matter import is_due_date, is_link_alone, is_side_heading
+from ragbot.core.side_matter import is_due_date, is_link_alone, is_side_section, is_summary_heading
 from ragbot.core.text import count_tokens, sentence_spans
 
 # Characters. A longer listing is not shown in an answer.
@@ -24,6 +24,27 @@ _DEFINES = re.compile(
 _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
     re.IGNORECASE,
+)
+# The branches of a tree of folders.
+_TREE = re.compile(r"├──|└──|\|-- |`-- ")
+# "Such a string is called a *docstring*."
+_NAMES = re.compile(
+    r"\b(?:called|named|termed|known\s+as|referred\s+to\s+as)\s+(?:an?\s+|the\s+)?[\"'“‘]?(?P<name>[^\s.,;:!?()\"'”’][^.,;:!?()\"”\n]{0,60}?)"
+    r"[\"'”’]?(?=\s*[.,;:!?()]|\s*\Z|\s(?:and|because|if|in|that|when|where|which)\b)",
+    re.IGNORECASE,
+)
+# A sentence that points to a list, table or listing below it.
+_POINTS_BELOW = re.compile(
+    r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?:shown|listed|given|see)\s+below)\b",
+    re.IGNORECASE,
+)
+# "A question mark says so:" rests on the sentence before it.
+_LEANS_AT_END = re.compile(r"\b(?:so|this|that|these|those|it)\s*[:：]\W*\Z", re.IGNORECASE)
+# A paragraph that is bold from end to end is a heading in all but name.
+_BOLD = re.compile(r"\s*(?:\*\*[^*\n]{1,80}\*\*|__[^_\n]{1,80}__)\s*:?\s*")
+# The label on which a reader clicks to unfold a text.
+_FOLD = re.compile(
+    r"\s*(?:</?details[^<>]*>\s*)*<summary\b[^<>]*>.*?</summary>\s*", re.DOTALL | re.IGNORECASE
 )
 # Spans that are never split: code, links, comments.
 _WHOLE = re.compile(
@@ -62,7 +83,9 @@ class Unit:
     `kind` is sentence, list_item, table_row or code. `block` is the index of the unit's block, and `heading`
     that of the heading block above it, or -1. `lead` is the index of the unit that leads to this one ("You
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
-    subject (links, objectives, due dates), `is_diagram` the source of a diagram.
+    subject (links, objectives, due dates), `is_diagram` the source of a diagram. `is_label` marks a bold
+    line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of a section
+    that sums up its chapter, `is_tree` a drawing of folders.
     """
 
     start: int
@@ -75,6 +98,10 @@ class Unit:
     tokens: int
     is_side: bool = False
     is_diagram: bool = False
+    is_label: bool = False
+    is_fold: bool = False
+    is_summary: bool = False
+    is_tree: bool = False
 
     @property
     def leads(self) -> bool:
@@ -83,13 +110,17 @@ class Unit:
 
     @property
     def announces(self) -> bool:
-        """Return whether the unit is a sentence or list item that ends in a colon."""
-        return self.kind in ("sentence", "list_item") and self.words.rstrip("*_ ").endswith((":", "："))
+        """Return whether the unit announces what follows: it ends in a colon, points below or is a label."""
+        if self.kind not in ("sentence", "list_item"):
+            return False
+        points = self.kind == "sentence" and _POINTS_BELOW.search(self.words) is not None
+        return self.is_label or points or self.words.rstrip("*_ ").endswith((":", "："))
 
     @property
     def leans_back(self) -> bool:
         """Return whether the unit needs the sentence before it to be understood ("It ...", "However ...")."""
-        return self.kind == "sentence" and _LEANS_BACK.match(self.words) is not None
+        leans = _LEANS_BACK.match(self.words) or _LEANS_AT_END.search(self.words)
+        return self.kind == "sentence" and leans is not None
 
     @property
     def opening(self) -> str:
@@ -97,18 +128,29 @@ class Unit:
         match = _DEFINES.match(self.words)
         return match.group().strip() if match else ""
 
+    @property
+    def named(self) -> str:
+        """Return the name that the unit gives to what it describes ("... is called a docstring"), or ""."""
+        match = _NAMES.search(self.words) if self.kind in ("sentence", "list_item") else None
+        return match["name"].strip() if match else ""
+
 
 def units_of(
     text: str, blocks: Sequence[TextBlock], *, headings: Sequence[str], words: Callable[[str, str], str]
 ) -> list[Unit]:
     """Split a passage. `headings` is its heading path; `words(text, kind)` removes a piece's markup."""
-    under_side = bool(headings) and is_side_heading(headings[-1])
+    last = headings[-1] if headings else ""
+    section = _Section(
+        is_side_section(last, text[: _next_heading(blocks, -1, text)]), is_summary_heading(last)
+    )
     units: list[Unit] = []
     heading = -1
     for number, block in enumerate(blocks):
         if block.kind == "heading":
             heading = number
-            under_side = is_side_heading(words(text[block.start : block.end], "heading"))
+            name = words(text[block.start : block.end], "heading")
+            below = text[block.end : _next_heading(blocks, number, text)]
+            section = _Section(is_side_section(name, below), is_summary_heading(name))
             continue
         for start, end, kind in _pieces(text, block):
             raw = text[start:end]
@@ -121,14 +163,35 @@ def units_of(
                         kind=kind,
                         block=number,
                         heading=heading,
-                        lead=_lead(units, number, heading, kind),
+                        lead=_lead(units, blocks, number, heading, kind),
                         words=plain,
                         tokens=count_tokens(plain),
-                        is_side=under_side or is_link_alone(raw) or (kind != "code" and is_due_date(plain)),
-                        is_diagram=kind == "code" and _DIAGRAM.match(raw) is not None,
+                        is_side=section.is_side
+                        or is_link_alone(raw)
+                        or (kind != "code" and is_due_date(plain)),
+                        is_diagram=kind == "code" and _is_diagram(raw),
+                        is_label=kind == "sentence" and _BOLD.fullmatch(raw) is not None,
+                        is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
+                        is_summary=section.is_summary,
+                        is_tree=kind == "code" and _TREE.search(raw) is not None,
                     )
                 )
     return units
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    is_side: bool
+    is_summary: bool
+
+
+def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:
+    """Return the offset of the next heading after a block, or the end of the text."""
+    return next((block.start for block in blocks[number + 1 :] if block.kind == "heading"), len(text))
+
+
+def _is_diagram(code: str) -> bool:
+    return _DIAGRAM.match(code) is not None
 
 
 def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
@@ -154,7 +217,7 @@ def _sentences(text: str) -> Iterator[tuple[int, int]]:
         yield begun, last_end
 
 
-def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
+def _lead(units: Sequence[Unit], blocks: Sequence[TextBlock], block: int, heading: int, kind: str) -> int:
     """Return the index of the sentence that introduces a list, listing or table, or -1."""
     for index in range(len(units) - 1, -1, -1):
         before = units[index]
@@ -162,7 +225,8 @@ def _lead(units: Sequence[Unit], block: int, heading: int, kind: str) -> int:
             return -1
         if before.leads:
             # A sentence with a colon introduces the units after it, as long as they are of one kind.
-            return index if kind != "sentence" or before.block == block else -1
+            is_next = before.block == block or before.is_label or blocks[block].kind == "quote"
+            return index if kind != "sentence" or is_next else -1
         if before.kind == "sentence":
             return -1
         if before.kind != kind:

@@ -20,6 +20,7 @@ RUN_TOKENS = 150
 ANSWER_TOKENS = 200
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
 SCORE_MARGIN = 2.0
+ITEMS = ("list_item", "table_row")
 # Up to so many items between two chosen ones of a list are shown too.
 LONGEST_GAP = 3
 MEANING_WINDOWS = 2
@@ -33,11 +34,15 @@ MOST_SHARED = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Hold the units of one passage that are shown together: their indexes in order, and the best score."""
+    """Hold the units of one passage that are shown together: their indexes in order, and the best score.
+
+    `is_run` says that a whole list was asked for: where it is cut, the reader is told.
+    """
 
     passage: int
     units: tuple[int, ...]
     score: float
+    is_run: bool = False
 
 
 def choose_windows(
@@ -79,17 +84,62 @@ def choose_windows(
         scores.setdefault(candidate.passage, candidate.score)
         left -= cost
         count += 1
+    is_run = asked.want in (Want.STEPS, Want.LIST)
     found = [
-        Window(passage, shown, scores[passage])
+        Window(passage, shown, scores[passage], is_run)
         for passage, chosen in taken.items()
-        if (shown := _rounded_off(passages[passage], chosen))
+        if (shown := _rounded_off(passages[passage], chosen, is_run=is_run))
     ]
     return sorted(found, key=lambda window: -window.score)
 
 
-def _rounded_off(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
-    """Return the units in order, with gaps filled, announced units added and unfollowed lead-ins removed."""
-    return _without_loose_leads(passage, _with_announced(passage, _without_gaps(passage, chosen)))
+def _rounded_off(passage: ReadPassage, chosen: set[int], *, is_run: bool) -> tuple[int, ...]:
+    """Return the units in order, with gaps filled, announced units added and unfollowed lead-ins removed.
+
+    With `is_run` lists get the few items that are missing at their beginning and end.
+    """
+    whole = _without_gaps(passage, chosen)
+    if is_run:
+        whole = _with_ends(passage, whole)
+    return _without_loose_leads(passage, _with_announced(passage, whole))
+
+
+def _with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:
+    """Add the first and last items of the lists that are shown in part, if these are few and short."""
+    whole = set(chosen)
+    for index in chosen:
+        if passage.units[index].unit.kind not in ITEMS:
+            continue
+        extent = list_extent(passage, index)
+        for missing in (range(extent.start, index), range(index + 1, extent.stop)):
+            absent = [other for other in missing if other not in whole]
+            tokens = sum(passage.units[other].unit.tokens for other in absent)
+            if len(absent) <= LONGEST_GAP and tokens <= WINDOW_TOKENS:
+                whole.update(absent)
+    return whole
+
+
+def list_extent(passage: ReadPassage, index: int) -> range:
+    """Return the indexes of the list or table that an item is in, with the listings between its items."""
+
+    def belongs(other: int) -> bool:
+        if not 0 <= other < len(passage.units):
+            return False
+        unit = passage.units[other].unit
+        kinds = ("list_item", "code") if own.kind == "list_item" else (own.kind,)
+        return unit.kind in kinds and unit.heading == own.heading and unit.lead == own.lead
+
+    own = passage.units[index].unit
+    first = last = index
+    while belongs(first - 1):
+        first -= 1
+    while belongs(last + 1):
+        last += 1
+    while passage.units[first].unit.kind == "code":
+        first += 1
+    while passage.units[last].unit.kind == "code":
+        last -= 1
+    return range(first, last + 1)
 
 
 def _with_announced(passage: ReadPassage, chosen: set[int]) -> set[int]:
@@ -128,10 +178,18 @@ def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, .
     # From the end: the unit that one announces may itself have been removed.
     for index in sorted(chosen, reverse=True):
         unit = passage.units[index].unit
-        is_followed = index + 1 in shown and passage.units[index + 1].unit.heading == unit.heading
-        if is_followed or not unit.announces:
+        if not unit.announces or (
+            index + 1 in shown and _announced(unit, index, passage.units[index + 1].unit)
+        ):
             shown.add(index)
     return tuple(sorted(shown))
+
+
+def _announced(unit: Unit, index: int, behind: Unit) -> bool:
+    """Return whether a unit that announces something is followed by that."""
+    if behind.heading != unit.heading:
+        return False
+    return unit.kind == "list_item" or behind.lead == index or behind.block == unit.block
 
 
 def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:
@@ -140,22 +198,28 @@ def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Wi
     windows: list[Window] = []
     left = tokens
     for number, passage in enumerate(passages):
-        chosen: list[int] = []
-        spent = 0
-        for index, read in enumerate(passage.units):
-            unit = read.unit
-            if not _opens_well(unit):
-                if chosen:
-                    break
-                continue
-            if chosen and spent + unit.tokens > share:
-                break
+        chosen = _opening(passage, share)
+        spent = sum(passage.units[index].unit.tokens for index in chosen)
+        if chosen and (not windows or spent <= left):
+            windows.append(Window(number, _without_loose_leads(passage, set(chosen)), 0.0))
+            left -= spent
+    return [window for window in windows if window.units]
+
+
+def _opening(passage: ReadPassage, share: int) -> list[int]:
+    """Return the units of a passage's summary, else its first sentences, up to `share` tokens."""
+    sums_up = any(read.unit.is_summary for read in passage.units)
+    chosen: list[int] = []
+    spent = 0
+    for index, read in enumerate(passage.units):
+        unit = read.unit
+        opens = unit.is_summary and unit.kind != "code" if sums_up else _opens_well(unit)
+        if opens and not (chosen and spent + unit.tokens > share):
             chosen.append(index)
             spent += unit.tokens
-        if chosen and (not windows or spent <= left):
-            windows.append(Window(number, tuple(chosen), 0.0))
-            left -= spent
-    return windows
+        elif chosen:
+            break
+    return chosen
 
 
 def _opens_well(unit: Unit) -> bool:
@@ -186,9 +250,8 @@ def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> b
     if asked.want is not Want.LIST:
         return False
     following = passage.units[candidate.index + 1].unit if candidate.index + 1 < len(passage.units) else None
-    items = ("list_item", "table_row")
-    announces = following is not None and following.kind in items and following.heading == unit.heading
-    return unit.kind in items or announces
+    announces = following is not None and following.kind in ITEMS and following.heading == unit.heading
+    return unit.kind in ITEMS or announces
 
 
 def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:
@@ -205,9 +268,14 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
             shown.add(needed)
             spent += units[needed].unit.tokens
     first, last = min(index, *shown) if units[index].unit.kind == "sentence" else index, index
+    start = _first_of_run(passage, index, asked)
     while True:
         after, before = last + 1, first - 1
-        if _joins(passage, index, after, asked, alone=alone) and spent + units[after].unit.tokens <= budget:
+        if before >= start and spent + units[before].unit.tokens <= budget:
+            first = before
+            spent += 0 if before in shown else units[before].unit.tokens
+            shown.add(before)
+        elif _joins(passage, index, after, asked, alone=alone) and spent + units[after].unit.tokens <= budget:
             last = after
             spent += 0 if after in shown else units[after].unit.tokens
             shown.add(after)
@@ -221,6 +289,13 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
             shown.add(before)
         else:
             return shown
+
+
+def _first_of_run(passage: ReadPassage, index: int, asked: AskedFor) -> int:
+    """Return the index of the first item of a list that is asked for: it is shown from there."""
+    if asked.want not in (Want.STEPS, Want.LIST) or passage.units[index].unit.kind not in ITEMS:
+        return index
+    return list_extent(passage, index).start
 
 
 def _needed(passage: ReadPassage, index: int) -> list[int]:
@@ -244,8 +319,12 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
     unit, neighbour = passage.units[index].unit, passage.units[other].unit
     if alone and neighbour.block != unit.block:
         return False
-    if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side or neighbour.is_diagram:
+    if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side:
         return False
+    if neighbour.is_diagram or neighbour.is_fold:
+        return False
+    if neighbour.is_tree:
+        return asked.wants_tree
     if neighbour.kind == "code":
         return asked.wants_code or unit.kind == "code" or asked.want is Want.STEPS
     return True

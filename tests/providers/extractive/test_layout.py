@@ -11,7 +11,7 @@ from ragbot.providers.extractive.windows import Window
 from tests.providers.extractive.passages import READER, read
 
 
-def laid_out(text: str, *units: int) -> list[str]:
+def laid_out(text: str, *units: int, is_run: bool = False) -> list[str]:
     """Return the paragraphs of the units of these numbers; of all, if there are none."""
     passage, blocks = read(text), READER.blocks(text)
     return list(
@@ -19,7 +19,7 @@ def laid_out(text: str, *units: int) -> list[str]:
             text,
             blocks,
             passage,
-            Window(0, units or tuple(range(len(passage.units))), 0.0),
+            Window(0, units or tuple(range(len(passage.units))), 0.0, is_run),
             mark="[1]",
             tidy=tidy_markdown,
             heading=lambda block: READER.words(text[blocks[block].start : blocks[block].end], "heading"),
@@ -162,3 +162,35 @@ def test_inner_heading_stands_above_what_is_shown_of_its_section() -> None:
 def test_letter_of_a_glossary_is_no_heading() -> None:
     """It tells nothing."""
     assert laid_out("## C\n\nCurd is what milk becomes.") == ["Curd is what milk becomes. [1]"]
+
+
+def test_steps_that_are_left_out_are_told() -> None:
+    """A list that begins with its second step looks whole otherwise."""
+    assert laid_out("1. Warm it.\n2. Stir.\n3. Press.\n4. Wait.", 1, 2) == [
+        "- …\n\n2. Stir. [1]\n3. Press. [1]\n\n- …"
+    ]
+
+
+def test_items_that_are_left_out_are_told_where_the_list_was_asked_for() -> None:
+    """Of a fact in a list nobody misses the other items."""
+    items = "- PyQt\n- PyGTK\n- wxPython"
+
+    assert laid_out(items, 0, 1, is_run=True) == ["- PyQt [1]\n- PyGTK [1]\n\n- …"]
+    assert laid_out(items, 0, 1) == ["- PyQt [1]\n- PyGTK [1]"]
+    assert laid_out(items, is_run=True) == ["- PyQt [1]\n- PyGTK [1]\n- wxPython [1]"]
+
+
+def test_lines_that_begin_with_labels_stay_lines() -> None:
+    """Run together they are hard to read."""
+    assert laid_out("**Due Date:** in week 5\n**Submit to:** the portal") == [
+        "**Due Date:** in week 5 [1]  \n**Submit to:** the portal [1]"
+    ]
+
+
+def test_rows_that_are_left_out_are_told_where_the_table_was_asked_for() -> None:
+    """A part of a table looks like the whole."""
+    (table,) = laid_out(
+        "| Cheese | Months |\n|---|---|\n| Brie | 1 |\n| Gouda | 6 |\n| Edam | 2 |", 1, is_run=True
+    )
+
+    assert table == "| Cheese | Months |\n| --- | --- |\n| … |  |\n| Gouda | 6 |\n| … |  |\n\n[1]"

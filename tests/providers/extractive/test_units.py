@@ -212,3 +212,52 @@ def test_units_are_disjoint_in_order_and_led_from_before(text: str) -> None:
         assert -1 <= unit.lead < index
         assert unit.tokens > 0
         position = unit.end
+
+
+def test_section_of_the_subject_that_is_called_references_is_none_of_sources() -> None:
+    """A book on programming has one."""
+    prose = "A name refers to the object. It is no copy of it."
+    sources = "- Craig, J. (2005). Introduction to Robotics.\n- https://docs.ros.org/ the documentation"
+
+    assert not any(unit.is_side for unit in units_in(f"# References\n\n{prose}"))
+    assert all(unit.is_side for unit in units_in(f"# References\n\n{sources}"))
+
+
+def test_label_of_a_fold_is_marked() -> None:
+    """A reader clicks on it; it says nothing."""
+    (fold, answer) = units_in(
+        "<details>\n<summary>View Answers</summary>\n\nThe cheddar is ripe.\n\n</details>"
+    )
+
+    assert (fold.words, fold.is_fold) == ("View Answers", True)
+    assert not answer.is_fold
+
+
+def test_bold_line_leads_to_the_paragraph_behind_it() -> None:
+    """It is a heading in all but name."""
+    label, first, second = units_in("**How It Works**\n\nMilk curdles. Then it is cut.")
+
+    assert label.is_label
+    assert label.leads
+    assert (first.lead, second.lead) == (0, -1)
+
+
+def test_unit_names_what_is_called_so() -> None:
+    """A definition may end with its term."""
+    (unit,) = units_in("A string on the first line of a function is called a *docstring*.")
+
+    assert unit.named == "docstring"
+
+
+def test_drawing_of_folders_is_a_tree() -> None:
+    """It holds many words of many questions, and answers few."""
+    (unit,) = units_in("```\ndairy/\n├── milk/\n└── cheese/\n```")
+
+    assert unit.is_tree
+
+
+def test_units_of_a_summary_are_marked() -> None:
+    """An author's summary is the best one."""
+    before, inside = units_in("Milk is white.\n\n## Chapter summary\n\nCheese is ripe.")
+
+    assert (before.is_summary, inside.is_summary) == (False, True)

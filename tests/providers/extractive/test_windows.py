@@ -294,3 +294,42 @@ def test_overview_of_passages_without_sentences_is_empty() -> None:
     """It is refused then."""
     assert overview_windows([read("- milk\n- salt"), read("![](x.png)")], tokens=90) == []
     assert overview_windows([], tokens=90) == []
+
+
+# --- what is announced, and lists that are cut ---------------------------------------------------
+
+
+def test_lead_in_whose_listing_is_not_shown_is_left_out() -> None:
+    """'Output:' above the next paragraph announces nothing."""
+    text = "The cheddar is printed.\n\nOutput:\n\nThe cheddar program prints what it has ripened."
+
+    said = shown("What does the cheddar program print?", text)
+
+    assert said == ["The cheddar is printed.", "The cheddar program prints what it has ripened."]
+
+
+def test_sentence_that_points_to_a_table_is_left_out_without_it() -> None:
+    """'The following table gives ...' ends in no colon."""
+    text = "Cheddar ripens long. The following table gives the months of cheddar."
+
+    assert shown("How long does cheddar ripen?", text) == ["Cheddar ripens long."]
+
+
+def test_steps_are_shown_from_the_first_one() -> None:
+    """A reader would begin in the middle."""
+    steps = "\n".join(
+        f"{n}. {words}" for n, words in enumerate(["Warm it.", "Stir.", "Press the cheddar."], 1)
+    )
+
+    said = shown("How do I press the cheddar?", steps)
+
+    assert said[0] == "Warm it."
+
+
+def test_summary_of_a_chapter_is_the_authors_own() -> None:
+    """It is better than the beginnings of sections."""
+    passage = read("Milk comes from many brown cows.\n\n## Summary\n\n- Cheese ripens.\n- Cows eat.", "Dairy")
+
+    (window,) = overview_windows([passage], tokens=200)
+
+    assert [passage.units[index].unit.words for index in window.units] == ["Cheese ripens.", "Cows eat."]

@@ -1,0 +1,57 @@
+"""Tell which kind of value a question asks for (a price, a year, a time), and whether a text holds one."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+
+class Value(StrEnum):
+    """Name the kinds of values that an answer must hold."""
+
+    NONE = "none"
+    NUMBER = "number"
+    MONEY = "money"
+    YEAR = "year"
+    WHEN = "when"
+
+
+_MONTHS = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:t(?:ember)?)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?"
+)
+# The first that fits decides. "When is it called?" asks for a condition as much as for a time.
+_ASKED = (
+    (Value.MONEY, r"\b(?:costs?|prices?|pay|paid|fees?|charged?|charges|expensive|cheap)\b"),
+    (Value.YEAR, r"\b(?:what|which)\s+year\b"),
+    (Value.WHEN, r"\bwhen\b|\b(?:what|which)\s+(?:date|day|time|month)\b"),
+    (Value.NUMBER, r"."),
+)
+_DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|today|tomorrow|morning|noon|evening|night|midnight"
+_SEASONS = r"spring|summer|autumn|winter|easter|christmas"
+_CONDITIONS = r"before|after|when(?:ever)?|if|once|until|while|as\s+soon\s+as|during|each|every|always|never"
+_COUNTS = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen|hundred|thousand|half"
+    r"|every|never|always|free|none|no|many|several"
+)
+_CURRENCIES = r"dollars?|pounds?|pence|euros?|cents?|shillings?|usd|eur|gbp|free|no\s+charge|nothing"
+_MOMENTS = rf"{_DAYS}|{_MONTHS}|{_SEASONS}|at\s+the\s+(?:start|end|beginning)"
+_OFTEN = r"daily|weekly|monthly|yearly"
+_HELD = {
+    Value.MONEY: rf"[£$€¥₹]|\b(?:{_CURRENCIES})\b",
+    Value.YEAR: r"\b1[0-9]\d\d\b|\b20\d\d\b|\bcentur(?:y|ies)\b|\byears?\s+ago\b",
+    Value.WHEN: rf"\d|\b(?:{_MOMENTS}|{_CONDITIONS}|{_OFTEN})\b",
+    Value.NUMBER: rf"\d|\b(?:{_COUNTS}|{_OFTEN})\b",
+}
+_ASKED_PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKED)
+_HELD_PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _HELD.items()}
+
+
+def value_asked(question: str) -> Value:
+    """Return the kind of value that a question for a number, a price or a time asks for."""
+    return next(kind for kind, pattern in _ASKED_PATTERNS if pattern.search(question) or kind is Value.NUMBER)
+
+
+def holds_value(kind: Value, text: str) -> bool:
+    """Return whether a text holds a value of a kind; True for NONE."""
+    return kind is Value.NONE or _HELD_PATTERNS[kind].search(text) is not None

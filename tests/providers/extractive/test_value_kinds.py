@@ -1,0 +1,65 @@
+"""Which kind of value a question asks for, and which texts hold one."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.providers.extractive.question import Want, asked_for
+from ragbot.providers.extractive.value_kinds import Value, holds_value
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("How much does a berth cost?", Value.MONEY),
+        ("What is the price of cheddar?", Value.MONEY),
+        ("In which year was the dairy founded?", Value.YEAR),
+        ("When is __init__ called?", Value.WHEN),
+        ("When was the dairy founded?", Value.WHEN),
+        ("How many cows are there?", Value.NUMBER),
+        ("How long does cheddar ripen?", Value.NUMBER),
+        ("What is cheddar?", Value.NONE),
+    ],
+)
+def test_kind_of_value_is_told_by_the_question(question: str, value: Value) -> None:
+    """A price is not answered by a size, nor a condition by the want of a digit."""
+    assert asked_for(question).value is value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "holds"),
+    [
+        (Value.MONEY, "A berth is £45 a year.", True),
+        (Value.MONEY, "Members moor for free.", True),
+        (Value.MONEY, "It needs 300 MB of disk space.", False),
+        (Value.YEAR, "The railway closed in 1964.", True),
+        (Value.YEAR, "It had 4,117 names.", False),
+        (Value.WHEN, "It is called as soon as an object is made.", True),
+        (Value.WHEN, "The method has a special meaning.", False),
+        (Value.NUMBER, "There are seven cows.", True),
+        (Value.NUMBER, "The cows are brown.", False),
+        (Value.NONE, "Anything.", True),
+    ],
+)
+def test_text_holds_a_value_of_its_kind_alone(kind: Value, text: str, holds: bool) -> None:
+    """Any digit would do otherwise."""
+    assert holds_value(kind, text) is holds
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What are the assessments of the course?",
+        "Which GUI libraries does the author suggest?",
+        "What does a new project contain?",
+        "List the joint types of URDF",
+    ],
+)
+def test_question_for_several_things_asks_for_a_list(question: str) -> None:
+    """The list is shown whole then."""
+    assert asked_for(question).want is Want.LIST
+
+
+def test_plural_without_an_article_asks_for_a_meaning() -> None:
+    """'What are topics?' is no question for a list of them."""
+    assert asked_for("What are topics?").want is Want.MEANING

@@ -19,24 +19,24 @@ class ModelFigures:
     Shares of sentences and marks are those of answers that were not refused. `sentences_supported` is by the
     measure that repairs the marks, `marks_in_words` by shared words alone. `refused_unsupported` counts
     answers that were refused because nothing of them stands in the passages. Tokens are means of an answer,
-    `cost_usd` is the sum, None where a price is not known.
+    `cost_usd` is the sum, None where a price is not known. A share of nothing is None.
     """
 
     answers: int
     answered: int
-    refused_rightly: float
-    refused_wrongly: float
+    refused_rightly: float | None
+    refused_wrongly: float | None
     refused_unsupported: int
     sentences: int
-    sentences_marked: float
-    sentences_supported: float
-    marks_per_sentence: float
-    marks_in_words: float
+    sentences_marked: float | None
+    sentences_supported: float | None
+    marks_per_sentence: float | None
+    marks_in_words: float | None
     input_tokens: float
     output_tokens: float
     cost_usd: float | None
-    first_word_p50_ms: float
-    first_word_p95_ms: float
+    first_word_p50_ms: float | None
+    first_word_p95_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,9 @@ def _model_figures(verdicts: Sequence[Verdict]) -> ModelFigures | None:
     asked = [(verdict, model) for verdict, model in written if verdict.kind != SMALL_TALK]
     first_words = [model.first_word_ms for _, model in written if model.first_word_ms is not None]
 
-    def refused(*, answerable: bool) -> float:
-        return _mean(v.status == Status.REFUSED for v, _ in asked if v.answerable is answerable)
+    def refused(*, answerable: bool) -> float | None:
+        refusals = [v.status == Status.REFUSED for v, _ in asked if v.answerable is answerable]
+        return _share_if_any(sum(refusals), len(refusals))
 
     return ModelFigures(
         answers=len(written),
@@ -149,15 +150,15 @@ def _model_figures(verdicts: Sequence[Verdict]) -> ModelFigures | None:
         refused_wrongly=refused(answerable=True),
         refused_unsupported=sum(model.is_unsupported for _, model in written),
         sentences=sentences,
-        sentences_marked=_share(sum(model.cited for model in answered), sentences),
-        sentences_supported=_share(sum(model.supported for model in answered), sentences),
-        marks_per_sentence=marks / sentences if sentences else 0.0,
-        marks_in_words=_share(sum(model.marks_in_words for model in answered), marks),
+        sentences_marked=_share_if_any(sum(model.cited for model in answered), sentences),
+        sentences_supported=_share_if_any(sum(model.supported for model in answered), sentences),
+        marks_per_sentence=_share_if_any(marks, sentences),
+        marks_in_words=_share_if_any(sum(model.marks_in_words for model in answered), marks),
         input_tokens=_mean(model.input_tokens for _, model in written),
         output_tokens=_mean(model.output_tokens for _, model in written),
         cost_usd=sum(cost for cost in costs if cost is not None) if None not in costs else None,
-        first_word_p50_ms=statistics.median(first_words) if first_words else 0.0,
-        first_word_p95_ms=_p95(first_words) if first_words else 0.0,
+        first_word_p50_ms=statistics.median(first_words) if first_words else None,
+        first_word_p95_ms=_p95(first_words) if first_words else None,
     )
 
 
@@ -173,6 +174,10 @@ def _mean(values: Iterable[float]) -> float:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 1.0
+
+
+def _share_if_any(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
 
 
 def _rounded(value: Any) -> Any:

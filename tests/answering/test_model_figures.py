@@ -116,6 +116,8 @@ def test_tokens_cost_and_first_word_are_measured(report: EvaluationReport) -> No
     assert 5 * 100 < 6 * model.input_tokens < 5 * 100 + 1000
     assert 5 * 20 < 6 * model.output_tokens < 6 * 20
     assert model.cost_usd == pytest.approx(6 * (model.input_tokens * 2.5 + model.output_tokens * 10) / 1e6)
+    assert model.first_word_p50_ms is not None
+    assert model.first_word_p95_ms is not None
     assert 0 < model.first_word_p50_ms <= model.first_word_p95_ms
 
 
@@ -148,3 +150,14 @@ def test_cost_is_unknown_if_one_price_is(verdicts: list[Verdict]) -> None:
 
     assert model is not None
     assert model.cost_usd is None
+
+
+def test_shares_of_nothing_are_unknown(verdicts: list[Verdict]) -> None:
+    """A model that refused everything did not mark all of its sentences."""
+    refused = [verdict for verdict in verdicts if verdict.id == "q4"]
+
+    model = report_on(refused).model
+
+    assert model is not None
+    assert model.refused_wrongly == 1.0
+    assert (model.refused_rightly, model.sentences_marked, model.marks_in_words) == (None, None, None)

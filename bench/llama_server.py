@@ -7,14 +7,14 @@ It runs in a virtual environment of its own, with the package xllamacpp and noth
 
 import sys
 
-import xllamacpp
-
 # The rules, 700 tokens of passages, a conversation and an answer take less than half of it.
 CONTEXT_TOKENS = 8192
 
 
 def main() -> None:
     """Start the server, print its address, and wait."""
+    import xllamacpp
+
     path, name, port, threads = sys.argv[1:]
     params = xllamacpp.CommonParams()
     params.model.path = path

@@ -174,7 +174,7 @@ class Retriever:
             # A script that the model was not trained on is no failure.
             without_dense=question.first is None and self._embedder is not None and understood,
             embedding_tokens=question.tokens,
-            embed_ms=(embedded - started) * 1000,
+            embed_ms=(embedded - started) * 1000 if self._embedder else 0.0,
             search_ms=(time.perf_counter() - embedded) * 1000,
             foreign_language=foreign,
         )

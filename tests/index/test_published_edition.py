@@ -111,7 +111,7 @@ def soon(holds: Callable[[], bool]) -> bool:
 
 def wait_for_swaps() -> None:
     for thread in threading.enumerate():
-        if thread.name == "edition-swap":
+        if thread.name == "edition-build":
             thread.join(60)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from ragbot.core.deadline import Deadline
@@ -94,9 +94,10 @@ class OpenAIGenerator:
             said = [answer.first]
             try:
                 yield answer.first
-                for piece in self._rest(answer, deadline):
-                    said.append(piece)
-                    yield piece
+                with self._to_its_end(answer, deadline):
+                    for piece in answer.pieces:
+                        said.append(piece)
+                        yield piece
                 generation.at_limit = answer.reader.ending is Ending.LENGTH
             finally:
                 # Also of what was cut or left in the middle: it is charged for.
@@ -194,9 +195,11 @@ class OpenAIGenerator:
             return _OnlyThoughts()
         return ProviderUnavailable(f"{self.name} ended without a word.")
 
-    def _rest(self, answer: _Answer, deadline: Deadline) -> Iterator[str]:
+    @contextmanager
+    def _to_its_end(self, answer: _Answer, deadline: Deadline) -> Iterator[None]:
+        """Raise AnswerCut or ContentFiltered if the stream that is read within the block is not whole."""
         try:
-            yield from answer.pieces
+            yield
         except ProviderError as error:
             deadline.check()
             raise AnswerCut(f"{self.name} broke off in the middle of its answer.", error.reason) from error

@@ -23,6 +23,8 @@ class AnswerText:
         self._grounder = grounder
         self._generation = generation
         self._visible = ""
+        # A refusal is given whole, at its end.
+        self._refusal_text = ""
         self._given: list[str] = []
 
     @property
@@ -55,12 +57,19 @@ class AnswerText:
         visible = without_invisible(piece, self._visible)
         self._visible = visible or self._visible
         text = self._sentinel.feed(self._sanitizer.feed(self._refusal.feed(visible)))
+        if self._refusal.refused:
+            self._refusal_text += text
+            return ""
         return self._give(self._grounder.feed(text) if self._is_grounded else text)
 
     def flush(self) -> str:
         """Return the rest of the text, after the generator's last piece."""
         rest = self._sanitizer.feed(self._refusal.flush()) + self._sanitizer.flush()
         text = self._sentinel.feed(rest) + self._sentinel.flush()
+        if self._refusal.refused:
+            text = self._refusal_text + text
+            # Small models repeat the question, which says nothing.
+            text = "" if text.rstrip().endswith(("?", "？")) else text
         if self._is_grounded:
             text = self._grounder.feed(text) + self._grounder.flush()
         return self._give(text)

@@ -65,6 +65,7 @@ class StatementSplitter:
     def __init__(self) -> None:
         self._held = ""
         self._at_line_start = True
+        self._is_item = False
         self._fence = ""
         self._body = ""
         # Characters of the held sentence that were given.
@@ -164,6 +165,7 @@ class StatementSplitter:
         lead = _LEAD.match(held)
         if lead is not None and lead.end():
             self._take(Kind.FILLER, lead.end())
+        self._is_item = lead is not None and lead.end() > 0
         self._at_line_start = False
         return True
 
@@ -184,7 +186,7 @@ class StatementSplitter:
             return self._take(Kind.FILLER, blank)
         end = self._paragraph_end()
         whole = held[: end or len(held)]
-        if end and _BOLD_LINE.fullmatch(whole):
+        if end and not self._is_item and _BOLD_LINE.fullmatch(whole):
             return self._take(Kind.FILLER, end)
         length = self._sentence_length(whole, is_whole=bool(end))
         if length:

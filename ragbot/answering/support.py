@@ -122,8 +122,7 @@ class SupportFinder:
 
     def _places_of(self, number: int) -> Sequence[_Place]:
         if number not in self._places:
-            headings = " ".join(self._passages[number - 1].chunk.heading_path)
-            self._places[number] = _places(self._read[number - 1], headings)
+            self._places[number] = _places(self._read[number - 1])
         return self._places[number]
 
     @cached_property
@@ -160,18 +159,21 @@ def _spaced(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Hold the terms and the text of a few neighbouring units, with those of the headings above them."""
+    """Hold the terms of a few neighbouring units with those of the headings above, and the units' text.
+
+    Numbers of headings ("Module 4") count the headings.
+    """
 
     terms: Terms
     text: str
 
 
-def _places(read: ReadPassage, headings: str) -> list[_Place]:
+def _places(read: ReadPassage) -> list[_Place]:
     units = read.units
     return [
         _Place(
             read.path_terms.union(*(unit.terms | unit.heading_terms for unit in near)),
-            _spaced(" ".join((headings, *(unit.unit.words for unit in near)))),
+            _spaced(" ".join(unit.unit.words for unit in near)),
         )
         for near in (units[at : at + UNITS_TOGETHER] for at in range(max(1, len(units) - UNITS_TOGETHER + 1)))
     ]

@@ -336,6 +336,13 @@ def test_refusal_without_a_sentence_gets_ours(retriever: Retriever, pieces: list
     assert (answer.status, said) == (Status.REFUSED, REFUSAL[mode])
 
 
+def test_refusal_that_repeats_the_question_gets_our_sentence(retriever: Retriever) -> None:
+    """Small models do."""
+    answer = answer_of(retriever, "NOT_IN_BOOK ", "How long is the cheddar ", "ripened?")
+
+    assert (answer.status, answer.text.partition("\n")[0]) == (Status.REFUSED, REFUSAL[Mode.FULL_BOOK])
+
+
 @pytest.mark.parametrize(
     "text",
     ["NOTE: nine months [1].", "NOT in the cellar [1].", "**Nine** months [1]."],

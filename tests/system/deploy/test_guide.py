@@ -130,7 +130,7 @@ def test_commands_of_the_guide_do_what_it_says(
             environment = environment | {"URL": server.url}
         if "book publish" in block.text:
             # There must be an edition to come back from.
-            newer = Block(0, "", f"flask --app wsgi book ingest {THREE_CHAPTERS} --edition newer")
+            newer = Block(0, "", f"flask --app wsgi book ingest {THREE_CHAPTERS} --edition newer --force")
             run(newer, checkout, environment)
         if "backup restore" in block.text:
             lose_the_database(checkout)

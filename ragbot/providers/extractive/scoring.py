@@ -203,7 +203,7 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
 
 
 # Fitted weights in the order of SUPPORT_FEATURES. The constant lets one answerable question in 25 be refused
-# of a book that the fit does not know: it is 0.17 more than the fit on all books gives.
+# of a book that this fit does not know: it is 0.17 more than the fit on all books gives.
 SUPPORT_FEATURES = ("unknown_unlike", "names_unknown", "no_number", "no_value", "rarest_held", "best")
 SUPPORT_WEIGHTS = (-12.6, -3.17, -4.35, -3.06, 0.24, 0.87)
 SUPPORT_CONSTANT = 1.786

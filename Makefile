@@ -3,11 +3,16 @@
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 FLASK  := $(PYTHON) -m flask --app wsgi
+# Files stay together, for their fixtures, and in order: the dear ones come first.
+PYTEST := $(PYTHON) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
 
-.PHONY: help run test unit fuzz lint format audit bench faults soak eval clean
+# Hundreds of processes start in the tests, and each would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run test unit fuzz lint format audit bench faults soak eval eval-model clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -20,11 +25,11 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
-	@$(PYTHON) -m pytest -n 2 --dist loadfile
-	@TEST_DATABASE=postgresql $(PYTHON) -m pytest -n 2 --dist loadfile
+	@$(PYTEST)
+	@TEST_DATABASE=postgresql $(PYTEST)
 
-unit: $(VENV)/dev.stamp ## Run the unit tests: all but tests/system, which start processes
-	@$(PYTHON) -m pytest -n 2 --dist loadfile --ignore tests/system
+unit: $(VENV)/dev.stamp ## Run the unit tests: all but those that start processes
+	@$(PYTEST) --ignore tests/system -m "not server"
 
 fuzz: $(VENV)/dev.stamp ## Run the property tests on twenty times as many examples, new ones each time
 	@FUZZ_FACTOR=20 $(PYTHON) -m pytest -n 2 --timeout 3600 $$(grep -rl '^ *@fuzz(' tests --include='test_*.py')
@@ -52,6 +57,9 @@ soak: $(VENV)/dev.stamp ## Ten minutes of mixed traffic with faults and kills, a
 
 eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the shipped book
 	@$(FLASK) eval eval/physical-ai.jsonl
+
+eval-model: $(VENV)/run.stamp ## Ask a real small model those questions; ARGS="--sample 40" asks a part of them
+	@$(PYTHON) -m bench.eval_model $(ARGS)
 
 clean: ## Remove the virtual environment and every cache; the database stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,11 +1,10 @@
-"""Fit the weights by which passages are ranked, units are chosen and questions are refused, without a model.
+"""Fit the weights that rank passages, choose units and refuse questions in answers without a model.
 
 usage: python -m bench.fit_answers DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.04]
 
 Each database holds one published edition, embedded by the local model; the questions are in the format of
 `flask eval`. Prints the constants for `answering/reranking.py` and `providers/extractive/scoring.py`, and for
-each
-book how a fit on the other books does on it.
+each book the figures of a fit on the other books.
 """
 
 from __future__ import annotations
@@ -21,8 +20,9 @@ import numpy as np
 
 from ragbot import create_app
 from ragbot.answering import reranking
-from ragbot.answering.evaluation import Gold, Row, holds_evidence, load_rows, stands_in_gold
+from ragbot.answering.evaluation import holds_evidence, stands_in_gold
 from ragbot.answering.follow_ups import search_context
+from ragbot.answering.question_set import Gold, Row, load_rows
 from ragbot.bootstrap import passage_reader
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Passage
@@ -50,7 +50,7 @@ LEFT_OUT = ("about_book", "smalltalk", "multilingual")
 
 @dataclass
 class Asked:
-    """A question with the passages that were found for it."""
+    """Hold a question with the passages that were found for it."""
 
     book: str
     row: Row
@@ -63,7 +63,7 @@ class Asked:
 
 @dataclass
 class Units:
-    """The units of a question's best passages, their features, and which of them stand in a gold quote."""
+    """Hold the units of a question's best passages, their features, and which of them are in a gold quote."""
 
     candidates: list[Candidate]
     reads: list[ReadPassage]
@@ -72,7 +72,7 @@ class Units:
 
 
 def main() -> int:
-    """Fit on all books, and on all but each."""
+    """Fit on all books, and for each book on all others."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("books", nargs="+", metavar="DATABASE_URL=QUESTIONS.jsonl")
     parser.add_argument("--once", action="store_true", help="fit on all books alone, which takes a minute")
@@ -134,7 +134,7 @@ def questions_of(database_url: str, questions: Path, reader: PassageReader) -> l
 
 
 class Fit:
-    """Weights that were fitted on some questions."""
+    """Hold weights that were fitted on some questions."""
 
     def __init__(
         self, asked: Sequence[Asked], reader: PassageReader, embedder: LocalEmbedder, wrongly: float
@@ -154,13 +154,13 @@ class Fit:
         )
 
     def ranked(self, one: Asked) -> list[Passage]:
-        """The question's best passages by the fitted weights."""
+        """Return the question's best passages by the fitted weights."""
         scores = one.features @ self.ranking if len(one.features) else np.zeros(0)
         order = np.argsort(-scores, kind="stable")[:PASSAGES_READ]
         return [Passage(one.retrieval.passages[i].chunk, float(scores[i])) for i in order]
 
     def read(self, one: Asked) -> Units:
-        """The units of the best passages, with features by words alone."""
+        """Return the units of the best passages, with features by words alone."""
         passages = self.ranked(one)
         language = one.retrieval.edition.language
         reads = [self._reader.read(passage.chunk, language) for passage in passages]
@@ -187,7 +187,7 @@ class Fit:
         return Units(found, reads, np.array(features).reshape(len(found), -1), np.array(right, bool))
 
     def likened(self, one: Asked, units: Units) -> Units:
-        """The best units by words, with their similarity to the question."""
+        """Return the best units by words, with their similarity to the question."""
         vector = one.retrieval.vector
         if not units.candidates or vector is None:
             return units
@@ -202,7 +202,7 @@ class Fit:
         return Units(best, units.reads, np.array(features), units.right[order])
 
     def scored(self, one: Asked, units: Units) -> list[Candidate]:
-        """Likened units with their scores, best first."""
+        """Return units with their scores, best first."""
         if not units.candidates:
             return []
         weights = self.units[1 if units.candidates[0].similarity is not None else 0]
@@ -211,7 +211,7 @@ class Fit:
         return sorted(best, key=lambda candidate: -candidate.score)
 
     def support_row(self, one: Asked, scored: Sequence[Candidate]) -> list[float]:
-        """What tells whether the passages answer a question."""
+        """Return the features of whether the passages answer a question."""
         terms = one.retrieval.query_terms
         return scoring.support_features(one.asked, terms.weights, terms.unknown, scored)
 
@@ -234,7 +234,7 @@ def fitted_choice(rows: Sequence[tuple[Any, Any]], *, steps: int = 400, rate: fl
 
 
 def fitted_units(units: Sequence[Units]) -> Any:
-    """Weights of a logistic model for units; each question counts alike, however many units it has."""
+    """Fit a logistic model for units; each question has the same weight, however many units it has."""
     features, right, counts = [], [], []
     for one in units:
         if one.right.any():
@@ -248,7 +248,7 @@ def fitted_units(units: Sequence[Units]) -> Any:
 
 
 def fitted_support(features: Any, answerable: Any, wrongly: float) -> tuple[Any, float]:
-    """Fit the weights that tell answerable questions, and the constant that refuses a share of them."""
+    """Fit the weights that detect answerable questions, and the constant that refuses a share of them."""
     mean, spread = features.mean(0), features.std(0) + 1e-6
     share = answerable.mean()
     counts = np.where(answerable, 0.5 / share, 0.5 / (1 - share))
@@ -259,7 +259,7 @@ def fitted_support(features: Any, answerable: Any, wrongly: float) -> tuple[Any,
 
 
 def fitted_logistic(features: Any, right: Any, counts: Any, *, ridge: float | None = None) -> Any:
-    """Weights and, last, the constant of a logistic model with a ridge penalty, by Newton's method."""
+    """Fit a logistic model with a ridge penalty by Newton's method. The last weight is the constant."""
     held = RIDGE * len(features) * 0.001 if ridge is None else ridge
     whole = np.c_[features, np.ones(len(features))]
     penalty = np.r_[np.full(features.shape[1], held), 1e-6]
@@ -273,7 +273,7 @@ def fitted_logistic(features: Any, right: Any, counts: Any, *, ridge: float | No
 
 
 def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
-    """Print how a fit on other books does on this one."""
+    """Print the figures of a fit on other books for this one."""
     answerable = [one for one in asked if one.row.gold]
     ranks, held, tokens = [], [], []
     for one in answerable:

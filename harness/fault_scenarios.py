@@ -296,14 +296,14 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
     outcome = Outcome({"questions": questions, "slots": slots})
     together = threading.Barrier(questions)
     over = threading.Event()
-    # Each reader has an address, and so a quota, of his own, as behind a proxy of ours.
+    # Each reader has an address of their own, and so a quota, as behind a proxy.
     limits = {"RATE_LIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1", "MAX_STREAMS": str(slots)}
     with (
         ground.server(workers=1, **limits) as server,
         ThreadPoolExecutor(questions + 1) as pool,
     ):
         with Reader(server.port) as reader:
-            # What the first question of all waits for is not what is looked at.
+            # The first question loads the index, which is not measured here.
             reader.ask({"query": QUESTIONS[0]})
 
         def ask(number: int) -> Seen:
@@ -323,6 +323,11 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
         seen = list(pool.map(ask, range(questions)))
         over.set()
         looks = looking.result()
+    return _judged_crowd(outcome, seen, looks, slots)
+
+
+def _judged_crowd(outcome: Outcome, seen: list[Seen], looks: list[Seen], slots: int) -> Outcome:
+    """Add the crowd's figures and faults. `looks` are the requests to /health meanwhile."""
     served = [one for one in seen if one.reply is not None]
     refused = [one for one in seen if one.status == 503]
     degraded = [kind for one in served for kind in one.reply["degraded"]]

@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:ragbot.serving", "wsgi:app")
-READY_LIMIT_S = 20
+READY_LIMIT_S = 90
 POLL_S = 0.02
 
 # Nothing else of the developer's environment reaches the app: no key, no address, no quota.
@@ -96,7 +96,7 @@ class GunicornProcess:
             time.sleep(POLL_S)
         self.startup_s = time.monotonic() - started
 
-    def terminate(self, timeout: float = 10) -> int:
+    def terminate(self, timeout: float = 60) -> int:
         """Send SIGTERM, as a host does, and return the exit code.
 
         Raises subprocess.TimeoutExpired, after a kill, when it does not end in time.
@@ -114,8 +114,8 @@ class GunicornProcess:
         process = self._running()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait(5)
-        until = time.monotonic() + 2
+        process.wait(60)
+        until = time.monotonic() + 60
         while any(other.group == process.pid for other in living_processes()) and time.monotonic() < until:
             time.sleep(POLL_S)
 
@@ -123,7 +123,7 @@ class GunicornProcess:
         """Send SIGKILL to the master alone; its workers notice within a second and exit."""
         process = self._running()
         process.kill()
-        process.wait(5)
+        process.wait(60)
 
     def logs(self) -> str:
         """Return what it has written to stdout and stderr."""

@@ -22,18 +22,18 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class ClientGone(Exception):
-    """The client closed its connection before the reply was whole."""
+    """Report that the client closed its connection before the reply was complete."""
 
 
 class Stopped(Exception):
-    """The server is being stopped, or goes down, in the middle of a reply."""
+    """Report that the server is being stopped in the middle of a reply."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it arrived; `at` is monotonic, `connection` counts TCP connections from 1.
+    """Hold a received request; `at` is monotonic time, `connection` counts TCP connections from 1.
 
-    `path` is as it was sent, still percent-encoded; `body` is None where there was no JSON.
+    `path` is still percent-encoded; `body` is None if there was no JSON.
     """
 
     method: str
@@ -47,7 +47,7 @@ class Call:
 
 
 class Connection:
-    """One accepted TCP connection: reads requests, writes replies, notices when the client leaves."""
+    """Read requests from an accepted TCP connection, write replies, and notice when the client leaves."""
 
     def __init__(self, sock: socket.socket, stopping: threading.Event) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,7 +59,7 @@ class Connection:
         self._reader = sock.makefile("rb")
 
     def read_call(self) -> Call | None:
-        """The next request, or None when the client has closed between requests."""
+        """Return the next request, or None if the client has closed the connection."""
         try:
             request_line = self._reader.readline(65_536)
             if not request_line.strip():
@@ -83,36 +83,36 @@ class Connection:
         )
 
     def reply(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
-        """A whole reply with its length."""
+        """Send a whole reply with its length."""
         self.send(head(status, {"Content-Length": str(len(body)), **(headers or {})}) + body)
 
     def reply_json(self, status: int, value: object, headers: Mapping[str, str] | None = None) -> None:
-        """A whole JSON reply."""
+        """Send a whole JSON reply."""
         body = json.dumps(value).encode()
         self.reply(status, body, {"Content-Type": "application/json", **(headers or {})})
 
     def begin_chunks(self, content_type: str, headers: Mapping[str, str] | None = None) -> None:
-        """The head of a 200 reply whose length is not known."""
+        """Send the head of a 200 reply of unknown length."""
         more = {"Content-Type": content_type, "Transfer-Encoding": "chunked", **(headers or {})}
         self.send(head(200, more))
 
     def chunk(self, piece: bytes) -> None:
-        """One chunk of a reply begun with `begin_chunks`."""
+        """Send one chunk of a reply that was begun with `begin_chunks`."""
         self.send(framed(piece))
 
     def end_chunks(self) -> None:
-        """The last chunk: the reply is whole."""
+        """Send the last chunk, which completes the reply."""
         self.send(LAST_CHUNK)
 
     def send(self, piece: bytes) -> None:
-        """Bytes as they are. Raises ClientGone when nobody takes them."""
+        """Send bytes unchanged. Raises ClientGone if the client has left."""
         try:
             self._sock.sendall(piece)
         except OSError as error:
             raise (Stopped if self.stopping.is_set() else ClientGone) from error
 
     def pause(self, seconds: float | None) -> None:
-        """Wait; None waits for ever. Raises ClientGone or Stopped as soon as either happens."""
+        """Wait; None waits without limit. Raises ClientGone or Stopped as soon as either happens."""
         if seconds == 0:
             self._sock.setblocking(False)
         else:
@@ -131,7 +131,7 @@ class Connection:
         self.stopping.wait(seconds)  # the client's next request is already here: just let time pass
 
     def close(self) -> None:
-        """Close in good order."""
+        """Close the connection normally."""
         self.closed = True
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
@@ -147,7 +147,7 @@ class Connection:
         self._sock.close()
 
     def wake(self) -> None:
-        """End whatever the connection's thread waits for; closing from another thread wakes nobody."""
+        """Wake the connection's thread: closing the socket in another thread would not."""
         with suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
@@ -170,7 +170,7 @@ class Connection:
 
 
 class LoopbackServer:
-    """Serves `respond` on an ephemeral port of 127.0.0.1, a thread a connection; a context manager.
+    """Serve `respond` on a free port of 127.0.0.1, with a thread for each connection; a context manager.
 
     Leaving the block stops it within a second, leaves no thread and no open socket behind, and raises
     AssertionError if the fake itself failed on some request.
@@ -189,7 +189,7 @@ class LoopbackServer:
         self._numbers = itertools.count(1)
 
     def respond(self, call: Call, connection: Connection) -> None:
-        """Answer one call; to be written by each fake."""
+        """Answer one call; each fake implements it."""
         raise NotImplementedError
 
     @property
@@ -198,46 +198,46 @@ class LoopbackServer:
 
     @property
     def url(self) -> str:
-        """The address without a path and without a slash at the end."""
+        """Return the address, without a path and without a slash at the end."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def connections(self) -> int:
-        """How many TCP connections were accepted so far."""
+        """Return the number of TCP connections so far."""
         with self._changed:
             return self._accepted
 
     @property
     def open_streams(self) -> int:
-        """How many streamed replies are under way now."""
+        """Return the number of running streamed replies."""
         with self._changed:
             return self._streams
 
     @property
     def disconnects(self) -> int:
-        """How many replies the client left before they were whole."""
+        """Return how many replies the client left before they were complete."""
         with self._changed:
             return self._disconnects
 
     def calls(self, path: str | None = None) -> list[Call]:
-        """The requests so far, in order; with a path, those to it alone."""
+        """Return the requests so far, in order; with a path, only those to it."""
         with self._changed:
             return [call for call in self._calls if path is None or call.path == path]
 
-    def wait_for_calls(self, path: str | None = None, count: int = 1, timeout: float = 5) -> bool:
-        """True as soon as `count` requests have come; False when they have not within `timeout` seconds."""
+    def wait_for_calls(self, path: str | None = None, count: int = 1, timeout: float = 60) -> bool:
+        """Return True as soon as `count` requests have come, or False after `timeout` seconds."""
         return self._wait(lambda: len(self.calls(path)) >= count, timeout)
 
-    def wait_for_disconnect(self, timeout: float = 5, count: int = 1) -> bool:
-        """True as soon as a client has left `count` replies early; False when none did in time."""
+    def wait_for_disconnect(self, timeout: float = 60, count: int = 1) -> bool:
+        """Return True as soon as a client has left `count` replies early; False when none did in time."""
         return self._wait(lambda: self._disconnects >= count, timeout)
 
-    def wait_until_idle(self, timeout: float = 5) -> bool:
-        """True as soon as no streamed reply is under way; False when one still is after `timeout`."""
+    def wait_until_idle(self, timeout: float = 60) -> bool:
+        """Return True as soon as no streamed reply is under way; False when one still is after `timeout`."""
         return self._wait(lambda: self._streams == 0, timeout)
 
     def forget(self) -> None:
-        """Start counting and recording anew."""
+        """Reset all counts and records."""
         with self._changed:
             self._calls.clear()
             self._disconnects = self._accepted = 0
@@ -249,7 +249,7 @@ class LoopbackServer:
         self._listener.start()
 
     def stop(self) -> None:
-        """Stop at once, whatever is under way. Twice is the same as once."""
+        """Stop at once, even during replies. A second call does nothing."""
         if self._listener:
             self._listener.stop()
             self._listener = None
@@ -258,7 +258,7 @@ class LoopbackServer:
             self._held = None
 
     def go_down(self) -> None:
-        """Cut all connections and refuse new ones, until `come_up`; the port stays ours."""
+        """Cut all connections and refuse new ones until `come_up`; the port stays reserved."""
         if self._listener:
             self.stop()
             self._held = bound_socket(self._port)  # bound, not listening: the kernel refuses
@@ -373,12 +373,12 @@ class _Listener(socketserver.TCPServer):
 
 
 def framed(piece: bytes) -> bytes:
-    """The piece as one chunk of a chunked body."""
+    """Return the piece as one chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 def bound_socket(port: int) -> socket.socket:
-    """A socket of its own on 127.0.0.1; port 0 takes a free one."""
+    """Return a socket that is bound to 127.0.0.1; port 0 takes a free port."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
@@ -386,7 +386,7 @@ def bound_socket(port: int) -> socket.socket:
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
-    """A reply's status line and headers as bytes."""
+    """Return a reply's status line and headers as bytes."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
@@ -396,7 +396,7 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 
 
 def parsed_json(raw: bytes) -> object:
-    """The JSON value, or None for an empty or a broken body."""
+    """Return the JSON value, or None for an empty or broken body."""
     try:
         return json.loads(raw) if raw else None
     except ValueError:

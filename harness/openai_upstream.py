@@ -19,7 +19,7 @@ from harness.loopback import LAST_CHUNK, Call, Connection, LoopbackServer, frame
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
 MODELS = "/v1/models"
-CONTROL = "/control"  # ours, for whoever runs the upstream as a process of its own
+CONTROL = "/control"  # ours, to control an upstream that runs as a process of its own
 
 DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
@@ -31,7 +31,7 @@ EVENT_STREAM = "text/event-stream; charset=utf-8"
 
 @dataclass(frozen=True)
 class Reply:
-    """A good answer; what is None is filled in by the server's defaults.
+    """Describe a good answer; the server's defaults replace None.
 
     `tokens` wins over `text`. `finish_reason=None` ends with `[DONE]` and without a finish reason.
     """
@@ -46,7 +46,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Status:
-    """An error reply in OpenAI's shape; 401 quotes the key, as the real one does."""
+    """Describe an error reply in OpenAI's format; 401 quotes the key, as OpenAI does."""
 
     status: int
     retry_after: float | str | None = None
@@ -57,14 +57,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Hang:
-    """Silence until the client leaves."""
+    """Send nothing more until the client leaves."""
 
     before: Literal["headers", "first_word", "middle"] = "headers"
 
 
 @dataclass(frozen=True)
 class Drip:
-    """A piece now and then, for ever: each one in time, the answer never."""
+    """Send small pieces without end: each arrives in time, but the answer is never complete."""
 
     every_s: float = 0.05
     piece: Literal["comment", "partial_line", "header"] = "comment"
@@ -73,10 +73,10 @@ class Drip:
 
 @dataclass(frozen=True)
 class Cut:
-    """An answer that breaks off.
+    """Break an answer off.
 
-    `close` ends the connection inside the chunked body, `reset` does so with a RST, `end` ends the body in
-    good order but without a finish reason or `[DONE]`, `done_without_finish` lacks the finish reason alone.
+    `close` ends the connection inside the chunked body, `reset` does so with a RST, `end` ends the body
+    normally but without a finish reason or `[DONE]`, `done_without_finish` lacks only the finish reason.
     """
 
     after_tokens: int = 3
@@ -85,7 +85,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Garbage:
-    """Status 200 with what cannot be used."""
+    """Send status 200 with an unusable body."""
 
     kind: Literal[
         "html",
@@ -101,14 +101,14 @@ class Garbage:
 
 @dataclass(frozen=True)
 class EmptyAnswer:
-    """A whole answer without a word in it."""
+    """Send a complete answer without text."""
 
     finish_reason: str = "stop"
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The model declines: the text stands in `refusal`, and `content` is empty."""
+    """Refuse, as a model does: with the text in `refusal`, and an empty `content`."""
 
     text: str = "I'm sorry, I can't help with that."
 
@@ -127,11 +127,11 @@ STATUS_TEXTS = {
 
 
 class OpenAIUpstream(LoopbackServer):
-    """`with OpenAIUpstream() as upstream:` serves `/v1` at `upstream.base_url`.
+    """Serve `/v1` at `base_url`: `with OpenAIUpstream() as upstream:`.
 
-    What is sent is, in this order: the next scripted behaviour of the endpoint, the one set for the model,
-    the endpoint's own (`always`), and a good reply: `answer(body)` if that is given, else `composed_answer`
-    of about `answer_tokens` tokens. With `api_key` set, any other key is answered with 401.
+    A reply is the first of these that is set: the next scripted behaviour of the endpoint, the behaviour of
+    the model, that of the endpoint (`always`), and a good reply: `answer(body)` if that is given, else
+    `composed_answer` of about `answer_tokens` tokens. With `api_key` set, any other key is answered with 401.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class OpenAIUpstream(LoopbackServer):
 
     @property
     def base_url(self) -> str:
-        """What goes into OPENAI_BASE_URL."""
+        """Return the value for OPENAI_BASE_URL."""
         return f"{self.url}/v1"
 
     def script(self, *behaviours: Behaviour, endpoint: str = CHAT) -> None:
@@ -169,16 +169,16 @@ class OpenAIUpstream(LoopbackServer):
             self._scripts[endpoint].extend(behaviours)
 
     def always(self, behaviour: Behaviour | None, endpoint: str = CHAT) -> None:
-        """Behave so at the endpoint from now on; None goes back to good replies."""
+        """Set the behaviour of an endpoint; None restores good replies."""
         check_fits(behaviour, endpoint)
         put_or_drop(self._always, endpoint, behaviour)
 
     def for_model(self, model: str, behaviour: Behaviour | None) -> None:
-        """Behave so whenever this model is asked for; None goes back to good replies."""
+        """Set the behaviour of a model; None restores good replies."""
         put_or_drop(self._of_models, model, behaviour)
 
     def reset(self) -> None:
-        """Forget scripts, switches and what was recorded."""
+        """Delete scripts, behaviours and records."""
         with self._changed:
             for queue in self._scripts.values():
                 queue.clear()
@@ -273,7 +273,7 @@ ROUTES: dict[tuple[str, str], Callable[[OpenAIUpstream, Call, Connection], None]
 
 
 def send_failure(behaviour: Behaviour, call: Call, connection: Connection) -> bool:
-    """Send what has nothing to do with the endpoint; False when the behaviour is not of that kind."""
+    """Send a failure that is the same at each endpoint; return False if the behaviour is not of that kind."""
     match behaviour:
         case Status():
             send_status(behaviour, call, connection)
@@ -295,7 +295,7 @@ def send_failure(behaviour: Behaviour, call: Call, connection: Connection) -> bo
 
 
 def send_status(behaviour: Status, call: Call, connection: Connection) -> None:
-    """An OpenAI error reply."""
+    """Send an OpenAI error reply."""
     text, code = STATUS_TEXTS.get(behaviour.status, ("The request failed.", None))
     message = behaviour.message or text
     message = message.replace("{key}", given_key(call)).replace("{model}", (call.body or {}).get("model", ""))
@@ -308,7 +308,7 @@ def send_status(behaviour: Status, call: Call, connection: Connection) -> None:
 
 
 def send_stalled(behaviour: Behaviour, connection: Connection) -> None:
-    """A JSON reply that hangs, drips or is cut after its head."""
+    """Send a JSON reply that hangs, drips or is cut after its head."""
     connection.begin_chunks("application/json")
     match behaviour:
         case Drip():
@@ -330,19 +330,19 @@ def send_stalled(behaviour: Behaviour, connection: Connection) -> None:
 
 
 def drip(send: Callable[[bytes], None], piece: bytes, connection: Connection, *, every_s: float) -> None:
-    """Send the piece for ever; ends by ClientGone or Stopped."""
+    """Send the piece again and again, until ClientGone or Stopped is raised."""
     while True:
         send(piece)
         connection.pause(every_s)
 
 
 def problem(message: str, kind: str, code: str | None = None) -> dict[str, object]:
-    """OpenAI's error object."""
+    """Return OpenAI's error object."""
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 def given_key(call: Call) -> str:
-    """The key the client sent, or an empty text."""
+    """Return the key that the client sent, or ""."""
     return call.headers.get("authorization", "").removeprefix("Bearer ")
 
 
@@ -357,7 +357,7 @@ def check_fits(behaviour: Behaviour | None, endpoint: str) -> None:
 
 
 def put_or_drop(switches: dict[str, Behaviour], name: str, behaviour: Behaviour | None) -> None:
-    """Set a switch, or take it away."""
+    """Set a behaviour, or remove it."""
     if behaviour is None:
         switches.pop(name, None)
     else:
@@ -370,7 +370,7 @@ def put_or_drop(switches: dict[str, Behaviour], name: str, behaviour: Behaviour 
 def stream_chat(
     behaviour: Behaviour, reply: Reply, body: Mapping[str, Any], *, connection: Connection
 ) -> None:
-    """The answer as server-sent events, one token an event, broken as the behaviour says."""
+    """Send the answer as server-sent events, one token an event, broken as the behaviour says."""
     event = EventWriter(body, connection)
     connection.begin_chunks(EVENT_STREAM, {"x-request-id": "req_fake"})
     match behaviour:
@@ -401,7 +401,7 @@ def stream_chat(
 
 
 def send_chat(behaviour: Behaviour, reply: Reply, body: Mapping[str, Any], *, connection: Connection) -> None:
-    """The answer in one piece, broken as the behaviour says."""
+    """Send the answer in one piece, broken as the behaviour says."""
     if isinstance(behaviour, Hang | Drip | Cut):
         send_stalled(behaviour, connection)
         return
@@ -419,7 +419,7 @@ def send_chat(behaviour: Behaviour, reply: Reply, body: Mapping[str, Any], *, co
 
 
 def said(behaviour: Behaviour, reply: Reply) -> Sequence[str]:
-    """The tokens that the behaviour makes of a good reply."""
+    """Return the tokens that the behaviour makes of a good reply."""
     match behaviour:
         case EmptyAnswer() | Refusal():
             return []
@@ -431,7 +431,7 @@ def said(behaviour: Behaviour, reply: Reply) -> Sequence[str]:
 
 
 class EventWriter:
-    """Writes OpenAI's chunks as server-sent events; the parts that never change are rendered once."""
+    """Write OpenAI's chunks as server-sent events; constant parts are rendered once."""
 
     def __init__(self, body: Mapping[str, Any], connection: Connection) -> None:
         self._connection = connection
@@ -440,14 +440,14 @@ class EventWriter:
         self._tail = ',"usage":null}\n\n' if self._with_usage else "}\n\n"
 
     def words(self, tokens: Sequence[str], *, delay_s: float = 0, field: str = "content") -> None:
-        """The opening chunk with the role, then a chunk a token, each after its delay."""
+        """Send the first chunk with the role, then a chunk a token, each after its delay."""
         self._choice('{"role":"assistant","content":"","refusal":null}', "null")
         for i, token in enumerate(tokens):
             self._connection.pause(delay_s if i else 0)
             self._choice(json.dumps({field: token}), "null")
 
     def finish(self, finish_reason: str | None, usage: Mapping[str, int] | None) -> None:
-        """The finish reason if there is one, the usage if it was asked for, and `[DONE]`."""
+        """Send the finish reason if there is one, the usage if it was requested, and `[DONE]`."""
         if finish_reason is not None:
             self._choice("{}", json.dumps(finish_reason))
         if self._with_usage:
@@ -456,7 +456,7 @@ class EventWriter:
         self._connection.send(framed(b"data: [DONE]\n\n") + LAST_CHUNK)
 
     def cut(self, how: str) -> None:
-        """Break off here."""
+        """Break the stream off here."""
         match how:
             case "reset":
                 self._connection.pause(0.01)  # a RST may overtake words the client has not read yet
@@ -477,7 +477,7 @@ class EventWriter:
 
 
 def completion_shell(body: Mapping[str, Any], kind: str) -> dict[str, object]:
-    """What stands around the choices of every completion."""
+    """Return the fields around the choices of every completion."""
     return {
         "id": "chatcmpl-fake",
         "object": kind,
@@ -489,7 +489,7 @@ def completion_shell(body: Mapping[str, Any], kind: str) -> dict[str, object]:
 
 
 def chat_fault(body: Any) -> str | None:
-    """What OpenAI would say against the request, or None."""
+    """Return OpenAI's objection to the request, or None."""
     if not isinstance(body, dict):
         return "We could not parse the JSON body of your request."
     if not isinstance(body.get("model"), str):
@@ -512,7 +512,7 @@ _NUMBERED_PASSAGE = re.compile(
 
 
 def composed_answer(body: Mapping[str, Any], about_tokens: int) -> str:
-    """`According to the book, … [1].` in the first numbered passage's words, or the question once more."""
+    """Return `According to the book, … [1].` with words of the first passage, or of the question."""
     messages = [message for message in body["messages"] if message.get("role") == "user"]
     question = text_of(messages[-1]) if messages else ""
     passage = _MARKED_PASSAGE.search(question) or _NUMBERED_PASSAGE.search(question)
@@ -523,24 +523,24 @@ def composed_answer(body: Mapping[str, Any], about_tokens: int) -> str:
 
 
 def spread(opening: Sequence[str], words: Sequence[str], about_tokens: int) -> str:
-    """The opening and as many of the words, over and over, as make `about_tokens`."""
+    """Return the opening and then the words, repeated until there are about `about_tokens` tokens."""
     wanted = max(0, about_tokens - len(opening))
     repeated = (list(words) * (wanted // len(words) + 1))[:wanted] if words else []
     return " ".join([*opening, *repeated])
 
 
 def plain_words(text: str) -> list[str]:
-    """Words without any sign that could be read as a mark or as Markdown."""
+    """Return the words without signs that could be a mark or Markdown."""
     return re.findall(r"[^\W_]+(?:['’-][^\W_]+)*", text)
 
 
 def tokens_of(text: str) -> list[str]:
-    """Pieces of a word each that make up the text again."""
+    """Split a text into pieces of one word each, which add up to the text."""
     return re.findall(r"\s*\S+|\s+\Z", text)
 
 
 def text_of(message: Mapping[str, Any]) -> str:
-    """A message's text, also when its content comes in parts."""
+    """Return a message's text, even if its content comes in parts."""
     content = message.get("content") or ""
     if isinstance(content, str):
         return content
@@ -548,12 +548,12 @@ def text_of(message: Mapping[str, Any]) -> str:
 
 
 def prompt_tokens(body: Mapping[str, Any]) -> int:
-    """Words of the whole prompt: near enough to tokens."""
+    """Return the number of words of the whole prompt, which is near its number of tokens."""
     return sum(len(text_of(message).split()) for message in body["messages"])
 
 
 def counted(input_tokens: int, output_tokens: int) -> dict[str, int]:
-    """OpenAI's usage object."""
+    """Return OpenAI's usage object."""
     return {
         "prompt_tokens": input_tokens,
         "completion_tokens": output_tokens,
@@ -565,7 +565,7 @@ def counted(input_tokens: int, output_tokens: int) -> dict[str, int]:
 
 
 def embedding_inputs(body: Any) -> list[str] | str:
-    """The texts to embed, or what OpenAI would say against the request."""
+    """Return the texts to embed, or OpenAI's objection to the request."""
     if not isinstance(body, dict) or not isinstance(body.get("model"), str):
         return "you must provide a model parameter"
     given = body.get("input")
@@ -580,7 +580,7 @@ def embedding_inputs(body: Any) -> list[str] | str:
 
 
 def embeddings_reply(body: Mapping[str, Any], texts: Sequence[str], garbage: str | None) -> dict[str, object]:
-    """OpenAI's reply with a vector a text, as base64 or as floats."""
+    """Return OpenAI's reply with a vector for each text, as base64 or as floats."""
     dimensions = body.get("dimensions") or DIMENSIONS.get(body["model"], DEFAULT_DIMENSIONS)
     if garbage == "wrong_dimension":
         dimensions -= 1
@@ -600,7 +600,7 @@ def embeddings_reply(body: Mapping[str, Any], texts: Sequence[str], garbage: str
 
 
 def embedded(text: str, dimensions: int) -> array:
-    """A unit vector of the text's words: texts that share words, or the beginnings of words, are alike."""
+    """Return a unit vector of the text's words: texts that share words or their beginnings are similar."""
     weights: dict[int, float] = {}
     for feature, weight in features(text):
         place = zlib.crc32(feature.encode("utf-8", "surrogatepass"))
@@ -617,7 +617,7 @@ def embedded(text: str, dimensions: int) -> array:
 
 
 def features(text: str) -> Iterator[tuple[str, float]]:
-    """Lower-case words, the first five letters of long ones; short words weigh little."""
+    """Return the words in lower case, cut to five letters, with weights; short words weigh little."""
     for word in re.findall(r"\w+", text.lower()):
         yield word, 1.0 if len(word) > 3 else 0.2
         if len(word) > 5:
@@ -625,7 +625,7 @@ def features(text: str) -> Iterator[tuple[str, float]]:
 
 
 def in_base64(vector: array) -> str:
-    """32-bit floats, as OpenAI sends them."""
+    """Encode 32-bit floats as OpenAI does."""
     return base64.b64encode(vector.tobytes()).decode()
 
 
@@ -633,7 +633,7 @@ def in_base64(vector: array) -> str:
 
 
 def main() -> None:
-    """Serve until told to stop; prints the base URL as soon as connections are taken."""
+    """Serve until a signal; print the base URL as soon as connections are accepted."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tokens", type=int, default=20, help="tokens of an answer")

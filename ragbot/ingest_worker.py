@@ -18,6 +18,8 @@ import structlog
 
 from ragbot.app import create_app
 from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
+from ragbot.books.files import Choice
+from ragbot.books.loader import ReadOptions
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
 from ragbot.ingestion.jobs import JobRequest
 from ragbot.ingestion.pipeline import IngestReport
@@ -153,6 +155,9 @@ class Job:
             site_url=options.site_url,
             title=options.title,
             strict=options.strict,
+            options=ReadOptions(
+                options.built, options.force, Choice(tuple(options.include), tuple(options.exclude))
+            ),
             progress=progress,
         )
 
@@ -180,6 +185,7 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
     """Return a report as it is stored; of very many skipped files the first ones, and their number."""
     fields = asdict(report)
     fields["skipped"] = fields["skipped"][:MAX_SKIPPED]
+    fields["shortened"] = fields["shortened"][:MAX_SKIPPED]
     return {**fields, "skipped_count": len(report.skipped), "seconds": round(report.seconds, 1)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,6 +14,7 @@ from ragbot.answering.turns import Turns
 from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
+from ragbot.core.findings import Finding
 from ragbot.core.ports import Cache
 from ragbot.health.readiness import Readiness
 from ragbot.index.published_edition import PublishedEdition
@@ -52,6 +54,7 @@ class Services:
     counters: FailoverRateCounters
     periodic_tasks: PeriodicTasks
     maintenance: MaintenanceMetrics
+    probe_provider: Callable[[], Iterable[Finding]]
 
 
 def current_services() -> Services:

@@ -651,6 +651,10 @@ class Exchange {
       : 'Writing';
   }
 
+  think() {
+    part(this.node, 'waiting-text').textContent = 'The model is thinking';
+  }
+
   add(text) {
     this.text += text;
     if (!this.painting) this.painting = setTimeout(() => this.#paint(), PAINT_EVERY_MS);
@@ -795,6 +799,9 @@ class Exchange {
     if (!this.problem) chip('status', this.state === 'refused' ? from : STATE_WORDS[this.state] ?? this.state);
     if (reply.model) chip('model', words(reply.model));
     for (const name of list(reply.degraded)) chip('degraded', DEGRADED_WORDS[words(name)] ?? words(name));
+    const { sentences, unsupported } = record(reply.grounding);
+    const lost = list(unsupported).length;
+    if (lost) chip('unsupported', `${lost} of ${plural(Number(sentences), 'sentence', 'sentences')} not found there`);
     if (reply.cache === 'hit') chip('cache', 'From the cache');
     const total = totalOf(reply.latency_ms);
     if (total !== null) chip('time', duration(total));
@@ -1026,11 +1033,13 @@ async function follow(body, { exchange, requestId, heard }) {
     if (done) return BROKEN_OFF;
     heard();
     for (const { event, data } of events.push(decoder.decode(value, { stream: true }))) {
-      if (!['sources', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
+      if (!['sources', 'thinking', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
       const payload = record(JSON.parse(data));
       if (event === 'sources') {
         session.keep(words(payload.session_id) || session.id);
         exchange.begin(payload);
+      } else if (event === 'thinking') {
+        exchange.think();
       } else if (event === 'delta') {
         exchange.add(words(payload.text));
       } else {

@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests share: a migrated database, an app, a book that is taken in."""
+"""Provide fixtures for all tests: a migrated database, an app, an ingested book."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ from tests.databases import (
     postgres_programs,
 )
 
-THREE_CHAPTERS = Path(__file__).parent / "books_for_tests" / "three-chapters"
+TESTS = Path(__file__).parent
+# They start one for the session.
+SERVER_FIXTURES = {"postgres", "valkey"}
+THREE_CHAPTERS = TESTS / "books_for_tests" / "three-chapters"
 SHIPPED_BOOK = PROJECT_ROOT / "books" / "physical-ai"
 
 AppMaker = Callable[..., OpenAPI]
@@ -67,6 +70,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 
+    for item in items:
+        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.server)
+    # The dear modules first, or one of them keeps a worker busy when the other has nothing left.
+    items.sort(key=lambda item: "system" not in item.path.relative_to(TESTS).parts)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
+    """Start no server for a test without the mark `server`, which `make unit` could not leave out."""
+    if fixturedef.argname in SERVER_FIXTURES and request.config.option.markexpr == "not server":
+        pytest.fail(f"{fixturedef.argname} starts a server: let the test ask for it, or mark it `server`.")
+
 
 def _rests_on_the_kind(item: pytest.Item) -> bool:
     rests = "new_database" in getattr(item, "fixturenames", ())
@@ -75,7 +91,7 @@ def _rests_on_the_kind(item: pytest.Item) -> bool:
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty SQLite database as the migrations make it, to be copied."""
+    """Return an empty SQLite database as the migrations make it, to be copied."""
     path = tmp_path_factory.mktemp("database") / "empty.db"
     migrate(f"sqlite:///{path}")
     return path
@@ -83,7 +99,7 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresDatabases]:
-    """A PostgreSQL server of these tests' own."""
+    """Yield a PostgreSQL server of these tests' own."""
     with PostgresDatabases().serving() as databases:
         yield databases
 
@@ -96,7 +112,7 @@ def make_postgres_database(postgres: PostgresDatabases) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: PostgresDatabases) -> str:
-    """The name of a database as the migrations make it, to be copied."""
+    """Return the name of a database as the migrations make it, to be copied."""
     url = postgres.make()
     migrate(url)
     return str(make_url(url).database)
@@ -133,7 +149,7 @@ def new_database(request: pytest.FixtureRequest) -> DatabaseMaker:
 
 @pytest.fixture
 def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path, new_database: DatabaseMaker) -> str:
-    """The address of a database of that kind in which nothing was made yet."""
+    """Return the address of a database of that kind in which nothing was made yet."""
     if CHOSEN == "sqlite":
         return f"sqlite:///{tmp_path / 'unmigrated.db'}"
     made: str = request.getfixturevalue("postgres").make()
@@ -142,7 +158,7 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path, new_database:
 
 @pytest.fixture
 def app_database(new_database: DatabaseMaker, tmp_path: Path) -> Iterator[str]:
-    """The address of the database on which `make_app` makes this test's apps."""
+    """Yield the address of the database on which `make_app` makes this test's apps."""
     with new_database(tmp_path) as url:
         yield url
 
@@ -177,7 +193,7 @@ def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
 
 @pytest.fixture
 def app(make_app: AppMaker) -> OpenAPI:
-    """An app that answers from the three-chapter book, extractively, with BM25 alone."""
+    """Return an app that answers from the three-chapter book, extractively, with BM25 alone."""
     app = make_app()
     services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
     return app
@@ -185,7 +201,7 @@ def app(make_app: AppMaker) -> OpenAPI:
 
 @pytest.fixture
 def client(app: OpenAPI) -> FlaskClient:
-    """A caller of `app`."""
+    """Return a caller of `app`."""
     return app.test_client()
 
 
@@ -212,11 +228,11 @@ def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
     yield run
     for server, thread in servers:
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
         server.server_close()
 
 
 def services_of(app: OpenAPI) -> Services:
-    """An app's parts."""
+    """Return an app's parts."""
     services: Services = app.extensions[EXTENSION]
     return services

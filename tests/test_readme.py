@@ -1,10 +1,14 @@
-"""What the README and the documents promise in tables is what the code has."""
+"""Test that the tables of the README and the documents match the code."""
 
 from __future__ import annotations
+
+import pytest
 
 from ragbot.config import PROJECT_ROOT, env_example, settings_table
 from ragbot.observability.metrics import METRICS, metrics_table
 from tests.conftest import AppMaker
+
+pytestmark = pytest.mark.sqlite_is_enough
 
 
 def test_readme_lists_every_setting_as_it_is() -> None:

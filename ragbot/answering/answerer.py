@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ragbot.answering.answer_text import AnswerText
 from ragbot.answering.book_questions import (
@@ -185,19 +186,22 @@ class Answerer:
     def _prompt(self, question: Question, history: Sequence[Exchange], evidence: Evidence) -> Prompt:
         selected = question.mode is Mode.SELECTED_TEXT
         retrieval = evidence.retrieval
+        lay_out = partial(
+            chat_messages,
+            question.text,
+            evidence.passages,
+            () if selected else history,
+            mode=question.mode,
+            title=retrieval.edition.title,
+            history_tokens=self._limits.history_tokens,
+            context_tokens=self._limits.context_tokens,
+        )
         return Prompt(
             question=question.text,
             passages=evidence.passages,
             system=system_text(question.mode),
-            messages=chat_messages(
-                question.text,
-                evidence.passages,
-                () if selected else history,
-                mode=question.mode,
-                title=retrieval.edition.title,
-                history_tokens=self._limits.history_tokens,
-                context_tokens=self._limits.context_tokens,
-            ),
+            messages=lay_out(),
+            shorter=lambda cut_tokens: lay_out(cut_tokens=cut_tokens),
             mode=question.mode,
             language=retrieval.edition.language,
             term_weights=retrieval.query_terms.weights,

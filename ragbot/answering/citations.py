@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from urllib.parse import quote, urljoin, urlsplit
 
 from ragbot.answering.citation_spans import cited_span, marked_texts, passage_words
 from ragbot.answering.text_fragments import text_directive
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_span
 from ragbot.core.domain import Chunk, CitedSpan, EditionFacts, InnerSection, Passage, Source
+from ragbot.core.page_links import page_url, section_url
 from ragbot.core.text import sentence_spans
 
 Span = tuple[int, int]
@@ -19,9 +19,6 @@ Span = tuple[int, int]
 LONGEST_QUOTE = 1500
 # Characters. The link of a source that no mark cites leads to the beginning of its quote.
 LONGEST_POINTED_AT = 300
-_FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
-
-_DOT = re.compile("%2e", re.IGNORECASE)
 
 
 def sources_of(
@@ -105,39 +102,6 @@ def _cited_source(
         section=heading_path[-1] if heading_path else source.section,
         heading_path=heading_path,
     )
-
-
-def page_url(site_url: str, address: str) -> str:
-    """Return a page's public URL: below the site's root if that is known, else relative to the root.
-
-    Addresses come from the book, which is not trusted: for one that leads out of the site, the root is
-    returned.
-    """
-    path = quote(address, safe="/%~:@!$&'()*+,;=?#-._")
-    root = f"{site_url.rstrip('/')}/" if site_url else "/"
-    url = urljoin(root, path) if site_url else f"/{path}"
-    return url if _is_below(root, url) else root
-
-
-def _is_below(root: str, url: str) -> bool:
-    """Return whether a URL has the root's scheme and host, and is in its folder."""
-    try:
-        # Joined to ".", the root is normalised in the same way as the URL.
-        here, there = urlsplit(urljoin(root, ".")), urlsplit(url)
-    except ValueError:
-        return False
-    return (
-        (here.scheme, here.netloc) == (there.scheme, there.netloc)
-        and there.path.startswith(here.path)
-        and (bool(here.netloc) or not url.startswith("//"))
-        # Browsers also read `%2e` as a dot, and `..` leads up.
-        and ".." not in _DOT.sub(".", there.path).split("/")
-    )
-
-
-def section_url(url: str, anchor: str) -> str:
-    """Return the URL of a page's section, or of the page itself if there is no anchor."""
-    return f"{url}#{quote(anchor, safe=_FRAGMENT_SAFE)}" if anchor else url
 
 
 def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], float]) -> Source:

@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import re
-import statistics
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, replace
 from html import unescape
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 from ragbot.answering.answerer import Answerer
-from ragbot.answering.citations import page_url, section_url
+from ragbot.answering.question_set import Gold, Row
+from ragbot.answering.statements import Kind, Piece, StatementSplitter
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import (
     Answer,
     CitedSpan,
+    Degradation,
+    Delta,
+    Draft,
     EditionFacts,
-    Exchange,
     Finished,
+    Mode,
     Question,
+    Retrieved,
     Source,
     Status,
 )
-from ragbot.core.errors import ConfigurationError
+from ragbot.core.errors import AnswerCut, DeadlineExceeded
+from ragbot.core.page_links import page_url, section_url
 from ragbot.core.side_matter import is_due_date, is_link_alone
 from ragbot.core.text import count_tokens, folded, sentence_spans
 from ragbot.storage.editions import PageFacts
 
-SMALL_TALK = "smalltalk"
-DEFINITION = "definition"
 # A source supports a sentence if it has this share of its words.
 LEAST_SUPPORT = 0.7
 
@@ -48,32 +49,42 @@ DAMAGE = re.compile(
 
 CUTS = (1, 3, 5)
 DEADLINE_S = 60.0
+_EXTRACTIVE = frozenset({Degradation.LLM_EXTRACTIVE, Degradation.BUDGET})
 
 
 @dataclass(frozen=True, slots=True)
-class Gold:
-    """Describe a place that answers a question: a section of a file, and words in it."""
+class Asked:
+    """Hold a question with its answer; one that was cut has the status FAILED, its words and `error_code`.
 
-    path: str
-    heading: str
-    quote: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Hold a question of a set. Without gold places the book does not answer it.
-
-    `evidence` are the pieces of text that a right answer must contain. `subject` is the term whose definition
-    is asked for.
+    `first_word_ms` is the time from the question to the first word, None if there was none.
     """
 
-    id: str
-    kind: str
-    question: str
-    gold: tuple[Gold, ...]
-    history: tuple[Exchange, ...] = ()
-    evidence: tuple[str, ...] = ()
-    subject: str = ""
+    row: Row
+    answer: Answer
+    first_word_ms: float | None = None
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVerdict:
+    """Hold the measurements of an answer that a model wrote.
+
+    `sentences`, `cited` and `supported` are the answer's own counts (`Grounding`), 0 for a refusal. `marks`
+    counts its marks, and `marks_in_words` those whose source has the words of the sentence: a plainer measure
+    than the one by which an answer's marks are repaired, and apart from it. With `is_unsupported` it was
+    refused because nothing of it stands in the passages.
+    """
+
+    sentences: int
+    cited: int
+    supported: int
+    marks: int
+    marks_in_words: int
+    is_unsupported: bool
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    first_word_ms: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +96,8 @@ class Verdict:
     row has none. `sentences` counts the answer's sentences, `supported` those whose words are in the source
     that their mark cites. `citations` counts the citations, `with_fragment` those with a text fragment,
     `placed` those whose link leads to the section of their words. `navigation` counts lines that only lead
-    elsewhere, `damage` remains of markup.
+    elsewhere, `damage` remains of markup. `model` is None where no model wrote the answer; with `fell_back`
+    one should have.
     """
 
     id: str
@@ -110,71 +122,23 @@ class Verdict:
     links: int
     links_alive: int
     latency_ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationReport:
-    """Hold the figures of a set. Shares are from 0 to 1, latencies in milliseconds, lengths in tokens.
-
-    `definitions` is the share of questions for a definition whose answer opens with it. `by_kind` is the
-    share of answers with all of their evidence, among rows that have some.
-    """
-
-    questions: int
-    answerable: int
-    unanswerable: int
-    section_recall: dict[str, float]
-    mrr: float
-    evidence_held: float
-    definitions: float
-    refused_rightly: float
-    refused_near: float
-    refused_far: float
-    refused_wrongly: float
-    answers_citing_gold: float
-    sentences_supported: float
-    citations_with_fragment: float
-    citations_placed: float
-    navigation_lines: int
-    markup_damage: int
-    answer_tokens: float
-    quotes_verbatim: float
-    links_alive: float
-    latency_p50_ms: float
-    latency_p95_ms: float
-    by_kind: dict[str, float] = field(default_factory=dict)
-    section_by_kind: dict[str, float] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the figures as plain values, rounded to four digits."""
-        return {name: _rounded(value) for name, value in asdict(self).items()}
-
-
-def load_rows(path: Path) -> list[Row]:
-    """Read the questions of a JSON Lines file. Raises ConfigurationError that names the line at fault."""
-    rows = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The question set {path.name} cannot be read.") from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            try:
-                rows.append(_row(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ConfigurationError(
-                    f"{path.name}, line {number}, is not a question: it needs id, type, question and gold."
-                ) from error
-    if not rows:
-        raise ConfigurationError(f"The question set {path.name} is empty.")
-    return rows
+    fell_back: bool = False
+    model: ModelVerdict | None = None
 
 
 class Evaluation:
     """Ask an answerer each question of a set, and compare its answers with the known ones."""
 
-    def __init__(self, answerer: Answerer, edition: EditionFacts, pages: Sequence[PageFacts]) -> None:
+    def __init__(
+        self,
+        answerer: Answerer,
+        edition: EditionFacts,
+        pages: Sequence[PageFacts],
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         self._answerer = answerer
+        self._deadline_s = deadline_s
         self._edition = edition
         self._pages = {page.path: page for page in pages}
         self._links = {
@@ -184,23 +148,45 @@ class Evaluation:
         }
 
     def verdicts(
-        self, rows: Iterable[Row], asked: Callable[[Row, Answer], None] = lambda _row, _answer: None
+        self, rows: Iterable[Row], on_answer: Callable[[Asked], None] = lambda _asked: None
     ) -> list[Verdict]:
-        """Ask every question in order; `asked` is called after each."""
+        """Ask every question in order; `on_answer` is called after each."""
         verdicts = []
         for row in rows:
-            answer = self._answer(row)
-            verdicts.append(self._verdict(row, answer))
-            asked(row, answer)
+            asked = self._ask(row)
+            verdicts.append(self._verdict(asked))
+            on_answer(asked)
         return verdicts
 
-    def _answer(self, row: Row) -> Answer:
+    def _ask(self, row: Row) -> Asked:
         question = Question(row.question, book_version=self._edition.name)
-        *_, last = self._answerer.answer(question, row.history, Deadline(DEADLINE_S))
-        assert isinstance(last, Finished)
-        return last.answer
+        started, first_word_ms = time.perf_counter(), None
+        draft: Draft | None = None
+        said: list[str] = []
+        with closing(self._answerer.answer(question, row.history, Deadline(self._deadline_s))) as events:
+            try:
+                for event in events:
+                    match event:
+                        case Retrieved():
+                            draft = event.draft
+                        case Delta(text):
+                            said.append(text)
+                            if first_word_ms is None:
+                                first_word_ms = (time.perf_counter() - started) * 1000
+                        case Finished(answer):
+                            return Asked(row, answer, first_word_ms)
+            except (AnswerCut, DeadlineExceeded) as error:
+                return Asked(row, self._cut(draft, "".join(said)), first_word_ms, error.code)
+        raise AssertionError("an answer ended without its last event")
 
-    def _verdict(self, row: Row, answer: Answer) -> Verdict:
+    def _cut(self, draft: Draft | None, text: str) -> Answer:
+        """Return what there is of an answer that never ended."""
+        if draft is None:
+            return Answer(text, Status.FAILED, (), Mode.FULL_BOOK, self._edition.name, model="")
+        return replace(draft.so_far(), text=text, status=Status.FAILED)
+
+    def _verdict(self, asked: Asked) -> Verdict:
+        row, answer = asked.row, asked.answer
         right = [_holds(source, row.gold) for source in answer.sources]
         ranks = [rank for rank, gold in enumerate(right, start=1) if gold]
         wanted = {(gold.path, gold.heading) for gold in row.gold}
@@ -230,6 +216,8 @@ class Evaluation:
             links=len(answer.sources),
             links_alive=sum(s.url.partition(":~:")[0].rstrip("#") in self._links for s in answer.sources),
             latency_ms=answer.latency_ms.total,
+            fell_back=not _EXTRACTIVE.isdisjoint(answer.degraded),
+            model=model_verdict(asked),
         )
 
     def _is_verbatim(self, source: Source) -> bool:
@@ -247,49 +235,34 @@ class Evaluation:
         return span.url.partition(":~:")[0].rstrip("#") == link
 
 
-def report_on(verdicts: Sequence[Verdict]) -> EvaluationReport:
-    """Compute the figures of a set."""
-    answerable = [v for v in verdicts if v.answerable]
-    unanswerable = [v for v in verdicts if not v.answerable and v.kind != SMALL_TALK]
-    answered = [v for v in answerable if v.status == Status.ANSWERED]
-    latencies = sorted(v.latency_ms for v in verdicts)
-    kinds = sorted({v.kind for v in answerable})
-    defined = [v for v in answerable if v.kind == DEFINITION and v.opens_with_it is not None]
-
-    def refused(kind: str) -> float:
-        return _mean(v.status == Status.REFUSED for v in unanswerable if v.kind.endswith(kind))
-
-    return EvaluationReport(
-        questions=len(verdicts),
-        answerable=len(answerable),
-        unanswerable=len(unanswerable),
-        section_recall={str(cut): _mean(v.found[cut] for v in answerable) for cut in CUTS},
-        mrr=_mean(1 / v.rank if v.rank else 0.0 for v in answerable),
-        evidence_held=_mean(v.evidence for v in verdicts if v.evidence is not None),
-        definitions=_mean(bool(v.opens_with_it) for v in defined),
-        refused_rightly=refused(""),
-        refused_near=refused("near"),
-        refused_far=refused("far"),
-        refused_wrongly=_mean(v.status == Status.REFUSED for v in answerable),
-        answers_citing_gold=_mean(v.cites_gold for v in answered),
-        sentences_supported=_share(sum(v.supported for v in answered), sum(v.sentences for v in answered)),
-        citations_with_fragment=_share(
-            sum(v.with_fragment for v in verdicts), sum(v.citations for v in verdicts)
-        ),
-        citations_placed=_share(sum(v.placed for v in verdicts), sum(v.citations for v in verdicts)),
-        navigation_lines=sum(v.navigation for v in verdicts),
-        markup_damage=sum(v.damage for v in verdicts),
-        answer_tokens=_mean(v.tokens for v in answered),
-        quotes_verbatim=_share(sum(v.quotes_verbatim for v in verdicts), sum(v.quotes for v in verdicts)),
-        links_alive=_share(sum(v.links_alive for v in verdicts), sum(v.links for v in verdicts)),
-        latency_p50_ms=statistics.median(latencies),
-        latency_p95_ms=latencies[min(len(latencies) - 1, round(0.95 * (len(latencies) - 1)))],
-        by_kind={
-            kind: _mean(bool(v.evidence) for v in verdicts if v.kind == kind and v.evidence is not None)
-            for kind in kinds
-        },
-        section_by_kind={kind: _mean(v.found[5] for v in answerable if v.kind == kind) for kind in kinds},
+def model_verdict(asked: Asked) -> ModelVerdict | None:
+    """Measure the answer of a model; None if no model wrote it."""
+    answer, grounding = asked.answer, asked.answer.grounding
+    if answer.model in ("", "extractive"):
+        return None
+    marked = [
+        (_MARK.sub("", unescape(piece.body)), mark)
+        for piece in _pieces(answer.text)
+        if piece.kind is not Kind.FILLER
+        for mark in dict.fromkeys(piece.marks)
+    ]
+    return ModelVerdict(
+        sentences=grounding.sentences if grounding else 0,
+        cited=grounding.cited if grounding else 0,
+        supported=grounding.supported if grounding else 0,
+        marks=len(marked),
+        marks_in_words=sum(_is_supported(said, [mark], answer.sources) for said, mark in marked),
+        is_unsupported=answer.status == Status.REFUSED and grounding is not None,
+        input_tokens=answer.usage.input_tokens,
+        output_tokens=answer.usage.output_tokens,
+        cost_usd=answer.usage.cost_usd,
+        first_word_ms=asked.first_word_ms,
     )
+
+
+def _pieces(answer: str) -> list[Piece]:
+    splitter = StatementSplitter()
+    return [*splitter.feed(answer), *splitter.flush()]
 
 
 def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
@@ -363,25 +336,6 @@ def holds_evidence(row: Row, answer: str) -> bool:
     return bool(row.evidence) and all(_bare(piece) in said for piece in row.evidence)
 
 
-def _row(row: dict[str, Any]) -> Row:
-    talk = row.get("history") or []
-    exchanges = tuple(
-        Exchange(asked["content"], said["content"])
-        for asked, said in pairwise(talk)
-        if (asked["role"], said["role"]) == ("user", "assistant")
-    )
-    gold = tuple(Gold(place["path"], place.get("heading", ""), place["quote"]) for place in row["gold"])
-    return Row(
-        id=str(row["id"]),
-        kind=str(row["type"]),
-        question=str(row["question"]),
-        gold=gold,
-        history=exchanges,
-        evidence=tuple(map(str, row.get("evidence") or ())),
-        subject=str(row.get("subject") or ""),
-    )
-
-
 def _plain(text: str) -> str:
     return folded("".join(character for character in text if character not in "*_`"))
 
@@ -389,18 +343,3 @@ def _plain(text: str) -> str:
 def _bare(text: str) -> str:
     """Return the letters and digits of a text in lower case, with one blank between words."""
     return " ".join(_SIGNS.sub(" ", _plain(text)).split())
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = [float(value) for value in values]
-    return sum(found) / len(found) if found else 0.0
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 1.0
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return round(value, 4) if isinstance(value, float) else value

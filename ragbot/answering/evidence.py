@@ -15,7 +15,7 @@ from ragbot.answering.book_questions import (
     link_label,
     pages_text,
 )
-from ragbot.answering.citations import page_url, sources_of
+from ragbot.answering.citations import sources_of
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.query_rewriting import RewrittenQuestion
 from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
@@ -23,6 +23,7 @@ from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.answering.source_slots import SourceSlots
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, EditionFacts, Exchange, Mode, Passage, Question, Source
+from ragbot.core.page_links import page_url
 from ragbot.core.side_matter import is_summary_heading
 from ragbot.index.retriever import Retrieval, Retriever
 from ragbot.providers.extractive.reading import PassageReader

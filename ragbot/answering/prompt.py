@@ -88,14 +88,25 @@ def chat_messages(
     title: str,
     history_tokens: int,
     context_tokens: int,
+    cut_tokens: int = 0,
 ) -> tuple[tuple[str, str], ...]:
-    """Return the history and the question with its passages, as (role, content) pairs for a chat model."""
+    """Return the history and the question with its passages, as (role, content) pairs for a chat model.
+
+    `cut_tokens` are saved by leaving out the oldest exchanges and then the last passages; the first stays.
+    """
+    recent, numbers = _recent(history, history_tokens), list(fitting(passages, context_tokens))
+    while cut_tokens > 0 and (recent or len(numbers) > 1):
+        if recent:
+            oldest = recent.pop(0)
+            cut_tokens -= count_tokens(oldest.question) + count_tokens(oldest.answer)
+        else:
+            cut_tokens -= passages[numbers.pop() - 1].chunk.tokens
     messages: list[tuple[str, str]] = []
-    for exchange in _recent(history, history_tokens):
+    for exchange in recent:
         messages.append(("user", _unfenced(exchange.question)))
         messages.append(("assistant", _unfenced(_MARK.sub("", exchange.answer))))
     book = [f'<book title="{_name(title)}">'] if title else []
-    quoted = [_quoted(number, passages[number - 1], mode) for number in fitting(passages, context_tokens)]
+    quoted = [_quoted(number, passages[number - 1], mode) for number in numbers]
     messages.append(("user", "\n\n".join([*book, *quoted, f"Question: {_unfenced(question)}"])))
     return tuple(messages)
 

@@ -1,8 +1,8 @@
 """Decide which passage supports a sentence of an answer, by its words, numbers, names and code.
 
 The measure is coverage: the share of a sentence's content words that stand close together in the passage.
-Numbers, names and code have to stand there to the letter. No embedder is called: a sentence would cost a call
-or some milliseconds of CPU, and likeness cannot tell "12 volts" from "24 volts".
+Numbers have to stand there, names and code in some passage, all to the letter. No embedder is called: a
+sentence would cost a call or some milliseconds of CPU, and likeness cannot tell "12 volts" from "24 volts".
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class SupportFinder:
         self._language = language
         self._reader = reader
         self._question = reader.terms(language, question)
+        self._places: dict[int, Sequence[_Place]] = {}
 
     def claim_of(self, sentence: str) -> Claim | None:
         """Return what a sentence claims; None if it claims nothing that a book could hold.
@@ -110,15 +111,20 @@ class SupportFinder:
         if not claim.terms:
             return float(here > 0)
         held = _share(claim.terms, read.terms)
-        together = max((_share(claim.terms, place) for place in _places(read)), default=0.0)
-        new = max((_share(claim.new_terms, place) for place in _places(read)), default=0.0)
-        if held < LEAST_IN_PASSAGE or together < LEAST_TOGETHER or new < LEAST_NEW:
+        together = max((_together(claim, place) for place in self._places_of(number)), default=0.0)
+        if held < LEAST_IN_PASSAGE or not together:
             return 0.0
         return held + together + (here / len(claim.literals) if claim.literals else 0.0)
 
     @cached_property
     def _read(self) -> Sequence[ReadPassage]:
         return [self._reader.read(passage.chunk, self._language) for passage in self._passages]
+
+    def _places_of(self, number: int) -> Sequence[_Place]:
+        if number not in self._places:
+            headings = " ".join(self._passages[number - 1].chunk.heading_path)
+            self._places[number] = _places(self._read[number - 1], headings)
+        return self._places[number]
 
     @cached_property
     def _texts(self) -> Sequence[str]:
@@ -152,15 +158,32 @@ def _spaced(text: str) -> str:
     return f" {' '.join(_WORD.findall(folded(text)))} "
 
 
-def _places(read: ReadPassage) -> list[Terms]:
-    """Return the terms of each few neighbouring units, with those of the headings above them."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Hold the terms and the text of a few neighbouring units, with those of the headings above them."""
+
+    terms: Terms
+    text: str
+
+
+def _places(read: ReadPassage, headings: str) -> list[_Place]:
     units = read.units
     return [
-        read.path_terms.union(
-            *(unit.terms | unit.heading_terms for unit in units[start : start + UNITS_TOGETHER])
+        _Place(
+            read.path_terms.union(*(unit.terms | unit.heading_terms for unit in near)),
+            _spaced(" ".join((headings, *(unit.unit.words for unit in near)))),
         )
-        for start in range(max(1, len(units) - UNITS_TOGETHER + 1))
+        for near in (units[at : at + UNITS_TOGETHER] for at in range(max(1, len(units) - UNITS_TOGETHER + 1)))
     ]
+
+
+def _together(claim: Claim, place: _Place) -> float:
+    """Return the share of the claim's words that a place holds; 0 if too few, or a number is not there."""
+    share = _share(claim.terms, place.terms)
+    if share < LEAST_TOGETHER or _share(claim.new_terms, place.terms) < LEAST_NEW:
+        return 0.0
+    numbers = [literal for literal in claim.literals if literal.strip().isdigit()]
+    return share if all(number in place.text for number in numbers) else 0.0
 
 
 def _share(wanted: Terms, held: Terms) -> float:

@@ -261,6 +261,11 @@ class TurnRecorder:
         self._first_word_ms: float | None = None
         self._persist_ms: float | None = None
 
+    @property
+    def is_thinking(self) -> bool:
+        """Return whether a model is at work and has not said a word yet."""
+        return self._draft is not None and self._draft.generation.is_thinking
+
     def note(self, event: Event) -> None:
         """Collect an event."""
         match event:

@@ -150,7 +150,7 @@ def restore_backup(
     _refuse_unfit(backup, database, known_revisions)
     existing = _existing_rows(database, known_revisions)
     if existing and not overwrite:
-        raise BackupError(f"The database holds {existing}; say --yes to put the backup in its place.")
+        raise BackupError(f"The database holds {existing}; pass --yes to replace it by the backup.")
     verify_backup(backup, database)
     database.restore(backup.dump, backup.manifest, migrate_up)
 

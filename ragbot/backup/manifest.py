@@ -80,7 +80,7 @@ def _manifest(values: Mapping[str, Any]) -> Manifest:
         raise BackupUnreadable("Its manifest names tables that no database has.")
     members = {name: ArchiveMember(**member) for name, member in values["members"].items()}
     if set(members) != {DUMPS[values["database"]]}:
-        raise BackupUnreadable("It does not hold one database.")
+        raise BackupUnreadable("It must contain exactly one database.")
     return Manifest(
         ragbot_version=str(values["ragbot_version"]),
         revision=values["revision"],

@@ -100,7 +100,7 @@ class PostgresDatabase:
                 connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template0"))
             except DBAPIError as error:
                 raise BackupError(
-                    f"A temporary database cannot be made on the server: {_first_line(str(error.orig))}. "
+                    f"A temporary database cannot be created on the server: {_first_line(str(error.orig))}. "
                     "Give the role of DATABASE_URL the right CREATEDB."
                 ) from error
         try:

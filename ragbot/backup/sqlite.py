@@ -59,7 +59,7 @@ class SqliteDatabase:
         if verdict != "ok":
             raise BackupUnreadable(f"Its database is damaged: {verdict}.")
         if rows != manifest.rows:
-            raise BackupUnreadable("Its database has not the rows that its manifest counts.")
+            raise BackupUnreadable("The rows of its database are not as many as its manifest states.")
 
     def restore(self, dump: Path, manifest: Manifest, migrate_up: MigrateUp) -> None:
         """Migrate the dump first, and replace the database only when that went well."""

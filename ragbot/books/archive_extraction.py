@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ragbot.books.files import IGNORED_FOLDERS, MAX_FOLDER_DEPTH
+from ragbot.books.generators import CONFIG_FOLDERS
 from ragbot.core.errors import ArchiveRefused
 from ragbot.core.file_types import archive_kind
 from ragbot.core.text import has_forbidden_characters
@@ -260,7 +261,8 @@ class _MemberPaths:
         if any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
             raise ArchiveRefused(_unwritable(name))
         is_left_out = not parts or any(
-            part.startswith(".") or part in IGNORED_FOLDERS | _PACKERS_OWN for part in parts
+            (part.startswith(".") and part not in CONFIG_FOLDERS) or part in IGNORED_FOLDERS | _PACKERS_OWN
+            for part in parts
         )
         return None if is_left_out else "/".join(parts)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from ragbot.core.domain import SkippedFile
+from ragbot.core.domain import LeftOut, SkippedFile
 from ragbot.core.errors import FileUnreadable
 
 T = TypeVar("T")
@@ -37,19 +40,39 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _NUMBER = re.compile(r"(\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Choose files by globs on their paths (`guide/**`). Without `include` every file is chosen."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def takes(self, path: str) -> bool:
+        """Return whether a file is chosen."""
+        included = not self.include or any(_glob_matches(path, glob) for glob in self.include)
+        return included and not any(_glob_matches(path, glob) for glob in self.exclude)
+
+
 class BookFolder:
     """List and read the files of one folder. Files that cannot be read are collected in `skipped`.
 
-    `progress` is called with each path before it is read.
+    `progress` is called with each path before it is read. Files that `choice` does not take are not listed.
     """
 
     def __init__(
-        self, root: Path, *, max_file_bytes: int = 5_000_000, progress: Callable[[str], None] | None = None
+        self,
+        root: Path,
+        *,
+        max_file_bytes: int = 5_000_000,
+        progress: Callable[[str], None] | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self.root = root
         self.max_file_bytes = max_file_bytes
         self.skipped: list[SkippedFile] = []
         self._seen: set[SkippedFile] = set()
+        self._left_out: dict[str, str] = {}
+        self._choice = choice or Choice()
         self._progress = progress
         self._real_root = root.resolve()
 
@@ -58,8 +81,11 @@ class BookFolder:
         if not (self.root / under).resolve().is_relative_to(self._real_root):
             self.skip(under, "The folder lies outside of the book's folder.")
             return []
-        found = self._walk(self.root / under, suffixes, depth=0)
-        return sorted((path.relative_to(self.root).as_posix() for path in found), key=natural_key)
+        found = [self._relative(str(path)) for path in self._walk(self.root / under, suffixes, depth=0)]
+        for path in found:
+            if not self._choice.takes(path):
+                self.leave_out(path, "It is left out by --include or --exclude.")
+        return sorted((path for path in found if self._choice.takes(path)), key=natural_key)
 
     def read_each(self, paths: list[str], read: Callable[[str], T]) -> list[T]:
         """Call `read` for each path and return its results; a path that fails is skipped with a reason."""
@@ -87,10 +113,23 @@ class BookFolder:
             self._seen.add(skipped)
             self.skipped.append(skipped)
 
+    def leave_out(self, path: str, reason: str) -> None:
+        """Record a file that is no part of the book; the first reason counts."""
+        self._left_out.setdefault(path, reason)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Count the files that are no part of the book by reason and suffix."""
+        counts = Counter(
+            (reason, PurePosixPath(path).suffix.lower()) for path, reason in self._left_out.items()
+        )
+        return tuple(LeftOut(reason, suffix, files) for (reason, suffix), files in counts.most_common())
+
     def clear_skipped(self) -> None:
         """Clear the records, after a first look at the folder."""
         self.skipped.clear()
         self._seen.clear()
+        self._left_out.clear()
 
     def read_text(self, path: str) -> str:
         """Read a file as text, without its byte order mark, line ends unchanged. Raises FileUnreadable."""
@@ -179,6 +218,18 @@ def decode_text(content: bytes) -> str:
             f"The file is not valid UTF-8 (byte {fault.object[fault.start]:#04x} at {fault.start}). "
             "Save it as UTF-8."
         ) from fault
+
+
+def _glob_matches(path: str, glob: str) -> bool:
+    """Return whether a path matches a glob, in which `**` stands for any folders and `*` for one name."""
+    return _glob_pattern(glob.removeprefix("./")).fullmatch(path) is not None
+
+
+@cache
+def _glob_pattern(glob: str) -> re.Pattern[str]:
+    pieces = re.split(r"(\*\*/|\*\*|\*|\?)", f"{glob}**" if glob.endswith("/") else glob)
+    wild = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(wild.get(piece) or re.escape(piece) for piece in pieces))
 
 
 def natural_key(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:

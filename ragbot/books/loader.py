@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ragbot.books.files import BookFolder
+from ragbot.books.files import BookFolder, Choice
 from ragbot.books.formats.docusaurus import (
     ANY_KEYS,
-    CONFIG_NAMES,
     SIDEBAR_KEYS,
     has_front_matter,
     read_docusaurus,
+    read_docusaurus_docs,
+    root_of_docusaurus,
 )
 from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
+from ragbot.books.formats.hugo import read_hugo
 from ragbot.books.formats.mdbook import read_mdbook
-from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, read_plain, read_plain_page, reading_key
-from ragbot.core.domain import Book, Page
+from ragbot.books.formats.mkdocs import read_mkdocs
+from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
+from ragbot.books.formats.starlight import read_starlight
+from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
+from ragbot.books.generators import Project, find_project
+from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
+from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
+from ragbot.core.domain import Book, Layout, LeftOut, Page
 from ragbot.core.errors import BookError
 
 FileProgress = Callable[[str], None]
+FolderReader = Callable[[BookFolder], Book]
 
 # Readers of a text file that is a whole book in itself, by suffix.
 PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
     **dict.fromkeys(MARKDOWN_SUFFIXES, read_plain_page),
     **dict.fromkeys(HTML_SUFFIXES, read_html_page),
+}
+
+# Readers of a project's sources by the generator's name; Docusaurus's pages may lie beside its folder.
+SOURCE_READERS: dict[str, FolderReader] = {
+    "mdBook": read_mdbook,
+    "HonKit": read_mdbook,
+    "MkDocs": read_mkdocs,
+    "VitePress": read_vitepress,
+    "VuePress": read_vuepress,
+    "Starlight": read_starlight,
+    "Hugo": read_hugo,
 }
 
 # Suffixes of files that hold many pages.
@@ -38,49 +58,127 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
-    "a Docusaurus project or its docs folder, an mdBook, a built HTML site, a folder of Markdown, "
-    "or a single Markdown, HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight or "
+    "Hugo, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
+_AS_BUILT = "as the site has them"
+_AS_ON_GITHUB = "to the files, as GitHub shows them"
+_PLAIN = Layout("a folder of Markdown", _AS_ON_GITHUB)
+_MIXED = Layout("a folder of Markdown, EPUB and PDF files", "to the files")
+_BUILT = Layout("built HTML", _AS_BUILT)
+_DOCS = Layout("a docs folder of Docusaurus without its configuration", "as Docusaurus makes them")
 
 
-def load_book(root: Path, *, max_file_bytes: int = 5_000_000, progress: FileProgress | None = None) -> Book:
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """Say how a book is read.
+
+    With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
+    plain files that would be refused: its generator's sources are not understood, or most of its prose is in
+    formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
+    """
+
+    built: bool = False
+    force: bool = False
+    choice: Choice = field(default_factory=Choice)
+    version: str = ""
+
+
+def load_book(
+    root: Path,
+    *,
+    max_file_bytes: int = 5_000_000,
+    progress: FileProgress | None = None,
+    options: ReadOptions | None = None,
+) -> Book:
     """Read the book at `root`. `progress` is called with each file's path before it is read.
 
     A file that cannot be read is left out and recorded in the book's `skipped`. Raises BookError if nothing
-    could be read.
+    could be read, or if what could be read is not the book.
     """
+    options = options or ReadOptions()
     if not root.exists():
         raise BookError(f"There is nothing at {root}. Expected {_EXPECTED}. Check the path.")
+
+    def opened(folder: Path) -> BookFolder:
+        return BookFolder(folder, max_file_bytes=max_file_bytes, progress=progress, choice=options.choice)
+
     if root.is_file():
-        return _load_file(root, max_file_bytes=max_file_bytes, progress=progress)
-    folder = BookFolder(root, max_file_bytes=max_file_bytes, progress=progress)
-    book = _choose_reader(folder)(folder)
-    if not book.pages:
-        raise BookError(_nothing_readable(root, book))
-    return book
+        return _load_file(root, opened(root.parent))
+    project = find_project(root)
+    if options.built:
+        return _load_output(root, project, opened)
+    if project is not None and project.generator.is_read:
+        return _load_project(project, opened, version=options.version)
+    if project is not None and not options.force:
+        raise BookError(project_refusal(project, root))
+    return _load_plain(opened(root), force=options.force)
 
 
-def _choose_reader(folder: BookFolder) -> Callable[[BookFolder], Book]:
-    if any(folder.has(name) for name in ("book.toml", "SUMMARY.md", "src/SUMMARY.md")):
-        return read_mdbook
-    if any(folder.has(name) for name in CONFIG_NAMES):
-        return read_docusaurus
+def _load_output(root: Path, project: Project | None, opened: Callable[[Path], BookFolder]) -> Book:
+    if project is None or project.output is None:
+        raise BookError(output_refusal(project, root))
+    folder = opened(project.output)
+    book = _with_layout(
+        read_html(folder), folder, Layout(f"the output of {project.generator.name}", _AS_BUILT)
+    )
+    return _checked(project.output, book)
+
+
+def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, version: str) -> Book:
+    name = project.generator.name
+    if version and name != "Docusaurus":
+        raise BookError(f"A version can be chosen of a Docusaurus project; this is one of {name}.")
+    layout = Layout(f"a project of {name} ({project.mark})", f"as {name} makes them")
+    if name == "Docusaurus":
+        folder = opened(root_of_docusaurus(opened(project.folder)))
+        base = project.folder.relative_to(folder.root).as_posix()
+        book = read_docusaurus(folder, "" if base == "." else base, version=version)
+    else:
+        folder = opened(project.folder)
+        book = SOURCE_READERS[name](folder)
+    return _checked(folder.root, _with_layout(book, folder, layout))
+
+
+def _load_plain(folder: BookFolder, *, force: bool) -> Book:
+    read, layout = _choose_reader(folder)
+    book = _with_layout(read(folder), folder, layout)
+    if layout is _BUILT:
+        # Sites offer their pages as text, too, also those in other languages that are no part of the book.
+        known, suffixes = folder.files(HTML_SUFFIXES), UNREAD_SUFFIXES - {".txt"} | MARKDOWN_SUFFIXES
+    else:
+        known, suffixes = [page.path for page in book.pages], UNREAD_SUFFIXES | HTML_SUFFIXES
+    unread = count_unread(folder, suffixes, known)
+    read_characters = sum(len(piece) for page in book.pages for piece in page.source.split())
+    if sum(found.characters for found in unread) > read_characters and not force:
+        raise BookError(unread_refusal(book.pages, unread, read_characters))
+    left_out = tuple(
+        LeftOut("Its format is not read.", found.suffix, found.files) for found in unread if found.characters
+    )
+    return _checked(folder.root, replace(book, left_out=(*book.left_out, *left_out)))
+
+
+def _choose_reader(folder: BookFolder) -> tuple[FolderReader, Layout]:
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
-        return lambda found: read_docusaurus(found, "docs")
+        return lambda found: read_docusaurus_docs(found, "docs"), _DOCS
     markdown, html, bound = (
         len(folder.files(suffixes)) for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
     )
     folder.clear_skipped()
     # Sites offer their book as a PDF, too; a folder of PDFs has a page of HTML now and then.
     if html > markdown and html >= bound:
-        return read_html
+        return read_html, _BUILT
     if markdown and _is_docs_folder(folder):
-        return lambda found: read_docusaurus(found, "")
-    return _read_mixed_folder if bound else read_plain
+        return lambda found: read_docusaurus_docs(found, ""), _DOCS
+    return (_read_mixed_folder, _MIXED) if bound else (read_plain, _PLAIN)
 
 
 def _is_docs_folder(folder: BookFolder) -> bool:
     return has_front_matter(folder, "", ANY_KEYS if folder.root.name == "docs" else SIDEBAR_KEYS)
+
+
+def _with_layout(book: Book, folder: BookFolder, layout: Layout) -> Book:
+    return replace(book, skipped=tuple(folder.skipped), layout=layout, left_out=folder.left_out)
 
 
 def _read_mixed_folder(folder: BookFolder) -> Book:
@@ -91,9 +189,9 @@ def _read_mixed_folder(folder: BookFolder) -> Book:
             return _read_multi_page_file(folder, path, is_among_others=True).pages
         return (read_plain_page(path, folder.read_text(path)),)
 
-    paths = sorted(folder.files(MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES), key=reading_key)
+    paths = chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES)
     pages = [page for found in folder.read_each(paths, read) for page in found]
-    return Book("", tuple(pages), tuple(folder.skipped))
+    return Book("", tuple(pages))
 
 
 def _read_multi_page_file(folder: BookFolder, path: str, *, is_among_others: bool) -> Book:
@@ -106,36 +204,44 @@ def _read_multi_page_file(folder: BookFolder, path: str, *, is_among_others: boo
     return read_pdf(folder, path, content=content, is_among_others=is_among_others)
 
 
-def _load_file(path: Path, *, max_file_bytes: int, progress: FileProgress | None) -> Book:
-    folder = BookFolder(path.parent, max_file_bytes=max_file_bytes, progress=progress)
-    if path.suffix.lower() in MULTI_PAGE_SUFFIXES:
+def _load_file(path: Path, folder: BookFolder) -> Book:
+    suffix = path.suffix.lower()
+    layout = Layout(f"one file ({suffix})", "to the file")
+    if suffix in MULTI_PAGE_SUFFIXES:
         books = folder.read_each(
             [path.name], lambda name: _read_multi_page_file(folder, name, is_among_others=False)
         )
-        return _with_skipped(path, books[0] if books else Book("", ()), folder)
-    reader = PAGE_READERS.get(path.suffix.lower())
+        return _with_skipped(path, books[0] if books else Book("", ()), folder, layout)
+    reader = PAGE_READERS.get(suffix)
     if reader is None:
         known = ", ".join(sorted({*PAGE_READERS, *MULTI_PAGE_SUFFIXES}))
+        program = CONVERTERS.get(suffix)
+        way = f" Make HTML of it ({program}) and give that." if program else ""
         raise BookError(
-            f"{path.name} has a format that cannot be read (known: {known}). Expected {_EXPECTED}."
+            f"{path.name} has a format that cannot be read (known: {known}).{way} Expected {_EXPECTED}."
         )
     pages = folder.read_each([path.name], lambda name: reader(name, folder.read_text(name)))
-    return _with_skipped(path, Book("", tuple(pages)), folder)
+    return _with_skipped(path, Book("", tuple(pages)), folder, layout)
 
 
-def _with_skipped(path: Path, book: Book, folder: BookFolder) -> Book:
+def _with_skipped(path: Path, book: Book, folder: BookFolder, layout: Layout) -> Book:
     """Return the book with its skipped files. Raises BookError if it has no pages."""
-    book = replace(book, skipped=tuple(folder.skipped))
+    book = _with_layout(book, folder, layout)
     if not book.pages:
         raise BookError(f"{path} cannot be read: {book.skipped[0].reason}")
     return book
 
 
-def _nothing_readable(path: Path, book: Book) -> str:
+def _checked(path: Path, book: Book) -> Book:
+    """Return the book. Raises BookError if it has no pages."""
+    if book.pages:
+        return book
     if not book.skipped:
-        return f"{path} holds no pages. Expected {_EXPECTED}. Point to the folder that holds the book."
+        raise BookError(
+            f"{path} holds no pages. Expected {_EXPECTED}. Point to the folder that holds the book."
+        )
     first = book.skipped[0]
-    return (
+    raise BookError(
         f"None of the {len(book.skipped)} files found at {path} could be read; the first, {first.path}: "
         f"{first.reason} Expected {_EXPECTED}."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from ragbot.bootstrap.storage import Storage
 from ragbot.config import Settings
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.errors import ConfigurationError
+from ragbot.core.findings import Finding
 from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.observability.answer_metrics import SpendingMetrics
 from ragbot.observability.metrics import Metrics
@@ -67,6 +69,7 @@ class Providers:
     book_embedder: Embedder | None
     generator: Generator
     question_generator: Generator | None
+    context_generator: Generator | None
 
 
 def build_providers(
@@ -83,7 +86,9 @@ def build_providers(
     Raises ConfigurationError for a budget that cannot be enforced.
     """
     budget = _budget(settings, storage.database, metrics)
-    paid = PaidProvider(settings, storage.shared_state, budget, _openai_client(settings))
+    paid = PaidProvider(
+        settings, storage.shared_state, budget, _openai_client(settings, storage.shared_state)
+    )
     metrics.on_scrape(partial(_measure_circuits, paid, metrics))
     embedder = embedder or _embedder(settings, paid)
     query_embedder = _query_embedder(settings, embedder, paid, storage, metrics) if embedder else None
@@ -93,8 +98,20 @@ def build_providers(
         query_embedder=query_embedder,
         book_embedder=_book_embedder(settings, embedder, paid) if embedder else None,
         generator=generator or _generator(settings, paid, query_embedder, reader),
-        question_generator=_question_generator(settings, paid) if generator is None else None,
+        question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
+        context_generator=None if generator else _optional(settings, paid, settings.context_model),
     )
+
+
+def probe_provider(settings: Settings, paid: PaidProvider) -> Iterator[Finding]:
+    """Yield what the model's server answers, for `flask doctor`; without a key a single finding."""
+    if paid.client is None:
+        yield Finding("provider", True, "no OPENAI_API_KEY: answers are the book's own sentences")
+        return
+    from ragbot.providers.openai.probe import probe_provider as probe
+
+    is_embedder = settings.chosen_embedder == "openai"
+    yield from probe(paid.client, settings.models, settings.openai_embedding_model if is_embedder else None)
 
 
 def _costs(settings: Settings) -> CostOf:
@@ -121,7 +138,7 @@ def _refuse_unknown_prices(settings: Settings) -> None:
     unknown = [name for name in paid_for if costs(name, 1, 1) is None]
     if unknown:
         raise ConfigurationError(
-            f"OPENAI_DAILY_BUDGET_USD cannot be held for {', '.join(unknown)}, whose price is not known; "
+            f"OPENAI_DAILY_BUDGET_USD cannot be enforced for {', '.join(unknown)}, whose price is not known; "
             "add it to MODEL_PRICES."
         )
 
@@ -137,7 +154,7 @@ def _measure_budget(budget: DailyBudget, metrics: Metrics) -> None:
     metrics.set("budget_left_usd", budget.left_usd() or 0.0)
 
 
-def _openai_client(settings: Settings) -> OpenAIClient | None:
+def _openai_client(settings: Settings, states: SharedState) -> OpenAIClient | None:
     if settings.openai_api_key is None:
         return None
     from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
@@ -148,7 +165,8 @@ def _openai_client(settings: Settings) -> OpenAIClient | None:
             base_url=settings.openai_base_url,
             connect_timeout_s=settings.openai_connect_timeout_s,
             max_retries=settings.openai_max_retries,
-        )
+        ),
+        states,
     )
 
 
@@ -200,8 +218,7 @@ def _generator(
     return FallbackGenerator([*models, extractive])
 
 
-def _question_generator(settings: Settings, paid: PaidProvider) -> Generator | None:
-    name = settings.chosen_question_model
+def _optional(settings: Settings, paid: PaidProvider, name: str | None) -> Generator | None:
     return _model(settings, paid, paid.client, name) if name and paid.client is not None else None
 
 

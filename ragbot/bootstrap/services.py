@@ -21,7 +21,7 @@ from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
 from ragbot.bootstrap.observability import build_tracing, measure_pool
-from ragbot.bootstrap.providers import Providers, build_providers
+from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
 from ragbot.bootstrap.storage import Storage, build_storage
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.clock_jumps import ClockJumpDetector
@@ -30,6 +30,7 @@ from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
 from ragbot.index.published_edition import PublishedEdition
 from ragbot.index.retriever import Retriever
+from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.observability.answer_metrics import AnswerMetrics
@@ -39,6 +40,7 @@ from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.services import Services
+from ragbot.storage.chunk_contexts import ChunkContextStore
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.ingest_jobs import IngestJobStore
@@ -83,7 +85,7 @@ def build_services(
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
         conversations=storage.conversations,
         editions=storage.editions,
-        ingestion=_ingestion(settings, storage.editions, providers, store),
+        ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
         retriever=retriever,
@@ -94,6 +96,7 @@ def build_services(
         counters=storage.rate_counters,
         periodic_tasks=_periodic_tasks(storage, readiness, clock),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
+        probe_provider=partial(probe_provider, settings, providers.paid),
     )
 
 
@@ -133,10 +136,18 @@ def _answerer(
 
 
 def _ingestion(
-    settings: Settings, editions: EditionStore, providers: Providers, store: PassageStore
+    settings: Settings, storage: Storage, providers: Providers, store: PassageStore
 ) -> IngestionPipeline:
+    contexts = None
+    if (model := providers.context_generator) is not None:
+        cost = partial(providers.paid.cost_usd, model.name)
+        contexts = ChunkContextWriter(model, ChunkContextStore(storage.database), cost)
     return IngestionPipeline(
-        editions, store, providers.book_embedder, max_file_bytes=round(settings.max_file_mb * 1_000_000)
+        storage.editions,
+        store,
+        providers.book_embedder,
+        max_file_bytes=round(settings.max_file_mb * 1_000_000),
+        contexts=contexts,
     )
 
 
@@ -168,8 +179,8 @@ def _readiness(
             storage.cache,
             providers.generator,
             chunks=lambda: facts.chunks if (facts := published.served()) else 0,
-            models=providers.paid.models.open_names,
-            embeddings=providers.paid.embeddings.open_names,
+            models=providers.paid.models.troubles,
+            embeddings=providers.paid.embeddings.troubles,
         ),
     )
 

@@ -24,7 +24,7 @@ from ragbot.backup.sqlite import SqliteDatabase
 from ragbot.backup.storage import SUFFIX, BackupStorage
 from ragbot.backup.storage_url import open_storage
 from ragbot.bootstrap import isolated_services
-from ragbot.cli.commands import failing_in_one_sentence
+from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.domain import Status
 from ragbot.core.errors import BackupError, RagbotError
@@ -67,7 +67,7 @@ def create(place: str | None, keep_daily: int, keep_weekly: int, keep_monthly: i
             "size_bytes": made.size_bytes,
             "rows": sum(made.manifest.rows.values()),
         }
-    click.echo(f"Made {storage.address}/{made.name}: {_described(made)}")
+    click.echo(f"Created {storage.address}/{made.name}: {_described(made)}")
     for name in backups.delete_expired(storage, Retention(keep_daily, keep_weekly, keep_monthly)):
         click.echo(f"Deleted {name}")
 
@@ -249,7 +249,7 @@ def _record(run: MaintenanceRun) -> None:
     try:
         MaintenanceLog(Database(db.engine)).record(run)
     except RagbotError as error:
-        click.echo(f"The run could not be written down for the metrics: {error}", err=True)
+        click.echo(f"The run could not be recorded for the metrics: {error}", err=True)
 
 
 def _described(made: backups.Backup) -> str:
@@ -269,10 +269,10 @@ def _print_drill(report: DrillReport) -> None:
     found = sum(question.top_source_found for question in report.questions)
     answered = sum(question.status == Status.ANSWERED for question in report.questions)
     click.echo(f"{'Passed' if report.ok else 'FAILED'}: {report.backup}")
-    click.echo(f"  {report.rows} rows in {report.tables} tables as the manifest counts them")
+    click.echo(f"  {report.rows} rows in {report.tables} tables, as many as the manifest states")
     click.echo(f"  {report.chunks_indexed} chunks of edition {report.edition or 'none'} indexed")
-    asked = len(report.questions)
-    click.echo(f"  {asked} kept questions asked: {answered} answered, {found} with their first source again")
+    asked = f"{len(report.questions)} stored questions asked"
+    click.echo(f"  {asked}: {answered} answered, {found} with their first source again")
     click.echo(f"  recovery took {report.recovery_s:.1f} s (RTO)")
     click.echo(f"  the data was {_age(report.data_age_s)} old (RPO)")
     for fault in report.faults:

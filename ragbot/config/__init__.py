@@ -1,6 +1,6 @@
 """Read the settings from the environment and check them."""
 
-from ragbot.config.loading import load_settings, settings_as_json
+from ragbot.config.loading import load_settings, settings_as_json, settings_notes
 from ragbot.config.settings import ENV_FILE, PROJECT_ROOT, Settings
 from ragbot.config.settings_reference import env_example, settings_table
 
@@ -11,5 +11,6 @@ __all__ = [
     "env_example",
     "load_settings",
     "settings_as_json",
+    "settings_notes",
     "settings_table",
 ]

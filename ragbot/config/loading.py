@@ -48,6 +48,16 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     return settings
 
 
+def settings_notes(settings: Settings) -> list[str]:
+    """Return what an operator hardly means, as sentences; the service starts all the same."""
+    if settings.openai_base_url and settings.openai_api_key is None:
+        return [
+            "OPENAI_BASE_URL is set and OPENAI_API_KEY is not, so no model is asked. "
+            "Set OPENAI_API_KEY, to any word where the server needs none."
+        ]
+    return []
+
+
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 

@@ -47,7 +47,7 @@ def normalized_postgres_url(written: str) -> str | None:
         options |= {"host": ",".join(named_hosts), "port": ",".join(named_ports)}
     if len(hosts) > 1 or hosts[0].startswith("/"):
         if "host" in options:
-            raise ValueError("must name its hosts once, before the ? or behind it")
+            raise ValueError("must name its hosts once, before the ? or after it")
         options["host"] = ",".join(hosts)
         if any(ports):
             options["port"] = ",".join(ports)

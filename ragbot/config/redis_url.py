@@ -53,7 +53,7 @@ def normalized_redis_url(written: str) -> str:
         if not host:
             raise ValueError("must name its host, as in redis://cache.example:6379/0")
         if parts.path.strip("/") and not parts.path.strip("/").isdecimal():
-            raise ValueError("must have the number of a database behind its host, or nothing")
+            raise ValueError("must have the number of a database after its host, or nothing")
     _check_options(parts.query, with_tls=known == "rediss")
     return f"{known}://{rest}"
 

@@ -12,6 +12,7 @@ from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ragbot.config.postgres_url import normalized_postgres_url, stripped_url
+from ragbot.config.provider_access import ModelName, UsableBaseUrl, UsableKey
 from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
 
@@ -146,13 +147,15 @@ class Settings(BaseSettings):
     local_embedder_threads: int = Field(1, ge=1, le=64, description="Threads of the local embedding model.")
 
     # OpenAI, or any server that speaks its protocol.
-    openai_api_key: SecretStr | None = Field(None, description="The key; unset, answers are extractive.")
-    openai_base_url: str | None = Field(
-        None, repr=False, description="Another server that speaks the same protocol."
+    openai_api_key: UsableKey = Field(None, description="The key; unset, answers are extractive.")
+    openai_base_url: UsableBaseUrl = Field(
+        None,
+        repr=False,
+        description="Another server that speaks the same protocol, such as http://localhost:11434/v1.",
     )
-    openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
-    openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
-    openai_llm_fallback_model: str | None = Field(
+    openai_embedding_model: ModelName = Field("text-embedding-3-small", description="The model for vectors.")
+    openai_llm_model: ModelName = Field("gpt-4o", description="The model that answers.")
+    openai_llm_fallback_model: ModelName | None = Field(
         "gpt-3.5-turbo", description="The model that answers if the first one fails before its first word."
     )
     question_model: str | None = Field(
@@ -160,9 +163,16 @@ class Settings(BaseSettings):
         description="The model that restates follow-up questions, questions in another language and several "
         "questions at once for the search; the fallback model if empty, `none` for never.",
     )
+    context_model: str | None = Field(
+        None,
+        description="The model that writes a line for each passage of a book that says where it stands; the "
+        "line is searched and never quoted. None if empty: it costs a call for each passage.",
+    )
     openai_connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect to the provider.")
     openai_first_word_timeout_s: float = Field(
-        12, gt=0, description="Seconds without a byte from the provider after which it is given up."
+        12,
+        gt=0,
+        description="Seconds without a byte after which a provider is given up, until its first word.",
     )
     openai_embedding_timeout_s: float = Field(
         5, gt=0, description="Seconds for one call that embeds a question."
@@ -369,8 +379,9 @@ class Settings(BaseSettings):
 
     @property
     def paid_models(self) -> tuple[str, ...]:
-        """Return all models that are called for text: those that answer, and the one that restates."""
-        return tuple(dict.fromkeys((*self.models, *filter(None, (self.chosen_question_model,)))))
+        """Return all models that are called for text."""
+        others = filter(None, (self.chosen_question_model, self.context_model))
+        return tuple(dict.fromkeys((*self.models, *others)))
 
     @property
     def chosen_rate_limit_storage(self) -> Literal["redis", "database", "memory"]:

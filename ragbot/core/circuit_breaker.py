@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,9 @@ from ragbot.core.ports import SharedState
 
 # So many failures in a row, of all workers together, open a circuit.
 FAILURES_TO_OPEN = 3
+
+# So many requests refused in a row are hardly their questions' fault; the health check tells it.
+REFUSALS_TO_TELL = 3
 
 # A pause grows from one failed trial to the next. It is longer than the trial took, so that most of the
 # time no reader waits for a provider that is down; and a provider that hangs for 12 s and comes back just
@@ -34,11 +37,17 @@ ABANDONED_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class CircuitState:
-    """Hold the failures in a row of one model; `tried_at` is its last call, in seconds since the epoch."""
+    """Hold the failures in a row of one model; `tried_at` is its last call, in seconds since the epoch.
+
+    `refusals` are requests in a row that it has refused without failing, and `why` is the provider's own
+    identifiers for the last failure or refusal.
+    """
 
     failures: int = 0
     open: bool = False
     tried_at: float = 0.0
+    refusals: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,17 @@ def succeeded(provider: ProviderState, name: str, *, token: str, now: float) -> 
     )
 
 
-def failed(provider: ProviderState, name: str, *, token: str, now: float, took_s: float) -> ProviderState:
+def refused(provider: ProviderState, name: str, *, token: str, now: float, why: str) -> ProviderState:
+    """Return the state with one refused request more. It may be the question's, so no circuit opens."""
+    before = provider.circuits.get(name, CircuitState())
+    counted = replace(before, refusals=before.refusals + 1, why=why)
+    provider = replace(provider, circuits={**provider.circuits, name: counted})
+    return given_up(provider, token=token, now=now)
+
+
+def failed(
+    provider: ProviderState, name: str, *, token: str, now: float, took_s: float, why: str = ""
+) -> ProviderState:
     """Return the state with one failure more, and a pause if a trial failed or the circuit opens now."""
     before = provider.circuits.get(name, CircuitState())
     was_trial = bool(token) and token == provider.trial_by
@@ -107,7 +126,13 @@ def failed(provider: ProviderState, name: str, *, token: str, now: float, took_s
     tried_at = now if was_trial or not before.open else before.tried_at
     circuits = {
         **provider.circuits,
-        name: CircuitState(before.failures + 1, open=before.open or was_trial or opens, tried_at=tried_at),
+        name: CircuitState(
+            before.failures + 1,
+            open=before.open or was_trial or opens,
+            tried_at=tried_at,
+            refusals=before.refusals,
+            why=why,
+        ),
     }
     if not was_trial and (before.open or not opens):
         # Called before the circuit was opened, or one of the few failures that are allowed.
@@ -174,6 +199,16 @@ class CircuitBreaker:
         circuits, now = self._current().circuits, self._clock()
         return {name for name, c in circuits.items() if c.open and now - c.tried_at <= ABANDONED_S}
 
+    def troubles(self) -> dict[str, str]:
+        """Return why each model is not called, or refuses one request after the other, for health checks."""
+        circuits = self._current().circuits
+        refusing = {
+            name: f"refuses each request: {circuit.why}"
+            for name, circuit in circuits.items()
+            if circuit.refusals >= REFUSALS_TO_TELL and not circuit.open
+        }
+        return refusing | {name: circuits[name].why for name in self.open_names() if name in circuits}
+
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
         return self._clock()
@@ -226,11 +261,19 @@ class Attempt:
             now = self._circuits.now()
             self._circuits.update(partial(succeeded, name=self._name, token=self._token, now=now))
 
-    def failed(self) -> None:
-        """Report a failure of the provider."""
+    def failed(self, why: str = "") -> None:
+        """Report a failure of the provider, with its own identifiers for the reason."""
         if self._is_first_report():
             now, took_s = self._circuits.now(), time.monotonic() - self._began
-            self._circuits.update(partial(failed, name=self._name, token=self._token, now=now, took_s=took_s))
+            self._circuits.update(
+                partial(failed, name=self._name, token=self._token, now=now, took_s=took_s, why=why)
+            )
+
+    def refused(self, why: str = "") -> None:
+        """Report that the provider is there and refused this request."""
+        if self._is_first_report():
+            now = self._circuits.now()
+            self._circuits.update(partial(refused, name=self._name, token=self._token, now=now, why=why))
 
     def gave_up(self) -> None:
         """Report that the call showed nothing: the reader left, or the request itself was at fault."""
@@ -254,10 +297,7 @@ def _read(state: Mapping[str, Any] | None) -> ProviderState:
 
 def _written(provider: ProviderState) -> dict[str, Any]:
     return {
-        "circuits": {
-            name: {"failures": c.failures, "open": c.open, "tried_at": c.tried_at}
-            for name, c in provider.circuits.items()
-        },
+        "circuits": {name: asdict(c) for name, c in provider.circuits.items()},
         "pause_s": provider.pause_s,
         "next_trial_at": provider.next_trial_at,
         "trial_by": provider.trial_by,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -72,12 +72,34 @@ class SkippedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Count the files of one suffix that are no part of the book, with the sentence that says why."""
+
+    reason: str
+    suffix: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Name what a book was read as, and how the links to its pages are made, each in a few words."""
+
+    name: str = ""
+    links: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Book:
-    """Hold pages in reading order. `title` is empty if the book does not give one."""
+    """Hold pages in reading order. `title` is empty if the book does not give one.
+
+    `skipped` are files that should have been read but could not be; `left_out` are no part of the book.
+    """
 
     title: str
     pages: tuple[Page, ...]
     skipped: tuple[SkippedFile, ...] = ()
+    layout: Layout = Layout()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +224,11 @@ class Status(StrEnum):
 
 
 class Degradation(StrEnum):
-    """Name the parts that an answer was made without."""
+    """Name what an answer was made without, or what it lacks."""
 
     LLM_FALLBACK = "llm_fallback"
     LLM_EXTRACTIVE = "llm_extractive"
+    LLM_LENGTH = "llm_length"
     DENSE_SEARCH = "dense_search"
     CACHE = "cache"
     HISTORY = "history"
@@ -243,7 +266,8 @@ class Prompt:
     not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
     `foreign_language` the question's language where it is not the book's. With `overview` the passages are
     the beginnings of pages that are to be summed up, in the order of the book. With `without_model` no model
-    that costs money may be called; with `single_try` a failed call is not repeated.
+    that costs money may be called; with `single_try` a failed call is not repeated. `shorter` gives the
+    messages with at least so many tokens less, as far as possible; None where they cannot be shortened.
     """
 
     question: str
@@ -260,6 +284,9 @@ class Prompt:
     foreign_language: str = ""
     without_model: bool = False
     single_try: bool = False
+    shorter: Callable[[int], tuple[tuple[str, str], ...]] | None = field(
+        default=None, compare=False, repr=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,15 +386,20 @@ class Generation:
     """No model answered: the words are the book's own sentences."""
     over_budget: bool = False
     """A model was not called, because the budget is spent."""
+    at_limit: bool = False
+    """The model stopped at its limit of tokens, in the middle of what it had to say."""
+    is_thinking: bool = False
+    """The model has begun its work and has not said a word yet."""
 
     @property
     def degraded(self) -> tuple[Degradation, ...]:
         """Return what this answer was made without, as far as models are concerned."""
-        if self.extractive and self.over_budget:
-            return (Degradation.BUDGET,)
-        if self.fell_back:
-            return (Degradation.LLM_EXTRACTIVE if self.extractive else Degradation.LLM_FALLBACK,)
-        return ()
+        if self.extractive:
+            return (
+                (Degradation.BUDGET,) if self.over_budget else (Degradation.LLM_EXTRACTIVE,) * self.fell_back
+            )
+        fallback = (Degradation.LLM_FALLBACK,) if self.fell_back else ()
+        return (*fallback, Degradation.LLM_LENGTH) if self.at_limit else fallback
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,10 @@ HTTP statuses are in `web/errors.py`, which maps each class to a problem. Messag
 reader or the operator; causes are attached by `raise … from` and appear in the log alone.
 """
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
 
 class RagbotError(Exception):
     """Serve as the base class of every error that ragbot raises on purpose."""
@@ -73,7 +77,7 @@ class NoBook(RagbotError):
 
     code = "no_book"
     retryable = True
-    example_detail = "No book has been published yet; the operator must run `flask book ingest`."
+    example_detail = "No book has been published yet; run `flask book ingest PATH`."
 
 
 class SearchUnavailable(RagbotError):
@@ -114,11 +118,32 @@ class CacheNotCleared(RagbotError):
     example_detail = "42 entries were deleted, but the cache in redis is unavailable now; clear it again."
 
 
+@dataclass(frozen=True, slots=True)
+class ProviderReason:
+    """Hold why a provider failed, in its own identifiers: none of its text, no key, no question.
+
+    `status` is the HTTP status, 0 where there was none. What the provider did not say is empty.
+    """
+
+    status: int = 0
+    type: str = ""
+    code: str = ""
+    param: str = ""
+
+    def __str__(self) -> str:
+        said = (f"status {self.status}" if self.status else "", self.type, self.code, self.param)
+        return ", ".join(dict.fromkeys(filter(None, said)))
+
+
 class ProviderError(RagbotError):
     """Report a failure of a model's provider. `retryable` says whether another try may help."""
 
     code = "provider_error"
     example_detail = "The model's provider is unavailable now."
+
+    def __init__(self, message: str = "", reason: ProviderReason | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or ProviderReason()
 
 
 class ProviderUnavailable(ProviderError):
@@ -150,6 +175,19 @@ class RequestRejected(ProviderRejected):
     """Report that the provider rejects this one request (too long, against its rules); others may pass."""
 
     code = "request_rejected"
+
+
+class ContextOverflow(RequestRejected):
+    """Report that the prompt is longer than the model's context, also after it was shortened."""
+
+    code = "context_overflow"
+
+
+class ContentFiltered(ProviderError):
+    """Report that the provider's filter stopped the question or its answer; it will do so again."""
+
+    code = "content_filtered"
+    example_detail = "The model's provider filters this question or its answer; ask it in another way."
 
 
 class BudgetSpent(ProviderError):

@@ -22,10 +22,14 @@ from ragbot.core.domain import (
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingResult:
-    """Hold vectors in the order of the texts, and the tokens that the provider charged for."""
+    """Hold vectors in the order of the texts, and the tokens that the provider charged for.
+
+    `shortened` are the places of texts that are too long for the model: their beginnings were embedded.
+    """
 
     vectors: list[Vector]
     tokens: int = 0
+    shortened: tuple[int, ...] = ()
 
 
 class Embedder(Protocol):

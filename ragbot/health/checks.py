@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from ragbot.core.cooldown import Cooldown
@@ -17,12 +17,12 @@ PROVIDER_PING_EVERY_S = 30.0
 # It may be slow once; its last result is recent.
 PROVIDER_GRACE_S = 4.0
 
-EMBEDDED_INDEX = CheckResult("degraded", "embedded index stands in")
+EMBEDDED_INDEX = CheckResult("degraded", "embedded index used instead")
 # The book is too large for the embedded index.
-CACHED_ANSWERS = CheckResult("degraded", "kept answers alone")
+CACHED_ANSWERS = CheckResult("degraded", "cached answers only")
 
-# Returns the names of the models whose circuits are open.
-OpenCircuits = Callable[[], Set[str]]
+# Returns the models that are not called for a while, or refuse each request, with the provider's reasons.
+Troubles = Callable[[], Mapping[str, str]]
 
 
 def health_checks(
@@ -31,8 +31,8 @@ def health_checks(
     generator: Generator,
     *,
     chunks: Callable[[], int],
-    models: OpenCircuits,
-    embeddings: OpenCircuits,
+    models: Troubles,
+    embeddings: Troubles,
 ) -> dict[str, HealthCheck]:
     """Build the health check of each part. `chunks` returns the size of the served edition, in chunks."""
     return {
@@ -66,18 +66,18 @@ def _check_cache(cache: Cache) -> CheckResult:
     except StoreUnavailable:
         # The database can replace Redis; nothing replaces the database.
         return CheckResult(
-            "degraded", "database stands in" if cache.name == "redis" else StoreUnavailable.code
+            "degraded", "database used instead" if cache.name == "redis" else StoreUnavailable.code
         )
     return CheckResult("ok", cache.name)
 
 
-def _llm_check(generator: Generator, open_circuits: OpenCircuits) -> HealthCheck:
+def _llm_check(generator: Generator, troubles: Troubles) -> HealthCheck:
     if isinstance(generator, ExtractiveGenerator):
         return HealthCheck(lambda: CheckResult("ok", "extractive"))
     ping = _Throttled(generator.ping, PROVIDER_PING_EVERY_S)
 
     def check() -> CheckResult | None:
-        result = _circuits_result(open_circuits())
+        result = _circuits_result(troubles())
         if result is None:
             ping()
         return result
@@ -85,8 +85,9 @@ def _llm_check(generator: Generator, open_circuits: OpenCircuits) -> HealthCheck
     return HealthCheck(check, grace_s=PROVIDER_GRACE_S)
 
 
-def _circuits_result(names: Set[str]) -> CheckResult | None:
-    return CheckResult("degraded", f"left alone: {', '.join(sorted(names))}") if names else None
+def _circuits_result(troubles: Mapping[str, str]) -> CheckResult | None:
+    names = [f"{name} ({why})" if why else name for name, why in sorted(troubles.items())]
+    return CheckResult("degraded", f"circuit open: {', '.join(names)}") if names else None
 
 
 class _Throttled:

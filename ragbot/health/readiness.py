@@ -92,7 +92,7 @@ class Readiness:
             if now == before:
                 continue
             level = log.info if result.status == "ok" else log.warning
-            level("component_changed", component=name, status=result.status, detail=result.detail)
+            level("component_status_changed", component=name, status=result.status, detail=result.detail)
 
     def _embeddings(self, book: EditionFacts | None, checked: CheckResult) -> CheckResult:
         if self._embedder is None:

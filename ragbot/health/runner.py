@@ -18,6 +18,8 @@ CHECK_TIMEOUT_S = 0.6
 # However many health requests come, the parts are checked once a second.
 CACHE_S = 1.0
 
+NO_ANSWER = "no answer in time"
+
 State = Literal["ok", "degraded", "down"]
 
 
@@ -40,7 +42,7 @@ class HealthCheck:
 
     check: Callable[[], CheckResult | None]
     grace_s: float = 0.0
-    on_timeout: Callable[[], CheckResult] = lambda: CheckResult("down", "no answer in time")
+    on_timeout: Callable[[], CheckResult] = lambda: CheckResult("down", NO_ANSWER)
 
 
 class HealthChecks:

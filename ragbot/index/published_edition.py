@@ -105,7 +105,7 @@ class PublishedEdition:
                 raise
             return served
         if newest is None:
-            raise NoBook("No book has been published yet; the operator must run `flask book ingest`.")
+            raise NoBook("No book has been published yet; run `flask book ingest PATH`.")
         return newest
 
     def _build_newest(self) -> EditionFacts:

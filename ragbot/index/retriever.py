@@ -143,11 +143,10 @@ class Retriever:
     ) -> Retrieval:
         """Return the passages of an edition for `text`, at most `limit`.
 
-        `context` is the previous question, for a follow-up. `variants` are other forms of the question, or
-        parts of it: they are searched too, and a passage counts as much as in the search that likes it best.
-        `scope` restricts the search to a chapter, by title or path. `page_url` is the reader's page: its
-        passages come first among equals. If the embedder fails, the search uses the words alone. Raises
-        SearchUnavailable or DeadlineExceeded.
+        `context` is the previous question, for a follow-up. `variants` are other forms or parts of the
+        question, which are searched too; a passage has the best of its scores. `scope` restricts the search
+        to a chapter, by title or path. `page_url` is the reader's page: its passages come first among equals.
+        If the embedder fails, the search uses the words alone. Raises SearchUnavailable or DeadlineExceeded.
         """
         query_terms = self._query_terms(edition, text, context)
         started = time.perf_counter()
@@ -163,9 +162,7 @@ class Retriever:
         passages = self._store.search(edition, request, deadline)
         for number, variant in enumerate(variants, start=1):
             vector = question.vectors[number] if question.vectors else None
-            terms = self._query_terms(edition, variant, "")
-            its_language = foreign_language(variant, edition.language)
-            request = _search_request(terms, vector, foreign=its_language, limit=limit, scope=scope)
+            request = self._variant_request(edition, variant, vector, limit=limit, scope=scope)
             passages = _best_of([passages, self._store.search(edition, request, deadline)], limit)
         if page_url:
             passages = _nearer_first(passages, page_url, edition.site_url)
@@ -177,10 +174,17 @@ class Retriever:
             # A script that the model was not trained on is no failure.
             without_dense=question.first is None and self._embedder is not None and understood,
             embedding_tokens=question.tokens,
-            embed_ms=(embedded - started) * 1000,
+            embed_ms=(embedded - started) * 1000 if self._embedder else 0.0,
             search_ms=(time.perf_counter() - embedded) * 1000,
             foreign_language=foreign,
         )
+
+    def _variant_request(
+        self, edition: EditionFacts, variant: str, vector: Vector | None, *, limit: int, scope: str | None
+    ) -> SearchRequest:
+        terms = self._query_terms(edition, variant, "")
+        foreign = foreign_language(variant, edition.language)
+        return _search_request(terms, vector, foreign=foreign, limit=limit, scope=scope)
 
     def without_search(
         self, question: str, edition: EditionFacts, passages: tuple[Passage, ...]
@@ -240,7 +244,7 @@ class Retriever:
         try:
             embedded = embedder.embed(texts, deadline)
         except ProviderError as error:
-            log.warning("vector_search_skipped", code=error.code)
+            log.warning("vector_search_skipped", code=error.code, reason=str(error.reason))
             return _QuestionVectors()
         dimension = len(embedded.vectors[0])
         if dimension != edition.dimension:

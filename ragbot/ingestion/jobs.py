@@ -31,6 +31,10 @@ class IngestOptions:
     site_url: str = ""
     title: str = ""
     strict: bool = False
+    built: bool = False
+    force: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +128,4 @@ class IngestJobRunner:
         sweep(self._settings.ingest_dir)
         with suppress(DatabaseUnavailable):
             if self.records.fail(job_request.job_id, DIED, DIED_MESSAGE):
-                log.error("ingest_job_died", returncode=code)
+                log.error("ingest_job_crashed", returncode=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragbot.books.chunking.chunker import chunk_book
-from ragbot.books.loader import load_book
+from ragbot.books.loader import ReadOptions, load_book
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector
 from ragbot.core.errors import BookError, SearchUnavailable
+from ragbot.core.languages import language_of
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
+from ragbot.ingestion.book_summary import BookSummary, summarise_book, text_length
+from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
 
@@ -27,12 +31,18 @@ EMBEDDING_CALLS = 4
 SAMPLES = 5
 SAMPLE_HITS = 10
 
+# A book that shrinks to less than this is more often the wrong folder than a new edition.
+LEAST_PART_OF_PUBLISHED = 0.5
+
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """Report on an ingested book. `new`, `unchanged` and `removed` compare with the published edition."""
+    """Report on an ingested book. `new`, `unchanged` and `removed` compare with the published edition.
+
+    `shortened` names the chunks that are too long for the embedder, which got their beginnings.
+    """
 
     edition: str
     title: str
@@ -46,14 +56,36 @@ class IngestReport:
     skipped: tuple[SkippedFile, ...]
     published: bool
     seconds: float
+    book: BookSummary
+    shortened: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookCheck:
+    """Report on a book that was read, and not published."""
+
+    title: str
+    pages: int
+    sections: int
+    chunks: int
+    skipped: tuple[SkippedFile, ...]
+    book: BookSummary
+    read: Book
 
 
 class IngestionPipeline:
     """Ingest, index, publish and remove editions. A run that is killed at any point may be repeated."""
 
     def __init__(
-        self, editions: EditionStore, store: PassageStore, embedder: Embedder | None, *, max_file_bytes: int
+        self,
+        editions: EditionStore,
+        store: PassageStore,
+        embedder: Embedder | None,
+        *,
+        max_file_bytes: int,
+        contexts: ChunkContextWriter | None = None,
     ) -> None:
+        self._contexts = contexts
         self._editions = editions
         self._store = store
         self._embedder = embedder
@@ -67,37 +99,91 @@ class IngestionPipeline:
         site_url: str = "",
         title: str = "",
         strict: bool = False,
+        options: ReadOptions | None = None,
         progress: Progress = lambda _stage, _done, _total: None,
     ) -> IngestReport:
         """Ingest a book and publish it as an edition; the edition before it stays and can be published again.
 
         Without a name the edition is named by its content; without a title the book's own is used, else that
-        of its first page. With `strict` a skipped file is an error and nothing is published. Raises
-        BookError, ProviderError, SearchUnavailable or DatabaseUnavailable; then the published edition stays.
+        of its first page. With `strict` a skipped file is an error and nothing is published. A book with less
+        than half of the published one's text needs `options.force`. Raises BookError, ProviderError,
+        SearchUnavailable or DatabaseUnavailable; then the published edition stays.
         """
         started = time.monotonic()
-        progress("read", 0, 0)
-        book = self._load(path, title, strict=strict)
-        chunks = chunk_book(book)
-        if not chunks:
-            raise BookError("The book has no text: every page is empty.")
+        options = options or ReadOptions()
+        book, chunks = self._read(path, title, options, strict=strict, progress=progress)
+        before = self._editions.published()
+        if before is not None and not options.force:
+            self._refuse_much_less(book, before)
+        if self._contexts is not None:
+            chunks = self._contexts.with_contexts(book, chunks, progress)
         progress("weigh", 0, len(chunks))
         indexed = index_chunks(chunks)
-        before = self._editions.published()
         known = self._editions.chunk_ids(before) if before else set()
-        embedded, dimension = self._embed_missing(chunks, progress)
-        draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, dimension)
+        made = self._embed_missing(chunks, progress)
+        draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, made.dimension)
         facts = self._editions.add_edition(draft)
         # Removing another edition meanwhile may have deleted vectors. From now on this edition holds them.
-        embedded += self._embed_missing(chunks, progress)[0]
+        embedded = made.count + self._embed_missing(chunks, progress).count
         progress("index", 0, len(chunks))
         self.build_index(facts)
         self.publish(facts.name)
         ids = {chunk.id for chunk in chunks}
-        return _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
+        report = _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
+        return replace(report, shortened=made.shortened)
 
-    def _load(self, path: Path, title: str, *, strict: bool) -> Book:
-        book = load_book(path, max_file_bytes=self._max_file_bytes)
+    def check_book(
+        self,
+        path: Path,
+        *,
+        site_url: str = "",
+        options: ReadOptions | None = None,
+        progress: Progress = lambda _stage, _done, _total: None,
+    ) -> BookCheck:
+        """Read and cut a book as `ingest_book` does, and report; nothing is stored. Raises BookError."""
+        book, chunks = self._read(path, "", options or ReadOptions(), strict=False, progress=progress)
+        language = language_of(chunk.text for chunk in chunks)
+        return BookCheck(
+            title=book.title,
+            pages=len(book.pages),
+            sections=sum(len(page.sections) for page in book.pages),
+            chunks=len(chunks),
+            skipped=book.skipped,
+            book=summarise_book(book, language=language, site_url=site_url),
+            read=book,
+        )
+
+    def _read(
+        self, path: Path, title: str, options: ReadOptions, *, strict: bool, progress: Progress
+    ) -> tuple[Book, list[Chunk]]:
+        progress("read", 0, 0)
+        book = self._load(path, title, options, strict=strict, progress=progress)
+        chunks = chunk_book(book)
+        if not chunks:
+            raise BookError("The book has no text: every page is empty.")
+        return book, chunks
+
+    def _refuse_much_less(self, book: Book, before: EditionFacts) -> None:
+        """Raise BookError if the book has less than half of the published edition's text."""
+        known = text_length([page.source for page in self._editions.pages(before)])
+        length = text_length([page.source for page in book.pages])
+        if length < LEAST_PART_OF_PUBLISHED * known:
+            raise BookError(
+                f"This book ({book.title}, {len(book.pages)} pages) has {length:,} characters of text, less "
+                f"than half of the published edition {before.name} ({before.title}, {known:,}). "
+                "If it is the right one, publish it with --force (force=true)."
+            )
+
+    def _load(
+        self, path: Path, title: str, options: ReadOptions, *, strict: bool, progress: Progress
+    ) -> Book:
+        files = itertools.count(1)
+        book = load_book(
+            path,
+            max_file_bytes=self._max_file_bytes,
+            progress=lambda _path: progress("read", next(files), 0),
+            options=options,
+        )
         if strict and book.skipped:
             first = book.skipped[0]
             raise BookError(f"{len(book.skipped)} file(s) cannot be read; {first.path}: {first.reason}")
@@ -141,17 +227,19 @@ class IngestionPipeline:
         self._store.ping()
         self._store.remove(self._editions.remove(name).key)
 
-    def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> tuple[int, int | None]:
+    def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> _Embedded:
         """Embed the chunks without a stored vector. Each batch is committed: a killed run continues there."""
         embedder = self._embedder
         if embedder is None:
-            return 0, None
-        by_sha = {sha_of(chunk.search_text): chunk.search_text for chunk in chunks}
+            return _Embedded(0, None, ())
+        by_sha = {sha_of(chunk.search_text): chunk for chunk in chunks}
+        shortened: list[str] = []
         missing = sorted(self._editions.missing_vectors(embedder.name, by_sha))
         batches = [missing[i : i + EMBEDDING_BATCH] for i in range(0, len(missing), EMBEDDING_BATCH)]
 
         def embed(shas: list[str]) -> int:
-            embedded = embedder.embed([by_sha[sha] for sha in shas])
+            embedded = embedder.embed([by_sha[sha].search_text for sha in shas])
+            shortened.extend(_place(by_sha[shas[number]]) for number in embedded.shortened)
             self._editions.store_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
             return len(shas)
 
@@ -165,7 +253,20 @@ class IngestionPipeline:
             except BaseException:
                 calls.shutdown(wait=False, cancel_futures=True)
                 raise
-        return done, self._editions.dimension(embedder.name)
+        return _Embedded(done, self._editions.dimension(embedder.name), tuple(sorted(shortened)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """Count the embedded chunks, with the vectors' length and the places of shortened chunks."""
+
+    count: int
+    dimension: int | None
+    shortened: tuple[str, ...]
+
+
+def _place(chunk: Chunk) -> str:
+    return f"{chunk.path}: {' > '.join(chunk.heading_path)}"
 
 
 def points_of(editions: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
@@ -192,6 +293,7 @@ def _report(
         skipped=book.skipped,
         published=True,
         seconds=seconds,
+        book=summarise_book(book, language=facts.language, site_url=facts.site_url),
     )
 
 

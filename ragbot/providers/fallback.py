@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import structlog
 
@@ -54,4 +54,5 @@ class FallbackGenerator:
 def _log_failure(model: str, error: ProviderError) -> None:
     # While a provider is down or the budget is spent, every question would log a warning.
     level = log.debug if isinstance(error, (BudgetSpent, CircuitOpen)) else log.warning
-    level("model_call_failed", model=model, code=error.code, reason=str(error))
+    why = {f"provider_{name}": value for name, value in asdict(error.reason).items() if value}
+    level("model_call_failed", model=model, code=error.code, reason=str(error), **why)

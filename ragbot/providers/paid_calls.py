@@ -10,8 +10,19 @@ from dataclasses import replace
 from ragbot.core.circuit_breaker import Attempt, CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Generation, Prompt, Usage
-from ragbot.core.errors import BudgetSpent, DeadlineExceeded, ProviderError, RequestRejected, TooLate
+from ragbot.core.errors import (
+    BudgetSpent,
+    ContentFiltered,
+    ContextOverflow,
+    DeadlineExceeded,
+    ProviderError,
+    RequestRejected,
+    TooLate,
+)
 from ragbot.core.ports import Budget, Embedder, EmbeddingResult, Generator, Pieces
+
+# For so long a whole answer shows that the model answers.
+ANSWER_SHOWS_S = 60.0
 
 
 class PaidGenerator:
@@ -30,10 +41,11 @@ class PaidGenerator:
         self._circuits = circuits
         self._budget = budget
         self._most_usd = most_usd
+        self._answered_at = float("-inf")
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         if prompt.without_model or not self._budget.reserve(self._most_usd):
-            raise BudgetSpent("What models may cost is spent.")
+            raise BudgetSpent("The budget for models is spent.")
         try:
             deadline.check()
             attempt = self._circuits.enter(self.name)
@@ -48,13 +60,16 @@ class PaidGenerator:
                 if first is not None:
                     yield first
                     yield from pieces
+                self._answered_at = time.monotonic()
         finally:
             if generation.model == self.name:
                 self._budget.charge(self.name, generation.usage)
             self._budget.release(self._most_usd)
 
     def ping(self) -> None:
-        self._generator.ping()
+        """Call the model only if it has not answered just now: an answer shows more than a ping."""
+        if time.monotonic() - self._answered_at > ANSWER_SHOWS_S:
+            self._generator.ping()
 
 
 class PaidEmbedder:
@@ -104,13 +119,19 @@ class PaidEmbedder:
 
 @contextmanager
 def _recorded(attempt: Attempt) -> Iterator[None]:
-    """Record how a call ended. Only failures of the provider count as failures of the circuit."""
+    """Record how a call ended. Only what the provider did counts against it, not what a question provokes."""
     try:
         yield
-    except (RequestRejected, TooLate):
+    except (ContentFiltered, ContextOverflow, TooLate):
         attempt.gave_up()
         raise
-    except (ProviderError, DeadlineExceeded):
+    except RequestRejected as error:
+        attempt.refused(str(error.reason))
+        raise
+    except ProviderError as error:
+        attempt.failed(str(error.reason))
+        raise
+    except DeadlineExceeded:
         attempt.failed()
         raise
     except BaseException:

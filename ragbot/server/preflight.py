@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from ragbot.config import Settings, load_settings
+from ragbot.config import Settings, load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
 
 
@@ -48,11 +48,12 @@ def _port_fault(settings: Settings) -> str | None:
 def main() -> int:
     """Print the faults. Returns the exit code."""
     try:
-        found = faults(load_settings())
+        settings = load_settings()
+        found, told = faults(settings), settings_notes(settings)
     except ConfigurationError as error:
-        found = [str(error)]
-    for fault in found:
-        print(fault, file=sys.stderr)  # noqa: T201 - this is a command
+        found, told = [str(error)], []
+    for sentence in (*found, *told):
+        print(sentence, file=sys.stderr)  # noqa: T201 - this is a command
     return 1 if found else 0
 
 

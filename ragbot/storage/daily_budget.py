@@ -134,7 +134,7 @@ class DailyBudget:
         try:
             self._write(unwritten)
         except (DatabaseUnavailable, SQLAlchemyError) as error:
-            log.warning("spending_not_written", cause=type(error).__name__)
+            log.warning("spending_write_failed", cause=type(error).__name__)
             self._put_back(unwritten)
 
     def _write(self, unwritten: dict[tuple[str, str], list[float]]) -> None:

@@ -137,6 +137,16 @@ class ChunkVectorRow(db.Model):  # type: ignore[name-defined,misc]
     vector: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class ChunkContextRow(db.Model):  # type: ignore[name-defined,misc]
+    """Store the line that a model wrote for a search text; it was costly to make."""
+
+    __tablename__ = "chunk_contexts"
+
+    model: Mapped[str] = mapped_column(String(200), primary_key=True)
+    search_sha: Mapped[str] = mapped_column(String(64), primary_key=True)
+    line: Mapped[str] = mapped_column(Text)
+
+
 class SessionRow(db.Model):  # type: ignore[name-defined,misc]
     """Store a session. Its id cannot be guessed and is the only key to it."""
 

@@ -47,7 +47,7 @@ def warn_of_large_pool(engine: Engine, *, workers: int, size: int, overflow: int
     try:
         capacity = pool_capacity(engine)
     except SQLAlchemyError as error:
-        log.info("pool_not_compared", cause=type(error).__name__)
+        log.info("pool_check_skipped", cause=type(error).__name__)
         return
     wanted = workers * (size + overflow)
     if capacity and wanted > capacity.available:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import orjson
 import structlog
-from flask import Flask, Response, g, has_request_context, make_response
+from flask import Flask, Response, g, has_request_context, make_response, request
 from flask_limiter import RateLimitExceeded
 from gunicorn.http.errors import ParseException
 from pydantic import ValidationError
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # Of more invalid fields than these the first ones are reported.
 MAX_FAULTS = 20
+# Calls of operators, who see an error's own message.
+OPERATOR_PATHS = "/admin/"
 
 
 class MalformedJSON(core.RagbotError):
@@ -94,6 +96,7 @@ SHAPES: Mapping[type[core.RagbotError], ProblemShape] = {
     core.DatabaseUnavailable: ProblemShape(503, "Search unavailable", 5),
     core.CacheNotCleared: ProblemShape(503, "Cache unavailable", 5),
     core.StoreUnavailable: ProblemShape(503, "Search unavailable", 5),
+    core.ContentFiltered: ProblemShape(422, "Content filtered"),
     core.ProviderError: ProblemShape(503, "Search unavailable", 5),
     core.DeadlineExceeded: ProblemShape(504, "Deadline exceeded"),
 }
@@ -126,13 +129,30 @@ HTTP_DETAILS = {
 
 INTERNAL_ERROR = "Something went wrong here. It has been logged; please try again later."
 
+# The messages of these errors are for the operator: they name servers, models, folders and commands. Readers
+# get a sentence that says what they can do; an error's nearest class decides.
+TRY_AGAIN = "The service cannot answer just now; please try again in a few seconds."
+READER_DETAILS: Mapping[type[core.RagbotError], str] = {
+    core.NoBook: "There is no book to ask yet; please come back later.",
+    core.SearchUnavailable: TRY_AGAIN,
+    core.DatabaseUnavailable: TRY_AGAIN,
+    core.StoreUnavailable: TRY_AGAIN,
+    core.ProviderError: TRY_AGAIN,
+    core.AnswerCut: "The answer broke off; please ask again.",
+}
 
-def problem_of(error: Exception) -> dict[str, Any]:
-    """Build the problem that callers see of an error, without anything that the error's cause says."""
+
+def problem_of(error: Exception, *, for_operator: bool = False) -> dict[str, Any]:
+    """Build the problem that callers see of an error, without anything that the error's cause says.
+
+    Without `for_operator` an error whose message is for the operator has a sentence for readers instead.
+    """
     if isinstance(error, core.RagbotError) and (shape := shape_of(error)):
-        code = core.SearchUnavailable.code if isinstance(error, _INTERNAL) else error.code
+        is_internal = isinstance(error, _INTERNAL) and not isinstance(error, core.ContentFiltered)
+        code = core.SearchUnavailable.code if is_internal else error.code
         faults = {"errors": error.faults} if isinstance(error, InvalidRequest) else {}
-        return _problem(code, shape.title, shape.status, str(error)) | faults
+        detail = str(error) if for_operator else _reader_detail(error)
+        return _problem(code, shape.title, shape.status, detail) | faults
     if isinstance(error, HTTPException) and error.code not in (None, 500):
         status = error.code or 500
         title = HTTPStatus(status).phrase
@@ -142,6 +162,11 @@ def problem_of(error: Exception) -> dict[str, Any]:
             detail = error.description
         return _problem(code, title, status, detail)
     return _problem("internal_error", "Internal error", 500, INTERNAL_ERROR)
+
+
+def _reader_detail(error: core.RagbotError) -> str:
+    kinds = type(error).__mro__
+    return next((READER_DETAILS[kind] for kind in kinds if kind in READER_DETAILS), str(error))
 
 
 def shape_of(error: core.RagbotError) -> ProblemShape | None:
@@ -171,7 +196,11 @@ def _handle_own(error: core.RagbotError) -> Response:
     if shape is None:
         return _handle_unexpected(error)
     headers = {} if shape.retry_after_s is None else {"Retry-After": str(shape.retry_after_s)}
-    return _response(problem_of(error), shape.status, headers)
+    problem = problem_of(error, for_operator=request.path.startswith(OPERATOR_PATHS))
+    if problem["detail"] != str(error):
+        # For the access log: a reader is not told the reason.
+        g.problem_reason = str(error)
+    return _response(problem, shape.status, headers)
 
 
 def _handle_http(error: HTTPException) -> Response:

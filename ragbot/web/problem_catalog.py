@@ -21,6 +21,7 @@ from werkzeug.exceptions import (
 from ragbot.core import errors as core
 from ragbot.core.errors import RagbotError
 from ragbot.web.errors import (
+    OPERATOR_PATHS,
     SHAPES,
     BodyTooLarge,
     InvalidRequest,
@@ -53,7 +54,7 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
         *(core.NoBook, core.SearchUnavailable, core.Overloaded),
         # Only before a stream begins, and of an answer that comes whole.
-        *(core.DatabaseUnavailable, core.ProviderError, core.DeadlineExceeded),
+        *(core.DatabaseUnavailable, core.ProviderError, core.ContentFiltered, core.DeadlineExceeded),
     ),
     "POST /sessions": (*_STORED, InvalidRequest),
     "GET /sessions/{session_id}": (
@@ -123,4 +124,4 @@ def example_problem(kind: Kind, operation: str = "") -> dict[str, Any]:
         return problem_of(kind())
     if issubclass(kind, InvalidRequest):
         return problem_of(kind([INVALID_FIELDS.get(operation, UNKNOWN_FIELD)]))
-    return problem_of(kind(kind.example_detail))
+    return problem_of(kind(kind.example_detail), for_operator=f" {OPERATOR_PATHS}" in operation)

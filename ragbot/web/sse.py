@@ -47,6 +47,7 @@ def as_sse(
 ) -> Iterator[bytes]:
     """Yield the turn's events as bytes, then close it. `first` is its first event, which was drawn before.
 
+    A model that works for longer than a heartbeat before its first word is told once, as `thinking`.
     Needs no app context. Closing the iterator (the reader has left) ends the model's stream; so does a
     reader who closes `connection`, where the server gives access to it.
     """
@@ -55,8 +56,13 @@ def as_sse(
     try:
         yield _encoded(running, first, next(numbers))
         waiting = _NextEvent(running.events)
+        is_told = False
         while (event := waiting.wait(heartbeat_s)) is _NOTHING_YET:
-            yield COMMENT
+            if running.ending.is_thinking and not is_told:
+                is_told = True
+                yield _event("thinking", next(numbers), {})
+            else:
+                yield COMMENT
         yield _encoded(running, event, next(numbers))
         for event in running.events:
             yield _encoded(running, event, next(numbers))

@@ -51,7 +51,7 @@ class BuiltPage:
     notes: set[int] = field(default_factory=set)
 
     def section(self, anchor: str) -> tuple[int, int] | None:
-        """The blocks from an anchor's heading up to the next; None where the page lacks the anchor."""
+        """Return the blocks from an anchor's heading up to the next; None where the page lacks the anchor."""
         if anchor and anchor not in self.ids:
             return None
         first = self.ids[anchor] if anchor else 0
@@ -60,7 +60,7 @@ class BuiltPage:
         return first, after
 
     def find(self, directive: str) -> Match | None:
-        """The first match of `[prefix-,]start[,end][,-suffix]`, percent-encoded."""
+        """Return the first match of `[prefix-,]start[,end][,-suffix]`, percent-encoded."""
         terms = directive.split(",")
         prefix = terms.pop(0)[:-1] if terms[0].endswith("-") and len(terms) > 1 else ""
         suffix = terms.pop()[1:] if terms[-1].startswith("-") else ""
@@ -149,7 +149,7 @@ class BuiltPage:
 
 
 def directive_of(url: str) -> tuple[str, str]:
-    """A URL's anchor, and its text directive or nothing."""
+    """Return a URL's anchor, and its text directive or nothing."""
     fragment = urlsplit(url).fragment
     anchor, _, words = fragment.partition(":~:text=")
     return unquote(anchor), words
@@ -221,7 +221,7 @@ class _Walk:
 
 
 def _is_hidden(node: LexborNode) -> bool:
-    """Whether a browser shows nothing of a block: Chromium found no words in these."""
+    """Return whether a browser shows nothing of a block: Chromium found no words in these."""
     name = node.attributes.get("class") or ""
     if "hidden" in node.attributes or name.startswith("collapsibleContent_"):
         # (Docusaurus's script closes its details; those of other generators a browser opens itself.)
@@ -242,7 +242,7 @@ def normal(text: str) -> str:
 
 
 def _is_boundary(text: str, at: int) -> bool:
-    """Whether a word begins or ends here as Unicode has it; inside of a run of ideographs, never."""
+    """Return whether a word begins or ends here as Unicode has it; inside of a run of ideographs, never."""
     if at <= 0 or at >= len(text):
         return True
     before, after = text[at - 1], text[at]

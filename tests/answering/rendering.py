@@ -1,4 +1,4 @@
-"""What programs that show Markdown would make of a text that is none of the book's."""
+"""Find what programs that render Markdown would show of a text, beyond what the book has."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethro
 
 
 def linked_unasked(text: str) -> Iterator[str]:
-    """Each address in a text that some program makes a link of."""
+    """Yield each address in a text that some program makes a link of."""
     for match in _WEB.finditer(text):
         # None takes punctuation for a host, but for a hyphen.
         if match[1] is None or any(sign == "-" or not _is_punctuation(sign) for sign in match[1]):
@@ -45,7 +45,7 @@ def _is_punctuation(sign: str) -> bool:
 
 
 def foreign_in(markdown: str, own: Collection[str]) -> list[str]:
-    """What a renderer would make of the text that leads somewhere else or is HTML."""
+    """Return what a renderer would make of the text that leads somewhere else or is HTML."""
     definitions: dict[str, object] = {}
     found = list(_foreign(MARKDOWN.parse(markdown, definitions), own))
     return [*found, *(f"definition {name}" for name in definitions.get("references", {}))]

@@ -1,4 +1,4 @@
-"""What these tests answer from: chunks and editions made by hand, and a book that is taken in."""
+"""Provide chunks and editions that are made by hand, and an ingested book."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def edition_at(site_url: str) -> EditionFacts:
 
 
 def passage(text: str = CHEDDAR, *, score: float = 1.0, **changed: Any) -> Passage:
-    """A retrieved passage of the chapter on cheese."""
+    """Return a retrieved passage of the chapter on cheese."""
     chunk = Chunk(
         id="00000000-0000-5000-8000-000000000001",
         path="02-cheese.md",
@@ -72,7 +72,7 @@ def make_answerer(
     embedding_cost: float | None = 0.0,
     book: BookContents | None = None,
 ) -> Answerer:
-    """An answerer over a retriever's passages alone, or with a book's pages beside them."""
+    """Return an answerer over a retriever's passages alone, or with a book's pages beside them."""
     return Answerer(
         retriever,
         generator,

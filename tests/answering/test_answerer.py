@@ -1,4 +1,4 @@
-"""A question as a stream of events, on the three-chapter book and with a model whose words are scripted."""
+"""Test the stream of events of an answer, on the three-chapter book with a scripted model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of an edition's pages."""
+"""Test what is cached of an edition's pages."""
 
 from __future__ import annotations
 

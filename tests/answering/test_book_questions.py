@@ -1,4 +1,4 @@
-"""Small talk, and questions about the book as a whole."""
+"""Test small talk, and questions about the book as a whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a passage that a marked piece of an answer rests on."""
+"""Test which words of a passage support a marked piece of an answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ cheddar --ripen
 
 
 def cited(marked: str, passage: str = PASSAGE) -> str:
-    """The words that the marked text rests on; empty where none are alike."""
+    """Return the words that the marked text rests on; empty where none are alike."""
     span = cited_span(marked, passage_words(passage))
     return passage[slice(*span)] if span else ""
 

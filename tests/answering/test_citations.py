@@ -1,4 +1,4 @@
-"""Passages as sources: the verbatim quote nearest to the question, at the address of its place."""
+"""Test sources: the verbatim quote that fits the question best, with the address of its place."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.citations import LONGEST_QUOTE, page_url, section_url, sources_of, with_citations
+from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_citations
 from ragbot.books.markup.readable import readable_words
 from ragbot.core.domain import InnerSection, Passage, Source
+from ragbot.core.page_links import page_url, section_url
 from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
 from tests.fuzzing import fuzz
 
@@ -20,7 +21,7 @@ TILED = "The room is tiled and the floor is washed every day."
 
 
 def relevance(text: str) -> float:
-    """How much a text speaks of cheddar and months."""
+    """Return how much a text speaks of cheddar and months."""
     return 2.0 * ("cheddar" in text) + ("months" in text)
 
 
@@ -393,3 +394,18 @@ def test_cited_span_is_the_quotes_own_words_whatever_the_passage(text: str) -> N
         marked = readable_words(source.quote[span.start : span.end])
         # Markup that the span cuts in half is left out of its text.
         assert re.findall(r"\w+", span.text) == re.findall(r"\w+", marked)
+
+
+@pytest.mark.parametrize(
+    ("site_url", "address", "expected"),
+    [
+        ("https://book.test/files/Boats.epub", "", "https://book.test/files/Boats.epub"),
+        ("https://book.test/boats.pdf", "b.pdf#page=2", "https://book.test/boats.pdf#page=2"),
+        ("https://book.test/boats.html", "", "https://book.test/boats.html"),
+        ("https://book.test/guide/index.html", "oars.html", "https://book.test/guide/oars.html"),
+        ("https://book.epub", "oars.html", "https://book.epub/oars.html"),
+    ],
+)
+def test_site_address_may_be_that_of_a_file(site_url: str, address: str, expected: str) -> None:
+    """An EPUB's links once led into its archive, where no site serves anything."""
+    assert page_url(site_url, address) == expected

@@ -1,4 +1,4 @@
-"""Whether a question leans on the one before it."""
+"""Test which questions are follow-ups of the previous one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grounding: marks that hold, wherever the model put them, and what is said of the rest."""
+"""Test grounding: which marks remain or are added, and how unsupported sentences are reported."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INVENTED = "Cheddar was first sold to sailors on long voyages"
 
 
 def grounded(*texts: str, shown: int = 2, read: tuple[int, ...] = (1, 2)) -> tuple[str, Grounder]:
-    """The text of an answer that came in pieces, and the grounder that made it."""
+    """Return the text of an answer that came in pieces, and the grounder that made it."""
     slots = SourceSlots(2, shown)
     slots.number_of(1)
     support = SupportFinder([CHEESE, TEA], "How is it made?", language="english", reader=passage_reader())

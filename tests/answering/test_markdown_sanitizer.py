@@ -1,4 +1,4 @@
-"""What a model writes, as the reader gets it: no mark, link, image or HTML but the book's own."""
+"""Test that no mark, link, image or HTML remains of a model's text except the book's own."""
 
 from __future__ import annotations
 

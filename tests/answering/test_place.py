@@ -1,4 +1,4 @@
-"""Citations lead to their words on pages that the generators themselves built (tests/sites)."""
+"""Test that citations lead to their words on pages that the site generators built (tests/sites)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_words, tidy_markdown
-from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Chunk, Passage
 from ragbot.core.text import sentence_spans
 from tests.answering.fragment_matcher import BuiltPage, Match, built_page, directive_of, normal
@@ -42,7 +41,7 @@ class Citation:
 
     @property
     def is_exact(self) -> bool:
-        """Whether what lights up is cited, word for word."""
+        """Return whether what lights up is cited, word for word."""
         found = " ".join(_WORD.findall(self.match.text)) if self.match else ""
         return bool(found) and f" {found} " in f" {' '.join(_WORD.findall(normal(self.cited)))} "
 
@@ -60,22 +59,17 @@ class Site:
 
     @property
     def folder(self) -> Path:
-        """MkDocs is no format of its own: its pages are read as a plain folder."""
-        if self.read == "built":
-            return self.root / "built"
-        return self.root / "source" / ("docs" if self.generator == "mkdocs" else "")
+        return self.root / self.read
 
     def file_of(self, chunk: Chunk) -> Path:
         name = chunk.address
-        if self.generator == "mkdocs":
-            name = re.sub(r"(?:index)?\.md$", "", name)
         for candidate in (name, f"{name}.html", f"{name}/index.html"):
             if (path := self.root / "built" / candidate.lstrip("/")).is_file():
                 return path
         raise AssertionError(f"No page was built for {chunk.address}.")
 
     def page_of(self, chunk: Chunk) -> BuiltPage:
-        return _page(self.file_of(chunk), self.generator == "mkdocs" and self.read == "source")
+        return _page(self.file_of(chunk))
 
 
 ALL = [
@@ -90,14 +84,8 @@ ALL = [
 
 
 @cache
-def _page(path: Path, has_github_anchors: bool) -> BuiltPage:
-    page = built_page(path.read_text())
-    if has_github_anchors:
-        # Read as a plain folder a page has the anchors that GitHub would give it.
-        slug = GithubSlugger()
-        for text, block in zip(page.heading_texts, page.headings, strict=True):
-            page.ids.setdefault(slug(text.rstrip("¶ ")), block)
-    return page
+def _page(path: Path) -> BuiltPage:
+    return built_page(path.read_text())
 
 
 @cache
@@ -106,7 +94,7 @@ def book_of(site: Site) -> Book:
 
 
 def pieces_of(text: str) -> Iterator[str]:
-    """Every sentence, list item, row and line of code of a passage as an answer repeats it."""
+    """Yield every sentence, list item, row and line of code of a passage as an answer repeats it."""
     for block in prose_blocks(text):
         source = text[block.start : block.end]
         if block.kind in ("heading", "other"):

@@ -1,4 +1,4 @@
-"""Passages, history and a question as a prompt: within the budget, and nothing quoted can leave its fence."""
+"""Test prompts: within the token budget, and no quoted text can leave its tag."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TALK = (
 
 
 def asked(*passages: Passage, mode: Mode = Mode.FULL_BOOK, history: tuple[Exchange, ...] = ()) -> str:
-    """The last message: what is quoted, and the question."""
+    """Return the last message: what is quoted, and the question."""
     messages = chat_messages(
         "How long?", passages, history, mode=mode, title="", history_tokens=1000, context_tokens=4000
     )
@@ -58,6 +58,28 @@ def test_title_of_the_book_is_quoted_and_no_part_of_the_rules(title: str, shown:
     )
 
     assert messages == (("user", f'<book title="{shown}">\n\nQuestion: How long?'),)
+
+
+@pytest.mark.parametrize(
+    ("cut_tokens", "messages", "passages"),
+    [(0, 5, 2), (1, 3, 2), (20, 1, 2), (40, 1, 1), (10_000, 1, 1)],
+)
+def test_prompt_is_cut_by_its_oldest_exchange_and_then_by_its_last_passage(
+    cut_tokens: int, messages: int, passages: int
+) -> None:
+    """A model with a small context answers from the best passage rather than not at all."""
+    laid_out = chat_messages(
+        "How long?",
+        [passage(CHEDDAR), passage("Tea is green and brewed.")],
+        TALK,
+        mode=Mode.FULL_BOOK,
+        title="",
+        history_tokens=1000,
+        context_tokens=4000,
+        cut_tokens=cut_tokens,
+    )
+
+    assert (len(laid_out), laid_out[-1][1].count("<passage ")) == (messages, passages)
 
 
 # --- passages ----------------------------------------------------------------------------------

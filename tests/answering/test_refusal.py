@@ -1,4 +1,4 @@
-"""The word by which a generator refuses, kept from readers."""
+"""Test that a refusal is detected and that readers never see the sentinel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Retrieved passages in a new order: by headings, coverage, and what a section is for."""
+"""Test the reranking of passages by headings, coverage and kind of section."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FILLER = "The cellar is tiled and cool, milk comes at six in the morning, and no
 
 
 def section(text: str, *headings: str, score: float = 1.0) -> Passage:
-    """A passage of some length under these headings."""
+    """Return a passage of some length under these headings."""
     path = headings or ("Dairy",)
     found = passage(f"{text} {FILLER}", score=score, heading_path=path, title=path[0])
     return replace(found, chunk=replace(found.chunk, id=f"{path} {text}"))
@@ -36,7 +36,7 @@ def features_of(question: str, found: Passage) -> dict[str, float]:
 
 
 def first_of(question: str, *passages: Passage) -> tuple[str, ...]:
-    """The headings of the passage that comes first."""
+    """Return the headings of the passage that comes first."""
     return ranked(question, *passages)[0].chunk.heading_path
 
 

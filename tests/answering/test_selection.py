@@ -1,4 +1,4 @@
-"""A reader's selection: the only passage of its answer, and the passages of the book in which it stands."""
+"""Test a reader's selection as the only passage, and the passages of the book that contain it."""
 
 from __future__ import annotations
 

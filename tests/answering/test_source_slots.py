@@ -1,4 +1,4 @@
-"""The numbers under which a reader finds cited passages."""
+"""Test the numbers by which a reader finds cited passages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements: where a sentence, a table and a listing end, and which marks are theirs."""
+"""Test statements: where a sentence, a table and a listing end, and which marks belong to them."""
 
 from __future__ import annotations
 

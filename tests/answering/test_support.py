@@ -1,4 +1,4 @@
-"""Support: which passage holds what a sentence claims."""
+"""Test which passage supports what a sentence claims."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def test_sentence_in_the_passages_words_is_supported_by_it(sentence: str, passag
         "Alice's friend Carol ripens the cheddar for nine months in a cool cellar.",
         "Call `cheese.age(months=9)` to ripen the cheese.",
         "Green tea is brewed at 8 degrees for two minutes.",
+        "Black tea is brewed at 9 degrees.",
         "The stock market fell sharply on Monday.",
         "Cheddar was first sold to sailors who needed food on long voyages.",
     ],
@@ -62,6 +63,22 @@ def test_sentence_in_the_passages_words_is_supported_by_it(sentence: str, passag
 def test_number_name_code_or_claim_that_no_passage_holds_is_unsupported(sentence: str) -> None:
     """Whatever the rest of the sentence says."""
     assert best(sentence) is None
+
+
+def test_number_counts_only_where_the_rest_of_the_sentence_stands() -> None:
+    """A long passage holds many numbers."""
+    filler = "Salt keeps it fresh and dry in a closed tin on the shelf. " * 6
+    far = passage(f"Bob ripens the cheddar in a cool cellar.\n\n{filler}\n\nThe shop opens at 9.")
+    found = SupportFinder([far], "How long?", language="english", reader=passage_reader())
+    wrong, right = (
+        found.claim_of("Bob ripens the cheddar for 9 weeks."),
+        found.claim_of("The shop opens at 9."),
+    )
+
+    assert wrong is not None
+    assert right is not None
+    assert found.best(wrong, [1]) is None
+    assert found.best(right, [1]) == 1
 
 
 def test_repeating_the_question_proves_nothing() -> None:

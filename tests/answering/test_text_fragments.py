@@ -1,4 +1,4 @@
-"""Text fragments: words that every generator prints alike, and that stand nowhere before on the page."""
+"""Test text fragments: words that every generator prints alike, and that are unique on the page."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ PIECES = [
 
 
 def directive(text: str, cited: str, *, page: str = "") -> str:
-    """The fragment of words of a text, to be read."""
+    """Return the fragment of words of a text, to be read."""
     start = text.index(cited)
     place = page.rindex(text) if page else 0
     return unquote(text_directive(text, start, start + len(cited), page=page, place=place))

@@ -1,4 +1,4 @@
-"""A turn from its question to its row: however it ends, the row says how, and its place is given back."""
+"""Test turns from the question to the stored row: the row says how it ended, and the slot is given back."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_answer_that_cannot_be_written_at_all_keeps_no_other_back() -> None:
     for name in ("first", "second", "third"):
         late.add(name, TurnRecorder(HOW_LONG).answer(), None)
 
-    assert [written.get(timeout=5) for _ in range(2)] == ["second", "third"]
+    assert [written.get(timeout=60) for _ in range(2)] == ["second", "third"]
 
 
 def test_whoever_watches_is_told_of_each_turn_that_was_closed(desk: Desk) -> None:
@@ -403,7 +403,7 @@ def test_next_turn_knows_what_was_answered_and_not_what_broke(desk: Desk) -> Non
 
 @pytest.fixture
 def claim(request: pytest.FixtureRequest) -> IdempotencyClaim:
-    """A key of this test's own."""
+    """Return a key of this test's own."""
     return IdempotencyClaim(request.node.name, "a body")
 
 

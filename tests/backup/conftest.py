@@ -19,7 +19,7 @@ from ragbot.core.domain import Question
 from ragbot.extensions import db
 from ragbot.services import Services
 from tests.conftest import THREE_CHAPTERS, services_of
-from tests.databases import KINDS, postgres_programs
+from tests.databases import KINDS, postgres_programs, store_params
 
 CHEDDAR = "How long is the cheddar ripened?"
 STARTER = "When does Alice feed the sourdough starter?"
@@ -140,7 +140,7 @@ def close(service: Service) -> None:
         db.engine.dispose()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=store_params(*KINDS))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -32,7 +32,7 @@ def test_create_says_where_and_what(sqlite_service: Service) -> None:
 
     assert result.exit_code == 0
     (said,) = lines(result.stdout)
-    assert said.startswith(f"Made {sqlite_service.archive()}: ")
+    assert said.startswith(f"Created {sqlite_service.archive()}: ")
     assert f"sqlite, revision {NEWEST_REVISION}, 2 messages, edition first" in said
 
 
@@ -187,7 +187,7 @@ def test_everything_works_in_a_bucket_too(
     service.execute("DELETE FROM sessions")
     restored = service.flask("backup", "restore", "--yes")
 
-    assert made.stdout.startswith("Made s3://nightly/ragbot/ragbot-"), made.stderr
+    assert made.stdout.startswith("Created s3://nightly/ragbot/ragbot-"), made.stderr
     assert len(lines(listed.stdout)) == 1
     assert (verified.exit_code, drilled.exit_code, restored.exit_code) == (0, 0, 0)
     assert service.rows("messages", "sessions") == kept

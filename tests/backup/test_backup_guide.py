@@ -11,6 +11,8 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.observability.metrics import METRICS
 from tests.conftest import AppMaker
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 GUIDE = (PROJECT_ROOT / "docs" / "backup.md").read_text(encoding="utf-8")
 COMMANDS = sorted(set(re.findall(r"flask --app wsgi ([^`#\n]+)", GUIDE)))
 

@@ -51,7 +51,7 @@ def test_drill_is_printed_for_people_too(service: Service) -> None:
     said = service.flask("backup", "drill").stdout
 
     assert said.startswith("Passed: ragbot-")
-    assert "2 kept questions asked: 2 answered, 2 with their first source again" in said
+    assert "2 stored questions asked: 2 answered, 2 with their first source again" in said
     assert "(RTO)" in said
     assert "(RPO)" in said
 
@@ -271,7 +271,7 @@ def test_backup_counts_although_it_cannot_be_written_down(sqlite_service: Servic
     made = sqlite_service.flask("backup", "create")
 
     assert made.exit_code == 0
-    assert "could not be written down" in made.stderr
+    assert "could not be recorded" in made.stderr
     assert sqlite_service.archive().exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -277,6 +276,8 @@ def test_database_without_tables_is_not_backed_up(other: Service) -> None:
 @pytest.mark.parametrize("into", ["empty", "full"])
 def test_archive_of_older_tables_is_brought_up(service: Service, other: Service, into: str) -> None:
     """Last year's archive is of use to this year's program, over a database of this year too."""
+    # The older tables cannot hold it.
+    service.execute("UPDATE messages SET grounding = NULL")
     before = service.rows("sessions", "messages", "editions")
     with service.app.app_context():
         downgrade(revision="0002")
@@ -439,16 +440,3 @@ def test_database_that_is_unavailable_is_one_sentence(open_anywhere: OpenService
     assert failed.exit_code == 1
     assert "Error: The database cannot be used: " in failed.stderr
     assert "hunter2" not in failed.stderr
-
-
-def test_system_programs_run_without_this_process_s_environment() -> None:
-    """Debian's are wrappers in Perl, which must find themselves."""
-    found = shutil.which("pg_dump")
-    if found is None:
-        pytest.skip("no pg_dump on this machine's PATH")
-
-    said = subprocess.run(
-        [found, "--version"], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
-    )
-
-    assert "(PostgreSQL)" in said.stdout

@@ -82,7 +82,7 @@ def zip_entry_of_kind(name: str, mode: int, content: bytes = b"/etc/passwd") -> 
 
 
 def encrypted_zip() -> bytes:
-    """A zip whose entry says that a password is needed."""
+    """Return a zip whose entry says that a password is needed."""
     content = bytearray(a_zip(("book.md", "# Secret")))
     for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         content[content.find(signature) + offset] |= 1
@@ -90,7 +90,7 @@ def encrypted_zip() -> bytes:
 
 
 def lying_zip() -> bytes:
-    """A zip whose entry says that it holds ten bytes and holds ten million."""
+    """Return a zip whose entry says that it holds ten bytes and holds ten million."""
     content = bytearray(a_zip(("book.md", b"x" * 10_000_000)))
     for signature, offset in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
         at = content.find(signature) + offset
@@ -106,7 +106,7 @@ def lzma_zip() -> bytes:
 
 
 def long_header_tar() -> bytes:
-    """A tar with a member whose name is said to be two hundred million letters long."""
+    """Return a tar with a member whose name is said to be two hundred million letters long."""
     info = tarfile.TarInfo("././@LongLink")
     info.type, info.size = tarfile.GNUTYPE_LONGNAME, 200_000_000
     return gzip.compress(info.tobuf(tarfile.GNU_FORMAT) + bytes(30_000_000))
@@ -154,6 +154,7 @@ def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
         a_tar(
             ("site/docs/one.md", b"# One"),
             ("site/.git/config", b"[core]"),
+            ("site/docs/.vitepress/config.ts", b"export default {}"),
             ("site/node_modules/a/index.js", b"1"),
             ("__MACOSX/site/._one.md", b"\x00"),
             ("site/.DS_Store", b"\x00"),
@@ -163,6 +164,8 @@ def test_what_no_reader_looks_at_is_not_written(unpacked: Unpack) -> None:
 
     assert root.name == "site"
     assert [path.name for path in root.iterdir()] == ["docs"]
+    # By this one the site's generator is known.
+    assert (root / "docs" / ".vitepress" / "config.ts").is_file()
 
 
 def test_program_bits_and_owners_are_not_kept(unpacked: Unpack) -> None:
@@ -242,13 +245,13 @@ def test_hostile_archive_is_refused_with_nothing_outside(name: str, unpacked: Un
     """One clear line, within the folder, and soon."""
     make, said = HOSTILE[name]
     content = make()
-    began = time.monotonic()
+    began = time.process_time()
 
     with pytest.raises(ArchiveRefused, match=said) as refusal:
         unpacked(content)
 
     assert refusal.value.code == "unreadable_archive"
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
     assert "\n" not in str(refusal.value)
     assert str(tmp_path) not in str(refusal.value)
     assert {path.name for path in (tmp_path / "upload").iterdir()} == {"archive", "book"}

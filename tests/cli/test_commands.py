@@ -1,4 +1,4 @@
-"""What an operator types, what comes back on which stream, and with which exit code."""
+"""Test the commands: what is printed on which stream, and the exit codes."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ CHEDDAR = "How long is the cheddar ripened?"
 
 @pytest.fixture
 def empty(make_app: AppMaker) -> OpenAPI:
-    """An app without a book."""
+    """Return an app without a book."""
     return make_app()
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """The three-chapter book, to be rewritten."""
+    """Return the three-chapter book, to be rewritten."""
     return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
 
 
 @pytest.fixture
 def rewritten(book: Path) -> Path:
-    """The book with another sentence about cheddar."""
+    """Return the book with another sentence about cheddar."""
     cheese = book / "02-cheese.md"
     cheese.write_text(cheese.read_text().replace("nine months", "four months"))
     return book
@@ -45,7 +45,7 @@ def flask(app: OpenAPI, *arguments: object) -> Result:
 
 
 def failed_in_one_sentence(result: Result) -> bool:
-    """Whether a command ended with 1 and said one thing on standard error, without a stack trace."""
+    """Return whether a command ended with 1 and said one thing on standard error, without a stack trace."""
     said = result.stderr.strip().splitlines()
     return (
         result.exit_code == 1
@@ -108,6 +108,43 @@ def test_ingest_names_the_files_that_it_skips(empty: OpenAPI, book: Path) -> Non
     assert result.exit_code == 0
     assert "1 files skipped" in result.stdout
     assert "04-broken.md: " in result.stdout
+
+
+def test_ingest_names_layout_language_links_and_warnings(empty: OpenAPI, book: Path) -> None:
+    """A wrong folder or address shows in the report, and not in readers' complaints."""
+    (book / "notes.rst").write_text("A note.")
+
+    result = flask(empty, "book", "ingest", book)
+
+    assert "read as a folder of Markdown; links to the files, as GitHub shows them; language: english" in (
+        result.stdout
+    )
+    assert "first link: /01-bread.md\n" in result.stdout
+    assert "left out: 1 .rst files. Its format is not read." in result.stdout
+    assert "warning: No address of the book's site is set (--site-url)" in result.stdout
+
+
+@pytest.mark.parametrize("address", ["www.example.org", "file:///x", "https://"])
+def test_site_address_that_no_browser_opens_is_refused(empty: OpenAPI, book: Path, address: str) -> None:
+    """It was taken without a word, and every link was dead."""
+    result = flask(empty, "book", "ingest", book, "--site-url", address)
+
+    assert result.exit_code == 2
+    assert "must begin with https:// or http://" in result.stderr
+
+
+def test_check_publishes_nothing_and_finds_dead_links(empty: OpenAPI, book: Path, tmp_path: Path) -> None:
+    """The operator looks before readers do."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "01-bread.md").write_text("<h1>Bread</h1>")
+
+    alone = flask(empty, "book", "check", book)
+    against = flask(empty, "book", "check", book, "--built-site", tmp_path / "site")
+
+    assert (alone.exit_code, services_of(empty).editions.published()) == (0, None)
+    assert "3 pages, 8 sections, 3 chunks" in alone.stdout
+    assert "pages alive: 1 of 3" in against.stdout
+    assert failed_in_one_sentence(against)
 
 
 def test_strict_ingest_fails_over_a_skipped_file(empty: OpenAPI, book: Path) -> None:
@@ -322,7 +359,7 @@ def test_prune_says_what_it_did(with_book: OpenAPI) -> None:
     """It runs from a timer whose mail is read."""
     result = flask(with_book, "session", "prune")
 
-    assert (result.exit_code, result.stdout) == (0, "Settled 0 messages, deleted 0 sessions.\n")
+    assert (result.exit_code, result.stdout) == (0, "Marked 0 messages as failed, deleted 0 sessions.\n")
 
 
 QUESTIONS = [
@@ -358,6 +395,53 @@ def test_eval_prints_figures_and_writes_them(with_book: OpenAPI, questions: Path
     assert "mrr" in result.stdout
 
 
+def test_eval_writes_each_answer_with_what_is_needed_to_judge_it(
+    make_app: AppMaker, book: Path, questions: Path, tmp_path: Path
+) -> None:
+    """Figures say how many are wrong, and only reading says why."""
+    said = "Bob ripens the cheddar for nine months. It is the best in town."
+    app = make_app(generator=ScriptedGenerator(said))
+    flask(app, "book", "ingest", book)
+    path = tmp_path / "answers.jsonl"
+
+    result = flask(app, "eval", questions, "--answers", path)
+
+    cheddar, mongolia = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert result.exit_code == 0
+    assert (cheddar["id"], cheddar["question"], cheddar["status"]) == ("q1", CHEDDAR, "answered")
+    assert cheddar["gold"] == ["nine months"]
+    assert cheddar["grounding"]["unsupported"] == ["It is the best in town."]
+    assert "nine months" in cheddar["sources"][0]["text"]
+    assert cheddar["sources"][0]["cited"]
+    assert 0 < cheddar["first_word_ms"] <= cheddar["total_ms"]
+    assert (mongolia["id"], mongolia["status"]) == ("q2", "refused")
+    assert "model.sentences_marked     0.5" in result.stdout
+
+
+def test_eval_of_a_sample_asks_so_many(with_book: OpenAPI, questions: Path, tmp_path: Path) -> None:
+    """A whole set costs money, or an hour of a small machine."""
+    path = tmp_path / "answers.jsonl"
+
+    result = flask(with_book, "eval", questions, "--sample", "1", "--answers", path)
+
+    assert result.exit_code == 0
+    assert len(path.read_text().splitlines()) == 1
+    assert "questions                  1" in result.stdout
+
+
+def test_eval_gives_a_question_the_time_that_a_reader_has(
+    make_app: AppMaker, book: Path, questions: Path
+) -> None:
+    """An answer that no reader would get is a failed one, and the next question is asked."""
+    app = make_app({"QUERY_DEADLINE_S": 1e-6}, generator=ScriptedGenerator("Nine months."))
+    flask(app, "book", "ingest", book)
+
+    result = flask(app, "eval", questions)
+
+    assert result.exit_code == 0
+    assert "failed                     2" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("content", "said"), [("", "empty"), ('{"id": "q1"}\n', "line 1"), ("not json\n", "line 1")]
 )
@@ -376,6 +460,16 @@ def test_eval_of_a_broken_set_names_the_line(
 def test_eval_of_a_set_that_is_not_there_is_one_sentence(with_book: OpenAPI, tmp_path: Path) -> None:
     """A mistyped path."""
     assert failed_in_one_sentence(flask(with_book, "eval", tmp_path / "nothing.jsonl"))
+
+
+def test_eval_that_cannot_write_its_answers_asks_nothing(
+    with_book: OpenAPI, questions: Path, tmp_path: Path
+) -> None:
+    """An hour would be lost."""
+    result = flask(with_book, "eval", questions, "--answers", tmp_path / "no-such-folder" / "answers.jsonl")
+
+    assert failed_in_one_sentence(result)
+    assert "answers.jsonl cannot be written" in result.stderr
 
 
 def test_eval_that_cannot_write_its_figures_is_one_sentence(

@@ -1,4 +1,4 @@
-"""What production refuses to start with, all of it in one message."""
+"""Test which settings production refuses to start with, all in one message."""
 
 from __future__ import annotations
 

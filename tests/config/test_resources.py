@@ -1,4 +1,4 @@
-"""How many workers a container carries, from what its control group allows."""
+"""Test how many workers a container can run, by the limits of its control group."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOST_MEMORY = 64 * 1024 * MEGABYTE
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The root of a host with 16 cores and 64 GB, without control groups."""
+    """Return the root of a host with 16 cores and 64 GB, without control groups."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(16)), raising=False)
     write(tmp_path / "proc/meminfo", f"MemTotal:       {HOST_MEMORY // 1024} kB\nMemFree: 12 kB\n")
     return tmp_path

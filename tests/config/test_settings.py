@@ -1,4 +1,4 @@
-"""Settings from the environment and `.env`, and what is said about those that cannot be used."""
+"""Test settings from the environment and `.env`, and the messages about invalid ones."""
 
 from __future__ import annotations
 

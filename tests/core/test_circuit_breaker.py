@@ -1,4 +1,4 @@
-"""Circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
+"""Test the circuit breaker: failures in a row open it for all workers; one question at a time tries again."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ragbot.core.circuit_breaker import (
     FIRST_PAUSE_S,
     KNOWN_S,
     LONGEST_PAUSE_S,
+    REFUSALS_TO_TELL,
     Attempt,
     CircuitBreaker,
 )
@@ -186,7 +187,7 @@ def test_models_of_one_provider_are_tried_in_turn(worker: CircuitBreaker, clock:
 
 
 def refused_or_failed(worker: CircuitBreaker, name: str) -> bool:
-    """Whether the model was tried; the trial fails."""
+    """Return whether the model was tried; the trial fails."""
     try:
         visit = worker.enter(name)
     except CircuitOpen:
@@ -227,6 +228,27 @@ def test_clock_that_jumps_locks_nobody_out(worker: CircuitBreaker, clock: Clock,
     clock.now += jump_s
 
     trial(worker)
+
+
+def test_requests_that_are_refused_in_a_row_are_told_and_open_nothing(worker: CircuitBreaker) -> None:
+    """They may be the questions' fault; when all are refused, the health check must not be green."""
+    for _ in range(REFUSALS_TO_TELL):
+        before = worker.troubles()
+        worker.enter("gpt-4o").refused("status 400, unsupported_value")
+    told = worker.troubles()
+    worker.enter("gpt-4o").succeeded()
+
+    assert (before, worker.open_names()) == ({}, set())
+    assert told == {"gpt-4o": "refuses each request: status 400, unsupported_value"}
+    assert worker.troubles() == {}
+
+
+def test_open_circuit_knows_why(worker: CircuitBreaker) -> None:
+    """The operator reads it in the health check."""
+    for _ in range(FAILURES_TO_OPEN):
+        worker.enter("gpt-4o").failed("status 401, invalid_api_key")
+
+    assert worker.troubles() == {"gpt-4o": "status 401, invalid_api_key"}
 
 
 def test_state_that_cannot_be_read_is_a_closed_circuit(clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""A clock that jumps is noticed, told of once, and believed again when it is back or an hour is over."""
+"""Test that a jump of the clock is detected, logged once, and over when the clock is right again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cooldown: a pause after a failure, then one caller that tries."""
+"""Test cooldowns: a pause after a failure, then one caller that tries again."""
 
 from __future__ import annotations
 

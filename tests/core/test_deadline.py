@@ -1,4 +1,4 @@
-"""One clock for a question, and waits that end when it does."""
+"""Test one deadline for a question, and waits that end with it."""
 
 from __future__ import annotations
 

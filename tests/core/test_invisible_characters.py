@@ -1,4 +1,4 @@
-"""Nothing unseen stays in a text, and no script loses what it needs."""
+"""Test that no invisible character remains in a text, and that no script loses what it needs."""
 
 from __future__ import annotations
 

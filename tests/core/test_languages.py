@@ -1,4 +1,4 @@
-"""The language of a book and of a question, by script and by the commonest words."""
+"""Test how the language of a book and of a question is detected."""
 
 from __future__ import annotations
 

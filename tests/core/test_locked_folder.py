@@ -1,4 +1,4 @@
-"""Locked folders: private, kept while a process that lives holds the lock, deleted after its death."""
+"""Test locked folders: private, locked while a process needs them, deleted after its death."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Detect by its token that the process of a circuit breaker's trial has died."""
+"""Test that the death of a process is detected by its token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of a book that are about the book and not its subject."""
+"""Test which parts of a book are about the book and not its subject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that databases take, names that compare, tokens that are counted, sentences that are found."""
+"""Test text normalisation, token counts and sentence boundaries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A certificate authority for a day, and the certificate of a server on the loopback that it signed."""
+"""Create a certificate authority for a day, and a certificate of a loopback server that it signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A book's folder as an edition with its points, and a question as a search, without a database."""
+"""Turn a book's folder into an edition with points, and a question into a search, without a database."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class MadeEdition:
         return SearchRequest(query_vector(dict.fromkeys(terms, 1.0)), vector, limit, scope)
 
     def chunk_with(self, words: str) -> Chunk:
-        """The first chunk that holds the words."""
+        """Return the first chunk that holds the words."""
         return next(point.chunk for point in self.points if words in point.chunk.text)
 
 
 def made_edition(folder: Path, key: str, embedder: Embedder | None = None) -> MadeEdition:
-    """The book at `folder` as an edition; `key` is its name too."""
+    """Return the book at `folder` as an edition; `key` is its name too."""
     book = load_book(folder)
     chunks = chunk_book(book)
     indexed = index_chunks(chunks)

@@ -1,4 +1,4 @@
-"""A store of passages that is small enough to be seen right, for tests of those who use one."""
+"""Store passages in memory, in code that is short enough to verify by reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector on the loopback: takes spans by OTLP over HTTP, as protobuf, and keeps them."""
+"""Collect OpenTelemetry spans on the loopback, by OTLP over HTTP as protobuf."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class OTLPCollector(LoopbackServer):
         connection.reply(200, body, {"Content-Type": "application/x-protobuf"})
 
     def spans(self) -> list[Span]:
-        """All that came so far, in the order in which they ended."""
+        """Return all that came so far, in the order in which they ended."""
         return [
             span
             for call in self.calls("/v1/traces")

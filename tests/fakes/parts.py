@@ -1,4 +1,4 @@
-"""Hand-written parts that keep their ports' contracts and can be read at a glance."""
+"""Provide hand-written fakes of the ports, which keep their contracts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Qdrant server on the loopback for the real client: parses what it sends, answers from local mode."""
+"""Fake a Qdrant server on the loopback for the real client, with the client's local mode behind it."""
 
 import importlib.metadata
 import json
@@ -314,7 +314,7 @@ class QdrantServer(LoopbackServer):
         return self.local.facet(self._collection(request), body.key, facet_filter=body.filter, limit=limit)
 
     def _collection(self, request: Request) -> str:
-        """The collection's own name, for a name or an alias. Raises Refused (404)."""
+        """Return the collection's own name, for a name or an alias. Raises Refused (404)."""
         for alias in self.local.get_aliases().aliases:
             if alias.alias_name == request.name:
                 return alias.collection_name
@@ -363,13 +363,13 @@ PLAIN = {
 
 
 def root() -> dict[str, str]:
-    """What `GET /` says; the client compares the version with its own."""
+    """Return what `GET /` says; the client compares the version with its own."""
     version = importlib.metadata.version("qdrant-client")
     return {"title": "qdrant - vector search engine", "version": version, "commit": "fake"}
 
 
 def matched(call: Call) -> tuple[str, str, str]:
-    """The path's template in the OpenAPI document, the collection's name, the last segment."""
+    """Return the path's template in the OpenAPI document, the collection's name, the last segment."""
     parts = [unquote(part) for part in call.path.strip("/").split("/")]
     for template in templates(call.method):
         pattern = template.strip("/").split("/")
@@ -410,7 +410,7 @@ def no_collection(name: str) -> Refused:
 
 
 def without_ignored_params(prefetch: Any) -> Any:
-    """The prefetches without the search parameters that local mode would only warn about."""
+    """Return the prefetches without the search parameters that local mode would only warn about."""
     if isinstance(prefetch, list):
         return [without_ignored_params(one) for one in prefetch]
     if prefetch is None:
@@ -442,7 +442,7 @@ def as_json(value: Any) -> Any:
 
 
 def violations(call: Call, template: str) -> Iterator[str]:
-    """What the document says against the request."""
+    """Yield what the document says against the request."""
     operation = openapi()["paths"][template][call.method.lower()]
     known = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
     for name in call.query.keys() - known:
@@ -457,19 +457,19 @@ def violations(call: Call, template: str) -> Iterator[str]:
 
 @cache
 def openapi() -> dict[str, Any]:
-    """The document, with OpenAPI's `nullable` turned into JSON Schema's null."""
+    """Return the document, with OpenAPI's `nullable` turned into JSON Schema's null."""
     return with_nulls(json.loads(OPENAPI.read_text()))
 
 
 @cache
 def templates(method: str) -> list[str]:
-    """The paths that know the method, literal ones before those with a parameter in the same place."""
+    """Return the paths that know the method, literal ones before those with a parameter in the same place."""
     paths = [path for path, operations in openapi()["paths"].items() if method.lower() in operations]
     return sorted(paths, key=lambda path: path.count("{"))
 
 
 def with_nulls(node: Any) -> Any:
-    """A branch that is only `nullable` would fit everything, so it becomes the type null."""
+    """Replace a branch that is only `nullable`, which would fit everything, by the type null."""
     if isinstance(node, list):
         return [with_nulls(inner) for inner in node]
     if not isinstance(node, dict):

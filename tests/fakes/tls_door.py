@@ -1,4 +1,4 @@
-"""A door with TLS before a server that has none: what comes in at a loopback port goes on to the server's."""
+"""Terminate TLS at a loopback port, in front of a server without TLS."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class TlsDoor:
         # Closing alone would wake nobody who waits in `accept` or `recv`.
         for one in (self._listener, *self._open):
             _shut(one)
-        self._accepting.join(5)
+        self._accepting.join(60)
         self._listener.close()
         for serving in self._serving:
-            serving.join(5)
+            serving.join(60)
 
     def _accept(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Text as terms: keywords and signs of programs, and words of every script."""
+"""Test search terms: keywords and operators of programs, and words of every script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terms as the sparse vectors that BM25 makes of them."""
+"""Test the sparse vectors that BM25 makes of terms."""
 
 from __future__ import annotations
 

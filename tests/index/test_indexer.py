@@ -1,4 +1,4 @@
-"""Chunks as what is indexed of them."""
+"""Test what is indexed of chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question as a search of an edition, and what the search learns of the question."""
+"""Test the search of an edition for a question, and what it learns about the question."""
 
 from __future__ import annotations
 
@@ -371,6 +371,20 @@ def test_edition_is_known_where_it_cannot_be_searched(
     with pytest.raises(SearchUnavailable):
         retriever.edition(None)
     assert retriever.edition_known(None) == first.facts
+
+
+def test_variants_of_a_question_are_searched_too(retriever: Retriever, first: MadeEdition) -> None:
+    """Each part of a question finds its passage, and a passage is given once."""
+    alone = search(retriever, first)
+    both = search(retriever, first, variants=["At how many degrees is green tea brewed?", HOW_LONG])
+
+    assert "03-tea.md" not in {passage.chunk.path for passage in alone.passages[:1]}
+    assert {passage.chunk.path for passage in both.passages} >= {"02-cheese.md", "03-tea.md"}
+    tea = next(passage for passage in both.passages if passage.chunk.path == "03-tea.md")
+    assert tea.score > max(
+        (passage.score for passage in alone.passages if passage.chunk.path == "03-tea.md"), default=0.0
+    )
+    assert len({passage.chunk.id for passage in both.passages}) == len(both.passages)
 
 
 @pytest.mark.parametrize(

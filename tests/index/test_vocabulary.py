@@ -1,4 +1,4 @@
-"""An edition's words: how rare each is, and which one a misspelt word was meant to be."""
+"""Test the words of an edition: how rare each is, and how misspelt ones are corrected."""
 
 from __future__ import annotations
 

@@ -1,15 +1,17 @@
-"""The way of a book: taken in beside what readers have, published in one step, run again after any death."""
+"""Test ingestion: published in one step, beside what readers have, and repeatable after a kill."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask_openapi import OpenAPI
 from structlog.testing import capture_logs
 
+from ragbot.books.loader import ReadOptions
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import (
@@ -32,7 +34,7 @@ from tests.ingestion.app_state import CHEDDAR, answer, names, published
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    """The three-chapter book, to be rewritten."""
+    """Return the three-chapter book, to be rewritten."""
     return Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))
 
 
@@ -120,6 +122,21 @@ def test_changed_chapter_is_all_that_is_embedded(make_app: AppMaker, book: Path)
     assert (report.new, report.unchanged, report.removed, report.embedded) == (1, 2, 1, 1)
     assert len(embedder.texts) == 1
     assert "four months" in embedder.texts[0]
+
+
+def test_chunk_that_is_too_long_for_the_embedder_is_named(make_app: AppMaker, book: Path) -> None:
+    """The author can cut it; the rest of the book is not held up."""
+
+    class ShortSightedEmbedder(WordCountEmbedder):
+        def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
+            long = tuple(place for place, text in enumerate(texts) if "nine months" in text)
+            return replace(super().embed(texts, deadline), shortened=long)
+
+    report = services_of(make_app(embedder=ShortSightedEmbedder())).ingestion.ingest_book(book)
+
+    assert report.published
+    (place,) = report.shortened
+    assert place.startswith("02-cheese.md: ")
 
 
 def test_removed_chapter_is_not_found_any_more(make_app: AppMaker, book: Path) -> None:
@@ -341,7 +358,9 @@ def test_edition_that_is_removed_meanwhile_takes_no_vector_of_the_new_one_with_i
     app = make_app(embedder=embedder)
     services = services_of(app)
     services.ingestion.ingest_book(book, edition="old")
-    services.ingestion.ingest_book(THREE_CHAPTERS / "03-tea.md", edition="tea")
+    services.ingestion.ingest_book(
+        THREE_CHAPTERS / "03-tea.md", edition="tea", options=ReadOptions(force=True)
+    )
     rewrite(book, "02-cheese.md", "nine months", "four months")
     embedder.meanwhile = lambda: services.ingestion.remove("old")
 
@@ -445,14 +464,14 @@ class WatchingStore(MemoryStore):
 
 @pytest.fixture
 def store(make_app: AppMaker) -> WatchingStore:
-    """A store that builds from the test's own database."""
+    """Return a store that builds from the test's own database."""
     editions = services_of(make_app()).editions
     return WatchingStore(lambda facts: points_of(editions, facts))
 
 
 @pytest.fixture
 def app_with_other_embedder(make_app: AppMaker, store: WatchingStore, book: Path) -> OpenAPI:
-    """An app whose embedder is not the one that the book was taken in with."""
+    """Return an app whose embedder is not the one that the book was taken in with."""
     services_of(make_app(embedder=WordCountEmbedder())).ingestion.ingest_book(book, edition="first")
     return make_app(embedder=OtherEmbedder(), store=store)
 
@@ -522,3 +541,46 @@ def test_lost_collection_is_built_again_without_a_call_to_the_embedder(make_app:
 def ids_in(server: QdrantServer, name: str) -> list[str]:
     records, _ = server.local.scroll(name, limit=100)
     return sorted(str(record.id) for record in records)
+
+
+# --- the right book ----------------------------------------------------------------------------
+
+
+def test_book_of_less_than_half_the_text_is_not_published(make_app: AppMaker, book: Path) -> None:
+    """A wrong path once replaced a book of 76 pages by a README."""
+    app = make_app()
+    services = services_of(app)
+    services.ingestion.ingest_book(book, edition="whole")
+    (book / "01-bread.md").unlink()
+    (book / "02-cheese.md").unlink()
+
+    with pytest.raises(BookError, match=r"less than half of the published edition whole .*--force"):
+        services.ingestion.ingest_book(book, edition="part")
+
+    assert names(app) == ["whole"]
+    services.ingestion.ingest_book(book, edition="part", options=ReadOptions(force=True))
+    assert published(app) == "part"
+
+
+def test_report_tells_what_was_read_and_where_links_lead(make_app: AppMaker, book: Path) -> None:
+    """Four lines that show at once that it was the wrong folder, or the wrong address."""
+    report = services_of(make_app()).ingestion.ingest_book(book, site_url="https://book.test/x")
+
+    assert (report.book.layout, report.book.language) == ("a folder of Markdown", "english")
+    assert report.book.link_rule == "to the files, as GitHub shows them"
+    assert report.book.links == (
+        "https://book.test/x/01-bread.md",
+        "https://book.test/x/02-cheese.md#ripening",
+    )
+    assert report.book.warnings == ()
+
+
+def test_check_reports_and_stores_nothing(make_app: AppMaker, book: Path) -> None:
+    """It may be run on a server that readers use."""
+    app = make_app()
+
+    checked = services_of(app).ingestion.check_book(book)
+
+    assert (checked.title, checked.pages, checked.sections, checked.chunks) == ("Bread", 3, 8, 3)
+    assert "--site-url" in checked.book.warnings[0]
+    assert names(app) == []

@@ -1,4 +1,4 @@
-"""Folders for sent books: private, held by whoever lives, swept when nobody does."""
+"""Test folders for uploads: private, locked by a living process, deleted after its death."""
 
 from __future__ import annotations
 

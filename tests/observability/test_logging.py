@@ -1,4 +1,4 @@
-"""What a log line says, what it never says, and that nobody can forge one."""
+"""Test what a log line has, what it never has, and that no caller can forge one."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from ragbot.storage.conversations import messages
 from ragbot.web.middleware.access_log import shortened
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
+
+pytestmark = pytest.mark.sqlite_is_enough
 
 QUESTION = "How long is the cheddar ripened?"
 KEY = "sk-a-key-that-must-not-be-seen"
@@ -238,7 +240,7 @@ def test_row_that_is_refused_is_not_quoted(make_app: AppMaker) -> None:
 
 
 def quotes_question(error: DatabaseError) -> bool:
-    """Whether any of its words are in the trace that is logged."""
+    """Return whether any of its words are in the trace that is logged."""
     trace = "".join(format_exception(error))
     return any(part in trace for part in (QUESTION, QUESTION[:12], QUESTION[-12:]))
 

@@ -1,4 +1,4 @@
-"""What is counted, under which names, and who may read it."""
+"""Test what is counted, under which names, and who may read it."""
 
 from __future__ import annotations
 

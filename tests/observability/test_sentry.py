@@ -1,4 +1,4 @@
-"""What a report to Sentry tells, what it never tells, and that nobody waits for it."""
+"""Test what a report to Sentry has, what it never has, and that no request waits for it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from ragbot.observability.sentry import REPORTED_FIELDS
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 QUESTION = "How long is the cheddar ripened?"
 KEY = "sk-a-key-that-must-not-be-seen"
 
@@ -32,7 +34,7 @@ class SentryFake(LoopbackServer):
 
     @property
     def dsn(self) -> str:
-        """The address of project 7."""
+        """Return the address of project 7."""
         return f"http://public@127.0.0.1:{self.port}/7"
 
     def envelopes(self) -> list[str]:
@@ -40,20 +42,20 @@ class SentryFake(LoopbackServer):
         return [gzip.decompress(call.raw).decode() for call in self.calls("/api/7/envelope/")]
 
     def events(self) -> list[dict]:
-        """The reports."""
+        """Return the reports."""
         return [json.loads(envelope.splitlines()[2]) for envelope in self.envelopes()]
 
 
 @pytest.fixture
 def sentry() -> Iterator[SentryFake]:
-    """One that takes everything."""
+    """Yield one that takes everything."""
     with SentryFake() as sentry:
         yield sentry
 
 
 @pytest.fixture(autouse=True)
 def reports(monkeypatch) -> Iterator[list]:
-    """Every maker of reports that a test's app made; logging is as it was afterwards."""
+    """Yield every maker of reports that a test's app made; logging is as it was afterwards."""
     from ragbot.observability import sentry as error_reports
 
     made: list = []
@@ -87,7 +89,7 @@ def reporting(make_app: AppMaker, sentry: SentryFake, reports: list) -> Callable
 
 
 def events_of(sentry: SentryFake, reports: list) -> list[dict]:
-    """What was reported, once all is sent."""
+    """Return what was reported, once all is sent."""
     for one in reports:
         one.close()
     return sentry.events()

@@ -1,4 +1,4 @@
-"""How these tests ask: a prompt that can be checked by eye, and a client of the scripted upstream."""
+"""Provide a prompt that can be checked by eye, and a client of the scripted upstream."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ragbot.bootstrap import passage_reader
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Generation, Mode, Passage, Prompt
-from ragbot.core.ports import Embedder, Generator
+from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
@@ -30,7 +30,9 @@ BREAD = "Alice feeds the starter every morning at seven."
 
 
 @contextmanager
-def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY) -> Iterator[OpenAIClient]:
+def client_of(
+    upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY, states: SharedState | None = None
+) -> Iterator[OpenAIClient]:
     """The real SDK's client; without the machine's certificates, whose reading takes 0.2 s."""
     client = OpenAIClient(
         OpenAIAccess(
@@ -39,7 +41,8 @@ def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY)
             connect_timeout_s=2,
             max_retries=max_retries,
             transport=httpx2.HTTPTransport(verify=False),
-        )
+        ),
+        states,
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(openai_client, "PAUSE_S", 0.01)
@@ -50,12 +53,12 @@ def client_of(upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY)
 
 
 def extractive_generator(embedder: Embedder | None = None, **parts: Any) -> ExtractiveGenerator:
-    """The generator without a model, as an app has it."""
+    """Return the generator without a model, as an app has it."""
     return ExtractiveGenerator(passage_reader(), tidy=tidy_markdown, embedder=embedder, **parts)
 
 
 def passage_of(text: str, heading: str = "Cheese") -> Passage:
-    """A retrieved passage that holds the text."""
+    """Return a retrieved passage that holds the text."""
     path = ("The book", heading)
     return Passage(
         Chunk(
@@ -76,7 +79,7 @@ def passage_of(text: str, heading: str = "Cheese") -> Passage:
 
 
 def prompt_of(question: str = "How long is the cheddar ripened?", *texts: str) -> Prompt:
-    """A prompt with a passage for each text, and the rarity of the question's stems."""
+    """Return a prompt with a passage for each text, and the rarity of the question's stems."""
     passages = tuple(passage_of(text) for text in texts or (CHEESE, BREAD))
     quoted = "\n".join(f"passage {n}: {p.chunk.text}" for n, p in enumerate(passages, start=1))
     return Prompt(
@@ -90,12 +93,12 @@ def prompt_of(question: str = "How long is the cheddar ripened?", *texts: str) -
 
 
 def circuit_breaker() -> CircuitBreaker:
-    """One with states of its own, in this process alone."""
+    """Return one with states of its own, in this process alone."""
     return CircuitBreaker("test", FailoverSharedState([]), lease_s=5)
 
 
 def asked(generator: Generator, deadline: Deadline | None = None) -> tuple[list[str], Generation]:
-    """All that the generator says, and what was learnt."""
+    """Return all that the generator says, and what was learnt."""
     generation = Generation()
     return list(generator.generate(prompt_of(), deadline or Deadline(20), generation)), generation
 

@@ -1,4 +1,4 @@
-"""A provider on the loopback and a client of it, shared by the tests of a module."""
+"""Provide a provider on the loopback and a client of it, shared by the tests of a module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def provider() -> Iterator[OpenAIUpstream]:
 
 @pytest.fixture
 def upstream(provider: OpenAIUpstream) -> OpenAIUpstream:
-    """The provider as if it had just been started."""
+    """Return the provider as if it had just been started."""
     provider.come_up()
     provider.wait_until_idle()
     provider.reset()

@@ -1,4 +1,4 @@
-"""What every embedder and every generator keeps, as test classes that an adapter's tests inherit."""
+"""Define the contracts of embedders and generators, as test classes for adapters to inherit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors kept for other workers: found again, told apart by provider, and anything else is a miss."""
+"""Test cached vectors: shared by workers, separate by provider, and damaged ones are misses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class MemoryCache:
 
 
 def worker(cache: MemoryCache, *, provider: str = "", heard: list[str] | None = None) -> CachingEmbedder:
-    """An embedder that has nothing in its own memory."""
+    """Return an embedder that has nothing in its own memory."""
     told = [] if heard is None else heard
     return CachingEmbedder(
         WordCountEmbedder(), cache=cache, ttl_s=60, provider=provider, unreadable=lambda: told.append("")

@@ -1,4 +1,4 @@
-"""What stands around a call that costs money: when it is made, what is charged, what the circuit learns."""
+"""Test calls that cost money: when they are made, what is charged, what the circuit breaker counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from ragbot.core.errors import (
     BudgetSpent,
     Cancelled,
     CircuitOpen,
+    ContentFiltered,
+    ContextOverflow,
     ProviderError,
+    ProviderReason,
+    ProviderRejected,
     ProviderUnavailable,
     RequestRejected,
     TooLate,
@@ -118,7 +122,17 @@ def test_model_that_fails_is_not_called_for_a_while(budget: LoggingBudget, circu
     assert budget.reserved_usd == 0
 
 
-@pytest.mark.parametrize("error", [RequestRejected("too long"), TooLate("late"), Cancelled("gone")], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [
+        RequestRejected("too odd"),
+        ContextOverflow("too long"),
+        ContentFiltered("filtered"),
+        TooLate("late"),
+        Cancelled("gone"),
+    ],
+    ids=str,
+)
 def test_what_is_not_the_providers_fault_opens_no_circuit(
     budget: LoggingBudget, circuits: CircuitBreaker, error: Exception
 ) -> None:
@@ -128,6 +142,33 @@ def test_what_is_not_the_providers_fault_opens_no_circuit(
             asked(paid(budget, circuits, error))
 
     assert circuits.open_names() == frozenset()
+
+
+def test_circuit_learns_why_a_provider_fails_or_refuses(
+    budget: LoggingBudget, circuits: CircuitBreaker
+) -> None:
+    """In the provider's identifiers, which the health check tells."""
+    fail(paid(budget, circuits, RequestRejected("no", ProviderReason(400, code="odd"))), FAILURES_TO_OPEN)
+    refusing = circuits.troubles()
+    fail(
+        paid(budget, circuits, ProviderRejected("no", ProviderReason(401, code="bad_key"))), FAILURES_TO_OPEN
+    )
+
+    assert refusing == {"test/scripted": "refuses each request: status 400, odd"}
+    assert circuits.troubles() == {"test/scripted": "status 401, bad_key"}
+
+
+def test_answer_of_a_moment_ago_spares_the_ping(budget: LoggingBudget, circuits: CircuitBreaker) -> None:
+    """It is better evidence than a list of models, and costs no call."""
+    generator = paid(budget, circuits, "Nine months [1].")
+    pinged: list[None] = []
+    generator._generator.ping = lambda: pinged.append(None)  # type: ignore[method-assign]
+
+    generator.ping()
+    asked(generator)
+    generator.ping()
+
+    assert len(pinged) == 1
 
 
 def test_reader_who_leaves_opens_no_circuit(budget: LoggingBudget, circuits: CircuitBreaker) -> None:

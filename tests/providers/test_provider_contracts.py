@@ -1,4 +1,4 @@
-"""Each embedder and each generator, the fakes too, against the contract of its port."""
+"""Test each embedder and generator, fakes included, against the contract of its port."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attempts to turn the model, in the ways that OWASP's list names, against the parts that are ours.
+"""Test prompt injections of the kinds that OWASP lists, against our parts.
 
 `injections.jsonl` holds one attempt a line: its `way`, `where` its words stand (`says`), and what a model
 writes that obeys (`obeys`). The model here always obeys. What is proved is that its prompt keeps strangers'
@@ -26,6 +26,7 @@ from ragbot import create_app
 from ragbot.answering.prompt import system_text
 from ragbot.core.domain import NOT_IN_BOOK, Mode
 from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.ports import SharedState
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.answering.rendering import foreign_in
@@ -54,7 +55,7 @@ class Attempt:
 
     @property
     def word(self) -> str:
-        """A word that stands on this attempt's page of the book alone."""
+        """Return a word that stands on this attempt's page of the book alone."""
         return "qu" + "".join("bcdfghjklm"[int(digit)] for digit in self.id) + "ox"
 
 
@@ -76,7 +77,7 @@ def model() -> Iterator[OpenAIUpstream]:
 def poisoned(
     migrated_database: Path, tmp_path_factory: pytest.TempPathFactory, model: OpenAIUpstream
 ) -> Iterator[OpenAPI]:
-    """An app with a book that somebody else has written: each attempt out of the book has its page."""
+    """Yield an app with a book that somebody else has written: each attempt out of the book has its page."""
     folder = tmp_path_factory.mktemp("poisoned")
     (folder / "ragbot.db").write_bytes(migrated_database.read_bytes())
     (folder / "book").mkdir()
@@ -95,8 +96,8 @@ def poisoned(
     }
     clients: list[OpenAIClient] = []
 
-    def kept(access: OpenAIAccess) -> OpenAIClient:
-        clients.append(OpenAIClient(access))
+    def kept(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
+        clients.append(OpenAIClient(access, states))
         return clients[-1]
 
     (title,) = [attempt.says for attempt in ATTEMPTS if attempt.where == "title"]
@@ -146,7 +147,7 @@ def asked(reader: FlaskClient, attempt: Attempt, model: OpenAIUpstream, *, strea
 
 
 def spelt_out(text: str) -> str:
-    """What the model writes, with its rules wherever the attempt has it recite them."""
+    """Return what the model writes, with its rules wherever the attempt has it recite them."""
     rules = system_text(Mode.FULL_BOOK)
     joints = {"": " ", ":joined": "\u200d", ":cited": " [1] ", ":tagged": "<i></i> "}
     return re.sub(r"\{rules(:\w+)?\}", lambda found: joints[found[1] or ""].join(rules.split(" ")), text)
@@ -197,8 +198,8 @@ def test_attempt_stays_where_it_stands_in_the_prompt(
     assert last.count("\n</" + mark + ">") == opened
     assert without_invisible(all_said) == all_said
     assert not attempt.hidden or attempt.hidden not in all_said
-    # It did get there, or nothing would be proved.
-    assert letters(without_invisible(attempt.says))[:14] in letters(all_said)
+    # It did get there, or nothing would be proved. (Comments stay behind when a book is read.)
+    assert letters(without_invisible(attempt.says.partition("<!--")[0]))[:14] in letters(all_said)
 
 
 # --- the way out -------------------------------------------------------------------------------

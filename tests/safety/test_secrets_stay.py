@@ -1,4 +1,4 @@
-"""Whoever has a session's id has its talk: no line and no number tells one whole."""
+"""Test that no log line and no metric has a whole session id, which is the key to a conversation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.conftest import AppMaker, services_of
 
 @pytest.fixture
 def log(client: FlaskClient) -> Iterator[io.StringIO]:
-    """What the caller's app logs from now on."""
+    """Yield what the caller's app logs from now on."""
     root = logging.getLogger()
     before = list(root.handlers), root.level
     stream = io.StringIO()

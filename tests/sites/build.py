@@ -1,4 +1,4 @@
-"""Build the small sites of the tests with the generators themselves, and keep their pages' HTML.
+"""Build the small sites of the tests with the site generators themselves, and store their HTML.
 
 Not run by the tests, which read what it leaves in <generator>/{source,built}. README.md says what must be
 installed.
@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from more_generators import MORE, Tools
 from selectolax.lexbor import LexborHTMLParser
 
 HERE = Path(__file__).parent
@@ -27,12 +28,12 @@ _DEFINITIONS = re.compile(r"(?:^[^\n:]+\n(?:: [^\n]+\n(?: {4}[^\n]+\n)*)\n?)+", 
 # What the pages' text needs nothing of. (Pictures and boxes part the words around them.)
 _DROPPED = (
     "#mdbook-help-container, script, style, link:not([rel=next]), svg, button, form, noscript, template, "
-    "iframe, meta:not([name=generator])"
+    "iframe, meta:not([name=generator]):not([property='og:site_name'])"
 )
 # Of attributes these are kept: what readers of HTML go by, and what decides on what is visible.
 _ATTRIBUTES = frozenset(
     "id class href role itemprop hidden start aria-hidden rel name open alt type checked encoding "
-    "content".split()
+    "content lang property display alttext data-language data-lang".split()
 )
 
 
@@ -42,8 +43,22 @@ def main() -> None:
     parser.add_argument("--scratch", type=Path, default=Path("/tmp/ragbot-sites"), help="where to build")
     parser.add_argument("--bin", type=Path, help="folder of mdbook, mkdocs and sphinx-build", required=True)
     parser.add_argument("--node-modules", type=Path, help="folder with Docusaurus", required=True)
+    parser.add_argument("--npm", type=Path, help="folder of folders with generators of npm", required=True)
+    parser.add_argument("--themes", type=Path, help="folder of themes for Hugo and Jekyll", required=True)
     parser.add_argument("only", nargs="*", help="generators; all if none are named")
     options = parser.parse_args()
+    tools = Tools(options.bin, options.npm, options.themes)
+    for name, site in MORE.items():
+        if options.only and name not in options.only:
+            continue
+        scratch = options.scratch / name
+        shutil.rmtree(scratch, ignore_errors=True)
+        (scratch / "source").mkdir(parents=True)
+        site.write(scratch / "source")
+        if site.is_read:
+            shutil.rmtree(HERE / name / "source", ignore_errors=True)
+            shutil.copytree(scratch / "source", HERE / name / "source")
+        keep(site.build(scratch / "source", scratch / "out", tools), HERE / name / "built")
     for name, build in BUILDERS.items():
         if options.only and name not in options.only:
             continue

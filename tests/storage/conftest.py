@@ -1,4 +1,4 @@
-"""Real databases of both kinds, whichever TEST_DATABASE names: SQLite files and PostgreSQL databases."""
+"""Provide real databases of both kinds, or of the one that TEST_DATABASE names."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from ragbot.storage.database import Database, make_sqlite_safe
-from tests.databases import KINDS
+from tests.databases import KINDS, store_params
 from tests.storage.engines import make_engine  # noqa: F401 - a fixture
 
 
 @pytest.fixture(scope="session")
 def shared_postgres_url(make_postgres_database: Callable[..., str], migrated_postgres: str) -> str:
-    """The address of a migrated database that one test after another has to itself."""
+    """Return the address of a migrated database that one test after another has to itself."""
     return make_postgres_database(migrated_postgres)
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=store_params(*KINDS))
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a migrated database of each kind, with nothing in it."""
+    """Return the address of a migrated database of each kind, with nothing in it."""
     if request.param == "postgresql":
         url: str = request.getfixturevalue("shared_postgres_url")
         empty(url)
@@ -31,9 +31,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'ragbot.db'}"
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=store_params(*KINDS))
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a database of each kind in which nothing was made yet."""
+    """Return the address of a database of each kind in which nothing was made yet."""
     if request.param == "postgresql":
         return request.getfixturevalue("make_postgres_database")()
     return f"sqlite:///{tmp_path / 'empty.db'}"
@@ -41,7 +41,7 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """An engine as the app has it, with the pool that it comes with."""
+    """Yield an engine as the app has it, with the pool that it comes with."""
     engine = create_engine(database_url, pool_size=20)
     make_sqlite_safe(engine, 5)
     yield engine
@@ -50,7 +50,7 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def database(engine: Engine) -> Database:
-    """The door to the migrated tables."""
+    """Return the door to the migrated tables."""
     return Database(engine)
 
 

@@ -1,4 +1,4 @@
-"""Turns, history and sessions in the database, on SQLite and on PostgreSQL alike."""
+"""Test turns, history and sessions on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -109,8 +109,8 @@ def grown_old(engine: Engine, **units: float) -> None:
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    """Whether something comes to hold within five seconds."""
-    until = time.monotonic() + 5
+    """Return whether something comes to hold within five seconds."""
+    until = time.monotonic() + 60
     while not holds() and time.monotonic() < until:
         time.sleep(0.005)
     return holds()
@@ -325,11 +325,11 @@ def test_session_that_is_deleted_while_a_question_comes_in_is_not_found(
             assert soon(lambda: waits_for_a_lock(engine))
 
         with pytest.raises(SessionNotFound):
-            question.result(10)
+            question.result(60)
 
 
 def waits_for_a_lock(engine: Engine) -> bool:
-    """Whether a transaction waits for another; SQLite does not tell, and locks from the beginning."""
+    """Return whether a transaction waits for another; SQLite does not tell, and locks from the beginning."""
     if engine.dialect.name == "sqlite":
         return True
     with engine.connect() as connection:
@@ -514,11 +514,11 @@ def test_prune_twice_is_as_once(conversations: ConversationStore, engine: Engine
 
 
 def at_once(number: int, call: Callable[[int], object]) -> list[object]:
-    """What so many calls that begin together return, or the error of ours that they raise."""
+    """Return what so many calls that begin together return, or the error of ours that they raise."""
     together = threading.Barrier(number)
 
     def begin(place: int) -> object:
-        together.wait(5)
+        together.wait(60)
         try:
             return call(place)
         except RagbotError as error:

@@ -1,4 +1,4 @@
-"""Spend within a day's budget, shared by all workers."""
+"""Test a day's budget that all workers share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pause a database that failed slowly, and remember failed writes."""
+"""Test that a database that failed slowly is not called for a while, and that failed writes are known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editions in the database, on SQLite and on PostgreSQL alike."""
+"""Test editions in the database, on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def draft_of(book: Book, name: str | None = "first", *, embedder: str | None = N
 
 
 def rewritten(book: Book, old: str, new: str) -> Book:
-    """The book with some words of the same length in place of others."""
+    """Return the book with some words of the same length in place of others."""
     assert len(old) == len(new)
     return replace(
         book, pages=tuple(replace(page, source=page.source.replace(old, new)) for page in book.pages)
@@ -71,7 +71,7 @@ def keep_vectors_of(editions: EditionStore, chunks: list[Chunk] | tuple[Chunk, .
 
 
 def rows(engine: Engine) -> dict[str, int]:
-    """How many rows each table of editions has."""
+    """Return how many rows each table of editions has."""
     with engine.connect() as connection:
         return {table: connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in TABLES}
 
@@ -254,7 +254,7 @@ def test_same_book_taken_in_twice_at_once_is_one_edition(editions: EditionStore,
     together = threading.Barrier(4)
 
     def add(_: int) -> EditionFacts:
-        together.wait(5)
+        together.wait(60)
         return editions.add_edition(draft)
 
     with ThreadPoolExecutor(4) as threads:
@@ -480,7 +480,7 @@ def test_empty_pool_is_our_own_error(database_url: str) -> None:
 
 @pytest.fixture
 def sqlite_file(migrated_database: Path, tmp_path: Path) -> Iterator[Engine]:
-    """An SQLite database whose lock is waited for 0.2 s."""
+    """Yield an SQLite database whose lock is waited for 0.2 s."""
     engine = create_engine(f"sqlite:///{tmp_path / 'ragbot.db'}")
     (tmp_path / "ragbot.db").write_bytes(migrated_database.read_bytes())
     make_sqlite_safe(engine, 0.2)

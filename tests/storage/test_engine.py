@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: TLS and time limits kept, ends noticed, one pool a process, none too many."""
+"""Test connections to PostgreSQL: TLS, time limits, dead connections, one pool a process, a maximum."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_host_that_never_answers_is_given_up(make_engine: EngineMaker) -> None:
 
 @pytest.fixture
 def app(shared_postgres_url: str, tmp_path: Path) -> Iterator[OpenAPI]:
-    """An app with a book, whose pool keeps one connection."""
+    """Yield an app with a book, whose pool keeps one connection."""
     empty(shared_postgres_url)
     app = create_app(
         {
@@ -149,7 +149,7 @@ def app(shared_postgres_url: str, tmp_path: Path) -> Iterator[OpenAPI]:
 
 
 def backends(url: str, *, end: bool = False) -> set[int]:
-    """The pids of the server's ends of our connections to a database, ended if so told."""
+    """Return the pids of the server's ends of our connections to a database, ended if so told."""
     asked = "SELECT pid" + (", pg_terminate_backend(pid)" if end else "")
     where = "WHERE datname = current_database() AND application_name = 'ragbot'"
     engine = create_engine(url)

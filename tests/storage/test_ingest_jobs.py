@@ -1,4 +1,4 @@
-"""Jobs on record: one at a time on both databases, and none that is dead stands in the way."""
+"""Test stored jobs: one at a time on both databases, and a dead one blocks nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows by key on both kinds of database: replaced or added to, kept until they expire, then deleted."""
+"""Test rows by key on both kinds of database: replaced or added to, expired, deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Migrations from nothing up and down again, on SQLite and on PostgreSQL alike."""
+"""Test migrations from nothing up and down again, on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def app_on(url: str, folder: Path) -> OpenAPI:
 
 @pytest.fixture
 def app(empty_database_url: str, tmp_path: Path) -> Iterator[OpenAPI]:
-    """An app on an empty database, in whose context commands are run."""
+    """Yield an app on an empty database, in whose context commands are run."""
     app = app_on(empty_database_url, tmp_path / "index")
     with app.app_context():
         yield app
@@ -144,7 +144,7 @@ def test_full_database_goes_down_and_up_step_by_step(app: OpenAPI) -> None:
 
 
 def tables_of(revision: str) -> set[str]:
-    """The tables that a revision makes."""
+    """Return the tables that a revision makes."""
     script = ScriptDirectory(str(MIGRATIONS)).get_revision(revision)
     made = re.findall(r'op\.create_table\(\s*"(\w+)"', Path(script.path).read_text())
     assert made
@@ -184,7 +184,7 @@ def test_migration_waits_for_another_that_is_running(
                 time.sleep(0.01)
             while_waiting = tables(other)
             running.execute(text("SELECT pg_advisory_unlock_all()"))
-        migrating.result(20)
+        migrating.result(60)
 
     assert while_waiting == set()
     assert {"editions", "messages", "alembic_version"} <= tables(other)
@@ -193,7 +193,7 @@ def test_migration_waits_for_another_that_is_running(
 
 @pytest.fixture
 def full_postgres(make_postgres_database: Callable[..., str], migrated_postgres: str, tmp_path: Path):
-    """An app on PostgreSQL with a book and a talk, in whose context commands are run."""
+    """Yield an app on PostgreSQL with a book and a talk, in whose context commands are run."""
     app = app_on(make_postgres_database(migrated_postgres), tmp_path / "index")
     with app.app_context():
         fill(app)
@@ -247,7 +247,7 @@ def test_change_that_never_gets_its_lock_is_an_error_and_changes_nothing(
 
 
 def quick(folder: str) -> str:
-    """The same migrations with short waits between their tries."""
+    """Return the same migrations with short waits between their tries."""
     env = Path(folder) / "env.py"
     source = env.read_text()
     hurried = re.sub(r"PAUSES_S = .*", "PAUSES_S = (0.05,) * 8", source)
@@ -262,7 +262,7 @@ def columns(engine: Engine, table: str) -> set[str]:
 
 
 def read_with_patience(engine: Engine) -> bool:
-    """Whether a reader who comes while a change waits is served within a second."""
+    """Return whether a reader who comes while a change waits is served within a second."""
     with engine.connect() as connection:
         connection.execute(text("SET LOCAL lock_timeout = '1s'"))
         connection.execute(text("SELECT count(*) FROM sessions"))
@@ -270,7 +270,7 @@ def read_with_patience(engine: Engine) -> bool:
 
 
 def waits(connection: Connection) -> bool:
-    """Whether somebody waits for a lock of the kind that programs take by number."""
+    """Return whether somebody waits for a lock of the kind that programs take by number."""
     asked = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     return bool(connection.scalar(text(asked)))
 

@@ -1,4 +1,4 @@
-"""Each migration is read: nothing in it may stop readers for as long as a full table takes."""
+"""Test that no migration has a statement that blocks readers while a full table is rewritten."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Step:
 
 
 def steps_of(source: str, function: str = "upgrade") -> Iterator[Step]:
-    """The calls `op.x(...)` of a migration, and those of `with op.batch_alter_table(...) as batch`."""
+    """Yield the calls `op.x(...)` of a migration, and those of `with op.batch_alter_table(...) as batch`."""
     tree = ast.parse(source)
     (body,) = (n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function)
     batches = {
@@ -70,7 +70,7 @@ TABLE_PLACES = dict.fromkeys((f"create_{made}" for made in (*_ON_A_TABLE, "exclu
 
 
 def faults_of(source: str, tables_before: set[str]) -> list[str]:
-    """What a migration does that stops readers or writers of a table that may be full."""
+    """Return what a migration does that stops readers or writers of a table that may be full."""
     found = []
     for step in steps_of(source):
         rule = RULES.get(step.name)

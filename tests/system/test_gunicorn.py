@@ -1,4 +1,4 @@
-"""What only real processes show: readers at once, those who leave, ends clean and hard, new editions."""
+"""Test real processes: readers at once, readers who leave, clean and hard ends, new editions."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 
 CHEDDAR = "How long is the cheddar ripened?"
-WORDS = [f"word{number}" for number in range(1, 26)]
-LONG_ANSWER = f"According to the book, {' '.join(WORDS)} [1]."
+WORDS = ["Bob ripens the cheddar for nine months in a cool cellar"] * 3
+LONG_ANSWER = f"According to the book, {' and '.join(WORDS)} [1]."
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Site:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """A connection of the test's own, in a transaction."""
+        """Yield a connection of the test's own, in a transaction."""
         engine = create_engine(self.database, poolclass=NullPool)
         with engine.begin() as connection:
             yield connection
@@ -83,7 +83,7 @@ def made_site(folder: Path, new_database: DatabaseMaker) -> Iterator[Site]:
 
 @pytest.fixture
 def site(tmp_path: Path, new_database: DatabaseMaker) -> Iterator[Site]:
-    """A site of the test's own, whose server it starts and ends."""
+    """Yield a site of the test's own, whose server it starts and ends."""
     with made_site(tmp_path, new_database) as site:
         yield site
 
@@ -92,7 +92,7 @@ def site(tmp_path: Path, new_database: DatabaseMaker) -> Iterator[Site]:
 def serving(
     tmp_path_factory: pytest.TempPathFactory, new_database: DatabaseMaker
 ) -> Iterator[tuple[Site, GunicornProcess]]:
-    """A site with a server of two workers that goes on from test to test."""
+    """Yield a site with a server of two workers that goes on from test to test."""
     with (
         made_site(tmp_path_factory.mktemp("serving"), new_database) as site,
         GunicornProcess(site.environment, workers=2) as server,
@@ -144,7 +144,7 @@ def _events(response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str,
 
 
 def stream(server: GunicornProcess, question: str = CHEDDAR) -> Stream:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     body = json.dumps({"query": question, "stream": True})
     connection.request("POST", "/query", body, {"Content-Type": "application/json"})
     return Stream(connection)
@@ -158,8 +158,8 @@ def ask(connection: http.client.HTTPConnection) -> dict[str, object]:
     return body
 
 
-def soon(holds: Callable[[], bool], within_s: float = 10) -> bool:
-    """Whether something comes to hold in time."""
+def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
+    """Return whether something comes to hold in time."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:
         time.sleep(0.02)
@@ -198,12 +198,12 @@ def test_reader_who_leaves_ends_the_models_stream_and_keeps_the_partial_answer(
 
     reader.leave()
 
-    assert site.upstream.wait_for_disconnect(5)
+    assert site.upstream.wait_for_disconnect()
     assert soon(lambda: site.rows()[reader.message_id][0] != "pending")
     status, answer = site.rows()[reader.message_id]
     assert status == "stopped"
     assert answer.startswith("".join(reader.said))
-    assert "word25" not in answer
+    assert not answer.rstrip().endswith("[1].")
 
 
 def test_new_edition_reaches_every_worker_without_a_restart(serving: tuple[Site, GunicornProcess]) -> None:
@@ -245,16 +245,16 @@ def ingest_another(site: Site) -> None:
         cwd=PROJECT_ROOT,
         env=inherited_environment() | site.environment,
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 
 
 def one_to_each_worker(server: GunicornProcess) -> list[http.client.HTTPConnection]:
-    """A connection that stays open to each worker: which one took it is the kernel's choice."""
+    """Return a connection that stays open to each worker: which one took it is the kernel's choice."""
     found: dict[int, http.client.HTTPConnection] = {}
     for _ in range(100):
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         ask(connection)
         worker = holder_of(connection, server)
         if worker in found:
@@ -267,7 +267,7 @@ def one_to_each_worker(server: GunicornProcess) -> list[http.client.HTTPConnecti
 
 
 def holder_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
-    """The worker that holds the other end of a connection, by the kernel's table (Linux)."""
+    """Return the worker that holds the other end of a connection, by the kernel's table (Linux)."""
     ours = connection.sock.getsockname()[1]
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         columns = line.split()
@@ -293,7 +293,7 @@ def test_stream_that_runs_at_a_clean_end_is_told_whole(site: Site) -> None:
 
         assert ended.result() == 0
     assert reader.done is not None
-    assert "word25" in str(reader.done["answer"])
+    assert "cool cellar [1]" in str(reader.done["answer"])
     assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
 
 
@@ -306,7 +306,7 @@ class HeldBack(list[str]):
 
     def __iter__(self) -> Iterator[str]:
         yield from self[:5]
-        assert self.let_go.wait(10)
+        assert self.let_go.wait(60)
         yield from self[5:]
 
 
@@ -324,7 +324,7 @@ def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site)
             while not (last := health(connection)).will_close:
                 assert last.status == 200
         with contextlib.closing(
-            http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+            http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         ) as connection:
             meanwhile = health(connection)
         words.let_go.set()
@@ -334,15 +334,15 @@ def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site)
         replaced = soon(lambda: telling not in server.worker_pids() and len(server.worker_pids()) == 2, 15)
     assert (last.status, meanwhile.status) == (200, 200)
     assert reader.done is not None
-    assert "word25" in str(reader.done["answer"])
+    assert "cool cellar [1]" in str(reader.done["answer"])
     assert site.rows()[reader.message_id] == ("answered", str(reader.done["answer"]))
     assert replaced
 
 
 def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConnection:
-    """A connection that this worker took, before anything is asked on it."""
+    """Return a connection that this worker took, before anything is asked on it."""
     for _ in range(200):
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         connection.connect()
         if taker_of(connection, server) == worker:
             return connection
@@ -351,7 +351,7 @@ def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConne
 
 
 def taker_of(connection: http.client.HTTPConnection, server: GunicornProcess) -> int:
-    """The worker that a fresh connection comes to lie with."""
+    """Return the worker that a fresh connection comes to lie with."""
     until = time.monotonic() + 10
     while True:
         try:
@@ -374,7 +374,7 @@ def test_sole_worker_is_kept(site: Site) -> None:
     environment = site.environment | {"WEB_CONCURRENCY": "1", "MAX_REQUESTS": "3"}
     with (
         GunicornProcess(environment) as server,
-        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)) as connection,
+        contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection,
     ):
         before = server.worker_pids()
 
@@ -402,26 +402,26 @@ def test_hard_end_loses_no_answer_that_a_reader_saw_whole(site: Site) -> None:
                 reader.leave()
 
         reading = [readers.submit(read_on, number) for number in range(4)]
-        assert soon(lambda: len(seen) >= 12, within_s=20)
+        assert soon(lambda: len(seen) >= 12)
         site.upstream.always(Reply(delay_s=5))
         assert soon(lambda: site.upstream.open_streams == 4)
 
         server.kill()
         killed.set()
         for one in reading:
-            one.result(20)
+            one.result(60)
 
     rows = site.rows()
     lost = {message_id for message_id, answer in seen.items() if rows.get(message_id) != ("answered", answer)}
     left_open = [message_id for message_id, (status, _) in rows.items() if status == "pending"]
     assert lost == set()
     assert len(left_open) == 4
-    assert settled(site) == "Settled 4 messages, deleted 0 sessions.\n"
+    assert settled(site) == "Marked 4 messages as failed, deleted 0 sessions.\n"
     assert {site.rows()[message_id][0] for message_id in left_open} == {"failed"}
 
 
 def settled(site: Site) -> str:
-    """What `flask session prune` says an hour later."""
+    """Return what `flask session prune` says an hour later."""
     with site.connected() as connection:
         connection.execute(update(messages).values(created_at=datetime.now(UTC) - timedelta(hours=1)))
     app = create_app({**site.environment, "ENVIRONMENT": "testing"})

@@ -1,4 +1,4 @@
-"""Server-sent events, read back from their bytes."""
+"""Parse server-sent events from bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Sent:
 
 
 def events_in(stream: bytes) -> list[Sent]:
-    """All events, in order; comments are left out. Raises for what is no event."""
+    """Return all events, in order; comments are left out. Raises for what is no event."""
     blocks = [block for block in stream.decode().split("\n\n") if block and not block.startswith(":")]
     return [_event_of(block) for block in blocks]
 

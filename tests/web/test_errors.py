@@ -1,4 +1,4 @@
-"""Every error is a problem (RFC 9457) of the contract, and none tells what is inside."""
+"""Test that every error is a problem (RFC 9457) of the contract, without internal details."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 from gunicorn.http.errors import InvalidChunkSize
+from structlog.testing import capture_logs
 from werkzeug.exceptions import ServiceUnavailable, Unauthorized
 
 from ragbot.core import errors as core
-from ragbot.web.errors import SHAPES, problem_of, shape_of
+from ragbot.web.errors import SHAPES, TRY_AGAIN, problem_of, shape_of
 from tests.databases import DatabaseMaker
 from tests.fakes.parts import ScriptedGenerator
 from tests.served import three_chapter_app
@@ -29,12 +30,14 @@ CODES = {
     410: {"session_expired"},
     413: {"body_too_large"},
     415: {"unsupported_media_type"},
-    422: {"invalid_request", "idempotency_key_reused"},
+    422: {"invalid_request", "idempotency_key_reused", "content_filtered"},
     429: {"rate_limited", "budget_exhausted"},
     500: {"internal_error"},
     503: {"overloaded", "search_unavailable", "no_book", "cache_unavailable"},
     504: {"deadline_exceeded"},
 }
+KEY = "nE3-rQ8xv2LwZk5TbY1p"
+OF_AN_OPERATOR = "The embedded index cannot be written below /srv/index."
 SECRET = "sk-secret at /srv/ragbot/answerer.py: select * from messages"
 
 
@@ -51,7 +54,7 @@ def reader(served: OpenAPI) -> FlaskClient:
 
 
 def every_error() -> list[type[core.RagbotError]]:
-    """All classes of the tree."""
+    """Return all classes of the tree."""
     found, left = [], [core.RagbotError]
     while left:
         kind = left.pop()
@@ -126,7 +129,7 @@ def test_frameworks_own_errors_are_problems_too(
 
 @pytest.fixture(scope="module")
 def breaking(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    """A caller of an app with addresses that fail in every way."""
+    """Yield a caller of an app with addresses that fail in every way."""
     ways: dict[str, Exception] = {
         "bug": RuntimeError(SECRET),
         "lookup": KeyError(SECRET),
@@ -137,14 +140,21 @@ def breaking(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFacto
         "unauthorized": Unauthorized(SECRET),
         "unavailable": ServiceUnavailable(SECRET),
         "chunks": InvalidChunkSize(SECRET),  # type: ignore[arg-type]
+        "search": core.SearchUnavailable(OF_AN_OPERATOR),
+        "model": core.ProviderRejected(OF_AN_OPERATOR),
+        "database": core.DatabaseUnavailable(OF_AN_OPERATOR),
+        "book": core.NoBook(OF_AN_OPERATOR),
+        "cut": core.AnswerCut(OF_AN_OPERATOR),
     }
     folder = tmp_path_factory.mktemp("breaking")
-    with three_chapter_app(new_database, folder, generator=ScriptedGenerator()) as app:
+    settings = {"ADMIN_API_KEY": KEY}
+    with three_chapter_app(new_database, folder, settings, generator=ScriptedGenerator()) as app:
 
         def fail(way: str) -> None:
             raise ways[way]
 
         app.add_url_rule("/fail/<way>", "fail", fail)
+        app.add_url_rule("/admin/fail/<way>", "fail_for_operator", fail)
         yield app.test_client()
 
 
@@ -169,6 +179,38 @@ def test_no_exceptions_text_gets_out(breaking: FlaskClient, way: str, status: in
     assert (reply.status_code, reply.mimetype) == (status, "application/problem+json")
     assert "secret" not in reply.text
     assert reply.json["request_id"] == reply.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize(
+    ("way", "sentence"),
+    [
+        ("search", TRY_AGAIN),
+        ("model", TRY_AGAIN),
+        ("database", TRY_AGAIN),
+        ("book", "There is no book to ask yet; please come back later."),
+        ("cut", "The answer broke off; please ask again."),
+    ],
+)
+def test_reader_gets_a_readers_sentence_and_the_log_gets_the_reason(
+    breaking: FlaskClient, way: str, sentence: str
+) -> None:
+    """A reader can do nothing about a server or a folder, and need not know its name."""
+    with capture_logs() as lines:
+        reply = breaking.get(f"/fail/{way}")
+
+    assert (reply.status_code, reply.json["detail"]) == (503, sentence)
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert line["reason"] == OF_AN_OPERATOR
+
+
+def test_operator_gets_the_errors_own_sentence(breaking: FlaskClient) -> None:
+    """It says what to do."""
+    with capture_logs() as lines:
+        reply = breaking.get("/admin/fail/search", headers={"X-API-Key": KEY})
+
+    assert (reply.status_code, reply.json["detail"]) == (503, OF_AN_OPERATOR)
+    (line,) = [line for line in lines if line["event"] == "request"]
+    assert "reason" not in line
 
 
 # --- the request's id --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The same answer as a stream: order of events, signs of life, errors in band, readers who leave."""
+"""Test streamed answers: order of events, heartbeats, errors in the stream, readers who leave."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.web.sent_events import Sent, events_in
 
 HOW_LONG = "How long is the cheddar ripened?"
 HEARTBEAT_S = 0.02
-PATIENCE_S = 5
+PATIENCE_S = 60
 
 
 class SilentModel:
@@ -46,9 +46,11 @@ class SilentModel:
         self.asked = threading.Event()
         self.interrupted = threading.Event()
         self.speaks = threading.Event()
+        self.generation = Generation()
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Iterator[str]:
         generation.model = self.name
+        self.generation = generation
         yield from self.words
         self.asked.set()
         with deadline.interrupting(self._interrupt):
@@ -291,6 +293,24 @@ def test_comments_are_sent_until_the_first_word(services: Services) -> None:
     names = [event.name for event in events_in(rest)]
     assert (names[0], names[-1]) == ("delta", "done")
     assert events_in(first + b"".join(comments) + rest)[-1].id == len(names) + 1
+
+
+def test_reader_is_told_once_that_the_model_thinks(services: Services) -> None:
+    """A minute of silence looks like a fault."""
+    model = SilentModel()
+    running = begun(services, model)
+    stream = stream_of(running)
+    next(stream)
+    next(stream)
+    assert model.asked.wait(PATIENCE_S)
+    model.generation.is_thinking = True
+
+    signs = [next(stream) for _ in range(8)]
+    model.speaks.set()
+    rest = b"".join(stream)
+
+    assert [event.name for event in events_in(b"".join(signs))] == ["thinking"]
+    assert events_in(rest)[-1].id == 2 + len(events_in(rest))
 
 
 def test_reader_who_leaves_between_words_is_seen(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

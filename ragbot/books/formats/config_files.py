@@ -1,9 +1,10 @@
-"""Parse YAML and JSON from a book safely: short, without aliases, and only mappings."""
+"""Parse YAML, TOML and JSON from a book safely: short, without aliases, and only mappings."""
 
 from __future__ import annotations
 
 import json
 import re
+import tomllib
 
 import yaml
 
@@ -12,9 +13,18 @@ from ragbot.core.errors import FileUnreadable
 # Longer text describes no page and no folder; YAML aliases could make a short text very large.
 MAX_CHARACTERS = 20_000
 
+# The largest configurations, with thousands of redirects or a long navigation, have fewer. The time and
+# memory of TOML's parser grow with the square of a dotted key's parts.
+MAX_CONFIG_CHARACTERS = 200_000
+MAX_DOTS = 100
+
 # The same safe loader, ten times as quick where libyaml is at hand.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])[*&][\w-]")
+
+_SCRIPT_PIECE = re.compile(
+    r"'(?:[^'\\\n]|\\.)*'(?!\s*:)|\"(?:[^\"\\\n]|\\.)*\"(?!\s*:)|['\"]?(?P<key>(?:(?<=['\"])[^'\"\n]+(?=['\"])|(?<!\w)\w++))['\"]?\s*:\s*"
+)
 
 # PyYAML converts tagged values without checking them: an empty `!!int` is an IndexError, other words after
 # `!!bool` or `!!timestamp` are a KeyError or an AttributeError, and a number of base sixty an OverflowError.
@@ -41,6 +51,57 @@ def parse_yaml_mapping(text: str) -> dict[str, object] | None:
         return _mapping(yaml.load(text, _LOADER))  # noqa: S506 (both loaders are safe ones)
     except _FAULTS as fault:
         raise FileUnreadable("The text is not valid YAML.") from fault
+
+
+def parse_toml_mapping(text: str) -> dict[str, object]:
+    """Parse TOML. Raises FileUnreadable if it is invalid or too long."""
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
+    if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
+        raise FileUnreadable(f"A line has more than {MAX_DOTS} dots.")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as fault:
+        # (An integer of thousands of digits is a ValueError that is no TOMLDecodeError.)
+        raise FileUnreadable("The text is not valid TOML.") from fault
+
+
+class _TolerantLoader(yaml.SafeLoader):
+    """Load YAML whose tags name code (`!!python/name:...`, `!ENV`): each gives None, and nothing is run."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node; an alias, by which a short text could grow very large, is an error."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("alias")
+        return super().compose_node(parent, index)
+
+
+_TolerantLoader.add_multi_constructor("", lambda _loader, _tag, _node: None)
+
+
+def parse_tolerant_yaml(text: str) -> dict[str, object]:
+    """Parse the YAML of a program's configuration, with tags of its own; other than a mapping is empty.
+
+    Raises FileUnreadable if it is invalid, too long, or has aliases.
+    """
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
+    try:
+        return _mapping(yaml.load(text, _TolerantLoader)) or {}  # noqa: S506 (it makes no objects)
+    except _FAULTS as fault:
+        raise FileUnreadable("The text is not valid YAML, or it has aliases.") from fault
+
+
+def parse_literal(text: str) -> object:
+    """Parse a literal of JavaScript made of lists, objects and texts; None if it is anything more."""
+    if len(text) > MAX_CONFIG_CHARACTERS:
+        return None
+    # With quoted keys and a blank behind each it is YAML.
+    quoted = _SCRIPT_PIECE.sub(lambda piece: f'"{piece["key"]}": ' if piece["key"] else piece[0], text)
+    try:
+        return yaml.load(quoted.replace("\t", " "), _TolerantLoader)  # noqa: S506 (it makes no objects)
+    except _FAULTS:
+        return None
 
 
 def parse_json_mapping(text: str) -> dict[str, object] | None:

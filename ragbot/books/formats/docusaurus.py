@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
+from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import shown_source
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
-from ragbot.core.errors import FileUnreadable
+from ragbot.core.errors import BookError, FileUnreadable
 
 PAGES = frozenset({".md", ".mdx"})
 CONFIG_NAMES = tuple(f"docusaurus.config.{suffix}" for suffix in ("js", "ts", "mjs", "cjs", "mts", "cts"))
+
+SIDEBAR_NAMES = tuple(f"sidebars.{suffix}" for suffix in ("js", "ts", "json", "mjs", "cjs"))
 
 # Front matter that only Docusaurus reads, and that which other generators share with it.
 SIDEBAR_KEYS = frozenset({"sidebar_position", "sidebar_label"})
@@ -53,6 +59,13 @@ class _Doc:
         return self.stem.lower() in names
 
     @property
+    def id(self) -> str:
+        """Return the name that sidebars give it."""
+        names = [*self.folders, self.stem]
+        plain = [strip_number_prefix(name)[0] if self.strips_prefixes else name for name in names]
+        return "/".join([*plain[:-1], self.values.text("id") or plain[-1]])
+
+    @property
     def strips_prefixes(self) -> bool:
         return self.values.values.get("parse_number_prefixes") is not False
 
@@ -71,15 +84,41 @@ class _Category:
     position: float
 
 
-def read_docusaurus(folder: BookFolder, docs: str | None = None) -> Book:
-    """Read a project's docs folders in the order of the generated sidebar.
+def root_of_docusaurus(project: BookFolder) -> Path:
+    """Return the folder that holds all of a project's pages.
 
-    `docs` is the path of the docs folder where there is no configuration, "" for `folder` itself.
+    It is the project's own, or the one above if the configuration names folders beside the project.
     """
-    config = _config(folder)
-    docs_folders = [DocsFolder(docs, "docs")] if docs is not None else config.docs
-    pages = [page for docs_folder in docs_folders for page in _read_docs_folder(folder, docs_folder, config)]
+    config, _ = _config(project, "")
+    is_above = any(normpath(docs.path).startswith("..") for docs in config.docs)
+    return project.root.absolute().parent if is_above else project.root
+
+
+def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") -> Book:
+    """Read a project's docs folders in the order of their sidebars; its configuration lies in `base`.
+
+    Of a project with versions the last released one is read, or `version` ("current" is the one in work).
+    Raises BookError if one of its docs folders lies outside of `folder` or is not there, or if there is no
+    such version.
+    """
+    config, name = _config(folder, base)
+    pages: list[Page] = []
+    for docs in (_versioned(folder, base, docs, version) for docs in config.docs):
+        path = normpath(f"{base}/{docs.path}" if base else docs.path)
+        if path.startswith("..") or not (folder.root / path).is_dir():
+            raise BookError(
+                f"{name or 'Docusaurus'} has its pages at `path: '{docs.path}'`, and there is no such folder "
+                f"below {folder.root}. Give the folder that holds both, or correct `docs.path`."
+            )
+        sidebars = _sidebars(folder, base, docs)
+        pages += _read_docs_folder(folder, replace(docs, path="" if path == "." else path), config, sidebars)
     return Book(config.title, tuple(pages), tuple(folder.skipped))
+
+
+def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
+    """Read a docs folder without a configuration; `docs` is its path, "" for `folder` itself."""
+    pages = _read_docs_folder(folder, DocsFolder(docs, "docs"), SiteConfig())
+    return Book("", tuple(pages), tuple(folder.skipped))
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:
@@ -101,26 +140,101 @@ def has_front_matter(folder: BookFolder, under: str, keys: frozenset[str]) -> bo
     return False
 
 
-def _config(folder: BookFolder) -> SiteConfig:
+def _versioned(folder: BookFolder, base: str, docs: DocsFolder, wanted: str) -> DocsFolder:
+    """Return the folder of the wanted version, of the last released one if none is named."""
+    prefix = f"{docs.id}_" if docs.id else ""
+    versions = _versions(folder, _below(base, f"{prefix}versions.json"))
+    last = docs.last_version or (versions[0] if versions else "current")
+    name = wanted or last
+    if name not in (*versions, "current"):
+        if docs.id and not versions:
+            return docs
+        known = ", ".join((*versions, "current"))
+        raise BookError(f"There is no version {name} of {docs.path}; there are: {known}.")
+    if name == "current":
+        route = docs.route if last == "current" else f"{docs.route}/next".lstrip("/")
+        return replace(docs, route=route)
+    path = f"{prefix}versioned_docs/version-{name}"
+    if not (folder.root / _below(base, path)).is_dir():
+        raise BookError(
+            f"{prefix}versions.json names the version {name}, and there is no folder {path}. Add it, or read "
+            "another version (--version current)."
+        )
+    return replace(
+        docs,
+        path=path,
+        route=docs.route if name == last else f"{docs.route}/{name}".lstrip("/"),
+        sidebars=f"{prefix}versioned_sidebars/version-{name}-sidebars.json",
+    )
+
+
+def _versions(folder: BookFolder, path: str) -> list[str]:
+    if not folder.has(path):
+        return []
+    try:
+        found = json.loads(folder.read_text(path))
+    except (FileUnreadable, ValueError, RecursionError) as fault:
+        raise BookError(f"{path} cannot be read, so the released version is not known: {fault}") from fault
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+
+
+def _sidebars(folder: BookFolder, base: str, docs: DocsFolder) -> tuple[SidebarEntry, ...]:
+    for name in (docs.sidebars,) if docs.sidebars else SIDEBAR_NAMES:
+        path = _below(base, name)
+        if folder.has(path):
+            return parse_sidebars(folder.read_text(path))
+    return ()
+
+
+def _below(base: str, name: str) -> str:
+    return normpath(f"{base}/{name}" if base else name)
+
+
+def _config(folder: BookFolder, base: str) -> tuple[SiteConfig, str]:
+    """Return a project's configuration, and the name of its file."""
+    inside = f"{base}/" if base else ""
     for name in CONFIG_NAMES:
-        if folder.has(name):
+        if folder.has(inside + name):
             try:
-                return parse_site_config(folder.read_text(name), has_versions=folder.has("versions.json"))
+                return parse_site_config(folder.read_text(inside + name)), name
             except FileUnreadable as fault:
-                folder.skip(name, str(fault))
-    return SiteConfig()
+                folder.skip(inside + name, str(fault))
+    return SiteConfig(), ""
 
 
-def _read_docs_folder(folder: BookFolder, docs_folder: DocsFolder, config: SiteConfig) -> list[Page]:
+def _read_docs_folder(
+    folder: BookFolder, docs_folder: DocsFolder, config: SiteConfig, sidebars: Sequence[SidebarEntry] = ()
+) -> list[Page]:
     base = len(docs_folder.path.split("/")) if docs_folder.path else 0
     paths = [path for path in folder.files(PAGES, docs_folder.path) if _is_page(path, base)]
     docs = [doc for doc in folder.read_each(paths, lambda path: _doc(folder, path, base)) if _is_shown(doc)]
     categories = _categories(folder, docs_folder.path, docs)
     docs.sort(key=lambda doc: _sidebar_key(doc, categories))
     by_path = {doc.path: doc for doc in docs}
-    return folder.read_each(
-        [doc.path for doc in docs], lambda path: _page(by_path[path], docs_folder, config, categories)
-    )
+    parts = _in_sidebars(docs, sidebars, categories)
+    return folder.read_each(list(parts), lambda path: _page(by_path[path], docs_folder, config, parts[path]))
+
+
+def _in_sidebars(
+    docs: Sequence[_Doc], sidebars: Sequence[SidebarEntry], categories: dict[tuple[str, ...], _Category]
+) -> dict[str, tuple[str, ...]]:
+    """Return the pages in order with the labels above each; those that no sidebar has come last."""
+    parts: dict[str, tuple[str, ...]] = {}
+    for entry in sidebars:
+        for doc in docs:
+            if entry.is_folder and f"{'/'.join(doc.folders)}/".startswith(f"{entry.doc}/".lstrip("/")):
+                depth = len(entry.doc.split("/")) if entry.doc else 0
+                parts.setdefault(doc.path, (*entry.parts, *_parts(doc, categories)[depth:]))
+            elif not entry.is_folder and entry.doc == doc.id:
+                parts.setdefault(doc.path, entry.parts)
+    for doc in docs:
+        parts.setdefault(doc.path, _parts(doc, categories))
+    return parts
+
+
+def _parts(doc: _Doc, categories: dict[tuple[str, ...], _Category]) -> tuple[str, ...]:
+    above = doc.folders[:-1] if doc.is_index else doc.folders
+    return tuple(categories[doc.folders[: depth + 1]].label for depth in range(len(above)))
 
 
 def _is_page(path: str, base: int) -> bool:
@@ -133,16 +247,12 @@ def _is_shown(doc: _Doc) -> bool:
 
 
 def _doc(folder: BookFolder, path: str, base: int) -> _Doc:
-    source = folder.read_text(path)
+    source = shown_source(folder.read_text(path))
     *folders, name = path.split("/")[base:]
     return _Doc(path, tuple(folders), PurePosixPath(name).stem, parse_front_matter(source), source)
 
 
-def _page(
-    doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, categories: dict[tuple[str, ...], _Category]
-) -> Page:
-    above = doc.folders[:-1] if doc.is_index else doc.folders
-    parts = tuple(categories[doc.folders[: depth + 1]].label for depth in range(len(above)))
+def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[str, ...]) -> Page:
     content = split_page(
         doc.source,
         Dialect.MDX,

@@ -16,15 +16,21 @@ _DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
 _PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*+\)?\s*+,\s*+\{")
 _DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")
 _TRAILING_SLASH = re.compile(r"\btrailingSlash['\"]?\s*:\s*(true|false)\b")
-_LAST_IS_CURRENT = re.compile(r"\blastVersion['\"]?\s*:\s*['\"]current['\"]")
+_SIDEBARS = re.compile(r"\bsidebarPath['\"]?\s*:\s*(?:require\.resolve\(\s*)?['\"](?P<path>[^'\"\n]+)['\"]")
 
 
 @dataclass(frozen=True, slots=True)
 class DocsFolder:
-    """Hold a folder of pages and its route on the site."""
+    """Hold a folder of pages, its route on the site, and the file of its sidebars.
+
+    `id` is empty for the docs of the preset, `last_version` where the configuration does not name it.
+    """
 
     path: str
     route: str
+    sidebars: str = ""
+    id: str = ""
+    last_version: str = ""
 
 
 def _default_docs() -> list[DocsFolder]:
@@ -41,34 +47,42 @@ class SiteConfig:
     docs: list[DocsFolder] = field(default_factory=_default_docs)
 
 
-def parse_site_config(text: str, *, has_versions: bool = False) -> SiteConfig:
+def parse_site_config(text: str) -> SiteConfig:
     """Read the literals. Code is not run, so a computed value is replaced by the default."""
     text = _COMMENT.sub("", text)
     trailing = _TRAILING_SLASH.search(text)
-    is_next = has_versions and not _LAST_IS_CURRENT.search(text)
     return SiteConfig(
         title=_value(text, "title"),
         base_url=_value(text, "baseUrl") or "/",
         trailing_slash=trailing[1] == "true" if trailing else None,
-        docs=_docs_folders(text, is_next=is_next),
+        docs=_docs_folders(text),
     )
 
 
-def _docs_folders(text: str, *, is_next: bool) -> list[DocsFolder]:
-    blocks = _blocks(text, _PLUGIN_BLOCK)
+def _docs_folders(text: str) -> list[DocsFolder]:
+    plugins = [_docs_folder(block, is_plugin=True) for block in _blocks(text, _PLUGIN_BLOCK)]
+    blocks: list[str] = []
     if not _DOCS_OFF.search(text):
         preset = _blocks(text, _DOCS_BLOCK)
         # A theme's settings have a `docs` block too; the preset's is the one that is about files.
         about_files = [block for block in preset if re.search(r"\b(path|routeBasePath|sidebarPath)\b", block)]
-        blocks = [*(about_files[:1] or [""]), *blocks]
-    return [_docs_folder(block, is_next=is_next) for block in blocks]
+        blocks = about_files[:1] or [""]
+    return [*(_docs_folder(block) for block in blocks), *plugins]
 
 
-def _docs_folder(block: str, *, is_next: bool) -> DocsFolder:
+def _docs_folder(block: str, *, is_plugin: bool = False) -> DocsFolder:
     route = re.search(_STRING.format(key="routeBasePath"), block)
     base = (route["value"] if route else "docs").strip("/")
     path = _value(block, "path").removeprefix("./").strip("/") or "docs"
-    return DocsFolder(path, f"{base}/next".lstrip("/") if is_next and path == "docs" else base)
+    sidebars = _SIDEBARS.search(block)
+    own_id = _value(block, "id") if is_plugin else ""
+    return DocsFolder(
+        path=path,
+        route=base,
+        sidebars=sidebars["path"].removeprefix("./") if sidebars else "",
+        id="" if own_id == "default" else own_id,
+        last_version=_value(block, "lastVersion"),
+    )
 
 
 def _value(text: str, key: str) -> str:

@@ -1,9 +1,10 @@
 """Read an EPUB, version 2 or 3: its chapters in the order of its spine, with the titles of its contents.
 
-Each chapter goes through the HTML reader, so a page's source is Markdown and its anchors are the ids of the
-file. A page's path is its entry's path inside the archive, and so is its address: a site that shows the book
-serves it unzipped. In a folder of books the file's own path is put before it
-(`books/book.epub/OEBPS/ch1.xhtml`), because entries of two books often have the same name.
+Each chapter goes through the HTML reader, so a page's source is Markdown. A page's path is its entry's path
+inside the archive. No site serves what is inside: the address of every page is that of the whole file, empty
+where the file is the book, and sections have no anchors. In a folder of books the file's own path stands in
+front of the entry's (`books/book.epub/OEBPS/ch1.xhtml`), because entries of two books often have the same
+name.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def read_epub(
             )
         for page in folder.read_each([f"{under}{name}"], read):
             if page is not None:
-                pages.append(_named(page, f"{under}{name}", outermost, _titles(page, known.get(name), above)))
+                titles = _titles(page, known.get(name), above)
+                address = quote(path) if is_among_others else ""
+                pages.append(_named(page, f"{under}{name}", (*outermost, *titles), address))
         above = known[name][-1] if name in known else above
     if not pages:
         raise FileUnreadable("The EPUB holds no chapter that could be read.")
@@ -101,8 +104,8 @@ def _titles(page: Page, listed: list[tuple[str, ...]] | None, above: tuple[str, 
     return shared_titles(listed) or (page.title,)
 
 
-def _named(page: Page, path: str, outermost: tuple[str, ...], titles: tuple[str, ...]) -> Page:
-    *parts, title = (*outermost, *titles)
+def _named(page: Page, path: str, titles: tuple[str, ...], address: str) -> Page:
+    *parts, title = titles
     opening = _opening(page)
     inner = (opening,) if folded(opening) not in folded(title) else ()
 
@@ -110,10 +113,10 @@ def _named(page: Page, path: str, outermost: tuple[str, ...], titles: tuple[str,
         below = (*inner, *section.heading_path[1:])
         while below and folded(below[0]) == folded(title):
             below = below[1:]
-        return replace(section, heading_path=(*parts, title, *below))
+        return replace(section, heading_path=(*parts, title, *below), anchor="")
 
     sections = tuple(moved(section) for section in page.sections)
-    return Page(path, title, quote(path), page.source, sections, page.dialect, tuple(parts))
+    return Page(path, title, address, page.source, sections, page.dialect, tuple(parts))
 
 
 def _opening(page: Page) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ragbot.books.formats.html_themes import main_content, theme_of
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
@@ -23,31 +24,20 @@ HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 MAX_GROWTH = 4
 GROWTH_FREE_CHARACTERS = 100_000
 
-# Selectors of the element that holds a page's own text, the most reliable first.
-_MAIN = (
-    "[itemprop=articleBody]",
-    ".theme-doc-markdown",
-    "div.body[role=main]",
-    "div.body",
-    "#content > main",
-    "article",
-    "main",
-    "[role=main]",
-)
-_NOT_PROSE = (
-    "script, style, noscript, template, svg, button, form, nav, iframe, footer, .katex-html, .linenos, "
-    ".hash-link, .headerlink, .anchor-link, .theme-doc-toc-mobile, .theme-doc-breadcrumbs, "
-    ".theme-doc-version-badge, .theme-doc-footer, .pagination-nav, .sphinxsidebar, .related, .buttons, "
-    ".boring"
-)
-_AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
-_ROUTED = "meta[name=generator][content^=Docusaurus]"
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
-_LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|highlight)-(?P<name>[\w+#.-]+)")
+_LANGUAGE = re.compile(r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+)(?P<name>[\w+#.-]+)")
+_NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"})
 # Private-use signs mark the headings through the conversion.
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
+# What MathJax looks for in a page.
+_DELIMITED = re.compile(r"\\(?P<sign>[(\[])(?P<tex>.*)\\[)\]]", re.DOTALL)
+_TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
 _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
+
+
+class NoText(FileUnreadable):
+    """Report that a page has no text of its own: it is a frame, or a page of pictures."""
 
 
 def read_html_page(path: str, source: str) -> Page:
@@ -60,41 +50,32 @@ def read_html_page(path: str, source: str) -> Page:
 
 def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     """Convert a parsed HTML file to a page, as `read_html_page` does. Changes the tree."""
-    main = main_content(tree)
+    theme = theme_of(tree)
+    main = main_content(tree, theme)
     if main is None:
         raise FileUnreadable("The page has no body.")
     anchors, titles = _marked_headings(main)
     _plain_code(main)
     _plain_mathematics(main)
+    _plain_pictures(main)
     _part_tab_labels(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
     text, positions = _without_marks(converted)
     if not text.strip():
-        raise FileUnreadable("The page holds no text.")
+        raise NoText("The page holds no text.")
     address = site_address(path)
-    if tree.css_first(_ROUTED) is not None:
-        # Docusaurus's own script shows "not found" under the file's name.
+    if theme.is_routed:
+        # The site's own script shows "not found" under the file's name.
         address = address.removesuffix(".html")
     heads = _heads(text, positions, anchors, titles)
     return _page(path, text, address=address, title=_title(tree, path), heads=heads)
 
 
-def main_content(tree: LexborHTMLParser) -> LexborNode | None:
-    """Return the element that holds the page's own text, without menus, buttons and the like."""
-    found = next((node for selector in _MAIN for node in tree.css(selector) if node.text(strip=True)), None)
-    main = found or tree.body
-    if main is None:
-        return None
-    for node in main.css(_NOT_PROSE if found else f"{_NOT_PROSE}, {_AROUND_BODY}"):
-        node.decompose()
-    return main
-
-
 def _page(path: str, text: str, *, address: str, title: str, heads: list[tuple[Heading, str]]) -> Page:
     tops = [heading for heading, _ in heads if not heading.is_nested]
-    opening = tops[0] if tops and tops[0].level == 1 and not text[: tops[0].start].strip() else None
+    opening = tops[0] if tops and tops[0].level == 1 else None
     title = (opening.text if opening else "") or title
     sections = build_sections(text, heads, opening=opening, path=(title,))
     return Page(path, title, address, text, sections, Dialect.CONVERTED)
@@ -151,6 +132,8 @@ def _plain_code(main: LexborNode) -> None:
     for pre in main.css("pre"):
         for line_break in pre.css("br"):
             line_break.replace_with("\n")
+        for line in pre.css("code > div"):
+            line.insert_after("\n")
         language = _language(pre)
         text = pre.text().strip("\n")
         attribute = f' class="language-{escape(language)}"' if language else ""
@@ -160,19 +143,43 @@ def _plain_code(main: LexborNode) -> None:
 
 
 def _plain_mathematics(main: LexborNode) -> None:
-    """Replace each of KaTeX's formulas, which has two renderings and the TeX source, by the source."""
-    for formula in main.css(".katex"):
-        note = formula.css_first("annotation[encoding='application/x-tex']")
-        if note is not None:
+    """Replace a formula by its TeX source, where the page holds it beside what it shows."""
+    for formula in main.css(".katex, mjx-container, math"):
+        source = _tex(formula)
+        if source:
             above = formula.parent
-            is_display = above is not None and "katex-display" in (above.attributes.get("class") or "")
+            is_display = (
+                above is not None and "katex-display" in (above.attributes.get("class") or "")
+            ) or formula.attributes.get("display") in ("block", "true")
             marks = "$$" if is_display else "$"
-            formula.replace_with(f"{marks}{note.text(strip=True)}{marks}")
+            formula.replace_with(f"{marks}{source}{marks}")
+
+    for formula in main.css(".math, .arithmatex"):
+        delimited = _DELIMITED.fullmatch(formula.text().strip())
+        if delimited is not None:
+            marks = "$" if delimited["sign"] == "(" else "$$"
+            formula.replace_with(f"{marks}{delimited['tex'].strip()}{marks}")
+
+
+def _tex(formula: LexborNode) -> str:
+    note = formula.css_first("annotation[encoding='application/x-tex']")
+    if note is not None:
+        return note.text(strip=True)
+    for node in (formula, *formula.css("math[alttext]")):
+        if node.attributes.get("alttext"):
+            return node.attributes["alttext"] or ""
+    return ""
+
+
+def _plain_pictures(main: LexborNode) -> None:
+    """Replace pictures that are written into the page by their alternative text."""
+    for picture in main.css("img[src^='data:']"):
+        picture.replace_with(picture.attributes.get("alt") or " ")
 
 
 def _part_tab_labels(main: LexborNode) -> None:
     """Put each tab's label on a line of its own: in the HTML, all labels are on one line."""
-    for label in main.css(".tabbed-labels label"):
+    for label in main.css(".tabbed-labels label, .vp-code-group .tabs label, [role=tablist] [role=tab]"):
         paragraph = LexborHTMLParser(f"<p>{escape(label.text(strip=True))}</p>").css_first("p")
         if paragraph is not None:
             label.replace_with(paragraph)
@@ -187,8 +194,10 @@ def _language(pre: LexborNode) -> str:
             outer = outer.parent
     for node in nodes:
         match = _LANGUAGE.search(node.attributes.get("class") or "")
-        if match is not None and match["name"] not in ("default", "none"):
-            return match["name"]
+        own = node.attributes.get("data-language") or node.attributes.get("data-lang") or ""
+        name = match["name"] if match is not None else own
+        if name and name not in _NO_LANGUAGES:
+            return name
     return ""
 
 
@@ -216,7 +225,7 @@ def _heads(
     starts = [start for start, _ in waiting]
     for heading in find_headings(parse_page(text, Dialect.CONVERTED), Dialect.CONVERTED):
         first = bisect_left(starts, heading.start)
-        if first < len(waiting) and starts[first] <= heading.end:
+        if first < len(waiting) and starts[first] <= _line_end(text, heading.end):
             number = waiting[first][1]
             named = Heading(heading.level, titles[number], "", heading.start, heading.end, heading.is_nested)
             heads.append((named, anchors[number]))
@@ -225,8 +234,17 @@ def _heads(
     return heads
 
 
+def _line_end(text: str, position: int) -> int:
+    """Return the end of a line. (Blanks before a permalink stand between a heading and its mark.)"""
+    end = text.find("\n", position)
+    return len(text) if end < 0 else end
+
+
+def title_parts(tree: LexborHTMLParser) -> list[str]:
+    """Return the parts of a page's title: generators write the page's before the site's."""
+    node = tree.css_first("head > title")
+    return _TITLE_SIGNS.split(" ".join(node.text().split())) if node else [""]
+
+
 def _title(tree: LexborHTMLParser, path: str) -> str:
-    node = tree.css_first("title")
-    title = " ".join(node.text().split()) if node else ""
-    # Generators write the page's title before the site's.
-    return re.split(r"\s+[|—–]\s+|\s+-\s+", title)[0] or PurePosixPath(path).stem
+    return title_parts(tree)[0] or PurePosixPath(path).stem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from posixpath import dirname, normpath
 from urllib.parse import unquote, urlsplit
@@ -10,82 +11,142 @@ from urllib.parse import unquote, urlsplit
 from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
-from ragbot.books.formats.html import HTML_SUFFIXES, convert_html_page
+from ragbot.books.formats.html import HTML_SUFFIXES, NoText, convert_html_page, title_parts
+from ragbot.books.formats.html_selection import PageFacts, facts_of, pages_left_out
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.plain import reading_key
+from ragbot.books.not_pages import TEMPLATE, is_template, lies_in_template_folder
 from ragbot.core.domain import Book, Page
 
 # Pages that repeat, list or search other pages.
 _NOT_PAGES = frozenset({"404", "print", "search", "genindex", "py-modindex", "toc", "modindex"})
 _INDEXES = ("index.html", "index.htm")
+# Some pages have a title of their own: the first, and what is not in the contents.
+NAMED_BY = 0.5
+
 _NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static"})
 
 _NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next"
 _CONTENTS = ".toctree-wrapper a, nav a, [role=navigation] a, aside a, .sidebar a, .chapter a"
 _REDIRECT = re.compile(r"<meta[^<>]{0,200}http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
 
-# Docusaurus's pages of tags repeat the descriptions of others.
-_LISTS_TAGS = re.compile(r"<html[^<>]{0,500}\bclass=\"[^\"]*\bdocs-tags-")
-
 
 @dataclass(frozen=True, slots=True)
 class _SitePage:
-    """Hold a page and its link to the next page, as written in the file."""
+    """Hold a page, its link to the next page as written in the file, and what it says of itself."""
 
     page: Page
     next_link: str
+    facts: PageFacts
+    title_parts: tuple[str, ...]
 
 
 def read_html(folder: BookFolder) -> Book:
-    """Read every page of a built site, without redirects, search pages, indexes and the like."""
+    """Read the pages of a built site that are the book, in the order of the site's own navigation.
+
+    Redirects, searches, lists, other languages and other versions are left out.
+    """
     paths = [path for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key) if _is_page(path)]
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
 
     def read(path: str) -> _SitePage | None:
         source = folder.read_text(path)
-        is_page = not (_REDIRECT.search(source[:20_000]) or _LISTS_TAGS.search(source[:20_000]))
+        if lies_in_template_folder(path) or is_template(source):
+            folder.leave_out(path, TEMPLATE)
+            return None
+        is_page = not _REDIRECT.search(source[:20_000])
         if not is_page and path not in _INDEXES:
             return None
         tree = parse_html(source)
         if path in _INDEXES:
             contents[path] = _links(tree, _CONTENTS) or _links(tree, "a")
             titles[path] = _named(tree)
-        if not is_page:
+        try:
+            return _site_page(path, source, tree) if is_page else None
+        except NoText:
+            folder.leave_out(path, "It has no text of its own.")
             return None
-        after = tree.css_first(_NEXT)
-        follows = (after.attributes.get("href") or "") if after else ""
-        return _SitePage(convert_html_page(path, source, tree), follows)
 
     found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
+    found = _book_pages(folder, found)
     if folder.has("toc.html"):
         # mdBook's page of links is no page of the book.
         tables = folder.read_each(["toc.html"], lambda path: _links(parse_html(folder.read_text(path)), "a"))
         contents["toc.html"] = next(iter(tables), [])
-    order = _order(found, contents)
     return Book(
-        next((titles[path] for path in _INDEXES if titles.get(path)), ""),
-        tuple(found[path].page for path in order),
+        next((titles[path] for path in _INDEXES if titles.get(path)), "") or _shared_title(found),
+        tuple(found[path].page for path in _order(found, contents)),
         tuple(folder.skipped),
     )
 
 
+def _site_page(path: str, source: str, tree: LexborHTMLParser) -> _SitePage:
+    after = tree.css_first(_NEXT)
+    follows = (after.attributes.get("href") or "") if after else ""
+    facts, parts = facts_of(path, tree), tuple(title_parts(tree))
+    return _SitePage(convert_html_page(path, source, tree), follows, facts, parts)
+
+
+def _book_pages(folder: BookFolder, found: dict[str, _SitePage]) -> dict[str, _SitePage]:
+    left_out = pages_left_out(
+        {path: read.facts for path, read in found.items()}, lambda path, link: _original(path, link, found)
+    )
+    for path, reason in left_out.items():
+        folder.leave_out(path, reason)
+    return {path: read for path, read in found.items() if path not in left_out}
+
+
+def _original(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
+    """Return the page that a canonical link names: a whole address, of which the host is not looked at."""
+    try:
+        return _resolved(path, urlsplit(link).path or "/", found)
+    except ValueError:
+        return None
+
+
+def _shared_title(found: dict[str, _SitePage]) -> str:
+    """Return the part that the titles of nearly all pages end in: the site's name."""
+    ends = Counter(read.title_parts[-1] for read in found.values() if len(read.title_parts) > 1)
+    for name, count in ends.most_common(1):
+        if count > 1 and count >= NAMED_BY * len(found):
+            return name
+    return ""
+
+
 def _is_page(path: str) -> bool:
     *folders, name = path.split("/")
-    return name.rsplit(".", 1)[0] not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
+    stem = name.rsplit(".", 1)[0]
+    if stem == "index" and folders:
+        stem = folders[-1]
+    return stem not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
 
 
 def _order(found: dict[str, _SitePage], contents: dict[str, list[str]]) -> list[str]:
-    follows = {
-        path: target for path, read in found.items() if (target := _resolved(path, read.next_link, found))
-    }
-    if follows:
-        return _along(list(found), follows)
+    """Return the paths in the order of the site's contents; links to the next page lead on from each."""
+    listed: list[str] = []
     for path in ("toc.html", *_INDEXES):
         listed = [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
         if listed:
-            return list(dict.fromkeys([*[p for p in ("index.html",) if p in found], *listed, *found]))
-    return list(found)
+            break
+    sequence = _with_indexes([*(path for path in _INDEXES if path in found), *listed], found)
+    follows = {
+        path: target for path, read in found.items() if (target := _resolved(path, read.next_link, found))
+    }
+    return _along(sequence, follows) if follows else sequence
+
+
+def _with_indexes(listed: list[str], found: dict[str, _SitePage]) -> list[str]:
+    """Return the listed paths and the others; a folder's index that is not listed opens its folder."""
+    sequence: dict[str, None] = {}
+    for path in (*listed, *found):
+        folders = path.split("/")[:-1]
+        for depth in range(1, len(folders) + 1):
+            index = "/".join((*folders[:depth], "index.html"))
+            if index in found and index not in listed:
+                sequence.setdefault(index)
+        sequence.setdefault(path)
+    return list(sequence)
 
 
 def _along(paths: list[str], follows: dict[str, str]) -> list[str]:

@@ -60,7 +60,7 @@ def parse_html(source: str, *, clock: Callable[[], float] = time.thread_time) ->
     while length < len(source):
         LexborHTMLParser(source[:length] + _END_OF_TAG)
         if clock() > end:
-            raise FileUnreadable("The page is written so that parsing takes many times what pages take.")
+            raise FileUnreadable("The page takes much longer to parse than other pages of its size.")
         length += max(PREFIX_CHARACTERS, length // PREFIX_PART)
     return LexborHTMLParser(source)
 

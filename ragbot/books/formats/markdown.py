@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -24,6 +25,10 @@ _COMMENT_ID = re.compile(r"(?:\{\s*/\*|<!--)\s*#(?P<id>[^\s*]+)[^\r\n]*?(?:\*/\s
 _ATX = re.compile(r"(?P<marks>#{1,6})(?:[ \t]+|$)")
 _ATX_CLOSE = re.compile(r"(?:^|(?<![ \t])[ \t]++)#++[ \t]*$")
 _UNDERLINE = re.compile(r"(?:\r\n?|\n)[ \t>]*[=-]+[ \t]*$")
+
+_REFERENCE = re.compile(r"(?<![!\\])\[(?P<label>[^\[\]]{1,300})\]\[(?P<name>[^\[\]]{0,300})\]")
+
+_DEFINITION = re.compile(r"^ {0,3}\[([^\[\]\n]{1,300})\]:", re.MULTILINE)
 
 _CODE = re.compile(r"(`[^`]*`)")
 _DIRECTIVE = re.compile(r"(?<![:\\]):[A-Za-z][\w-]*(?![\w:-])(?:\{[^{}]*\})?")
@@ -158,10 +163,22 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
     # The block ends before a comment that was blanked, which may contain an id.
     raw = page.source[block.start : _line_end(page.source, block.end)]
     content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
+    content = _REFERENCE.sub(lambda link: _label(link, page.source), content)
     exact = _words(content, "\n").strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
     text = " ".join(exact.split())
     return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
+
+
+def _label(link: re.Match[str], source: str) -> str:
+    """Return the words of a link whose address the page defines elsewhere (`[words][name]`)."""
+    name = (link["name"] or link["label"]).casefold()
+    return link["label"] if name in _defined_names(source) else link[0]
+
+
+@lru_cache(maxsize=4)
+def _defined_names(source: str) -> frozenset[str]:
+    return frozenset(name.casefold() for name in _DEFINITION.findall(source))
 
 
 def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:

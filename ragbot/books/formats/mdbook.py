@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_files import parse_toml_mapping
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
 from ragbot.books.formats.mdbook_includes import IncludeExpander
 from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
 from ragbot.books.formats.page_address import relative_address
+from ragbot.books.markup.rewriting import shown_source
 from ragbot.books.markup.slugs import MdbookSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -21,11 +22,6 @@ from ragbot.core.text import cleaned
 
 # The largest have some hundreds.
 MAX_CHAPTERS = 10_000
-
-# The largest configurations, with thousands of redirects, have fewer. The parser's time and memory
-# grow with the square of a dotted key's parts.
-MAX_CONFIG_CHARACTERS = 200_000
-MAX_DOTS = 100
 
 _ANCHORS = AnchorRules(MdbookSlugger)
 
@@ -68,6 +64,7 @@ def _page(folder: BookFolder, path: str, chapter: SummaryChapter, config: _Confi
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
     includes = IncludeExpander(folder)
     source = remove_hidden_lines(includes.expand(path, folder.read_text(path)), config.hidelines)
+    source = shown_source(source)
     for notice in includes.notices:
         folder.skip(path, notice)
     content = split_page(
@@ -87,7 +84,7 @@ def _config(folder: BookFolder) -> _Config:
     if not folder.has("book.toml"):
         return _Config("", "src" if folder.has("src/SUMMARY.md") else "", {})
     try:
-        values = _toml(folder.read_text("book.toml"))
+        values = parse_toml_mapping(folder.read_text("book.toml"))
     except FileUnreadable as fault:
         folder.skip("book.toml", f"The configuration is ignored and mdBook's defaults used instead: {fault}")
         values = {}
@@ -99,18 +96,6 @@ def _config(folder: BookFolder) -> _Config:
         src=_source_folder(folder, src if isinstance(src, str) else "src"),
         hidelines={name: prefix for name, prefix in hidelines.items() if isinstance(prefix, str) and prefix},
     )
-
-
-def _toml(text: str) -> dict[str, object]:
-    if len(text) > MAX_CONFIG_CHARACTERS:
-        raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
-    if any(line.count(".") > MAX_DOTS for line in text.split("\n")):
-        raise FileUnreadable(f"A line has more than {MAX_DOTS} dots.")
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as fault:
-        # (An integer of thousands of digits is a ValueError that is no TOMLDecodeError.)
-        raise FileUnreadable("The text is not valid TOML.") from fault
 
 
 def _source_folder(folder: BookFolder, src: str) -> str:

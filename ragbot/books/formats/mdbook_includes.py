@@ -69,6 +69,9 @@ class IncludeExpander:
         if self._size > MAX_CHARACTERS:
             return self._refused(match, f"its includes hold more than {MAX_CHARACTERS:,} characters")
         content = self.expand(full, select_lines(text, selection), depth + 1)
+        if match["name"] in ("playground", "playpen"):
+            # mdBook makes a listing of it.
+            content = f"```rust\n{content.rstrip()}\n```"
         return content.rstrip("\r\n").replace("\n", f"\n{indent}")
 
     def _refused(self, match: re.Match[str], reason: str) -> str:

@@ -9,7 +9,8 @@ page. `path` is the same as the address, because paths are distinct in a book.
 The outline's entries that begin on a page open sections there, without anchors. The titles that hold for
 the whole page are its parts and its title: `("Part I", "2 Names", "2.1 Scope")` is the title "2.1 Scope"
 under two parts, and a page on which 2.1 ends and 2.2 begins belongs to "2 Names". A page without such a
-common title is called "Page 12"; in a file without an outline all pages are.
+common title is called "Boats, page 12" after the title in the file's metadata, or "Page 12"; in a file
+without an outline all pages are.
 
 `source` is the text after cleaning: lines joined to paragraphs, hyphens at line ends removed, running
 heads and feet and the dotted lines of a table of contents dropped, ligatures spelt out. Lines in a
@@ -90,13 +91,16 @@ def read_pdf(
         reader = _open(content)
         count = _page_count(reader)
         # A book that is called after its file is better than one called after its first page.
-        title = _title(reader) or PurePosixPath(path).stem
+        named = _title(reader)
+        title = named or PurePosixPath(path).stem
         entries = read_outline(folder, reader, path)
         skipped = len(folder.skipped)
         pages = _extract_pages(folder, reader, path, count=count, clock=clock)
         _report_scanned_pages(folder, reader, path, pages=pages, has_failed=len(folder.skipped) > skipped)
     outermost = (title,) if is_among_others else ()
-    return Book(title, tuple(_build_pages(path, pages, entries, outermost)))
+    # (Where it is a part already, pages need not repeat it.)
+    prefix = "" if is_among_others else named
+    return Book(title, tuple(_build_pages(path, pages, entries, outermost, prefix)))
 
 
 # --- the file ----------------------------------------------------------------------------------
@@ -199,7 +203,11 @@ def _has_picture(reader: PdfReader, number: int) -> bool:
 
 
 def _build_pages(
-    path: str, pages: Sequence[list[PdfLine]], entries: Sequence[OutlineEntry], outermost: tuple[str, ...]
+    path: str,
+    pages: Sequence[list[PdfLine]],
+    entries: Sequence[OutlineEntry],
+    outermost: tuple[str, ...],
+    prefix: str,
 ) -> Iterator[Page]:
     bodies: Sequence[list[PdfLine]] = remove_running_heads(pages)
     if not any(bodies):
@@ -209,12 +217,15 @@ def _build_pages(
     for number, lines in enumerate(bodies):
         blocks = build_blocks(lines, *entries_on_page(entries, number), word_counts)
         if blocks:
-            yield _page(path, number, blocks, outermost)
+            fallback = f"{prefix}, page {number + 1}" if prefix else f"Page {number + 1}"
+            yield _page(path, number, blocks, outermost, fallback)
 
 
-def _page(path: str, number: int, blocks: Sequence[PdfBlock], outermost: tuple[str, ...]) -> Page:
+def _page(
+    path: str, number: int, blocks: Sequence[PdfBlock], outermost: tuple[str, ...], fallback: str
+) -> Page:
     shared = shared_titles([block.titles for block in blocks])
-    *parts, title = (*outermost, *(shared or (f"Page {number + 1}",)))
+    *parts, title = (*outermost, *(shared or (fallback,)))
     sections: list[Section] = []
     length = 0
     for block in blocks:

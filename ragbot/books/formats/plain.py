@@ -8,7 +8,15 @@ from urllib.parse import quote
 from ragbot.books.files import BookFolder, natural_key
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.rewriting import shown_source
 from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.not_pages import (
+    CONTENT_FOLDERS,
+    REPOSITORY_FILE,
+    TEMPLATE,
+    is_repository_file,
+    lies_in_template_folder,
+)
 from ragbot.core.domain import Book, Dialect, Page
 
 MARKDOWN_SUFFIXES = frozenset({".md", ".mdx", ".markdown"})
@@ -22,14 +30,37 @@ def read_plain(folder: BookFolder) -> Book:
 
     A page's address is its file's path, where GitHub and most viewers show it.
     """
-    paths = sorted(folder.files(MARKDOWN_SUFFIXES), key=reading_key)
+    paths = chapters(folder, MARKDOWN_SUFFIXES)
     pages = folder.read_each(paths, lambda path: read_plain_page(path, folder.read_text(path)))
     return Book("", tuple(pages), tuple(folder.skipped))
 
 
+def chapters(folder: BookFolder, suffixes: frozenset[str]) -> list[str]:
+    """List a folder's chapters in reading order, without templates and the repository's own files."""
+    paths = sorted(folder.files(suffixes), key=reading_key)
+    beside_content = any(
+        path.split("/")[0].lower() in CONTENT_FOLDERS and "/" in path and _is_chapter(path) for path in paths
+    )
+    kept = [
+        path
+        for path in paths
+        if not lies_in_template_folder(path) and not is_repository_file(path, beside_content=beside_content)
+    ]
+    if not kept:
+        # A README alone is what there is to read.
+        return paths
+    for path in set(paths).difference(kept):
+        folder.leave_out(path, TEMPLATE if lies_in_template_folder(path) else REPOSITORY_FILE)
+    return kept
+
+
+def _is_chapter(path: str) -> bool:
+    return not lies_in_template_folder(path) and PurePosixPath(path).stem.lower() != "readme"
+
+
 def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
     """Read one Markdown file as a page."""
-    name = PurePosixPath(path)
+    name, source = PurePosixPath(path), shown_source(source)
     dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
     title = parse_front_matter(source).text("title")
     content = split_page(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)

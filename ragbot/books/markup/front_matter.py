@@ -1,4 +1,4 @@
-"""Parse the YAML front matter of a page."""
+"""Parse the front matter of a page, in YAML or TOML."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from ragbot.books.formats.config_files import parse_yaml_mapping
+from ragbot.books.formats.config_files import MAX_CHARACTERS, parse_toml_mapping, parse_yaml_mapping
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
 _BLOCK = re.compile(r"---[ \t]*(?:\r\n?|\n)(?P<yaml>.*?)(?:^|(?<=\r|\n))---[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL)
+
+_TOML_BLOCK = re.compile(
+    r"\+\+\+[ \t]*(?:\r\n?|\n)(?P<toml>.*?)(?:^|(?<=\r|\n))\+\+\+[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ def parse_front_matter(source: str) -> FrontMatter:
 
     A block that is not valid YAML is read line by line, as `key: value`.
     """
+    if source.startswith("+++"):
+        return _toml_front_matter(source)
     if not source.startswith("---"):
         return FrontMatter()
     match = _BLOCK.match(source)
@@ -68,6 +74,16 @@ def parse_front_matter(source: str) -> FrontMatter:
         # Thematic breaks around prose look like front matter; YAML of another kind than a mapping is prose.
         return FrontMatter()
     return FrontMatter(values, match.end())
+
+
+def _toml_front_matter(source: str) -> FrontMatter:
+    match = _TOML_BLOCK.match(source)
+    if match is None or len(match["toml"]) > MAX_CHARACTERS:
+        return FrontMatter()
+    try:
+        return FrontMatter(parse_toml_mapping(match["toml"].replace("\r\n", "\n")), match.end())
+    except FileUnreadable:
+        return FrontMatter({}, match.end())
 
 
 @lru_cache(maxsize=256)

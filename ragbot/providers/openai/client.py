@@ -8,12 +8,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import httpx2
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.errors import ProviderError, ProviderRejected, ProviderUnavailable, RequestRejected
+from ragbot.core.errors import (
+    ContentFiltered,
+    ContextOverflow,
+    ProviderError,
+    ProviderReason,
+    ProviderRejected,
+    ProviderUnavailable,
+    RequestRejected,
+)
+from ragbot.core.ports import SharedState
+from ragbot.providers.openai.dialect import DialectMemory, first_guess, state_name
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection, make_interruptible
+from ragbot.providers.openai.refusals import Refusal, RefusalKind, refusal_of
+from ragbot.providers.openai.stream import RefusedInStream
 
 T = TypeVar("T")
 
@@ -42,10 +55,27 @@ class OpenAIAccess:
 class OpenAIClient:
     """Share one SDK client between all threads, created on first use. Safe to call from several threads."""
 
-    def __init__(self, access: OpenAIAccess) -> None:
+    def __init__(self, access: OpenAIAccess, states: SharedState | None = None) -> None:
+        """Share what is learnt about servers by `states`; without, it stays in this process."""
         self._access = access
+        self._states = states
         self._lock = threading.Lock()
         self._opened: Any = None
+
+    @property
+    def secret(self) -> str:
+        """Return the key, for those who keep it out of logs."""
+        return self._access.api_key
+
+    def dialect_of(self, model: str) -> DialectMemory:
+        """Return what is known about a model's server."""
+        return DialectMemory(state_name(self._access.base_url or "", model), first_guess(model), self._states)
+
+    def refusal(self, error: Exception) -> Refusal | None:
+        """Return what the server said against a request; None where it did not answer it."""
+        if isinstance(error, RefusedInStream):
+            return error.refusal
+        return _refusal(error, self.secret)
 
     @property
     def sdk(self) -> Any:
@@ -81,14 +111,25 @@ class OpenAIClient:
             except Exception as error:
                 if deadline is not None:
                     deadline.check()
-                failure = translated(error)
+                failure = self._translated(error)
                 pause_s = _pause_s(error)
                 too_late = deadline is not None and pause_s >= deadline.left_s() / 2
-                if not tries_left or not _may_pass(error) or pause_s > LONGEST_PAUSE_S or too_late:
-                    # A provider's own message may quote the key: it must not be in tracebacks either.
+                may_pass = failure.retryable and _may_pass(error)
+                if not tries_left or not may_pass or pause_s > LONGEST_PAUSE_S or too_late:
+                    # What a provider says with a status may quote the key: it stays out of tracebacks too.
                     raise failure from (None if hasattr(error, "status_code") else error)
             _wait(pause_s, deadline)
         raise AssertionError("unreachable")
+
+    def _translated(self, error: Exception) -> ProviderError:
+        """Return an SDK's or a parser's error as ours; its text stays behind, for it may quote the key."""
+        if isinstance(error, ProviderError):
+            return error
+        refusal = self.refusal(error)
+        if refusal is not None:
+            return _failure_of(refusal)
+        kind = type(error).__name__
+        return ProviderUnavailable(f"The provider cannot be asked now ({kind}).", ProviderReason(type=kind))
 
     def _open(self) -> Any:
         # Importing the SDK takes 0.8 s, which a service without a key saves.
@@ -99,26 +140,42 @@ class OpenAIClient:
             transport=self._access.transport, limits=limits, timeout=self.timeout(30), follow_redirects=True
         )
         make_interruptible(http_client)
+        address, _, query = (self._access.base_url or "").partition("?")
         return openai.OpenAI(
             api_key=self._access.api_key,
-            base_url=self._access.base_url,
+            base_url=address or None,
+            # Such as Azure's `api-version`.
+            default_query=dict(parse_qsl(query)),
             max_retries=0,
             http_client=http_client,
         )
 
 
-def translated(error: Exception) -> ProviderError:
-    """Convert an error of the SDK or of a parser to ours, without its text, which may quote the key."""
-    if isinstance(error, ProviderError):
-        return error
+def _refusal(error: Exception, secret: str) -> Refusal | None:
     status = getattr(error, "status_code", None)
-    if status in _OF_THIS_REQUEST:
-        return RequestRejected(f"The provider refused this request with status {status}.")
-    if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
-        return ProviderRejected(f"The provider refused the request with status {status}.")
-    if status is not None:
-        return ProviderUnavailable(f"The provider failed with status {status}.")
-    return ProviderUnavailable(f"The provider cannot be reached now ({type(error).__name__}).")
+    if not isinstance(status, int):
+        return None
+    try:
+        body: bytes = error.response.content  # type: ignore[attr-defined]
+    except (AttributeError, httpx2.StreamError):
+        body = b""
+    return refusal_of(status, body, secret=secret)
+
+
+def _failure_of(refusal: Refusal) -> ProviderError:
+    """Return a refusal as one of ours, by its kind and then by its status."""
+    reason = refusal.reason
+    status = reason.status
+    said = f" ({reason})" if str(reason) else ""
+    if refusal.kind is RefusalKind.FILTER and status not in (401, 429):
+        return ContentFiltered(f"The provider's filter stopped this question{said}.", reason)
+    if refusal.kind is RefusalKind.OVERFLOW and status not in (401, 403, 404, 429):
+        return ContextOverflow(f"The prompt is longer than the model's context{said}.", reason)
+    if status in _OF_THIS_REQUEST and refusal.kind is not RefusalKind.ACCESS:
+        return RequestRejected(f"The provider refused this request{said}.", reason)
+    if 400 <= status < 500 and status not in (408, 409, 429):
+        return ProviderRejected(f"The provider refused the request{said}.", reason)
+    return ProviderUnavailable(f"The provider failed{said}.", reason)
 
 
 def _may_pass(error: Exception) -> bool:
@@ -135,6 +192,7 @@ def _may_pass(error: Exception) -> bool:
         openai.InternalServerError,
         httpx2.TransportError,
         ProviderUnavailable,
+        RefusedInStream,
     )
     return isinstance(error, passing)
 

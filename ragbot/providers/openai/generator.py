@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from typing import Any
-
-import orjson
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Generation, Prompt, Usage
-from ragbot.core.errors import AnswerCut, ProviderUnavailable, TooLate
+from ragbot.core.errors import (
+    AnswerCut,
+    ContentFiltered,
+    ProviderError,
+    ProviderRejected,
+    ProviderUnavailable,
+    TooLate,
+)
 from ragbot.core.ports import Pieces
-from ragbot.core.text import cleaned, count_tokens
+from ragbot.core.text import count_tokens
+from ragbot.providers.openai.chat_request import ChatRequest, chat_request
 from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.dialect import Dialect, adapted, merged
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
+from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
+from ragbot.providers.openai.stream import (
+    LONGEST_LINE,
+    CompletionReader,
+    Ending,
+    Said,
+    counted_tokens,
+)
+from ragbot.providers.openai.thoughts import ThoughtFilter
 
-# Reasoning models take their token limit under another name, and no temperature.
-_REASONING_MODELS = ("o1", "o3", "o4", "gpt-5")
-_LONGEST_LINE = 1_000_000
-# Reserved of the deadline, to answer without a model if this one does not begin in time.
+# Kept of the deadline for answering without a model when this one does not speak in time.
 RESERVE_S = 2.0
-# How long to wait for the end of the body after the answer's end; then the connection can be reused.
+# How long the end of the body may follow on `[DONE]`, and usage and `[DONE]` on the end of the answer; with
+# it the connection can be used again.
 LAST_BYTE_S = 0.25
+AFTER_END_S = 1.0
+# How long a provider may take to say that a model is there.
+PING_S = 3.0
+# Statuses of servers that do not tell of a single model, to this key or to any.
+SAYS_NOTHING = (400, 403, 404, 405)
+# How long a model may say nothing between two words, whatever else comes meanwhile: readers' connections that
+# are silent for longer are cut by what lies between.
+SILENCE_S = 14.0
+# A server is asked again as often as it teaches something: each parameter, the role and the length in turn.
+MOST_LESSONS = 6
+# Letters of a token, at most, for servers that take no limit.
+LONGEST_TOKEN = 8
+
+# Models whose templates may open a thought by themselves: held back until an answer has shown how they write.
+_MAY_THINK_UNOPENED = re.compile(r"(?<![a-z])(?:r1|qwq|think\w*|reason\w*)(?![a-z])", re.IGNORECASE)
 
 
 class OpenAIGenerator:
     """Stream answers from a chat model.
 
-    The SDK does authentication, time limits and shared connections. The stream's lines are parsed here: the
-    SDK's object for each token costs four times the CPU. A stream is read to its end, so that its connection
-    can be reused.
+    (The SDK still brings authentication, time limits and shared connections. A stream is read to its end,
+    so that its connection can be used again.) What a server refuses is learnt, and remembered for the model.
     """
 
     def __init__(
@@ -48,213 +75,273 @@ class OpenAIGenerator:
         self._cost_usd = cost_usd
         self._client = client
         self._first_word_timeout_s = first_word_timeout_s
+        self._memory = client.dialect_of(model)
+        self._may_think_unopened = _MAY_THINK_UNOPENED.search(model) is not None
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
-        """Yield the answer's pieces. It is complete when there was text and the model gave a finish reason.
+        """Yield the parts of an answer. It is whole when the model ended it and there was text.
 
-        Raises AnswerCut if the stream ends before that.
+        As long as bytes come, a model may think until the deadline; silence ends its time sooner.
         """
         deadline.check()
-        patience_s = min(self._first_word_timeout_s, deadline.left_s() - RESERVE_S)
-        if patience_s <= 0:
+        patience = _Patience(self._first_word_timeout_s, deadline)
+        if patience.left_s() <= 0:
             raise TooLate("Too little time is left to ask a model.")
-        speak_by = time.monotonic() + patience_s
         with ExitStack() as stack:
-            reading = self._client.call(
-                lambda: self._begin(prompt, deadline, speak_by, stack),
-                deadline,
-                single_try=prompt.single_try,
-            )
+            call = _Call(prompt, deadline, patience, generation, stack)
+            answer = self._client.call(lambda: self._begin(call), deadline, single_try=prompt.single_try)
             generation.model = self.name
-            said = [reading.first]
+            said = [answer.first]
             try:
-                yield reading.first
-                for piece in self._rest(reading, deadline):
-                    said.append(piece)
-                    yield piece
+                yield answer.first
+                with self._to_its_end(answer, deadline):
+                    for piece in answer.pieces:
+                        said.append(piece)
+                        yield piece
+                generation.at_limit = answer.reader.ending is Ending.LENGTH
             finally:
-                # An answer that was cut or left in the middle is charged too.
-                read, written = _counted(reading.reply) or _estimated(prompt, said)
-                generation.usage = Usage(
-                    input_tokens=read,
-                    output_tokens=written,
-                    cost_usd=self._cost_usd(self.name, read, written),
-                )
+                # Also of what was cut or left in the middle: it is charged for.
+                generation.usage = self._usage(answer, said)
+                self._learn_from(answer)
 
     def ping(self) -> None:
-        """Check that the provider knows the model, without generating anything."""
+        """Ask whether the model is there; nothing is generated.
+
+        Many servers that answer well have no such address, and some keys may not read it: what they say says
+        nothing.
+        """
         deadline = Deadline(PING_S)
 
         def ask() -> None:
             with self._client.wire(deadline.left_s(), deadline) as wire, wire.in_use():
                 self._client.sdk.models.retrieve(self.name, timeout=self._client.timeout(PING_S))
 
-        self._client.call(ask, deadline, single_try=True)
+        try:
+            self._client.call(ask, deadline, single_try=True)
+        except ProviderRejected as error:
+            if error.reason.status not in SAYS_NOTHING:
+                raise
 
-    def _begin(self, prompt: Prompt, deadline: Deadline, speak_by: float, stack: ExitStack) -> _Reading:
-        """Open the stream and read up to its first word. Closes the connection on failure."""
+    def _begin(self, call: _Call) -> _Answer:
+        """Ask until the server takes the request, or teaches nothing more; read to the first word."""
+        known = dialect = self._memory.current()
+        request = chat_request(self.name, call.prompt, dialect)
+        for _ in range(MOST_LESSONS):
+            try:
+                answer = self._open(request, dialect, call)
+                break
+            except _OnlyThoughts:
+                dialect = replace(dialect, thinks=True)
+            except Exception as error:
+                refusal = self._client.refusal(error)
+                if refusal is None:
+                    raise
+                dialect = adapted(
+                    dialect, refusal, sent_limit=request.limit_tokens, prompt_tokens=request.prompt_tokens
+                )
+                again = chat_request(self.name, call.prompt, dialect)
+                if again.arguments == request.arguments:
+                    raise
+            request = chat_request(self.name, call.prompt, dialect)
+        else:
+            raise ProviderUnavailable(f"{self.name} refuses whatever is sent.")
+        if dialect != known:
+            # Only now: a server that quotes the question may have named a parameter by chance.
+            self._memory.learn(lambda now: merged(now, known, dialect))
+        return answer
+
+    def _open(self, request: ChatRequest, dialect: Dialect, call: _Call) -> _Answer:
+        """Open the stream and read to its first word; a try that fails closes what it opened."""
         with ExitStack() as attempt:
-            left_s = speak_by - time.monotonic()
+            left_s = call.patience.left_s()
             if left_s <= 0:
                 raise TimeoutError("The tries before this one took all the time.")
-            wire = attempt.enter_context(self._client.wire(left_s, deadline))
+            wire = attempt.enter_context(self._client.wire(left_s, call.deadline))
             with wire.in_use():
                 response = attempt.enter_context(
                     self._client.sdk.chat.completions.with_streaming_response.create(
-                        **_request(self.name, prompt), timeout=self._client.timeout(left_s)
+                        **request.arguments, timeout=self._client.timeout(left_s)
                     )
                 )
-            reply = _Reply(wire, min(self._first_word_timeout_s, SILENCE_S), deadline)
-            pieces = reply.pieces(_checked(response.iter_bytes(), deadline, speak_by, reply))
-            first = next(pieces, None)
+            answer = self._answer(request, dialect, call, wire)
+            answer.pieces = answer.read(response.iter_bytes())
+            first = next(answer.pieces, None)
             if first is None:
-                raise ProviderUnavailable(f"{self.name} ended without a word.")
-            stack.push(attempt.pop_all())
-            return _Reading(first, pieces, reply)
+                raise self._without_a_word(answer, dialect)
+            answer.first = first
+            call.stack.push(attempt.pop_all())
+            return answer
 
-    def _rest(self, reading: _Reading, deadline: Deadline) -> Iterator[str]:
+    def _answer(
+        self, request: ChatRequest, dialect: Dialect, call: _Call, wire: InterruptibleConnection
+    ) -> _Answer:
+        quoted = "\n".join(passage.chunk.text for passage in call.prompt.passages)
+        is_new = self._may_think_unopened and not dialect.plain
+        return _Answer(
+            call=call,
+            request=request,
+            wire=wire,
+            reader=CompletionReader(self._client.secret),
+            thoughts=ThoughtFilter(holds=dialect.unopened_thoughts or is_new, quoted=quoted),
+            marks=MarkSpelling(passages=len(call.prompt.passages), quoted=quoted),
+            silence_s=min(self._first_word_timeout_s, SILENCE_S),
+        )
+
+    def _without_a_word(self, answer: _Answer, dialect: Dialect) -> Exception:
+        ending = answer.reader.ending
+        if ending is Ending.FILTERED:
+            return ContentFiltered(f"The provider's filter stopped {self.name}.")
+        if ending is Ending.LENGTH and answer.has_thoughts and not dialect.thinks:
+            return _OnlyThoughts()
+        return ProviderUnavailable(f"{self.name} ended without a word.")
+
+    @contextmanager
+    def _to_its_end(self, answer: _Answer, deadline: Deadline) -> Iterator[None]:
+        """Raise AnswerCut or ContentFiltered if the stream that is read within the block is not whole."""
         try:
-            yield from reading.pieces
-        except Exception as error:
-            if reading.reply.ended and reading.reply.whole:
-                # The answer is complete; a later failure costs only the connection.
-                return
+            yield
+        except ProviderError as error:
             deadline.check()
-            raise AnswerCut(f"{self.name} broke off in the middle of its answer.") from error
+            raise AnswerCut(f"{self.name} broke off in the middle of its answer.", error.reason) from error
+        except Exception as error:
+            deadline.check()
+            refusal = self._client.refusal(error)
+            raise AnswerCut(
+                f"{self.name} broke off in the middle of its answer.", refusal.reason if refusal else None
+            ) from error
         deadline.check()
-        if not reading.reply.whole:
+        if answer.reader.ending is Ending.FILTERED:
+            raise ContentFiltered("The model's provider filters this answer; ask in another way.")
+        if answer.reader.ending not in (Ending.WHOLE, Ending.LENGTH):
             raise AnswerCut(f"{self.name} stopped before its answer was whole.")
 
+    def _usage(self, answer: _Answer, said: Sequence[str]) -> Usage:
+        counted = counted_tokens(answer.reader.usage)
+        # By our own count, some 15 % exact: a budget must not run on nothing.
+        read, written = counted or (answer.request.prompt_tokens, count_tokens("".join(said)))
+        return Usage(
+            input_tokens=read, output_tokens=written, cost_usd=self._cost_usd(self.name, read, written)
+        )
 
-# How long a provider may take to say that a model is there.
-PING_S = 3.0
-# How long a model may pause between two words, even if it sends empty events meanwhile: proxies cut readers'
-# connections that are idle for longer.
-SILENCE_S = 14.0
+    def _learn_from(self, answer: _Answer) -> None:
+        """Remember how this model writes its thoughts."""
+        seen, is_whole = answer.thoughts.seen, answer.reader.ending is Ending.WHOLE
+        self._memory.learn(
+            lambda now: replace(
+                now,
+                thinks=now.thinks or answer.has_thoughts,
+                unopened_thoughts=now.unopened_thoughts or seen.unopened,
+                plain=not seen.unopened and (now.plain or (is_whole and self._may_think_unopened)),
+            )
+        )
 
 
-@dataclass(slots=True)
-class _Reply:
-    """Hold the state of a stream that is being read."""
+class _OnlyThoughts(Exception):
+    """Report that the model's thoughts took all the room for its answer."""
 
-    wire: InterruptibleConnection
-    silence_s: float
-    deadline: Deadline
-    finish_reason: str | None = None
-    usage: dict[str, Any] = field(default_factory=dict)
-    spoken: bool = False
-    ended: bool = False
 
-    @property
-    def whole(self) -> bool:
-        """Return whether the model itself finished; an answer that a filter stopped is not whole."""
-        return self.finish_reason not in (None, "content_filter")
+class _Patience:
+    """Measure how long a model may still be silent before its first word; each byte gives it anew."""
 
-    def pieces(self, lines: Iterable[bytes]) -> Iterator[str]:
-        """Yield the answer's pieces, none of them empty."""
-        refused = False
-        for line in lines:
-            event = line[5:].strip()
-            if not line.startswith(b"data:") or not event:
-                continue
-            if event == b"[DONE]":
-                self.ended = True
-                self.wire.limit(LAST_BYTE_S)
-                continue
-            said, refusal = self._read(event)
-            piece = cleaned(said)
-            if refusal and not refused:
-                piece, refused = f"{NOT_IN_BOOK} {piece}", True
-            if piece:
-                self.spoken = True
-                self.wire.limit(min(self.silence_s, self.deadline.left_s()))
-                yield piece
+    def __init__(self, silence_s: float, deadline: Deadline) -> None:
+        self._silence_s = silence_s
+        self._ends_at = time.monotonic() + deadline.left_s() - RESERVE_S
+        self.heard()
 
-    def _read(self, event: bytes) -> tuple[str, bool]:
-        chunk = _decoded(event)
-        if chunk.get("error"):
-            raise ProviderUnavailable("The provider reported an error inside its stream.")
-        self.usage = chunk.get("usage") or self.usage
-        for choice in chunk.get("choices") or ():
-            self.finish_reason = choice.get("finish_reason") or self.finish_reason
-            delta = choice.get("delta") or {}
-            if delta.get("refusal"):
-                return str(delta["refusal"]), True
-            if delta.get("content"):
-                return str(delta["content"]), False
-        return "", False
+    def heard(self) -> None:
+        """Note that something came."""
+        self._speak_by = min(time.monotonic() + self._silence_s, self._ends_at)
+
+    def left_s(self) -> float:
+        """Return the seconds left; none or less where the time is over."""
+        return self._speak_by - time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    first: str
-    pieces: Iterator[str]
-    reply: _Reply
+class _Call:
+    prompt: Prompt
+    deadline: Deadline
+    patience: _Patience
+    generation: Generation
+    stack: ExitStack
 
 
-def _request(model: str, prompt: Prompt) -> dict[str, Any]:
-    roles = [("system", prompt.system), *prompt.messages]
-    messages = [{"role": role, "content": content} for role, content in roles]
-    request: dict[str, Any] = {
-        "model": model,
-        # The extra body replaces the empty list. As an argument, the SDK would search the messages for files
-        # for 3 ms, and they are plain text.
-        "messages": [],
-        "extra_body": {"messages": messages},
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    if model.startswith(_REASONING_MODELS):
-        # Its reasoning counts too.
-        return request | {"max_completion_tokens": prompt.max_output_tokens * 4}
-    return request | {"max_tokens": prompt.max_output_tokens, "temperature": 0}
+@dataclass(slots=True)
+class _Answer:
+    """Read an answer under way, through the filters that leave its words."""
 
+    call: _Call
+    request: ChatRequest
+    wire: InterruptibleConnection
+    reader: CompletionReader
+    thoughts: ThoughtFilter
+    marks: MarkSpelling
+    silence_s: float
+    first: str = ""
+    pieces: Iterator[str] = field(default_factory=lambda: iter(()))
+    _is_spoken: bool = False
+    _is_refusal: bool = False
+    _letters: int = 0
 
-def _checked(
-    received: Iterable[bytes], deadline: Deadline, speak_by: float, reply: _Reply
-) -> Iterator[bytes]:
-    """Yield the lines of a body. Raises when time is up, even if single bytes still arrive."""
-    pending = b""
-    for data in received:
-        deadline.check()
-        if not reply.spoken and time.monotonic() > speak_by:
-            raise TimeoutError("The provider did not begin to answer in time.")
-        *lines, pending = (pending + data).split(b"\n")
-        if len(pending) > _LONGEST_LINE:
-            raise ProviderUnavailable("The provider sent a line without end.")
-        yield from lines
-    yield pending
+    @property
+    def has_thoughts(self) -> bool:
+        """Return whether the model has thought before it spoke."""
+        return self.reader.has_thoughts or self.thoughts.seen.any
 
+    def read(self, received: Iterable[bytes]) -> Iterator[str]:
+        """Yield the answer's pieces, none of them empty."""
+        try:
+            for said in self.reader.parts(self._lines(received)):
+                if self.reader.ending is not None:
+                    self.wire.limit(LAST_BYTE_S if self.reader.is_done else AFTER_END_S)
+                if piece := self._words(said):
+                    yield self._spoken(piece)
+                if self._is_too_long():
+                    self.reader.ending = Ending.LENGTH
+                    break
+        except Exception:
+            # What goes wrong behind the end costs a connection, no answer.
+            if self.reader.ending in (None, Ending.BROKEN):
+                raise
+        if rest := self.marks.feed(self.thoughts.flush()) + self.marks.flush():
+            yield self._spoken(rest)
 
-def _decoded(event: bytes) -> dict[str, Any]:
-    try:
-        chunk = orjson.loads(event)
-    except orjson.JSONDecodeError as error:
-        chunk = _lenient(event, error)
-    if not isinstance(chunk, dict):
-        raise ProviderUnavailable("The provider sent something that is not an answer.")
-    return chunk
+    def _spoken(self, piece: str) -> str:
+        self._is_spoken = True
+        self.call.generation.is_thinking = False
+        self._letters += len(piece)
+        if self.reader.ending is None:
+            self.wire.limit(min(self.silence_s, self.call.deadline.left_s()))
+        return piece
 
+    def _words(self, said: Said) -> str:
+        if said.is_thought and not self._is_spoken:
+            # The server tells thoughts apart, so what comes as text is none.
+            self.thoughts.stop_holding()
+        text = said.text
+        if said.is_refusal and not self._is_refusal:
+            text, self._is_refusal = f"{NOT_IN_BOOK} {text}", True
+        words = self.marks.feed(self.thoughts.feed(text)) if text else ""
+        if self.thoughts.seen.leaked:
+            raise AnswerCut("The model told its thoughts as its answer.")
+        return words
 
-def _lenient(event: bytes, error: Exception) -> Any:
-    """Decode an event with lone surrogates, which orjson refuses; `cleaned` replaces them later."""
-    try:
-        return json.loads(event)
-    except ValueError:
-        raise ProviderUnavailable("The provider sent something that is not an answer.") from error
+    def _is_too_long(self) -> bool:
+        return not self.request.is_bounded and self._letters > self.request.limit_tokens * LONGEST_TOKEN
 
-
-def _counted(reply: _Reply) -> tuple[int, int] | None:
-    """Return the tokens read and written as the provider counted them, or None if it sent no numbers."""
-    try:
-        read = int(reply.usage.get("prompt_tokens") or 0)
-        written = int(reply.usage.get("completion_tokens") or 0)
-    except (AttributeError, TypeError, ValueError, OverflowError):
-        return None
-    return (read, written) if reply.usage else None
-
-
-def _estimated(prompt: Prompt, said: Sequence[str]) -> tuple[int, int]:
-    """Estimate the tokens read and written, to some 15 %, so that every answer is charged."""
-    read = count_tokens(prompt.system) + sum(count_tokens(content) for _, content in prompt.messages)
-    return read, count_tokens("".join(said))
+    def _lines(self, received: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the lines of a body. Raises when time is up, also where a byte drips in now and then."""
+        pending = b""
+        for data in received:
+            self.call.deadline.check()
+            if not self._is_spoken and self.reader.ending is None:
+                if self.call.patience.left_s() <= 0:
+                    raise TimeoutError("The provider did not begin to answer in time.")
+                self.call.patience.heard()
+                self.call.generation.is_thinking = True
+                self.wire.limit(self.call.patience.left_s())
+            *lines, pending = (pending + data).split(b"\n")
+            if len(pending) > LONGEST_LINE:
+                raise ProviderUnavailable("The provider sent a line without end.")
+            yield from lines
+        yield pending

@@ -41,6 +41,9 @@ def _site_address(url: str) -> str:
     return url
 
 
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
 class IngestQuery(BaseModel):
     """Describe the book besides its files."""
 
@@ -67,9 +70,30 @@ class IngestQuery(BaseModel):
     ) = Field(None, description="The book's title, if the book does not name it.")
     strict: bool = Field(False, description="Fail, and publish nothing, if a file is skipped.")
 
+    built: bool = Field(
+        False, description="Read the output that the site's generator has left in the archive."
+    )
+    force: bool = Field(
+        False,
+        description="Publish all the same what would be refused: sources of a generator that are not "
+        "understood, a folder whose prose is mostly in formats that are not read, or less than half of the "
+        "published edition's text.",
+    )
+    include: list[Glob] = Field([], max_length=50, description="Read only files that match one of the globs.")
+    exclude: list[Glob] = Field([], max_length=50, description="Leave out files that match one of the globs.")
+
     def options(self) -> IngestOptions:
         """Return them as the job takes them."""
-        return IngestOptions(self.edition, self.site_url or "", self.title or "", self.strict)
+        return IngestOptions(
+            self.edition,
+            self.site_url or "",
+            self.title or "",
+            strict=self.strict,
+            built=self.built,
+            force=self.force,
+            include=tuple(self.include),
+            exclude=tuple(self.exclude),
+        )
 
 
 class JobPath(BaseModel):
@@ -83,6 +107,26 @@ class SkippedReply(BaseModel):
 
     path: str
     reason: str
+
+
+class LeftOutReply(BaseModel):
+    """Count files of one suffix that are no part of the book."""
+
+    reason: str
+    suffix: str
+    files: int
+
+
+class BookSummaryReply(BaseModel):
+    """Describe what was read, so that a wrong folder shows at once."""
+
+    layout: str = Field(examples=["a project of mdBook (book.toml)"])
+    link_rule: str = Field(description="How the links to pages are made.", examples=["as mdBook makes them"])
+    language: str = Field(examples=["english"])
+    characters: int = Field(description="The text without white space.")
+    links: list[str] = Field(description="Those of the first and of a middle section.")
+    left_out: list[LeftOutReply]
+    warnings: list[str]
 
 
 class ReportReply(BaseModel):
@@ -99,8 +143,12 @@ class ReportReply(BaseModel):
     embedded: int
     skipped: list[SkippedReply] = Field(description="The first 200.")
     skipped_count: int
+    shortened: list[str] = Field(
+        description="Chunks too long for the embedder, whose beginnings were embedded; the first 200."
+    )
     published: bool
     seconds: float
+    book: BookSummaryReply | None = Field(None, description="Missing in reports of earlier versions.")
 
 
 class JobErrorReply(BaseModel):

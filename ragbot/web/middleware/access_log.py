@@ -50,6 +50,7 @@ def log_requests(app: Flask) -> None:
         request_log: RequestLog | None = g.get("request_log")
         if request_log is not None:
             request_log.error_code = g.get("problem_code")
+            request_log.reason = g.get("problem_reason")
             request_log.finish(response)
         return response
 
@@ -82,6 +83,7 @@ class RequestLog:
         self._streams = False
         self.sent_bytes = 0
         self.error_code: str | None = None
+        self.reason: str | None = None
         self._running: RunningTurn | None = None
         self._turn_at = 0
 
@@ -125,6 +127,7 @@ class RequestLog:
             "session": _shown(self._session),
             **of_turn,
             "error": error,
+            "reason": self.reason,
             "trace_id": self._trace.trace_id if self._trace else None,
         }
         failed = self._status >= 500 or (error is not None and self._status < 400)

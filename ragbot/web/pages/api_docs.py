@@ -136,15 +136,19 @@ def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
     """Write the answer as a stream of events that ends well, and as one that breaks off."""
     found = {name: answer[name] for name in ("session_id", "message_id", "sources")}
     first, *rest = answer["answer"].partition(" is ")
-    begun = [("sources", found), ("delta", {"text": first}), ("delta", {"text": "".join(rest)})]
-    broken = problem_of(AnswerCut("The model broke off in the middle of its answer."))
-    ends = {"answered": ("done", answer), "broken off": ("error", broken | {"request_id": _EXAMPLE_ID})}
+    said = [("delta", {"text": first}), ("delta", {"text": "".join(rest)})]
+    problem = problem_of(AnswerCut("The model broke off in the middle of its answer."))
+    broken = problem | {"request_id": _EXAMPLE_ID}
+    streams: dict[str, list[tuple[str, Mapping[str, Any]]]] = {
+        "answered": [("sources", found), *said, ("done", answer)],
+        "broken off": [("sources", found), ("thinking", {}), *said, ("error", broken)],
+    }
     return {
         name: "".join(
             f"event: {event}\nid: {number}\ndata: {json.dumps(data)}\n\n"
-            for number, (event, data) in enumerate([*begun, end], start=1)
+            for number, (event, data) in enumerate(events, start=1)
         )
-        for name, end in ends.items()
+        for name, events in streams.items()
     }
 
 

@@ -89,8 +89,8 @@ def test_chapters_are_read_in_the_order_of_the_spine(tmp_path):
 
     assert loaded.title == "The Book"
     assert [(page.title, page.path, page.address) for page in loaded.pages] == [
-        ("B", "OEBPS/b.xhtml", "OEBPS/b.xhtml"),
-        ("A", "OEBPS/a.xhtml", "OEBPS/a.xhtml"),
+        ("B", "OEBPS/b.xhtml", ""),
+        ("A", "OEBPS/a.xhtml", ""),
     ]
     assert loaded.skipped == ()
 
@@ -111,7 +111,7 @@ def test_titles_and_parts_come_from_the_contents(tmp_path):
     assert (first.parts, first.title) == (("Part I",), "1 Alpha")
     assert [(section.heading_path, section.anchor) for section in first.sections] == [
         (("Part I", "1 Alpha"), ""),
-        (("Part I", "1 Alpha", "Section"), "s"),
+        (("Part I", "1 Alpha", "Section"), ""),
     ]
     assert [section.heading_path for section in second.sections] == [("Coda", "Last words")]
 
@@ -216,7 +216,7 @@ def test_chunks_are_verbatim(tmp_path):
 
     source = loaded.pages[0].source
     assert all(source[chunk.start : chunk.end] == chunk.text for chunk in chunks)
-    assert {chunk.anchor for chunk in chunks} == {"s0", "s1", "s2", "s3"}
+    assert {chunk.heading_path[-1] for chunk in chunks} == {"S0", "S1", "S2", "S3"}
 
 
 def test_books_in_a_folder_have_distinct_paths(tmp_path):
@@ -236,6 +236,7 @@ def test_books_in_a_folder_have_distinct_paths(tmp_path):
         "note.md",
     ]
     assert loaded.pages[0].parts == ("The Book",)
+    assert {page.address for page in loaded.pages} == {"9.epub", "10.epub", "note.md"}
     assert loaded.pages[0].sections[0].heading_path == ("The Book", "A")
     assert [(skipped.path, skipped.reason) for skipped in loaded.skipped] == [
         ("bad.epub", "The file is damaged, or no EPUB: it is not a ZIP archive.")

@@ -144,3 +144,171 @@ def test_labels_of_tabs_are_parted():
     labels = '<div class="tabbed-labels"><label>On Linux</label><label>On Windows</label></div>'
 
     assert page(f"{labels}<p>text</p>").source.split("\n\n")[:2] == ["On Linux", "On Windows"]
+
+
+@pytest.mark.parametrize("before", ["", " ", "\n  "])
+def test_anchor_is_found_with_blanks_before_a_permalink(before):
+    """VitePress writes one, and all anchors of a site were lost."""
+    heading = f'<h2 id="grip">Grip{before}<a class="header-anchor" href="#grip">\u200b</a>\n</h2>'
+
+    assert anchors(f"<main><h1>Oars</h1><p>x</p>{heading}<p>y</p></main>") == ["", "grip"]
+
+
+def test_heading_that_is_its_own_permalink_keeps_its_words():
+    """VuePress and mdBook wrap the heading."""
+    heading = '<h2 id="grip"><a class="header-anchor" href="#grip"><span>Grip</span></a></h2>'
+
+    assert page(f"<main><h1>Oars</h1><p>x</p>{heading}<p>y</p></main>").sections[1].heading_path == (
+        "Oars",
+        "Grip",
+    )
+
+
+def test_picture_written_into_the_page_is_its_alternative_text():
+    """Kilobytes of base64 once filled a chunk."""
+    body = '<main><h1>T</h1><p>See <img alt="oar" src="data:image/png;base64,iVBOR=="></p></main>'
+
+    assert page(body).source.strip() == "# T\n\nSee oar"
+
+
+def test_invitation_to_edit_is_no_text_and_hides_no_title():
+    """It stood in front of the title, which was told twice."""
+    body = (
+        '<article><a href="edit">Edit this page</a><h1 id="t">Oars</h1><h2 id="g">Grip</h2><p>Push.</p>'
+        "<p>You may <a href='x'>edit this page of the log</a>.</p></article>"
+    )
+
+    found = page(body)
+
+    assert [section.heading_path for section in found.sections] == [("Oars",), ("Oars", "Grip")]
+    assert "Edit this page" not in found.source
+    assert "edit this page of the log" in found.source
+
+
+def test_words_for_screen_readers_and_frames_of_code_are_no_text():
+    """Starlight writes "Section titled" behind each heading, VitePress the language before each listing."""
+    starlight = (
+        '<meta name="generator" content="Starlight v0.36"><main><h1>T</h1><h2 id="g">Grip</h2>'
+        '<a class="sl-anchor-link" href="#g"><span class="sr-only">Section titled “Grip”</span></a>'
+        '<div class="expressive-code"><figure><figcaption><span class="sr-only">Terminal window</span>'
+        '</figcaption><pre data-language="sh"><code><div class="ec-line">a</div><div class="ec-line">b</div>'
+        "</code></pre></figure></div></main>"
+    )
+    vitepress = (
+        '<meta name="generator" content="VitePress v1"><main><div class="vp-doc"><h1>T</h1>'
+        '<div class="language-js"><button title="Copy Code"></button><span class="lang">js</span>'
+        "<pre><code>a</code></pre></div></div></main>"
+    )
+
+    assert page(starlight).source.strip() == "# T\n\n## Grip\n\n```sh\na\nb\n```"
+    assert page(vitepress).source.strip() == "# T\n\n```js\na\n```"
+
+
+@pytest.mark.parametrize(
+    ("formula", "source"),
+    [
+        (
+            '<span class="katex"><math><annotation encoding="application/x-tex">a</annotation></math></span>',
+            "$a$",
+        ),
+        ('<math alttext="a" display="block"><mi>a</mi></math>', "$$a$$"),
+        ('<mjx-container display="true"><mjx-math></mjx-math><math alttext="a"/></mjx-container>', "$$a$$"),
+        (r'<span class="math">\(a\)</span>', "$a$"),
+    ],
+)
+def test_formula_is_its_tex_source(formula, source):
+    """What a page shows of it is many boxes with a letter each."""
+    assert page(f"<main><h1>T</h1><p>x {formula} y</p></main>").source.split("\n")[2] == f"x {source} y"
+
+
+def site(folder, pages):
+    """Write pages of a site and read them."""
+    for path, (head, body) in pages.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        html = head if head.startswith("<html") else f"<html><head>{head}</head>"
+        (folder / path).write_text(f"<!doctype html>{html}<body><main>{body}</main></body></html>")
+    return load_book(folder)
+
+
+def docusaurus(version, language="en"):
+    return (
+        f'<html lang="{language}"><head><meta name="generator" content="Docusaurus v3">'
+        f'<meta name="docusaurus_version" content="{version}">'
+        f'<meta name="docusaurus_tag" content="docs-default-{version}"></head>'
+    )
+
+
+def test_one_language_and_the_released_version_are_read(tmp_path):
+    """Each source came two or three times, the unreleased text first."""
+    text = "<h1>T</h1><p>x</p>"
+    book = site(
+        tmp_path,
+        {
+            "index.html": ('<html lang="en"><head></head>', text),
+            "docs/oars/index.html": (docusaurus("2.0"), text),
+            "docs/next/oars/index.html": (docusaurus("current"), text),
+            "docs/1.0/oars/index.html": (docusaurus("1.0"), text),
+            "de/docs/oars/index.html": (docusaurus("2.0", "de-DE"), text),
+        },
+    )
+
+    assert [page.path for page in book.pages] == ["index.html", "docs/oars/index.html"]
+    assert {left.reason: left.files for left in book.left_out} == {
+        "It is in another language than the book.": 1,
+        "It is of another version than the released one.": 2,
+    }
+
+
+def test_blogs_lists_and_copies_are_no_pages(tmp_path):
+    """The oldest post was the first page, and named the book."""
+    text = "<h1>T</h1><p>x</p>"
+    copy = '<link rel="canonical" href="https://book.test/base/oars/">'
+    book = site(
+        tmp_path,
+        {
+            **{
+                f"{path}/index.html": ("", text)
+                for path in (
+                    "oars",
+                    "sails",
+                    "blog/2020/a",
+                    "blog/archive",
+                    "tags",
+                    "tags/x",
+                    "page/2",
+                    "authors",
+                )
+            },
+            "1.0/oars/index.html": (copy, text),
+            "oars/index.html": (copy, text),
+        },
+    )
+
+    assert [page.address for page in book.pages] == ["oars/", "sails/"]
+
+
+def test_a_blog_alone_is_a_book(tmp_path):
+    """Leaving all out would leave nothing."""
+    assert len(site(tmp_path, {"blog/a/index.html": ("", "<h1>A</h1><p>x</p>")}).pages) == 1
+
+
+def test_book_is_named_and_begun_by_the_site_itself(tmp_path):
+    """A chapter's name is no name of a book, and the alphabet is no order."""
+    nav = '<nav><a href="zeta/">Z</a><a href="alpha/">A</a></nav><h1>Home</h1><p>x</p>'
+    book = site(
+        tmp_path,
+        {
+            "index.html": ("<title>Home | Boats</title>", nav),
+            "alpha/index.html": ("<title>Alpha | Boats</title>", "<h1>Alpha</h1><p>x</p>"),
+            "zeta/index.html": ("<title>Zeta | Boats</title>", "<h1>Zeta</h1><p>x</p>"),
+        },
+    )
+
+    assert (book.title, [page.title for page in book.pages]) == ("Boats", ["Home", "Zeta", "Alpha"])
+
+
+def test_page_without_text_is_left_out_and_is_no_fault(tmp_path):
+    """Front pages are pictures and links; --strict must not fail over them."""
+    book = site(tmp_path, {"index.html": ("", "<nav>x</nav>"), "a.html": ("", "<h1>A</h1><p>x</p>")})
+
+    assert ([page.path for page in book.pages], book.skipped) == (["a.html"], ())

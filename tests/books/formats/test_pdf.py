@@ -101,10 +101,10 @@ def test_without_an_outline_pages_are_called_by_their_numbers(tmp_path):
 
     assert loaded.title == "A Book"
     assert [(page.title, page.path, page.address) for page in loaded.pages] == [
-        ("Page 1", "book.pdf#page=1", "book.pdf#page=1"),
-        ("Page 3", "book.pdf#page=3", "book.pdf#page=3"),
+        ("A Book, page 1", "book.pdf#page=1", "book.pdf#page=1"),
+        ("A Book, page 3", "book.pdf#page=3", "book.pdf#page=3"),
     ]
-    assert loaded.pages[0].sections[0].heading_path == ("Page 1",)
+    assert loaded.pages[0].sections[0].heading_path == ("A Book, page 1",)
     assert loaded.skipped == ()
 
 
@@ -362,14 +362,14 @@ def test_outline_without_end_is_reported(tmp_path):
 
 def test_more_pages_than_a_book_has_are_refused_quickly(tmp_path):
     """A small file may list one page ten thousand times, and claim a hundred thousand."""
-    started = time.monotonic()
+    started = time.process_time()
 
     claimed = refusal(tmp_path, pdf(lines("Words."), kids="10 0 R " * 10_100))
     counted = load(tmp_path, pdf(lines("Words.")).replace(b"/Count 1", b"/Count 100000"))
 
     assert "more than 5,000 pages" in claimed
     assert len(counted.pages) == 1
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Markdown as a reader sees it: words without markup, each at its place in the source."""
+"""Test Markdown as a reader sees it: words without markup, each mapped to its place in the source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages of a small book on dairy, read as an app reads them."""
+"""Provide passages of a small book on dairy, read as an app reads them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ READER = passage_reader()
 
 
 def chunk_of(text: str, *headings: str) -> Chunk:
-    """A chunk that holds the text, under a path of headings."""
+    """Return a chunk that holds the text, under a path of headings."""
     path = headings or ("Dairy",)
     return Chunk(
         id=str(uuid.uuid5(uuid.NAMESPACE_OID, "\n".join((*path, text)))),
@@ -38,7 +38,7 @@ def chunk_of(text: str, *headings: str) -> Chunk:
 
 
 def read(text: str, *headings: str, reader: PassageReader = READER) -> ReadPassage:
-    """The text as a passage, read in English."""
+    """Return the text as a passage, read in English."""
     return reader.read(chunk_of(text, *headings), "english")
 
 
@@ -48,7 +48,7 @@ def units_in(text: str, *headings: str) -> list[Unit]:
 
 
 def chunks_of_page(source: str) -> list[Chunk]:
-    """The chunks of a page of Markdown."""
+    """Return the chunks of a page of Markdown."""
     return chunk_page(read_plain_page("dairy.md", source))
 
 
@@ -58,14 +58,14 @@ def passages_of(*texts: str) -> tuple[Passage, ...]:
 
 
 def weights_of(question: str) -> dict[str, float]:
-    """The question's stems, each as rare as the others."""
+    """Return the question's stems, each as rare as the others."""
 
     analyzer = Analyzer("english")
     return dict.fromkeys(map(analyzer.stem, analyzer.question_words(question)), 2.0)
 
 
 def candidates_of(question: str, *passages: ReadPassage) -> list[Candidate]:
-    """Every unit of the passages with its score for the question, best first."""
+    """Return every unit of the passages with its score for the question, best first."""
     asked, weights = asked_for(question), weights_of(question)
     subject = READER.terms("english", asked.subject) if asked.subject else frozenset()
     found = []

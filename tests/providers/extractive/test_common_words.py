@@ -1,4 +1,4 @@
-"""How rare a word is in general."""
+"""Test how rare a word is in general."""
 
 from __future__ import annotations
 

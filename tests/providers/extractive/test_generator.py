@@ -1,4 +1,4 @@
-"""Answers without a model, from the passages' own sentences."""
+"""Test answers without a model, made of the passages' own sentences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows as Markdown: the book's words, each run with its mark."""
+"""Test the Markdown of chosen windows: the book's words, each run with its mark."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.providers.extractive.passages import READER, read
 
 
 def laid_out(text: str, *units: int, is_run: bool = False) -> list[str]:
-    """The paragraphs of the units of these numbers; of all, if there are none."""
+    """Return the paragraphs of the units of these numbers; of all, if there are none."""
     passage, blocks = read(text), READER.blocks(text)
     return list(
         paragraphs_of(

@@ -1,4 +1,4 @@
-"""Answers made of a book's own sentences show none of its markup: three shipped books, three awkward ones."""
+"""Test that answers made of a book's sentences show none of its markup, on six books."""
 
 from __future__ import annotations
 
@@ -376,7 +376,7 @@ class SearchedBook:
     language: str
 
     def prompt(self, question: str) -> Prompt:
-        """The question with the passages that an app without vectors would find."""
+        """Return the question with the passages that an app without vectors would find."""
         analyzer = self.vocabulary.analyzer
         words = analyzer.question_words(question)
         weights = {stem: self.vocabulary.weight(stem) for stem in map(analyzer.stem, words)}
@@ -414,7 +414,7 @@ def searched(folder: Path) -> SearchedBook:
 
 @pytest.fixture(scope="module", params=[*SHIPPED, *AWKWARD])
 def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What a book answers to its questions."""
+    """Return what a book answers to its questions."""
     name = request.param
     folder = SHIPPED.get(name) or tmp_path_factory.mktemp(name)
     for path, source in AWKWARD.get(name, {}).items():
@@ -446,7 +446,7 @@ IN_PROSE = {
 
 
 def damage_in(answer: str) -> Iterator[str]:
-    """What a reader would see of the book's markup."""
+    """Yield what a reader would see of the book's markup."""
     for fence in FENCE.finditer(answer):
         if not re.fullmatch(r"[\w+#-]*", fence["info"]):
             yield f"fence flags: {fence['info']}"

@@ -1,4 +1,4 @@
-"""What a question asks for, by its wording."""
+"""Test what a question asks for, by its wording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Passages as units with their stems, read once."""
+"""Test passages as units with their stems, which are cached."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Brine is used.
 
 
 def reader_that_counts(cut: list[str]) -> PassageReader:
-    """A reader that notes each text it cuts."""
+    """Return a reader that notes each text it cuts."""
 
     def blocks(text: str) -> Sequence[TextBlock]:
         cut.append(text)

@@ -1,4 +1,4 @@
-"""How well a unit answers a question, and whether the passages answer it at all."""
+"""Test how well a unit answers a question, and whether the passages answer it at all."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ CELLAR = "The cellar is tiled. Alice sweeps it."
 
 
 def best_of(question: str, *texts: str) -> str:
-    """The words of the unit that scores highest; equal passages come in the order given."""
+    """Return the words of the unit that scores highest; equal passages come in the order given."""
     return candidates_of(question, *map(read, texts))[0].read.unit.words
 
 
 def features_of(question: str, text: str, *headings: str) -> dict[str, float]:
-    """What tells of the first unit's worth, by name."""
+    """Return what tells of the first unit's worth, by name."""
     (candidate, *_) = [one for one in candidates_of(question, read(text, *headings)) if one.index == 0]
     asked = asked_for(question)
     subject = READER.terms("english", asked.subject) if asked.subject else frozenset()
@@ -44,7 +44,7 @@ def features_of(question: str, text: str, *headings: str) -> dict[str, float]:
 
 
 def supported(question: str, *texts: str, unknown: Sequence[str] = ()) -> bool:
-    """Whether the texts answer a question of which these words stand nowhere in the book."""
+    """Return whether the texts answer a question of which these words stand nowhere in the book."""
     weights = {**weights_of(question), **dict.fromkeys(unknown, 4.0)}
     return supports(asked_for(question), weights, unknown, candidates_of(question, *map(read, texts)))
 

@@ -1,4 +1,4 @@
-"""A passage as the smallest pieces that an answer is made of."""
+"""Test how a passage is split into the smallest pieces of an answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ stir --slow
 
 
 def leads_in(text: str) -> dict[str, str]:
-    """What leads to each unit that something leads to, by their words."""
+    """Return what leads to each unit that something leads to, by their words."""
     units = units_in(text)
     return {unit.words: units[unit.lead].words for unit in units if unit.lead >= 0}
 

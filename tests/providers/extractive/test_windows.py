@@ -1,4 +1,4 @@
-"""What an answer shows: windows around the best units, within a budget."""
+"""Test what an answer shows: windows around the best units, within a budget."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def windows_for(question: str, *passages: ReadPassage, **limits: int) -> list[Wi
 
 
 def words_of(windows: Sequence[Window], *passages: ReadPassage) -> list[list[str]]:
-    """The words of what each window shows."""
+    """Return the words of what each window shows."""
     return [[passages[one.passage].units[index].unit.words for index in one.units] for one in windows]
 
 
 def shown(question: str, text: str, **limits: int) -> list[str]:
-    """All that is shown of one passage."""
+    """Return all that is shown of one passage."""
     passage = read(text)
     windows = windows_for(question, passage, **limits)
     return [words for window in words_of(windows, passage) for words in window]

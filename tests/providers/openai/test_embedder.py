@@ -1,10 +1,13 @@
-"""OpenAI's embeddings behind the real SDK, with an upstream that shows good and bad manners."""
+"""Test OpenAI's embeddings with the real SDK, against an upstream that works and fails in all ways."""
 
 from __future__ import annotations
 
 import json
 import math
 import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +25,15 @@ from harness.openai_upstream import (
     Status,
     embedded,
 )
+from harness.server_accents import JSON, AccentedServer, Answer, Response, read_transcript, refused
 from ragbot.core.deadline import Deadline
-from ragbot.core.errors import Cancelled, DeadlineExceeded, ProviderRejected, ProviderUnavailable
+from ragbot.core.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    ProviderRejected,
+    ProviderUnavailable,
+    RequestRejected,
+)
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from tests.providers.asking import KEY, cancelled_soon, client_of, takes_less_than
@@ -191,6 +201,116 @@ def test_refused_key_is_not_tried_again_and_not_quoted(
     assert KEY not in "".join(traceback.format_exception(caught.value))
 
 
+# --- what a server refuses ---------------------------------------------------------------------
+
+
+def vectors_of(body: Mapping[str, Any]) -> Response:
+    rows = [row(index, 3, 4) for index, _ in enumerate(body["input"])]
+    return Response([json.dumps({"data": rows, "usage": {"total_tokens": len(rows)}}).encode()], 200, JSON)
+
+
+@contextmanager
+def served(answer: Answer) -> Iterator[tuple[AccentedServer, OpenAIEmbedder]]:
+    with AccentedServer(answer) as server, client_of(server) as client:  # type: ignore[arg-type]
+        yield server, OpenAIEmbedder(client, "some-model", 5)
+
+
+def refusing(is_refused: Callable[[Mapping[str, Any]], bool], status: int, error: object) -> Answer:
+    return lambda _path, body: refused(status, error) if is_refused(body) else vectors_of(body)
+
+
+def batches(server: AccentedServer) -> list[int]:
+    return [len(body["input"]) for body in server.bodies(EMBEDDINGS)]
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_batch_that_is_too_large_is_halved_and_the_size_remembered(status: int) -> None:
+    """Some servers take ten texts at once, others 32; a book has thousands."""
+    few = refusing(lambda body: len(body["input"]) > 10, status, {"error": "batch size must be at most 10"})
+    with served(few) as (server, embedder):
+        first = embedder.embed([f"text {n}" for n in range(64)])
+        calls = len(server.calls())
+        embedder.embed([f"text {n}" for n in range(64)])
+
+    assert (len(first.vectors), first.tokens, first.shortened) == (64, 64, ())
+    assert batches(server)[calls:] == [8] * 8
+
+
+TOO_LONG = {
+    "llama.cpp": (500, {"error": {"code": 500, "type": "server_error",
+                  "message": "input is too large to process. increase the physical batch size"}}),
+    "OpenAI": (400, {"error": {"message": "This model's maximum context length is 8192 tokens"}}),
+    "vague": (400, {"error": "Bad Request"}),
+    "too large": (413, {"error": "Input validation error: `inputs` must have less than 512 tokens"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", TOO_LONG)
+def test_text_that_is_too_long_is_shortened_and_named(how: str) -> None:
+    """One long chunk must not cost the whole book."""
+    texts = ["Bob ripens the cheddar", "cheddar " * 200, "Green tea is brewed"]
+    answer = refusing(lambda body: any(len(text) > 500 for text in body["input"]), *TOO_LONG[how])
+    with served(answer) as (_, embedder):
+        result = embedder.embed(texts)
+
+    assert len(result.vectors) == 3
+    assert result.shortened == (1,)
+
+
+def test_text_that_is_refused_at_any_length_is_named() -> None:
+    """The author can look at it."""
+    answer = refusing(
+        lambda body: any("xyz" in text for text in body["input"]), 400, {"error": "Bad Request"}
+    )
+    with served(answer) as (_, embedder), pytest.raises(RequestRejected, match="begins “xyz xyz"):
+        embedder.embed(["Bob ripens the cheddar", "xyz " * 200])
+
+
+def test_refused_question_is_not_quoted() -> None:
+    """The message goes to a log."""
+    answer = refusing(lambda _body: True, 400, {"error": "Bad Request"})
+    with served(answer) as (_, embedder), pytest.raises(RequestRejected) as caught:
+        embedder.embed(["How long is the cheddar ripened? " * 20], Deadline(20))
+
+    assert "cheddar" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"message": "base64 is not supported", "code": None}},
+        {"error": {"message": "No.", "param": "encoding_format", "code": "unsupported_value"}},
+        {"detail": [{"type": "extra_forbidden", "loc": ["body", "encoding_format"], "msg": "not permitted"}]},
+        {"error": "Bad Request"},
+    ],
+)
+@pytest.mark.parametrize("refused_formats", [("base64",), ("base64", "float")])
+def test_format_that_is_refused_is_not_asked_for_again(
+    error: object, refused_formats: tuple[str, ...]
+) -> None:
+    """Numbers are larger, and vectors all the same."""
+    answer = refusing(lambda body: body.get("encoding_format") in refused_formats, 400, error)
+    with served(answer) as (server, embedder):
+        embedder.embed(["Bob ripens the cheddar"])
+        calls = len(server.calls())
+        result = embedder.embed(["Green tea is brewed"])
+
+    assert result.shortened == ()
+    assert len(server.calls()) == calls + 1
+
+
+@pytest.mark.parametrize("name", ["ollama", "vllm", "llama_cpp", "mistral"])
+def test_server_embeds_as_its_transcript_says(name: str) -> None:
+    """Each of them refuses something, or sends numbers for base64."""
+    text = "Alice feeds the starter every morning at seven. " if name == "llama_cpp" else "Bob"
+    transcript = read_transcript(Path(__file__).parent / "transcripts" / f"{name}.txt")
+    with served(transcript) as (_, embedder):
+        result = embedder.embed([f"{'cheddar ' * 40}{text}"])
+
+    assert result.vectors == [[pytest.approx(0.6), pytest.approx(0.8)]]
+    assert result.shortened == ((0,) if name == "llama_cpp" else ())
+
+
 SILENCES = [Hang("headers"), Hang("middle"), Drip(0.02, "header"), Drip(0.02, "comment")]
 
 
@@ -201,7 +321,7 @@ def test_call_that_takes_too_long_is_given_up(
     """A question's vector is worth some of its time, and a byte now and then is none."""
     upstream.always(silence, EMBEDDINGS)
 
-    with takes_less_than(3), pytest.raises(ProviderUnavailable):
+    with takes_less_than(15), pytest.raises(ProviderUnavailable):
         hasty.embed(TEXTS, Deadline(20))
 
     assert len(upstream.calls(EMBEDDINGS)) == 1
@@ -229,7 +349,7 @@ def test_reader_who_leaves_ends_the_call_at_once(
     upstream.always(silence, EMBEDDINGS)
     deadline = Deadline(20)
 
-    with cancelled_soon(deadline, upstream, EMBEDDINGS), takes_less_than(3), pytest.raises(Cancelled):
+    with cancelled_soon(deadline, upstream, EMBEDDINGS), takes_less_than(15), pytest.raises(Cancelled):
         embedder.embed(TEXTS, deadline)
 
 

@@ -1,4 +1,4 @@
-"""Make a database of each kind, and clocks that tests move."""
+"""Make a database of each kind, and clocks that tests set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Clock:
 
 @contextmanager
 def database_of(request: pytest.FixtureRequest, folder: Path) -> Iterator[Database]:
-    """A migrated database of the kind that the fixture's parameter names."""
+    """Yield a migrated database of the kind that the fixture's parameter names."""
     if request.param == "postgresql":
         url = request.getfixturevalue("shared_postgres_url")
         empty(url)

@@ -1,4 +1,4 @@
-"""Cache bytes in each kind of store, and in another one while a store is unavailable."""
+"""Test the cache in each kind of store, and in another one while a store is unavailable."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ragbot.storage.database import Database
 from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S
 from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache
 from ragbot.storage.keyvalue.redis import RedisCache
+from tests.databases import store_params
 from tests.storage.keyvalue.stores import NOBODY, Clock, database_of
 
 
@@ -24,9 +25,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+@pytest.fixture(params=store_params("sqlite", "postgresql", "redis"))
 def cache(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CacheStore]:
-    """A store of each kind."""
+    """Yield a store of each kind."""
     if request.param == "redis":
         yield RedisCache(request.getfixturevalue("redis_url"))
         return

@@ -1,4 +1,4 @@
-"""The stores that count calls: one contract for the database of both kinds, Redis and memory."""
+"""Test the stores that count calls: one contract for both databases, Redis and memory."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from ragbot.storage.keyvalue.rate_counters import (
     WindowCount,
 )
 from ragbot.storage.keyvalue.redis import QUOTA_PREFIX, RedisRateCounters
+from tests.databases import store_params
 
 AT_ONCE = 24
 
@@ -54,16 +55,16 @@ def in_database(database: Database, clock: Clock) -> DatabaseRateCounters:
 CLOCKED = ("sqlite", "postgresql", "memory")
 
 
-@pytest.fixture(params=[*CLOCKED, "redis"])
+@pytest.fixture(params=store_params(*CLOCKED, "redis"))
 def counters(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
-    """Each store."""
+    """Yield each store."""
     with made(request, clock) as store:
         yield store
 
 
-@pytest.fixture(params=CLOCKED)
+@pytest.fixture(params=store_params(*CLOCKED))
 def clocked(request: pytest.FixtureRequest, clock: Clock) -> Iterator[RateCounters]:
-    """Each store that goes by our clock."""
+    """Yield each store that goes by our clock."""
     with made(request, clock) as store:
         yield store
 

@@ -1,4 +1,4 @@
-"""Change a state that workers share, in each kind of store."""
+"""Test states that workers share, in each kind of store."""
 
 from __future__ import annotations
 
@@ -23,12 +23,13 @@ from ragbot.storage.keyvalue.shared_state import (
     InProcessSharedState,
     SharedStateStore,
 )
+from tests.databases import store_params
 from tests.storage.keyvalue.stores import NOBODY, database_of
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis", "process"])
+@pytest.fixture(params=store_params("sqlite", "postgresql", "redis", "process"))
 def states(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedStateStore]:
-    """A store of each kind."""
+    """Yield a store of each kind."""
     if request.param == "process":
         yield InProcessSharedState()
     elif request.param == "redis":
@@ -118,7 +119,7 @@ class StoreClock:
             time.sleep(seconds)
 
 
-@pytest.fixture(params=["database", "redis", "process"])
+@pytest.fixture(params=store_params("database", "redis", "process"))
 def store_clock(request: pytest.FixtureRequest) -> StoreClock:
     return StoreClock(request.param)
 

@@ -1,4 +1,4 @@
-"""Services with a book and sessions that the tests of `tests/backup` use, too."""
+"""Provide services with a book and sessions, as `tests/backup` does."""
 
 from tests.backup.conftest import filled_sqlite, open_anywhere, sqlite_service
 

@@ -1,4 +1,4 @@
-"""Destroy the database's folder, and test that a backup brings everything back in a stated time."""
+"""Test that a backup restores everything in a stated time after the database's folder was destroyed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kill a run of a backup."""
+"""Test a backup that is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redis as hosts offer it: behind TLS with a CA of its own, a password, a number, a socket."""
+"""Test Redis as hosts offer it: behind TLS with a CA of its own, a password, a number, a socket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded(folder: Path) -> Iterator[ValkeyServer]:
-    """A server that asks for a password, and for alice by name, on a port and on a socket."""
+    """Yield a server that asks for a password, and for alice by name, on a port and on a socket."""
     with ValkeyServer(unix_socket_path=folder / "valkey.sock") as server:
         with redis.Redis(port=server.port) as client:
             client.acl_setuser(
@@ -44,13 +44,13 @@ def certificates(folder: Path) -> Certificates:
 
 @pytest.fixture(scope="module")
 def tls_port(guarded: ValkeyServer, certificates: Certificates) -> Iterator[int]:
-    """The same server behind TLS, which the one that the tests bring along does not speak itself."""
+    """Yield the same server behind TLS, which the one that the tests bring along does not speak itself."""
     with TlsDoor(guarded.port, certificates) as door:
         yield door.port
 
 
 def counted(url: str) -> int:
-    """The first count of a new counter over an address as the settings hand it on."""
+    """Return the first count of a new counter over an address as the settings hand it on."""
     address = load_settings({"REDIS_URL": url}).redis_url
     assert address
     with closing(RedisRateCounters(address)) as counters:

@@ -1,4 +1,4 @@
-"""Detect that the process of a token has died."""
+"""Test that the death of a token's process is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Dockerfile's and a .dockerignore's text to what a build would do, as far as these tests need it."""
+"""Read a Dockerfile and a .dockerignore as a build would, as far as these tests need it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """What stands behind it, as a shell would part it; its exec form as a list."""
+        """Return what stands behind it, as a shell would part it; its exec form as a list."""
         return json.loads(self.rest) if self.rest.startswith("[") else shlex.split(self.rest)
 
 
@@ -49,18 +49,18 @@ class Dockerfile:
                 self.stages[self.last].instructions.append(Instruction(name, rest.strip()))
 
     def all_of(self, stage: str) -> list[Instruction]:
-        """What is done for a stage, from its outermost base on."""
+        """Return what is done for a stage, from its outermost base on."""
         own = self.stages[stage]
         before = self.all_of(own.base) if own.base in self.stages else []
         return before + own.instructions
 
     def environment(self, stage: str) -> dict[str, str]:
-        """What ENV sets."""
+        """Return what ENV sets."""
         pairs = [pair for step in self.all_of(stage) if step.name == "ENV" for pair in step.words]
         return dict(pair.split("=", 1) for pair in pairs)
 
     def last_of(self, stage: str, name: str) -> Instruction:
-        """The instruction of that name that holds at the end."""
+        """Return the instruction of that name that holds at the end."""
         return [step for step in self.all_of(stage) if step.name == name][-1]
 
     def copy_into(self, root: Path, stage: str, context: Path, files: Iterable[Path]) -> None:

@@ -1,4 +1,4 @@
-"""What Render, Railway and Cloud Run take, of the fields that our files use, as JSON Schemas.
+"""Define JSON Schemas for the fields of Render's, Railway's and Cloud Run's files that we use.
 
 Their own schemas are served from their sites alone. These are written from their documentation and are
 narrower: a field or a value that is not here is an error, so that whoever uses a new one looks it up.
@@ -12,7 +12,7 @@ Schema = dict[str, Any]
 
 
 def fields(required: Schema, optional: Schema | None = None) -> Schema:
-    """An object that has these, may have those, and nothing else."""
+    """Return an object that has these, may have those, and nothing else."""
     return {
         "type": "object",
         "properties": required | (optional or {}),
@@ -22,17 +22,17 @@ def fields(required: Schema, optional: Schema | None = None) -> Schema:
 
 
 def one_of(*values: object) -> Schema:
-    """One of these values."""
+    """Return one of these values."""
     return {"enum": list(values)}
 
 
 def listed(entry: Schema, *, least: int = 1) -> Schema:
-    """A list of these."""
+    """Return a list of these."""
     return {"type": "array", "items": entry, "minItems": least}
 
 
 def number(least: int, most: int) -> Schema:
-    """A whole number; Railway refuses one that is written as text."""
+    """Return a whole number; Railway refuses one that is written as text."""
     return {"type": "integer", "minimum": least, "maximum": most}
 
 

@@ -1,4 +1,4 @@
-"""The environment variables that a deployment's files may name, and whose each is."""
+"""List the environment variables that a deployment's files may name, and who reads each."""
 
 from __future__ import annotations
 

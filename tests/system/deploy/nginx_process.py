@@ -1,4 +1,4 @@
-"""The shipped nginx configuration before a server on the loopback, as a process of its own."""
+"""Run the shipped nginx configuration in front of a loopback server, in a process of its own."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class NginxProcess:
         assert self._process
         self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.communicate(timeout=10)
+            self._process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.communicate()

@@ -1,4 +1,4 @@
-"""The loop that stands in for cron in the backup container: when it runs what, and that it goes on."""
+"""Test the loop that replaces cron in the backup container: what runs when, and that it goes on."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def lines_of(machine: Path, nights: int) -> tuple[list[str], int, str]:
         assert time.monotonic() < until
         time.sleep(0.02)
     loop.send_signal(signal.SIGTERM)
-    complaints = loop.communicate(timeout=15)[1]
+    complaints = loop.communicate(timeout=60)[1]
     return log.read_text().splitlines(), loop.returncode, complaints
 
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml as Compose itself understands it, and what an operator relies on in it."""
+"""Test docker-compose.yml as Compose reads it, and what an operator relies on in it."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def compose(variables: Mapping[str, str], *arguments: str) -> subprocess.Complet
         | dict(variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
 
 def understood(*arguments: str) -> dict[str, Any]:
-    """The whole file with all profiles, as Compose would run it."""
+    """Return the whole file with all profiles, as Compose would run it."""
     told = compose(REQUIRED, *arguments, *PROFILES, "config", "--format", "json")
     assert told.returncode == 0, told.stderr
     return json.loads(told.stdout)
@@ -56,7 +56,7 @@ def understood(*arguments: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    """The plain project."""
+    """Return the plain project."""
     return understood("--file", "docker-compose.yml")
 
 
@@ -68,7 +68,7 @@ def services(project: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ours(services: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The services that run ragbot's image."""
+    """Return the services that run ragbot's image."""
     return {name: service for name, service in services.items() if "build" in service}
 
 
@@ -302,7 +302,7 @@ def test_yaml_is_tidy() -> None:
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

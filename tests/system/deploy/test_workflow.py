@@ -1,4 +1,4 @@
-"""GitHub's workflow: of the form that GitHub takes, careful with its rights, in keeping with the project."""
+"""Test GitHub's workflow: its form, its permissions, and that it runs the project's checks."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

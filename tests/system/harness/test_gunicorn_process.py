@@ -1,4 +1,4 @@
-"""The process fixture, with an app of ten lines in place of ours."""
+"""Test the process fixture with an app of ten lines."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def test_server_is_ready_inside_the_block_and_gone_after_it(scratch, monkeypatch
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-developer")
 
     with GunicornProcess({"WORD": "hello"}, workers=2, threads=3, **scratch) as server:
-        answered_by = int(urllib.request.urlopen(f"{server.url}/", timeout=5).read())
+        answered_by = int(urllib.request.urlopen(f"{server.url}/", timeout=60).read())
         workers = server.worker_pids()
         logs = server.logs()
         pids = [server.pid, *workers]

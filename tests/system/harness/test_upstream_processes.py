@@ -1,4 +1,4 @@
-"""Run the scripted provider as a process of its own, as the bench does."""
+"""Test the scripted provider as a process of its own, as the benchmarks run it."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""Sweep the index folder of a process that was killed."""
+"""Test that the index folder of a killed process is deleted."""
 
 from __future__ import annotations
 

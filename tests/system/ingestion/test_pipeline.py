@@ -1,4 +1,4 @@
-"""Kill an ingestion and run it again."""
+"""Test an ingestion that is killed and run again."""
 
 from __future__ import annotations
 
@@ -37,14 +37,20 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
         with subprocess.Popen(
             command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
-            assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=30)
+            assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=120)
             process.kill()
         killed_at = names(app), answer(app)
         kept = vectors_in(app)
         upstream.reset()
 
         again = subprocess.run(
-            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
+            command,
+            cwd=PROJECT_ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
         )
 
         embedded = sum(len(call.body["input"]) for call in upstream.calls(EMBEDDINGS))

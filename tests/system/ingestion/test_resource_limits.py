@@ -1,4 +1,4 @@
-"""A process at its limits: told kindly first, ended for certain then, whatever it is doing."""
+"""Test a process at its limits: asked to end first, then ended in any case."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ except JobEnded as ended:
 
 
 def run(work: str, *, memory: int = 10**9, time: float = 60, tidy: str = "pass", told: int = 0) -> str:
-    """What a process says that does this work, apart from that it has begun."""
+    """Return what a process says that does this work, apart from that it has begun."""
     program = BEGIN.format(work=work, memory=memory, time=time, tidy=tidy)
     # The module alone: the whole house takes seconds to import.
     program = program.replace("from ragbot import job_limits", "import job_limits").replace("ragbot.", "")

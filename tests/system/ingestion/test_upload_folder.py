@@ -1,4 +1,4 @@
-"""Hand the lock of an upload folder over to another process."""
+"""Test that the lock of an upload folder passes to another process."""
 
 from __future__ import annotations
 

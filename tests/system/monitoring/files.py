@@ -1,4 +1,4 @@
-"""What lies in `deploy/monitoring`, parsed."""
+"""Parse the files of `deploy/monitoring`."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ RUNBOOK = "docs/runbook.md"
 
 
 def parsed(name: str) -> Any:
-    """A YAML file of the folder."""
+    """Return a YAML file of the folder."""
     return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
 
 
 def rules() -> list[dict[str, Any]]:
-    """Every rule, recorded series and alerts."""
+    """Return every rule, recorded series and alerts."""
     return [rule for group in parsed("rules.yml")["groups"] for rule in group["rules"]]
 
 
 def alerts() -> list[dict[str, Any]]:
-    """Every alert."""
+    """Return every alert."""
     return [rule for rule in rules() if "alert" in rule]
 
 
 def dashboard() -> dict[str, Any]:
-    """The dashboard as Grafana takes it."""
+    """Return the dashboard as Grafana takes it."""
     path = FOLDER / "grafana" / "dashboards" / "ragbot.json"
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
 def panels() -> list[dict[str, Any]]:
-    """The dashboard's panels, without the headings between them."""
+    """Return the dashboard's panels, without the headings between them."""
     return [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
 
 
 def dashboard_expressions() -> list[str]:
-    """What the dashboard's panels and choices ask, with Grafana's own words put in."""
+    """Return what the dashboard's panels and choices ask, with Grafana's own words put in."""
     asked = [target["expr"] for panel in panels() for target in panel["targets"]]
     asked += [
         choice["definition"].removeprefix("label_values(").rpartition(",")[0]

@@ -1,4 +1,4 @@
-"""A PromQL expression to the series and the labels that it asks for."""
+"""Find the series and labels that a PromQL expression asks for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Asked:
 
 
 def asked_by(expression: str) -> Asked:
-    """What an expression asks for."""
+    """Return what an expression asks for."""
     rest = _TEXT.sub('""', expression)
     series: dict[str, set[str]] = {}
     for name, matchers in _SELECTOR.findall(rest):

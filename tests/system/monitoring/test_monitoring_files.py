@@ -1,4 +1,4 @@
-"""Prometheus and Alertmanager take their files; each alert fires when it should, and leads somewhere."""
+"""Test that Prometheus and Alertmanager accept their files and that each alert fires when it should."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ALERTS = [alert["alert"] for alert in alerts()]
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """The folder as it lies on a server, with its secrets."""
+    """Return the folder as it lies on a server, with its secrets."""
     shutil.copytree(FOLDER, tmp_path, dirs_exist_ok=True)
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "metrics_token").write_text("let-me-in\n")
@@ -43,8 +43,8 @@ def installed(tmp_path: Path) -> Path:
 
 
 def ran(*command: str | Path | None) -> str:
-    """What a validator said. It is well only if it says so by its exit code."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=100)
+    """Return what a validator said. It is well only if it says so by its exit code."""
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

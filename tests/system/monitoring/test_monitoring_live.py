@@ -1,4 +1,4 @@
-"""A real Prometheus reads a real app's numbers, and a real Alertmanager tells Slack's web hook."""
+"""Test that a real Prometheus scrapes a real app, and that a real Alertmanager calls Slack's web hook."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ class SlackHook(LoopbackServer):
 
 @contextmanager
 def running(*command: str | Path | None, log: Path) -> Iterator[None]:
-    """A program that is ended with the block."""
+    """Yield a program that is ended with the block."""
     with log.open("w") as out:
         process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=out)
         try:
             yield
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def told(url: str, body: Any = None) -> Any:
-    """What an API says; None while nobody listens."""
+    """Return what an API says; None while nobody listens."""
     request = urllib.request.Request(url, headers={"Content-Type": "application/json"})
     request.data = json.dumps(body).encode() if body else None
-    with suppress(OSError), urllib.request.urlopen(request, timeout=5) as reply:
+    with suppress(OSError), urllib.request.urlopen(request, timeout=60) as reply:
         return json.loads(reply.read() or "{}")
 
 

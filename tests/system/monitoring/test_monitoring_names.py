@@ -1,4 +1,4 @@
-"""Every series that rules, dashboard and Datadog ask for is one that the app tells."""
+"""Test that the app has every series that rules, dashboard and Datadog ask for."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from ragbot.observability.metrics import METRICS, HistogramSpec
 from tests.system.monitoring.files import RUNBOOK, dashboard_expressions, parsed, rules
 from tests.system.monitoring.promql import asked_by
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 # Prometheus's own: whether a replica could be scraped, and what it puts on each series.
 OF_PROMETHEUS = "up"
 PUT_ON = {"job", "instance"}
 
 
 def series_of_metrics() -> dict[str, set[str]]:
-    """Every series that the table promises, with its labels."""
+    """Return every series that the table promises, with its labels."""
     series: dict[str, set[str]] = {}
     for name, spec in METRICS.items():
         labels = {*spec.labels}

@@ -1,4 +1,4 @@
-"""Trace requests of real processes."""
+"""Test traces of requests to real processes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(sorted(extras & set(sys.modules)))
         text=True,
         env=inherited_environment(),
         cwd=PROJECT_ROOT,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 
@@ -63,7 +63,7 @@ def test_workers_that_end_send_what_they_have(
     with GunicornProcess(environment, workers=2) as server:
         names = [f"/nowhere/{number}" for number in range(10)]
         replies = [asked(server.port, name) for name in names]
-        exit_code = server.terminate(30)
+        exit_code = server.terminate(60)
 
     roots = [span for span in collector.spans() if span.kind == SERVER]
     assert replies == [404] * 10
@@ -76,7 +76,7 @@ def test_workers_that_end_send_what_they_have(
 def asked(port: int, path: str) -> int:
     import http.client
 
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         return connection.getresponse().status

@@ -1,4 +1,4 @@
-"""Apps whose parts can be taken away, and the ground on which real servers are hurt."""
+"""Provide apps whose parts can be made unavailable, and servers that can be killed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from harness.pipe import Pipe
 from harness.stack import Ground
 from harness.steered_upstream import running_upstream
 from ragbot import create_app
+from ragbot.core.ports import SharedState
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.conftest import THREE_CHAPTERS, services_of
@@ -41,14 +42,14 @@ class Reply:
 
 
 def ask(app: OpenAPI, query: str = CHEDDAR, **more: Any) -> Reply:
-    """One question over HTTP."""
+    """Ask one question over HTTP."""
     began = time.monotonic()
     reply = app.test_client().post("/query", json={"query": query, **more})
     return Reply(reply.status_code, reply.json, time.monotonic() - began)
 
 
-def soon(holds: Callable[[], bool], within_s: float = 20) -> bool:
-    """Whether something comes to hold in time."""
+def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
+    """Return whether something comes to hold in time."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:
         time.sleep(0.05)
@@ -57,7 +58,7 @@ def soon(holds: Callable[[], bool], within_s: float = 20) -> bool:
 
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIUpstream]:
-    """A provider for one test after another."""
+    """Yield a provider for one test after another."""
     with OpenAIUpstream(answer=lambda _: "Nine months [1].") as upstream:
         yield upstream
 
@@ -71,8 +72,8 @@ def make_app(
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
 
-        def closed_at_the_end(access: OpenAIAccess) -> OpenAIClient:
-            client = OpenAIClient(access)
+        def closed_at_the_end(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
+            client = OpenAIClient(access, states)
             # (A process keeps its connections to the end; the test run's end would complain of them.)
             stack.callback(lambda: client.sdk.close())
             return client
@@ -110,7 +111,7 @@ def _closed(app: OpenAPI) -> None:
 def database_pipe(
     make_postgres_database: Callable[..., str], migrated_postgres: str
 ) -> Iterator[tuple[Pipe, str]]:
-    """A PostgreSQL database behind a pipe, with its address."""
+    """Yield a PostgreSQL database behind a pipe, with its address."""
     url = make_url(make_postgres_database(migrated_postgres))
     with Pipe(f"{url.query['host']}/.s.PGSQL.5432") as pipe:
         yield pipe, url.set(host="127.0.0.1", port=pipe.port, query={}).render_as_string(hide_password=False)

@@ -1,4 +1,4 @@
-"""Workers and servers killed while readers ask: what was seen whole is kept once, the rest comes later."""
+"""Test workers and servers that are killed while readers ask: no answer that was seen is lost or doubled."""
 
 from __future__ import annotations
 

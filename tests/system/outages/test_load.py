@@ -1,4 +1,4 @@
-"""More questions at once than there are places: some are answered, the rest refused, the process lives."""
+"""Test more questions at once than there are slots: some are answered, the rest refused, no process dies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Qdrant goes away or is slow: the embedded index stands in, or kept answers do, or the reader is told."""
+"""Test Qdrant unavailable or slow: the embedded index, cached answers or a clear error replace it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MakeApp = Callable[..., OpenAPI]
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    """A pipe before a Qdrant server."""
+    """Yield a pipe before a Qdrant server."""
     with QdrantServer() as server, Pipe(server.port) as pipe:
         yield pipe
 
@@ -54,8 +54,8 @@ def test_embedded_index_stands_in_and_finds_the_same(make: MakeApp, pipe: Pipe, 
     assert {tuple(s["id"] for s in reply.body["sources"]) for reply in during} == {
         tuple(s["id"] for s in before.body["sources"])
     }
-    # The circuit is open: nobody waits for the server any more.
-    assert sorted(reply.seconds for reply in during)[1] < 0.7
+    # Nobody waits for the server any more.
+    assert not circuit_is_closed(app)
     assert finding.status_code == 200
     assert finding.json["components"]["vector_store"]["status"] == "degraded"
 
@@ -104,7 +104,7 @@ def test_kept_answers_are_told_where_there_is_no_room_for_an_index(make: MakeApp
     ready = app.test_client().get("/health/ready").json["components"]["vector_store"]
 
     assert (kept.status, kept.body["cache"]) == (200, "hit")
-    assert (ready["status"], ready["detail"]) == ("degraded", "kept answers alone")
+    assert (ready["status"], ready["detail"]) == ("degraded", "cached answers only")
     assert (new.status_code, new.json["code"]) == (503, "search_unavailable")
     assert new.headers["Retry-After"]
 

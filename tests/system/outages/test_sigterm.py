@@ -1,4 +1,4 @@
-"""SIGTERM under load: what is being answered is told whole, and nobody new is let in."""
+"""Test SIGTERM under load: running answers are completed, and new connections are refused."""
 
 from __future__ import annotations
 

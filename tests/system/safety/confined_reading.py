@@ -1,15 +1,18 @@
 """Read books as the service does, each in a process of its own with little time and memory.
 
-`python -m tests.system.safety.confined_reading FOLDER …` prints a line of JSON for each: what was read,
-skipped or refused, and what it cost. Opening a socket or a file to write ends the process: no book needs it.
+`python -m tests.system.safety.confined_reading` takes folders on standard input and prints a line of JSON for
+each: what was read, skipped or refused, and what it cost. Opening a socket or a file to write ends the
+process: no book needs that.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,10 +22,14 @@ from typing import Any
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
+from tests.system.safety.hostile_books import BOOKS
 
 TIME_S = 30
 # Beside what a process has that has read nothing yet.
 MEMORY_BYTES = 1_500_000_000
+
+# A book of each format that is read in a moment.
+SMALL = {"md": "private_signs", "html": "colspan", "epub": "paths_out", "pdf": "names"}
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 NETWORK = ("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
@@ -40,13 +47,28 @@ CHANGES = (
 
 
 def main() -> None:
-    for name in sys.argv[1:]:
+    """Read the books whose folders come on standard input, a line each."""
+    load_what_readers_import()
+    for line in sys.stdin:
+        name = line.rstrip("\n")
         sys.stdout.write(json.dumps({"book": name} | read_apart(Path(name))) + "\n")
         sys.stdout.flush()
 
 
+def load_what_readers_import() -> None:
+    """Read one small book of each format, so that no fork imports its parser anew."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("md", "html", "epub", "pdf"):
+            book = Path(folder, name)
+            book.mkdir()
+            BOOKS[f"{name}_{SMALL[name]}"](book)
+            with suppress(BookError):
+                chunk_book(load_book(book))
+    gc.freeze()
+
+
 def read_apart(book: Path) -> dict[str, Any]:
-    """What reading the book in a forked process came to."""
+    """Read the book in a forked process; return what came of it, with its processor time and memory."""
     taken, given = os.pipe()
     child = os.fork()
     if child == 0:
@@ -93,7 +115,7 @@ def used_bytes() -> int:
 
 
 def said(texts: Iterator[str]) -> Iterator[str]:
-    """Some of what would be quoted: enough to find what must not be there."""
+    """Yield some of what would be quoted: enough to find what must not be there."""
     for text, _ in zip(texts, range(200), strict=False):
         yield text[:300]
 

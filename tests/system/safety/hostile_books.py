@@ -1,4 +1,4 @@
-"""Books that mean no good, written to disk: bombs, loops, links, absurd nesting, wrong encodings."""
+"""Write hostile books to disk: bombs, loops, links, absurd nesting, wrong encodings."""
 
 from __future__ import annotations
 
@@ -723,7 +723,7 @@ def epub_that_is_none(folder: Path) -> None:
 
 
 def pdf(objects: dict[int, str | bytes], *, catalog: str = "", page: str = "", trailer: str = "") -> bytes:
-    """A PDF of one good page; `objects` are added to it or take its objects' places."""
+    """Return a PDF of one good page; `objects` are added to it or take its objects' places."""
     good = b"BT /F1 10 Tf 72 700 Td (The good page is read.) Tj ET"
     bodies: dict[int, str | bytes] = {
         1: f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",

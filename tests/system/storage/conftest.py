@@ -1,4 +1,4 @@
-"""Databases and engines that the tests of `tests/storage` use, too."""
+"""Provide databases and engines, as `tests/storage` does."""
 
 from tests.storage.conftest import empty_database_url, shared_postgres_url
 from tests.storage.engines import make_engine

@@ -1,4 +1,4 @@
-"""Connect to a PostgreSQL server of our own over TCP and TLS, and from several processes."""
+"""Test connections to a PostgreSQL server over TCP and TLS, and from several processes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IN_AN_ADDRESS = "p%40ss%2Fw%25rd"
 
 @pytest.fixture(scope="module")
 def tcp_port() -> Iterator[int]:
-    """Where a server listens that knows alice by her password and gives her seventeen connections."""
+    """Yield where a server listens that knows alice by her password and gives her seventeen connections."""
     databases, port = PostgresDatabases(), free_port()
     with databases.serving(), databases.over_tcp(port):
         databases.say(f"CREATE ROLE alice LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 17")
@@ -54,7 +54,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(scope="module")
 def tls_url(tcp_port: int, certificates: Certificates) -> Iterator[str]:
-    """The same server behind TLS, which the one that the tests bring along does not speak itself."""
+    """Yield the same server behind TLS, which the one that the tests bring along does not speak itself."""
     with TlsDoor(tcp_port, certificates, asked_for=True) as door:
         yield f"postgres://alice:{IN_AN_ADDRESS}@localhost:{door.port}/book"
 
@@ -152,7 +152,7 @@ def test_child_of_a_fork_opens_a_connection_of_its_own(shared_postgres_url: str)
         env=inherited_environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
 

@@ -1,4 +1,4 @@
-"""Migrate one database from four processes that start at once."""
+"""Test the migration of one database by four processes that start at once."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_four_replicas_that_start_at_once_migrate_once(
         env=inherited_environment(),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=True,
     )
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests that run the web in processes: stores of counters, and a browser."""
+"""Provide stores of counters and a browser for the tests that run the web in processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import SHIPPED_BOOK, RunningApp, services_of
-from tests.databases import DatabaseMaker
+from tests.databases import DatabaseMaker, store_params
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -45,7 +45,7 @@ def chromium() -> Iterator[Any]:
 def live_console(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
-    """A running app that serves the shipped book, without a key."""
+    """Yield a running app that serves the shipped book, without a key."""
     folder = tmp_path_factory.mktemp("console")
     with new_database(folder) as url:
         app = create_app(
@@ -65,18 +65,21 @@ def live_console(
         thread.start()
         yield RunningApp(app, f"http://127.0.0.1:{server.port}")
         server.shutdown()
-        thread.join(5)
+        thread.join(60)
         server.server_close()
         with app.app_context():
             db.engine.dispose()
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "redis"])
+@pytest.fixture(params=store_params("sqlite", "postgresql", "redis"))
 def store(request: pytest.FixtureRequest, tmp_path: Path, migrated_database: Path) -> dict[str, str]:
     """Return the settings of each store in which workers count calls and cache answers."""
     if request.param == "postgresql":
         make = request.getfixturevalue("make_postgres_database")
-        return {"DATABASE_URL": make(request.getfixturevalue("migrated_postgres"))}
+        url = make(request.getfixturevalue("migrated_postgres"))
+        # Two workers' connections fit into the hundred that the server has, and each call waits for one.
+        pool = {"DB_POOL_SIZE": "20", "DB_MAX_OVERFLOW": "20", "DB_POOL_TIMEOUT_S": "60"}
+        return {"DATABASE_URL": url} | pool
     shutil.copy(migrated_database, tmp_path / "ragbot.db")
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}"}
     if request.param == "redis":

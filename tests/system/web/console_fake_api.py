@@ -1,4 +1,4 @@
-"""A stand-in for the service, for the console's own tests: the contract's shapes, and every way to go wrong.
+"""Fake the service for the console's tests: replies of the contract, and every way to fail.
 
 The first word of a question chooses what happens, so that a test reads by its question alone.
 """
@@ -219,6 +219,12 @@ def reply(
         "cache": "miss",
         "usage": {"embedding_tokens": 12, "input_tokens": 0, "output_tokens": 0, "cost_usd": None},
         "latency_ms": {"total": 143.2, "embed": 21.0, "search": 14.5, "generate": 104.1},
+        "grounding": {
+            "sentences": 3,
+            "cited": 2,
+            "supported": 2,
+            "unsupported": [{"start": 0, "end": 5}],
+        },
     }
 
 
@@ -419,11 +425,11 @@ def stream(api: FakeApi, body: dict[str, Any], session_id: str) -> Iterator[byte
         api.pause()
         yield event("delta", {"text": piece}, number).encode()
         if number == 12 and word == "wait":
-            api.gate.wait(20)
+            api.gate.wait(60)
         if number == 30 and word == "later":
-            api.gate.wait(20)
+            api.gate.wait(60)
             yield event("sources", told, 30).encode()
-            api.second_gate.wait(20)
+            api.second_gate.wait(60)
         if number == 12 and word == "cut":
             return
         if number == 12 and word == "break":
@@ -462,4 +468,4 @@ def serving(api: FakeApi, *, prefix: str = "") -> Iterator[FakeApi]:
         api.second_gate.set()
         server.shutdown()
         server.server_close()
-        thread.join(5)
+        thread.join(60)

@@ -1,4 +1,4 @@
-"""What a hostile caller sends: 60 raw byte streams, and requests that are HTTP but mean no good."""
+"""List hostile requests: 60 raw byte streams, and HTTP requests that are meant to do harm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Hostile:
 
 
 def hostile_requests() -> list[Hostile]:
-    """All of them, in a fixed order; at least 440."""
+    """Return all of them, in a fixed order; at least 440."""
     return [*_wrong_values(), *_not_json(), *_odd_headers(), *_odd_ids(), *_odd_queries(), *_odd_routes()]
 
 

@@ -1,4 +1,4 @@
-"""Text that would run a script, or call another host, if the console ever let it be more than text.
+"""List texts that would run a script or call another host if the console showed them as HTML.
 
 Each sets `window.pwned` or asks `evil.example` for something; a test watches for both.
 """

@@ -1,4 +1,4 @@
-"""Open the API documentation in a browser."""
+"""Test the API documentation in a browser."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import pytest
 from flask_openapi import OpenAPI
 
 from tests.conftest import RunningApp
+
+pytestmark = pytest.mark.sqlite_is_enough
 
 
 @pytest.mark.browser
@@ -26,7 +28,7 @@ def test_viewer_shows_the_document_and_asks_no_other_host(
         page.on("request", lambda r: foreign.append(r.url) if not r.url.startswith(running.url) else None)
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.goto(f"{running.url}{path}")
-        page.locator(f"text={said} >> visible=true").first.wait_for(timeout=30_000)
+        page.locator(f"text={said} >> visible=true").first.wait_for(timeout=60_000)
 
     assert [url for url in foreign if not url.startswith(("data:", "blob:"))] == []
     assert errors == []

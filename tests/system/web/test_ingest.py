@@ -1,4 +1,4 @@
-"""Send books over HTTP to running workers; a process of its own ingests each."""
+"""Test books that are sent over HTTP to running workers; a process of its own ingests each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ HEAD = (
 
 
 def zipped(folder: Path, top: str = "") -> bytes:
-    """The folder as a zip; with a `top` all of it lies in a folder of that name."""
+    """Return the folder as a zip; with a `top` all of it lies in a folder of that name."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(folder.rglob("*.md")):
@@ -45,7 +45,7 @@ def zipped(folder: Path, top: str = "") -> bytes:
 
 
 def tarred(folder: Path, top: str = "book") -> bytes:
-    """The folder as a gzipped tar."""
+    """Return the folder as a gzipped tar."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         archive.add(folder, top)
@@ -53,7 +53,7 @@ def tarred(folder: Path, top: str = "book") -> bytes:
 
 
 def changed_book(folder: Path, months: str) -> Path:
-    """The three-chapter book with another time for the cheddar."""
+    """Return the three-chapter book with another time for the cheddar."""
     book = shutil.copytree(THREE_CHAPTERS, folder / f"book-{months}")
     cheese = book / "02-cheese.md"
     cheese.write_text(cheese.read_text().replace("nine months", f"{months} months"))
@@ -94,7 +94,7 @@ class Site:
         return job
 
     def ended(self, job_id: str) -> dict[str, Any]:
-        """The job once it has ended."""
+        """Return the job once it has ended."""
         until = time.monotonic() + PATIENCE_S
         while (job := self.job(job_id))["status"] in ("queued", "running"):
             assert time.monotonic() < until, job
@@ -115,7 +115,7 @@ class Site:
         return reply
 
     def left_over(self) -> list[str]:
-        """What lies in the folder for books that are sent."""
+        """Return what lies in the folder for books that are sent."""
         return [path.name for path in (self.folder / "sent").glob("*")]
 
 
@@ -133,8 +133,8 @@ def job_processes(folder: Path) -> list[int]:
     return found
 
 
-def soon(holds: Callable[[], bool], within_s: float = 20) -> bool:
-    """Whether something comes to hold in time."""
+def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
+    """Return whether something comes to hold in time."""
     until = time.monotonic() + within_s
     while not holds() and time.monotonic() < until:
         time.sleep(0.05)
@@ -171,7 +171,7 @@ def running(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def site(running: Site) -> Iterator[Site]:
-    """A server with nothing under way; vectors come at once."""
+    """Yield a server with nothing under way; vectors come at once."""
     running.upstream.reset()
     yield running
     running.upstream.reset()
@@ -223,6 +223,28 @@ def test_job_tells_of_files_that_were_skipped_and_strict_fails(site: Site, tmp_p
     )
     assert "04-wine.md" in strict["error"]["detail"]
     assert site.answered()["book_version"] == "lenient"
+
+
+def test_wrong_book_is_refused_and_taken_with_force(site: Site, tmp_path: Path) -> None:
+    """A README was published in place of the chapters, and the job had succeeded."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("my-book/README.md", "# Boats\n\nA book on boats.\n")
+        archive.writestr("my-book/oars.rst", "Push the water. " * 20)
+        archive.writestr("my-book/notes.md", "# Notes\n\nNone.\n")
+
+    refused = site.ended(site.send(buffer.getvalue()))
+    forced = site.ended(site.send(buffer.getvalue(), query="?force=true&exclude=notes.md"))
+
+    assert (refused["status"], refused["error"]["code"]) == ("failed", "unreadable_book")
+    assert "1 .rst with 260 characters" in refused["error"]["detail"]
+    assert str(site.folder) not in refused["error"]["detail"]
+    assert (forced["status"], forced["report"]["pages"]) == ("succeeded", 1)
+    assert forced["report"]["book"]["layout"] == "a folder of Markdown"
+    assert {left["suffix"]: left["files"] for left in forced["report"]["book"]["left_out"]} == {
+        ".md": 1,
+        ".rst": 1,
+    }
 
 
 def test_book_without_pages_fails_with_a_sentence_and_without_a_path(site: Site, tmp_path: Path) -> None:
@@ -286,7 +308,7 @@ def test_job_goes_on_when_the_worker_that_started_it_is_killed(site: Site) -> No
 
 
 def sockets_of(pid: int) -> set[str]:
-    """The sockets that a process has open."""
+    """Return the sockets that a process has open."""
     links = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         try:
@@ -466,7 +488,7 @@ def test_job_ends_at_its_limits(
 
 
 def many_headings() -> bytes:
-    """A small archive that becomes a book of a million sections; a page may have 75,000 lines."""
+    """Return a small archive that becomes a book of a million sections; a page may have 75,000 lines."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(16):

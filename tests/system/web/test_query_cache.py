@@ -1,4 +1,4 @@
-"""Let workers share one model call among readers who ask the same question at once."""
+"""Test that workers share one model call among readers who ask the same question at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Count quotas over two workers, in each store."""
+"""Test quotas over two workers, in each store."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def ingest(settings: dict[str, str]) -> None:
 def ask_over_http(port: int, forged: str) -> int:
     headers = {"Content-Type": "application/json", "X-Forwarded-For": forged, "X-Real-IP": forged}
     headers |= {"Forwarded": f"for={forged}", "X-Client-IP": forged}
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", "/query", json.dumps(QUESTION), headers)
         response = connection.getresponse()

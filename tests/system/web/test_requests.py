@@ -1,4 +1,4 @@
-"""Malformed and hostile requests over real sockets: refused with a problem, and the server goes on."""
+"""Test malformed and hostile requests over real sockets: refused with a problem, and the server lives."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
 from tests.system.web.hostile_requests import RAW_STREAMS, hostile_requests
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 LIMIT = 64 * 1024
 AT_ONCE = 8
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_announced_body_over_the_limit_is_refused_before_it_is_sent(server: Guni
         took_s = time.monotonic() - began
 
     assert reply.startswith(b"HTTP/1.1 413")
-    assert took_s < 2
+    assert took_s < 8
 
 
 @pytest.mark.parametrize(("size", "status"), [(LIMIT, 422), (LIMIT + 1, 413), (3 * LIMIT, 413)])
@@ -190,7 +192,7 @@ def test_slow_senders_do_not_keep_the_others_waiting(server: GunicornProcess) ->
 
 
 def fault_of(reply: bytes) -> str | None:
-    """What is wrong with a reply; a connection that is closed without a word is none."""
+    """Return what is wrong with a reply; a connection that is closed without a word is none."""
     head, _, body = reply.partition(b"\r\n\r\n")
     if not head:
         return None

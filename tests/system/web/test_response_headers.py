@@ -1,4 +1,4 @@
-"""Send no product name and believe no neighbour's headers, as gunicorn does by itself."""
+"""Test that gunicorn sends no product name and trusts no headers of other hosts."""
 
 from __future__ import annotations
 

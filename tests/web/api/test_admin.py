@@ -1,4 +1,4 @@
-"""What the operator may see and do over HTTP."""
+"""Test what the operator may see and do over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "nE3-rQ8xv2LwZk5TbY1p"
 
 @pytest.fixture
 def operator(make_app: Callable[..., OpenAPI]) -> FlaskClient:
-    """A caller of an app with an admin key and two editions, the second one published."""
+    """Return a caller of an app with an admin key and two editions, the second one published."""
     app = make_app({"ADMIN_API_KEY": KEY})
     ingestion = services_of(app).ingestion
     ingestion.ingest_book(THREE_CHAPTERS, edition="first", title="One")

@@ -1,4 +1,4 @@
-"""`/health` answers whatever happens, and `/health/ready` tells what does, in time."""
+"""Test `/health`, which always answers, and `/health/ready`, which reports each part in time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 from alembic.script import ScriptDirectory
@@ -54,7 +54,7 @@ class Clock:
 
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
+    """Yield a port that takes connections and never says a word."""
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(50)
@@ -186,16 +186,15 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
     """Its list of models may answer while its answers fail."""
     generator = PingedGenerator()
 
-    finding = llm_check(generator, {"gpt-4o"}).check()
+    finding = llm_check(generator, {"gpt-4o": "status 401, invalid_api_key", "gpt-4o-mini": ""}).check()
 
-    assert (finding, generator.pings) == (CheckResult("degraded", "left alone: gpt-4o"), 0)
+    left_alone = "circuit open: gpt-4o (status 401, invalid_api_key), gpt-4o-mini"
+    assert (finding, generator.pings) == (CheckResult("degraded", left_alone), 0)
 
 
-def llm_check(generator: Generator, left_alone: Set[str] = frozenset()) -> HealthCheck:
+def llm_check(generator: Generator, troubles: Mapping[str, str] = MappingProxyType({})) -> HealthCheck:
     store = SimpleNamespace(ping=lambda: None)
-    parts = health_checks(
-        store, None, generator, chunks=lambda: 0, models=lambda: left_alone, embeddings=lambda: frozenset()
-    )
+    parts = health_checks(store, None, generator, chunks=lambda: 0, models=lambda: troubles, embeddings=dict)
     return parts["llm"]
 
 
@@ -220,7 +219,7 @@ def test_database_that_went_leaves_the_edition_in_hand(
 
 @pytest.mark.parametrize(
     ("stand_in_chunks", "status", "detail"),
-    [(0, 503, "no answer in time"), (1000, 200, "embedded index stands in")],
+    [(0, 503, "no answer in time"), (1000, 200, "embedded index used instead")],
 )
 def test_deaf_vector_store_does_not_hold_up_the_answer(
     make_app: AppMaker, deaf_port: int, stand_in_chunks: int, status: int, detail: str
@@ -230,7 +229,7 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
     app = make_app(
         {
             "QDRANT_URL": f"http://127.0.0.1:{deaf_port}",
-            "QDRANT_TIMEOUT_S": 5,
+            "QDRANT_TIMEOUT_S": 60,
             "STAND_IN_CHUNKS": stand_in_chunks,
         }
     )
@@ -241,8 +240,8 @@ def test_deaf_vector_store_does_not_hold_up_the_answer(
     reply = app.test_client().get("/health/ready")
     took_s = time.monotonic() - started
 
-    # (0.6 s, and more where a test machine is busy; the client itself would wait for five.)
-    assert took_s < 3
+    # (0.6 s, and more where a test machine is busy; the client itself would wait for a minute.)
+    assert took_s < 30
     assert reply.status_code == status
     assert reply.json["components"]["vector_store"]["detail"] == detail
     assert str(deaf_port) not in reply.text
@@ -280,7 +279,7 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
         clock.now += 1
     hanging = [thread for thread in threading.enumerate() if thread.name == "ping-deaf"]
     release.set()
-    hanging[0].join(5)
+    hanging[0].join(60)
     after = probes.results()["deaf"]
 
     assert [finding["deaf"] for finding in found] == [CheckResult("down", "no answer in time")] * 5
@@ -291,10 +290,10 @@ def test_part_that_hangs_is_down_and_never_asked_twice_at_once() -> None:
 
 
 def test_parts_that_hang_are_waited_for_together() -> None:
-    """Five parts of 0.6 s each would be three seconds."""
+    """Sixty parts of 0.2 s each would be twelve seconds."""
     release = threading.Event()
     probes = HealthChecks(
-        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(5)}, timeout_s=0.2
+        {f"part-{n}": HealthCheck(lambda: release.wait(30) and None) for n in range(60)}, timeout_s=0.2
     )
 
     started = time.monotonic()
@@ -303,7 +302,7 @@ def test_parts_that_hang_are_waited_for_together() -> None:
     release.set()
 
     assert {finding.status for finding in found.values()} == {"down"}
-    assert took_s < 0.6
+    assert took_s < 6
 
 
 def test_last_finding_goes_on_for_a_while_when_the_part_is_asked_again() -> None:
@@ -339,7 +338,11 @@ def test_what_changes_is_said_once_in_the_log(
         readiness._checks._checked_at = float("-inf")
         readiness.report()
 
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "component_changed" in line]
+    said = [
+        json.loads(line)
+        for line in capsys.readouterr().out.splitlines()
+        if "component_status_changed" in line
+    ]
     assert [(line["component"], line["status"]) for line in said if line["component"] == "database"] == [
         ("database", "down")
     ]

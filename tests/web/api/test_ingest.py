@@ -1,4 +1,4 @@
-"""Refuse or accept books that are sent over HTTP, before a process ingests them."""
+"""Test how books that are sent over HTTP are refused or accepted, before a process ingests them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "nE3-rQ8xv2LwZk5TbY1p"
 
 @pytest.fixture
 def operator(make_app: AppMaker, tmp_path: Path) -> FlaskClient:
-    """A caller of an app with an admin key."""
+    """Return a caller of an app with an admin key."""
     return make_app({"ADMIN_API_KEY": KEY, "INGEST_DIR": str(tmp_path / "sent")}).test_client()
 
 

@@ -1,4 +1,4 @@
-"""`POST /query` against its contract: the table of fields, the reply, the refusals, and the same again."""
+"""Test `POST /query` against its contract: fields, reply, refusals, and repeated requests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def served(
 
 @pytest.fixture
 def reader(served: OpenAPI, model: ScriptedGenerator) -> FlaskClient:
-    """A caller; the model says “Nine months [1].” unless the test has it say something else."""
+    """Return a caller; the model says “Nine months [1].” unless the test has it say something else."""
     model.pieces = ["Nine ", "months ", "[1]."]
     model.prompts.clear()
     return served.test_client()

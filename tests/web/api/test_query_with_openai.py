@@ -1,4 +1,4 @@
-"""A question over HTTP with OpenAI's embeddings and models behind it, played by a server on the loopback."""
+"""Test questions over HTTP with OpenAI's embeddings and models, faked by a loopback server."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from harness.openai_upstream import (
     Reply,
     Status,
 )
+from ragbot.core.ports import SharedState
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.databases import DatabaseMaker
@@ -41,7 +42,7 @@ def provider() -> Iterator[OpenAIUpstream]:
 def served(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, provider: OpenAIUpstream
 ) -> Iterator[OpenAPI]:
-    """An app whose book was embedded by the provider, as an operator with a key has it."""
+    """Yield an app whose book was embedded by the provider, as an operator with a key has it."""
     settings = {
         "OPENAI_API_KEY": "sk-alice-and-bob",
         "OPENAI_BASE_URL": provider.base_url,
@@ -50,8 +51,8 @@ def served(
     }
     clients: list[OpenAIClient] = []
 
-    def kept(access: OpenAIAccess) -> OpenAIClient:
-        clients.append(OpenAIClient(access))
+    def kept(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
+        clients.append(OpenAIClient(access, states))
         return clients[-1]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +70,7 @@ def served(
 def reader(
     served: OpenAPI, provider: OpenAIUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[FlaskClient]:
-    """A caller; the provider behaves unless the test says otherwise."""
+    """Yield a caller; the provider behaves unless the test says otherwise."""
     monkeypatch.setattr(openai_client, "PAUSE_S", 0.01)
     monkeypatch.setattr(openai_client, "JITTER_S", 0.01)
     provider.reset()
@@ -116,6 +117,27 @@ def test_refusal_of_the_model_is_told_as_one(reader: FlaskClient, provider: Open
         "refused",
         "I cannot help with that.\n\nNearest in the book: [Cheese](<https://book.test/02-cheese.md>)",
     )
+
+
+def test_answer_at_its_limit_is_told_as_such(reader: FlaskClient, provider: OpenAIUpstream) -> None:
+    """The page can say that there is more; degraded answers are cached for nobody."""
+    provider.script(Reply(text="Nine months [1], and", finish_reason="length"))
+
+    answer = asked(reader)
+
+    assert (answer["status"], answer["degraded"]) == ("answered", ["llm_length"])
+
+
+def test_answer_that_a_filter_stopped_has_a_code_and_no_invitation_to_retry(
+    reader: FlaskClient, provider: OpenAIUpstream
+) -> None:
+    """The same question meets the same filter."""
+    provider.script(Reply(text="Nine months [1], and", finish_reason="content_filter"))
+
+    reply = reader.post("/query", json={"query": HOW_LONG})
+
+    assert (reply.status_code, reply.json["code"]) == (422, "content_filtered")
+    assert "Retry-After" not in reply.headers
 
 
 @pytest.mark.parametrize("trouble", [Status(401), Status(429, retry_after=30)], ids=str)
@@ -169,8 +191,8 @@ def test_reader_who_leaves_ends_the_models_stream(reader: FlaskClient, provider:
 
     reply.close()
 
-    assert provider.wait_for_disconnect(3)
-    assert provider.wait_until_idle(3)
+    assert provider.wait_for_disconnect()
+    assert provider.wait_until_idle()
 
 
 def test_answer_that_breaks_off_is_told_in_band(reader: FlaskClient, provider: OpenAIUpstream) -> None:

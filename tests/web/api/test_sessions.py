@@ -1,4 +1,4 @@
-"""`/sessions`: a talk read in pages, exported, rated, deleted to the last word, and ended by its time."""
+"""Test `/sessions`: read in pages, exported, rated, deleted completely, and expired in time."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def reader(served: OpenAPI, model: ScriptedGenerator) -> FlaskClient:
 
 @pytest.fixture
 def session_id(reader: FlaskClient) -> str:
-    """An empty session of this test's own."""
+    """Return an empty session of this test's own."""
     return str(reader.post("/sessions").json["session_id"])
 
 
@@ -410,7 +410,7 @@ def test_deleted_session_leaves_no_word_in_the_database(
 
 
 def everything(served: OpenAPI) -> str:
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     with served.app_context(), db.engine.connect() as connection:
         tables = inspect(connection).get_table_names()
         return "\n".join(str(connection.execute(text(f"select * from {name}")).all()) for name in tables)

@@ -1,4 +1,4 @@
-"""What a browser is told: whose pages may ask, what a response may do, and who may see the console."""
+"""Test CORS, the headers of responses, and who may see the console."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ragbot.server.security_headers import ALWAYS
 from ragbot.web.pages.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 BOOK = "https://book.example"
 STRANGER = "https://evil.example"
 PASSWORD = "korrekt-pferd-9"
@@ -22,7 +24,7 @@ CLOSED = ["/", "/docs", "/openapi.json", "/metrics", "/admin/sessions", "/static
 
 @pytest.fixture
 def page(make_app: AppMaker) -> FlaskClient:
-    """A caller of an app that the book's own site may use."""
+    """Return a caller of an app that the book's own site may use."""
     return make_app({"ALLOWED_ORIGINS_STR": BOOK}).test_client()
 
 

@@ -1,4 +1,4 @@
-"""A question has its place before anything is done for it, and a full house refuses at once."""
+"""Test that a question reserves its slot before any work, and that a full worker refuses at once."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from flask_openapi import OpenAPI
 from ragbot.core.domain import Question
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 QUESTION = {"query": "How long does bread rise?"}
 
 
 @pytest.fixture
 def app(make_app: AppMaker) -> OpenAPI:
-    """One that answers one question at a time, and lets one address ask twice a minute."""
+    """Return one that answers one question at a time, and lets one address ask twice a minute."""
     app = make_app({"MAX_STREAMS": 1, "RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 2})
     services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
     return app
@@ -24,7 +26,7 @@ def app(make_app: AppMaker) -> OpenAPI:
 
 @pytest.fixture
 def full(app: OpenAPI) -> Iterator[FlaskClient]:
-    """A caller while the only place is taken."""
+    """Yield a caller while the only place is taken."""
     running = services_of(app).turns.begin(Question("How long is the cheddar ripened?"), None)
     yield app.test_client()
     running.events.close()

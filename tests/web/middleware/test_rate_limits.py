@@ -1,4 +1,4 @@
-"""Quotas: who asks too often, what they are told, and that exactly so many pass over all workers."""
+"""Test quotas: who asks too often, what they see, and that the count is exact over all workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The API's document says what the code does, and its viewers ask nobody else."""
+"""Test that the API document matches the code, and that its viewers call no other host."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from ragbot.web.uploads import ARCHIVE_TYPES
 from tests.conftest import AppMaker, services_of
 from tests.web.sent_events import events_in
 
+pytestmark = pytest.mark.sqlite_is_enough
+
 COMMITTED = PROJECT_ROOT / "docs" / "openapi.json"
 PROBLEM = "application/problem+json"
 KEY = "an-operators-key-of-23-x"
@@ -33,13 +35,13 @@ UNREAD = {"invalid_request"}
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, Any]:
-    """The committed document, which another test holds against the one that the app serves."""
+    """Return the committed document, which another test holds against the one that the app serves."""
     document: dict[str, Any] = json.loads(COMMITTED.read_text(encoding="utf-8"))
     return document
 
 
 def operations(document: dict[str, Any]) -> dict[str, Any]:
-    """Each operation by its name, its replies with what they refer to in their places."""
+    """Return each operation by its name, its replies with what they refer to in their places."""
     return {
         f"{method.upper()} {path}": operation
         | {"responses": {s: referred(document, reply) for s, reply in operation["responses"].items()}}
@@ -58,7 +60,7 @@ def referred(document: dict[str, Any], one: dict[str, Any]) -> dict[str, Any]:
 
 
 def bodies(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every body that is told of: where, its media type, and its schema with its examples."""
+    """Yield every body that is told of: where, its media type, and its schema with its examples."""
     for name, operation in operations(document).items():
         sides = {"request": operation.get("requestBody", {}), **operation["responses"]}
         for side, reply in sides.items():
@@ -166,14 +168,18 @@ def test_data_of_each_event_keep_to_their_schema(told: dict[str, Any]) -> None:
     }
     events = [event for example in stream["examples"].values() for event in events_of(example["value"])]
 
-    assert {event["event"] for event in events} == set(schemas) == {"sources", "delta", "done", "error"}
+    assert (
+        {event["event"] for event in events}
+        == set(schemas)
+        == {"sources", "thinking", "delta", "done", "error"}
+    )
     for event in events:
         schema = {**schemas[event["event"]], "components": told["components"]}
         jsonschema.Draft202012Validator(schema).validate(json.loads(event["data"]))
 
 
 def events_of(stream: str) -> list[dict[str, str]]:
-    """The events of a stream as their fields."""
+    """Return the events of a stream as their fields."""
     return [
         dict(line.split(": ", 1) for line in event.splitlines()) for event in stream.strip().split("\n\n")
     ]
@@ -300,7 +306,7 @@ def test_examples_are_what_the_code_takes_and_gives(told: dict[str, Any]) -> Non
 
 
 def values(content: dict[str, Any]) -> list[Any]:
-    """The examples of a body."""
+    """Return the examples of a body."""
     return [example["value"] for example in content["examples"].values()]
 
 

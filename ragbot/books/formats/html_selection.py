@@ -1,0 +1,110 @@
+"""Select the pages of a built site that are the book: one language, the released version, no lists."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser
+
+from ragbot.books.formats.html_themes import theme_of
+
+LIST = "It is a page of the site's blog, or a list of pages."
+OTHER_LANGUAGE = "It is in another language than the book."
+OTHER_VERSION = "It is of another version than the released one."
+COPY = "It is a copy of another page, which it names as the original."
+
+# If more pages than these name one original, the site's configuration is wrong, and they are no copies.
+MAX_COPIES = 20
+
+# At the root, or below a language: a chapter may be about blogs.
+_BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
+_LIST = re.compile(r"(?:^|/)(?:page/\d+|tags|tags/[^/]+|categories|archives?|authors)(?:/index)?\.html?$")
+_VERSION_METAS = "meta[name=docusaurus_version], meta[name='docsearch:version']"
+_VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """Hold what a page says of itself. `plugin` and `version` are of Docusaurus's, empty elsewhere."""
+
+    language: str
+    plugin: str
+    version: str
+    canonical: str
+    is_list: bool
+
+
+def facts_of(path: str, tree: LexborHTMLParser) -> PageFacts:
+    """Return what a page says of itself."""
+    root = tree.css_first("html")
+    theme = theme_of(tree)
+    tag = _content(tree, "meta[name=docusaurus_tag], meta[name='docsearch:docusaurus_tag']")
+    named = _VERSION.fullmatch(tag)
+    canonical = tree.css_first("link[rel=canonical]")
+    return PageFacts(
+        language=((root.attributes.get("lang") or "") if root else "").lower().partition("-")[0],
+        plugin=named["tag"] if named else "",
+        version=_content(tree, _VERSION_METAS) if named else "",
+        canonical=(canonical.attributes.get("href") or "") if canonical else "",
+        is_list=bool(_LIST.search(path)) or bool(theme.lists and tree.css_first(theme.lists)),
+    )
+
+
+def _content(tree: LexborHTMLParser, selector: str) -> str:
+    node = tree.css_first(selector)
+    return (node.attributes.get("content") or "") if node else ""
+
+
+def pages_left_out(
+    found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]
+) -> dict[str, str]:
+    """Return the pages that are not the book's, with the reason for each.
+
+    `resolve` returns the page that a link on a page leads to. A site of lists or a blog alone is left whole.
+    """
+    left_out: dict[str, str] = {}
+    for choose in (_lists, _other_languages, _other_versions, lambda kept: _copies(kept, resolve)):
+        kept = {path: facts for path, facts in found.items() if path not in left_out}
+        chosen = choose(kept)
+        if len(chosen) < len(kept):
+            left_out |= chosen
+    return left_out
+
+
+def _lists(found: Mapping[str, PageFacts]) -> dict[str, str]:
+    return {path: LIST for path, facts in found.items() if facts.is_list or _BLOG.match(path)}
+
+
+def _other_languages(found: Mapping[str, PageFacts]) -> dict[str, str]:
+    """Choose by the language of the site's root, else by that of most pages."""
+    counts = Counter(facts.language for facts in found.values() if facts.language)
+    root = found.get("index.html")
+    own = root.language if root is not None and root.language else next(iter(dict(counts.most_common(1))), "")
+    return {path: OTHER_LANGUAGE for path, facts in found.items() if facts.language not in (own, "")}
+
+
+def _other_versions(found: Mapping[str, PageFacts]) -> dict[str, str]:
+    """Choose the version whose pages have the shortest addresses: others stand in a folder of their own."""
+    depths: dict[tuple[str, str], int] = {}
+    for path, facts in found.items():
+        key = (facts.plugin, facts.version)
+        depths[key] = min(depths.get(key, 99), path.count("/") - path.endswith("/index.html"))
+    released: dict[str, str] = {}
+    for (plugin, version), depth in depths.items():
+        known = released.get(plugin)
+        if known is None or depth < depths[plugin, known]:
+            released[plugin] = version
+    return {path: OTHER_VERSION for path, facts in found.items() if facts.version != released[facts.plugin]}
+
+
+def _copies(found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
+    originals = {
+        path: original
+        for path, facts in found.items()
+        if facts.canonical and (original := resolve(path, facts.canonical)) not in (None, path)
+    }
+    named = Counter(originals.values())
+    return {path: COPY for path, original in originals.items() if named[original] <= MAX_COPIES}

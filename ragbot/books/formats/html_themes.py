@@ -1,0 +1,211 @@
+"""Describe the pages that site generators and their themes build: where the text is, and what is not text."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """Describe the pages of one generator by CSS selectors.
+
+    `mark` selects something that every page has and pages of others have not. `main` are the elements that
+    hold the text, the most reliable first. `drop` are parts of them that are not the author's words. `lists`
+    selects something that only lists of pages, blog posts and the like have. `is_routed` is true if pages
+    are served without the suffix of their files.
+    """
+
+    name: str
+    mark: str
+    main: tuple[str, ...]
+    drop: str = ""
+    lists: str = ""
+    is_routed: bool = False
+
+
+THEMES = (
+    Theme(
+        "Docusaurus",
+        mark="meta[name=generator][content^=Docusaurus]",
+        main=(".theme-doc-markdown", "article .markdown", "article", "main"),
+        drop=".hash-link, .theme-doc-toc-mobile, .theme-doc-breadcrumbs, .theme-doc-version-badge, "
+        ".theme-doc-version-banner, .theme-doc-footer, .pagination-nav",
+        lists="html[class*=docs-tags-], html[class*=docs-tag-], html[class*=plugin-blog], "
+        "html[class*=blog-], html[class*=search-page]",
+        is_routed=True,
+    ),
+    Theme(
+        "Starlight",
+        mark="meta[name=generator][content^=Starlight], .sl-markdown-content",
+        main=("main",),
+        drop=".sl-anchor-link, mobile-starlight-toc, starlight-toc, starlight-menu-button, "
+        ".pagination-links, .expressive-code figcaption, .expressive-code .copy",
+    ),
+    Theme(
+        "VitePress",
+        mark="meta[name=generator][content^=VitePress], .VPContent",
+        main=(".vp-doc",),
+        drop="span.lang, .line-numbers-wrapper, .VPDocFooter",
+        lists=".VPHome:not(:has(.vp-doc))",
+    ),
+    Theme(
+        "VuePress",
+        mark="meta[name=generator][content^=VuePress], .vp-theme-container, .theme-default-content",
+        main=("[vp-content]", ".theme-default-content"),
+        drop=".line-numbers, .line-numbers-wrapper, .vp-copy-code-button",
+    ),
+    Theme(
+        "MkDocs Material",
+        mark="meta[name=generator][content*=mkdocs-material], .md-content",
+        main=(".md-content__inner", "article"),
+        drop=".headerlink, .md-content__button, .md-source-file, .md-feedback, .md-tags, .md-post__meta, "
+        ".md-clipboard, .md-code__nav",
+        lists=".md-content--post, .md-post, .md-search-result--page",
+    ),
+    Theme(
+        "mdBook",
+        mark="#mdbook-content, #content > main .header, #mdbook-sidebar",
+        main=("#mdbook-content main", "#content > main", "main"),
+        drop=".buttons, .boring, .nav-chapters",
+    ),
+    Theme(
+        "HonKit",
+        mark="meta[name=generator][content^=HonKit], meta[name=generator][content^=GitBook], .book-body",
+        main=("#book-search-results .search-noresults section", "section.normal", ".page-inner"),
+        drop=".search-results, .header-section-number",
+    ),
+    Theme(
+        "Quarto",
+        mark="meta[name=generator][content^=quarto]",
+        main=("main#quarto-document-content", "main"),
+        drop=".header-section-number, .quarto-page-breadcrumbs, .toc-actions, .nav-page, .anchorjs-link, "
+        ".code-copy-button, .quarto-title-meta, .quarto-listing",
+    ),
+    Theme(
+        "bookdown",
+        mark="meta[name=generator][content^=bookdown]",
+        main=("section.normal", "main#content", "main"),
+        drop=".header-section-number, .toc-section-number, .anchor-section",
+    ),
+    Theme(
+        "PreTeXt",
+        mark="meta[name=Generator][content*=PreTeXt], meta[name=generator][content*=PreTeXt], body.pretext",
+        main=("#ptx-content", ".ptx-content", "main.ptx-main"),
+        drop=".permalink, .autopermalink, .code-box .copy, .summary-links",
+    ),
+    Theme(
+        "Antora",
+        mark="meta[name=generator][content^=Antora]",
+        main=("article.doc",),
+        drop="a.anchor, .toc, .edit-this-page, .pagination, .breadcrumbs, .page-versions",
+    ),
+    Theme(
+        "Asciidoctor",
+        mark="meta[name=generator][content^=Asciidoctor]",
+        main=("body",),
+        drop="#toc, .toc, #footer, #header .details, a.anchor",
+    ),
+    Theme(
+        "DocBook",
+        mark="meta[name=generator][content^=DocBook], .navheader, .docnav",
+        main=("body",),
+        drop=".navheader, .navfooter, .docnav, .toc, .list-of-figures, .list-of-tables, .list-of-examples",
+    ),
+    Theme(
+        "Docsy",
+        mark=".td-content, body.td-page",
+        main=(".td-content",),
+        drop=".td-heading-self-link, .td-page-meta, .td-page-meta__lastmod, .reading-time, .section-index, "
+        "[class^=feedback--]",
+        lists="body.td-blog, body.td-searchpage",
+    ),
+    Theme(
+        "Hugo Book",
+        mark="main.container .book-page",
+        main=("article.book-article, article.markdown", ".book-page"),
+        drop=".anchor, .book-toc, .book-header, .book-footer, .book-menu",
+    ),
+    Theme(
+        "Just the Docs",
+        mark=".main-content-wrap, #main-content.main-content",
+        main=("#main-content main", "#main-content", "main"),
+        drop=".breadcrumb-nav, .site-footer",
+    ),
+    Theme(
+        "MyST",
+        mark=".myst-primary-sidebar, .article.content, article[class*=article-grid]",
+        main=("article", "main"),
+        drop=".myst-fm-block-header, .myst-footer-links, .myst-backmatter-parts, "
+        "[aria-label='Link to this Section']",
+    ),
+    Theme(
+        "Sphinx",
+        mark=".sphinxsidebar, .wy-nav-content, .bd-main, .furo-main, article[role=main], .document .body, "
+        "script[src*='_static/documentation_options.js']",
+        main=("[itemprop=articleBody]", "article.bd-article", "div.body[role=main]", "div.body", "article"),
+        drop=".headerlink, .viewcode-link, .linenos, .sphinxsidebar, .related, .related-pages, "
+        ".prev-next-area, .prev-next-footer, .content-icon-container, .edit-this-page, .toc-drawer",
+    ),
+)
+
+GENERAL = Theme(
+    "",
+    mark="",
+    main=(
+        "[itemprop=articleBody]",
+        ".theme-doc-markdown",
+        "div.body[role=main]",
+        "div.body",
+        "#content > main",
+        "article",
+        "main",
+        "[role=main]",
+    ),
+    drop=".hash-link, .headerlink, .anchor-link, .pagination-nav, "
+    ".sphinxsidebar, .related, .buttons, .boring, .linenos",
+)
+
+# Never an author's words, whatever made the page.
+_NOT_PROSE = (
+    "script, style, noscript, template, svg, button, form, nav, iframe, footer, .katex-html, .sr-only, "
+    ".visually-hidden, .screen-reader-text"
+)
+_AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
+
+# A link's words by which readers are asked to edit the page. (They stand in the text of some themes.)
+_EDIT = re.compile(
+    r"(?:edit|improve|suggest (?:an )?edits?(?: to)?|view|show)(?: the)?"
+    r"(?: (?:this|page|source|code|history))*"
+    r"(?: (?:on|in) (?:github|gitlab|bitbucket|codeberg))?|(?:report|open)(?: an?)? issue",
+    re.IGNORECASE,
+)
+
+
+def theme_of(tree: LexborHTMLParser) -> Theme:
+    """Return the theme that built a page; one that fits most pages if none is recognised."""
+    return next((theme for theme in THEMES if tree.css_first(theme.mark) is not None), GENERAL)
+
+
+def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
+    """Return the element that holds the page's own text, without menus, buttons and the like."""
+    selectors = (*theme.main, *GENERAL.main)
+    found = next(
+        (node for selector in selectors for node in tree.css(selector) if node.text(strip=True)), None
+    )
+    main = found or tree.body
+    if main is None:
+        return None
+    around = "" if found and found.tag != "body" else f", {_AROUND_BODY}"
+    if theme.main[0] == "body":
+        # The page's head holds its title there.
+        around = ""
+    drop = f"{_NOT_PROSE}, {theme.drop or GENERAL.drop}, {GENERAL.drop}{around}"
+    for node in main.css(drop):
+        node.decompose()
+    for link in main.css("a"):
+        if _EDIT.fullmatch(" ".join(link.text().split())):
+            link.decompose()
+    return main

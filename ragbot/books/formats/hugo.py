@@ -1,0 +1,147 @@
+"""Describe the sources of Hugo."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import rewrite_lines, without_attributes, without_comments
+from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.core.domain import Book
+from ragbot.core.errors import FileUnreadable
+
+PAGES = frozenset({".md", ".markdown"})
+
+_CONFIG_NAMES = tuple(
+    f"{folder}{name}.{suffix}"
+    for folder in ("", "config/_default/")
+    for name in ("hugo", "config")
+    for suffix in ("toml", "yaml", "yml", "json")
+)
+# `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
+_SHORTCODE = re.compile(r"\{\{(?P<mark>[<%])[ \t]*(?P<code>[^\n]*?)[ \t]*[>%]\}\}")
+_WORDS = re.compile(r"\b(?:title|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
+_CONTAINERS = frozenset({"hint", "details", "tab", "tabs", "columns", "alert", "callout", "expand", "notice"})
+_NOT_LAST = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    inner: str
+    values: FrontMatter
+
+    @property
+    def key(self) -> tuple[float, str, str]:
+        weight = self.values.number("weight") or _NOT_LAST
+        return weight, (self.values.text("linkTitle") or self.values.text("title")).casefold(), self.inner
+
+
+def read_hugo(folder: BookFolder) -> Book:
+    """Read a project of Hugo, each section in the order of its weights, in its default language."""
+    config = _config(folder)
+    language = str(config.get("defaultcontentlanguage") or "en").lower()
+    languages = _mapping(config.get("languages"))
+    own = _mapping(languages.get(language))
+    content = str(own.get("contentdir") or config.get("contentdir") or "content").strip("/")
+
+    def is_shown(inner: str, values: FrontMatter) -> bool:
+        suffixes = PurePosixPath(inner).suffixes
+        other = len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}
+        return not (values.is_set("draft") or values.is_set("headless") or other)
+
+    site = SiteSource(
+        title=str(config.get("title") or own.get("title") or ""),
+        content=content,
+        anchors=AnchorRules(GithubSlugger),
+        address=lambda inner, values: _address(inner, values, language),
+        text=lambda _path, body: _plain(body),
+        suffixes=PAGES,
+        navigation=tuple(_navigation(folder, content)),
+        is_shown=is_shown,
+    )
+    return read_site_source(folder, site)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    """Return a part of the configuration; Hugo ignores the case of its keys."""
+    return {str(key).lower(): inner for key, inner in value.items()} if isinstance(value, dict) else {}
+
+
+def _config(folder: BookFolder) -> dict[str, object]:
+    for name in _CONFIG_NAMES:
+        if not folder.has(name):
+            continue
+        try:
+            parse = parse_toml_mapping if name.endswith(".toml") else parse_tolerant_yaml
+            values = parse(folder.read_text(name))
+            return _mapping(values)
+        except FileUnreadable as fault:
+            folder.skip(name, f"The configuration is ignored and Hugo's defaults used instead: {fault}")
+    return {}
+
+
+def _plain(body: str) -> str:
+    def words(match: re.Match[str]) -> str:
+        if match["code"].startswith("/*"):
+            # Commented out it is shown as it is written.
+            return match[0].replace("/*", "").replace("*/", "")
+        found = " ".join(found["words"] for found in _WORDS.finditer(match["code"]))
+        if not found and match["code"].split(" ")[0] in ("tab", "details", "expand"):
+            found = match["code"].partition(" ")[2].strip("\"' ")
+        return f"**{found}**" if found else ""
+
+    text = _SHORTCODE.sub(words, without_comments(body))
+    return rewrite_lines(text, without_attributes)
+
+
+def _address(inner: str, values: FrontMatter, language: str) -> str:
+    if own := values.text("url").strip("/"):
+        return own if "." in own.rsplit("/", 1)[-1] else f"{own}/"
+    pure = PurePosixPath(inner)
+    stem = pure.name.rpartition(".")[0].removesuffix(f".{language}")
+    above = [] if pure.parent.as_posix() == "." else list(pure.parent.parts)
+    names = above if stem in ("_index", "index") else [*above, values.text("slug") or stem]
+    path = "/".join(name.lower().replace(" ", "-") for name in names)
+    return f"{path}/" if path else ""
+
+
+def _navigation(folder: BookFolder, content: str) -> Iterator[Listed]:
+    entries: dict[str, _Entry] = {}
+    for path in folder.files(PAGES, content):
+        inner = path.removeprefix(f"{content}/")
+        try:
+            entries[inner] = _Entry(inner, parse_front_matter(folder.read_text(path)))
+        except FileUnreadable:
+            # It is reported when it is read as a page.
+            continue
+    yield from _section(entries, content, "", ())
+
+
+def _section(
+    entries: dict[str, _Entry], content: str, under: str, parts: tuple[str, ...]
+) -> Iterator[Listed]:
+    """Yield a section's own page, then its pages and sections by weight."""
+    index = next((name for name in (f"{under}_index.md", f"{under}index.md") if name in entries), None)
+    if index is not None:
+        yield Listed(f"{content}/{index}", "", parts)
+    own = entries[index].values.text("title") if index else ""
+    inner_parts = (*parts, own or under.rstrip("/").rpartition("/")[2]) if under else ()
+    children: dict[str, _Entry] = {}
+    for inner, entry in entries.items():
+        if not inner.startswith(under) or inner == index:
+            continue
+        first, slash, _ = inner[len(under) :].partition("/")
+        name = f"{under}{first}{slash}"
+        children.setdefault(name, entries.get(f"{name}_index.md", entries.get(f"{name}index.md", entry)))
+    for name, _ in sorted(children.items(), key=lambda child: child[1].key):
+        if name.endswith("/"):
+            yield from _section(entries, content, name, inner_parts)
+        else:
+            yield Listed(f"{content}/{name}", "", inner_parts)

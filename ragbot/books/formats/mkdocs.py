@@ -1,0 +1,160 @@
+"""Describe the sources of MkDocs and Material for MkDocs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from posixpath import dirname, normpath
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.mdbook_summary import parse_summary
+from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.source_includes import expand_includes
+from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.rewriting import (
+    rewrite_lines,
+    unwrap_containers,
+    unwrap_indented,
+    without_attributes,
+    without_comments,
+)
+from ragbot.core.domain import Book
+from ragbot.core.errors import BookError, FileUnreadable
+
+CONFIG_NAMES = ("mkdocs.yml", "mkdocs.yaml")
+MAX_NAVIGATION_DEPTH = 16
+
+# mkdocstrings writes the interface's text there from code.
+_API = re.compile(r"^(?:#+ )?::: [\w.]+[ \t]*\n(?:(?:[ \t]+[^\n]*|[ \t]*)(?:\n|\Z))*", re.MULTILINE)
+# Its links lead to names of code.
+_CODE_LINK = re.compile(r"(?<!!)\[(?P<label>[^\[\]\n]+)\]\[(?:[\w]+\.[\w.]+)\]")
+_UNICODE_SLUGS = re.compile(r"pymdownx\.slugs|slugify_unicode|uslugify")
+_POST = re.compile(r"blog/posts/")
+
+
+class MarkdownSlugger:
+    """Make the anchors of one page by the rules of Python-Markdown's table of contents.
+
+    With `is_unicode` letters of other scripts are kept, as sites that set `pymdownx.slugs` do.
+    """
+
+    def __init__(self, *, is_unicode: bool = False) -> None:
+        self._is_unicode = is_unicode
+        self._used: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        plain = slug = self._slug(text)
+        number = 0
+        while slug in self._used or not slug:
+            number += 1
+            slug = f"{plain}_{number}"
+        self._used.add(slug)
+        return slug
+
+    def _slug(self, text: str) -> str:
+        if self._is_unicode:
+            kept = re.sub(r"[^\w\- ]", "", unicodedata.normalize("NFC", text)).strip().lower()
+            return kept.replace(" ", "-")
+        ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+        return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_text).strip().lower())
+
+
+def read_mkdocs(folder: BookFolder) -> Book:
+    """Read a project of MkDocs in the order of its navigation. Raises BookError without a configuration."""
+    name = next(name for name in CONFIG_NAMES if folder.has(name))
+    try:
+        text = folder.read_text(name)
+        values = parse_tolerant_yaml(text)
+    except FileUnreadable as fault:
+        raise BookError(f"{name} cannot be read: {fault}") from fault
+    docs = normpath(_text(values.get("docs_dir")) or "docs")
+    if docs.startswith(("..", "/")):
+        raise BookError(f"{name} says docs_dir: {docs}, which lies outside of the book.")
+    has_unicode = _UNICODE_SLUGS.search(text) is not None
+    return read_site_source(folder, _site(folder, values, docs, has_unicode=has_unicode))
+
+
+def _site(folder: BookFolder, values: dict[str, object], docs: str, *, has_unicode: bool) -> SiteSource:
+    has_folders = values.get("use_directory_urls") is not False
+    base = "" if docs == "." else docs
+    includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
+
+    def address(inner: str, _values: FrontMatter) -> str:
+        if has_folders:
+            return folder_address(inner, "index", "readme")
+        found = folder_address(inner, "readme", suffix=".html")
+        return f"{found}index.html" if PurePosixPath(inner).stem.lower() == "readme" else found
+
+    def plain(path: str, body: str) -> str:
+        body = expand_includes(folder, body, (*includes, dirname(path)))
+        body = _CODE_LINK.sub(r"\g<label>", _API.sub("", without_comments(body)))
+        return rewrite_lines(unwrap_containers(unwrap_indented(body)), without_attributes)
+
+    return SiteSource(
+        title=_text(values.get("site_name")),
+        content=base,
+        anchors=AnchorRules(lambda: MarkdownSlugger(is_unicode=has_unicode)),
+        address=address,
+        text=plain,
+        navigation=tuple(_navigation(folder, values, base)),
+        is_shown=lambda inner, front: not (front.is_set("draft") or _POST.match(inner)),
+    )
+
+
+def _include_bases(values: dict[str, object]) -> Iterator[str]:
+    for extension in _list(values.get("markdown_extensions")):
+        if isinstance(extension, dict):
+            for options in extension.values():
+                base = options.get("base_path") if isinstance(options, dict) else None
+                for path in base if isinstance(base, list) else [base]:
+                    if isinstance(path, str):
+                        yield "" if normpath(path) == "." else normpath(path)
+
+
+def _navigation(folder: BookFolder, values: dict[str, object], base: str) -> Iterator[Listed]:
+    if isinstance(values.get("nav"), list):
+        for entry in _entries(values["nav"], base, ()):
+            # A folder stands for the list of its pages.
+            inner = _summary(folder, entry.path, entry.parts) if entry.is_folder else ()
+            yield from inner or (entry,)
+    elif "literate-nav" in str(values.get("plugins")):
+        yield from _summary(folder, base, ())
+
+
+def _summary(folder: BookFolder, base: str, parts: tuple[str, ...]) -> tuple[Listed, ...]:
+    """Return the pages that a folder's own list names, for the plug-in literate-nav."""
+    for name in ("SUMMARY.md", "nav.md", "README.md"):
+        path = f"{base}/{name}".lstrip("/")
+        if folder.has(path):
+            index = f"{base}/index.md"
+            first = (Listed(index, "", parts),) if parts and folder.has(index) else ()
+            return first + tuple(
+                Listed(
+                    normpath(f"{base}/{chapter.link}".lstrip("/")), chapter.title, (*parts, *chapter.parts)
+                )
+                for chapter in parse_summary(folder.read_text(path))
+            )
+    return ()
+
+
+def _entries(entries: object, base: str, parts: tuple[str, ...]) -> Iterator[Listed]:
+    for entry in _list(entries) if len(parts) < MAX_NAVIGATION_DEPTH else ():
+        for title, target in entry.items() if isinstance(entry, dict) else [("", entry)]:
+            if isinstance(target, str) and "://" not in target:
+                is_folder = target.endswith("/")
+                inner = (*parts, str(title)) if is_folder else parts
+                yield Listed(normpath(f"{base}/{target}".lstrip("/")), str(title), inner, is_folder=is_folder)
+            elif isinstance(target, list):
+                yield from _entries(target, base, (*parts, str(title)))
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

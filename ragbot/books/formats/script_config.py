@@ -1,0 +1,42 @@
+"""Find literals in the configuration of a site that is written in JavaScript or TypeScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ragbot.books.files import BookFolder
+
+# (An unclosed comment takes the rest.)
+_COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
+_QUOTED = re.compile(r"(?P<quote>['\"`])(?P<text>[^'\"`\n$]{1,500})(?P=quote)")
+_KEY = re.compile(r"(?P<key>\w+)['\"]?\s*:\s*\Z")
+
+MAX_SCRIPT_CHARACTERS = 200_000
+
+
+def read_script(folder: BookFolder, paths: Sequence[str]) -> str:
+    """Return the text of the first of the files that is there, without comments."""
+    for path in paths:
+        if folder.has(path):
+            return _COMMENT.sub("", folder.read_text(path)[:MAX_SCRIPT_CHARACTERS])
+    return ""
+
+
+def literal(script: str, key: str) -> str:
+    """Return the first literal text of a key; code is not run, so a computed one is empty."""
+    match = re.search(rf"\b{key}['\"]?\s*:\s*(['\"`])(?P<text>(?:(?!\1)[^$\n])*)\1", script)
+    return match["text"].strip() if match else ""
+
+
+def is_true(script: str, key: str) -> bool:
+    """Return whether a key is set to true."""
+    return re.search(rf"\b{key}['\"]?\s*:\s*true\b", script) is not None
+
+
+def keyed_texts(script: str, start: str) -> Iterator[tuple[str, str]]:
+    """Yield each literal text behind the first place of `start`, with its key; "" in a list."""
+    begin = script.find(start)
+    for match in _QUOTED.finditer(script, begin) if begin >= 0 else ():
+        key = _KEY.search(script, max(begin, match.start() - 60), match.start())
+        yield (key["key"] if key else "", match["text"])

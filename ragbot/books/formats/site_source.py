@@ -1,0 +1,110 @@
+"""Read the Markdown sources of a site by a description of its generator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.page_address import relative_address
+from ragbot.books.formats.plain import reading_key
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.core.domain import Book, Dialect, Page
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Hold a page's entry in the site's navigation; an empty title is taken from the page."""
+
+    path: str
+    title: str = ""
+    parts: tuple[str, ...] = ()
+    is_folder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSource:
+    """Describe the sources of one site, as its generator and its configuration have them.
+
+    `content` is the folder of the pages; all paths are seen from the book's root. `address` gives a page's
+    address from its path below `content` and its front matter. `text` turns a page (its path, and its text
+    without front matter) into plain Markdown. `navigation` are the pages in order; those that it does not
+    list follow by `key`. `is_shown` tells whether a page is built at all.
+    """
+
+    title: str
+    content: str
+    anchors: AnchorRules
+    address: Callable[[str, FrontMatter], str]
+    text: Callable[[str, str], str]
+    suffixes: frozenset[str] = frozenset({".md", ".markdown"})
+    navigation: tuple[Listed, ...] = ()
+    key: Callable[[str, FrontMatter], tuple[Any, ...]] = field(
+        default=lambda path, _values: reading_key(path)
+    )
+    is_shown: Callable[[str, FrontMatter], bool] = field(default=lambda _path, _values: True)
+    dialect: Dialect = Dialect.MARKDOWN
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    path: str
+    inner: str
+    values: FrontMatter
+    body: str
+
+
+def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
+    """Read the pages of a site in the order of its navigation, with the addresses that it gives them."""
+    base = f"{site.content}/" if site.content else ""
+    paths = [path for path in folder.files(site.suffixes, site.content) if not _is_hidden(path[len(base) :])]
+
+    def source(path: str) -> _Source:
+        text = folder.read_text(path).replace("\r\n", "\n")
+        values = parse_front_matter(text)
+        return _Source(path, path[len(base) :], values, text[values.end :])
+
+    sources: dict[str, _Source] = {}
+    for read in folder.read_each(paths, source):
+        if site.is_shown(read.inner, read.values):
+            sources[read.path] = read
+        else:
+            folder.leave_out(read.path, "It is a draft, or the site does not build it.")
+    rest = sorted(sources.values(), key=lambda read: site.key(read.inner, read.values))
+    listed = {entry.path: entry for entry in reversed(site.navigation) if entry.path in sources}
+    order = [*dict.fromkeys(entry.path for entry in site.navigation if entry.path in sources)]
+    order += [read.path for read in rest if read.path not in listed]
+    pages = folder.read_each(order, lambda path: _page(sources[path], site, listed.get(path) or Listed(path)))
+    return Book(site.title, tuple(page for page in pages if page.source.strip()), tuple(folder.skipped))
+
+
+def _is_hidden(inner: str) -> bool:
+    return any(name.startswith("_") and name != "_index.md" for name in inner.split("/"))
+
+
+def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
+    text = site.text(read.path, read.body)
+    content = split_page(
+        text,
+        site.dialect,
+        site.anchors,
+        title=entry.title or read.values.text("title"),
+        fallback=PurePosixPath(read.path).stem.replace("-", " ").replace("_", " ").capitalize(),
+        parts=entry.parts,
+    )
+    address = relative_address(quote(site.address(read.inner, read.values), safe="/%:@!$&'()*+,;=~"))
+    return Page(read.path, content.title, address, text, content.sections, site.dialect, entry.parts)
+
+
+def folder_address(inner: str, *indexes: str, suffix: str = "/") -> str:
+    """Return a page's address as a folder of its own (`guide/oars/`), or with another suffix (`.html`).
+
+    A file with one of the names in `indexes` has the address of its folder.
+    """
+    pure = PurePosixPath(inner)
+    above = "" if pure.parent.as_posix() == "." else f"{pure.parent.as_posix()}/"
+    return above if pure.stem.lower() in indexes else f"{above}{pure.stem}{suffix}"

@@ -1,0 +1,105 @@
+"""Describe the sources of Starlight, the documentation theme of Astro."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.script_config import keyed_texts, literal, read_script
+from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.rewriting import (
+    rewrite_lines,
+    unwrap_components,
+    unwrap_containers,
+    without_comments,
+    without_modules,
+    without_scripts,
+)
+from ragbot.books.markup.slugs import GithubSlugger, github_slug
+from ragbot.core.domain import Book
+
+CONTENT = "src/content/docs"
+CONFIG_NAMES = tuple(f"astro.config.{suffix}" for suffix in ("mjs", "js", "ts", "mts", "cjs", "cts"))
+PAGES = frozenset({".md", ".mdx"})
+
+_LOCALES = re.compile(r"\blocales\s*:\s*\{")
+_LOCALE = re.compile(r"[{,]\s*['\"]?(?P<name>[\w-]+)['\"]?\s*:\s*\{")
+
+
+def read_starlight(folder: BookFolder) -> Book:
+    """Read a project of Starlight in the order of its sidebar, in its default language."""
+    script = read_script(folder, CONFIG_NAMES)
+    default = literal(script, "defaultLocale")
+    locales = _locales(script)
+    others = {name for name in locales if name not in ("root", default)}
+    # The root locale has no folder of its own.
+    locale = default if default in locales and default != "root" else ""
+
+    def is_shown(inner: str, values: FrontMatter) -> bool:
+        return not (
+            values.is_set("draft") or PurePosixPath(inner).stem == "404" or inner.split("/")[0] in others
+        )
+
+    site = SiteSource(
+        title=literal(script[max(script.find("starlight("), 0) :], "title"),
+        content=CONTENT,
+        anchors=AnchorRules(GithubSlugger),
+        address=_address,
+        text=_plain,
+        suffixes=PAGES,
+        navigation=tuple(_navigation(folder, script, locale)),
+        key=lambda inner, values: (_order(values), natural_key(inner)),
+        is_shown=is_shown,
+    )
+    return read_site_source(folder, site)
+
+
+def _plain(path: str, body: str) -> str:
+    body = without_modules(body) if path.endswith(".mdx") else body
+    body = unwrap_components(without_scripts(without_comments(body)))
+    return rewrite_lines(unwrap_containers(body), lambda line: line)
+
+
+def _address(inner: str, values: FrontMatter) -> str:
+    own = values.text("slug").strip("/")
+    names = own.split("/") if own else [github_slug(name) for name in inner.rpartition(".")[0].split("/")]
+    path = "/".join(names[:-1] if names[-1] == "index" else names)
+    return f"{path}/" if path else ""
+
+
+def _order(values: FrontMatter) -> float:
+    sidebar = values.values.get("sidebar")
+    order = FrontMatter(sidebar).number("order") if isinstance(sidebar, dict) else None
+    return float("inf") if order is None else order
+
+
+def _locales(script: str) -> list[str]:
+    opening = _LOCALES.search(script)
+    if opening is None:
+        return []
+    block = script[opening.end() - 1 :]
+    depth = 0
+    for end, character in enumerate(block):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0:
+            block = block[:end]
+            break
+    return [match["name"] for match in _LOCALE.finditer(block)]
+
+
+def _navigation(folder: BookFolder, script: str, locale: str) -> Iterator[Listed]:
+    """Yield the pages that the sidebar names: by their slugs, by links, or by folders."""
+    base = f"{CONTENT}/{locale}".rstrip("/")
+    files = folder.files(PAGES, CONTENT)
+    by_address = {_address(path.removeprefix(f"{base}/"), FrontMatter()).strip("/"): path for path in files}
+    if "" in by_address:
+        yield Listed(by_address[""])
+    for key, text in keyed_texts(script, "sidebar"):
+        if key == "directory":
+            yield from (Listed(path) for path in files if path.startswith(f"{base}/{text.strip('/')}/"))
+        elif key in ("", "slug", "link") and text.strip("/") in by_address:
+            yield Listed(by_address[text.strip("/")])

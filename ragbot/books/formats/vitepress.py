@@ -1,0 +1,124 @@
+"""Describe the sources of VitePress and VuePress."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from posixpath import dirname, normpath
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.script_config import is_true, keyed_texts, literal, read_script
+from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.source_includes import expand_includes
+from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.rewriting import (
+    rewrite_lines,
+    unwrap_components,
+    unwrap_containers,
+    without_comments,
+    without_scripts,
+)
+from ragbot.core.domain import Book
+
+_SUFFIXES = ("js", "ts", "mjs", "mts", "cjs", "cts")
+
+_CONTROL = re.compile(r"[\x00-\x1f]")
+_COMBINING = re.compile("[\u0300-\u036f]")
+_SPECIAL = re.compile(r"[\s~`!@#$%^&*()\-_+=\[\]{}|\\;:\"'“”‘’<>,.?/]+")
+_CONTENTS = re.compile(r"\[\[toc\]\]", re.IGNORECASE)
+
+
+class VueSlugger:
+    """Make the anchors of one page by the rules that VitePress and VuePress share."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        plain = slug = vue_slug(text)
+        number = 0
+        while slug in self._used:
+            number += 1
+            slug = f"{plain}-{number}"
+        self._used.add(slug)
+        return slug
+
+
+def vue_slug(text: str) -> str:
+    """Lower the case, drop accents, turn signs into hyphens; a digit in front gets an underscore."""
+    plain = _CONTROL.sub("", _COMBINING.sub("", unicodedata.normalize("NFKD", text)))
+    slug = re.sub(r"-{2,}", "-", _SPECIAL.sub("-", plain)).strip("-")
+    return re.sub(r"^(\d)", r"_\1", slug).lower()
+
+
+def read_vitepress(folder: BookFolder) -> Book:
+    """Read a project of VitePress in the order of its sidebar."""
+    return _read(folder, ".vitepress")
+
+
+def read_vuepress(folder: BookFolder) -> Book:
+    """Read a project of VuePress in the order of its sidebar."""
+    return _read(folder, ".vuepress")
+
+
+def _read(folder: BookFolder, settings: str) -> Book:
+    script = read_script(folder, [f"{settings}/config.{suffix}" for suffix in _SUFFIXES])
+    content = normpath(literal(script, "srcDir") or ".") if settings == ".vitepress" else "."
+    content = "" if content.startswith((".", "/")) else content
+    suffix = "" if is_true(script, "cleanUrls") else ".html"
+    indexes = ("index",) if settings == ".vitepress" else ("index", "readme")
+
+    def plain(path: str, body: str) -> str:
+        body = expand_includes(folder, body, (dirname(path), content, ""))
+        body = unwrap_components(without_scripts(without_comments(body)))
+        return rewrite_lines(unwrap_containers(body), lambda line: _CONTENTS.sub("", line))
+
+    def address(inner: str, _values: FrontMatter) -> str:
+        return folder_address(inner, *indexes, suffix=suffix)
+
+    site = SiteSource(
+        title=literal(script, "title"),
+        content=content,
+        anchors=AnchorRules(VueSlugger),
+        address=address,
+        text=plain,
+        navigation=tuple(_navigation(folder, script, content)),
+        is_shown=lambda inner, _values: not _is_of_repository(inner),
+    )
+    return read_site_source(folder, site)
+
+
+def _is_of_repository(inner: str) -> bool:
+    return inner.startswith("blog/") or (
+        "/" not in inner and inner.split(".")[0].isupper() and inner != "README.md"
+    )
+
+
+def _navigation(folder: BookFolder, script: str, content: str) -> Iterator[Listed]:
+    """Yield the pages that the sidebar links; a link below a group's own base is found by its end."""
+    for index in ("index.md", "README.md"):
+        yield Listed(f"{content}/{index}".lstrip("/"))
+    title = base = ""
+    for key, text in keyed_texts(script, "sidebar"):
+        if key == "text":
+            title = text
+        elif key == "base":
+            base = text
+        elif key in ("", "link", "children") and "://" not in text:
+            own = title if key == "link" else ""
+            for start in (text, f"{base}/{text}"):
+                if (path := _page(folder, content, start)) is not None:
+                    yield Listed(path, own)
+            title = ""
+
+
+def _page(folder: BookFolder, content: str, link: str) -> str | None:
+    """Return the file of a link of the sidebar, or None."""
+    name = normpath(f"/{link.partition('#')[0]}").lstrip("/").removesuffix(".html").removesuffix(".md")
+    stem = f"{content}/{name}".strip("/") if name != "." else content
+    for candidate in (f"{stem}.md", f"{stem}/index.md", f"{stem}/README.md"):
+        if folder.has(candidate.lstrip("/")):
+            return candidate.lstrip("/")
+    return None

@@ -1,0 +1,221 @@
+"""Rewrite the blocks of site generators as plain Markdown: the words that a reader of the site sees.
+
+Each function takes the text of a page and returns it; none changes what stands in fenced code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+_FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
+_LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
+# Where a comment or code begins; ids in comments (`<!-- #id -->`) are the author's for readers.
+_SIGN = re.compile(
+    r"(?P<lead>^[ \t>]*)(?P<fence>`{3,}|~{3,})[^\n]*|(?P<ticks>`+)|(?P<comment><!--|\{/\*)(?!\s*#)"
+    r"|(?P<line>^ {0,3}\[(?://|comment)\]:[ \t]*(?:#|<>)[ \t]*[(\"'][^\n]*[)\"'][ \t]*$)",
+    re.MULTILINE,
+)
+
+# `!!! tip "Dry"`, `??? note`, `=== "Linux"`.
+_INDENTED = re.compile(
+    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)(?P<names>(?:[ \t]+\w[\w-]*+)*+)"
+    r"(?:[ \t]+\"(?P<title>[^\n]*)\")?[ \t]*"
+)
+# `::: tip Dry`, `:::tip[Dry]`, `:::{tip} Dry`, `/// note | Dry`.
+_CONTAINER = re.compile(
+    r"[ \t]*(?P<mark>:{3,}|/{3,})[ \t]*\{?(?P<name>[A-Za-z][\w-]*)\}?[ \t]*"
+    r"(?:\[(?P<label>[^\n]*)\](?:\{[^\n]*\})?|\|?[ \t]*(?P<title>[^\n]*))"
+)
+_CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
+_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
+_ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
+
+_SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
+_MODULE = re.compile(
+    r"^(?:import[ \t]+(?:[\w*{$][^\n]*[ \t}]from[ \t]*)?['\"]|import[ \t]*\{[ \t]*$"
+    r"|export[ \t]+(?:default\b|const\b|let\b|function\b|[{*]))[^\n]*(?:\n(?![ \t]*\n)[^\n]*)*",
+    re.MULTILINE,
+)
+_COMPONENT = re.compile(
+    r"</?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
+)
+_SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
+
+# A container whose own name says nothing to a reader.
+_NAMELESS = frozenset({"details", "code-group", "tabs", "tab", "tab-set", "tab-item", "steps", "div", "grid"})
+
+
+def rewrite_lines(text: str, prose: Callable[[str], str]) -> str:
+    """Apply a function to each line that is not in fenced code; fences keep their language alone."""
+    return "\n".join(_lines(text.split("\n"), prose))
+
+
+def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
+    closing = ""
+    for line in lines:
+        fence = _FENCE.fullmatch(line)
+        if closing:
+            yield line
+            if fence and not fence["info"].strip() and fence["marks"].startswith(closing):
+                closing = ""
+        elif fence and "`" not in fence["info"]:
+            closing = fence["marks"]
+            language = _LANGUAGE.match(fence["info"].strip())
+            end = "\r" if line.endswith("\r") else ""
+            yield f"{fence['indent']}{fence['marks']}{language['language'] if language else ''}{end}"
+        else:
+            yield prose(line)
+
+
+def shown_source(source: str) -> str:
+    """Return a page without what no site shows: comments of its authors, and the options of listings."""
+    return rewrite_lines(without_comments(source), lambda line: line)
+
+
+def without_comments(text: str) -> str:
+    """Remove comments outside of code; an author's id in a comment (`<!-- #id -->`) stays."""
+    pieces: list[str] = []
+    position = kept = 0
+    last_closed = text.rfind("*/}")
+    while (sign := _SIGN.search(text, position)) is not None:
+        is_open = sign["comment"] == "{/*" and sign.end() > last_closed
+        position = sign.end() if is_open else _end_of(sign, text)
+        if sign["line"] or (sign["comment"] and position > sign.end()):
+            pieces.append(text[kept : sign.start()])
+            kept = position
+    pieces.append(text[kept:])
+    return "".join(pieces)
+
+
+def _end_of(sign: re.Match[str], text: str) -> int:
+    """Return where a comment or code ends. Unclosed HTML comments and fences take the rest."""
+    if sign["fence"]:
+        closing = re.compile(rf"^[ \t>]*{sign['fence']}[`~]*[ \t]*\r?$", re.MULTILINE).search(
+            text, sign.end()
+        )
+        return closing.end() if closing else len(text)
+    if sign["ticks"]:
+        line_end = text.find("\n", sign.end())
+        found = text.find(sign["ticks"], sign.end(), len(text) if line_end < 0 else line_end)
+        return found + len(sign["ticks"]) if found >= 0 else sign.end()
+    if sign["line"]:
+        return sign.end()
+    found = text.find("-->" if sign["comment"] == "<!--" else "*/}", sign.end())
+    return found + 3 if found >= 0 else len(text)
+
+
+def _segments(text: str) -> Iterator[tuple[bool, str]]:
+    """Split a text into prose and fenced code, line ends included."""
+    closing = ""
+    gathered: list[str] = []
+    for line in text.splitlines(keepends=True):
+        fence = _FENCE.fullmatch(line.rstrip("\r\n"))
+        if not closing and fence and "`" not in fence["info"]:
+            yield False, "".join(gathered)
+            closing, gathered = fence["marks"], [line]
+        elif closing and fence and not fence["info"].strip() and fence["marks"].startswith(closing):
+            yield True, "".join((*gathered, line))
+            closing, gathered = "", []
+        else:
+            gathered.append(line)
+    yield bool(closing), "".join(gathered)
+
+
+def unwrap_indented(text: str) -> str:
+    """Turn admonitions and tabs whose text is indented into paragraphs under their titles."""
+    return "\n".join(_unwrapped(text.split("\n")))
+
+
+def _unwrapped(lines: list[str]) -> Iterator[str]:
+    closing, position = "", 0
+    while position < len(lines):
+        line = lines[position]
+        position += 1
+        fence = _FENCE.fullmatch(line)
+        if fence and (not closing or fence["marks"].startswith(closing)):
+            closing = "" if closing else fence["marks"]
+        opening = None if closing or fence else _INDENTED.fullmatch(line)
+        if opening is None or not (opening["names"] or opening["title"] is not None):
+            yield line
+            continue
+        inner = len(opening["indent"]) + 4
+        body: list[str] = []
+        while position < len(lines) and (
+            not lines[position].strip() or lines[position].startswith(" " * inner)
+        ):
+            body.append(opening["indent"] + lines[position][inner:])
+            position += 1
+        yield from _titled(opening["indent"], _title_of(opening), body)
+
+
+def _title_of(opening: re.Match[str]) -> str:
+    if opening["title"] is not None:
+        return opening["title"].strip()
+    return opening["names"].split()[0].replace("-", " ").capitalize()
+
+
+def _titled(indent: str, title: str, body: list[str]) -> Iterator[str]:
+    yield from (f"{indent}**{title}**", "") if title else ()
+    yield from _unwrapped(body)
+    yield ""
+
+
+def unwrap_containers(text: str) -> str:
+    """Turn containers between lines of colons or slashes into paragraphs under their titles."""
+
+    def prose(line: str) -> str:
+        if _CONTAINER_END.fullmatch(line):
+            return ""
+        opening = _CONTAINER.fullmatch(line)
+        if opening is None:
+            return line
+        name = opening["name"].replace("-", " ").capitalize()
+        title = opening["label"] or opening["title"] or ("" if opening["name"] in _NAMELESS else name)
+        return f"**{title.strip()}**\n" if title else ""
+
+    return rewrite_lines(text, prose)
+
+
+def without_scripts(text: str) -> str:
+    """Remove scripts and styles outside of fenced code."""
+    if not _SCRIPT.search(text):
+        return text
+    return "".join(piece if is_code else _scripts_removed(piece) for is_code, piece in _segments(text))
+
+
+def _scripts_removed(text: str) -> str:
+    pieces, position = [], 0
+    while (opening := _SCRIPT.search(text, position)) is not None:
+        pieces.append(text[position : opening.start()])
+        closing = re.compile(rf"</{opening['name']}\s*>", re.IGNORECASE).search(text, opening.end())
+        position = closing.end() if closing else len(text)
+    pieces.append(text[position:])
+    return "".join(pieces)
+
+
+def without_modules(text: str) -> str:
+    """Remove imports and exports of MDX outside of fenced code."""
+    return "".join(piece if is_code else _MODULE.sub("", piece) for is_code, piece in _segments(text))
+
+
+def unwrap_components(text: str) -> str:
+    """Turn components into the words in their attributes; what stands between their tags stays."""
+    if "<" not in text:
+        return text
+    pieces = (
+        piece if is_code else _COMPONENT.sub(_attribute_words, piece) for is_code, piece in _segments(text)
+    )
+    return "".join(pieces)
+
+
+def _attribute_words(tag: re.Match[str]) -> str:
+    words = [found["words"].strip() for found in _SPOKEN.finditer(tag[0])]
+    return f"\n**{words[0]}**\n\n" + " ".join(words[1:]) + "\n" if words else "\n"
+
+
+def without_attributes(line: str) -> str:
+    """Remove attribute lists and names of icons from a line; those of headings hold their ids and stay."""
+    if line.lstrip().startswith("#"):
+        return line
+    return _ICON.sub("", _ATTRIBUTES.sub("", line))

@@ -1,0 +1,260 @@
+"""Define `flask book`: ingest, check, publish, index and remove editions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import click
+from flask.cli import AppGroup
+
+from ragbot.books.files import Choice
+from ragbot.books.loader import ReadOptions
+from ragbot.cli.errors import failing_in_one_sentence
+from ragbot.core.domain import SkippedFile
+from ragbot.ingestion.book_summary import BookSummary
+from ragbot.ingestion.link_check import (
+    LinkReport,
+    built_site_reader,
+    check_links,
+    live_site_reader,
+    new_client,
+)
+from ragbot.ingestion.pipeline import IngestReport
+from ragbot.services import current_services
+
+MAX_NAME_LENGTH = 100
+DEAD_LINKS_SHOWN = 10
+SITE_URL_HELP = "The address of the book's site, or of its only file: links of sources lead there."
+
+R = TypeVar("R")
+
+book = AppGroup("book", help="Ingest and check books, and publish, index or remove their editions.")
+
+
+def plain_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    """Check that callers of the API can write an edition's name, and that every database can store it."""
+    if name is None:
+        return None
+    if not 1 <= len(name.strip()) <= MAX_NAME_LENGTH or not name.isprintable():
+        raise click.BadParameter(f"must have 1 to {MAX_NAME_LENGTH} printable characters")
+    return name.strip()
+
+
+def http_address(_context: click.Context, _option: click.Parameter, address: str) -> str:
+    """Check that an address is one that readers' browsers can open; "" is none."""
+    if not address:
+        return ""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise click.BadParameter("must begin with https:// or http:// and a host")
+    return address
+
+
+def reading_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add the options that say how a book is read, and hand them over as `options`."""
+
+    @click.option("--built", is_flag=True, help="Read the output that the site's generator has left there.")
+    @click.option("--force", is_flag=True, help="Take what would be refused as the wrong book.")
+    @click.option(
+        "--include", multiple=True, metavar="GLOB", help="Read only these files, such as 'guide/**'."
+    )
+    @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these files.")
+    @click.option("--version", default="", help="Read this version of a Docusaurus project; else the last.")
+    @wraps(command)
+    def run(
+        *args: object,
+        built: bool,
+        force: bool,
+        version: str,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        **kwargs: object,
+    ) -> R:
+        return command(*args, options=ReadOptions(built, force, Choice(include, exclude), version), **kwargs)
+
+    return run
+
+
+@book.command("ingest")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--edition", callback=plain_name, help="The edition's name; else it is derived from the content."
+)
+@click.option("--site-url", default="", callback=http_address, help=SITE_URL_HELP)
+@click.option("--title", default="", help="The book's title, if the book does not name it.")
+@click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
+@click.option("--if-none", is_flag=True, help="Do nothing if an edition is published already.")
+@reading_options
+@failing_in_one_sentence
+def ingest(
+    path: Path,
+    edition: str | None,
+    site_url: str,
+    title: str,
+    *,
+    strict: bool,
+    if_none: bool,
+    options: ReadOptions,
+) -> None:
+    """Ingest the book at PATH and publish it."""
+    services = current_services()
+    if if_none and services.editions.published():
+        return
+    progress = _Progress(sys.stderr.isatty())
+    report = services.ingestion.ingest_book(
+        path,
+        edition=edition,
+        site_url=site_url,
+        title=title,
+        strict=strict,
+        options=options,
+        progress=progress,
+    )
+    progress.end()
+    _print_report(report)
+
+
+@book.command("check")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--site-url", default="", callback=http_address, help=SITE_URL_HELP)
+@click.option("--links", is_flag=True, help="Ask the site whether each page and anchor is there.")
+@click.option(
+    "--built-site",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Look for each page and anchor in this folder of built HTML.",
+)
+@reading_options
+@failing_in_one_sentence
+def check(path: Path, site_url: str, *, links: bool, built_site: Path | None, options: ReadOptions) -> None:
+    """Read the book at PATH and report on it; publish nothing. Exit code 1 if a link is dead."""
+    if links and not site_url and built_site is None:
+        raise click.UsageError("--links needs the site's address: add --site-url, or --built-site.")
+    progress = _Progress(sys.stderr.isatty())
+    found = current_services().ingestion.check_book(
+        path, site_url=site_url, options=options, progress=progress
+    )
+    progress.end()
+    click.echo(f"“{found.title}”:")
+    click.echo(f"  {found.pages} pages, {found.sections} sections, {found.chunks} chunks")
+    _print_summary(found.book)
+    _print_skipped(found.skipped)
+    if built_site is not None:
+        _print_links(check_links(found.read, site_url, built_site_reader(built_site), progress))
+    elif links:
+        with new_client() as client:
+            _print_links(check_links(found.read, site_url, live_site_reader(site_url, client), progress))
+
+
+@book.command("list")
+@failing_in_one_sentence
+def list_editions() -> None:
+    """List the editions, newest first; the published one has a star."""
+    rows = current_services().editions.editions()
+    if not rows:
+        click.echo("No editions. Ingest a book with: flask book ingest PATH", err=True)
+    for row in rows:
+        facts = row.facts
+        click.echo(
+            f"{'*' if row.published else ' '} {facts.name:<40} {row.created_at:%Y-%m-%d %H:%M} UTC  "
+            f"{row.pages} pages, {facts.sections} sections, {facts.chunks} chunks, "
+            f"{facts.embedder or 'no vectors'}"
+        )
+
+
+@book.command("publish")
+@click.argument("edition")
+@failing_in_one_sentence
+def publish(edition: str) -> None:
+    """Make EDITION the one that readers get. An earlier edition can be published again in the same way."""
+    click.echo(f"Published {current_services().ingestion.publish(edition).name}.")
+
+
+@book.command("remove")
+@click.argument("edition")
+@failing_in_one_sentence
+def remove(edition: str) -> None:
+    """Delete EDITION with its chunks and vectors. The published one cannot be removed."""
+    current_services().ingestion.remove(edition)
+    click.echo(f"Removed {edition}.")
+
+
+@book.command("reindex")
+@click.argument("edition", required=False)
+@failing_in_one_sentence
+def reindex(edition: str | None) -> None:
+    """Build the index of EDITION (else of the published one) again from the database; embeds nothing."""
+    services = current_services()
+    facts = services.editions.edition(edition) if edition else services.published.known()
+    services.ingestion.rebuild_index(facts)
+    click.echo(f"Rebuilt the index of {facts.name}: {facts.chunks} chunks.")
+
+
+class _Progress:
+    """Print the progress: on a terminal in one line that is rewritten, elsewhere one line for each stage."""
+
+    def __init__(self, on_terminal: bool) -> None:
+        self._on_terminal = on_terminal
+        self._stage = ""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if self._on_terminal:
+            count = f" {done}/{total}" if total else f" {done}" if done else ""
+            click.echo(f"\r\x1b[K{stage}{count}", nl=False, err=True)
+        elif stage != self._stage or (total and done == total):
+            click.echo(f"{stage} {done}/{total}" if total else stage, err=True)
+        self._stage = stage
+
+    def end(self) -> None:
+        """Clear the terminal's line."""
+        if self._on_terminal:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+
+def _print_report(report: IngestReport) -> None:
+    click.echo(f"Published edition {report.edition} of “{report.title}” in {report.seconds:.1f} s:")
+    click.echo(f"  {report.pages} pages, {report.sections} sections, {report.chunks} chunks")
+    click.echo(
+        f"  {report.new} new, {report.unchanged} unchanged, {report.removed} removed, "
+        f"{report.embedded} embedded"
+    )
+    _print_summary(report.book)
+    _print_skipped(report.skipped)
+    if report.shortened:
+        click.echo(f"  {len(report.shortened)} chunks too long for the embedder, their beginnings embedded:")
+        for place in report.shortened:
+            click.echo(f"    {place}")
+
+
+def _print_summary(summary: BookSummary) -> None:
+    click.echo(f"  read as {summary.layout}; links {summary.link_rule}; language: {summary.language}")
+    for name, link in zip(("first", "middle"), summary.links, strict=False):
+        click.echo(f"  {name} link: {link}")
+    for left_out in summary.left_out:
+        click.echo(f"  left out: {left_out.files} {left_out.suffix} files. {left_out.reason}")
+    for warning in summary.warnings:
+        click.echo(f"  warning: {warning}")
+
+
+def _print_skipped(skipped: Sequence[SkippedFile]) -> None:
+    if skipped:
+        click.echo(f"  {len(skipped)} files skipped:")
+        for file in skipped:
+            click.echo(f"    {file.path}: {file.reason}")
+
+
+def _print_links(report: LinkReport) -> None:
+    """Print how many links are alive. Exits with 1 if one is not."""
+    click.echo(f"  pages alive: {report.pages_alive} of {report.pages}")
+    click.echo(f"  sections alive: {report.sections_alive} of {report.sections}")
+    for link in report.dead[:DEAD_LINKS_SHOWN]:
+        click.echo(f"    dead: {link}")
+    if report.dead:
+        raise click.ClickException(f"{len(report.dead)} links are dead.")

@@ -1,0 +1,119 @@
+"""Spell citation marks as `[1]`, however a model writes them."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = r"(?:passages?|sources?|refs?|references?|citations?|quotes?|p|§|nos?|#)\.?\s*:?\s*"
+_NUMBERS = rf"\d{{1,3}}(?:\s*(?:,|;|&|and|–|-)\s*(?:{_WORD})?\^?\d{{1,3}})*"
+# What a search tool's model adds: `【1†source】`, `[1†L3-L5]`, `【1:0†book.md】`.
+_TAIL = r"(?::\d{1,3})?(?:\s*†[^\]】］\n]{0,60})?"
+_BRACKETS = (
+    ("wide", "【", "】"),
+    ("full", "［", "］"),
+    ("escaped", r"\\\[", r"\\\]"),
+    ("double", r"\[\[", r"\]\]"),
+    ("square", r"\[", r"\]"),
+    ("raised", r"<sup>\s*\[?", r"\]?\s*</sup>"),
+)
+_IN_BRACKETS = "|".join(
+    rf"{opening}\s*(?:{_WORD})?\^?\s*(?P<{name}>{_NUMBERS}){_TAIL}\s*{closing}"
+    for name, opening, closing in _BRACKETS
+)
+_MARK = re.compile(
+    rf"{_IN_BRACKETS}|\(\s*{_WORD}(?P<worded>{_NUMBERS})\s*\)"
+    r"|\s\((?P<round>\d{1,2}(?:\s*,\s*\d{1,2})*)\)(?=[.!?,;:]|\s*\Z|\s*\n)",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(\d{1,3})(?:\s*[–-]\s*\^?(\d{1,3}))?")
+# Where a mark may have begun that is cut at the end of what has come.
+_BEGUN = re.compile(
+    r"(?:\\?\[{1,2}|[【［]|\s?\(|<s?u?p?\Z|<sup>\s*\[?)[^\[\]【】()<>\n]{0,70}\\?\Z"
+    r"|<sup>\s*\[?[\d,\s]{0,20}\]?\s*(?:</?s?u?p?)?\Z|\[\[[^\[\]\n]{0,40}\]\Z|\\\Z|\s+\Z|`+\Z"
+)
+_SIGN = re.compile(r"[\\\[【［(<`]|\s\Z")
+# A number in round brackets is a mark behind a word.
+_WORD_END = re.compile(r"[\w\"'”’*`%)]\Z")
+# Behind these, a number in round brackets is theirs: an equation, a step of a list.
+_OWN_NUMBER = re.compile(
+    r"(?:equations?|eqs?\.?|formulas?|figures?|figs?\.?|tables?|steps?|rules?|items?|points?|parts?|lines?|"
+    r"versions?|chapters?|sections?|cases?|options?|notes?|and|or|to)\s*\Z",
+    re.IGNORECASE,
+)
+
+
+class MarkSpelling:
+    """Take the pieces of an answer and give them with each mark as `[1]`, or `[1][2]` for several.
+
+    Only numbers from 1 to `passages` are marks. A number in round brackets is one at the end of a sentence or
+    a part of it, where neither the book (`quoted`) nor the answer before it uses such numbers otherwise. Code
+    is left as it is. Where the pieces are cut changes nothing.
+    """
+
+    def __init__(self, *, passages: int, quoted: str) -> None:
+        self._passages = passages
+        self._quoted = quoted
+        self._pending = ""
+        self._line = ""
+        self._fence = 0
+        self._has_square_marks = False
+
+    def feed(self, text: str) -> str:
+        """Return what is decided of the text so far; it may be empty."""
+        if not (self._pending or self._fence or _SIGN.search(text)):
+            # So it is with most pieces.
+            self._line = (self._line + text)[-40:]
+            return text
+        self._pending += text
+        return self._spelled(final=False)
+
+    def flush(self) -> str:
+        """Return the rest, at the end of the answer."""
+        return self._spelled(final=True)
+
+    def _spelled(self, *, final: bool) -> str:
+        given: list[str] = []
+        while self._pending:
+            mark = _MARK.search(self._pending)
+            begun = None if final else _BEGUN.search(self._pending)
+            end = begun.start() if begun else len(self._pending)
+            if mark is None or mark.end() > end or (mark["round"] and mark.end() == end and not final):
+                end = min(end, mark.start()) if mark is not None else end
+                self._give(self._pending[:end], given)
+                self._pending = self._pending[end:]
+                break
+            self._give(self._pending[: mark.start()], given)
+            self._give(self._spelling(mark), given)
+            self._pending = self._pending[mark.end() :]
+        return "".join(given)
+
+    def _spelling(self, mark: re.Match[str]) -> str:
+        written, kind = mark.group(), str(mark.lastgroup)
+        if self._fence or (kind == "round" and not self._is_cited_by(written)):
+            return written
+        numbers: list[int] = []
+        for first, last in _NUMBER.findall(mark[kind]):
+            numbers.extend(range(int(first), min(int(last or first), int(first) + self._passages) + 1))
+        if not numbers or not all(1 <= number <= self._passages for number in numbers):
+            return written
+        self._has_square_marks = self._has_square_marks or kind == "square"
+        space = " " if kind == "round" else ""
+        return space + "".join(f"[{number}]" for number in dict.fromkeys(numbers))
+
+    def _is_cited_by(self, written: str) -> bool:
+        bare = written.strip()
+        is_other = self._has_square_marks or bare in self._quoted or _OWN_NUMBER.search(self._line)
+        return not is_other and _WORD_END.search(self._line) is not None
+
+    def _give(self, text: str, given: list[str]) -> None:
+        if not text:
+            return
+        for run in re.finditer(r"`+|\n", text):
+            if run.group() == "\n":
+                self._fence = self._fence if self._fence >= 3 else 0
+            elif not self._fence:
+                self._fence = len(run.group())
+            elif len(run.group()) == self._fence or len(run.group()) > self._fence >= 3:
+                self._fence = 0
+        self._line = (self._line + text)[-40:]
+        given.append(text)

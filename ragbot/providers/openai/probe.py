@@ -1,0 +1,140 @@
+"""Ask a model's server what the service will ask it, and say in a sentence what is wrong."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Chunk, Generation, Passage, Prompt
+from ragbot.core.errors import ProviderError
+from ragbot.core.findings import Finding
+from ragbot.providers.openai.client import OpenAIClient
+from ragbot.providers.openai.dialect import Dialect
+from ragbot.providers.openai.embedder import OpenAIEmbedder
+from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
+
+# A local server may load its model first.
+PROBE_S = 60.0
+LIST_S = 5.0
+ANSWER_TOKENS = 40
+_PASSAGE = "The kettle in the kitchen is green. It holds two litres."
+_QUESTION = "Which colour is the kettle?"
+# Servers that answer well and do not list their models.
+_LISTS_NOTHING = (400, 403, 404, 405, 501)
+
+# What an operator does about a status.
+_ADVICE = {
+    401: "the key is refused: set OPENAI_API_KEY to one of this server's",
+    402: "the account has no credit",
+    403: "this key may not use it: look at its rights, or at the region",
+    404: "there is no such model or address: look at {setting} and at the path of OPENAI_BASE_URL",
+    429: "the account's limit is reached, or its quota spent",
+}
+_UNREACHED = (
+    "no server answers: look at OPENAI_BASE_URL, the network, and HTTPS_PROXY and NO_PROXY if a proxy is set"
+)
+
+
+def probe_provider(
+    client: OpenAIClient, models: Sequence[str], embedding_model: str | None
+) -> Iterator[Finding]:
+    """Yield a finding for the list of models, for an answer of each model, and for a vector."""
+    yield _checked("provider: models", "OPENAI_BASE_URL", lambda: _listed(client, models))
+    for setting, model in zip(("OPENAI_LLM_MODEL", "OPENAI_LLM_FALLBACK_MODEL"), models, strict=False):
+        yield _checked(f"provider: {model}", setting, partial(_answered, client, model))
+    if embedding_model:
+        yield _checked(
+            f"provider: {embedding_model}",
+            "OPENAI_EMBEDDING_MODEL",
+            lambda: _embedded(client, embedding_model),
+        )
+
+
+def advice(error: ProviderError, setting: str) -> str:
+    """Return what to do about a failure, with the provider's own identifiers for it."""
+    reason = error.reason
+    said = f" ({reason})" if str(reason) else ""
+    if reason.status in _ADVICE:
+        return _ADVICE[reason.status].format(setting=setting) + said
+    if not reason.status and reason.type:
+        return f"{_UNREACHED}{said}"
+    return str(error)
+
+
+def _checked(name: str, setting: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, check())
+    except ProviderError as error:
+        return Finding(name, False, advice(error, setting))
+
+
+def _listed(client: OpenAIClient, models: Sequence[str]) -> str:
+    deadline = Deadline(LIST_S)
+
+    def ask() -> list[str]:
+        with client.wire(LIST_S, deadline) as wire, wire.in_use():
+            page = client.sdk.models.list(timeout=client.timeout(LIST_S))
+        return [str(model.id) for model in page.data or ()]
+
+    try:
+        names = client.call(ask, deadline, single_try=True)
+    except ProviderError as error:
+        if error.reason.status in _LISTS_NOTHING:
+            return "the server does not list its models, which says nothing"
+        raise
+    missing = [model for model in models if model not in names]
+    said = f"lists {len(names)}"
+    return f"{said}; not among them: {', '.join(missing)}" if missing else said
+
+
+def _answered(client: OpenAIClient, model: str) -> str:
+    started = time.perf_counter()
+    first_s, pieces = 0.0, 0
+    prompt, generation = _prompt(), Generation()
+    generator = OpenAIGenerator(client, model, PROBE_S)
+    for _ in generator.generate(prompt, Deadline(PROBE_S + RESERVE_S), generation):
+        first_s, pieces = first_s or time.perf_counter() - started, pieces + 1
+    streams = "streams" if pieces > 1 else "answers in one piece"
+    return f"{streams}, first word after {first_s:.1f} s{_told(client.dialect_of(model).current())}"
+
+
+def _embedded(client: OpenAIClient, model: str) -> str:
+    embedder = OpenAIEmbedder(client, model, LIST_S)
+    (vector,) = embedder.embed([_PASSAGE]).vectors
+    return f"embeds, {len(vector)} dimensions{_told(client.dialect_of(embedder.name).current())}"
+
+
+def _told(dialect: Dialect) -> str:
+    """Return what the server refuses or does, as far as it is known."""
+    habits = [f"refuses {name}" for name in sorted(dialect.without)]
+    if dialect.merged_system:
+        habits.append("refuses the system role")
+    if dialect.thinks:
+        habits.append("thinks before it answers")
+    return f"; {', '.join(habits)}" if habits else ""
+
+
+def _prompt() -> Prompt:
+    chunk = Chunk(
+        id="probe",
+        path="kitchen.md",
+        heading_path=("Kitchen",),
+        title="Kitchen",
+        address="kitchen",
+        anchor="",
+        start=0,
+        end=len(_PASSAGE),
+        text=_PASSAGE,
+        search_text=_PASSAGE,
+        tokens=len(_PASSAGE.split()),
+    )
+    return Prompt(
+        question=_QUESTION,
+        passages=(Passage(chunk, 1.0),),
+        system="Answer in one short sentence from the passage.",
+        messages=(("user", f"{_PASSAGE}\n\nQuestion: {_QUESTION}"),),
+        max_output_tokens=ANSWER_TOKENS,
+        single_try=True,
+    )

@@ -1,0 +1,178 @@
+"""Read the body of a chat completion: its text, its thoughts, its usage and how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import orjson
+
+from ragbot.core.errors import ProviderUnavailable
+from ragbot.core.text import cleaned
+from ragbot.providers.openai.refusals import Refusal, refusal_in
+
+LONGEST_LINE = 1_000_000
+LONGEST_BODY = 10_000_000
+
+# Fields of a delta in which servers send thoughts.
+_THOUGHT_FIELDS = ("reasoning_content", "reasoning", "reasoning_details", "thinking")
+
+
+class Ending(Enum):
+    """Tell how a model ended its answer."""
+
+    WHOLE = "whole"
+    LENGTH = "length"
+    FILTERED = "filtered"
+    BROKEN = "broken"
+
+
+# Reasons as servers spell them, in small letters; one that is not here is an end.
+_ENDINGS = {
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens", "model_length"), Ending.LENGTH),
+    **dict.fromkeys(
+        ("content_filter", "safety", "recitation", "prohibited_content", "blocklist", "spii", "sensitive"),
+        Ending.FILTERED,
+    ),
+    **dict.fromkeys(
+        (
+            "error",
+            "abort",
+            "aborted",
+            "cancelled",
+            "timeout",
+            "network_error",
+            "insufficient_system_resource",
+        ),
+        Ending.BROKEN,
+    ),
+}
+
+
+class RefusedInStream(Exception):
+    """Carry what a server says against a request after the status 200."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__("The provider reported an error inside its stream.")
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """Hold a part of an answer's text, or tell of a thought whose text is left out."""
+
+    text: str = ""
+    is_thought: bool = False
+    is_refusal: bool = False
+
+
+@dataclass(slots=True)
+class CompletionReader:
+    """Read a completion from the lines of its body, streamed or in one piece.
+
+    `ending` is None as long as the model has not come to an end; `[DONE]` without a reason is one, the end of
+    the body alone is not.
+    """
+
+    secret: str = ""
+    ending: Ending | None = None
+    usage: Any = field(default_factory=dict)
+    has_thoughts: bool = False
+    is_done: bool = False
+    _body: list[bytes] = field(default_factory=list)
+
+    def parts(self, lines: Iterable[bytes]) -> Iterator[Said]:
+        """Yield the parts in order, and an empty one for `[DONE]`.
+
+        Raises RefusedInStream or ProviderUnavailable.
+        """
+        for line in lines:
+            event = line.strip()
+            if self._body or (event.startswith((b"{", b"[")) and not self._body):
+                self._keep(line)
+            elif event.startswith(b"data:"):
+                yield from self._event(event[5:].strip())
+        if self._body:
+            # A server that does not stream, or not this answer.
+            yield from self._chunk(b"\n".join(self._body))
+            self.ending = self.ending or Ending.WHOLE
+
+    def _keep(self, line: bytes) -> None:
+        self._body.append(line)
+        if sum(map(len, self._body)) > LONGEST_BODY:
+            raise ProviderUnavailable("The provider sent a body without end.")
+
+    def _event(self, event: bytes) -> Iterator[Said]:
+        if event == b"[DONE]":
+            self.is_done = True
+            self.ending = self.ending or Ending.WHOLE
+            yield Said()
+        elif event:
+            yield from self._chunk(event)
+
+    def _chunk(self, event: bytes) -> Iterator[Said]:
+        chunk = _decoded(event)
+        if chunk.get("error") or chunk.get("object") == "error":
+            raise RefusedInStream(refusal_in(0, chunk, secret=self.secret))
+        self.usage = chunk.get("usage") or self.usage
+        for choice in chunk.get("choices") or ():
+            self._note_ending(choice.get("finish_reason"))
+            yield from self._delta(choice.get("delta") or choice.get("message") or {})
+
+    def _note_ending(self, reason: object) -> None:
+        if isinstance(reason, str) and reason:
+            self.ending = _ENDINGS.get(reason.lower(), Ending.WHOLE)
+
+    def _delta(self, delta: Any) -> Iterator[Said]:
+        if any(delta.get(name) for name in _THOUGHT_FIELDS):
+            self.has_thoughts = True
+            yield Said(is_thought=True)
+        if delta.get("refusal"):
+            yield Said(cleaned(str(delta["refusal"])), is_refusal=True)
+        elif delta.get("content"):
+            yield from self._content(delta["content"])
+
+    def _content(self, content: object) -> Iterator[Said]:
+        """Read a text, or typed parts of one: what is no text is a thought or nothing to read."""
+        for part in content if isinstance(content, list) else [content]:
+            if isinstance(part, str):
+                yield Said(cleaned(part))
+            elif isinstance(part, dict) and part.get("type") in ("thinking", "reasoning", "thought"):
+                self.has_thoughts = True
+                yield Said(is_thought=True)
+            elif isinstance(part, dict) and isinstance(part.get("text"), str):
+                yield Said(cleaned(part["text"]))
+
+
+def _decoded(event: bytes) -> dict[str, Any]:
+    try:
+        chunk = orjson.loads(event)
+    except orjson.JSONDecodeError as error:
+        chunk = _lenient(event, error)
+    if isinstance(chunk, list) and len(chunk) == 1:
+        # So does Gemini's endpoint wrap its errors.
+        chunk = chunk[0]
+    if not isinstance(chunk, dict):
+        raise ProviderUnavailable("The provider sent something that is not an answer.")
+    return chunk
+
+
+def _lenient(event: bytes, error: Exception) -> Any:
+    """Lone surrogates are refused by orjson; models write them, and `cleaned` mends them."""
+    try:
+        return json.loads(event)
+    except ValueError:
+        raise ProviderUnavailable("The provider sent something that is not an answer.") from error
+
+
+def counted_tokens(usage: Any) -> tuple[int, int] | None:
+    """Return the tokens read and written, or None where the provider does not say it in numbers."""
+    try:
+        read = int(usage.get("prompt_tokens") or 0)
+        written = int(usage.get("completion_tokens") or 0)
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        return None
+    return (read, written) if usage else None

@@ -1,0 +1,138 @@
+"""Read MkDocs projects: addresses, anchors, navigation, includes and blocks of Material."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.formats.mkdocs import MarkdownSlugger
+from ragbot.books.loader import load_book
+from ragbot.core.domain import Book
+from ragbot.core.errors import BookError
+
+
+def project(root: Path, config: str, **pages: str) -> Book:
+    """Write a project and read it; two underscores in a name stand for a folder."""
+    (root / "mkdocs.yml").write_text(config)
+    for name, text in pages.items():
+        path = root / "docs" / f"{name.replace('__', '/')}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return load_book(root)
+
+
+def text_of(root: Path, text: str, config: str = "site_name: B\n") -> str:
+    """Return the text of a project's only page."""
+    return project(root, config, a=text).pages[0].source
+
+
+def test_addresses_anchors_and_order_are_those_of_the_site(tmp_path: Path) -> None:
+    """All links of such books were dead."""
+    config = """
+site_name: Boats
+nav:
+  - index.md
+  - Parts of a boat:
+      - Oars and more: parts/oars.md
+      - parts/sails.md
+      - Elsewhere: https://example.org/
+plugins: [search, !ENV [X, y]]
+markdown_extensions: {toc: {slugify: !!python/name:x.y }}
+copyright: Copyright &copy; us
+"""
+    book = project(
+        tmp_path,
+        config,
+        zzz="# Last\n\nx\n",
+        index="# Home\n\nx\n",
+        parts__sails="---\ntitle: Sails\n---\n\nx\n",
+        parts__oars="# Oars\n\nx\n\n## Grip\n\nx\n\n## Grip\n\nx\n\n## Größe { #size }\n\nx\n",
+    )
+
+    assert book.title == "Boats"
+    assert [(page.address, page.title, page.parts) for page in book.pages] == [
+        ("", "Home", ()),
+        ("parts/oars/", "Oars and more", ("Parts of a boat",)),
+        ("parts/sails/", "Sails", ("Parts of a boat",)),
+        ("zzz/", "Last", ()),
+    ]
+    assert [section.anchor for section in book.pages[1].sections] == ["", "grip", "grip_1", "size"]
+
+
+def test_addresses_without_folders(tmp_path: Path) -> None:
+    """Some sites are read from a disk."""
+    config = "site_name: B\nuse_directory_urls: false\n"
+    book = project(tmp_path, config, a="x\n", index="x\n", sub__README="x\n")
+
+    assert [page.address for page in book.pages] == ["index.html", "a.html", "sub/index.html"]
+
+
+@pytest.mark.parametrize(
+    ("heading", "ascii_slug", "unicode_slug"),
+    [
+        ("Größe und Gewicht", "groe-und-gewicht", "größe-und-gewicht"),
+        ("C++ & friends", "c-friends", "c--friends"),
+        ("`__init__` again", "__init__-again", "__init__-again"),
+        ("灯台", "_1", "灯台"),
+    ],
+)
+def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unicode_slug: str) -> None:
+    """Anchors were made as GitHub makes them."""
+    text = heading.replace("`", "")
+
+    assert MarkdownSlugger()(text) == ascii_slug
+    assert MarkdownSlugger(is_unicode=True)(text) == unicode_slug
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (
+            '!!! tip "Dry"\n\n    Push it.\n\n    Twice.\n\nNext.',
+            "**Dry**\n\n\nPush it.\n\nTwice.\n\n\nNext.",
+        ),
+        ("??? note\n    Push it.", "**Note**\n\nPush it.\n"),
+        ('!!! note ""\n    Push it.', "Push it.\n"),
+        ('=== "Linux"\n\n    ```bash hl_lines="2"\n    a\n    ```', "**Linux**\n\n\n```bash\na\n```\n"),
+        ("!!! a\n    !!! b\n        Deep.", "**A**\n\n**B**\n\nDeep.\n\n"),
+        ("/// note | Dry\nPush it.\n///", "**Dry**\n\nPush it.\n"),
+        ("::: boats.Oar\n    options:\n      x: 1\n\nNext.", "Next."),
+        ("See [`Oar`][boats.Oar]{ .x } :material-boat:.", "See `Oar` ."),
+        ("a <!-- TODO: wrong --> b", "a  b"),
+        ("```\n!!! tip\n    <!-- kept -->\n```", "```\n!!! tip\n    <!-- kept -->\n```"),
+    ],
+)
+def test_blocks_become_the_words_that_readers_see(tmp_path: Path, block: str, words: str) -> None:
+    """Marks stood in quotes, and indented prose counted as code."""
+    assert text_of(tmp_path, block).strip("\n") == words.strip("\n")
+
+
+def test_includes_are_the_text_of_their_files(tmp_path: Path) -> None:
+    """One well-known book lost a third of its words; a file outside of the book is not told."""
+    (tmp_path.parent / "secret.md").write_text("SECRET")
+    (tmp_path / "part.md").write_text('Part one.\n\n--8<-- "part.md"\n')
+    (tmp_path / "src.py").write_text("# --8<-- [start:b]\na = 1\n# --8<-- [end:b]\nb = 2\n")
+    text = (
+        '--8<-- "part.md"\n\n{! ../../secret.md !}\n\n{* ../src.py hl[1] *}\n\n'
+        '```python\n--8<-- "src.py:b"\n```\n\n--8<-- "src.py:4:4"\n'
+    )
+
+    source = text_of(tmp_path, text)
+
+    assert source.count("Part one.") == 5
+    assert "SECRET" not in source
+    assert "```py\na = 1\nb = 2\n```" in source
+    assert "```python\na = 1\n```" in source
+    assert "```py\nb = 2\n```" in source
+
+
+def test_configuration_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """Wrong addresses are worse than none."""
+    for config, reason in (
+        ("nav: [", "not valid"),
+        ("a: &x 1\nb: *x", "aliases"),
+        ("docs_dir: ../x", "outside"),
+    ):
+        with pytest.raises(BookError, match=reason):
+            project(tmp_path, config, a="x")

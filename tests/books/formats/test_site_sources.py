@@ -1,0 +1,276 @@
+"""Read the sources of VitePress, Starlight and Hugo: addresses, anchors, order and blocks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.source_includes import expand_includes
+from ragbot.books.formats.vitepress import vue_slug
+from ragbot.books.loader import load_book
+from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.rewriting import (
+    rewrite_lines,
+    shown_source,
+    unwrap_components,
+    unwrap_containers,
+    unwrap_indented,
+    without_attributes,
+    without_modules,
+    without_scripts,
+)
+from ragbot.core.domain import Book
+
+
+def laid(root: Path, files: dict[str, str]) -> Book:
+    """Write a project and read it."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return load_book(root)
+
+
+def outline(book: Book) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The address, title and parts of each page."""
+    return [(page.address, page.title, page.parts) for page in book.pages]
+
+
+# --- VitePress ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("clean", "suffix"), [("", ".html"), ("cleanUrls: true,", "")])
+def test_vitepress_has_the_addresses_and_order_of_its_configuration(
+    tmp_path: Path, clean: str, suffix: str
+) -> None:
+    """The alphabet is no order, and a file's path is no address."""
+    config = (
+        f"export default {{ title: 'Boats', {clean} srcDir: './src', themeConfig: {{ "
+        "nav: [{text: 'Alpha', link: '/alpha'}], // sidebar comes below\n"
+        "sidebar: [{text: 'Guide', base: '/guide/', items: ["
+        "{text: 'Oars first', link: 'oars'}, {text: 'Sails', link: '/guide/sails.md'}]}]}}}"
+    )
+    page = "# {}\n\nx\n\n## Größe 1\n\nx\n\n## Größe 1\n\nx\n\n## Own {{#mine}}\n\nx\n"
+    book = laid(
+        tmp_path,
+        {
+            ".vitepress/config.ts": config,
+            "src/alpha.md": page.format("Alpha"),
+            "src/index.md": "# Home\n\nx\n",
+            "src/guide/sails.md": page.format("Sailing"),
+            "src/guide/oars.md": page.format("Oars"),
+            "README.md": "# Repository\n",
+        },
+    )
+
+    assert book.title == "Boats"
+    assert outline(book) == [
+        ("", "Home", ()),
+        (f"guide/oars{suffix}", "Oars first", ()),
+        (f"guide/sails{suffix}", "Sails", ()),
+        (f"alpha{suffix}", "Alpha", ()),
+    ]
+    anchors = [section.anchor for section in book.pages[1].sections]
+    assert [anchor for anchor in anchors if anchor] == ["große-1", "große-1-1", "mine"]
+
+
+def test_slugs_are_those_of_vitepress() -> None:
+    """Each generator has rules of its own."""
+    assert vue_slug("2. C++ & `friends` — \u201cthe rest\u201d?") == "_2-c-friends-—-the-rest"
+    assert vue_slug("Élan vital") == "elan-vital"
+
+
+def test_imported_code_and_included_pages_are_put_in(tmp_path: Path) -> None:
+    """The line itself was told to readers."""
+    book = laid(
+        tmp_path,
+        {
+            ".vitepress/config.js": "",
+            "a.md": "# A\n\n<<< @/code/a.js{1 js:line-numbers}\n\n<!--@include: ./part.inc-->\n",
+            "code/a.js": "let a = 1\n",
+            "part.inc": "A part.\n",
+        },
+    )
+
+    assert book.pages[0].source == "# A\n\n```js\nlet a = 1\n```\n\nA part.\n"
+
+
+# --- Starlight ---------------------------------------------------------------------------------
+
+
+def test_starlight_reads_one_language_in_the_order_of_the_sidebar(tmp_path: Path) -> None:
+    """The page for lost readers was a chapter, and each chapter came once a language."""
+    config = (
+        "export default defineConfig({ site: 'x', integrations: [starlight({ title: 'Boats', "
+        "defaultLocale: 'root', locales: { root: {label: 'English', lang: 'en'}, de: {label: 'Deutsch'} }, "
+        "sidebar: ['zeta', {label: 'Parts', items: [{label: 'Alpha', slug: 'alpha'}]}, "
+        "{label: 'Reference', autogenerate: {directory: 'ref'}}] })]})"
+    )
+    content = "src/content/docs"
+    book = laid(
+        tmp_path,
+        {
+            "astro.config.mjs": config,
+            f"{content}/index.mdx": "---\ntitle: Home\n---\nimport {Card} from 'x';\n\n"
+            '<Card title="Oars" icon="x">\n\nPush the **water**.\n\n</Card>\n',
+            f"{content}/404.md": "---\ntitle: Lost\n---\nx\n",
+            f"{content}/zeta.md": "---\ntitle: Zeta\n---\nx\n\n## Grip\n\nx\n",
+            f"{content}/alpha.md": "---\ntitle: Alpha\n---\n:::tip[Dry]\nKeep it dry.\n:::\n",
+            f"{content}/ref/a-b.md": "---\ntitle: AB\nslug: other/place\n---\nx\n",
+            f"{content}/draft.md": "---\ntitle: D\ndraft: true\n---\nx\n",
+            f"{content}/de/zeta.md": "---\ntitle: Zett\n---\nx\n",
+        },
+    )
+
+    assert book.title == "Boats"
+    assert outline(book) == [
+        ("", "Home", ()),
+        ("zeta/", "Zeta", ()),
+        ("alpha/", "Alpha", ()),
+        ("other/place/", "AB", ()),
+    ]
+    assert [section.anchor for section in book.pages[1].sections] == ["", "grip"]
+    assert book.pages[0].source.split() == ["**Oars**", "Push", "the", "**water**."]
+    assert book.pages[2].source.split("\n\n")[0] == "**Dry**"
+
+
+# --- Hugo --------------------------------------------------------------------------------------
+
+
+def test_hugo_orders_by_weight_and_names_sections(tmp_path: Path) -> None:
+    """Drafts were chapters, and front matter in TOML was text."""
+    book = laid(
+        tmp_path,
+        {
+            "hugo.toml": 'title = "Boats"\nbaseURL = "https://x.test/"\n[languages.en]\n[languages.de]\n',
+            "content/_index.md": "+++\ntitle = 'Home'\n+++\nWelcome.\n",
+            "content/boats/_index.md": "---\ntitle: All boats\nweight: 2\n---\nx\n",
+            "content/boats/Rowing Boat.md": "+++\ntitle = 'Rowing'\nweight = 2\n+++\n"
+            '{{% hint info %}}\nKeep *dry*.\n{{% /hint %}}\n\n{{< figure src="a.png" title="An oar" >}}\n',
+            "content/boats/sails.md": "---\ntitle: Sails\nweight: 1\nslug: sail\n---\nx\n",
+            "content/boats/sails.de.md": "---\ntitle: Segel\n---\nx\n",
+            "content/first/index.md": "---\ntitle: First\nweight: 1\n---\nx\n",
+            "content/draft.md": "+++\ntitle = 'D'\ndraft = true\n+++\nx\n",
+        },
+    )
+
+    assert book.title == "Boats"
+    assert outline(book) == [
+        ("", "Home", ()),
+        ("first/", "First", ()),
+        ("boats/", "All boats", ()),
+        ("boats/sail/", "Sails", ("All boats",)),
+        ("boats/rowing-boat/", "Rowing", ("All boats",)),
+    ]
+    assert book.pages[-1].source.split() == ["Keep", "*dry*.", "**An", "oar**"]
+
+
+# --- blocks ------------------------------------------------------------------------------------
+
+
+def test_front_matter_in_toml_is_read() -> None:
+    """Hugo's and Zola's authors write it."""
+    found = parse_front_matter("+++\ntitle = 'A'\nweight = 3\n+++\ntext")
+
+    assert (found.text("title"), found.number("weight"), found.end) == ("A", 3, 31)
+    assert parse_front_matter("+++\nno toml\n+++\ntext").values == {}
+    assert parse_front_matter("+++ text").end == 0
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ("::: tip Dry\nKeep it dry.\n:::", "**Dry**\n\nKeep it dry.\n"),
+        (":::caution\nKeep it dry.\n:::", "**Caution**\n\nKeep it dry.\n"),
+        ("::::{note} Dry\nKeep it dry.\n::::", "**Dry**\n\nKeep it dry.\n"),
+        ("::: code-group\n```js [a.js] {1}\na\n```\n:::", "\n```js\na\n```\n"),
+        ("```\n::: tip\n```", "```\n::: tip\n```"),
+    ],
+)
+def test_containers_become_paragraphs(block: str, words: str) -> None:
+    """Marks stood in quotes."""
+    assert unwrap_containers(block).strip("\n") == words.strip("\n")
+
+
+def test_components_keep_the_words_in_their_attributes() -> None:
+    """Most words of two real pages were lost."""
+    text = (
+        '<Card title="Oars" description=\'Push the water.\' href="x"/>\n\n`<Card title="kept">` a < b > c\n'
+    )
+
+    assert "**Oars**\n\nPush the water." in unwrap_components(text)
+    assert "a < b > c" in unwrap_components(text)
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("a <!-- TODO(editor): wrong --> b", "a  b"),
+        ("a {/* TODO */} b", "a  b"),
+        ("[//]: # (a note)\nb", "\nb"),
+        ("## A <!-- #own -->\n## B {/* #own */}", "## A <!-- #own -->\n## B {/* #own */}"),
+        ("`<!-- shown -->` <!-- not -->", "`<!-- shown -->` "),
+        ('```html title="a"\n<!-- shown -->\n```\n<!-- not -->', "```html\n<!-- shown -->\n```\n"),
+        ("<!-- a\n```\nb\n```\n-->c", "c"),
+        ("a <!-- not closed\n```\nb", "a "),
+        ("```rust,editable,ignore\nlet a;\n```", "```rust\nlet a;\n```"),
+        ("```{code-cell} ipython3\n1\n```", "```ipython3\n1\n```"),
+        ("{/* not closed", "{/* not closed"),
+    ],
+)
+def test_what_no_site_shows_is_no_text(source: str, shown: str) -> None:
+    """Notes of the authors were quoted to readers and sent to the model."""
+    assert shown_source(source) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{/* " * 20_000, "<!--" * 20_000, "`" * 20_001, "```\n~~~\n" * 20_000, "` `` " * 20_000),
+        *(
+            "<script " * 20_000,
+            '<A x="' * 20_000,
+            "<A " * 20_000,
+            "!!! " + " " * 100_000 + '"x',
+            "!!! a" * 20_000,
+        ),
+        *(
+            " " * 100_000 + "{",
+            "{ .a " * 20_000,
+            "::: " + "a" * 100_000,
+            "import {\n" * 20_000,
+            "{! " * 30_000,
+        ),
+        *("{*a" * 30_000, "<!--@include: a" * 10_000, '--8<-- "a"\n' * 5_000, "# [a][b]\n" * 5_000),
+    ],
+)
+def test_text_that_is_made_to_take_long_takes_seconds_at_most(tmp_path: Path, text: str) -> None:
+    """Whoever uploads a book chooses its text."""
+    started = time.process_time()
+    shown_source(text)
+    rewritten = unwrap_components(without_modules(without_scripts(unwrap_containers(unwrap_indented(text)))))
+    rewrite_lines(rewritten, without_attributes)
+    expand_includes(BookFolder(tmp_path), text, ("",))
+
+    assert time.process_time() - started < 20
+
+
+def test_scripts_and_imports_are_no_text() -> None:
+    """They are for the browser."""
+    text = (
+        "<script setup>\nlet a\n</script>\n\nimport A from 'a';\n\nWords.\n\n```js\nimport B from 'b'\n```\n"
+    )
+
+    assert without_modules("import the data first.") == "import the data first."
+    assert without_modules(without_scripts(text)).split() == [
+        "Words.",
+        "```js",
+        "import",
+        "B",
+        "from",
+        "'b'",
+        "```",
+    ]

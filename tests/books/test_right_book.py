@@ -1,0 +1,257 @@
+"""Refuse folders that are not the book, and say what to give instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.files import Choice
+from ragbot.books.loader import ReadOptions, load_book
+from ragbot.core.domain import LeftOut
+from ragbot.core.errors import BookError
+
+LONG = "The keel is laid first, and the ribs are bent after it has dried for a winter. " * 5
+PAGE = "<!doctype html><html><head><title>Oars</title></head><body><main><h1>Oars</h1><p>Push.</p></main>"
+FORCE = ReadOptions(force=True)
+
+
+def laid(root: Path, files: dict[str, str]) -> Path:
+    """Write files below a folder."""
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def paths(root: Path, options: ReadOptions | None = None) -> list[str]:
+    """List the paths of the pages that are read."""
+    return [page.path for page in load_book(root, options=options).pages]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "oars.rst",
+        "oars.adoc",
+        "oars.asc",
+        "oars.Rmd",
+        "oars.qmd",
+        "oars.ptx",
+        "oars.tex",
+        "ch/1.txt",
+        "a.org",
+    ],
+)
+def test_a_readme_does_not_stand_for_chapters_that_are_not_read(tmp_path: Path, name: str) -> None:
+    """Otherwise the README is published as the book, and the report says that all is well."""
+    laid(tmp_path, {"README.md": "# Boats\n\nA book.\n", name: LONG})
+
+    with pytest.raises(BookError, match=rf"1 \{Path(name).suffix.lower()} with "):
+        load_book(tmp_path)
+
+    assert paths(tmp_path, FORCE) == ["README.md"]
+
+
+def test_notebooks_count_by_their_cells_alone(tmp_path: Path) -> None:
+    """Their outputs are pictures and tables of numbers."""
+    cell = '{"cells": [{"source": ["%s"], "outputs": [{"text": "%s"}]}]}'
+    laid(tmp_path, {"README.md": "# Boats\n\nA book.\n", "oars.ipynb": cell % (LONG, "9" * 9_000)})
+
+    with pytest.raises(BookError, match=f"1 .ipynb with {len(LONG.replace(' ', ''))} characters"):
+        load_book(tmp_path)
+
+    laid(tmp_path, {"oars.ipynb": cell % ("x", "9" * 9_000)})
+    assert paths(tmp_path) == ["README.md"]
+
+
+def test_a_readme_does_not_stand_for_a_page_of_html(tmp_path: Path) -> None:
+    """One page of HTML is a book, too."""
+    laid(tmp_path, {"README.md": "# Boats\n", "book.html": PAGE.replace("Push.", LONG)})
+
+    with pytest.raises(BookError, match=r"1 \.html with"):
+        load_book(tmp_path)
+
+
+def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> None:
+    """A book may have a file of notes, and the report says that it is not read."""
+    book = load_book(
+        laid(tmp_path, {"oars.md": f"# Oars\n\n{LONG}", "notes.rst": "Notes", "robots.txt": "-"})
+    )
+
+    assert [page.path for page in book.pages] == ["oars.md"]
+    assert book.left_out == (LeftOut("Its format is not read.", ".rst", 1),)
+
+
+@pytest.mark.parametrize(
+    ("files", "named", "way"),
+    [
+        ({"conf.py": "html_theme = 'furo'", "index.rst": LONG}, "Sphinx", "_build/html"),
+        ({"docs/conf.py": "extensions = []", "README.md": "# B"}, "Sphinx", "docs/_build/html"),
+        ({"docs/source/conf.py": "extensions = []", "README.md": "# B"}, "Sphinx", "docs/build/html"),
+        (
+            {"_toc.yml": "root: a", "_config.yml": "title: T", "conf.py": "project = 'x'"},
+            "Jupyter Book",
+            "_build",
+        ),
+        ({"myst.yml": "version: 1", "a.md": "# A"}, "MyST", "_build/html"),
+        ({"_quarto.yml": "project:", "index.qmd": LONG}, "Quarto", "_book"),
+        ({"_bookdown.yml": "", "index.Rmd": LONG}, "bookdown", "_book"),
+        ({"config.toml": 'base_url = "x"', "content/a.md": "# A"}, "Zola", "public"),
+        ({"docs/antora.yml": "name: b", "docs/modules/ROOT/pages/a.adoc": LONG}, "Antora", "docs/build/site"),
+        ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
+        ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
+        ({"publican.cfg": "xml_lang: en-US", "en-US/Book.xml": LONG}, "Publican", "tmp/en-US/html"),
+        ({"next.config.mjs": "import nextra from 'nextra'", "content/a.mdx": "# A"}, "Nextra", "out"),
+    ],
+)
+def test_sources_of_a_generator_are_refused_with_the_way(
+    tmp_path: Path, files: dict[str, str], named: str, way: str
+) -> None:
+    """Their links would all be dead, and most of their words would be missing."""
+    laid(tmp_path, files)
+
+    with pytest.raises(BookError, match=f"This is a {named} project .*Build it .*{tmp_path}/{way}"):
+        load_book(tmp_path)
+
+
+def test_output_that_lies_there_is_named_and_taken_if_asked_for(tmp_path: Path) -> None:
+    """The operator has built the book already, and gave the wrong folder."""
+    laid(
+        tmp_path,
+        {"docs/conf.py": "project = 'b'", "docs/index.rst": LONG, "docs/_build/html/oars.html": PAGE},
+    )
+
+    with pytest.raises(BookError, match=r"output is there: give .*/docs/_build/html, or add --built"):
+        load_book(tmp_path)
+
+    book = load_book(tmp_path, options=ReadOptions(built=True))
+    assert [(page.path, page.address) for page in book.pages] == [("oars.html", "oars.html")]
+    assert book.layout.name == "the output of Sphinx"
+
+
+def test_built_option_needs_a_generator_and_its_output(tmp_path: Path) -> None:
+    """An option that does nothing would hide that the sources were read."""
+    with pytest.raises(BookError, match="No site generator is recognised"):
+        load_book(laid(tmp_path / "plain", {"a.md": "# A"}), options=ReadOptions(built=True))
+    with pytest.raises(BookError, match="Build it first: `mdbook build`"):
+        load_book(
+            laid(tmp_path / "md", {"book.toml": "", "src/SUMMARY.md": ""}), options=ReadOptions(built=True)
+        )
+
+
+def test_sources_given_by_their_own_folder_are_recognised(tmp_path: Path) -> None:
+    """Operators give the folder with the pages."""
+    laid(
+        tmp_path,
+        {"mdbook/book.toml": "", "mdbook/src/SUMMARY.md": "- [A](a.md)", "mdbook/src/a.md": "# A\n\nx"},
+    )
+    laid(tmp_path / "star", {"astro.config.ts": "", "src/content/docs/a.md": "# A"})
+
+    assert load_book(tmp_path / "mdbook" / "src").pages[0].address == "a.html"
+    assert load_book(tmp_path / "star" / "src" / "content" / "docs").pages[0].address == "a/"
+
+
+def test_built_site_is_no_source_of_the_project_above_it(tmp_path: Path) -> None:
+    """The output of a generator lies beside its sources, and keeps some of its files."""
+    laid(tmp_path, {"_quarto.yml": "", "docs/index.html": PAGE, "docs/_config.yml": "", "docs/b.html": PAGE})
+
+    assert paths(tmp_path / "docs") == ["index.html", "b.html"]
+
+
+def test_templates_are_no_pages(tmp_path: Path) -> None:
+    """Today's book would be titled "page" and hold a template's tags."""
+    laid(
+        tmp_path,
+        {
+            "_templates/page.html": '{% extends "!page.html" %}',
+            "layout.html": '<html>\n{{ define "main" }}<p>words</p>',
+            "jinja.html": f"{PAGE}<pre>\n{{% extends 'a' %}}\n</pre>",
+        },
+    )
+
+    book = load_book(tmp_path)
+
+    assert [page.path for page in book.pages] == ["jinja.html"]
+    assert [(left.suffix, left.files) for left in book.left_out] == [(".html", 2)]
+
+
+@pytest.mark.parametrize("inside", ["content", "docs", "src"])
+def test_files_about_the_repository_are_no_chapters(tmp_path: Path, inside: str) -> None:
+    """They would be the first chapters, and README would name the book."""
+    about = ("README", "CONTRIBUTING", "CODE_OF_CONDUCT", "LICENSE", "SECURITY", "CHANGELOG")
+    laid(tmp_path, {f"{name}.md": f"# {name}\n\nwords\n" for name in about})
+    laid(tmp_path, {f"{inside}/oars.md": "# Oars\n\nPush.\n", "appendix.md": "# Appendix\n\nRules.\n"})
+
+    book = load_book(tmp_path)
+
+    assert [page.path for page in book.pages] == ["appendix.md", f"{inside}/oars.md"]
+    assert [(left.suffix, left.files) for left in book.left_out] == [(".md", 6)]
+
+
+def test_readme_opens_a_flat_folder_of_chapters(tmp_path: Path) -> None:
+    """On GitHub it is the page that readers see first; a chapter on history is one."""
+    laid(tmp_path, {f"{name}.md": f"# {name}\n\nx\n" for name in ("README", "CONTRIBUTING", "history")})
+
+    assert paths(tmp_path) == ["README.md", "history.md"]
+
+
+def test_globs_choose_files(tmp_path: Path) -> None:
+    """A site has pages that are no part of the book."""
+    laid(tmp_path, {f"{name}.md": f"# {name}\n\nx\n" for name in ("a", "guide/b", "guide/old/c", "news/d")})
+
+    def chosen(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[str]:
+        return paths(tmp_path, ReadOptions(choice=Choice(include, exclude)))
+
+    assert chosen(include=("guide/**",)) == ["guide/b.md", "guide/old/c.md"]
+    assert chosen(exclude=("news/", "**/old/*")) == ["a.md", "guide/b.md"]
+    assert chosen(include=("*.md",)) == ["a.md"]
+    assert load_book(tmp_path, options=ReadOptions(choice=Choice(("a.md",)))).left_out[0].files == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "read_as", "address"),
+    [
+        ({"docs/.vitepress/config.mts": "", "docs/oars.md": "# A"}, "VitePress", "oars.html"),
+        ({".vuepress/config.js": "", "oars.md": "# A"}, "VuePress", "oars.html"),
+        ({"hugo.yaml": "title: T", "content/oars.md": "# A"}, "Hugo", "oars/"),
+        ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
+        # A key of its front matter that Docusaurus has, too, makes no Docusaurus of it.
+        ({"mkdocs.yml": "site_name: B", "docs/oars.md": "---\ntitle: A\n---\nx"}, "MkDocs", "oars/"),
+    ],
+)
+def test_sources_of_a_generator_are_read_with_its_addresses(
+    tmp_path: Path, files: dict[str, str], read_as: str, address: str
+) -> None:
+    """Their pages were read as plain files, and all links were dead."""
+    book = load_book(laid(tmp_path, {**files, "README.md": "# Repository\n"}))
+
+    assert book.layout.name.startswith(f"a project of {read_as} ")
+    assert address in [page.address for page in book.pages]
+
+
+@pytest.mark.parametrize("given", ["", "website"])
+def test_docusaurus_in_a_folder_of_its_own_is_read(tmp_path: Path, given: str) -> None:
+    """The layout of many projects: the pages lie beside the site."""
+    laid(
+        tmp_path,
+        {
+            "website/docusaurus.config.js": "module.exports = {title: 'Boats', presets: [['classic', "
+            "{docs: {path: '../docs', routeBasePath: '/'}}]]}",
+            "docs/a.md": "# A\n\nText.\n",
+            "README.md": "# Repository\n",
+        },
+    )
+
+    book = load_book(tmp_path / given)
+
+    assert (book.title, [(page.path, page.address) for page in book.pages]) == ("Boats", [("docs/a.md", "a")])
+
+
+def test_docusaurus_without_its_docs_names_the_setting(tmp_path: Path) -> None:
+    """An uploaded `website` alone cannot hold what lies beside it."""
+    laid(tmp_path, {"docusaurus.config.js": "docs: {path: '../pages', routeBasePath: '/'}"})
+
+    with pytest.raises(BookError, match=r"docusaurus.config.js has its pages at `path: '../pages'`"):
+        load_book(tmp_path)

@@ -1,0 +1,393 @@
+"""Write and build the book for the generators whose pages the tests read as built HTML alone.
+
+Used by build.py; README.md says what must be installed. Each generator is one small class: how it writes
+admonitions, what files it needs, and the command that builds it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+HERE = Path(__file__).parent
+PAGES = ("index", "lighting", "reference", "faults", "appendix")
+
+# One white pixel.
+PICTURE = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsVNqdQAAAABJRU5ErkJggg=="
+)
+
+_ADMONITION = re.compile(
+    r"^@@(?P<name>\w+)(?: (?P<title>[^\n]+))?\n(?P<body>.*?)^@@$\n?", re.MULTILINE | re.DOTALL
+)
+_HEADING_ID = re.compile(r"^(#+ .*?) \{#([\w-]+)\}$", re.MULTILINE)
+_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+_TITLE = re.compile(r"^# ([^\n]+)\n")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Name the folders of the generators: of Python's, of each of npm's, and of themes."""
+
+    bin: Path
+    npm: Path
+    themes: Path
+
+    def npm_bin(self, folder: str, name: str) -> Path:
+        """Return the path of a program of npm."""
+        return self.npm / folder / "node_modules" / ".bin" / name
+
+
+def page_text(page: str) -> str:
+    """Return a page of the book without its comments."""
+    return _COMMENT.sub("", (HERE / "book" / f"{page}.md").read_text())
+
+
+def title_of(page: str) -> str:
+    """Return the heading that a page begins with."""
+    found = _TITLE.match(page_text(page))
+    assert found is not None
+    return found[1]
+
+
+def run(command: list[object], folder: Path, **environment: str) -> None:
+    """Run a generator."""
+    subprocess.run([str(part) for part in command], cwd=folder, check=True, env=_with(environment))
+
+
+def _with(environment: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, **environment}
+
+
+class MarkdownSite:
+    """Write the pages in a generator's own spelling; the classes below say how it differs."""
+
+    suffix = ".md"
+    folder = ""
+    files: ClassVar[dict[str, str]] = {}
+    keeps_ids = True
+    keeps_title = True
+    picture_folder = ""
+    # Whether ragbot reads the sources, too: then they are kept.
+    is_read = False
+
+    def write(self, source: Path) -> None:
+        """Write the pages and the files of the configuration."""
+        for name, text in self.files.items():
+            path = source / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        picture = source / self.folder / self.picture_folder / "tower.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        picture.write_bytes(PICTURE)
+        for position, page in enumerate(PAGES, start=1):
+            path = source / self.folder / f"{self.name_of(page)}{self.suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(self.head(page, position) + self.text(page))
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        """Build the site below a scratch folder, and return the folder of its pages."""
+        raise NotImplementedError
+
+    def name_of(self, page: str) -> str:
+        """Return a page's file name."""
+        return page
+
+    def head(self, page: str, position: int) -> str:
+        """Return a page's front matter."""
+        return ""
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        """Return an admonition as the generator spells it."""
+        return f"::: {name} {title}\n\n{body}\n\n:::\n"
+
+    def text(self, page: str) -> str:
+        """Return a page's text as the generator takes it."""
+        text = page_text(page).replace("(tower.png)", "(./tower.png)")
+        text = _ADMONITION.sub(
+            lambda m: self.admonition(m["name"], m["title"] or "", m["body"].strip()), text
+        )
+        if not self.keeps_ids:
+            text = _HEADING_ID.sub(r"\1", text)
+        return text if self.keeps_title else _TITLE.sub("", text)
+
+
+class VitePress(MarkdownSite):
+    is_read = True
+    files: ClassVar[dict[str, str]] = {
+        ".vitepress/config.mjs": "export default {title: 'Lighthouse', ignoreDeadLinks: true, "
+        "themeConfig: {sidebar: ["
+        + ", ".join(f"{{text: {json.dumps(page)}, link: '/{page}'}}" for page in PAGES)
+        + "], editLink: {pattern: 'https://e.test/:path'}}}\n",
+    }
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        (scratch / "node_modules").symlink_to((tools.npm / "vitepress" / "node_modules").resolve())
+        run([tools.npm_bin("vitepress", "vitepress"), "build"], scratch)
+        return scratch / ".vitepress" / "dist"
+
+
+class VuePress(MarkdownSite):
+    is_read = True
+    keeps_ids = False
+    files: ClassVar[dict[str, str]] = {
+        ".vuepress/config.js": "import {viteBundler} from '@vuepress/bundler-vite'\n"
+        "import {defaultTheme} from '@vuepress/theme-default'\n"
+        "export default {title: 'Lighthouse', bundler: viteBundler(), theme: defaultTheme({sidebar: ["
+        + ", ".join(f"'/{'' if page == 'index' else page + '.html'}'" for page in PAGES)
+        + "], docsRepo: 'https://e.test/r'})}\n",
+        "package.json": '{"type": "module", "private": true}\n',
+    }
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        (scratch / "node_modules").symlink_to((tools.npm / "vuepress" / "node_modules").resolve())
+        run([tools.npm_bin("vuepress", "vuepress"), "build", "."], scratch)
+        return scratch / ".vuepress" / "dist"
+
+
+class Starlight(MarkdownSite):
+    is_read = True
+    folder = "src/content/docs"
+    keeps_ids = False
+    keeps_title = False
+    files: ClassVar[dict[str, str]] = {
+        "astro.config.mjs": "import {defineConfig} from 'astro/config';\n"
+        "import starlight from '@astrojs/starlight';\n"
+        "export default defineConfig({integrations: [starlight({title: 'Lighthouse', "
+        "editLink: {baseUrl: 'https://e.test/'}, sidebar: ["
+        + ", ".join(f"'{page}'" for page in PAGES)
+        + "]})]});\n",
+        "src/content.config.ts": "import {defineCollection} from 'astro:content';\n"
+        "import {docsLoader} from '@astrojs/starlight/loaders';\n"
+        "import {docsSchema} from '@astrojs/starlight/schema';\n"
+        "export const collections = {\n"
+        "  docs: defineCollection({loader: docsLoader(), schema: docsSchema()}),\n};\n",
+        "package.json": '{"type": "module", "private": true}\n',
+    }
+
+    def head(self, page: str, position: int) -> str:
+        return f"---\ntitle: {title_of(page)}\n---\n"
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        known = {"warning": "caution"}.get(name, name if name in ("tip", "note", "danger") else "note")
+        return f":::{known}{f'[{title}]' if title else ''}\n{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        (scratch / "node_modules").symlink_to((tools.npm / "starlight" / "node_modules").resolve())
+        run([tools.npm_bin("starlight", "astro"), "build"], scratch, ASTRO_TELEMETRY_DISABLED="1")
+        return scratch / "dist"
+
+
+class HugoBook(MarkdownSite):
+    is_read = True
+    folder = "content/docs"
+    files: ClassVar[dict[str, str]] = {
+        "hugo.toml": 'baseURL = "https://book.test/"\ntitle = "Lighthouse"\ntheme = "hugo-book"\n'
+        'disableKinds = ["taxonomy", "term"]\n[markup.goldmark.renderer]\nunsafe = true\n'
+        '[markup.highlight]\nnoClasses = false\n[params]\nBookSection = "docs"\n',
+    }
+
+    def name_of(self, page: str) -> str:
+        return "_index" if page == "index" else page
+
+    def head(self, page: str, position: int) -> str:
+        return f"---\ntitle: {json.dumps(title_of(page))}\nweight: {position}\n---\n"
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        heading = f"**{title}**\n\n" if title else ""
+        return f"{{{{% hint {name} %}}}}\n{heading}{body}\n{{{{% /hint %}}}}\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        run([tools.bin / "hugo", "--themesDir", tools.themes, "--destination", scratch], source)
+        return scratch
+
+
+class HonKit(MarkdownSite):
+    keeps_ids = False
+    files: ClassVar[dict[str, str]] = {
+        "book.json": '{"title": "Lighthouse"}\n',
+        "SUMMARY.md": "# Summary\n\n"
+        + "".join(f"* [{title_of(page)}]({'README' if page == 'index' else page}.md)\n" for page in PAGES),
+    }
+
+    def name_of(self, page: str) -> str:
+        return "README" if page == "index" else page
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        text = f"**{title}**\n\n{body}" if title else body
+        return "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        run([tools.npm_bin("honkit", "honkit"), "build", source, scratch], source)
+        return scratch
+
+
+class JustTheDocs(MarkdownSite):
+    files: ClassVar[dict[str, str]] = {
+        "_config.yml": "title: Lighthouse\nplugins: [jekyll-include-cache, jekyll-seo-tag]\n"
+        "layouts_dir: _layouts\nsearch_enabled: true\nheading_anchors: true\n"
+        "callouts:\n  tip: {title: Tip, color: green}\n  warning: {title: Warning, color: red}\n"
+        "defaults:\n  - {scope: {path: ''}, values: {layout: default}}\n",
+    }
+
+    def head(self, page: str, position: int) -> str:
+        return f"---\ntitle: {json.dumps(title_of(page))}\nnav_order: {position}\n---\n"
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        text = f"**{title}**\n\n{body}" if title else body
+        return f"{{: .{name} }}\n" + "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        for part in ("_layouts", "_includes", "_sass", "assets"):
+            shutil.copytree(tools.themes / "just-the-docs" / part, scratch / part, dirs_exist_ok=True)
+        run(["jekyll", "build", "--quiet"], scratch)
+        return scratch / "_site"
+
+
+class Bookdown(MarkdownSite):
+    suffix = ".Rmd"
+    files: ClassVar[dict[str, str]] = {
+        "_bookdown.yml": "rmd_files: [index.Rmd, lighting.Rmd, reference.Rmd, faults.Rmd, appendix.Rmd]\n",
+    }
+
+    def head(self, page: str, position: int) -> str:
+        head = "---\ntitle: Lighthouse\nsite: bookdown::bookdown_site\n---\n\n"
+        return head if page == "index" else ""
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        heading = f"**{title}**\n\n" if title else ""
+        return f"::: {{.{name}}}\n{heading}{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        call = "bookdown::render_book('index.Rmd', bookdown::gitbook(split_by='chapter'), quiet=TRUE)"
+        run(["Rscript", "-e", call], scratch)
+        return scratch / "_book"
+
+
+class Asciidoctor(MarkdownSite):
+    """Convert each page with pandoc first, so that the words stay the same."""
+
+    suffix = ".adoc"
+
+    def text(self, page: str) -> str:
+        text = re.sub(r"^(``` *\w+)[^\n]*$", r"\1", super().text(page), flags=re.MULTILINE)
+        converted = subprocess.run(
+            ["pandoc", "--from", "markdown-citations", "--to", "asciidoctor", "--wrap", "none",
+             "--shift-heading-level-by", "-1", "--standalone"],
+            input=text, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return converted.stdout
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        return f"::: {{.{name}}}\n{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        pages = sorted(source.glob("*.adoc"))
+        program = tools.npm_bin("vitepress", "asciidoctor")
+        attributes = ("-a", "source-highlighter=highlight.js", "-a", "stem=latexmath", "-a", "toc=left")
+        run([program, "-D", scratch, *attributes, *pages], source)
+        return scratch
+
+
+class DocBook(MarkdownSite):
+    """Make DocBook with pandoc, and pages with the stylesheets that Publican's are made of."""
+
+    suffix = ".md"
+
+    def write(self, source: Path) -> None:
+        chapters = "\n\n".join(_HEADING_ID.sub(r"\1", self.text(page)) for page in PAGES)
+        converted = subprocess.run(
+            ["pandoc", "--from", "markdown-citations", "--to", "docbook4", "--standalone",
+             "--top-level-division", "chapter", "--metadata", "title=Lighthouse"],
+            input=chapters, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        (source / "book.xml").write_text(
+            converted.stdout.replace("<article", "<book").replace("</article", "</book")
+        )
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        return f"::: {{.{name}}}\n{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        scratch.mkdir()
+        style = "/usr/share/xml/docbook/stylesheet/docbook-xsl/xhtml/chunk.xsl"
+        parameters = ("--stringparam", "base.dir", f"{scratch}/", "--stringparam", "use.id.as.filename", "1")
+        run(["xsltproc", "--nonet", *parameters, style, source / "book.xml"], source)
+        return scratch
+
+
+class MystPages(MarkdownSite):
+    """Write MyST for Sphinx with its themes, and for Jupyter Book."""
+
+    theme = ""
+    command: tuple[str, ...] = ()
+
+    def write(self, source: Path) -> None:
+        super().write(source)
+        if self.theme:
+            (source / "conf.py").write_text(
+                'project = "Lighthouse"\nextensions = ["myst_parser"]\n'
+                f'html_theme = "{self.theme}"\nhtml_copy_source = False\n'
+                'myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "tasklist"]\n'
+                "myst_heading_anchors = 4\n"
+            )
+
+    def text(self, page: str) -> str:
+        text = _HEADING_ID.sub(r"(\2)=\n\1", super().text(page))
+        if page == "index" and self.theme:
+            text += "\n```{toctree}\n:hidden:\n\n" + "\n".join(PAGES[1:]) + "\n```\n"
+        return text
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        return f":::{{{name}}}{f' {title}' if title and name == 'admonition' else ''}\n{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        run([tools.bin / "sphinx-build", "-q", "-d", f"{scratch}.doctrees", source, scratch], source)
+        return scratch
+
+
+class SphinxReadTheDocs(MystPages):
+    theme = "sphinx_rtd_theme"
+
+
+class SphinxPydata(MystPages):
+    theme = "pydata_sphinx_theme"
+
+
+class SphinxAlabaster(MystPages):
+    theme = "alabaster"
+
+
+class SphinxBook(MystPages):
+    """The theme of Jupyter Book."""
+
+    theme = "sphinx_book_theme"
+
+
+MORE: dict[str, MarkdownSite] = {
+    "vitepress": VitePress(),
+    "vuepress": VuePress(),
+    "starlight": Starlight(),
+    "hugo-book": HugoBook(),
+    "honkit": HonKit(),
+    "just-the-docs": JustTheDocs(),
+    "bookdown": Bookdown(),
+    "asciidoctor": Asciidoctor(),
+    "docbook": DocBook(),
+    "sphinx-rtd": SphinxReadTheDocs(),
+    "sphinx-pydata": SphinxPydata(),
+    "sphinx-alabaster": SphinxAlabaster(),
+    "sphinx-book": SphinxBook(),
+}

@@ -1,0 +1,1 @@
+export default {title: 'Lighthouse', ignoreDeadLinks: true, themeConfig: {sidebar: [{text: "index", link: '/index'}, {text: "lighting", link: '/lighting'}, {text: "reference", link: '/reference'}, {text: "faults", link: '/faults'}, {text: "appendix", link: '/appendix'}], editLink: {pattern: 'https://e.test/:path'}}}

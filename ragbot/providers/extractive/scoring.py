@@ -202,12 +202,13 @@ def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Ca
     return UNIT_CONSTANT[kind] + _product(UNIT_WEIGHTS[kind], unit_features(asked, weights, subject, one))
 
 
-# Fitted weights in the order of SUPPORT_FEATURES; the constant lets one answerable question in 25 be refused.
+# Fitted weights in the order of SUPPORT_FEATURES. The constant lets one answerable question in 25 be refused
+# of a book that this fit does not know: it is 0.17 more than the fit on all books gives.
 SUPPORT_FEATURES = ("unknown_unlike", "names_unknown", "no_number", "no_value", "rarest_held", "best")
-SUPPORT_WEIGHTS = (-15.71, -2.96, -3.65, -2.73, 0.27, 0.87)
-SUPPORT_CONSTANT = 1.671
-# The mean over the questions with unknown words that this was fitted on, for a search without an embedder.
-TYPICAL_SIMILARITY = 0.45
+SUPPORT_WEIGHTS = (-12.6, -3.17, -4.35, -3.06, 0.24, 0.87)
+SUPPORT_CONSTANT = 1.786
+# For a search without vectors: the mean of unanswerable questions with unknown words, over the fitted books.
+TYPICAL_SIMILARITY = 0.38
 # The question's words are looked for in so many of the best units.
 _BEST_UNITS = 4
 
@@ -233,7 +234,9 @@ def support_features(
     # A rare word that the book does not use weighs more than a common one.
     unknown = sum(map(rarity, unknown_words)) / words if words else 0.0
     likest = max((one.similarity for one in best if one.similarity is not None), default=TYPICAL_SIMILARITY)
-    has_value = holds_value(asked.value, " ".join(one.read.unit.words for one in best))
+    # Numbers are common: one in the third best unit is mostly of something else.
+    looked_at = best[:2] if asked.value is Value.NUMBER else best
+    has_value = holds_value(asked.value, " ".join(one.read.unit.words for one in looked_at))
     return [
         # It weighs less where the best unit means the same as the question.
         unknown * (1 - likest) if words else 1.0,

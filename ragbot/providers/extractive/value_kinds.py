@@ -34,7 +34,11 @@ _COUNTS = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen|hundred|thousand|half"
     r"|every|never|always|free|none|no|many|several"
 )
-_CURRENCIES = r"dollars?|pounds?|pence|euros?|cents?|shillings?|usd|eur|gbp|free|no\s+charge|nothing"
+# "Free disk space" is no price.
+_CURRENCIES = (
+    r"dollars?|pounds?|pence|euros?|cents?|shillings?|usd|eur|gbp|no\s+charge|costs?\s+nothing"
+    r"|free(?!\s+(?:disk|space|memory|ram|and|software)\b)"
+)
 _MOMENTS = rf"{_DAYS}|{_MONTHS}|{_SEASONS}|at\s+the\s+(?:start|end|beginning)"
 _OFTEN = r"daily|weekly|monthly|yearly"
 _HELD = {

@@ -31,7 +31,7 @@ def test_kind_of_value_is_told_by_the_question(question: str, value: Value) -> N
     [
         (Value.MONEY, "A berth is £45 a year.", True),
         (Value.MONEY, "Members moor for free.", True),
-        (Value.MONEY, "It needs 300 MB of disk space.", False),
+        (Value.MONEY, "It needs 300 MB of free disk space.", False),
         (Value.YEAR, "The railway closed in 1964.", True),
         (Value.YEAR, "It had 4,117 names.", False),
         (Value.WHEN, "It is called as soon as an object is made.", True),

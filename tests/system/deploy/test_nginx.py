@@ -136,10 +136,11 @@ def test_nginx_takes_each_configuration(tmp_path: Path, choice: dict[str, bool])
 
 def test_answer_comes_piece_by_piece(proxy: NginxProcess, upstream: OpenAIUpstream) -> None:
     """A proxy that collects a stream makes the reader wait for its end."""
-    words = OneByOne(f"word{number} " for number in range(8))
+    words = OneByOne(f"word{number} " for number in range(9))
     upstream.always(Reply(tokens=words))
     with closing(connected(proxy.port)) as connection:
-        words.let_go.release()
+        # A word is given when the next one has shown that it is whole.
+        words.let_go.release(2)
         response = asked(connection, stream=True)
         lines = iter(response)
         said = [read_until(lines, b"event: delta")]

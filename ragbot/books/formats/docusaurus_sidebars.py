@@ -12,7 +12,6 @@ MAX_DEPTH = 16
 
 _COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
 _START = re.compile(r"(?:module\.exports\s*=|export\s+default|sidebars\b[^={\n]*=)\s*(?=\{)")
-_CAST = re.compile(r"\b(?:satisfies|as)\s+\w+\s*;?\s*$|[;\s]+$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ _CONFIG_NAMES = tuple(
 # `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
 _SHORTCODE = re.compile(r"\{\{(?P<mark>[<%])[ \t]*(?P<code>[^\n]*?)[ \t]*[>%]\}\}")
 _WORDS = re.compile(r"\b(?:title|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
-_CONTAINERS = frozenset({"hint", "details", "tab", "tabs", "columns", "alert", "callout", "expand", "notice"})
 _NOT_LAST = float("inf")
 
 

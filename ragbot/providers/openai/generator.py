@@ -132,6 +132,7 @@ class OpenAIGenerator:
                 break
             except _OnlyThoughts:
                 dialect = replace(dialect, thinks=True)
+                request = chat_request(self.name, call.prompt, dialect)
             except Exception as error:
                 refusal = self._client.refusal(error)
                 if refusal is None:
@@ -142,7 +143,7 @@ class OpenAIGenerator:
                 again = chat_request(self.name, call.prompt, dialect)
                 if again.arguments == request.arguments:
                     raise
-            request = chat_request(self.name, call.prompt, dialect)
+                request = again
         else:
             raise ProviderUnavailable(f"{self.name} refuses whatever is sent.")
         if dialect != known:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from ragbot.providers.openai.code_marks import open_code_mark
+
 _WORD = r"(?:passages?|sources?|refs?|references?|citations?|quotes?|p|§|nos?|#)\.?\s*:?\s*"
 _NUMBERS = rf"\d{{1,3}}(?:\s*(?:,|;|&|and|–|-)\s*(?:{_WORD})?\^?\d{{1,3}})*"
 # What a search tool's model adds: `【1†source】`, `[1†L3-L5]`, `【1:0†book.md】`.
@@ -108,12 +110,6 @@ class MarkSpelling:
     def _give(self, text: str, given: list[str]) -> None:
         if not text:
             return
-        for run in re.finditer(r"`+|\n", text):
-            if run.group() == "\n":
-                self._fence = self._fence if self._fence >= 3 else 0
-            elif not self._fence:
-                self._fence = len(run.group())
-            elif len(run.group()) == self._fence or len(run.group()) > self._fence >= 3:
-                self._fence = 0
+        self._fence = open_code_mark(self._fence, text)
         self._line = (self._line + text)[-40:]
         given.append(text)

@@ -83,6 +83,7 @@ class CompletionReader:
     has_thoughts: bool = False
     is_done: bool = False
     _body: list[bytes] = field(default_factory=list)
+    _body_size: int = 0
 
     def parts(self, lines: Iterable[bytes]) -> Iterator[Said]:
         """Yield the parts in order, and an empty one for `[DONE]`.
@@ -91,7 +92,7 @@ class CompletionReader:
         """
         for line in lines:
             event = line.strip()
-            if self._body or (event.startswith((b"{", b"[")) and not self._body):
+            if self._body or event.startswith((b"{", b"[")):
                 self._keep(line)
             elif event.startswith(b"data:"):
                 yield from self._event(event[5:].strip())
@@ -102,7 +103,8 @@ class CompletionReader:
 
     def _keep(self, line: bytes) -> None:
         self._body.append(line)
-        if sum(map(len, self._body)) > LONGEST_BODY:
+        self._body_size += len(line)
+        if self._body_size > LONGEST_BODY:
             raise ProviderUnavailable("The provider sent a body without end.")
 
     def _event(self, event: bytes) -> Iterator[Said]:

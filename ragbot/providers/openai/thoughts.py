@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ragbot.providers.openai.code_marks import open_code_mark
+
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|seed:think|antthinking"
 _OPENING = (
     rf"<\s*(?:{_NAMES})(?:\s[^<>\n]{{0,40}})?>|\[THINK\]|◁think▷"
@@ -209,7 +211,8 @@ class ThoughtFilter:
             text = text.lstrip()
         if not text:
             return
-        self._follow_code(text)
+        # What stands in code is shown, not meant.
+        self._fence = open_code_mark(self._fence, text)
         self._said = True
         if not self._holds and not self._may_hold:
             given.append("".join([*self._held, text]))
@@ -225,16 +228,6 @@ class ThoughtFilter:
                 if not self._holds:
                     given.append("".join(self._held))
                     self._held = []
-
-    def _follow_code(self, text: str) -> None:
-        """Follow code spans and fences: what stands in code is shown, not meant."""
-        for run in re.finditer(r"`+|\n", text):
-            if run.group() == "\n":
-                self._fence = self._fence if self._fence >= 3 else 0
-            elif not self._fence:
-                self._fence = len(run.group())
-            elif len(run.group()) == self._fence or len(run.group()) > self._fence >= 3:
-                self._fence = 0
 
 
 def _begun_at(text: str) -> int:

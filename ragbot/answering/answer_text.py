@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ragbot.answering.grounding import Grounder
+from ragbot.answering.grounding import Grounder, verbatim_grounding
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.refusal import RefusalDetector, SentinelFilter
 from ragbot.core.domain import Generation, Grounding
@@ -50,7 +50,7 @@ class AnswerText:
     @property
     def grounding(self) -> Grounding:
         """Return how the sentences of the whole answer stand."""
-        return self._grounder.counted(self.text) if self._generation.extractive else self._grounder.grounding
+        return verbatim_grounding(self.text) if self._generation.extractive else self._grounder.grounding
 
     def feed(self, piece: str) -> str:
         """Return the text that can be shown now; it may be empty."""

@@ -163,9 +163,11 @@ class Answerer:
     ) -> Draft:
         """Return what is known before the generator is called, as an answer that never ended."""
         retrieval = evidence.retrieval
-        usage = rewritten.generation.usage if rewritten else Usage(cost_usd=0.0)
-        embedding_usd = self._embedding_cost(retrieval.embedding_tokens)
-        is_known = usage.cost_usd is not None and embedding_usd is not None
+        rewriting = rewritten.generation.usage if rewritten else Usage(cost_usd=0.0)
+        embedding = Usage(
+            embedding_tokens=retrieval.embedding_tokens,
+            cost_usd=self._embedding_cost(retrieval.embedding_tokens),
+        )
         known = Answer(
             text="",
             status=Status.FAILED,
@@ -174,11 +176,7 @@ class Answerer:
             book_version=retrieval.edition.name,
             model="",
             degraded=(Degradation.DENSE_SEARCH,) if retrieval.without_dense else (),
-            usage=replace(
-                usage,
-                embedding_tokens=retrieval.embedding_tokens,
-                cost_usd=usage.cost_usd + embedding_usd if is_known else None,  # type: ignore[operator]
-            ),
+            usage=rewriting + embedding,
             latency_ms=Latency(embed=retrieval.embed_ms, search=retrieval.search_ms),
         )
         return Draft(known, Generation(), started, time.perf_counter())

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
-from ragbot.answering.statements import Kind, Piece, StatementSplitter
+from ragbot.answering.statements import MARK, Kind, Piece, StatementSplitter
 from ragbot.answering.support import Claim, SupportFinder, says_silence
 from ragbot.core.domain import Grounding
-
-_MARK = re.compile(r"\s?\[(\d{1,3})\]")
 
 
 class Grounder:
@@ -48,15 +45,6 @@ class Grounder:
     def flush(self) -> str:
         """Return the rest, at the end of the answer."""
         return self._given(self._splitter.flush())
-
-    def counted(self, text: str) -> Grounding:
-        """Return the counts of an answer that is made of the book's own sentences, all of them cited."""
-        splitter = StatementSplitter()
-        pieces = [*splitter.feed(text), *splitter.flush()]
-        claims = sum(
-            piece.kind is not Kind.FILLER and not piece.body.rstrip("*_ ").endswith(":") for piece in pieces
-        )
-        return Grounding(claims, claims, claims)
 
     @property
     def is_unsupported(self) -> bool:
@@ -116,7 +104,7 @@ class Grounder:
         if tuple(marks) == tuple(dict.fromkeys(piece.marks)):
             return piece.text
         kept = [mark for mark in piece.marks if mark in marks]
-        text = _MARK.sub(lambda match: match.group() if int(match[1]) in marks else "", piece.text)
+        text = MARK.sub(lambda match: match.group() if int(match[1]) in marks else "", piece.text)
         new = "".join(f"[{mark}]" for mark in marks if mark not in kept)
         if not new:
             return text
@@ -126,3 +114,13 @@ class Grounder:
             return text + new
         # Behind a table or a listing a mark stands in a paragraph of its own.
         return f"\n{new}\n" if self._last == "\n" else f"\n\n{new}\n"
+
+
+def verbatim_grounding(answer: str) -> Grounding:
+    """Return the counts of an answer that is made of the book's own sentences, all of them cited."""
+    splitter = StatementSplitter()
+    pieces = [*splitter.feed(answer), *splitter.flush()]
+    claims = sum(
+        piece.kind is not Kind.FILLER and not piece.body.rstrip("*_ ").endswith(":") for piece in pieces
+    )
+    return Grounding(claims, claims, claims)

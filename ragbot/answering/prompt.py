@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
+from ragbot.answering.statements import MARK
 from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.text import count_tokens
@@ -47,7 +48,6 @@ PROMPT_VERSION = hashlib.sha256(
     "".join((_SYSTEM, _FROM_BOOK, _FROM_SELECTION, _LAYOUT)).encode()
 ).hexdigest()[:8]
 
-_MARK = re.compile(r"\s?\[\d{1,3}\]")
 # The beginning of a tag in plain ASCII, with HTML's escapes of `<`.
 _OPENING = re.compile(
     r"(?:<|&lt;|&#0*60;|&#x0*3c;)(?=[\s/\\|]*(?:book|passage|selection|question)\b)", re.IGNORECASE
@@ -104,7 +104,7 @@ def chat_messages(
     messages: list[tuple[str, str]] = []
     for exchange in recent:
         messages.append(("user", _unfenced(exchange.question)))
-        messages.append(("assistant", _unfenced(_MARK.sub("", exchange.answer))))
+        messages.append(("assistant", _unfenced(MARK.sub("", exchange.answer))))
     book = [f'<book title="{_name(title)}">'] if title else []
     quoted = [_quoted(number, passages[number - 1], mode) for number in numbers]
     messages.append(("user", "\n\n".join([*book, *quoted, f"Question: {_unfenced(question)}"])))

@@ -11,7 +11,7 @@ import structlog
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Exchange, Generation, Prompt, Question
-from ragbot.core.errors import DeadlineExceeded, RagbotError
+from ragbot.core.errors import RagbotError
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.languages import foreign_language
 from ragbot.core.ports import Generator
@@ -81,16 +81,11 @@ class QueryRewriter:
 
     def _written(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> str:
         own = Deadline(min(MOST_S, deadline.left_s() * SHARE_OF_DEADLINE))
-        written: list[str] = []
         with (
             deadline.interrupting(own.cancel),
             closing(self._generator.generate(prompt, own, generation)) as pieces,
         ):
-            for piece in pieces:
-                written.append(piece)
-                if own.left_s() <= 0:
-                    raise DeadlineExceeded("Restating the question took too long.")
-        return "".join(written)
+            return "".join(pieces)
 
 
 def _prompt(question: str, history: Sequence[Exchange], language: str, *, is_foreign: bool) -> Prompt:

@@ -8,7 +8,8 @@ from enum import StrEnum, auto
 
 from ragbot.core.text import sentence_spans
 
-_MARK = re.compile(r"\[(\d{1,3})\]")
+# A citation mark, with the blank before it.
+MARK = re.compile(r"\s?\[(\d{1,3})\]")
 _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 # Marks, or the beginning of one that is not whole yet.
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")
@@ -52,7 +53,7 @@ class Piece:
     @property
     def marks(self) -> tuple[int, ...]:
         """Return the numbers of the marks, in order."""
-        return tuple(int(number) for number in _MARK.findall(self.text))
+        return tuple(int(number) for number in MARK.findall(self.text))
 
 
 class StatementSplitter:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from ragbot.answering.statements import MARK
 from ragbot.core.domain import Passage
 from ragbot.core.languages import foreign_language
 from ragbot.core.text import folded
@@ -28,7 +29,6 @@ UNITS_TOGETHER = 4
 FEWEST_TERMS = 2
 
 _CODE = re.compile(r"`([^`\n]+)`")
-_MARK = re.compile(r"\s?\[\d{1,3}\]")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"(?<=[^\s.!?:;…\"“(*_])[ \t]+[\"“(*_]*([A-Z][\w+#-]*(?:\.[A-Z]?\w+)*)")
 # Words and numbers, parted also where one follows on the other: 100GB, RTX4070.
@@ -45,11 +45,17 @@ _CAPITAL_NOUNS = ("german",)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Hold what a sentence claims: its content words, and what has to stand in the passages to the letter."""
+    """Hold what a sentence claims: its content words, and what has to stand in the passages to the letter.
+
+    `numbers` are those of the `literals` that have to stand beside the words. `is_invented` says that one of
+    the literals is in no passage.
+    """
 
     terms: Terms
     new_terms: Terms
     literals: tuple[str, ...]
+    numbers: tuple[str, ...]
+    is_invented: bool
     is_foreign: bool
 
 
@@ -71,7 +77,7 @@ class SupportFinder:
         That is so for a question, for what announces a list or a listing, and where the book is said to be
         silent.
         """
-        text = _MARK.sub("", sentence).strip()
+        text = MARK.sub("", sentence).strip()
         if text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
             return None
         terms = self._reader.terms(self._language, _CODE.sub(r"\1", text))
@@ -85,6 +91,8 @@ class SupportFinder:
             terms=terms,
             new_terms=terms - self._question,
             literals=literals,
+            numbers=tuple(literal for literal in literals if literal.strip().isdigit()),
+            is_invented=any(literal not in self._all_texts for literal in literals),
             is_foreign=bool(foreign),
         )
 
@@ -102,7 +110,7 @@ class SupportFinder:
         """Return 0 for no support, else more for more."""
         read = self._read[number - 1]
         text = self._texts[number - 1]
-        if any(literal not in self._all_texts for literal in claim.literals):
+        if claim.is_invented:
             return 0.0
         here = sum(literal in text for literal in claim.literals)
         if claim.is_foreign:
@@ -184,8 +192,7 @@ def _together(claim: Claim, place: _Place) -> float:
     share = _share(claim.terms, place.terms)
     if share < LEAST_TOGETHER or _share(claim.new_terms, place.terms) < LEAST_NEW:
         return 0.0
-    numbers = [literal for literal in claim.literals if literal.strip().isdigit()]
-    return share if all(number in place.text for number in numbers) else 0.0
+    return share if all(number in place.text for number in claim.numbers) else 0.0
 
 
 def _share(wanted: Terms, held: Terms) -> float:

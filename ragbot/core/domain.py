@@ -329,6 +329,18 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float | None = None
 
+    def __add__(self, other: Usage) -> Usage:
+        """Return the sum of two calls; the cost is None if either is not known."""
+        cost_usd = None
+        if self.cost_usd is not None and other.cost_usd is not None:
+            cost_usd = self.cost_usd + other.cost_usd
+        return Usage(
+            embedding_tokens=self.embedding_tokens + other.embedding_tokens,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=cost_usd,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -418,18 +430,13 @@ class Draft:
     def so_far(self) -> Answer:
         """Return what is known now: model, degradations, tokens, costs and times, without the text."""
         generation, known, now = self.generation, self.known, time.perf_counter()
-        search_usd, answer_usd = known.usage.cost_usd, generation.usage.cost_usd if generation.model else 0.0
-        is_known = search_usd is not None and answer_usd is not None
+        # Without a model the answer itself costs nothing.
+        usage = generation.usage if generation.model else replace(generation.usage, cost_usd=0.0)
         return replace(
             known,
             model=generation.model,
             degraded=(*generation.degraded, *known.degraded),
-            usage=Usage(
-                embedding_tokens=known.usage.embedding_tokens,
-                input_tokens=known.usage.input_tokens + generation.usage.input_tokens,
-                output_tokens=known.usage.output_tokens + generation.usage.output_tokens,
-                cost_usd=search_usd + answer_usd if is_known else None,  # type: ignore[operator]
-            ),
+            usage=known.usage + usage,
             latency_ms=replace(
                 known.latency_ms, total=(now - self.started) * 1000, generate=(now - self.asked) * 1000
             ),

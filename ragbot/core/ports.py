@@ -48,6 +48,9 @@ class Embedder(Protocol):
         ...
 
 
+# Is called with the stage of long work, and how many of how many are done.
+Progress = Callable[[str, int, int], None]
+
 # The parts of an answer; closing it closes the connection behind it.
 Pieces = abc.Generator[str, None, None]
 

@@ -15,6 +15,7 @@ from ragbot.books.formats.html_tree import parse_html
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.page_links import page_url, section_url
+from ragbot.core.ports import Progress
 
 # A site's operator should not notice the check.
 PAUSE_S = 0.2
@@ -23,7 +24,6 @@ MAX_PAGE_BYTES = 20_000_000
 USER_AGENT = "ragbot-link-check"
 
 ReadPage = Callable[[str], str | None]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector
 from ragbot.core.errors import BookError, SearchUnavailable
 from ragbot.core.languages import language_of
-from ragbot.core.ports import Embedder, PassageStore
+from ragbot.core.ports import Embedder, PassageStore, Progress
 from ragbot.core.text import folded
 from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
 from ragbot.ingestion.book_summary import BookSummary, summarise_book, text_length
@@ -33,8 +33,6 @@ SAMPLE_HITS = 10
 
 # A book that shrinks to less than this is more often the wrong folder than a new edition.
 LEAST_PART_OF_PUBLISHED = 0.5
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

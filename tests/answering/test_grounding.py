@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ragbot.answering.grounding import Grounder
+from ragbot.answering.grounding import Grounder, verbatim_grounding
 from ragbot.answering.source_slots import SourceSlots
 from ragbot.answering.support import SupportFinder
 from ragbot.bootstrap import passage_reader
@@ -124,4 +124,4 @@ def test_books_own_sentences_are_counted_without_being_checked() -> None:
     """They are verbatim."""
     answer = f"In the book's own words:\n\n{RIPENS}. {BREWED}. [1]\n\n```\ncode\n```\n\n[2]"
 
-    assert grounded("")[1].counted(answer) == Grounding(3, 3, 3)
+    assert verbatim_grounding(answer) == Grounding(3, 3, 3)

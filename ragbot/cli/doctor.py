@@ -14,9 +14,10 @@ from sqlalchemy.engine import make_url
 from ragbot.config import Settings, settings_notes
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
-from ragbot.core.errors import RagbotError
+from ragbot.core.errors import RagbotError, StoreUnavailable
 from ragbot.core.findings import Finding
-from ragbot.health.readiness import INGEST_AGAIN, MIGRATE, ReadinessReport
+from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX
+from ragbot.health.readiness import CANNOT_WRITE, CLOCK_JUMPED, INGEST_AGAIN, MIGRATE, ReadinessReport
 from ragbot.health.runner import CACHE_S, NO_ANSWER, CheckResult
 from ragbot.services import Services, current_services
 
@@ -28,13 +29,13 @@ MOST_LOOKS = 10
 # What an operator does about the state of a part, by its detail.
 _ADVICE = {
     MIGRATE: "its tables are not those of this version: run flask db upgrade",
-    "cannot write": "it cannot be written: look at the disk's free space and the file's rights",
-    "clock jumped": "the machine's clock has jumped: set up time synchronisation",
+    CANNOT_WRITE: "it cannot be written: look at the disk's free space and the file's rights",
+    CLOCK_JUMPED: "the machine's clock has jumped: set up time synchronisation",
     INGEST_AGAIN: "the book was embedded by another model: run flask book ingest again",
-    "store_unavailable": "its store does not answer: see the line of the database",
-    "database stands in": "Redis does not answer: look at REDIS_URL; the database is used meanwhile",
-    "embedded index stands in": "Qdrant does not answer: look at QDRANT_URL; the embedded index stands in",
-    "kept answers alone": "Qdrant does not answer, and only cached answers are given: look at QDRANT_URL",
+    StoreUnavailable.code: "its store does not answer: see the line of the database",
+    DATABASE_STORE.detail: "Redis does not answer: look at REDIS_URL; the database is used meanwhile",
+    EMBEDDED_INDEX.detail: "Qdrant does not answer: look at QDRANT_URL; the embedded index is used meanwhile",
+    CACHED_ANSWERS.detail: "Qdrant does not answer, and only cached answers are given: look at QDRANT_URL",
 }
 
 

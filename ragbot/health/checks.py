@@ -20,6 +20,8 @@ PROVIDER_GRACE_S = 4.0
 EMBEDDED_INDEX = CheckResult("degraded", "embedded index used instead")
 # The book is too large for the embedded index.
 CACHED_ANSWERS = CheckResult("degraded", "cached answers only")
+# Redis cannot be reached.
+DATABASE_STORE = CheckResult("degraded", "database used instead")
 
 # Returns the models that are not called for a while, or refuse each request, with the provider's reasons.
 Troubles = Callable[[], Mapping[str, str]]
@@ -65,9 +67,7 @@ def _check_cache(cache: Cache) -> CheckResult:
         cache.ping()
     except StoreUnavailable:
         # The database can replace Redis; nothing replaces the database.
-        return CheckResult(
-            "degraded", "database used instead" if cache.name == "redis" else StoreUnavailable.code
-        )
+        return DATABASE_STORE if cache.name == "redis" else CheckResult("degraded", StoreUnavailable.code)
     return CheckResult("ok", cache.name)
 
 

@@ -13,7 +13,10 @@ from flask_openapi import OpenAPI
 from harness.openai_upstream import CHAT, OpenAIUpstream, Status
 from harness.server_accents import AccentedServer, read_transcript
 from ragbot.cli import doctor
+from ragbot.cli.doctor import _part
 from ragbot.core.ports import SharedState
+from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX
+from ragbot.health.runner import CheckResult
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.databases import DatabaseMaker
 from tests.served import three_chapter_app
@@ -179,3 +182,15 @@ def test_failures_of_late_are_told_with_the_providers_reason(
 
     assert exit_code == 1
     assert lines["answers of late"] == "WRONG circuit open: gpt-4o (status 400, unsupported_value)"
+
+
+@pytest.mark.parametrize(
+    ("state", "advice"),
+    [(DATABASE_STORE, "REDIS_URL"), (EMBEDDED_INDEX, "QDRANT_URL"), (CACHED_ANSWERS, "QDRANT_URL")],
+)
+def test_part_that_another_one_replaces_says_where_to_look(state: CheckResult, advice: str) -> None:
+    """The words of readiness alone tell no operator what to do."""
+    finding = _part("the part", state)
+
+    assert not finding.is_ok
+    assert advice in finding.says

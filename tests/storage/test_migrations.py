@@ -18,28 +18,10 @@ from flask_openapi import OpenAPI
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
-from ragbot import create_app
-from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.conversations import ConversationStore
 from tests.conftest import THREE_CHAPTERS, services_of
-
-MIGRATIONS = PROJECT_ROOT / "migrations"
-# Every revision, the newest first.
-STEPS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
-
-
-def app_on(url: str, folder: Path) -> OpenAPI:
-    return create_app(
-        {
-            "DATABASE_URL": url,
-            "ENVIRONMENT": "testing",
-            "EMBEDDER": "none",
-            "EDITION_POLL_S": 0,
-            "RATE_LIMIT_ENABLED": False,
-            "INDEX_DIR": str(folder),
-        }
-    )
+from tests.storage.migrated_app import MIGRATIONS, STEPS, app_on
 
 
 @pytest.fixture

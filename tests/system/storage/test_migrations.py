@@ -9,34 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
-from flask_openapi import OpenAPI
 from sqlalchemy import create_engine
 
 from harness.gunicorn_process import inherited_environment
-from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
-
-MIGRATIONS = PROJECT_ROOT / "migrations"
-
-# Every revision, the newest first.
-STEPS = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
-
-
-def app_on(url: str, folder: Path) -> OpenAPI:
-    return create_app(
-        {
-            "DATABASE_URL": url,
-            "ENVIRONMENT": "testing",
-            "EMBEDDER": "none",
-            "EDITION_POLL_S": 0,
-            "RATE_LIMIT_ENABLED": False,
-            "INDEX_DIR": str(folder),
-        }
-    )
-
+from tests.storage.migrated_app import STEPS, app_on
 
 # Four processes of one program that was loaded once, and all that they open is their own.
 REPLICAS = """

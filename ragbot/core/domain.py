@@ -14,6 +14,9 @@ Vector = list[float]
 # is the sentence that the reader is shown.
 NOT_IN_BOOK = "NOT_IN_BOOK"
 
+# The slug of the book of a service that has one book.
+DEFAULT_BOOK = "default"
+
 
 # --- a book ------------------------------------------------------------------------------------
 
@@ -167,7 +170,7 @@ class EditionFacts:
     """Describe an edition for the stores and the retriever.
 
     `key` names the edition's index and never changes; `name` is for people and may change.
-    `embedder` and `dimension` are None if it was indexed without vectors.
+    `embedder` and `dimension` are None if it was indexed without vectors. `book` is the slug of its book.
     """
 
     key: str
@@ -181,6 +184,7 @@ class EditionFacts:
     sections: int
     chunks: int
     published_at: datetime | None = None
+    book: str = DEFAULT_BOOK
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -189,11 +189,11 @@ class IngestionPipeline:
 
     def build_index(self, facts: EditionFacts) -> None:
         """Build an edition's index from its rows and check it; embeds nothing. Raises SearchUnavailable."""
-        points = points_of(self._editions, facts)
-        self._store.build(facts, points)
+        samples = _Samples(facts.chunks)
+        self._store.build(facts, samples.taken_from(points_of(self._editions, facts)))
         if (count := self._store.count(facts)) != facts.chunks:
             raise SearchUnavailable(f"The new index holds {count} of {facts.chunks} chunks.")
-        for point in _samples(points):
+        for point in samples.points:
             found = self._store.search(facts, _own_words(point), Deadline(30))
             texts = {passage.chunk.search_text for passage in found}
             # On a page of many similar chunks, others may rank before the one that is searched for.
@@ -267,12 +267,30 @@ def _place(chunk: Chunk) -> str:
     return f"{chunk.path}: {' > '.join(chunk.heading_path)}"
 
 
-def points_of(editions: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
-    """Read an edition's points from its rows."""
-    return [
-        point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
-        for stored in editions.stored_chunks(facts)
-    ]
+def points_of(editions: EditionStore, facts: EditionFacts) -> Iterator[IndexPoint]:
+    """Yield an edition's points from its rows; all at once would fill the memory of a small host."""
+    for stored in editions.stored_chunks(facts):
+        yield point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
+
+
+class _Samples:
+    """Pick `SAMPLES` points, spread evenly, of the `count` that pass through."""
+
+    def __init__(self, count: int) -> None:
+        self.points: list[IndexPoint] = []
+        self._every = max(1, count // SAMPLES)
+
+    def taken_from(self, points: Iterable[IndexPoint]) -> Iterator[IndexPoint]:
+        """Yield the points, and keep the samples."""
+        self.points.clear()
+        passed = 0
+        for point in points:
+            # A chunk of stop words or punctuation alone cannot be found by any word.
+            if point.sparse.indices:
+                if passed % self._every == 0 and len(self.points) < SAMPLES:
+                    self.points.append(point)
+                passed += 1
+            yield point
 
 
 def _report(
@@ -316,12 +334,6 @@ def _draft(
         chunks=chunks,
         sparse=indexed.sparse,
     )
-
-
-def _samples(points: Sequence[IndexPoint]) -> Sequence[IndexPoint]:
-    # A chunk of stop words or punctuation alone cannot be found by any word.
-    findable = [point for point in points if point.sparse.indices]
-    return findable[:: max(1, len(findable) // SAMPLES)][:SAMPLES]
 
 
 def _own_words(point: IndexPoint) -> SearchRequest:

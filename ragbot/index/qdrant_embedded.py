@@ -251,9 +251,12 @@ def _write(folder: Path, edition: EditionFacts, points: Iterable[IndexPoint]) ->
 def _most_bytes(points: Iterable[IndexPoint]) -> int:
     """Return more than the bytes of the files that points need."""
     return sum(
-        2 * len(point.chunk.text.encode()) + 2 * len(point.chunk.search_text.encode())
+        2 * len(point.chunk.text.encode())
+        + 2 * len(point.chunk.search_text.encode())
         # A term has an id and a weight, and is stored again for its posting list.
-        + 32 * len(point.sparse.indices) + 8 * len(point.dense or ()) + 4096
+        + 32 * len(point.sparse.indices)
+        + 8 * len(point.dense or ())
+        + 4096
         for point in points
     )
 

@@ -37,12 +37,12 @@ def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
         words.update(set(in_chunk))
         counts.append(TermCounts.of(analyzer.stem(word) for word in in_chunk))
     average = sum(row.length for row in counts) / max(len(counts), 1)
-    return IndexedChunks(
-        language=language,
-        average_terms=average,
-        sparse=[passage_vector(row, average) for row in counts],
-        words=dict(words),
-    )
+    counts.reverse()
+    sparse: list[SparseVector] = []
+    while counts:
+        # Each row is freed when its vector is made: a book may have 50,000.
+        sparse.append(passage_vector(counts.pop(), average))
+    return IndexedChunks(language, average, sparse, dict(words))
 
 
 def point_of(chunk: Chunk, parts: Sequence[str], sparse: SparseVector, dense: Vector | None) -> IndexPoint:

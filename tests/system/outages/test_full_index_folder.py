@@ -1,4 +1,4 @@
-"""Fill the folder of the index for real: a file system of some megabytes, as a container's `/tmp` often is."""
+"""Fill the folder of the index for real: a file system of some megabytes, like many a container's."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.core.findings import Finding
 from ragbot.core.ports import Cache
 from ragbot.health.readiness import Readiness
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
@@ -45,7 +45,7 @@ class Services:
     editions: EditionStore
     ingestion: IngestionPipeline
     ingest_jobs: IngestJobRunner
-    published: PublishedEdition
+    published: PublishedBooks
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from gunicorn.glogging import Logger
@@ -23,9 +23,6 @@ from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
 from ragbot.server.early_errors import refuse_with_problems
 from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
-
-if TYPE_CHECKING:
-    from flask import Flask
 
 try:
     _settings = load_settings()
@@ -206,7 +203,7 @@ def post_worker_init(worker: Any) -> None:
     warm_up.join(WARM_UP_S)
 
 
-def _warm_up(worker: Any, warm: Callable[[Flask], None]) -> None:
+def _warm_up(worker: Any, warm: Callable[[Any], None]) -> None:
     warm(worker.wsgi)
     mark_warm(worker)
 

@@ -117,7 +117,7 @@ class Answerer:
         ends the model's stream.
         """
         started = time.perf_counter()
-        edition = self._retriever.edition(question.book_version, deadline)
+        edition = self._retriever.edition_of(question, deadline)
         if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
             yield from _without_search(text, question, edition, started)
             return
@@ -173,6 +173,7 @@ class Answerer:
             status=Status.FAILED,
             sources=evidence.sources(),
             mode=question.mode,
+            book=retrieval.edition.book,
             book_version=retrieval.edition.name,
             model="",
             degraded=(Degradation.DENSE_SEARCH,) if retrieval.without_dense else (),
@@ -278,6 +279,7 @@ def _without_search(text: str, question: Question, edition: EditionFacts, starte
             status=Status.ANSWERED,
             sources=(),
             mode=question.mode,
+            book=edition.book,
             book_version=edition.name,
             model="extractive",
             usage=Usage(cost_usd=0.0),

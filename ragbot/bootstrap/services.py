@@ -28,7 +28,7 @@ from ragbot.core.clock_jumps import ClockJumpDetector
 from ragbot.core.ports import Embedder, Generator, PassageStore
 from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
@@ -74,7 +74,7 @@ def build_services(
         settings, storage, metrics, generator=generator, embedder=embedder, reader=reader
     )
     store = store or build_passage_store(settings, storage, metrics)
-    published = PublishedEdition(storage.editions.published, store, settings.edition_poll_s)
+    published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
     retriever = _retriever(settings, published, storage.editions, providers, store)
     answerer = _answerer(settings, retriever, storage.editions, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
@@ -102,7 +102,7 @@ def build_services(
 
 def _retriever(
     settings: Settings,
-    published: PublishedEdition,
+    published: PublishedBooks,
     editions: EditionStore,
     providers: Providers,
     store: PassageStore,
@@ -147,6 +147,7 @@ def _ingestion(
         store,
         providers.book_embedder,
         max_file_bytes=round(settings.max_file_mb * 1_000_000),
+        keep_editions=settings.keep_editions,
         contexts=contexts,
     )
 
@@ -164,13 +165,13 @@ def _readiness(
     storage: Storage,
     providers: Providers,
     store: PassageStore,
-    published: PublishedEdition,
+    published: PublishedBooks,
     clock: ClockJumpDetector,
 ) -> Readiness:
     return Readiness(
         is_migrated=SchemaCheck(storage.database, PROJECT_ROOT / "migrations").is_current,
         cannot_write=storage.database.cannot_write,
-        published=storage.editions.published,
+        published=published.look_up,
         served=published.served,
         clock_is_believed=clock.is_believed,
         embedder=providers.embedder.name if providers.embedder else None,

@@ -135,6 +135,12 @@ class Settings(BaseSettings):
         "from the database, and may be deleted.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
     )
+    keep_editions: int = Field(
+        3,
+        ge=0,
+        description="Editions that are kept of each book, the published one included: a publication deletes "
+        "the oldest others. 0 keeps all.",
+    )
     edition_poll_s: float = Field(
         1.0, ge=0, description="Seconds for which a worker trusts its knowledge of the published edition."
     )

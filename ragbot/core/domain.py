@@ -16,6 +16,8 @@ NOT_IN_BOOK = "NOT_IN_BOOK"
 
 # The slug of the book of a service that has one book.
 DEFAULT_BOOK = "default"
+# What a slug is made of.
+SLUG = "^[a-z0-9][a-z0-9-]{0,59}$"
 
 
 # --- a book ------------------------------------------------------------------------------------
@@ -241,7 +243,10 @@ class Degradation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Hold a reader's validated question. `text` is trimmed and has 1 to 2,000 characters."""
+    """Hold a reader's validated question. `text` is trimmed and has 1 to 2,000 characters.
+
+    `book` is the slug of the book that is asked, `book_version` names one of its editions.
+    """
 
     text: str
     mode: Mode = Mode.FULL_BOOK
@@ -250,6 +255,7 @@ class Question:
     book_version: str | None = None
     chapter_filter: str | None = None
     top_k: int = 5
+    book: str = DEFAULT_BOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +394,7 @@ class Answer:
     usage: Usage = Usage()
     latency_ms: Latency = Latency()
     grounding: Grounding | None = None
+    book: str = DEFAULT_BOOK
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
 from ragbot.health.runner import CheckResult, HealthCheck
 from ragbot.index.failover import FailoverStore
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 
 # A provider counts its calls, and each health request to each replica would make one.
@@ -38,7 +38,7 @@ def health_checks(
     cache: Cache,
     generator: Generator,
     *,
-    published: PublishedEdition,
+    published: PublishedBooks,
     models: Troubles,
     embeddings: Troubles,
 ) -> dict[str, HealthCheck]:
@@ -51,7 +51,7 @@ def health_checks(
     }
 
 
-def _store_check(store: PassageStore, published: PublishedEdition) -> HealthCheck:
+def _store_check(store: PassageStore, published: PublishedBooks) -> HealthCheck:
     if not isinstance(store, FailoverStore):
 
         def check_embedded() -> CheckResult | None:
@@ -74,7 +74,7 @@ def _store_check(store: PassageStore, published: PublishedEdition) -> HealthChec
     return HealthCheck(check, on_timeout=without_server)
 
 
-def index_result(published: PublishedEdition) -> CheckResult | None:
+def index_result(published: PublishedBooks) -> CheckResult | None:
     """Return whether this process can search, and whether what it searches is the newest edition."""
     try:
         served = published.searchable(INDEX_WAIT_S)

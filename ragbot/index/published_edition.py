@@ -91,14 +91,6 @@ class PublishedEdition:
         with self._lock:
             return self._trouble
 
-    def watch(self) -> None:
-        """Start to poll in a thread that ends with the process.
-
-        Without it, the first question after a quiet hour would be answered from the previous edition.
-        """
-        if self._poll_s:
-            threading.Thread(target=self._watch, daemon=True, name="edition-watch").start()
-
     def look(self) -> None:
         """Switch to a newer edition. Does nothing before the first question."""
         if self.served() is None:
@@ -116,12 +108,6 @@ class PublishedEdition:
     def known(self) -> EditionFacts:
         """Return the published edition, whether or not it can be searched. Raises NoBook."""
         return self._newest(None)
-
-    def _watch(self) -> None:
-        pause = threading.Event()
-        while True:
-            pause.wait(self._poll_s)
-            self.look()
 
     def _newest(self, served: EditionFacts | None) -> EditionFacts:
         try:

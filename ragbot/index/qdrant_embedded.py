@@ -76,7 +76,7 @@ class QdrantEmbeddedStore:
             self._prepared[edition.book] = edition.key
             self._close_least_used()
 
-    def publish(self, key: str) -> None:
+    def publish(self, edition: EditionFacts) -> None:
         """Do nothing: every process reads from the database which edition is published."""
 
     def remove(self, key: str) -> None:

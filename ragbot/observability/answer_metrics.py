@@ -7,7 +7,9 @@ from collections.abc import Set
 from ragbot.core.domain import Status, TurnOutcome, Usage
 from ragbot.observability.metrics import Metrics
 
-OTHER_MODEL = "other"
+OTHER = "other"
+# Each label value costs memory in Prometheus; of more books the rest is counted together.
+MOST_BOOKS = 50
 
 # A stage that was skipped takes a few microseconds.
 MIN_STAGE_MS = 0.01
@@ -25,7 +27,7 @@ class SpendingMetrics:
 
     def charged(self, model: str, usage: Usage) -> None:
         """Count the tokens and the cost of a call."""
-        label = model if model in self._models else OTHER_MODEL
+        label = model if model in self._models else OTHER
         kinds = {
             "input": usage.input_tokens,
             "output": usage.output_tokens,
@@ -43,11 +45,14 @@ class AnswerMetrics:
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        self._books: set[str] = set()
 
     def ended(self, ended: TurnOutcome) -> None:
         """Count a turn that has ended."""
         answer = ended.answer
-        self._metrics.count("answers_total", status=str(answer.status), mode=str(answer.mode))
+        self._metrics.count(
+            "answers_total", status=str(answer.status), mode=str(answer.mode), book=self._book(answer.book)
+        )
         for kind in answer.degraded:
             self._metrics.count("degradations_total", kind=str(kind))
         if answer.grounding is not None and answer.cache != "hit":
@@ -58,6 +63,13 @@ class AnswerMetrics:
             self._metrics.observe("query_stage_duration_seconds", milliseconds / 1000, stage=stage)
         if answer.status in (Status.ANSWERED, Status.REFUSED):
             self._metrics.count("answer_cache_results_total", result=answer.cache)
+
+    def _book(self, slug: str) -> str:
+        if slug not in self._books:
+            if len(self._books) >= MOST_BOOKS:
+                return OTHER
+            self._books.add(slug)
+        return slug
 
 
 def stages_ms(ended: TurnOutcome) -> dict[str, float]:

@@ -56,7 +56,7 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     "query_errors_total": CounterSpec("Questions that ended in an error, by its code.", ("code",)),
     "query_stage_duration_seconds": HistogramSpec("Stages of questions.", ("stage",)),
     "embedding_generation_duration_seconds": HistogramSpec("Calls to the embedder for questions."),
-    "answers_total": CounterSpec("Turns that ended.", ("status", "mode")),
+    "answers_total": CounterSpec("Turns that ended.", ("status", "mode", "book")),
     "answer_sentences_total": CounterSpec(
         "Sentences of new answers: that claim something, carry a mark that holds, are supported.",
         ("kind",),

@@ -57,6 +57,7 @@ class MessageFacts:
     answer: str
     sources: tuple[Source, ...]
     model: str | None
+    book: str
     book_version: str | None
     degraded: tuple[str, ...]
     cache: str | None
@@ -140,7 +141,7 @@ class ConversationStore:
             else:
                 _live_session(connection, session_id, now)
                 self._extend(connection, session_id, now)
-                history = _history(connection, session_id)
+                history = _history(connection, session_id, question.book)
                 before = _count(connection, session_id)
             message_id = new_id()
             connection.execute(insert(messages).values(_pending(question, session_id, message_id, now)))
@@ -312,6 +313,7 @@ def _pending(question: Question, session_id: str, message_id: str, now: datetime
         "session_id": session_id,
         "created_at": now,
         "query": question.text,
+        "book": question.book,
         "mode": str(question.mode),
         "selected_text": question.selected_text,
         "status": str(Status.PENDING),
@@ -323,11 +325,13 @@ def _pending(question: Question, session_id: str, message_id: str, now: datetime
     }
 
 
-def _history(connection: Connection, session_id: str) -> tuple[Exchange, ...]:
+def _history(connection: Connection, session_id: str, book: str) -> tuple[Exchange, ...]:
+    """Return the last exchanges about a book: what was said about another one explains nothing."""
     rows = connection.execute(
         select(messages.c.query, messages.c.answer)
         .where(
             messages.c.session_id == session_id,
+            messages.c.book == book,
             messages.c.status.in_([Status.ANSWERED, Status.REFUSED]),
         )
         .order_by(messages.c.id.desc())
@@ -381,6 +385,7 @@ def _message(row: Row[Any]) -> MessageFacts:
         answer=row.answer,
         sources=sources,
         model=row.model,
+        book=row.book,
         book_version=row.book_version,
         degraded=tuple(row.degraded),
         cache=row.cache,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Chunk, EditionFacts, Vector
+from ragbot.core.domain import DEFAULT_BOOK, Chunk, EditionFacts, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
 from ragbot.storage.edition_rows import (
@@ -83,28 +83,35 @@ class EditionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def published(self) -> EditionFacts | None:
-        """Return the published edition, or None before the first."""
+    def published(self, book: str = DEFAULT_BOOK) -> EditionFacts | None:
+        """Return the published edition of a book, or None before the first."""
         with self._database.reading() as connection:
-            row = connection.execute(_published()).first()
+            row = connection.execute(_published(book)).first()
         return edition_facts(row) if row else None
 
-    def edition(self, name: str) -> EditionFacts:
+    def published_of_each(self) -> dict[str, EditionFacts]:
+        """Return the published edition of each book by its slug, the longest published book in front."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_published_of_each()).all()
+        return {row.book: edition_facts(row) for row in rows}
+
+    def edition(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Return an edition by its name. Raises EditionNotFound."""
         with self._database.reading() as connection:
-            return edition_facts(_row_named(connection, name))
+            return edition_facts(_row_named(connection, name, book))
 
-    def editions(self) -> list[EditionSummary]:
-        """Return all editions, newest first."""
+    def editions(self, book: str | None = None) -> list[EditionSummary]:
+        """Return the editions of a book, or of all, newest first."""
+        query = select(editions).order_by(editions.c.id.desc())
         with self._database.reading() as connection:
-            current = connection.execute(_published()).first()
-            rows = connection.execute(select(editions).order_by(editions.c.id.desc())).all()
+            published = {row.id: row for row in connection.execute(_published_of_each())}
+            rows = connection.execute(query.where(editions.c.book == book) if book else query).all()
         return [
             EditionSummary(
-                facts=edition_facts(current if current and current.id == row.id else row),
+                facts=edition_facts(published.get(row.id, row)),
                 pages=row.pages,
                 created_at=row.created_at,
-                published=bool(current and current.id == row.id),
+                published=row.id in published,
             )
             for row in rows
         ]
@@ -262,8 +269,9 @@ class EditionStore:
             return self._add_edition(draft, name, content_sha)
 
     def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
+        named = (editions.c.name == name) & (editions.c.book == draft.slug)
         with self._database.writing(no_time_limit=True) as connection:
-            row = connection.execute(select(editions).where(editions.c.name == name)).first()
+            row = connection.execute(select(editions).where(named)).first()
             if row and row.content_sha == content_sha:
                 return edition_facts(row)
             if row:
@@ -274,26 +282,26 @@ class EditionStore:
                 )
             edition_id = insert_edition(connection, draft, name, content_sha)
             insert_pages(connection, draft, edition_id)
-            return edition_facts(_row_named(connection, name))
+            return edition_facts(_row_named(connection, name, draft.slug))
 
-    def publish(self, name: str) -> EditionFacts:
+    def publish(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Publish an edition. Raises EditionNotFound."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
-            row = _row_named(connection, name)
-            current = connection.execute(_published()).first()
+            row = _row_named(connection, name, book)
+            current = connection.execute(_published(book)).first()
             if current is None or current.id != row.id:
                 connection.execute(insert(publications).values(edition_id=row.id, published_at=now))
-            return edition_facts(connection.execute(_published()).one())
+            return edition_facts(connection.execute(_published(book)).one())
 
-    def remove(self, name: str) -> EditionFacts:
+    def remove(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Delete an edition, its rows and the vectors that no other edition uses.
 
         Raises EditionNotFound, or EditionInUse for the published one.
         """
         with self._database.writing(no_time_limit=True) as connection:
-            row = _row_named(connection, name)
-            current = connection.execute(_published()).first()
+            row = _row_named(connection, name, book)
+            current = connection.execute(_published(book)).first()
             if current and current.id == row.id:
                 raise EditionInUse(f"Edition {name} is published; publish another one first.")
             # Vectors without an edition stay: they may belong to a book that is being ingested.
@@ -342,17 +350,35 @@ def _sections_of(page_id: int) -> Select[Any]:
     return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
 
 
-def _published() -> Select[Any]:
+def _published(book: str) -> Select[Any]:
     return (
         select(editions, publications.c.published_at)
         .join(publications, publications.c.edition_id == editions.c.id)
+        .where(editions.c.book == book)
         .order_by(publications.c.id.desc())
         .limit(1)
     )
 
 
-def _row_named(connection: Connection, name: str) -> Row[Any]:
-    row = connection.execute(select(editions).where(editions.c.name == name)).first()
+def _published_of_each() -> Select[Any]:
+    of_book = (
+        select(func.max(publications.c.id).label("last"), func.min(publications.c.id).label("first"))
+        .join(editions, editions.c.id == publications.c.edition_id)
+        .group_by(editions.c.book)
+        .subquery()
+    )
+    return (
+        select(editions, publications.c.published_at)
+        .join(publications, publications.c.edition_id == editions.c.id)
+        .join(of_book, of_book.c.last == publications.c.id)
+        .order_by(of_book.c.first)
+    )
+
+
+def _row_named(connection: Connection, name: str, book: str) -> Row[Any]:
+    named = (editions.c.name == name) & (editions.c.book == book)
+    row = connection.execute(select(editions).where(named)).first()
     if row is None:
-        raise EditionNotFound(f"There is no edition called {name!r}.")
+        of_book = "" if book == DEFAULT_BOOK else f" of the book {book!r}"
+        raise EditionNotFound(f"There is no edition{of_book} called {name!r}.")
     return row

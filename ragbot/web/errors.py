@@ -82,6 +82,8 @@ SHAPES: Mapping[type[core.RagbotError], ProblemShape] = {
     BodyTooLarge: ProblemShape(413, "Body too large"),
     UnsupportedArchive: ProblemShape(415, "Unsupported media type"),
     core.EditionNotFound: ProblemShape(404, "Edition not found"),
+    core.BookNotFound: ProblemShape(404, "Book not found"),
+    core.EditionInUse: ProblemShape(409, "Edition in use"),
     core.SessionNotFound: ProblemShape(404, "Session not found"),
     core.MessageNotFound: ProblemShape(404, "Not found"),
     core.SessionExpired: ProblemShape(410, "Session expired"),

@@ -49,7 +49,7 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
     "POST /query": (
         *_JSON,
         *_LIMITED,
-        *(core.SessionNotFound, core.EditionNotFound, core.SessionExpired),
+        *(core.SessionNotFound, core.EditionNotFound, core.BookNotFound, core.SessionExpired),
         NotAcceptable,
         *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
         *(core.NoBook, core.SearchUnavailable, core.Overloaded),
@@ -85,6 +85,11 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
     "GET /admin/ingest/{job_id}": (core.JobNotFound, *_ADMIN),
     "GET /admin/editions": _ADMIN,
     "POST /admin/editions/{edition}/publish": (*_ADMIN, core.EditionNotFound, core.SearchUnavailable),
+    "DELETE /admin/editions/{edition}": (
+        *_ADMIN,
+        *(core.EditionNotFound, core.EditionInUse, core.SearchUnavailable),
+    ),
+    "GET /books": _STORED,
     "GET /admin/sessions": (*_ADMIN, core.SessionNotFound),
     "DELETE /admin/cache": (*_LIMITED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
 }

@@ -22,7 +22,17 @@ from pydantic import (
     field_validator,
 )
 
-from ragbot.core.domain import Answer, Degradation, Grounding, Mode, Question, Retrieved, Source, Status
+from ragbot.core.domain import (
+    SLUG,
+    Answer,
+    Degradation,
+    Grounding,
+    Mode,
+    Question,
+    Retrieved,
+    Source,
+    Status,
+)
 from ragbot.core.text import has_forbidden_characters
 from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
 
@@ -62,6 +72,9 @@ def _trimmed(least: int, most: int) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
 
 
+Slug = Annotated[str, StringConstraints(pattern=SLUG), Field(examples=["handbook-de"])]
+
+
 class StrictBody(BaseModel):
     """Refuse unknown fields and values of another type in a request's body."""
 
@@ -80,8 +93,13 @@ class QueryBody(StrictBody):
     page_url: (
         Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)] | None
     ) = Field(None, description="The page that the reader is on; its passages win ties.")
+    book: Slug | None = Field(
+        None,
+        description="The book that is asked, as `GET /books` lists it; null is that of `page_url`, else the "
+        "default one.",
+    )
     book_version: Annotated[str, _trimmed(1, 100), Storable] | None = Field(
-        None, description="An edition; null is the published one."
+        None, description="An edition of the book; null is the published one."
     )
     chapter_filter: Annotated[str, _trimmed(1, 500), Storable] | None = Field(
         None, description="Only passages under this chapter's title or path."
@@ -99,10 +117,11 @@ class QueryBody(StrictBody):
             raise ValueError("is taken in selected_text mode only")
         return selected_text
 
-    def question(self) -> Question:
-        """Return the question as the answering package takes it."""
+    def question(self, book: str) -> Question:
+        """Return the question as the answering package takes it, for a book that was chosen."""
         return Question(
             text=self.query,
+            book=book,
             mode=self.mode,
             selected_text=self.selected_text,
             page_url=self.page_url,
@@ -221,6 +240,7 @@ class QueryReply(BaseModel):
     message_id: str | None
     created_at: datetime
     mode: Mode
+    book: str
     book_version: str
     model: str
     degraded: list[Degradation]
@@ -324,6 +344,7 @@ def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
         "message_id": turn.message_id,
         "created_at": timestamp(turn.created_at),
         "mode": str(answer.mode),
+        "book": answer.book,
         "book_version": answer.book_version,
         "model": answer.model,
         "degraded": [str(name) for name in answer.degraded],

@@ -295,8 +295,8 @@ class TestEveryStore:
 
     def test_published_edition_can_be_searched(self, store: PassageStore, first: MadeEdition) -> None:
         """Publishing is a sign for others; it takes nothing away, and twice is the same as once."""
-        store.publish("first")
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
+        store.publish(replace(first.facts, key="first"))
 
         assert paths(store.search(first.facts, first.asked("cheddar"), soon())) == ["02-cheese.md"]
 
@@ -356,7 +356,7 @@ CALLS: dict[str, Callable[[PassageStore, MadeEdition], object]] = {
     "build": lambda store, made: store.build(made.facts, made.points),
     "holds": lambda store, made: store.holds(made.facts),
     "prepare": lambda store, made: store.prepare(made.facts),
-    "publish": lambda store, made: store.publish(made.facts.key),
+    "publish": lambda store, made: store.publish(made.facts),
     "remove": lambda store, made: store.remove(made.facts.key),
     "search": lambda store, made: store.search(made.facts, made.asked(QUESTION), soon()),
     "count": lambda store, made: store.count(made.facts),
@@ -496,10 +496,10 @@ class TestServerStore:
         """Between two steps whoever reads by the alias would find nothing."""
         later = replace(first.facts, key="later")
         store.build(later, first.points)
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
         server.forget()
 
-        store.publish("later")
+        store.publish(replace(first.facts, key="later"))
 
         assert len(server.calls("/collections/aliases")) == 1
         aliases = {a.alias_name: a.collection_name for a in server.local.get_aliases().aliases}
@@ -512,7 +512,7 @@ class TestServerStore:
         other = models.CreateAlias(collection_name="book_first", alias_name="theirs")
         server.local.update_collection_aliases([models.CreateAliasOperation(create_alias=other)])
 
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         assert {a.alias_name for a in server.local.get_aliases().aliases} == {"book", "theirs"}
 
@@ -714,7 +714,7 @@ class TestServerStore:
         monkeypatch.setattr(server.local, "get_collection", looked_at)
 
         with pytest.raises(error) if error else nullcontext():
-            store.publish("first")
+            store.publish(replace(first.facts, key="first"))
 
         assert [alias.alias_name for alias in server.local.get_aliases().aliases] == (
             [] if error else ["book"]
@@ -743,7 +743,7 @@ class TestServerStore:
         known ^= {keys["removed"], keys["new"]}
         made(known, "new")
 
-        store.publish(keys["new"])
+        store.publish(replace(first.facts, key=keys["new"]))
 
         there = {one.name for one in server.local.get_collections().collections}
         assert f"book_{keys['removed']}" not in there
@@ -756,7 +756,7 @@ class TestServerStore:
         """Readers have the new edition; tidying can wait for the next one."""
         server.fail(500, on="/collections")
 
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         assert [alias.alias_name for alias in server.local.get_aliases().aliases] == ["book"]
 
@@ -780,7 +780,7 @@ class TestRealServer:
         """Small copies and disks are for speed and memory alone."""
         store = on_real_server(Shelf([first]), shape)
         store.prepare(first.facts)
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         found = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
 
@@ -793,7 +793,7 @@ class TestRealServer:
         """The stand-in only keeps a note of it."""
         store = on_real_server(Shelf([first]))
         store.prepare(first.facts)
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         (alias,) = (a for a in opened[0].get_aliases().aliases if a.collection_name.endswith("_first"))
 

@@ -35,9 +35,9 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
     """
     streams = _wants_stream(body)
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
-    running = current_services().turns.begin(
-        body.question(), body.session_id, claim=claim, slot=reserved_slot()
-    )
+    services = current_services()
+    question = body.question(services.published.choose(body.book, body.page_url))
+    running = services.turns.begin(question, body.session_id, claim=claim, slot=reserved_slot())
     log_turn(running)
     first = _first_event(running)
     if streams:

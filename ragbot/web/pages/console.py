@@ -22,16 +22,20 @@ CONTENT_SECURITY_POLICY = (
 
 @console.get("/")
 def page() -> Response:
-    """Serve the page, with the published book's title if the database can be read."""
-    editions = current_services().editions
+    """Serve the page, with the default book's title if the database can be read."""
+    services = current_services()
     try:
-        facts = editions.published()
-        examples = editions.question_headings(facts, EXAMPLES) if facts else []
+        books = services.published.books()
+        default = services.published.choose(None, None)
+        # The default one in front: it is asked unless another is chosen.
+        books = sorted(books, key=lambda one: one.book != default)
+        facts = books[0] if books else None
+        examples = services.editions.question_headings(facts, EXAMPLES) if facts else []
     except DatabaseUnavailable:
-        facts, examples = None, []
+        books, facts, examples = [], None, []
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
     response = make_response(
-        render_template("console.html", version=__version__, book=book, examples=examples)
+        render_template("console.html", version=__version__, book=book, books=books, examples=examples)
     )
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     return response

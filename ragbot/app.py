@@ -39,6 +39,7 @@ from ragbot.web.middleware.load_shedding import shed_load
 from ragbot.web.middleware.rate_limits import limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
+from ragbot.web.operation_metrics import start_operation_metrics
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.console import console
 from ragbot.web.schemas import Problem
@@ -68,8 +69,10 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    for blueprint in (query, sessions, health, admin, ingest):
+    operations = (query, sessions, health, admin, ingest)
+    for blueprint in operations:
         app.register_api(blueprint)
+    start_operation_metrics(operations, services.metrics)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
     app.register_blueprint(metrics)

@@ -21,6 +21,7 @@ from harness.openai_upstream import (
     Behaviour,
     Cut,
     Drip,
+    EmptyAnswer,
     Garbage,
     Hang,
     OpenAIUpstream,
@@ -28,7 +29,7 @@ from harness.openai_upstream import (
     Status,
 )
 from harness.prometheus import Scrape
-from ragbot.core.circuit_breaker import FIRST_PAUSE_S
+from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, FIRST_PAUSE_S
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 from tests.databases import DatabaseMaker
@@ -131,6 +132,38 @@ def test_service_is_good_again_by_itself_when_the_provider_is(
     upstream.always(None, EMBEDDINGS)
 
     assert soon(lambda: ask(app, fresh()).degraded == [])
+
+
+WHAT_A_QUESTION_PROVOKES: list[Behaviour] = [
+    Reply(finish_reason="content_filter"),
+    Reply(finish_reason="length"),
+    EmptyAnswer("content_filter"),
+    EmptyAnswer("length"),
+    EmptyAnswer("stop"),
+    Status(400),
+    Status(400, code="content_filter"),
+    Status(400, code="context_length_exceeded"),
+    Status(413),
+    Status(422),
+]
+
+
+@pytest.mark.parametrize("provoked", WHAT_A_QUESTION_PROVOKES, ids=str)
+def test_one_reader_cannot_take_the_model_from_all(
+    make_app: MakeApp, upstream: OpenAIUpstream, provoked: Behaviour
+) -> None:
+    """A question that the provider does not answer as wished is no failure of the provider."""
+    app = make_app(**PATIENT)
+    upstream.always(provoked)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        ask(app, fresh())
+    upstream.always(None)
+
+    of_another_reader = ask(app, fresh())
+    states = Scrape(app.test_client().get("/metrics").text)
+
+    assert (of_another_reader.body["model"], of_another_reader.degraded) == ("gpt-4o", [])
+    assert states.value("circuit_open") == 0
 
 
 def test_dense_search_alone_is_missing_when_embeddings_hang(

@@ -36,7 +36,7 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
     streams = _wants_stream(body)
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
     running = current_services().turns.begin(
-        body.question(), body.session_id, claim=claim, slot=reserved_slot()
+        body.question(), body.session_id, claim=claim, slot=reserved_slot(), whole=not streams
     )
     log_turn(running)
     first = _first_event(running)

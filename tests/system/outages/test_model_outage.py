@@ -199,6 +199,59 @@ def test_answer_that_breaks_off_is_kept_as_failed_and_may_be_asked_again(
     assert (again.status_code, again.json["status"]) == (200, "answered")
 
 
+BREAKING_OFF: list[Behaviour] = [
+    Cut(3),
+    Cut(3, "reset"),
+    Cut(3, "end"),
+    Hang("middle"),
+    Drip(0.05, "comment", after_tokens=3),
+    Garbage("bad_sse_json"),
+]
+
+
+@pytest.mark.parametrize("trouble", BREAKING_OFF, ids=str)
+def test_next_model_answers_a_reader_who_has_seen_nothing_yet(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """A JSON reply is sent as a whole: what the first model began need not be its end."""
+    app = make_app(**HASTY)
+    upstream.for_model("gpt-4o", trouble)
+
+    reply = ask(app, fresh())
+
+    assert (reply.status, reply.body["status"], reply.degraded) == (200, "answered", ["llm_fallback"])
+    assert (reply.body["model"], reply.body["answer"]) == ("gpt-4o-mini", "Nine months [1].")
+
+
+@pytest.mark.parametrize("trouble", BREAKING_OFF, ids=str)
+def test_book_answers_where_every_model_breaks_off(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """And the reply says what the broken answers cost."""
+    app = make_app(**HASTY)
+    upstream.always(trouble)
+
+    reply = ask(app)
+    kept = app.test_client().get(f"/sessions/{reply.body['session_id']}").json["messages"]
+
+    assert (reply.status, reply.body["model"], reply.degraded) == (200, "extractive", ["llm_extractive"])
+    assert "nine months" in reply.body["answer"]
+    assert reply.body["usage"]["output_tokens"] > 0
+    assert (kept[0]["status"], kept[0]["answer"]) == ("answered", reply.body["answer"])
+
+
+def test_model_that_speaks_until_the_deadline_is_not_waited_for(
+    make_app: MakeApp, upstream: OpenAIUpstream
+) -> None:
+    """Some of the time is kept for the book's own sentences."""
+    app = make_app(QUERY_DEADLINE_S=6)
+    upstream.always(Reply(tokens=["Nine "] * 1000, delay_s=0.1))
+
+    reply = ask(app)
+
+    assert (reply.status, reply.body["model"], reply.degraded) == (200, "extractive", ["llm_extractive"])
+
+
 def test_garbage_in_the_middle_is_told_in_band(make_app: MakeApp, upstream: OpenAIUpstream) -> None:
     """With a code; the answer is kept as failed."""
     client = make_app(**HASTY).test_client()

@@ -309,6 +309,12 @@ class Settings(BaseSettings):
         "A sole worker stays.",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip_quotes(cls, given: Any) -> Any:
+        """Remove quotes around a value: `docker run --env-file` and some hosts' forms leave them there."""
+        return stripped_url(given) if isinstance(given, str) else given
+
     @field_validator("model_prices", mode="before")
     @classmethod
     def _parse_prices(cls, given: Any) -> Any:

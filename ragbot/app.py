@@ -85,9 +85,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
 def _configure_logging(settings: Settings) -> None:
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
-    configure_logging(settings.log_level, as_json=as_json, to=stream)
+    configure_logging(settings.chosen_log_level, as_json=as_json, to=stream)
     if report := build_error_reporter(settings):
-        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
+        configure_logging(settings.chosen_log_level, as_json=as_json, to=stream, report=report)
 
 
 def _log_stream() -> TextIO:

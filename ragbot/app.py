@@ -40,6 +40,7 @@ from ragbot.web.middleware.load_shedding import shed_load
 from ragbot.web.middleware.rate_limits import limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
+from ragbot.web.operation_metrics import start_operation_metrics
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.console import console
 from ragbot.web.schemas import Problem
@@ -69,8 +70,10 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    for blueprint in (query, books, sessions, health, admin, ingest):
+    operations = (query, books, sessions, health, admin, ingest)
+    for blueprint in operations:
         app.register_api(blueprint)
+    start_operation_metrics(operations, services.metrics)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
     app.register_blueprint(metrics)
@@ -83,9 +86,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
 def _configure_logging(settings: Settings) -> None:
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
-    configure_logging(settings.log_level, as_json=as_json, to=stream)
+    configure_logging(settings.chosen_log_level, as_json=as_json, to=stream)
     if report := build_error_reporter(settings):
-        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
+        configure_logging(settings.chosen_log_level, as_json=as_json, to=stream, report=report)
 
 
 def _log_stream() -> TextIO:

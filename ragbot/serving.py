@@ -15,7 +15,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
 from gunicorn.workers.gthread import ThreadWorker
 
-from ragbot.config import load_settings
+from ragbot.config import load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
@@ -24,21 +24,25 @@ from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_
 from ragbot.server.early_errors import refuse_with_problems
 from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
 
+log = structlog.get_logger(__name__)
+
 try:
     _settings = load_settings()
 except ConfigurationError as error:
     sys.exit(str(error))
 
 configure_logging(
-    _settings.log_level, as_json=_settings.environment == "production" or not sys.stdout.isatty()
+    _settings.chosen_log_level, as_json=_settings.environment == "production" or not sys.stdout.isatty()
 )
+for note in settings_notes(_settings):
+    log.warning("setting_doubtful", note=note)
 # Before prometheus_client is imported, and before workers are forked.
 _metrics_folder = create_metrics_folder()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.chosen_web_concurrency
-loglevel = _settings.log_level.lower()
+loglevel = _settings.chosen_log_level.lower()
 
 
 # gunicorn discards so much of an unread body, and no more.

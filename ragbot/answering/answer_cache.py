@@ -82,10 +82,13 @@ class CachedAnswerer:
         deadline: Deadline,
         *,
         without_model: bool = False,
+        whole: bool = False,
     ) -> Generator[Event, None, None]:
         """Yield events as `Answerer.answer` does."""
         if history or not self._policy.ttl_s:
-            yield from self._answerer.answer(question, history, deadline, without_model=without_model)
+            yield from self._answerer.answer(
+                question, history, deadline, without_model=without_model, whole=whole
+            )
             return
         began = time.perf_counter()
         edition = self._edition_of(question, deadline)
@@ -95,7 +98,9 @@ class CachedAnswerer:
         if cached is not None:
             yield from replay(lookup.hit(cached))
             return
-        with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as events:
+        with closing(
+            self._answerer.answer(question, (), deadline, without_model=without_model, whole=whole)
+        ) as events:
             # Every reader gets the sources of a search of their own: it is cheap, and shows progress.
             yield lookup.noted(next(events))
             joined = None if without_model else self._join(key, deadline)

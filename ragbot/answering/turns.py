@@ -188,12 +188,14 @@ class Turns:
         *,
         claim: IdempotencyClaim | None = None,
         slot: AnswerSlot | None = None,
+        whole: bool = False,
     ) -> RunningTurn:
         """Store the question and return its turn; no model is called before `events` is drawn.
 
         The turn keeps the `slot`, or takes one, and gives it back at its end. A turn that was answered before
-        under the same claim is replayed. Raises Overloaded and stores nothing if no slot is free; and what
-        `ConversationStore.open_turn` raises.
+        under the same claim is replayed. With `whole` the caller shows nothing before the end, so that
+        another model may answer for one that breaks off. Raises Overloaded and stores nothing if no slot is
+        free; and what `ConversationStore.open_turn` raises.
         """
         slot = slot or self.reserve()
         try:
@@ -203,7 +205,8 @@ class Turns:
             if turn.replayed:
                 source, close_turn = _replayed(turn.replayed), _leave_as_it_is
             else:
-                source, close_turn = self._answering(question, turn, deadline), partial(self._close, turn)
+                source = self._answering(question, turn, deadline, whole=whole)
+                close_turn = partial(self._close, turn)
             is_stored = turn.message_id is not None
             events = TurnEvents(source, slot, recorder, close_turn, is_stored=is_stored)
             return RunningTurn(turn, events, deadline, recorder)
@@ -222,10 +225,14 @@ class Turns:
             log.warning("turn_not_kept", cause=error.cause)
             return unsaved_turn()
 
-    def _answering(self, question: Question, turn: Turn, deadline: Deadline) -> Generator[Event, None, None]:
+    def _answering(
+        self, question: Question, turn: Turn, deadline: Deadline, *, whole: bool
+    ) -> Generator[Event, None, None]:
         most = self._questions_by_model
         without_model = most is not None and turn.questions_before >= most
-        return self._answerer.answer(question, turn.history, deadline, without_model=without_model)
+        return self._answerer.answer(
+            question, turn.history, deadline, without_model=without_model, whole=whole
+        )
 
     def _close(self, turn: Turn, recorder: TurnRecorder) -> None:
         """Store the end of a turn, now or, if the database is unavailable, later."""

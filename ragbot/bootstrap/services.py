@@ -22,7 +22,7 @@ from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
 from ragbot.bootstrap.observability import build_tracing, measure_pool
 from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
-from ragbot.bootstrap.storage import Storage, build_storage
+from ragbot.bootstrap.storage import UNREADABLE, Storage, build_storage
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.clock_jumps import ClockJumpDetector
 from ragbot.core.ports import Embedder, Generator, PassageStore
@@ -201,7 +201,7 @@ def _turns(
         storage.cache,
         CrossWorkerSingleFlight(storage.shared_state, storage.cache, lease_s=lease_s),
         _cache_policy(settings, providers),
-        unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
+        unreadable=partial(metrics.count, "cache_failures_total", store=UNREADABLE),
     )
     return Turns(
         storage.conversations,

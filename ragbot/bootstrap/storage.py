@@ -24,6 +24,8 @@ from ragbot.storage.keyvalue.shared_state import DatabaseSharedState, FailoverSh
 
 # A server that is alive ends a statement by itself, and is given so much longer to say so.
 DATABASE_GRACE_S = 2
+# What cache failures are counted under that are an entry's and no store's.
+UNREADABLE = "unreadable"
 # A turn that is pending this long after its deadline was left by a crash.
 TURN_GRACE_S = 60
 
@@ -65,6 +67,8 @@ def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
         from ragbot.storage.keyvalue.redis import RedisCache
 
         stores.insert(0, RedisCache(settings.redis_url))
+    for store in (*(store.name for store in stores), UNREADABLE):
+        metrics.start_at_zero("cache_failures_total", store=store)
     cache = FailoverCache(stores, failed=lambda store: metrics.count("cache_failures_total", store=store))
     return cache if settings.cache_ttl_hours else NoCache(cache)
 
@@ -75,6 +79,8 @@ def _shared_state(settings: Settings, database: Database, metrics: Metrics) -> S
         from ragbot.storage.keyvalue.redis import RedisSharedState
 
         stores.insert(0, RedisSharedState(settings.redis_url))
+    for store in stores:
+        metrics.start_at_zero("state_store_failures_total", store=store.name)
     return FailoverSharedState(
         stores, failed=lambda store: metrics.count("state_store_failures_total", store=store)
     )

@@ -23,6 +23,7 @@ RUN = 4
 def production_faults(
     *,
     origins: Sequence[str],
+    flask_debug: bool,
     debug: bool,
     admin_api_key: str | None,
     console_password: str | None,
@@ -30,6 +31,8 @@ def production_faults(
 ) -> Iterator[str]:
     """Yield each fault as `NAME: sentence`, in the order of the settings, without quoting a secret."""
     if debug:
+        yield "DEBUG: must not be set in production"
+    if flask_debug:
         yield "FLASK_DEBUG: must not be set in production; the debugger runs code for anyone"
     if "*" in origins:
         yield "ALLOWED_ORIGINS_STR: must name each origin in production, not *"

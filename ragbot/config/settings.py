@@ -22,6 +22,7 @@ ENV_FILE = PROJECT_ROOT / ".env"
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
 _DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
+_YES, _NO = ("1", "true", "yes", "on", "t", "y"), ("0", "false", "no", "off", "f", "n")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production", "testing"] = Field(
         "development", description="Which rules hold: production refuses unsafe settings."
+    )
+    debug: bool = Field(
+        False, description="Whether each step is logged, as with LOG_LEVEL=DEBUG; refused in production."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe line that is logged."
@@ -316,6 +320,18 @@ class Settings(BaseSettings):
         "A sole worker stays.",
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip_quotes(cls, given: Any) -> Any:
+        """Remove quotes around a value: `docker run --env-file` and some hosts' forms leave them there."""
+        return stripped_url(given) if isinstance(given, str) else given
+
+    @field_validator("debug", mode="before")
+    @classmethod
+    def _read_debug(cls, given: Any) -> Any:
+        """Read a word that is neither yes nor no as no: programs of other kinds list their parts in DEBUG."""
+        return given if str(given).lower() in (*_YES, *_NO) else False
+
     @field_validator("model_prices", mode="before")
     @classmethod
     def _parse_prices(cls, given: Any) -> Any:
@@ -363,6 +379,11 @@ class Settings(BaseSettings):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError("must list origins such as https://book.example, without a path")
         return listed
+
+    @property
+    def chosen_log_level(self) -> Literal["DEBUG", "INFO", "WARNING", "ERROR"]:
+        """Return the least severe line that is logged: the configured level, else what DEBUG says."""
+        return "DEBUG" if self.debug and "log_level" not in self.model_fields_set else self.log_level
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

@@ -276,7 +276,8 @@ class Prompt:
     not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
     `foreign_language` the question's language where it is not the book's. With `overview` the passages are
     the beginnings of pages that are to be summed up, in the order of the book. With `without_model` no model
-    that costs money may be called; with `single_try` a failed call is not repeated. `shorter` gives the
+    that costs money may be called; with `single_try` a failed call is not repeated; with `whole` the reader
+    sees nothing before the end, so that another model may answer for one that broke off. `shorter` gives the
     messages with at least so many tokens less, as far as possible; None where they cannot be shortened.
     """
 
@@ -294,6 +295,7 @@ class Prompt:
     foreign_language: str = ""
     without_model: bool = False
     single_try: bool = False
+    whole: bool = False
     shorter: Callable[[int], tuple[tuple[str, str], ...]] | None = field(
         default=None, compare=False, repr=False
     )
@@ -441,8 +443,10 @@ class Draft:
     def so_far(self) -> Answer:
         """Return what is known now: model, degradations, tokens, costs and times, without the text."""
         generation, known, now = self.generation, self.known, time.perf_counter()
-        # Without a model the answer itself costs nothing.
-        usage = generation.usage if generation.model else replace(generation.usage, cost_usd=0.0)
+        # Without a model the answer itself costs nothing; calls that broke off before it may have.
+        usage = generation.usage
+        if not generation.model and usage.cost_usd is None and not usage.output_tokens:
+            usage = replace(usage, cost_usd=0.0)
         return replace(
             known,
             model=generation.model,

@@ -191,6 +191,13 @@ class ContextOverflow(RequestRejected):
     code = "context_overflow"
 
 
+class AnswerEmpty(RequestRejected):
+    """Report that the model ended its answer without a word; asked again it may find some."""
+
+    code = "answer_empty"
+    retryable = True
+
+
 class ContentFiltered(ProviderError):
     """Report that the provider's filter stopped the question or its answer; it will do so again."""
 
@@ -209,6 +216,10 @@ class AnswerCut(ProviderError):
 
     code = "answer_cut"
     retryable = True
+
+
+class AnswerRefused(AnswerCut):
+    """Report that the stream broke because of this question or its answer; others may pass."""
 
 
 class DeadlineExceeded(RagbotError):

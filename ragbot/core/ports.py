@@ -63,6 +63,8 @@ class Generator(Protocol):
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         """Yield parts of the answer as they arrive, none of them empty.
 
+        For a `whole` prompt a part may be empty: the answer is on its way, and comes in one piece.
+
         Marks such as `[2]` cite `prompt.passages` from 1. If the passages do not answer the question,
         the first part begins with NOT_IN_BOOK. `generation` is complete when the iterator
         ends. Raises ProviderUnavailable or ProviderRejected before the first part, AnswerCut after it,

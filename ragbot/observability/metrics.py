@@ -96,22 +96,26 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     "backup_last_success_timestamp_seconds": GaugeSpec(
         "Time of the last successful backup; 0 before the first.", aggregation="livemostrecent"
     ),
-    "backup_last_size_bytes": GaugeSpec("Size of its archive.", aggregation="livemostrecent"),
+    "backup_last_size_bytes": GaugeSpec(
+        "Size of its archive; 0 before the first.", aggregation="livemostrecent"
+    ),
     "drill_last_success_timestamp_seconds": GaugeSpec(
         "Time of the last successful drill; 0 before the first.", aggregation="livemostrecent"
     ),
-    "drill_last_ok": GaugeSpec("Whether the last drill succeeded: 1 or 0.", aggregation="livemostrecent"),
+    "drill_last_ok": GaugeSpec(
+        "Whether the last drill succeeded: 1 or 0; 0 before the first.", aggregation="livemostrecent"
+    ),
     "drill_recovery_seconds": GaugeSpec(
-        "Time that the last successful drill took to answer from a backup (RTO).",
+        "Time that the last successful drill took to answer from a backup (RTO); 0 before the first.",
         aggregation="livemostrecent",
     ),
     "drill_data_age_seconds": GaugeSpec(
-        "Age of the data that it answered from (RPO).", aggregation="livemostrecent"
+        "Age of the data that it answered from (RPO); 0 before the first.", aggregation="livemostrecent"
     ),
     # Gauges, as jobs are processes of their own: the values are read from the database.
     "ingest_jobs": GaugeSpec("Uploaded books, by the status of their jobs.", ("status",), "livemostrecent"),
     "ingest_job_duration_seconds": GaugeSpec(
-        "Duration of the newest job that has ended.", aggregation="livemostrecent"
+        "Duration of the newest job that has ended; 0 before the first.", aggregation="livemostrecent"
     ),
     "process_cpu_seconds_total": CounterSpec("Processor time of the workers."),
     "cpu_limit_cores": GaugeSpec(
@@ -149,6 +153,16 @@ class Metrics:
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
         self._child(name, labels).inc(amount)
+
+    def start_at_zero(self, name: str, **labels: str) -> None:
+        """Export a counter or a histogram from the first scrape on, before it has counted anything.
+
+        A series that appears with its first event has no increase then: no rate and no alert sees that event.
+        Raises ValueError for a gauge: its value is set, and not started.
+        """
+        if isinstance(METRICS[name], GaugeSpec):
+            raise ValueError(f"{name} is a gauge: set it.")
+        self._child(name, labels)
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
         """Record a duration."""

@@ -11,6 +11,7 @@ from ragbot.core.circuit_breaker import Attempt, CircuitBreaker
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Generation, Prompt, Usage
 from ragbot.core.errors import (
+    AnswerRefused,
     BudgetSpent,
     ContentFiltered,
     ContextOverflow,
@@ -125,7 +126,7 @@ def _recorded(attempt: Attempt) -> Iterator[None]:
     except (ContentFiltered, ContextOverflow, TooLate):
         attempt.gave_up()
         raise
-    except RequestRejected as error:
+    except (RequestRejected, AnswerRefused) as error:
         attempt.refused(str(error.reason))
         raise
     except ProviderError as error:

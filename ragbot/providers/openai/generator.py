@@ -12,10 +12,13 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.errors import (
     AnswerCut,
+    AnswerEmpty,
+    AnswerRefused,
     ContentFiltered,
-    ProviderError,
+    ContextOverflow,
     ProviderRejected,
     ProviderUnavailable,
+    RequestRejected,
     TooLate,
 )
 from ragbot.core.ports import Pieces
@@ -145,7 +148,7 @@ class OpenAIGenerator:
                     raise
                 request = again
         else:
-            raise ProviderUnavailable(f"{self.name} refuses whatever is sent.")
+            raise RequestRejected(f"{self.name} refuses whatever is sent.")
         if dialect != known:
             # Only now: a server that quotes the question may have named a parameter by chance.
             self._memory.learn(lambda now: merged(now, known, dialect))
@@ -194,6 +197,9 @@ class OpenAIGenerator:
             return ContentFiltered(f"The provider's filter stopped {self.name}.")
         if ending is Ending.LENGTH and answer.has_thoughts and not dialect.thinks:
             return _OnlyThoughts()
+        if ending in (Ending.WHOLE, Ending.LENGTH):
+            # It was asked, and had nothing to say to this question, or thought for too long.
+            return AnswerEmpty(f"{self.name} ended without a word.")
         return ProviderUnavailable(f"{self.name} ended without a word.")
 
     @contextmanager
@@ -201,20 +207,26 @@ class OpenAIGenerator:
         """Raise AnswerCut or ContentFiltered if the stream that is read within the block is not whole."""
         try:
             yield
-        except ProviderError as error:
+        except AnswerRefused:
             deadline.check()
-            raise AnswerCut(f"{self.name} broke off in the middle of its answer.", error.reason) from error
+            raise
         except Exception as error:
             deadline.check()
-            refusal = self._client.refusal(error)
-            raise AnswerCut(
-                f"{self.name} broke off in the middle of its answer.", refusal.reason if refusal else None
-            ) from error
+            raise self._broken_off(error) from error
         deadline.check()
         if answer.reader.ending is Ending.FILTERED:
             raise ContentFiltered("The model's provider filters this answer; ask in another way.")
         if answer.reader.ending not in (Ending.WHOLE, Ending.LENGTH):
             raise AnswerCut(f"{self.name} stopped before its answer was whole.")
+
+    def _broken_off(self, error: Exception) -> Exception:
+        """Return why a stream broke in the middle: by its question, or by the provider's failure."""
+        failure = self._client.translated(error)
+        if isinstance(failure, ContentFiltered):
+            return failure
+        is_of_question = isinstance(failure, (RequestRejected, ContextOverflow))
+        kind = AnswerRefused if is_of_question else AnswerCut
+        return kind(f"{self.name} broke off in the middle of its answer.", failure.reason)
 
     def _usage(self, answer: _Answer, said: Sequence[str]) -> Usage:
         counted = counted_tokens(answer.reader.usage)
@@ -324,7 +336,7 @@ class _Answer:
             text, self._is_refusal = f"{NOT_IN_BOOK} {text}", True
         words = self.marks.feed(self.thoughts.feed(text)) if text else ""
         if self.thoughts.seen.leaked:
-            raise AnswerCut("The model told its thoughts as its answer.")
+            raise AnswerRefused("The model told its thoughts as its answer.")
         return words
 
     def _is_too_long(self) -> bool:

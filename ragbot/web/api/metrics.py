@@ -61,8 +61,7 @@ def _sample_jobs(services: Services) -> None:
         return
     for status, count in numbers.by_status.items():
         services.metrics.set("ingest_jobs", count, status=status)
-    if numbers.last_took_s is not None:
-        services.metrics.set("ingest_job_duration_seconds", numbers.last_took_s)
+    services.metrics.set("ingest_job_duration_seconds", numbers.last_took_s or 0.0)
 
 
 def _exposition(services: Services) -> tuple[str, str]:

@@ -37,7 +37,9 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
     services = current_services()
     question = body.question(services.published.choose(body.book, body.page_url))
-    running = services.turns.begin(question, body.session_id, claim=claim, slot=reserved_slot())
+    running = services.turns.begin(
+        question, body.session_id, claim=claim, slot=reserved_slot(), whole=not streams
+    )
     log_turn(running)
     first = _first_event(running)
     if streams:

@@ -25,6 +25,7 @@ from ragbot.storage import models as _models  # noqa: F401 - the tables must be 
 from ragbot.storage.engine import EngineLimits, engine_options, make_safe
 from ragbot.version import __version__
 from ragbot.web.api.admin import admin
+from ragbot.web.api.book import book
 from ragbot.web.api.health import health
 from ragbot.web.api.ingest import ingest
 from ragbot.web.api.metrics import metrics
@@ -68,7 +69,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    for blueprint in (query, sessions, health, admin, ingest):
+    for blueprint in (query, sessions, book, health, admin, ingest):
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
@@ -113,8 +114,8 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
         settings,
         services.counters,
         questions=query,
-        others=((sessions,), (admin, ingest), (documentation, console)),
-        open_to_pages=(query, sessions),
+        others=((sessions,), (book,), (admin, ingest), (documentation, console)),
+        open_to_pages=(query, sessions, book),
         behind_password=(console,),
     )
     guard_admin(app)

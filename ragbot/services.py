@@ -10,6 +10,8 @@ import structlog
 from flask import Flask, current_app
 
 from ragbot.answering.answerer import Answerer
+from ragbot.answering.book_contents import CachedContents
+from ragbot.answering.example_questions import ExampleQuestions
 from ragbot.answering.turns import Turns
 from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
@@ -43,6 +45,8 @@ class Services:
     turns: Turns
     conversations: ConversationStore
     editions: EditionStore
+    contents: CachedContents
+    examples: ExampleQuestions
     ingestion: IngestionPipeline
     ingest_jobs: IngestJobRunner
     published: PublishedEdition

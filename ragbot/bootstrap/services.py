@@ -15,6 +15,7 @@ from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
+from ragbot.answering.example_questions import ExampleQuestions
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.query_rewriting import QueryRewriter
 from ragbot.answering.turns import Turns
@@ -76,7 +77,8 @@ def build_services(
     store = store or build_passage_store(settings, storage, metrics)
     published = PublishedEdition(storage.editions.published, store, settings.edition_poll_s)
     retriever = _retriever(settings, published, storage.editions, providers, store)
-    answerer = _answerer(settings, retriever, storage.editions, providers, reader)
+    contents = CachedContents(storage.editions)
+    answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     return Services(
@@ -85,6 +87,8 @@ def build_services(
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
         conversations=storage.conversations,
         editions=storage.editions,
+        contents=contents,
+        examples=ExampleQuestions(storage.editions, contents, answerer, deadline_s=settings.query_deadline_s),
         ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
@@ -120,7 +124,7 @@ def _retriever(
 def _answerer(
     settings: Settings,
     retriever: Retriever,
-    editions: EditionStore,
+    contents: CachedContents,
     providers: Providers,
     reader: PassageReader,
 ) -> Answerer:
@@ -131,7 +135,7 @@ def _answerer(
         providers.paid.embedding_cost,
         reader=reader,
         rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
-        book=CachedContents(editions),
+        book=contents,
     )
 
 

@@ -265,7 +265,9 @@ class Settings(BaseSettings):
         1000, ge=1, description="Questions that one address may ask in a day."
     )
     rate_limit_others_per_minute: int = Field(
-        120, ge=1, description="Calls about sessions that one address may make in a minute."
+        120,
+        ge=1,
+        description="Calls about sessions that one address may make in a minute, and about the book.",
     )
     rate_limit_storage: Literal["redis", "database", "memory"] | None = Field(
         None,

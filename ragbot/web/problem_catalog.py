@@ -73,6 +73,7 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *_STORED,
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
     ),
+    "GET /book": (*_STORED, core.NoBook, core.SearchUnavailable, core.DeadlineExceeded, InvalidRequest),
     "GET /health": _ANYWHERE,
     "GET /health/ready": _ANYWHERE,
     "GET /metrics": (*_ANYWHERE, Unauthorized),

@@ -28,6 +28,9 @@ from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+MAX_QUESTION_CHARS = 2000
+MAX_SELECTION_CHARS = 10_000
+
 
 def _storable(given: object) -> object:
     if isinstance(given, str) and has_forbidden_characters(given):
@@ -56,10 +59,14 @@ class Nothing(BaseModel):
 
 Storable = BeforeValidator(_storable)
 Id = Annotated[str, BeforeValidator(_or_unknown)]
+PageUrl = Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)]
 
 
 def _trimmed(least: int, most: int) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
+
+
+QuestionText = Annotated[str, _trimmed(1, MAX_QUESTION_CHARS), Storable]
 
 
 class StrictBody(BaseModel):
@@ -71,15 +78,15 @@ class StrictBody(BaseModel):
 class QueryBody(StrictBody):
     """Ask a question."""
 
-    query: Annotated[str, _trimmed(1, 2000), Storable, Field(examples=["What is a ROS 2 node?"])]
+    query: QuestionText = Field(examples=["What is a ROS 2 node?"])
     session_id: Id | None = Field(None, description="Null starts a session.")
     mode: Annotated[Mode, Field(strict=False)] = Mode.FULL_BOOK
-    selected_text: Annotated[str, _trimmed(10, 10_000), Storable] | None = Field(
+    selected_text: Annotated[str, _trimmed(10, MAX_SELECTION_CHARS), Storable] | None = Field(
         None, validate_default=True, description="Required in selected_text mode, refused in the other."
     )
-    page_url: (
-        Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)] | None
-    ) = Field(None, description="The page that the reader is on; its passages win ties.")
+    page_url: PageUrl | None = Field(
+        None, description="The page that the reader is on; its passages win ties."
+    )
     book_version: Annotated[str, _trimmed(1, 100), Storable] | None = Field(
         None, description="An edition; null is the published one."
     )

@@ -23,12 +23,12 @@ CONTENT_SECURITY_POLICY = (
 @console.get("/")
 def page() -> Response:
     """Serve the page, with the published book's title if the database can be read."""
-    editions = current_services().editions
+    services = current_services()
     try:
-        facts = editions.published()
-        examples = editions.question_headings(facts, EXAMPLES) if facts else []
+        facts = services.editions.published()
     except DatabaseUnavailable:
-        facts, examples = None, []
+        facts = None
+    examples = services.examples.of_book(facts)[:EXAMPLES] if facts else ()
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
     response = make_response(
         render_template("console.html", version=__version__, book=book, examples=examples)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.sqlite_is_enough
 BOOK = "https://book.example"
 STRANGER = "https://evil.example"
 PASSWORD = "korrekt-pferd-9"
-OPEN = ["/query", "/sessions", "/sessions/x", "/sessions/x/export", "/health", "/health/ready"]
+OPEN = ["/query", "/sessions", "/sessions/x", "/sessions/x/export", "/health", "/health/ready", "/book"]
 CLOSED = ["/", "/docs", "/openapi.json", "/metrics", "/admin/sessions", "/static/console.css", "/queryx"]
 
 

@@ -20,6 +20,8 @@ from ragbot.storage.editions import EditionStore
 MOST_EXAMPLES = 6
 # Questions that are tried before fewer examples are enough; each takes some 20 ms.
 MOST_TRIES = 18
+# For all of them. Without an index a page must not wait for its examples.
+DEADLINE_S = 5.0
 CACHED_BOOKS, CACHED_PAGES = 4, 512
 
 # The last choice; the answer lists the chapters.
@@ -34,13 +36,10 @@ class ExampleQuestions:
     Each example was asked before, without a model: it is answered, and from the page that it was found on.
     """
 
-    def __init__(
-        self, editions: EditionStore, contents: CachedContents, answerer: Answerer, *, deadline_s: float
-    ) -> None:
+    def __init__(self, editions: EditionStore, contents: CachedContents, answerer: Answerer) -> None:
         self._editions = editions
         self._contents = contents
         self._answerer = answerer
-        self._deadline_s = deadline_s
         self._lock = threading.Lock()
         self._candidates: LRUCache[str, Sequence[Candidate]] = LRUCache(CACHED_BOOKS)
         self._chosen: LRUCache[str, Examples] = LRUCache(CACHED_PAGES)
@@ -78,8 +77,9 @@ class ExampleQuestions:
         if not path and edition.language == "english":
             trials.append(ABOUT)
         chosen: list[str] = []
+        deadline = Deadline(DEADLINE_S)
         for candidate in trials:
-            if self._is_answered(edition, candidate):
+            if self._is_answered(edition, candidate, deadline):
                 chosen.append(candidate.question)
             if len(chosen) == MOST_EXAMPLES:
                 break
@@ -96,8 +96,7 @@ class ExampleQuestions:
             self._candidates[edition.key] = found
         return found
 
-    def _is_answered(self, edition: EditionFacts, candidate: Candidate) -> bool:
-        deadline = Deadline(self._deadline_s)
+    def _is_answered(self, edition: EditionFacts, candidate: Candidate, deadline: Deadline) -> bool:
         question = Question(candidate.question, book_version=edition.name)
         *_, last = self._answerer.answer(question, (), deadline, without_model=True)
         if not isinstance(last, Finished) or last.answer.status is not Status.ANSWERED:

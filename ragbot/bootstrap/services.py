@@ -88,7 +88,7 @@ def build_services(
         conversations=storage.conversations,
         editions=storage.editions,
         contents=contents,
-        examples=ExampleQuestions(storage.editions, contents, answerer, deadline_s=settings.query_deadline_s),
+        examples=ExampleQuestions(storage.editions, contents, answerer),
         ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,

@@ -15,9 +15,9 @@ def questions(language: str, *sections: tuple[str, str]) -> list[str]:
 
 def test_headings_that_ask_are_questions_without_their_labels() -> None:
     """The author wrote them for readers."""
-    found = questions(
-        "english", ("FAQ > 3.2 How long is the cheddar ripened?", ""), ("FAQ > Q7: Who feeds the starter?", "")
-    )
+    headings = ("FAQ > 3.2 How long is the cheddar ripened?", "FAQ > Q7: Who feeds the starter?")
+
+    found = questions("english", *((heading, "") for heading in headings))
 
     assert found == ["How long is the cheddar ripened?", "Who feeds the starter?"]
 

@@ -28,7 +28,9 @@ def page() -> Response:
         facts = services.editions.published()
     except DatabaseUnavailable:
         facts = None
-    examples = services.examples.of_book(facts)[:EXAMPLES] if facts else ()
+    # The page does not wait for the index.
+    is_searchable = facts is not None and services.published.served() is not None
+    examples = services.examples.of_book(facts)[:EXAMPLES] if is_searchable else ()
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
     response = make_response(
         render_template("console.html", version=__version__, book=book, examples=examples)

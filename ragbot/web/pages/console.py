@@ -29,8 +29,8 @@ def page() -> Response:
     except DatabaseUnavailable:
         facts = None
     # The page does not wait for the index.
-    is_searchable = facts is not None and services.published.served() is not None
-    examples = services.examples.of_book(facts)[:EXAMPLES] if is_searchable else ()
+    served = services.published.served()
+    examples = services.examples.of_book(served)[:EXAMPLES] if facts and served else ()
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
     response = make_response(
         render_template("console.html", version=__version__, book=book, examples=examples)

@@ -31,8 +31,9 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
-from ragbot.storage.conversations import ConversationStore, MessageFacts, Turn, unsaved_turn
+from ragbot.storage.conversations import ConversationStore, Turn, unsaved_turn
 from ragbot.storage.idempotency_keys import IdempotencyClaim
+from ragbot.storage.message_rows import MessageFacts
 
 log = structlog.get_logger(__name__)
 

@@ -24,7 +24,8 @@ from pydantic import (
 
 from ragbot.core.domain import Answer, Degradation, Grounding, Mode, Question, Retrieved, Source, Status
 from ragbot.core.text import has_forbidden_characters
-from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
+from ragbot.storage.conversations import SessionFacts, Turn
+from ragbot.storage.message_rows import MessageFacts
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -21,7 +21,7 @@ from ragbot.core.domain import Generation, Prompt, Question, Status
 from ragbot.core.errors import AnswerCut, Cancelled, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Generator
 from ragbot.services import Services
-from ragbot.storage.conversations import MessageFacts
+from ragbot.storage.message_rows import MessageFacts
 from ragbot.web import sse
 from ragbot.web.sse import COMMENT, as_sse
 from tests.answering.shelf import make_answerer

@@ -6,7 +6,7 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
 from ragbot.services import current_services
-from ragbot.storage.conversations import MessageFacts
+from ragbot.storage.message_rows import MessageFacts
 from ragbot.web.schemas import (
     FeedbackBody,
     MessagePath,

@@ -202,7 +202,7 @@ class Turns:
             turn = self._opened(question, session_id, claim)
             recorder = TurnRecorder(question)
             if turn.replayed:
-                source, close_turn = _replayed(turn.replayed), _leave_as_it_is
+                source, close_turn = replayed(turn.replayed), _leave_as_it_is
             else:
                 source, close_turn = self._answering(question, turn, deadline), partial(self._close, turn)
             is_stored = turn.message_id is not None
@@ -319,7 +319,7 @@ def _without_history(finished: Finished) -> Finished:
     return Finished(replace(finished.answer, degraded=degraded))
 
 
-def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
+def replayed(message: MessageFacts) -> Generator[Event, None, None]:
     """Yield a stored answer as the events in which it came."""
     yield Retrieved(message.sources)
     if message.answer:

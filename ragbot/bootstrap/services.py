@@ -18,6 +18,7 @@ from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
 from ragbot.answering.example_questions import ExampleQuestions
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.query_rewriting import QueryRewriter
+from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
@@ -85,6 +86,7 @@ def build_services(
         settings=settings,
         answerer=answerer,
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
+        stop_requests=StopRequests(storage.shared_state),
         conversations=storage.conversations,
         editions=storage.editions,
         contents=contents,

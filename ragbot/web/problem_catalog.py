@@ -68,6 +68,16 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.SessionNotFound, core.SessionExpired),
         InvalidRequest,
     ),
+    "GET /sessions/{session_id}/messages/{message_id}/stream": (
+        *_STORED,
+        *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired, core.Overloaded),
+        InvalidRequest,
+    ),
+    "DELETE /sessions/{session_id}/messages/{message_id}/stream": (
+        *_STORED,
+        *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
+        InvalidRequest,
+    ),
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": (
         *_JSON,
         *_STORED,

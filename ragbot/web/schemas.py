@@ -96,6 +96,11 @@ class QueryBody(StrictBody):
     )
     top_k: Annotated[int, Field(ge=1, le=20)] = 5
     stream: bool = False
+    resumable: bool = Field(
+        False,
+        description="Whether the answer is finished for a reader whose stream breaks; see "
+        "`GET /sessions/{session_id}/messages/{message_id}/stream`.",
+    )
 
     @field_validator("selected_text")
     @classmethod
@@ -147,6 +152,14 @@ class MessagesQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     before: Id | None = Field(None, description="A message id.")
+
+
+class StreamHeaders(BaseModel):
+    """Read the place in a stream from which to go on."""
+
+    last_event_id: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] | None = Field(
+        None, alias="Last-Event-ID", description="The id of the last event that came; without one, all come."
+    )
 
 
 class FeedbackBody(StrictBody):

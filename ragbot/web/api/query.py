@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Response, g, request
 from flask_openapi import APIBlueprint, Tag
 
+from ragbot.answering.resumed_turns import finish_without_reader
 from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Event, Finished
 from ragbot.core.errors import RagbotError
@@ -41,7 +44,7 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
     log_turn(running)
     first = _first_event(running)
     if streams:
-        return _stream(running, first)
+        return _stream(running, first, resumable=body.resumable)
     return json_reply(_last_event(running, first))
 
 
@@ -61,7 +64,7 @@ def _claim(key: str, body: QueryBody) -> IdempotencyClaim:
     caller = f"{request.remote_addr}\n{key}"
     return IdempotencyClaim(
         hashlib.sha256(caller.encode()).hexdigest(),
-        hashlib.sha256(body.model_dump_json(exclude={"stream"}).encode()).hexdigest(),
+        hashlib.sha256(body.model_dump_json(exclude={"stream", "resumable"}).encode()).hexdigest(),
     )
 
 
@@ -86,8 +89,21 @@ def _last_event(running: RunningTurn, first: Event) -> dict[str, Any]:
     return query_reply(running.turn, last.answer)
 
 
-def _stream(running: RunningTurn, first: Event) -> Response:
+def _stream(running: RunningTurn, first: Event, *, resumable: bool) -> Response:
     stream = as_sse(
-        running, first, request_id=g.request_id, connection=request.environ.get("gunicorn.socket")
+        running,
+        first,
+        request_id=g.request_id,
+        connection=request.environ.get("gunicorn.socket"),
+        go_on=_finishing(running) if resumable else None,
     )
     return Response(stream, mimetype="text/event-stream", headers=HEADERS)
+
+
+def _finishing(running: RunningTurn) -> Callable[[Callable[[], object]], None] | None:
+    """Return what finishes the turn when its reader is cut off; None for a turn that is not stored."""
+    message_id = running.turn.message_id
+    if message_id is None:
+        return None
+    is_stopped = partial(current_services().stop_requests.has, message_id)
+    return lambda wait: finish_without_reader(running, is_stopped, wait_first=wait)

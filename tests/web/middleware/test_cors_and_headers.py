@@ -32,7 +32,8 @@ def preflight(client: FlaskClient, path: str, origin: str, method: str = "POST")
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": method,
-        "Access-Control-Request-Headers": "content-type, idempotency-key, x-request-id, accept, x-api-key",
+        "Access-Control-Request-Headers": "content-type, idempotency-key, last-event-id, x-request-id, accept, "
+        "x-api-key",
     }
     return client.options(path, headers=headers)
 
@@ -120,7 +121,7 @@ def test_preflight_allows_what_a_reader_s_page_sends_and_no_more(page: FlaskClie
 
     allowed = {name.strip().lower() for name in reply.headers["Access-Control-Allow-Headers"].split(",")}
     assert reply.status_code == 200
-    assert allowed == {"content-type", "idempotency-key", "x-request-id", "accept"}
+    assert allowed == {"content-type", "idempotency-key", "last-event-id", "x-request-id", "accept"}
     assert "POST" in reply.headers["Access-Control-Allow-Methods"]
 
 

@@ -31,6 +31,7 @@ from ragbot.web.api.ingest import ingest
 from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
+from ragbot.web.api.widget_tokens import widget_tokens
 from ragbot.web.errors import invalid, register_error_handlers
 from ragbot.web.middleware.access_log import log_requests
 from ragbot.web.middleware.authentication import guard_admin
@@ -40,6 +41,7 @@ from ragbot.web.middleware.load_shedding import shed_load
 from ragbot.web.middleware.rate_limits import limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
+from ragbot.web.middleware.widget_tokens import page_session, require_widget_tokens
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.console import console
 from ragbot.web.schemas import Problem
@@ -69,7 +71,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    for blueprint in (query, sessions, book, health, admin, ingest):
+    for blueprint in (query, sessions, book, widget_tokens, health, admin, ingest):
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
@@ -104,20 +106,23 @@ def _open_database(app: Flask, settings: Settings) -> Engine:
 
 
 def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
+    questions = (query,)
     # They run in this order before a request, and in the opposite order after it.
     identify_requests(app)
     log_requests(app)
     trust_proxies(app, settings.trusted_proxies)
-    shed_load(app, services.turns, questions=query)
+    shed_load(app, services.turns, questions=questions)
     limit_calls(
         app,
         settings,
         services.counters,
-        questions=query,
-        others=((sessions,), (book,), (admin, ingest), (documentation, console)),
-        open_to_pages=(query, sessions, book),
+        questions=questions,
+        others=((sessions,), (book,), (widget_tokens,), (admin, ingest), (documentation, console)),
+        open_to_pages=(query, sessions, book, widget_tokens),
         behind_password=(console,),
+        page_session=page_session if settings.widget_token_minutes else None,
     )
+    require_widget_tokens(app, questions=questions)
     guard_admin(app)
     refuse_large_bodies(app, exempt=("ingest.send",))
     allow_origins(app, settings.allowed_origins)

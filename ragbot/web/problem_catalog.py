@@ -27,7 +27,9 @@ from ragbot.web.errors import (
     InvalidRequest,
     MalformedJSON,
     NotAcceptable,
+    OriginNotAllowed,
     UnsupportedArchive,
+    WidgetTokenRequired,
     problem_of,
 )
 
@@ -50,7 +52,7 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *_JSON,
         *_LIMITED,
         *(core.SessionNotFound, core.EditionNotFound, core.SessionExpired),
-        NotAcceptable,
+        *(NotAcceptable, WidgetTokenRequired),
         *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
         *(core.NoBook, core.SearchUnavailable, core.Overloaded),
         # Only before a stream begins, and of an answer that comes whole.
@@ -84,6 +86,8 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
     ),
     "GET /book": (*_STORED, core.NoBook, core.SearchUnavailable, core.DeadlineExceeded, InvalidRequest),
+    # Where no tokens are asked for, there is no such address.
+    "POST /widget/token": (*_LIMITED, NotFound, OriginNotAllowed, InvalidRequest),
     "GET /health": _ANYWHERE,
     "GET /health/ready": _ANYWHERE,
     "GET /metrics": (*_ANYWHERE, Unauthorized),

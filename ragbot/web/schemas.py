@@ -125,7 +125,17 @@ class QueryBody(StrictBody):
         )
 
 
-class QueryHeaders(BaseModel):
+class TokenHeaders(BaseModel):
+    """Describe a page's token, which is checked before anything else is read."""
+
+    x_ragbot_token: str | None = Field(
+        None,
+        alias="X-Ragbot-Token",
+        description="The page's token, where `GET /book` says that one is required.",
+    )
+
+
+class QueryHeaders(TokenHeaders):
     """Read the headers of a question."""
 
     idempotency_key: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")] | None = Field(

@@ -58,6 +58,12 @@ class Limits(BaseModel):
     per_day: int | None
 
 
+class WidgetToken(BaseModel):
+    """Say whether a question needs a token of `POST /widget/token`."""
+
+    required: bool
+
+
 class BookReply(BaseModel):
     """Describe the published book."""
 
@@ -70,6 +76,7 @@ class BookReply(BaseModel):
     examples: list[str] = Field(description="Questions that the book answers, at most 6.")
     capabilities: Capabilities
     limits: Limits
+    widget_token: WidgetToken
 
 
 @book.get("/book", responses={"200": BookReply}, summary="Describe the book")
@@ -106,6 +113,7 @@ def _reply(services: Services, edition: EditionFacts, examples: tuple[str, ...])
         examples=list(examples),
         capabilities=Capabilities(model=settings.openai_api_key is not None),
         limits=_limits(settings),
+        widget_token=WidgetToken(required=settings.widget_token_minutes > 0),
     )
 
 

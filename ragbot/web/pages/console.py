@@ -8,6 +8,7 @@ from ragbot.core.errors import DatabaseUnavailable
 from ragbot.services import current_services
 from ragbot.version import __version__
 from ragbot.web.middleware.authentication import require_console_password
+from ragbot.web.middleware.widget_tokens import admit_console
 
 console = Blueprint("console", __name__)
 console.before_request(require_console_password)
@@ -36,4 +37,5 @@ def page() -> Response:
         render_template("console.html", version=__version__, book=book, examples=examples)
     )
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    admit_console(response)
     return response

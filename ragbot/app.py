@@ -43,6 +43,7 @@ from ragbot.web.middleware.requests import StrictRequest, identify_requests, ref
 from ragbot.web.middleware.response_headers import secure_headers
 from ragbot.web.middleware.widget_tokens import page_session, require_widget_tokens
 from ragbot.web.pages.api_docs import documentation
+from ragbot.web.pages.ask import ask_form, ask_page
 from ragbot.web.pages.console import console
 from ragbot.web.schemas import Problem
 
@@ -75,6 +76,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         app.register_api(blueprint)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
+    if settings.public_ask_page:
+        app.register_blueprint(ask_page)
+        app.register_blueprint(ask_form)
     app.register_blueprint(metrics)
     register_error_handlers(app)
     register_commands(app)
@@ -106,7 +110,7 @@ def _open_database(app: Flask, settings: Settings) -> Engine:
 
 
 def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
-    questions = (query,)
+    questions = (query, ask_form)
     # They run in this order before a request, and in the opposite order after it.
     identify_requests(app)
     log_requests(app)
@@ -117,7 +121,14 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
         settings,
         services.counters,
         questions=questions,
-        others=((sessions,), (book,), (widget_tokens,), (admin, ingest), (documentation, console)),
+        others=(
+            (sessions,),
+            (book,),
+            (widget_tokens,),
+            (admin, ingest),
+            (documentation, console),
+            (ask_page,),
+        ),
         open_to_pages=(query, sessions, book, widget_tokens),
         behind_password=(console,),
         page_session=page_session if settings.widget_token_minutes else None,

@@ -245,6 +245,10 @@ class Settings(BaseSettings):
         description="Origins whose pages may ask, separated by commas; * is for development.",
         json_schema_extra={"shown_default": f"{DEVELOPMENT_ORIGINS}, none in production"},
     )
+    public_ask_page: bool = Field(
+        True,
+        description="Whether /ask is a page where anybody may ask; the allowed origins may frame it.",
+    )
     secret_key: SecretStr | None = Field(
         None, description="Signs what pages are given to send back; needed with WIDGET_TOKEN_MINUTES."
     )

@@ -15,8 +15,9 @@ from ragbot.web.errors import OriginNotAllowed, WidgetTokenRequired
 from ragbot.web.middleware.requests import body_timeout
 
 HEADER = "X-Ragbot-Token"
-# The hidden field of a form, which cannot send a header.
-FIELD = "token"
+# The hidden field of a form, which cannot send a header, and whose Origin depends on the referrer policy. No
+# page has this origin.
+FIELD, FORM = "token", "form"
 
 CONSOLE_COOKIE = "ragbot_console"
 # An operator loads the console again after a night.
@@ -92,10 +93,15 @@ def page_session() -> str | None:
     """Return the session of the current request's token; None without a valid one."""
     if "page_session" not in g:
         tokens = widget_tokens(current_services().settings)
-        token = request.headers.get(HEADER) or _in_form()
-        g.page_session = tokens.session_of(token, sent_origin()) if tokens and token else None
+        g.page_session = _session(tokens) if tokens else None
     session: str | None = g.page_session
     return session
+
+
+def _session(tokens: WidgetTokens) -> str | None:
+    if token := request.headers.get(HEADER):
+        return tokens.session_of(token, sent_origin())
+    return tokens.session_of(_in_form(), FORM)
 
 
 def _in_form() -> str:

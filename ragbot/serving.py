@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from gunicorn.glogging import Logger
@@ -21,6 +22,10 @@ from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
 from ragbot.server.early_errors import refuse_with_problems
+from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 try:
     _settings = load_settings()
@@ -42,6 +47,9 @@ loglevel = _settings.log_level.lower()
 # gunicorn discards so much of an unread body, and no more.
 UNREAD_BYTES = 64 * 1024
 
+
+# A worker accepts requests when it has loaded the index, or after so long.
+WARM_UP_S = 10.0
 
 # Nearly all clients send the head in one piece; a slow one holds a thread that others need.
 HEAD_TIMEOUT_S = 5.0
@@ -160,9 +168,15 @@ def on_exit(_server: Any) -> None:
     remove_metrics_folder(_metrics_folder)
 
 
-def on_starting(_server: Any) -> None:
-    """Set, before the workers fork, that unreadable requests are answered with problem details."""
+def on_starting(server: Any) -> None:
+    """Set, before the workers fork, what this module changes about gunicorn."""
     refuse_with_problems()
+    keep_workers_until_replaced(server)
+
+
+def pre_fork(_server: Any, worker: Any) -> None:
+    """Give the worker the byte in which it says that it is warm."""
+    share_warmth(worker)
 
 
 def when_ready(server: Any) -> None:
@@ -173,19 +187,28 @@ def when_ready(server: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Load the index and the model in the background, before the first reader waits for them."""
+    """Load the index and the model before the worker accepts its first request."""
     # Here and not above: gunicorn imports this module before it forks, and each worker has its own app.
     from ragbot.services import EXTENSION, warm
     from ragbot.web.middleware.access_log import log_early_error
 
     services = worker.wsgi.extensions[EXTENSION]
     refuse_with_problems(partial(log_early_error, services.metrics))
-    Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+    warm_up = Thread(target=_warm_up, args=(worker, warm), daemon=True, name="warm-up")
+    warm_up.start()
     services.periodic_tasks.start()
     services.published.watch()
     if worker.age == 1:
         # The first worker checks for all, in the background: a database may be slow or unavailable.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
+    # Its first readers wait in the kernel's queue, or are answered by the worker that this one replaces. A
+    # large index that nobody has built takes longer: then health requests are answered meanwhile.
+    warm_up.join(WARM_UP_S)
+
+
+def _warm_up(worker: Any, warm: Callable[[Flask], None]) -> None:
+    warm(worker.wsgi)
+    mark_warm(worker)
 
 
 def _compare_pool(worker: Any) -> None:

@@ -61,7 +61,7 @@ class CachedAnswerer:
     def __init__(
         self,
         answerer: Answerer,
-        edition_of: Callable[[str | None], EditionFacts],
+        edition_of: Callable[[str | None, Deadline], EditionFacts],
         cache: Cache,
         single_flight: CrossWorkerSingleFlight,
         policy: CachePolicy,
@@ -88,7 +88,8 @@ class CachedAnswerer:
             yield from self._answerer.answer(question, history, deadline, without_model=without_model)
             return
         began = time.perf_counter()
-        key = cache_key(question, self._edition_of(question.book_version).key, self._policy.fingerprint)
+        edition = self._edition_of(question.book_version, deadline)
+        key = cache_key(question, edition.key, self._policy.fingerprint)
         cached = self._cached(key)
         lookup = _Lookup(began, (time.perf_counter() - began) * 1000)
         if cached is not None:

@@ -117,7 +117,7 @@ class Answerer:
         ends the model's stream.
         """
         started = time.perf_counter()
-        edition = self._retriever.edition(question.book_version)
+        edition = self._retriever.edition(question.book_version, deadline)
         if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
             yield from _without_search(text, question, edition, started)
             return

@@ -184,7 +184,7 @@ def _readiness(
             store,
             storage.cache,
             providers.generator,
-            chunks=lambda: facts.chunks if (facts := published.served()) else 0,
+            published=published,
             models=providers.paid.models.troubles,
             embeddings=providers.paid.embeddings.troubles,
         ),

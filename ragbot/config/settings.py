@@ -131,7 +131,8 @@ class Settings(BaseSettings):
     )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
-        description="Folder under which each process keeps its private embedded index.",
+        description="Folder of the embedded indexes, which the processes of a machine share. They are built "
+        "from the database, and may be deleted.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
     )
     edition_poll_s: float = Field(

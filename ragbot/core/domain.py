@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -148,8 +148,8 @@ class Chunk:
 class SparseVector:
     """Hold term weights: `indices` are distinct 32-bit term ids, `values` their weights."""
 
-    indices: list[int]
-    values: list[float]
+    indices: Sequence[int]
+    values: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)

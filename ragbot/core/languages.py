@@ -66,13 +66,12 @@ _LETTERS_LOOKED_AT = 400
 
 def language_of(texts: Iterable[str]) -> str:
     """Return the language (its Snowball name) whose commonest words occur most; "english" if none do."""
-    counts = dict.fromkeys(_COMMON, 0)
+    words: Counter[str] = Counter()
     scripts: Counter[str] = Counter()
     for text in texts:
         scripts[script_of(text)] += len(text)
-        for word in _WORD.findall(text.casefold()):
-            for language, words in _COMMON.items():
-                counts[language] += word in words
+        words.update(_WORD.findall(text.casefold()))
+    counts = {language: sum(words[word] for word in common) for language, common in _COMMON.items()}
     script = max(scripts, key=lambda name: scripts[name], default="LATIN")
     if script not in ("LATIN", "CYRILLIC") and script in _SCRIPTS:
         return _SCRIPTS[script]

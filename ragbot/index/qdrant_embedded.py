@@ -251,9 +251,12 @@ def _write(folder: Path, edition: EditionFacts, points: Iterable[IndexPoint]) ->
 def _most_bytes(points: Iterable[IndexPoint]) -> int:
     """Return more than the bytes of the files that points need."""
     return sum(
-        2 * len(point.chunk.text.encode()) + 2 * len(point.chunk.search_text.encode())
+        2 * len(point.chunk.text.encode())
+        + 2 * len(point.chunk.search_text.encode())
         # A term has an id and a weight, and is stored again for its posting list.
-        + 32 * len(point.sparse.indices) + 8 * len(point.dense or ()) + 4096
+        + 32 * len(point.sparse.indices)
+        + 8 * len(point.dense or ())
+        + 4096
         for point in points
     )
 
@@ -270,7 +273,8 @@ def _config(edition: EditionFacts) -> Any:
 
 
 def _point(point: IndexPoint) -> Any:
-    vectors: dict[str, Any] = {payload.SPARSE: edge.SparseVector(point.sparse.indices, point.sparse.values)}
+    sparse = edge.SparseVector(list(point.sparse.indices), list(point.sparse.values))
+    vectors: dict[str, Any] = {payload.SPARSE: sparse}
     if point.dense is not None:
         vectors[payload.DENSE] = point.dense
     return edge.Point(point.chunk.id, vectors, payload.payload_of(point))
@@ -287,7 +291,7 @@ def _searches(request: SearchRequest) -> list[Any]:
 
 def _nearest(request: SearchRequest) -> Iterator[Any]:
     if request.sparse.indices:
-        sparse = edge.SparseVector(request.sparse.indices, request.sparse.values)
+        sparse = edge.SparseVector(list(request.sparse.indices), list(request.sparse.values))
         yield edge.Query.Nearest(sparse, using=payload.SPARSE)
     if request.dense is not None:
         yield edge.Query.Nearest(request.dense, using=payload.DENSE)

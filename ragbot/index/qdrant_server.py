@@ -299,7 +299,9 @@ _RESCORED = models.SearchParams(
 
 def _point(point: IndexPoint) -> models.PointStruct:
     vector: dict[str, Any] = {
-        payload.SPARSE: models.SparseVector(indices=point.sparse.indices, values=point.sparse.values)
+        payload.SPARSE: models.SparseVector(
+            indices=list(point.sparse.indices), values=list(point.sparse.values)
+        )
     }
     if point.dense is not None:
         vector[payload.DENSE] = point.dense
@@ -311,7 +313,7 @@ def _searches(request: SearchRequest, shape: CollectionShape) -> list[models.Que
     only = models.Filter(must=[scope]) if request.scope is not None else None
     searches = []
     if request.sparse.indices:
-        sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
+        sparse = models.SparseVector(indices=list(request.sparse.indices), values=list(request.sparse.values))
         searches.append(
             models.QueryRequest(
                 query=sparse, using=payload.SPARSE, limit=ASKED_POINTS, filter=only, with_payload=False

@@ -103,13 +103,14 @@ class Retriever:
         self._lock = threading.Lock()
         self._vocabularies: dict[str, Vocabulary] = {}
 
-    def edition(self, name: str | None) -> EditionFacts:
+    def edition(self, name: str | None, deadline: Deadline | None = None) -> EditionFacts:
         """Return the edition of a name, or the published one. Raises EditionNotFound or NoBook.
 
+        The first index of the published one is waited for until the deadline: then, raises DeadlineExceeded.
         While the database is unavailable, only the edition that is served now is known.
         """
         if name is None:
-            return self._published.current()
+            return self._published.current(deadline)
         try:
             return self._edition_named(name)
         except DatabaseUnavailable:
@@ -118,10 +119,10 @@ class Retriever:
                 raise
             return served
 
-    def edition_known(self, name: str | None) -> EditionFacts:
+    def edition_known(self, name: str | None, deadline: Deadline | None = None) -> EditionFacts:
         """Return an edition as `edition` does, but also a published one that cannot be searched now."""
         try:
-            return self.edition(name)
+            return self.edition(name, deadline)
         except SearchUnavailable:
             return self._published.known()
 

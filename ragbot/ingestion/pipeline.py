@@ -123,12 +123,13 @@ class IngestionPipeline:
         facts = self._editions.add_edition(draft)
         # Removing another edition meanwhile may have deleted vectors. From now on this edition holds them.
         embedded = made.count + self._embed_missing(chunks, progress).count
-        progress("index", 0, len(chunks))
+        report = _report(book, facts, {chunk.id for chunk in chunks}, known, embedded=embedded)
+        # The index is built from the rows: a large book need not be in memory twice.
+        del book, chunks, indexed, draft
+        progress("index", 0, facts.chunks)
         self.build_index(facts)
         self.publish(facts.name)
-        ids = {chunk.id for chunk in chunks}
-        report = _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
-        return replace(report, shortened=made.shortened)
+        return replace(report, shortened=made.shortened, seconds=time.monotonic() - started)
 
     def check_book(
         self,
@@ -294,7 +295,7 @@ class _Samples:
 
 
 def _report(
-    book: Book, facts: EditionFacts, ids: set[str], known: set[str], *, embedded: int, seconds: float
+    book: Book, facts: EditionFacts, ids: set[str], known: set[str], *, embedded: int
 ) -> IngestReport:
     return IngestReport(
         edition=facts.name,
@@ -308,7 +309,7 @@ def _report(
         embedded=embedded,
         skipped=book.skipped,
         published=True,
-        seconds=seconds,
+        seconds=0.0,
         book=summarise_book(book, language=facts.language, site_url=facts.site_url),
     )
 

@@ -117,9 +117,9 @@ def insert_edition(connection: Connection, draft: EditionDraft, name: str, conte
 
 def insert_pages(connection: Connection, draft: EditionDraft, edition_id: int) -> None:
     """Insert the pages of an edition, with their sections and chunks."""
-    by_path: dict[str, list[dict[str, Any]]] = {}
-    for position, (chunk, sparse) in enumerate(zip(draft.chunks, draft.sparse, strict=True)):
-        by_path.setdefault(chunk.path, []).append(_chunk_values(chunk, sparse, position))
+    positions: dict[str, list[int]] = {}
+    for position, chunk in enumerate(draft.chunks):
+        positions.setdefault(chunk.path, []).append(position)
     for position, page in enumerate(draft.book.pages):
         inserted = connection.execute(
             insert(pages).values(
@@ -144,7 +144,10 @@ def insert_pages(connection: Connection, draft: EditionDraft, edition_id: int) -
             }
             for number, section in enumerate(page.sections)
         ]
-        chunk_rows = [{**values, "page_id": page_id} for values in by_path.get(page.path, [])]
+        chunk_rows = [
+            {**_chunk_values(draft.chunks[number], draft.sparse[number], number), "page_id": page_id}
+            for number in positions.get(page.path, [])
+        ]
         for table, rows in ((sections, section_rows), (chunks, chunk_rows)):
             for batch in batches(rows):
                 connection.execute(insert(table), batch)

@@ -70,7 +70,9 @@ def _sent_question() -> str:
 
 def _page(*, question: str, answer: Answer | None = None, trouble: str = "", status: int = 200) -> Response:
     services = current_services()
-    edition = _edition(services)
+    # The page does not wait for the index.
+    served = services.published.served()
+    edition = served or _published(services)
     page = render_template(
         "ask.html",
         version=__version__,
@@ -80,7 +82,7 @@ def _page(*, question: str, answer: Answer | None = None, trouble: str = "", sta
         question=question,
         trouble=trouble,
         answer=_shown(answer) if answer else None,
-        examples=services.examples.of_book(edition) if edition and not (question or trouble) else (),
+        examples=services.examples.of_book(served) if served and not (question or trouble) else (),
         most_chars=MAX_QUESTION_CHARS,
         token=_token(services.settings),
         token_field=FIELD,
@@ -100,10 +102,9 @@ def content_security_policy(origins: tuple[str, ...]) -> str:
     )
 
 
-def _edition(services: Services) -> EditionFacts | None:
-    """Return the edition that is searched, which costs nothing; else the published one, if it can be read."""
+def _published(services: Services) -> EditionFacts | None:
     try:
-        return services.published.served() or services.published.known()
+        return services.published.known()
     except RagbotError:
         return None
 

@@ -134,8 +134,7 @@ def _limit_questions(
     if page_session is None:
         _limit(limiter, questions, f"{per_minute}/minute;{per_day}/day", QUESTIONS, "questions")
         return
-    network = settings.rate_limit_queries_per_minute_per_network
-    _limit(limiter, questions, f"{network}/minute;{per_day}/day", QUESTIONS, "questions")
+    # The page's own first: a question that it refuses costs the other pages of the address nothing.
     _limit(
         limiter,
         questions,
@@ -144,6 +143,8 @@ def _limit_questions(
         "questions",
         key=lambda: page_session() or caller(),
     )
+    network = settings.rate_limit_queries_per_minute_per_network
+    _limit(limiter, questions, f"{network}/minute;{per_day}/day", QUESTIONS, "questions")
 
 
 def _limit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from ragbot.core.side_matter import is_side_heading
 from ragbot.storage.editions import SectionText
@@ -171,7 +172,7 @@ def _defined(section: SectionText, wording: _Wording) -> Iterator[str]:
 
 def _glossary(section: SectionText, wording: _Wording) -> Iterator[str]:
     if any(map(_GLOSSARY.search, section.heading_path)):
-        for match in list(_ENTRY.finditer(section.text))[:MOST_ENTRIES]:
+        for match in islice(_ENTRY.finditer(section.text), MOST_ENTRIES):
             yield wording.meaning.format(term=match["term"].strip())
 
 

@@ -10,6 +10,9 @@ import structlog
 from flask import Flask, current_app
 
 from ragbot.answering.answerer import Answerer
+from ragbot.answering.book_contents import CachedContents
+from ragbot.answering.example_questions import ExampleQuestions
+from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
@@ -41,8 +44,11 @@ class Services:
     settings: Settings
     answerer: Answerer
     turns: Turns
+    stop_requests: StopRequests
     conversations: ConversationStore
     editions: EditionStore
+    contents: CachedContents
+    examples: ExampleQuestions
     ingestion: IngestionPipeline
     ingest_jobs: IngestJobRunner
     published: PublishedBooks

@@ -15,8 +15,10 @@ from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
+from ragbot.answering.example_questions import ExampleQuestions
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.query_rewriting import QueryRewriter
+from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
@@ -76,15 +78,19 @@ def build_services(
     store = store or build_passage_store(settings, storage, metrics)
     published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
     retriever = _retriever(settings, published, storage.editions, providers, store)
-    answerer = _answerer(settings, retriever, storage.editions, providers, reader)
+    contents = CachedContents(storage.editions)
+    answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     return Services(
         settings=settings,
         answerer=answerer,
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
+        stop_requests=StopRequests(storage.shared_state),
         conversations=storage.conversations,
         editions=storage.editions,
+        contents=contents,
+        examples=ExampleQuestions(storage.editions, contents, answerer),
         ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
@@ -120,7 +126,7 @@ def _retriever(
 def _answerer(
     settings: Settings,
     retriever: Retriever,
-    editions: EditionStore,
+    contents: CachedContents,
     providers: Providers,
     reader: PassageReader,
 ) -> Answerer:
@@ -131,7 +137,7 @@ def _answerer(
         providers.paid.embedding_cost,
         reader=reader,
         rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
-        book=CachedContents(editions),
+        book=contents,
     )
 
 

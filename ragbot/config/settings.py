@@ -256,6 +256,20 @@ class Settings(BaseSettings):
         description="Origins whose pages may ask, separated by commas; * is for development.",
         json_schema_extra={"shown_default": f"{DEVELOPMENT_ORIGINS}, none in production"},
     )
+    public_ask_page: bool = Field(
+        True,
+        description="Whether /ask is a page where anybody may ask; the allowed origins may frame it.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs what pages are given to send back; needed with WIDGET_TOKEN_MINUTES."
+    )
+    widget_token_minutes: int = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Minutes for which a page's token is good, without which no question is answered; "
+        "0 asks for none.",
+    )
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Proxies before the service whose X-Forwarded-* headers are believed."
     )
@@ -272,11 +286,19 @@ class Settings(BaseSettings):
     rate_limit_queries_per_minute: int = Field(
         10, ge=1, description="Questions that one address may ask in a minute."
     )
+    rate_limit_queries_per_minute_per_network: int = Field(
+        60,
+        ge=1,
+        description="Questions that one address may ask in a minute where each page has a token of its own; "
+        "RATE_LIMIT_QUERIES_PER_MINUTE is each page's then.",
+    )
     rate_limit_queries_per_day_per_ip: int = Field(
         1000, ge=1, description="Questions that one address may ask in a day."
     )
     rate_limit_others_per_minute: int = Field(
-        120, ge=1, description="Calls about sessions that one address may make in a minute."
+        120,
+        ge=1,
+        description="Calls about sessions that one address may make in a minute, and about the book.",
     )
     rate_limit_storage: Literal["redis", "database", "memory"] | None = Field(
         None,

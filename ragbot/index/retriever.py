@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from cachetools import LRUCache
@@ -17,6 +16,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, Passage, Question, SearchRequest, Vector
 from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavailable
 from ragbot.core.languages import foreign_language
+from ragbot.core.page_links import place_on_site
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
@@ -356,22 +356,13 @@ def _with_context(query_terms: QueryTerms, context: str, vocabulary: Vocabulary)
 
 
 def _nearer_first(passages: list[Passage], page_url: str, site_url: str) -> list[Passage]:
-    here = _place(page_url, site_url)
+    here = place_on_site(page_url, site_url)
     chapter = here.rpartition("/")[0]
 
     def nearness(passage: Passage) -> int:
-        there = _place(passage.chunk.address, "")
+        there = place_on_site(passage.chunk.address, "")
         if there == here:
             return 2
         return int(bool(chapter) and there.rpartition("/")[0] == chapter)
 
     return sorted(passages, key=lambda passage: (-passage.score, -nearness(passage)))
-
-
-def _place(url: str, site_url: str) -> str:
-    """Return a page's address without site, fragment, query, `.html` and `index.html`."""
-    path = unquote(urlsplit(url).path).strip("/")
-    base = unquote(urlsplit(site_url).path).strip("/")
-    if base and (path == base or path.startswith(f"{base}/")):
-        path = path[len(base) :].strip("/")
-    return path.removesuffix("index.html").removesuffix(".html").strip("/")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,10 +36,6 @@ from ragbot.storage.edition_rows import (
 )
 from ragbot.storage.keyed_rows import insert_missing
 
-# A heading of this many words that ends in a question mark is a question that a reader may ask.
-FEWEST_WORDS, MOST_WORDS = 3, 12
-_LABEL = re.compile(r"^(?:\d+(?:\.\d+)*\.?|Q\d+:)\s+")
-
 
 @dataclass(frozen=True, slots=True)
 class PageRecord:
@@ -65,6 +60,15 @@ class PageFacts:
     def anchors(self) -> frozenset[str]:
         """Return the anchors of the sections."""
         return frozenset(anchor for _, anchor in self.sections)
+
+
+@dataclass(frozen=True, slots=True)
+class SectionText:
+    """Hold a section with its headings, outermost first, and its part of the page's source."""
+
+    path: str
+    heading_path: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +212,29 @@ class EditionStore:
         with self._database.reading() as connection:
             return connection.execute(query).scalar() or ""
 
-    def question_headings(self, facts: EditionFacts, limit: int) -> list[str]:
-        """Return headings that are questions, spread over the edition, as examples of what to ask."""
+    def sections(self, facts: EditionFacts) -> list[SectionText]:
+        """Return an edition's sections in the order of the book, each with its own text."""
+        text = func.substr(pages.c.source, sections.c.start + 1, sections.c.end - sections.c.start)
+        query = (
+            select(pages.c.path, sections.c.heading_path, text.label("text"))
+            .join(pages, pages.c.id == sections.c.page_id)
+            .join(editions, editions.c.id == pages.c.edition_id)
+            .where(editions.c.key == facts.key)
+            .order_by(pages.c.position, sections.c.position)
+        )
         with self._database.reading() as connection:
-            paths = connection.scalars(
-                select(sections.c.heading_path)
-                .join(pages, pages.c.id == sections.c.page_id)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key)
-                .order_by(pages.c.position, sections.c.position)
-            ).all()
-        found = dict.fromkeys(_LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?"))
-        fit = [question for question in found if FEWEST_WORDS <= len(question.split()) <= MOST_WORDS]
-        return fit[:: max(1, len(fit) // limit)][:limit]
+            rows = connection.execute(query).all()
+        return [SectionText(row.path, tuple(row.heading_path), row.text) for row in rows]
+
+    def once_published(self, book: str = DEFAULT_BOOK) -> list[str]:
+        """Return the names of a book's editions that are or were published, newest first."""
+        query = (
+            select(editions.c.name)
+            .where(editions.c.book == book, editions.c.id.in_(select(publications.c.edition_id)))
+            .order_by(editions.c.id.desc())
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(query))
 
     def missing_vectors(self, embedder: str, shas: Iterable[str]) -> set[str]:
         """Return those hashes of search texts for which no vector of the embedder is stored."""

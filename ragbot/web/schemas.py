@@ -34,9 +34,13 @@ from ragbot.core.domain import (
     Status,
 )
 from ragbot.core.text import has_forbidden_characters
-from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
+from ragbot.storage.conversations import SessionFacts, Turn
+from ragbot.storage.message_rows import MessageFacts
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+MAX_QUESTION_CHARS = 2000
+MAX_SELECTION_CHARS = 10_000
 
 
 def _storable(given: object) -> object:
@@ -66,6 +70,7 @@ class Nothing(BaseModel):
 
 Storable = BeforeValidator(_storable)
 Id = Annotated[str, BeforeValidator(_or_unknown)]
+PageUrl = Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)]
 
 
 def _trimmed(least: int, most: int) -> StringConstraints:
@@ -73,6 +78,7 @@ def _trimmed(least: int, most: int) -> StringConstraints:
 
 
 Slug = Annotated[str, StringConstraints(pattern=SLUG), Field(examples=["handbook-de"])]
+QuestionText = Annotated[str, _trimmed(1, MAX_QUESTION_CHARS), Storable]
 
 
 class StrictBody(BaseModel):
@@ -84,15 +90,15 @@ class StrictBody(BaseModel):
 class QueryBody(StrictBody):
     """Ask a question."""
 
-    query: Annotated[str, _trimmed(1, 2000), Storable, Field(examples=["What is a ROS 2 node?"])]
+    query: QuestionText = Field(examples=["What is a ROS 2 node?"])
     session_id: Id | None = Field(None, description="Null starts a session.")
     mode: Annotated[Mode, Field(strict=False)] = Mode.FULL_BOOK
-    selected_text: Annotated[str, _trimmed(10, 10_000), Storable] | None = Field(
+    selected_text: Annotated[str, _trimmed(10, MAX_SELECTION_CHARS), Storable] | None = Field(
         None, validate_default=True, description="Required in selected_text mode, refused in the other."
     )
-    page_url: (
-        Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)] | None
-    ) = Field(None, description="The page that the reader is on; its passages win ties.")
+    page_url: PageUrl | None = Field(
+        None, description="The page that the reader is on; its passages win ties."
+    )
     book: Slug | None = Field(
         None,
         description="The book that is asked, as `GET /books` lists it; null is that of `page_url`, else the "
@@ -106,6 +112,11 @@ class QueryBody(StrictBody):
     )
     top_k: Annotated[int, Field(ge=1, le=20)] = 5
     stream: bool = False
+    resumable: bool = Field(
+        False,
+        description="Whether the answer is finished for a reader whose stream breaks; see "
+        "`GET /sessions/{session_id}/messages/{message_id}/stream`.",
+    )
 
     @field_validator("selected_text")
     @classmethod
@@ -131,7 +142,17 @@ class QueryBody(StrictBody):
         )
 
 
-class QueryHeaders(BaseModel):
+class TokenHeaders(BaseModel):
+    """Describe a page's token, which is checked before anything else is read."""
+
+    x_ragbot_token: str | None = Field(
+        None,
+        alias="X-Ragbot-Token",
+        description="The page's token, where `GET /book` says that one is required.",
+    )
+
+
+class QueryHeaders(TokenHeaders):
     """Read the headers of a question."""
 
     idempotency_key: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")] | None = Field(
@@ -158,6 +179,14 @@ class MessagesQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     before: Id | None = Field(None, description="A message id.")
+
+
+class StreamHeaders(BaseModel):
+    """Read the place in a stream from which to go on."""
+
+    last_event_id: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] | None = Field(
+        None, alias="Last-Event-ID", description="The id of the last event that came; without one, all come."
+    )
 
 
 class FeedbackBody(StrictBody):

@@ -23,6 +23,7 @@ from tests.served import three_chapter_app
 CODES = {
     400: {"malformed_json"},
     401: {"unauthorized"},
+    403: {"widget_token_required", "origin_not_allowed"},
     404: {"not_found", "session_not_found", "edition_not_found", "book_not_found"},
     405: {"method_not_allowed"},
     406: {"not_acceptable"},

@@ -12,7 +12,7 @@ from ragbot.web.schemas import Nothing, json_reply
 books = APIBlueprint("books", __name__, abp_tags=[Tag(name="Questions", description="Ask the book.")])
 
 
-class BookReply(BaseModel):
+class ListedBook(BaseModel):
     """Describe a book by its published edition; `default` is asked where a question names no book."""
 
     book: str
@@ -26,7 +26,7 @@ class BookReply(BaseModel):
 class BooksReply(BaseModel):
     """List the books, the one that was published first in front."""
 
-    books: list[BookReply]
+    books: list[ListedBook]
 
 
 @books.get("/books", responses={"200": BooksReply}, summary="List the books")

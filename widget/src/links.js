@@ -38,8 +38,9 @@ export class Links {
       && (chapters ?? []).some(({ url }) => { const one = this.#parse(url); return one && plainPath(one) === here; });
   }
 
-  /** Take the addresses that the service itself gives for its sources. */
+  /** Take the addresses of the sources for the book's where the service has not said where the book is. */
   trust(sources) {
+    if (this.#site) return;
     for (const { url } of sources) {
       const parsed = this.#parse(url);
       if (parsed) this.#origins.add(parsed.origin);

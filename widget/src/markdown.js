@@ -13,8 +13,8 @@ function node(tag, ...children) {
 const INLINE = new RegExp(
   [
     '(?<escaped>\\\\[!-/:-@[-`{-~])',
-    '(?<fence>`+)(?<code>[^]*?[^`])\\k<fence>(?!`)',
-    '!?\\[(?<label>(?:\\\\.|[^\\]\\\\\\n]|\\[[^\\]\\n]*\\])*)\\]\\((?:<(?<far>[^<>\\n]*)>|(?<near>[^\\s()<>]*(?:\\([^\\s()]*\\)[^\\s()]*)*))(?:\\s+"[^"\\n]*")?\\)',
+    '(?<!`)(?<fence>`+)(?!`)(?<code>[^]*?[^`])\\k<fence>(?!`)',
+    '!?\\[(?<label>(?:\\\\.|[^\\[\\]\\\\\\n]|\\[[^\\]\\n]*\\])*)\\]\\((?:<(?<far>[^<>\\n]*)>|(?<near>[^\\s()<>]*(?:\\([^\\s()]*\\)[^\\s()]*)*))(?:\\s+"[^"\\n]*")?\\)',
     '\\[(?<marks>\\d{1,3}(?:\\s*,\\s*\\d{1,3})*)\\]',
     '(?<strongSign>\\*\\*|__)(?=\\S)(?<strong>[^]*?\\S)\\k<strongSign>',
     '~~(?=\\S)(?<deleted>[^]*?\\S)~~',
@@ -158,7 +158,8 @@ function list(raw, links, depth) {
   const items = [];
   for (const line of raw.split('\n')) {
     const match = ITEM.exec(line);
-    if (match) items.push({ width: match[0].length, sign: match[2], lines: [line.slice(match[0].length)] });
+    // An item that is indented as far as the text of the one above belongs into it.
+    if (match && !(items.length && match[1].length >= items.at(-1).width)) items.push({ width: match[0].length, sign: match[2], lines: [line.slice(match[0].length)] });
     else items.at(-1).lines.push(line.replace(new RegExp(`^\\s{0,${items.at(-1).width}}`), ''));
   }
   const isOrdered = /\d/.test(items[0].sign);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from ragbot.extensions import db
 from tests.conftest import RunningApp, services_of
 from tests.databases import DatabaseMaker
 from tests.served import serving_app
-from tests.system.web.console_fake_api import event, hostile
+from tests.system.web.console_fake_api import RICH, event, hostile
 from tests.system.web.script_payloads import SCRIPT_PAYLOADS
 from tests.system.web.widget_site import SITES, WidgetSite, serving_sites
 
@@ -26,6 +27,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 # The book's own address; the pages are served as a preview of it.
 BOOK_URL = "https://lighthouse.example/mkdocs/"
 DESK = {"width": 1280, "height": 860}
+AXE = Path(__file__).with_name("vendor") / "axe-core" / "axe.min.js"
 PHONE = {"width": 360, "height": 740}
 MOTOR = "Is the fuse blown?"
 CLOTHS = "Where is the cloths drawer?"
@@ -336,6 +338,40 @@ def test_phone_has_a_sheet_that_fits(chromium: Browser, site: WidgetSite, servic
 
         visit.wait_until_lit("The fuse is blown")
         expect(visit.panel).to_be_hidden()
+
+
+def faults_of(page: Page) -> list[str]:
+    """Return what axe finds in the widget, by the rules of WCAG 2.2 AA and axe's best practices."""
+    found = page.evaluate("async () => (await axe.run('ragbot-widget', {resultTypes: ['violations']})).violations")
+    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state(visit: Visit, theme: str) -> None:
+    """Closed, open, asked, with a quote, with a rich answer, rated down, with a selection, in trouble."""
+    visit.go(attributes=f'data-theme="{theme}" data-privacy="Kept for 30 days." data-privacy-url="/p"')
+    visit.page.evaluate(AXE.read_text())
+    page, states = visit.page, {}
+    states["closed"] = faults_of(page)
+    visit.open()
+    states["open"] = faults_of(page)
+    visit.ask().locator("a.mark").first.focus()
+    states["quote"] = faults_of(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Not helpful").click()
+    expect(page.get_by_label("What was wrong? (optional)")).to_be_visible()
+    states["rated down"] = faults_of(page)
+    page.evaluate("Ragbot.open({selection: 'The fuse is blown, or the belt has slipped.'})")
+    states["selection"] = faults_of(page)
+    answer_with(page, RICH, sources=[], citations=[], status="answered")
+    visit.ask("rich")
+    states["rich"] = faults_of(page)
+    page.unroute("**/query")
+    page.route("**/query", lambda route: route.abort())
+    visit.ask("trouble")
+    states["trouble"] = faults_of(page)
+
+    assert {state: faults for state, faults in states.items() if faults} == {}
 
 
 def answer_with(page: Page, answer: str, *, sources: list[Any], citations: list[Any], status: str) -> None:

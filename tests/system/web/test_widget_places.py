@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.answering.test_place import Site, citations_of
-from tests.system.web.widget_site import SITES, WidgetSite, serving_sites
+from tests.system.web.widget_site import WidgetSite, serving_sites
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser
@@ -42,7 +43,7 @@ def test_cited_words_are_lit_up(chromium: Browser, site: WidgetSite, generator: 
     for citation in citations_of(Site(generator, "built")):
         address, _, fragment = citation.url.partition("#")
         if citation.has_fragment:
-            wanted[address].append({"text": citation.cited, "anchor": fragment.split(":~:")[0]})
+            wanted[urlsplit(address).path].append({"text": citation.cited, "anchor": fragment.split(":~:")[0]})
     page = chromium.new_page()
     page.route("**/panel.js", lambda route: route.fulfill(path=PANEL, content_type="text/javascript"))
 

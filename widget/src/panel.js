@@ -55,7 +55,7 @@ class Panel {
     this.live = make('div', { class: 'unseen', role: 'status' });
     this.panel = make('section', {
       class: this.isPage ? 'panel page' : 'panel', part: 'panel', hidden: true, 'aria-labelledby': 'title', role: this.isPage ? null : 'dialog',
-    }, make('header', {}, this.title, this.anew, ...(this.isPage ? [] : [close])), this.talk, this.#form(), this.live);
+    }, make('div', { class: 'head' }, this.title, this.anew, ...(this.isPage ? [] : [close])), this.talk, this.#form(), this.live);
     this.panel.addEventListener('keydown', (event) => this.#key(event));
     this.root.append(this.panel);
   }

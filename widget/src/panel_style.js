@@ -6,7 +6,7 @@ export const PANEL_STYLE = `
 :host([data-left]) .panel { right: auto; left: 0; border-left: 0; border-right: 1px solid var(--line); }
 .panel.page { position: static; width: auto; min-height: 90vh; max-width: 46rem; margin: 0 auto; border: 0; box-shadow: none; }
 .panel *, .quote * { box-sizing: border-box; }
-header { display: flex; align-items: center; gap: 8px; padding: 10px 14px; border-block-end: 1px solid var(--line); }
+.head { display: flex; align-items: center; gap: 8px; padding: 10px 14px; border-block-end: 1px solid var(--line); }
 h2 { font-size: 17px; margin: 0; flex: 1; }
 h3 { font-size: 16px; margin: 0 0 8px; } h4, h5, h6 { font-size: 15px; margin: 12px 0 6px; }
 .talk { flex: 1; overflow: auto; padding: 14px; overscroll-behavior: contain; }
@@ -25,7 +25,7 @@ code { font-family: var(--ragbot-mono, ui-monospace, monospace); background: var
 .scroller { overflow: auto; } table { border-collapse: collapse; font-size: 14px; } td, th { border: 1px solid var(--line); padding: 4px 8px; text-align: start; }
 .state, .privacy, .intro { color: var(--quiet); margin: 0 0 10px; } .privacy { font-size: 13px; margin: 6px 0 0; }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
-.small, header button, .examples button { border: 1px solid var(--line); border-radius: 8px; background: var(--bg); color: var(--fg); padding: 2px 10px; font-size: 14px; }
+.small, .head button, .examples button { border: 1px solid var(--line); border-radius: 8px; background: var(--bg); color: var(--fg); padding: 2px 10px; font-size: 14px; }
 .small[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); }
 .examples { display: flex; flex-direction: column; align-items: start; gap: 8px; margin: 0 0 12px; }
 .examples button { text-align: start; padding: 6px 12px; }

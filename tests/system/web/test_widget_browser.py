@@ -115,7 +115,7 @@ class Visit:
         """Ask as the page's own scripts do, in a new talk."""
         self.page.evaluate(
             """question => new Promise((resolve) => {
-              document.querySelector('ragbot-widget').shadowRoot.querySelector('header button').click();
+              document.querySelector('ragbot-widget').shadowRoot.querySelector('.head button').click();
               document.addEventListener('ragbot:answer', resolve, {once: true});
               Ragbot.ask(question);
             })""",

@@ -141,8 +141,8 @@ function code(raw, links) {
 }
 
 function heading(raw, links) {
-  const [, signs, text] = HEADING.exec(raw);
-  return node(`h${Math.min(6, signs.length + 3)}`, ...inline(text, links));
+  // One level for all: an answer begins at any, and none of the page's outline may be skipped.
+  return node('h4', ...inline(HEADING.exec(raw)[2], links));
 }
 
 function quote(raw, links, depth) {

@@ -276,6 +276,59 @@ def test_strict_policy_and_dark_site_are_followed(visit: Visit) -> None:
     assert visit.panel.evaluate("panel => getComputedStyle(panel).backgroundColor") != light
 
 
+def test_page_in_arabic_has_a_widget_in_arabic(visit: Visit) -> None:
+    """The page's language is taken, from right to left; its words are loaded with the panel."""
+    head = "<script>document.documentElement.lang = 'ar';</script>" + visit.site.tag(visit.service.url)
+    visit.go(head=head)
+    assert [url for url in visit.requests if "/assets/" in url] == []
+
+    visit.page.get_by_role("button", name="اسأل الكتاب").click()
+
+    expect(visit.page.get_by_label("سؤالك", exact=True)).to_be_focused()
+    assert visit.panel.evaluate("panel => getComputedStyle(panel).direction") == "rtl"
+
+
+def test_broken_stream_is_resumed(visit: Visit) -> None:
+    """A phone that loses the stream gets the rest of the answer, and the model is not asked again."""
+    visit.go().open()
+    told = {"session_id": "s", "message_id": "m", "sources": []}
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
+    first = event("sources", told, 0) + event("delta", {"text": "One "}, 4)
+    done = {**told, "answer": "One two.", "citations": [], "status": "answered"}
+    rest = event("delta", {"text": "two."}, 8) + event("done", done, 8)
+    visit.page.route("**/query", lambda route: route.fulfill(headers=headers, body=first))
+    visit.page.route("**/stream", lambda route: route.fulfill(headers=headers, body=rest))
+
+    with visit.page.expect_request(
+        lambda request: request.url.endswith("/sessions/s/messages/m/stream") and request.method == "GET"
+    ) as resumed:
+        exchange = visit.ask()
+
+    assert resumed.value.headers["last-event-id"] == "4"
+    expect(exchange.locator(".answer")).to_have_text("One two.")
+
+
+def test_stop_keeps_the_words_so_far(visit: Visit) -> None:
+    """The service is told, so that no model writes on; the reader may ask again."""
+    visit.go().open()
+    told = {"session_id": "s", "message_id": "m", "sources": []}
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
+    first = event("sources", told, 0) + event("delta", {"text": "So far."}, 7)
+    visit.page.route("**/query", lambda route: route.fulfill(headers=headers, body=first))
+    # The rest never comes.
+    visit.page.route("**/messages/m/stream", lambda route: None)
+    visit.field.fill(MOTOR)
+    visit.field.press("Enter")
+    expect(visit.page.locator(".answer")).to_have_text("So far.")
+
+    with visit.page.expect_request(lambda request: request.method in {"DELETE", "OPTIONS"}):
+        visit.page.get_by_role("button", name="Stop").click()
+
+    expect(visit.page.locator(".exchange .state")).to_have_text("Stopped.")
+    expect(visit.page.locator(".answer")).to_have_text("So far.")
+    expect(visit.field).to_be_focused()
+
+
 def test_two_tags_are_one_widget_and_options_come_from_the_page(visit: Visit) -> None:
     """MkDocs cannot set attributes; a page may have the tag twice; an author brings her own button."""
     tag = visit.site.tag(visit.service.url)

@@ -1,8 +1,9 @@
 /** Lead to the book's pages: which addresses are the book's, and how a reader gets to them. */
-import { findOnPage, lightUp } from './place.js';
+import { findOnPage, isLit, lightUp } from './place.js';
 
 const LOOK_FOR_MS = 8000; // A page that a router draws is there long before.
 const LOOK_EVERY_MS = 150;
+const REDRAWN_MS = 3000;
 
 /** Return a page's path without what generators add or leave out: `index.html`, `.html`, the last slash. */
 function plainPath(url) {
@@ -82,10 +83,19 @@ export class Links {
   /** Look for the words until the page, which may still be drawn, has them. */
   async arrive(url, words) {
     for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end; ) {
-      if (this.isHere(url) && document.readyState !== 'loading' && this.show(url, words)) return true;
+      if (this.isHere(url) && document.readyState !== 'loading' && this.show(url, words)) return this.#stay(url, words);
       await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     return false;
+  }
+
+  /** Light the words up again where the page's own script draws them anew. */
+  async #stay(url, words) {
+    for (const end = Date.now() + REDRAWN_MS; Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      if (this.isHere(url) && !isLit()) this.show(url, words);
+    }
+    return true;
   }
 
   /** Follow a link as the site's own router would; a site without one loads the page. */

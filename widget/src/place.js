@@ -120,3 +120,9 @@ export function lightUp(ranges) {
 export function putOut() {
   if ('highlights' in CSS) CSS.highlights.delete('ragbot');
 }
+
+/** Return whether something is lit up that is still in the page. */
+export function isLit() {
+  if (!('highlights' in CSS)) return true; // It cannot be told; once is enough then.
+  return [...(CSS.highlights.get('ragbot') ?? [])].some((range) => range.startContainer.isConnected && range.toString());
+}

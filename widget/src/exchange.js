@@ -128,8 +128,8 @@ export class Exchange {
     this.tools.replaceChildren(press);
     if (!this.messageId) return;
     const rate = (rating) => this.#rate(rating);
-    this.thumbs = [['up', 'helpful', '👍'], ['down', 'not_helpful', '👎']].map(([rating, label, sign]) =>
-      button(sign, () => rate(rating), { class: 'small', 'aria-label': this.say(label), 'aria-pressed': this.rating === rating, 'data-rating': rating }));
+    this.thumbs = [['up', 'helpful'], ['down', 'not_helpful']].map(([rating, label]) =>
+      button(this.say(label), () => rate(rating), { class: 'small', 'aria-pressed': this.rating === rating, 'data-rating': rating }));
     this.tools.append(...this.thumbs);
   }
 

@@ -62,7 +62,9 @@ def _serve(path: Path, *, cache: str) -> Response:
     """Serve a file to pages of any origin; it holds nothing of a reader or an operator."""
     file = _read(path)
     compresses = request.accept_encodings.quality("gzip") > 0
-    response = Response(file.compressed if compresses else file.content, content_type=f"{_TYPES[path.suffix]}; charset=utf-8")
+    response = Response(
+        file.compressed if compresses else file.content, content_type=f"{_TYPES[path.suffix]}; charset=utf-8"
+    )
     if compresses:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Access-Control-Allow-Origin"] = "*"

@@ -72,4 +72,5 @@ def _serve(path: Path, *, cache: str) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Vary"] = "Accept-Encoding"
     response.set_etag(f"{file.etag}-gzip" if compresses else file.etag)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

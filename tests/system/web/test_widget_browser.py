@@ -76,7 +76,8 @@ class Visit:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
         page.add_init_script(
-            "addEventListener('securitypolicyviolation', e => { throw new Error('policy: ' + e.violatedDirective) })"
+            "addEventListener('securitypolicyviolation', e => "
+            "{ throw new Error('policy: ' + e.violatedDirective) })"
         )
 
     def go(self, path: str = "/mkdocs/faults/", *, attributes: str = "", head: str = "") -> Visit:
@@ -107,7 +108,8 @@ class Visit:
 
     def wait_until_lit(self, words: str) -> None:
         self.page.wait_for_function(
-            "words => [...(CSS.highlights.get('ragbot') ?? [])].map(r => r.toString()).join(' ').includes(words)",
+            "words => [...(CSS.highlights.get('ragbot') ?? [])].map(range => range.toString())"
+            ".join(' ').includes(words)",
             arg=words,
         )
 
@@ -332,7 +334,10 @@ def test_stop_keeps_the_words_so_far(visit: Visit) -> None:
 def test_two_tags_are_one_widget_and_options_come_from_the_page(visit: Visit) -> None:
     """MkDocs cannot set attributes; a page may have the tag twice; an author brings her own button."""
     tag = visit.site.tag(visit.service.url)
-    config = "<script>window.RagbotConfig = {trigger: '.mine', shortcut: 'off', privacy: 'Kept for 30 days.'};</script>"
+    config = (
+        "<script>window.RagbotConfig = "
+        "{trigger: '.mine', shortcut: 'off', privacy: 'Kept for 30 days.'};</script>"
+    )
     visit.go(head=config + tag + tag)
     visit.page.evaluate(
         "document.body.insertAdjacentHTML('afterbegin', '<button class=mine>Help me</button>')"

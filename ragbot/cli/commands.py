@@ -9,6 +9,7 @@ from typing import cast
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate.cli import db as migrations
 from flask_openapi import OpenAPI
 
 from ragbot.cli.book import book
@@ -40,6 +41,8 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(metrics)
     # Replaces flask-openapi's own command, whose document lacks our events and problems.
     app.cli.add_command(openapi)
+    # Click would read the steps of `flask db downgrade -1` as an option. (The group loads the app first.)
+    migrations.commands["downgrade"].context_settings["ignore_unknown_options"] = True
 
 
 @click.command("ask")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.generators import Project, find_project
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
-from ragbot.core.domain import Book, Layout, LeftOut, Page
+from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
 from ragbot.core.errors import BookError
 
 FileProgress = Callable[[str], None]
@@ -66,7 +66,17 @@ _AS_ON_GITHUB = "to the files, as GitHub shows them"
 _PLAIN = Layout("a folder of Markdown", _AS_ON_GITHUB)
 _MIXED = Layout("a folder of Markdown, EPUB and PDF files", "to the files")
 _BUILT = Layout("built HTML", _AS_BUILT)
+_LIVE = Layout("a live site", _AS_BUILT)
 _DOCS = Layout("a docs folder of Docusaurus without its configuration", "as Docusaurus makes them")
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """Describe the pages of a live site: the address of each file, and what could not or must not be read."""
+
+    addresses: Mapping[str, str]
+    skipped: tuple[SkippedFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +86,14 @@ class ReadOptions:
     With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
     plain files that would be refused: its generator's sources are not understood, or most of its prose is in
     formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
+    `downloaded` describes a folder that holds the pages of a live site.
     """
 
     built: bool = False
     force: bool = False
     choice: Choice = field(default_factory=Choice)
     version: str = ""
+    downloaded: Downloaded | None = None
 
 
 def load_book(
@@ -103,6 +115,8 @@ def load_book(
     def opened(folder: Path) -> BookFolder:
         return BookFolder(folder, max_file_bytes=max_file_bytes, progress=progress, choice=options.choice)
 
+    if options.downloaded is not None:
+        return _load_downloaded(opened(root), options.downloaded)
     if root.is_file():
         return _load_file(root, opened(root.parent))
     project = find_project(root)
@@ -123,6 +137,18 @@ def _load_output(root: Path, project: Project | None, opened: Callable[[Path], B
         read_html(folder), folder, Layout(f"the output of {project.generator.name}", _AS_BUILT)
     )
     return _checked(project.output, book)
+
+
+def _load_downloaded(folder: BookFolder, site: Downloaded) -> Book:
+    book = _with_layout(read_html(folder), folder, _LIVE)
+    pages = (replace(page, address=site.addresses.get(page.path, page.address)) for page in book.pages)
+    found = replace(
+        book,
+        pages=tuple(pages),
+        skipped=(*book.skipped, *site.skipped),
+        left_out=(*book.left_out, *site.left_out),
+    )
+    return _checked(folder.root, found)
 
 
 def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, version: str) -> Book:

@@ -14,6 +14,7 @@ from flask.cli import AppGroup
 
 from ragbot.books.files import Choice
 from ragbot.books.loader import ReadOptions
+from ragbot.cli.book_source import SiteOptions, Source, is_site, opened_source, site_options
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.core.domain import SkippedFile
 from ragbot.ingestion.book_summary import BookSummary
@@ -84,7 +85,7 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
 
 
 @book.command("ingest")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option(
     "--edition", callback=plain_name, help="The edition's name; else it is derived from the content."
 )
@@ -93,9 +94,10 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
 @click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
 @click.option("--if-none", is_flag=True, help="Do nothing if an edition is published already.")
 @reading_options
+@site_options
 @failing_in_one_sentence
 def ingest(
-    path: Path,
+    source: str,
     edition: str | None,
     site_url: str,
     title: str,
@@ -103,27 +105,32 @@ def ingest(
     strict: bool,
     if_none: bool,
     options: ReadOptions,
+    site: SiteOptions,
 ) -> None:
-    """Ingest the book at PATH and publish it."""
+    """Ingest the book at SOURCE, a path or the address of a live site, and publish it."""
     services = current_services()
     if if_none and services.editions.published():
         return
     progress = _Progress(sys.stderr.isatty())
-    report = services.ingestion.ingest_book(
-        path,
-        edition=edition,
-        site_url=site_url,
-        title=title,
-        strict=strict,
-        options=options,
-        progress=progress,
-    )
+    with opened_source(
+        source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
+    ) as opened:
+        report = services.ingestion.ingest_book(
+            opened.path,
+            edition=edition,
+            site_url=opened.site_url,
+            title=title,
+            strict=strict,
+            options=opened.options,
+            progress=progress,
+        )
     progress.end()
     _print_report(report)
+    _print_note(opened)
 
 
 @book.command("check")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option("--site-url", default="", callback=http_address, help=SITE_URL_HELP)
 @click.option("--links", is_flag=True, help="Ask the site whether each page and anchor is there.")
 @click.option(
@@ -132,25 +139,43 @@ def ingest(
     help="Look for each page and anchor in this folder of built HTML.",
 )
 @reading_options
+@site_options
 @failing_in_one_sentence
-def check(path: Path, site_url: str, *, links: bool, built_site: Path | None, options: ReadOptions) -> None:
-    """Read the book at PATH and report on it; publish nothing. Exit code 1 if a link is dead."""
-    if links and not site_url and built_site is None:
+def check(
+    source: str,
+    site_url: str,
+    *,
+    links: bool,
+    built_site: Path | None,
+    options: ReadOptions,
+    site: SiteOptions,
+) -> None:
+    """Read the book at SOURCE, a path or the address of a live site, and report on it; publish nothing.
+
+    Exit code 1 if a link is dead.
+    """
+    if links and not site_url and built_site is None and not is_site(source):
         raise click.UsageError("--links needs the site's address: add --site-url, or --built-site.")
+    services = current_services()
     progress = _Progress(sys.stderr.isatty())
-    found = current_services().ingestion.check_book(
-        path, site_url=site_url, options=options, progress=progress
-    )
+    with opened_source(
+        source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
+    ) as opened:
+        found = services.ingestion.check_book(
+            opened.path, site_url=opened.site_url, options=opened.options, progress=progress
+        )
     progress.end()
     click.echo(f"“{found.title}”:")
     click.echo(f"  {found.pages} pages, {found.sections} sections, {found.chunks} chunks")
     _print_summary(found.book)
     _print_skipped(found.skipped)
+    _print_note(opened)
     if built_site is not None:
-        _print_links(check_links(found.read, site_url, built_site_reader(built_site), progress))
+        _print_links(check_links(found.read, opened.site_url, built_site_reader(built_site), progress))
     elif links:
         with new_client() as client:
-            _print_links(check_links(found.read, site_url, live_site_reader(site_url, client), progress))
+            read_page = live_site_reader(opened.site_url, client)
+            _print_links(check_links(found.read, opened.site_url, read_page, progress))
 
 
 @book.command("list")
@@ -231,6 +256,11 @@ def _print_report(report: IngestReport) -> None:
         click.echo(f"  {len(report.shortened)} chunks too long for the embedder, their beginnings embedded:")
         for place in report.shortened:
             click.echo(f"    {place}")
+
+
+def _print_note(source: Source) -> None:
+    if source.note:
+        click.echo(f"  downloaded: {source.note}")
 
 
 def _print_summary(summary: BookSummary) -> None:

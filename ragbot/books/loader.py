@@ -86,7 +86,8 @@ class ReadOptions:
     With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
     plain files that would be refused: its generator's sources are not understood, or most of its prose is in
     formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
-    `downloaded` describes a folder that holds the pages of a live site.
+    `downloaded` describes a folder that holds the pages of a live site. With `reads_repository` pages may
+    include files of the Git repository around the folder: whoever chose the folder chose that, too.
     """
 
     built: bool = False
@@ -94,6 +95,7 @@ class ReadOptions:
     choice: Choice = field(default_factory=Choice)
     version: str = ""
     downloaded: Downloaded | None = None
+    reads_repository: bool = False
 
 
 def load_book(
@@ -112,8 +114,16 @@ def load_book(
     if not root.exists():
         raise BookError(f"There is nothing at {root}. Expected {_EXPECTED}. Check the path.")
 
+    repository = _repository(root) if options.reads_repository else None
+
     def opened(folder: Path) -> BookFolder:
-        return BookFolder(folder, max_file_bytes=max_file_bytes, progress=progress, choice=options.choice)
+        return BookFolder(
+            folder,
+            max_file_bytes=max_file_bytes,
+            progress=progress,
+            choice=options.choice,
+            repository=repository or (root if folder.is_relative_to(root) else None),
+        )
 
     if options.downloaded is not None:
         return _load_downloaded(opened(root), options.downloaded)
@@ -127,6 +137,12 @@ def load_book(
     if project is not None and not options.force:
         raise BookError(project_refusal(project, root))
     return _load_plain(opened(root), force=options.force)
+
+
+def _repository(root: Path) -> Path | None:
+    """Return the folder of the Git repository that holds a folder, or None."""
+    real = root.resolve()
+    return next((folder for folder in (real, *real.parents) if (folder / ".git").exists()), None)
 
 
 def _load_output(root: Path, project: Project | None, opened: Callable[[Path], BookFolder]) -> Book:

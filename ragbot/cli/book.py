@@ -79,7 +79,9 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
         exclude: tuple[str, ...],
         **kwargs: object,
     ) -> R:
-        return command(*args, options=ReadOptions(built, force, Choice(include, exclude), version), **kwargs)
+        chosen = Choice(include, exclude)
+        options = ReadOptions(built, force, chosen, version, reads_repository=True)
+        return command(*args, options=options, **kwargs)
 
     return run
 

@@ -12,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML_SUFFIXES, NoText, convert_html_page, title_parts
+from ragbot.books.formats.html_repeats import repeating_pages
 from ragbot.books.formats.html_selection import PageFacts, facts_of, pages_left_out
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.plain import reading_key
@@ -92,9 +93,11 @@ def _book_pages(folder: BookFolder, found: dict[str, _SitePage]) -> dict[str, _S
     left_out = pages_left_out(
         {path: read.facts for path, read in found.items()}, lambda path, link: _original(path, link, found)
     )
+    kept = {path: read for path, read in found.items() if path not in left_out}
+    left_out |= repeating_pages({path: read.page.source for path, read in kept.items()})
     for path, reason in left_out.items():
         folder.leave_out(path, reason)
-    return {path: read for path, read in found.items() if path not in left_out}
+    return {path: read for path, read in kept.items() if path not in left_out}
 
 
 def _original(path: str, link: str, found: dict[str, _SitePage]) -> str | None:

@@ -127,6 +127,7 @@ THEMES = (
         mark="main.container .book-page",
         main=("article.book-article, article.markdown", ".book-page"),
         drop=".anchor, .book-toc, .book-header, .book-footer, .book-menu",
+        lists="body.book-kind-taxonomy, body.book-kind-term, body.book-kind-section.book-type-posts",
     ),
     Theme(
         "Just the Docs",

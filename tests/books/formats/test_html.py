@@ -287,6 +287,23 @@ def test_blogs_lists_and_copies_are_no_pages(tmp_path):
     assert [page.address for page in book.pages] == ["oars/", "sails/"]
 
 
+def test_page_that_repeats_all_others_is_no_page(tmp_path):
+    """A print view doubles every source; each link into it leads past the chapter's own page."""
+    texts = [f"Chapter {name} tells at length of the {name} of a boat, and of its care." for name in "abcde"]
+    for name, text in zip("abcde", texts, strict=True):
+        (tmp_path / f"{name}.html").write_text(f"<main><h1>{name}</h1><p>{text}</p></main>")
+    (tmp_path / "whole.html").write_text(
+        "<main>" + "".join(f"<h1>{text[8]}</h1><p>{text}</p>" for text in texts) + "</main>"
+    )
+    (tmp_path / "intro.html").write_text(f"<main><p>{texts[0]}</p><p>{texts[1]}</p></main>")
+
+    book = load_book(tmp_path)
+
+    assert "whole.html" not in [page.path for page in book.pages]
+    assert len(book.pages) == 6
+    assert [left.reason for left in book.left_out] == ["It repeats the text of other pages."]
+
+
 def test_a_blog_alone_is_a_book(tmp_path):
     """Leaving all out would leave nothing."""
     assert len(site(tmp_path, {"blog/a/index.html": ("", "<h1>A</h1><p>x</p>")}).pages) == 1

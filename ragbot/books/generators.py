@@ -202,6 +202,7 @@ GENERATORS = (
         _one_of("_bookdown.yml", "_bookdown.yaml"),
         build="Rscript -e 'bookdown::render_book()'",
         outputs=("_book", "docs"),
+        is_read=True,
     ),
     Generator(
         "mdBook",

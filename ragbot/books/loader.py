@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ragbot.books.files import BookFolder, Choice
+from ragbot.books.formats.bookdown import read_bookdown
 from ragbot.books.formats.docusaurus import (
     ANY_KEYS,
     SIDEBAR_KEYS,
@@ -48,6 +49,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "VuePress": read_vuepress,
     "Starlight": read_starlight,
     "Hugo": read_hugo,
+    "bookdown": read_bookdown,
 }
 
 # Suffixes of files that hold many pages.
@@ -58,8 +60,8 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
-    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight or "
-    "Hugo, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
+    "Hugo or bookdown, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

@@ -46,9 +46,7 @@ def _is_repeating(
         for other, length in shared.items()
         if lengths[other] < lengths[path] and length >= LEAST_SHARE * lengths[other]
     }
-    told = sum(
-        length for paragraph, length in paragraphs.items() if not whole.isdisjoint(holders[paragraph])
-    )
+    told = sum(length for paragraph, length in paragraphs.items() if not whole.isdisjoint(holders[paragraph]))
     return len(whole) >= LEAST_PAGES and told >= LEAST_SHARE * lengths[path]
 
 

@@ -15,7 +15,8 @@ class Theme:
     `mark` selects something that every page has and pages of others have not. `main` are the elements that
     hold the text, the most reliable first. `drop` are parts of them that are not the author's words. `lists`
     selects something that only lists of pages, blog posts and the like have. `is_routed` is true if pages
-    are served without the suffix of their files.
+    are served without the suffix of their files. `numbers` matches what the generator puts before a
+    heading's words.
     """
 
     name: str
@@ -24,6 +25,11 @@ class Theme:
     drop: str = ""
     lists: str = ""
     is_routed: bool = False
+    numbers: re.Pattern[str] | None = None
+
+
+# `Chapter 1. Oars`, `A.2. Oars`, with blanks at which no line breaks.
+_DOCBOOK_NUMBER = re.compile(r"\s*(?:[^\W\d]+\xa0)?(?:\d+|[A-Z])(?:\.\d+)*\.\xa0\s*")
 
 
 THEMES = (
@@ -71,6 +77,13 @@ THEMES = (
         main=("#mdbook-content main", "#content > main", "main"),
         drop=".buttons, .boring, .nav-chapters",
     ),
+    # Its pages are HonKit's, too.
+    Theme(
+        "bookdown",
+        mark="meta[name=generator][content^=bookdown]",
+        main=("section.normal", "main#content", "main"),
+        drop="#header h1.title, .header-section-number, .toc-section-number, .anchor-section",
+    ),
     Theme(
         "HonKit",
         mark="meta[name=generator][content^=HonKit], meta[name=generator][content^=GitBook], .book-body",
@@ -83,12 +96,6 @@ THEMES = (
         main=("main#quarto-document-content", "main"),
         drop=".header-section-number, .quarto-page-breadcrumbs, .toc-actions, .nav-page, .anchorjs-link, "
         ".code-copy-button, .quarto-title-meta, .quarto-listing",
-    ),
-    Theme(
-        "bookdown",
-        mark="meta[name=generator][content^=bookdown]",
-        main=("section.normal", "main#content", "main"),
-        drop=".header-section-number, .toc-section-number, .anchor-section",
     ),
     Theme(
         "PreTeXt",
@@ -113,6 +120,7 @@ THEMES = (
         mark="meta[name=generator][content^=DocBook], .navheader, .docnav",
         main=("body",),
         drop=".navheader, .navfooter, .docnav, .toc, .list-of-figures, .list-of-tables, .list-of-examples",
+        numbers=_DOCBOOK_NUMBER,
     ),
     Theme(
         "Docsy",
@@ -206,7 +214,19 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
     drop = f"{_NOT_PROSE}, {theme.drop or GENERAL.drop}, {GENERAL.drop}{around}"
     for node in main.css(drop):
         node.decompose()
+    if theme.numbers is not None:
+        _drop_numbers(main, theme.numbers)
     for link in main.css("a"):
         if _EDIT.fullmatch(" ".join(link.text().split())):
             link.decompose()
     return main
+
+
+def _drop_numbers(main: LexborNode, numbers: re.Pattern[str]) -> None:
+    for heading in main.css("h1, h2, h3, h4, h5, h6"):
+        for node in heading.traverse(include_text=True):
+            if node.is_text_node and node.text().strip():
+                found = numbers.match(node.text())
+                if found is not None:
+                    node.replace_with(node.text()[found.end() :])
+                break

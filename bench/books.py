@@ -26,7 +26,7 @@ MAIN = (
     *("[itemprop=articleBody]", "div.body[role=main]", "div.body", "article.bd-article", "article.doc"),
     *(".theme-doc-markdown", ".vp-doc", ".sl-markdown-content", ".md-content__inner", ".td-content"),
     *("article.markdown", "article.book-article", ".book-page", "#mdbook-content main", "#content > main"),
-    *("#quarto-document-content", "section.normal", "main.ptx-main", ".main-content main", "article"),
+    *("#quarto-document-content", "section.normal", "#ptx-content", ".main-content main", "article"),
     *("[role=main]", "main"),
 )
 NOT_TEXT = "script, style, svg, button, nav, template, noscript, .MathJax_Preview, .katex-html, annotation"
@@ -167,6 +167,8 @@ def words_of_pages(built: Path, book: Book) -> Counter[str]:
             node.decompose()
         shown = next((node for each in MAIN for node in tree.css(each) if node.text(strip=True)), tree.body)
         if shown is not None:
+            for picture in shown.css("img[alt]"):
+                picture.insert_after(f" {picture.attributes['alt'] or ''} ")
             # Coloured code parts words; blocks part them, too, so both spellings are counted once.
             words += words_of_html(shown.html or "")
     return words

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Where a repository keeps the project of its book.
-INNER_FOLDERS = ("website", "docs", "doc", "site", "book", "documentation", "guide")
+INNER_FOLDERS = ("website", "docs", "doc", "site", "book", "documentation", "guide", "source")
 
 # Hidden folders by which a generator is known, and in which its output lies.
 CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
@@ -196,6 +196,7 @@ GENERATORS = (
         _one_of("_quarto.yml", "_quarto.yaml"),
         build="quarto render",
         outputs=("_book", "_site", "docs"),
+        is_read=True,
     ),
     Generator(
         "bookdown",

@@ -23,6 +23,7 @@ from ragbot.books.formats.hugo import read_hugo
 from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
+from ragbot.books.formats.quarto import read_quarto
 from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.generators import Project, find_project
@@ -50,6 +51,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "Starlight": read_starlight,
     "Hugo": read_hugo,
     "bookdown": read_bookdown,
+    "Quarto": read_quarto,
 }
 
 # Suffixes of files that hold many pages.
@@ -61,7 +63,7 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
-    "Hugo or bookdown, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
+    "Hugo, bookdown or Quarto, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"
@@ -205,8 +207,10 @@ def _load_plain(folder: BookFolder, *, force: bool) -> Book:
 def _choose_reader(folder: BookFolder) -> tuple[FolderReader, Layout]:
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus_docs(found, "docs"), _DOCS
+    # Sphinx leaves the sources of a site beside its pages.
     markdown, html, bound = (
-        len(folder.files(suffixes)) for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
+        sum("_sources/" not in path for path in folder.files(suffixes))
+        for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
     )
     folder.clear_skipped()
     # Sites offer their book as a PDF, too; a folder of PDFs has a page of HTML now and then.

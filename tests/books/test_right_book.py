@@ -96,7 +96,6 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
             "_build",
         ),
         ({"myst.yml": "version: 1", "a.md": "# A"}, "MyST", "_build/html"),
-        ({"_quarto.yml": "project:", "index.qmd": LONG}, "Quarto", "_book"),
         ({"config.toml": 'base_url = "x"', "content/a.md": "# A"}, "Zola", "public"),
         ({"docs/antora.yml": "name: b", "docs/modules/ROOT/pages/a.adoc": LONG}, "Antora", "docs/build/site"),
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
@@ -217,6 +216,7 @@ def test_globs_choose_files(tmp_path: Path) -> None:
         ({"hugo.yaml": "title: T", "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"_bookdown.yml": "", "index.Rmd": "# A", "oars.Rmd": "# Oars"}, "bookdown", "oars.html"),
+        ({"_quarto.yml": "project:", "index.qmd": "# A", "oars.qmd": "# Oars"}, "Quarto", "oars.html"),
         # A key of its front matter that Docusaurus has, too, makes no Docusaurus of it.
         ({"mkdocs.yml": "site_name: B", "docs/oars.md": "---\ntitle: A\n---\nx"}, "MkDocs", "oars/"),
     ],

@@ -75,7 +75,8 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
 
 def _page(path: str, text: str, *, address: str, title: str, heads: list[tuple[Heading, str]]) -> Page:
     tops = [heading for heading, _ in heads if not heading.is_nested]
-    opening = tops[0] if tops and tops[0].level == 1 else None
+    # Some generators write a page's title as a heading of the second level.
+    opening = tops[0] if tops and (tops[0].level == 1 or tops[0].text == title) else None
     title = (opening.text if opening else "") or title
     sections = build_sections(text, heads, opening=opening, path=(title,))
     return Page(path, title, address, text, sections, Dialect.CONVERTED)

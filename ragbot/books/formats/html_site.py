@@ -25,10 +25,12 @@ _INDEXES = ("index.html", "index.htm")
 # Some pages have a title of their own: the first, and what is not in the contents.
 NAMED_BY = 0.5
 
-_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static"})
+# PreTeXt keeps pieces of its pages in the last one, to be shown inside of others.
+_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static", "knowl"})
 
-_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next"
+_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next, a.next-button"
 _CONTENTS = ".toctree-wrapper a, nav a, [role=navigation] a, aside a, .sidebar a, .chapter a"
+_TARGET = re.compile(r"url\s*=\s*['\"]?(?P<url>[^'\"\s]+)", re.IGNORECASE)
 _REDIRECT = re.compile(r"<meta[^<>]{0,200}http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
 
 
@@ -61,7 +63,7 @@ def read_html(folder: BookFolder) -> Book:
             return None
         tree = parse_html(source)
         if path in _INDEXES:
-            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a")
+            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a") or _refreshed(tree)
             titles[path] = _named(tree)
         try:
             return _site_page(path, source, tree) if is_page else None
@@ -168,6 +170,12 @@ def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
     return [link.attributes.get("href") or "" for link in tree.css(selector)]
 
 
+def _refreshed(tree: LexborHTMLParser) -> list[str]:
+    """Return where a page that only redirects leads to: the first page of the book."""
+    contents = (node.attributes.get("content") or "" for node in tree.css("meta[http-equiv=refresh i]"))
+    return [found["url"] for content in contents if (found := _TARGET.search(content)) is not None]
+
+
 def _resolved(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
     """Return the page that a link leads to, or None; a base path in front is ignored."""
     try:
@@ -194,7 +202,7 @@ def _file(name: str, found: dict[str, _SitePage]) -> str | None:
 
 def _named(tree: LexborHTMLParser) -> str:
     """Return the site's name, or an empty text."""
-    name = tree.css_first("meta[property='og:site_name']")
+    name = tree.css_first("meta[property='og:site_name'], meta[property='book:title']")
     if name is not None and name.attributes.get("content"):
         return name.attributes["content"] or ""
     menu = tree.css_first(".menu-title, .navbar__title, .sidebar-brand-text")

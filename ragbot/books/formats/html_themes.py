@@ -101,7 +101,11 @@ THEMES = (
         "PreTeXt",
         mark="meta[name=Generator][content*=PreTeXt], meta[name=generator][content*=PreTeXt], body.pretext",
         main=("#ptx-content", ".ptx-content", "main.ptx-main"),
-        drop=".permalink, .autopermalink, .code-box .copy, .summary-links",
+        # What has no title is called by its kind and number.
+        drop=".heading:has(> .title) > :is(.type, .codenumber, .period), .permalink, .autopermalink, "
+        ".code-box .copy, .summary-links",
+        # Sheets to be printed repeat what the pages have.
+        lists="body.standalone",
     ),
     Theme(
         "Antora",

@@ -50,6 +50,22 @@ _FOR_PRINT = re.compile(
     r"|noindent|printindex|bigskip|medskip|smallskip|(?:v|h)space\*?\{[^{}]*\})[ \t]*"
 )
 
+# References to what is numbered are shown as "Figure 2"; the numbers are not known.
+_NUMBERED = re.compile(
+    r"\[?-?(?<!\w)@(?P<kind>fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w\]?", re.IGNORECASE
+)
+_KINDS = {
+    "fig": "Figure",
+    "sec": "Section",
+    "tbl": "Table",
+    "eq": "Equation",
+    "lst": "Listing",
+    "thm": "Theorem",
+    "lem": "Lemma",
+    "def": "Definition",
+    "exm": "Example",
+}
+
 # Engines whose content is prose.
 _PROSE = frozenset({"block", "block2", "asis"})
 
@@ -124,7 +140,9 @@ class _Rewriter:
             return
         if line.strip():
             yield from self._due_title()
-        yield _NOTE.sub(r" (\g<text>)", _NOT_SHOWN.sub("", _SPAN.sub(r"\g<text>", line)))
+        shown = _NOT_SHOWN.sub("", _SPAN.sub(r"\g<text>", line))
+        shown = _NUMBERED.sub(lambda found: _KINDS[found["kind"].lower()], shown)
+        yield _NOTE.sub(r" (\g<text>)", shown)
 
     def _div(self, attributes: str) -> Iterator[str]:
         if not attributes:

@@ -287,6 +287,43 @@ def test_blogs_lists_and_copies_are_no_pages(tmp_path):
     assert [page.address for page in book.pages] == ["oars/", "sails/"]
 
 
+def test_order_begins_where_the_front_page_redirects_to(tmp_path):
+    """PreTeXt's front page is a redirect that names the book; sheets for print are no pages."""
+    (tmp_path / "index.html").write_text(
+        "<html><head><meta http-equiv='refresh' content=\"0; URL='preface.html'\">"
+        "<meta property='book:title' content='Boats'></head></html>"
+    )
+    page = (
+        "<html><head><meta name=generator content=PreTeXt><title>{title}</title></head><body class='{kind}'>"
+        "<a class=next-button href='{to}'></a><div id=ptx-content><h2 class=heading>"
+        "<span class=type>Section</span> <span class=codenumber>2</span> <span class=title>"
+        "{title}</span></h2><p>Text.</p><h3 class=heading><span class=type>Example</span>"
+        " <span class=codenumber>2.1</span></h3><p>Text.</p></div></body></html>"
+    )
+    for name, to, title, kind in (
+        ("preface", "oars.html", "Preface", "pretext"),
+        ("oars", "", "Oars", "pretext"),
+        ("Sheet", "", "Sheet", "pretext standalone worksheet"),
+    ):
+        (tmp_path / f"{name}.html").write_text(page.format(to=to, title=title, kind=kind))
+
+    book = load_book(tmp_path)
+
+    assert book.title == "Boats"
+    assert [page.title for page in book.pages] == ["Preface", "Oars"]
+    assert book.pages[1].sections[1].heading_path == ("Oars", "Example 2.1")
+
+
+def test_sources_beside_the_pages_do_not_make_a_folder_of_markdown(tmp_path):
+    """Sphinx copies them into the site, and a book of notebooks has few pages."""
+    (tmp_path / "_sources").mkdir()
+    for name in "abc":
+        (tmp_path / "_sources" / f"{name}.md").write_text(f"# {name}\n\nText.\n")
+    (tmp_path / "index.html").write_text("<!doctype html><main><h1>Boats</h1><p>Text.</p></main>")
+
+    assert [page.address for page in load_book(tmp_path).pages] == [""]
+
+
 def test_page_that_repeats_all_others_is_no_page(tmp_path):
     """A print view doubles every source; each link into it leads past the chapter's own page."""
     texts = [f"Chapter {name} tells at length of the {name} of a boat, and of its care." for name in "abcde"]

@@ -190,6 +190,7 @@ GENERATORS = (
         _one_of("_toc.yml"),
         build="jupyter-book build .",
         outputs=("_build/html",),
+        is_read=True,
     ),
     Generator(
         "Quarto",
@@ -242,6 +243,7 @@ GENERATORS = (
         build="zola build",
         outputs=("public",),
         content="content",
+        is_read=True,
     ),
     Generator(
         "Hugo",

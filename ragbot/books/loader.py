@@ -20,12 +20,14 @@ from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.hugo import read_hugo
+from ragbot.books.formats.jupyter_book import read_jupyter_book
 from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
 from ragbot.books.formats.quarto import read_quarto
 from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
+from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
@@ -52,6 +54,8 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "Hugo": read_hugo,
     "bookdown": read_bookdown,
     "Quarto": read_quarto,
+    "Zola": read_zola,
+    "Jupyter Book": read_jupyter_book,
 }
 
 # Suffixes of files that hold many pages.
@@ -63,7 +67,8 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
-    "Hugo, bookdown or Quarto, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
+    "Hugo, Zola, bookdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, HTML, EPUB "
+    "or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

@@ -19,7 +19,7 @@ SITES = Path(__file__).parent.parent / "sites"
 GENERATORS = (
     *("docusaurus", "mdbook", "mkdocs", "sphinx"),
     *("vitepress", "vuepress", "starlight", "hugo-book", "honkit", "just-the-docs", "asciidoctor"),
-    *("bookdown",),
+    *("bookdown", "jupyter-book"),
     *("sphinx-rtd", "sphinx-pydata", "sphinx-alabaster", "sphinx-book"),
 )
 PAGES = ("The Lighthouse Handbook", "Lighting the lamp", "Reference", "Faults and what helps", "Appendix")
@@ -33,9 +33,10 @@ WITHOUT_LANGUAGES = ("mkdocs",)
 
 # Those whose sources are read, too.
 SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
+SOURCES += ("jupyter-book",)
 
 # Docusaurus's and mdBook's chunks hold the source as it is written.
-REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
+REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown", "jupyter-book")
 
 MOST_LOST = 0.02
 MOST_FOREIGN = 0.02

@@ -90,13 +90,7 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"conf.py": "html_theme = 'furo'", "index.rst": LONG}, "Sphinx", "_build/html"),
         ({"docs/conf.py": "extensions = []", "README.md": "# B"}, "Sphinx", "docs/_build/html"),
         ({"docs/source/conf.py": "extensions = []", "README.md": "# B"}, "Sphinx", "docs/build/html"),
-        (
-            {"_toc.yml": "root: a", "_config.yml": "title: T", "conf.py": "project = 'x'"},
-            "Jupyter Book",
-            "_build",
-        ),
         ({"myst.yml": "version: 1", "a.md": "# A"}, "MyST", "_build/html"),
-        ({"config.toml": 'base_url = "x"', "content/a.md": "# A"}, "Zola", "public"),
         ({"docs/antora.yml": "name: b", "docs/modules/ROOT/pages/a.adoc": LONG}, "Antora", "docs/build/site"),
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
         ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
@@ -217,6 +211,11 @@ def test_globs_choose_files(tmp_path: Path) -> None:
         ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"_bookdown.yml": "", "index.Rmd": "# A", "oars.Rmd": "# Oars"}, "bookdown", "oars.html"),
         ({"_quarto.yml": "project:", "index.qmd": "# A", "oars.qmd": "# Oars"}, "Quarto", "oars.html"),
+        (
+            {"_toc.yml": "root: a\nchapters: [{file: oars}]", "conf.py": "project = 'x'", "oars.md": "# A"},
+            *("Jupyter Book", "oars.html"),
+        ),
+        ({"config.toml": 'base_url = "x"', "content/oars.md": "# A"}, "Zola", "oars/"),
         # A key of its front matter that Docusaurus has, too, makes no Docusaurus of it.
         ({"mkdocs.yml": "site_name: B", "docs/oars.md": "---\ntitle: A\n---\nx"}, "MkDocs", "oars/"),
     ],

@@ -386,6 +386,27 @@ class SphinxBook(MystPages):
     theme = "sphinx_book_theme"
 
 
+class JupyterBook(MystPages):
+    """Jupyter Book 1, with a notebook."""
+
+    is_read = True
+    files: ClassVar[dict[str, str]] = {
+        "_config.yml": "title: Lighthouse\nexecute: {execute_notebooks: 'off'}\nonly_build_toc_files: true\n"
+        "parse:\n  myst_enable_extensions: [colon_fence, deflist, dollarmath, tasklist]\n",
+        "_toc.yml": "format: jb-book\nroot: index\nchapters:\n"
+        + "".join(f"  - file: {page}\n" for page in (*PAGES[1:], "flashes")),
+    }
+
+    def write(self, source: Path) -> None:
+        super().write(source)
+        shutil.copy(HERE / "extra" / "jupyter-book" / "flashes.ipynb", source)
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        run([tools.bin / "jupyter-book", "build", "--quiet", "--path-output", scratch, source], source)
+        # The front page is a redirect.
+        return scratch / "_build" / "html"
+
+
 MORE: dict[str, MarkdownSite] = {
     "vitepress": VitePress(),
     "vuepress": VuePress(),
@@ -400,4 +421,5 @@ MORE: dict[str, MarkdownSite] = {
     "sphinx-pydata": SphinxPydata(),
     "sphinx-alabaster": SphinxAlabaster(),
     "sphinx-book": SphinxBook(),
+    "jupyter-book": JupyterBook(),
 }

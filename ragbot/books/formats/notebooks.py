@@ -19,19 +19,19 @@ _HIDDEN_INPUT = frozenset({"remove-input", "remove_input"})
 _FENCES = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
 
 
-def read_source_text(folder: BookFolder, path: str) -> str:
+def read_source_text(folder: BookFolder, path: str, *, has_chunks: bool = False) -> str:
     """Read a page's source as Markdown; a notebook becomes that. Raises FileUnreadable."""
     if not path.lower().endswith(NOTEBOOK_SUFFIX):
         return folder.read_text(path)
     large = BookFolder(folder.root, max_file_bytes=NOTEBOOK_SIZE_FACTOR * folder.max_file_bytes)
-    return notebook_markdown(large.read_text(path))
+    return notebook_markdown(large.read_text(path), has_chunks=has_chunks)
 
 
-def notebook_markdown(source: str) -> str:
+def notebook_markdown(source: str, *, has_chunks: bool = False) -> str:
     """Return a notebook's cells as Markdown. Raises FileUnreadable if it is no notebook.
 
-    A raw cell at the beginning is front matter; other raw cells are for other formats. The options of a code
-    cell (`#| echo: false`) are left to the reader of that format.
+    A raw cell at the beginning is front matter; other raw cells are for other formats. With `has_chunks` code
+    is written as Quarto's chunks, whose options (`#| echo: false`) are left to its reader.
     """
     try:
         notebook = json.loads(source)
@@ -41,6 +41,7 @@ def notebook_markdown(source: str) -> str:
     if not isinstance(cells, list):
         raise FileUnreadable("The file is no notebook of version 4: it has no cells.")
     language = _language(notebook)
+    language = f"{{{language}}}" if has_chunks else language
     pieces = [_cell(cell, language, is_first=not number) for number, cell in enumerate(cells)]
     return "\n\n".join(piece for piece in pieces if piece.strip()) + "\n"
 
@@ -60,7 +61,7 @@ def _cell(cell: object, language: str, *, is_first: bool) -> str:
         case "code" if text.strip() and not tags & _HIDDEN_INPUT:
             longest = max((len(found[1]) for found in _FENCES.finditer(text)), default=2)
             fence = "`" * (longest + 1)
-            return f"{fence}{{{language}}}\n{text.rstrip()}\n{fence}"
+            return f"{fence}{language}\n{text.rstrip()}\n{fence}"
     return ""
 
 

@@ -57,7 +57,7 @@ def read_quarto(folder: BookFolder) -> Book:
         suffixes=PAGES,
         navigation=navigation,
         is_shown=is_shown,
-        read=partial(read_source_text, folder),
+        read=partial(read_source_text, folder, has_chunks=True),
     )
     return read_site_source(folder, site)
 

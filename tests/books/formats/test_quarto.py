@@ -87,7 +87,9 @@ def test_notebook_is_its_text_and_shown_code(book: Path) -> None:
 
 def test_code_with_fences_stays_one_listing() -> None:
     """A fence inside of it would end it."""
-    assert '````{python}\nsay("""\n```\n""")\n````' in notebook_markdown(json.dumps(NOTEBOOK))
+    assert '````{python}\nsay("""\n```\n""")\n````' in notebook_markdown(
+        json.dumps(NOTEBOOK), has_chunks=True
+    )
 
 
 @pytest.mark.parametrize("source", ["{", "[]", "{}", '{"cells": 1}', "[" * 100_000])

@@ -121,9 +121,11 @@ THEMES = (
     ),
     Theme(
         "DocBook",
-        mark="meta[name=generator][content^=DocBook], .navheader, .docnav",
+        mark="meta[name=generator]:is([content^=DocBook], [content^=publican]), .navheader, .docnav",
         main=("body",),
-        drop=".navheader, .navfooter, .docnav, .toc, .list-of-figures, .list-of-tables, .list-of-examples",
+        # The banner, the title and the path are Publican's.
+        drop="#banner, body > p#title, #breadcrumbs, .navheader, .navfooter, .docnav, .toc, "
+        ".list-of-figures, .list-of-tables, .list-of-examples",
         numbers=_DOCBOOK_NUMBER,
     ),
     Theme(

@@ -366,3 +366,19 @@ def test_page_without_text_is_left_out_and_is_no_fault(tmp_path):
     book = site(tmp_path, {"index.html": ("", "<nav>x</nav>"), "a.html": ("", "<h1>A</h1><p>x</p>")})
 
     assert ([page.path for page in book.pages], book.skipped) == (["a.html"], ())
+
+
+def test_banner_and_numbers_of_publican_are_no_text():
+    """Each page of a well-known handbook began with an advertisement, and was called "2. Who ..."."""
+    page = read_html_page(
+        "who.html",
+        "<html><head><meta name=generator content='publican v4.3.2'>"
+        "<title>2.&nbsp;Who Reads</title></head><body>"
+        "<div id=banner><a href=/get>Download the ebook</a></div><p id=title><a href=/><img alt='Product Site'></a></p><ul class=docnav><li>Prev</li></ul>"
+        "<div class=section><h2 class=title><a id=who></a>2.&nbsp;Who Reads</h2>"
+        "<div class=para>Keepers.</div></div></body></html>",
+    )
+
+    assert page.title == "Who Reads"
+    assert page.source.split() == ["##", "Who", "Reads", "Keepers."]
+    assert [section.heading_path for section in page.sections] == [("Who Reads",)]

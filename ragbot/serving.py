@@ -168,8 +168,18 @@ def on_starting(_server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Log the address of the service once it accepts requests."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104 - compared, not bound
-    server.log.info("ragbot answers on http://%s:%s", shown, port)
+    server.log.info("ragbot answers on %s", _address(host, port))
+
+
+def _address(host: str, port: int) -> str:
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def address_lines(host: str, port: int) -> str:
+    """Return what somebody who started the service at a terminal is told, the address on its own line."""
+    words = "Ready. Open this address in your browser (Ctrl-C here ends the service):"
+    return f"\n{words}\n\n    {_address(host, port)}\n\n"
 
 
 def post_worker_init(worker: Any) -> None:
@@ -179,11 +189,20 @@ def post_worker_init(worker: Any) -> None:
     from ragbot.web.middleware.access_log import log_early_error
 
     services = worker.wsgi.extensions[EXTENSION]
+    is_first = worker.age == 1
     refuse_with_problems(partial(log_early_error, services.metrics))
-    Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+
+    def warm_up() -> None:
+        warm(worker.wsgi)
+        if is_first and sys.stdout.isatty():
+            # After what the workers log, so that it is the last line that somebody at the terminal sees.
+            sys.stdout.write(address_lines(*worker.sockets[0].sock.getsockname()[:2]))
+            sys.stdout.flush()
+
+    Thread(target=warm_up, daemon=True, name="warm-up").start()
     services.periodic_tasks.start()
     services.published.watch()
-    if worker.age == 1:
+    if is_first:
         # The first worker checks for all, in the background: a database may be slow or unavailable.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -16,10 +15,12 @@ from ragbot.books.files import Choice
 from ragbot.books.loader import ReadOptions
 from ragbot.cli.book_source import SiteOptions, Source, is_site, opened_source, site_options
 from ragbot.cli.errors import failing_in_one_sentence
-from ragbot.core.domain import SkippedFile
+from ragbot.cli.progress import ProgressBar
+from ragbot.core.domain import Book, SkippedFile
 from ragbot.ingestion.book_summary import BookSummary
 from ragbot.ingestion.link_check import (
     LinkReport,
+    ReadPage,
     built_site_reader,
     check_links,
     live_site_reader,
@@ -113,10 +114,12 @@ def ingest(
     services = current_services()
     if if_none and services.editions.published():
         return
-    progress = _Progress(sys.stderr.isatty())
-    with opened_source(
-        source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
-    ) as opened:
+    with (
+        ProgressBar() as progress,
+        opened_source(
+            source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
+        ) as opened,
+    ):
         report = services.ingestion.ingest_book(
             opened.path,
             edition=edition,
@@ -126,7 +129,6 @@ def ingest(
             options=opened.options,
             progress=progress,
         )
-    progress.end()
     _print_report(report)
     _print_note(opened)
 
@@ -159,25 +161,30 @@ def check(
     if links and not site_url and built_site is None and not is_site(source):
         raise click.UsageError("--links needs the site's address: add --site-url, or --built-site.")
     services = current_services()
-    progress = _Progress(sys.stderr.isatty())
-    with opened_source(
-        source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
-    ) as opened:
+    with (
+        ProgressBar() as progress,
+        opened_source(
+            source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
+        ) as opened,
+    ):
         found = services.ingestion.check_book(
             opened.path, site_url=opened.site_url, options=opened.options, progress=progress
         )
-    progress.end()
     click.echo(f"“{found.title}”:")
     click.echo(f"  {found.pages} pages, {found.sections} sections, {found.chunks} chunks")
     _print_summary(found.book)
     _print_skipped(found.skipped)
     _print_note(opened)
     if built_site is not None:
-        _print_links(check_links(found.read, opened.site_url, built_site_reader(built_site), progress))
+        _print_links(_checked(found.read, opened.site_url, built_site_reader(built_site)))
     elif links:
         with new_client() as client:
-            read_page = live_site_reader(opened.site_url, client)
-            _print_links(check_links(found.read, opened.site_url, read_page, progress))
+            _print_links(_checked(found.read, opened.site_url, live_site_reader(opened.site_url, client)))
+
+
+def _checked(read: Book, site_url: str, read_page: ReadPage) -> LinkReport:
+    with ProgressBar() as progress:
+        return check_links(read, site_url, read_page, progress)
 
 
 @book.command("list")
@@ -222,27 +229,6 @@ def reindex(edition: str | None) -> None:
     facts = services.editions.edition(edition) if edition else services.published.known()
     services.ingestion.rebuild_index(facts)
     click.echo(f"Rebuilt the index of {facts.name}: {facts.chunks} chunks.")
-
-
-class _Progress:
-    """Print the progress: on a terminal in one line that is rewritten, elsewhere one line for each stage."""
-
-    def __init__(self, on_terminal: bool) -> None:
-        self._on_terminal = on_terminal
-        self._stage = ""
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if self._on_terminal:
-            count = f" {done}/{total}" if total else f" {done}" if done else ""
-            click.echo(f"\r\x1b[K{stage}{count}", nl=False, err=True)
-        elif stage != self._stage or (total and done == total):
-            click.echo(f"{stage} {done}/{total}" if total else stage, err=True)
-        self._stage = stage
-
-    def end(self) -> None:
-        """Clear the terminal's line."""
-        if self._on_terminal:
-            click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _print_report(report: IngestReport) -> None:

@@ -115,7 +115,7 @@ class IngestionPipeline:
             self._refuse_much_less(book, before)
         if self._contexts is not None:
             chunks = self._contexts.with_contexts(book, chunks, progress)
-        progress("weigh", 0, len(chunks))
+        progress("weigh", 0, 0)
         indexed = index_chunks(chunks)
         known = self._editions.chunk_ids(before) if before else set()
         made = self._embed_missing(chunks, progress)
@@ -123,7 +123,7 @@ class IngestionPipeline:
         facts = self._editions.add_edition(draft)
         # Removing another edition meanwhile may have deleted vectors. From now on this edition holds them.
         embedded = made.count + self._embed_missing(chunks, progress).count
-        progress("index", 0, len(chunks))
+        progress("index", 0, 0)
         self.build_index(facts)
         self.publish(facts.name)
         ids = {chunk.id for chunk in chunks}
@@ -242,7 +242,8 @@ class IngestionPipeline:
             return len(shas)
 
         done = 0
-        progress("embed", done, len(missing))
+        if missing:
+            progress("embed", done, len(missing))
         with ThreadPoolExecutor(EMBEDDING_CALLS) as calls:
             try:
                 for count in calls.map(embed, batches):

@@ -374,7 +374,8 @@ def test_banner_and_numbers_of_publican_are_no_text():
         "who.html",
         "<html><head><meta name=generator content='publican v4.3.2'>"
         "<title>2.&nbsp;Who Reads</title></head><body>"
-        "<div id=banner><a href=/get>Download the ebook</a></div><p id=title><a href=/><img alt='Product Site'></a></p><ul class=docnav><li>Prev</li></ul>"
+        "<div id=banner><a href=/get>Download the ebook</a></div>"
+        "<p id=title><a href=/><img alt='Product Site'></a></p><ul class=docnav><li>Prev</li></ul>"
         "<div class=section><h2 class=title><a id=who></a>2.&nbsp;Who Reads</h2>"
         "<div class=para>Keepers.</div></div></body></html>",
     )

@@ -183,8 +183,18 @@ def pre_fork(_server: Any, worker: Any) -> None:
 def when_ready(server: Any) -> None:
     """Log the address of the service once it accepts requests."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104 - compared, not bound
-    server.log.info("ragbot answers on http://%s:%s", shown, port)
+    server.log.info("ragbot answers on %s", _address(host, port))
+
+
+def _address(host: str, port: int) -> str:
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def address_lines(host: str, port: int) -> str:
+    """Return what somebody who started the service at a terminal is told, the address on its own line."""
+    words = "Ready. Open this address in your browser (Ctrl-C here ends the service):"
+    return f"\n{words}\n\n    {_address(host, port)}\n\n"
 
 
 def post_worker_init(worker: Any) -> None:
@@ -210,6 +220,10 @@ def post_worker_init(worker: Any) -> None:
 def _warm_up(worker: Any, warm: Callable[[Any], None]) -> None:
     warm(worker.wsgi)
     mark_warm(worker)
+    if worker.age == 1 and sys.stdout.isatty():
+        # After what the workers log, so that it is the last line that somebody at the terminal sees.
+        sys.stdout.write(address_lines(*worker.sockets[0].sock.getsockname()[:2]))
+        sys.stdout.flush()
 
 
 def _compare_pool(worker: Any) -> None:

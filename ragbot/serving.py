@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -21,6 +22,7 @@ from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
 from ragbot.server.accept_sharing import SharingWorker, WorkerLoads
 from ragbot.server.early_errors import refuse_with_problems
+from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +48,9 @@ loglevel = _settings.chosen_log_level.lower()
 # gunicorn discards so much of an unread body, and no more.
 UNREAD_BYTES = 64 * 1024
 
+
+# A worker accepts requests when it has loaded the index, or after so long.
+WARM_UP_S = 10.0
 
 # Nearly all clients send the head in one piece; a slow one holds a thread that others need.
 HEAD_TIMEOUT_S = 5.0
@@ -157,11 +162,6 @@ class _QuoteRemover(logging.Filter):
 logger_class = RootLogger
 
 
-def pre_fork(_server: Any, worker: Any) -> None:
-    """Give a new worker its entry among the loads."""
-    worker.load_entry = Worker.loads.claim()
-
-
 def child_exit(_server: Any, worker: Any) -> None:
     """Save the counters of a dead worker, and forget its load."""
     Worker.loads.release(worker.load_entry)
@@ -173,32 +173,62 @@ def on_exit(_server: Any) -> None:
     remove_metrics_folder(_metrics_folder)
 
 
-def on_starting(_server: Any) -> None:
-    """Set, before the workers fork, that unreadable requests are answered with problem details."""
+def on_starting(server: Any) -> None:
+    """Set, before the workers fork, what this module changes about gunicorn."""
     refuse_with_problems()
+    keep_workers_until_replaced(server)
+
+
+def pre_fork(_server: Any, worker: Any) -> None:
+    """Give the worker the byte in which it says that it is warm, and its entry among the loads."""
+    share_warmth(worker)
+    worker.load_entry = Worker.loads.claim()
 
 
 def when_ready(server: Any) -> None:
     """Log the address of the service once it accepts requests."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104 - compared, not bound
-    server.log.info("ragbot answers on http://%s:%s", shown, port)
+    server.log.info("ragbot answers on %s", _address(host, port))
+
+
+def _address(host: str, port: int) -> str:
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def address_lines(host: str, port: int) -> str:
+    """Return what somebody who started the service at a terminal is told, the address on its own line."""
+    words = "Ready. Open this address in your browser (Ctrl-C here ends the service):"
+    return f"\n{words}\n\n    {_address(host, port)}\n\n"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Load the index and the model in the background, before the first reader waits for them."""
+    """Load the index and the model before the worker accepts its first request."""
     # Here and not above: gunicorn imports this module before it forks, and each worker has its own app.
     from ragbot.services import EXTENSION, warm
     from ragbot.web.middleware.access_log import log_early_error
 
     services = worker.wsgi.extensions[EXTENSION]
     refuse_with_problems(partial(log_early_error, services.metrics))
-    Thread(target=warm, args=(worker.wsgi,), daemon=True, name="warm-up").start()
+    warm_up = Thread(target=_warm_up, args=(worker, warm), daemon=True, name="warm-up")
+    warm_up.start()
     services.periodic_tasks.start()
     services.published.watch()
     if worker.age == 1:
         # The first worker checks for all, in the background: a database may be slow or unavailable.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
+    # Its first readers wait in the kernel's queue, or are answered by the worker that this one replaces. A
+    # large index that nobody has built takes longer: then health requests are answered meanwhile.
+    warm_up.join(WARM_UP_S)
+
+
+def _warm_up(worker: Any, warm: Callable[[Any], None]) -> None:
+    warm(worker.wsgi)
+    mark_warm(worker)
+    if worker.age == 1 and sys.stdout.isatty():
+        # After what the workers log, so that it is the last line that somebody at the terminal sees.
+        sys.stdout.write(address_lines(*worker.sockets[0].sock.getsockname()[:2]))
+        sys.stdout.flush()
 
 
 def _compare_pool(worker: Any) -> None:

@@ -54,14 +54,14 @@ class CachePolicy:
 class CachedAnswerer:
     """Answer as `Answerer` does. Only questions without a conversation before them are cached.
 
-    `edition_of` returns the edition of a name, even if it cannot be searched now. `unreadable` is called for
-    each entry that could not be read.
+    `edition_of` returns the edition that a question asks, even if it cannot be searched now. `unreadable` is
+    called for each entry that could not be read.
     """
 
     def __init__(
         self,
         answerer: Answerer,
-        edition_of: Callable[[str | None], EditionFacts],
+        edition_of: Callable[[Question, Deadline], EditionFacts],
         cache: Cache,
         single_flight: CrossWorkerSingleFlight,
         policy: CachePolicy,
@@ -91,7 +91,8 @@ class CachedAnswerer:
             )
             return
         began = time.perf_counter()
-        key = cache_key(question, self._edition_of(question.book_version).key, self._policy.fingerprint)
+        edition = self._edition_of(question, deadline)
+        key = cache_key(question, edition.key, self._policy.fingerprint)
         cached = self._cached(key)
         lookup = _Lookup(began, (time.perf_counter() - began) * 1000)
         if cached is not None:

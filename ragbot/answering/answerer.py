@@ -119,7 +119,7 @@ class Answerer:
         time. Closing the iterator ends the model's stream.
         """
         started = time.perf_counter()
-        edition = self._retriever.edition(question.book_version)
+        edition = self._retriever.edition_of(question, deadline)
         if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
             yield from _without_search(text, question, edition, started)
             return
@@ -177,6 +177,7 @@ class Answerer:
             status=Status.FAILED,
             sources=evidence.sources(),
             mode=question.mode,
+            book=retrieval.edition.book,
             book_version=retrieval.edition.name,
             model="",
             degraded=(Degradation.DENSE_SEARCH,) if retrieval.without_dense else (),
@@ -282,6 +283,7 @@ def _without_search(text: str, question: Question, edition: EditionFacts, starte
             status=Status.ANSWERED,
             sources=(),
             mode=question.mode,
+            book=edition.book,
             book_version=edition.name,
             model="extractive",
             usage=Usage(cost_usd=0.0),

@@ -31,8 +31,9 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
-from ragbot.storage.conversations import ConversationStore, MessageFacts, Turn, unsaved_turn
+from ragbot.storage.conversations import ConversationStore, Turn, unsaved_turn
 from ragbot.storage.idempotency_keys import IdempotencyClaim
+from ragbot.storage.message_rows import MessageFacts
 
 log = structlog.get_logger(__name__)
 
@@ -203,7 +204,7 @@ class Turns:
             turn = self._opened(question, session_id, claim)
             recorder = TurnRecorder(question)
             if turn.replayed:
-                source, close_turn = _replayed(turn.replayed), _leave_as_it_is
+                source, close_turn = replayed(turn.replayed), _leave_as_it_is
             else:
                 source = self._answering(question, turn, deadline, whole=whole)
                 close_turn = partial(self._close, turn)
@@ -314,6 +315,7 @@ class TurnRecorder:
             status=self._status,
             sources=self._sources,
             mode=self._question.mode,
+            book=self._question.book,
             book_version=self._question.book_version or "",
             model="",
             latency_ms=Latency(total=(time.perf_counter() - self._started) * 1000),
@@ -325,7 +327,7 @@ def _without_history(finished: Finished) -> Finished:
     return Finished(replace(finished.answer, degraded=degraded))
 
 
-def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
+def replayed(message: MessageFacts) -> Generator[Event, None, None]:
     """Yield a stored answer as the events in which it came."""
     yield Retrieved(message.sources)
     if message.answer:
@@ -336,6 +338,7 @@ def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
             status=Status(message.status),
             sources=message.sources,
             mode=Mode(message.mode),
+            book=message.book,
             book_version=message.book_version or "",
             model=message.model or "",
             degraded=tuple(Degradation(name) for name in message.degraded),

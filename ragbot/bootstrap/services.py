@@ -15,8 +15,10 @@ from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
+from ragbot.answering.example_questions import ExampleQuestions
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.query_rewriting import QueryRewriter
+from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
@@ -28,7 +30,7 @@ from ragbot.core.clock_jumps import ClockJumpDetector
 from ragbot.core.ports import Embedder, Generator, PassageStore
 from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
@@ -74,17 +76,21 @@ def build_services(
         settings, storage, metrics, generator=generator, embedder=embedder, reader=reader
     )
     store = store or build_passage_store(settings, storage, metrics)
-    published = PublishedEdition(storage.editions.published, store, settings.edition_poll_s)
+    published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
     retriever = _retriever(settings, published, storage.editions, providers, store)
-    answerer = _answerer(settings, retriever, storage.editions, providers, reader)
+    contents = CachedContents(storage.editions)
+    answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     return Services(
         settings=settings,
         answerer=answerer,
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
+        stop_requests=StopRequests(storage.shared_state),
         conversations=storage.conversations,
         editions=storage.editions,
+        contents=contents,
+        examples=ExampleQuestions(storage.editions, contents, answerer),
         ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
@@ -102,7 +108,7 @@ def build_services(
 
 def _retriever(
     settings: Settings,
-    published: PublishedEdition,
+    published: PublishedBooks,
     editions: EditionStore,
     providers: Providers,
     store: PassageStore,
@@ -120,7 +126,7 @@ def _retriever(
 def _answerer(
     settings: Settings,
     retriever: Retriever,
-    editions: EditionStore,
+    contents: CachedContents,
     providers: Providers,
     reader: PassageReader,
 ) -> Answerer:
@@ -131,7 +137,7 @@ def _answerer(
         providers.paid.embedding_cost,
         reader=reader,
         rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
-        book=CachedContents(editions),
+        book=contents,
     )
 
 
@@ -147,6 +153,7 @@ def _ingestion(
         store,
         providers.book_embedder,
         max_file_bytes=round(settings.max_file_mb * 1_000_000),
+        keep_editions=settings.keep_editions,
         contexts=contexts,
     )
 
@@ -164,13 +171,13 @@ def _readiness(
     storage: Storage,
     providers: Providers,
     store: PassageStore,
-    published: PublishedEdition,
+    published: PublishedBooks,
     clock: ClockJumpDetector,
 ) -> Readiness:
     return Readiness(
         is_migrated=SchemaCheck(storage.database, PROJECT_ROOT / "migrations").is_current,
         cannot_write=storage.database.cannot_write,
-        published=storage.editions.published,
+        published=published.look_up,
         served=published.served,
         clock_is_believed=clock.is_believed,
         embedder=providers.embedder.name if providers.embedder else None,
@@ -178,7 +185,7 @@ def _readiness(
             store,
             storage.cache,
             providers.generator,
-            chunks=lambda: facts.chunks if (facts := published.served()) else 0,
+            published=published,
             models=providers.paid.models.troubles,
             embeddings=providers.paid.embeddings.troubles,
         ),

@@ -93,6 +93,8 @@ def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
     faults = []
     if settings.rate_limit_storage == "redis" and settings.redis_url is None:
         faults.append("RATE_LIMIT_STORAGE: is redis, but REDIS_URL is not set")
+    if settings.widget_token_minutes and settings.secret_key is None:
+        faults.append("WIDGET_TOKEN_MINUTES: needs SECRET_KEY, the same in all workers, to sign tokens with")
     if for_production or settings.environment == "production":
         faults += production_faults(
             origins=settings.allowed_origins,
@@ -101,6 +103,7 @@ def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
             admin_api_key=_revealed(settings.admin_api_key),
             console_password=_revealed(settings.console_password),
             metrics_token=_revealed(settings.metrics_token),
+            secret_key=_revealed(settings.secret_key),
         )
         faults += _unknown_names()
     return faults

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 # Shorter ones can be tried out: key and token by machines without a pause, the password at ten a minute.
-ADMIN_KEY_LENGTH = METRICS_TOKEN_LENGTH = 16
+ADMIN_KEY_LENGTH = METRICS_TOKEN_LENGTH = SECRET_KEY_LENGTH = 16
 PASSWORD_LENGTH = 12
 
 # Fewer different signs than this is a pattern, not a secret ("aaaa…", "12121212…").
@@ -28,6 +28,7 @@ def production_faults(
     admin_api_key: str | None,
     console_password: str | None,
     metrics_token: str | None,
+    secret_key: str | None = None,
 ) -> Iterator[str]:
     """Yield each fault as `NAME: sentence`, in the order of the settings, without quoting a secret."""
     if debug:
@@ -42,6 +43,8 @@ def production_faults(
         yield f"CONSOLE_PASSWORD: {fault}"
     if metrics_token is not None and (fault := weakness(metrics_token, METRICS_TOKEN_LENGTH)):
         yield f"METRICS_TOKEN: {fault}"
+    if secret_key is not None and (fault := weakness(secret_key, SECRET_KEY_LENGTH)):
+        yield f"SECRET_KEY: {fault}"
 
 
 def weakness(secret: str, length: int) -> str | None:

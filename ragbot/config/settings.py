@@ -135,8 +135,15 @@ class Settings(BaseSettings):
     )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
-        description="Folder under which each process keeps its private embedded index.",
+        description="Folder of the embedded indexes, which the processes of a machine share. They are built "
+        "from the database, and may be deleted.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    keep_editions: int = Field(
+        3,
+        ge=0,
+        description="Editions that are kept of each book, the published one included: a publication deletes "
+        "the oldest others. 0 keeps all.",
     )
     edition_poll_s: float = Field(
         1.0, ge=0, description="Seconds for which a worker trusts its knowledge of the published edition."
@@ -227,12 +234,20 @@ class Settings(BaseSettings):
 
     # A book that is uploaded to POST /admin/ingest.
     max_book_mb: float = Field(
-        200, gt=0, description="Megabytes of an uploaded archive; unpacked it may be five times as large."
+        200,
+        gt=0,
+        description="Megabytes of an uploaded archive, which may be five times as large unpacked, or "
+        "of all pages of a live site.",
     )
     ingest_dir: Path = Field(
         Path(tempfile.gettempdir()),
         description="Folder in which an uploaded book is stored and unpacked while it is ingested.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    sites_dir: Path = Field(
+        PROJECT_ROOT / "var" / "sites",
+        description="Folder that keeps the pages of live sites, so that only changed ones are sent again.",
+        json_schema_extra={"shown_default": "var/sites"},
     )
     ingest_memory_mb: int = Field(
         1536,
@@ -240,7 +255,10 @@ class Settings(BaseSettings):
         description="Megabytes of memory at which the ingestion process is ended (Linux).",
     )
     ingest_time_limit_s: float = Field(
-        3600, gt=0, le=604_800, description="Seconds after which the ingestion process is ended."
+        3600,
+        gt=0,
+        le=604_800,
+        description="Seconds after which the ingestion process, or the download of a live site, is ended.",
     )
 
     # An open page.
@@ -248,6 +266,20 @@ class Settings(BaseSettings):
         None,
         description="Origins whose pages may ask, separated by commas; * is for development.",
         json_schema_extra={"shown_default": f"{DEVELOPMENT_ORIGINS}, none in production"},
+    )
+    public_ask_page: bool = Field(
+        True,
+        description="Whether /ask is a page where anybody may ask; the allowed origins may frame it.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs what pages are given to send back; needed with WIDGET_TOKEN_MINUTES."
+    )
+    widget_token_minutes: int = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Minutes for which a page's token is good, without which no question is answered; "
+        "0 asks for none.",
     )
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Proxies before the service whose X-Forwarded-* headers are believed."
@@ -265,11 +297,19 @@ class Settings(BaseSettings):
     rate_limit_queries_per_minute: int = Field(
         10, ge=1, description="Questions that one address may ask in a minute."
     )
+    rate_limit_queries_per_minute_per_network: int = Field(
+        60,
+        ge=1,
+        description="Questions that one address may ask in a minute where each page has a token of its own; "
+        "RATE_LIMIT_QUERIES_PER_MINUTE is each page's then.",
+    )
     rate_limit_queries_per_day_per_ip: int = Field(
         1000, ge=1, description="Questions that one address may ask in a day."
     )
     rate_limit_others_per_minute: int = Field(
-        120, ge=1, description="Calls about sessions that one address may make in a minute."
+        120,
+        ge=1,
+        description="Calls about sessions that one address may make in a minute, and about the book.",
     )
     rate_limit_storage: Literal["redis", "database", "memory"] | None = Field(
         None,

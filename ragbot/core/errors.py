@@ -66,10 +66,18 @@ class EditionNotFound(RagbotError):
     example_detail = "There is no edition of this name."
 
 
+class BookNotFound(RagbotError):
+    """Report that there is no book of this slug."""
+
+    code = "book_not_found"
+    example_detail = "There is no book called 'handbook'."
+
+
 class EditionInUse(RagbotError):
     """Report that the edition is published and so cannot be removed."""
 
     code = "edition_in_use"
+    example_detail = "Edition v2 is published; publish another one first."
 
 
 class NoBook(RagbotError):

@@ -97,8 +97,8 @@ class PassageStore(Protocol):
         """Build the edition from the database if the store does not have it. Raises SearchUnavailable."""
         ...
 
-    def publish(self, key: str) -> None:
-        """Serve the built edition to readers, in one step. Raises SearchUnavailable."""
+    def publish(self, edition: EditionFacts) -> None:
+        """Serve the built edition to its book's readers, in one step. Raises SearchUnavailable."""
         ...
 
     def remove(self, key: str) -> None:

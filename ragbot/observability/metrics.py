@@ -56,7 +56,7 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     "query_errors_total": CounterSpec("Questions that ended in an error, by its code.", ("code",)),
     "query_stage_duration_seconds": HistogramSpec("Stages of questions.", ("stage",)),
     "embedding_generation_duration_seconds": HistogramSpec("Calls to the embedder for questions."),
-    "answers_total": CounterSpec("Turns that ended.", ("status", "mode")),
+    "answers_total": CounterSpec("Turns that ended.", ("status", "mode", "book")),
     "answer_sentences_total": CounterSpec(
         "Sentences of new answers: that claim something, carry a mark that holds, are supported.",
         ("kind",),
@@ -86,6 +86,10 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     ),
     "db_pool_wait_seconds": HistogramSpec("Waits for a connection to the database, opening it included."),
     "index_chunks": GaugeSpec("Chunks of the published edition.", aggregation="livemostrecent"),
+    "index_outdated": GaugeSpec(
+        "Whether the newest edition's index cannot be built, so that readers get the one before: 1 or 0.",
+        aggregation="livemostrecent",
+    ),
     "edition_age_seconds": GaugeSpec("Time since the edition was published.", aggregation="livemostrecent"),
     "ready": GaugeSpec("Whether a question could be answered: 1 or 0.", aggregation="livemostrecent"),
     "workers": GaugeSpec("Workers that run."),

@@ -40,6 +40,7 @@ def expose() -> Response:
 
 def _sample_readiness(services: Services, report: ReadinessReport) -> None:
     services.metrics.set("ready", report.status != "down")
+    services.metrics.set("index_outdated", bool(services.published.trouble()))
     book = report.book
     services.metrics.set("index_chunks", book.chunks if book else 0)
     if book and book.published_at:

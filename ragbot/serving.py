@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
-from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
@@ -21,6 +20,7 @@ from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
+from ragbot.server.accept_sharing import SharingWorker, WorkerLoads
 from ragbot.server.early_errors import refuse_with_problems
 from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
 
@@ -60,8 +60,11 @@ HEAD_TIMEOUT_S = 5.0
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc]
 
 
-class Worker(ThreadWorker):
+class Worker(SharingWorker):
     """Extend gunicorn's worker: limit the time for a head, and end connections cleanly."""
+
+    loads = WorkerLoads()
+    places = _settings.max_streams
 
     def handle(self, conn: Any) -> Any:
         """Answer the next request of a connection, if its head arrives in time."""
@@ -160,7 +163,8 @@ logger_class = RootLogger
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Save the counters of a dead worker."""
+    """Save the counters of a dead worker, and forget its load."""
+    Worker.loads.release(worker.load_entry)
     merge_dead_worker(_metrics_folder, worker.pid)
 
 
@@ -176,8 +180,9 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(_server: Any, worker: Any) -> None:
-    """Give the worker the byte in which it says that it is warm."""
+    """Give the worker the byte in which it says that it is warm, and its entry among the loads."""
     share_warmth(worker)
+    worker.load_entry = Worker.loads.claim()
 
 
 def when_ready(server: Any) -> None:

@@ -337,6 +337,7 @@ def test_answer_that_was_cut_is_charged_in_the_metrics_and_on_its_line(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     (line,) = [line for line in lines if line["event"] == "request" and line["route"] == "/query"]
     scrape = Scrape(app.test_client().get("/metrics").text)
+    services_of(app).budget.write_waiting()
     with app.app_context(), db.engine.connect() as connection:
         rows = connection.execute(text("SELECT model, input_tokens, cost_usd FROM spending")).all()
     written = {model: (tokens, cost) for model, tokens, cost in rows}

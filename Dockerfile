@@ -3,6 +3,7 @@
 #   docker build -t ragbot --build-arg BOOK=books/mine . the same with another book (or mount one at /book)
 #   docker build -t ragbot --build-arg EXTRAS="otel sentry" .  with what traces and error reports need
 #   docker build -t ragbot-backup --target backup .     the same with pg_dump and psql, for backups
+#   docker build -t ragbot-test --target test .         the same with the tests: docker run --rm ragbot-test pytest
 # Base images are pinned by their tags. A digest would pin them harder; pin what your registry serves with
 # `docker buildx imagetools inspect python:3.13.16-slim-trixie`.
 
@@ -20,6 +21,13 @@ RUN sed '/^# Tests/,$d' /tmp/requirements.txt > /tmp/runtime.txt \
     && for extra in $EXTRAS; do \
         pip --python /venv/bin/python install --only-binary=:all: --requirement "/tmp/requirements-$extra.txt"; \
     done
+
+
+# What the tests need.
+FROM packages AS packages-of-test
+
+COPY requirements-dev.txt requirements-s3.txt /tmp/
+RUN pip --python /venv/bin/python install --only-binary=:all: --requirement /tmp/requirements-dev.txt
 
 
 # boto3, for backups in a bucket.
@@ -91,6 +99,23 @@ USER 10001:10001
 # There is no server in it to ask.
 HEALTHCHECK NONE
 CMD ["deploy/backup-loop.sh"]
+
+
+FROM service AS test
+
+COPY --from=packages-of-test /venv /venv
+COPY README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml Makefile Procfile Dockerfile docker-compose.yml ./
+COPY .dockerignore .env.example requirements.txt requirements-dev.txt ./
+COPY bench/ bench/
+COPY books/ books/
+COPY deploy/ deploy/
+COPY docs/ docs/
+COPY eval/ eval/
+COPY harness/ harness/
+COPY tests/ tests/
+# The root may be read-only: whatever is written goes to /tmp. tests/system/ starts servers of a whole checkout.
+ENV PYTEST_ADDOPTS="-p no:cacheprovider --ignore tests/system" \
+    HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis
 
 
 # The last stage is what a build without a target gives.

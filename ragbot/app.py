@@ -25,11 +25,14 @@ from ragbot.storage import models as _models  # noqa: F401 - the tables must be 
 from ragbot.storage.engine import EngineLimits, engine_options, make_safe
 from ragbot.version import __version__
 from ragbot.web.api.admin import admin
+from ragbot.web.api.book import book
+from ragbot.web.api.books import books
 from ragbot.web.api.health import health
 from ragbot.web.api.ingest import ingest
 from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
+from ragbot.web.api.widget_tokens import widget_tokens
 from ragbot.web.errors import invalid, register_error_handlers
 from ragbot.web.middleware.access_log import log_requests
 from ragbot.web.middleware.authentication import guard_admin
@@ -39,7 +42,10 @@ from ragbot.web.middleware.load_shedding import shed_load
 from ragbot.web.middleware.rate_limits import limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
+from ragbot.web.middleware.widget_tokens import page_session, require_widget_tokens
+from ragbot.web.operation_metrics import start_operation_metrics
 from ragbot.web.pages.api_docs import documentation
+from ragbot.web.pages.ask import ask_form, ask_page
 from ragbot.web.pages.console import console
 from ragbot.web.schemas import Problem
 
@@ -68,10 +74,15 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    for blueprint in (query, sessions, health, admin, ingest):
+    operations = (query, book, books, sessions, widget_tokens, health, admin, ingest)
+    for blueprint in operations:
         app.register_api(blueprint)
+    start_operation_metrics(operations, services.metrics)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
+    if settings.public_ask_page:
+        app.register_blueprint(ask_page)
+        app.register_blueprint(ask_form)
     app.register_blueprint(metrics)
     register_error_handlers(app)
     register_commands(app)
@@ -82,9 +93,9 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
 def _configure_logging(settings: Settings) -> None:
     stream = _log_stream()
     as_json = settings.environment == "production" or not stream.isatty()
-    configure_logging(settings.log_level, as_json=as_json, to=stream)
+    configure_logging(settings.chosen_log_level, as_json=as_json, to=stream)
     if report := build_error_reporter(settings):
-        configure_logging(settings.log_level, as_json=as_json, to=stream, report=report)
+        configure_logging(settings.chosen_log_level, as_json=as_json, to=stream, report=report)
 
 
 def _log_stream() -> TextIO:
@@ -103,20 +114,30 @@ def _open_database(app: Flask, settings: Settings) -> Engine:
 
 
 def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
+    questions = (query, ask_form)
     # They run in this order before a request, and in the opposite order after it.
     identify_requests(app)
     log_requests(app)
     trust_proxies(app, settings.trusted_proxies)
-    shed_load(app, services.turns, questions=query)
+    shed_load(app, services.turns, questions=questions)
     limit_calls(
         app,
         settings,
         services.counters,
-        questions=query,
-        others=((sessions,), (admin, ingest), (documentation, console)),
-        open_to_pages=(query, sessions),
+        questions=questions,
+        others=(
+            (sessions,),
+            (book,),
+            (widget_tokens,),
+            (admin, ingest),
+            (documentation, console),
+            (ask_page,),
+        ),
+        open_to_pages=(query, sessions, book, widget_tokens),
         behind_password=(console,),
+        page_session=page_session if settings.widget_token_minutes else None,
     )
+    require_widget_tokens(app, questions=questions)
     guard_admin(app)
     refuse_large_bodies(app, exempt=("ingest.send",))
     allow_origins(app, settings.allowed_origins)

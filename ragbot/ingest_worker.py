@@ -151,6 +151,7 @@ class Job:
         self._upload.archive.unlink()
         return self._services.ingestion.ingest_book(
             book,
+            slug=options.book,
             edition=options.edition,
             site_url=options.site_url,
             title=options.title,

@@ -10,6 +10,9 @@ import structlog
 from flask import Flask, current_app
 
 from ragbot.answering.answerer import Answerer
+from ragbot.answering.book_contents import CachedContents
+from ragbot.answering.example_questions import ExampleQuestions
+from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
@@ -17,7 +20,7 @@ from ragbot.core.errors import RagbotError
 from ragbot.core.findings import Finding
 from ragbot.core.ports import Cache
 from ragbot.health.readiness import Readiness
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
@@ -26,6 +29,7 @@ from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
 from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.storage.conversations import ConversationStore
+from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
 
@@ -41,11 +45,14 @@ class Services:
     settings: Settings
     answerer: Answerer
     turns: Turns
+    stop_requests: StopRequests
     conversations: ConversationStore
     editions: EditionStore
+    contents: CachedContents
+    examples: ExampleQuestions
     ingestion: IngestionPipeline
     ingest_jobs: IngestJobRunner
-    published: PublishedEdition
+    published: PublishedBooks
     retriever: Retriever
     readiness: Readiness
     metrics: Metrics
@@ -54,6 +61,7 @@ class Services:
     counters: FailoverRateCounters
     periodic_tasks: PeriodicTasks
     maintenance: MaintenanceMetrics
+    budget: DailyBudget
     probe_provider: Callable[[], Iterable[Finding]]
 
 

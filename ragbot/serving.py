@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from threading import Thread
 from typing import Any
@@ -12,15 +13,18 @@ from typing import Any
 import structlog
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
-from gunicorn.workers.gthread import ThreadWorker
 
-from ragbot.config import load_settings
+from ragbot.config import load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
+from ragbot.server.accept_sharing import SharingWorker, WorkerLoads
 from ragbot.server.early_errors import refuse_with_problems
+from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
+
+log = structlog.get_logger(__name__)
 
 try:
     _settings = load_settings()
@@ -28,20 +32,25 @@ except ConfigurationError as error:
     sys.exit(str(error))
 
 configure_logging(
-    _settings.log_level, as_json=_settings.environment == "production" or not sys.stdout.isatty()
+    _settings.chosen_log_level, as_json=_settings.environment == "production" or not sys.stdout.isatty()
 )
+for note in settings_notes(_settings):
+    log.warning("setting_doubtful", note=note)
 # Before prometheus_client is imported, and before workers are forked.
 _metrics_folder = create_metrics_folder()
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics_folder)
 
 bind = f"{_settings.host}:{_settings.port}"
 workers = _settings.chosen_web_concurrency
-loglevel = _settings.log_level.lower()
+loglevel = _settings.chosen_log_level.lower()
 
 
 # gunicorn discards so much of an unread body, and no more.
 UNREAD_BYTES = 64 * 1024
 
+
+# A worker accepts requests when it has loaded the index, or after so long.
+WARM_UP_S = 10.0
 
 # Nearly all clients send the head in one piece; a slow one holds a thread that others need.
 HEAD_TIMEOUT_S = 5.0
@@ -51,8 +60,11 @@ HEAD_TIMEOUT_S = 5.0
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc]
 
 
-class Worker(ThreadWorker):
+class Worker(SharingWorker):
     """Extend gunicorn's worker: limit the time for a head, and end connections cleanly."""
+
+    loads = WorkerLoads()
+    places = _settings.max_streams
 
     def handle(self, conn: Any) -> Any:
         """Answer the next request of a connection, if its head arrives in time."""
@@ -151,7 +163,8 @@ logger_class = RootLogger
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Save the counters of a dead worker."""
+    """Save the counters of a dead worker, and forget its load."""
+    Worker.loads.release(worker.load_entry)
     merge_dead_worker(_metrics_folder, worker.pid)
 
 
@@ -160,9 +173,16 @@ def on_exit(_server: Any) -> None:
     remove_metrics_folder(_metrics_folder)
 
 
-def on_starting(_server: Any) -> None:
-    """Set, before the workers fork, that unreadable requests are answered with problem details."""
+def on_starting(server: Any) -> None:
+    """Set, before the workers fork, what this module changes about gunicorn."""
     refuse_with_problems()
+    keep_workers_until_replaced(server)
+
+
+def pre_fork(_server: Any, worker: Any) -> None:
+    """Give the worker the byte in which it says that it is warm, and its entry among the loads."""
+    share_warmth(worker)
+    worker.load_entry = Worker.loads.claim()
 
 
 def when_ready(server: Any) -> None:
@@ -183,28 +203,32 @@ def address_lines(host: str, port: int) -> str:
 
 
 def post_worker_init(worker: Any) -> None:
-    """Load the index and the model in the background, before the first reader waits for them."""
+    """Load the index and the model before the worker accepts its first request."""
     # Here and not above: gunicorn imports this module before it forks, and each worker has its own app.
     from ragbot.services import EXTENSION, warm
     from ragbot.web.middleware.access_log import log_early_error
 
     services = worker.wsgi.extensions[EXTENSION]
-    is_first = worker.age == 1
     refuse_with_problems(partial(log_early_error, services.metrics))
-
-    def warm_up() -> None:
-        warm(worker.wsgi)
-        if is_first and sys.stdout.isatty():
-            # After what the workers log, so that it is the last line that somebody at the terminal sees.
-            sys.stdout.write(address_lines(*worker.sockets[0].sock.getsockname()[:2]))
-            sys.stdout.flush()
-
-    Thread(target=warm_up, daemon=True, name="warm-up").start()
+    warm_up = Thread(target=_warm_up, args=(worker, warm), daemon=True, name="warm-up")
+    warm_up.start()
     services.periodic_tasks.start()
     services.published.watch()
-    if is_first:
+    if worker.age == 1:
         # The first worker checks for all, in the background: a database may be slow or unavailable.
         Thread(target=_compare_pool, args=(worker,), daemon=True, name="pool-size").start()
+    # Its first readers wait in the kernel's queue, or are answered by the worker that this one replaces. A
+    # large index that nobody has built takes longer: then health requests are answered meanwhile.
+    warm_up.join(WARM_UP_S)
+
+
+def _warm_up(worker: Any, warm: Callable[[Any], None]) -> None:
+    warm(worker.wsgi)
+    mark_warm(worker)
+    if worker.age == 1 and sys.stdout.isatty():
+        # After what the workers log, so that it is the last line that somebody at the terminal sees.
+        sys.stdout.write(address_lines(*worker.sockets[0].sock.getsockname()[:2]))
+        sys.stdout.flush()
 
 
 def _compare_pool(worker: Any) -> None:
@@ -219,9 +243,11 @@ def _compare_pool(worker: Any) -> None:
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Store the answers that could not be stored before."""
+    """Store the answers that could not be stored before, and the costs that were not stored yet."""
     from ragbot.services import EXTENSION
 
     # A worker that failed to load the app has none.
     if worker.wsgi is not None:
-        worker.wsgi.extensions[EXTENSION].turns.finish()
+        services = worker.wsgi.extensions[EXTENSION]
+        services.turns.finish()
+        services.budget.write_waiting()

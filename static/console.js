@@ -823,6 +823,7 @@ class Exchange {
       .filter(([, count]) => Number.isFinite(count)).map(([name, count]) => `${count} ${name}`).join(', '));
     if ('cost_usd' in usage) row('Cost', Number.isFinite(usage.cost_usd) ? `$${usage.cost_usd.toFixed(6)}` : 'not known');
     row('Model', words(reply.model));
+    if (byId('book')) row('Book', words(reply.book));
     row('Edition', words(reply.book_version));
     row('Cache', words(reply.cache));
     if (Array.isArray(reply.degraded)) row('Done without', reply.degraded.map(words).join(', ') || 'nothing, all is well');
@@ -1140,7 +1141,8 @@ function beginAnew() {
 
 /* ---- The composer ---- */
 
-const OPTIONS = ['top_k', 'chapter_filter', 'book_version', 'page_url'];
+// The book can be chosen where there are several.
+const OPTIONS = ['book', 'top_k', 'chapter_filter', 'book_version', 'page_url'].filter((name) => byId(name));
 
 function chosenMode() {
   return page.form.elements.mode.value === 'selected_text' ? 'selected_text' : 'full_book';
@@ -1195,7 +1197,7 @@ function markFields(errors) {
     if (!input) continue;
     input.setAttribute('aria-invalid', 'true');
     if (input === page.selection) unfoldSelection(true);
-    if (OPTIONS.includes(name)) byId('options').open = true;
+    if (OPTIONS.includes(name) && name !== 'book') byId('options').open = true;
   }
 }
 

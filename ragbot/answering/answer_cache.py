@@ -54,14 +54,14 @@ class CachePolicy:
 class CachedAnswerer:
     """Answer as `Answerer` does. Only questions without a conversation before them are cached.
 
-    `edition_of` returns the edition of a name, even if it cannot be searched now. `unreadable` is called for
-    each entry that could not be read.
+    `edition_of` returns the edition that a question asks, even if it cannot be searched now. `unreadable` is
+    called for each entry that could not be read.
     """
 
     def __init__(
         self,
         answerer: Answerer,
-        edition_of: Callable[[str | None], EditionFacts],
+        edition_of: Callable[[Question, Deadline], EditionFacts],
         cache: Cache,
         single_flight: CrossWorkerSingleFlight,
         policy: CachePolicy,
@@ -82,19 +82,25 @@ class CachedAnswerer:
         deadline: Deadline,
         *,
         without_model: bool = False,
+        whole: bool = False,
     ) -> Generator[Event, None, None]:
         """Yield events as `Answerer.answer` does."""
         if history or not self._policy.ttl_s:
-            yield from self._answerer.answer(question, history, deadline, without_model=without_model)
+            yield from self._answerer.answer(
+                question, history, deadline, without_model=without_model, whole=whole
+            )
             return
         began = time.perf_counter()
-        key = cache_key(question, self._edition_of(question.book_version).key, self._policy.fingerprint)
+        edition = self._edition_of(question, deadline)
+        key = cache_key(question, edition.key, self._policy.fingerprint)
         cached = self._cached(key)
         lookup = _Lookup(began, (time.perf_counter() - began) * 1000)
         if cached is not None:
             yield from replay(lookup.hit(cached))
             return
-        with closing(self._answerer.answer(question, (), deadline, without_model=without_model)) as events:
+        with closing(
+            self._answerer.answer(question, (), deadline, without_model=without_model, whole=whole)
+        ) as events:
             # Every reader gets the sources of a search of their own: it is cheap, and shows progress.
             yield lookup.noted(next(events))
             joined = None if without_model else self._join(key, deadline)

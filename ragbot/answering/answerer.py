@@ -108,16 +108,18 @@ class Answerer:
         deadline: Deadline,
         *,
         without_model: bool = False,
+        whole: bool = False,
     ) -> Generator[Event, None, None]:
         """Yield one Retrieved, then Deltas, then one Finished, whose text is the sum of the deltas.
 
         Another Retrieved comes before the Delta whose mark puts another passage among the sources. With
-        `without_model` no model is paid for this answer. Raises EditionNotFound, NoBook or SearchUnavailable
-        before the first event; AnswerCut, DeadlineExceeded or Cancelled at any time. Closing the iterator
-        ends the model's stream.
+        `without_model` no model is paid for this answer. With `whole` the caller shows nothing before the
+        end: Deltas may be empty, and another model answers for one that breaks off. Raises EditionNotFound,
+        NoBook or SearchUnavailable before the first event; AnswerCut, DeadlineExceeded or Cancelled at any
+        time. Closing the iterator ends the model's stream.
         """
         started = time.perf_counter()
-        edition = self._retriever.edition(question.book_version)
+        edition = self._retriever.edition_of(question, deadline)
         if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
             yield from _without_search(text, question, edition, started)
             return
@@ -126,13 +128,15 @@ class Answerer:
             rewritten = self._rewriter.rewrite(question, history, edition.language, deadline)
         evidence = self._collector.collect(question, edition, history, deadline, rewritten)
         draft = self._draft(question, evidence, started, rewritten)
-        prompt = replace(self._prompt(question, history, evidence), without_model=without_model)
+        prompt = replace(self._prompt(question, history, evidence), without_model=without_model, whole=whole)
         answer = self._answer_text(question, evidence, draft)
         yield Retrieved(draft.known.sources, draft)
         with closing(self._pieces(prompt, deadline, draft.generation)) as pieces:
             for piece in pieces:
                 if text := answer.feed(piece):
                     yield from _shown(text, evidence, draft)
+                elif not piece:
+                    yield Delta("")
         if rest := answer.flush():
             yield from _shown(rest, evidence, draft)
         status, grounding, sources = Status.ANSWERED, None, evidence.sources()
@@ -145,8 +149,8 @@ class Answerer:
         if status is Status.ANSWERED:
             grounding = answer.grounding
             sources = self._cited(evidence, answer.text)
-        whole = replace(draft.so_far(), text=answer.text, status=status, sources=sources, grounding=grounding)
-        yield Finished(replace(whole, model=whole.model or "extractive"))
+        ended = replace(draft.so_far(), text=answer.text, status=status, sources=sources, grounding=grounding)
+        yield Finished(replace(ended, model=ended.model or "extractive"))
 
     def _fixed_reply(self, question: Question, edition: EditionFacts) -> str:
         """Return the reply to small talk, or the table of contents if the question asks for it, else ""."""
@@ -173,6 +177,7 @@ class Answerer:
             status=Status.FAILED,
             sources=evidence.sources(),
             mode=question.mode,
+            book=retrieval.edition.book,
             book_version=retrieval.edition.name,
             model="",
             degraded=(Degradation.DENSE_SEARCH,) if retrieval.without_dense else (),
@@ -278,6 +283,7 @@ def _without_search(text: str, question: Question, edition: EditionFacts, starte
             status=Status.ANSWERED,
             sources=(),
             mode=question.mode,
+            book=edition.book,
             book_version=edition.name,
             model="extractive",
             usage=Usage(cost_usd=0.0),

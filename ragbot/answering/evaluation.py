@@ -159,7 +159,7 @@ class Evaluation:
         return verdicts
 
     def _ask(self, row: Row) -> Asked:
-        question = Question(row.question, book_version=self._edition.name)
+        question = Question(row.question, book=self._edition.book, book_version=self._edition.name)
         started, first_word_ms = time.perf_counter(), None
         draft: Draft | None = None
         said: list[str] = []

@@ -31,8 +31,9 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
-from ragbot.storage.conversations import ConversationStore, MessageFacts, Turn, unsaved_turn
+from ragbot.storage.conversations import ConversationStore, Turn, unsaved_turn
 from ragbot.storage.idempotency_keys import IdempotencyClaim
+from ragbot.storage.message_rows import MessageFacts
 
 log = structlog.get_logger(__name__)
 
@@ -188,12 +189,14 @@ class Turns:
         *,
         claim: IdempotencyClaim | None = None,
         slot: AnswerSlot | None = None,
+        whole: bool = False,
     ) -> RunningTurn:
         """Store the question and return its turn; no model is called before `events` is drawn.
 
         The turn keeps the `slot`, or takes one, and gives it back at its end. A turn that was answered before
-        under the same claim is replayed. Raises Overloaded and stores nothing if no slot is free; and what
-        `ConversationStore.open_turn` raises.
+        under the same claim is replayed. With `whole` the caller shows nothing before the end, so that
+        another model may answer for one that breaks off. Raises Overloaded and stores nothing if no slot is
+        free; and what `ConversationStore.open_turn` raises.
         """
         slot = slot or self.reserve()
         try:
@@ -201,9 +204,10 @@ class Turns:
             turn = self._opened(question, session_id, claim)
             recorder = TurnRecorder(question)
             if turn.replayed:
-                source, close_turn = _replayed(turn.replayed), _leave_as_it_is
+                source, close_turn = replayed(turn.replayed), _leave_as_it_is
             else:
-                source, close_turn = self._answering(question, turn, deadline), partial(self._close, turn)
+                source = self._answering(question, turn, deadline, whole=whole)
+                close_turn = partial(self._close, turn)
             is_stored = turn.message_id is not None
             events = TurnEvents(source, slot, recorder, close_turn, is_stored=is_stored)
             return RunningTurn(turn, events, deadline, recorder)
@@ -219,13 +223,17 @@ class Turns:
         try:
             return self._conversations.open_turn(question, session_id, claim=claim)
         except DatabaseUnavailable as error:
-            log.warning("turn_not_kept", cause=error.cause)
+            log.warning("question_not_stored", cause=error.cause)
             return unsaved_turn()
 
-    def _answering(self, question: Question, turn: Turn, deadline: Deadline) -> Generator[Event, None, None]:
+    def _answering(
+        self, question: Question, turn: Turn, deadline: Deadline, *, whole: bool
+    ) -> Generator[Event, None, None]:
         most = self._questions_by_model
         without_model = most is not None and turn.questions_before >= most
-        return self._answerer.answer(question, turn.history, deadline, without_model=without_model)
+        return self._answerer.answer(
+            question, turn.history, deadline, without_model=without_model, whole=whole
+        )
 
     def _close(self, turn: Turn, recorder: TurnRecorder) -> None:
         """Store the end of a turn, now or, if the database is unavailable, later."""
@@ -236,7 +244,7 @@ class Turns:
                 self._conversations.close_turn(turn.message_id, answer, error_code=error_code)
             except Exception as error:  # Whatever is wrong there, the reader gets the answer.
                 code = error.code if isinstance(error, RagbotError) else type(error).__name__
-                log.error("answer_not_recorded_yet", code=code, message_id=turn.message_id[:8])
+                log.error("answer_write_postponed", code=code, message_id=turn.message_id[:8])
                 self._late.add(turn.message_id, answer, error_code)
         recorder.persisted((time.perf_counter() - started) * 1000)
         self._observe(recorder.ended())
@@ -307,6 +315,7 @@ class TurnRecorder:
             status=self._status,
             sources=self._sources,
             mode=self._question.mode,
+            book=self._question.book,
             book_version=self._question.book_version or "",
             model="",
             latency_ms=Latency(total=(time.perf_counter() - self._started) * 1000),
@@ -318,7 +327,7 @@ def _without_history(finished: Finished) -> Finished:
     return Finished(replace(finished.answer, degraded=degraded))
 
 
-def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
+def replayed(message: MessageFacts) -> Generator[Event, None, None]:
     """Yield a stored answer as the events in which it came."""
     yield Retrieved(message.sources)
     if message.answer:
@@ -329,6 +338,7 @@ def _replayed(message: MessageFacts) -> Generator[Event, None, None]:
             status=Status(message.status),
             sources=message.sources,
             mode=Mode(message.mode),
+            book=message.book,
             book_version=message.book_version or "",
             model=message.model or "",
             degraded=tuple(Degradation(name) for name in message.degraded),

@@ -107,12 +107,12 @@ def run_drill(
             faults += _row_faults(manifest.rows, found.rows)
         if manifest.edition is not None:
             with open_parts(scratch.url, backup.folder) as parts:
-                edition = parts.editions.edition(manifest.edition)
-                # It counts the points and searches some by their own words.
-                parts.ingestion.build_index(edition)
-                chunks = edition.chunks
-                past = parts.past_questions.questions(edition.name, QUESTIONS)
-                replayed = [_replay(question, edition, parts.answerer) for question in past]
+                for edition in parts.editions.published_of_each().values():
+                    # It counts the points and searches some by their own words.
+                    parts.ingestion.build_index(edition)
+                    chunks += edition.chunks
+                    past = parts.past_questions.questions(edition, QUESTIONS)
+                    replayed += [_replay(question, edition, parts.answerer) for question in past]
                 faults += _answer_faults(replayed)
     return DrillReport(
         backup=backup.name,
@@ -137,7 +137,7 @@ def _row_faults(expected: Mapping[str, int], found: Mapping[str, int]) -> list[s
 
 
 def _replay(past: PastQuestion, edition: EditionFacts, answerer: Answerer) -> ReplayedQuestion:
-    question = Question(past.text, book_version=edition.name, top_k=SOURCES_LOOKED_AT)
+    question = Question(past.text, book=edition.book, book_version=edition.name, top_k=SOURCES_LOOKED_AT)
     *_, last = answerer.answer(question, (), Deadline(QUESTION_LIMIT_S))
     assert isinstance(last, Finished)
     ids = {source.id for source in last.answer.sources}

@@ -40,7 +40,7 @@ def build_passage_store(settings: Settings, storage: Storage, metrics: Metrics) 
 def _embedded_store(settings: Settings, editions: EditionStore) -> PassageStore:
     from ragbot.index.qdrant_embedded import QdrantEmbeddedStore
 
-    return QdrantEmbeddedStore(settings.index_dir, partial(points_of, editions))
+    return QdrantEmbeddedStore(settings.index_dir, partial(points_of, editions), known_keys=editions.keys)
 
 
 def _server_store(settings: Settings, url: str, editions: EditionStore) -> PassageStore:

@@ -15,20 +15,22 @@ from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import ANSWER_VERSION, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
+from ragbot.answering.example_questions import ExampleQuestions
 from ragbot.answering.prompt import PROMPT_VERSION
 from ragbot.answering.query_rewriting import QueryRewriter
+from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
 from ragbot.bootstrap.observability import build_tracing, measure_pool
 from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
-from ragbot.bootstrap.storage import Storage, build_storage
+from ragbot.bootstrap.storage import UNREADABLE, Storage, build_storage
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.clock_jumps import ClockJumpDetector
-from ragbot.core.ports import Embedder, Generator, PassageStore
+from ragbot.core.ports import Embedder, Generator, PassageStore, SharedState
 from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
@@ -44,6 +46,7 @@ from ragbot.storage.chunk_contexts import ChunkContextStore
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.ingest_jobs import IngestJobStore
+from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 from ragbot.storage.maintenance_log import MaintenanceLog
 from ragbot.storage.migrations import SchemaCheck
 from ragbot.version import __version__
@@ -74,17 +77,21 @@ def build_services(
         settings, storage, metrics, generator=generator, embedder=embedder, reader=reader
     )
     store = store or build_passage_store(settings, storage, metrics)
-    published = PublishedEdition(storage.editions.published, store, settings.edition_poll_s)
+    published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
     retriever = _retriever(settings, published, storage.editions, providers, store)
-    answerer = _answerer(settings, retriever, storage.editions, providers, reader)
+    contents = CachedContents(storage.editions)
+    answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     return Services(
         settings=settings,
         answerer=answerer,
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
+        stop_requests=StopRequests(storage.shared_state),
         conversations=storage.conversations,
         editions=storage.editions,
+        contents=contents,
+        examples=ExampleQuestions(storage.editions, contents, answerer),
         ingestion=_ingestion(settings, storage, providers, store),
         ingest_jobs=IngestJobRunner(settings, IngestJobStore(storage.database)),
         published=published,
@@ -96,13 +103,14 @@ def build_services(
         counters=storage.rate_counters,
         periodic_tasks=_periodic_tasks(storage, readiness, clock),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
+        budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),
     )
 
 
 def _retriever(
     settings: Settings,
-    published: PublishedEdition,
+    published: PublishedBooks,
     editions: EditionStore,
     providers: Providers,
     store: PassageStore,
@@ -120,7 +128,7 @@ def _retriever(
 def _answerer(
     settings: Settings,
     retriever: Retriever,
-    editions: EditionStore,
+    contents: CachedContents,
     providers: Providers,
     reader: PassageReader,
 ) -> Answerer:
@@ -131,7 +139,7 @@ def _answerer(
         providers.paid.embedding_cost,
         reader=reader,
         rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
-        book=CachedContents(editions),
+        book=contents,
     )
 
 
@@ -147,6 +155,7 @@ def _ingestion(
         store,
         providers.book_embedder,
         max_file_bytes=round(settings.max_file_mb * 1_000_000),
+        keep_editions=settings.keep_editions,
         contexts=contexts,
     )
 
@@ -164,13 +173,13 @@ def _readiness(
     storage: Storage,
     providers: Providers,
     store: PassageStore,
-    published: PublishedEdition,
+    published: PublishedBooks,
     clock: ClockJumpDetector,
 ) -> Readiness:
     return Readiness(
         is_migrated=SchemaCheck(storage.database, PROJECT_ROOT / "migrations").is_current,
         cannot_write=storage.database.cannot_write,
-        published=storage.editions.published,
+        published=published.look_up,
         served=published.served,
         clock_is_believed=clock.is_believed,
         embedder=providers.embedder.name if providers.embedder else None,
@@ -178,7 +187,7 @@ def _readiness(
             store,
             storage.cache,
             providers.generator,
-            chunks=lambda: facts.chunks if (facts := published.served()) else 0,
+            published=published,
             models=providers.paid.models.troubles,
             embeddings=providers.paid.embeddings.troubles,
         ),
@@ -198,9 +207,9 @@ def _turns(
         answerer,
         retriever.edition_known,
         storage.cache,
-        CrossWorkerSingleFlight(storage.shared_state, storage.cache, lease_s=lease_s),
+        CrossWorkerSingleFlight(_shared_by_workers(settings, storage), storage.cache, lease_s=lease_s),
         _cache_policy(settings, providers),
-        unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
+        unreadable=partial(metrics.count, "cache_failures_total", store=UNREADABLE),
     )
     return Turns(
         storage.conversations,
@@ -210,6 +219,12 @@ def _turns(
         questions_by_model=settings.openai_questions_per_session,
         observe=AnswerMetrics(metrics).ended,
     )
+
+
+def _shared_by_workers(settings: Settings, storage: Storage) -> SharedState:
+    """Return where workers see each other's claims. A sole process needs no table for that."""
+    is_sole = settings.chosen_web_concurrency == 1 and settings.database_url.startswith("sqlite")
+    return InProcessSharedState() if is_sole and not settings.redis_url else storage.shared_state
 
 
 def _cache_policy(settings: Settings, providers: Providers) -> CachePolicy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -16,7 +17,7 @@ from ragbot.books.loader import ReadOptions
 from ragbot.cli.book_source import SiteOptions, Source, is_site, opened_source, site_options
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.cli.progress import ProgressBar
-from ragbot.core.domain import Book, SkippedFile
+from ragbot.core.domain import DEFAULT_BOOK, SLUG, Book, EditionFacts, SkippedFile
 from ragbot.ingestion.book_summary import BookSummary
 from ragbot.ingestion.link_check import (
     LinkReport,
@@ -60,6 +61,23 @@ def http_address(_context: click.Context, _option: click.Parameter, address: str
     return address
 
 
+def plain_slug(_context: click.Context, _option: click.Parameter, slug: str) -> str:
+    """Check that a book's slug can stand in addresses and file names."""
+    if not re.fullmatch(SLUG, slug):
+        raise click.BadParameter("must have lower-case letters, digits and hyphens, at most 60")
+    return slug
+
+
+book_option = click.option(
+    "--book",
+    "slug",
+    default=DEFAULT_BOOK,
+    show_default=True,
+    callback=plain_slug,
+    help="The book's slug, for a service that has several books.",
+)
+
+
 def reading_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add the options that say how a book is read, and hand them over as `options`."""
 
@@ -89,18 +107,20 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
 
 @book.command("ingest")
 @click.argument("source")
+@book_option
 @click.option(
     "--edition", callback=plain_name, help="The edition's name; else it is derived from the content."
 )
 @click.option("--site-url", default="", callback=http_address, help=SITE_URL_HELP)
 @click.option("--title", default="", help="The book's title, if the book does not name it.")
 @click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
-@click.option("--if-none", is_flag=True, help="Do nothing if an edition is published already.")
+@click.option("--if-none", is_flag=True, help="Do nothing if the book has a published edition.")
 @reading_options
 @site_options
 @failing_in_one_sentence
 def ingest(
     source: str,
+    slug: str,
     edition: str | None,
     site_url: str,
     title: str,
@@ -112,7 +132,7 @@ def ingest(
 ) -> None:
     """Ingest the book at SOURCE, a path or the address of a live site, and publish it."""
     services = current_services()
-    if if_none and services.editions.published():
+    if if_none and services.editions.published(slug):
         return
     with (
         ProgressBar() as progress,
@@ -122,6 +142,7 @@ def ingest(
     ):
         report = services.ingestion.ingest_book(
             opened.path,
+            slug=slug,
             edition=edition,
             site_url=opened.site_url,
             title=title,
@@ -197,7 +218,7 @@ def list_editions() -> None:
     for row in rows:
         facts = row.facts
         click.echo(
-            f"{'*' if row.published else ' '} {facts.name:<40} {row.created_at:%Y-%m-%d %H:%M} UTC  "
+            f"{'*' if row.published else ' '} {_full_name(facts):<40} {row.created_at:%Y-%m-%d %H:%M} UTC  "
             f"{row.pages} pages, {facts.sections} sections, {facts.chunks} chunks, "
             f"{facts.embedder or 'no vectors'}"
         )
@@ -205,30 +226,37 @@ def list_editions() -> None:
 
 @book.command("publish")
 @click.argument("edition")
+@book_option
 @failing_in_one_sentence
-def publish(edition: str) -> None:
+def publish(edition: str, slug: str) -> None:
     """Make EDITION the one that readers get. An earlier edition can be published again in the same way."""
-    click.echo(f"Published {current_services().ingestion.publish(edition).name}.")
+    click.echo(f"Published {current_services().ingestion.publish(edition, slug).name}.")
 
 
 @book.command("remove")
 @click.argument("edition")
+@book_option
 @failing_in_one_sentence
-def remove(edition: str) -> None:
+def remove(edition: str, slug: str) -> None:
     """Delete EDITION with its chunks and vectors. The published one cannot be removed."""
-    current_services().ingestion.remove(edition)
+    current_services().ingestion.remove(edition, slug)
     click.echo(f"Removed {edition}.")
 
 
 @book.command("reindex")
 @click.argument("edition", required=False)
+@book_option
 @failing_in_one_sentence
-def reindex(edition: str | None) -> None:
+def reindex(edition: str | None, slug: str) -> None:
     """Build the index of EDITION (else of the published one) again from the database; embeds nothing."""
     services = current_services()
-    facts = services.editions.edition(edition) if edition else services.published.known()
+    facts = services.editions.edition(edition, slug) if edition else services.published.known(slug)
     services.ingestion.rebuild_index(facts)
     click.echo(f"Rebuilt the index of {facts.name}: {facts.chunks} chunks.")
+
+
+def _full_name(facts: EditionFacts) -> str:
+    return facts.name if facts.book == DEFAULT_BOOK else f"{facts.book}:{facts.name}"
 
 
 def _print_report(report: IngestReport) -> None:

@@ -9,6 +9,7 @@ from typing import cast
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate.cli import db as migrations
 from flask_openapi import OpenAPI
 
 from ragbot.cli.book import book
@@ -40,30 +41,38 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(metrics)
     # Replaces flask-openapi's own command, whose document lacks our events and problems.
     app.cli.add_command(openapi)
+    # Click would read the steps of `flask db downgrade -1` as an option. (The group loads the app first.)
+    migrations.commands["downgrade"].context_settings["ignore_unknown_options"] = True
 
 
 @click.command("ask")
 @click.argument("question")
 @click.option("--session", "session_id", help="Continue this session.")
+@click.option("--book", "slug", help="Ask this book of several; else the default one.")
 @click.option("--edition", help="Ask this edition; else the published one.")
 @click.option("--sources/--no-sources", default=True, help="Show the cited passages.")
 @with_appcontext
 @failing_in_one_sentence
-def ask(question: str, session_id: str | None, edition: str | None, sources: bool) -> None:
+def ask(question: str, session_id: str | None, slug: str | None, edition: str | None, sources: bool) -> None:
     """Ask the book QUESTION. Exit code 3 means that the book does not answer it."""
     text = question.strip()
     if not 1 <= len(text) <= MAX_QUESTION_LENGTH or has_forbidden_characters(text):
         raise click.BadParameter("must have 1 to 2,000 characters", param_hint="QUESTION")
-    running = current_services().turns.begin(Question(text, book_version=edition), session_id)
+    services = current_services()
+    book = services.published.choose(slug, None)
+    running = services.turns.begin(Question(text, book=book, book_version=edition), session_id)
     refused = False
-    with closing(running.events) as events:
-        for event in events:
-            match event:
-                case Delta(piece):
-                    click.echo(piece, nl=False)
-                case Finished(answer):
-                    refused = answer.status == "refused"
-                    _print_end(answer, running.turn.session_id, with_sources=sources)
+    try:
+        with closing(running.events) as events:
+            for event in events:
+                match event:
+                    case Delta(piece):
+                        click.echo(piece, nl=False)
+                    case Finished(answer):
+                        refused = answer.status == "refused"
+                        _print_end(answer, running.turn.session_id, with_sources=sources)
+    finally:
+        services.budget.write_waiting()
     if refused:
         raise SystemExit(3)
 

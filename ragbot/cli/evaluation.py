@@ -21,6 +21,7 @@ from ragbot.services import current_services
 
 @click.command("eval")
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--book", "slug", help="Ask this book of several; else the default one.")
 @click.option("--edition", help="Ask this edition; else the published one.")
 @click.option("--sample", type=click.IntRange(min=1), help="Ask so many questions, of each type its share.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Which sample.")
@@ -38,6 +39,7 @@ from ragbot.services import current_services
 @failing_in_one_sentence
 def evaluate(
     path: Path,
+    slug: str | None,
     edition: str | None,
     sample: int | None,
     seed: int,
@@ -54,7 +56,8 @@ def evaluate(
     rows = load_rows(path)
     if sample is not None:
         rows = sample_of(rows, sample, seed=seed)
-    facts = services.editions.edition(edition) if edition else services.published.current()
+    book = services.published.choose(slug, None)
+    facts = services.editions.edition(edition, book) if edition else services.published.current(book)
     evaluation = Evaluation(
         services.answerer,
         facts,
@@ -62,6 +65,7 @@ def evaluate(
         deadline_s=services.settings.query_deadline_s,
     )
     with ExitStack() as open_files:
+        open_files.callback(services.budget.write_waiting)
         answers = open_files.enter_context(_opened(answers_path)) if answers_path else None
         bar = open_files.enter_context(click.progressbar(length=len(rows), label="asking", file=sys.stderr))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from ragbot.config.production_checks import production_faults
 from ragbot.config.settings import ENV_FILE, Settings
+from ragbot.config.unknown_names import unknown_names
 from ragbot.core.errors import ConfigurationError
 
 
@@ -27,7 +29,7 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
     Raises ConfigurationError with one line for each fault; no line quotes a secret's value.
     """
-    _check_env_file(ENV_FILE)
+    _names_in(ENV_FILE)
     values = {name.lower(): value for name, value in (overrides or {}).items()}
     unknown = sorted(name.upper() for name in values if name not in Settings.model_fields)
     if unknown:
@@ -50,28 +52,36 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 
 def settings_notes(settings: Settings) -> list[str]:
     """Return what an operator hardly means, as sentences; the service starts all the same."""
+    notes = [f"{name} {rest}." for name, _, rest in (fault.partition(": ") for fault in _unknown_names())]
     if settings.openai_base_url and settings.openai_api_key is None:
-        return [
+        notes.append(
             "OPENAI_BASE_URL is set and OPENAI_API_KEY is not, so no model is asked. "
             "Set OPENAI_API_KEY, to any word where the server needs none."
-        ]
-    return []
+        )
+    return notes
 
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _check_env_file(path: Path) -> None:
+def _names_in(path: Path) -> list[str]:
+    """Return the names in `.env`; none where there is no such file. Raises ConfigurationError."""
     try:
         with path.open(encoding="utf-8-sig") as stream:
-            broken = [b.original.line for b in parse_stream(stream) if b.error]
+            bindings = list(parse_stream(stream))
     except FileNotFoundError:
-        return
+        return []
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The file .env cannot be read: {error.__class__.__name__}.") from error
+    broken = [binding.original.line for binding in bindings if binding.error]
     if broken:
         raise ConfigurationError(f"The file .env has no NAME=value on line {broken[0]}.")
+    return [binding.key for binding in bindings if binding.key]
+
+
+def _unknown_names() -> list[str]:
+    return unknown_names(Settings.model_fields, in_environment=os.environ, in_file=_names_in(ENV_FILE))
 
 
 def _default(name: str) -> Any:
@@ -83,14 +93,19 @@ def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
     faults = []
     if settings.rate_limit_storage == "redis" and settings.redis_url is None:
         faults.append("RATE_LIMIT_STORAGE: is redis, but REDIS_URL is not set")
+    if settings.widget_token_minutes and settings.secret_key is None:
+        faults.append("WIDGET_TOKEN_MINUTES: needs SECRET_KEY, the same in all workers, to sign tokens with")
     if for_production or settings.environment == "production":
         faults += production_faults(
             origins=settings.allowed_origins,
-            debug=settings.flask_debug,
+            flask_debug=settings.flask_debug,
+            debug=settings.debug,
             admin_api_key=_revealed(settings.admin_api_key),
             console_password=_revealed(settings.console_password),
             metrics_token=_revealed(settings.metrics_token),
+            secret_key=_revealed(settings.secret_key),
         )
+        faults += _unknown_names()
     return faults
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 # Shorter ones can be tried out: key and token by machines without a pause, the password at ten a minute.
-ADMIN_KEY_LENGTH = METRICS_TOKEN_LENGTH = 16
+ADMIN_KEY_LENGTH = METRICS_TOKEN_LENGTH = SECRET_KEY_LENGTH = 16
 PASSWORD_LENGTH = 12
 
 # Fewer different signs than this is a pattern, not a secret ("aaaa…", "12121212…").
@@ -23,13 +23,17 @@ RUN = 4
 def production_faults(
     *,
     origins: Sequence[str],
+    flask_debug: bool,
     debug: bool,
     admin_api_key: str | None,
     console_password: str | None,
     metrics_token: str | None,
+    secret_key: str | None = None,
 ) -> Iterator[str]:
     """Yield each fault as `NAME: sentence`, in the order of the settings, without quoting a secret."""
     if debug:
+        yield "DEBUG: must not be set in production"
+    if flask_debug:
         yield "FLASK_DEBUG: must not be set in production; the debugger runs code for anyone"
     if "*" in origins:
         yield "ALLOWED_ORIGINS_STR: must name each origin in production, not *"
@@ -39,6 +43,8 @@ def production_faults(
         yield f"CONSOLE_PASSWORD: {fault}"
     if metrics_token is not None and (fault := weakness(metrics_token, METRICS_TOKEN_LENGTH)):
         yield f"METRICS_TOKEN: {fault}"
+    if secret_key is not None and (fault := weakness(secret_key, SECRET_KEY_LENGTH)):
+        yield f"SECRET_KEY: {fault}"
 
 
 def weakness(secret: str, length: int) -> str | None:

@@ -22,6 +22,7 @@ ENV_FILE = PROJECT_ROOT / ".env"
 # Where the book's own site is served while it is being written.
 DEVELOPMENT_ORIGINS = "http://localhost:3000,http://localhost:8000"
 _DSN = re.compile(r"https?://[^@/\s]+@[^@/\s]+/(?:\S*/)?[0-9]+")
+_YES, _NO = ("1", "true", "yes", "on", "t", "y"), ("0", "false", "no", "off", "f", "n")
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?")
 
 
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "production", "testing"] = Field(
         "development", description="Which rules hold: production refuses unsafe settings."
+    )
+    debug: bool = Field(
+        False, description="Whether each step is logged, as with LOG_LEVEL=DEBUG; refused in production."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe line that is logged."
@@ -131,8 +135,15 @@ class Settings(BaseSettings):
     )
     index_dir: Path = Field(
         Path(tempfile.gettempdir()),
-        description="Folder under which each process keeps its private embedded index.",
+        description="Folder of the embedded indexes, which the processes of a machine share. They are built "
+        "from the database, and may be deleted.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    keep_editions: int = Field(
+        3,
+        ge=0,
+        description="Editions that are kept of each book, the published one included: a publication deletes "
+        "the oldest others. 0 keeps all.",
     )
     edition_poll_s: float = Field(
         1.0, ge=0, description="Seconds for which a worker trusts its knowledge of the published edition."
@@ -256,6 +267,20 @@ class Settings(BaseSettings):
         description="Origins whose pages may ask, separated by commas; * is for development.",
         json_schema_extra={"shown_default": f"{DEVELOPMENT_ORIGINS}, none in production"},
     )
+    public_ask_page: bool = Field(
+        True,
+        description="Whether /ask is a page where anybody may ask; the allowed origins may frame it.",
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs what pages are given to send back; needed with WIDGET_TOKEN_MINUTES."
+    )
+    widget_token_minutes: int = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Minutes for which a page's token is good, without which no question is answered; "
+        "0 asks for none.",
+    )
     trusted_proxies: int = Field(
         0, ge=0, le=10, description="Proxies before the service whose X-Forwarded-* headers are believed."
     )
@@ -272,11 +297,19 @@ class Settings(BaseSettings):
     rate_limit_queries_per_minute: int = Field(
         10, ge=1, description="Questions that one address may ask in a minute."
     )
+    rate_limit_queries_per_minute_per_network: int = Field(
+        60,
+        ge=1,
+        description="Questions that one address may ask in a minute where each page has a token of its own; "
+        "RATE_LIMIT_QUERIES_PER_MINUTE is each page's then.",
+    )
     rate_limit_queries_per_day_per_ip: int = Field(
         1000, ge=1, description="Questions that one address may ask in a day."
     )
     rate_limit_others_per_minute: int = Field(
-        120, ge=1, description="Calls about sessions that one address may make in a minute."
+        120,
+        ge=1,
+        description="Calls about sessions that one address may make in a minute, and about the book.",
     )
     rate_limit_storage: Literal["redis", "database", "memory"] | None = Field(
         None,
@@ -319,6 +352,18 @@ class Settings(BaseSettings):
         description="Requests after which a worker is replaced, and up to a fifth more; 0 is never. "
         "A sole worker stays.",
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _strip_quotes(cls, given: Any) -> Any:
+        """Remove quotes around a value: `docker run --env-file` and some hosts' forms leave them there."""
+        return stripped_url(given) if isinstance(given, str) else given
+
+    @field_validator("debug", mode="before")
+    @classmethod
+    def _read_debug(cls, given: Any) -> Any:
+        """Read a word that is neither yes nor no as no: programs of other kinds list their parts in DEBUG."""
+        return given if str(given).lower() in (*_YES, *_NO) else False
 
     @field_validator("model_prices", mode="before")
     @classmethod
@@ -367,6 +412,11 @@ class Settings(BaseSettings):
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 raise ValueError("must list origins such as https://book.example, without a path")
         return listed
+
+    @property
+    def chosen_log_level(self) -> Literal["DEBUG", "INFO", "WARNING", "ERROR"]:
+        """Return the least severe line that is logged: the configured level, else what DEBUG says."""
+        return "DEBUG" if self.debug and "log_level" not in self.model_fields_set else self.log_level
 
     @property
     def allowed_origins(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import SecretStr
 
+from ragbot.config.compose_variables import COMPOSE_VARIABLES
 from ragbot.config.settings import Settings
 
 
@@ -21,10 +22,21 @@ def settings_table() -> str:
 
 
 def env_example() -> str:
-    """Return a `.env` file with every setting commented out, under its meaning."""
-    lines = ["# Settings of ragbot. Copy this file to .env and remove the # before what you change.", ""]
+    """Return a `.env` file with every setting commented out, under its meaning.
+
+    The one file serves `make run`, Compose and `docker run --env-file`.
+    """
+    lines = [
+        "# Settings of ragbot. Copy this file to .env and remove the # before what you change.",
+        "# `make run`, Compose and `docker run --env-file .env` read it alike, without quotes and $.",
+        "",
+    ]
     for name, kind, default, meaning in _described():
         lines += [f"# {meaning} ({kind})", f"#{name}={default}", ""]
+    lines += ["# --- Read by docker-compose.yml alone.", ""]
+    for variable in COMPOSE_VARIABLES:
+        mark = "" if variable.set else "#"
+        lines += [f"# {variable.meaning}", f"{mark}{variable.name}={variable.default}", ""]
     return "\n".join(lines[:-1]) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -13,6 +13,11 @@ Vector = list[float]
 # A generator's first word when its passages do not answer the question. The rest of the line, if any,
 # is the sentence that the reader is shown.
 NOT_IN_BOOK = "NOT_IN_BOOK"
+
+# The slug of the book of a service that has one book.
+DEFAULT_BOOK = "default"
+# What a slug is made of.
+SLUG = "^[a-z0-9][a-z0-9-]{0,59}$"
 
 
 # --- a book ------------------------------------------------------------------------------------
@@ -145,8 +150,8 @@ class Chunk:
 class SparseVector:
     """Hold term weights: `indices` are distinct 32-bit term ids, `values` their weights."""
 
-    indices: list[int]
-    values: list[float]
+    indices: Sequence[int]
+    values: Sequence[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +172,7 @@ class EditionFacts:
     """Describe an edition for the stores and the retriever.
 
     `key` names the edition's index and never changes; `name` is for people and may change.
-    `embedder` and `dimension` are None if it was indexed without vectors.
+    `embedder` and `dimension` are None if it was indexed without vectors. `book` is the slug of its book.
     """
 
     key: str
@@ -181,6 +186,7 @@ class EditionFacts:
     sections: int
     chunks: int
     published_at: datetime | None = None
+    book: str = DEFAULT_BOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +243,10 @@ class Degradation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Hold a reader's validated question. `text` is trimmed and has 1 to 2,000 characters."""
+    """Hold a reader's validated question. `text` is trimmed and has 1 to 2,000 characters.
+
+    `book` is the slug of the book that is asked, `book_version` names one of its editions.
+    """
 
     text: str
     mode: Mode = Mode.FULL_BOOK
@@ -246,6 +255,7 @@ class Question:
     book_version: str | None = None
     chapter_filter: str | None = None
     top_k: int = 5
+    book: str = DEFAULT_BOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +276,8 @@ class Prompt:
     not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
     `foreign_language` the question's language where it is not the book's. With `overview` the passages are
     the beginnings of pages that are to be summed up, in the order of the book. With `without_model` no model
-    that costs money may be called; with `single_try` a failed call is not repeated. `shorter` gives the
+    that costs money may be called; with `single_try` a failed call is not repeated; with `whole` the reader
+    sees nothing before the end, so that another model may answer for one that broke off. `shorter` gives the
     messages with at least so many tokens less, as far as possible; None where they cannot be shortened.
     """
 
@@ -284,6 +295,7 @@ class Prompt:
     foreign_language: str = ""
     without_model: bool = False
     single_try: bool = False
+    whole: bool = False
     shorter: Callable[[int], tuple[tuple[str, str], ...]] | None = field(
         default=None, compare=False, repr=False
     )
@@ -384,6 +396,7 @@ class Answer:
     usage: Usage = Usage()
     latency_ms: Latency = Latency()
     grounding: Grounding | None = None
+    book: str = DEFAULT_BOOK
 
 
 @dataclass(slots=True)
@@ -430,8 +443,10 @@ class Draft:
     def so_far(self) -> Answer:
         """Return what is known now: model, degradations, tokens, costs and times, without the text."""
         generation, known, now = self.generation, self.known, time.perf_counter()
-        # Without a model the answer itself costs nothing.
-        usage = generation.usage if generation.model else replace(generation.usage, cost_usd=0.0)
+        # Without a model the answer itself costs nothing; calls that broke off before it may have.
+        usage = generation.usage
+        if not generation.model and usage.cost_usd is None and not usage.output_tokens:
+            usage = replace(usage, cost_usd=0.0)
         return replace(
             known,
             model=generation.model,

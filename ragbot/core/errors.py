@@ -66,10 +66,18 @@ class EditionNotFound(RagbotError):
     example_detail = "There is no edition of this name."
 
 
+class BookNotFound(RagbotError):
+    """Report that there is no book of this slug."""
+
+    code = "book_not_found"
+    example_detail = "There is no book called 'handbook'."
+
+
 class EditionInUse(RagbotError):
     """Report that the edition is published and so cannot be removed."""
 
     code = "edition_in_use"
+    example_detail = "Edition v2 is published; publish another one first."
 
 
 class NoBook(RagbotError):
@@ -183,6 +191,13 @@ class ContextOverflow(RequestRejected):
     code = "context_overflow"
 
 
+class AnswerEmpty(RequestRejected):
+    """Report that the model ended its answer without a word; asked again it may find some."""
+
+    code = "answer_empty"
+    retryable = True
+
+
 class ContentFiltered(ProviderError):
     """Report that the provider's filter stopped the question or its answer; it will do so again."""
 
@@ -201,6 +216,10 @@ class AnswerCut(ProviderError):
 
     code = "answer_cut"
     retryable = True
+
+
+class AnswerRefused(AnswerCut):
+    """Report that the stream broke because of this question or its answer; others may pass."""
 
 
 class DeadlineExceeded(RagbotError):

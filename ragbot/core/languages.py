@@ -66,13 +66,12 @@ _LETTERS_LOOKED_AT = 400
 
 def language_of(texts: Iterable[str]) -> str:
     """Return the language (its Snowball name) whose commonest words occur most; "english" if none do."""
-    counts = dict.fromkeys(_COMMON, 0)
+    words: Counter[str] = Counter()
     scripts: Counter[str] = Counter()
     for text in texts:
         scripts[script_of(text)] += len(text)
-        for word in _WORD.findall(text.casefold()):
-            for language, words in _COMMON.items():
-                counts[language] += word in words
+        words.update(_WORD.findall(text.casefold()))
+    counts = {language: sum(words[word] for word in common) for language, common in _COMMON.items()}
     script = max(scripts, key=lambda name: scripts[name], default="LATIN")
     if script not in ("LATIN", "CYRILLIC") and script in _SCRIPTS:
         return _SCRIPTS[script]
@@ -166,3 +165,47 @@ def ask_in_book_language(question_language: str, book_language: str) -> str:
     sentence = _ASK_IN.get(question_language, _ASK_IN["english"]).format(name=name)
     english = _ASK_IN["english"].format(name=name)
     return sentence if sentence == english else f"{sentence} ({english})"
+
+
+# By BCP 47, as pages name their language; of the names that are used above.
+_TAGS = {
+    "english": "en",
+    "german": "de",
+    "french": "fr",
+    "spanish": "es",
+    "italian": "it",
+    "portuguese": "pt",
+    "dutch": "nl",
+    "swedish": "sv",
+    "danish": "da",
+    "norwegian": "no",
+    "finnish": "fi",
+    "russian": "ru",
+    "turkish": "tr",
+    "hungarian": "hu",
+    "romanian": "ro",
+    "polish": "pl",
+    "vietnamese": "vi",
+    "indonesian": "id",
+    "hindi": "hi",
+    "arabic": "ar",
+    "hebrew": "he",
+    "thai": "th",
+    "japanese": "ja",
+    "korean": "ko",
+    "chinese": "zh",
+    "greek": "el",
+    "bengali": "bn",
+    "tamil": "ta",
+    "telugu": "te",
+    "georgian": "ka",
+    "armenian": "hy",
+    "khmer": "km",
+    "burmese": "my",
+    "lao": "lo",
+}
+
+
+def language_tag(language: str) -> str:
+    """Return the BCP 47 tag of a language's name ("en"); "und" for a name that is not known."""
+    return _TAGS.get(language, "und")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 _FRAGMENT_SAFE = "~:@!$'()*+,;=-._"
 
@@ -49,3 +49,12 @@ def _is_below(root: str, url: str) -> bool:
 def section_url(url: str, anchor: str) -> str:
     """Return the address of a page's section; of the page itself where there is no anchor."""
     return f"{url}#{quote(anchor, safe=_FRAGMENT_SAFE)}" if anchor else url
+
+
+def place_on_site(url: str, site_url: str) -> str:
+    """Return a page's address without site, fragment, query, `.html` and `index.html`."""
+    path = unquote(urlsplit(url).path).strip("/")
+    base = unquote(urlsplit(site_url).path).strip("/")
+    if base and (path == base or path.startswith(f"{base}/")):
+        path = path[len(base) :].strip("/")
+    return path.removesuffix("index.html").removesuffix(".html").strip("/")

@@ -63,6 +63,8 @@ class Generator(Protocol):
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
         """Yield parts of the answer as they arrive, none of them empty.
 
+        For a `whole` prompt a part may be empty: the answer is on its way, and comes in one piece.
+
         Marks such as `[2]` cite `prompt.passages` from 1. If the passages do not answer the question,
         the first part begins with NOT_IN_BOOK. `generation` is complete when the iterator
         ends. Raises ProviderUnavailable or ProviderRejected before the first part, AnswerCut after it,
@@ -95,8 +97,8 @@ class PassageStore(Protocol):
         """Build the edition from the database if the store does not have it. Raises SearchUnavailable."""
         ...
 
-    def publish(self, key: str) -> None:
-        """Serve the built edition to readers, in one step. Raises SearchUnavailable."""
+    def publish(self, edition: EditionFacts) -> None:
+        """Serve the built edition to its book's readers, in one step. Raises SearchUnavailable."""
         ...
 
     def remove(self, key: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from ragbot.core.deadline import Deadline
@@ -70,6 +71,18 @@ class SingleFlight(Generic[T]):
             if flight.result is not None:
                 return flight.result
 
+    def start(self, key: str, compute: Callable[[], T], *, thread_name: str) -> Flight[T]:
+        """Return the flight of a key; if there is none, compute in a new thread.
+
+        So the computation goes on when the callers that wait for it have left.
+        """
+        flight, leads = self.join(key)
+        if leads:
+            threading.Thread(
+                target=self._lead_quietly, args=(key, flight, compute), daemon=True, name=thread_name
+            ).start()
+        return flight
+
     def join(self, key: str) -> tuple[Flight[T], bool]:
         """Return the flight of a key, and whether this caller leads it: then it has to `land` it."""
         with self._lock:
@@ -86,6 +99,11 @@ class SingleFlight(Generic[T]):
         with self._lock:
             self._flights.pop(key, None)
         flight.land(result, failure)
+
+    def _lead_quietly(self, key: str, flight: Flight[T], compute: Callable[[], T]) -> None:
+        # Those who wait get the failure.
+        with suppress(Exception):
+            self._lead(key, flight, compute)
 
     def _lead(self, key: str, flight: Flight[T], compute: Callable[[], T]) -> T:
         result: T | None = None

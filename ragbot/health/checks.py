@@ -10,6 +10,7 @@ from ragbot.core.errors import RagbotError, SearchUnavailable, StoreUnavailable
 from ragbot.core.ports import Cache, Generator, PassageStore
 from ragbot.health.runner import CheckResult, HealthCheck
 from ragbot.index.failover import FailoverStore
+from ragbot.index.published_books import PublishedBooks
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 
 # A provider counts its calls, and each health request to each replica would make one.
@@ -20,6 +21,11 @@ PROVIDER_GRACE_S = 4.0
 EMBEDDED_INDEX = CheckResult("degraded", "embedded index used instead")
 # The book is too large for the embedded index.
 CACHED_ANSWERS = CheckResult("degraded", "cached answers only")
+# The log has the reason.
+NO_INDEX = "the index cannot be built"
+INDEX_IN_THE_MAKING = CheckResult("down", "the index is being built")
+OLD_INDEX = CheckResult("degraded", "the newest edition's index cannot be built; the one before is searched")
+INDEX_WAIT_S = 0.4
 # Redis cannot be reached.
 DATABASE_STORE = CheckResult("degraded", "database used instead")
 
@@ -32,34 +38,54 @@ def health_checks(
     cache: Cache,
     generator: Generator,
     *,
-    chunks: Callable[[], int],
+    published: PublishedBooks,
     models: Troubles,
     embeddings: Troubles,
 ) -> dict[str, HealthCheck]:
-    """Build the health check of each part. `chunks` returns the size of the served edition, in chunks."""
+    """Build the health check of each part."""
     return {
-        "vector_store": _store_check(store, chunks),
+        "vector_store": _store_check(store, published),
         "cache": HealthCheck(partial(_check_cache, cache)),
         "llm": _llm_check(generator, models),
         "embeddings": HealthCheck(lambda: _circuits_result(embeddings())),
     }
 
 
-def _store_check(store: PassageStore, chunks: Callable[[], int]) -> HealthCheck:
+def _store_check(store: PassageStore, published: PublishedBooks) -> HealthCheck:
     if not isinstance(store, FailoverStore):
-        return HealthCheck(store.ping)
+
+        def check_embedded() -> CheckResult | None:
+            store.ping()
+            return index_result(published)
+
+        return HealthCheck(check_embedded)
 
     def without_server() -> CheckResult:
-        return EMBEDDED_INDEX if store.can_replace_server(chunks()) else CACHED_ANSWERS
+        served = published.served()
+        return EMBEDDED_INDEX if store.can_replace_server(served.chunks if served else 0) else CACHED_ANSWERS
 
     def check() -> CheckResult | None:
         try:
             store.ping()
         except SearchUnavailable:
             return without_server()
-        return None
+        return index_result(published)
 
     return HealthCheck(check, on_timeout=without_server)
+
+
+def index_result(published: PublishedBooks) -> CheckResult | None:
+    """Return whether this process can search, and whether what it searches is the newest edition."""
+    try:
+        served = published.searchable(INDEX_WAIT_S)
+    except SearchUnavailable:
+        return CheckResult("down", NO_INDEX)
+    except RagbotError:
+        # There is no book yet, or no database: the check of the database says so.
+        return None
+    if served is None:
+        return INDEX_IN_THE_MAKING
+    return OLD_INDEX if published.trouble() else None
 
 
 def _check_cache(cache: Cache) -> CheckResult:

@@ -144,7 +144,7 @@ class Analyzer:
         """Yield every word in order, stop words included."""
         text = self._prepared(text)
         for match in (_ASCII_COMPOUND if text.isascii() else _COMPOUND).finditer(text):
-            yield from self._forms(match.group())
+            yield from _forms(match.group())
 
     def terms(self, text: str) -> list[str]:
         """Return the stems of the content words, in order."""
@@ -184,17 +184,18 @@ class Analyzer:
             )
         yield from _LONG_OPERATOR.findall(code)
 
-    def _forms(self, compound: str) -> Iterator[str]:
-        """Yield a compound in the forms that readers may search for: whole, then its parts if it has any."""
-        compound = _APOSTROPHE_TAIL.sub("", compound)
-        if not compound.isascii() and _WIDE.search(compound):
-            yield from _wide_forms(compound)
-            return
-        whole = compound.casefold()
-        yield whole[:_LONGEST_TERM]
-        parts = [part for piece in _SEPARATORS.split(compound) for part in _pieces(piece)]
-        if len(parts) > 1:
-            yield from (part.casefold()[:_LONGEST_TERM] for part in parts if len(part) > 1 or part.isdigit())
+
+@lru_cache(maxsize=30_000)
+def _forms(compound: str) -> tuple[str, ...]:
+    """Return a compound in the forms that readers may search for: whole, then its parts if it has any."""
+    compound = _APOSTROPHE_TAIL.sub("", compound)
+    if not compound.isascii() and _WIDE.search(compound):
+        return tuple(_wide_forms(compound))
+    whole = compound.casefold()[:_LONGEST_TERM]
+    parts = [part for piece in _SEPARATORS.split(compound) for part in _pieces(piece)]
+    if len(parts) <= 1:
+        return (whole,)
+    return whole, *(part.casefold()[:_LONGEST_TERM] for part in parts if len(part) > 1 or part.isdigit())
 
 
 def _with_small_i(word: re.Match[str]) -> str:

@@ -43,8 +43,8 @@ class FailoverStore:
     def prepare(self, edition: EditionFacts) -> None:
         self._asked(edition, lambda: self._server.prepare(edition), lambda: self._embedded.prepare(edition))
 
-    def publish(self, key: str) -> None:
-        self._server.publish(key)
+    def publish(self, edition: EditionFacts) -> None:
+        self._server.publish(edition)
 
     def remove(self, key: str) -> None:
         self._server.remove(key)

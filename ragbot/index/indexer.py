@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,7 @@ from ragbot.core.domain import Chunk, IndexPoint, SparseVector, Vector
 from ragbot.core.languages import language_of
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
-from ragbot.index.bm25 import passage_vector
-from ragbot.index.vocabulary import counted
+from ragbot.index.bm25 import TermCounts, passage_vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,19 @@ def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
     """Detect the book's language, and weigh the terms of every chunk."""
     language = language_of(chunk.text for chunk in chunks)
     analyzer = Analyzer(language)
-    words = [analyzer.words(chunk.search_text) for chunk in chunks]
-    terms = [[analyzer.stem(word) for word in row] for row in words]
-    average = sum(map(len, terms)) / max(len(terms), 1)
-    return IndexedChunks(
-        language=language,
-        average_terms=average,
-        sparse=[passage_vector(row, average) for row in terms],
-        words=dict(counted(words)),
-    )
+    words: Counter[str] = Counter()
+    counts: list[TermCounts] = []
+    for chunk in chunks:
+        in_chunk = analyzer.words(chunk.search_text)
+        words.update(set(in_chunk))
+        counts.append(TermCounts.of(analyzer.stem(word) for word in in_chunk))
+    average = sum(row.length for row in counts) / max(len(counts), 1)
+    counts.reverse()
+    sparse: list[SparseVector] = []
+    while counts:
+        # Each row is freed when its vector is made: a book may have 50,000.
+        sparse.append(passage_vector(counts.pop(), average))
+    return IndexedChunks(language, average, sparse, dict(words))
 
 
 def point_of(chunk: Chunk, parts: Sequence[str], sparse: SparseVector, dense: Vector | None) -> IndexPoint:

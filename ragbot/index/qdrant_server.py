@@ -20,7 +20,7 @@ from qdrant_client.common.client_exceptions import QdrantException
 from qdrant_client.http.exceptions import ApiException, UnexpectedResponse
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
+from ragbot.core.domain import DEFAULT_BOOK, EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import RagbotError, SearchUnavailable
 from ragbot.index import point_payload as payload
 from ragbot.index.rank_fusion import ASKED_POINTS, fused_ranks
@@ -119,17 +119,19 @@ class QdrantServerStore:
         if not self.holds(edition):
             self.build(edition, self._load_points(edition))
 
-    def publish(self, key: str) -> None:
-        """Wait for the server's optimisers, move the alias and delete collections of removed editions."""
+    def publish(self, edition: EditionFacts) -> None:
+        """Wait for the server's optimisers, move the book's alias, delete removed editions' collections."""
         client = self._client
-        self._wait_until_settled(self._collection(key))
+        name = self._collection(edition.key)
+        self._wait_until_settled(name)
+        mine = self._alias(edition.book)
         aliases = _asked(client.get_aliases).aliases
         moves: list[Any] = [
-            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._prefix))
+            models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=mine))
             for alias in aliases
-            if alias.alias_name == self._prefix
+            if alias.alias_name == mine
         ]
-        target = models.CreateAlias(collection_name=self._collection(key), alias_name=self._prefix)
+        target = models.CreateAlias(collection_name=name, alias_name=mine)
         moves.append(models.CreateAliasOperation(create_alias=target))
         _asked(lambda: client.update_collection_aliases(change_aliases_operations=moves))
         try:
@@ -182,6 +184,9 @@ class QdrantServerStore:
             if self._opened is None:
                 self._opened = self._make_client()
             return self._opened
+
+    def _alias(self, book: str) -> str:
+        return self._prefix if book == DEFAULT_BOOK else f"{self._prefix}-{book}"
 
     def _collection(self, key: str) -> str:
         return f"{self._prefix}_{key}"
@@ -299,7 +304,9 @@ _RESCORED = models.SearchParams(
 
 def _point(point: IndexPoint) -> models.PointStruct:
     vector: dict[str, Any] = {
-        payload.SPARSE: models.SparseVector(indices=point.sparse.indices, values=point.sparse.values)
+        payload.SPARSE: models.SparseVector(
+            indices=list(point.sparse.indices), values=list(point.sparse.values)
+        )
     }
     if point.dense is not None:
         vector[payload.DENSE] = point.dense
@@ -311,7 +318,7 @@ def _searches(request: SearchRequest, shape: CollectionShape) -> list[models.Que
     only = models.Filter(must=[scope]) if request.scope is not None else None
     searches = []
     if request.sparse.indices:
-        sparse = models.SparseVector(indices=request.sparse.indices, values=request.sparse.values)
+        sparse = models.SparseVector(indices=list(request.sparse.indices), values=list(request.sparse.values))
         searches.append(
             models.QueryRequest(
                 query=sparse, using=payload.SPARSE, limit=ASKED_POINTS, filter=only, with_payload=False

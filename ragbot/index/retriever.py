@@ -8,19 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import unquote, urlsplit
 
 import structlog
+from cachetools import LRUCache
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, Passage, SearchRequest, Vector
+from ragbot.core.domain import EditionFacts, Passage, Question, SearchRequest, Vector
 from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavailable
 from ragbot.core.languages import foreign_language
+from ragbot.core.page_links import place_on_site
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
 from ragbot.index.bm25 import query_vector
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,8 @@ _ALSO_WRITTEN = {
     "cost": ("price",),
     "costs": ("price",),
 }
-CACHED_VOCABULARIES = 2
+# A service may have thirty books.
+CACHED_VOCABULARIES = 32
 # Characters. A longer selection is located by its beginning.
 LONGEST_LOCATED = 4000
 LOCATED_PASSAGES = 12
@@ -78,7 +80,7 @@ class Retrieval:
 
 
 class Retriever:
-    """Search the published edition or another one. Safe to call from several threads.
+    """Search the published edition of a book or another one. Safe to call from several threads.
 
     `load_words` returns each word of an edition with its number of chunks. `understands` returns whether the
     embedder's vector of a text is meaningful.
@@ -86,8 +88,8 @@ class Retriever:
 
     def __init__(
         self,
-        published: PublishedEdition,
-        edition_named: Callable[[str], EditionFacts],
+        published: PublishedBooks,
+        edition_named: Callable[[str, str], EditionFacts],
         load_words: Callable[[EditionFacts], dict[str, int]],
         store: PassageStore,
         embedder: Embedder | None,
@@ -101,29 +103,32 @@ class Retriever:
         self._store = store
         self._embedder = embedder
         self._lock = threading.Lock()
-        self._vocabularies: dict[str, Vocabulary] = {}
+        self._vocabularies: LRUCache[str, Vocabulary] = LRUCache(CACHED_VOCABULARIES)
 
-    def edition(self, name: str | None) -> EditionFacts:
-        """Return the edition of a name, or the published one. Raises EditionNotFound or NoBook.
+    def edition_of(self, question: Question, deadline: Deadline | None = None) -> EditionFacts:
+        """Return the edition that a question names, or the published one of its book.
 
-        While the database is unavailable, only the edition that is served now is known.
+        The first index of a published one is waited for until the deadline: then, raises DeadlineExceeded.
+        While the database is unavailable, only the edition that is served now is known. Raises
+        EditionNotFound or NoBook.
         """
+        book, name = question.book, question.book_version
         if name is None:
-            return self._published.current()
+            return self._published.current(book, deadline)
         try:
-            return self._edition_named(name)
+            return self._edition_named(name, book)
         except DatabaseUnavailable:
-            served = self._published.served()
+            served = self._published.served(book)
             if served is None or served.name != name:
                 raise
             return served
 
-    def edition_known(self, name: str | None) -> EditionFacts:
-        """Return an edition as `edition` does, but also a published one that cannot be searched now."""
+    def edition_known(self, question: Question, deadline: Deadline | None = None) -> EditionFacts:
+        """Return an edition as `edition_of` does, but also a published one that cannot be searched now."""
         try:
-            return self.edition(name)
+            return self.edition_of(question, deadline)
         except SearchUnavailable:
-            return self._published.known()
+            return self._published.known(question.book)
 
     def analyzer(self, edition: EditionFacts) -> Analyzer:
         """Return the analyzer for an edition's language."""
@@ -218,8 +223,6 @@ class Retriever:
             return known
         made = Vocabulary(self._load_words(edition), edition.chunks, Analyzer(edition.language))
         with self._lock:
-            while len(self._vocabularies) >= CACHED_VOCABULARIES:
-                self._vocabularies.pop(next(iter(self._vocabularies)))
             self._vocabularies[edition.key] = made
         return made
 
@@ -353,22 +356,13 @@ def _with_context(query_terms: QueryTerms, context: str, vocabulary: Vocabulary)
 
 
 def _nearer_first(passages: list[Passage], page_url: str, site_url: str) -> list[Passage]:
-    here = _place(page_url, site_url)
+    here = place_on_site(page_url, site_url)
     chapter = here.rpartition("/")[0]
 
     def nearness(passage: Passage) -> int:
-        there = _place(passage.chunk.address, "")
+        there = place_on_site(passage.chunk.address, "")
         if there == here:
             return 2
         return int(bool(chapter) and there.rpartition("/")[0] == chapter)
 
     return sorted(passages, key=lambda passage: (-passage.score, -nearness(passage)))
-
-
-def _place(url: str, site_url: str) -> str:
-    """Return a page's address without site, fragment, query, `.html` and `index.html`."""
-    path = unquote(urlsplit(url).path).strip("/")
-    base = unquote(urlsplit(site_url).path).strip("/")
-    if base and (path == base or path.startswith(f"{base}/")):
-        path = path[len(base) :].strip("/")
-    return path.removesuffix("index.html").removesuffix(".html").strip("/")

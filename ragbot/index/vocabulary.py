@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -66,11 +66,3 @@ def _stop_word_meant(word: str) -> str | None:
         and OSA.distance(word, stop, score_cutoff=1) <= 1
     )
     return min(near, default=None)
-
-
-def counted(texts: Iterable[Iterable[str]]) -> Counter[str]:
-    """Count the texts that have each word."""
-    counts: Counter[str] = Counter()
-    for words in texts:
-        counts.update(set(words))
-    return counts

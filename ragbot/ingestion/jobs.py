@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from ragbot.config import PROJECT_ROOT, Settings, settings_as_json
+from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.core.errors import DatabaseUnavailable, IngestInProgress, JobNotStarted
 from ragbot.ingestion.upload_folder import UploadFolder, new_upload_folder, sweep
 from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE, IngestJobStore, JobFacts
@@ -27,6 +28,7 @@ COMMAND = (sys.executable, "-m", "ragbot.ingest_worker")
 class IngestOptions:
     """Hold what the uploader specified about the book; empty values are taken from the book itself."""
 
+    book: str = DEFAULT_BOOK
     edition: str | None = None
     site_url: str = ""
     title: str = ""

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
+
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import ReadOptions, load_book
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Book, Chunk, EditionFacts, IndexPoint, SearchRequest, SkippedFile, SparseVector
-from ragbot.core.errors import BookError, SearchUnavailable
+from ragbot.core.domain import (
+    DEFAULT_BOOK,
+    Book,
+    Chunk,
+    EditionFacts,
+    IndexPoint,
+    SearchRequest,
+    SkippedFile,
+    SparseVector,
+)
+from ragbot.core.errors import BookError, RagbotError, SearchUnavailable
 from ragbot.core.languages import language_of
 from ragbot.core.ports import Embedder, PassageStore, Progress
 from ragbot.core.text import folded
@@ -22,6 +33,8 @@ from ragbot.ingestion.book_summary import BookSummary, summarise_book, text_leng
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
+
+log = structlog.get_logger(__name__)
 
 # Texts in one call to the embedder, and calls at the same time.
 EMBEDDING_BATCH = 64
@@ -81,6 +94,7 @@ class IngestionPipeline:
         embedder: Embedder | None,
         *,
         max_file_bytes: int,
+        keep_editions: int = 0,
         contexts: ChunkContextWriter | None = None,
     ) -> None:
         self._contexts = contexts
@@ -88,11 +102,13 @@ class IngestionPipeline:
         self._store = store
         self._embedder = embedder
         self._max_file_bytes = max_file_bytes
+        self._keep_editions = keep_editions
 
     def ingest_book(
         self,
         path: Path,
         *,
+        slug: str = DEFAULT_BOOK,
         edition: str | None = None,
         site_url: str = "",
         title: str = "",
@@ -102,15 +118,16 @@ class IngestionPipeline:
     ) -> IngestReport:
         """Ingest a book and publish it as an edition; the edition before it stays and can be published again.
 
-        Without a name the edition is named by its content; without a title the book's own is used, else that
-        of its first page. With `strict` a skipped file is an error and nothing is published. A book with less
-        than half of the published one's text needs `options.force`. Raises BookError, ProviderError,
-        SearchUnavailable or DatabaseUnavailable; then the published edition stays.
+        `slug` names the book of a service that has several. Without a name the edition is named by its
+        content; without a title the book's own is used, else that of its first page. With `strict` a skipped
+        file is an error and nothing is published. A book with less than half of the published one's text
+        needs `options.force`. Raises BookError, ProviderError, SearchUnavailable or DatabaseUnavailable; then
+        the published edition stays.
         """
         started = time.monotonic()
         options = options or ReadOptions()
         book, chunks = self._read(path, title, options, strict=strict, progress=progress)
-        before = self._editions.published()
+        before = self._editions.published(slug)
         if before is not None and not options.force:
             self._refuse_much_less(book, before)
         if self._contexts is not None:
@@ -119,16 +136,17 @@ class IngestionPipeline:
         indexed = index_chunks(chunks)
         known = self._editions.chunk_ids(before) if before else set()
         made = self._embed_missing(chunks, progress)
-        draft = _draft(book, chunks, indexed, edition, site_url, self._embedder, made.dimension)
+        draft = _draft(book, chunks, indexed, slug, edition, site_url, self._embedder, made.dimension)
         facts = self._editions.add_edition(draft)
         # Removing another edition meanwhile may have deleted vectors. From now on this edition holds them.
         embedded = made.count + self._embed_missing(chunks, progress).count
+        report = _report(book, facts, {chunk.id for chunk in chunks}, known, embedded=embedded)
+        # The index is built from the rows: a large book need not be in memory twice.
+        del book, chunks, indexed, draft
         progress("index", 0, 0)
         self.build_index(facts)
-        self.publish(facts.name)
-        ids = {chunk.id for chunk in chunks}
-        report = _report(book, facts, ids, known, embedded=embedded, seconds=time.monotonic() - started)
-        return replace(report, shortened=made.shortened)
+        self.publish(facts.name, slug)
+        return replace(report, shortened=made.shortened, seconds=time.monotonic() - started)
 
     def check_book(
         self,
@@ -189,11 +207,11 @@ class IngestionPipeline:
 
     def build_index(self, facts: EditionFacts) -> None:
         """Build an edition's index from its rows and check it; embeds nothing. Raises SearchUnavailable."""
-        points = points_of(self._editions, facts)
-        self._store.build(facts, points)
+        samples = _Samples(facts.chunks)
+        self._store.build(facts, samples.taken_from(points_of(self._editions, facts)))
         if (count := self._store.count(facts)) != facts.chunks:
             raise SearchUnavailable(f"The new index holds {count} of {facts.chunks} chunks.")
-        for point in _samples(points):
+        for point in samples.points:
             found = self._store.search(facts, _own_words(point), Deadline(30))
             texts = {passage.chunk.search_text for passage in found}
             # On a page of many similar chunks, others may rank before the one that is searched for.
@@ -204,26 +222,43 @@ class IngestionPipeline:
         """Delete an edition's index and build it again from its rows. Raises SearchUnavailable."""
         self._store.remove(facts.key)
         self.build_index(facts)
-        if (published := self._editions.published()) and published.key == facts.key:
-            self._store.publish(facts.key)
+        if (published := self._editions.published(facts.book)) and published.key == facts.key:
+            self._store.publish(facts)
 
-    def publish(self, name: str) -> EditionFacts:
-        """Make a stored edition the one that readers get. Raises EditionNotFound or SearchUnavailable."""
-        facts = self._editions.edition(name)
+    def publish(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
+        """Make a stored edition the one that a book's readers get, and delete the oldest others.
+
+        Raises EditionNotFound or SearchUnavailable.
+        """
+        facts = self._editions.edition(name, book)
         if not self._store.holds(facts):
             self.build_index(facts)
         # The database decides, and comes last: if the store fails, readers keep the edition that they have.
-        self._store.publish(facts.key)
-        return self._editions.publish(name)
+        self._store.publish(facts)
+        published = self._editions.publish(name, book)
+        self._remove_oldest(book)
+        return published
 
-    def remove(self, name: str) -> None:
+    def _remove_oldest(self, book: str) -> None:
+        if not self._keep_editions:
+            return
+        others = [row.facts.name for row in self._editions.editions(book) if not row.published]
+        for name in others[self._keep_editions - 1 :]:
+            try:
+                self.remove(name, book)
+                log.info("edition_removed", book=book, edition=name)
+            except RagbotError as error:
+                # The book is published all the same, and the next publication tries again.
+                log.warning("edition_not_removed", book=book, edition=name, code=error.code)
+
+    def remove(self, name: str, book: str = DEFAULT_BOOK) -> None:
         """Delete an edition that is not published.
 
         Raises EditionNotFound, EditionInUse or SearchUnavailable.
         """
         # Before the rows are deleted: without them an index that stays behind would never be found.
         self._store.ping()
-        self._store.remove(self._editions.remove(name).key)
+        self._store.remove(self._editions.remove(name, book).key)
 
     def _embed_missing(self, chunks: Sequence[Chunk], progress: Progress) -> _Embedded:
         """Embed the chunks without a stored vector. Each batch is committed: a killed run continues there."""
@@ -268,16 +303,34 @@ def _place(chunk: Chunk) -> str:
     return f"{chunk.path}: {' > '.join(chunk.heading_path)}"
 
 
-def points_of(editions: EditionStore, facts: EditionFacts) -> list[IndexPoint]:
-    """Read an edition's points from its rows."""
-    return [
-        point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
-        for stored in editions.stored_chunks(facts)
-    ]
+def points_of(editions: EditionStore, facts: EditionFacts) -> Iterator[IndexPoint]:
+    """Yield an edition's points from its rows; all at once would fill the memory of a small host."""
+    for stored in editions.stored_chunks(facts):
+        yield point_of(stored.chunk, stored.parts, stored.sparse, stored.dense)
+
+
+class _Samples:
+    """Pick `SAMPLES` points, spread evenly, of the `count` that pass through."""
+
+    def __init__(self, count: int) -> None:
+        self.points: list[IndexPoint] = []
+        self._every = max(1, count // SAMPLES)
+
+    def taken_from(self, points: Iterable[IndexPoint]) -> Iterator[IndexPoint]:
+        """Yield the points, and keep the samples."""
+        self.points.clear()
+        passed = 0
+        for point in points:
+            # A chunk of stop words or punctuation alone cannot be found by any word.
+            if point.sparse.indices:
+                if passed % self._every == 0 and len(self.points) < SAMPLES:
+                    self.points.append(point)
+                passed += 1
+            yield point
 
 
 def _report(
-    book: Book, facts: EditionFacts, ids: set[str], known: set[str], *, embedded: int, seconds: float
+    book: Book, facts: EditionFacts, ids: set[str], known: set[str], *, embedded: int
 ) -> IngestReport:
     return IngestReport(
         edition=facts.name,
@@ -291,7 +344,7 @@ def _report(
         embedded=embedded,
         skipped=book.skipped,
         published=True,
-        seconds=seconds,
+        seconds=0.0,
         book=summarise_book(book, language=facts.language, site_url=facts.site_url),
     )
 
@@ -300,6 +353,7 @@ def _draft(
     book: Book,
     chunks: Sequence[Chunk],
     indexed: IndexedChunks,
+    slug: str,
     name: str | None,
     site_url: str,
     embedder: Embedder | None,
@@ -307,6 +361,7 @@ def _draft(
 ) -> EditionDraft:
     return EditionDraft(
         book=book,
+        slug=slug,
         name=name,
         site_url=site_url,
         language=indexed.language,
@@ -317,12 +372,6 @@ def _draft(
         chunks=chunks,
         sparse=indexed.sparse,
     )
-
-
-def _samples(points: Sequence[IndexPoint]) -> Sequence[IndexPoint]:
-    # A chunk of stop words or punctuation alone cannot be found by any word.
-    findable = [point for point in points if point.sparse.indices]
-    return findable[:: max(1, len(findable) // SAMPLES)][:SAMPLES]
 
 
 def _own_words(point: IndexPoint) -> SearchRequest:

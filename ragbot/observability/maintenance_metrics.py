@@ -23,16 +23,21 @@ class MaintenanceMetrics:
         self._reading.results()
 
     def _read(self) -> None:
-        if backup := self._log.last(MaintenanceTask.BACKUP, good=True):
-            self._metrics.set("backup_last_success_timestamp_seconds", backup.finished_at.timestamp())
-            self._metrics.set("backup_last_size_bytes", _fact(backup, "size_bytes"))
-        if drill := self._log.last(MaintenanceTask.DRILL):
-            self._metrics.set("drill_last_ok", int(drill.ok))
-        if drill := self._log.last(MaintenanceTask.DRILL, good=True):
-            self._metrics.set("drill_last_success_timestamp_seconds", drill.finished_at.timestamp())
-            self._metrics.set("drill_recovery_seconds", _fact(drill, "recovery_s"))
-            self._metrics.set("drill_data_age_seconds", _fact(drill, "data_age_s"))
+        # Zeros before the first run: without a value no alert could tell that there has been none.
+        backup = self._log.last(MaintenanceTask.BACKUP, good=True)
+        self._metrics.set("backup_last_success_timestamp_seconds", _ended_at(backup))
+        self._metrics.set("backup_last_size_bytes", _fact(backup, "size_bytes"))
+        newest = self._log.last(MaintenanceTask.DRILL)
+        self._metrics.set("drill_last_ok", int(newest is not None and newest.ok))
+        drill = self._log.last(MaintenanceTask.DRILL, good=True)
+        self._metrics.set("drill_last_success_timestamp_seconds", _ended_at(drill))
+        self._metrics.set("drill_recovery_seconds", _fact(drill, "recovery_s"))
+        self._metrics.set("drill_data_age_seconds", _fact(drill, "data_age_s"))
 
 
-def _fact(run: MaintenanceRun, name: str) -> float:
-    return float(run.facts.get(name) or 0)
+def _ended_at(run: MaintenanceRun | None) -> float:
+    return run.finished_at.timestamp() if run else 0.0
+
+
+def _fact(run: MaintenanceRun | None, name: str) -> float:
+    return float(run.facts.get(name) or 0) if run else 0.0

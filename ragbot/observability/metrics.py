@@ -56,7 +56,7 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     "query_errors_total": CounterSpec("Questions that ended in an error, by its code.", ("code",)),
     "query_stage_duration_seconds": HistogramSpec("Stages of questions.", ("stage",)),
     "embedding_generation_duration_seconds": HistogramSpec("Calls to the embedder for questions."),
-    "answers_total": CounterSpec("Turns that ended.", ("status", "mode")),
+    "answers_total": CounterSpec("Turns that ended.", ("status", "mode", "book")),
     "answer_sentences_total": CounterSpec(
         "Sentences of new answers: that claim something, carry a mark that holds, are supported.",
         ("kind",),
@@ -86,28 +86,36 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     ),
     "db_pool_wait_seconds": HistogramSpec("Waits for a connection to the database, opening it included."),
     "index_chunks": GaugeSpec("Chunks of the published edition.", aggregation="livemostrecent"),
+    "index_outdated": GaugeSpec(
+        "Whether the newest edition's index cannot be built, so that readers get the one before: 1 or 0.",
+        aggregation="livemostrecent",
+    ),
     "edition_age_seconds": GaugeSpec("Time since the edition was published.", aggregation="livemostrecent"),
     "ready": GaugeSpec("Whether a question could be answered: 1 or 0.", aggregation="livemostrecent"),
     "workers": GaugeSpec("Workers that run."),
     "backup_last_success_timestamp_seconds": GaugeSpec(
         "Time of the last successful backup; 0 before the first.", aggregation="livemostrecent"
     ),
-    "backup_last_size_bytes": GaugeSpec("Size of its archive.", aggregation="livemostrecent"),
+    "backup_last_size_bytes": GaugeSpec(
+        "Size of its archive; 0 before the first.", aggregation="livemostrecent"
+    ),
     "drill_last_success_timestamp_seconds": GaugeSpec(
         "Time of the last successful drill; 0 before the first.", aggregation="livemostrecent"
     ),
-    "drill_last_ok": GaugeSpec("Whether the last drill succeeded: 1 or 0.", aggregation="livemostrecent"),
+    "drill_last_ok": GaugeSpec(
+        "Whether the last drill succeeded: 1 or 0; 0 before the first.", aggregation="livemostrecent"
+    ),
     "drill_recovery_seconds": GaugeSpec(
-        "Time that the last successful drill took to answer from a backup (RTO).",
+        "Time that the last successful drill took to answer from a backup (RTO); 0 before the first.",
         aggregation="livemostrecent",
     ),
     "drill_data_age_seconds": GaugeSpec(
-        "Age of the data that it answered from (RPO).", aggregation="livemostrecent"
+        "Age of the data that it answered from (RPO); 0 before the first.", aggregation="livemostrecent"
     ),
     # Gauges, as jobs are processes of their own: the values are read from the database.
     "ingest_jobs": GaugeSpec("Uploaded books, by the status of their jobs.", ("status",), "livemostrecent"),
     "ingest_job_duration_seconds": GaugeSpec(
-        "Duration of the newest job that has ended.", aggregation="livemostrecent"
+        "Duration of the newest job that has ended; 0 before the first.", aggregation="livemostrecent"
     ),
     "process_cpu_seconds_total": CounterSpec("Processor time of the workers."),
     "cpu_limit_cores": GaugeSpec(
@@ -145,6 +153,16 @@ class Metrics:
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""
         self._child(name, labels).inc(amount)
+
+    def start_at_zero(self, name: str, **labels: str) -> None:
+        """Export a counter or a histogram from the first scrape on, before it has counted anything.
+
+        A series that appears with its first event has no increase then: no rate and no alert sees that event.
+        Raises ValueError for a gauge: its value is set, and not started.
+        """
+        if isinstance(METRICS[name], GaugeSpec):
+            raise ValueError(f"{name} is a gauge: set it.")
+        self._child(name, labels)
 
     def observe(self, name: str, seconds: float, **labels: str) -> None:
         """Record a duration."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Answer, CitedSpan, Exchange, Grounding, Question, Source, Status, Usage
+from ragbot.core.domain import Answer, Exchange, Question, Status, Usage
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
 from ragbot.core.text import cleaned
 from ragbot.storage.database import Database
@@ -23,6 +22,7 @@ from ragbot.storage.idempotency_keys import (
     insert_claim,
     release_claims,
 )
+from ragbot.storage.message_rows import MessageFacts, message_facts, source_values
 from ragbot.storage.models import MessageRow, SessionRow
 
 sessions = SessionRow.__table__
@@ -41,31 +41,6 @@ class SessionFacts:
     last_activity_at: datetime
     expires_at: datetime
     message_count: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MessageFacts:
-    """Hold a stored message: a question with its answer."""
-
-    message_id: str
-    session_id: str
-    created_at: datetime
-    query: str
-    mode: str
-    selected_text: str | None
-    status: str
-    answer: str
-    sources: tuple[Source, ...]
-    model: str | None
-    book_version: str | None
-    degraded: tuple[str, ...]
-    cache: str | None
-    usage: dict[str, Any]
-    latency_ms: dict[str, Any]
-    grounding: Grounding | None
-    error_code: str | None
-    rating: str | None
-    comment: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +104,7 @@ class ConversationStore:
         now = _now()
         with self._database.writing() as connection:
             if claim and (row := answered_message(connection, claim, now, pending_limit=self._turn_limit)):
-                replayed = _message(row)
+                replayed = message_facts(row)
                 return Turn(
                     replayed.session_id, replayed.message_id, replayed.created_at, (), replayed=replayed
                 )
@@ -140,7 +115,7 @@ class ConversationStore:
             else:
                 _live_session(connection, session_id, now)
                 self._extend(connection, session_id, now)
-                history = _history(connection, session_id)
+                history = _history(connection, session_id, question.book)
                 before = _count(connection, session_id)
             message_id = new_id()
             connection.execute(insert(messages).values(_pending(question, session_id, message_id, now)))
@@ -158,7 +133,7 @@ class ConversationStore:
                 .values(
                     status=str(answer.status),
                     answer=cleaned(answer.text),
-                    sources=[_source_values(source) for source in answer.sources],
+                    sources=[source_values(source) for source in answer.sources],
                     model=answer.model or None,
                     book_version=answer.book_version or None,
                     degraded=[str(name) for name in answer.degraded],
@@ -181,6 +156,16 @@ class ConversationStore:
             count = _count(connection, session_id)
         return SessionFacts(row.id, row.created_at, row.last_activity_at, row.expires_at, count)
 
+    def message(self, session_id: str, message_id: str) -> MessageFacts:
+        """Return a message. Raises SessionNotFound, SessionExpired or MessageNotFound."""
+        mine = (messages.c.message_id == message_id, messages.c.session_id == session_id)
+        with self._database.reading() as connection:
+            _live_session(connection, session_id, _now())
+            row = connection.execute(select(messages).where(*mine)).first()
+        if row is None:
+            raise MessageNotFound("There is no message of this id in the session.")
+        return message_facts(row)
+
     def messages(
         self, session_id: str, *, limit: int, before: str | None = None
     ) -> tuple[list[MessageFacts], str | None]:
@@ -194,7 +179,7 @@ class ConversationStore:
             if before is not None:
                 newest_first = newest_first.where(messages.c.id < _row_id(connection, session_id, before))
             rows = connection.execute(newest_first.order_by(messages.c.id.desc()).limit(limit + 1)).all()
-        page = [_message(row) for row in reversed(rows[:limit])]
+        page = [message_facts(row) for row in reversed(rows[:limit])]
         return page, page[0].message_id if len(rows) > limit else None
 
     def sessions(self, *, limit: int, before: str | None) -> tuple[list[SessionFacts], str | None]:
@@ -312,6 +297,7 @@ def _pending(question: Question, session_id: str, message_id: str, now: datetime
         "session_id": session_id,
         "created_at": now,
         "query": question.text,
+        "book": question.book,
         "mode": str(question.mode),
         "selected_text": question.selected_text,
         "status": str(Status.PENDING),
@@ -323,11 +309,13 @@ def _pending(question: Question, session_id: str, message_id: str, now: datetime
     }
 
 
-def _history(connection: Connection, session_id: str) -> tuple[Exchange, ...]:
+def _history(connection: Connection, session_id: str, book: str) -> tuple[Exchange, ...]:
+    """Return the last exchanges about a book: what was said about another one explains nothing."""
     rows = connection.execute(
         select(messages.c.query, messages.c.answer)
         .where(
             messages.c.session_id == session_id,
+            messages.c.book == book,
             messages.c.status.in_([Status.ANSWERED, Status.REFUSED]),
         )
         .order_by(messages.c.id.desc())
@@ -348,46 +336,3 @@ def _row_id(connection: Connection, session_id: str, message_id: str) -> int:
     if row_id is None:
         raise MessageNotFound("There is no message of this id in the session.")
     return int(row_id)
-
-
-def _source_values(source: Source) -> dict[str, Any]:
-    values = asdict(source)
-    values["heading_path"] = list(source.heading_path)
-    return values
-
-
-def _source(stored: Mapping[str, Any]) -> Source:
-    """Rebuild a stored source; an older row has no citations."""
-    citations = tuple(CitedSpan(**span) for span in stored.get("citations", ()))
-    return Source(**{**stored, "heading_path": tuple(stored["heading_path"]), "citations": citations})
-
-
-def _grounding(stored: Mapping[str, Any] | None) -> Grounding | None:
-    if not stored:
-        return None
-    return Grounding(**{**stored, "unsupported": tuple((start, end) for start, end in stored["unsupported"])})
-
-
-def _message(row: Row[Any]) -> MessageFacts:
-    sources = tuple(_source(stored) for stored in row.sources)
-    return MessageFacts(
-        message_id=row.message_id,
-        session_id=row.session_id,
-        created_at=row.created_at,
-        query=row.query,
-        mode=row.mode,
-        selected_text=row.selected_text,
-        status=row.status,
-        answer=row.answer,
-        sources=sources,
-        model=row.model,
-        book_version=row.book_version,
-        degraded=tuple(row.degraded),
-        cache=row.cache,
-        usage=row.usage,
-        latency_ms=row.latency_ms,
-        grounding=_grounding(row.grounding),
-        error_code=row.error_code,
-        rating=row.rating,
-        comment=row.comment,
-    )

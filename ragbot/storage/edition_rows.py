@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Row, insert
 
-from ragbot.core.domain import Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
+from ragbot.core.domain import DEFAULT_BOOK, Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
 from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
 
 editions = EditionRow.__table__
@@ -33,7 +33,7 @@ BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class EditionDraft:
-    """Hold everything that a new edition consists of, ready to be written."""
+    """Hold everything that a new edition consists of, ready to be written; `slug` names its book."""
 
     book: Book
     name: str | None
@@ -45,6 +45,7 @@ class EditionDraft:
     vocabulary: Mapping[str, int]
     chunks: Sequence[Chunk]
     sparse: Sequence[SparseVector]
+    slug: str = DEFAULT_BOOK
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def edition_facts(row: Row[Any]) -> EditionFacts:
         sections=row.sections,
         chunks=row.chunks,
         published_at=getattr(row, "published_at", None),
+        book=row.book,
     )
 
 
@@ -97,6 +99,7 @@ def insert_edition(connection: Connection, draft: EditionDraft, name: str, conte
     inserted = connection.execute(
         insert(editions).values(
             key=uuid.uuid4().hex,
+            book=draft.slug,
             name=name,
             content_sha=content_sha,
             title=draft.book.title,
@@ -117,9 +120,9 @@ def insert_edition(connection: Connection, draft: EditionDraft, name: str, conte
 
 def insert_pages(connection: Connection, draft: EditionDraft, edition_id: int) -> None:
     """Insert the pages of an edition, with their sections and chunks."""
-    by_path: dict[str, list[dict[str, Any]]] = {}
-    for position, (chunk, sparse) in enumerate(zip(draft.chunks, draft.sparse, strict=True)):
-        by_path.setdefault(chunk.path, []).append(_chunk_values(chunk, sparse, position))
+    positions: dict[str, list[int]] = {}
+    for position, chunk in enumerate(draft.chunks):
+        positions.setdefault(chunk.path, []).append(position)
     for position, page in enumerate(draft.book.pages):
         inserted = connection.execute(
             insert(pages).values(
@@ -144,7 +147,10 @@ def insert_pages(connection: Connection, draft: EditionDraft, edition_id: int) -
             }
             for number, section in enumerate(page.sections)
         ]
-        chunk_rows = [{**values, "page_id": page_id} for values in by_path.get(page.path, [])]
+        chunk_rows = [
+            {**_chunk_values(draft.chunks[number], draft.sparse[number], number), "page_id": page_id}
+            for number in positions.get(page.path, [])
+        ]
         for table, rows in ((sections, section_rows), (chunks, chunk_rows)):
             for batch in batches(rows):
                 connection.execute(insert(table), batch)

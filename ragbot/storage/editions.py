@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Chunk, EditionFacts, Vector
+from ragbot.core.domain import DEFAULT_BOOK, Chunk, EditionFacts, Vector
 from ragbot.core.errors import EditionInUse, EditionNotFound
 from ragbot.storage.database import Database
 from ragbot.storage.edition_rows import (
@@ -36,10 +35,6 @@ from ragbot.storage.edition_rows import (
     vectors,
 )
 from ragbot.storage.keyed_rows import insert_missing
-
-# A heading of this many words that ends in a question mark is a question that a reader may ask.
-FEWEST_WORDS, MOST_WORDS = 3, 12
-_LABEL = re.compile(r"^(?:\d+(?:\.\d+)*\.?|Q\d+:)\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,15 @@ class PageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SectionText:
+    """Hold a section with its headings, outermost first, and its part of the page's source."""
+
+    path: str
+    heading_path: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class EditionSummary:
     """Describe an edition in the list of all."""
 
@@ -83,28 +87,35 @@ class EditionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def published(self) -> EditionFacts | None:
-        """Return the published edition, or None before the first."""
+    def published(self, book: str = DEFAULT_BOOK) -> EditionFacts | None:
+        """Return the published edition of a book, or None before the first."""
         with self._database.reading() as connection:
-            row = connection.execute(_published()).first()
+            row = connection.execute(_published(book)).first()
         return edition_facts(row) if row else None
 
-    def edition(self, name: str) -> EditionFacts:
+    def published_of_each(self) -> dict[str, EditionFacts]:
+        """Return the published edition of each book by its slug, the longest published book in front."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_published_of_each()).all()
+        return {row.book: edition_facts(row) for row in rows}
+
+    def edition(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Return an edition by its name. Raises EditionNotFound."""
         with self._database.reading() as connection:
-            return edition_facts(_row_named(connection, name))
+            return edition_facts(_row_named(connection, name, book))
 
-    def editions(self) -> list[EditionSummary]:
-        """Return all editions, newest first."""
+    def editions(self, book: str | None = None) -> list[EditionSummary]:
+        """Return the editions of a book, or of all, newest first."""
+        query = select(editions).order_by(editions.c.id.desc())
         with self._database.reading() as connection:
-            current = connection.execute(_published()).first()
-            rows = connection.execute(select(editions).order_by(editions.c.id.desc())).all()
+            published = {row.id: row for row in connection.execute(_published_of_each())}
+            rows = connection.execute(query.where(editions.c.book == book) if book else query).all()
         return [
             EditionSummary(
-                facts=edition_facts(current if current and current.id == row.id else row),
+                facts=edition_facts(published.get(row.id, row)),
                 pages=row.pages,
                 created_at=row.created_at,
-                published=bool(current and current.id == row.id),
+                published=row.id in published,
             )
             for row in rows
         ]
@@ -201,19 +212,29 @@ class EditionStore:
         with self._database.reading() as connection:
             return connection.execute(query).scalar() or ""
 
-    def question_headings(self, facts: EditionFacts, limit: int) -> list[str]:
-        """Return headings that are questions, spread over the edition, as examples of what to ask."""
+    def sections(self, facts: EditionFacts) -> list[SectionText]:
+        """Return an edition's sections in the order of the book, each with its own text."""
+        text = func.substr(pages.c.source, sections.c.start + 1, sections.c.end - sections.c.start)
+        query = (
+            select(pages.c.path, sections.c.heading_path, text.label("text"))
+            .join(pages, pages.c.id == sections.c.page_id)
+            .join(editions, editions.c.id == pages.c.edition_id)
+            .where(editions.c.key == facts.key)
+            .order_by(pages.c.position, sections.c.position)
+        )
         with self._database.reading() as connection:
-            paths = connection.scalars(
-                select(sections.c.heading_path)
-                .join(pages, pages.c.id == sections.c.page_id)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key)
-                .order_by(pages.c.position, sections.c.position)
-            ).all()
-        found = dict.fromkeys(_LABEL.sub("", path[-1]) for path in paths if path and path[-1].endswith("?"))
-        fit = [question for question in found if FEWEST_WORDS <= len(question.split()) <= MOST_WORDS]
-        return fit[:: max(1, len(fit) // limit)][:limit]
+            rows = connection.execute(query).all()
+        return [SectionText(row.path, tuple(row.heading_path), row.text) for row in rows]
+
+    def once_published(self, book: str = DEFAULT_BOOK) -> list[str]:
+        """Return the names of a book's editions that are or were published, newest first."""
+        query = (
+            select(editions.c.name)
+            .where(editions.c.book == book, editions.c.id.in_(select(publications.c.edition_id)))
+            .order_by(editions.c.id.desc())
+        )
+        with self._database.reading() as connection:
+            return list(connection.scalars(query))
 
     def missing_vectors(self, embedder: str, shas: Iterable[str]) -> set[str]:
         """Return those hashes of search texts for which no vector of the embedder is stored."""
@@ -262,8 +283,9 @@ class EditionStore:
             return self._add_edition(draft, name, content_sha)
 
     def _add_edition(self, draft: EditionDraft, name: str, content_sha: str) -> EditionFacts:
+        named = (editions.c.name == name) & (editions.c.book == draft.slug)
         with self._database.writing(no_time_limit=True) as connection:
-            row = connection.execute(select(editions).where(editions.c.name == name)).first()
+            row = connection.execute(select(editions).where(named)).first()
             if row and row.content_sha == content_sha:
                 return edition_facts(row)
             if row:
@@ -274,26 +296,26 @@ class EditionStore:
                 )
             edition_id = insert_edition(connection, draft, name, content_sha)
             insert_pages(connection, draft, edition_id)
-            return edition_facts(_row_named(connection, name))
+            return edition_facts(_row_named(connection, name, draft.slug))
 
-    def publish(self, name: str) -> EditionFacts:
+    def publish(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Publish an edition. Raises EditionNotFound."""
         now = datetime.now(UTC)
         with self._database.writing() as connection:
-            row = _row_named(connection, name)
-            current = connection.execute(_published()).first()
+            row = _row_named(connection, name, book)
+            current = connection.execute(_published(book)).first()
             if current is None or current.id != row.id:
                 connection.execute(insert(publications).values(edition_id=row.id, published_at=now))
-            return edition_facts(connection.execute(_published()).one())
+            return edition_facts(connection.execute(_published(book)).one())
 
-    def remove(self, name: str) -> EditionFacts:
+    def remove(self, name: str, book: str = DEFAULT_BOOK) -> EditionFacts:
         """Delete an edition, its rows and the vectors that no other edition uses.
 
         Raises EditionNotFound, or EditionInUse for the published one.
         """
         with self._database.writing(no_time_limit=True) as connection:
-            row = _row_named(connection, name)
-            current = connection.execute(_published()).first()
+            row = _row_named(connection, name, book)
+            current = connection.execute(_published(book)).first()
             if current and current.id == row.id:
                 raise EditionInUse(f"Edition {name} is published; publish another one first.")
             # Vectors without an edition stay: they may belong to a book that is being ingested.
@@ -342,17 +364,35 @@ def _sections_of(page_id: int) -> Select[Any]:
     return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
 
 
-def _published() -> Select[Any]:
+def _published(book: str) -> Select[Any]:
     return (
         select(editions, publications.c.published_at)
         .join(publications, publications.c.edition_id == editions.c.id)
+        .where(editions.c.book == book)
         .order_by(publications.c.id.desc())
         .limit(1)
     )
 
 
-def _row_named(connection: Connection, name: str) -> Row[Any]:
-    row = connection.execute(select(editions).where(editions.c.name == name)).first()
+def _published_of_each() -> Select[Any]:
+    of_book = (
+        select(func.max(publications.c.id).label("last"), func.min(publications.c.id).label("first"))
+        .join(editions, editions.c.id == publications.c.edition_id)
+        .group_by(editions.c.book)
+        .subquery()
+    )
+    return (
+        select(editions, publications.c.published_at)
+        .join(publications, publications.c.edition_id == editions.c.id)
+        .join(of_book, of_book.c.last == publications.c.id)
+        .order_by(of_book.c.first)
+    )
+
+
+def _row_named(connection: Connection, name: str, book: str) -> Row[Any]:
+    named = (editions.c.name == name) & (editions.c.book == book)
+    row = connection.execute(select(editions).where(named)).first()
     if row is None:
-        raise EditionNotFound(f"There is no edition called {name!r}.")
+        of_book = "" if book == DEFAULT_BOOK else f" of the book {book!r}"
+        raise EditionNotFound(f"There is no edition{of_book} called {name!r}.")
     return row

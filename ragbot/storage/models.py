@@ -20,9 +20,11 @@ from sqlalchemy import (
     String,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.extensions import db
 
 
@@ -44,13 +46,18 @@ class UTCDateTime(TypeDecorator[datetime]):
 
 
 class EditionRow(db.Model):  # type: ignore[name-defined,misc]
-    """Store one edition of the book, which never changes. `key` names its index, `name` is for people."""
+    """Store one edition of a book, which never changes.
+
+    `key` names its index, `name` is for people; `book` is the slug of its book.
+    """
 
     __tablename__ = "editions"
+    __table_args__ = (UniqueConstraint("book", "name", name="uq_editions_book_name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(32), unique=True)
-    name: Mapped[str] = mapped_column(String(100), unique=True)
+    book: Mapped[str] = mapped_column(String(60), server_default=DEFAULT_BOOK)
+    name: Mapped[str] = mapped_column(String(100))
     content_sha: Mapped[str] = mapped_column(String(64))
     title: Mapped[str] = mapped_column(Text)
     site_url: Mapped[str] = mapped_column(Text)
@@ -66,7 +73,7 @@ class EditionRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class PublicationRow(db.Model):  # type: ignore[name-defined,misc]
-    """Store that an edition was published; the edition of the newest row is the one that readers get."""
+    """Store that an edition was published; of each book readers get the edition of the newest row."""
 
     __tablename__ = "publications"
 
@@ -183,6 +190,7 @@ class MessageRow(db.Model):  # type: ignore[name-defined,misc]
     answer: Mapped[str] = mapped_column(Text, default="")
     sources: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     model: Mapped[str | None] = mapped_column(String(200))
+    book: Mapped[str] = mapped_column(String(60), server_default=DEFAULT_BOOK)
     book_version: Mapped[str | None] = mapped_column(String(100))
     degraded: Mapped[list[str]] = mapped_column(JSON)
     cache: Mapped[str | None] = mapped_column(String(10))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, func, select
 
-from ragbot.core.domain import Mode, Status
+from ragbot.core.domain import EditionFacts, Mode, Status
 from ragbot.storage.database import Database
 from ragbot.storage.models import EditionRow, MessageRow
 
@@ -29,21 +29,22 @@ class PastQuestions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def questions(self, edition: str, limit: int) -> list[PastQuestion]:
+    def questions(self, edition: EditionFacts, limit: int) -> list[PastQuestion]:
         """Return the newest questions that an edition answered from the whole book, at most `limit`.
 
         Only the first question of each session: a later one depends on those before.
         """
         first = select(func.min(messages.c.id)).group_by(messages.c.session_id)
         # The answers of another edition that had the same name before are left out.
-        since = select(editions.c.created_at).where(editions.c.name == edition).scalar_subquery()
+        since = select(editions.c.created_at).where(editions.c.key == edition.key).scalar_subquery()
         query = (
             select(messages.c.message_id, messages.c.query, messages.c.sources)
             .where(
                 messages.c.id.in_(first),
                 messages.c.status == str(Status.ANSWERED),
                 messages.c.mode == str(Mode.FULL_BOOK),
-                messages.c.book_version == edition,
+                messages.c.book == edition.book,
+                messages.c.book_version == edition.name,
                 messages.c.created_at >= since,
             )
             .order_by(messages.c.id.desc())

@@ -66,6 +66,21 @@ class NotAcceptable(core.RagbotError):
     example_detail = "Answers come as application/json or text/event-stream."
 
 
+class OriginNotAllowed(core.RagbotError):
+    """Report a page of an origin that is not allowed to ask."""
+
+    code = "origin_not_allowed"
+    example_detail = "Pages of this origin may not ask; its owner has to allow it in ALLOWED_ORIGINS_STR."
+
+
+class WidgetTokenRequired(core.RagbotError):
+    """Report a question without a token of this service that is good for the page."""
+
+    code = "widget_token_required"
+    retryable = True
+    example_detail = "This page has no valid token any more; load it again and ask once more."
+
+
 @dataclass(frozen=True, slots=True)
 class ProblemShape:
     """Describe the problem of an error class. `retry_after_s` is None where waiting does not help."""
@@ -80,8 +95,12 @@ SHAPES: Mapping[type[core.RagbotError], ProblemShape] = {
     InvalidRequest: ProblemShape(422, "Invalid request"),
     NotAcceptable: ProblemShape(406, "Not acceptable"),
     BodyTooLarge: ProblemShape(413, "Body too large"),
+    OriginNotAllowed: ProblemShape(403, "Origin not allowed"),
+    WidgetTokenRequired: ProblemShape(403, "Token required"),
     UnsupportedArchive: ProblemShape(415, "Unsupported media type"),
     core.EditionNotFound: ProblemShape(404, "Edition not found"),
+    core.BookNotFound: ProblemShape(404, "Book not found"),
+    core.EditionInUse: ProblemShape(409, "Edition in use"),
     core.SessionNotFound: ProblemShape(404, "Session not found"),
     core.MessageNotFound: ProblemShape(404, "Not found"),
     core.SessionExpired: ProblemShape(410, "Session expired"),

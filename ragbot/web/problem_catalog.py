@@ -27,7 +27,9 @@ from ragbot.web.errors import (
     InvalidRequest,
     MalformedJSON,
     NotAcceptable,
+    OriginNotAllowed,
     UnsupportedArchive,
+    WidgetTokenRequired,
     problem_of,
 )
 
@@ -49,8 +51,8 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
     "POST /query": (
         *_JSON,
         *_LIMITED,
-        *(core.SessionNotFound, core.EditionNotFound, core.SessionExpired),
-        NotAcceptable,
+        *(core.SessionNotFound, core.EditionNotFound, core.BookNotFound, core.SessionExpired),
+        *(NotAcceptable, WidgetTokenRequired),
         *(core.IdempotencyInProgress, core.IdempotencyKeyReused),
         *(core.NoBook, core.SearchUnavailable, core.Overloaded),
         # Only before a stream begins, and of an answer that comes whole.
@@ -68,11 +70,27 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.SessionNotFound, core.SessionExpired),
         InvalidRequest,
     ),
+    "GET /sessions/{session_id}/messages/{message_id}/stream": (
+        *_STORED,
+        *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired, core.Overloaded),
+        InvalidRequest,
+    ),
+    "DELETE /sessions/{session_id}/messages/{message_id}/stream": (
+        *_STORED,
+        *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
+        InvalidRequest,
+    ),
     "PUT /sessions/{session_id}/messages/{message_id}/feedback": (
         *_JSON,
         *_STORED,
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
     ),
+    "GET /book": (
+        *(*_STORED, core.BookNotFound, InvalidRequest),
+        *(core.NoBook, core.SearchUnavailable, core.DeadlineExceeded),
+    ),
+    # Where no tokens are asked for, there is no such address.
+    "POST /widget/token": (*_LIMITED, NotFound, OriginNotAllowed, InvalidRequest),
     "GET /health": _ANYWHERE,
     "GET /health/ready": _ANYWHERE,
     "GET /metrics": (*_ANYWHERE, Unauthorized),
@@ -85,6 +103,11 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
     "GET /admin/ingest/{job_id}": (core.JobNotFound, *_ADMIN),
     "GET /admin/editions": _ADMIN,
     "POST /admin/editions/{edition}/publish": (*_ADMIN, core.EditionNotFound, core.SearchUnavailable),
+    "DELETE /admin/editions/{edition}": (
+        *_ADMIN,
+        *(core.EditionNotFound, core.EditionInUse, core.SearchUnavailable),
+    ),
+    "GET /books": _STORED,
     "GET /admin/sessions": (*_ADMIN, core.SessionNotFound),
     "DELETE /admin/cache": (*_LIMITED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
 }

@@ -22,11 +22,25 @@ from pydantic import (
     field_validator,
 )
 
-from ragbot.core.domain import Answer, Degradation, Grounding, Mode, Question, Retrieved, Source, Status
+from ragbot.core.domain import (
+    SLUG,
+    Answer,
+    Degradation,
+    Grounding,
+    Mode,
+    Question,
+    Retrieved,
+    Source,
+    Status,
+)
 from ragbot.core.text import has_forbidden_characters
-from ragbot.storage.conversations import MessageFacts, SessionFacts, Turn
+from ragbot.storage.conversations import SessionFacts, Turn
+from ragbot.storage.message_rows import MessageFacts
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+MAX_QUESTION_CHARS = 2000
+MAX_SELECTION_CHARS = 10_000
 
 
 def _storable(given: object) -> object:
@@ -56,10 +70,15 @@ class Nothing(BaseModel):
 
 Storable = BeforeValidator(_storable)
 Id = Annotated[str, BeforeValidator(_or_unknown)]
+PageUrl = Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)]
 
 
 def _trimmed(least: int, most: int) -> StringConstraints:
     return StringConstraints(strip_whitespace=True, min_length=least, max_length=most)
+
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG), Field(examples=["handbook-de"])]
+QuestionText = Annotated[str, _trimmed(1, MAX_QUESTION_CHARS), Storable]
 
 
 class StrictBody(BaseModel):
@@ -71,23 +90,33 @@ class StrictBody(BaseModel):
 class QueryBody(StrictBody):
     """Ask a question."""
 
-    query: Annotated[str, _trimmed(1, 2000), Storable, Field(examples=["What is a ROS 2 node?"])]
+    query: QuestionText = Field(examples=["What is a ROS 2 node?"])
     session_id: Id | None = Field(None, description="Null starts a session.")
     mode: Annotated[Mode, Field(strict=False)] = Mode.FULL_BOOK
-    selected_text: Annotated[str, _trimmed(10, 10_000), Storable] | None = Field(
+    selected_text: Annotated[str, _trimmed(10, MAX_SELECTION_CHARS), Storable] | None = Field(
         None, validate_default=True, description="Required in selected_text mode, refused in the other."
     )
-    page_url: (
-        Annotated[str, StringConstraints(max_length=2000), Storable, AfterValidator(_address)] | None
-    ) = Field(None, description="The page that the reader is on; its passages win ties.")
+    page_url: PageUrl | None = Field(
+        None, description="The page that the reader is on; its passages win ties."
+    )
+    book: Slug | None = Field(
+        None,
+        description="The book that is asked, as `GET /books` lists it; null is that of `page_url`, else the "
+        "default one.",
+    )
     book_version: Annotated[str, _trimmed(1, 100), Storable] | None = Field(
-        None, description="An edition; null is the published one."
+        None, description="An edition of the book; null is the published one."
     )
     chapter_filter: Annotated[str, _trimmed(1, 500), Storable] | None = Field(
         None, description="Only passages under this chapter's title or path."
     )
     top_k: Annotated[int, Field(ge=1, le=20)] = 5
     stream: bool = False
+    resumable: bool = Field(
+        False,
+        description="Whether the answer is finished for a reader whose stream breaks; see "
+        "`GET /sessions/{session_id}/messages/{message_id}/stream`.",
+    )
 
     @field_validator("selected_text")
     @classmethod
@@ -99,10 +128,11 @@ class QueryBody(StrictBody):
             raise ValueError("is taken in selected_text mode only")
         return selected_text
 
-    def question(self) -> Question:
-        """Return the question as the answering package takes it."""
+    def question(self, book: str) -> Question:
+        """Return the question as the answering package takes it, for a book that was chosen."""
         return Question(
             text=self.query,
+            book=book,
             mode=self.mode,
             selected_text=self.selected_text,
             page_url=self.page_url,
@@ -112,7 +142,17 @@ class QueryBody(StrictBody):
         )
 
 
-class QueryHeaders(BaseModel):
+class TokenHeaders(BaseModel):
+    """Describe a page's token, which is checked before anything else is read."""
+
+    x_ragbot_token: str | None = Field(
+        None,
+        alias="X-Ragbot-Token",
+        description="The page's token, where `GET /book` says that one is required.",
+    )
+
+
+class QueryHeaders(TokenHeaders):
     """Read the headers of a question."""
 
     idempotency_key: Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,128}$")] | None = Field(
@@ -139,6 +179,14 @@ class MessagesQuery(BaseModel):
 
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     before: Id | None = Field(None, description="A message id.")
+
+
+class StreamHeaders(BaseModel):
+    """Read the place in a stream from which to go on."""
+
+    last_event_id: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] | None = Field(
+        None, alias="Last-Event-ID", description="The id of the last event that came; without one, all come."
+    )
 
 
 class FeedbackBody(StrictBody):
@@ -221,6 +269,7 @@ class QueryReply(BaseModel):
     message_id: str | None
     created_at: datetime
     mode: Mode
+    book: str
     book_version: str
     model: str
     degraded: list[Degradation]
@@ -324,6 +373,7 @@ def query_reply(turn: Turn, answer: Answer) -> dict[str, Any]:
         "message_id": turn.message_id,
         "created_at": timestamp(turn.created_at),
         "mode": str(answer.mode),
+        "book": answer.book,
         "book_version": answer.book_version,
         "model": answer.model,
         "degraded": [str(name) for name in answer.degraded],

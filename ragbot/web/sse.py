@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,6 +18,7 @@ import structlog
 from ragbot.answering.turns import RunningTurn
 from ragbot.core.domain import Delta, Event, Finished, Retrieved
 from ragbot.core.timers import TIMERS
+from ragbot.storage.conversations import Turn
 from ragbot.web.errors import problem_of
 from ragbot.web.schemas import query_reply, sources_event
 
@@ -44,40 +47,84 @@ def as_sse(
     heartbeat_s: float = HEARTBEAT_S,
     request_id: str = "",
     connection: socket.socket | None = None,
+    go_on: Callable[[Callable[[], object]], None] | None = None,
 ) -> Iterator[bytes]:
     """Yield the turn's events as bytes, then close it. `first` is its first event, which was drawn before.
 
-    A model that works for longer than a heartbeat before its first word is told once, as `thinking`.
-    Needs no app context. Closing the iterator (the reader has left) ends the model's stream; so does a
-    reader who closes `connection`, where the server gives access to it.
+    An event's id is the number of the answer's characters up to its end. A model that works for longer than a
+    heartbeat before its first word is told once, as `thinking`. Needs no app context. Closing the iterator
+    (the reader has left) ends the model's stream; so does a reader who closes `connection`, where the server
+    gives access to it. With `go_on` nothing ends then: it is called to finish the turn, with a function that
+    waits until nothing else draws from it.
     """
-    numbers = iter(range(1, 1 << 62))
-    watch = None if connection is None else _ConnectionWatch(connection, running.deadline.cancel)
+    place = _Place()
+    waiting: _NextEvent | None = None
+    watch = None
+    if connection is not None and go_on is None:
+        watch = _ConnectionWatch(connection, running.deadline.cancel)
+    goes_on = False
     try:
-        yield _encoded(running, first, next(numbers))
+        yield _encoded(running.turn, first, place)
         waiting = _NextEvent(running.events)
         is_told = False
         while (event := waiting.wait(heartbeat_s)) is _NOTHING_YET:
             if running.ending.is_thinking and not is_told:
                 is_told = True
-                yield _event("thinking", next(numbers), {})
+                yield _event("thinking", place.chars, {})
             else:
                 yield COMMENT
-        yield _encoded(running, event, next(numbers))
+        yield _encoded(running.turn, event, place)
         for event in running.events:
-            yield _encoded(running, event, next(numbers))
+            yield _encoded(running.turn, event, place)
     except GeneratorExit:
-        running.deadline.cancel()
+        if go_on is not None:
+            go_on(waiting.wait if waiting is not None else _at_once)
+            goes_on = True
+        else:
+            running.deadline.cancel()
         raise
     except Exception as error:
-        # The status line has been sent: the error can only be reported within the stream.
-        log.warning("stream_failed", code=getattr(error, "code", "internal_error"), exc_info=error)
-        problem = problem_of(error) | {"request_id": request_id}
-        yield _event("error", next(numbers), problem)
+        yield _told(error, place, request_id)
     finally:
         if watch is not None:
             watch.stop()
-        _close(running)
+        if not goes_on:
+            _close(running)
+
+
+def resumed_as_sse(
+    turn: Turn, events: Iterator[Event | None], offset: int, *, request_id: str = ""
+) -> Iterator[bytes]:
+    """Yield the rest of a turn as bytes: a comment for each None, ids that go on from `offset`."""
+    place = _Place(offset)
+    beat = time.monotonic()
+    try:
+        yield COMMENT
+        for event in events:
+            if event is not None:
+                yield _encoded(turn, event, place)
+            elif time.monotonic() - beat >= HEARTBEAT_S:
+                beat = time.monotonic()
+                yield COMMENT
+    except Exception as error:
+        yield _told(error, place, request_id)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Count the characters of the answer that were sent."""
+
+    chars: int = 0
+
+
+def _told(error: Exception, place: _Place, request_id: str) -> bytes:
+    """Encode an error: the status line has been sent, so it can only be reported within the stream."""
+    log.warning("stream_failed", code=getattr(error, "code", "internal_error"), exc_info=error)
+    return _event("error", place.chars, problem_of(error) | {"request_id": request_id})
+
+
+def _at_once() -> None:
+    """Return: nothing draws from the turn."""
 
 
 _NOTHING_YET: Any = object()
@@ -95,7 +142,7 @@ class _NextEvent:
         self._thread = threading.Thread(target=run, daemon=True, name="first-word")
         self._thread.start()
 
-    def wait(self, seconds: float) -> Any:
+    def wait(self, seconds: float | None = None) -> Any:
         """Return the event, or `_NOTHING_YET` after this time. Raises what drawing it raised."""
         if not self._drawn.wait(seconds):
             return _NOTHING_YET
@@ -152,15 +199,16 @@ def _close(running: RunningTurn) -> None:
         running.events.close()
 
 
-def _encoded(running: RunningTurn, event: Event, number: int) -> bytes:
+def _encoded(turn: Turn, event: Event, place: _Place) -> bytes:
     match event:
         case Retrieved():
-            return _event("sources", number, sources_event(running.turn, event))
+            return _event("sources", place.chars, sources_event(turn, event))
         case Delta(text):
-            return _event("delta", number, {"text": text})
+            place.chars += len(text)
+            return _event("delta", place.chars, {"text": text})
         case Finished(answer):
-            return _event("done", number, query_reply(running.turn, answer))
+            return _event("done", place.chars, query_reply(turn, answer))
 
 
-def _event(name: str, number: int, payload: dict[str, Any]) -> bytes:
-    return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode(), number, orjson.dumps(payload))
+def _event(name: str, chars: int, payload: dict[str, Any]) -> bytes:
+    return b"event: %s\nid: %d\ndata: %s\n\n" % (name.encode(), chars, orjson.dumps(payload))

@@ -237,6 +237,12 @@ def test_other_models_and_another_edition_make_another_question() -> None:
     assert len(keys) == 4
 
 
+def forget_the_published_edition(services: Services) -> None:
+    """Let the worker look again now, as it does some seconds later."""
+    services.published._books.clear()
+    services.published._looked_at = float("-inf")
+
+
 def test_publishing_an_edition_makes_kept_answers_unreachable(
     services: Services, make: Callable[..., CachedAnswerer], tmp_path: Path
 ) -> None:
@@ -246,12 +252,11 @@ def test_publishing_an_edition_makes_kept_answers_unreachable(
     answer_of(answerer)
     (tmp_path / "02-cheese.md").write_text("# Cheese\n\nBob ripens the cheddar for four months.\n")
     services.ingestion.ingest_book(tmp_path, edition="second", options=ReadOptions(force=True))
-    services.published._looked_at = float("-inf")
-    services.published._served = None
+    forget_the_published_edition(services)
 
     second = answer_of(answerer)
     services.ingestion.publish("first")
-    services.published._served = None
+    forget_the_published_edition(services)
 
     assert (second.cache, second.book_version, model.asked) == ("miss", "second", 2)
 

@@ -29,8 +29,8 @@ from ragbot.core.errors import (
 )
 from ragbot.core.ports import Generator
 from ragbot.services import Services
-from ragbot.storage.conversations import MessageFacts
 from ragbot.storage.idempotency_keys import IdempotencyClaim
+from ragbot.storage.message_rows import MessageFacts
 from tests.answering.shelf import make_answerer
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker

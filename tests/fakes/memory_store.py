@@ -39,9 +39,9 @@ class MemoryStore:
         if not self.holds(edition):
             self.build(edition, self._load_points(edition))
 
-    def publish(self, key: str) -> None:
+    def publish(self, edition: EditionFacts) -> None:
         self.ping()
-        self.published = key
+        self.published = edition.key
 
     def remove(self, key: str) -> None:
         self.ping()

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ragbot.core.domain import Chunk
-from ragbot.index.bm25 import passage_vector
+from ragbot.index.bm25 import TermCounts, passage_vector
 from ragbot.index.indexer import index_chunks, point_of
 
 CHEESE = Chunk(
@@ -54,7 +54,9 @@ def test_average_length_is_that_of_all_chunks() -> None:
 
     # dairi chees bob ripen cheddar nine month, and the five.
     assert indexed.average_terms == pytest.approx(6)
-    assert indexed.sparse[1] == passage_vector(["cheddar", "cellar", "milk", "rennet", "salt"], 6)
+    assert indexed.sparse[1] == passage_vector(
+        TermCounts.of(["cheddar", "cellar", "milk", "rennet", "salt"]), 6
+    )
 
 
 def test_words_are_counted_by_chunks_as_they_are_written() -> None:
@@ -72,7 +74,7 @@ def test_book_without_chunks_is_indexed() -> None:
 
 def test_point_is_found_by_its_parts_title_and_folders() -> None:
     """A reader may name a chapter by any of them."""
-    point = point_of(CHEESE, ("Part  One",), passage_vector([], 1), None)
+    point = point_of(CHEESE, ("Part  One",), passage_vector(TermCounts.of([]), 1), None)
 
     assert point.scopes == (
         "dairy",
@@ -87,6 +89,6 @@ def test_point_is_found_by_its_parts_title_and_folders() -> None:
 
 def test_page_at_the_root_has_no_empty_scope() -> None:
     """An empty filter would find it alone."""
-    point = point_of(replace(CHEESE, address=""), (), passage_vector([], 1), None)
+    point = point_of(replace(CHEESE, address=""), (), passage_vector(TermCounts.of([]), 1), None)
 
     assert "" not in point.scopes

@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
-from ragbot.core.errors import DatabaseUnavailable, NoBook, SearchUnavailable
+from ragbot.core.errors import DatabaseUnavailable, DeadlineExceeded, NoBook, SearchUnavailable
 from ragbot.index.published_edition import PublishedEdition
 from tests.conftest import THREE_CHAPTERS
 from tests.fakes.editions import MadeEdition, Shelf, made_edition
@@ -183,6 +184,47 @@ def test_readers_get_the_old_edition_until_the_new_one_can_be_searched(
 
     assert while_building.key == "first"
     assert published.current().key == "second"
+
+
+def test_first_reader_waits_no_longer_than_the_deadline(
+    published: PublishedEdition, store: SlowStore, editions: dict[str, MadeEdition]
+) -> None:
+    """The build goes on, and the next reader finds it."""
+    built = store.hold_back("first")
+
+    with pytest.raises(DeadlineExceeded):
+        published.current(Deadline(0.05))
+    not_yet = published.searchable(0.05)
+    built.set()
+
+    assert not_yet is None
+    assert published.current() == editions["first"].facts
+    assert published.searchable(0.05) == editions["first"].facts
+    assert store.begun == ["first"]
+
+
+def test_reason_why_a_newer_edition_is_not_served_is_known(
+    published: PublishedEdition,
+    publications: Publications,
+    store: SlowStore,
+    clock: Clock,
+    editions: dict[str, MadeEdition],
+) -> None:
+    """The operator must hear that readers get the book of yesterday, until they do not."""
+    published.current()
+    store.down = True
+    publish(editions["second"], publications, clock)
+    published.current()
+    wait_for_swaps()
+    in_trouble = published.trouble()
+
+    store.down = False
+    clock.seconds += POLL_S
+    published.current()
+    wait_for_swaps()
+
+    assert "switched off" in in_trouble
+    assert published.trouble() == ""
 
 
 def test_new_edition_is_built_once_however_many_ask(

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, Passage, SearchRequest
+from ragbot.core.domain import DEFAULT_BOOK, EditionFacts, Passage, Question, SearchRequest
 from ragbot.core.errors import DatabaseUnavailable, EditionNotFound, SearchUnavailable
 from ragbot.core.ports import EmbeddingResult, PassageStore
 from ragbot.index.indexer import index_chunks
-from ragbot.index.published_edition import PublishedEdition
+from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import CONTEXT_WEIGHT, Retrieval, Retriever
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.editions import MadeEdition, made_edition
@@ -81,12 +81,12 @@ def retriever_of(
 ) -> Retriever:
     words = index_chunks([point.chunk for point in edition.points]).words
 
-    def named(name: str) -> EditionFacts:
+    def named(name: str, _book: str) -> EditionFacts:
         if name != edition.facts.name:
             raise EditionNotFound(name)
         return edition.facts
 
-    published = PublishedEdition(lambda: edition.facts, store, 0)
+    published = PublishedBooks(lambda: {DEFAULT_BOOK: edition.facts}, store, 0)
     return Retriever(published, named, lambda _facts: words, store, embedder, **more)
 
 
@@ -337,11 +337,15 @@ def test_passages_that_were_found_otherwise_come_with_the_questions_terms(
 # --- editions ----------------------------------------------------------------------------------
 
 
+def asking(edition: str | None = None) -> Question:
+    return Question("How long?", book_version=edition)
+
+
 def test_edition_is_the_published_one_unless_it_is_named(retriever: Retriever, first: MadeEdition) -> None:
     """Readers of an old page may ask for its edition."""
-    assert retriever.edition(None) == retriever.edition("first") == first.facts
+    assert retriever.edition_of(asking()) == retriever.edition_of(asking("first")) == first.facts
     with pytest.raises(EditionNotFound):
-        retriever.edition("second")
+        retriever.edition_of(asking("second"))
 
 
 def test_served_edition_is_found_by_name_with_the_database_down(
@@ -349,17 +353,17 @@ def test_served_edition_is_found_by_name_with_the_database_down(
 ) -> None:
     """What is in the index needs no database."""
 
-    def unavailable(_name: str) -> EditionFacts:
+    def unavailable(_name: str, _book: str) -> EditionFacts:
         raise DatabaseUnavailable("down")
 
-    published = PublishedEdition(lambda: first.facts, store, 0)
+    published = PublishedBooks(lambda: {DEFAULT_BOOK: first.facts}, store, 0)
     retriever = Retriever(published, unavailable, lambda _facts: {}, store, None)
     with pytest.raises(DatabaseUnavailable):
-        retriever.edition("first")
+        retriever.edition_of(asking("first"))
 
-    retriever.edition(None)
+    retriever.edition_of(asking())
 
-    assert retriever.edition("first") == first.facts
+    assert retriever.edition_of(asking("first")) == first.facts
 
 
 def test_edition_is_known_where_it_cannot_be_searched(
@@ -369,8 +373,8 @@ def test_edition_is_known_where_it_cannot_be_searched(
     store.is_down = True
 
     with pytest.raises(SearchUnavailable):
-        retriever.edition(None)
-    assert retriever.edition_known(None) == first.facts
+        retriever.edition_of(asking())
+    assert retriever.edition_known(asking()) == first.facts
 
 
 def test_variants_of_a_question_are_searched_too(retriever: Retriever, first: MadeEdition) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import gc
 import json
 import os
+import shutil
 import threading
 import time
 import uuid
@@ -25,11 +26,12 @@ from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.answering.question_set import load_rows
 from ragbot.config import PROJECT_ROOT
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import IndexPoint, Passage, SearchRequest, SparseVector
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest, SparseVector
 from ragbot.core.errors import Cancelled, DeadlineExceeded, SearchUnavailable
 from ragbot.core.ports import PassageStore
 from ragbot.index import point_payload as payload
-from ragbot.index.qdrant_embedded import FOLDER_PREFIX, SHARDS_KEPT, QdrantEmbeddedStore
+from ragbot.index.kept_indexes import MANIFEST, PREFIX, RESERVE_BYTES
+from ragbot.index.qdrant_embedded import FOLDER_PREFIX, OTHERS_OPEN, QdrantEmbeddedStore
 from ragbot.index.qdrant_server import CollectionShape, QdrantServerStore, open_client
 from ragbot.index.rank_fusion import RRF_K, fused_ranks
 from tests.conftest import SHIPPED_BOOK, THREE_CHAPTERS
@@ -293,8 +295,8 @@ class TestEveryStore:
 
     def test_published_edition_can_be_searched(self, store: PassageStore, first: MadeEdition) -> None:
         """Publishing is a sign for others; it takes nothing away, and twice is the same as once."""
-        store.publish("first")
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
+        store.publish(replace(first.facts, key="first"))
 
         assert paths(store.search(first.facts, first.asked("cheddar"), soon())) == ["02-cheese.md"]
 
@@ -354,7 +356,7 @@ CALLS: dict[str, Callable[[PassageStore, MadeEdition], object]] = {
     "build": lambda store, made: store.build(made.facts, made.points),
     "holds": lambda store, made: store.holds(made.facts),
     "prepare": lambda store, made: store.prepare(made.facts),
-    "publish": lambda store, made: store.publish(made.facts.key),
+    "publish": lambda store, made: store.publish(made.facts),
     "remove": lambda store, made: store.remove(made.facts.key),
     "search": lambda store, made: store.search(made.facts, made.asked(QUESTION), soon()),
     "count": lambda store, made: store.count(made.facts),
@@ -494,10 +496,10 @@ class TestServerStore:
         """Between two steps whoever reads by the alias would find nothing."""
         later = replace(first.facts, key="later")
         store.build(later, first.points)
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
         server.forget()
 
-        store.publish("later")
+        store.publish(replace(first.facts, key="later"))
 
         assert len(server.calls("/collections/aliases")) == 1
         aliases = {a.alias_name: a.collection_name for a in server.local.get_aliases().aliases}
@@ -510,7 +512,7 @@ class TestServerStore:
         other = models.CreateAlias(collection_name="book_first", alias_name="theirs")
         server.local.update_collection_aliases([models.CreateAliasOperation(create_alias=other)])
 
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         assert {a.alias_name for a in server.local.get_aliases().aliases} == {"book", "theirs"}
 
@@ -712,7 +714,7 @@ class TestServerStore:
         monkeypatch.setattr(server.local, "get_collection", looked_at)
 
         with pytest.raises(error) if error else nullcontext():
-            store.publish("first")
+            store.publish(replace(first.facts, key="first"))
 
         assert [alias.alias_name for alias in server.local.get_aliases().aliases] == (
             [] if error else ["book"]
@@ -741,7 +743,7 @@ class TestServerStore:
         known ^= {keys["removed"], keys["new"]}
         made(known, "new")
 
-        store.publish(keys["new"])
+        store.publish(replace(first.facts, key=keys["new"]))
 
         there = {one.name for one in server.local.get_collections().collections}
         assert f"book_{keys['removed']}" not in there
@@ -754,7 +756,7 @@ class TestServerStore:
         """Readers have the new edition; tidying can wait for the next one."""
         server.fail(500, on="/collections")
 
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         assert [alias.alias_name for alias in server.local.get_aliases().aliases] == ["book"]
 
@@ -778,7 +780,7 @@ class TestRealServer:
         """Small copies and disks are for speed and memory alone."""
         store = on_real_server(Shelf([first]), shape)
         store.prepare(first.facts)
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         found = store.search(first.facts, first.asked(QUESTION, embedder=EMBEDDER), soon())
 
@@ -791,7 +793,7 @@ class TestRealServer:
         """The stand-in only keeps a note of it."""
         store = on_real_server(Shelf([first]))
         store.prepare(first.facts)
-        store.publish("first")
+        store.publish(replace(first.facts, key="first"))
 
         (alias,) = (a for a in opened[0].get_aliases().aliases if a.collection_name.endswith("_first"))
 
@@ -812,6 +814,11 @@ class TestRealServer:
         expected = [reference_scores(reference, request) for request in requests]
         agreeing = [agrees(one, scores) for one, scores in zip(found, expected, strict=True)]
         assert sum(agreeing) / len(agreeing) >= 0.95
+
+
+def indexes(folder: Path) -> list[Path]:
+    """Return the folders of indexes, kept ones and those that are being built."""
+    return [one for one in folder.iterdir() if one.is_dir()]
 
 
 class TestEmbeddedStore:
@@ -838,21 +845,87 @@ class TestEmbeddedStore:
     ) -> None:
         """An index of a big book on each publication would fill the disk in a week."""
         store.build(first.facts, first.points)
-        assert len(list(folder.iterdir())) == 1
+        assert len(indexes(folder)) == 1
 
         store.remove("first")
 
-        assert list(folder.iterdir()) == []
+        assert indexes(folder) == []
 
-    def test_folders_go_with_the_store(self, folder: Path, first: MadeEdition) -> None:
-        """An app that is dropped, as in tests, cleans up after itself."""
+    def test_index_is_built_once_a_machine(self, folder: Path, first: MadeEdition) -> None:
+        """Each worker and each restart once built the same index for half a minute."""
+        shelf = Shelf([first])
+        QdrantEmbeddedStore(folder, shelf.load_points).prepare(first.facts)
+        gc.collect()
+        later = QdrantEmbeddedStore(folder, shelf.load_points)
+
+        assert later.holds(first.facts)
+        assert paths(later.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]
+        assert shelf.asked_for == ["first"]
+
+    def test_two_stores_at_once_build_one_index_and_both_search_it(
+        self, folder: Path, first: MadeEdition
+    ) -> None:
+        """All workers of a server start at the same moment."""
+        shelf = Shelf([first])
+        stores = [QdrantEmbeddedStore(folder, shelf.load_points) for _ in range(4)]
+
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda store: store.prepare(first.facts), stores))
+
+        assert [store.count(first.facts) for store in stores] == [3] * 4
+        assert shelf.asked_for == ["first"]
+
+    @pytest.mark.parametrize("harm", ["cut", "missing", "no manifest", "another boot", "nonsense"])
+    def test_damaged_index_is_built_anew(self, folder: Path, first: MadeEdition, harm: str) -> None:
+        """A host that lost its power leaves half of a file, on which every worker would die in a loop."""
+        QdrantEmbeddedStore(folder, Shelf([first]).load_points).prepare(first.facts)
+        gc.collect()
+        (kept,) = indexes(folder)
+        page = next(kept.rglob("page_0.dat"))
+        manifest = kept / MANIFEST
+        if harm == "cut":
+            os.truncate(page, 100)
+        elif harm == "missing":
+            page.unlink()
+        elif harm == "no manifest":
+            manifest.unlink()
+        elif harm == "another boot":
+            manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"boot": "of yesterday"}))
+        else:
+            for file in kept.rglob("*.json"):
+                if file != manifest:
+                    file.write_text("x" * file.stat().st_size)
         store = QdrantEmbeddedStore(folder, Shelf([first]).load_points)
+
+        assert paths(store.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]
+
+    def test_index_that_is_deleted_while_it_is_open_answers_on(
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
+    ) -> None:
+        """Temporary folders are swept by others; nothing rests on the folder."""
+        store.prepare(first.facts)
+
+        shutil.rmtree(folder)
+
+        assert paths(store.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]
+
+    def test_what_nobody_knows_or_opens_is_deleted_after_a_day(
+        self, folder: Path, first: MadeEdition
+    ) -> None:
+        """The index of an old version of the engine would lie there for ever."""
+        store = QdrantEmbeddedStore(
+            folder, Shelf([first]).load_points, known_keys=lambda: {"first", "second", "third"}
+        )
+        for key in ("second", "unknown", "new-unknown"):
+            store.build(replace(first.facts, key=key), first.points)
+        for kept in indexes(folder):
+            if "new-unknown" not in kept.name:
+                os.utime(kept / MANIFEST, (0, 0))
+
         store.build(first.facts, first.points)
 
-        del store
-        gc.collect()
-
-        assert list(folder.iterdir()) == []
+        left = sorted(kept.name.removeprefix(PREFIX).partition(".")[0] for kept in indexes(folder))
+        assert left == ["first", "new-unknown", "second"]
 
     def test_folder_of_a_build_that_broke_off_goes_at_once(
         self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
@@ -862,21 +935,60 @@ class TestEmbeddedStore:
             store.build(first.facts, breaking_off(first.points, after=1))
         gc.collect()
 
-        assert list(folder.iterdir()) == []
+        assert indexes(folder) == []
 
-    def test_two_editions_are_kept_the_last_used_ones(
-        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition
+    def test_full_disk_is_noticed_before_the_engine_writes_to_it(
+        self, store: QdrantEmbeddedStore, folder: Path, first: MadeEdition, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The published one stays while old ones are asked for by name."""
-        editions = [replace(first.facts, key=key) for key in ("a", "b", "c")]
-        for edition in editions[:2]:
+        """The engine maps files: a write without space is a signal that kills the worker, in a loop."""
+        full = os.statvfs_result((4096, 4096, 10**6, 0, RESERVE_BYTES // 4096 - 1, 0, 0, 0, 0, 255))
+        monkeypatch.setattr("ragbot.index.kept_indexes.os.statvfs", lambda _folder: full)
+
+        with pytest.raises(SearchUnavailable, match="No space for the index of edition first"):
+            store.prepare(first.facts)
+
+        assert indexes(folder) == []
+
+    def test_question_does_not_wait_for_a_build_beyond_its_deadline(
+        self, folder: Path, first: MadeEdition
+    ) -> None:
+        """Readers waited for 47 seconds of 30; the build goes on, and the next question finds it."""
+        goes_on = threading.Event()
+
+        def slow_points(_facts: EditionFacts) -> Iterator[IndexPoint]:
+            assert goes_on.wait(60)
+            yield from first.points
+
+        store = QdrantEmbeddedStore(folder, slow_points)
+        with pytest.raises(SearchUnavailable, match="is being built; try again"):
+            store.search(first.facts, first.asked("yeast"), Deadline(5.1))
+        goes_on.set()
+
+        assert paths(store.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]
+
+    def test_old_editions_never_push_out_the_prepared_one(
+        self, store: QdrantEmbeddedStore, first: MadeEdition
+    ) -> None:
+        """Two readers of old links once made all others wait for 40 seconds."""
+        store.prepare(first.facts)
+        others = [replace(first.facts, key=key) for key in ("a", "b", "c", "d")]
+
+        for edition in others:
             store.build(edition, first.points)
-        store.search(editions[0], first.asked("tea"), soon())
 
-        store.build(editions[2], first.points)
+        assert store.open_keys() == ["first", "c", "d"]
+        assert OTHERS_OPEN == 2
 
-        assert [store.holds(edition) for edition in editions] == [True, False, True]
-        assert len(list(folder.iterdir())) == SHARDS_KEPT == 2
+    def test_edition_that_is_no_longer_published_may_be_closed(
+        self, store: QdrantEmbeddedStore, first: MadeEdition
+    ) -> None:
+        """Else each publication would cost a worker the memory of one more book."""
+        for key in ("a", "b", "c", "d"):
+            edition = replace(first.facts, key=key)
+            store.build(edition, first.points)
+            store.prepare(edition)
+
+        assert store.open_keys() == ["b", "c", "d"]
 
     def test_edition_that_is_dropped_while_it_is_searched_answers_to_the_end(
         self, store: QdrantEmbeddedStore, first: MadeEdition
@@ -932,7 +1044,6 @@ class TestEmbeddedStore:
         store.prepare(first.facts)
 
         assert (store.count(first.facts), other.count(first.facts)) == (3, 3)
-        assert [(one / "lock").exists() for one in folder.iterdir()] == [True, True]
 
 
 @pytest.fixture(scope="module")

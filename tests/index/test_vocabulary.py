@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ragbot.index.analysis import Analyzer
-from ragbot.index.vocabulary import Vocabulary, counted
+from ragbot.index.vocabulary import Vocabulary
 
 WORDS = {"cheddar": 5, "cellar": 2, "reinforcement": 3, "learning": 9, "nodes": 4, "node": 2, "rind": 1}
 
@@ -96,8 +96,3 @@ def test_word_of_the_book_is_nearer_than_a_stop_word() -> None:
     words = Vocabulary({"thorn": 1}, 10, Analyzer("english"))
 
     assert words.corrected("thern") == "thorn"
-
-
-def test_words_are_counted_once_a_text() -> None:
-    """A chunk that repeats a word is one chunk with it."""
-    assert counted([["a", "a", "b"], ["a"]]) == {"a": 2, "b": 1}

@@ -12,6 +12,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Generation, Usage
 from ragbot.core.errors import (
     AnswerCut,
+    AnswerRefused,
     BudgetSpent,
     Cancelled,
     CircuitOpen,
@@ -126,6 +127,7 @@ def test_model_that_fails_is_not_called_for_a_while(budget: LoggingBudget, circu
     "error",
     [
         RequestRejected("too odd"),
+        AnswerRefused("thoughts"),
         ContextOverflow("too long"),
         ContentFiltered("filtered"),
         TooLate("late"),

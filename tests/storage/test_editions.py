@@ -88,7 +88,7 @@ def test_edition_is_read_as_it_was_written(editions: EditionStore, book: Book) -
 
     stored = list(editions.stored_chunks(facts))
     assert [one.chunk for one in stored] == list(draft.chunks)
-    assert [one.sparse.indices for one in stored] == [sparse.indices for sparse in draft.sparse]
+    assert [one.sparse.indices for one in stored] == [list(sparse.indices) for sparse in draft.sparse]
     for one, sparse in zip(stored, draft.sparse, strict=True):
         assert one.sparse.values == pytest.approx(sparse.values)
         assert one.dense == pytest.approx(EMBEDDER.embed([one.chunk.search_text]).vectors[0])

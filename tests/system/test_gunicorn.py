@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -367,6 +369,43 @@ def health(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
     response = connection.getresponse()
     response.read()
     return response
+
+
+def test_new_workers_take_over_only_when_they_can_search(site: Site) -> None:
+    """At HUP all workers were once new at the same moment, and readers waited until one could answer."""
+    environment = site.environment | {"OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
+    with GunicornProcess(environment, workers=2) as server:
+        before = set(server.worker_pids())
+        renewed = threading.Event()
+        statuses: list[int] = []
+
+        def read() -> None:
+            while not renewed.is_set():
+                statuses.append(asked(server))
+
+        with ThreadPoolExecutor(4) as threads:
+            readers = [threads.submit(read) for _ in range(4)]
+            os.kill(server.pid, signal.SIGHUP)
+            renewed_in_time = soon(
+                lambda: len(pids := set(server.worker_pids())) == 2 and not pids & before, 90
+            )
+            renewed.set()
+            for reader in readers:
+                reader.result(60)
+
+        assert renewed_in_time
+        assert set(statuses) == {200}
+        assert len(statuses) > 4
+
+
+def asked(server: GunicornProcess) -> int:
+    """Ask a question and return the status of the reply."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)) as connection:
+        body = json.dumps({"query": CHEDDAR})
+        connection.request("POST", "/query", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+        return response.status
 
 
 def test_sole_worker_is_kept(site: Site) -> None:

@@ -23,10 +23,11 @@ from tests.served import three_chapter_app
 CODES = {
     400: {"malformed_json"},
     401: {"unauthorized"},
-    404: {"not_found", "session_not_found", "edition_not_found"},
+    403: {"widget_token_required", "origin_not_allowed"},
+    404: {"not_found", "session_not_found", "edition_not_found", "book_not_found"},
     405: {"method_not_allowed"},
     406: {"not_acceptable"},
-    409: {"idempotency_in_progress", "ingest_in_progress"},
+    409: {"idempotency_in_progress", "ingest_in_progress", "edition_in_use"},
     410: {"session_expired"},
     413: {"body_too_large"},
     415: {"unsupported_media_type"},

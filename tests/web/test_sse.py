@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import socket
 import threading
@@ -21,7 +22,7 @@ from ragbot.core.domain import Generation, Prompt, Question, Status
 from ragbot.core.errors import AnswerCut, Cancelled, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Generator
 from ragbot.services import Services
-from ragbot.storage.conversations import MessageFacts
+from ragbot.storage.message_rows import MessageFacts
 from ragbot.web import sse
 from ragbot.web.sse import COMMENT, as_sse
 from tests.answering.shelf import make_answerer
@@ -146,8 +147,12 @@ def test_events_come_in_the_order_of_the_contract(reader: FlaskClient, model: Ex
 
     names = [event.name for event in events]
     assert names == ["sources", *["delta"] * (len(events) - 2), "done"]
-    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert [event.id for event in events] == [0, *_chars_until(events[1:-1]), len(events[-1].data["answer"])]
     assert all(event.data.keys() == {"text"} and event.data["text"] for event in events[1:-1])
+
+
+def _chars_until(deltas: list[Sent]) -> list[int]:
+    return list(itertools.accumulate(len(event.data["text"]) for event in deltas))
 
 
 def test_first_event_tells_the_session_and_the_sources(reader: FlaskClient, model: ExchangeableModel) -> None:
@@ -249,7 +254,7 @@ def test_error_after_the_status_line_is_told_in_band(
     events = events_in(reply.data)
 
     assert [event.name for event in events] == ["sources", *["delta"] * len(words), "error"]
-    assert events[-1].id == len(events)
+    assert events[-1].id == len("".join(words).rstrip())
     problem = events[-1].data
     assert (problem["status"], problem["code"], problem["request_id"]) == (status, code, "r-8")
     assert problem.keys() == {"type", "title", "status", "detail", "code", "request_id"}
@@ -292,7 +297,7 @@ def test_comments_are_sent_until_the_first_word(services: Services) -> None:
     assert comments == [COMMENT] * 3
     names = [event.name for event in events_in(rest)]
     assert (names[0], names[-1]) == ("delta", "done")
-    assert events_in(first + b"".join(comments) + rest)[-1].id == len(names) + 1
+    assert events_in(rest)[-1].id == len(events_in(rest)[-1].data["answer"])
 
 
 def test_reader_is_told_once_that_the_model_thinks(services: Services) -> None:
@@ -310,7 +315,8 @@ def test_reader_is_told_once_that_the_model_thinks(services: Services) -> None:
     rest = b"".join(stream)
 
     assert [event.name for event in events_in(b"".join(signs))] == ["thinking"]
-    assert events_in(rest)[-1].id == 2 + len(events_in(rest))
+    assert [event.id for event in events_in(b"".join(signs))] == [0]
+    assert events_in(rest)[-1].id == len(events_in(rest)[-1].data["answer"])
 
 
 def test_reader_who_leaves_between_words_is_seen(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ import httpx2
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
+    AnswerEmpty,
     ContentFiltered,
     ContextOverflow,
     ProviderError,
@@ -111,7 +112,7 @@ class OpenAIClient:
             except Exception as error:
                 if deadline is not None:
                     deadline.check()
-                failure = self._translated(error)
+                failure = self.translated(error)
                 pause_s = _pause_s(error)
                 too_late = deadline is not None and pause_s >= deadline.left_s() / 2
                 may_pass = failure.retryable and _may_pass(error)
@@ -121,7 +122,7 @@ class OpenAIClient:
             _wait(pause_s, deadline)
         raise AssertionError("unreachable")
 
-    def _translated(self, error: Exception) -> ProviderError:
+    def translated(self, error: Exception) -> ProviderError:
         """Return an SDK's or a parser's error as ours; its text stays behind, for it may quote the key."""
         if isinstance(error, ProviderError):
             return error
@@ -191,6 +192,7 @@ def _may_pass(error: Exception) -> bool:
         openai.APIConnectionError,
         openai.InternalServerError,
         httpx2.TransportError,
+        AnswerEmpty,
         ProviderUnavailable,
         RefusedInStream,
     )

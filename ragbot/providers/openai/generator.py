@@ -12,10 +12,13 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.errors import (
     AnswerCut,
+    AnswerEmpty,
+    AnswerRefused,
     ContentFiltered,
-    ProviderError,
+    ContextOverflow,
     ProviderRejected,
     ProviderUnavailable,
+    RequestRejected,
     TooLate,
 )
 from ragbot.core.ports import Pieces
@@ -50,7 +53,7 @@ SAYS_NOTHING = (400, 403, 404, 405)
 SILENCE_S = 14.0
 # A server is asked again as often as it teaches something: each parameter, the role and the length in turn.
 MOST_LESSONS = 6
-# Letters of a token, at most, for servers that take no limit.
+# Letters of a token, at most: an answer is cut at its limit of tokens times this, whatever the server counts.
 LONGEST_TOKEN = 8
 
 # Models whose templates may open a thought by themselves: held back until an answer has shown how they write.
@@ -145,7 +148,7 @@ class OpenAIGenerator:
                     raise
                 request = again
         else:
-            raise ProviderUnavailable(f"{self.name} refuses whatever is sent.")
+            raise RequestRejected(f"{self.name} refuses whatever is sent.")
         if dialect != known:
             # Only now: a server that quotes the question may have named a parameter by chance.
             self._memory.learn(lambda now: merged(now, known, dialect))
@@ -194,6 +197,9 @@ class OpenAIGenerator:
             return ContentFiltered(f"The provider's filter stopped {self.name}.")
         if ending is Ending.LENGTH and answer.has_thoughts and not dialect.thinks:
             return _OnlyThoughts()
+        if ending in (Ending.WHOLE, Ending.LENGTH):
+            # It was asked, and had nothing to say to this question, or thought for too long.
+            return AnswerEmpty(f"{self.name} ended without a word.")
         return ProviderUnavailable(f"{self.name} ended without a word.")
 
     @contextmanager
@@ -201,20 +207,26 @@ class OpenAIGenerator:
         """Raise AnswerCut or ContentFiltered if the stream that is read within the block is not whole."""
         try:
             yield
-        except ProviderError as error:
+        except AnswerRefused:
             deadline.check()
-            raise AnswerCut(f"{self.name} broke off in the middle of its answer.", error.reason) from error
+            raise
         except Exception as error:
             deadline.check()
-            refusal = self._client.refusal(error)
-            raise AnswerCut(
-                f"{self.name} broke off in the middle of its answer.", refusal.reason if refusal else None
-            ) from error
+            raise self._broken_off(error) from error
         deadline.check()
         if answer.reader.ending is Ending.FILTERED:
             raise ContentFiltered("The model's provider filters this answer; ask in another way.")
         if answer.reader.ending not in (Ending.WHOLE, Ending.LENGTH):
             raise AnswerCut(f"{self.name} stopped before its answer was whole.")
+
+    def _broken_off(self, error: Exception) -> Exception:
+        """Return why a stream broke in the middle: by its question, or by the provider's failure."""
+        failure = self._client.translated(error)
+        if isinstance(failure, ContentFiltered):
+            return failure
+        is_of_question = isinstance(failure, (RequestRejected, ContextOverflow))
+        kind = AnswerRefused if is_of_question else AnswerCut
+        return kind(f"{self.name} broke off in the middle of its answer.", failure.reason)
 
     def _usage(self, answer: _Answer, said: Sequence[str]) -> Usage:
         counted = counted_tokens(answer.reader.usage)
@@ -283,6 +295,7 @@ class _Answer:
     _is_spoken: bool = False
     _is_refusal: bool = False
     _letters: int = 0
+    _is_too_long: bool = False
 
     @property
     def has_thoughts(self) -> bool:
@@ -295,17 +308,19 @@ class _Answer:
             for said in self.reader.parts(self._lines(received)):
                 if self.reader.ending is not None:
                     self.wire.limit(LAST_BYTE_S if self.reader.is_done else AFTER_END_S)
-                if piece := self._words(said):
+                if piece := self._within_limit(self._words(said)):
                     yield self._spoken(piece)
-                if self._is_too_long():
+                if self._is_too_long:
                     self.reader.ending = Ending.LENGTH
-                    break
+                    return
         except Exception:
             # What goes wrong behind the end costs a connection, no answer.
             if self.reader.ending in (None, Ending.BROKEN):
                 raise
-        if rest := self.marks.feed(self.thoughts.flush()) + self.marks.flush():
+        if rest := self._within_limit(self.marks.feed(self.thoughts.flush()) + self.marks.flush()):
             yield self._spoken(rest)
+        if self._is_too_long:
+            self.reader.ending = Ending.LENGTH
 
     def _spoken(self, piece: str) -> str:
         self._is_spoken = True
@@ -324,11 +339,16 @@ class _Answer:
             text, self._is_refusal = f"{NOT_IN_BOOK} {text}", True
         words = self.marks.feed(self.thoughts.feed(text)) if text else ""
         if self.thoughts.seen.leaked:
-            raise AnswerCut("The model told its thoughts as its answer.")
+            raise AnswerRefused("The model told its thoughts as its answer.")
         return words
 
-    def _is_too_long(self) -> bool:
-        return not self.request.is_bounded and self._letters > self.request.limit_tokens * LONGEST_TOKEN
+    def _within_limit(self, piece: str) -> str:
+        """Return as much of a piece as the answer's limit leaves room for: a server may ignore the limit."""
+        room = self.call.prompt.max_output_tokens * LONGEST_TOKEN - self._letters
+        if len(piece) <= room:
+            return piece
+        self._is_too_long = True
+        return piece[:room]
 
     def _lines(self, received: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines of a body. Raises when time is up, also where a byte drips in now and then."""

@@ -8,10 +8,11 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel, ConfigDict, Field
 
+from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.core.errors import EditionNotFound
 from ragbot.services import current_services
 from ragbot.storage.editions import EditionSummary
-from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
+from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply, timestamp
 
 admin = APIBlueprint(
     "admin",
@@ -37,9 +38,28 @@ class AdminSessionsQuery(BaseModel):
     before: Id | None = Field(None, description="A session id.")
 
 
+class BookQuery(BaseModel):
+    """Name a book."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    book: Slug = Field(DEFAULT_BOOK, description="The book's slug.")
+
+
+class EditionsQuery(BaseModel):
+    """Select the editions of one book."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    book: Slug | None = Field(
+        None, description="The book's slug; without one, the editions of all are listed."
+    )
+
+
 class EditionReply(BaseModel):
     """Describe an edition."""
 
+    book: str
     edition: str
     title: str
     pages: int
@@ -84,9 +104,10 @@ class AdminSessionsReply(BaseModel):
     responses={"200": EditionsReply},
     summary="List the editions",
 )
-def editions(query: Nothing) -> Response:  # noqa: ARG001
+def editions(query: EditionsQuery) -> Response:
     """List all editions, newest first."""
-    return json_reply({"editions": [_edition(row) for row in current_services().editions.editions()]})
+    rows = current_services().editions.editions(query.book)
+    return json_reply({"editions": [_edition(row) for row in rows]})
 
 
 @admin.post(
@@ -94,14 +115,21 @@ def editions(query: Nothing) -> Response:  # noqa: ARG001
     responses={"200": EditionReply},
     summary="Publish an edition",
 )
-def publish(path: EditionPath, query: Nothing) -> Response:  # noqa: ARG001
+def publish(path: EditionPath, query: BookQuery) -> Response:
     """Make this edition the one that readers get. An earlier one can be published again in the same way."""
     services = current_services()
-    key = services.ingestion.publish(path.edition).key
-    for row in services.editions.editions():
+    key = services.ingestion.publish(path.edition, query.book).key
+    for row in services.editions.editions(query.book):
         if row.facts.key == key:
             return json_reply(_edition(row))
     raise EditionNotFound("The edition was removed while it was published.")
+
+
+@admin.delete("/editions/<edition>", responses={"204": None}, summary="Delete an edition")
+def remove(path: EditionPath, query: BookQuery) -> Response:
+    """Delete an edition with its chunks and its index. The published one cannot be deleted."""
+    current_services().ingestion.remove(path.edition, query.book)
+    return Response(status=204)
 
 
 @admin.get(
@@ -137,6 +165,7 @@ def clear_cache(query: Nothing) -> Response:  # noqa: ARG001
 
 def _edition(row: EditionSummary) -> dict[str, Any]:
     return {
+        "book": row.facts.book,
         "edition": row.facts.name,
         "title": row.facts.title,
         "pages": row.pages,

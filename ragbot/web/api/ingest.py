@@ -10,10 +10,11 @@ from flask import Response, request, url_for
 from flask_openapi import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.ingestion.jobs import IngestOptions
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
-from ragbot.web.schemas import Id, Nothing, Storable, json_reply, timestamp
+from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply, timestamp
 from ragbot.web.uploads import check_headers, save_archive
 
 ingest = APIBlueprint(
@@ -49,6 +50,7 @@ class IngestQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    book: Slug = Field(DEFAULT_BOOK, description="The book's slug, for a service that has several.")
     edition: (
         Annotated[
             str,
@@ -85,6 +87,7 @@ class IngestQuery(BaseModel):
     def options(self) -> IngestOptions:
         """Return them as the job takes them."""
         return IngestOptions(
+            self.book,
             self.edition,
             self.site_url or "",
             self.title or "",

@@ -40,6 +40,7 @@ def expose() -> Response:
 
 def _sample_readiness(services: Services, report: ReadinessReport) -> None:
     services.metrics.set("ready", report.status != "down")
+    services.metrics.set("index_outdated", bool(services.published.trouble()))
     book = report.book
     services.metrics.set("index_chunks", book.chunks if book else 0)
     if book and book.published_at:
@@ -60,8 +61,7 @@ def _sample_jobs(services: Services) -> None:
         return
     for status, count in numbers.by_status.items():
         services.metrics.set("ingest_jobs", count, status=status)
-    if numbers.last_took_s is not None:
-        services.metrics.set("ingest_job_duration_seconds", numbers.last_took_s)
+    services.metrics.set("ingest_job_duration_seconds", numbers.last_took_s or 0.0)
 
 
 def _exposition(services: Services) -> tuple[str, str]:

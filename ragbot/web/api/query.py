@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 from flask import Response, g, request
 from flask_openapi import APIBlueprint, Tag
 
+from ragbot.answering.resumed_turns import finish_without_reader
 from ragbot.answering.turns import RunningTurn
-from ragbot.core.domain import Event, Finished
-from ragbot.core.errors import RagbotError
+from ragbot.core.domain import Event
 from ragbot.services import current_services
 from ragbot.storage.idempotency_keys import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable
@@ -18,6 +19,7 @@ from ragbot.web.middleware.access_log import log_turn
 from ragbot.web.middleware.load_shedding import reserved_slot
 from ragbot.web.schemas import Nothing, QueryBody, QueryHeaders, QueryReply, json_reply, query_reply
 from ragbot.web.sse import HEADERS, as_sse
+from ragbot.web.turn_events import first_event, whole_answer
 
 query = APIBlueprint("query", __name__, abp_tags=[Tag(name="Questions", description="Ask the book.")])
 
@@ -35,14 +37,16 @@ def ask(header: QueryHeaders, query: Nothing, body: QueryBody) -> Response:  # n
     """
     streams = _wants_stream(body)
     claim = _claim(header.idempotency_key, body) if header.idempotency_key else None
-    running = current_services().turns.begin(
-        body.question(), body.session_id, claim=claim, slot=reserved_slot()
+    services = current_services()
+    question = body.question(services.published.choose(body.book, body.page_url))
+    running = services.turns.begin(
+        question, body.session_id, claim=claim, slot=reserved_slot(), whole=not streams
     )
     log_turn(running)
-    first = _first_event(running)
+    first = first_event(running)
     if streams:
-        return _stream(running, first)
-    return json_reply(_last_event(running, first))
+        return _stream(running, first, resumable=body.resumable)
+    return json_reply(query_reply(running.turn, whole_answer(running, first)))
 
 
 def _wants_stream(body: QueryBody) -> bool:
@@ -61,33 +65,25 @@ def _claim(key: str, body: QueryBody) -> IdempotencyClaim:
     caller = f"{request.remote_addr}\n{key}"
     return IdempotencyClaim(
         hashlib.sha256(caller.encode()).hexdigest(),
-        hashlib.sha256(body.model_dump_json(exclude={"stream"}).encode()).hexdigest(),
+        hashlib.sha256(body.model_dump_json(exclude={"stream", "resumable"}).encode()).hexdigest(),
     )
 
 
-def _first_event(running: RunningTurn) -> Event:
-    """Draw the first event before the status line is sent, so that an early failure gets its own status."""
-    try:
-        return next(running.events)
-    except BaseException:
-        running.events.close()
-        raise
-
-
-def _last_event(running: RunningTurn, first: Event) -> dict[str, Any]:
-    last = first
-    try:
-        for event in running.events:
-            last = event
-    finally:
-        running.events.close()
-    if not isinstance(last, Finished):
-        raise RagbotError("An answer ended without its last event.")
-    return query_reply(running.turn, last.answer)
-
-
-def _stream(running: RunningTurn, first: Event) -> Response:
+def _stream(running: RunningTurn, first: Event, *, resumable: bool) -> Response:
     stream = as_sse(
-        running, first, request_id=g.request_id, connection=request.environ.get("gunicorn.socket")
+        running,
+        first,
+        request_id=g.request_id,
+        connection=request.environ.get("gunicorn.socket"),
+        go_on=_finishing(running) if resumable else None,
     )
     return Response(stream, mimetype="text/event-stream", headers=HEADERS)
+
+
+def _finishing(running: RunningTurn) -> Callable[[Callable[[], object]], None] | None:
+    """Return what finishes the turn when its reader is cut off; None for a turn that is not stored."""
+    message_id = running.turn.message_id
+    if message_id is None:
+        return None
+    is_stopped = partial(current_services().stop_requests.has, message_id)
+    return lambda wait: finish_without_reader(running, is_stopped, wait_first=wait)

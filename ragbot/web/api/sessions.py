@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from flask import Response
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+
+from flask import Response, g
 from flask_openapi import APIBlueprint, Tag
 
+from ragbot.answering.resumed_turns import rest_of
+from ragbot.answering.turns import AnswerSlot
+from ragbot.core.domain import Status
 from ragbot.services import current_services
-from ragbot.storage.conversations import MessageFacts
+from ragbot.storage.conversations import Turn
+from ragbot.storage.message_rows import MessageFacts
 from ragbot.web.schemas import (
     FeedbackBody,
     MessagePath,
@@ -14,12 +22,14 @@ from ragbot.web.schemas import (
     Nothing,
     SessionPath,
     SessionReply,
+    StreamHeaders,
     TalkReply,
     json_reply,
     session_reply,
     talk_reply,
     timestamp,
 )
+from ragbot.web.sse import HEADERS, resumed_as_sse
 
 sessions = APIBlueprint(
     "sessions",
@@ -94,6 +104,56 @@ def rate(path: MessagePath, query: Nothing, body: FeedbackBody) -> Response:  # 
     """Store the reader's rating of an answer; the last one wins."""
     current_services().conversations.rate(path.session_id, path.message_id, body.rating, body.comment)
     return Response(status=204)
+
+
+@sessions.get(
+    "/<session_id>/messages/<message_id>/stream",
+    responses={"200": {"description": "The rest of the answer", "content": {"text/event-stream": {}}}},
+    summary="Resume a stream",
+)
+def resume(path: MessagePath, query: Nothing, header: StreamHeaders) -> Response:  # noqa: ARG001
+    """Return what of an answer came after the event of this id, without asking a model again.
+
+    Waits for an answer that is being written. It goes on without its reader if it was asked for as
+    `resumable`. The text that is left comes as one `delta`, then `done`, or `error` if it has no end.
+    """
+    services = current_services()
+    read = partial(services.conversations.message, path.session_id, path.message_id)
+    message = read()
+    # A reader who waits holds a thread as one who asks does.
+    slot = services.turns.reserve() if message.status == Status.PENDING else None
+    offset = None if header.last_event_id is None else int(header.last_event_id)
+    events = rest_of(message, read, offset, patience_s=services.settings.query_deadline_s)
+    turn = Turn(message.session_id, message.message_id, message.created_at, ())
+    stream = _begun(resumed_as_sse(turn, events, offset or 0, request_id=g.request_id), slot)
+    return Response(stream, mimetype="text/event-stream", headers=HEADERS)
+
+
+@sessions.delete(
+    "/<session_id>/messages/<message_id>/stream",
+    responses={"204": None},
+    summary="Stop a stream",
+)
+def stop(path: MessagePath, query: Nothing) -> Response:  # noqa: ARG001
+    """End an answer that was asked for as `resumable`: close the stream, too. What was written stays."""
+    services = current_services()
+    if services.conversations.message(path.session_id, path.message_id).status == Status.PENDING:
+        services.stop_requests.add(path.message_id)
+    return Response(status=204)
+
+
+def _begun(stream: Iterator[bytes], slot: AnswerSlot | None) -> Iterator[bytes]:
+    """Return the stream after its first piece was drawn, so that its end gives the slot back in any case."""
+
+    def holding() -> Iterator[bytes]:
+        try:
+            yield from stream
+        finally:
+            if slot is not None:
+                slot.give_back()
+
+    pieces = holding()
+    return chain([next(pieces)], pieces)
 
 
 def _as_markdown(message: MessageFacts) -> str:

@@ -7,18 +7,20 @@ from flask import Blueprint, Flask, g, request
 from ragbot.answering.turns import AnswerSlot, Turns
 
 
-def shed_load(app: Flask, turns: Turns, *, questions: Blueprint) -> None:
-    """Reserve a slot for each call of the blueprint; a call without one is refused with Overloaded.
+def shed_load(app: Flask, turns: Turns, *, questions: tuple[Blueprint, ...]) -> None:
+    """Reserve a slot for each call of the blueprints; a call without one is refused with Overloaded.
 
     Call this before `limit_calls`. If a crowd were counted, read and validated first, the calls that find no
     slot would hold the threads that are reserved for everything else, `/health` among it; and a refusal that
     is counted would use up the reader's rate limit.
     """
 
+    names = {blueprint.name for blueprint in questions}
+
     @app.before_request
     def _reserve() -> None:
         # A CORS preflight needs no slot.
-        if request.blueprint == questions.name and request.method != "OPTIONS":
+        if request.blueprint in names and request.method != "OPTIONS":
             g.answer_slot = turns.reserve()
 
     @app.teardown_request

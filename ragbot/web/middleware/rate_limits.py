@@ -19,7 +19,7 @@ from ragbot.web.middleware.client_address import caller
 PASSWORD_ATTEMPTS_PER_MINUTE = 10
 
 # Scopes of limits, which are parts of the counters' names.
-QUESTIONS, PASSWORDS = "questions", "passwords"
+QUESTIONS, PASSWORDS, PAGE_QUESTIONS = "questions", "passwords", "page-questions"
 
 SCHEME = "ragbot"
 _HEADERS = ("RateLimit", "X-RateLimit")
@@ -86,17 +86,20 @@ def limit_calls(
     settings: Settings,
     counters: RateCounterStorage,
     *,
-    questions: Blueprint,
+    questions: tuple[Blueprint, ...],
     others: tuple[tuple[Blueprint, ...], ...],
     open_to_pages: tuple[Blueprint, ...],
     behind_password: tuple[Blueprint, ...],
+    page_session: Callable[[], str | None] | None = None,
 ) -> None:
     """Apply the rate limits of the settings. A blueprint that is not named has none.
 
     Blueprints are limited, not views: the framework refuses an invalid body before any view is called, and
     that must count. Each group in `others` shares one limit. CORS preflights are free where other pages may
     call (`open_to_pages`). A blueprint behind a password counts attempts in a limit of their own, which holds
-    whatever the settings say and whether or not the store of the counters works.
+    whatever the settings say and whether or not the store of the counters works. Where pages have tokens,
+    `page_session` returns the session of the request's token: a minute's questions are counted by it, and all
+    of an address against a higher limit.
     """
     limiter = Limiter(
         caller,
@@ -107,9 +110,7 @@ def limit_calls(
         headers_enabled=False,
     )
     if settings.rate_limit_enabled:
-        per_minute = settings.rate_limit_queries_per_minute
-        per_day = settings.rate_limit_queries_per_day_per_ip
-        _limit(limiter, (questions,), f"{per_minute}/minute;{per_day}/day", QUESTIONS, "questions")
+        _limit_questions(limiter, settings, questions, page_session)
         for group in others:
             per_minute = settings.rate_limit_others_per_minute
             _limit(limiter, group, f"{per_minute}/minute", group[0].name, "requests")
@@ -122,6 +123,30 @@ def limit_calls(
     app.after_request(_adding_headers(limiter))
 
 
+def _limit_questions(
+    limiter: Limiter,
+    settings: Settings,
+    questions: tuple[Blueprint, ...],
+    page_session: Callable[[], str | None] | None,
+) -> None:
+    per_minute = settings.rate_limit_queries_per_minute
+    per_day = settings.rate_limit_queries_per_day_per_ip
+    if page_session is None:
+        _limit(limiter, questions, f"{per_minute}/minute;{per_day}/day", QUESTIONS, "questions")
+        return
+    # The page's own first: a question that it refuses costs the other pages of the address nothing.
+    _limit(
+        limiter,
+        questions,
+        f"{per_minute}/minute",
+        PAGE_QUESTIONS,
+        "questions",
+        key=lambda: page_session() or caller(),
+    )
+    network = settings.rate_limit_queries_per_minute_per_network
+    _limit(limiter, questions, f"{network}/minute;{per_day}/day", QUESTIONS, "questions")
+
+
 def _limit(
     limiter: Limiter,
     blueprints: tuple[Blueprint, ...],
@@ -129,11 +154,13 @@ def _limit(
     scope: str,
     what: str,
     exempt_when: Callable[[], bool] | None = None,
+    *,
+    key: Callable[[], str] = caller,
 ) -> None:
     for blueprint in blueprints:
-        limiter.shared_limit(limit, scope=scope, exempt_when=exempt_when, error_message=_refusal(what))(
-            blueprint
-        )
+        limiter.shared_limit(
+            limit, scope=scope, key_func=key, exempt_when=exempt_when, error_message=_refusal(what)
+        )(blueprint)
 
 
 def _has_no_password() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -128,8 +128,8 @@ def _add_examples(document: dict[str, Any], examples: Mapping[str, Mapping[str, 
         described = operations[operation]
         body = described["requestBody"] if side == "request" else described["responses"][side]
         for media_type, content in body["content"].items():
-            stream = media_type == "text/event-stream"
-            content["examples"] = _named(stream_examples(values["answered"]) if stream else values)
+            is_answer = media_type == "text/event-stream" and "answered" in values
+            content["examples"] = _named(stream_examples(values["answered"]) if is_answer else values)
 
 
 def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -143,13 +143,16 @@ def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
         "answered": [("sources", found), *said, ("done", answer)],
         "broken off": [("sources", found), ("thinking", {}), *said, ("error", broken)],
     }
-    return {
-        name: "".join(
-            f"event: {event}\nid: {number}\ndata: {json.dumps(data)}\n\n"
-            for number, (event, data) in enumerate(events, start=1)
-        )
-        for name, events in streams.items()
-    }
+    return {name: _written(events) for name, events in streams.items()}
+
+
+def _written(events: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """Write events with their ids, the number of the answer's characters that were sent."""
+    chars, written = 0, ""
+    for event, data in events:
+        chars += len(data["text"]) if event == "delta" else 0
+        written += f"event: {event}\nid: {chars}\ndata: {json.dumps(data)}\n\n"
+    return written
 
 
 def _problem_responses(operation: str) -> dict[str, Any]:

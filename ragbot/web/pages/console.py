@@ -8,6 +8,7 @@ from ragbot.core.errors import DatabaseUnavailable
 from ragbot.services import current_services
 from ragbot.version import __version__
 from ragbot.web.middleware.authentication import require_console_password
+from ragbot.web.middleware.widget_tokens import admit_console
 
 console = Blueprint("console", __name__)
 console.before_request(require_console_password)
@@ -22,16 +23,23 @@ CONTENT_SECURITY_POLICY = (
 
 @console.get("/")
 def page() -> Response:
-    """Serve the page, with the published book's title if the database can be read."""
-    editions = current_services().editions
+    """Serve the page, with the default book's title if the database can be read."""
+    services = current_services()
     try:
-        facts = editions.published()
-        examples = editions.question_headings(facts, EXAMPLES) if facts else []
+        books = list(services.published.books())
+        default = services.published.choose(None, None)
     except DatabaseUnavailable:
-        facts, examples = None, []
+        books, default = [], ""
+    # The default one in front: it is asked unless another is chosen.
+    books.sort(key=lambda one: one.book != default)
+    facts = books[0] if books else None
+    # The page does not wait for the index.
+    served = services.published.served()
+    examples = services.examples.of_book(served)[:EXAMPLES] if facts and served else ()
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
     response = make_response(
-        render_template("console.html", version=__version__, book=book, examples=examples)
+        render_template("console.html", version=__version__, book=book, books=books, examples=examples)
     )
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    admit_console(response)
     return response

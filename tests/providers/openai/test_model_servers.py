@@ -29,6 +29,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import NOT_IN_BOOK, Degradation, Generation, Mode, Prompt
 from ragbot.core.errors import (
     AnswerCut,
+    AnswerRefused,
     ContentFiltered,
     ContextOverflow,
     ProviderRejected,
@@ -478,6 +479,20 @@ def test_error_inside_a_stream_tells_why() -> None:
         with pytest.raises((ProviderUnavailable, AnswerCut)) as caught:
             told(always(Response(chunks)))
         assert (caught.value.reason.status, caught.value.reason.type) == (502, "upstream_error")
+
+
+def test_refusal_inside_a_stream_is_the_questions() -> None:
+    """Also behind the first word, where only the provider's own failure may count against it."""
+    filtered = event({"error": {"code": "content_filter", "message": "The response was filtered."}})
+    refused = event({"error": {"code": 400, "message": "No such word.", "type": "invalid_request_error"}})
+    for said, kind in (
+        ([filtered], ContentFiltered),
+        ([delta(content="Nine"), filtered], ContentFiltered),
+        ([refused], RequestRejected),
+        ([delta(content="Nine"), refused], AnswerRefused),
+    ):
+        with pytest.raises(kind):
+            told(always(Response(said)))
 
 
 def test_content_may_come_in_typed_parts() -> None:

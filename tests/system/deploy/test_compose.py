@@ -15,11 +15,13 @@ import pytest
 import yaml
 
 from ragbot.config import PROJECT_ROOT, load_settings
+from ragbot.config.compose_variables import COMPOSE_VARIABLES
 from tests.system.deploy.names import KNOWN, OF_OTHERS, SETTINGS
 
 COMPOSE = Path(sys.executable).parent / "docker-compose"
-PROFILES = ("--profile", "backup", "--profile", "monitoring")
-EXAMPLE = PROJECT_ROOT / "deploy" / "compose.env.example"
+OWN_STORES = ("postgres", "qdrant", "redis")
+PROFILES = tuple(word for name in (*OWN_STORES, "backup", "monitoring") for word in ("--profile", name))
+EXAMPLE = PROJECT_ROOT / ".env.example"
 
 REQUIRED = {
     "POSTGRES_PASSWORD": "0f1e2d3c4b5a69788796a5b4",
@@ -84,30 +86,24 @@ def test_nothing_starts_without_its_secret(name: str) -> None:
         assert f"required variable {name} is missing" in told.stderr
 
 
-def test_example_names_what_must_be_set_and_sets_nothing() -> None:
+def test_example_offers_what_the_file_asks_for_and_nothing_else() -> None:
+    """A variable that is nowhere told is found by nobody, and one that nobody reads misleads."""
+    offered = set(re.findall(r"^#?([A-Z0-9_]+)=", EXAMPLE.read_text(), re.MULTILINE))
+    asked = variables_of("docker-compose.yml") | variables_of("deploy/compose.tls.yml")
+    of_compose = {variable.name for variable in COMPOSE_VARIABLES}
+
+    assert asked - offered == {"RAGBOT_ENV_FILE"}
+    # (The first one is Compose's own.)
+    assert of_compose - asked == {"COMPOSE_PROFILES"}
+
+
+def test_example_sets_what_runs_beside_ragbot_and_no_secret() -> None:
     """Operators begin by copying it."""
-    lines = EXAMPLE.read_text().splitlines()
-    assigned = dict(line.split("=", 1) for line in lines if re.match(r"[A-Z]", line))
-    offered = {line.lstrip("#").split("=")[0] for line in lines if re.match(r"#?[A-Z0-9_]+=", line)}
+    assigned = dict(
+        line.split("=", 1) for line in EXAMPLE.read_text().splitlines() if re.match(r"[A-Z]", line)
+    )
 
-    assert REQUIRED.keys() <= assigned.keys()
-    assert set(assigned.values()) == {""}
-    assert offered <= variables_of("docker-compose.yml")
-
-
-def test_example_offers_whatever_the_file_asks_for() -> None:
-    """A variable that is nowhere told is found by nobody."""
-    told = EXAMPLE.read_text()
-    left_to_the_guide = {
-        "RAGBOT_IMAGE",
-        "RAGBOT_BACKUP_IMAGE",
-        "RAGBOT_ENV_FILE",
-        "GRAFANA_PORT",
-    }
-
-    missing = {name for name in variables_of("docker-compose.yml") if f"{name}=" not in told}
-
-    assert missing == left_to_the_guide
+    assert assigned == {"COMPOSE_PROFILES": ",".join(OWN_STORES)}
 
 
 def variables_of(file: str) -> set[str]:
@@ -118,8 +114,8 @@ def test_every_variable_is_a_setting_or_another_images(services: dict[str, dict[
     """One that is misspelt is passed on and read by nobody."""
     named = {name for service in services.values() for name in service.get("environment", {})}
 
-    assert named <= KNOWN
-    assert named - SETTINGS - OF_OTHERS == {"TMPDIR"}
+    assert named <= KNOWN | {"GRAFANA_PASSWORD"}
+    assert named - SETTINGS - OF_OTHERS == {"TMPDIR", "GRAFANA_PASSWORD"}
 
 
 def test_settings_of_the_service_are_accepted(
@@ -248,9 +244,18 @@ def test_mounted_files_are_there(project: dict[str, Any]) -> None:
 def test_tls_is_added_by_a_second_file(tmp_path: Path) -> None:
     """Its certificates and its server block come in the place of the plain one."""
     files = ("--file", "docker-compose.yml", "--file", "deploy/compose.tls.yml")
-    told = compose(REQUIRED | {"TLS_DIR": str(tmp_path)}, *files, "config", "--format", "json")
+    named = REQUIRED | {"TLS_DIR": str(tmp_path), "SERVER_NAME": "book.test"}
+    told = compose(named, *files, "config", "--format", "json")
     assert told.returncode == 0, told.stderr
+    unnamed = compose(REQUIRED | {"TLS_DIR": str(tmp_path)}, *files, "config", "--quiet")
 
+    content = json.loads(told.stdout)["configs"]["server_name"]["content"]
+    (mounted,) = json.loads(told.stdout)["services"]["proxy"]["configs"]
+    # (Compose prints a $ doubled, as it reads it.)
+    assert content.replace("$$", "$") == "set $site_name book.test;\n"
+    assert mounted["target"] == "/etc/nginx/ragbot/server-name.inc"
+    assert (PROJECT_ROOT / "deploy" / "nginx" / "ragbot" / "server-name.inc").exists()
+    assert "required variable SERVER_NAME is missing" in unnamed.stderr
     proxy = json.loads(told.stdout)["services"]["proxy"]
 
     assert [port["target"] for port in proxy["ports"]] == [8080, 8443]
@@ -258,23 +263,64 @@ def test_tls_is_added_by_a_second_file(tmp_path: Path) -> None:
     assert {"/etc/nginx/tls", "/etc/nginx/ragbot/servers/plain.conf"} <= targets
 
 
-def test_settings_of_the_operators_reach_the_service_but_not_over_the_compositions(tmp_path: Path) -> None:
-    """A copy of .env.example is enough; the parts' addresses are not its business."""
-    own = tmp_path / "ragbot.env"
-    own.write_text("OPENAI_API_KEY=sk-test\nDATABASE_URL=sqlite:///elsewhere.db\n")
+OF_OPERATORS = {
+    "OPENAI_API_KEY": "sk-test",
+    "DATABASE_URL": "postgresql://me:secret@managed.example:5432/mine",
+    "QDRANT_URL": "https://managed.example:6333",
+    "REDIS_URL": "rediss://managed.example:6379/0",
+    "RATE_LIMIT_QUERIES_PER_MINUTE": "30",
+    "DB_POOL_SIZE": "3",
+}
 
-    told = compose(REQUIRED | {"RAGBOT_ENV_FILE": str(own)}, *PROFILES, "config", "--format", "json")
+
+def test_every_setting_of_the_one_file_reaches_the_service(tmp_path: Path) -> None:
+    """A key that reaches no container is missed in silence, and a book is asked without a model."""
+    own = tmp_path / ".env"
+    own.write_text("".join(f"{name}={value}\n" for name, value in (REQUIRED | OF_OPERATORS).items()))
+
+    told = compose(
+        {"RAGBOT_ENV_FILE": str(own)}, "--env-file", str(own), *PROFILES, "config", "--format", "json"
+    )
+    assert told.returncode == 0, told.stderr
     services = json.loads(told.stdout)["services"]
 
     for name in ("web", "book", "migrate", "backup"):
-        assert services[name]["environment"]["OPENAI_API_KEY"] == "sk-test"
-        assert services[name]["environment"]["DATABASE_URL"].startswith("postgresql://")
+        assert services[name]["environment"].items() >= OF_OPERATORS.items(), name
+        assert services[name]["environment"]["GRAFANA_PASSWORD"] == ""
     assert "OPENAI_API_KEY" not in services["postgres"]["environment"]
+
+
+def test_managed_stores_need_no_change_of_the_file() -> None:
+    """What is managed elsewhere is neither started nor waited for, and needs no password here."""
+    variables = {name: REQUIRED[name] for name in ("QDRANT_API_KEY", "GRAFANA_PASSWORD", "BOOK_SITE_URL")}
+
+    told = compose(variables | OF_OPERATORS, "config", "--format", "json")
+    assert told.returncode == 0, told.stderr
+    services = json.loads(told.stdout)["services"]
+
+    assert services.keys() == {"proxy", "web", "migrate", "book"}
+    # The network of the stores is closed to the outside.
+    assert all("front" in services[name]["networks"] for name in ("web", "migrate", "book"))
+
+
+def test_one_file_means_the_same_to_docker_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`docker run --env-file` takes each line as it stands, with its quotes."""
+    lines = {name: f'"{value}"' for name, value in OF_OPERATORS.items()} | {"BOOK_TITLE": ""}
+    for name, value in lines.items():
+        monkeypatch.setenv(name, value)
+
+    settings = load_settings()
+
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "sk-test"
+    assert (settings.rate_limit_queries_per_minute, settings.db_pool_size) == (30, 3)
+    assert settings.qdrant_url == OF_OPERATORS["QDRANT_URL"]
 
 
 def test_profiles_are_asked_for(project: dict[str, Any]) -> None:
     """A small machine runs the service without them."""
-    plain = json.loads(compose(REQUIRED, "config", "--format", "json").stdout)["services"]
+    variables = REQUIRED | {"COMPOSE_PROFILES": ",".join(OWN_STORES)}
+    plain = json.loads(compose(variables, "config", "--format", "json").stdout)["services"]
 
     assert plain.keys() == {"proxy", "web", "migrate", "book", "postgres", "qdrant", "redis"}
     assert project["services"].keys() - plain.keys() == {

@@ -53,6 +53,40 @@ def image(dockerfile: Dockerfile, ignored: Ignored, tmp_path_factory: pytest.Tem
     return root
 
 
+def test_tests_run_in_their_own_target(
+    dockerfile: Dockerfile, ignored: Ignored, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    """As `docker compose exec web pytest` does, with the settings of a service in the environment."""
+    root = tmp_path_factory.mktemp("test-image")
+    dockerfile.copy_into(root, "test", PROJECT_ROOT, build_context(ignored))
+    environment = inherited_environment() | dockerfile.environment("test")
+    environment |= {
+        "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
+        "TMPDIR": str(tmp_path),
+        "HOME": str(tmp_path),
+        "OPENAI_API_KEY": "sk-of-the-service",
+        "DATABASE_URL": "postgresql://nobody@db.invalid/ragbot",
+    }
+
+    def pytest_in_image(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(PROGRAMS / "pytest"), "-q", *arguments],
+            cwd=root / "app",
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    collected = pytest_in_image("--collect-only")
+    ran = pytest_in_image("tests/config", "tests/web/api/test_query.py")
+
+    assert collected.returncode == 0, collected.stdout[-4000:]
+    assert "tests/system/" not in collected.stdout
+    assert ran.returncode == 0, ran.stdout[-4000:]
+
+
 def environment_of(dockerfile: Dockerfile, image: Path, temp: Path) -> dict[str, str]:
     """Return the image's own variables, with the places that this machine gives."""
     of_image = dockerfile.environment("web")
@@ -190,10 +224,9 @@ def test_packages_of_the_image_are_those_that_run_the_service() -> None:
         ".git/config",
         "books/mine/.git/config",
         "var/ragbot.db",
-        "tests/conftest.py",
         "ragbot/__pycache__/app.cpython-313.pyc",
         "deploy/compose.env",
-        "docs/deployment.md",
+        "deploy/backup.env",
         "secrets.txt",
     ],
 )

@@ -21,6 +21,7 @@ from harness.openai_upstream import (
     Behaviour,
     Cut,
     Drip,
+    EmptyAnswer,
     Garbage,
     Hang,
     OpenAIUpstream,
@@ -28,7 +29,7 @@ from harness.openai_upstream import (
     Status,
 )
 from harness.prometheus import Scrape
-from ragbot.core.circuit_breaker import FIRST_PAUSE_S
+from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, FIRST_PAUSE_S
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 from tests.databases import DatabaseMaker
@@ -133,6 +134,38 @@ def test_service_is_good_again_by_itself_when_the_provider_is(
     assert soon(lambda: ask(app, fresh()).degraded == [])
 
 
+WHAT_A_QUESTION_PROVOKES: list[Behaviour] = [
+    Reply(finish_reason="content_filter"),
+    Reply(finish_reason="length"),
+    EmptyAnswer("content_filter"),
+    EmptyAnswer("length"),
+    EmptyAnswer("stop"),
+    Status(400),
+    Status(400, code="content_filter"),
+    Status(400, code="context_length_exceeded"),
+    Status(413),
+    Status(422),
+]
+
+
+@pytest.mark.parametrize("provoked", WHAT_A_QUESTION_PROVOKES, ids=str)
+def test_one_reader_cannot_take_the_model_from_all(
+    make_app: MakeApp, upstream: OpenAIUpstream, provoked: Behaviour
+) -> None:
+    """A question that the provider does not answer as wished is no failure of the provider."""
+    app = make_app(**PATIENT)
+    upstream.always(provoked)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        ask(app, fresh())
+    upstream.always(None)
+
+    of_another_reader = ask(app, fresh())
+    states = Scrape(app.test_client().get("/metrics").text)
+
+    assert (of_another_reader.body["model"], of_another_reader.degraded) == ("gpt-4o", [])
+    assert states.value("circuit_open") == 0
+
+
 def test_dense_search_alone_is_missing_when_embeddings_hang(
     make_app: MakeApp, upstream: OpenAIUpstream
 ) -> None:
@@ -164,6 +197,81 @@ def test_answer_that_breaks_off_is_kept_as_failed_and_may_be_asked_again(
     assert "event: error" in broken
     assert (kept[0]["status"], bool(kept[0]["answer"])) == ("failed", True)
     assert (again.status_code, again.json["status"]) == (200, "answered")
+
+
+BREAKING_OFF: list[Behaviour] = [
+    Cut(3),
+    Cut(3, "reset"),
+    Cut(3, "end"),
+    Hang("middle"),
+    Drip(0.05, "comment", after_tokens=3),
+    Garbage("bad_sse_json"),
+]
+
+
+@pytest.mark.parametrize("trouble", BREAKING_OFF, ids=str)
+def test_next_model_answers_a_reader_who_has_seen_nothing_yet(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """A JSON reply is sent as a whole: what the first model began need not be its end."""
+    app = make_app(**HASTY)
+    upstream.for_model("gpt-4o", trouble)
+
+    reply = ask(app, fresh())
+
+    assert (reply.status, reply.body["status"], reply.degraded) == (200, "answered", ["llm_fallback"])
+    assert (reply.body["model"], reply.body["answer"]) == ("gpt-4o-mini", "Nine months [1].")
+
+
+@pytest.mark.parametrize("trouble", BREAKING_OFF, ids=str)
+def test_book_answers_where_every_model_breaks_off(
+    make_app: MakeApp, upstream: OpenAIUpstream, trouble: Behaviour
+) -> None:
+    """And the reply says what the broken answers cost."""
+    app = make_app(**HASTY)
+    upstream.always(trouble)
+
+    reply = ask(app)
+    kept = app.test_client().get(f"/sessions/{reply.body['session_id']}").json["messages"]
+
+    assert (reply.status, reply.body["model"], reply.degraded) == (200, "extractive", ["llm_extractive"])
+    assert "nine months" in reply.body["answer"]
+    assert reply.body["usage"]["output_tokens"] > 0
+    assert (kept[0]["status"], kept[0]["answer"]) == ("answered", reply.body["answer"])
+
+
+def test_model_that_speaks_until_the_deadline_is_not_waited_for(
+    make_app: MakeApp, upstream: OpenAIUpstream
+) -> None:
+    """Some of the time is kept for the book's own sentences."""
+    app = make_app(QUERY_DEADLINE_S=6)
+    upstream.always(Reply(tokens=["Nine "] * 1000, delay_s=0.1))
+
+    reply = ask(app)
+
+    assert (reply.status, reply.body["model"], reply.degraded) == (200, "extractive", ["llm_extractive"])
+
+
+@pytest.mark.parametrize("tokens", [["mony " * 40_000], ["mony "] * 20_000], ids=["one piece", "many"])
+def test_answer_without_end_is_cut_and_says_so(
+    make_app: MakeApp, upstream: OpenAIUpstream, tokens: list[str]
+) -> None:
+    """Five megabytes went to a reader, into the cache and into the database."""
+    app = make_app(ANSWER_TOKENS=200, CACHE_TTL_HOURS=1, **PATIENT)
+    client = app.test_client()
+    upstream.always(Reply(tokens=["Nine months [1]. ", *tokens]))
+
+    reply = ask(app)
+    streamed = client.post("/query", json={"query": CHEDDAR, "stream": True}).text
+    kept = client.get(f"/sessions/{reply.body['session_id']}").json["messages"]
+
+    assert (reply.status, reply.degraded, reply.body["cache"]) == (200, ["llm_length"], "miss")
+    assert 1000 < len(reply.body["answer"]) < 200 * 8 + 200
+    assert kept[0]["answer"] == reply.body["answer"]
+    assert '"llm_length"' in streamed
+    # (Once in its pieces, and once in `done`.)
+    assert streamed.count("mony") < 2 * 400
+    assert len(upstream.calls(CHAT)) == 2
 
 
 def test_garbage_in_the_middle_is_told_in_band(make_app: MakeApp, upstream: OpenAIUpstream) -> None:

@@ -194,7 +194,10 @@ def test_model_that_is_left_alone_is_not_said_to_be_well() -> None:
 
 def llm_check(generator: Generator, troubles: Mapping[str, str] = MappingProxyType({})) -> HealthCheck:
     store = SimpleNamespace(ping=lambda: None)
-    parts = health_checks(store, None, generator, chunks=lambda: 0, models=lambda: troubles, embeddings=dict)
+    published = SimpleNamespace(searchable=lambda _wait_s: None)
+    parts = health_checks(
+        store, None, generator, published=published, models=lambda: troubles, embeddings=dict
+    )
     return parts["llm"]
 
 

@@ -76,7 +76,7 @@ def test_reply_has_the_fields_of_the_contract_and_no_others(reader: FlaskClient)
     assert reply.mimetype == "application/json"
     assert reply.json.keys() == {
         *("answer", "status", "sources", "citations", "session_id", "message_id", "created_at", "mode"),
-        *("book_version", "model", "degraded", "cache", "usage", "latency_ms", "grounding"),
+        *("book", "book_version", "model", "degraded", "cache", "usage", "latency_ms", "grounding"),
     }
     assert reply.json["usage"].keys() == {"embedding_tokens", "input_tokens", "output_tokens", "cost_usd"}
     assert reply.json["latency_ms"].keys() == {"total", "embed", "search", "generate"}

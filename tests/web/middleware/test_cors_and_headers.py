@@ -18,7 +18,16 @@ pytestmark = pytest.mark.sqlite_is_enough
 BOOK = "https://book.example"
 STRANGER = "https://evil.example"
 PASSWORD = "korrekt-pferd-9"
-OPEN = ["/query", "/sessions", "/sessions/x", "/sessions/x/export", "/health", "/health/ready"]
+OPEN = [
+    "/query",
+    "/sessions",
+    "/sessions/x",
+    "/sessions/x/export",
+    "/health",
+    "/health/ready",
+    "/book",
+    "/widget/token",
+]
 CLOSED = ["/", "/docs", "/openapi.json", "/metrics", "/admin/sessions", "/static/console.css", "/queryx"]
 
 
@@ -32,7 +41,8 @@ def preflight(client: FlaskClient, path: str, origin: str, method: str = "POST")
     headers = {
         "Origin": origin,
         "Access-Control-Request-Method": method,
-        "Access-Control-Request-Headers": "content-type, idempotency-key, x-request-id, accept, x-api-key",
+        "Access-Control-Request-Headers": "content-type, idempotency-key, last-event-id, x-ragbot-token, "
+        "x-request-id, accept, x-api-key",
     }
     return client.options(path, headers=headers)
 
@@ -120,7 +130,9 @@ def test_preflight_allows_what_a_reader_s_page_sends_and_no_more(page: FlaskClie
 
     allowed = {name.strip().lower() for name in reply.headers["Access-Control-Allow-Headers"].split(",")}
     assert reply.status_code == 200
-    assert allowed == {"content-type", "idempotency-key", "x-request-id", "accept"}
+    assert allowed == {
+        *("content-type", "idempotency-key", "last-event-id", "x-ragbot-token", "x-request-id", "accept"),
+    }
     assert "POST" in reply.headers["Access-Control-Allow-Methods"]
 
 

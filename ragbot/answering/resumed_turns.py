@@ -1,0 +1,80 @@
+"""Go on with turns whose readers were cut off, and give the rest of the answer to those who come back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import structlog
+
+from ragbot.answering.turns import RunningTurn, replayed
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Delta, Event, Finished, Retrieved, Status
+from ragbot.core.errors import AnswerCut, DeadlineExceeded, RagbotError
+from ragbot.storage.message_rows import MessageFacts
+
+log = structlog.get_logger(__name__)
+
+# How often a turn without a reader is checked for a request to stop, and one that is waited for is read.
+LOOK_EVERY_S = 0.5
+
+
+def finish_without_reader(
+    running: RunningTurn, is_stopped: Callable[[], bool], *, wait_first: Callable[[], object]
+) -> None:
+    """Draw the rest of a turn in a thread, so that it is recorded; end it if its reader has stopped it.
+
+    `wait_first` returns when no other thread draws from the turn any more. The turn's own deadline and slot
+    limit how long and how many go on.
+    """
+
+    def finish() -> None:
+        with suppress(Exception):
+            wait_first()
+        try:
+            looked_at = float("-inf")
+            for _event in running.events:
+                if time.monotonic() - looked_at >= LOOK_EVERY_S:
+                    looked_at = time.monotonic()
+                    if is_stopped():
+                        running.deadline.cancel()
+        except Exception as error:
+            # The turn has recorded it; nobody listens.
+            log.info("unread_answer_ended", code=getattr(error, "code", type(error).__name__))
+        finally:
+            running.events.close()
+
+    threading.Thread(target=finish, daemon=True, name="unread-answer").start()
+
+
+def rest_of(
+    message: MessageFacts, read: Callable[[], MessageFacts], offset: int | None, *, patience_s: float
+) -> Iterator[Event | None]:
+    """Yield the events of a stored turn after `offset` characters of its answer; None as a sign of life.
+
+    Waits for the end of a turn that is being answered, also by another worker. An offset of None is the
+    beginning, with the sources. Raises AnswerCut or DeadlineExceeded at the end of a turn that has no answer,
+    after the words that it has.
+    """
+    deadline = Deadline(patience_s)
+    while message.status == Status.PENDING:
+        yield None
+        if not deadline.left_s():
+            raise AnswerCut("The answer was not recorded in time.")
+        time.sleep(LOOK_EVERY_S)
+        message = read()
+    if offset is None:
+        yield Retrieved(message.sources)
+    if rest := message.answer[offset or 0 :]:
+        yield Delta(rest)
+    if message.status not in (Status.ANSWERED, Status.REFUSED):
+        raise _failure_of(message)
+    yield next(event for event in replayed(message) if isinstance(event, Finished))
+
+
+def _failure_of(message: MessageFacts) -> RagbotError:
+    if message.error_code == DeadlineExceeded.code:
+        return DeadlineExceeded(DeadlineExceeded.example_detail)
+    return AnswerCut(f"The answer has ended as {message.status}.")

@@ -1,0 +1,84 @@
+"""Convert messages to rows of the database and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from ragbot.core.domain import CitedSpan, Grounding, Source
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """Hold a stored message: a question with its answer."""
+
+    message_id: str
+    session_id: str
+    created_at: datetime
+    query: str
+    mode: str
+    selected_text: str | None
+    status: str
+    answer: str
+    sources: tuple[Source, ...]
+    model: str | None
+    book: str
+    book_version: str | None
+    degraded: tuple[str, ...]
+    cache: str | None
+    usage: dict[str, Any]
+    latency_ms: dict[str, Any]
+    grounding: Grounding | None
+    error_code: str | None
+    rating: str | None
+    comment: str | None
+
+
+def source_values(source: Source) -> dict[str, Any]:
+    """Return a source as it is stored."""
+    values = asdict(source)
+    values["heading_path"] = list(source.heading_path)
+    return values
+
+
+def message_facts(row: Row[Any]) -> MessageFacts:
+    """Return a message from its row."""
+    sources = tuple(_source(stored) for stored in row.sources)
+    return MessageFacts(
+        message_id=row.message_id,
+        session_id=row.session_id,
+        created_at=row.created_at,
+        query=row.query,
+        mode=row.mode,
+        selected_text=row.selected_text,
+        status=row.status,
+        answer=row.answer,
+        sources=sources,
+        model=row.model,
+        book=row.book,
+        book_version=row.book_version,
+        degraded=tuple(row.degraded),
+        cache=row.cache,
+        usage=row.usage,
+        latency_ms=row.latency_ms,
+        grounding=_grounding(row.grounding),
+        error_code=row.error_code,
+        rating=row.rating,
+        comment=row.comment,
+    )
+
+
+def _source(stored: Mapping[str, Any]) -> Source:
+    """Rebuild a stored source; an older row has no citations."""
+    citations = tuple(CitedSpan(**span) for span in stored.get("citations", ()))
+    return Source(**{**stored, "heading_path": tuple(stored["heading_path"]), "citations": citations})
+
+
+def _grounding(stored: Mapping[str, Any] | None) -> Grounding | None:
+    if not stored:
+        return None
+    return Grounding(**{**stored, "unsupported": tuple((start, end) for start, end in stored["unsupported"])})

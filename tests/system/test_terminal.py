@@ -19,6 +19,8 @@ def test_address_is_the_last_line_on_a_terminal(tmp_path: Path) -> None:
     url, port = f"sqlite:///{tmp_path / 'ragbot.db'}", free_port()
     migrate(url)
     environment = {"DATABASE_URL": url, "INDEX_DIR": str(tmp_path / "index"), "PORT": str(port)}
+    # (A second worker would say meanwhile that there is no book.)
+    environment |= {"WEB_CONCURRENCY": "1"}
     terminal, shown = pty.openpty()
     process = subprocess.Popen(
         COMMAND,
@@ -31,8 +33,7 @@ def test_address_is_the_last_line_on_a_terminal(tmp_path: Path) -> None:
     )
     os.close(shown)
     try:
-        said = _read_until(terminal, b"browser", seconds=120)
-        said += _read_until(terminal, b"\n\r\n", seconds=60)
+        said = _read_until(terminal, f"    http://localhost:{port}\r\n".encode(), seconds=120)
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)

@@ -13,10 +13,11 @@ cd "$(dirname "$0")/.."
 tell() {
     status=$?
     if [ "$status" -eq 0 ]; then
-        flask --app wsgi notify "The database and the book are ready for this version." >/dev/null || true
+        said="The database and the book are ready for this version."
+        flask --app wsgi notify "$said" || true
     else
-        flask --app wsgi notify --failed "The release ended with status $status; the version before goes on." \
-            >/dev/null || true
+        said="The release ended with status $status; the version before goes on."
+        flask --app wsgi notify --failed "$said" || true
     fi
     exit "$status"
 }

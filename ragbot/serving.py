@@ -243,9 +243,11 @@ def _compare_pool(worker: Any) -> None:
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Store the answers that could not be stored before."""
+    """Store the answers that could not be stored before, and the costs that were not stored yet."""
     from ragbot.services import EXTENSION
 
     # A worker that failed to load the app has none.
     if worker.wsgi is not None:
-        worker.wsgi.extensions[EXTENSION].turns.finish()
+        services = worker.wsgi.extensions[EXTENSION]
+        services.turns.finish()
+        services.budget.write_waiting()

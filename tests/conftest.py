@@ -194,7 +194,7 @@ def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
 
 
 # Threads that end by themselves, and use the database until then.
-SHORT_LIVED = re.compile("edition-build|index-build|warm-up|unread-answer|first-word|ping-.*")
+SHORT_LIVED = re.compile("edition-build|index-build|warm-up|unread-answer|first-word|cache-writer|ping-.*")
 
 
 def wait_for_background_threads() -> None:

@@ -64,14 +64,17 @@ def ask(question: str, session_id: str | None, slug: str | None, edition: str | 
     book = services.published.choose(slug, None)
     running = services.turns.begin(Question(text, book=book, book_version=edition), session_id)
     refused = False
-    with closing(running.events) as events:
-        for event in events:
-            match event:
-                case Delta(piece):
-                    click.echo(piece, nl=False)
-                case Finished(answer):
-                    refused = answer.status == "refused"
-                    _print_end(answer, running.turn.session_id, with_sources=sources)
+    try:
+        with closing(running.events) as events:
+            for event in events:
+                match event:
+                    case Delta(piece):
+                        click.echo(piece, nl=False)
+                    case Finished(answer):
+                        refused = answer.status == "refused"
+                        _print_end(answer, running.turn.session_id, with_sources=sources)
+    finally:
+        services.budget.write_waiting()
     if refused:
         raise SystemExit(3)
 

@@ -16,6 +16,7 @@ from ragbot.cli.book import book
 from ragbot.cli.doctor import doctor
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.cli.evaluation import evaluate
+from ragbot.cli.notify import notify
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.text import has_forbidden_characters
@@ -41,6 +42,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(metrics)
     # Replaces flask-openapi's own command, whose document lacks our events and problems.
     app.cli.add_command(openapi)
+    app.cli.add_command(notify)
     # Click would read the steps of `flask db downgrade -1` as an option. (The group loads the app first.)
     migrations.commands["downgrade"].context_settings["ignore_unknown_options"] = True
 

@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         None, description="Where Sentry takes reports of errors; unset, they are in the log alone."
     )
 
+    slack_url_file: Path | None = Field(
+        None,
+        description="A file that holds the address of Slack's web hook, for `flask notify` and Alertmanager; "
+        "in Compose readable for user 65534.",
+    )
+
     # The database.
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",

@@ -47,6 +47,7 @@ from ragbot.web.operation_metrics import start_operation_metrics
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.ask import ask_form, ask_page
 from ragbot.web.pages.console import console
+from ragbot.web.pages.widget import widget
 from ragbot.web.schemas import Problem
 
 MAX_BODY_BYTES = 64 * 1024
@@ -80,6 +81,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     start_operation_metrics(operations, services.metrics)
     app.register_blueprint(console)
     app.register_blueprint(documentation)
+    app.register_blueprint(widget)
     if settings.public_ask_page:
         app.register_blueprint(ask_page)
         app.register_blueprint(ask_form)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flask_openapi import OpenAPI
+from werkzeug.serving import make_server
 
 from ragbot import create_app
 from ragbot.extensions import db
-from tests.conftest import THREE_CHAPTERS, services_of
+from tests.conftest import THREE_CHAPTERS, RunningApp, services_of
 from tests.databases import DatabaseMaker
 
 SITE_URL = "https://book.test/"
@@ -37,3 +39,15 @@ def three_chapter_app(
         yield app
         with app.app_context():
             db.engine.dispose()
+
+
+@contextmanager
+def serving_app(app: OpenAPI) -> Iterator[RunningApp]:
+    """Serve an app from a thread."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield RunningApp(app, f"http://127.0.0.1:{server.port}")
+    server.shutdown()
+    thread.join(60)
+    server.server_close()

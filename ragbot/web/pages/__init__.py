@@ -1,1 +1,1 @@
-"""Serve the pages: the console and the API's documentation."""
+"""Serve the pages: the console, the page to ask on, the widget and the API's documentation."""

@@ -1,0 +1,548 @@
+"""Test the widget in a real browser, on built sites of another origin, with a real service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ragbot import create_app
+from ragbot.extensions import db
+from tests.conftest import RunningApp, services_of
+from tests.databases import DatabaseMaker
+from tests.served import serving_app
+from tests.system.web.console_fake_api import RICH, event, hostile
+from tests.system.web.script_payloads import SCRIPT_PAYLOADS
+from tests.system.web.widget_site import SITES, WidgetSite, serving_sites
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+# The book's own address; the pages are served as a preview of it.
+BOOK_URL = "https://lighthouse.example/mkdocs/"
+DESK = {"width": 1280, "height": 860}
+AXE = Path(__file__).with_name("vendor") / "axe-core" / "axe.min.js"
+PHONE = {"width": 360, "height": 740}
+MOTOR = "Is the fuse blown?"
+CLOTHS = "Where is the cloths drawer?"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[WidgetSite]:
+    with serving_sites() as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def service(
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, site: WidgetSite
+) -> Iterator[RunningApp]:
+    """Yield a service that answers from the MkDocs site, without a model, to pages of `site` alone."""
+    folder = tmp_path_factory.mktemp("widget")
+    with new_database(folder) as url:
+        app = create_app(
+            {
+                "ENVIRONMENT": "testing",
+                "DATABASE_URL": url,
+                "INDEX_DIR": str(folder),
+                "EMBEDDER": "none",
+                "RATE_LIMIT_ENABLED": False,
+                "ALLOWED_ORIGINS_STR": site.url,
+                "WIDGET_TOKEN_MINUTES": 5,
+                "SECRET_KEY": "q8Zr-2Lw9-Xk47-uTn3",
+            }
+        )
+        services_of(app).ingestion.ingest_book(SITES / "mkdocs" / "built", site_url=BOOK_URL)
+        with serving_app(app) as running:
+            yield running
+        with app.app_context():
+            db.engine.dispose()
+
+
+class Visit:
+    """A page with the widget, and what it asked of whom."""
+
+    def __init__(self, page: Page, site: WidgetSite, service: RunningApp) -> None:
+        self.page, self.site, self.service = page, site, service
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', e => { throw new Error('policy: ' + e.violatedDirective) })"
+        )
+
+    def go(self, path: str = "/mkdocs/faults/", *, attributes: str = "", head: str = "") -> Visit:
+        self.site.head = head or self.site.tag(self.service.url, attributes)
+        self.page.goto(self.site.url + path)
+        self.page.wait_for_function("window.Ragbot !== undefined")
+        return self
+
+    def open(self) -> Visit:
+        self.page.locator("ragbot-widget .launch").click()
+        expect(self.panel).to_be_visible()
+        return self
+
+    def ask(self, question: str = MOTOR) -> Locator:
+        before = self.page.locator(".exchange").count()
+        self.field.fill(question)
+        self.field.press("Enter")
+        exchange = self.page.locator(".exchange").nth(before)
+        expect(exchange.locator(".tools button").first).to_be_visible(timeout=60_000)
+        return exchange
+
+    def lit(self) -> str:
+        return str(
+            self.page.evaluate(
+                "() => [...(CSS.highlights.get('ragbot') ?? [])].map(range => range.toString()).join('|')"
+            )
+        )
+
+    def wait_until_lit(self, words: str) -> None:
+        self.page.wait_for_function(
+            "words => [...(CSS.highlights.get('ragbot') ?? [])].map(r => r.toString()).join(' ').includes(words)",
+            arg=words,
+        )
+
+    def show(self, question: str) -> Locator:
+        """Ask as the page's own scripts do, in a new talk."""
+        self.page.evaluate(
+            """question => new Promise((resolve) => {
+              document.querySelector('ragbot-widget').shadowRoot.querySelector('.head button').click();
+              document.addEventListener('ragbot:answer', resolve, {once: true});
+              Ragbot.ask(question);
+            })""",
+            question,
+        )
+        return self.page.locator(".exchange").last
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.locator("ragbot-widget .panel")
+
+    @property
+    def field(self) -> Locator:
+        return self.page.get_by_label("Your question", exact=True)
+
+
+@contextmanager
+def visiting(browser: Browser, site: WidgetSite, service: RunningApp, **context: Any) -> Iterator[Visit]:
+    settings = {"viewport": DESK, "reduced_motion": "reduce"} | context
+    opened: BrowserContext = browser.new_context(**settings)
+    page = opened.new_page()
+    page.set_default_timeout(30_000)
+    visit = Visit(page, site, service)
+    site.policy = ""
+    try:
+        yield visit
+    finally:
+        opened.close()
+    assert visit.complaints == []
+    ours = (site.url, service.url, "data:", "about:")
+    assert [url for url in visit.requests if not url.startswith(ours)] == []
+
+
+@pytest.fixture
+def visit(chromium: Browser, site: WidgetSite, service: RunningApp) -> Iterator[Visit]:
+    with visiting(chromium, site, service) as visit:
+        yield visit
+
+
+def test_reader_asks_and_sees_the_cited_words_on_the_page(visit: Visit) -> None:
+    """The live site's address leads to the page of the preview, and the very words light up."""
+    visit.go().open()
+
+    exchange = visit.ask()
+
+    expect(exchange.locator(".answer")).to_contain_text("fuse is blown")
+    mark = exchange.locator("a.mark").first
+    assert str(mark.get_attribute("href")).startswith(f"{visit.site.url}/mkdocs/faults/")
+    mark.hover()
+    expect(visit.page.locator(".quote mark")).not_to_be_empty()
+    mark.click()
+    visit.wait_until_lit("The fuse is blown")
+    expect(visit.panel).to_be_visible()
+
+
+def test_talk_survives_the_way_to_another_page(visit: Visit) -> None:
+    """A citation of another page opens it, lights its words up, and the talk goes on there."""
+    visit.go("/mkdocs/faults/").open()
+    exchange = visit.ask(CLOTHS)
+
+    exchange.locator("a.mark").first.click()
+
+    visit.page.wait_for_url("**/mkdocs/lighting/**")
+    visit.wait_until_lit("Cloths are kept in the drawer")
+    expect(visit.panel).to_be_visible()
+    expect(visit.page.locator(".exchange .asked")).to_contain_text(CLOTHS)
+    visit.page.reload()
+    expect(visit.page.locator(".exchange .asked")).to_contain_text(CLOTHS)
+    visit.page.get_by_role("button", name="New talk").click()
+    visit.page.reload()
+    expect(visit.panel).to_be_visible()
+    expect(visit.page.locator(".exchange")).to_have_count(0)
+
+
+def test_router_of_the_site_is_used(visit: Visit) -> None:
+    """A site that draws its pages itself is not loaded anew, and the words light up once they are there."""
+    router = """<script>
+      addEventListener('click', async (event) => {
+        const link = event.target.closest?.('a[href]');
+        if (!link || link.origin !== location.origin) return;
+        event.preventDefault();
+        history.pushState({}, '', link.href);
+        const text = await (await fetch(link.href)).text();
+        const drawn = new DOMParser().parseFromString(text, 'text/html');
+        document.querySelector('main').replaceWith(drawn.querySelector('main'));
+      });
+      window.loadedOnce = true;
+    </script>"""
+    visit.go(head=router + visit.site.tag(visit.service.url)).open()
+    visit.page.evaluate("window.stillHere = true")
+    exchange = visit.ask(CLOTHS)
+
+    exchange.locator("a.mark").first.click()
+
+    visit.wait_until_lit("Cloths are kept in the drawer")
+    assert visit.page.evaluate("window.stillHere") is True
+
+
+def test_selection_is_asked_about_once(visit: Visit) -> None:
+    """The answer comes from the selected text alone; the next question goes to the book again."""
+    visit.go()
+    visit.page.evaluate(
+        """() => {
+          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          while (walker.nextNode() && !walker.currentNode.data.includes('The fuse is blown'));
+          walker.currentNode.parentElement.scrollIntoView({block: 'center'});
+          getSelection().selectAllChildren(walker.currentNode.parentElement);
+        }"""
+    )
+    visit.page.get_by_role("button", name="Ask about this").click()
+    expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
+
+    with visit.page.expect_request("**/query") as asked:
+        visit.ask("What is blown?")
+    with visit.page.expect_request("**/query") as asked_next:
+        visit.ask("How much does the lamp weigh?")
+
+    body = asked.value.post_data_json
+    assert body["mode"] == "selected_text"
+    assert "The fuse is blown" in body["selected_text"]
+    assert "selected_text" not in asked_next.value.post_data_json
+    assert asked_next.value.post_data_json["session_id"]
+
+
+def test_keyboard_alone_is_enough(visit: Visit) -> None:
+    """Ctrl+I opens, Tab reaches the marks, which show their quotes; Esc closes, and the focus goes back."""
+    visit.go()
+    first_link = visit.page.locator("main a[href]").first
+    first_link.focus()
+
+    visit.page.keyboard.press("Control+i")
+    expect(visit.field).to_be_focused()
+    visit.ask()
+    visit.page.locator("a.mark").first.focus()
+    expect(visit.page.locator(".quote")).to_be_visible()
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.locator(".quote")).to_be_hidden()
+    expect(visit.panel).to_be_visible()
+    visit.page.keyboard.press("Escape")
+
+    expect(visit.panel).to_be_hidden()
+    expect(first_link).to_be_focused()
+
+
+def test_strict_policy_and_dark_site_are_followed(visit: Visit) -> None:
+    """The documented line is enough for a site that allows nothing else; its own dark mode is taken."""
+    source = visit.service.url
+    visit.site.policy = f"default-src 'none'; script-src {source}; connect-src {source}"
+    visit.go().open()
+
+    exchange = visit.ask()
+    exchange.locator("a.mark").first.click()
+    visit.wait_until_lit("The fuse is blown")
+    light = visit.panel.evaluate("panel => getComputedStyle(panel).backgroundColor")
+    visit.page.evaluate("document.documentElement.setAttribute('data-md-color-scheme', 'slate')")
+
+    expect(visit.page.locator("ragbot-widget")).to_have_attribute("data-theme", "dark")
+    assert visit.panel.evaluate("panel => getComputedStyle(panel).backgroundColor") != light
+
+
+def test_page_in_arabic_has_a_widget_in_arabic(visit: Visit) -> None:
+    """The page's language is taken, from right to left; its words are loaded with the panel."""
+    head = "<script>document.documentElement.lang = 'ar';</script>" + visit.site.tag(visit.service.url)
+    visit.go(head=head)
+    assert [url for url in visit.requests if "/assets/" in url] == []
+
+    visit.page.get_by_role("button", name="اسأل الكتاب").click()
+
+    expect(visit.page.get_by_label("سؤالك", exact=True)).to_be_focused()
+    assert visit.panel.evaluate("panel => getComputedStyle(panel).direction") == "rtl"
+
+
+def test_broken_stream_is_resumed(visit: Visit) -> None:
+    """A phone that loses the stream gets the rest of the answer, and the model is not asked again."""
+    visit.go().open()
+    told = {"session_id": "s", "message_id": "m", "sources": []}
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
+    first = event("sources", told, 0) + event("delta", {"text": "One "}, 4)
+    done = {**told, "answer": "One two.", "citations": [], "status": "answered"}
+    rest = event("delta", {"text": "two."}, 8) + event("done", done, 8)
+    visit.page.route("**/query", lambda route: route.fulfill(headers=headers, body=first))
+    visit.page.route("**/stream", lambda route: route.fulfill(headers=headers, body=rest))
+
+    with visit.page.expect_request(
+        lambda request: request.url.endswith("/sessions/s/messages/m/stream") and request.method == "GET"
+    ) as resumed:
+        exchange = visit.ask()
+
+    assert resumed.value.headers["last-event-id"] == "4"
+    expect(exchange.locator(".answer")).to_have_text("One two.")
+
+
+def test_stop_keeps_the_words_so_far(visit: Visit) -> None:
+    """The service is told, so that no model writes on; the reader may ask again."""
+    visit.go().open()
+    told = {"session_id": "s", "message_id": "m", "sources": []}
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
+    first = event("sources", told, 0) + event("delta", {"text": "So far."}, 7)
+    visit.page.route("**/query", lambda route: route.fulfill(headers=headers, body=first))
+    # The rest never comes.
+    visit.page.route("**/messages/m/stream", lambda route: None)
+    visit.field.fill(MOTOR)
+    visit.field.press("Enter")
+    expect(visit.page.locator(".answer")).to_have_text("So far.")
+
+    with visit.page.expect_request(lambda request: request.method in {"DELETE", "OPTIONS"}):
+        visit.page.get_by_role("button", name="Stop").click()
+
+    expect(visit.page.locator(".exchange .state")).to_have_text("Stopped.")
+    expect(visit.page.locator(".answer")).to_have_text("So far.")
+    expect(visit.field).to_be_focused()
+
+
+def test_two_tags_are_one_widget_and_options_come_from_the_page(visit: Visit) -> None:
+    """MkDocs cannot set attributes; a page may have the tag twice; an author brings her own button."""
+    tag = visit.site.tag(visit.service.url)
+    config = "<script>window.RagbotConfig = {trigger: '.mine', shortcut: 'off', privacy: 'Kept for 30 days.'};</script>"
+    visit.go(head=config + tag + tag)
+    visit.page.evaluate(
+        "document.body.insertAdjacentHTML('afterbegin', '<button class=mine>Help me</button>')"
+    )
+
+    expect(visit.page.locator("ragbot-widget")).to_have_count(1)
+    expect(visit.page.locator("ragbot-widget .launch")).to_be_hidden()
+    visit.page.keyboard.press("Control+i")
+    visit.page.get_by_role("button", name="Help me").click()
+
+    expect(visit.panel).to_contain_text("Kept for 30 days.")
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.get_by_role("button", name="Help me")).to_be_focused()
+
+
+def test_page_may_open_and_listen(visit: Visit) -> None:
+    """An author's own scripts ask, and count what was asked."""
+    visit.go()
+    visit.page.evaluate(
+        "() => { window.heard = []; for (const name of ['open', 'ask', 'answer', 'feedback', 'close'])"
+        " document.addEventListener('ragbot:' + name, e => heard.push([name, e.detail])); }"
+    )
+
+    visit.page.evaluate(f"Ragbot.ask({MOTOR!r})")
+    visit.page.get_by_role("button", name="Not helpful").click()
+    visit.page.get_by_label("What was wrong? (optional)").fill("Too short.")
+    with visit.page.expect_response("**/feedback") as rated:
+        visit.page.get_by_role("button", name="Send", exact=True).click()
+    expect(visit.panel).to_contain_text("Thank you.")
+    visit.page.evaluate("Ragbot.close()")
+    expect(visit.panel).to_be_hidden()
+
+    heard = visit.page.evaluate("heard")
+    assert [name for name, _ in heard] == ["ask", "open", "answer", "feedback", "feedback", "close"]
+    assert heard[2][1]["status"] == "answered"
+    assert rated.value.request.post_data_json == {"rating": "down", "comment": "Too short."}
+    assert rated.value.ok
+
+
+def test_phone_has_a_sheet_that_fits(chromium: Browser, site: WidgetSite, service: RunningApp) -> None:
+    """Nothing is wider than the phone, and following a mark shows the page behind the sheet."""
+    with visiting(chromium, site, service, viewport=PHONE, has_touch=True) as visit:
+        visit.go().open()
+        box = visit.panel.bounding_box()
+        assert box is not None
+        assert (box["x"], box["width"]) == (0, 360)
+
+        exchange = visit.ask()
+        small = visit.page.evaluate(
+            "() => [...document.querySelector('ragbot-widget').shadowRoot.querySelectorAll('button, a.mark')]"
+            ".filter(e => e.checkVisibility()).map(e => e.getBoundingClientRect())"
+            ".filter(box => box.width < 24 || box.height < 24).length"
+        )
+        assert small == 0
+        exchange.locator("a.mark").first.click()
+
+        visit.wait_until_lit("The fuse is blown")
+        expect(visit.panel).to_be_hidden()
+
+
+def faults_of(page: Page) -> list[str]:
+    """Return what axe finds in the widget, by the rules of WCAG 2.2 AA and axe's best practices."""
+    found = page.evaluate("async () => (await axe.run('ragbot-widget', {resultTypes: ['violations']})).violations")
+    return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_in_any_state(visit: Visit, theme: str) -> None:
+    """Closed, open, asked, with a quote, with a rich answer, rated down, with a selection, in trouble."""
+    visit.go(attributes=f'data-theme="{theme}" data-privacy="Kept for 30 days." data-privacy-url="/p"')
+    visit.page.evaluate(AXE.read_text())
+    page, states = visit.page, {}
+    states["closed"] = faults_of(page)
+    visit.open()
+    states["open"] = faults_of(page)
+    visit.ask().locator("a.mark").first.focus()
+    states["quote"] = faults_of(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Not helpful").click()
+    expect(page.get_by_label("What was wrong? (optional)")).to_be_visible()
+    states["rated down"] = faults_of(page)
+    page.evaluate("Ragbot.open({selection: 'The fuse is blown, or the belt has slipped.'})")
+    states["selection"] = faults_of(page)
+    answer_with(page, RICH, sources=[], citations=[], status="answered")
+    visit.ask("rich")
+    states["rich"] = faults_of(page)
+    page.unroute("**/query")
+    page.route("**/query", lambda route: route.abort())
+    visit.ask("trouble")
+    states["trouble"] = faults_of(page)
+
+    assert {state: faults for state, faults in states.items() if faults} == {}
+
+
+def answer_with(page: Page, answer: str, *, sources: list[Any], citations: list[Any], status: str) -> None:
+    """Let every later question be answered by just this."""
+    told = {"session_id": "s", "message_id": "m", "sources": sources}
+    done = told | {"answer": answer, "citations": citations, "status": status}
+    body = event("sources", told, 0) + event("delta", {"text": answer}, 1) + event("done", done, 2)
+    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
+    page.unroute("**/query")
+    page.route("**/query", lambda route: route.fulfill(headers=headers, body=body))
+
+
+def test_refusal_offers_what_is_near(visit: Visit) -> None:
+    """The headings that a refusal names are links to the book's pages; nothing else is one."""
+    visit.go().open()
+    answer = (
+        "The book does not say.\n\nNearest in the book: "
+        f"[Faults › \\[what\\] helps](<{BOOK_URL}faults/#fix>) · [Elsewhere](<https://evil.example/>)"
+    )
+    answer_with(visit.page, answer, sources=[], citations=[], status="refused")
+
+    exchange = visit.ask()
+
+    expect(exchange.locator(".answer a")).to_have_text("Faults › [what] helps")
+    expect(exchange.locator(".answer a")).to_have_attribute("href", f"{visit.site.url}/mkdocs/faults/#fix")
+    expect(exchange.locator(".answer")).to_contain_text("Elsewhere")
+
+
+def test_no_script_in_an_answer_runs(visit: Visit) -> None:
+    """What a model or a book writes is shown as text: nothing acts, and no link leads to a stranger."""
+    visit.go().open()
+    strangers = "script, img, iframe, input, style, object, embed, video, svg, math"
+
+    for payload in SCRIPT_PAYLOADS:
+        answer, sources, citations = hostile(payload)
+        answer_with(visit.page, answer, sources=sources, citations=citations, status="answered")
+        exchange = visit.show("payload")
+        exchange.locator(".mark").evaluate_all("marks => marks.slice(0, 2).forEach(mark => mark.focus())")
+        assert visit.page.locator(f"ragbot-widget .talk :is({strangers})").count() == 0, payload
+        links = exchange.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+        assert [link for link in links if not link.startswith(f"{visit.site.url}/")] == [], payload
+
+    assert visit.page.evaluate("'pwned' in window") is False
+
+
+MARKDOWN = (
+    ("a *b* **c** `d*e*`", "<p>a <em>b</em> <strong>c</strong> <code>d*e*</code></p>"),
+    ("- a\n- b\n  - c\n\nd", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><p>d</p>"),
+    ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
+    ("> a\n> b", "<blockquote><p>a\nb</p></blockquote>"),
+    ("snake_case_name and 2*3*4", "<p>snake_case_name and 2<em>3</em>4</p>"),
+    ("# a #\ntext", "<h4>a</h4><p>text</p>"),
+    ("a [9] <b>", "<p>a [9] &lt;b&gt;</p>"),
+    ("![pic](http://x/y.png)", "<p><em>pic</em></p>"),
+)
+
+
+def test_markdown_is_shown(visit: Visit) -> None:
+    """Answers of models and the book's own words have lists, emphasis, code and quotes."""
+    visit.go().open()
+
+    for written, shown in MARKDOWN:
+        answer_with(visit.page, written, sources=[], citations=[], status="answered")
+        assert visit.show("show").locator(".answer").inner_html() == shown
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "sentence"),
+    [
+        (429, {"code": "rate_limited"}, "You have asked a lot. Try again in 60 s."),
+        (503, {"code": "overloaded"}, "Too many people are asking at the moment."),
+        (503, {"code": "no_book"}, "The book is not ready yet."),
+        (504, {"code": "deadline_exceeded"}, "The answer took too long."),
+        (422, {"code": "content_filtered"}, "This question cannot be answered."),
+        (502, None, "Too many people are asking at the moment."),
+    ],
+)
+def test_trouble_is_told_in_a_sentence(
+    visit: Visit, status: int, body: dict[str, str] | None, sentence: str
+) -> None:
+    """A reader is told what to do, can ask again, and gets an answer once the trouble is over."""
+    visit.go().open()
+    headers = {"Access-Control-Allow-Origin": "*"}
+    visit.page.route(
+        "**/query", lambda route: route.fulfill(status=status, headers=headers, json=body or "bad gateway")
+    )
+
+    exchange = visit.ask()
+    expect(exchange.locator(".state")).to_contain_text(sentence)
+    visit.page.unroute("**/query")
+    exchange.get_by_role("button", name="Ask again").click()
+
+    expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
+    expect(visit.page.locator(".exchange")).to_have_count(1)
+
+
+def test_service_that_cannot_be_reached_leaves_a_link(visit: Visit) -> None:
+    """Where the panel cannot be loaded there is a plain link; where the API is away, too."""
+    visit.page.route("**/query", lambda route: route.abort())
+    visit.go().open()
+    exchange = visit.ask()
+    expect(exchange.locator(".state")).to_contain_text("cannot be reached")
+    expect(exchange.get_by_role("link")).to_have_attribute("href", f"{visit.service.url}/ask")
+
+    visit.page.evaluate("sessionStorage.clear()")
+    visit.page.route("**/widget/assets/**", lambda route: route.abort())
+    visit.go()
+    visit.page.locator("ragbot-widget .launch").click()
+
+    expect(visit.page.locator("ragbot-widget a.launch")).to_have_attribute("href", f"{visit.service.url}/ask")
+
+
+def test_page_to_ask_on_is_the_widget(visit: Visit) -> None:
+    """`/ask?q=` is answered at once; the form gives way, and the address can be shared."""
+    visit.page.goto(f"{visit.service.url}/ask?q=Is+the+fuse+blown%3F")
+
+    expect(visit.page.locator("ragbot-widget .answer")).to_contain_text("fuse is blown")
+    expect(visit.page.locator("#ragbot-page > form")).to_have_count(0)
+    assert visit.page.url.endswith("#q=Is+the+fuse+blown%3F")
+    href = visit.page.locator("ragbot-widget a.mark").first.get_attribute("href")
+    assert re.match(re.escape(BOOK_URL) + "faults/", str(href))

@@ -1,0 +1,28 @@
+/** Make elements: text is set as text, never as HTML. */
+
+export function make(tag, { text, run, ...attributes } = {}, ...children) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  if (run) made.addEventListener('click', run);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) made.setAttribute(name, '');
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(name, String(value));
+  }
+  made.append(...children);
+  return made;
+}
+
+export function button(text, run, attributes = {}) {
+  return make('button', { type: 'button', text, run, ...attributes });
+}
+
+/** Copy a text, and say so on the button for a moment. */
+export async function copy(text, pressed, say) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    return; // The page's owner or the reader forbids it.
+  }
+  pressed.textContent = say('copied');
+  setTimeout(() => { pressed.textContent = say('copy'); }, 2000);
+}

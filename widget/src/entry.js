@@ -1,0 +1,181 @@
+/** The tag's script: a button, a shortcut, the offer at a selection; it loads the panel when it is needed. */
+import { ENTRY_STYLE } from './entry_style.js';
+import { followTheme } from './theme.js';
+
+/* global LABELS, PANEL_FILE */
+
+const SELECTION_MIN = 10;
+const SELECTION_MAX = 10000;
+const SETTLED_MS = 250; // A selection that is still being drawn moves faster than this.
+
+/** Return the options: the tag's `data-*` attributes, then `window.RagbotConfig`. */
+function readConfig(tag) {
+  const config = { ...(window.RagbotConfig ?? {}), ...(tag?.dataset ?? {}) };
+  const language = (config.lang || document.documentElement.lang || 'en').toLowerCase();
+  const known = [language, language.split('-')[0]].find((one) => LABELS[one]);
+  const base = new URL(config.api || '.', config.api ? location.href : (tag?.src ?? location.href));
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  base.search = base.hash = '';
+  return { ...config, base: base.href, language: known ?? 'en' };
+}
+
+function isRightToLeft(language) {
+  return ['ar', 'he', 'ur'].includes(language.split('-')[0]);
+}
+
+/** Return the page's selected text where a question can be asked about it, else an empty text. */
+function selectedText(host) {
+  const selection = getSelection();
+  if (!selection?.rangeCount || selection.isCollapsed) return '';
+  const node = selection.getRangeAt(0).commonAncestorContainer;
+  const element = node instanceof Element ? node : node.parentElement;
+  if (!element || host.contains(element) || element.closest('input, textarea, [contenteditable=""], [contenteditable=true]')) return '';
+  const text = selection.toString().trim();
+  return [...text].length < SELECTION_MIN ? '' : [...text].slice(0, SELECTION_MAX).join('');
+}
+
+function isShortcut(event, wanted) {
+  const keys = wanted.toLowerCase().split('+');
+  const key = keys.pop();
+  const modified = keys.includes('mod') ? event.ctrlKey || event.metaKey : event.ctrlKey === keys.includes('ctrl');
+  return event.key.toLowerCase() === key && modified && event.shiftKey === keys.includes('shift') && event.altKey === keys.includes('alt');
+}
+
+class Widget {
+  constructor(config) {
+    this.config = config;
+    this.host = document.createElement('ragbot-widget');
+    this.root = this.host.attachShadow({ mode: 'open' });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(ENTRY_STYLE);
+    this.root.adoptedStyleSheets = [sheet];
+    this.host.lang = config.language;
+    this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
+    if (config.position === 'left') this.host.setAttribute('data-left', '');
+    const [ask, about] = LABELS[config.language];
+    this.button = this.#button('launch', config.label || ask, () => this.open());
+    this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
+    this.offer = this.#button('offer', about, () => this.open({ selection: this.selection }));
+    this.offer.hidden = true;
+    this.root.append(this.button, this.offer);
+    followTheme(this.host, config.theme);
+  }
+
+  #button(part, label, run) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = part;
+    button.setAttribute('part', part);
+    button.textContent = label;
+    // A press must not take the page's selection away.
+    button.addEventListener('pointerdown', (event) => event.preventDefault());
+    button.addEventListener('click', run);
+    return button;
+  }
+
+  /** Keep the widget in the page: some sites put a new body in the place of the old one. */
+  stay() {
+    const parent = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
+    const attach = () => {
+      if (!this.host.isConnected) (parent?.isConnected ? parent : document.body).append(this.host);
+    };
+    if (!parent) attach();
+    new MutationObserver(attach).observe(document.documentElement, { childList: true });
+    if (!parent) new MutationObserver(attach).observe(document.body, { childList: true });
+  }
+
+  listen() {
+    const { config } = this;
+    const shortcut = config.shortcut || 'mod+i';
+    addEventListener('keydown', (event) => {
+      if (shortcut === 'off' || event.defaultPrevented || event.isComposing || !isShortcut(event, shortcut)) return;
+      event.preventDefault();
+      this.open({ selection: selectedText(this.host) });
+    });
+    document.addEventListener('click', (event) => {
+      if (!config.trigger || !event.target.closest?.(config.trigger)) return;
+      event.preventDefault();
+      this.open();
+    });
+    if (config.selection === 'off' || config.mode === 'page') return;
+    let timer = 0;
+    document.addEventListener('selectionchange', () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.#offerSelection(), SETTLED_MS);
+    });
+    addEventListener('scroll', () => { this.offer.hidden = true; }, { passive: true, capture: true });
+  }
+
+  #offerSelection() {
+    this.selection = selectedText(this.host);
+    this.offer.hidden = !this.selection;
+    if (!this.selection) return;
+    const box = getSelection().getRangeAt(0).getBoundingClientRect();
+    const { offsetWidth: width, offsetHeight: height } = this.offer;
+    const below = box.bottom + height + 16 < innerHeight;
+    this.offer.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
+    this.offer.style.top = `${Math.max(8, below ? box.bottom + 8 : box.top - height - 8)}px`;
+  }
+
+  /** Load the panel once. A failed load is tried again by the next call. */
+  panel() {
+    this.loading ??= import(new URL(`widget/assets/${PANEL_FILE}`, this.config.base).href)
+      .then(({ openPanel }) => openPanel(this))
+      .catch((error) => {
+        this.loading = null;
+        throw error;
+      });
+    return this.loading;
+  }
+
+  async open(given = {}) {
+    this.offer.hidden = true;
+    const opener = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
+    try {
+      (await this.panel()).open(given, opener);
+    } catch {
+      this.#leadElsewhere();
+    }
+  }
+
+  /** Show a link to a page that needs no panel. */
+  #leadElsewhere() {
+    if (this.root.querySelector('.elsewhere')) return;
+    const link = document.createElement('a');
+    link.className = 'launch elsewhere';
+    link.href = this.config.fallback || new URL('ask', this.config.base).href;
+    link.textContent = `${this.button.textContent} ↗`;
+    this.button.hidden = true;
+    this.root.append(link);
+    link.focus();
+  }
+}
+
+function begin(tag) {
+  if (window.Ragbot?.version) return;
+  const widget = new Widget(readConfig(tag));
+  window.Ragbot = {
+    version: 1,
+    open: (given) => widget.open(given),
+    close: () => widget.loading?.then((panel) => panel.close()),
+    ask: (question, given = {}) => widget.open({ ...given, question, send: true }),
+  };
+  const start = () => {
+    widget.stay();
+    widget.listen();
+    let kept = null;
+    try {
+      kept = JSON.parse(sessionStorage.getItem(`ragbot ${widget.config.base} ${widget.config.book ?? ''}`));
+    } catch {
+      // Without storage the talk lasts as long as the page.
+    }
+    // A talk that was open on the page before goes on here; so does the way to a citation.
+    if (widget.config.mode === 'page') widget.open({ page: true });
+    else if (kept?.open || kept?.going) widget.panel().then((panel) => panel.goOn()).catch(() => {});
+    document.dispatchEvent(new CustomEvent('ragbot:ready'));
+  };
+  if (document.body && document.readyState !== 'loading') start();
+  else document.addEventListener('DOMContentLoaded', start, { once: true });
+}
+
+begin(document.currentScript ?? document.querySelector('script[src*="/widget.js"]'));

@@ -1,0 +1,186 @@
+/** Show a question and its answer, with marks that lead to the cited words. */
+import { button, copy, make } from './dom.js';
+import { MarkdownView } from './markdown.js';
+import { sentenceOf } from './words.js';
+
+const WORD = /[\p{L}\p{M}\p{N}]+/gu;
+
+function wordSet(text) {
+  return new Set(text.toLowerCase().match(WORD) ?? []);
+}
+
+/** Return the citation that shares most words with a claim; the first one if none shares any. */
+function nearest(claim, citations) {
+  const wanted = wordSet(claim);
+  const shared = ({ text }) => [...wordSet(text ?? '')].filter((word) => wanted.has(word)).length;
+  return citations.reduce((best, one) => (best && shared(best) >= shared(one) ? best : one), null);
+}
+
+/** Return the sentence that ends at a mark. */
+function claimOf(mark) {
+  const block = mark.closest('p, li, td, blockquote, h4, h5, h6') ?? mark.parentElement;
+  const range = document.createRange();
+  range.setStart(block, 0);
+  range.setEndBefore(mark);
+  return range.toString().trim().split(/(?<=[.!?。])\s+/).filter((one) => wordSet(one).size > 1).at(-1) ?? '';
+}
+
+export class Exchange {
+  sources = [];
+  citations = [];
+  answer = '';
+
+  constructor(asked, panel) {
+    Object.assign(this, { asked, panel, say: panel.say });
+    this.body = make('div', { class: 'answer', dir: 'auto', part: 'answer' });
+    this.state = make('p', { class: 'state', text: this.say('thinking') });
+    this.tools = make('div', { class: 'tools' });
+    this.node = make('div', { class: 'exchange' },
+      make('h3', { class: 'asked', dir: 'auto' }, make('span', { class: 'unseen', text: `${this.say('you_asked')}: ` }), asked.query));
+    if (asked.selection) this.node.append(make('blockquote', { class: 'chosen', dir: 'auto', text: asked.selection }));
+    this.node.append(this.body, this.state, this.tools);
+    this.view = new MarkdownView(this.body, {
+      to: (address) => this.#link(address),
+      cite: (number) => this.#mark(number),
+      code: (made) => this.#code(made),
+      table: (made) => make('div', { class: 'scroller', tabindex: '0' }, made),
+    });
+  }
+
+  #link(address) {
+    const url = this.panel.links.resolve(address);
+    return url && this.panel.linkTo(url, '');
+  }
+
+  #code(made) {
+    const press = button(this.say('copy'), () => copy(made.textContent, press, this.say), { class: 'small' });
+    return make('div', { class: 'code', dir: 'ltr' }, make('pre', { tabindex: '0' }, made), press);
+  }
+
+  #mark(number) {
+    const source = this.sources[number - 1];
+    if (!source) return null;
+    const url = this.panel.links.resolve(source.url);
+    const mark = url ? this.panel.linkTo(url, '') : make('span', { tabindex: '0' });
+    mark.className = 'mark';
+    mark.textContent = number;
+    mark.dataset.source = number;
+    mark.setAttribute('aria-label', this.say('source', { n: number }));
+    this.panel.quotes.offer(mark, () => ({ source, cited: this.#cited(mark, number) }));
+    return mark;
+  }
+
+  #cited(mark, number) {
+    return nearest(claimOf(mark), this.citations.filter(({ source }) => source === number));
+  }
+
+  /** Give the marks the very words that they rest on. */
+  #placeMarks() {
+    for (const mark of this.body.querySelectorAll('a.mark')) {
+      const cited = this.#cited(mark, Number(mark.dataset.source));
+      const url = cited && this.panel.links.resolve(cited.url);
+      const source = this.sources[Number(mark.dataset.source) - 1];
+      this.panel.aim(mark, url ?? this.panel.links.resolve(source.url), cited?.text || (source.quote_text ?? ''));
+    }
+  }
+
+  begin(sources) {
+    this.sources = Array.isArray(sources) ? sources : [];
+    this.panel.links.trust(this.sources);
+  }
+
+  add(text) {
+    this.answer += text;
+    this.state.hidden = true;
+    this.painting ??= setTimeout(() => {
+      this.painting = null;
+      this.view.show(this.answer);
+      this.panel.keepInView();
+    }, 60);
+  }
+
+  tell(text) {
+    this.state.hidden = !text;
+    this.state.textContent = text;
+  }
+
+  #stopPainting() {
+    clearTimeout(this.painting);
+    this.painting = null;
+  }
+
+  /** Show the whole answer. */
+  finish(reply) {
+    this.#stopPainting();
+    this.begin(reply.sources);
+    Object.assign(this, {
+      answer: reply.answer, citations: reply.citations ?? [], status: reply.status,
+      sessionId: reply.session_id, messageId: reply.message_id, rating: reply.rating,
+    });
+    this.tell('');
+    this.view.show(this.answer, { afresh: true });
+    this.#placeMarks();
+    this.#showTools();
+  }
+
+  #showTools() {
+    const press = button(this.say('copy'), () => copy(this.answer, press, this.say), { class: 'small' });
+    this.tools.replaceChildren(press);
+    if (!this.messageId) return;
+    const rate = (rating) => this.#rate(rating);
+    this.thumbs = [['up', 'helpful', '👍'], ['down', 'not_helpful', '👎']].map(([rating, label, sign]) =>
+      button(sign, () => rate(rating), { class: 'small', 'aria-label': this.say(label), 'aria-pressed': this.rating === rating, 'data-rating': rating }));
+    this.tools.append(...this.thumbs);
+  }
+
+  async #rate(rating) {
+    await this.#send({ rating });
+    this.tools.querySelector('form')?.remove();
+    if (rating === 'down' && this.rating === 'down') this.#askWhy();
+  }
+
+  #askWhy() {
+    const field = make('textarea', { rows: 2, maxlength: 2000, 'aria-label': this.say('why'), placeholder: this.say('why'), dir: 'auto' });
+    const form = make('form', { class: 'reason' }, field, make('button', { text: this.say('send_reason'), class: 'small' }));
+    form.addEventListener('submit', async (event) => {
+      event.preventDefault();
+      await this.#send({ rating: 'down', comment: field.value.trim() || null });
+      form.replaceChildren(make('p', { text: this.say('thanks'), role: 'status' }));
+    });
+    this.tools.append(form);
+    field.focus();
+  }
+
+  async #send(body) {
+    try {
+      await this.panel.service.rate(this.sessionId, this.messageId, body);
+    } catch (trouble) {
+      this.tell(sentenceOf(trouble, this.say));
+      return;
+    }
+    this.rating = body.rating;
+    for (const thumb of this.thumbs) thumb.setAttribute('aria-pressed', thumb.dataset.rating === body.rating);
+    this.panel.remember();
+    this.panel.announceEvent('feedback', { ...body, message_id: this.messageId });
+  }
+
+  /** Say why there is no whole answer, and offer to ask again. */
+  fail(sentence, { again, elsewhere } = {}) {
+    this.#stopPainting();
+    this.view.show(this.answer);
+    this.tell(sentence);
+    this.failed = true;
+    this.tools.replaceChildren(button(this.say('again'), again, { class: 'small' }));
+    if (elsewhere) this.tools.append(make('a', { href: elsewhere, text: this.say('open_page'), target: '_top' }));
+  }
+
+  /** Return what is kept between pages. */
+  record() {
+    if (this.failed || !this.status) return null;
+    const sources = this.sources.map(({ url, heading_path, quote_text, cited }) => ({ url, heading_path, quote_text: cited ? quote_text : '', cited }));
+    return {
+      asked: this.asked, answer: this.answer, sources, citations: this.citations, status: this.status,
+      session_id: this.sessionId, message_id: this.messageId, rating: this.rating,
+    };
+  }
+}

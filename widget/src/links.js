@@ -1,0 +1,116 @@
+/** Lead to the book's pages: which addresses are the book's, and how a reader gets to them. */
+import { findOnPage, isLit, lightUp } from './place.js';
+
+const LOOK_FOR_MS = 8000; // A page that a router draws is there long before.
+const LOOK_EVERY_MS = 150;
+const REDRAWN_MS = 3000;
+
+/** Return a page's path without what generators add or leave out: `index.html`, `.html`, the last slash. */
+function plainPath(url) {
+  return url.pathname.replace(/(^|\/)index\.html?$/, '$1').replace(/\.html?$/, '').replace(/\/+$/, '') || '/';
+}
+
+/** Return the fragment without its directive (`:~:text=...`). */
+function anchorOf(url) {
+  const anchor = url.hash.slice(1).split(':~:')[0];
+  try {
+    return decodeURIComponent(anchor);
+  } catch {
+    return anchor;
+  }
+}
+
+export class Links {
+  #origins = new Set([location.origin]);
+  #site = null;
+  #isCopy = false;
+
+  constructor({ isPage, base }) {
+    Object.assign(this, { isPage, base });
+  }
+
+  /** Learn from `GET /book` where the book is, and whether this page is one of its pages on another host. */
+  know({ site_url: site, chapters }) {
+    this.#site = this.#parse(site);
+    if (!this.#site) return;
+    this.#origins.add(this.#site.origin);
+    const here = plainPath(location);
+    this.#isCopy = !this.isPage && this.#site.origin !== location.origin
+      && (chapters ?? []).some(({ url }) => { const one = this.#parse(url); return one && plainPath(one) === here; });
+  }
+
+  /** Take the addresses of the sources for the book's where the service has not said where the book is. */
+  trust(sources) {
+    if (this.#site) return;
+    for (const { url } of sources) {
+      const parsed = this.#parse(url);
+      if (parsed) this.#origins.add(parsed.origin);
+    }
+  }
+
+  #parse(address) {
+    if (typeof address !== 'string' || !address.trim() || /[\u0000-\u0020\\]/.test(address.trim())) return null;
+    try {
+      const url = new URL(address.trim(), this.#site ?? (this.isPage ? this.base : location.href));
+      return /^https?:$/.test(url.protocol) && !url.username ? url : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Return the address of a place in the book as this reader reaches it; null if it is not the book's. */
+  resolve(address) {
+    const url = this.#parse(address);
+    if (!url || !this.#origins.has(url.origin)) return null;
+    const isOfSite = this.#isCopy && url.origin === this.#site.origin;
+    return isOfSite ? new URL(url.pathname + url.search + url.hash, location.origin) : url;
+  }
+
+  isHere(url) {
+    return !this.isPage && url.origin === location.origin && plainPath(url) === plainPath(location) && url.search === location.search;
+  }
+
+  /** Go to words in the page that is open. Returns whether they are there. */
+  show(url, words) {
+    const anchor = anchorOf(url);
+    const ranges = words ? findOnPage(words, anchor) : [];
+    if (anchor && anchorOf(new URL(location.href)) !== anchor) location.hash = anchor;
+    if (ranges.length) lightUp(ranges);
+    else document.getElementById(anchor)?.scrollIntoView();
+    return ranges.length > 0;
+  }
+
+  /** Look for the words until the page, which may still be drawn, has them. */
+  async arrive(url, words) {
+    for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end; ) {
+      if (this.isHere(url) && document.readyState !== 'loading' && this.show(url, words)) return this.#stay(url, words);
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    }
+    return false;
+  }
+
+  /** Light the words up again where the page's own script draws them anew. */
+  async #stay(url, words) {
+    for (const end = Date.now() + REDRAWN_MS; Date.now() < end; ) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      if (this.isHere(url) && !isLit()) this.show(url, words);
+    }
+    return true;
+  }
+
+  /** Follow a link as the site's own router would; a site without one loads the page. */
+  follow(url) {
+    const path = plainPath(url);
+    const own = [...document.links].find((link) => link.origin === url.origin && plainPath(link) === path && !link.target);
+    if (own) {
+      own.click();
+      return;
+    }
+    const link = document.createElement('a');
+    link.href = url.href;
+    link.hidden = true;
+    document.body.append(link);
+    link.click();
+    link.remove();
+  }
+}

@@ -1,0 +1,369 @@
+/** The panel: the talk, the field for a question, and what is kept between pages. */
+import { button, make } from './dom.js';
+import { Exchange } from './exchange.js';
+import { Links } from './links.js';
+import { PANEL_STYLE } from './panel_style.js';
+import { findOnPage, lightUp, putOut } from './place.js';
+import { Quotes } from './quotes.js';
+import { Service, Trouble } from './service.js';
+import { Store } from './store.js';
+import { loadWords, sentenceOf } from './words.js';
+
+export { findOnPage, lightUp };
+
+const QUESTION_MAX = 2000;
+const WAKING_MS = 6000; // An awake service says something sooner.
+
+/** Make the panel, closed. */
+export async function openPanel(widget) {
+  const say = await loadWords(widget.config.language, widget.config.base);
+  return new Panel(widget, say);
+}
+
+class Panel {
+  #exchanges = [];
+  #running = null; // {exchange, controller, place}
+  #afterwards = null; // What to do when the running question is over.
+  #opener = null;
+  #selection = '';
+
+  constructor({ config, host, root, button: launch }, say) {
+    Object.assign(this, { config, host, root, launch, say, isPage: config.mode === 'page' });
+    this.service = new Service(config.base, config.book);
+    this.links = new Links({ isPage: this.isPage, base: config.base });
+    this.store = new Store(`ragbot ${config.base} ${config.book ?? ''}`);
+    this.#draw();
+    this.quotes = new Quotes(root);
+    this.book = this.#learn();
+    this.#restore();
+  }
+
+  /* ---- What is drawn ---- */
+
+  #draw() {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(PANEL_STYLE);
+    this.root.adoptedStyleSheets = [...this.root.adoptedStyleSheets, sheet];
+    const { say, config } = this;
+    this.title = make('h2', { id: 'title', dir: 'auto', text: config.title || say('ask_book') });
+    const close = button('✕', () => this.close(), { 'aria-label': say('close'), part: 'close' });
+    this.anew = button(say('new_talk'), () => this.beginAnew(), { hidden: true });
+    this.examples = make('div', { class: 'examples' });
+    this.welcome = make('div', {}, make('p', { class: 'intro', text: say('intro') }), this.examples);
+    this.log = make('div', { role: 'log', 'aria-live': 'off', 'aria-label': say('ask_book') });
+    this.talk = make('div', { class: 'talk', tabindex: '0', role: 'group', 'aria-labelledby': 'title' }, this.welcome, this.log);
+    this.live = make('div', { class: 'unseen', role: 'status' });
+    this.panel = make('section', {
+      class: this.isPage ? 'panel page' : 'panel', part: 'panel', hidden: true, 'aria-labelledby': 'title', role: this.isPage ? null : 'dialog',
+    }, make('div', { class: 'head' }, this.title, this.anew, ...(this.isPage ? [] : [close])), this.talk, this.#form(), this.live);
+    this.panel.addEventListener('keydown', (event) => this.#key(event));
+    this.root.append(this.panel);
+  }
+
+  #form() {
+    const { say, config } = this;
+    this.field = make('textarea', { rows: 2, 'aria-label': say('question'), placeholder: say('question'), dir: 'auto', enterkeyhint: 'send', part: 'question' });
+    this.send = make('button', { class: 'send', text: say('send'), part: 'send' });
+    this.stopButton = button(say('stop'), () => this.stop(), { class: 'send', hidden: true });
+    this.chipText = make('span', { dir: 'auto' });
+    this.chip = make('div', { class: 'chip', hidden: true },
+      make('p', {}, make('b', { text: say('from_selection') }), this.chipText),
+      button('✕', () => this.#removeSelection(), { 'aria-label': say('remove_selection') }));
+    const form = make('form', { class: 'ask' }, this.chip, make('div', { class: 'row' }, this.field, this.send, this.stopButton));
+    if (config.privacy) {
+      const line = config.privacyUrl ? make('a', { href: config.privacyUrl, text: config.privacy, target: '_top' }) : config.privacy;
+      form.append(make('p', { class: 'privacy' }, line));
+    }
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.ask(this.field.value);
+    });
+    this.field.addEventListener('keydown', (event) => {
+      // While an input method composes a word, Enter belongs to it.
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.ask(this.field.value);
+    });
+    return form;
+  }
+
+  #key(event) {
+    // The site's own shortcuts must not fire while a reader types here.
+    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    if (event.key !== 'Escape' || event.isComposing) return;
+    if (this.quotes.hide()) return;
+    if (this.#running) this.stop();
+    else if (!this.isPage) this.close();
+  }
+
+  async #learn() {
+    let book = {};
+    try {
+      book = await this.service.describe(location.href.split('#')[0]);
+    } catch {
+      // The panel works without it; a question tells what the trouble is.
+    }
+    this.links.know(book);
+    this.service.needsToken = Boolean(book.widget_token?.required);
+    this.mostChars = book.capabilities?.max_question_chars ?? QUESTION_MAX;
+    this.field.maxLength = this.mostChars;
+    if (!this.config.title && book.title && this.isPage) this.title.textContent = book.title;
+    const examples = (book.examples ?? []).slice(0, 4);
+    if (examples.length) {
+      this.examples.replaceChildren(make('p', { class: 'state', text: this.say('for_example') }),
+        ...examples.map((example) => button(example, () => this.ask(example), { dir: 'auto' })));
+    }
+    return book;
+  }
+
+  /** Make a link to a place of the book; `words` are lit up there. */
+  linkTo(url, words) {
+    const link = make('a');
+    this.aim(link, url, words);
+    link.addEventListener('click', (event) => this.#follow(event, link));
+    return link;
+  }
+
+  aim(link, url, words) {
+    link.href = url.href;
+    link.words = words;
+    if (this.isPage) link.target = '_top';
+    else if (url.origin !== location.origin) Object.assign(link, { target: '_blank', rel: 'noopener' });
+  }
+
+  #follow(event, link) {
+    const url = new URL(link.href);
+    if (event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    if (this.isPage || url.origin !== location.origin) return;
+    event.preventDefault();
+    putOut();
+    if (this.links.isHere(url)) {
+      this.links.show(url, link.words);
+      if (matchMedia('(max-width: 640px)').matches) this.close({ keepsFocus: true });
+      return;
+    }
+    this.remember({ going: { href: url.href, words: link.words } });
+    this.links.follow(url);
+    // A site with a router stays loaded; another one goes on from what was kept.
+    this.#arrive({ href: url.href, words: link.words });
+  }
+
+  async #arrive({ href, words }) {
+    await this.links.arrive(new URL(href), words);
+    this.remember({ going: null });
+  }
+
+  keepInView() {
+    const { scrollHeight, scrollTop, clientHeight } = this.talk;
+    if (scrollHeight - scrollTop - clientHeight < 120) this.talk.scrollTop = scrollHeight;
+  }
+
+  announceEvent(name, detail = {}) {
+    document.dispatchEvent(new CustomEvent(`ragbot:${name}`, { detail }));
+  }
+
+  /* ---- Open, close, go on ---- */
+
+  open({ question = '', selection = '', send = false } = {}, opener = null) {
+    const wasHidden = this.panel.hidden;
+    if (wasHidden) this.#opener = opener;
+    this.panel.hidden = false;
+    this.launch.hidden = true;
+    if (this.isPage) this.#takePage();
+    if (selection) this.#select(selection);
+    if (question) this.field.value = question;
+    if (question && send) this.ask(question);
+    this.field.focus();
+    this.remember();
+    if (wasHidden) this.announceEvent('open');
+  }
+
+  #takePage() {
+    const place = document.getElementById('ragbot-page');
+    const fragment = new URLSearchParams(location.hash.slice(1));
+    const asked = fragment.get('q') ?? new URLSearchParams(location.search).get('q') ?? '';
+    if (place) place.replaceChildren(this.host);
+    if (asked.trim()) this.ask(asked);
+  }
+
+  close({ keepsFocus = false } = {}) {
+    if (this.panel.hidden || this.isPage) return;
+    this.quotes.hide();
+    this.panel.hidden = true;
+    this.launch.hidden = this.config.button === 'off' || Boolean(this.config.trigger);
+    this.remember();
+    if (!keepsFocus) (this.#opener?.isConnected && this.#opener !== document.body && !this.#opener.hidden ? this.#opener : this.launch).focus();
+    this.announceEvent('close');
+  }
+
+  /** Go on with the talk that was open on the page before. */
+  goOn() {
+    const kept = this.store.load();
+    if (kept.open) {
+      this.panel.hidden = false;
+      this.launch.hidden = true;
+      this.talk.scrollTop = this.talk.scrollHeight;
+    }
+    if (kept.going) this.book.then(() => this.#arrive(kept.going));
+  }
+
+  async #restore() {
+    const kept = this.isPage ? {} : this.store.load();
+    this.sessionId = kept.sessionId ?? null;
+    for (const record of kept.talk ?? []) {
+      const exchange = this.#add(record.asked);
+      exchange.finish(record);
+    }
+    if (!kept.pending) return;
+    const exchange = this.#add(kept.pending.asked);
+    this.#run(exchange, (take, signal) => this.service.resume({ ...kept.pending.place, lastId: '' }, take, signal));
+  }
+
+  remember(changes = {}) {
+    if (this.isPage) return;
+    const talk = this.#exchanges.map((exchange) => exchange.record()).filter(Boolean);
+    const pending = this.#running?.place ? { asked: this.#running.exchange.asked, place: this.#running.place } : null;
+    this.store.save({ open: !this.panel.hidden, sessionId: this.sessionId, talk, pending, ...changes });
+  }
+
+  beginAnew() {
+    this.stop();
+    this.sessionId = null;
+    this.#exchanges = [];
+    this.log.replaceChildren();
+    this.welcome.hidden = false;
+    this.anew.hidden = true;
+    putOut();
+    this.#removeSelection();
+    this.remember();
+  }
+
+  /* ---- Ask ---- */
+
+  #select(text) {
+    this.#selection = text;
+    this.chipText.textContent = text;
+    this.chip.hidden = !text;
+  }
+
+  #removeSelection() {
+    this.#select('');
+    this.field.focus();
+  }
+
+  #add(asked) {
+    const exchange = new Exchange(asked, this);
+    this.#exchanges.push(exchange);
+    this.log.append(exchange.node);
+    this.welcome.hidden = true;
+    this.anew.hidden = false;
+    return exchange;
+  }
+
+  async ask(text, chosen = this.#selection) {
+    const query = text.trim();
+    if (!query || this.#running) return;
+    this.field.value = '';
+    const exchange = this.#add({ query, ...(chosen ? { selection: chosen } : {}) });
+    // The answer is from the selection once: the next question goes to the book.
+    this.#select('');
+    exchange.node.scrollIntoView({ block: 'start' });
+    if (this.isPage) history.replaceState(history.state, '', `#${new URLSearchParams({ q: query })}`);
+    this.announceEvent('ask', { question: query, selection: chosen });
+    await this.#run(exchange, async (take, signal) => {
+      await this.book; // It says whether a token is needed.
+      return this.service.ask(this.#body(exchange.asked), take, signal);
+    });
+  }
+
+  #body({ query, selection }) {
+    return {
+      query,
+      session_id: this.sessionId,
+      ...(this.isPage ? {} : { page_url: location.href.split('#')[0].slice(0, 2000) }),
+      ...(selection ? { mode: 'selected_text', selected_text: selection } : {}),
+    };
+  }
+
+  async #run(exchange, call) {
+    const controller = new AbortController();
+    const run = { exchange, controller, place: null };
+    this.#running = run;
+    this.#showRunning(true);
+    const waking = setTimeout(() => exchange.answer || exchange.tell(this.say('waking')), WAKING_MS);
+    try {
+      const reply = await call((event, payload, place) => this.#take(run, { event, payload, place }), controller.signal);
+      exchange.finish(reply);
+      this.sessionId = reply.session_id ?? this.sessionId;
+      this.live.textContent = `${this.say('answered')} ${this.#spoken(exchange)}`;
+      this.announceEvent('answer', { question: exchange.asked.query, answer: reply.answer, status: reply.status, message_id: reply.message_id });
+    } catch (error) {
+      this.#failed(exchange, error);
+    } finally {
+      clearTimeout(waking);
+      if (this.#running === run) this.#running = null;
+      this.#showRunning(Boolean(this.#running));
+      this.remember();
+      this.keepInView();
+      const next = this.#afterwards;
+      this.#afterwards = null;
+      next?.();
+    }
+  }
+
+  /** Return the answer as it is read aloud: without code. */
+  #spoken(exchange) {
+    const copy = exchange.body.cloneNode(true);
+    for (const one of copy.querySelectorAll('.code, .mark')) one.remove();
+    return copy.textContent;
+  }
+
+  #take(run, { event, payload, place }) {
+    if (event === 'sources') {
+      run.place = place;
+      run.exchange.begin(payload.sources);
+      this.sessionId = payload.session_id ?? this.sessionId;
+      this.remember();
+    } else if (event === 'delta') run.exchange.add(payload.text ?? '');
+  }
+
+  #failed(exchange, error) {
+    const again = () => {
+      this.#exchanges = this.#exchanges.filter((one) => one !== exchange);
+      exchange.node.remove();
+      this.ask(exchange.asked.query, exchange.asked.selection ?? '');
+    };
+    if (error.name === 'AbortError') {
+      exchange.fail(this.say('stopped'), { again });
+      return;
+    }
+    const trouble = error instanceof Trouble ? error : new Trouble('unknown');
+    if (['session_not_found', 'session_expired'].includes(trouble.code)) {
+      this.sessionId = null;
+      if (!exchange.answer) {
+        this.#afterwards = again;
+        return;
+      }
+    }
+    const isAway = ['unreachable', 'origin_not_allowed'].includes(trouble.code);
+    const elsewhere = isAway ? this.config.fallback || new URL('ask', this.config.base).href : null;
+    exchange.fail(sentenceOf(trouble, this.say), { again, elsewhere: this.isPage ? null : elsewhere });
+    this.live.textContent = sentenceOf(trouble, this.say);
+    this.announceEvent('error', { code: trouble.code });
+  }
+
+  stop() {
+    if (!this.#running) return;
+    const { controller, place } = this.#running;
+    if (place?.messageId) this.service.stop(place);
+    controller.abort();
+  }
+
+  #showRunning(isRunning) {
+    const hadFocus = [this.send, this.stopButton].includes(this.root.activeElement);
+    this.send.hidden = isRunning;
+    this.stopButton.hidden = !isRunning;
+    this.log.setAttribute('aria-busy', String(isRunning));
+    if (hadFocus) this.field.focus();
+  }
+}

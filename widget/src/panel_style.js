@@ -1,0 +1,49 @@
+/** The style of the panel: beside the text on wide screens, a sheet on phones. */
+export const PANEL_STYLE = `
+.panel { position: fixed; z-index: var(--z); inset-block: 0; right: 0; width: min(var(--ragbot-width, 420px), 100vw);
+  display: flex; flex-direction: column; background: var(--bg); color: var(--fg); border-left: 1px solid var(--line);
+  box-shadow: -4px 0 24px #0003; overflow-wrap: anywhere; box-sizing: border-box; }
+:host([data-left]) .panel { right: auto; left: 0; border-left: 0; border-right: 1px solid var(--line); }
+.panel.page { position: static; width: auto; min-height: 90vh; max-width: 46rem; margin: 0 auto; border: 0; box-shadow: none; }
+.panel *, .quote * { box-sizing: border-box; }
+.head { display: flex; align-items: center; gap: 8px; padding: 10px 14px; border-block-end: 1px solid var(--line); }
+h2 { font-size: 17px; margin: 0; flex: 1; }
+h3 { font-size: 16px; margin: 0 0 8px; } h4, h5, h6 { font-size: 15px; margin: 12px 0 6px; }
+.talk { flex: 1; overflow: auto; padding: 14px; overscroll-behavior: contain; }
+.exchange { padding-block-end: 16px; margin-block-end: 16px; border-block-end: 1px solid var(--line); }
+.asked { background: var(--soft); padding: 8px 12px; border-radius: 10px; }
+.chosen { font-size: 14px; color: var(--quiet); max-height: 6em; overflow: auto; }
+.answer p, .answer ul, .answer ol, .answer table { margin: 0 0 10px; }
+.answer ul, .answer ol { padding-inline-start: 24px; }
+blockquote { margin: 0 0 10px; padding-inline-start: 10px; border-inline-start: 3px solid var(--line); white-space: pre-line; }
+a { color: var(--accent); }
+.mark { display: inline-block; min-width: 24px; height: 24px; line-height: 22px; padding: 0 4px; margin: 0 2px; border: 1px solid var(--line);
+  border-radius: 8px; text-align: center; font-size: 12px; text-decoration: none; background: var(--soft); color: var(--accent); }
+.code { position: relative; } .code .small { position: absolute; inset-block-start: 4px; right: 4px; }
+pre { background: var(--soft); padding: 10px 12px; border-radius: 8px; overflow: auto; margin: 0 0 10px; font-size: 14px; }
+code { font-family: var(--ragbot-mono, ui-monospace, monospace); background: var(--soft); border-radius: 4px; padding: 0 3px; }
+.scroller { overflow: auto; } table { border-collapse: collapse; font-size: 14px; } td, th { border: 1px solid var(--line); padding: 4px 8px; text-align: start; }
+.state, .privacy, .intro { color: var(--quiet); margin: 0 0 10px; } .privacy { font-size: 13px; margin: 6px 0 0; }
+.tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
+.small, .head button, .examples button { border: 1px solid var(--line); border-radius: 8px; background: var(--bg); color: var(--fg); padding: 2px 10px; font-size: 14px; }
+.small[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); }
+.examples { display: flex; flex-direction: column; align-items: start; gap: 8px; margin: 0 0 12px; }
+.examples button { text-align: start; padding: 6px 12px; }
+.reason { flex-basis: 100%; display: flex; gap: 6px; align-items: end; }
+form.ask { padding: 10px 14px 14px; border-block-end: 0; border-block-start: 1px solid var(--line); }
+.row { display: flex; gap: 8px; align-items: end; }
+textarea { flex: 1; width: 100%; min-width: 0; resize: none; font: inherit; color: inherit; background: var(--bg); border: 1px solid var(--quiet); border-radius: 8px; padding: 8px 10px; max-height: 30vh; field-sizing: content; }
+textarea::placeholder { color: var(--quiet); opacity: 1; }
+.send { border: 1px solid transparent; border-radius: 8px; background: var(--accent); color: var(--on-accent); padding: 8px 14px; }
+.chip { display: flex; gap: 6px; align-items: start; background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: 6px 10px; margin: 0 0 8px; font-size: 13px; }
+.chip p { flex: 1; margin: 0; max-height: 5.5em; overflow: hidden; } .chip b { display: block; }
+.chip button { border: 0; background: none; color: inherit; }
+.quote { position: fixed; z-index: calc(var(--z) + 1); width: min(360px, calc(100vw - 16px)); max-height: 40vh; overflow: auto; background: var(--bg); color: var(--fg);
+  border: 1px solid var(--line); border-radius: 10px; box-shadow: 0 4px 18px #0004; padding: 10px 12px; font-size: 14px; }
+.quote strong { font-size: 13px; color: var(--quiet); font-weight: 600; } .quote blockquote { margin: 6px 0 0; }
+mark { background: var(--mark); color: var(--on-mark); }
+.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@media (max-width: 640px) { .panel:not(.page) { width: 100vw; inset-block: auto 0; height: min(85dvh, 100dvh); border: 0; border-block-start: 1px solid var(--line); border-radius: 14px 14px 0 0; } }
+@media (prefers-reduced-motion: no-preference) { .panel:not(.page) { animation: in .15s ease-out; } @keyframes in { from { opacity: 0; } } }
+@media (forced-colors: active) { .mark, .send, .launch, .offer { border-color: ButtonText; } .small[aria-pressed=true] { forced-color-adjust: none; background: Highlight; color: HighlightText; } }
+`;

@@ -1,0 +1,128 @@
+/** Find cited words in the page and light them up. */
+
+const SKIPPED = 'script, style, noscript, template, button, ragbot-widget, textarea, select, .linenos, .hash-link, .headerlink';
+const ALIKE = { '‘': "'", '’': "'", '‚': "'", '‛': "'", '“': '"', '”': '"', '„': '"', '«': '"', '»': '"', '–': '-', '—': '-', '‑': '-', '−': '-', '…': '...' };
+const EVERYTHING = /[^\s\u00ad\u200b-\u200f\ufeff]/u;
+const LETTERS = /[\p{L}\p{M}\p{N}]/u;
+
+/** Keep the characters that match, in a common spelling; `places[i]` is where the i-th one was. */
+function squeeze(text, kept) {
+  let squeezed = '';
+  const places = [];
+  let at = 0;
+  for (const sign of text) {
+    if (kept.test(sign)) {
+      const spelled = (ALIKE[sign] ?? sign.normalize('NFKC')).toLowerCase();
+      squeezed += spelled;
+      for (let i = 0; i < spelled.length; i += 1) places.push(at);
+    }
+    at += sign.length;
+  }
+  return { squeezed, places };
+}
+
+/** Read the texts below an element: one long text, and the node of each part. */
+function textsOf(root) {
+  const parts = [];
+  let text = '';
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT, {
+    acceptNode: (one) => (one.nodeType === 1 && one.matches(SKIPPED) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT),
+  });
+  while (walker.nextNode()) {
+    if (walker.currentNode.nodeType !== 3) continue;
+    parts.push({ node: walker.currentNode, start: text.length });
+    text += walker.currentNode.data;
+  }
+  return { text, parts };
+}
+
+function rangeOf(parts, start, end) {
+  const partOf = (offset) => {
+    let [low, high] = [0, parts.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (parts[middle].start <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return parts[low];
+  };
+  const [first, last] = [partOf(start), partOf(end - 1)];
+  const range = document.createRange();
+  range.setStart(first.node, start - first.start);
+  range.setEnd(last.node, end - last.start);
+  return range;
+}
+
+/** Return where the section of an anchor begins in the text; 0 if there is none. */
+function beginOf(anchor, parts) {
+  const element = anchor && (document.getElementById(anchor) ?? document.getElementsByName(anchor)[0]);
+  if (!element) return 0;
+  const part = parts.find(({ node }) => element.contains(node) || element.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return part?.start ?? 0;
+}
+
+/** Return {start, end} of the words: the first place after `from`, else the first one of all, or null. */
+function findWords(text, wanted, from) {
+  for (const kept of [EVERYTHING, LETTERS]) {
+    const needle = squeeze(wanted, kept).squeezed;
+    const { squeezed, places } = squeeze(text, kept);
+    if (!needle) continue;
+    const begin = places.findIndex((place) => place >= from);
+    let at = begin < 0 ? -1 : squeezed.indexOf(needle, begin);
+    if (at < 0) at = squeezed.indexOf(needle);
+    if (at >= 0) {
+      const end = places[at + needle.length - 1];
+      return { start: places[at], end: end + String.fromCodePoint(text.codePointAt(end)).length };
+    }
+  }
+  return null;
+}
+
+/**
+ * Find words on the page, near an anchor. Returns ranges; none if they are not there.
+ *
+ * Words that are not there as a whole, such as those of a list with a formula, are found line by line.
+ */
+export function findOnPage(wanted, anchor = '') {
+  const roots = [...document.querySelectorAll('main, article, [role=main]')].slice(0, 1);
+  for (const root of [...roots, document.body]) {
+    const { text, parts } = textsOf(root);
+    if (!parts.length) continue;
+    const from = beginOf(anchor, parts);
+    const whole = findWords(text, wanted, from);
+    if (whole) return [rangeOf(parts, whole.start, whole.end)];
+    const pieces = wanted.split(/\n|(?<=[.!?。])\s+/).filter((piece) => piece.trim().length > 11);
+    const found = pieces.map((piece) => findWords(text, piece, from)).filter(Boolean);
+    if (found.length * 2 >= pieces.length && found.length) return found.map(({ start, end }) => rangeOf(parts, start, end));
+  }
+  return [];
+}
+
+let sheet = null;
+
+/** Light up ranges and scroll to the first one; closed details around them are opened. */
+export function lightUp(ranges) {
+  for (const { startContainer } of ranges) {
+    for (let one = startContainer.parentElement?.closest('details'); one; one = one.parentElement?.closest('details')) one.open = true;
+  }
+  const block = ranges[0].startContainer.parentElement;
+  const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
+  block.scrollIntoView({ block: 'center', behavior });
+  if (!('highlights' in CSS)) return;
+  if (!sheet) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync('::highlight(ragbot) { background-color: #ffe066; color: #1c1e21; }');
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  }
+  CSS.highlights.set('ragbot', new Highlight(...ranges));
+}
+
+export function putOut() {
+  if ('highlights' in CSS) CSS.highlights.delete('ragbot');
+}
+
+/** Return whether something is lit up that is still in the page. */
+export function isLit() {
+  if (!('highlights' in CSS)) return true; // It cannot be told; once is enough then.
+  return [...(CSS.highlights.get('ragbot') ?? [])].some((range) => range.startContainer.isConnected && range.toString());
+}

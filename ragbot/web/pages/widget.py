@@ -62,7 +62,9 @@ def _serve(path: Path, *, cache: str) -> Response:
     """Serve a file to pages of any origin; it holds nothing of a reader or an operator."""
     file = _read(path)
     compresses = request.accept_encodings.quality("gzip") > 0
-    response = Response(file.compressed if compresses else file.content, content_type=f"{_TYPES[path.suffix]}; charset=utf-8")
+    response = Response(
+        file.compressed if compresses else file.content, content_type=f"{_TYPES[path.suffix]}; charset=utf-8"
+    )
     if compresses:
         response.headers["Content-Encoding"] = "gzip"
     response.headers["Access-Control-Allow-Origin"] = "*"
@@ -70,4 +72,5 @@ def _serve(path: Path, *, cache: str) -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Vary"] = "Accept-Encoding"
     response.set_etag(f"{file.etag}-gzip" if compresses else file.etag)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

@@ -32,6 +32,7 @@ from harness.prometheus import Scrape
 from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, FIRST_PAUSE_S
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
+from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.system.outages.conftest import CHEDDAR, ask, soon
 from tests.system.test_gunicorn import Site, made_site

@@ -395,7 +395,9 @@ def test_phone_has_a_sheet_that_fits(chromium: Browser, site: WidgetSite, servic
 
 def faults_of(page: Page) -> list[str]:
     """Return what axe finds in the widget, by the rules of WCAG 2.2 AA and axe's best practices."""
-    found = page.evaluate("async () => (await axe.run('ragbot-widget', {resultTypes: ['violations']})).violations")
+    found = page.evaluate(
+        "async () => (await axe.run('ragbot-widget', {resultTypes: ['violations']})).violations"
+    )
     return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
 
 

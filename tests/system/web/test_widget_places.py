@@ -43,7 +43,9 @@ def test_cited_words_are_lit_up(chromium: Browser, site: WidgetSite, generator: 
     for citation in citations_of(Site(generator, "built")):
         address, _, fragment = citation.url.partition("#")
         if citation.has_fragment:
-            wanted[urlsplit(address).path].append({"text": citation.cited, "anchor": fragment.split(":~:")[0]})
+            wanted[urlsplit(address).path].append(
+                {"text": citation.cited, "anchor": fragment.split(":~:")[0]}
+            )
     page = chromium.new_page()
     page.route("**/panel.js", lambda route: route.fulfill(path=PANEL, content_type="text/javascript"))
 
@@ -51,7 +53,11 @@ def test_cited_words_are_lit_up(chromium: Browser, site: WidgetSite, generator: 
     for address, of_page in wanted.items():
         page.goto(f"{site.url}/{generator}/{address.strip('/')}")
         lit = page.evaluate(_FIND, {"panel": f"{site.url}/panel.js", "wanted": of_page})
-        missing += [one["text"] for one, words in zip(of_page, lit, strict=True) if letters(one["text"]) != letters(words)]
+        missing += [
+            one["text"]
+            for one, words in zip(of_page, lit, strict=True)
+            if letters(one["text"]) != letters(words)
+        ]
     page.close()
 
     asked = sum(map(len, wanted.values()))

@@ -47,7 +47,9 @@ def test_caches_keep_the_files_for_long_and_the_entry_for_an_hour(client: FlaskC
     assert (again.status_code, again.data) == (304, b"")
 
 
-@pytest.mark.parametrize("name", ["panel.js", "..%2fwidget.js", "%2e%2e/widget.js", "", "panel-IQPJWNWP.js.map"])
+@pytest.mark.parametrize(
+    "name", ["panel.js", "..%2fwidget.js", "%2e%2e/widget.js", "", "panel-IQPJWNWP.js.map"]
+)
 def test_nothing_else_is_served(client: FlaskClient, name: str) -> None:
     """Only the files of the build have an address."""
     assert client.get(f"/widget/assets/{name}").status_code == 404

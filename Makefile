@@ -12,7 +12,7 @@ SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-
 # Hundreds of processes start in the tests, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test unit fuzz lint format audit bench faults soak eval eval-model clean
+.PHONY: help run test unit fuzz lint format audit bench bench-books faults soak eval eval-model clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -20,6 +20,7 @@ help: ## List what can be made
 
 run: $(VENV)/run.stamp ## Start the service with the book that comes with it, and print its address
 	@$(PYTHON) -m ragbot.server.preflight
+	@echo "Preparing the database, and the book if none is there yet ..."
 	@$(FLASK) db upgrade 2>/dev/null || $(FLASK) db upgrade
 	@$(FLASK) book ingest $(BOOK) --title "$(TITLE)" --site-url $(SITE) --if-none
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
@@ -48,6 +49,9 @@ audit: $(VENV)/dev.stamp ## Ask PyPI whether a package has a known vulnerability
 
 bench: $(VENV)/dev.stamp ## Measure what an answer costs
 	@$(PYTHON) -m bench.run
+
+bench-books: $(VENV)/dev.stamp ## Measure how well real books are read; BOOKS=DIR has a folder for each (bench/README.md)
+	@$(PYTHON) -m bench.books $(BOOKS)
 
 faults: $(VENV)/dev.stamp ## Kill workers and servers under load, and count what readers lost (some 15 minutes)
 	@$(PYTHON) -m bench.faults

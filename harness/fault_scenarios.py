@@ -290,16 +290,19 @@ def clean_end(ground: Ground, *, running: int = 12) -> Outcome:
     return outcome
 
 
-def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
-    """Send more questions at once than a worker may stream: some are served, the rest refused early."""
+def crowd(ground: Ground, *, questions: int = 80, slots: int = 24, workers: int = 1) -> Outcome:
+    """Send more questions at once than the workers may stream: some are served, the rest refused early.
+
+    The slots are shared out among the workers, so that each of them must take its part.
+    """
     ground.upstream.steer(answer_tokens=20, first_delay_s=1.0, delay_s=0.1)
     outcome = Outcome({"questions": questions, "slots": slots})
     together = threading.Barrier(questions)
     over = threading.Event()
     # Each reader has an address of their own, and so a quota, as behind a proxy.
-    limits = {"RATE_LIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1", "MAX_STREAMS": str(slots)}
+    limits = {"RATE_LIMIT_ENABLED": "true", "TRUSTED_PROXIES": "1", "MAX_STREAMS": str(slots // workers)}
     with (
-        ground.server(workers=1, **limits) as server,
+        ground.server(workers=workers, **limits) as server,
         ThreadPoolExecutor(questions + 1) as pool,
     ):
         with Reader(server.port) as reader:
@@ -323,7 +326,8 @@ def crowd(ground: Ground, *, questions: int = 80, slots: int = 24) -> Outcome:
         seen = list(pool.map(ask, range(questions)))
         over.set()
         looks = looking.result()
-    return _judged_crowd(outcome, seen, looks, slots)
+    # Of several workers one may refuse just before another has told that it is full, or free again.
+    return _judged_crowd(outcome, seen, looks, slots if workers == 1 else slots - 2)
 
 
 def _judged_crowd(outcome: Outcome, seen: list[Seen], looks: list[Seen], slots: int) -> Outcome:

@@ -29,6 +29,7 @@ from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
 from ragbot.server.periodic_tasks import PeriodicTasks
 from ragbot.storage.conversations import ConversationStore
+from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
 
@@ -60,6 +61,7 @@ class Services:
     counters: FailoverRateCounters
     periodic_tasks: PeriodicTasks
     maintenance: MaintenanceMetrics
+    budget: DailyBudget
     probe_provider: Callable[[], Iterable[Finding]]
 
 

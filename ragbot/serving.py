@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 from gunicorn.glogging import Logger
 from gunicorn.workers import gthread
-from gunicorn.workers.gthread import ThreadWorker
 
 from ragbot.config import load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
@@ -21,6 +20,7 @@ from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
+from ragbot.server.accept_sharing import SharingWorker, WorkerLoads
 from ragbot.server.early_errors import refuse_with_problems
 from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
 
@@ -60,8 +60,11 @@ HEAD_TIMEOUT_S = 5.0
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.5  # type: ignore[misc]
 
 
-class Worker(ThreadWorker):
+class Worker(SharingWorker):
     """Extend gunicorn's worker: limit the time for a head, and end connections cleanly."""
+
+    loads = WorkerLoads()
+    places = _settings.max_streams
 
     def handle(self, conn: Any) -> Any:
         """Answer the next request of a connection, if its head arrives in time."""
@@ -160,7 +163,8 @@ logger_class = RootLogger
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Save the counters of a dead worker."""
+    """Save the counters of a dead worker, and forget its load."""
+    Worker.loads.release(worker.load_entry)
     merge_dead_worker(_metrics_folder, worker.pid)
 
 
@@ -176,15 +180,26 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(_server: Any, worker: Any) -> None:
-    """Give the worker the byte in which it says that it is warm."""
+    """Give the worker the byte in which it says that it is warm, and its entry among the loads."""
     share_warmth(worker)
+    worker.load_entry = Worker.loads.claim()
 
 
 def when_ready(server: Any) -> None:
     """Log the address of the service once it accepts requests."""
     host, port = server.LISTENERS[0].sock.getsockname()[:2]
-    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0") else host  # noqa: S104 - compared, not bound
-    server.log.info("ragbot answers on http://%s:%s", shown, port)
+    server.log.info("ragbot answers on %s", _address(host, port))
+
+
+def _address(host: str, port: int) -> str:
+    shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104 - compared, not bound
+    return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}"
+
+
+def address_lines(host: str, port: int) -> str:
+    """Return what somebody who started the service at a terminal is told, the address on its own line."""
+    words = "Ready. Open this address in your browser (Ctrl-C here ends the service):"
+    return f"\n{words}\n\n    {_address(host, port)}\n\n"
 
 
 def post_worker_init(worker: Any) -> None:
@@ -210,6 +225,10 @@ def post_worker_init(worker: Any) -> None:
 def _warm_up(worker: Any, warm: Callable[[Any], None]) -> None:
     warm(worker.wsgi)
     mark_warm(worker)
+    if worker.age == 1 and sys.stdout.isatty():
+        # After what the workers log, so that it is the last line that somebody at the terminal sees.
+        sys.stdout.write(address_lines(*worker.sockets[0].sock.getsockname()[:2]))
+        sys.stdout.flush()
 
 
 def _compare_pool(worker: Any) -> None:
@@ -224,9 +243,11 @@ def _compare_pool(worker: Any) -> None:
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Store the answers that could not be stored before."""
+    """Store the answers that could not be stored before, and the costs that were not stored yet."""
     from ragbot.services import EXTENSION
 
     # A worker that failed to load the app has none.
     if worker.wsgi is not None:
-        worker.wsgi.extensions[EXTENSION].turns.finish()
+        services = worker.wsgi.extensions[EXTENSION]
+        services.turns.finish()
+        services.budget.write_waiting()

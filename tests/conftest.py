@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -186,9 +187,21 @@ def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
         return app
 
     yield make
+    wait_for_background_threads()
     for app in apps:
         with app.app_context():
             db.engine.dispose()
+
+
+# Threads that end by themselves, and use the database until then.
+SHORT_LIVED = re.compile("edition-build|index-build|warm-up|unread-answer|first-word|cache-writer|ping-.*")
+
+
+def wait_for_background_threads() -> None:
+    """Wait for an app's short threads: a connection that they give back after the app is none's to close."""
+    for thread in threading.enumerate():
+        if SHORT_LIVED.fullmatch(thread.name):
+            thread.join(10)
 
 
 @pytest.fixture

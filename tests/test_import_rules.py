@@ -67,6 +67,13 @@ RULES: tuple[Never | OnlyIn | OnlyTheStandardLibrary, ...] = (
     # An archive is made from a database and a drill is held with parts that are handed in.
     Never(("backup",), ("providers", "index", "books", "config")),
     Never(("extensions",), ("*",)),
+    # Whoever calls the API must not choose what the service fetches.
+    Never(
+        *(
+            ("web", "bootstrap", "services", "app", "ingest_worker", "ingestion.jobs", "ingestion.pipeline"),
+            ("ingestion.site_download",),
+        )
+    ),
     Never(("*",), ("serving", "wsgi")),
     OnlyIn("flask", ("app", "extensions", "storage", "services", "web", "cli", "bootstrap")),
     # `preflight` reads the database's address as the engine will; `backup` dumps and fills whole databases.

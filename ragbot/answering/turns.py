@@ -223,7 +223,7 @@ class Turns:
         try:
             return self._conversations.open_turn(question, session_id, claim=claim)
         except DatabaseUnavailable as error:
-            log.warning("turn_not_kept", cause=error.cause)
+            log.warning("question_not_stored", cause=error.cause)
             return unsaved_turn()
 
     def _answering(
@@ -244,7 +244,7 @@ class Turns:
                 self._conversations.close_turn(turn.message_id, answer, error_code=error_code)
             except Exception as error:  # Whatever is wrong there, the reader gets the answer.
                 code = error.code if isinstance(error, RagbotError) else type(error).__name__
-                log.error("answer_not_recorded_yet", code=code, message_id=turn.message_id[:8])
+                log.error("answer_write_postponed", code=code, message_id=turn.message_id[:8])
                 self._late.add(turn.message_id, answer, error_code)
         recorder.persisted((time.perf_counter() - started) * 1000)
         self._observe(recorder.ended())

@@ -57,6 +57,7 @@ class BookFolder:
     """List and read the files of one folder. Files that cannot be read are collected in `skipped`.
 
     `progress` is called with each path before it is read. Files that `choice` does not take are not listed.
+    Pages may include files of `repository`, a folder above.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class BookFolder:
         max_file_bytes: int = 5_000_000,
         progress: Callable[[str], None] | None = None,
         choice: Choice | None = None,
+        repository: Path | None = None,
     ) -> None:
         self.root = root
         self.max_file_bytes = max_file_bytes
@@ -75,6 +77,7 @@ class BookFolder:
         self._choice = choice or Choice()
         self._progress = progress
         self._real_root = root.resolve()
+        self._repository = repository.resolve() if repository is not None else self._real_root
 
     def files(self, suffixes: frozenset[str], under: str = "") -> list[str]:
         """List the files with one of the suffixes as paths relative to the root, in natural order."""
@@ -158,9 +161,35 @@ class BookFolder:
         except OSError as fault:
             raise FileUnreadable(f"The file could not be opened: {fault.strerror}.") from fault
 
+    def read_included(self, path: str) -> str:
+        """Read a file that a page includes, which may lie above this folder. Raises FileUnreadable.
+
+        It must be inside of the repository, and neither hidden nor in a hidden folder there.
+        """
+        if not path.startswith(".."):
+            return self.read_text(path)
+        inner = self._in_repository(path)
+        if inner is None:
+            raise FileUnreadable("The file lies outside of the book.")
+        return BookFolder(self._repository, max_file_bytes=self.max_file_bytes).read_text(inner)
+
+    def _in_repository(self, path: str) -> str | None:
+        try:
+            real = (self.root / path).resolve()
+        except (OSError, RuntimeError, ValueError):
+            return None
+        if not real.is_relative_to(self._repository):
+            return None
+        inner = real.relative_to(self._repository)
+        return None if any(name.startswith(".") for name in inner.parts) else inner.as_posix()
+
     def has(self, path: str) -> bool:
         """Return whether the file exists."""
         return (self.root / path).is_file()
+
+    def has_included(self, path: str) -> bool:
+        """Return whether a file exists that a page may include."""
+        return self.has(path) if not path.startswith("..") else self._in_repository(path) is not None
 
     def _walk(self, folder: Path, suffixes: frozenset[str], depth: int) -> Iterator[Path]:
         for entry in self._entries(folder):

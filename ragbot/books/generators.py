@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Where a repository keeps the project of its book.
-INNER_FOLDERS = ("website", "docs", "doc", "site", "book", "documentation", "guide")
+INNER_FOLDERS = ("website", "docs", "doc", "site", "book", "documentation", "guide", "source")
 
 # Hidden folders by which a generator is known, and in which its output lies.
 CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
@@ -190,18 +190,21 @@ GENERATORS = (
         _one_of("_toc.yml"),
         build="jupyter-book build .",
         outputs=("_build/html",),
+        is_read=True,
     ),
     Generator(
         "Quarto",
         _one_of("_quarto.yml", "_quarto.yaml"),
         build="quarto render",
         outputs=("_book", "_site", "docs"),
+        is_read=True,
     ),
     Generator(
         "bookdown",
         _one_of("_bookdown.yml", "_bookdown.yaml"),
         build="Rscript -e 'bookdown::render_book()'",
         outputs=("_book", "docs"),
+        is_read=True,
     ),
     Generator(
         "mdBook",
@@ -240,6 +243,7 @@ GENERATORS = (
         build="zola build",
         outputs=("public",),
         content="content",
+        is_read=True,
     ),
     Generator(
         "Hugo",

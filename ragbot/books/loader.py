@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ragbot.books.files import BookFolder, Choice
+from ragbot.books.formats.bookdown import read_bookdown
 from ragbot.books.formats.docusaurus import (
     ANY_KEYS,
     SIDEBAR_KEYS,
@@ -19,15 +20,18 @@ from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.hugo import read_hugo
+from ragbot.books.formats.jupyter_book import read_jupyter_book
 from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
+from ragbot.books.formats.quarto import read_quarto
 from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
+from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
-from ragbot.core.domain import Book, Layout, LeftOut, Page
+from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
 from ragbot.core.errors import BookError
 
 FileProgress = Callable[[str], None]
@@ -48,6 +52,10 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "VuePress": read_vuepress,
     "Starlight": read_starlight,
     "Hugo": read_hugo,
+    "bookdown": read_bookdown,
+    "Quarto": read_quarto,
+    "Zola": read_zola,
+    "Jupyter Book": read_jupyter_book,
 }
 
 # Suffixes of files that hold many pages.
@@ -58,15 +66,26 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
-    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight or "
-    "Hugo, a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
+    "Hugo, Zola, bookdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, HTML, EPUB "
+    "or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"
 _PLAIN = Layout("a folder of Markdown", _AS_ON_GITHUB)
 _MIXED = Layout("a folder of Markdown, EPUB and PDF files", "to the files")
 _BUILT = Layout("built HTML", _AS_BUILT)
+_LIVE = Layout("a live site", _AS_BUILT)
 _DOCS = Layout("a docs folder of Docusaurus without its configuration", "as Docusaurus makes them")
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """Describe the pages of a live site: the address of each file, and what could not or must not be read."""
+
+    addresses: Mapping[str, str]
+    skipped: tuple[SkippedFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +95,16 @@ class ReadOptions:
     With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
     plain files that would be refused: its generator's sources are not understood, or most of its prose is in
     formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
+    `downloaded` describes a folder that holds the pages of a live site. With `reads_repository` pages may
+    include files of the Git repository around the folder: whoever chose the folder chose that, too.
     """
 
     built: bool = False
     force: bool = False
     choice: Choice = field(default_factory=Choice)
     version: str = ""
+    downloaded: Downloaded | None = None
+    reads_repository: bool = False
 
 
 def load_book(
@@ -100,9 +123,19 @@ def load_book(
     if not root.exists():
         raise BookError(f"There is nothing at {root}. Expected {_EXPECTED}. Check the path.")
 
-    def opened(folder: Path) -> BookFolder:
-        return BookFolder(folder, max_file_bytes=max_file_bytes, progress=progress, choice=options.choice)
+    repository = _repository(root) if options.reads_repository else None
 
+    def opened(folder: Path) -> BookFolder:
+        return BookFolder(
+            folder,
+            max_file_bytes=max_file_bytes,
+            progress=progress,
+            choice=options.choice,
+            repository=repository or (root if folder.is_relative_to(root) else None),
+        )
+
+    if options.downloaded is not None:
+        return _load_downloaded(opened(root), options.downloaded)
     if root.is_file():
         return _load_file(root, opened(root.parent))
     project = find_project(root)
@@ -115,6 +148,12 @@ def load_book(
     return _load_plain(opened(root), force=options.force)
 
 
+def _repository(root: Path) -> Path | None:
+    """Return the folder of the Git repository that holds a folder, or None."""
+    real = root.resolve()
+    return next((folder for folder in (real, *real.parents) if (folder / ".git").exists()), None)
+
+
 def _load_output(root: Path, project: Project | None, opened: Callable[[Path], BookFolder]) -> Book:
     if project is None or project.output is None:
         raise BookError(output_refusal(project, root))
@@ -123,6 +162,18 @@ def _load_output(root: Path, project: Project | None, opened: Callable[[Path], B
         read_html(folder), folder, Layout(f"the output of {project.generator.name}", _AS_BUILT)
     )
     return _checked(project.output, book)
+
+
+def _load_downloaded(folder: BookFolder, site: Downloaded) -> Book:
+    book = _with_layout(read_html(folder), folder, _LIVE)
+    pages = (replace(page, address=site.addresses.get(page.path, page.address)) for page in book.pages)
+    found = replace(
+        book,
+        pages=tuple(pages),
+        skipped=(*book.skipped, *site.skipped),
+        left_out=(*book.left_out, *site.left_out),
+    )
+    return _checked(folder.root, found)
 
 
 def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, version: str) -> Book:
@@ -161,8 +212,10 @@ def _load_plain(folder: BookFolder, *, force: bool) -> Book:
 def _choose_reader(folder: BookFolder) -> tuple[FolderReader, Layout]:
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus_docs(found, "docs"), _DOCS
+    # Sphinx leaves the sources of a site beside its pages.
     markdown, html, bound = (
-        len(folder.files(suffixes)) for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
+        sum("_sources/" not in path for path in folder.files(suffixes))
+        for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
     )
     folder.clear_skipped()
     # Sites offer their book as a PDF, too; a folder of PDFs has a page of HTML now and then.

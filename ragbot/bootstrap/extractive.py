@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import tidy_markdown, unit_words
@@ -62,8 +63,10 @@ def _similarity(settings: Settings) -> Callable[[float], float]:
     return similarity
 
 
-_analyzers: dict[str, Analyzer] = {}
+@cache
+def _analyzer(language: str) -> Analyzer:
+    return Analyzer(language)
 
 
 def _terms(language: str, text: str) -> list[str]:
-    return _analyzers.setdefault(language, Analyzer(language)).terms(text)
+    return _analyzer(language).terms(text)

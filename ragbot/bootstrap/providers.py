@@ -191,7 +191,7 @@ def _query_embedder(
         return CachingEmbedder(embedder, took=took)
     return CachingEmbedder(
         PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=True, took=took),
-        cache=storage.cache,
+        cache=storage.batched_cache,
         ttl_s=settings.cache_ttl_hours * 3600,
         provider=settings.openai_base_url or "",
         unreadable=partial(metrics.count, "cache_failures_total", store="unreadable"),
@@ -228,4 +228,11 @@ def _model(settings: Settings, paid: PaidProvider, client: OpenAIClient, name: s
     longest_prompt = settings.context_tokens + settings.history_tokens + RULES_TOKENS
     model = OpenAIGenerator(client, name, settings.openai_first_word_timeout_s, paid.cost_usd)
     most_usd = paid.cost_usd(name, longest_prompt, settings.answer_tokens) or 0.0
-    return PaidGenerator(model, paid.models, paid.budget, most_usd)
+    return PaidGenerator(
+        model,
+        paid.models,
+        paid.budget,
+        most_usd,
+        # Without a limit nobody waits for the sum.
+        can_wait=paid.budget.limit_usd is None,
+    )

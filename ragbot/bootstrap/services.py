@@ -27,7 +27,7 @@ from ragbot.bootstrap.providers import Providers, build_providers, probe_provide
 from ragbot.bootstrap.storage import UNREADABLE, Storage, build_storage
 from ragbot.config import PROJECT_ROOT, Settings
 from ragbot.core.clock_jumps import ClockJumpDetector
-from ragbot.core.ports import Embedder, Generator, PassageStore
+from ragbot.core.ports import Embedder, Generator, PassageStore, SharedState
 from ragbot.health.checks import health_checks
 from ragbot.health.readiness import Readiness
 from ragbot.index.published_books import PublishedBooks
@@ -46,6 +46,7 @@ from ragbot.storage.chunk_contexts import ChunkContextStore
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.ingest_jobs import IngestJobStore
+from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 from ragbot.storage.maintenance_log import MaintenanceLog
 from ragbot.storage.migrations import SchemaCheck
 from ragbot.version import __version__
@@ -102,6 +103,7 @@ def build_services(
         counters=storage.rate_counters,
         periodic_tasks=_periodic_tasks(storage, readiness, clock),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
+        budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),
     )
 
@@ -205,7 +207,7 @@ def _turns(
         answerer,
         retriever.edition_known,
         storage.cache,
-        CrossWorkerSingleFlight(storage.shared_state, storage.cache, lease_s=lease_s),
+        CrossWorkerSingleFlight(_shared_by_workers(settings, storage), storage.cache, lease_s=lease_s),
         _cache_policy(settings, providers),
         unreadable=partial(metrics.count, "cache_failures_total", store=UNREADABLE),
     )
@@ -217,6 +219,12 @@ def _turns(
         questions_by_model=settings.openai_questions_per_session,
         observe=AnswerMetrics(metrics).ended,
     )
+
+
+def _shared_by_workers(settings: Settings, storage: Storage) -> SharedState:
+    """Return where workers see each other's claims. A sole process needs no table for that."""
+    is_sole = settings.chosen_web_concurrency == 1 and settings.database_url.startswith("sqlite")
+    return InProcessSharedState() if is_sole and not settings.redis_url else storage.shared_state
 
 
 def _cache_policy(settings: Settings, providers: Providers) -> CachePolicy:

@@ -13,7 +13,7 @@ from ragbot.observability.metrics import Metrics
 from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.database import Database
 from ragbot.storage.editions import EditionStore
-from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache, NoCache
+from ragbot.storage.keyvalue.cache import BatchedCache, CacheStore, DatabaseCache, FailoverCache, NoCache
 from ragbot.storage.keyvalue.rate_counters import (
     DatabaseRateCounters,
     FailoverRateCounters,
@@ -32,12 +32,13 @@ TURN_GRACE_S = 60
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """Hold the stores that other services are built on."""
+    """Hold the stores that other services are built on; `batched_cache` writes to `cache` moments later."""
 
     database: Database
     editions: EditionStore
     conversations: ConversationStore
     cache: Cache
+    batched_cache: Cache
     shared_state: SharedState
     rate_counters: FailoverRateCounters
 
@@ -49,19 +50,21 @@ def build_storage(settings: Settings, engine: Engine, metrics: Metrics) -> Stora
         waited=partial(metrics.observe, "db_pool_wait_seconds"),
         timeout_s=settings.db_statement_timeout_s + DATABASE_GRACE_S,
     )
+    cache = _cache(settings, database, metrics)
     return Storage(
         database=database,
         editions=EditionStore(database),
         conversations=ConversationStore(
             database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
         ),
-        cache=_cache(settings, database, metrics),
+        cache=cache,
+        batched_cache=BatchedCache(cache) if isinstance(cache, FailoverCache) else cache,
         shared_state=_shared_state(settings, database, metrics),
         rate_counters=_rate_counters(settings, database, metrics),
     )
 
 
-def _cache(settings: Settings, database: Database, metrics: Metrics) -> Cache:
+def _cache(settings: Settings, database: Database, metrics: Metrics) -> FailoverCache | NoCache:
     stores: list[CacheStore] = [DatabaseCache(database)]
     if settings.redis_url:
         from ragbot.storage.keyvalue.redis import RedisCache

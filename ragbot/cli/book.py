@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -15,11 +14,14 @@ from flask.cli import AppGroup
 
 from ragbot.books.files import Choice
 from ragbot.books.loader import ReadOptions
+from ragbot.cli.book_source import SiteOptions, Source, is_site, opened_source, site_options
 from ragbot.cli.errors import failing_in_one_sentence
-from ragbot.core.domain import DEFAULT_BOOK, SLUG, EditionFacts, SkippedFile
+from ragbot.cli.progress import ProgressBar
+from ragbot.core.domain import DEFAULT_BOOK, SLUG, Book, EditionFacts, SkippedFile
 from ragbot.ingestion.book_summary import BookSummary
 from ragbot.ingestion.link_check import (
     LinkReport,
+    ReadPage,
     built_site_reader,
     check_links,
     live_site_reader,
@@ -96,13 +98,15 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
         exclude: tuple[str, ...],
         **kwargs: object,
     ) -> R:
-        return command(*args, options=ReadOptions(built, force, Choice(include, exclude), version), **kwargs)
+        chosen = Choice(include, exclude)
+        options = ReadOptions(built, force, chosen, version, reads_repository=True)
+        return command(*args, options=options, **kwargs)
 
     return run
 
 
 @book.command("ingest")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source")
 @book_option
 @click.option(
     "--edition", callback=plain_name, help="The edition's name; else it is derived from the content."
@@ -112,9 +116,10 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
 @click.option("--strict", is_flag=True, help="Fail, and publish nothing, if a file is skipped.")
 @click.option("--if-none", is_flag=True, help="Do nothing if the book has a published edition.")
 @reading_options
+@site_options
 @failing_in_one_sentence
 def ingest(
-    path: Path,
+    source: str,
     slug: str,
     edition: str | None,
     site_url: str,
@@ -123,28 +128,34 @@ def ingest(
     strict: bool,
     if_none: bool,
     options: ReadOptions,
+    site: SiteOptions,
 ) -> None:
-    """Ingest the book at PATH and publish it."""
+    """Ingest the book at SOURCE, a path or the address of a live site, and publish it."""
     services = current_services()
     if if_none and services.editions.published(slug):
         return
-    progress = _Progress(sys.stderr.isatty())
-    report = services.ingestion.ingest_book(
-        path,
-        slug=slug,
-        edition=edition,
-        site_url=site_url,
-        title=title,
-        strict=strict,
-        options=options,
-        progress=progress,
-    )
-    progress.end()
+    with (
+        ProgressBar() as progress,
+        opened_source(
+            source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
+        ) as opened,
+    ):
+        report = services.ingestion.ingest_book(
+            opened.path,
+            slug=slug,
+            edition=edition,
+            site_url=opened.site_url,
+            title=title,
+            strict=strict,
+            options=opened.options,
+            progress=progress,
+        )
     _print_report(report)
+    _print_note(opened)
 
 
 @book.command("check")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option("--site-url", default="", callback=http_address, help=SITE_URL_HELP)
 @click.option("--links", is_flag=True, help="Ask the site whether each page and anchor is there.")
 @click.option(
@@ -153,25 +164,48 @@ def ingest(
     help="Look for each page and anchor in this folder of built HTML.",
 )
 @reading_options
+@site_options
 @failing_in_one_sentence
-def check(path: Path, site_url: str, *, links: bool, built_site: Path | None, options: ReadOptions) -> None:
-    """Read the book at PATH and report on it; publish nothing. Exit code 1 if a link is dead."""
-    if links and not site_url and built_site is None:
+def check(
+    source: str,
+    site_url: str,
+    *,
+    links: bool,
+    built_site: Path | None,
+    options: ReadOptions,
+    site: SiteOptions,
+) -> None:
+    """Read the book at SOURCE, a path or the address of a live site, and report on it; publish nothing.
+
+    Exit code 1 if a link is dead.
+    """
+    if links and not site_url and built_site is None and not is_site(source):
         raise click.UsageError("--links needs the site's address: add --site-url, or --built-site.")
-    progress = _Progress(sys.stderr.isatty())
-    found = current_services().ingestion.check_book(
-        path, site_url=site_url, options=options, progress=progress
-    )
-    progress.end()
+    services = current_services()
+    with (
+        ProgressBar() as progress,
+        opened_source(
+            source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
+        ) as opened,
+    ):
+        found = services.ingestion.check_book(
+            opened.path, site_url=opened.site_url, options=opened.options, progress=progress
+        )
     click.echo(f"“{found.title}”:")
     click.echo(f"  {found.pages} pages, {found.sections} sections, {found.chunks} chunks")
     _print_summary(found.book)
     _print_skipped(found.skipped)
+    _print_note(opened)
     if built_site is not None:
-        _print_links(check_links(found.read, site_url, built_site_reader(built_site), progress))
+        _print_links(_checked(found.read, opened.site_url, built_site_reader(built_site)))
     elif links:
         with new_client() as client:
-            _print_links(check_links(found.read, site_url, live_site_reader(site_url, client), progress))
+            _print_links(_checked(found.read, opened.site_url, live_site_reader(opened.site_url, client)))
+
+
+def _checked(read: Book, site_url: str, read_page: ReadPage) -> LinkReport:
+    with ProgressBar() as progress:
+        return check_links(read, site_url, read_page, progress)
 
 
 @book.command("list")
@@ -225,27 +259,6 @@ def _full_name(facts: EditionFacts) -> str:
     return facts.name if facts.book == DEFAULT_BOOK else f"{facts.book}:{facts.name}"
 
 
-class _Progress:
-    """Print the progress: on a terminal in one line that is rewritten, elsewhere one line for each stage."""
-
-    def __init__(self, on_terminal: bool) -> None:
-        self._on_terminal = on_terminal
-        self._stage = ""
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if self._on_terminal:
-            count = f" {done}/{total}" if total else f" {done}" if done else ""
-            click.echo(f"\r\x1b[K{stage}{count}", nl=False, err=True)
-        elif stage != self._stage or (total and done == total):
-            click.echo(f"{stage} {done}/{total}" if total else stage, err=True)
-        self._stage = stage
-
-    def end(self) -> None:
-        """Clear the terminal's line."""
-        if self._on_terminal:
-            click.echo("\r\x1b[K", nl=False, err=True)
-
-
 def _print_report(report: IngestReport) -> None:
     click.echo(f"Published edition {report.edition} of “{report.title}” in {report.seconds:.1f} s:")
     click.echo(f"  {report.pages} pages, {report.sections} sections, {report.chunks} chunks")
@@ -259,6 +272,11 @@ def _print_report(report: IngestReport) -> None:
         click.echo(f"  {len(report.shortened)} chunks too long for the embedder, their beginnings embedded:")
         for place in report.shortened:
             click.echo(f"    {place}")
+
+
+def _print_note(source: Source) -> None:
+    if source.note:
+        click.echo(f"  downloaded: {source.note}")
 
 
 def _print_summary(summary: BookSummary) -> None:

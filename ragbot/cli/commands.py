@@ -9,12 +9,14 @@ from typing import cast
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from flask_migrate.cli import db as migrations
 from flask_openapi import OpenAPI
 
 from ragbot.cli.book import book
 from ragbot.cli.doctor import doctor
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.cli.evaluation import evaluate
+from ragbot.cli.notify import notify
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
 from ragbot.core.text import has_forbidden_characters
@@ -40,6 +42,9 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(metrics)
     # Replaces flask-openapi's own command, whose document lacks our events and problems.
     app.cli.add_command(openapi)
+    app.cli.add_command(notify)
+    # Click would read the steps of `flask db downgrade -1` as an option. (The group loads the app first.)
+    migrations.commands["downgrade"].context_settings["ignore_unknown_options"] = True
 
 
 @click.command("ask")
@@ -59,14 +64,17 @@ def ask(question: str, session_id: str | None, slug: str | None, edition: str | 
     book = services.published.choose(slug, None)
     running = services.turns.begin(Question(text, book=book, book_version=edition), session_id)
     refused = False
-    with closing(running.events) as events:
-        for event in events:
-            match event:
-                case Delta(piece):
-                    click.echo(piece, nl=False)
-                case Finished(answer):
-                    refused = answer.status == "refused"
-                    _print_end(answer, running.turn.session_id, with_sources=sources)
+    try:
+        with closing(running.events) as events:
+            for event in events:
+                match event:
+                    case Delta(piece):
+                        click.echo(piece, nl=False)
+                    case Finished(answer):
+                        refused = answer.status == "refused"
+                        _print_end(answer, running.turn.session_id, with_sources=sources)
+    finally:
+        services.budget.write_waiting()
     if refused:
         raise SystemExit(3)
 

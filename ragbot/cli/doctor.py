@@ -122,7 +122,7 @@ def _search(services: Services, book: EditionFacts) -> Finding:
 
 def _disks(settings: Settings) -> Iterator[Finding]:
     url = make_url(settings.database_url)
-    folders = {"index": settings.index_dir, "uploads": settings.ingest_dir}
+    folders = {"index": settings.index_dir, "uploads": settings.ingest_dir, "sites": settings.sites_dir}
     if url.get_backend_name() == "sqlite" and url.database:
         folders["database"] = Path(url.database).parent
     if "://" not in settings.backup_url:

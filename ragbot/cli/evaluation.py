@@ -65,6 +65,7 @@ def evaluate(
         deadline_s=services.settings.query_deadline_s,
     )
     with ExitStack() as open_files:
+        open_files.callback(services.budget.write_waiting)
         answers = open_files.enter_context(_opened(answers_path)) if answers_path else None
         bar = open_files.enter_context(click.progressbar(length=len(rows), label="asking", file=sys.stderr))
 

@@ -53,9 +53,7 @@ COMPOSE_VARIABLES = (
     ),
     ComposeVariable("HTTPS_PORT", "8443", "With deploy/compose.tls.yml: the port of HTTPS."),
     ComposeVariable("TLS_DIR", "", "With it: the folder of fullchain.pem and privkey.pem."),
+    ComposeVariable("SERVER_NAME", "", "With it: the name in the certificate, where plain HTTP is sent to."),
     ComposeVariable("GRAFANA_PORT", "3000", "The port of Grafana, on this machine alone."),
-    ComposeVariable(
-        "SLACK_URL_FILE", "", "A file that holds the address of Slack's web hook, readable for user 65534."
-    ),
     ComposeVariable("METRICS_TOKEN_FILE", "", "A file that holds METRICS_TOKEN, readable for user 65534."),
 )

@@ -68,6 +68,12 @@ class Settings(BaseSettings):
         None, description="Where Sentry takes reports of errors; unset, they are in the log alone."
     )
 
+    slack_url_file: Path | None = Field(
+        None,
+        description="A file that holds the address of Slack's web hook, for `flask notify` and Alertmanager; "
+        "in Compose readable for user 65534.",
+    )
+
     # The database.
     database_url: str = Field(
         f"sqlite:///{PROJECT_ROOT / 'var' / 'ragbot.db'}",
@@ -234,12 +240,20 @@ class Settings(BaseSettings):
 
     # A book that is uploaded to POST /admin/ingest.
     max_book_mb: float = Field(
-        200, gt=0, description="Megabytes of an uploaded archive; unpacked it may be five times as large."
+        200,
+        gt=0,
+        description="Megabytes of an uploaded archive, which may be five times as large unpacked, or "
+        "of all pages of a live site.",
     )
     ingest_dir: Path = Field(
         Path(tempfile.gettempdir()),
         description="Folder in which an uploaded book is stored and unpacked while it is ingested.",
         json_schema_extra={"shown_default": "the system's temporary folder"},
+    )
+    sites_dir: Path = Field(
+        PROJECT_ROOT / "var" / "sites",
+        description="Folder that keeps the pages of live sites, so that only changed ones are sent again.",
+        json_schema_extra={"shown_default": "var/sites"},
     )
     ingest_memory_mb: int = Field(
         1536,
@@ -247,7 +261,10 @@ class Settings(BaseSettings):
         description="Megabytes of memory at which the ingestion process is ended (Linux).",
     )
     ingest_time_limit_s: float = Field(
-        3600, gt=0, le=604_800, description="Seconds after which the ingestion process is ended."
+        3600,
+        gt=0,
+        le=604_800,
+        description="Seconds after which the ingestion process, or the download of a live site, is ended.",
     )
 
     # An open page.

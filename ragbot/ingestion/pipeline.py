@@ -132,7 +132,7 @@ class IngestionPipeline:
             self._refuse_much_less(book, before)
         if self._contexts is not None:
             chunks = self._contexts.with_contexts(book, chunks, progress)
-        progress("weigh", 0, len(chunks))
+        progress("weigh", 0, 0)
         indexed = index_chunks(chunks)
         known = self._editions.chunk_ids(before) if before else set()
         made = self._embed_missing(chunks, progress)
@@ -143,7 +143,7 @@ class IngestionPipeline:
         report = _report(book, facts, {chunk.id for chunk in chunks}, known, embedded=embedded)
         # The index is built from the rows: a large book need not be in memory twice.
         del book, chunks, indexed, draft
-        progress("index", 0, facts.chunks)
+        progress("index", 0, 0)
         self.build_index(facts)
         self.publish(facts.name, slug)
         return replace(report, shortened=made.shortened, seconds=time.monotonic() - started)
@@ -277,7 +277,8 @@ class IngestionPipeline:
             return len(shas)
 
         done = 0
-        progress("embed", done, len(missing))
+        if missing:
+            progress("embed", done, len(missing))
         with ThreadPoolExecutor(EMBEDDING_CALLS) as calls:
             try:
                 for count in calls.map(embed, batches):

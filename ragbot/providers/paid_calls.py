@@ -29,14 +29,21 @@ ANSWER_SHOWS_S = 60.0
 class PaidGenerator:
     """Call a model while its circuit is closed and the budget lasts, and charge each call.
 
-    `most_usd` is the highest cost of a call, which is reserved while it runs. Raises CircuitOpen, or
-    BudgetSpent if less than that is left or the prompt forbids models. An answer that was cut or stopped is
-    charged too.
+    `most_usd` is the highest cost of a call, which is reserved while it runs; with `can_wait` its charge may
+    be written some seconds later. Raises CircuitOpen, or BudgetSpent if less than that is left or the prompt
+    forbids models. An answer that was cut or stopped is charged too.
     """
 
     def __init__(
-        self, generator: Generator, circuits: CircuitBreaker, budget: Budget, most_usd: float
+        self,
+        generator: Generator,
+        circuits: CircuitBreaker,
+        budget: Budget,
+        most_usd: float,
+        *,
+        can_wait: bool = False,
     ) -> None:
+        self._can_wait = can_wait
         self.name = generator.name
         self._generator = generator
         self._circuits = circuits
@@ -64,7 +71,7 @@ class PaidGenerator:
                 self._answered_at = time.monotonic()
         finally:
             if generation.model == self.name:
-                self._budget.charge(self.name, generation.usage)
+                self._budget.charge(self.name, generation.usage, can_wait=self._can_wait)
             self._budget.release(self._most_usd)
 
     def ping(self) -> None:

@@ -111,8 +111,8 @@ class DailyBudget:
     def charge(self, model: str, usage: Usage, *, can_wait: bool = False) -> None:
         """Record the cost of a call; an unknown cost counts as nothing.
 
-        A cost that can wait, that of a question's vector, stays in memory for some seconds, so that each
-        answer needs one write. It counts against the budget at once.
+        A cost that can wait stays in memory for some seconds, so that not each answer needs a write. It
+        counts against the budget at once; a process that is killed loses it.
         """
         cost_usd = usage.cost_usd or 0.0
         tokens_in, tokens_out = usage.input_tokens + usage.embedding_tokens, usage.output_tokens
@@ -131,6 +131,16 @@ class DailyBudget:
                 return
             self._written_at = now
             unwritten, self._unwritten = self._unwritten, {}
+        self._write_or_put_back(unwritten)
+
+    def write_waiting(self) -> None:
+        """Write the costs that wait: the process ends."""
+        with self._lock:
+            unwritten, self._unwritten = self._unwritten, {}
+        if unwritten:
+            self._write_or_put_back(unwritten)
+
+    def _write_or_put_back(self, unwritten: dict[tuple[str, str], list[float]]) -> None:
         try:
             self._write(unwritten)
         except (DatabaseUnavailable, SQLAlchemyError) as error:

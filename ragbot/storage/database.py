@@ -18,6 +18,7 @@ from ragbot.storage.timeouts import cut_off_after
 # A server that took so long to fail is not called for a while, or every question would wait for it several
 # times. One that refuses at once may be called at any time.
 SLOW_S = 0.5
+SQLITE_BUSY = "SQLITE_BUSY"
 # A write that failed longer ago says nothing about now.
 FAILURE_REMEMBERED_S = 60.0
 
@@ -52,6 +53,8 @@ class Database:
         self._clock = clock
         self._cooldown = Cooldown(clock=clock)
         self._write_failed_at: float | None = None
+        # SQLite has one lock for all writers. A question writes several times, and would wait each time.
+        self._locked = Cooldown(clock=clock)
 
     @contextmanager
     def reading(self, *, no_time_limit: bool = False) -> Iterator[Connection]:
@@ -67,15 +70,22 @@ class Database:
     def writing(self, *, durable: bool = True, no_time_limit: bool = False) -> Iterator[Connection]:
         """Open a transaction that commits at the end of the block, or rolls back if the block raises.
 
-        With `durable=False` SQLite does not wait for the disk: a power cut may lose the transaction.
+        With `durable=False` SQLite does not wait for the disk: a power cut may lose the transaction. Where
+        another writer has just kept SQLite's lock for longer than `busy_timeout`, others fail at once for a
+        moment; work that no reader waits for (`no_time_limit`) always waits.
         """
+        if not no_time_limit and not self._locked.allows_call():
+            raise DatabaseUnavailable("The database was locked a moment ago.", SQLITE_BUSY)
         engine = self._writers[durable, no_time_limit]
         try:
             with _translated_errors(), self._connected(engine) as connection, connection.begin():
                 yield connection
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             self._write_failed_at = self._clock()
+            if error.cause == SQLITE_BUSY:
+                self._locked.start()
             raise
+        self._locked.end()
         if durable:
             # (A small count may still fit where a conversation does not.)
             self._write_failed_at = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, delete, func, select
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,20 +24,31 @@ def upsert(
     connection: Connection, table: Table, row: Mapping[str, Any], *, add: Collection[str] = ()
 ) -> None:
     """Insert a row. If its primary key exists, replace the other columns, but add to those named in `add`."""
-    insert = _dialect(connection).insert(table).values(row)
+    connection.execute(_upsert(connection.dialect.name, table, tuple(row), tuple(add)), row)
+
+
+@cache
+def _upsert(dialect: str, table: Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
+    """Return the statement, made once: making it takes longer than SQLite needs to execute it."""
+    insert = _dialect(dialect).insert(table)
     key = [column.name for column in table.primary_key]
-    changes = {name: insert.excluded[name] for name in row if name not in key}
+    changes = {name: insert.excluded[name] for name in names if name not in key}
     changes |= {name: table.c[name] + insert.excluded[name] for name in add}
-    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes))
+    return insert.on_conflict_do_update(index_elements=key, set_=changes)
 
 
 def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; one whose key exists already stays as it is."""
-    connection.execute(_dialect(connection).insert(table).on_conflict_do_nothing(), rows)
+    connection.execute(_insert_missing(connection.dialect.name, table), rows)
 
 
-def _dialect(connection: Connection) -> Any:
-    return postgresql if connection.dialect.name == "postgresql" else sqlite
+@cache
+def _insert_missing(dialect: str, table: Table) -> Any:
+    return _dialect(dialect).insert(table).on_conflict_do_nothing()
+
+
+def _dialect(name: str) -> Any:
+    return postgresql if name == "postgresql" else sqlite
 
 
 class ExpiringRows:
@@ -60,18 +72,24 @@ class ExpiringRows:
         self._expiry = table.c[expiry]
         self._clock = clock
         self._cleaned_up_at = clock()
+        self._live = select(table).where(self._key == bindparam("key"), self._expiry > bindparam("now"))
 
     def get(self, key: str) -> Row[Any] | None:
         """Return the row of a key, or None if there is none or it has expired."""
-        query = select(self._table).where(self._key == key, self._expiry > self._clock())
         with _store_failures(), self._database.reading() as connection:
-            return connection.execute(query).first()
+            return connection.execute(self._live, {"key": key, "now": self._clock()}).first()
 
     def put(self, key: str, values: Mapping[str, Any], lifetime_s: float) -> None:
         """Write a row in place of the one that the key may have."""
+        self.put_many([(key, values, lifetime_s)])
+
+    def put_many(self, rows: Iterable[tuple[str, Mapping[str, Any], float]]) -> None:
+        """Write rows as `put` does, in one transaction."""
         with self.transaction() as (connection, now):
-            row = {self._key.name: key, **values, self._expiry.name: now + lifetime_s}
-            upsert(connection, self._table, row)
+            # In one order everywhere, so that two workers never wait for each other.
+            for key, values, lifetime_s in sorted(rows, key=lambda row: row[0]):
+                row = {self._key.name: key, **values, self._expiry.name: now + lifetime_s}
+                upsert(connection, self._table, row)
 
     def clear(self) -> int:
         """Delete all rows and return how many had not expired."""

@@ -85,7 +85,10 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *_STORED,
         *(core.SessionNotFound, core.MessageNotFound, core.SessionExpired),
     ),
-    "GET /book": (*_STORED, core.NoBook, core.SearchUnavailable, core.DeadlineExceeded, InvalidRequest),
+    "GET /book": (
+        *(*_STORED, core.BookNotFound, InvalidRequest),
+        *(core.NoBook, core.SearchUnavailable, core.DeadlineExceeded),
+    ),
     # Where no tokens are asked for, there is no such address.
     "POST /widget/token": (*_LIMITED, NotFound, OriginNotAllowed, InvalidRequest),
     "GET /health": _ANYWHERE,

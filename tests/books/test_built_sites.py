@@ -19,6 +19,7 @@ SITES = Path(__file__).parent.parent / "sites"
 GENERATORS = (
     *("docusaurus", "mdbook", "mkdocs", "sphinx"),
     *("vitepress", "vuepress", "starlight", "hugo-book", "honkit", "just-the-docs", "asciidoctor"),
+    *("bookdown", "jupyter-book"),
     *("sphinx-rtd", "sphinx-pydata", "sphinx-alabaster", "sphinx-book"),
 )
 PAGES = ("The Lighthouse Handbook", "Lighting the lamp", "Reference", "Faults and what helps", "Appendix")
@@ -31,10 +32,11 @@ UNNAMED = ("asciidoctor",)
 WITHOUT_LANGUAGES = ("mkdocs",)
 
 # Those whose sources are read, too.
-SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book")
+SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
+SOURCES += ("jupyter-book",)
 
 # Docusaurus's and mdBook's chunks hold the source as it is written.
-REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book")
+REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown", "jupyter-book")
 
 MOST_LOST = 0.02
 MOST_FOREIGN = 0.02
@@ -143,6 +145,22 @@ def test_code_keeps_its_language_and_formulas_their_source(generator: str) -> No
         assert {"bash", "json"} <= set(re.findall(r"^ *```(\w+)$", text, re.MULTILINE))
     assert "lamp start --speed 12 --quiet\n" in text
     assert r"\cdot V \cdot n" in text
+
+
+def test_site_with_a_page_for_each_section_is_the_whole_book_in_order() -> None:
+    """DocBook's stylesheets, from which Publican's are made, cut chapters into pages."""
+    book = built("docbook")
+    found = words_of("\n".join(page.source for page in book.pages))
+    titles = [page.title for page in book.pages]
+    report = check_links(book, "", built_site_reader(SITES / "docbook" / "built"), lambda *_: None)
+
+    lost, foreign = written() - found, found - written() - _SHOWN_BESIDES
+    assert lost.total() <= MOST_LOST * written().total(), lost
+    assert foreign.total() <= MOST_FOREIGN * found.total(), foreign
+    assert [title for title in titles if title in PAGES] == list(PAGES)
+    assert titles.index("Exit codes") == titles.index("Reference") + 1
+    assert (report.pages_alive, report.sections_alive) == (report.pages, report.sections)
+    assert titles[0] == "Lighthouse"
 
 
 @pytest.mark.parametrize("generator", SOURCES)

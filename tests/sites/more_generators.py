@@ -255,7 +255,13 @@ class JustTheDocs(MarkdownSite):
         return scratch / "_site"
 
 
+def with_plain_fences(text: str) -> str:
+    """Leave the languages of listings alone: pandoc takes no more for a fence."""
+    return re.sub(r"^(``` *\w+)[^\n]*$", r"\1", text, flags=re.MULTILINE)
+
+
 class Bookdown(MarkdownSite):
+    is_read = True
     suffix = ".Rmd"
     files: ClassVar[dict[str, str]] = {
         "_bookdown.yml": "rmd_files: [index.Rmd, lighting.Rmd, reference.Rmd, faults.Rmd, appendix.Rmd]\n",
@@ -269,9 +275,12 @@ class Bookdown(MarkdownSite):
         heading = f"**{title}**\n\n" if title else ""
         return f"::: {{.{name}}}\n{heading}{body}\n:::\n"
 
+    def text(self, page: str) -> str:
+        return with_plain_fences(super().text(page))
+
     def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
         shutil.copytree(source, scratch)
-        call = "bookdown::render_book('index.Rmd', bookdown::gitbook(split_by='chapter'), quiet=TRUE)"
+        call = "bookdown::render_book('index.Rmd', bookdown::gitbook(split_bib=FALSE), quiet=TRUE)"
         run(["Rscript", "-e", call], scratch)
         return scratch / "_book"
 
@@ -282,7 +291,7 @@ class Asciidoctor(MarkdownSite):
     suffix = ".adoc"
 
     def text(self, page: str) -> str:
-        text = re.sub(r"^(``` *\w+)[^\n]*$", r"\1", super().text(page), flags=re.MULTILINE)
+        text = with_plain_fences(super().text(page))
         converted = subprocess.run(
             ["pandoc", "--from", "markdown-citations", "--to", "asciidoctor", "--wrap", "none",
              "--shift-heading-level-by", "-1", "--standalone"],
@@ -307,7 +316,8 @@ class DocBook(MarkdownSite):
     suffix = ".md"
 
     def write(self, source: Path) -> None:
-        chapters = "\n\n".join(_HEADING_ID.sub(r"\1", self.text(page)) for page in PAGES)
+        texts = (with_plain_fences(self.text(page)) for page in PAGES)
+        chapters = "\n\n".join(_HEADING_ID.sub(r"\1", text) for text in texts)
         converted = subprocess.run(
             ["pandoc", "--from", "markdown-citations", "--to", "docbook4", "--standalone",
              "--top-level-division", "chapter", "--metadata", "title=Lighthouse"],
@@ -376,6 +386,27 @@ class SphinxBook(MystPages):
     theme = "sphinx_book_theme"
 
 
+class JupyterBook(MystPages):
+    """Jupyter Book 1, with a notebook."""
+
+    is_read = True
+    files: ClassVar[dict[str, str]] = {
+        "_config.yml": "title: Lighthouse\nexecute: {execute_notebooks: 'off'}\nonly_build_toc_files: true\n"
+        "parse:\n  myst_enable_extensions: [colon_fence, deflist, dollarmath, tasklist]\n",
+        "_toc.yml": "format: jb-book\nroot: index\nchapters:\n"
+        + "".join(f"  - file: {page}\n" for page in (*PAGES[1:], "flashes")),
+    }
+
+    def write(self, source: Path) -> None:
+        super().write(source)
+        shutil.copy(HERE / "extra" / "jupyter-book" / "flashes.ipynb", source)
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        run([tools.bin / "jupyter-book", "build", "--quiet", "--path-output", scratch, source], source)
+        # The front page is a redirect.
+        return scratch / "_build" / "html"
+
+
 MORE: dict[str, MarkdownSite] = {
     "vitepress": VitePress(),
     "vuepress": VuePress(),
@@ -390,4 +421,5 @@ MORE: dict[str, MarkdownSite] = {
     "sphinx-pydata": SphinxPydata(),
     "sphinx-alabaster": SphinxAlabaster(),
     "sphinx-book": SphinxBook(),
+    "jupyter-book": JupyterBook(),
 }

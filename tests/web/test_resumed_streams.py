@@ -83,6 +83,9 @@ def model() -> Iterator[PausingModel]:
     EXCHANGEABLE.by = model = PausingModel()
     yield model
     model.goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "unread-answer":
+            thread.join(PATIENCE_S)
 
 
 @pytest.fixture

@@ -111,7 +111,9 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
                 f"below {folder.root}. Give the folder that holds both, or correct `docs.path`."
             )
         sidebars = _sidebars(folder, base, docs)
-        pages += _read_docs_folder(folder, replace(docs, path="" if path == "." else path), config, sidebars)
+        found = replace(docs, path="" if path == "." else path)
+        own = _below(base, docs.translated(config.locale))
+        pages += _read_docs_folder(folder, found, config, sidebars, translated=own)
     return Book(config.title, tuple(pages), tuple(folder.skipped))
 
 
@@ -163,6 +165,7 @@ def _versioned(folder: BookFolder, base: str, docs: DocsFolder, wanted: str) -> 
     return replace(
         docs,
         path=path,
+        version=name,
         route=docs.route if name == last else f"{docs.route}/{name}".lstrip("/"),
         sidebars=f"{prefix}versioned_sidebars/version-{name}-sidebars.json",
     )
@@ -203,11 +206,18 @@ def _config(folder: BookFolder, base: str) -> tuple[SiteConfig, str]:
 
 
 def _read_docs_folder(
-    folder: BookFolder, docs_folder: DocsFolder, config: SiteConfig, sidebars: Sequence[SidebarEntry] = ()
+    folder: BookFolder,
+    docs_folder: DocsFolder,
+    config: SiteConfig,
+    sidebars: Sequence[SidebarEntry] = (),
+    *,
+    translated: str = "",
 ) -> list[Page]:
+    """Read a docs folder; `translated` is a folder with texts of the site's own language."""
     base = len(docs_folder.path.split("/")) if docs_folder.path else 0
     paths = [path for path in folder.files(PAGES, docs_folder.path) if _is_page(path, base)]
-    docs = [doc for doc in folder.read_each(paths, lambda path: _doc(folder, path, base)) if _is_shown(doc)]
+    read = folder.read_each(paths, lambda path: _doc(folder, path, base, translated))
+    docs = [doc for doc in read if _is_shown(doc)]
     categories = _categories(folder, docs_folder.path, docs)
     docs.sort(key=lambda doc: _sidebar_key(doc, categories))
     by_path = {doc.path: doc for doc in docs}
@@ -246,9 +256,10 @@ def _is_shown(doc: _Doc) -> bool:
     return not doc.values.is_set("draft") and not doc.values.is_set("unlisted")
 
 
-def _doc(folder: BookFolder, path: str, base: int) -> _Doc:
-    source = shown_source(folder.read_text(path))
+def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     *folders, name = path.split("/")[base:]
+    own = "/".join((translated, *folders, name))
+    source = shown_source(folder.read_text(own if translated and folder.has(own) else path))
     return _Doc(path, tuple(folders), PurePosixPath(name).stem, parse_front_matter(source), source)
 
 

@@ -24,6 +24,7 @@ class DocsFolder:
     """Hold a folder of pages, its route on the site, and the file of its sidebars.
 
     `id` is empty for the docs of the preset, `last_version` where the configuration does not name it.
+    `version` is the one that is read.
     """
 
     path: str
@@ -31,6 +32,13 @@ class DocsFolder:
     sidebars: str = ""
     id: str = ""
     last_version: str = ""
+    version: str = "current"
+
+    def translated(self, locale: str) -> str:
+        """Return the folder, below that of the site, in which a language has its own pages."""
+        plugin = f"docusaurus-plugin-content-docs{f'-{self.id}' if self.id else ''}"
+        name = self.version if self.version == "current" else f"version-{self.version}"
+        return f"i18n/{locale}/{plugin}/{name}"
 
 
 def _default_docs() -> list[DocsFolder]:
@@ -44,6 +52,7 @@ class SiteConfig:
     title: str = ""
     base_url: str = "/"
     trailing_slash: bool | None = None
+    locale: str = "en"
     docs: list[DocsFolder] = field(default_factory=_default_docs)
 
 
@@ -55,6 +64,7 @@ def parse_site_config(text: str) -> SiteConfig:
         title=_value(text, "title"),
         base_url=_value(text, "baseUrl") or "/",
         trailing_slash=trailing[1] == "true" if trailing else None,
+        locale=_value(text, "defaultLocale") or "en",
         docs=_docs_folders(text),
     )
 

@@ -70,12 +70,14 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
         # The site's own script shows "not found" under the file's name.
         address = address.removesuffix(".html")
     heads = _heads(text, positions, anchors, titles)
-    return _page(path, text, address=address, title=_title(tree, path), heads=heads)
+    title = _title(tree, path, theme.numbers)
+    return _page(path, text, address=address, title=title, heads=heads)
 
 
 def _page(path: str, text: str, *, address: str, title: str, heads: list[tuple[Heading, str]]) -> Page:
     tops = [heading for heading, _ in heads if not heading.is_nested]
-    opening = tops[0] if tops and tops[0].level == 1 else None
+    # Some generators write a page's title as a heading of the second level.
+    opening = tops[0] if tops and (tops[0].level == 1 or tops[0].text == title) else None
     title = (opening.text if opening else "") or title
     sections = build_sections(text, heads, opening=opening, path=(title,))
     return Page(path, title, address, text, sections, Dialect.CONVERTED)
@@ -240,11 +242,12 @@ def _line_end(text: str, position: int) -> int:
     return len(text) if end < 0 else end
 
 
-def title_parts(tree: LexborHTMLParser) -> list[str]:
-    """Return the parts of a page's title: generators write the page's before the site's."""
+def title_parts(tree: LexborHTMLParser, numbers: re.Pattern[str] | None = None) -> list[str]:
+    """Return the parts of a page's title, without a number: generators write the page's before the site's."""
     node = tree.css_first("head > title")
-    return _TITLE_SIGNS.split(" ".join(node.text().split())) if node else [""]
+    text = node.text() if node else ""
+    return _TITLE_SIGNS.split(" ".join((numbers.sub("", text, 1) if numbers else text).split()))
 
 
-def _title(tree: LexborHTMLParser, path: str) -> str:
-    return title_parts(tree)[0] or PurePosixPath(path).stem
+def _title(tree: LexborHTMLParser, path: str, numbers: re.Pattern[str] | None) -> str:
+    return title_parts(tree, numbers)[0] or PurePosixPath(path).stem

@@ -12,6 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML_SUFFIXES, NoText, convert_html_page, title_parts
+from ragbot.books.formats.html_repeats import repeating_pages
 from ragbot.books.formats.html_selection import PageFacts, facts_of, pages_left_out
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.plain import reading_key
@@ -24,10 +25,12 @@ _INDEXES = ("index.html", "index.htm")
 # Some pages have a title of their own: the first, and what is not in the contents.
 NAMED_BY = 0.5
 
-_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static"})
+# PreTeXt keeps pieces of its pages in the last one, to be shown inside of others.
+_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static", "knowl"})
 
-_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next"
+_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next, a.next-button"
 _CONTENTS = ".toctree-wrapper a, nav a, [role=navigation] a, aside a, .sidebar a, .chapter a"
+_TARGET = re.compile(r"url\s*=\s*['\"]?(?P<url>[^'\"\s]+)", re.IGNORECASE)
 _REDIRECT = re.compile(r"<meta[^<>]{0,200}http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
 
 
@@ -60,7 +63,7 @@ def read_html(folder: BookFolder) -> Book:
             return None
         tree = parse_html(source)
         if path in _INDEXES:
-            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a")
+            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a") or _refreshed(tree)
             titles[path] = _named(tree)
         try:
             return _site_page(path, source, tree) if is_page else None
@@ -92,9 +95,11 @@ def _book_pages(folder: BookFolder, found: dict[str, _SitePage]) -> dict[str, _S
     left_out = pages_left_out(
         {path: read.facts for path, read in found.items()}, lambda path, link: _original(path, link, found)
     )
+    kept = {path: read for path, read in found.items() if path not in left_out}
+    left_out |= repeating_pages({path: read.page.source for path, read in kept.items()})
     for path, reason in left_out.items():
         folder.leave_out(path, reason)
-    return {path: read for path, read in found.items() if path not in left_out}
+    return {path: read for path, read in kept.items() if path not in left_out}
 
 
 def _original(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
@@ -165,6 +170,12 @@ def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
     return [link.attributes.get("href") or "" for link in tree.css(selector)]
 
 
+def _refreshed(tree: LexborHTMLParser) -> list[str]:
+    """Return where a page that only redirects leads to: the first page of the book."""
+    contents = (node.attributes.get("content") or "" for node in tree.css("meta[http-equiv=refresh i]"))
+    return [found["url"] for content in contents if (found := _TARGET.search(content)) is not None]
+
+
 def _resolved(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
     """Return the page that a link leads to, or None; a base path in front is ignored."""
     try:
@@ -191,7 +202,7 @@ def _file(name: str, found: dict[str, _SitePage]) -> str | None:
 
 def _named(tree: LexborHTMLParser) -> str:
     """Return the site's name, or an empty text."""
-    name = tree.css_first("meta[property='og:site_name']")
+    name = tree.css_first("meta[property='og:site_name'], meta[property='book:title']")
     if name is not None and name.attributes.get("content"):
         return name.attributes["content"] or ""
     menu = tree.css_first(".menu-title, .navbar__title, .sidebar-brand-text")

@@ -15,7 +15,8 @@ class Theme:
     `mark` selects something that every page has and pages of others have not. `main` are the elements that
     hold the text, the most reliable first. `drop` are parts of them that are not the author's words. `lists`
     selects something that only lists of pages, blog posts and the like have. `is_routed` is true if pages
-    are served without the suffix of their files.
+    are served without the suffix of their files. `numbers` matches what the generator puts before a
+    heading's words.
     """
 
     name: str
@@ -24,6 +25,11 @@ class Theme:
     drop: str = ""
     lists: str = ""
     is_routed: bool = False
+    numbers: re.Pattern[str] | None = None
+
+
+# `Chapter 1. Oars`, `A.2. Oars`, with blanks at which no line breaks.
+_DOCBOOK_NUMBER = re.compile(r"\s*(?:[^\W\d]+\xa0)?(?:\d+|[A-Z])(?:\.\d+)*\.\xa0\s*")
 
 
 THEMES = (
@@ -71,6 +77,13 @@ THEMES = (
         main=("#mdbook-content main", "#content > main", "main"),
         drop=".buttons, .boring, .nav-chapters",
     ),
+    # Its pages are HonKit's, too.
+    Theme(
+        "bookdown",
+        mark="meta[name=generator][content^=bookdown]",
+        main=("section.normal", "main#content", "main"),
+        drop="#header h1.title, .header-section-number, .toc-section-number, .anchor-section",
+    ),
     Theme(
         "HonKit",
         mark="meta[name=generator][content^=HonKit], meta[name=generator][content^=GitBook], .book-body",
@@ -85,16 +98,14 @@ THEMES = (
         ".code-copy-button, .quarto-title-meta, .quarto-listing",
     ),
     Theme(
-        "bookdown",
-        mark="meta[name=generator][content^=bookdown]",
-        main=("section.normal", "main#content", "main"),
-        drop=".header-section-number, .toc-section-number, .anchor-section",
-    ),
-    Theme(
         "PreTeXt",
         mark="meta[name=Generator][content*=PreTeXt], meta[name=generator][content*=PreTeXt], body.pretext",
         main=("#ptx-content", ".ptx-content", "main.ptx-main"),
-        drop=".permalink, .autopermalink, .code-box .copy, .summary-links",
+        # What has no title is called by its kind and number.
+        drop=".heading:has(> .title) > :is(.type, .codenumber, .period), .permalink, .autopermalink, "
+        ".code-box .copy, .summary-links",
+        # Sheets to be printed repeat what the pages have.
+        lists="body.standalone",
     ),
     Theme(
         "Antora",
@@ -110,9 +121,12 @@ THEMES = (
     ),
     Theme(
         "DocBook",
-        mark="meta[name=generator][content^=DocBook], .navheader, .docnav",
+        mark="meta[name=generator]:is([content^=DocBook], [content^=publican]), .navheader, .docnav",
         main=("body",),
-        drop=".navheader, .navfooter, .docnav, .toc, .list-of-figures, .list-of-tables, .list-of-examples",
+        # The banner, the title and the path are Publican's.
+        drop="#banner, body > p#title, #breadcrumbs, .navheader, .navfooter, .docnav, .toc, "
+        ".list-of-figures, .list-of-tables, .list-of-examples",
+        numbers=_DOCBOOK_NUMBER,
     ),
     Theme(
         "Docsy",
@@ -127,6 +141,7 @@ THEMES = (
         mark="main.container .book-page",
         main=("article.book-article, article.markdown", ".book-page"),
         drop=".anchor, .book-toc, .book-header, .book-footer, .book-menu",
+        lists="body.book-kind-taxonomy, body.book-kind-term, body.book-kind-section.book-type-posts",
     ),
     Theme(
         "Just the Docs",
@@ -205,7 +220,19 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
     drop = f"{_NOT_PROSE}, {theme.drop or GENERAL.drop}, {GENERAL.drop}{around}"
     for node in main.css(drop):
         node.decompose()
+    if theme.numbers is not None:
+        _drop_numbers(main, theme.numbers)
     for link in main.css("a"):
         if _EDIT.fullmatch(" ".join(link.text().split())):
             link.decompose()
     return main
+
+
+def _drop_numbers(main: LexborNode, numbers: re.Pattern[str]) -> None:
+    for heading in main.css("h1, h2, h3, h4, h5, h6"):
+        for node in heading.traverse(include_text=True):
+            if node.is_text_node and node.text().strip():
+                found = numbers.match(node.text())
+                if found is not None:
+                    node.replace_with(node.text()[found.end() :])
+                break

@@ -59,10 +59,10 @@ class IncludeExpander:
             return self._refused(match, f"the chapter has more than {MAX_INCLUDES:,} of them")
         if self._size > MAX_CHARACTERS:
             return self._refused(match, f"its includes hold more than {MAX_CHARACTERS:,} characters")
-        if full.startswith(("..", "/")):
+        if full.startswith("/"):
             return self._refused(match, f"{target} lies outside of the book")
         try:
-            text = self._folder.read_text(full)
+            text = self._folder.read_included(full)
         except FileUnreadable as fault:
             return self._refused(match, f"{target} cannot be read: {fault}")
         self._size += len(text)

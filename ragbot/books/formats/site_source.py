@@ -33,7 +33,8 @@ class SiteSource:
     `content` is the folder of the pages; all paths are seen from the book's root. `address` gives a page's
     address from its path below `content` and its front matter. `text` turns a page (its path, and its text
     without front matter) into plain Markdown. `navigation` are the pages in order; those that it does not
-    list follow by `key`. `is_shown` tells whether a page is built at all.
+    list follow by `key`. `is_shown` tells whether a page is built at all. `read` returns the text of a file
+    where that is not the file's own.
     """
 
     title: str
@@ -48,6 +49,7 @@ class SiteSource:
     )
     is_shown: Callable[[str, FrontMatter], bool] = field(default=lambda _path, _values: True)
     dialect: Dialect = Dialect.MARKDOWN
+    read: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
     paths = [path for path in folder.files(site.suffixes, site.content) if not _is_hidden(path[len(base) :])]
 
     def source(path: str) -> _Source:
-        text = folder.read_text(path).replace("\r\n", "\n")
+        text = (site.read or folder.read_text)(path).replace("\r\n", "\n")
         values = parse_front_matter(text)
         return _Source(path, path[len(base) :], values, text[values.end :])
 

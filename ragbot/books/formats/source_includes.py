@@ -25,7 +25,7 @@ _INCLUDE = re.compile(
 _SECTION = re.compile(r"^[^\n]*--8<--\s*\[(start|end):\s*(?P<name>[\w-]+)\s*\][^\n]*\n?", re.MULTILINE)
 _SELECTION = re.compile(r":(?P<selection>[\w-]+(?::\d*)?)$")
 _IN_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
-_MARKDOWN = frozenset({".md", ".markdown", ".txt", ".inc"})
+_MARKDOWN = frozenset({".md", ".markdown", ".txt", ".inc", ".html", ".htm"})
 
 
 def expand_includes(folder: BookFolder, text: str, bases: Iterable[str], *, depth: int = 0) -> str:
@@ -48,6 +48,9 @@ def expand_includes(folder: BookFolder, text: str, bases: Iterable[str], *, dept
         if size > MAX_CHARACTERS:
             raise FileUnreadable(f"Its includes hold more than {MAX_CHARACTERS:,} characters.")
         suffix = PurePosixPath(_named(match)).suffix.lower()
+        if suffix == ".svg" and not is_in_fence:
+            # It is a drawing, whose words are no sentences.
+            found = ""
         if found and suffix not in _MARKDOWN and not is_in_fence:
             found = f"```{suffix.lstrip('.')}\n{found}\n```"
         pieces.append("\n".join(f"{match['indent']}{line}".rstrip() for line in found.split("\n")))
@@ -66,10 +69,10 @@ def _content(folder: BookFolder, match: re.Match[str], bases: tuple[str, ...], *
     name = _named(match).removeprefix("@/").lstrip("/")
     for base in bases:
         path = normpath(f"{base}/{name}" if base else name)
-        if path.startswith("..") or not folder.has(path):
+        if not folder.has_included(path):
             continue
         try:
-            text = folder.read_text(path)
+            text = folder.read_included(path)
         except FileUnreadable:
             return ""
         selection = _SELECTION.search((match["snippet"] or "").strip())

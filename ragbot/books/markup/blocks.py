@@ -20,6 +20,9 @@ MAX_LINES = 75_000
 
 _LINE_END = re.compile(r"\r\n?|\n")
 
+# (Without a title on a line of its own.)
+_DEFINITION = re.compile(r"[ \t>]*\[(?:[^\[\]\\]|\\.){1,999}\]:[ \t]*\S[^\r\n]*(?:\r\n?|\n)")
+
 _KINDS = {
     "paragraph_open": "paragraph",
     "heading_open": "heading",
@@ -139,6 +142,12 @@ class _Tree:
             siblings.extend(children)
             return
         start, end = self._span(token.map[0], token.map[1])
+        if kind == "heading" and token.markup in ("-", "="):
+            # Link definitions above an underline are no part of the heading; alone they are none.
+            while (definition := _DEFINITION.match(self.text, start, end)) is not None:
+                start = definition.end()
+            if self.text[start:end].strip(" \t>-=") == "":
+                kind, start = "paragraph", self._span(token.map[0], token.map[1])[0]
         if end > start:
             level = int(token.tag[1]) if kind == "heading" else 0
             siblings.append(MarkdownBlock(kind, start, end, tuple(children), level, token.type == "fence"))

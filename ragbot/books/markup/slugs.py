@@ -1,7 +1,8 @@
-"""Make the anchors of headings as GitHub, Docusaurus and mdBook do."""
+"""Make the anchors of headings as GitHub, Docusaurus, mdBook and pandoc do."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ Slugger = Callable[[str], str]
 
 # github-slugger keeps letters, marks, numbers and connectors, besides these.
 _KEPT_CATEGORIES = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "Pc"})
+
+_TYPED_SIGNS = re.compile(r"\.{3}|-{2,3}")
 
 _SIGN_LETTERS = (
     ("Ⓐ", "ⓩ"),
@@ -38,6 +41,39 @@ def github_slug(text: str) -> str:
     """Lower the case, turn white space into hyphens, drop signs and emoji."""
     kept = (character for character in text.lower() if _is_kept(character))
     return "".join(kept).replace(" ", "-")
+
+
+class PandocSlugger:
+    """Make the anchors of one document by pandoc's rules, which bookdown and Quarto use."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        plain = slug = pandoc_slug(text)
+        number = 0
+        while slug in self._used:
+            number += 1
+            slug = f"{plain}-{number}"
+        self._used.add(slug)
+        return slug
+
+
+def pandoc_slug(text: str) -> str:
+    """Lower the case, leave letters, digits, `_`, `-` and `.`, join words; begin with the first letter."""
+    # Dots and hyphens in a row are typed for an ellipsis and for dashes, which are dropped.
+    kept = "".join(
+        character
+        for character in _TYPED_SIGNS.sub("", text.lower())
+        if _is_pandoc_letter(character) or character.isspace()
+    )
+    slug = "-".join(kept.split())
+    first = next((place for place, character in enumerate(slug) if character.isalpha()), len(slug))
+    return slug[first:] or "section"
+
+
+def _is_pandoc_letter(character: str) -> bool:
+    return character in "_-." or unicodedata.category(character)[0] in "LN"
 
 
 class MdbookSlugger:

@@ -20,7 +20,6 @@ class ChatRequest:
     arguments: dict[str, Any]
     limit_tokens: int
     messages: Messages
-    is_bounded: bool
 
     @property
     def prompt_tokens(self) -> int:
@@ -53,7 +52,7 @@ def chat_request(model: str, prompt: Prompt, dialect: Dialect) -> ChatRequest:
         "extra_body": {"messages": sent},
         **options,
     }
-    return ChatRequest(arguments, limit, messages, bool(dialect.limit))
+    return ChatRequest(arguments, limit, messages)
 
 
 def _messages(prompt: Prompt, dialect: Dialect) -> Messages:

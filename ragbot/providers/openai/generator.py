@@ -53,7 +53,7 @@ SAYS_NOTHING = (400, 403, 404, 405)
 SILENCE_S = 14.0
 # A server is asked again as often as it teaches something: each parameter, the role and the length in turn.
 MOST_LESSONS = 6
-# Letters of a token, at most, for servers that take no limit.
+# Letters of a token, at most: an answer is cut at its limit of tokens times this, whatever the server counts.
 LONGEST_TOKEN = 8
 
 # Models whose templates may open a thought by themselves: held back until an answer has shown how they write.
@@ -295,6 +295,7 @@ class _Answer:
     _is_spoken: bool = False
     _is_refusal: bool = False
     _letters: int = 0
+    _is_too_long: bool = False
 
     @property
     def has_thoughts(self) -> bool:
@@ -307,17 +308,19 @@ class _Answer:
             for said in self.reader.parts(self._lines(received)):
                 if self.reader.ending is not None:
                     self.wire.limit(LAST_BYTE_S if self.reader.is_done else AFTER_END_S)
-                if piece := self._words(said):
+                if piece := self._within_limit(self._words(said)):
                     yield self._spoken(piece)
-                if self._is_too_long():
+                if self._is_too_long:
                     self.reader.ending = Ending.LENGTH
-                    break
+                    return
         except Exception:
             # What goes wrong behind the end costs a connection, no answer.
             if self.reader.ending in (None, Ending.BROKEN):
                 raise
-        if rest := self.marks.feed(self.thoughts.flush()) + self.marks.flush():
+        if rest := self._within_limit(self.marks.feed(self.thoughts.flush()) + self.marks.flush()):
             yield self._spoken(rest)
+        if self._is_too_long:
+            self.reader.ending = Ending.LENGTH
 
     def _spoken(self, piece: str) -> str:
         self._is_spoken = True
@@ -339,8 +342,13 @@ class _Answer:
             raise AnswerRefused("The model told its thoughts as its answer.")
         return words
 
-    def _is_too_long(self) -> bool:
-        return not self.request.is_bounded and self._letters > self.request.limit_tokens * LONGEST_TOKEN
+    def _within_limit(self, piece: str) -> str:
+        """Return as much of a piece as the answer's limit leaves room for: a server may ignore the limit."""
+        room = self.call.prompt.max_output_tokens * LONGEST_TOKEN - self._letters
+        if len(piece) <= room:
+            return piece
+        self._is_too_long = True
+        return piece[:room]
 
     def _lines(self, received: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the lines of a body. Raises when time is up, also where a byte drips in now and then."""

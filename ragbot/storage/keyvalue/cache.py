@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from ragbot.core.errors import CacheNotCleared, StoreUnavailable
@@ -13,6 +14,9 @@ from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import CacheEntryRow
 
 entries: Any = CacheEntryRow.__table__
+
+# Entries that can wait are written this often.
+BATCH_EVERY_S = 0.3
 
 
 class CacheStore(Protocol):
@@ -26,6 +30,10 @@ class CacheStore(Protocol):
 
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         """Store a value for some seconds."""
+        ...
+
+    def put_many(self, entries: Iterable[tuple[str, bytes, float]]) -> None:
+        """Store several values, each for some seconds."""
         ...
 
     def clear(self) -> int:
@@ -47,6 +55,9 @@ class DatabaseCache:
 
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self._rows.put(key, {"value": value}, ttl_s)
+
+    def put_many(self, entries: Iterable[tuple[str, bytes, float]]) -> None:
+        self._rows.put_many((key, {"value": value}, ttl_s) for key, value, ttl_s in entries)
 
     def clear(self) -> int:
         return self._rows.clear()
@@ -76,6 +87,11 @@ class FailoverCache:
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self._stores.first(lambda store: store.put(key, value, ttl_s))
 
+    def put_many(self, entries: Iterable[tuple[str, bytes, float]]) -> None:
+        """Store several values, each for some seconds; they are lost if no store works."""
+        whole = list(entries)
+        self._stores.first(lambda store: store.put_many(whole))
+
     def clear(self) -> int:
         """Delete the entries of every store, also if one of them fails. Raises CacheNotCleared then."""
         count, failures = 0, []
@@ -96,6 +112,60 @@ class FailoverCache:
 
     def ping(self) -> None:
         self._all[0].get("ping")
+
+
+class BatchedCache:
+    """Write entries to a cache some moments later, several together. Safe between threads.
+
+    For entries that this process alone needs at once: it finds them from the moment of `put`. Other workers
+    see them later, and a process that is killed loses the last.
+    """
+
+    def __init__(self, cache: FailoverCache, *, every_s: float = BATCH_EVERY_S) -> None:
+        self.name = cache.name
+        self._cache = cache
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._waiting: dict[str, tuple[bytes, float]] = {}
+        self._is_writing = False
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            waiting = self._waiting.get(key)
+        return waiting[0] if waiting is not None else self._cache.get(key)
+
+    def put(self, key: str, value: bytes, ttl_s: float) -> None:
+        with self._lock:
+            self._waiting[key] = value, ttl_s
+            starts, self._is_writing = not self._is_writing, True
+        if starts:
+            threading.Thread(target=self._write, daemon=True, name="cache-writer").start()
+
+    def clear(self) -> int:
+        with self._lock:
+            count = len(self._waiting)
+            self._waiting.clear()
+        return count + self._cache.clear()
+
+    def is_unavailable(self) -> bool:
+        return self._cache.is_unavailable()
+
+    def ping(self) -> None:
+        self._cache.ping()
+
+    def _write(self) -> None:
+        while True:
+            time.sleep(self._every_s)
+            with self._lock:
+                batch = dict(self._waiting)
+                if not batch:
+                    self._is_writing = False
+                    return
+            self._cache.put_many((key, value, ttl_s) for key, (value, ttl_s) in batch.items())
+            with self._lock:
+                for key, entry in batch.items():
+                    if self._waiting.get(key) is entry:
+                        del self._waiting[key]
 
 
 class NoCache:

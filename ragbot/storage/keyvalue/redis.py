@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -68,6 +68,12 @@ class RedisCache:
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         with redis_failures():
             self._client.set(f"{CACHE_PREFIX}{key}", value, px=max(1, round(ttl_s * 1000)))
+
+    def put_many(self, entries: Iterable[tuple[str, bytes, float]]) -> None:
+        with redis_failures(), self._client.pipeline(transaction=False) as pipeline:
+            for key, value, ttl_s in entries:
+                pipeline.set(f"{CACHE_PREFIX}{key}", value, px=max(1, round(ttl_s * 1000)))
+            pipeline.execute()
 
     def clear(self) -> int:
         count = 0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from ragbot.core.ports import State
 from ragbot.storage.database import Database
@@ -18,6 +18,8 @@ from ragbot.storage.models import SharedStateRow
 Change = Callable[[State | None], State | None]
 
 states: Any = SharedStateRow.__table__
+
+_LOCKED = select(states).where(states.c.name == bindparam("name")).with_for_update()
 
 
 class SharedStateStore(Protocol):
@@ -50,7 +52,7 @@ class DatabaseSharedState:
         with self._rows.transaction() as (connection, now):
             # A row to lock must be there first: of two who find none, one would overwrite the other.
             insert_missing(connection, states, [{"name": name, "state": {}, "expires_at": 0.0}])
-            row = connection.execute(select(states).where(states.c.name == name).with_for_update()).one()
+            row = connection.execute(_LOCKED, {"name": name}).one()
             after = change(row.state if row.expires_at > now else None)
             here = states.c.name == name
             if after is None:

@@ -128,8 +128,8 @@ def _add_examples(document: dict[str, Any], examples: Mapping[str, Mapping[str, 
         described = operations[operation]
         body = described["requestBody"] if side == "request" else described["responses"][side]
         for media_type, content in body["content"].items():
-            stream = media_type == "text/event-stream"
-            content["examples"] = _named(stream_examples(values["answered"]) if stream else values)
+            is_answer = media_type == "text/event-stream" and "answered" in values
+            content["examples"] = _named(stream_examples(values["answered"]) if is_answer else values)
 
 
 def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:

@@ -51,7 +51,8 @@ def answer() -> Response:
         text = _QUESTION.validate_python(question)
     except ValidationError:
         return _page(book, question=question[:MAX_QUESTION_CHARS], trouble=NO_QUESTION, status=422)
-    running = current_services().turns.begin(Question(text, book=book), None, slot=reserved_slot())
+    turns = current_services().turns
+    running = turns.begin(Question(text, book=book), None, slot=reserved_slot(), whole=True)
     log_turn(running)
     return _page(book, question=text, answer=whole_answer(running, first_event(running)))
 

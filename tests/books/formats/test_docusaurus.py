@@ -191,6 +191,23 @@ def test_docs_folder_alone_is_read_like_the_project():
 # --- versions and sidebars ---------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("version", ["", "current"])
+def test_page_is_read_in_the_sites_own_language(versioned, version):
+    """The default language may have a folder of its own; those of others are not read."""
+    name = version or "version-2.0"
+    for locale in ("pt", "de"):
+        folder = versioned / "i18n" / locale / "docusaurus-plugin-content-docs" / name
+        folder.mkdir(parents=True)
+        (folder / "zeta.md").write_text(f"# Zeta {locale}\n")
+    (versioned / "docusaurus.config.ts").write_text(
+        "export default {title: 'Tiny', i18n: {defaultLocale: 'pt', locales: ['pt', 'de']}};"
+    )
+
+    pages = load_book(versioned, options=ReadOptions(version=version)).pages
+
+    assert [page.title for page in pages] == ["Zeta pt"]
+
+
 @pytest.fixture
 def versioned(tmp_path):
     """A project with a released version, an older one, and one in work."""

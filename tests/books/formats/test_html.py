@@ -287,6 +287,60 @@ def test_blogs_lists_and_copies_are_no_pages(tmp_path):
     assert [page.address for page in book.pages] == ["oars/", "sails/"]
 
 
+def test_order_begins_where_the_front_page_redirects_to(tmp_path):
+    """PreTeXt's front page is a redirect that names the book; sheets for print are no pages."""
+    (tmp_path / "index.html").write_text(
+        "<html><head><meta http-equiv='refresh' content=\"0; URL='preface.html'\">"
+        "<meta property='book:title' content='Boats'></head></html>"
+    )
+    page = (
+        "<html><head><meta name=generator content=PreTeXt><title>{title}</title></head><body class='{kind}'>"
+        "<a class=next-button href='{to}'></a><div id=ptx-content><h2 class=heading>"
+        "<span class=type>Section</span> <span class=codenumber>2</span> <span class=title>"
+        "{title}</span></h2><p>Text.</p><h3 class=heading><span class=type>Example</span>"
+        " <span class=codenumber>2.1</span></h3><p>Text.</p></div></body></html>"
+    )
+    for name, to, title, kind in (
+        ("preface", "oars.html", "Preface", "pretext"),
+        ("oars", "", "Oars", "pretext"),
+        ("Sheet", "", "Sheet", "pretext standalone worksheet"),
+    ):
+        (tmp_path / f"{name}.html").write_text(page.format(to=to, title=title, kind=kind))
+
+    book = load_book(tmp_path)
+
+    assert book.title == "Boats"
+    assert [page.title for page in book.pages] == ["Preface", "Oars"]
+    assert book.pages[1].sections[1].heading_path == ("Oars", "Example 2.1")
+
+
+def test_sources_beside_the_pages_do_not_make_a_folder_of_markdown(tmp_path):
+    """Sphinx copies them into the site, and a book of notebooks has few pages."""
+    (tmp_path / "_sources").mkdir()
+    for name in "abc":
+        (tmp_path / "_sources" / f"{name}.md").write_text(f"# {name}\n\nText.\n")
+    (tmp_path / "index.html").write_text("<!doctype html><main><h1>Boats</h1><p>Text.</p></main>")
+
+    assert [page.address for page in load_book(tmp_path).pages] == [""]
+
+
+def test_page_that_repeats_all_others_is_no_page(tmp_path):
+    """A print view doubles every source; each link into it leads past the chapter's own page."""
+    texts = [f"Chapter {name} tells at length of the {name} of a boat, and of its care." for name in "abcde"]
+    for name, text in zip("abcde", texts, strict=True):
+        (tmp_path / f"{name}.html").write_text(f"<main><h1>{name}</h1><p>{text}</p></main>")
+    (tmp_path / "whole.html").write_text(
+        "<main>" + "".join(f"<h1>{text[8]}</h1><p>{text}</p>" for text in texts) + "</main>"
+    )
+    (tmp_path / "intro.html").write_text(f"<main><p>{texts[0]}</p><p>{texts[1]}</p></main>")
+
+    book = load_book(tmp_path)
+
+    assert "whole.html" not in [page.path for page in book.pages]
+    assert len(book.pages) == 6
+    assert [left.reason for left in book.left_out] == ["It repeats the text of other pages."]
+
+
 def test_a_blog_alone_is_a_book(tmp_path):
     """Leaving all out would leave nothing."""
     assert len(site(tmp_path, {"blog/a/index.html": ("", "<h1>A</h1><p>x</p>")}).pages) == 1
@@ -312,3 +366,20 @@ def test_page_without_text_is_left_out_and_is_no_fault(tmp_path):
     book = site(tmp_path, {"index.html": ("", "<nav>x</nav>"), "a.html": ("", "<h1>A</h1><p>x</p>")})
 
     assert ([page.path for page in book.pages], book.skipped) == (["a.html"], ())
+
+
+def test_banner_and_numbers_of_publican_are_no_text():
+    """Each page of a well-known handbook began with an advertisement, and was called "2. Who ..."."""
+    page = read_html_page(
+        "who.html",
+        "<html><head><meta name=generator content='publican v4.3.2'>"
+        "<title>2.&nbsp;Who Reads</title></head><body>"
+        "<div id=banner><a href=/get>Download the ebook</a></div>"
+        "<p id=title><a href=/><img alt='Product Site'></a></p><ul class=docnav><li>Prev</li></ul>"
+        "<div class=section><h2 class=title><a id=who></a>2.&nbsp;Who Reads</h2>"
+        "<div class=para>Keepers.</div></div></body></html>",
+    )
+
+    assert page.title == "Who Reads"
+    assert page.source.split() == ["##", "Who", "Reads", "Keepers."]
+    assert [section.heading_path for section in page.sections] == [("Who Reads",)]

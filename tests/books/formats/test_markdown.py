@@ -77,6 +77,14 @@ def test_heading_markup_is_removed_and_its_anchor_kept(heading, text, anchor):
     assert (found[-1].heading_path[-1], found[-1].anchor) == (text, anchor)
 
 
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_link_definitions_above_a_line_are_no_heading(dialect):
+    """The line is a rule then, or underlines what stands below the definitions."""
+    found = sections("Text.\n\n[a]: https://a.test\n[b]: b.md\n----\n\n[c]: c.md\nGrip\n----\n", dialect)
+
+    assert [section.heading_path[1:] for section in found] == [(), ("Grip",)]
+
+
 def test_headings_in_fences_and_comments_are_no_headings():
     """A shell comment in code is not a chapter."""
     code = "```bash\n# not\n```\n\n~~~~md\n```\n## not\n```\n~~~~\n\n"

@@ -6,7 +6,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
 from ragbot.books.formats.mdbook_includes import IncludeExpander, select_lines
 from ragbot.books.formats.mdbook_summary import parse_summary
-from ragbot.books.loader import load_book
+from ragbot.books.loader import ReadOptions, load_book
 from ragbot.core.errors import BookError
 
 SUMMARY = """# Summary
@@ -125,6 +125,40 @@ def test_include_from_outside_stays_as_it_is_written(book, target):
 
     assert text == f"a {{{{#include {target}}}}} b"
     assert len(includes.notices) == 1
+
+
+@pytest.fixture
+def repository(book):
+    """The book in a folder of a Git repository, with a program, a secret and a hidden folder beside it."""
+    guide = book / "repository" / "guide"
+    (guide / "src").mkdir(parents=True)
+    (guide / "book.toml").write_text("")
+    (guide / "src" / "SUMMARY.md").write_text("[One](one.md)\n")
+    (guide / "src" / "one.md").write_text(
+        "".join(f"{{{{#include {name}}}}}\n" for name in ("../../lamp.rs", "../../.env", "../../../far.rs"))
+    )
+    for name in ("repository/lamp.rs", "repository/.env", "far.rs"):
+        (book / name).write_text(f"the text of {name}\n")
+    (book / "repository" / ".git").mkdir()
+    return book / "repository"
+
+
+@pytest.mark.parametrize("given", ["", "guide"])
+def test_file_of_the_books_repository_is_included(repository, given):
+    """A guide shows the programs that lie beside it; what is hidden or lies farther out is not told."""
+    found = load_book(repository / given, options=ReadOptions(reads_repository=True))
+
+    assert "the text of repository/lamp.rs" in found.pages[0].source
+    assert "repository/.env" not in found.pages[0].source
+    assert "far.rs\n" not in found.pages[0].source.replace("../../../far.rs", "")
+
+
+def test_uploaded_book_includes_nothing_from_around_its_folder(repository):
+    """Who uploads a book must not read the repository that the server runs in."""
+    found = load_book(repository / "guide")
+
+    assert "the text of" not in found.pages[0].source
+    assert "lies outside of the book" in found.skipped[0].reason
 
 
 def test_include_loop_ends(book):

@@ -44,6 +44,7 @@ class NginxProcess:
             "listen 8443": f"listen 127.0.0.1:{self.tls_port}",
             " /tmp/": f" {self.folder}/",
             "/etc/nginx/tls": str(self.folder),
+            "set $site_name book.example": "set $site_name book.test",
             # The loopback stands for the balancer's network.
             "set_real_ip_from 10.0.0.0/8": "set_real_ip_from 127.0.0.1",
             # Master and one worker are enough here, and a test's end is theirs.

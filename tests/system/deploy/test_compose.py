@@ -244,9 +244,18 @@ def test_mounted_files_are_there(project: dict[str, Any]) -> None:
 def test_tls_is_added_by_a_second_file(tmp_path: Path) -> None:
     """Its certificates and its server block come in the place of the plain one."""
     files = ("--file", "docker-compose.yml", "--file", "deploy/compose.tls.yml")
-    told = compose(REQUIRED | {"TLS_DIR": str(tmp_path)}, *files, "config", "--format", "json")
+    named = REQUIRED | {"TLS_DIR": str(tmp_path), "SERVER_NAME": "book.test"}
+    told = compose(named, *files, "config", "--format", "json")
     assert told.returncode == 0, told.stderr
+    unnamed = compose(REQUIRED | {"TLS_DIR": str(tmp_path)}, *files, "config", "--quiet")
 
+    content = json.loads(told.stdout)["configs"]["server_name"]["content"]
+    (mounted,) = json.loads(told.stdout)["services"]["proxy"]["configs"]
+    # (Compose prints a $ doubled, as it reads it.)
+    assert content.replace("$$", "$") == "set $site_name book.test;\n"
+    assert mounted["target"] == "/etc/nginx/ragbot/server-name.inc"
+    assert (PROJECT_ROOT / "deploy" / "nginx" / "ragbot" / "server-name.inc").exists()
+    assert "required variable SERVER_NAME is missing" in unnamed.stderr
     proxy = json.loads(told.stdout)["services"]["proxy"]
 
     assert [port["target"] for port in proxy["ports"]] == [8080, 8443]

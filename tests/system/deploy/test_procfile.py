@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.gunicorn_process import free_port, inherited_environment, is_healthy, living_processes
+from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.config import PROJECT_ROOT
 from tests.conftest import THREE_CHAPTERS
 
@@ -171,3 +172,35 @@ def test_release_of_the_version_before_leaves_a_later_ones_database_alone(
 
     assert done.returncode == 0, done.stderr
     assert "migrated by a later program" in done.stderr
+
+
+class SlackHook(LoopbackServer):
+    """Where Slack would take messages."""
+
+    def respond(self, call: Call, connection: Connection) -> None:
+        """Say what Slack says."""
+        connection.reply(200, b"ok")
+
+
+def test_slack_is_told_how_a_release_went(host: dict[str, str], released: str, tmp_path: Path) -> None:
+    """Whoever deploys has closed the terminal by then."""
+    assert "Published edition" in released
+    with SlackHook() as hook:
+        (tmp_path / "slack-url").write_text(f"http://127.0.0.1:{hook.port}/services/a/b/c\n")
+        told = host | {"SLACK_URL_FILE": str(tmp_path / "slack-url")}
+        good = release(told)
+        bad = subprocess.run(
+            [PROJECT_ROOT / "deploy" / "release.sh"],
+            env=told | {"DATABASE_URL": "postgres://ragbot:secret@127.0.0.1:1/ragbot"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        texts = [call.body["text"] for call in hook.calls("/services/a/b/c")]
+
+    assert (good.returncode, bad.returncode == 0) == (0, False)
+    assert len(texts) == 2
+    assert "ready for this version" in texts[0]
+    assert ":x: failed" in texts[1]
+    assert "secret" not in texts[1]

@@ -28,7 +28,7 @@ PROMTOOL, AMTOOL = shutil.which("promtool"), shutil.which("amtool")
 needs_promtool = pytest.mark.skipif(not PROMTOOL, reason="promtool is not here (Debian: prometheus)")
 needs_amtool = pytest.mark.skipif(not AMTOOL, reason="amtool is not here (Debian: prometheus-alertmanager)")
 
-OF_OTHER_CALLS = {"ingest_in_progress", "origin_not_allowed"}
+OF_OTHER_CALLS = {"edition_in_use", "ingest_in_progress", "origin_not_allowed"}
 
 ALERTS = [alert["alert"] for alert in alerts()]
 

@@ -21,7 +21,7 @@ from ragbot import create_app
 from ragbot.core.ports import SharedState
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
-from tests.conftest import THREE_CHAPTERS, services_of
+from tests.conftest import THREE_CHAPTERS, services_of, wait_for_background_threads
 from tests.databases import DatabaseMaker
 
 CHEDDAR = "How long is the cheddar ripened?"
@@ -103,6 +103,7 @@ def make_app(
 
 
 def _closed(app: OpenAPI) -> None:
+    wait_for_background_threads()
     with app.app_context():
         db.engine.dispose()
 

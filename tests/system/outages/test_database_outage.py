@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from flask_openapi import OpenAPI
@@ -268,3 +271,30 @@ def test_forty_questions_at_once_without_a_database_wait_for_nobody(app: OpenAPI
 
     assert statuses == [200] * 20
     assert time.monotonic() - began < 60
+
+
+@pytest.mark.sqlite_is_enough
+def test_sqlite_locked_by_another_writer_costs_one_wait(
+    make_app: MakeApp, migrated_database: Path, tmp_path: Path
+) -> None:
+    """A question counts, claims, reserves, stores and caches, and waited for the lock each time: 35 s."""
+    (tmp_path / "locked.db").write_bytes(migrated_database.read_bytes())
+    app = make_app(
+        DATABASE_URL=f"sqlite:///{tmp_path / 'locked.db'}",
+        DB_LOCK_TIMEOUT_S=4,
+        RATE_LIMIT_ENABLED=True,
+        OPENAI_DAILY_BUDGET_USD=5,
+        CACHE_TTL_HOURS=1,
+    )
+    assert ask(app).degraded == []
+
+    with closing(sqlite3.connect(tmp_path / "locked.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        replies = [ask(app, STARTER), ask(app, f"{STARTER} And why?")]
+        other.execute("ROLLBACK")
+
+    assert [reply.status for reply in replies] == [200, 200]
+    assert all("history" in reply.degraded and reply.body["session_id"] is None for reply in replies)
+    # Seven waits of four seconds it was; one more may fall due meanwhile.
+    assert max(reply.seconds for reply in replies) < 4 * 4
+    assert soon(lambda: ask(app, STARTER).degraded == [])

@@ -32,6 +32,7 @@ from harness.prometheus import Scrape
 from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, FIRST_PAUSE_S
 from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
+from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.system.outages.conftest import CHEDDAR, ask, soon
 from tests.system.test_gunicorn import Site, made_site
@@ -252,6 +253,28 @@ def test_model_that_speaks_until_the_deadline_is_not_waited_for(
     assert (reply.status, reply.body["model"], reply.degraded) == (200, "extractive", ["llm_extractive"])
 
 
+@pytest.mark.parametrize("tokens", [["mony " * 40_000], ["mony "] * 20_000], ids=["one piece", "many"])
+def test_answer_without_end_is_cut_and_says_so(
+    make_app: MakeApp, upstream: OpenAIUpstream, tokens: list[str]
+) -> None:
+    """Five megabytes went to a reader, into the cache and into the database."""
+    app = make_app(ANSWER_TOKENS=200, CACHE_TTL_HOURS=1, **PATIENT)
+    client = app.test_client()
+    upstream.always(Reply(tokens=["Nine months [1]. ", *tokens]))
+
+    reply = ask(app)
+    streamed = client.post("/query", json={"query": CHEDDAR, "stream": True}).text
+    kept = client.get(f"/sessions/{reply.body['session_id']}").json["messages"]
+
+    assert (reply.status, reply.degraded, reply.body["cache"]) == (200, ["llm_length"], "miss")
+    assert 1000 < len(reply.body["answer"]) < 200 * 8 + 200
+    assert kept[0]["answer"] == reply.body["answer"]
+    assert '"llm_length"' in streamed
+    # (Once in its pieces, and once in `done`.)
+    assert streamed.count("mony") < 2 * 400
+    assert len(upstream.calls(CHAT)) == 2
+
+
 def test_garbage_in_the_middle_is_told_in_band(make_app: MakeApp, upstream: OpenAIUpstream) -> None:
     """With a code; the answer is kept as failed."""
     client = make_app(**HASTY).test_client()
@@ -315,6 +338,7 @@ def test_answer_that_was_cut_is_charged_in_the_metrics_and_on_its_line(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
     (line,) = [line for line in lines if line["event"] == "request" and line["route"] == "/query"]
     scrape = Scrape(app.test_client().get("/metrics").text)
+    services_of(app).budget.write_waiting()
     with app.app_context(), db.engine.connect() as connection:
         rows = connection.execute(text("SELECT model, input_tokens, cost_usd FROM spending")).all()
     written = {model: (tokens, cost) for model, tokens, cost in rows}

@@ -1,0 +1,187 @@
+"""Read a project of bookdown: R Markdown files that are one document, cut into pages at its headings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import PurePosixPath
+from posixpath import dirname, normpath
+from urllib.parse import quote
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.markdown import Heading, build_sections, find_headings
+from ragbot.books.markup.blocks import parse_page
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rmarkdown import plain_rmarkdown
+from ragbot.books.markup.slugs import PandocSlugger
+from ragbot.core.domain import Book, Dialect, Page
+from ragbot.core.errors import FileUnreadable
+
+RMD = frozenset({".rmd"})
+CONFIG_NAMES = ("_bookdown.yml", "_bookdown.yaml")
+OUTPUT_NAMES = ("_output.yml", "_output.yaml")
+
+# `# (PART) Boats {-}` and `# (APPENDIX) More {-}` begin parts, and are no pages.
+_PART = re.compile(r"\((?:PART\\?\*?|APPENDIX)\)\s*(?P<name>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Hold a page's text with its headings and their anchors; offsets count in `text`."""
+
+    path: str
+    text: str
+    heads: tuple[tuple[Heading, str], ...]
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Say where the document is cut: at headings up to a level, or at files."""
+
+    level: int = 1
+    at_files: bool = False
+
+
+def read_bookdown(folder: BookFolder) -> Book:
+    """Read the project in the order of its configuration, cut into the pages that its site has."""
+    config = _values(folder, CONFIG_NAMES)
+    slug = PandocSlugger()
+    pieces: list[_Piece] = []
+    fronts: list[FrontMatter] = []
+
+    def read(path: str) -> None:
+        text = folder.read_text(path).replace("\r\n", "\n")
+        fronts.append(parse_front_matter(text))
+        plain = plain_rmarkdown(text[fronts[-1].end :], lambda name: read_beside(folder, path, name))
+        split = _split(folder, fronts[0])
+        _add_pieces(pieces, path, plain, slug=slug, split=split)
+
+    folder.read_each(_paths(folder, config), read)
+    title = next((front.text("title") for front in fronts if front.text("title")), "")
+    at_files = bool(fronts) and _split(folder, fronts[0]).at_files
+    pages = _pages(pieces, title, at_files=at_files)
+    return Book(title, tuple(page for page in pages if page.source.strip()), tuple(folder.skipped))
+
+
+def read_beside(folder: BookFolder, path: str, name: str) -> str:
+    """Return the text of a file that a page names, seen from the page's folder or from the project's."""
+    for base in ("",) if name.startswith("/") else (dirname(path), ""):
+        target = normpath(f"{base}/{name}" if base else name).lstrip("/")
+        if folder.has_included(target):
+            try:
+                return folder.read_included(target).replace("\r\n", "\n")
+            except FileUnreadable:
+                return ""
+    return ""
+
+
+def _paths(folder: BookFolder, config: dict[str, object]) -> list[str]:
+    """Return the files in order: those that are listed, else all of the folder with the index first."""
+    listed = config.get("rmd_files")
+    if isinstance(listed, dict):
+        listed = listed.get("html") or next(iter(listed.values()), None)
+    if isinstance(listed, list):
+        names = (normpath(name) for name in listed if isinstance(name, str))
+        return [name for name in names if not name.startswith(("/", ".."))]
+    subfolders = config.get("rmd_subdir")
+    named = subfolders if isinstance(subfolders, list) else []
+    folders = [name.strip("/") for name in named if isinstance(name, str)]
+    found = [
+        path
+        for path in folder.files(RMD)
+        if not path.rpartition("/")[2].startswith("_")
+        and ("/" not in path or subfolders is True or any(path.startswith(f"{name}/") for name in folders))
+    ]
+    return sorted(found, key=lambda path: path.lower() != "index.rmd")
+
+
+def _split(folder: BookFolder, front: FrontMatter) -> _Split:
+    """Return where the format cuts the document: at chapters, unless its configuration says otherwise."""
+    outputs = _values(folder, OUTPUT_NAMES) or front.values.get("output")
+    formats = outputs.items() if isinstance(outputs, dict) else ()
+    for name, options in formats:
+        wanted = options.get("split_by") if isinstance(options, dict) else None
+        if isinstance(wanted, str) and ("gitbook" in name or "html" in name or "bs4" in name):
+            return _Split(level=2 if wanted.startswith("section") else 1, at_files=wanted.startswith("rmd"))
+    return _Split()
+
+
+def _values(folder: BookFolder, names: tuple[str, ...]) -> dict[str, object]:
+    for name in names:
+        if folder.has(name):
+            try:
+                return parse_tolerant_yaml(folder.read_text(name))
+            except FileUnreadable as fault:
+                folder.skip(name, f"The configuration is ignored and bookdown's defaults used: {fault}")
+    return {}
+
+
+def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: PandocSlugger, split: _Split) -> None:
+    """Cut a file and add its pieces; what stands before its first chapter belongs to the one before."""
+    parsed = parse_page(text, Dialect.MARKDOWN)
+    heads = [(head, head.own_id or slug(head.slug_text)) for head in find_headings(parsed, Dialect.MARKDOWN)]
+    tops = [head for head, _ in heads if not head.is_nested and head.level <= split.level]
+    starts = [0] if split.at_files else [head.start for head in tops]
+    edges = sorted({0, *starts, len(text)})
+    parts = pieces[-1].parts if pieces else ()
+    for start, end in pairwise(edges):
+        inner = [(_moved(head, -start), anchor) for head, anchor in heads if start <= head.start < end]
+        first = inner[0][0] if inner and start in starts else None
+        part = _PART.fullmatch(first.text) if first is not None else None
+        if part is not None and first is not None:
+            parts = (part["name"].strip(),)
+            # What introduces a part stands at the end of the chapter before.
+            _append(pieces, path, text[start + first.end : end], [], parts=None)
+            continue
+        if start in starts:
+            pieces.append(_Piece(path, text[start:end], tuple(inner), parts))
+        else:
+            _append(pieces, path, text[start:end], inner, parts=parts)
+
+
+def _append(
+    pieces: list[_Piece],
+    path: str,
+    text: str,
+    heads: list[tuple[Heading, str]],
+    *,
+    parts: tuple[str, ...] | None,
+) -> None:
+    if not text.strip():
+        return
+    if not pieces:
+        pieces.append(_Piece(path, text, tuple(heads), parts or ()))
+        return
+    last = pieces[-1]
+    joined = f"{last.text.rstrip()}\n\n"
+    moved = tuple((_moved(head, len(joined)), anchor) for head, anchor in heads)
+    pieces[-1] = replace(last, text=joined + text, heads=(*last.heads, *moved))
+
+
+def _moved(head: Heading, by: int) -> Heading:
+    return replace(head, start=head.start + by, end=head.end + by)
+
+
+def _pages(pieces: list[_Piece], title: str, *, at_files: bool) -> Iterator[Page]:
+    chapter = ""
+    used: set[str] = set()
+    for number, piece in enumerate(pieces):
+        heading, anchor = piece.heads[0] if piece.heads else (None, "")
+        opens = heading is not None and not piece.text[: heading.start].strip()
+        name = heading.text if heading is not None and opens else title
+        is_inner = heading is not None and opens and heading.level > 1
+        parts = (*piece.parts, chapter) if is_inner and chapter else piece.parts
+        chapter = chapter if is_inner else name
+        stem = PurePosixPath(piece.path).stem if at_files else anchor
+        # A dot in an id would be taken for that of the suffix.
+        address = "" if number == 0 else f"{quote((stem or f'page-{number}').replace('.', '-'))}.html"
+        sections = build_sections(
+            piece.text, list(piece.heads), opening=heading if opens else None, path=(*parts, name)
+        )
+        path = piece.path if piece.path not in used else f"{piece.path}#{anchor}"
+        used.add(piece.path)
+        yield Page(path, name, address, piece.text, sections, Dialect.MARKDOWN, parts)

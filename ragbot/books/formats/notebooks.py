@@ -1,0 +1,87 @@
+"""Turn a Jupyter notebook into Markdown: its Markdown cells, and its code without what it printed."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ragbot.books.files import BookFolder
+from ragbot.core.errors import FileUnreadable
+
+NOTEBOOK_SUFFIX = ".ipynb"
+
+# Pictures that the code drew make up most of a notebook.
+NOTEBOOK_SIZE_FACTOR = 20
+
+# Cells that the book does not show, by their tags.
+_HIDDEN_CELL = frozenset({"remove-cell", "remove_cell"})
+_HIDDEN_INPUT = frozenset({"remove-input", "remove_input"})
+_FENCES = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
+
+
+def read_source_text(folder: BookFolder, path: str, *, has_chunks: bool = False) -> str:
+    """Read a page's source as Markdown; a notebook becomes that. Raises FileUnreadable."""
+    if not path.lower().endswith(NOTEBOOK_SUFFIX):
+        return folder.read_text(path)
+    large = BookFolder(folder.root, max_file_bytes=NOTEBOOK_SIZE_FACTOR * folder.max_file_bytes)
+    return notebook_markdown(large.read_text(path), has_chunks=has_chunks)
+
+
+def notebook_markdown(source: str, *, has_chunks: bool = False) -> str:
+    """Return a notebook's cells as Markdown. Raises FileUnreadable if it is no notebook.
+
+    A raw cell at the beginning is front matter; other raw cells are for other formats. With `has_chunks` code
+    is written as Quarto's chunks, whose options (`#| echo: false`) are left to its reader.
+    """
+    try:
+        notebook = json.loads(source)
+    except (ValueError, RecursionError) as fault:
+        raise FileUnreadable("The notebook is not valid JSON.") from fault
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        raise FileUnreadable("The file is no notebook of version 4: it has no cells.")
+    language = _language(notebook)
+    language = f"{{{language}}}" if has_chunks else language
+    pieces = [_cell(cell, language, is_first=not number) for number, cell in enumerate(cells)]
+    return "\n\n".join(piece for piece in pieces if piece.strip()) + "\n"
+
+
+def _cell(cell: object, language: str, *, is_first: bool) -> str:
+    if not isinstance(cell, dict):
+        return ""
+    text = _text(cell.get("source"))
+    tags = _tags(cell)
+    if tags & _HIDDEN_CELL:
+        return ""
+    match cell.get("cell_type"):
+        case "markdown":
+            return text
+        case "raw" if is_first and text.startswith("---"):
+            return text
+        case "code" if text.strip() and not tags & _HIDDEN_INPUT:
+            longest = max((len(found[1]) for found in _FENCES.finditer(text)), default=2)
+            fence = "`" * (longest + 1)
+            return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+    return ""
+
+
+def _text(source: object) -> str:
+    if isinstance(source, list):
+        return "".join(line for line in source if isinstance(line, str))
+    return source if isinstance(source, str) else ""
+
+
+def _tags(cell: dict[str, object]) -> set[str]:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    return {tag for tag in tags if isinstance(tag, str)} if isinstance(tags, list) else set()
+
+
+def _language(notebook: dict[str, object]) -> str:
+    metadata = notebook.get("metadata")
+    for key, name in (("language_info", "name"), ("kernelspec", "language")):
+        found = metadata.get(key) if isinstance(metadata, dict) else None
+        value = found.get(name) if isinstance(found, dict) else None
+        if isinstance(value, str) and re.fullmatch(r"[\w+#-]+", value):
+            return value.lower()
+    return "python"

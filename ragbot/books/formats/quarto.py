@@ -1,0 +1,129 @@
+"""Describe the sources of Quarto: books and websites of `.qmd`, Markdown and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import partial
+from posixpath import normpath
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.bookdown import read_beside
+from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.notebooks import read_source_text
+from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.rmarkdown import plain_rmarkdown
+from ragbot.books.markup.slugs import PandocSlugger
+from ragbot.books.not_pages import is_repository_file
+from ragbot.core.domain import Book
+from ragbot.core.errors import BookError, FileUnreadable
+
+PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
+CONFIG_NAMES = ("_quarto.yml", "_quarto.yaml")
+MAX_NAVIGATION_DEPTH = 16
+
+
+def read_quarto(folder: BookFolder) -> Book:
+    """Read a project in the order of its chapters or its sidebar. Raises BookError for a bad file."""
+    name = next(name for name in CONFIG_NAMES if folder.has(name))
+    try:
+        config = parse_tolerant_yaml(folder.read_text(name))
+    except FileUnreadable as fault:
+        raise BookError(f"{name} cannot be read: {fault}") from fault
+    book, website = _mapping(config.get("book")), _mapping(config.get("website"))
+    navigation = tuple(_chapters(folder, book)) if book else tuple(_menus(folder, website))
+    listed = {entry.path for entry in navigation}
+    rendered = _texts(_mapping(config.get("project")).get("render"))
+    shows_code = _mapping(config.get("execute")).get("echo") is not False
+
+    def is_shown(inner: str, values: FrontMatter) -> bool:
+        if book:
+            # A book has its chapters alone.
+            return inner in listed
+        is_file = inner in listed or not is_repository_file(inner, beside_content=True)
+        return is_file and not values.is_set("draft") and _is_rendered(inner, rendered)
+
+    def text(path: str, body: str) -> str:
+        return plain_rmarkdown(body, partial(read_beside, folder, path), shows_code=shows_code)
+
+    site = SiteSource(
+        title=_text(book.get("title")) or _text(website.get("title")),
+        content="",
+        anchors=AnchorRules(PandocSlugger),
+        address=_address,
+        text=text,
+        suffixes=PAGES,
+        navigation=navigation,
+        is_shown=is_shown,
+        read=partial(read_source_text, folder, has_chunks=True),
+    )
+    return read_site_source(folder, site)
+
+
+def _address(inner: str, _values: FrontMatter) -> str:
+    return folder_address(inner, "index", suffix=".html")
+
+
+def _is_rendered(inner: str, globs: list[str]) -> bool:
+    """Return whether `project.render` takes a file; without it every file is rendered."""
+    wanted = [glob for glob in globs if not glob.startswith("!")]
+    taken = not wanted or any(_matches(inner, glob) for glob in wanted)
+    return taken and not any(_matches(inner, glob[1:]) for glob in globs if glob.startswith("!"))
+
+
+def _matches(inner: str, glob: str) -> bool:
+    plain = glob.strip("/").removeprefix("./")
+    return fnmatchcase(inner, plain.replace("**/", "*")) or inner.startswith(f"{plain}/")
+
+
+def _chapters(folder: BookFolder, book: dict[str, object]) -> Iterator[Listed]:
+    for key, part in (("chapters", ()), ("appendices", ("Appendices",))):
+        yield from _entries(folder, book.get(key), part)
+
+
+def _entries(folder: BookFolder, entries: object, parts: tuple[str, ...]) -> Iterator[Listed]:
+    """Yield the chapters of a list; a part may be a name, or a page that introduces it."""
+    for entry in entries if isinstance(entries, list) and len(parts) < MAX_NAVIGATION_DEPTH else ():
+        if isinstance(entry, str):
+            yield Listed(normpath(entry), "", parts)
+        elif isinstance(entry, dict):
+            title = _text(entry.get("text"))
+            for key in ("file", "href"):
+                if _text(entry.get(key)):
+                    yield Listed(normpath(_text(entry[key])), title, parts)
+            name = _text(entry.get("part")) or _text(entry.get("section"))
+            if name and folder.has(name):
+                yield Listed(normpath(name), "", parts)
+                name = ""
+            inner = (*parts, name or title) if name or title else parts
+            for key in ("chapters", "contents"):
+                yield from _entries(folder, entry.get(key), inner)
+
+
+def _menus(folder: BookFolder, website: dict[str, object]) -> Iterator[Listed]:
+    """Yield the index and the pages that a website's sidebars and bar name, folders by their pages."""
+    yield from (Listed(name) for name in ("index.qmd", "index.md", "index.ipynb") if folder.has(name))
+    sidebars = website.get("sidebar")
+    for sidebar in sidebars if isinstance(sidebars, list) else [sidebars]:
+        for entry in _entries(folder, _mapping(sidebar).get("contents"), ()):
+            yield entry
+            if "*" in entry.path or not folder.has(entry.path):
+                found = (path for path in folder.files(PAGES) if _matches(path, entry.path))
+                yield from (Listed(path, "", entry.parts) for path in found)
+    navbar = _mapping(website.get("navbar"))
+    for side in ("left", "right"):
+        yield from _entries(folder, navbar.get(side), ())
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return {str(key): inner for key, inner in value.items()} if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> list[str]:
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -1,0 +1,176 @@
+"""Describe the sources of Zola."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import PurePosixPath
+
+from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_files import parse_toml_mapping
+from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import rewrite_lines, without_comments
+from ragbot.core.domain import Book
+from ragbot.core.errors import FileUnreadable
+
+CONTENT = "content"
+PAGES = frozenset({".md"})
+CONFIG_NAMES = ("zola.toml", "config.toml")
+
+# `2026-11-28-oars.md` is the page `oars`.
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:+-]*Z?)?[_-](?=.)")
+# `{{ figure(src="a.png", title="Oar") }}` is drawn by the site; `{% note() %} ... {% end %}` holds Markdown.
+_SHORTCODE = re.compile(r"\{[{%][ \t]*(?P<code>(?:\w+\([^{}\n]*\)|end))[ \t]*[%}]\}")
+_WORDS = re.compile(r"\b(?:title|caption|alt|label)=(?P<quote>[\"'])(?P<words>[^\"'\n]*)(?P=quote)")
+# Letters that have no plain form in Unicode's tables.
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ı": "i"})
+_LAST = float("inf")
+
+
+class ZolaSlugger:
+    """Make the anchors of one page by Zola's rules."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        plain = slug = zola_slug(text)
+        number = 0
+        while slug in self._used:
+            number += 1
+            slug = f"{plain}-{number}"
+        self._used.add(slug)
+        return slug
+
+
+def zola_slug(text: str) -> str:
+    """Leave ASCII letters and digits in lower case, joined by hyphens."""
+    plain = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS)).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Hold a page or a section with its front matter; a section's `path` ends in `_index.md`."""
+
+    path: str
+    values: FrontMatter
+
+
+def read_zola(folder: BookFolder) -> Book:
+    """Read a project of Zola, each section in the order that it says, in its default language."""
+    config = _config(folder)
+    languages = config.get("languages")
+    others = {str(name).lower() for name in languages} if isinstance(languages, dict) else set()
+    others.discard(str(config.get("default_language") or "en").lower())
+
+    def is_shown(inner: str, values: FrontMatter) -> bool:
+        suffixes = PurePosixPath(inner).suffixes
+        is_other = len(suffixes) > 1 and suffixes[-2][1:].lower() in others
+        return not (values.is_set("draft") or values.values.get("render") is False or is_other)
+
+    site = SiteSource(
+        title=str(config.get("title") or ""),
+        content=CONTENT,
+        anchors=AnchorRules(ZolaSlugger),
+        address=_address,
+        text=lambda _path, body: _plain(body),
+        suffixes=PAGES,
+        navigation=tuple(_section(_entries(folder), "", ())),
+        is_shown=is_shown,
+    )
+    return read_site_source(folder, site)
+
+
+def _config(folder: BookFolder) -> dict[str, object]:
+    for name in CONFIG_NAMES:
+        if folder.has(name):
+            try:
+                return parse_toml_mapping(folder.read_text(name))
+            except FileUnreadable as fault:
+                folder.skip(name, f"The configuration is ignored and Zola's defaults used instead: {fault}")
+    return {}
+
+
+def _plain(body: str) -> str:
+    def words(code: re.Match[str]) -> str:
+        found = " ".join(each["words"] for each in _WORDS.finditer(code["code"]))
+        return f"**{found}**" if found else ""
+
+    return rewrite_lines(without_comments(body), lambda line: _SHORTCODE.sub(words, line))
+
+
+def _address(inner: str, values: FrontMatter) -> str:
+    if own := values.text("path").strip("/"):
+        return f"{own}/"
+    pure = PurePosixPath(inner)
+    above = [zola_slug(name) for name in pure.parent.parts]
+    stem = pure.name.split(".")[0]
+    if stem in ("_index", "index"):
+        # The folder of a page may have a date, too.
+        own = values.text("slug") if stem == "index" else ""
+        last = own or zola_slug(_DATE.sub("", pure.parent.name))
+        names = [*above[:-1], last] if above else []
+    else:
+        names = [*above, values.text("slug") or zola_slug(_DATE.sub("", stem))]
+    path = "/".join(names)
+    return f"{path}/" if path else ""
+
+
+def _entries(folder: BookFolder) -> dict[str, _Entry]:
+    entries: dict[str, _Entry] = {}
+    for path in folder.files(PAGES, CONTENT):
+        try:
+            inner = path.removeprefix(f"{CONTENT}/")
+            entries[inner] = _Entry(path, parse_front_matter(folder.read_text(path)))
+        except FileUnreadable:
+            # It is reported when it is read as a page.
+            continue
+    return entries
+
+
+def _section(entries: dict[str, _Entry], under: str, parts: tuple[str, ...]) -> Iterator[Listed]:
+    """Yield a section's own page, its pages in the order that it says, and its sections by weight."""
+    own = entries.get(f"{under}_index.md")
+    title = own.values.text("title") if own else ""
+    if own is not None:
+        yield Listed(own.path, title, parts)
+    inner_parts = (*parts, title or under.rstrip("/").rpartition("/")[2]) if under else ()
+    order = own.values.text("sort_by") if own else ""
+    pages: list[_Entry] = []
+    sections: set[str] = set()
+    for inner, entry in entries.items():
+        if not inner.startswith(under) or entry is own:
+            continue
+        first, slash, rest = inner[len(under) :].partition("/")
+        if not slash or rest == "index.md":
+            pages.append(entry)
+        else:
+            sections.add(f"{under}{first}/")
+    yield from (
+        Listed(entry.path, entry.values.text("title"), inner_parts)
+        for entry in sorted(pages, key=lambda entry: _key(entry, order), reverse=order == "date")
+    )
+    for name in sorted(sections, key=lambda name: (_weight(entries.get(f"{name}_index.md")), name)):
+        yield from _section(entries, name, inner_parts)
+
+
+def _weight(entry: _Entry | None) -> float:
+    weight = entry.values.number("weight") if entry is not None else None
+    return _LAST if weight is None else weight
+
+
+def _key(entry: _Entry, order: str) -> tuple[float, str, str]:
+    """Return a sort key: pages without a weight are last, others have the order of their dates or titles."""
+    title = entry.values.text("title").casefold()
+    if order == "weight":
+        return _weight(entry), title, entry.path
+    if order == "date":
+        value = entry.values.values.get("date")
+        return 0, value.isoformat() if isinstance(value, date) else str(value or ""), entry.path
+    return 0, title if order.startswith("title") else "", entry.path

@@ -1,0 +1,172 @@
+"""Turn MyST, the Markdown of Jupyter Book and Sphinx, into plain Markdown: the words that a reader sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ragbot.books.markup.rewriting import without_comments
+
+ReadIncluded = Callable[[str], str]
+
+MAX_DEPTH = 8
+
+_OPENING = re.compile(
+    r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,}|:{3,})[ \t]*\{(?P<name>[\w:.-]+)\}[ \t]*(?P<title>[^\n]*)"
+)
+_FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
+_OPTION = re.compile(r"[ \t]*:(?P<key>[\w-]+):[ \t]*(?P<value>[^\n]*)")
+_LANGUAGE = re.compile(r"[A-Za-z][\w+#-]*")
+
+# `(grip)=` names the heading that follows, `+++` parts cells, `% ...` is a note of the author.
+_NOT_SHOWN_LINE = re.compile(r"[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)[ \t]*")
+_LABEL = re.compile(r"^[ \t]*\((?P<name>[^()\n]+)\)=[ \t]*$", re.MULTILINE)
+_ROLE = re.compile(r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`\n]*)`")
+_TARGET = re.compile(r"(?P<words>[^<>]*)<[^<>]*>")
+_ATTRIBUTES = re.compile(r"(?<=[\])`])\{[.#][^{}\n]{1,300}\}")
+
+_CODE = frozenset(
+    {"code-cell", "code-block", "code", "sourcecode", "ipython", "literalinclude", "parsed-literal"}
+)
+_DROPPED = frozenset(
+    "toctree tableofcontents bibliography raw index contents mermaid eval-rst jupyter-execute thebe-button "
+    "only meta graphviz plot autofunction autoclass automodule iframe".split()
+)
+_CAPTIONED = frozenset({"figure", "image", "glue:figure", "video"})
+# Blocks that a site calls by their own names; others have a title of their own, or none.
+_CALLED = frozenset("note tip warning danger caution hint important attention error seealso todo".split())
+_TITLES = {"seealso": "See also"}
+
+# Roles whose text is a key, for which a site shows something that is not known here.
+_KEYS = frozenset(
+    "ref numref eq cite cite:t cite:p cite:ts cite:ps cite:year cite:author doc glue glue:text glue:math "
+    "index footcite".split()
+)
+_MATH = frozenset({"math"})
+_LITERAL = frozenset({"code", "file", "kbd", "samp", "func", "class", "meth", "mod", "command"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Directive:
+    """Hold a directive: its name, what stands behind it, its options and its body."""
+
+    name: str
+    title: str
+    options: dict[str, str]
+    body: list[str]
+
+
+def plain_myst(text: str, included: ReadIncluded) -> str:
+    """Return a page's text with its directives and roles as prose, code and captions.
+
+    `included` returns the text of a file that the page names, or an empty text.
+    """
+    return "\n".join(_lines(without_comments(text).split("\n"), included, depth=0))
+
+
+def labels_of(text: str) -> list[str]:
+    """Return the names that the author gave to places of a page (`(grip)=`), in order."""
+    return [found["name"] for found in _LABEL.finditer(text)]
+
+
+def _lines(lines: list[str], included: ReadIncluded, *, depth: int) -> Iterator[str]:
+    position = 0
+    while position < len(lines):
+        line = lines[position]
+        opening, fence = _OPENING.fullmatch(line), _FENCE.fullmatch(line)
+        if opening is not None:
+            end = _closing(lines, position + 1, opening["marks"])
+            yield from _directive(opening, lines[position + 1 : end], included, depth=depth)
+            position = end + 1
+        elif fence is not None:
+            end = _closing(lines, position + 1, fence["marks"])
+            yield from lines[position : end + 1]
+            position = end + 1
+        else:
+            position += 1
+            if not _NOT_SHOWN_LINE.fullmatch(line):
+                yield _ATTRIBUTES.sub("", _ROLE.sub(_role_words, line))
+
+
+def _closing(lines: list[str], start: int, marks: str) -> int:
+    for position in range(start, len(lines)):
+        line = lines[position].strip()
+        if line.startswith(marks) and not line.strip(marks[0]) and len(line) == len(marks):
+            return position
+    return len(lines)
+
+
+def _directive(
+    opening: re.Match[str], body: list[str], included: ReadIncluded, *, depth: int
+) -> Iterator[str]:
+    directive = _parsed(opening, body)
+    indent, name = opening["indent"], directive.name
+    if name in _DROPPED or depth >= MAX_DEPTH:
+        return
+    if name == "include":
+        yield from _lines(without_comments(included(directive.title)).split("\n"), included, depth=depth + 1)
+        return
+    found = [*_content(directive, included, depth=depth)]
+    yield from ("", *(f"{indent}{line}".rstrip() for line in found), "")
+
+
+def _content(directive: _Directive, included: ReadIncluded, *, depth: int) -> Iterator[str]:
+    name, title = directive.name, directive.title
+    if name in _CODE:
+        yield from _code(directive, included)
+    elif name == "math":
+        yield from ("$$", *filter(None, (title, *directive.body)), "$$")
+    elif name in _CAPTIONED:
+        words = directive.options.get("alt", "")
+        yield from (words, "") if words else ()
+        yield from _lines(directive.body, included, depth=depth + 1)
+    else:
+        called = title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
+        yield from (f"**{_ROLE.sub(_role_words, called)}**", "") if called else ()
+        yield from _lines(directive.body, included, depth=depth + 1)
+
+
+def _code(directive: _Directive, included: ReadIncluded) -> Iterator[str]:
+    if {"remove-cell", "remove-input"} & set(re.findall(r"[\w-]+", directive.options.get("tags", ""))):
+        return
+    body, language = directive.body, directive.options.get("language", "")
+    if directive.name == "literalinclude":
+        body = included(directive.title).rstrip("\n").split("\n")
+    elif not language:
+        found = _LANGUAGE.match(directive.title)
+        language = found[0] if found is not None else ""
+    caption = directive.options.get("caption", "")
+    yield from (caption, "") if caption else ()
+    if any(line.strip() for line in body):
+        language = "python" if language.startswith("ipython") else language
+        yield from (f"```{language}", *body, "```")
+
+
+def _parsed(opening: re.Match[str], body: list[str]) -> _Directive:
+    """Part a directive's options from its body: `:key: value`, or lines between hyphens."""
+    options: dict[str, str] = {}
+    start = 0
+    if body and body[0].strip() == "---":
+        end = next((place for place, line in enumerate(body[1:], 1) if line.strip() == "---"), len(body) - 1)
+        for line in body[1:end]:
+            key, _, value = line.partition(":")
+            options[key.strip()] = value.strip().strip("\"'")
+        start = end + 1
+    else:
+        while start < len(body) and (found := _OPTION.fullmatch(body[start])) is not None:
+            options[found["key"]] = found["value"].strip()
+            start += 1
+    return _Directive(opening["name"].lower(), opening["title"].strip(), options, body[start:])
+
+
+def _role_words(role: re.Match[str]) -> str:
+    name, text = role["name"].lower(), role["text"]
+    target = _TARGET.fullmatch(text)
+    if name in _MATH:
+        return f"${text}$"
+    if name in _LITERAL:
+        return f"`{text.lstrip('~!')}`"
+    if target is not None and target["words"]:
+        return target["words"].strip()
+    return "" if name in _KEYS else text

@@ -1,0 +1,62 @@
+"""Decode a page of a site, and find the pages that it leads to."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from ragbot.books.formats.html_tree import parse_html
+from ragbot.core.errors import FileUnreadable
+
+# Browsers look for the declaration in this many bytes.
+_HEAD_BYTES = 1024
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_DECLARED = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+# What old pages call Latin-1 is read as Windows reads it, as browsers do.
+_OLD = frozenset({"iso8859-1", "latin-1", "ascii"})
+_REFRESH = re.compile(r"^\s*\d+\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\"]+)", re.IGNORECASE)
+
+
+def decode_page(content: bytes, charset: str) -> str:
+    """Decode a page by its byte order mark, the header's charset, its own declaration, or as UTF-8.
+
+    Bytes that do not fit become replacement characters.
+    """
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    declared = _DECLARED.search(content[:_HEAD_BYTES])
+    for name in (charset, declared[1].decode("ascii", "replace") if declared else "", "utf-8"):
+        if encoding := _known(name):
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+    return content.decode("cp1252", errors="replace")
+
+
+def links_of(html: str) -> list[str]:
+    """Return what a page links to, as written and in order: next pages, links and redirects of its head."""
+    try:
+        tree = parse_html(html)
+    except FileUnreadable:
+        return []
+    links = [
+        node.attributes.get("href") or ""
+        for node in tree.css("link[rel~=next], a[href]")
+        if "nofollow" not in (node.attributes.get("rel") or "")
+    ]
+    for node in tree.css("meta[http-equiv]"):
+        found = _REFRESH.match(node.attributes.get("content") or "")
+        if (node.attributes.get("http-equiv") or "").lower() == "refresh" and found is not None:
+            links.append(found["url"])
+    # (mdBook's contents lie in a page of their own.)
+    return links + [node.attributes.get("src") or "" for node in tree.css("iframe[src$='toc.html']")]
+
+
+def _known(name: str) -> str:
+    try:
+        found = codecs.lookup(name).name if name else ""
+    except LookupError:
+        return ""
+    return "cp1252" if found in _OLD else found

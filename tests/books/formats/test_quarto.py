@@ -1,0 +1,122 @@
+"""Read books and websites of Quarto with the addresses, anchors and order that its builds have.
+
+The rules were compared with built books (bench/books.py): the generator itself is no package of pip or npm.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.formats.notebooks import notebook_markdown
+from ragbot.books.loader import load_book
+from ragbot.core.errors import FileUnreadable
+
+BOOK = """\
+project: {type: book}
+book:
+  title: Boats
+  chapters:
+    - index.qmd
+    - part: Wood
+      chapters: [oars.qmd, deep/index.ipynb]
+    - part: sails.qmd
+      chapters:
+        - file: knots.md
+          text: All knots
+  appendices: [more.qmd]
+execute: {echo: false}
+"""
+NOTEBOOK = {
+    "cells": [
+        {"cell_type": "raw", "source": "---\ntitle: Deep water\n---"},
+        {"cell_type": "markdown", "source": ["## Grip\n", "\n", "Round.\n"]},
+        {"cell_type": "code", "source": "#| echo: true\nrow()", "outputs": [{"text": "PRINTED"}]},
+        {"cell_type": "code", "source": "secret()", "metadata": {"tags": ["remove-cell"]}},
+        {"cell_type": "code", "source": 'say("""\n```\n""")', "metadata": {}},
+        {"cell_type": "raw", "source": "\\newpage"},
+    ],
+    "metadata": {"kernelspec": {"language": "Python"}},
+}
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A book of seven chapters, and a file that is none."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "_quarto.yml").write_text(BOOK)
+    (tmp_path / "deep" / "index.ipynb").write_text(json.dumps(NOTEBOOK))
+    for name, text in {
+        "index.qmd": "# Preface {.unnumbered}\n\nHello.\n",
+        "oars.qmd": "---\ntitle: Oars\n---\n\n## Grip\n\n## Grip\n\n"
+        "```{r}\nrow()\n```\n\n## A & B {#sec-ab}\n",
+        "sails.qmd": "# Cloth\n",
+        "knots.md": "# Knots\n\n1. One\n",
+        "more.qmd": "# More\n",
+        "notes.qmd": "# Notes\n",
+    }.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_chapters_stand_in_order_at_their_addresses(book: Path) -> None:
+    """Parts are names or pages, appendices come last, and other files are no chapters."""
+    found = load_book(book)
+
+    assert found.title == "Boats"
+    assert [(page.address, page.title, page.parts) for page in found.pages] == [
+        ("", "Preface", ()),
+        ("oars.html", "Oars", ("Wood",)),
+        ("deep/", "Deep water", ("Wood",)),
+        ("sails.html", "Cloth", ()),
+        ("knots.html", "All knots", ()),
+        ("more.html", "More", ("Appendices",)),
+    ]
+    assert [section.anchor for section in found.pages[1].sections] == ["grip", "grip-1", "sec-ab"]
+    assert "row()" not in found.pages[1].source
+
+
+def test_notebook_is_its_text_and_shown_code(book: Path) -> None:
+    """What code printed is in the built page alone."""
+    page = load_book(book).pages[2]
+
+    assert page.source.split() == ["##", "Grip", "Round.", "```python", "row()", "```"]
+
+
+def test_code_with_fences_stays_one_listing() -> None:
+    """A fence inside of it would end it."""
+    assert '````{python}\nsay("""\n```\n""")\n````' in notebook_markdown(
+        json.dumps(NOTEBOOK), has_chunks=True
+    )
+
+
+@pytest.mark.parametrize("source", ["{", "[]", "{}", '{"cells": 1}', "[" * 100_000])
+def test_file_that_is_no_notebook_is_named(source: str) -> None:
+    """It is skipped with a reason."""
+    with pytest.raises(FileUnreadable, match="notebook"):
+        notebook_markdown(source)
+
+
+def test_website_has_its_sidebar_and_what_is_rendered(tmp_path: Path) -> None:
+    """A website has all pages, but for drafts, those that `render` leaves out, and the repository's own."""
+    (tmp_path / "guide").mkdir()
+    (tmp_path / "_quarto.yml").write_text(
+        'project: {type: website, render: ["*.qmd", "guide/", "!old.qmd"]}\n'
+        "website:\n  title: Boats\n  sidebar:\n    contents:\n"
+        "      - section: Guide\n        contents: [guide/b.qmd, guide/a.qmd]\n      - oars.qmd\n"
+    )
+    for name in ("index", "oars", "old", "guide/a", "guide/b", "guide/c", "README"):
+        (tmp_path / f"{name}.qmd").write_text(f"# {name}\n\nText.\n")
+    (tmp_path / "draft.qmd").write_text("---\ndraft: true\n---\n\n# Draft\n")
+
+    pages = load_book(tmp_path).pages
+
+    assert [(page.address, page.parts) for page in pages] == [
+        ("", ()),
+        ("guide/b.html", ("Guide",)),
+        ("guide/a.html", ("Guide",)),
+        ("oars.html", ()),
+        ("guide/c.html", ()),
+    ]

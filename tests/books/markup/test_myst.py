@@ -1,0 +1,43 @@
+"""Turn MyST into the words that readers of the site see."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.books.markup.myst import plain_myst
+
+FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{include} loop.md\n```\nonce\n"}
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("(grip)=\n## Grip\n% a note\n+++\nRound.", "## Grip\nRound."),
+        ("```{code-cell} ipython3\n:tags: [hide-input]\nrow()\n```", "```python\nrow()\n```"),
+        ("```{code-cell}\n:tags: [remove-cell]\nrow()\n```", ""),
+        ('```{code-block} python\n---\ncaption: "Rowing"\n---\nrow()\n```', "Rowing\n```python\nrow()\n```"),
+        ("```{literalinclude} row.py\n:language: python\n```", "```python\nrow()\n```"),
+        ("```{note}\nKeep it dry.\n```", "**Note**\nKeep it dry."),
+        (":::{seealso}\nOars.\n:::", "**See also**\nOars."),
+        ("```{admonition} Dry {math}`x`\n:class: tip\nKeep it.\n```", "**Dry $x$**\nKeep it."),
+        ("````{tab-set}\n```{tab-item} Linux\nA\n```\n````", "**Linux**\nA"),
+        ("```{figure} oar.png\n:alt: An oar\n:width: 10px\nThe *oar*.\n```", "An oar\nThe *oar*."),
+        ("```{math}\n:label: eq\na = b\n```", "$$\na = b\n$$"),
+        ("```{toctree}\na\nb\n```", ""),
+        ("```{include} part.md\n```", "Part `one`."),
+        ("```{include} missing.md\n```", ""),
+        ("See {ref}`the grip <grip>`, {ref}`grip`, {doc}`/oars`{cite}`smith`.", "See the grip, , ."),
+        ("```python\n(kept)=\n{ref}`kept`\n```", "```python\n(kept)=\n{ref}`kept`\n```"),
+        ("![oar](o.png){.wide} <!-- TODO -->", "![oar](o.png)"),
+    ],
+)
+def test_words_and_code_are_those_of_the_site(written: str, shown: str) -> None:
+    """Directives, roles and labels are tools of the author."""
+    words = plain_myst(written, lambda path: FILES.get(path, ""))
+
+    assert "\n".join(line.rstrip() for line in words.split("\n") if line.strip()) == shown
+
+
+def test_file_that_includes_itself_ends() -> None:
+    """A mistake of the author must not take the memory."""
+    assert plain_myst(FILES["loop.md"], lambda path: FILES[path]).count("once") <= 10

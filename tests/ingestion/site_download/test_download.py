@@ -1,0 +1,372 @@
+"""Download a book from a site over a socket: what is asked for, what is kept, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.files import Choice
+from ragbot.books.loader import ReadOptions, load_book
+from ragbot.core.domain import Book
+from ragbot.core.errors import BookError
+from ragbot.ingestion.site_download.download import Limits, SiteCopy, downloaded_site
+from ragbot.ingestion.site_download.site_client import SiteClient
+from tests.fakes.book_site import Answer, BookSite, page, redirect, sitemap, sitemap_index
+
+LIMITS = Limits(max_page_bytes=100_000, max_bytes=1_000_000, time_limit_s=600)
+ROBOTS = "text/plain"
+
+Download = Callable[..., tuple[SiteCopy, Book]]
+
+
+@pytest.fixture
+def site() -> Iterator[BookSite]:
+    """A book of three pages below /book/, whose front page links to the others."""
+    with BookSite() as server:
+        server.answers = {
+            "/book/": page("Boats", "oars", "sails/", "/other/place.html", "https://elsewhere.test/book/"),
+            "/book/oars": page("Oars", "./", "sails/", "oars?print=1", "oars.pdf"),
+            "/book/sails/": page("Sails", "../oars#grip"),
+            "/other/place.html": page("Another book"),
+        }
+        yield server
+
+
+@pytest.fixture
+def download(site: BookSite, tmp_path: Path) -> Download:
+    """Download the site, and read what was downloaded."""
+
+    def run(
+        url: str = "",
+        *,
+        limits: Limits = LIMITS,
+        choice: Choice | None = None,
+        sleep: Callable[[float], None] = lambda _: None,
+        now: float = 1_000_000.0,
+    ) -> tuple[SiteCopy, Book]:
+        with downloaded_site(
+            url or f"{site.url}/book/",
+            tmp_path / "sites",
+            client=SiteClient(pause_s=0.2, allow_private=True, sleep=sleep),
+            limits=limits,
+            choice=choice or Choice(),
+            progress=lambda *_: None,
+            clock=lambda: now,
+        ) as copy:
+            options = ReadOptions(downloaded=copy.downloaded, choice=choice or Choice())
+            return copy, load_book(copy.folder, options=options)
+
+    return run
+
+
+def addresses(book: Book) -> list[str]:
+    return [found.address for found in book.pages]
+
+
+def test_pages_are_found_by_links_below_the_folder_alone(site: BookSite, download: Download) -> None:
+    """A book is a part of a host; its neighbours are other people's."""
+    copy, book = download()
+
+    assert copy.root == f"{site.url}/book/"
+    assert addresses(book) == ["", "oars", "sails/"]
+    assert book.layout.name == "a live site"
+    assert set(site.asked()) == {"/robots.txt", "/book/sitemap.xml", "/sitemap.xml", *list(site.answers)[:3]}
+
+
+def test_address_of_a_page_is_the_one_that_its_site_serves(site: BookSite, download: Download) -> None:
+    """A link with or without a suffix or a slash is another page, or none, on many servers."""
+    site.answers["/book/"] = page("Boats", "oars.html", "knots.htm", "sails")
+    site.answers["/book/oars.html"] = page("Oars")
+    site.answers["/book/knots.htm"] = page("Knots")
+    site.answers["/book/sails"] = redirect("/book/sails/")
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == ["", "knots.htm", "oars.html", "sails/"]
+
+
+def test_sitemap_is_followed_instead_of_links(site: BookSite, download: Download) -> None:
+    """It lists the pages that no page links to, and spares the site the others."""
+    site.answers["/book/sitemap.xml"] = sitemap_index(f"{site.url}/maps/1.xml.gz", f"{site.url}/maps/2.xml")
+    site.answers["/maps/1.xml.gz"] = sitemap(f"{site.url}/book/oars", packed=True)
+    site.answers["/maps/2.xml"] = sitemap(f"{site.url}/book/hidden/", f"{site.url}/other/place.html")
+    site.answers["/book/hidden/"] = page("Hidden")
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == ["", "hidden/", "oars"]
+    assert "/book/sails/" not in site.asked()
+
+
+def test_sitemap_that_robots_names_is_read(site: BookSite, download: Download) -> None:
+    """Sites keep it where they like."""
+    robots = f"User-agent: *\nDisallow:\nSitemap: {site.url}/elsewhere.xml\n"
+    site.answers["/robots.txt"] = Answer(robots.encode(), content_type=ROBOTS)
+    site.answers["/elsewhere.xml"] = sitemap(f"{site.url}/book/oars", f"{site.url}/book/sails/")
+
+    _, book = download()
+
+    assert "/elsewhere.xml" in site.asked()
+    assert len(book.pages) == 3
+
+
+@pytest.mark.parametrize("content", [b"<urlset><url>", b"\x1f\x8bbroken", b"<html></html>"])
+def test_broken_sitemap_is_as_none(site: BookSite, download: Download, content: bytes) -> None:
+    """Many sites answer any address with a page."""
+    site.answers["/book/sitemap.xml"] = Answer(content)
+
+    _, book = download()
+
+    assert len(book.pages) == 3
+
+
+def test_what_robots_forbids_is_not_asked_for(site: BookSite, download: Download) -> None:
+    """The site's operator has the last word, and the report says what it costs."""
+    robots = b"User-agent: ragbot\nDisallow: /book/sails/\nCrawl-delay: 7\n"
+    site.answers["/robots.txt"] = Answer(robots, content_type=ROBOTS)
+    pauses: list[float] = []
+
+    _, book = download(sleep=pauses.append)
+
+    assert "/book/sails/" not in site.asked()
+    assert [(left.reason, left.files) for left in book.left_out] == [
+        ("The site's robots.txt does not allow to read it.", 1)
+    ]
+    assert pauses[-1] == 7
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(b"User-agent: *\nDisallow: /\n", content_type=ROBOTS),
+        Answer(status=403, has_etag=False),
+        Answer(status=503, has_etag=False),
+    ],
+)
+def test_site_that_forbids_reading_is_not_read(site: BookSite, download: Download, answer: Answer) -> None:
+    """A robots.txt that cannot be read allows nothing (RFC 9309)."""
+    site.answers["/robots.txt"] = answer
+
+    with pytest.raises(BookError, match=r"robots\.txt"):
+        download()
+
+    assert "/book/oars" not in site.asked()
+
+
+def test_one_connection_a_pause_and_a_name(site: BookSite, download: Download) -> None:
+    """A site's operator should not notice the download, and can see who it is."""
+    pauses: list[float] = []
+
+    download(sleep=pauses.append)
+
+    assert site.connections == 1
+    assert pauses == [0.2] * len(site.calls())
+    assert {call.headers["user-agent"].split("/")[0] for call in site.calls()} == {"ragbot"}
+
+
+def test_unchanged_pages_are_not_sent_again(site: BookSite, download: Download) -> None:
+    """A book of a thousand pages is fetched each night, and one page of it is new."""
+    download()
+    site.forget()
+    site.answers["/book/oars"] = page("New oars", "./", "sails/")
+
+    copy, book = download(now=2_000_000.0)
+
+    assert (copy.pages, copy.unchanged) == (3, 2)
+    assert [found.title for found in book.pages] == ["Boats", "New oars", "Sails"]
+    assert all("if-none-match" in call.headers for call in site.calls("/book/oars"))
+
+
+def test_last_modified_is_sent_back(site: BookSite, download: Download) -> None:
+    """Servers of plain files have it instead of an ETag, or besides."""
+    date = "Sat, 28 Nov 2026 10:00:00 GMT"
+    oars = page("Oars")
+    site.answers["/book/oars"] = replace(oars, headers={"Last-Modified": date}, has_etag=False)
+    download()
+    site.forget()
+
+    download(now=2_000_000.0)
+
+    assert site.calls("/book/oars")[0].headers["if-modified-since"] == date
+
+
+def test_page_that_is_gone_is_forgotten(site: BookSite, download: Download, tmp_path: Path) -> None:
+    """Its file would be read as a page of the book for ever."""
+    download()
+    site.answers["/book/"] = page("Boats", "oars")
+    site.answers["/book/oars"] = page("Oars")
+
+    copy, book = download(now=2_000_000.0)
+
+    assert addresses(book) == ["", "oars"]
+    assert sorted(found.name for found in copy.folder.rglob("*.html")) == ["index.html", "oars.html"]
+
+
+def test_run_that_was_killed_goes_on_where_it_stopped(site: BookSite, download: Download) -> None:
+    """Its pages are there already, also those of a server that does not know validators."""
+    oars, sails = site.answers["/book/oars"], site.answers["/book/sails/"]
+    assert isinstance(oars, Answer)
+    site.answers["/book/oars"] = replace(oars, has_etag=False)
+
+    def killed_at_sails(_: float) -> None:
+        if "/book/oars" in site.asked():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download(sleep=killed_at_sails)
+    assert "/book/sails/" not in site.asked()
+    site.answers["/book/sails/"] = sails
+    site.forget()
+
+    _, book = download(now=1_000_060.0)
+
+    assert addresses(book) == ["", "oars", "sails/"]
+    assert "/book/oars" not in site.asked()
+
+
+def test_file_that_was_torn_is_fetched_anew(site: BookSite, download: Download) -> None:
+    """A full disk or a power cut must not leave half a page in the book."""
+    copy, _ = download()
+    (copy.folder / "oars.html").write_text("<html><main>The oa")
+    with (copy.folder.parent / "pages.jsonl").open("a") as log:
+        log.write('{"url": "http://half a li')
+
+    _, book = download(now=2_000_000.0)
+
+    assert next(found for found in book.pages if found.address == "oars").title == "Oars"
+
+
+def test_site_is_asked_again_after_the_time_that_it_names(site: BookSite, download: Download) -> None:
+    """A busy server says when it has time."""
+    busy = Answer(status=429, headers={"Retry-After": "30"}, has_etag=False)
+    site.answers["/book/oars"] = [busy, busy, page("Oars")]
+    waits: list[float] = []
+
+    _, book = download(sleep=waits.append)
+
+    assert waits.count(30) == 2
+    assert len(book.pages) == 3
+
+
+def test_page_that_fails_for_a_while_is_that_of_the_last_time(site: BookSite, download: Download) -> None:
+    """A fault of one night must not take a chapter from the readers; the report names it."""
+    download()
+    site.answers["/book/oars"] = Answer(status=500, has_etag=False)
+
+    _, book = download(now=2_000_000.0)
+
+    assert addresses(book) == ["", "oars", "sails/"]
+    assert [file.path for file in book.skipped] == ["oars.html"]
+    assert "answers 500; the page of the last time is used" in book.skipped[0].reason
+
+
+def test_site_that_stops_answering_ends_the_download(site: BookSite, download: Download) -> None:
+    """Half a book is no book."""
+    links = [f"page-{number}" for number in range(40)]
+    site.answers = {
+        "/book/": page("Boats", *links),
+        **{f"/book/{link}": Answer(status=502, has_etag=False) for link in links},
+    }
+
+    with pytest.raises(BookError, match="stopped answering"):
+        download()
+
+
+def test_dead_links_files_and_large_pages_are_told(site: BookSite, download: Download) -> None:
+    """What is not in the book should be known."""
+    site.answers["/book/"] = page("Boats", "oars", "gone", "list", "large", "away", "api")
+    site.answers["/book/list"] = Answer(b"a,b", content_type="text/csv")
+    site.answers["/book/large"] = page("Large", text="long " * 30_000)
+    site.answers["/book/away"] = redirect("https://elsewhere.test/book/away")
+    site.answers["/book/api"] = Answer(status=401, has_etag=False)
+
+    _, book = download()
+
+    assert {left.reason for left in book.left_out} == {
+        "The site has no page there (404).",
+        "It is no HTML.",
+        "It redirects to another place than the book.",
+    }
+    assert {file.path: file.reason for file in book.skipped} == {
+        "large.html": "The page has more than 100,000 bytes (MAX_FILE_MB).",
+        "api.html": "The site answers 401.",
+    }
+
+
+def test_site_that_is_too_large_is_refused(site: BookSite, download: Download) -> None:
+    """Links may lead on for ever."""
+    with pytest.raises(BookError, match="MAX_BOOK_MB"):
+        download(limits=replace(LIMITS, max_bytes=300))
+
+
+def test_download_that_takes_too_long_is_ended(download: Download) -> None:
+    """A cron job must not meet its successor."""
+    with pytest.raises(BookError, match="INGEST_TIME_LIMIT_S"):
+        download(limits=replace(LIMITS, time_limit_s=0))
+
+
+def test_chosen_pages_alone_are_asked_for(site: BookSite, download: Download) -> None:
+    """--exclude is for what is large and not wanted."""
+    _, book = download(choice=Choice(exclude=("sails/**",)))
+
+    assert addresses(book) == ["", "oars"]
+    assert "/book/sails/" not in site.asked()
+
+
+def test_front_page_may_redirect_to_its_version_and_spelling(site: BookSite, download: Download) -> None:
+    """Documentation is served below its language and version."""
+    site.answers["/"] = redirect("/en/latest/")
+    site.answers["/en/latest/"] = page("Boats", "oars.html", "/en/stable/oars.html")
+    site.answers["/en/latest/oars.html"] = page("Oars")
+    site.answers["/en/stable/oars.html"] = page("Old oars")
+
+    copy, book = download(site.url)
+
+    assert copy.root == f"{site.url}/en/latest/"
+    assert addresses(book) == ["", "oars.html"]
+
+
+def test_front_page_that_leads_to_another_site_is_refused(site: BookSite, download: Download) -> None:
+    """Whoever took over the name of the site must not choose the book."""
+    site.answers["/book/"] = redirect("https://elsewhere.test/")
+
+    with pytest.raises(BookError, match=r"redirects to https://elsewhere\.test/"):
+        download()
+
+
+def test_charsets_are_decoded_as_browsers_do(site: BookSite, download: Download) -> None:
+    """By the header, by the page's own declaration, and old pages by what Windows had."""
+    html = "<!doctype html><html lang=en>{}<title>Größe</title><main><h1>Größe</h1><p>ein “Maß”</main>"
+    for name, head, encoding, kind in (
+        ("header", "", "utf-16-le", "text/html; charset=utf-16-le"),
+        ("declared", '<meta http-equiv=x content="text/html; charset=ISO-8859-1">', "cp1252", "text/html"),
+        ("none", "", "cp1252", "text/html"),
+        ("mark", "", "utf-8-sig", "text/html; charset=latin-1"),
+        ("unknown", "", "utf-8", "text/html; charset=nonsense"),
+    ):
+        site.answers[f"/book/{name}"] = Answer(html.format(head).encode(encoding), content_type=kind)
+    site.answers["/book/"] = page("Boats", "header", "declared", "none", "mark", "unknown")
+
+    _, book = download()
+
+    assert [found.title for found in book.pages[1:]] == ["Größe"] * 5
+    assert all("ein “Maß”" in found.source for found in book.pages[1:])
+
+
+def test_pages_that_would_share_a_file_or_leave_the_folder_do_no_harm(
+    site: BookSite, download: Download, tmp_path: Path
+) -> None:
+    """Names of files are the site's choice."""
+    links = ("a.html", "a.html/b", "%2e%2e/%2e%2e/up", "..%2f..%2fup2", ".hidden", "n%00l", "x" * 300)
+    site.answers["/book/"] = page("Boats", *links)
+    site.answers |= {f"/book/{link}": page(link[:9]) for link in links}
+
+    _, book = download()
+
+    assert addresses(book) == ["", "a.html"]
+    assert {found.name for found in (tmp_path / "sites").iterdir()} == {
+        found.name for found in (tmp_path / "sites").glob("127.0.0.1-*")
+    }

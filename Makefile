@@ -12,7 +12,7 @@ SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-
 # Hundreds of processes start in the tests, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test unit fuzz lint format audit bench bench-books faults soak eval eval-model clean
+.PHONY: help run test unit fuzz lint format audit bench bench-books faults soak eval eval-model widget clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -64,6 +64,10 @@ eval: $(VENV)/run.stamp ## Ask the questions of the set that belongs to the ship
 
 eval-model: $(VENV)/run.stamp ## Ask a real small model those questions; ARGS="--sample 40" asks a part of them
 	@$(PYTHON) -m bench.eval_model $(ARGS)
+
+widget: ## Build the reader's widget from its source, with node and npm
+	@npm ci --prefix widget --silent --no-audit --no-fund
+	@cd widget && node build.mjs
 
 clean: ## Remove the virtual environment and every cache; the database stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -143,15 +143,6 @@ def test_one_step_down_has_two_spellings(service: Service, spelling: tuple[str, 
     assert len(service.rows("messages")["messages"]) == 2
 
 
-def test_minus_one_without_dashes_is_refused_and_changes_nothing(sqlite_service: Service) -> None:
-    """So the guide must not say it."""
-    refused = sqlite_service.flask("db", "downgrade", "-1")
-
-    assert refused.exit_code == 2
-    assert sqlite_service.rows("alembic_version") != {"alembic_version": []}
-    assert sqlite_service.flask("db", "check").exit_code == 0
-
-
 def test_edition_before_is_one_command_away(service: Service, tmp_path: Path) -> None:
     """A book that came out wrong is taken back without a deployment."""
     book = Path(shutil.copytree(THREE_CHAPTERS, tmp_path / "book"))

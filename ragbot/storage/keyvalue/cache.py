@@ -126,6 +126,7 @@ class BatchedCache:
         self._cache = cache
         self._every_s = every_s
         self._lock = threading.Lock()
+        # Written once more if it is put again during a write.
         self._waiting: dict[str, tuple[bytes, float]] = {}
         self._is_writing = False
 

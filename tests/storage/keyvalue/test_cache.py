@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from ragbot.core.errors import CacheNotCleared, StoreUnavailable
 from ragbot.storage.database import Database
 from ragbot.storage.keyed_rows import CLEAN_UP_EVERY_S
-from ragbot.storage.keyvalue.cache import CacheStore, DatabaseCache, FailoverCache
+from ragbot.storage.keyvalue.cache import BatchedCache, CacheStore, DatabaseCache, FailoverCache
 from ragbot.storage.keyvalue.redis import RedisCache
 from tests.databases import store_params
 from tests.storage.keyvalue.stores import NOBODY, Clock, database_of
@@ -42,6 +43,33 @@ def test_what_was_put_last_is_got(cache: CacheStore) -> None:
 
     assert cache.get("bread") == b"\x00\xff new"
     assert cache.get("cheese") is None
+
+
+def test_entries_that_are_put_together_are_got_one_by_one(cache: CacheStore) -> None:
+    """Vectors of many questions are written at once."""
+    cache.put("bread", b"old", 60)
+    cache.put_many([("cheese", b"a", 60), ("bread", b"new", 60)])
+
+    assert (cache.get("bread"), cache.get("cheese")) == (b"new", b"a")
+
+
+def test_batched_entry_is_got_at_once_and_written_moments_later(database: Database) -> None:
+    """The process that made it does not ask the provider again; the others learn of it soon."""
+    written = FailoverCache([DatabaseCache(database)])
+    batched = BatchedCache(written, every_s=0.05)
+
+    batched.put("bread", b"first", 60)
+    batched.put("bread", b"last", 60)
+    at_once = batched.get("bread")
+    for thread in threading.enumerate():
+        if thread.name == "cache-writer":
+            thread.join(60)
+
+    assert at_once == b"last"
+    assert (written.get("bread"), batched.get("bread")) == (b"last", b"last")
+    batched.put("cheese", b"later", 60)
+    assert batched.clear() == 2
+    assert batched.get("cheese") is None
 
 
 def test_entry_is_gone_when_its_time_is_over(cache: CacheStore) -> None:

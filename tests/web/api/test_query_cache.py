@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from harness.openai_upstream import EMBEDDINGS, OpenAIUpstream
 from ragbot.extensions import db
-from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of, wait_for_background_threads
 from tests.fakes.parts import ScriptedGenerator
 
 CHEDDAR = {"query": "How long is the cheddar ripened?"}
@@ -112,6 +112,8 @@ def test_question_is_embedded_once_for_all_who_ask_at_once(make_app: AppMaker) -
         upstream.forget()
         with ThreadPoolExecutor(8) as readers:
             list(readers.map(lambda _: first.test_client().post("/query", json=CHEDDAR), range(8)))
+        # Vectors are written some moments later.
+        wait_for_background_threads()
         with first.app_context(), db.engine.begin() as connection:
             connection.execute(text("DELETE FROM cache_entries WHERE key LIKE 'answer:%'"))
         restarted = make_app(settings)

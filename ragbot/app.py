@@ -129,13 +129,13 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
         questions=questions,
         others=(
             (sessions,),
-            (book,),
+            (book, books),
             (widget_tokens,),
             (admin, ingest),
             (documentation, console),
             (ask_page,),
         ),
-        open_to_pages=(query, sessions, book, widget_tokens),
+        open_to_pages=(query, sessions, book, books, widget_tokens),
         behind_password=(console,),
         page_session=page_session if settings.widget_token_minutes else None,
     )

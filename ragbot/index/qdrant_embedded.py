@@ -124,7 +124,8 @@ class QdrantEmbeddedStore:
                 edition.key, partial(self._opened_or_built, edition), thread_name="index-build"
             )
             try:
-                flight.wait(deadline, reserve_s=RESERVE_S)
+                reserve_s = min(RESERVE_S, deadline.left_s() / 4) if deadline else 0.0
+                flight.wait(deadline, reserve_s=reserve_s)
             except DeadlineExceeded as error:
                 raise _being_built(edition) from error
             if flight.failure is not None:

@@ -961,7 +961,7 @@ class TestEmbeddedStore:
 
         store = QdrantEmbeddedStore(folder, slow_points)
         with pytest.raises(SearchUnavailable, match="is being built; try again"):
-            store.search(first.facts, first.asked("yeast"), Deadline(5.1))
+            store.search(first.facts, first.asked("yeast"), Deadline(0.2))
         goes_on.set()
 
         assert paths(store.search(first.facts, first.asked("yeast"), soon())) == ["01-bread.md"]

@@ -9,7 +9,7 @@ from flask import Flask
 from flask_cors import CORS
 
 # Anchored: the library matches the beginning alone. Console, documentation and admin calls are not here.
-PATHS = (r"/query$", r"/sessions(/.*)?$", r"/health(/.*)?$", r"/book$", r"/widget/token$")
+PATHS = (r"/query$", r"/sessions(/.*)?$", r"/health(/.*)?$", r"/books?$", r"/widget/token$")
 METHODS = ("GET", "POST", "PUT", "DELETE")
 ALLOWED_HEADERS = (
     *("Accept", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Ragbot-Token", "X-Request-ID"),

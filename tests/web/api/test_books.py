@@ -157,3 +157,11 @@ def test_console_offers_the_choice_only_where_there_is_one(client: FlaskClient) 
 
     assert '<option value="bees">' in both
     assert both.index('value="default"') < both.index('value="bees"')
+
+
+def test_calls_for_the_list_are_limited_as_other_calls_are(make_app: AppMaker) -> None:
+    """A page asks for it once a visit; a program that does not end is stopped."""
+    app = make_app({"RATE_LIMIT_ENABLED": True, "RATE_LIMIT_OTHERS_PER_MINUTE": 2})
+    client = app.test_client()
+
+    assert [client.get("/books").status_code for _ in range(3)] == [200, 200, 429]

@@ -26,6 +26,7 @@ OPEN = [
     "/health",
     "/health/ready",
     "/book",
+    "/books",
     "/widget/token",
 ]
 CLOSED = ["/", "/docs", "/openapi.json", "/metrics", "/admin/sessions", "/static/console.css", "/queryx"]

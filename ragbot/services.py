@@ -32,6 +32,7 @@ from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
+from ragbot.storage.question_insights import QuestionInsights
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,8 @@ class Services:
     cache: Cache
     counters: FailoverRateCounters
     periodic_tasks: PeriodicTasks
+    group_questions: Callable[[], int]
+    insights: QuestionInsights
     maintenance: MaintenanceMetrics
     budget: DailyBudget
     probe_provider: Callable[[], Iterable[Finding]]

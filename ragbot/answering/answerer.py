@@ -46,6 +46,7 @@ from ragbot.core.domain import (
     Mode,
     Prompt,
     Question,
+    QuestionEmbedding,
     Retrieved,
     Source,
     Status,
@@ -184,7 +185,9 @@ class Answerer:
             usage=rewriting + embedding,
             latency_ms=Latency(embed=retrieval.embed_ms, search=retrieval.search_ms),
         )
-        return Draft(known, Generation(), started, time.perf_counter())
+        embedder = retrieval.edition.embedder
+        embedded = QuestionEmbedding(embedder, retrieval.vector) if embedder and retrieval.vector else None
+        return Draft(known, Generation(), started, time.perf_counter(), embedded)
 
     def _prompt(self, question: Question, history: Sequence[Exchange], evidence: Evidence) -> Prompt:
         selected = question.mode is Mode.SELECTED_TEXT

@@ -10,6 +10,7 @@ import structlog
 
 from ragbot.core.domain import Answer
 from ragbot.core.errors import RagbotError
+from ragbot.storage.asked_questions import AskedQuestion
 from ragbot.storage.conversations import ConversationStore
 
 log = structlog.get_logger(__name__)
@@ -24,6 +25,7 @@ class _Closing:
     message_id: str
     answer: Answer
     error_code: str | None
+    asked: AskedQuestion | None
 
 
 class DeferredWrites:
@@ -39,10 +41,12 @@ class DeferredWrites:
         self._waiting: deque[_Closing] = deque(maxlen=MOST_WAITING)
         self._running = False
 
-    def add(self, message_id: str, answer: Answer, error_code: str | None) -> None:
+    def add(
+        self, message_id: str, answer: Answer, error_code: str | None, asked: AskedQuestion | None = None
+    ) -> None:
         """Queue the end of a turn, to be written as soon as possible."""
         with self._lock:
-            self._waiting.append(_Closing(message_id, answer, error_code))
+            self._waiting.append(_Closing(message_id, answer, error_code, asked))
             if self._running:
                 return
             self._running = True
@@ -57,7 +61,10 @@ class DeferredWrites:
                 closing = self._waiting[0]
             try:
                 self._conversations.close_turn(
-                    closing.message_id, closing.answer, error_code=closing.error_code
+                    closing.message_id,
+                    closing.answer,
+                    error_code=closing.error_code,
+                    asked=closing.asked,
                 )
             except RagbotError:
                 return False

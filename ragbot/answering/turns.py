@@ -31,6 +31,7 @@ from ragbot.core.domain import (
     Usage,
 )
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
+from ragbot.storage.asked_questions import AskedQuestion
 from ragbot.storage.conversations import ConversationStore, Turn, unsaved_turn
 from ragbot.storage.idempotency_keys import IdempotencyClaim
 from ragbot.storage.message_rows import MessageFacts
@@ -239,13 +240,13 @@ class Turns:
         """Store the end of a turn, now or, if the database is unavailable, later."""
         started = time.perf_counter()
         if turn.message_id is not None:
-            answer, error_code = recorder.answer(), recorder.error_code
+            answer, error_code, asked = recorder.answer(), recorder.error_code, recorder.asked()
             try:
-                self._conversations.close_turn(turn.message_id, answer, error_code=error_code)
+                self._conversations.close_turn(turn.message_id, answer, error_code=error_code, asked=asked)
             except Exception as error:  # Whatever is wrong there, the reader gets the answer.
                 code = error.code if isinstance(error, RagbotError) else type(error).__name__
                 log.error("answer_write_postponed", code=code, message_id=turn.message_id[:8])
-                self._late.add(turn.message_id, answer, error_code)
+                self._late.add(turn.message_id, answer, error_code, asked)
         recorder.persisted((time.perf_counter() - started) * 1000)
         self._observe(recorder.ended())
 
@@ -302,6 +303,11 @@ class TurnRecorder:
     def ended(self) -> TurnOutcome:
         """Return the outcome for metrics and logs; of a turn that has not ended, what is known so far."""
         return TurnOutcome(self.answer(), self.error_code, self._first_word_ms, self._persist_ms)
+
+    def asked(self) -> AskedQuestion:
+        """Return the question for what is kept of it apart from its session."""
+        embedding = self._draft.embedding if self._draft else None
+        return AskedQuestion(self._question, self._first_word_ms, embedding)
 
     def answer(self) -> Answer:
         """Return the answer as it is stored. A whole one stays whole if the reader left just then."""

@@ -36,7 +36,7 @@ def build_extractive_generator(
         reader,
         tidy=tidy_markdown,
         embedder=embedder if settings.chosen_embedder == "local" else None,
-        similarity=_similarity(settings),
+        similarity=question_similarity(settings),
         is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
     )
 
@@ -55,7 +55,8 @@ def understood_texts(settings: Settings) -> Callable[[str], bool]:
     return LocalEmbedder.understands
 
 
-def _similarity(settings: Settings) -> Callable[[float], float]:
+def question_similarity(settings: Settings) -> Callable[[float], float]:
+    """Return the function that maps a cosine of the chosen embedder to a common scale."""
     if settings.chosen_embedder != "local" or settings.local_embedder != "multilingual":
         return lambda cosine: cosine
     from ragbot.providers.multilingual_embedder import similarity

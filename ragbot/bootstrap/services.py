@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
+from ragbot.bootstrap.insights import build_grouping, once_a_day
 from ragbot.bootstrap.observability import build_tracing, measure_pool
 from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
 from ragbot.bootstrap.storage import UNREADABLE, Storage, build_storage
@@ -49,6 +50,7 @@ from ragbot.storage.ingest_jobs import IngestJobStore
 from ragbot.storage.keyvalue.shared_state import InProcessSharedState
 from ragbot.storage.maintenance_log import MaintenanceLog
 from ragbot.storage.migrations import SchemaCheck
+from ragbot.storage.question_insights import QuestionInsights
 from ragbot.version import __version__
 
 log = structlog.get_logger(__name__)
@@ -83,6 +85,7 @@ def build_services(
     answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
+    group_questions = build_grouping(settings, storage, providers)
     return Services(
         settings=settings,
         answerer=answerer,
@@ -101,7 +104,9 @@ def build_services(
         tracing=build_tracing(settings),
         cache=storage.cache,
         counters=storage.rate_counters,
-        periodic_tasks=_periodic_tasks(storage, readiness, clock),
+        periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, group_questions),
+        group_questions=group_questions,
+        insights=QuestionInsights(storage.database),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
         budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),
@@ -160,10 +165,19 @@ def _ingestion(
     )
 
 
-def _periodic_tasks(storage: Storage, readiness: Readiness, clock: ClockJumpDetector) -> PeriodicTasks:
+def _periodic_tasks(
+    settings: Settings,
+    storage: Storage,
+    readiness: Readiness,
+    clock: ClockJumpDetector,
+    group_questions: Callable[[], int],
+) -> PeriodicTasks:
+    tasks: list[Callable[[], object]] = [storage.conversations.prune]
+    if settings.insights_days and settings.insights_words:
+        tasks.append(once_a_day(storage, group_questions))
     return PeriodicTasks(
         storage.shared_state,
-        [storage.conversations.prune],
+        tasks,
         checks=[readiness.report],
         clock_is_believed=clock.is_believed,
     )

@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 
 from ragbot.config import Settings
 from ragbot.core.ports import Cache, SharedState
+from ragbot.insights.masking import masked
 from ragbot.observability.metrics import Metrics
+from ragbot.storage.asked_questions import AskedQuestionWriter
 from ragbot.storage.conversations import ConversationStore
 from ragbot.storage.database import Database
 from ragbot.storage.editions import EditionStore
@@ -55,7 +57,12 @@ def build_storage(settings: Settings, engine: Engine, metrics: Metrics) -> Stora
         database=database,
         editions=EditionStore(database),
         conversations=ConversationStore(
-            database, settings.session_timeout_hours, turn_limit_s=settings.query_deadline_s + TURN_GRACE_S
+            database,
+            settings.session_timeout_hours,
+            turn_limit_s=settings.query_deadline_s + TURN_GRACE_S,
+            asked=AskedQuestionWriter(
+                days=settings.insights_days, keeps_words=settings.insights_words, mask=masked
+            ),
         ),
         cache=cache,
         batched_cache=BatchedCache(cache) if isinstance(cache, FailoverCache) else cache,

@@ -16,6 +16,7 @@ from ragbot.cli.book import book
 from ragbot.cli.doctor import doctor
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.cli.evaluation import evaluate
+from ragbot.cli.insights import insights
 from ragbot.cli.notify import notify
 from ragbot.config import env_example, settings_table
 from ragbot.core.domain import Answer, Delta, Finished, Question
@@ -35,6 +36,7 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(book)
     app.cli.add_command(session)
     app.cli.add_command(cache)
+    app.cli.add_command(insights)
     app.cli.add_command(ask)
     app.cli.add_command(evaluate)
     app.cli.add_command(doctor)

@@ -225,6 +225,15 @@ class Settings(BaseSettings):
     session_timeout_hours: float = Field(
         24, gt=0, le=87_600, description="Hours after its last activity at which a session ends."
     )
+    insights_days: int = Field(
+        90,
+        ge=0,
+        le=3650,
+        description="Days for which it is kept what readers asked, without their sessions; 0 keeps nothing.",
+    )
+    insights_words: bool = Field(
+        True, description="Whether the words of questions are kept for insights, with personal data masked."
+    )
 
     cache_ttl_hours: float = Field(
         24,

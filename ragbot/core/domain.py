@@ -428,17 +428,26 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionEmbedding:
+    """Hold the vector of a question, with the name of the embedder that made it."""
+
+    embedder: str
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """Hold an answer under way: `known` from the search, without text, and what its generator fills in.
 
     `started` and `asked` are the times (`perf_counter`) at which the question came and the generator was
-    called.
+    called. `embedding` is the question's, None where it was not embedded.
     """
 
     known: Answer
     generation: Generation
     started: float
     asked: float
+    embedding: QuestionEmbedding | None = None
 
     def so_far(self) -> Answer:
         """Return what is known now: model, degradations, tokens, costs and times, without the text."""

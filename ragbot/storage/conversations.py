@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from ragbot.core.domain import Answer, Exchange, Question, Status, Usage
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
 from ragbot.core.text import cleaned
+from ragbot.storage.asked_questions import AskedQuestion, AskedQuestionWriter
 from ragbot.storage.database import Database
 from ragbot.storage.idempotency_keys import (
     IN_PROGRESS,
@@ -71,8 +72,19 @@ class Pruned:
 class ConversationStore:
     """Store conversations, each change in a transaction of its own."""
 
-    def __init__(self, database: Database, session_timeout_hours: float, *, turn_limit_s: float) -> None:
-        """Treat a turn that is still pending after `turn_limit_s` as left by a crash."""
+    def __init__(
+        self,
+        database: Database,
+        session_timeout_hours: float,
+        *,
+        turn_limit_s: float,
+        asked: AskedQuestionWriter | None = None,
+    ) -> None:
+        """Treat a turn that is still pending after `turn_limit_s` as left by a crash.
+
+        What readers asked is kept with `asked`, apart from their sessions; None keeps nothing.
+        """
+        self._asked = asked or AskedQuestionWriter(days=0)
         self._database = database
         self._timeout = timedelta(hours=session_timeout_hours)
         self._turn_limit = timedelta(seconds=turn_limit_s)
@@ -123,8 +135,15 @@ class ConversationStore:
                 insert_claim(connection, claim, message_id, now)
         return Turn(session_id, message_id, now, history, before)
 
-    def close_turn(self, message_id: str, answer: Answer, *, error_code: str | None = None) -> None:
-        """Store how the turn ended. A turn that is closed already stays as it is."""
+    def close_turn(
+        self,
+        message_id: str,
+        answer: Answer,
+        *,
+        error_code: str | None = None,
+        asked: AskedQuestion | None = None,
+    ) -> None:
+        """Store how the turn ended, and what was asked. A turn that is closed already stays as it is."""
         now = _now()
         with self._database.writing() as connection:
             closed = connection.execute(
@@ -145,6 +164,8 @@ class ConversationStore:
                     finished_at=now,
                 )
             )
+            if closed.rowcount and asked is not None:
+                self._asked.insert(connection, message_id, asked, answer, now)
             if closed.rowcount and answer.status in (Status.FAILED, Status.STOPPED):
                 # The reader may ask again with the same key.
                 release_claims(connection, [message_id])
@@ -211,8 +232,11 @@ class ConversationStore:
         return page, page[-1].session_id if len(rows) > limit else None
 
     def delete_session(self, session_id: str) -> None:
-        """Delete a session with all its messages. Raises SessionNotFound."""
+        """Delete a session with its messages and what was kept of its questions. Raises SessionNotFound."""
         with self._database.writing() as connection:
+            self._asked.delete_of(
+                connection, select(messages.c.message_id).where(messages.c.session_id == session_id)
+            )
             gone = connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount
         if not gone:
             raise SessionNotFound(NO_SESSION)
@@ -226,11 +250,13 @@ class ConversationStore:
                 .where(messages.c.message_id == message_id, messages.c.session_id == session_id)
                 .values(rating=rating, comment=comment)
             ).rowcount
+            if rated:
+                self._asked.rate(connection, message_id, rating, comment)
         if not rated:
             raise MessageNotFound("There is no message of this id in the session.")
 
     def prune(self) -> Pruned:
-        """Mark turns that a crash left pending as failed, and delete expired sessions."""
+        """Mark turns that a crash left pending as failed, and delete expired sessions and old questions."""
         now = _now()
         with self._database.writing(no_time_limit=True) as connection:
             abandoned = (
@@ -246,6 +272,7 @@ class ConversationStore:
             ).rowcount
             expired = connection.execute(delete(sessions).where(sessions.c.expires_at <= now)).rowcount
             delete_expired_claims(connection, now)
+            self._asked.prune(connection, now)
         return Pruned(expired, settled)
 
     def _insert_session(self, connection: Connection, now: datetime) -> str:

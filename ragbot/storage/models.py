@@ -202,6 +202,66 @@ class MessageRow(db.Model):  # type: ignore[name-defined,misc]
     comment: Mapped[str | None] = mapped_column(Text)
 
 
+class QuestionGroupRow(db.Model):  # type: ignore[name-defined,misc]
+    """Store a group of questions that ask the same; `centroid` is the sum of the vectors of its `members`.
+
+    `space` names what the vectors are made by: an embedder, or "words".
+    """
+
+    __tablename__ = "question_groups"
+    __table_args__ = (Index("ix_question_groups_book_space", "book", "space"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    book: Mapped[str] = mapped_column(String(60))
+    space: Mapped[str] = mapped_column(String(200))
+    centroid: Mapped[bytes] = mapped_column(LargeBinary)
+    members: Mapped[int] = mapped_column(Integer)
+    is_example: Mapped[bool] = mapped_column(Boolean)
+
+
+class AskedQuestionRow(db.Model):  # type: ignore[name-defined,misc]
+    """Store what a reader asked, masked and without the session, for the author's insights.
+
+    `message_id` refers to the message while there is one: deleting a session deletes its rows by it, and it
+    is null once the session has expired. `asked_at` is rounded down to the hour. `cited` and `nearest` are
+    lines, each the path of a page, a tab, and the headings down to the section. `vector` is that of the
+    question, packed, until it has its group. Examples are rows that no reader asked.
+    """
+
+    __tablename__ = "asked_questions"
+    __table_args__ = (Index("ix_asked_questions_book_asked_at", "book", "asked_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[str | None] = mapped_column(
+        ForeignKey("messages.message_id", ondelete="SET NULL"), unique=True
+    )
+    asked_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    book: Mapped[str] = mapped_column(String(60))
+    book_version: Mapped[str | None] = mapped_column(String(100))
+    words: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(20))
+    page: Mapped[str] = mapped_column(Text)
+    mode: Mapped[str] = mapped_column(String(20))
+    outcome: Mapped[str] = mapped_column(String(10))
+    degraded: Mapped[bool] = mapped_column(Boolean)
+    model: Mapped[str] = mapped_column(String(200))
+    cited: Mapped[str] = mapped_column(Text)
+    nearest: Mapped[str] = mapped_column(Text)
+    sentences: Mapped[int] = mapped_column(Integer)
+    supported: Mapped[int] = mapped_column(Integer)
+    cache: Mapped[str] = mapped_column(String(10))
+    cost_usd: Mapped[float | None] = mapped_column(Float)
+    first_word_ms: Mapped[float | None] = mapped_column(Float)
+    rating: Mapped[str | None] = mapped_column(String(4))
+    reason: Mapped[str | None] = mapped_column(Text)
+    embedder: Mapped[str | None] = mapped_column(String(200))
+    vector: Mapped[bytes | None] = mapped_column(LargeBinary)
+    group_id: Mapped[int | None] = mapped_column(
+        ForeignKey("question_groups.id", ondelete="SET NULL"), index=True
+    )
+    is_example: Mapped[bool] = mapped_column(Boolean)
+
+
 class IdempotencyKeyRow(db.Model):  # type: ignore[name-defined,misc]
     """Store an idempotency key, hashed with its caller, with the hash of the body and the message."""
 

@@ -108,6 +108,7 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.EditionNotFound, core.EditionInUse, core.SearchUnavailable),
     ),
     "GET /books": _STORED,
+    "GET /admin/insights/gaps": (*_ADMIN, core.BookNotFound),
     "GET /admin/sessions": (*_ADMIN, core.SessionNotFound),
     "DELETE /admin/cache": (*_LIMITED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
 }

@@ -1,0 +1,38 @@
+"""Define `flask insights`: report the gaps of a book, and group new questions."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import click
+from flask.cli import AppGroup
+
+from ragbot.cli.errors import failing_in_one_sentence
+from ragbot.insights.report import FORMATS
+from ragbot.services import current_services
+
+insights = AppGroup("insights", help="Read what readers asked.")
+
+_AGE = re.compile(r"([1-9]\d{0,3})([hdw])")
+_HOURS = {"h": 1, "d": 24, "w": 168}
+
+
+def _since(_context: click.Context, _option: click.Parameter, age: str) -> datetime:
+    match = _AGE.fullmatch(age)
+    if match is None:
+        raise click.BadParameter("must be a number with h, d or w, such as 7d")
+    return datetime.now(UTC) - timedelta(hours=int(match[1]) * _HOURS[match[2]])
+
+
+@insights.command("report")
+@click.option("--since", default="7d", show_default=True, callback=_since, help="As 24h, 7d or 4w.")
+@click.option("--format", "shape", type=click.Choice(list(FORMATS)), default="md", show_default=True)
+@click.option("--book", "slug", help="The book's slug; else the default one.")
+@failing_in_one_sentence
+def report(since: datetime, shape: str, slug: str | None) -> None:
+    """Print what readers did not find: questions that were refused, not supported or disliked, in groups."""
+    services = current_services()
+    services.group_questions()
+    book = services.published.choose(slug, None)
+    click.echo(FORMATS[shape](book, since, services.insights.gaps(book, since=since)), nl=False)

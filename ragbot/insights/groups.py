@@ -1,0 +1,253 @@
+"""Group questions that ask the same: each joins the nearest group, or opens one.
+
+A question keeps its group for good: groups are the same from day to day, and only new questions cost time.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import structlog
+
+from ragbot.core.errors import RagbotError
+from ragbot.core.ports import Embedder
+from ragbot.index.analysis import Analyzer
+from ragbot.storage.question_groups import QuestionGroupStore, StoredGroup, UngroupedQuestion
+
+log = structlog.get_logger(__name__)
+
+Floats = npt.NDArray[np.float32]
+# A book, whether it is about examples, and a space or a wording.
+_Key = tuple[str, bool, str]
+
+WORDS = "words"
+# Cosines from which a question joins a group, measured in tests/insights/test_groups.py.
+NEAR_BY_VECTOR = 0.6
+NEAR_BY_WORDS = 0.55
+# Term vectors are hashed into so many numbers; trigrams let "installing" meet "installation".
+_DIMENSION = 1024
+_TRIGRAM_WEIGHT = 0.7
+# A question is compared with so many groups at most, which bounds memory (16 MB) and time.
+MOST_COMPARED = 4096
+_AT_ONCE = 512
+
+
+class QuestionSpace:
+    """Hold the groups of one book in one kind of vector. Only the order of questions decides the result."""
+
+    def __init__(self, groups: Sequence[StoredGroup], dimension: int, near: Callable[[float], bool]) -> None:
+        """Join questions to a group if `near` says so of their cosine."""
+        self._near = near
+        self._sums = np.zeros((MOST_COMPARED, dimension), dtype=np.float32)
+        self._units = np.zeros((MOST_COMPARED, dimension), dtype=np.float32)
+        self._members = np.zeros(MOST_COMPARED, dtype=np.int64)
+        self._ids: list[int | None] = [None] * MOST_COMPARED
+        self._used = 0
+        # From the smallest to the largest, so that in a full space the smallest is replaced first.
+        usable = [group for group in groups if len(group.centroid) == 4 * dimension]
+        for group in reversed(usable[:MOST_COMPARED]):
+            slot = self._free_slot(())
+            self._sums[slot] = np.frombuffer(group.centroid, dtype="<f4")
+            self._members[slot], self._ids[slot] = group.members, group.id
+            self._refresh(slot)
+
+    def assign(self, vectors: Floats) -> list[int]:
+        """Return the slot of the group of each unit vector, in order; new groups take free slots."""
+        slots: list[int] = []
+        cosines = vectors @ self._units[: self._used].T
+        # The groups that this batch has changed are compared anew: their rows, side by side.
+        rows: dict[int, int] = {}
+        changed = np.zeros_like(vectors)
+        for number, vector in enumerate(vectors):
+            slot = self._nearest(cosines[number], changed[: len(rows)] @ vector, list(rows))
+            if slot is None:
+                slot = self._free_slot(rows.keys())
+                self._sums[slot], self._members[slot], self._ids[slot] = 0, 0, None
+            if slot not in rows:
+                rows[slot] = len(rows)
+                if slot < cosines.shape[1]:
+                    cosines[:, slot] = -1.0
+            self._sums[slot] += vector
+            self._members[slot] += 1
+            self._refresh(slot)
+            changed[rows[slot]] = self._units[slot]
+            slots.append(slot)
+        return slots
+
+    def stored(self, slot: int) -> StoredGroup:
+        """Return the group of a slot as it is stored."""
+        return StoredGroup(
+            self._ids[slot], self._sums[slot].astype("<f4").tobytes(), int(self._members[slot])
+        )
+
+    def name(self, slot: int, group_id: int) -> None:
+        """Record under which id the group of a slot was stored."""
+        self._ids[slot] = group_id
+
+    def _nearest(self, cosines: Floats, anew: Floats, changed: Sequence[int]) -> int | None:
+        """Return the nearest group, if near enough: of all by `cosines`, or of the changed ones by `anew`."""
+        best, best_cosine = None, -1.0
+        if cosines.size:
+            best = int(np.argmax(cosines))
+            best_cosine = float(cosines[best])
+        if anew.size and float(anew[first := int(np.argmax(anew))]) > best_cosine:
+            best, best_cosine = changed[first], float(anew[first])
+        return best if best is not None and self._near(best_cosine) else None
+
+    def _free_slot(self, changed: Collection[int]) -> int:
+        if self._used < MOST_COMPARED:
+            self._used += 1
+            return self._used - 1
+        order = np.argsort(self._members, kind="stable")
+        return next(int(slot) for slot in order if int(slot) not in changed)
+
+    def _refresh(self, slot: int) -> None:
+        self._units[slot] = self._sums[slot] / (float(np.linalg.norm(self._sums[slot])) or 1.0)
+
+
+class QuestionGrouper:
+    """Give groups to the questions that have none. Safe to run again at any time."""
+
+    def __init__(
+        self,
+        store: QuestionGroupStore,
+        embedder: Embedder | None,
+        *,
+        understands: Callable[[str], bool] = lambda _text: True,
+        similarity: Callable[[float], float] = lambda cosine: cosine,
+    ) -> None:
+        """Compare by vectors where `understands` says that they mean something, else by words.
+
+        `similarity` maps an embedder's cosine to the scale of `NEAR_BY_VECTOR`.
+        """
+        self._store = store
+        self._embedder = embedder
+        self._understands = understands
+        self._similarity = similarity
+
+    def group_new(self) -> int:
+        """Group all questions without a group, the oldest first. Returns how many.
+
+        A batch whose embedder fails is left for the next run.
+        """
+        spaces: dict[_Key, QuestionSpace] = {}
+        known: dict[_Key, int] | None = None
+        grouped = last = 0
+        while batch := self._store.ungrouped(last, _AT_ONCE):
+            last = batch[-1].id
+            if known is None:
+                rows = self._store.grouped_words()
+                known = {(book, example, _bare(words)): group for book, example, words, group in rows}
+            try:
+                grouped += self._group(batch, spaces, known)
+            except RagbotError as error:
+                log.warning("questions_not_grouped", code=error.code, count=len(batch))
+        return grouped
+
+    def _group(
+        self, batch: Sequence[UngroupedQuestion], spaces: dict[_Key, QuestionSpace], known: dict[_Key, int]
+    ) -> int:
+        repeated = [(question.id, known[key]) for question in batch if (key := _wording(question)) in known]
+        self._store.join(repeated)
+        fresh = [question for question in batch if _wording(question) not in known]
+        vectors: dict[_Key, tuple[str, Floats]] = {}
+        members: dict[_Key, list[UngroupedQuestion]] = {}
+        for question in fresh:
+            wording = _wording(question)
+            if wording not in vectors:
+                vectors[wording] = self._vector(question)
+            space = vectors[wording][0]
+            members.setdefault((question.book, question.is_example, space), []).append(question)
+        for key, questions in members.items():
+            found = np.array([vectors[_wording(question)][1] for question in questions])
+            groups = self._join(key, questions, found, spaces)
+            known.update(zip(map(_wording, questions), groups, strict=True))
+        return len(batch)
+
+    def _join(
+        self,
+        key: _Key,
+        questions: Sequence[UngroupedQuestion],
+        vectors: Floats,
+        spaces: dict[_Key, QuestionSpace],
+    ) -> list[int]:
+        """Put questions of one space into groups, and store these. Returns the group of each question."""
+        book, is_example, name = key
+        if key not in spaces:
+            stored = self._store.largest(book, name, is_example=is_example, limit=MOST_COMPARED)
+            spaces[key] = QuestionSpace(stored, vectors.shape[1], self._near(name))
+        space = spaces[key]
+        slots = space.assign(vectors)
+        changed = list(dict.fromkeys(slots))
+        members = [
+            [question.id for question, at in zip(questions, slots, strict=True) if at == slot]
+            for slot in changed
+        ]
+        try:
+            groups = [space.stored(slot) for slot in changed]
+            ids = self._store.store(book, name, groups, members, is_example=is_example)
+        except RagbotError:
+            # What was not stored may not be built upon.
+            del spaces[key]
+            raise
+        for slot, group_id in zip(changed, ids, strict=True):
+            space.name(slot, group_id)
+        by_slot = dict(zip(changed, ids, strict=True))
+        return [by_slot[slot] for slot in slots]
+
+    def _near(self, space: str) -> Callable[[float], bool]:
+        if space == WORDS:
+            return lambda cosine: cosine >= NEAR_BY_WORDS
+        return lambda cosine: self._similarity(cosine) >= NEAR_BY_VECTOR
+
+    def _vector(self, question: UngroupedQuestion) -> tuple[str, Floats]:
+        """Return the name of the space of a question, and its unit vector in it."""
+        if self._understands(question.words):
+            if question.vector is not None and question.embedder:
+                packed = np.frombuffer(question.vector, dtype=np.int8)
+                return question.embedder, _unit(packed.astype(np.float32))
+            if self._embedder is not None:
+                vector = self._embedder.embed([question.words]).vectors[0]
+                return self._embedder.name, _unit(np.asarray(vector, dtype=np.float32))
+        return WORDS, word_vector(question.words, question.language or "english")
+
+
+def word_vector(words: str, language: str) -> Floats:
+    """Return the unit vector of a question's stems and their trigrams; zeros if it has no content word."""
+    vector = np.zeros(_DIMENSION, dtype=np.float32)
+    analyzer = _analyzer(language)
+    for stem in {analyzer.stem(word) for word in analyzer.question_words(words)}:
+        _add(vector, f"={stem}", 1.0)
+        framed = f"^{stem}$"
+        trigrams = {framed[start : start + 3] for start in range(len(framed) - 2)}
+        for trigram in trigrams:
+            _add(vector, trigram, _TRIGRAM_WEIGHT / math.sqrt(len(trigrams)))
+    return _unit(vector)
+
+
+def _add(vector: Floats, term: str, weight: float) -> None:
+    """Add a term at the place that its hash gives it. The sign lets terms that meet there cancel out."""
+    code = zlib.crc32(term.encode())
+    vector[code % _DIMENSION] += weight if code >> 31 else -weight
+
+
+def _unit(vector: Floats) -> Floats:
+    return vector / (float(np.linalg.norm(vector)) or 1.0)
+
+
+def _wording(question: UngroupedQuestion) -> _Key:
+    return question.book, question.is_example, _bare(question.words)
+
+
+def _bare(words: str) -> str:
+    return " ".join(words.casefold().split()).rstrip("?!. ")
+
+
+@cache
+def _analyzer(language: str) -> Analyzer:
+    return Analyzer(language)

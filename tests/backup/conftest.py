@@ -67,7 +67,10 @@ class Service:
         return archive
 
 
-KEPT_TABLES = ("sessions", "messages", "editions", "publications", "pages", "sections", "chunks", "spending")
+KEPT_TABLES = (
+    *("sessions", "messages", "editions", "publications", "pages", "sections", "chunks", "spending"),
+    *("asked_questions", "question_groups"),
+)
 
 
 def fill(service: Service) -> None:

@@ -20,11 +20,9 @@ from ragbot.answering.cache_entries import (
     serialized,
 )
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight, Leader
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     Answer,
     Degradation,
-    EditionFacts,
     Event,
     Exchange,
     Finished,
@@ -33,6 +31,8 @@ from ragbot.core.domain import (
     Retrieved,
     Usage,
 )
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts
 from ragbot.core.ports import Cache
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ragbot.answering.grounding import Grounder, verbatim_grounding
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.refusal import RefusalDetector, SentinelFilter
-from ragbot.core.domain import Generation, Grounding
+from ragbot.core.answers import Generation, Grounding
 from ragbot.core.invisible_characters import without_invisible
 
 

@@ -30,14 +30,12 @@ from ragbot.answering.prompt import chat_messages, fitting, system_text
 from ragbot.answering.query_rewriting import QueryRewriter, RewrittenQuestion
 from ragbot.answering.support import SupportFinder
 from ragbot.core import ports
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     NOT_IN_BOOK,
     Answer,
     Degradation,
     Delta,
     Draft,
-    EditionFacts,
     Event,
     Exchange,
     Finished,
@@ -52,6 +50,8 @@ from ragbot.core.domain import (
     Status,
     Usage,
 )
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts
 from ragbot.index.retriever import Retriever
 from ragbot.providers.extractive.reading import PassageReader
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
-from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.answers import NOT_IN_BOOK
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.side_matter import is_side_heading
 from ragbot.storage.editions import PageRecord

@@ -12,15 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from ragbot.core.domain import (
-    Answer,
-    Delta,
-    Event,
-    Finished,
-    Question,
-    Retrieved,
-    Status,
-)
+from ragbot.core.answers import Answer, Delta, Event, Finished, Question, Retrieved, Status
 from ragbot.core.text import folded
 
 # A cached answer is streamed in pieces of so many words, as a model would write it.

@@ -10,7 +10,8 @@ from ragbot.answering.citation_spans import cited_span, marked_texts, passage_wo
 from ragbot.answering.text_fragments import text_directive
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_span
-from ragbot.core.domain import Chunk, CitedSpan, EditionFacts, InnerSection, Passage, Source
+from ragbot.core.answers import CitedSpan, Source
+from ragbot.core.domain import Chunk, EditionFacts, InnerSection, Passage
 from ragbot.core.page_links import page_url, section_url
 from ragbot.core.text import sentence_spans
 

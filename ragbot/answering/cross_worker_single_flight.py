@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ragbot.answering.cache_entries import deserialized, flight_name, is_cacheable, serialized
+from ragbot.core.answers import Answer
 from ragbot.core.cooldown import is_running
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Answer
 from ragbot.core.owner_tokens import is_owner_alive, new_token
 from ragbot.core.ports import Cache, SharedState, State
 from ragbot.core.single_flight import Flight, SingleFlight

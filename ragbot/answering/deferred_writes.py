@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from ragbot.core.domain import Answer
+from ragbot.core.answers import Answer
 from ragbot.core.errors import RagbotError
 from ragbot.storage.asked_questions import AskedQuestion
 from ragbot.storage.conversations import ConversationStore

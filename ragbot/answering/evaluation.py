@@ -12,14 +12,12 @@ from html import unescape
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.question_set import Gold, Row
 from ragbot.answering.statements import Kind, Piece, StatementSplitter
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     Answer,
     CitedSpan,
     Degradation,
     Delta,
     Draft,
-    EditionFacts,
     Finished,
     Mode,
     Question,
@@ -27,6 +25,8 @@ from ragbot.core.domain import (
     Source,
     Status,
 )
+from ragbot.core.deadline import Deadline
+from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import AnswerCut, DeadlineExceeded
 from ragbot.core.page_links import page_url, section_url
 from ragbot.core.side_matter import is_due_date, is_link_alone

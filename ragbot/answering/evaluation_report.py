@@ -9,7 +9,7 @@ from typing import Any
 
 from ragbot.answering.evaluation import CUTS, Verdict
 from ragbot.answering.question_set import DEFINITION, SMALL_TALK
-from ragbot.core.domain import Status
+from ragbot.core.answers import Status
 
 
 @dataclass(frozen=True, slots=True)

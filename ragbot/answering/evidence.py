@@ -21,8 +21,9 @@ from ragbot.answering.query_rewriting import RewrittenQuestion
 from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
 from ragbot.answering.selection import passage_of_selection, standing_in
 from ragbot.answering.source_slots import SourceSlots
+from ragbot.core.answers import Exchange, Mode, Question, Source
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Chunk, EditionFacts, Exchange, Mode, Passage, Question, Source
+from ragbot.core.domain import Chunk, EditionFacts, Passage
 from ragbot.core.page_links import page_url
 from ragbot.core.side_matter import is_summary_heading
 from ragbot.index.retriever import Retrieval, Retriever

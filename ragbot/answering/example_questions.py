@@ -10,8 +10,9 @@ from cachetools import LRUCache
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.book_contents import CachedContents
 from ragbot.answering.example_candidates import Candidate, example_candidates
+from ragbot.core.answers import Finished, Question, Status
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, Finished, Question, Status
+from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import RagbotError
 from ragbot.core.page_links import place_on_site
 from ragbot.core.single_flight import SingleFlight

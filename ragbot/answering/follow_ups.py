@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ragbot.core.domain import Exchange
+from ragbot.core.answers import Exchange
 
 # Words that refer to something said before. Excluded are an "it" that refers to nothing ("does it take long to
 # ..."), "that" between two clauses, and "this book", "this chapter".

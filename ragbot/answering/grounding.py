@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ragbot.answering.statements import MARK, Kind, Piece, StatementSplitter
 from ragbot.answering.support import Claim, SupportFinder, says_silence
-from ragbot.core.domain import Grounding
+from ragbot.core.answers import Grounding
 
 
 class Grounder:

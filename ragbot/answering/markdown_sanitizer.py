@@ -22,7 +22,7 @@ from ragbot.answering.autolinks import (
     find_start,
     with_plain_addresses,
 )
-from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.answers import NOT_IN_BOOK
 
 # What is open at the end of a piece is held back until it closes, but no longer than this.
 LONGEST_HELD = 1_000

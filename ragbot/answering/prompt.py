@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 
 from ragbot.answering.statements import MARK
-from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
+from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
+from ragbot.core.domain import Passage
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.text import count_tokens
 

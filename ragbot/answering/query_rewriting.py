@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from ragbot.core.answers import Exchange, Generation, Prompt, Question
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Exchange, Generation, Prompt, Question
 from ragbot.core.errors import RagbotError
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.languages import foreign_language

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ragbot.core.domain import Exchange
+from ragbot.core.answers import Exchange
 from ragbot.core.errors import ConfigurationError
 
 SMALL_TALK = "smalltalk"

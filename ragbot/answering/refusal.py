@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.answers import NOT_IN_BOOK
 
 LEFT_OUT = "…"
 

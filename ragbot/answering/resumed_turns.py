@@ -10,8 +10,8 @@ from contextlib import suppress
 import structlog
 
 from ragbot.answering.turns import RunningTurn, replayed
+from ragbot.core.answers import Delta, Event, Finished, Retrieved, Status
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Delta, Event, Finished, Retrieved, Status
 from ragbot.core.errors import AnswerCut, DeadlineExceeded, RagbotError
 from ragbot.storage.message_rows import MessageFacts
 

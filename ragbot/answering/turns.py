@@ -13,8 +13,7 @@ import structlog
 from ragbot.answering.answer_cache import CachedAnswerer
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.deferred_writes import DeferredWrites
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     Answer,
     Degradation,
     Delta,
@@ -30,6 +29,7 @@ from ragbot.core.domain import (
     TurnOutcome,
     Usage,
 )
+from ragbot.core.deadline import Deadline
 from ragbot.core.errors import Cancelled, DatabaseUnavailable, Overloaded, RagbotError
 from ragbot.storage.asked_questions import AskedQuestion
 from ragbot.storage.conversations import ConversationStore, Turn, unsaved_turn

@@ -13,8 +13,9 @@ from typing import Any
 from ragbot.answering.answerer import Answerer
 from ragbot.backup.backups import ExtractedBackup, restore_backup
 from ragbot.backup.databases import DumpableDatabase, MigrateUp
+from ragbot.core.answers import Finished, Question, Status
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, Finished, Question, Status
+from ragbot.core.domain import EditionFacts
 from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.past_questions import PastQuestion, PastQuestions

@@ -26,7 +26,7 @@ from ragbot.backup.storage_url import open_storage
 from ragbot.bootstrap import isolated_services
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.config import PROJECT_ROOT, Settings
-from ragbot.core.domain import Status
+from ragbot.core.answers import Status
 from ragbot.core.errors import BackupError, RagbotError
 from ragbot.extensions import db
 from ragbot.services import current_services

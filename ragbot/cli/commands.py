@@ -19,7 +19,7 @@ from ragbot.cli.evaluation import evaluate
 from ragbot.cli.insights import insights
 from ragbot.cli.notify import notify
 from ragbot.config import env_example, settings_table
-from ragbot.core.domain import Answer, Delta, Finished, Question
+from ragbot.core.answers import Answer, Delta, Finished, Question
 from ragbot.core.text import has_forbidden_characters
 from ragbot.observability.metrics import metrics_table
 from ragbot.services import current_services

@@ -7,17 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ragbot.core.answers import Generation, Prompt, Usage
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
-    EditionFacts,
-    Generation,
-    IndexPoint,
-    Passage,
-    Prompt,
-    SearchRequest,
-    Usage,
-    Vector,
-)
+from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest, Vector
 
 
 @dataclass(frozen=True, slots=True)

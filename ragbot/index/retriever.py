@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 import structlog
 from cachetools import LRUCache
 
+from ragbot.core.answers import Question
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, Passage, Question, SearchRequest, Vector
+from ragbot.core.domain import EditionFacts, Passage, SearchRequest, Vector
 from ragbot.core.errors import DatabaseUnavailable, ProviderError, SearchUnavailable
 from ragbot.core.languages import foreign_language
 from ragbot.core.page_links import place_on_site

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 import structlog
 
+from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Book, Chunk, Generation, Prompt
+from ragbot.core.domain import Book, Chunk
 from ragbot.core.ports import Generator, Progress
 from ragbot.core.text import cleaned, count_tokens
 from ragbot.storage.chunk_contexts import ChunkContextStore

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from ragbot.core.domain import DEFAULT_BOOK, Degradation, Mode, Status, TurnOutcome, Usage
+from ragbot.core.answers import Degradation, Mode, Status, TurnOutcome, Usage
+from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.observability.metrics import Metrics
 
 OTHER = "other"

@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 
 import structlog
 
+from ragbot.core.answers import Generation, Prompt, Usage
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Prompt, Usage
 from ragbot.core.errors import (
     BudgetSpent,
     Cancelled,

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from ragbot.core.answers import Generation, Prompt, Usage
 from ragbot.core.circuit_breaker import Attempt, CircuitBreaker
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Prompt, Usage
 from ragbot.core.errors import (
     AnswerRefused,
     BudgetSpent,

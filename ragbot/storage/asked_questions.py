@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
 
-from ragbot.core.domain import Answer, Question, QuestionEmbedding, Source, Status
+from ragbot.core.answers import Answer, Question, QuestionEmbedding, Source, Status
 from ragbot.core.languages import foreign_language
 from ragbot.core.text import cleaned
 from ragbot.storage.models import AskedQuestionRow, QuestionGroupRow

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.domain import Answer, Exchange, Question, Status, Usage
+from ragbot.core.answers import Answer, Exchange, Question, Status, Usage
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
 from ragbot.core.text import cleaned
 from ragbot.storage.asked_questions import AskedQuestion, AskedQuestionWriter

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ragbot.core.domain import Usage
+from ragbot.core.answers import Usage
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.database import Database
 from ragbot.storage.keyed_rows import upsert

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
-from ragbot.core.domain import Status
+from ragbot.core.answers import Status
 from ragbot.core.errors import IdempotencyInProgress, IdempotencyKeyReused
 from ragbot.storage.models import IdempotencyKeyRow, MessageRow
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from ragbot.core.domain import CitedSpan, Grounding, Source
+from ragbot.core.answers import CitedSpan, Grounding, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, func, select
 
-from ragbot.core.domain import EditionFacts, Mode, Status
+from ragbot.core.answers import Mode, Status
+from ragbot.core.domain import EditionFacts
 from ragbot.storage.database import Database
 from ragbot.storage.models import EditionRow, MessageRow
 

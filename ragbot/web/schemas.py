@@ -22,17 +22,8 @@ from pydantic import (
     field_validator,
 )
 
-from ragbot.core.domain import (
-    SLUG,
-    Answer,
-    Degradation,
-    Grounding,
-    Mode,
-    Question,
-    Retrieved,
-    Source,
-    Status,
-)
+from ragbot.core.answers import Answer, Degradation, Grounding, Mode, Question, Retrieved, Source, Status
+from ragbot.core.domain import SLUG
 from ragbot.core.text import has_forbidden_characters
 from ragbot.storage.conversations import SessionFacts, Turn
 from ragbot.storage.message_rows import MessageFacts

@@ -16,7 +16,7 @@ import orjson
 import structlog
 
 from ragbot.answering.turns import RunningTurn
-from ragbot.core.domain import Delta, Event, Finished, Retrieved
+from ragbot.core.answers import Delta, Event, Finished, Retrieved
 from ragbot.core.timers import TIMERS
 from ragbot.storage.conversations import Turn
 from ragbot.web.errors import problem_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ragbot.answering.turns import RunningTurn
-from ragbot.core.domain import Answer, Event, Finished
+from ragbot.core.answers import Answer, Event, Finished
 from ragbot.core.errors import RagbotError
 
 

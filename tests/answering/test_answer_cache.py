@@ -19,8 +19,7 @@ from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.cache_entries import cache_key, deserialized, replay_text
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
 from ragbot.books.loader import ReadOptions
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     Answer,
     Degradation,
     Delta,
@@ -34,6 +33,7 @@ from ragbot.core.domain import (
     Retrieved,
     Status,
 )
+from ragbot.core.deadline import Deadline
 from ragbot.core.errors import AnswerCut, Cancelled, ProviderUnavailable
 from ragbot.core.ports import Generator
 from ragbot.services import Services

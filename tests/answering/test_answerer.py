@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from ragbot.answering.answerer import REFUSAL, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
-from ragbot.core.deadline import Deadline
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     Answer,
     Degradation,
     Delta,
@@ -28,6 +27,7 @@ from ragbot.core.domain import (
     Status,
     Usage,
 )
+from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
     AnswerCut,
     Cancelled,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_citations
 from ragbot.books.markup.readable import readable_words
-from ragbot.core.domain import InnerSection, Passage, Source
+from ragbot.core.answers import Source
+from ragbot.core.domain import InnerSection, Passage
 from ragbot.core.page_links import page_url, section_url
 from tests.answering.shelf import CHEDDAR, EDITION, edition_at, passage
 from tests.fuzzing import fuzz

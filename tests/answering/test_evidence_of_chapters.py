@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragbot.core.answers import Question
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Question
 from tests.conftest import AppMaker, services_of
 
 FILLER = "Milk is warmed, and stirred, and left to stand until the evening comes. " * 40

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flask_openapi import OpenAPI
 
 from ragbot.answering.example_questions import ExampleQuestions
-from ragbot.core.domain import Question
+from ragbot.core.answers import Question
 from ragbot.core.errors import SearchUnavailable
 from tests.conftest import services_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.answering.follow_ups import search_context
-from ragbot.core.domain import Exchange
+from ragbot.core.answers import Exchange
 
 TALK = (Exchange("How much RAM does the workstation need?", "64 GB [1]."),)
 

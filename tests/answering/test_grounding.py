@@ -10,7 +10,7 @@ from ragbot.answering.grounding import Grounder, verbatim_grounding
 from ragbot.answering.source_slots import SourceSlots
 from ragbot.answering.support import SupportFinder
 from ragbot.bootstrap import passage_reader
-from ragbot.core.domain import Grounding
+from ragbot.core.answers import Grounding
 from tests.answering.test_support import CHEESE, TEA
 
 RIPENS = "Bob ripens the cheddar for nine months"

@@ -11,7 +11,7 @@ from harness.openai_upstream import Cut, OpenAIUpstream, Reply, Status
 from ragbot.answering.evaluation import Asked, Evaluation, Verdict, model_verdict
 from ragbot.answering.evaluation_report import EvaluationReport, report_on
 from ragbot.answering.question_set import SMALL_TALK, Gold, Row
-from ragbot.core import domain
+from ragbot.core import answers
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
 from tests.served import three_chapter_app
@@ -123,15 +123,15 @@ def test_tokens_cost_and_first_word_are_measured(report: EvaluationReport) -> No
 
 def test_mark_on_a_passage_without_the_sentence_does_not_count() -> None:
     """It is the measure that a repaired mark can still fail."""
-    source = domain.Source("1", "Cheese", "Ripening", ("Cheese",), "02-cheese.md", "", CHEDDAR, 1.0)
-    answer = domain.Answer(
+    source = answers.Source("1", "Cheese", "Ripening", ("Cheese",), "02-cheese.md", "", CHEDDAR, 1.0)
+    answer = answers.Answer(
         text=f"{CHEDDAR} [1] Alice feeds the goats at dawn. [1]",
-        status=domain.Status.ANSWERED,
+        status=answers.Status.ANSWERED,
         sources=(replace(source, quote_text=CHEDDAR),),
-        mode=domain.Mode.FULL_BOOK,
+        mode=answers.Mode.FULL_BOOK,
         book_version="first",
         model="gpt-4o",
-        grounding=domain.Grounding(2, 2, 2),
+        grounding=answers.Grounding(2, 2, 2),
     )
 
     verdict = model_verdict(Asked(row(1, "How?"), answer))

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.prompt import PROMPT_VERSION, chat_messages, fitting, system_text
-from ragbot.core.domain import NOT_IN_BOOK, Exchange, Mode, Passage
+from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
+from ragbot.core.domain import Passage
 from tests.answering.shelf import CHEDDAR, passage
 from tests.fuzzing import fuzz
 

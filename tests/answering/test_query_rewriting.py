@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from ragbot.answering.query_rewriting import LONGEST_LINE, QueryRewriter, RewrittenQuestion
+from ragbot.core.answers import Exchange, Generation, Prompt, Question
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Exchange, Generation, Prompt, Question
 from ragbot.core.errors import AnswerCut, BudgetSpent, Cancelled, CircuitOpen, ProviderUnavailable
 from tests.fakes.parts import ScriptedGenerator
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.answering.refusal import LEFT_OUT, SentinelFilter
-from ragbot.core.domain import NOT_IN_BOOK
+from ragbot.core.answers import NOT_IN_BOOK
 from tests.fuzzing import fuzz
 
 

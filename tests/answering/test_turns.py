@@ -13,8 +13,8 @@ import pytest
 from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.deferred_writes import DeferredWrites
 from ragbot.answering.turns import RunningTurn, TurnRecorder, Turns
+from ragbot.core.answers import NOT_IN_BOOK, Delta, Event, Finished, Question, Retrieved, Status, TurnOutcome
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Delta, Event, Finished, Question, Retrieved, Status, TurnOutcome
 from ragbot.core.errors import (
     AnswerCut,
     DatabaseUnavailable,

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 from sqlalchemy import make_url, text
 
 from ragbot import create_app
-from ragbot.core.domain import Question
+from ragbot.core.answers import Question
 from ragbot.extensions import db
 from ragbot.services import Services
 from tests.conftest import THREE_CHAPTERS, services_of

@@ -7,8 +7,8 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 
+from ragbot.core.answers import Generation, Prompt, Usage
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Prompt, Usage
 from ragbot.core.errors import ProviderUnavailable
 from ragbot.core.ports import EmbeddingResult
 

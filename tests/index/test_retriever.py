@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ragbot.core.answers import Question
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import DEFAULT_BOOK, EditionFacts, Passage, Question, SearchRequest
+from ragbot.core.domain import DEFAULT_BOOK, EditionFacts, Passage, SearchRequest
 from ragbot.core.errors import DatabaseUnavailable, EditionNotFound, SearchUnavailable
 from ragbot.core.ports import EmbeddingResult, PassageStore
 from ragbot.index.indexer import index_chunks

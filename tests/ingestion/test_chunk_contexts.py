@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
+from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Prompt
 from ragbot.core.errors import ProviderUnavailable
 from ragbot.core.ports import Generator
 from ragbot.extensions import db

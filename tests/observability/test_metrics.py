@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from harness.prometheus import Scrape
-from ragbot.core.domain import Answer, Degradation, Mode, Status, TurnOutcome, Usage
+from ragbot.core.answers import Answer, Degradation, Mode, Status, TurnOutcome, Usage
 from ragbot.core.errors import AnswerCut, DatabaseUnavailable, ProviderUnavailable
 from ragbot.extensions import db
 from ragbot.observability.answer_metrics import AnswerMetrics, SpendingMetrics

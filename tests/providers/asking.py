@@ -15,9 +15,10 @@ import pytest
 from harness.openai_upstream import OpenAIUpstream
 from ragbot.books.markup.readable import tidy_markdown
 from ragbot.bootstrap import passage_reader
+from ragbot.core.answers import Generation, Mode, Prompt
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Chunk, Generation, Mode, Passage, Prompt
+from ragbot.core.domain import Chunk, Passage
 from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
+from ragbot.core.answers import NOT_IN_BOOK, Generation
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Generation
 from ragbot.core.errors import Cancelled, DeadlineExceeded
 from ragbot.core.ports import Embedder, Generator
 from tests.providers.asking import prompt_of

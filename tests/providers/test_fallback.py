@@ -19,8 +19,8 @@ from harness.openai_upstream import (
     Reply,
     Status,
 )
+from ragbot.core.answers import Generation
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation
 from ragbot.core.errors import (
     AnswerCut,
     Cancelled,

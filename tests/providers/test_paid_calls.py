@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ragbot.core.answers import Generation, Usage
 from ragbot.core.circuit_breaker import FAILURES_TO_OPEN, CircuitBreaker
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Usage
 from ragbot.core.errors import (
     AnswerCut,
     AnswerRefused,

@@ -24,7 +24,7 @@ from flask_openapi import OpenAPI
 from harness.openai_upstream import CHAT, OpenAIUpstream, Reply
 from ragbot import create_app
 from ragbot.answering.prompt import system_text
-from ragbot.core.domain import NOT_IN_BOOK, Mode
+from ragbot.core.answers import NOT_IN_BOOK, Mode
 from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.ports import SharedState
 from ragbot.extensions import db

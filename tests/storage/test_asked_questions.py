@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from ragbot.core.domain import Answer, Grounding, Mode, Question, QuestionEmbedding, Source, Status
+from ragbot.core.answers import Answer, Grounding, Mode, Question, QuestionEmbedding, Source, Status
 from ragbot.storage.asked_questions import (
     AskedQuestion,
     AskedQuestionWriter,

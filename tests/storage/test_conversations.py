@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, delete, text, update
 
-from ragbot.core.domain import (
+from ragbot.core.answers import (
     Answer,
     CitedSpan,
     Degradation,

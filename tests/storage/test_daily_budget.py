@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, text
 
-from ragbot.core.domain import Usage
+from ragbot.core.answers import Usage
 from ragbot.storage.daily_budget import KNOWN_S, WAITS_S, DailyBudget
 from ragbot.storage.database import Database
 from tests.storage.keyvalue.stores import Clock

@@ -17,8 +17,8 @@ from sqlalchemy import text, update
 
 from harness.openai_upstream import Garbage, OpenAIUpstream
 from ragbot import create_app
+from ragbot.core.answers import Finished, Generation, Prompt, Question
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Finished, Generation, Prompt, Question
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator

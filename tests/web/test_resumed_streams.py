@@ -13,8 +13,8 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
+from ragbot.core.answers import Generation, Prompt, Status
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Prompt, Status
 from ragbot.core.errors import AnswerCut, DeadlineExceeded
 from tests.conftest import AppMaker, services_of
 from tests.databases import DatabaseMaker

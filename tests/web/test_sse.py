@@ -17,8 +17,8 @@ from flask_openapi import OpenAPI
 
 from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.turns import RunningTurn, Turns
+from ragbot.core.answers import Generation, Prompt, Question, Status
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Generation, Prompt, Question, Status
 from ragbot.core.errors import AnswerCut, Cancelled, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Generator
 from ragbot.services import Services

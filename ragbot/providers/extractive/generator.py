@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from operator import mul
 
+from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Pieces

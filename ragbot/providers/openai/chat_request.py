@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ragbot.core.domain import Prompt
+from ragbot.core.answers import Prompt
 from ragbot.core.text import count_tokens
 from ragbot.providers.openai.dialect import THOUGHTS_TO_WORDS, Dialect
 

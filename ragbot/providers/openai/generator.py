@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
+from ragbot.core.answers import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.errors import (
     AnswerCut,
     AnswerEmpty,

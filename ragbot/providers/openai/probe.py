@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Chunk, Generation, Passage, Prompt
+from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import ProviderError
 from ragbot.core.findings import Finding
 from ragbot.providers.openai.client import OpenAIClient

@@ -11,7 +11,7 @@ from flask_openapi import APIBlueprint, Tag
 
 from ragbot.answering.resumed_turns import finish_without_reader
 from ragbot.answering.turns import RunningTurn
-from ragbot.core.domain import Event
+from ragbot.core.answers import Event
 from ragbot.services import current_services
 from ragbot.storage.idempotency_keys import IdempotencyClaim
 from ragbot.web.errors import NotAcceptable

@@ -11,7 +11,7 @@ from flask_openapi import APIBlueprint, Tag
 
 from ragbot.answering.resumed_turns import rest_of
 from ragbot.answering.turns import AnswerSlot
-from ragbot.core.domain import Status
+from ragbot.core.answers import Status
 from ragbot.services import current_services
 from ragbot.storage.conversations import Turn
 from ragbot.storage.message_rows import MessageFacts

@@ -12,7 +12,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from ragbot.answering.turns import RunningTurn
-from ragbot.core.domain import Status
+from ragbot.core.answers import Status
 from ragbot.observability.answer_metrics import stages_ms
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import TracedTurn, Tracing, place_stages

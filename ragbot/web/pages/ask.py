@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from ragbot.config import Settings
-from ragbot.core.domain import DEFAULT_BOOK, Answer, EditionFacts, Question
+from ragbot.core.answers import Answer, Question
+from ragbot.core.domain import DEFAULT_BOOK, EditionFacts
 from ragbot.core.errors import BookNotFound, RagbotError
 from ragbot.core.languages import language_tag
 from ragbot.services import Services, current_services

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Generation, Mode, Passage, Prompt
+from ragbot.core.domain import Passage
 from ragbot.core.errors import DeadlineExceeded
 from ragbot.core.ports import Embedder, EmbeddingResult
 from ragbot.core.text import count_tokens

@@ -14,8 +14,9 @@ from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.bootstrap.extractive import passage_reader
 from ragbot.config import PROJECT_ROOT
+from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Chunk, Generation, Passage, Prompt
+from ragbot.core.domain import Chunk, Passage
 from ragbot.index.analysis import Analyzer
 from ragbot.index.bm25 import query_vector
 from ragbot.index.indexer import index_chunks

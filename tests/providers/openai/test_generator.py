@@ -25,8 +25,8 @@ from harness.openai_upstream import (
     Reply,
     Status,
 )
+from ragbot.core.answers import NOT_IN_BOOK, Generation
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Generation
 from ragbot.core.errors import (
     AnswerCut,
     AnswerEmpty,

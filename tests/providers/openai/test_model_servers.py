@@ -25,8 +25,8 @@ from harness.server_accents import (
     streamed,
 )
 from ragbot.answering.prompt import chat_messages
+from ragbot.core.answers import NOT_IN_BOOK, Degradation, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import NOT_IN_BOOK, Degradation, Generation, Mode, Prompt
 from ragbot.core.errors import (
     AnswerCut,
     AnswerRefused,

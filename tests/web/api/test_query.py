@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 from werkzeug.test import TestResponse
 
-from ragbot.core.domain import Mode
+from ragbot.core.answers import Mode
 from ragbot.core.errors import AnswerCut, DeadlineExceeded, ProviderUnavailable
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.databases import DatabaseMaker

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
-from ragbot.core.domain import Question
+from ragbot.core.answers import Question
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 
 pytestmark = pytest.mark.sqlite_is_enough

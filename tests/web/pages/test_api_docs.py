@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from ragbot.config import PROJECT_ROOT
-from ragbot.core.domain import Degradation
+from ragbot.core.answers import Degradation
 from ragbot.server.early_errors import DETAILS
 from ragbot.server.security_headers import ALWAYS
 from ragbot.storage.ingest_jobs import DIED, DIED_MESSAGE

@@ -124,9 +124,7 @@ class Answerer:
         if question.mode is Mode.FULL_BOOK and (text := self._fixed_reply(question, edition)):
             yield from _without_search(text, question, edition, started)
             return
-        rewritten = None
-        if self._rewriter is not None and question.mode is Mode.FULL_BOOK and not without_model:
-            rewritten = self._rewriter.rewrite(question, history, edition.language, deadline)
+        rewritten = None if without_model else self._rewritten(question, history, edition, deadline)
         evidence = self._collector.collect(question, edition, history, deadline, rewritten)
         draft = self._draft(question, evidence, started, rewritten)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model, whole=whole)
@@ -152,6 +150,13 @@ class Answerer:
             sources = self._cited(evidence, answer.text)
         ended = replace(draft.so_far(), text=answer.text, status=status, sources=sources, grounding=grounding)
         yield Finished(replace(ended, model=ended.model or "extractive"))
+
+    def _rewritten(
+        self, question: Question, history: Sequence[Exchange], edition: EditionFacts, deadline: Deadline
+    ) -> RewrittenQuestion | None:
+        if self._rewriter is None or question.mode is not Mode.FULL_BOOK:
+            return None
+        return self._rewriter.rewrite(question, history, edition.language, deadline)
 
     def _fixed_reply(self, question: Question, edition: EditionFacts) -> str:
         """Return the reply to small talk, or the table of contents if the question asks for it, else ""."""

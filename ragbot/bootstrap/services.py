@@ -67,25 +67,20 @@ def build_services(
     embedder: Embedder | None = None,
     store: PassageStore | None = None,
 ) -> Services:
-    """Build the services of an app. What is passed in replaces what the settings would choose.
-
-    Opens no connection and no file. Raises ConfigurationError for a budget that cannot be enforced.
-    """
-    metrics = Metrics()
-    measure_pool(settings, engine, metrics)
+    """Build an app's services, of what is passed in and the settings' choice. Raises ConfigurationError."""
+    metrics, reader = _metrics(settings, engine), passage_reader()
     storage = build_storage(settings, engine, metrics)
-    reader = passage_reader()
     providers = build_providers(
         settings, storage, metrics, generator=generator, embedder=embedder, reader=reader
     )
     store = store or build_passage_store(settings, storage, metrics)
     published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
-    retriever = _retriever(settings, published, storage.editions, providers, store)
     contents = CachedContents(storage.editions)
+    retriever = _retriever(settings, published, storage.editions, providers, store)
     answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
-    group_questions = build_grouping(settings, storage, providers)
+    group = build_grouping(settings, storage, providers)
     return Services(
         settings=settings,
         answerer=answerer,
@@ -104,13 +99,19 @@ def build_services(
         tracing=build_tracing(settings),
         cache=storage.cache,
         counters=storage.rate_counters,
-        periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, group_questions),
-        group_questions=group_questions,
+        periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, group),
+        group_questions=group,
         insights=QuestionInsights(storage.database),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
         budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),
     )
+
+
+def _metrics(settings: Settings, engine: Engine) -> Metrics:
+    metrics = Metrics()
+    measure_pool(settings, engine, metrics)
+    return metrics
 
 
 def _retriever(

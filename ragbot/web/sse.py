@@ -59,9 +59,8 @@ def as_sse(
     """
     place = _Place()
     waiting: _NextEvent | None = None
-    watch = None
-    if connection is not None and go_on is None:
-        watch = _ConnectionWatch(connection, running.deadline.cancel)
+    cancel = running.deadline.cancel
+    watch = _ConnectionWatch(connection, cancel) if connection is not None and go_on is None else None
     goes_on = False
     try:
         yield _encoded(running.turn, first, place)

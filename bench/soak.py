@@ -392,13 +392,13 @@ def ended(outcome: Outcome, ground: Ground, server: GunicornProcess) -> None:
         "warnings_and_errors_logged": dict(events.most_common()),
         "exit_code": exit_code,
         "metrics_folder_left": own is None or own.exists(),
-        "index_folders_left": len(list((ground.folder / "index").glob("*"))),
+        "half_built_indexes_left": len(list((ground.folder / "index").glob(f"{FOLDER_PREFIX}*"))),
     }
     never = {name: count for name, count in events.items() if name.startswith(NEVER_LOGGED)}
     outcome.expect(not never, f"logged: {never}")
     outcome.expect(exit_code == 0, f"it ended with {exit_code}")
     outcome.expect(own is not None and not own.exists(), "the folder of its numbers is left")
-    outcome.expect(not outcome.figures["index_folders_left"], "folders of indexes are left")
+    outcome.expect(not outcome.figures["half_built_indexes_left"], "folders of half-built indexes are left")
 
 
 def metrics_folder_of(master: int) -> Path | None:

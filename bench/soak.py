@@ -29,6 +29,7 @@ from harness.ledger import Ledger, pending_in, rows_of
 from harness.openai_upstream import CHAT, EMBEDDINGS
 from harness.reader import Reader
 from harness.stack import SETTLING_S, Ground, Kills, Wanted, interruptible, laid, until
+from ragbot.index.qdrant_embedded import FOLDER_PREFIX
 
 ANSWER = {"answer_tokens": 40, "first_delay_s": 0.15, "delay_s": 0.01}
 SETTINGS = {

@@ -16,7 +16,7 @@ from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
-from ragbot.books.markup.slugs import PandocSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, Slugger, pandoc_slug
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
@@ -49,7 +49,7 @@ class _Split:
 def read_bookdown(folder: BookFolder) -> Book:
     """Read the project in the order of its configuration, cut into the pages that its site has."""
     config = _values(folder, CONFIG_NAMES)
-    slug = PandocSlugger()
+    slug = NumberedSlugger(pandoc_slug)
     pieces: list[_Piece] = []
     fronts: list[FrontMatter] = []
 
@@ -120,7 +120,7 @@ def _values(folder: BookFolder, names: tuple[str, ...]) -> dict[str, object]:
     return {}
 
 
-def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: PandocSlugger, split: _Split) -> None:
+def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: Slugger, split: _Split) -> None:
     """Cut a file and add its pieces; what stands before its first chapter belongs to the one before."""
     parsed = parse_page(text, Dialect.MARKDOWN)
     heads = [(head, head.own_id or slug(head.slug_text)) for head in find_headings(parsed, Dialect.MARKDOWN)]

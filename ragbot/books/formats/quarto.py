@@ -15,7 +15,7 @@ from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
-from ragbot.books.markup.slugs import PandocSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
 from ragbot.books.not_pages import is_repository_file
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
@@ -51,7 +51,7 @@ def read_quarto(folder: BookFolder) -> Book:
     site = SiteSource(
         title=_text(book.get("title")) or _text(website.get("title")),
         content="",
-        anchors=AnchorRules(PandocSlugger),
+        anchors=AnchorRules(partial(NumberedSlugger, pandoc_slug)),
         address=_address,
         text=text,
         suffixes=PAGES,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import partial
 from posixpath import dirname, normpath
 
 from ragbot.books.files import BookFolder
@@ -20,6 +21,7 @@ from ragbot.books.markup.rewriting import (
     without_comments,
     without_scripts,
 )
+from ragbot.books.markup.slugs import NumberedSlugger
 from ragbot.core.domain import Book
 
 _SUFFIXES = ("js", "ts", "mjs", "mts", "cjs", "cts")
@@ -28,22 +30,6 @@ _CONTROL = re.compile(r"[\x00-\x1f]")
 _COMBINING = re.compile("[\u0300-\u036f]")
 _SPECIAL = re.compile(r"[\s~`!@#$%^&*()\-_+=\[\]{}|\\;:\"'“”‘’<>,.?/]+")
 _CONTENTS = re.compile(r"\[\[toc\]\]", re.IGNORECASE)
-
-
-class VueSlugger:
-    """Make the anchors of one page by the rules that VitePress and VuePress share."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-
-    def __call__(self, text: str) -> str:
-        plain = slug = vue_slug(text)
-        number = 0
-        while slug in self._used:
-            number += 1
-            slug = f"{plain}-{number}"
-        self._used.add(slug)
-        return slug
 
 
 def vue_slug(text: str) -> str:
@@ -81,7 +67,7 @@ def _read(folder: BookFolder, settings: str) -> Book:
     site = SiteSource(
         title=literal(script, "title"),
         content=content,
-        anchors=AnchorRules(VueSlugger),
+        anchors=AnchorRules(partial(NumberedSlugger, vue_slug)),
         address=address,
         text=plain,
         navigation=tuple(_navigation(folder, script, content)),

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
@@ -15,6 +16,7 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_comments
+from ragbot.books.markup.slugs import NumberedSlugger
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 
@@ -30,22 +32,6 @@ _WORDS = re.compile(r"\b(?:title|caption|alt|label)=(?P<quote>[\"'])(?P<words>[^
 # Letters that have no plain form in Unicode's tables.
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ı": "i"})
 _LAST = float("inf")
-
-
-class ZolaSlugger:
-    """Make the anchors of one page by Zola's rules."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-
-    def __call__(self, text: str) -> str:
-        plain = slug = zola_slug(text)
-        number = 0
-        while slug in self._used:
-            number += 1
-            slug = f"{plain}-{number}"
-        self._used.add(slug)
-        return slug
 
 
 def zola_slug(text: str) -> str:
@@ -77,7 +63,7 @@ def read_zola(folder: BookFolder) -> Book:
     site = SiteSource(
         title=str(config.get("title") or ""),
         content=CONTENT,
-        anchors=AnchorRules(ZolaSlugger),
+        anchors=AnchorRules(partial(NumberedSlugger, zola_slug)),
         address=_address,
         text=lambda _path, body: _plain(body),
         suffixes=PAGES,

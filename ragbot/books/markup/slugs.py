@@ -43,14 +43,15 @@ def github_slug(text: str) -> str:
     return "".join(kept).replace(" ", "-")
 
 
-class PandocSlugger:
-    """Make the anchors of one document by pandoc's rules, which bookdown and Quarto use."""
+class NumberedSlugger:
+    """Make the anchors of one page by a rule for a heading, and number those that are there already."""
 
-    def __init__(self) -> None:
+    def __init__(self, slug: Callable[[str], str]) -> None:
+        self._slug = slug
         self._used: set[str] = set()
 
     def __call__(self, text: str) -> str:
-        plain = slug = pandoc_slug(text)
+        plain = slug = self._slug(text)
         number = 0
         while slug in self._used:
             number += 1

@@ -105,11 +105,6 @@ class QdrantEmbeddedStore:
     def ping(self) -> None:
         """Do nothing: the engine runs in this process."""
 
-    def open_keys(self) -> list[str]:
-        """Return the keys of the editions that are open, the least recently used first."""
-        with self._lock:
-            return list(self._shards)
-
     def _kept(self, key: str) -> KeptIndex:
         return KeptIndex(self._folder, key, VERSION)
 

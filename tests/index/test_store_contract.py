@@ -976,7 +976,7 @@ class TestEmbeddedStore:
         for edition in others:
             store.build(edition, first.points)
 
-        assert store.open_keys() == ["first", "c", "d"]
+        assert list(store._shards) == ["first", "c", "d"]
         assert OTHERS_OPEN == 2
 
     def test_edition_that_is_no_longer_published_may_be_closed(
@@ -988,7 +988,7 @@ class TestEmbeddedStore:
             store.build(edition, first.points)
             store.prepare(edition)
 
-        assert store.open_keys() == ["b", "c", "d"]
+        assert list(store._shards) == ["b", "c", "d"]
 
     def test_edition_that_is_dropped_while_it_is_searched_answers_to_the_end(
         self, store: QdrantEmbeddedStore, first: MadeEdition

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.serving import make_server
 
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import SHIPPED_BOOK, RunningApp, services_of
 from tests.databases import DatabaseMaker, store_params
+from tests.served import serving_app
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -60,13 +59,8 @@ def live_console(
             }
         )
         services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield RunningApp(app, f"http://127.0.0.1:{server.port}")
-        server.shutdown()
-        thread.join(60)
-        server.server_close()
+        with serving_app(app) as running:
+            yield running
         with app.app_context():
             db.engine.dispose()
 

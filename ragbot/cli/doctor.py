@@ -94,7 +94,7 @@ def _settings(settings: Settings) -> Finding:
 
 def _published(services: Services) -> EditionFacts | None:
     try:
-        return services.editions.published()
+        return services.published.look_up()
     except RagbotError:
         # The database's own line says so.
         return None

@@ -54,12 +54,12 @@ class PublishedBooks:
             return book
         if page_url and len(books) > 1 and (found := _book_of_page(page_url, books)):
             return found
-        return DEFAULT_BOOK if DEFAULT_BOOK in books else next(iter(books), DEFAULT_BOOK)
+        return _default_of(books)
 
     def look_up(self) -> EditionFacts | None:
         """Read the published editions now; return that of the default book. Raises DatabaseUnavailable."""
         listed = self._read()
-        return listed.get(DEFAULT_BOOK) or next(iter(listed.values()), None)
+        return listed.get(_default_of(listed))
 
     def books(self) -> Sequence[EditionFacts]:
         """Return the published edition of each book. Raises DatabaseUnavailable."""
@@ -129,6 +129,10 @@ class PublishedBooks:
         with self._lock:
             self._known, self._looked_at = listed, now
         return listed
+
+
+def _default_of(books: Mapping[str, EditionFacts]) -> str:
+    return DEFAULT_BOOK if DEFAULT_BOOK in books else next(iter(books), DEFAULT_BOOK)
 
 
 def _book_of_page(page_url: str, books: Mapping[str, EditionFacts]) -> str | None:

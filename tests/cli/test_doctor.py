@@ -18,6 +18,7 @@ from ragbot.core.ports import SharedState
 from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX
 from ragbot.health.runner import CheckResult
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
+from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.databases import DatabaseMaker
 from tests.served import three_chapter_app
 
@@ -194,3 +195,13 @@ def test_part_that_another_one_replaces_says_where_to_look(state: CheckResult, a
 
     assert not finding.is_ok
     assert advice in finding.says
+
+
+def test_service_whose_only_book_has_a_slug_of_its_own_has_a_book(make_app: AppMaker) -> None:
+    """It was told that none is published."""
+    app = make_app()
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, slug="handbook")
+
+    _, lines = lines_of(app)
+
+    assert lines["book"].startswith("ok ")

@@ -11,6 +11,7 @@ from typing import Any
 from flask_openapi import OpenAPI
 from werkzeug.serving import make_server
 
+from harness.gunicorn_process import GunicornProcess
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, RunningApp, services_of
@@ -39,6 +40,21 @@ def three_chapter_app(
         yield app
         with app.app_context():
             db.engine.dispose()
+
+
+@contextmanager
+def three_chapter_server(
+    new_database: DatabaseMaker, folder: Path, environment: Mapping[str, str]
+) -> Iterator[GunicornProcess]:
+    """Yield two workers that answer from the book, on a database of their own."""
+    with new_database(folder) as url:
+        settings = {"DATABASE_URL": url, "INDEX_DIR": str(folder), "EMBEDDER": "none"}
+        app = create_app(settings | {"ENVIRONMENT": "testing"})
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        with app.app_context():
+            db.engine.dispose()
+        with GunicornProcess({**settings, **environment}, workers=2) as running:
+            yield running
 
 
 @contextmanager

@@ -14,10 +14,8 @@ import yaml
 
 from harness.gunicorn_process import GunicornProcess, free_port
 from harness.prometheus import Scrape
-from ragbot import create_app
-from ragbot.extensions import db
-from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
+from tests.served import three_chapter_server
 from tests.system.monitoring.files import FOLDER, dashboard_expressions, parsed, rules
 from tests.system.monitoring.promql import Selector, selectors_of
 from tests.system.monitoring.test_monitoring_live import PROMETHEUS, running, told, until
@@ -41,19 +39,13 @@ def server(
 ) -> Iterator[GunicornProcess]:
     """Yield two workers that know a book and have a model and a budget; nobody has asked anything."""
     folder = tmp_path_factory.mktemp("fresh")
-    with new_database(folder) as url:
-        settings = {"DATABASE_URL": url, "INDEX_DIR": str(folder), "EMBEDDER": "none"}
-        app = create_app(settings | {"ENVIRONMENT": "testing"})
-        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-        with app.app_context():
-            db.engine.dispose()
-        provider = {
-            "OPENAI_API_KEY": "sk-nobody",
-            "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
-            "OPENAI_DAILY_BUDGET_USD": "1",
-        }
-        with GunicornProcess(settings | provider, workers=2) as server:
-            yield server
+    provider = {
+        "OPENAI_API_KEY": "sk-nobody",
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "OPENAI_DAILY_BUDGET_USD": "1",
+    }
+    with three_chapter_server(new_database, folder, provider) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,10 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from harness.gunicorn_process import GunicornProcess, is_healthy
-from ragbot import create_app
 from ragbot.config import load_settings
-from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
-from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import DatabaseMaker
+from tests.served import three_chapter_server
 from tests.system.web.hostile_requests import RAW_STREAMS, hostile_requests
 
 pytestmark = pytest.mark.sqlite_is_enough
@@ -33,14 +31,8 @@ def server(
 ) -> Iterator[GunicornProcess]:
     """Two workers that answer from the three-chapter book, without quotas: everything reaches the parsers."""
     folder = tmp_path_factory.mktemp("hostile")
-    with new_database(folder) as url:
-        settings = {"DATABASE_URL": url, "INDEX_DIR": str(folder), "EMBEDDER": "none"}
-        app = create_app(settings | {"ENVIRONMENT": "testing"})
-        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-        with app.app_context():
-            db.engine.dispose()
-        with GunicornProcess(settings | {"CONSOLE_PASSWORD": "korrekt-pferd-9"}, workers=2) as running:
-            yield running
+    with three_chapter_server(new_database, folder, {"CONSOLE_PASSWORD": "korrekt-pferd-9"}) as running:
+        yield running
 
 
 def test_500_hostile_requests_bring_no_error_of_ours_and_the_server_goes_on(server: GunicornProcess) -> None:

@@ -22,11 +22,22 @@ LONGEST_QUOTE = 1500
 LONGEST_POINTED_AT = 300
 
 
-def sources_of(
-    passages: Sequence[Passage], edition: EditionFacts, relevance: Callable[[str], float]
-) -> tuple[Source, ...]:
-    """Return the passages as sources, in order. `relevance` scores a text against the question."""
-    return tuple(_source(passage, edition, relevance) for passage in passages)
+def source_of(passage: Passage, edition: EditionFacts, relevance: Callable[[str], float]) -> Source:
+    """Return a passage as a source. `relevance` scores a text against the question."""
+    chunk = passage.chunk
+    start, end = _quoted_span(chunk.text, relevance)
+    quoted = chunk.text[start:end]
+    return Source(
+        id=chunk.id,
+        chapter=chunk.title,
+        section=chunk.heading_path[-1] if chunk.heading_path else chunk.title,
+        heading_path=chunk.heading_path,
+        path=chunk.path,
+        url=_url(chunk, start, min(end, start + LONGEST_POINTED_AT), edition.site_url, ""),
+        quote=quoted,
+        score=round(passage.score, 6),
+        quote_text=readable_span(chunk.text, start, end),
+    )
 
 
 def with_citations(
@@ -102,23 +113,6 @@ def _cited_source(
         url=citations[0].url if citations else source.url,
         section=heading_path[-1] if heading_path else source.section,
         heading_path=heading_path,
-    )
-
-
-def _source(passage: Passage, edition: EditionFacts, relevance: Callable[[str], float]) -> Source:
-    chunk = passage.chunk
-    start, end = _quoted_span(chunk.text, relevance)
-    quoted = chunk.text[start:end]
-    return Source(
-        id=chunk.id,
-        chapter=chunk.title,
-        section=chunk.heading_path[-1] if chunk.heading_path else chunk.title,
-        heading_path=chunk.heading_path,
-        path=chunk.path,
-        url=_url(chunk, start, min(end, start + LONGEST_POINTED_AT), edition.site_url, ""),
-        quote=quoted,
-        score=round(passage.score, 6),
-        quote_text=readable_span(chunk.text, start, end),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ragbot.answering.book_questions import (
@@ -15,7 +15,7 @@ from ragbot.answering.book_questions import (
     link_label,
     pages_text,
 )
-from ragbot.answering.citations import sources_of
+from ragbot.answering.citations import source_of
 from ragbot.answering.follow_ups import search_context
 from ragbot.answering.query_rewriting import RewrittenQuestion
 from ragbot.answering.reranking import PASSAGES_RERANKED, rerank
@@ -63,7 +63,7 @@ class Evidence:
 
     In selected_text mode the only passage is the selection, and `shown` are the passages of the book that
     contain it. `relevance` scores a text against the question. `contents` is the list of pages or chapters at
-    the end of an overview; None for any other question.
+    the end of an overview; None for any other question. Not safe between threads.
     """
 
     retrieval: Retrieval
@@ -72,10 +72,17 @@ class Evidence:
     relevance: Callable[[str], float]
     slots: SourceSlots
     contents: str | None = None
+    _sources: dict[int, Source] = field(default_factory=dict)
 
     def sources(self) -> tuple[Source, ...]:
         """Return the sources as the slots have them now."""
-        return sources_of(self.listed(), self.retrieval.edition, self.relevance)
+        return tuple(self._source(number) for number in self.slots.passages)
+
+    def _source(self, number: int) -> Source:
+        if number not in self._sources:
+            passage = self.shown[number - 1]
+            self._sources[number] = source_of(passage, self.retrieval.edition, self.relevance)
+        return self._sources[number]
 
     def listed(self) -> tuple[Passage, ...]:
         """Return the passages behind the sources, in order."""

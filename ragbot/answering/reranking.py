@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from ragbot.core.domain import Passage
-from ragbot.core.side_matter import is_side_heading, is_side_section, link_share
+from ragbot.core.side_matter import is_side_heading
 from ragbot.providers.extractive.question import Want, asked_for
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.extractive.scoring import coverage, defines, likeness, sameness
@@ -79,20 +79,20 @@ def passage_features(
         rank = rank if place and passage.score == passages[place - 1].score else place
         chunk = passage.chunk
         read = reader.read(chunk, language)
-        headings = [read.title_terms, *(unit.heading_terms for unit in read.units)]
-        last = chunk.heading_path[-1] if chunk.heading_path else ""
         rows.append(
             [
                 passage.score / top,
                 float(rank == 0),
-                max(likeness(weights, terms) for terms in headings),
+                max(likeness(weights, terms) for terms in read.headings),
                 coverage(weights, read.terms),
                 coverage(weights, read.path_terms),
-                0.0 if side_wanted else float(is_side_section(last, chunk.text)),
-                link_share(chunk.text),
-                max((defines(unit, subject, weights) for unit in read.units), default=0.0),
-                max(sameness(terms, subject, weights) for terms in headings),
-                likeness(weights, reader.terms(language, chunk.title)),
+                float(read.is_side and not side_wanted),
+                read.link_share,
+                max((defines(unit, subject, weights) for unit in read.units), default=0.0)
+                if subject
+                else 0.0,
+                max(sameness(terms, subject, weights) for terms in read.headings),
+                likeness(weights, read.page_terms),
                 len(pairs & read.pairs) / max(len(pairs), 1),
                 float(chunk.tokens < SHORT_TOKENS),
                 1 / (1 + rank),

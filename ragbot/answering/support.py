@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from ragbot.answering.statements import MARK
 from ragbot.core.domain import Passage
@@ -27,6 +27,8 @@ LEAST_NEW = 0.5
 UNITS_TOGETHER = 4
 # A sentence with fewer content words is read together with the question ("Yes.").
 FEWEST_TERMS = 2
+# Passages whose words are kept from question to question.
+CACHED_TEXTS = 1024
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
@@ -69,7 +71,6 @@ class SupportFinder:
         self._language = language
         self._reader = reader
         self._question = reader.terms(language, question)
-        self._places: dict[int, Sequence[_Place]] = {}
 
     def claim_of(self, sentence: str) -> Claim | None:
         """Return what a sentence claims; None if it claims nothing that a book could hold.
@@ -119,7 +120,7 @@ class SupportFinder:
         if not claim.terms:
             return float(here > 0)
         held = _share(claim.terms, read.terms)
-        together = max((_together(claim, place) for place in self._places_of(number)), default=0.0)
+        together = max((_together(claim, place) for place in _places(read)), default=0.0)
         if held < LEAST_IN_PASSAGE or not together:
             return 0.0
         return held + together + (here / len(claim.literals) if claim.literals else 0.0)
@@ -128,15 +129,11 @@ class SupportFinder:
     def _read(self) -> Sequence[ReadPassage]:
         return [self._reader.read(passage.chunk, self._language) for passage in self._passages]
 
-    def _places_of(self, number: int) -> Sequence[_Place]:
-        if number not in self._places:
-            self._places[number] = _places(self._read[number - 1])
-        return self._places[number]
-
     @cached_property
     def _texts(self) -> Sequence[str]:
         return [
-            _spaced(" ".join((*passage.chunk.heading_path, passage.chunk.text))) for passage in self._passages
+            _spaced_once(" ".join((*passage.chunk.heading_path, passage.chunk.text)))
+            for passage in self._passages
         ]
 
     @cached_property
@@ -165,6 +162,9 @@ def _spaced(text: str) -> str:
     return f" {' '.join(_WORD.findall(folded(text)))} "
 
 
+_spaced_once = lru_cache(maxsize=CACHED_TEXTS)(_spaced)
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Hold the terms of a few neighbouring units with those of the headings above, and the units' text.
@@ -176,6 +176,7 @@ class _Place:
     text: str
 
 
+@lru_cache(maxsize=CACHED_TEXTS)
 def _places(read: ReadPassage) -> list[_Place]:
     units = read.units
     return [

@@ -53,7 +53,23 @@ def _address(url: str) -> str:
     return url
 
 
-class Nothing(BaseModel):
+# The schema of each class below.
+_SCHEMAS: dict[type[BaseModel], dict[str, Any]] = {}
+
+
+class Parameters(BaseModel):
+    """Base of what is read from headers, paths and queries, whose schema is asked for at each request."""
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if args or kwargs:
+            return super().model_json_schema(*args, **kwargs)
+        if cls not in _SCHEMAS:
+            _SCHEMAS[cls] = super().model_json_schema()
+        return _SCHEMAS[cls]
+
+
+class Nothing(Parameters):
     """Refuse every query parameter."""
 
     model_config = ConfigDict(extra="forbid")
@@ -133,7 +149,7 @@ class QueryBody(StrictBody):
         )
 
 
-class TokenHeaders(BaseModel):
+class TokenHeaders(Parameters):
     """Describe a page's token, which is checked before anything else is read."""
 
     x_ragbot_token: str | None = Field(
@@ -151,7 +167,7 @@ class QueryHeaders(TokenHeaders):
     )
 
 
-class SessionPath(BaseModel):
+class SessionPath(Parameters):
     """Name a session in a path."""
 
     session_id: Id
@@ -163,7 +179,7 @@ class MessagePath(SessionPath):
     message_id: Id
 
 
-class MessagesQuery(BaseModel):
+class MessagesQuery(Parameters):
     """Select a part of the messages."""
 
     model_config = ConfigDict(extra="forbid")
@@ -172,7 +188,7 @@ class MessagesQuery(BaseModel):
     before: Id | None = Field(None, description="A message id.")
 
 
-class StreamHeaders(BaseModel):
+class StreamHeaders(Parameters):
     """Read the place in a stream from which to go on."""
 
     last_event_id: Annotated[str, Field(pattern=r"^[0-9]{1,9}$")] | None = Field(

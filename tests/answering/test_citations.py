@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_citations
+from ragbot.answering import citations
+from ragbot.answering.citations import LONGEST_QUOTE, with_citations
 from ragbot.books.markup.readable import readable_words
 from ragbot.core.answers import Source
 from ragbot.core.domain import InnerSection, Passage
@@ -27,7 +28,7 @@ def relevance(text: str) -> float:
 
 
 def source_of(found: Passage, site_url: str = "https://book.test/") -> Source:
-    return sources_of([found], edition_at(site_url), relevance)[0]
+    return citations.source_of(found, edition_at(site_url), relevance)
 
 
 # --- quotes ------------------------------------------------------------------------------------
@@ -281,7 +282,7 @@ def test_page_without_headings_is_its_own_section() -> None:
 
 def test_sources_keep_the_order_of_the_passages() -> None:
     """The marks in the answer count in it."""
-    sources = sources_of([passage("One."), passage("Two."), passage("Three.")], EDITION, relevance)
+    sources = [citations.source_of(passage(text), EDITION, relevance) for text in ("One.", "Two.", "Three.")]
 
     assert [source.quote for source in sources] == ["One.", "Two.", "Three."]
 
@@ -302,7 +303,7 @@ TWO_SECTIONS = "## Salting\n\nAlice salts the curd.\n\n## Waxing\n\nBob waxes th
 
 def cited(answer: str, *found: Passage, page: str = "") -> tuple[Source, ...]:
     return with_citations(
-        sources_of(found, EDITION, relevance),
+        [citations.source_of(one, EDITION, relevance) for one in found],
         found,
         answer,
         EDITION,
@@ -368,7 +369,7 @@ def test_words_that_stand_on_the_page_before_are_named_at_greater_length() -> No
 
 def test_mark_on_words_that_no_passage_holds_cites_the_whole() -> None:
     """A model may put a mark behind words of its own."""
-    before = sources_of([passage()], EDITION, relevance)[0]
+    before = citations.source_of(passage(), EDITION, relevance)
 
     (source,) = cited("Penguins breed in winter [1].", passage())
 

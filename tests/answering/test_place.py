@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ragbot.answering.citations import sources_of, with_citations
+from ragbot.answering.citations import source_of, with_citations
 from ragbot.books.chunking.chunker import chunk_book
 from ragbot.books.loader import load_book
 from ragbot.books.markup.prose import prose_blocks
@@ -120,7 +120,7 @@ def citations_of(site: Site) -> Iterator[Citation]:
     pages = {page.path: page.source for page in book.pages}
     for chunk in chunk_book(book):
         passage = Passage(chunk, 1.0)
-        sources = sources_of([passage], EDITION, len)
+        sources = [source_of(passage, EDITION, len)]
         for piece in pieces_of(chunk.text):
             cited = with_citations(
                 sources, [passage], f"{piece}[1]", EDITION, relevance=len, page_source=pages.__getitem__

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from ragbot.answering.citations import LONGEST_QUOTE, sources_of, with_citations
+from ragbot.answering.citations import LONGEST_QUOTE, source_of, with_citations
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.source_slots import SourceSlots
 from ragbot.books.chunking.chunker import chunk_book
@@ -400,7 +400,7 @@ def _count_e(piece: str) -> float:
 def test_quote_is_a_piece_of_its_passage(text: str, cited: int) -> None:
     """Word for word, and no longer than promised."""
     found, mark = [passage(text)], f"{text} [{cited}]"
-    sources = sources_of(found, EDITION, _count_e)
+    sources = [source_of(one, EDITION, _count_e) for one in found]
 
     (source,) = with_citations(
         sources, found, mark, EDITION, relevance=_count_e, page_source=lambda _path: text

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cachetools import LRUCache
 
 from ragbot.core.domain import Chunk
+from ragbot.core.side_matter import is_side_section, link_share
 from ragbot.providers.extractive.units import TextBlock, Unit, units_of
 
 # Reading a passage takes some 2 ms, and a book has a few thousand.
@@ -38,19 +39,25 @@ class ReadUnit:
     whole_list: Terms = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReadPassage:
-    """Hold the units of a passage in order, and the stems of the passage.
+    """Hold the units of a passage in order, and what scoring compares with any question.
 
     `pairs` are its pairs of consecutive stems, `path_terms` the stems of its heading path, `title_terms`
-    those of its last heading, and `terms` all of them.
+    those of its last heading, and `terms` all of them. `headings` has the stems of each of its headings,
+    `page_terms` those of its page's title. `is_side` says that its section is about the book, and
+    `link_share` which share of its words are links. It is compared by identity.
     """
 
     units: tuple[ReadUnit, ...]
     path_terms: Terms
     title_terms: Terms
+    page_terms: Terms
+    headings: tuple[Terms, ...]
     terms: Terms
     pairs: frozenset[tuple[str, str]]
+    is_side: bool
+    link_share: float
 
 
 class PassageReader:
@@ -71,7 +78,7 @@ class PassageReader:
         self._blocks = blocks
         self._words = words
         self._lock = threading.Lock()
-        self._read: LRUCache[tuple[str, str, str], ReadPassage] = LRUCache(CACHED_PASSAGES)
+        self._read: LRUCache[tuple[str, ...], ReadPassage] = LRUCache(CACHED_PASSAGES)
 
     def ordered_terms(self, language: str, text: str) -> list[str]:
         """Return the stems of a text, in order."""
@@ -91,7 +98,7 @@ class PassageReader:
 
     def read(self, chunk: Chunk, language: str) -> ReadPassage:
         """Return a chunk's units and stems, from the cache if it was read before."""
-        key = (chunk.id, language, chunk.text)
+        key = (chunk.id, language, chunk.title, chunk.text)
         with self._lock:
             known = self._read.get(key)
         if known is None:
@@ -128,7 +135,17 @@ class PassageReader:
         )
         path = self.terms(language, " ".join(chunk.heading_path))
         pairs = frozenset(pair for terms in ordered for pair in itertools.pairwise(terms))
-        return ReadPassage(read, path, title, path.union(*stems, *inner.values()), pairs)
+        return ReadPassage(
+            units=read,
+            path_terms=path,
+            title_terms=title,
+            page_terms=self.terms(language, chunk.title),
+            headings=tuple({title, *inner.values()}),
+            terms=path.union(*stems, *inner.values()),
+            pairs=pairs,
+            is_side=is_side_section(chunk.heading_path[-1] if chunk.heading_path else "", text),
+            link_share=link_share(text),
+        )
 
 
 def _spellings(name: str) -> Iterator[str]:

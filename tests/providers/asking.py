@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
 import pytest
 
 from harness.openai_upstream import OpenAIUpstream
@@ -23,6 +22,7 @@ from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
+from ragbot.providers.openai.http_transport import HTTPClientTransport
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 
 KEY = "sk-alice-and-bob-0123456789"
@@ -34,14 +34,14 @@ BREAD = "Alice feeds the starter every morning at seven."
 def client_of(
     upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY, states: SharedState | None = None
 ) -> Iterator[OpenAIClient]:
-    """The real SDK's client; without the machine's certificates, whose reading takes 0.2 s."""
+    """The real SDK's client."""
     client = OpenAIClient(
         OpenAIAccess(
             api_key=key,
             base_url=upstream.base_url,
             connect_timeout_s=2,
             max_retries=max_retries,
-            transport=httpx2.HTTPTransport(verify=False),
+            transport=HTTPClientTransport(),
         ),
         states,
     )

@@ -25,7 +25,8 @@ from ragbot.core.errors import (
 )
 from ragbot.core.ports import SharedState
 from ragbot.providers.openai.dialect import DialectMemory, first_guess, state_name
-from ragbot.providers.openai.interruptible_http import InterruptibleConnection, make_interruptible
+from ragbot.providers.openai.http_transport import HTTPClientTransport
+from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.refusals import Refusal, RefusalKind, refusal_of
 from ragbot.providers.openai.stream import RefusedInStream
 
@@ -36,7 +37,6 @@ LONGEST_PAUSE_S = 2.0
 # The pause before a retry if the provider names none; the jitter keeps callers from retrying all at once.
 PAUSE_S = 0.25
 JITTER_S = 0.25
-CONNECTIONS = 100
 
 # Statuses that blame this request: another one may succeed.
 _OF_THIS_REQUEST = (400, 413, 422)
@@ -136,11 +136,11 @@ class OpenAIClient:
         # Importing the SDK takes 0.8 s, which a service without a key saves.
         import openai
 
-        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
         http_client = httpx2.Client(
-            transport=self._access.transport, limits=limits, timeout=self.timeout(30), follow_redirects=True
+            transport=self._access.transport or HTTPClientTransport(),
+            timeout=self.timeout(30),
+            follow_redirects=True,
         )
-        make_interruptible(http_client)
         address, _, query = (self._access.base_url or "").partition("?")
         return openai.OpenAI(
             api_key=self._access.api_key,

@@ -29,13 +29,7 @@ from ragbot.providers.openai.dialect import Dialect, adapted, merged
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
-from ragbot.providers.openai.stream import (
-    LONGEST_LINE,
-    CompletionReader,
-    Ending,
-    Said,
-    counted_tokens,
-)
+from ragbot.providers.openai.stream import CompletionReader, Ending, Said, counted_tokens
 from ragbot.providers.openai.thoughts import ThoughtFilter
 
 # Kept of the deadline for answering without a model when this one does not speak in time.
@@ -303,24 +297,46 @@ class _Answer:
         return self.reader.has_thoughts or self.thoughts.seen.any
 
     def read(self, received: Iterable[bytes]) -> Iterator[str]:
-        """Yield the answer's pieces, none of them empty."""
+        """Yield the answer's pieces, none of them empty: what came at once is one piece."""
         try:
-            for said in self.reader.parts(self._lines(received)):
-                if self.reader.ending is not None:
-                    self.wire.limit(LAST_BYTE_S if self.reader.is_done else AFTER_END_S)
-                if piece := self._within_limit(self._words(said)):
-                    yield self._spoken(piece)
+            for data in received:
+                self._note_progress()
+                yield from self._pieces_of(self.reader.feed(data))
                 if self._is_too_long:
-                    self.reader.ending = Ending.LENGTH
-                    return
+                    break
+            else:
+                yield from self._pieces_of(self.reader.flush())
+        except AnswerRefused:
+            raise
         except Exception:
             # What goes wrong behind the end costs a connection, no answer.
             if self.reader.ending in (None, Ending.BROKEN):
                 raise
-        if rest := self._within_limit(self.marks.feed(self.thoughts.flush()) + self.marks.flush()):
+        if not self._is_too_long and (
+            rest := self._within_limit(self.marks.feed(self.thoughts.flush()) + self.marks.flush())
+        ):
             yield self._spoken(rest)
         if self._is_too_long:
             self.reader.ending = Ending.LENGTH
+
+    def _note_progress(self) -> None:
+        """Extend the model's time. Raises when time is up, also where a byte drips in now and then."""
+        self.call.deadline.check()
+        if not self._is_spoken and self.reader.ending is None:
+            if self.call.patience.left_s() <= 0:
+                raise TimeoutError("The provider did not begin to answer in time.")
+            self.call.patience.heard()
+            self.call.generation.is_thinking = True
+            self.wire.limit(self.call.patience.left_s())
+
+    def _pieces_of(self, said: Sequence[Said]) -> Iterator[str]:
+        if self.reader.ending is not None:
+            self.wire.limit(LAST_BYTE_S if self.reader.is_done else AFTER_END_S)
+        for one in said:
+            if piece := self._within_limit(self._words(one)):
+                yield self._spoken(piece)
+            if self._is_too_long:
+                return
 
     def _spoken(self, piece: str) -> str:
         self._is_spoken = True
@@ -349,20 +365,3 @@ class _Answer:
             return piece
         self._is_too_long = True
         return piece[:room]
-
-    def _lines(self, received: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the lines of a body. Raises when time is up, also where a byte drips in now and then."""
-        pending = b""
-        for data in received:
-            self.call.deadline.check()
-            if not self._is_spoken and self.reader.ending is None:
-                if self.call.patience.left_s() <= 0:
-                    raise TimeoutError("The provider did not begin to answer in time.")
-                self.call.patience.heard()
-                self.call.generation.is_thinking = True
-                self.wire.limit(self.call.patience.left_s())
-            *lines, pending = (pending + data).split(b"\n")
-            if len(pending) > LONGEST_LINE:
-                raise ProviderUnavailable("The provider sent a line without end.")
-            yield from lines
-        yield pending

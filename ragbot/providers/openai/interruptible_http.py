@@ -6,20 +6,18 @@ blocked read is interrupted by shutting its socket down: closing it does not wak
 
 from __future__ import annotations
 
+import io
+import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from ssl import SSLContext
 from typing import Any
-
-import httpcore2
-import httpx2
 
 from ragbot.core.sockets import shut_down
 
-SocketOptions = Iterable[Any]
+BUFFER_BYTES = 65536
 
 
 class InterruptibleConnection:
@@ -27,7 +25,7 @@ class InterruptibleConnection:
 
     def __init__(self, limit_s: float) -> None:
         self._lock = threading.Lock()
-        self._stream: _Stream | None = None
+        self._socket: InterruptibleSocket | None = None
         self._hung_up = False
         self.limit(limit_s)
 
@@ -43,8 +41,8 @@ class InterruptibleConnection:
         """End the call: present and later reads from the connection fail at once."""
         with self._lock:
             self._hung_up = True
-            if self._stream is not None and self._stream.wire is self:
-                self._stream.shut()
+            if self._socket is not None and self._socket.wire is self:
+                self._socket.shut_down()
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
@@ -55,81 +53,78 @@ class InterruptibleConnection:
         finally:
             _in_use.reset(before)
 
-    def carries(self, stream: _Stream) -> None:
-        """Take over a stream for this call, until the next call writes to it."""
-        stream.wire = self
+    def carries(self, connected: InterruptibleSocket) -> None:
+        """Take over a socket for this call, until the next call writes to it."""
+        connected.wire = self
         with self._lock:
-            self._stream = stream
+            self._socket = connected
             if self._hung_up:
-                stream.shut()
+                connected.shut_down()
 
 
 _in_use: ContextVar[InterruptibleConnection | None] = ContextVar("wire_in_use", default=None)
 
 
-def make_interruptible(client: httpx2.Client) -> None:
-    """Make the client's connections, to its proxies too, obey the `InterruptibleConnection` of their call.
+class InterruptibleSocket:
+    """Offer of a connected socket what `http.client` uses, within the limits of the call that uses it now.
 
-    The client has no setting for it, so the network backend of its pools is replaced.
+    `read_timeout_s` limits each read, None not at all.
     """
-    for transport in (client._transport, *client._mounts.values()):
-        pool = getattr(transport, "_pool", None)
-        if pool is not None:
-            pool._network_backend = _Backend(pool._network_backend)
 
-
-class _Backend(httpcore2.NetworkBackend):
-    def __init__(self, under: httpcore2.NetworkBackend) -> None:
-        self._under = under
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: SocketOptions | None = None,
-    ) -> httpcore2.NetworkStream:
-        stream = self._under.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream)
-
-    def sleep(self, seconds: float) -> None:
-        self._under.sleep(seconds)
-
-
-class _Stream(httpcore2.NetworkStream):
-    """Wrap a network stream. Each request begins with a write, which assigns the stream to its call."""
-
-    def __init__(self, under: httpcore2.NetworkStream) -> None:
-        self._under = under
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
         self.wire: InterruptibleConnection | None = None
+        self.read_timeout_s: float | None = None
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def begin_call(self, *, write_timeout_s: float | None, read_timeout_s: float | None) -> None:
+        """Assign the socket to the call of this thread."""
         self.wire = None
-        if wire := _in_use.get():
+        if (wire := _in_use.get()) is not None:
             wire.carries(self)
-        self._under.write(buffer, timeout)
+        self.read_timeout_s = read_timeout_s
+        self._socket.settimeout(write_timeout_s)
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        if self.wire is None:
-            return self._under.read(max_bytes, timeout)
-        left_s = self.wire.left_s()
-        if left_s <= 0:
-            raise httpcore2.ReadTimeout("The time for this call ran out.")
-        return self._under.read(max_bytes, left_s if timeout is None else min(timeout, left_s))
+    def sendall(self, data: Any) -> None:
+        """Send all of the data."""
+        self._socket.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return a reader whose reads obey the limits."""
+        return io.BufferedReader(_Reads(self), BUFFER_BYTES)
+
+    def read_into(self, buffer: Any) -> int:
+        """Read what is there, or wait for some. Raises TimeoutError when the call's time is over."""
+        seconds = self.read_timeout_s
+        if self.wire is not None:
+            left_s = self.wire.left_s()
+            if left_s <= 0:
+                raise TimeoutError("The time for this call ran out.")
+            seconds = left_s if seconds is None else min(seconds, left_s)
+        self._socket.settimeout(seconds)
+        return self._socket.recv_into(buffer)
+
+    def fileno(self) -> int:
+        """Return the socket's file descriptor."""
+        return self._socket.fileno()
+
+    def shut_down(self) -> None:
+        """Make present and later reads fail at once."""
+        shut_down(self._socket)
 
     def close(self) -> None:
-        self._under.close()
+        """Do nothing: `http.client` closes a connection before it has read the response that ends with it."""
 
-    def start_tls(
-        self, ssl_context: SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.NetworkStream:
-        return _Stream(self._under.start_tls(ssl_context, server_hostname, timeout))
+    def hang_up(self) -> None:
+        """Close the socket."""
+        self._socket.close()
 
-    def get_extra_info(self, info: str) -> Any:
-        return self._under.get_extra_info(info)
 
-    def shut(self) -> None:
-        connected = self._under.get_extra_info("socket")
-        if connected is not None:
-            shut_down(connected)
+class _Reads(io.RawIOBase):
+    def __init__(self, connected: InterruptibleSocket) -> None:
+        self._connected = connected
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._connected.read_into(buffer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -71,7 +71,7 @@ class Said:
 
 @dataclass(slots=True)
 class CompletionReader:
-    """Read a completion from the lines of its body, streamed or in one piece.
+    """Read a completion from its body as it comes, streamed or in one piece.
 
     `ending` is None as long as the model has not come to an end; `[DONE]` without a reason is one, the end of
     the body alone is not.
@@ -82,24 +82,49 @@ class CompletionReader:
     usage: Any = field(default_factory=dict)
     has_thoughts: bool = False
     is_done: bool = False
+    _line: bytes = b""
     _body: list[bytes] = field(default_factory=list)
     _body_size: int = 0
+    _said: list[Said] = field(default_factory=list)
+    _failure: Exception | None = None
 
-    def parts(self, lines: Iterable[bytes]) -> Iterator[Said]:
-        """Yield the parts in order, and an empty one for `[DONE]`.
+    def feed(self, data: bytes) -> list[Said]:
+        """Return what the next piece of the body says; a text that came in several events is one.
 
-        Raises RefusedInStream or ProviderUnavailable.
+        Raises RefusedInStream or ProviderUnavailable, after what was said before has been returned.
         """
-        for line in lines:
-            event = line.strip()
-            if self._body or event.startswith((b"{", b"[")):
-                self._keep(line)
-            elif event.startswith(b"data:"):
-                yield from self._event(event[5:].strip())
-        if self._body:
-            # A server that does not stream, or not this answer.
-            yield from self._chunk(b"\n".join(self._body))
-            self.ending = self.ending or Ending.WHOLE
+        *lines, self._line = (self._line + data).split(b"\n")
+        if len(self._line) > LONGEST_LINE:
+            raise ProviderUnavailable("The provider sent a line without end.")
+        return self._read(lines)
+
+    def flush(self) -> list[Said]:
+        """Return what the end of the body says. Raises as `feed` does."""
+        lines, self._line = [self._line], b""
+        return self._read(lines, is_end=True)
+
+    def _read(self, lines: Sequence[bytes], *, is_end: bool = False) -> list[Said]:
+        if self._failure is None:
+            try:
+                for line in lines:
+                    self._take(line)
+                if is_end and self._body:
+                    # A server that does not stream, or not this answer.
+                    self._chunk(b"\n".join(self._body))
+                    self.ending = self.ending or Ending.WHOLE
+            except Exception as error:
+                self._failure = error
+        said, self._said = self._said, []
+        if self._failure is not None and (not said or is_end):
+            raise self._failure
+        return said
+
+    def _take(self, line: bytes) -> None:
+        event = line.strip()
+        if self._body or event.startswith((b"{", b"[")):
+            self._keep(line)
+        elif event.startswith(b"data:"):
+            self._event(event[5:].strip())
 
     def _keep(self, line: bytes) -> None:
         self._body.append(line)
@@ -107,46 +132,54 @@ class CompletionReader:
         if self._body_size > LONGEST_BODY:
             raise ProviderUnavailable("The provider sent a body without end.")
 
-    def _event(self, event: bytes) -> Iterator[Said]:
+    def _event(self, event: bytes) -> None:
         if event == b"[DONE]":
             self.is_done = True
             self.ending = self.ending or Ending.WHOLE
-            yield Said()
         elif event:
-            yield from self._chunk(event)
+            self._chunk(event)
 
-    def _chunk(self, event: bytes) -> Iterator[Said]:
+    def _chunk(self, event: bytes) -> None:
         chunk = _decoded(event)
         if chunk.get("error") or chunk.get("object") == "error":
             raise RefusedInStream(refusal_in(0, chunk, secret=self.secret))
         self.usage = chunk.get("usage") or self.usage
         for choice in chunk.get("choices") or ():
             self._note_ending(choice.get("finish_reason"))
-            yield from self._delta(choice.get("delta") or choice.get("message") or {})
+            self._delta(choice.get("delta") or choice.get("message") or {})
 
     def _note_ending(self, reason: object) -> None:
         if isinstance(reason, str) and reason:
             self.ending = _ENDINGS.get(reason.lower(), Ending.WHOLE)
 
-    def _delta(self, delta: Any) -> Iterator[Said]:
+    def _delta(self, delta: Any) -> None:
         if any(delta.get(name) for name in _THOUGHT_FIELDS):
-            self.has_thoughts = True
-            yield Said(is_thought=True)
+            self._note_thought()
         if delta.get("refusal"):
-            yield Said(cleaned(str(delta["refusal"])), is_refusal=True)
+            self._said.append(Said(cleaned(str(delta["refusal"])), is_refusal=True))
         elif delta.get("content"):
-            yield from self._content(delta["content"])
+            self._content(delta["content"])
 
-    def _content(self, content: object) -> Iterator[Said]:
+    def _content(self, content: object) -> None:
         """Read a text, or typed parts of one: what is no text is a thought or nothing to read."""
         for part in content if isinstance(content, list) else [content]:
             if isinstance(part, str):
-                yield Said(cleaned(part))
+                self._note_text(part)
             elif isinstance(part, dict) and part.get("type") in ("thinking", "reasoning", "thought"):
-                self.has_thoughts = True
-                yield Said(is_thought=True)
+                self._note_thought()
             elif isinstance(part, dict) and isinstance(part.get("text"), str):
-                yield Said(cleaned(part["text"]))
+                self._note_text(part["text"])
+
+    def _note_thought(self) -> None:
+        self.has_thoughts = True
+        self._said.append(Said(is_thought=True))
+
+    def _note_text(self, text: str) -> None:
+        last = self._said[-1] if self._said else None
+        if last is not None and last.text and not last.is_refusal:
+            self._said[-1] = Said(last.text + cleaned(text))
+        else:
+            self._said.append(Said(cleaned(text)))
 
 
 def _decoded(event: bytes) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.generator import OpenAIGenerator
 from tests.providers.asking import KEY, asked, cancelled_soon, client_of, prompt_of, takes_less_than
 
-PATIENCE_S = 0.25
+PATIENCE_S = 0.8
 NINE_MONTHS = "Nine months [1]."
 
 
@@ -90,13 +90,14 @@ def asked_of_raw(events: Sequence[object], *, stays: bool = False) -> tuple[list
 # --- a good answer -----------------------------------------------------------------------------
 
 
-def test_answer_comes_in_the_models_pieces(upstream: OpenAIUpstream, generator: OpenAIGenerator) -> None:
-    """They go on to the reader as they are."""
+def test_answer_is_given_as_the_model_writes_it(upstream: OpenAIUpstream, generator: OpenAIGenerator) -> None:
+    """In as many pieces as it came in, which are fewer than its tokens where several came at once."""
     upstream.script(Reply(tokens=["Nine", " months", " [1]", "."]))
 
     pieces, generation = asked(generator)
 
-    assert pieces == ["Nine", " months", " [1]", "."]
+    assert "".join(pieces) == "Nine months [1]."
+    assert all(pieces)
     assert generation.model == "gpt-4o"
 
 
@@ -107,9 +108,9 @@ def test_piece_is_handed_on_before_the_next_one_is_there(
     upstream.script(Hang("middle"))
 
     with closing(generator.generate(prompt_of(), Deadline(20), Generation())) as pieces:
-        first_two = [next(pieces), next(pieces)]
+        first = next(pieces)
 
-    assert "".join(first_two).startswith("According to")
+    assert first.startswith("According")
 
 
 def test_request_carries_the_prompt_and_its_limits(
@@ -191,7 +192,7 @@ def test_nonsense_in_the_usage_costs_no_answer(usage: object) -> None:
     """Compatible servers send all sorts, and the answer is whole by then."""
     pieces, generation = asked_of_raw([delta("Nine"), delta(" months", "stop") | {"usage": usage}, "[DONE]"])
 
-    assert pieces == ["Nine", " months"]
+    assert "".join(pieces) == "Nine months"
     assert generation.usage.output_tokens == 2
 
 
@@ -253,7 +254,10 @@ def test_piece_of_which_nothing_is_left_is_not_handed_on(
     """The port promises pieces that are not empty."""
     upstream.script(Reply(tokens=["\x00", "Nine", "\x00", " months"]))
 
-    assert asked(generator)[0] == ["Nine", " months"]
+    pieces, _ = asked(generator)
+
+    assert "".join(pieces) == "Nine months"
+    assert all(pieces)
 
 
 def test_end_of_the_body_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,14 +267,14 @@ def test_end_of_the_body_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch)
     with takes_less_than(15):
         pieces, _ = asked_of_raw([delta("Nine"), delta(" months", "stop"), "[DONE]"], stays=True)
 
-    assert pieces == ["Nine", " months"]
+    assert "".join(pieces) == "Nine months"
 
 
 def test_lines_may_end_in_any_of_the_ways_of_the_standard() -> None:
     """Compatible servers write `\\r\\n`, and comments, and events of other names."""
     events = [delta("Nine"), "\r\n: comment\r\nevent: ping\r\ndata: {}", delta(" months", "stop"), "[DONE]"]
 
-    assert asked_of_raw(events)[0] == ["Nine", " months"]
+    assert "".join(asked_of_raw(events)[0]) == "Nine months"
 
 
 # --- trouble that may pass ---------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -378,10 +378,19 @@ def test_thoughts_that_take_all_the_room_are_given_more() -> None:
 
 def test_model_whose_template_opens_its_thoughts_is_known_after_one_answer() -> None:
     """The first answer has told them and fails; the next ones wait for the mark."""
-    thinking = always(streamed("The cheddar ", "ripens, so ", "</think>", NINE_MONTHS))
-    with served(thinking) as (_, generator):
-        with pytest.raises(AnswerCut):
-            asked(generator)
+    told = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        yield delta(content="The cheddar ")
+        told.wait(10)
+        yield delta("stop", content=f"ripens, so </think>{NINE_MONTHS}")
+
+    with served(lambda _path, _body: Response(chunks())) as (_, generator):
+        with closing(generator.generate(prompt_of(), Deadline(20), Generation())) as pieces:
+            next(pieces)
+            told.set()
+            with pytest.raises(AnswerCut):
+                list(pieces)
         pieces, _ = asked(generator)
 
     assert "".join(pieces) == NINE_MONTHS
@@ -392,9 +401,21 @@ def test_model_of_a_thinkers_name_is_held_until_it_has_shown_how_it_writes() -> 
     thoughts = streamed("The cheddar ", "ripens, so ", "</think>", NINE_MONTHS)
 
     assert told(always(thoughts), "deepseek-r1-distill")[0] == NINE_MONTHS
-    with served(always(streamed("Nine", " months", " [1].")), "deepseek-r1-distill") as (_, generator):
-        first, second = asked(generator)[0], asked(generator)[0]
-    assert (len(first), len(second)) == (1, 3)
+    heard = threading.Event()
+
+    def chunks() -> Iterator[bytes]:
+        yield delta(content="Nine")
+        heard.wait(10)
+        yield delta("stop", content=" months [1].")
+
+    with served(lambda _path, _body: Response(chunks()), "deepseek-r1-distill") as (_, generator):
+        heard.set()
+        first, _ = asked(generator)
+        heard.clear()
+        with closing(generator.generate(prompt_of(), Deadline(20), Generation())) as pieces:
+            second = next(pieces)
+            heard.set()
+    assert (first, second) == (["Nine months [1]."], "Nine")
 
 
 def test_waiting_reader_can_be_told_that_the_model_thinks() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
@@ -14,9 +14,10 @@ from typing import Any
 
 import qdrant_edge as edge
 import structlog
+from cachetools import LRUCache
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
+from ragbot.core.domain import Chunk, EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import DeadlineExceeded, RagbotError, SearchUnavailable
 from ragbot.core.locked_folder import LockedFolder
 from ragbot.core.single_flight import SingleFlight
@@ -29,6 +30,8 @@ log = structlog.get_logger(__name__)
 # Opened editions that are not published: those that are requested by name or about to be published.
 OTHERS_OPEN = 2
 BATCH = 500
+# Of each open edition; some 4 kB each.
+KEPT_CHUNKS = 2048
 FOLDER_PREFIX = "ragbot-index-"
 SHARD = "shard"
 # Raise the number when the points or their payload change: kept indexes are then built anew.
@@ -93,9 +96,7 @@ class QdrantEmbeddedStore:
         searches = edge.QueryBatchRequest(_searches(request))
         found = _asked(lambda: shard.engine.query_batch(searches))
         best = fused_ranks([{str(hit.id): hit.score for hit in hits} for hits in found], request.limit)
-        ids = [point for point, _ in best]
-        records = _asked(lambda: shard.engine.retrieve(ids, with_payload=True, with_vector=False))
-        chunks = {str(record.id): payload.chunk_of(record.payload) for record in records}
+        chunks = shard.chunks([point for point, _ in best])
         return [Passage(chunks[point], score) for point, score in best]
 
     def count(self, edition: EditionFacts) -> int:
@@ -181,11 +182,30 @@ class QdrantEmbeddedStore:
 
 
 class _Shard:
-    """Hold an open engine, and its folder if it is private: then it is deleted with the last reference."""
+    """Hold an open engine, and its folder if it is private: then it is deleted with the last reference.
+
+    The chunks that were found last are kept, for most questions find some of the same.
+    """
 
     def __init__(self, engine: Any, private: LockedFolder | None = None) -> None:
         self.engine = engine
+        self._lock = threading.Lock()
+        self._found: LRUCache[str, Chunk] = LRUCache(KEPT_CHUNKS)
         self._finalizer = weakref.finalize(self, _closed, engine, private)
+
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return chunks by the ids of their points. Raises SearchUnavailable."""
+        with self._lock:
+            known = {point: chunk for point in ids if (chunk := self._found.get(point)) is not None}
+        missing = [point for point in ids if point not in known]
+        if missing:
+            records = _asked(lambda: self.engine.retrieve(missing, with_payload=True, with_vector=False))
+            read = {str(record.id): payload.chunk_of(record.payload) for record in records}
+            with self._lock:
+                self._found.update(read)
+            known |= read
+        return known
 
 
 def _closed(engine: Any, private: LockedFolder | None) -> None:

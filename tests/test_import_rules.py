@@ -106,6 +106,7 @@ INSIDE_A_FUNCTION = {
     ("observability.metrics", "prometheus_client"): "looks at the environment when it is imported",
     ("observability.multiprocess", "prometheus_client"): "looks at the environment when it is imported",
     ("web.api.metrics", "prometheus_flask_exporter"): "imports prometheus_client",
+    ("storage.asked_questions", "numpy"): "whoever has a question's vector has loaded it",
     # Bootstrap's choice between adapters.
     ("bootstrap.index", "index.qdrant_embedded"): "one of two engines, both large",
     ("bootstrap.index", "index.qdrant_server"): "one of two engines, both large",

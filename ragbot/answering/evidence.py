@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from ragbot.answering.book_questions import (
@@ -26,6 +27,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, EditionFacts, Passage
 from ragbot.core.page_links import page_url
 from ragbot.core.side_matter import is_summary_heading
+from ragbot.index.analysis import Analyzer
 from ragbot.index.retriever import Retrieval, Retriever
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.storage.editions import PageRecord
@@ -39,6 +41,8 @@ SECTIONS_OFFERED = 3
 CHUNKS_OF_INTRODUCTION = 3
 # A page is searched for its summary, which mostly stands at its end.
 CHUNKS_OF_CHAPTER = 200
+# Blocks of long passages whose words are kept from question to question.
+CACHED_TEXTS = 4096
 
 
 class BookContents(Protocol):
@@ -209,9 +213,14 @@ class EvidenceCollector:
         weights = retrieval.query_terms.weights
 
         def relevance(text: str) -> float:
-            return sum(weights.get(term, 0.0) for term in set(analyzer.terms(text)))
+            return sum(weights.get(term, 0.0) for term in _terms(analyzer, text))
 
         return relevance
+
+
+@lru_cache(maxsize=CACHED_TEXTS)
+def _terms(analyzer: Analyzer, text: str) -> frozenset[str]:
+    return frozenset(analyzer.terms(text))
 
 
 def page_link(edition: EditionFacts) -> Callable[[PageRecord], str]:

@@ -193,7 +193,6 @@ class _Shard:
         self._found: LRUCache[str, Chunk] = LRUCache(KEPT_CHUNKS)
         self._finalizer = weakref.finalize(self, _closed, engine, private)
 
-
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return chunks by the ids of their points. Raises SearchUnavailable."""
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -158,6 +157,8 @@ def page_path(url: str | None) -> str:
 
 def packed(vector: Sequence[float]) -> bytes:
     """Return a vector's direction with a byte for each number, in steps of the largest one."""
-    largest = max(map(abs, vector), default=0.0) or 1.0
-    factor = 127 / largest
-    return array("b", [round(number * factor) for number in vector]).tobytes()
+    import numpy as np
+
+    numbers = np.asarray(vector, dtype=np.float64)
+    largest = float(np.abs(numbers).max(initial=0.0)) or 1.0
+    return bytes(np.rint(numbers * (127 / largest)).astype(np.int8))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.answers import Answer, Exchange, Question, Status, Usage
@@ -28,6 +28,13 @@ from ragbot.storage.models import MessageRow, SessionRow
 
 sessions = SessionRow.__table__
 messages = MessageRow.__table__
+
+# Made once: building a statement takes longer than running it.
+_INSERT_SESSION = insert(sessions)
+_INSERT_MESSAGE = insert(messages)
+_CLOSE = update(messages).where(
+    messages.c.message_id == bindparam("closed_id"), messages.c.status == str(Status.PENDING)
+)
 
 HISTORY_EXCHANGES = 10
 NO_SESSION = "There is no session of this id; start one by asking without an id."
@@ -130,7 +137,7 @@ class ConversationStore:
                 history = _history(connection, session_id, question.book)
                 before = _count(connection, session_id)
             message_id = new_id()
-            connection.execute(insert(messages).values(_pending(question, session_id, message_id, now)))
+            connection.execute(_INSERT_MESSAGE, _pending(question, session_id, message_id, now))
             if claim:
                 insert_claim(connection, claim, message_id, now)
         return Turn(session_id, message_id, now, history, before)
@@ -146,24 +153,8 @@ class ConversationStore:
         """Store how the turn ended, and what was asked. A turn that is closed already stays as it is."""
         now = _now()
         with self._database.writing() as connection:
-            closed = connection.execute(
-                update(messages)
-                .where(messages.c.message_id == message_id, messages.c.status == Status.PENDING)
-                .values(
-                    status=str(answer.status),
-                    answer=cleaned(answer.text),
-                    sources=[source_values(source) for source in answer.sources],
-                    model=answer.model or None,
-                    book_version=answer.book_version or None,
-                    degraded=[str(name) for name in answer.degraded],
-                    cache=answer.cache,
-                    usage=asdict(answer.usage),
-                    latency_ms=asdict(answer.latency_ms),
-                    grounding=asdict(answer.grounding) if answer.grounding else None,
-                    error_code=error_code,
-                    finished_at=now,
-                )
-            )
+            ended = _ended(answer, error_code, now)
+            closed = connection.execute(_CLOSE, {"closed_id": message_id, **ended})
             if closed.rowcount and asked is not None:
                 self._asked.insert(connection, message_id, asked, answer, now)
             if closed.rowcount and answer.status in (Status.FAILED, Status.STOPPED):
@@ -278,9 +269,8 @@ class ConversationStore:
     def _insert_session(self, connection: Connection, now: datetime) -> str:
         session_id = new_id()
         connection.execute(
-            insert(sessions).values(
-                id=session_id, created_at=now, last_activity_at=now, expires_at=now + self._timeout
-            )
+            _INSERT_SESSION,
+            {"id": session_id, "created_at": now, "last_activity_at": now, "expires_at": now + self._timeout},
         )
         return session_id
 
@@ -333,6 +323,23 @@ def _pending(question: Question, session_id: str, message_id: str, now: datetime
         "degraded": [],
         "usage": asdict(Usage()),
         "latency_ms": {},
+    }
+
+
+def _ended(answer: Answer, error_code: str | None, now: datetime) -> dict[str, Any]:
+    return {
+        "status": str(answer.status),
+        "answer": cleaned(answer.text),
+        "sources": [source_values(source) for source in answer.sources],
+        "model": answer.model or None,
+        "book_version": answer.book_version or None,
+        "degraded": [str(name) for name in answer.degraded],
+        "cache": answer.cache,
+        "usage": asdict(answer.usage),
+        "latency_ms": asdict(answer.latency_ms),
+        "grounding": asdict(answer.grounding) if answer.grounding else None,
+        "error_code": error_code,
+        "finished_at": now,
     }
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from ragbot.core.sockets import shut_down
 from ragbot.core.timers import TIMERS
 
 # A healthy server answers `SELECT 1` in a millisecond or, far away, in a hundred.
 PING_S = 2.0
+# A connection that was used just now is taken as it is: an answer takes a dozen, one after the other.
+PING_AFTER_S = 0.25
 
 
 @contextmanager
@@ -35,11 +39,19 @@ def cut_off_after(seconds: float, connection: Any) -> Iterator[None]:
 
 
 def limit_pings(engine: Engine) -> None:
-    """Limit the check of each connection that comes out of the pool to `PING_S`."""
+    """Check connections that come out of the pool after `PING_AFTER_S`, each for at most `PING_S`."""
     ping = engine.dialect.do_ping
+    unused_since: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
     def limited(connection: Any) -> bool:
+        if time.monotonic() - unused_since.get(connection, float("-inf")) < PING_AFTER_S:
+            return True
         with cut_off_after(PING_S, connection):
             return ping(connection)
+
+    @event.listens_for(engine, "checkin")
+    def _on_checkin(connection: Any, _record: Any) -> None:
+        if connection is not None:
+            unused_since[connection] = time.monotonic()
 
     engine.dialect.do_ping = limited  # type: ignore[assignment, method-assign]

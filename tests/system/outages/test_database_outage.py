@@ -18,6 +18,7 @@ from harness.pipe import Pipe
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
 from ragbot.storage.database import Database
+from ragbot.storage.timeouts import PING_AFTER_S
 from tests.conftest import services_of
 from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
 
@@ -71,6 +72,11 @@ def test_stream_without_the_database_says_so_too(app: OpenAPI, pipe: Pipe) -> No
     assert '"history"' in said.rpartition("event: done")[2]
 
 
+def rest_connections() -> None:
+    """Wait until connections are checked again when they come out of the pool."""
+    time.sleep(PING_AFTER_S + 0.05)
+
+
 @pytest.mark.parametrize("cut", [True, False])
 def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe, cut: bool) -> None:
     """Each question has several things to ask of it, and waits for none of them twice; nor for a connection
@@ -79,6 +85,7 @@ def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe, 
     if cut:
         pipe.cut()
     pipe.be("hang")
+    rest_connections()
 
     replies = [ask(app, STARTER) for _ in range(4)]
 
@@ -161,6 +168,7 @@ def test_connections_that_a_host_has_cut_are_noticed_before_use(app: OpenAPI, pi
     before = ask(app)
 
     pipe.cut()
+    rest_connections()
     after = ask(app, STARTER)
 
     assert (before.degraded, after.degraded) == ([], [])

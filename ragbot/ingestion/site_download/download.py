@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
-from urllib.robotparser import RobotFileParser
+
+from protego import Protego
 
 from ragbot.books.files import Choice
 from ragbot.books.loader import Downloaded
@@ -135,7 +136,7 @@ class _Download:
     scope: SiteScope
     saved: SavedPages
     clock: Callable[[], float]
-    robots: RobotFileParser = field(default_factory=RobotFileParser)
+    robots: Protego = field(default_factory=lambda: Protego.parse(""))
     follows_links: bool = False
     found: dict[str, SavedPage] = field(default_factory=dict)
     skipped: list[SkippedFile] = field(default_factory=list)
@@ -150,7 +151,7 @@ class _Download:
         self.progress("download", 0, 0)
         self._read_robots()
         root = self.scope.root
-        if not self.robots.can_fetch(USER_AGENT, root):
+        if not self.robots.can_fetch(root, USER_AGENT):
             raise BookError(f"The robots.txt of {root} does not allow programs to read it.")
         listed = self._listed()
         self.follows_links = len(listed) < 2
@@ -196,11 +197,9 @@ class _Download:
             # What a site allows is not known, so nothing is allowed.
             raise BookError(f"{url} cannot be read: {fault}. Try again later.") from fault
         if reply.status in (401, 403):
-            self.robots.parse(["User-agent: *", "Disallow: /"])
-        elif reply.status != 200 or reply.body is None:
-            self.robots.parse([])
-        else:
-            self.robots.parse(reply.body.decode("utf-8", errors="replace").splitlines())
+            self.robots = Protego.parse("User-agent: *\nDisallow: /")
+        elif reply.status == 200 and reply.body is not None:
+            self.robots = Protego.parse(reply.body.decode("utf-8", errors="replace"))
         asked = self.robots.crawl_delay(USER_AGENT)
         if asked is not None:
             self.client.pause_s = min(max(self.client.pause_s, float(asked)), MAX_PAUSE_S)
@@ -208,7 +207,7 @@ class _Download:
     def _listed(self) -> list[str]:
         """Return the pages that the site's sitemap lists."""
         own, host = urljoin(self.scope.root, "sitemap.xml"), urljoin(self.scope.root, "/sitemap.xml")
-        places = dict.fromkeys((own, *(self.robots.site_maps() or ()), host))
+        places = dict.fromkeys((own, *self.robots.sitemaps, host))
         found = (self.scope.page(url) for url in pages_of_sitemaps(places, self._sitemap))
         return [url for url in found if url is not None]
 
@@ -272,7 +271,7 @@ class _Download:
             if self.scope.file(url) in self.found:
                 # It has another address, too.
                 return None
-            if not self.robots.can_fetch(USER_AGENT, url):
+            if not self.robots.can_fetch(url, USER_AGENT):
                 self.left_out[asked_for] = NOT_ALLOWED
                 return None
             known = self.saved.known(url)

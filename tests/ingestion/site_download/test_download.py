@@ -123,10 +123,17 @@ def test_broken_sitemap_is_as_none(site: BookSite, download: Download, content: 
     assert len(book.pages) == 3
 
 
-def test_what_robots_forbids_is_not_asked_for(site: BookSite, download: Download) -> None:
-    """The site's operator has the last word, and the report says what it costs."""
-    robots = b"User-agent: ragbot\nDisallow: /book/sails/\nCrawl-delay: 7\n"
-    site.answers["/robots.txt"] = Answer(robots, content_type=ROBOTS)
+@pytest.mark.parametrize(
+    "rules",
+    [
+        "User-agent: ragbot\nDisallow: /book/sails/",
+        "User-agent: *\nDisallow: /*/sai*/$",
+        "User-agent: *\nDisallow: /book/\nAllow: /book/$\nAllow: /book/oars\nAllow: /book/sitemap.xml",
+    ],
+)
+def test_what_robots_forbids_is_not_asked_for(site: BookSite, download: Download, rules: str) -> None:
+    """The site's operator has the last word, and the report says what it costs (RFC 9309)."""
+    site.answers["/robots.txt"] = Answer(f"{rules}\nCrawl-delay: 7\n".encode(), content_type=ROBOTS)
     pauses: list[float] = []
 
     _, book = download(sleep=pauses.append)

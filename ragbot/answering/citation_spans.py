@@ -11,7 +11,7 @@ from ragbot.books.markup.readable import readable, readable_blocks
 from ragbot.core.text import folded, sentence_spans
 
 # The number of passages whose words are cached.
-CACHED_PASSAGES = 1024
+CACHED_PASSAGES = 256
 # A sentence of the passage supports a model's sentence if it has this share of its words.
 LEAST_SHARED = 0.4
 # A neighbouring sentence is cited too if it adds this share.

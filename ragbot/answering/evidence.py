@@ -42,7 +42,7 @@ CHUNKS_OF_INTRODUCTION = 3
 # A page is searched for its summary, which mostly stands at its end.
 CHUNKS_OF_CHAPTER = 200
 # Blocks of long passages whose words are kept from question to question.
-CACHED_TEXTS = 4096
+CACHED_TEXTS = 1024
 
 
 class BookContents(Protocol):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ragbot.books.markup.prose import ProseBlock
 from ragbot.books.markup.readable import ReadableText, readable_blocks
 
-CACHED_PASSAGES = 1024
+CACHED_PASSAGES = 256
 # Characters. A longer word (an address, a key) is not used.
 LONGEST_WORD = 300
 

@@ -93,7 +93,7 @@ def passage_features(
                 else 0.0,
                 max(sameness(terms, subject, weights) for terms in read.headings),
                 likeness(weights, read.page_terms),
-                len(pairs & read.pairs) / max(len(pairs), 1),
+                sum(read.has_pair(*pair) for pair in pairs) / max(len(pairs), 1),
                 float(chunk.tokens < SHORT_TOKENS),
                 1 / (1 + rank),
             ]

@@ -27,8 +27,8 @@ LEAST_NEW = 0.5
 UNITS_TOGETHER = 4
 # A sentence with fewer content words is read together with the question ("Yes.").
 FEWEST_TERMS = 2
-# Passages whose words are kept from question to question.
-CACHED_TEXTS = 1024
+# Passages whose words are kept from question to question: some 2 kB each, and 25 kB by place.
+CACHED_TEXTS, CACHED_PLACES = 1024, 256
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
@@ -176,7 +176,7 @@ class _Place:
     text: str
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
+@lru_cache(maxsize=CACHED_PLACES)
 def _places(read: ReadPassage) -> list[_Place]:
     units = read.units
     return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,8 +13,8 @@ from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_side_section, link_share
 from ragbot.providers.extractive.units import TextBlock, Unit, units_of
 
-# Reading a passage takes some 2 ms, and a book has a few thousand.
-CACHED_PASSAGES = 4096
+# Reading a passage takes some 2 ms; what is read of it takes some 30 kB.
+CACHED_PASSAGES = 1024
 
 _IN_PARENTHESES = re.compile(r"(.+?)\s*\(([^()]+)\)\W*")
 
@@ -26,27 +25,37 @@ Terms = frozenset[str]
 class ReadUnit:
     """Hold a unit with the stems that scoring compares with the question.
 
-    `openings` are the stems of the term that the unit would define, one set for each spelling. `around` are
-    the stems of the unit, of its neighbours under the same heading and of its lead-in. `whole_list` are those
-    of the list or table that it is an item of, with the lead-in; empty for other units.
+    `openings` are the stems of the term that the unit would define, one set for each spelling. `near` are
+    those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table
+    that it is an item of, with the lead-in: the others' own sets, as copies would take most of the memory.
     """
 
     unit: Unit
     terms: Terms
     heading_terms: Terms
     openings: tuple[Terms, ...]
-    around: Terms
-    whole_list: Terms = frozenset()
+    near: tuple[Terms, ...] = ()
+    listed: tuple[Terms, ...] = ()
+
+    @property
+    def around(self) -> Terms:
+        """Return the stems of the unit, of its neighbours and of its lead-in."""
+        return self.terms.union(*self.near)
+
+    @property
+    def whole_list(self) -> Terms:
+        """Return the stems of the whole list; none for what is no item of a list."""
+        return frozenset[str]().union(*self.listed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPassage:
     """Hold the units of a passage in order, and what scoring compares with any question.
 
-    `pairs` are its pairs of consecutive stems, `path_terms` the stems of its heading path, `title_terms`
-    those of its last heading, and `terms` all of them. `headings` has the stems of each of its headings,
-    `page_terms` those of its page's title. `is_side` says that its section is about the book, and
-    `link_share` which share of its words are links. It is compared by identity.
+    `path_terms` are the stems of its heading path, `title_terms` those of its last heading, and `terms` all
+    of them. `headings` has the stems of each of its headings, `page_terms` those of its page's title. `order`
+    has all stems in order with a blank around each, and a line for each unit. `is_side` says that its section
+    is about the book, and `link_share` which share of its words are links. It is compared by identity.
     """
 
     units: tuple[ReadUnit, ...]
@@ -55,9 +64,13 @@ class ReadPassage:
     page_terms: Terms
     headings: tuple[Terms, ...]
     terms: Terms
-    pairs: frozenset[tuple[str, str]]
+    order: str
     is_side: bool
     link_share: float
+
+    def has_pair(self, first: str, second: str) -> bool:
+        """Return whether two stems follow one on the other within a unit."""
+        return f" {first} {second} " in self.order
 
 
 class PassageReader:
@@ -118,6 +131,13 @@ class PassageReader:
         for heading in {unit.heading for unit in units} - {-1}:
             block = blocks[heading]
             inner[heading] = self.terms(language, self._words(text[block.start : block.end], "heading"))
+        lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
+
+        def listed_in(index: int) -> tuple[Terms, ...]:
+            # One tuple for all items of a list.
+            items = tuple(sorted({*_list_of(units, index)}))
+            return lists.setdefault(items, tuple(stems[item] for item in items))
+
         read = tuple(
             ReadUnit(
                 unit=unit,
@@ -128,13 +148,12 @@ class PassageReader:
                     for name in (*_spellings(unit.opening), unit.named)
                     if name and (terms := self.terms(language, name))
                 ),
-                around=stems[index].union(*(stems[near] for near in _near(units, index))),
-                whole_list=frozenset[str]().union(*(stems[near] for near in _list_of(units, index))),
+                near=tuple(stems[near] for near in _near(units, index)),
+                listed=listed_in(index),
             )
             for index, unit in enumerate(units)
         )
         path = self.terms(language, " ".join(chunk.heading_path))
-        pairs = frozenset(pair for terms in ordered for pair in itertools.pairwise(terms))
         return ReadPassage(
             units=read,
             path_terms=path,
@@ -142,7 +161,7 @@ class PassageReader:
             page_terms=self.terms(language, chunk.title),
             headings=tuple({title, *inner.values()}),
             terms=path.union(*stems, *inner.values()),
-            pairs=pairs,
+            order="\n".join(f" {' '.join(terms)} " for terms in ordered),
             is_side=is_side_section(chunk.heading_path[-1] if chunk.heading_path else "", text),
             link_share=link_share(text),
         )

@@ -26,8 +26,8 @@ class ReadUnit:
     """Hold a unit with the stems that scoring compares with the question.
 
     `openings` are the stems of the term that the unit would define, one set for each spelling. `near` are
-    those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table
-    that it is an item of, with the lead-in: the others' own sets, as copies would take most of the memory.
+    those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
+    which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
     """
 
     unit: Unit

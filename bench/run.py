@@ -34,7 +34,6 @@ BOOK = "books/physical-ai"
 QUESTIONS = REPOSITORY / "eval" / "physical-ai.jsonl"
 ANSWER_TOKENS = 100
 SHORT_TOKENS, LONG_TOKENS = 20, 200  # two lengths, so that what a stream costs at its start falls out
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 REQUEST_LIMIT_S = 60
 PACKAGES = ("flask", "gunicorn", "openai", "sqlalchemy", "qdrant-edge-py", "onnxruntime", "pydantic")
 
@@ -110,9 +109,13 @@ class Upstream:
         self.process = process
         self.base_url = base_url
 
-    def set_tokens(self, tokens: int) -> None:
-        """Set the length of the next answers in tokens."""
-        self._control("PUT", {"answer_tokens": tokens})
+    def set_tokens(self, tokens: int, *, delay_s: float = 0) -> None:
+        """Set the length of the next answers in tokens, and the time between two of them."""
+        self._control("PUT", {"answer_tokens": tokens, "delay_s": delay_s})
+
+    def forget(self) -> None:
+        """Delete its records of the calls so far, which are counted anew."""
+        self._control("DELETE")
 
     def chat_calls(self) -> int:
         """Return the number of completions so far."""
@@ -272,9 +275,9 @@ def series(server: GunicornProcess, ask: Callable[[], Answer], load: Load) -> Se
 
 
 def cpu_of(pid: int) -> float:
-    """Return a process's CPU seconds, of all its threads, in steps of a tick (mostly 10 ms)."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / TICKS_A_SECOND
+    """Return the CPU seconds that all threads of a process took, also those that ended (Linux)."""
+    clock = (~pid << 3) | 2  # what clock_getcpuclockid(3) gives: exact, where /proc/PID/stat counts ticks
+    return time.clock_gettime(clock)
 
 
 def memory_of(server: GunicornProcess) -> dict[str, float]:

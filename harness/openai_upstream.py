@@ -502,7 +502,7 @@ def chat_fault(body: Any) -> str | None:
 
 
 _MARKED_PASSAGE = re.compile(
-    r'<(?:passage|selection) number="(?P<number>\d+)"[^>]*>\n(?P<text>.*?)\n</', re.DOTALL
+    r'<(?:passage|selection) number="(?P<number>\d+)"[^\n]*>\n(?P<text>.*?)\n</', re.DOTALL
 )
 _NUMBERED_PASSAGE = re.compile(
     r"^\W*(?:passage|source)?\s*\[?(?P<number>\d+)[\]:.)](?P<text>.*?)"

@@ -106,6 +106,19 @@ def test_default_answer_quotes_the_first_numbered_passage(upstream, client):
     assert len(answer.split()) == upstream.answer_tokens
 
 
+def test_default_answer_quotes_a_passage_whose_headings_are_parted_by_angles(client):
+    """An answer without a mark is a refusal to ragbot: benchmarks would measure those."""
+    prompt = '<passage number="1" from="Chapter > Section">\nColcon builds packages.\n</passage>\n\nWhat?'
+
+    completion = client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": prompt}]
+    )
+
+    answer = completion.choices[0].message.content
+    assert answer.startswith("According to the book, Colcon builds packages")
+    assert answer.endswith("[1].")
+
+
 def test_answer_may_be_a_function_of_the_request(client, upstream):
     upstream.answer = lambda body: body["messages"][-1]["content"].upper()
 

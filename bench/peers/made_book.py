@@ -20,6 +20,8 @@ INVENTED_WORDS = 8000
 LEAST_WORDS = 6
 
 _NOT_PROSE = re.compile(r"\A---.*?^---|```.*?```", re.DOTALL | re.MULTILINE)
+# The fake provider answers with a passage's words, and one that denies something may pass for a refusal.
+_DENIAL = re.compile(r"\b(?:not|no|cannot|never)\b|n['’]t\b", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _SYLLABLES = (
     "ba",
@@ -75,7 +77,7 @@ def shipped_sentences() -> list[str]:
         for line in _NOT_PROSE.sub("", page.read_text()).splitlines()
         if line[:1].isalpha()
         for sentence in _SENTENCE_END.split(line)
-        if len(sentence.split()) >= LEAST_WORDS
+        if len(sentence.split()) >= LEAST_WORDS and not _DENIAL.search(sentence)
     ]
 
 

@@ -4,53 +4,191 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import statistics
+import json
 import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from bench.peers.servers import prepared
-from bench.run import QUESTIONS, Asker, BenchFailed, Load, load_questions, series
+from bench.peers import measures
+from bench.peers.measures import Figures, Running, Size
+from bench.peers.ratios import FIGURES, WRITTEN, Compared, compared, complaints, worse, written_runs
+from bench.peers.servers import Database, Ground, Side, prepared
+from bench.run import BenchFailed, machine, of_the_machine
 from harness.flask_command import CommandFailed
 from harness.gunicorn_process import NotReady
 from harness.stack import interruptible
 
+Turn = Callable[[Running], Figures]
+
+# Both are warm before anything is measured, and have opened the threads and connections that they need.
+WARM = Size(answers=20, streams_each=1, repeats=5, at_8=3, at_256=1)
+CROWD_STREAMS = 256
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Hold what a kind of run measures: the turns of both, one after another, in so many rounds."""
+
+    chunks: int
+    size: Size
+    turns: Sequence[Turn]
+    rounds: int
+    crowd_rounds: int
+    starts: int
+
+
+FULL = Plan(
+    chunks=3000,
+    size=Size(answers=60, streams_each=3, repeats=60, at_8=20, at_256=2),
+    turns=(
+        measures.json_answers,
+        measures.streamed_answers,
+        measures.repeated_question,
+        measures.realistic_streams,
+        measures.eight_at_once,
+    ),
+    rounds=5,
+    crowd_rounds=3,
+    starts=3,
+)
+# CPU alone, which the load of the machine changes for both alike; of fewer chunks, to be ready sooner.
+SHORT = Plan(
+    chunks=500,
+    size=Size(answers=20, streams_each=1, repeats=20, at_8=0, at_256=0),
+    turns=(measures.json_answers, measures.streamed_answers, measures.repeated_question),
+    rounds=5,
+    crowd_rounds=0,
+    starts=0,
+)
+
 
 def main() -> None:
+    """Measure, print a table, compare or write down as wanted; a failure is a sentence and status 1."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers.run", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--chunks", type=int, default=3000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--answers", type=int, default=60)
+    parser.add_argument("--short", action="store_true", help="CPU of answers alone, in half a minute")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    parser.add_argument("--check", action="store_true", help="fail where a ratio is worse than written down")
+    parser.add_argument("--write", action="store_true", help="write the ratios down in bench/ratios.json")
     wanted = parser.parse_args()
+    kind = f"{wanted.database}, short" if wanted.short else wanted.database
     try:
-        with interruptible(), ExitStack() as stack:
-            ground = stack.enter_context(
-                prepared(wanted.chunks, wanted.database, lambda line: print(line, flush=True))
-            )
-            ground.upstream.set_tokens(100)
-            questions = load_questions(QUESTIONS)
-            sides = {}
-            for side in (ground.ragbot, ground.peer):
-                server = stack.enter_context(side.server())
-                sides[side.name] = (server, Asker(server.url, questions, mark="m"))
-            for kind in ("JSON", "streamed"):
-                costs = {name: [] for name in sides}
-                for turn in range(wanted.rounds):
-                    for name, (server, asker) in sorted(sides.items(), reverse=bool(turn % 2)):
-                        load = Load(warm=20 if not turn else 2, measured=wanted.answers)
-                        found = series(server, lambda: asker.ask(stream=kind == "streamed"), load)
-                        if found.degraded or found.cache_hits:
-                            raise BenchFailed(f"{name}: {found}")
-                        costs[name].append(found.cpu_ms)
-                    ground.upstream.forget()
-                mine, other = statistics.median(costs["ragbot"]), statistics.median(costs["peer"])
-                ratio = statistics.median(a / b for a, b in zip(costs["ragbot"], costs["peer"], strict=True))
-                print(
-                    f"CPU of an answer, {kind:8} ragbot {mine:6.2f} ms  peer {other:6.2f} ms  ratio {ratio:.3f}",
-                    flush=True,
-                )
+        with interruptible():
+            run = measured(SHORT if wanted.short else FULL, wanted.database, kind=kind, again=wanted.check)
     except (BenchFailed, CommandFailed, NotReady, OSError, http.client.HTTPException) as error:
         sys.exit(f"bench: {type(error).__name__}: {error}")
+    print(table(run))
+    if wanted.json:
+        wanted.json.write_text(json.dumps(run, indent=2) + "\n")
+    if wanted.write:
+        WRITTEN.write_text(json.dumps(written_runs() | {kind: run}, indent=2, sort_keys=True) + "\n")
+    if wanted.check and (found := complaints(run, written_runs())):
+        sys.exit("\n".join(found))
+
+
+def measured(plan: Plan, database: Database, *, kind: str, again: bool) -> dict[str, Any]:
+    """Measure everything of a plan; `again` measures once more what is worse than written down."""
+    facts = machine()
+    with prepared(plan.chunks, database, _report) as ground:
+        found = steady(ground, plan, kind=kind if again else "")
+        if plan.starts:
+            found |= starts(ground, plan.starts)
+        if plan.crowd_rounds:
+            found |= crowds(ground, plan)
+    return {
+        "kind": kind,
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": facts,
+        "chunks": plan.chunks,
+        "figures": {name: found[name]._asdict() for name in FIGURES if name in found},
+    }
+
+
+def steady(ground: Ground, plan: Plan, *, kind: str) -> dict[str, Compared]:
+    """Measure the turns with both servers running all the time."""
+    with ExitStack() as stack:
+        both = [_running(stack, ground, side, plan.size) for side in (ground.ragbot, ground.peer)]
+        for running in both:
+            for turn in plan.turns:
+                turn(_sized(running, WARM))
+        found = in_turns(both, plan.turns, plan.rounds)
+        if kind and (poor := _worse(found, kind)):
+            _report(f"once more: {', '.join(sorted(poor))}")
+            again = in_turns(both, plan.turns, plan.rounds)
+            found |= {name: again[name] for name in poor}
+        memory = [measures.memory(running)["worker_mb"] for running in both]
+    return found if not plan.starts else found | {"worker_mb": compared(memory[:1], memory[1:])}
+
+
+def in_turns(both: Sequence[Running], turns: Sequence[Turn], rounds: int) -> dict[str, Compared]:
+    """Measure each figure of one and then of the other, the first of them changing from round to round."""
+    series: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number in range(rounds):
+        for turn in turns:
+            _report(f"round {number + 1} of {rounds}: {turn.__name__.replace('_', ' ')}")
+            for running in both if number % 2 else reversed(both):
+                for name, value in turn(running).items():
+                    series[name][running.name].append(value)
+                running.upstream.forget()
+    return {name: compared(values["ragbot"], values["peer"]) for name, values in series.items()}
+
+
+def starts(ground: Ground, times: int) -> dict[str, Compared]:
+    """Measure the start of each, so many times in turns."""
+    question = measures.plain_questions()[0]
+    took_s: dict[str, list[float]] = defaultdict(list)
+    for number in range(times):
+        _report(f"start {number + 1} of {times}")
+        for side in (ground.ragbot, ground.peer):
+            took_s[side.name].append(measures.start(side, ground.upstream, question)["start_s"])
+    return {"start_s": compared(took_s["ragbot"], took_s["peer"])}
+
+
+def crowds(ground: Ground, plan: Plan) -> dict[str, Compared]:
+    """Measure 256 clients; ragbot is told to take them all, for it would refuse most of them."""
+    with ExitStack() as stack:
+        both = [
+            _running(stack, ground, ground.ragbot, plan.size, MAX_STREAMS=str(CROWD_STREAMS)),
+            _running(stack, ground, ground.peer, plan.size),
+        ]
+        for running in both:
+            measures.eight_at_once(_sized(running, WARM))
+        return in_turns(both, (measures.crowd,), plan.crowd_rounds)
+
+
+def table(run: dict[str, Any]) -> str:
+    """Return the figures of both and their ratios in lines."""
+    lines = [*of_the_machine(run["machine"]), f"{run['kind']}, {run['chunks']} chunks, 1 worker", ""]
+    lines.append(f"{'':38}{'ragbot':>9}{'peer':>9}{'ratio':>8}")
+    for name, values in run["figures"].items():
+        title, unit, digits, _ = FIGURES[name]
+        shown = f"{values['ragbot']:9.{digits}f}{values['peer']:9.{digits}f}{values['ratio']:8.3f}"
+        lines.append(f"{title + (f', {unit}' if unit else ''):38}{shown}")
+    return "\n".join(lines)
+
+
+def _running(stack: ExitStack, ground: Ground, side: Side, size: Size, **settings: str) -> Running:
+    server = stack.enter_context(side.server(**settings))
+    return Running(side.name, server, ground.upstream, measures.plain_questions(), size)
+
+
+def _sized(running: Running, size: Size) -> Running:
+    return Running(running.name, running.server, running.upstream, running.questions, size)
+
+
+def _worse(found: dict[str, Compared], kind: str) -> set[str]:
+    written = written_runs().get(kind, {}).get("figures", {})
+    ratios = {name: float(values["ratio"]) for name, values in written.items()}
+    return set(worse({name: values.ratio for name, values in found.items()}, ratios))
+
+
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -110,9 +110,9 @@ class Upstream:
         self.process = process
         self.base_url = base_url
 
-    def set_tokens(self, tokens: int, *, delay_s: float = 0) -> None:
-        """Set the length of the next answers in tokens, and the time between two of them."""
-        self._control("PUT", {"answer_tokens": tokens, "delay_s": delay_s})
+    def set_tokens(self, tokens: int, **more: float) -> None:
+        """Set the length of the next answers in tokens, and what else `OpenAIUpstream` takes by name."""
+        self._control("PUT", {"answer_tokens": tokens, **more})
 
     def forget(self) -> None:
         """Delete its records of the calls so far, which are counted anew."""

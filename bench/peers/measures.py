@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from bench.peers.servers import Side
+from bench.peers.servers import ANSWER_TOKENS, Side
 from bench.run import QUESTIONS, Answer, Asker, BenchFailed, Load, Upstream, memory_of, series, with_cpu
 from harness.gunicorn_process import GunicornProcess
 
-ANSWER_TOKENS = 100
 # A model's words as a reader sees them come: a hundred a second.
 TOKEN_DELAY_S = 0.01
 # Two lengths, so that what a stream costs at its start and at its end falls out.
@@ -93,12 +92,12 @@ def streamed_answers(running: Running) -> Figures:
 
 def repeated_question(running: Running) -> Figures:
     """Measure a question that was answered before; the peer answers it anew."""
-    running.upstream.set_tokens(ANSWER_TOKENS)
+    running.upstream.set_tokens(ANSWER_TOKENS, delay_s=0)
     asker = running.asker()
     question = f"{running.questions[0]} (asked again, {next(_marks)})"
     first = asker.ask(stream=False, question=question)
     _check(running.name, [first])
-    load = Load(warm=2, measured=running.size.repeats)
+    load = Load(warm=1, measured=running.size.repeats)
     found = series(running.server, lambda: asker.ask(stream=False, question=question), load)
     asker.close()
     if running.name == "ragbot" and found.cache_hits != found.answers:
@@ -107,10 +106,10 @@ def repeated_question(running: Running) -> Figures:
 
 
 def _one_at_a_time(running: Running, *, stream: bool) -> tuple[float, float]:
-    running.upstream.set_tokens(ANSWER_TOKENS)
+    running.upstream.set_tokens(ANSWER_TOKENS, delay_s=0)
     calls = running.upstream.chat_calls()
     asker = running.asker()
-    load = Load(warm=3, measured=running.size.answers)
+    load = Load(warm=1, measured=running.size.answers)
     found = series(running.server, lambda: asker.ask(stream=stream), load)
     asker.close()
     asked = running.upstream.chat_calls() - calls
@@ -142,13 +141,13 @@ def realistic_streams(running: Running) -> Figures:
 
 def eight_at_once(running: Running) -> Figures:
     """Measure how many JSON answers a second eight clients get that ask without a pause."""
-    running.upstream.set_tokens(ANSWER_TOKENS)
+    running.upstream.set_tokens(ANSWER_TOKENS, delay_s=0)
     return {"answers_a_second_at_8": _rate(running, clients=8, each=running.size.at_8)}
 
 
 def crowd(running: Running) -> Figures:
     """Measure how many JSON answers a second 256 clients get that ask without a pause."""
-    running.upstream.set_tokens(ANSWER_TOKENS)
+    running.upstream.set_tokens(ANSWER_TOKENS, delay_s=0)
     return {"answers_a_second_at_256": _rate(running, clients=256, each=running.size.at_256)}
 
 
@@ -212,7 +211,7 @@ def memory(running: Running) -> Figures:
 
 def start(side: Side, upstream: Upstream, question: str) -> Figures:
     """Measure the seconds from the start of gunicorn to the first answer."""
-    upstream.set_tokens(ANSWER_TOKENS)
+    upstream.set_tokens(ANSWER_TOKENS, delay_s=0)
     with side.server() as server:
         asker = Asker(server.url, [question], mark=f"s{next(_marks)}-")
         answer = asker.ask(stream=False)

@@ -9,7 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from harness.stack import interruptible
 Turn = Callable[[Running], Figures]
 
 # Both are warm before anything is measured, and have opened the threads and connections that they need.
-WARM = Size(answers=20, streams_each=1, repeats=5, at_8=3, at_256=1)
+WARM = Size(answers=10, streams_each=1, repeats=5, at_8=3, at_256=1)
 CROWD_STREAMS = 256
 
 
@@ -40,6 +40,8 @@ class Plan:
     rounds: int
     crowd_rounds: int
     starts: int
+    figures: frozenset[str] = frozenset(FIGURES)
+    one_thread: bool = False
 
 
 FULL = Plan(
@@ -52,18 +54,21 @@ FULL = Plan(
         measures.realistic_streams,
         measures.eight_at_once,
     ),
-    rounds=5,
-    crowd_rounds=3,
+    rounds=4,
+    crowd_rounds=2,
     starts=3,
 )
-# CPU alone, which the load of the machine changes for both alike; of fewer chunks, to be ready sooner.
+# CPU alone, for another process that works at the same time changes wall time, and not for both alike. Many turns
+# of few answers, so that the load is the same for both; and few chunks, to be ready soon.
 SHORT = Plan(
-    chunks=500,
-    size=Size(answers=20, streams_each=1, repeats=20, at_8=0, at_256=0),
+    chunks=300,
+    size=Size(answers=5, streams_each=1, repeats=5, at_8=0, at_256=0),
     turns=(measures.json_answers, measures.streamed_answers, measures.repeated_question),
-    rounds=5,
+    rounds=12,
     crowd_rounds=0,
     starts=0,
+    figures=frozenset({"json_cpu_ms", "stream_cpu_ms", "repeated_cpu_ms"}),
+    one_thread=True,
 )
 
 
@@ -72,14 +77,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.peers.run", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--short", action="store_true", help="CPU of answers alone, in half a minute")
+    parser.add_argument("--one-thread", action="store_true", help="keep the peer's numpy to one thread")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     parser.add_argument("--check", action="store_true", help="fail where a ratio is worse than written down")
     parser.add_argument("--write", action="store_true", help="write the ratios down in bench/ratios.json")
     wanted = parser.parse_args()
-    kind = f"{wanted.database}, short" if wanted.short else wanted.database
+    plan = SHORT if wanted.short else replace(FULL, one_thread=wanted.one_thread)
+    form = "short" if wanted.short else "one thread" if wanted.one_thread else "full"
+    kind = f"{wanted.database}, {form}"
     try:
         with interruptible():
-            run = measured(SHORT if wanted.short else FULL, wanted.database, kind=kind, again=wanted.check)
+            run = measured(plan, wanted.database, kind=kind, again=wanted.check)
     except (BenchFailed, CommandFailed, NotReady, OSError, http.client.HTTPException) as error:
         sys.exit(f"bench: {type(error).__name__}: {error}")
     print(table(run))
@@ -94,7 +102,7 @@ def main() -> None:
 def measured(plan: Plan, database: Database, *, kind: str, again: bool) -> dict[str, Any]:
     """Measure everything of a plan; `again` measures once more what is worse than written down."""
     facts = machine()
-    with prepared(plan.chunks, database, _report) as ground:
+    with prepared(plan.chunks, database, _report, one_thread=plan.one_thread) as ground:
         found = steady(ground, plan, kind=kind if again else "")
         if plan.starts:
             found |= starts(ground, plan.starts)
@@ -105,7 +113,10 @@ def measured(plan: Plan, database: Database, *, kind: str, again: bool) -> dict[
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": facts,
         "chunks": plan.chunks,
-        "figures": {name: found[name]._asdict() for name in FIGURES if name in found},
+        "peer_has_one_thread": plan.one_thread,
+        "figures": {
+            name: found[name]._asdict() for name in FIGURES if name in found and name in plan.figures
+        },
     }
 
 
@@ -117,7 +128,7 @@ def steady(ground: Ground, plan: Plan, *, kind: str) -> dict[str, Compared]:
             for turn in plan.turns:
                 turn(_sized(running, WARM))
         found = in_turns(both, plan.turns, plan.rounds)
-        if kind and (poor := _worse(found, kind)):
+        if kind and (poor := _worse(found, kind) & plan.figures):
             _report(f"once more: {', '.join(sorted(poor))}")
             again = in_turns(both, plan.turns, plan.rounds)
             found |= {name: again[name] for name in poor}
@@ -163,7 +174,8 @@ def crowds(ground: Ground, plan: Plan) -> dict[str, Compared]:
 
 def table(run: dict[str, Any]) -> str:
     """Return the figures of both and their ratios in lines."""
-    lines = [*of_the_machine(run["machine"]), f"{run['kind']}, {run['chunks']} chunks, 1 worker", ""]
+    threads = "; the peer's numpy has one thread" if run["peer_has_one_thread"] else ""
+    lines = [*of_the_machine(run["machine"]), f"{run['kind']}: {run['chunks']} chunks, 1 worker{threads}", ""]
     lines.append(f"{'':38}{'ragbot':>9}{'peer':>9}{'ratio':>8}")
     for name, values in run["figures"].items():
         title, unit, digits, _ = FIGURES[name]

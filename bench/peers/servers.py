@@ -26,6 +26,9 @@ PEER_COMMAND = (
     *(sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}"),
     *("-k", "gthread", "--threads", "32", "--keep-alive", "75", f"{PEER}:create_app()"),
 )
+ANSWER_TOKENS = 100
+# As a model writes: ragbot checks and cites sentence by sentence.
+SENTENCE_TOKENS = 20
 SITE_URL = "https://book.test/"
 # As it ships, but for quotas so large that they refuse nothing: they are counted all the same.
 QUOTAS = {
@@ -33,6 +36,9 @@ QUOTAS = {
     "RATE_LIMIT_QUERIES_PER_MINUTE": "1000000",
     "RATE_LIMIT_QUERIES_PER_DAY_PER_IP": "10000000",
 }
+# numpy multiplies with all cores, and its threads spin while they wait for each other: that costs the peer more
+# CPU than all else, and how much is for the machine's load to say.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 CHUNKS = text(
     'SELECT pages.source, pages.address, chunks.start, chunks."end", chunks.heading_path, chunks.anchor '
     "FROM chunks JOIN pages ON pages.id = chunks.page_id ORDER BY pages.position, chunks.position"
@@ -62,8 +68,13 @@ class Ground:
 
 
 @contextmanager
-def prepared(chunks: int, database: Database, report: Callable[[str], None]) -> Iterator[Ground]:
-    """Fill both with a made book of so many chunks; remove everything after the block."""
+def prepared(
+    chunks: int, database: Database, report: Callable[[str], None], *, one_thread: bool = False
+) -> Iterator[Ground]:
+    """Fill both with a made book of so many chunks; remove everything after the block.
+
+    `one_thread` keeps the peer's numpy to one thread.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-peers-")))
         upstream = stack.enter_context(running_upstream())
@@ -71,6 +82,8 @@ def prepared(chunks: int, database: Database, report: Callable[[str], None]) -> 
         provider = {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": upstream.base_url}
         ragbot = provider | QUOTAS | {"DATABASE_URL": urls["ragbot"], "INDEX_DIR": str(folder / "index")}
         peer = provider | {"DATABASE_URL": urls["peer"], "QDRANT_PATH": str(folder / "qdrant")}
+        if one_thread:
+            peer |= ONE_THREAD
         report(f"ragbot reads {chunks} chunks")
         book = folder / "book"
         book.mkdir()
@@ -84,6 +97,7 @@ def prepared(chunks: int, database: Database, report: Callable[[str], None]) -> 
         report("the peer reads the same")
         flask_command(["ingest", str(exported)], peer | {"FLASK_APP": PEER})
         upstream.forget()
+        upstream.set_tokens(ANSWER_TOKENS, sentence_tokens=SENTENCE_TOKENS)
         yield Ground(Side("ragbot", ragbot, COMMAND), Side("peer", peer, PEER_COMMAND), upstream)
 
 

@@ -58,8 +58,8 @@ FULL = Plan(
     crowd_rounds=2,
     starts=3,
 )
-# CPU alone, for another process that works at the same time changes wall time, and not for both alike. Many turns
-# of few answers, so that the load is the same for both; and few chunks, to be ready soon.
+# CPU alone, for another process that works at the same time changes wall time, and not for both alike. Many
+# turns of few answers, so that the load is the same for both; and few chunks, to be ready soon.
 SHORT = Plan(
     chunks=300,
     size=Size(answers=5, streams_each=1, repeats=5, at_8=0, at_256=0),

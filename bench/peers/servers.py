@@ -36,8 +36,8 @@ QUOTAS = {
     "RATE_LIMIT_QUERIES_PER_MINUTE": "1000000",
     "RATE_LIMIT_QUERIES_PER_DAY_PER_IP": "10000000",
 }
-# numpy multiplies with all cores, and its threads spin while they wait for each other: that costs the peer more
-# CPU than all else, and how much is for the machine's load to say.
+# numpy multiplies with all cores, and its threads spin while they wait for each other. That costs the peer
+# more CPU than all else, and how much is for the machine's load to say.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 CHUNKS = text(
     'SELECT pages.source, pages.address, chunks.start, chunks."end", chunks.heading_path, chunks.anchor '

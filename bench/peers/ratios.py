@@ -51,6 +51,10 @@ class Compared(NamedTuple):
     peer: float
     ratio: float
 
+    def rounded(self) -> dict[str, float]:
+        """Return the numbers by name, with four digits: the rest is noise."""
+        return {name: float(f"{value:.4g}") for name, value in self._asdict().items()}
+
 
 def compared(ragbot: Sequence[float], peer: Sequence[float]) -> Compared:
     """Compare the same figure of both in turns that were measured side by side."""

@@ -115,7 +115,7 @@ def measured(plan: Plan, database: Database, *, kind: str, again: bool) -> dict[
         "chunks": plan.chunks,
         "peer_has_one_thread": plan.one_thread,
         "figures": {
-            name: found[name]._asdict() for name in FIGURES if name in found and name in plan.figures
+            name: found[name].rounded() for name in FIGURES if name in found and name in plan.figures
         },
     }
 

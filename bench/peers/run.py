@@ -46,7 +46,7 @@ class Plan:
 
 FULL = Plan(
     chunks=3000,
-    size=Size(answers=60, streams_each=3, repeats=60, at_8=20, at_256=2),
+    size=Size(answers=60, streams_each=3, repeats=60, at_8=20, at_256=1),
     turns=(
         measures.json_answers,
         measures.streamed_answers,
@@ -54,7 +54,7 @@ FULL = Plan(
         measures.realistic_streams,
         measures.eight_at_once,
     ),
-    rounds=4,
+    rounds=3,
     crowd_rounds=2,
     starts=3,
 )

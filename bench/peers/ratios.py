@@ -77,17 +77,22 @@ def ratios_of(run: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(values["ratio"]) for name, values in run["figures"].items()}
 
 
-def written_runs(path: Path = WRITTEN) -> dict[str, Any]:
+def written_runs(path: Path) -> dict[str, Any]:
     """Return what is written down, by the kind of run; nothing if there is no file."""
     return json.loads(path.read_text()) if path.exists() else {}
+
+
+def ratios_written(runs: Mapping[str, Any], kind: str) -> dict[str, float]:
+    """Return the ratios that are written down for a kind of run, by figure; none if it never ran."""
+    return ratios_of(runs[kind]) if kind in runs else {}
 
 
 def complaints(run: Mapping[str, Any], runs: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each ratio of a run that is too much worse than written down."""
     kind = run["kind"]
-    if kind not in runs:
+    measured, written = ratios_of(run), ratios_written(runs, kind)
+    if not written:
         return [f"no ratios of the kind {kind!r} are written down; `--write` does it"]
-    measured, written = ratios_of(run), ratios_of(runs[kind])
     missing = [f"{name} was not measured" for name in written.keys() - measured.keys()]
     return missing + [
         f"{FIGURES[name].title}: {measured[name]:.3f} of the peer's, and {written[name]:.3f} is written down"

@@ -7,7 +7,7 @@ import http.client
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,16 @@ from typing import Any
 
 from bench.peers import measures
 from bench.peers.measures import Figures, Running, Size
-from bench.peers.ratios import FIGURES, WRITTEN, Compared, compared, complaints, worse, written_runs
+from bench.peers.ratios import (
+    FIGURES,
+    WRITTEN,
+    Compared,
+    compared,
+    complaints,
+    ratios_written,
+    worse,
+    written_runs,
+)
 from bench.peers.servers import Database, Ground, Side, prepared
 from bench.run import BenchFailed, machine, of_the_machine
 from harness.flask_command import CommandFailed
@@ -79,31 +88,35 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="CPU of answers alone, in half a minute")
     parser.add_argument("--one-thread", action="store_true", help="keep the peer's numpy to one thread")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
-    parser.add_argument("--check", action="store_true", help="fail where a ratio is worse than written down")
-    parser.add_argument("--write", action="store_true", help="write the ratios down in bench/ratios.json")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="fail where a ratio is worse than written down")
+    what.add_argument("--write", action="store_true", help="write the ratios down")
+    parser.add_argument("--written", type=Path, metavar="FILE", default=WRITTEN, help="where they stand")
     wanted = parser.parse_args()
     plan = SHORT if wanted.short else replace(FULL, one_thread=wanted.one_thread)
     form = "short" if wanted.short else "one thread" if wanted.one_thread else "full"
     kind = f"{wanted.database}, {form}"
     try:
         with interruptible():
-            run = measured(plan, wanted.database, kind=kind, again=wanted.check)
+            goal = ratios_written(written_runs(wanted.written), kind) if wanted.check else {}
+            run = measured(plan, wanted.database, kind=kind, goal=goal)
     except (BenchFailed, CommandFailed, NotReady, OSError, http.client.HTTPException) as error:
         sys.exit(f"bench: {type(error).__name__}: {error}")
     print(table(run))
     if wanted.json:
         wanted.json.write_text(json.dumps(run, indent=2) + "\n")
     if wanted.write:
-        WRITTEN.write_text(json.dumps(written_runs() | {kind: run}, indent=2, sort_keys=True) + "\n")
-    if wanted.check and (found := complaints(run, written_runs())):
+        runs = written_runs(wanted.written) | {kind: run}
+        wanted.written.write_text(json.dumps(runs, indent=2, sort_keys=True) + "\n")
+    if wanted.check and (found := complaints(run, written_runs(wanted.written))):
         sys.exit("\n".join(found))
 
 
-def measured(plan: Plan, database: Database, *, kind: str, again: bool) -> dict[str, Any]:
-    """Measure everything of a plan; `again` measures once more what is worse than written down."""
+def measured(plan: Plan, database: Database, *, kind: str, goal: Mapping[str, float]) -> dict[str, Any]:
+    """Measure everything of a plan, and once more what is worse than the ratios of the goal."""
     facts = machine()
     with prepared(plan.chunks, database, _report, one_thread=plan.one_thread) as ground:
-        found = steady(ground, plan, kind=kind if again else "")
+        found = steady(ground, plan, goal)
         if plan.starts:
             found |= starts(ground, plan.starts)
         if plan.crowd_rounds:
@@ -120,7 +133,7 @@ def measured(plan: Plan, database: Database, *, kind: str, again: bool) -> dict[
     }
 
 
-def steady(ground: Ground, plan: Plan, *, kind: str) -> dict[str, Compared]:
+def steady(ground: Ground, plan: Plan, goal: Mapping[str, float]) -> dict[str, Compared]:
     """Measure the turns with both servers running all the time."""
     with ExitStack() as stack:
         both = [_running(stack, ground, side, plan.size) for side in (ground.ragbot, ground.peer)]
@@ -128,7 +141,7 @@ def steady(ground: Ground, plan: Plan, *, kind: str) -> dict[str, Compared]:
             for turn in plan.turns:
                 turn(_sized(running, WARM))
         found = in_turns(both, plan.turns, plan.rounds)
-        if kind and (poor := _worse(found, kind) & plan.figures):
+        if poor := set(worse({name: found[name].ratio for name in found.keys() & plan.figures}, goal)):
             _report(f"once more: {', '.join(sorted(poor))}")
             again = in_turns(both, plan.turns, plan.rounds)
             found |= {name: again[name] for name in poor}
@@ -191,12 +204,6 @@ def _running(stack: ExitStack, ground: Ground, side: Side, size: Size, **setting
 
 def _sized(running: Running, size: Size) -> Running:
     return Running(running.name, running.server, running.upstream, running.questions, size)
-
-
-def _worse(found: dict[str, Compared], kind: str) -> set[str]:
-    written = written_runs().get(kind, {}).get("figures", {})
-    ratios = {name: float(values["ratio"]) for name, values in written.items()}
-    return set(worse({name: values.ratio for name, values in found.items()}, ratios))
 
 
 def _report(line: str) -> None:

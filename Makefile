@@ -12,7 +12,7 @@ SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-
 # Hundreds of processes start in the tests, and each would compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test unit fuzz lint format audit bench bench-books faults soak eval eval-model widget clean
+.PHONY: help run test unit fuzz lint format audit bench bench-peers bench-books faults soak eval eval-model widget clean
 .DEFAULT_GOAL := help
 
 help: ## List what can be made
@@ -49,6 +49,9 @@ audit: $(VENV)/dev.stamp ## Ask PyPI whether a package has a known vulnerability
 
 bench: $(VENV)/dev.stamp ## Measure what an answer costs
 	@$(PYTHON) -m bench.run
+
+bench-peers: $(VENV)/dev.stamp ## Compare what an answer costs with a plain Flask app; ARGS="--database postgresql --write"
+	@$(PYTHON) -m bench.peers.run $(ARGS)
 
 bench-books: $(VENV)/dev.stamp ## Measure how well real books are read; BOOKS=DIR has a folder for each (bench/README.md)
 	@$(PYTHON) -m bench.books $(BOOKS)

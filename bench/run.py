@@ -34,7 +34,6 @@ BOOK = "books/physical-ai"
 QUESTIONS = REPOSITORY / "eval" / "physical-ai.jsonl"
 ANSWER_TOKENS = 100
 SHORT_TOKENS, LONG_TOKENS = 20, 200  # two lengths, so that what a stream costs at its start falls out
-TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 REQUEST_LIMIT_S = 60
 PACKAGES = ("flask", "gunicorn", "openai", "sqlalchemy", "qdrant-edge-py", "onnxruntime", "pydantic")
 
@@ -72,6 +71,7 @@ class Series:
     first_word_p50_ms: float | None
     deltas: float
     model: str
+    refused: int
     degraded: int
     cache_hits: int
 
@@ -85,9 +85,9 @@ class Asker:
         self._numbers = itertools.count(1)
         self._mark = mark
 
-    def ask(self, *, stream: bool) -> Answer:
-        """Ask one new question. Raises BenchFailed for anything but a whole answer."""
-        question = f"{next(self._questions)} ({self._mark}{next(self._numbers)})"
+    def ask(self, *, stream: bool, question: str | None = None) -> Answer:
+        """Ask a question, a new one if none is given. Raises BenchFailed for anything but a whole answer."""
+        question = question or f"{next(self._questions)} ({self._mark}{next(self._numbers)})"
         began = time.perf_counter()
         body = json.dumps({"query": question, "stream": stream})
         self._connection.request("POST", "/query", body, {"Content-Type": "application/json"})
@@ -110,9 +110,13 @@ class Upstream:
         self.process = process
         self.base_url = base_url
 
-    def set_tokens(self, tokens: int) -> None:
-        """Set the length of the next answers in tokens."""
-        self._control("PUT", {"answer_tokens": tokens})
+    def set_tokens(self, tokens: int, **more: float) -> None:
+        """Set the length of the next answers in tokens, and what else `OpenAIUpstream` takes by name."""
+        self._control("PUT", {"answer_tokens": tokens, **more})
+
+    def forget(self) -> None:
+        """Delete its records of the calls so far, which are counted anew."""
+        self._control("DELETE")
 
     def chat_calls(self) -> int:
         """Return the number of completions so far."""
@@ -249,12 +253,7 @@ def series(server: GunicornProcess, ask: Callable[[], Answer], load: Load) -> Se
     """Ask some questions to warm up, then measure the rest, one after another."""
     for _ in range(load.warm):
         ask()
-    workers = server.worker_pids()
-    before_s = sum(map(cpu_of, workers))
-    answers = [ask() for _ in range(load.measured)]
-    if not workers or server.worker_pids() != workers:
-        raise BenchFailed(f"a worker died or was replaced:\n{server.logs()[-2000:]}")
-    spent_s = sum(map(cpu_of, workers)) - before_s
+    answers, spent_s = with_cpu(server, lambda: [ask() for _ in range(load.measured)])
     totals = sorted(answer.total_ms for answer in answers)
     first_words = [answer.first_word_ms for answer in answers if answer.first_word_ms is not None]
     replies = [answer.reply for answer in answers]
@@ -266,15 +265,26 @@ def series(server: GunicornProcess, ask: Callable[[], Answer], load: Load) -> Se
         first_word_p50_ms=statistics.median(first_words) if first_words else None,
         deltas=statistics.mean(answer.deltas for answer in answers),
         model=", ".join(sorted({str(reply.get("model")) for reply in replies})),
+        refused=sum(reply.get("status") == "refused" for reply in replies),
         degraded=sum(bool(reply.get("degraded")) for reply in replies),
         cache_hits=sum(reply.get("cache") == "hit" for reply in replies),
     )
 
 
+def with_cpu(server: GunicornProcess, work: Callable[[], Sequence[Answer]]) -> tuple[Sequence[Answer], float]:
+    """Do the work, and return its answers and the CPU seconds that the workers took meanwhile."""
+    workers = server.worker_pids()
+    before_s = sum(map(cpu_of, workers))
+    answers = work()
+    if not workers or server.worker_pids() != workers:
+        raise BenchFailed(f"a worker died or was replaced:\n{server.logs()[-2000:]}")
+    return answers, sum(map(cpu_of, workers)) - before_s
+
+
 def cpu_of(pid: int) -> float:
-    """Return a process's CPU seconds, of all its threads, in steps of a tick (mostly 10 ms)."""
-    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-    return (int(user) + int(system)) / TICKS_A_SECOND
+    """Return the CPU seconds that all threads of a process took, also those that ended (Linux)."""
+    clock = (~pid << 3) | 2  # what clock_getcpuclockid(3) gives: exact, where /proc/PID/stat counts ticks
+    return time.clock_gettime(clock)
 
 
 def memory_of(server: GunicornProcess) -> dict[str, float]:
@@ -464,7 +474,11 @@ def row(name: str, values: Mapping[str, Any]) -> str:
     shown = "–" if first is None else f"{first:.1f}"
     warnings = [
         f"{values[key]} {word}"
-        for key, word in (("degraded", "degraded"), ("cache_hits", "from the cache"))
+        for key, word in (
+            ("refused", "refused"),
+            ("degraded", "degraded"),
+            ("cache_hits", "from the cache"),
+        )
         if values[key]
     ]
     note = f"  ({', '.join(warnings)})" if warnings else ""

@@ -131,7 +131,8 @@ class OpenAIUpstream(LoopbackServer):
 
     A reply is the first of these that is set: the next scripted behaviour of the endpoint, the behaviour of
     the model, that of the endpoint (`always`), and a good reply: `answer(body)` if that is given, else
-    `composed_answer` of about `answer_tokens` tokens. With `api_key` set, any other key is answered with 401.
+    `composed_answer` of about `answer_tokens` tokens, in sentences of `sentence_tokens` or in one.
+    With `api_key` set, any other key is answered with 401.
     """
 
     def __init__(
@@ -139,6 +140,7 @@ class OpenAIUpstream(LoopbackServer):
         *,
         answer: Callable[[Mapping[str, Any]], str] | None = None,
         answer_tokens: int = 20,
+        sentence_tokens: int | None = None,
         first_delay_s: float = 0,
         delay_s: float = 0,
         api_key: str | None = None,
@@ -148,6 +150,7 @@ class OpenAIUpstream(LoopbackServer):
         super().__init__(port)
         self.answer = answer
         self.answer_tokens = answer_tokens
+        self.sentence_tokens = sentence_tokens
         self.first_delay_s = first_delay_s
         self.delay_s = delay_s
         self.api_key = api_key
@@ -248,13 +251,16 @@ class OpenAIUpstream(LoopbackServer):
         if tokens is None:
             text = reply.text
             if text is None:
-                text = self.answer(body) if self.answer else composed_answer(body, self.answer_tokens)
+                text = self.answer(body) if self.answer else self._composed(body)
             tokens = tokens_of(text)
         usage = reply.usage or counted(prompt_tokens(body), len(tokens))
         return replace(reply, tokens=tokens, usage=usage)
 
+    def _composed(self, body: Mapping[str, Any]) -> str:
+        return composed_answer(body, self.answer_tokens, sentence_tokens=self.sentence_tokens)
+
     def _control(self, call: Call, connection: Connection) -> None:
-        for name in ("answer_tokens", "first_delay_s", "delay_s"):
+        for name in ("answer_tokens", "sentence_tokens", "first_delay_s", "delay_s"):
             setattr(self, name, (call.body or {}).get(name, getattr(self, name)))
         if call.method == "DELETE":
             self.forget()
@@ -502,7 +508,7 @@ def chat_fault(body: Any) -> str | None:
 
 
 _MARKED_PASSAGE = re.compile(
-    r'<(?:passage|selection) number="(?P<number>\d+)"[^>]*>\n(?P<text>.*?)\n</', re.DOTALL
+    r'<(?:passage|selection) number="(?P<number>\d+)"[^\n]*>\n(?P<text>.*?)\n</', re.DOTALL
 )
 _NUMBERED_PASSAGE = re.compile(
     r"^\W*(?:passage|source)?\s*\[?(?P<number>\d+)[\]:.)](?P<text>.*?)"
@@ -511,15 +517,24 @@ _NUMBERED_PASSAGE = re.compile(
 )
 
 
-def composed_answer(body: Mapping[str, Any], about_tokens: int) -> str:
-    """Return `According to the book, … [1].` with words of the first passage, or of the question."""
+def composed_answer(body: Mapping[str, Any], about_tokens: int, *, sentence_tokens: int | None = None) -> str:
+    """Return `According to the book, … [1].` with words of the first passage, or of the question.
+
+    With `sentence_tokens` the words of a passage are parted into sentences of so many tokens, each with its
+    mark, as a model writes them.
+    """
     messages = [message for message in body["messages"] if message.get("role") == "user"]
     question = text_of(messages[-1]) if messages else ""
     passage = _MARKED_PASSAGE.search(question) or _NUMBERED_PASSAGE.search(question)
     if passage is None:
         return spread(["You", "asked:"], plain_words(question), about_tokens) + "."
     words = plain_words(passage["text"])
-    return f"{spread(['According', 'to', 'the', 'book,'], words, about_tokens - 1)} [{passage['number']}]."
+    # Each sentence's mark is a token, too.
+    marks = math.ceil(about_tokens / sentence_tokens) if sentence_tokens else 1
+    said = spread(["According", "to", "the", "book,"], words, about_tokens - marks).split(" ")
+    size = sentence_tokens - 1 if sentence_tokens else len(said)
+    sentences = [" ".join(said[start : start + size]) for start in range(0, len(said), size)]
+    return " ".join(f"{one[:1].upper()}{one[1:]} [{passage['number']}]." for one in sentences)
 
 
 def spread(opening: Sequence[str], words: Sequence[str], about_tokens: int) -> str:

@@ -70,7 +70,7 @@ def laid(wanted: Wanted) -> Iterator[Ground]:
         if wanted.database_url:
             settings["DATABASE_URL"] = wanted.database_url
         elif wanted.postgres:
-            settings["DATABASE_URL"] = stack.enter_context(_postgres())
+            settings["DATABASE_URL"] = stack.enter_context(running_postgres())
         settings |= wanted.settings
         flask_command(["db", "upgrade"], settings)
         flask_command(["book", "ingest", str(wanted.book), "--if-none"], settings)
@@ -81,7 +81,7 @@ def laid(wanted: Wanted) -> Iterator[Ground]:
 
 
 @contextmanager
-def _postgres() -> Iterator[str]:
+def running_postgres() -> Iterator[str]:
     """Run a PostgreSQL server within the block."""
     # Its user, whom the package makes when root starts it, must be able to read the folder.
     folder = tempfile.mkdtemp(prefix="ragbot-bench-postgres-")

@@ -106,6 +106,34 @@ def test_default_answer_quotes_the_first_numbered_passage(upstream, client):
     assert len(answer.split()) == upstream.answer_tokens
 
 
+def test_default_answer_quotes_a_passage_whose_headings_are_parted_by_angles(client):
+    """An answer without a mark is a refusal to ragbot: benchmarks would measure those."""
+    prompt = '<passage number="1" from="Chapter > Section">\nColcon builds packages.\n</passage>\n\nWhat?'
+
+    completion = client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": prompt}]
+    )
+
+    answer = completion.choices[0].message.content
+    assert answer.startswith("According to the book, Colcon builds packages")
+    assert answer.endswith("[1].")
+
+
+def test_default_answer_has_sentences_of_the_wanted_length(upstream, client):
+    """A model's answer is checked and cited sentence by sentence."""
+    prompt = "Passages:\n[1] alpha beta gamma delta epsilon\n\nQuestion: what?"
+    upstream.answer_tokens, upstream.sentence_tokens = 20, 5
+
+    completion = client.chat.completions.create(
+        model="gpt-4o", messages=[{"role": "user", "content": prompt}]
+    )
+
+    sentences = completion.choices[0].message.content.split(". ")
+    assert sentences[0] == "According to the book, [1]"
+    assert sentences[1] == "Alpha beta gamma delta [1]"
+    assert [len(sentence.split()) for sentence in sentences] == [5, 5, 5, 5]
+
+
 def test_answer_may_be_a_function_of_the_request(client, upstream):
     upstream.answer = lambda body: body["messages"][-1]["content"].upper()
 

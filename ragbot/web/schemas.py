@@ -62,6 +62,7 @@ class Parameters(BaseModel):
 
     @classmethod
     def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the schema; without arguments, the one that was made first."""
         if args or kwargs:
             return super().model_json_schema(*args, **kwargs)
         if cls not in _SCHEMAS:

@@ -47,6 +47,10 @@ class HTTPClientTransport(httpx2.BaseTransport):
         self._kept: dict[Origin, list[_Connection]] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request and return its response, whose body is still to be read.
+
+        Raises httpx2.TransportError.
+        """
         url, limits = request.url, request.extensions.get("timeout", {})
         origin = (url.scheme, url.raw_host.decode("ascii"), url.port or _DEFAULT_PORTS[url.scheme])
         connection, received = self._take(origin), None
@@ -69,6 +73,7 @@ class HTTPClientTransport(httpx2.BaseTransport):
         )
 
     def close(self) -> None:
+        """Close the kept connections."""
         with self._lock:
             kept, self._kept = self._kept, {}
         for connections in kept.values():

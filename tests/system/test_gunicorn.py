@@ -287,7 +287,7 @@ def test_stream_that_runs_at_a_clean_end_is_told_whole(site: Site) -> None:
     site.upstream.always(Reply(delay_s=0.04))
     with GunicornProcess(site.environment) as server, ThreadPoolExecutor(1) as threads:
         reader = stream(server)
-        reader.read(until=lambda: len(reader.said) >= 2)
+        reader.read(until=lambda: bool(reader.said))
 
         ended = threads.submit(server.terminate, 20)
         reader.read()
@@ -319,7 +319,7 @@ def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site)
     environment = site.environment | {"WEB_CONCURRENCY": "2", "MAX_REQUESTS": "10"}
     with GunicornProcess(environment, workers=2) as server:
         reader = stream(server)
-        reader.read(until=lambda: len(reader.said) >= 2)
+        reader.read(until=lambda: bool(reader.said))
         telling = holder_of(reader.connection, server)
 
         with contextlib.closing(connection_to(telling, server)) as connection:

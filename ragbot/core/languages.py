@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 # The commonest words of some languages, by the name of their Snowball stemmer.
 _COMMON: Mapping[str, frozenset[str]] = {
@@ -79,6 +80,7 @@ def language_of(texts: Iterable[str]) -> str:
     return best if counts[best] else "english"
 
 
+@lru_cache(maxsize=256)
 def foreign_language(question: str, book_language: str) -> str:
     """Return the language of a question if it is certainly not the book's, else ""."""
     script = script_of(question)

@@ -51,7 +51,7 @@ def chain(client: OpenAIClient) -> FallbackGenerator:
 @pytest.fixture
 def hasty(client: OpenAIClient) -> FallbackGenerator:
     """Return the same, but each model has little time to begin in."""
-    return chain_of(client, patience_s=0.15)
+    return chain_of(client, patience_s=0.5)
 
 
 def chain_of(client: OpenAIClient, patience_s: float) -> FallbackGenerator:

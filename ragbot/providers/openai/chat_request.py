@@ -46,11 +46,10 @@ def chat_request(model: str, prompt: Prompt, dialect: Dialect) -> ChatRequest:
         options[dialect.limit] = limit
     arguments = {
         "model": model,
-        # In the extra body they take the place of the empty list; as an argument the SDK would walk through
+        # In the extra body they take the place of the empty list; as arguments the SDK would walk through
         # them for 3 ms, looking for what it never finds in plain text.
         "messages": [],
-        "extra_body": {"messages": sent},
-        **options,
+        "extra_body": {"messages": sent, **options},
     }
     return ChatRequest(arguments, limit, messages)
 

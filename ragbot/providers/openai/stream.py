@@ -86,6 +86,8 @@ class CompletionReader:
     _body: list[bytes] = field(default_factory=list)
     _body_size: int = 0
     _said: list[Said] = field(default_factory=list)
+    # Of one text, which is put together when something else comes or all events were read.
+    _texts: list[str] = field(default_factory=list)
     _failure: Exception | None = None
 
     def feed(self, data: bytes) -> list[Said]:
@@ -114,6 +116,7 @@ class CompletionReader:
                     self.ending = self.ending or Ending.WHOLE
             except Exception as error:
                 self._failure = error
+        self._end_text()
         said, self._said = self._said, []
         if self._failure is not None and (not said or is_end):
             raise self._failure
@@ -153,33 +156,36 @@ class CompletionReader:
             self.ending = _ENDINGS.get(reason.lower(), Ending.WHOLE)
 
     def _delta(self, delta: Any) -> None:
-        if any(delta.get(name) for name in _THOUGHT_FIELDS):
+        if any(map(delta.get, _THOUGHT_FIELDS)):
             self._note_thought()
         if delta.get("refusal"):
+            self._end_text()
             self._said.append(Said(cleaned(str(delta["refusal"])), is_refusal=True))
         elif delta.get("content"):
             self._content(delta["content"])
 
     def _content(self, content: object) -> None:
         """Read a text, or typed parts of one: what is no text is a thought or nothing to read."""
+        if isinstance(content, str):
+            self._texts.append(content)
+            return
         for part in content if isinstance(content, list) else [content]:
             if isinstance(part, str):
-                self._note_text(part)
+                self._texts.append(part)
             elif isinstance(part, dict) and part.get("type") in ("thinking", "reasoning", "thought"):
                 self._note_thought()
             elif isinstance(part, dict) and isinstance(part.get("text"), str):
-                self._note_text(part["text"])
+                self._texts.append(part["text"])
 
     def _note_thought(self) -> None:
         self.has_thoughts = True
+        self._end_text()
         self._said.append(Said(is_thought=True))
 
-    def _note_text(self, text: str) -> None:
-        last = self._said[-1] if self._said else None
-        if last is not None and last.text and not last.is_refusal:
-            self._said[-1] = Said(last.text + cleaned(text))
-        else:
-            self._said.append(Said(cleaned(text)))
+    def _end_text(self) -> None:
+        if self._texts:
+            self._said.append(Said(cleaned("".join(self._texts))))
+            self._texts.clear()
 
 
 def _decoded(event: bytes) -> dict[str, Any]:

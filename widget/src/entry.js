@@ -61,7 +61,7 @@ class Widget {
     this.host.lang = config.language;
     this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
     if (config.position === 'left') this.host.setAttribute('data-left', '');
-    followTheme(this.host, config.theme);
+    this.sawTheme = followTheme(this.host, config.theme);
     this.button = this.#button('launch', config.label || LABELS[config.language][0], () => this.open());
     this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
     this.#stay();

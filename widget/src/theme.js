@@ -25,10 +25,16 @@ function themeOfPage() {
   return null;
 }
 
-/** Set `data-theme` on the host where the page says its theme, now and whenever it changes; else the style asks the system. */
+/**
+ * Set `data-theme` on the host, now and whenever the page changes its own.
+ *
+ * Where the page says nothing, the style asks the system until the function that is returned is called with the theme that
+ * the page is seen to have.
+ */
 export function followTheme(host, wanted) {
+  let seen = null;
   const show = () => {
-    const theme = ['light', 'dark'].includes(wanted) ? wanted : themeOfPage();
+    const theme = ['light', 'dark'].includes(wanted) ? wanted : (themeOfPage() ?? seen);
     if (host.getAttribute('data-theme') === theme) return;
     if (theme) host.setAttribute('data-theme', theme);
     else host.removeAttribute('data-theme');
@@ -36,4 +42,5 @@ export function followTheme(host, wanted) {
   show();
   const observer = new MutationObserver(show);
   for (const element of [document.documentElement, document.body]) observer.observe(element, { attributes: true, attributeFilter: ATTRIBUTES });
+  return (theme) => { seen = theme; show(); };
 }

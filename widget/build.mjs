@@ -43,3 +43,5 @@ await build({
   outfile: join(out, 'widget.js'),
   define: { PANEL_FILE: JSON.stringify(panelFile), LABELS: JSON.stringify(labels) },
 });
+
+await build({ ...common, entryPoints: ['src/shared.js'], format: 'esm', outfile: join(out, 'shared.js') });

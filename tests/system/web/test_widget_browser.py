@@ -351,6 +351,13 @@ MARKDOWN = (
     ("# a #\ntext", "<h4>a</h4><p>text</p>"),
     ("a [9] <b>", "<p>a [9] &lt;b&gt;</p>"),
     ("![pic](http://x/y.png)", "<p><em>pic</em></p>"),
+    ("- [x] a\n- [ ] b", "<ul><li>☑ a</li><li>☐ b</li></ul>"),
+    ("<kbd>Esc</kbd> <sub><b></sub>", "<p><kbd>Esc</kbd> &lt;sub&gt;&lt;b&gt;&lt;/sub&gt;</p>"),
+    (
+        "| a | b |\n|---|--:|\n| c | d |",
+        '<div class="scroller" tabindex="0"><table><thead><tr><th>a</th><th style="text-align: right;">b</th>'
+        '</tr></thead><tbody><tr><td>c</td><td style="text-align: right;">d</td></tr></tbody></table></div>',
+    ),
 )
 
 

@@ -16,6 +16,7 @@ function readConfig(tag) {
   const known = [language, language.split('-')[0]].find((one) => LABELS[one]);
   const base = new URL(config.api || '.', config.api ? location.href : (tag?.src ?? location.href));
   if (!base.pathname.endsWith('/')) base.pathname += '/';
+  base.pathname = base.pathname.replace(/widget\/assets\/$/, ''); // A tag with a hash takes the script from there.
   base.search = base.hash = '';
   return { ...config, base: base.href, language: known ?? 'en' };
 }
@@ -207,4 +208,4 @@ function begin(tag) {
   else widget.begun().then(() => whenQuiet(() => goOn(widget)));
 }
 
-begin(document.currentScript ?? document.querySelector('script[src*="/widget.js"]'));
+begin(document.currentScript ?? document.querySelector('script[src*="/widget.js"], script[src*="/widget/assets/"]'));

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import RunningApp
@@ -13,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "widget.md"
 # Sites listen to either event, and take a text field in a shadow root for none.
 LISTENER = """<script>window.heard = [];
   for (const name of ['keydown', 'keyup']) document.addEventListener(name, (event) => heard.push(event.key));
@@ -229,3 +233,14 @@ def test_text_selected_by_touch_can_be_asked_about(
         offer.tap()
 
         expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
+
+
+def test_pinned_tag_finds_its_service(visit: Visit) -> None:
+    """A tag with a hash takes the script from another address, and a browser checks it."""
+    documented = re.search(r'/widget/assets/widget-[^>]+"', DOCS.read_text())
+    assert documented is not None
+    visit.go(head=f'<script async crossorigin="anonymous" src="{visit.service.url}{documented[0]}></script>')
+
+    visit.open().ask()
+
+    expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")

@@ -91,13 +91,14 @@ class Widget {
   /** Keep the widget in the page: some sites put a new body in the place of the old one. */
   #stay() {
     const parent = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
+    const observer = new MutationObserver(() => attach());
     const attach = () => {
+      if (!document.body) return; // It is being replaced.
       if (!this.host.isConnected) (parent?.isConnected ? parent : document.body).append(this.host);
+      if (!parent) observer.observe(document.body, { childList: true });
     };
     if (!parent) attach();
-    const observer = new MutationObserver(attach);
     observer.observe(document.documentElement, { childList: true });
-    if (!parent) observer.observe(document.body, { childList: true });
   }
 
   listen() {

@@ -244,3 +244,16 @@ def test_pinned_tag_finds_its_service(visit: Visit) -> None:
     visit.open().ask()
 
     expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
+
+
+def test_button_stays_where_a_site_draws_its_whole_page_anew(visit: Visit) -> None:
+    """Some routers put another body in the place of the old one, and empty it again when they wake up."""
+    visit.go()
+    expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+
+    for step in ("document.body.replaceWith(document.createElement('body'))", "document.body.innerHTML = ''"):
+        visit.page.evaluate(step)
+        expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+
+    visit.open()
+    visit.ask()

@@ -1,9 +1,11 @@
 /**
  * The console: asks the book a question and shows the answer with the lines it rests on.
  *
- * What a model, a book or a session wrote reaches the page in two ways only: as `textContent`, or through
- * marked and then DOMPurify. Nothing here sets HTML from a string, and nothing leaves this origin.
+ * What a model, a book or a session wrote reaches the page as text only, also within the nodes that the widget's
+ * reader of Markdown makes. Nothing here sets HTML from a string, and nothing leaves this origin.
  */
+
+import { EventReader, MarkdownView } from './widget/shared.js';
 
 const QUERY_MAX = 2000;
 const SELECTION_MIN = 10;
@@ -210,178 +212,31 @@ function sessionIsGone(problem) {
   return problem.code === 'session_not_found' || problem.code === 'session_expired';
 }
 
-/* ---- Server-sent events ---- */
-
-/** Turns the text of an event stream, in pieces of any size, into events. Comments are dropped. */
-class EventReader {
-  #rest = '';
-  #halfBreak = false; // The last piece ended in CR: a LF at the start of the next belongs to it.
-  #event = '';
-  #lines = [];
-
-  /** The events which this piece completes, in order. */
-  push(piece) {
-    if (!piece) return [];
-    const events = [];
-    const text = this.#rest + (this.#halfBreak && piece.startsWith('\n') ? piece.slice(1) : piece);
-    this.#halfBreak = piece.endsWith('\r');
-    const lines = text.split(/\r\n|\n|\r/);
-    this.#rest = lines.pop();
-    for (const line of lines) {
-      if (line === '') this.#close(events);
-      else this.#take(line);
-    }
-    return events;
-  }
-
-  #take(line) {
-    const colon = line.indexOf(':');
-    if (colon === 0) return;
-    const field = colon < 0 ? line : line.slice(0, colon);
-    const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
-    if (field === 'event') this.#event = value;
-    else if (field === 'data') this.#lines.push(value);
-  }
-
-  #close(events) {
-    if (this.#lines.length) events.push({ event: this.#event || 'message', data: this.#lines.join('\n') });
-    this.#event = '';
-    this.#lines = [];
-  }
-}
-
 /* ---- Markdown ---- */
 
-const ALLOWED_TAGS = [
-  'a', 'blockquote', 'br', 'code', 'del', 'em', 'h3', 'h4', 'h5', 'h6', 'hr', 'kbd', 'li', 'ol', 'p', 'pre',
-  'strong', 'sub', 'sup', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul',
-];
-const PURIFY = {
-  ALLOWED_TAGS,
-  ALLOWED_ATTR: ['align', 'href', 'start'],
-  FORBID_TAGS: ['img', 'form', 'input', 'style', 'iframe', 'svg', 'math'],
-  ALLOW_DATA_ATTR: false,
-  ALLOW_ARIA_ATTR: false,
-  RETURN_DOM_FRAGMENT: true,
-};
-const HARMLESS_TAG = /^<\/?(?:br|kbd|sub|sup)\s*\/?>/i;
-
-const markdown = markdownReader();
-
-function markdownReader() {
-  const { marked, DOMPurify } = window;
-  if (!marked || !DOMPurify || !DOMPurify.isSupported) return null; // Then answers are shown as plain text.
-  return new marked.Marked({
-    gfm: true,
-    tokenizer: {
-      // HTML is not read as HTML but shown as written, so that none reaches even the sanitiser.
-      html: () => undefined,
-      tag(source) {
-        const match = HARMLESS_TAG.exec(source);
-        return match ? { type: 'html', raw: match[0], text: match[0], block: false } : undefined;
-      },
-      // "[1]: address" would turn our citation marks into links to wherever the model likes.
-      def: () => undefined,
+/** What the nodes of an answer become here; `cite` gives the link of a source's number, or null. */
+function answerParts(cite) {
+  return {
+    heading: 'h3', // The page's own headings are h1 and h2.
+    cite,
+    to(address) {
+      const safe = safeAddress(address, { relative: true });
+      if (!safe) return null;
+      const link = element('a');
+      openElsewhere(link, safe);
+      return link;
     },
-    renderer: {
-      heading({ tokens, depth }) {
-        const level = Math.min(6, depth + 2); // The page's own headings are h1 and h2.
-        return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
-      },
-      image({ text }) {
-        return `<em>${text ? escapeHtml(text) : 'picture'}</em>`;
-      },
-      checkbox({ checked }) {
-        return checked ? '☑ ' : '☐ ';
-      },
+    code(made) {
+      const listing = element('pre', undefined, { tabindex: '0', dir: 'ltr' });
+      listing.append(made);
+      return listing;
     },
-  });
-}
-
-function escapeHtml(text) {
-  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
-}
-
-/** The clean nodes of one Markdown block. */
-function nodesOf(token) {
-  const fragment = window.DOMPurify.sanitize(markdown.parser([token]), PURIFY);
-  for (const link of fragment.querySelectorAll('a')) {
-    const address = safeAddress(link.getAttribute('href'), { relative: true });
-    if (address) openElsewhere(link, address);
-    else link.replaceWith(...link.childNodes);
-  }
-  for (const table of fragment.querySelectorAll('table')) {
-    const scroller = element('div', undefined, { class: 'scroller', tabindex: '0', role: 'group', 'aria-label': 'Table' });
-    table.replaceWith(scroller);
-    scroller.append(table);
-  }
-  return fragment;
-}
-
-const MARK = /\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]/g;
-
-/** Replaces the marks in a text by links to their sources; `cite` gives the link of a number, or null. */
-function linkMarks(root, cite) {
-  const texts = [];
-  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    if (walker.currentNode.data.includes('[') && !walker.currentNode.parentElement?.closest('a, code, pre')) {
-      texts.push(walker.currentNode);
-    }
-  }
-  for (const text of texts) {
-    const pieces = [];
-    let from = 0;
-    for (const match of text.data.matchAll(MARK)) {
-      const links = match[1].split(',').map((number) => cite(Number(number)));
-      if (links.includes(null)) continue;
-      pieces.push(text.data.slice(from, match.index), ...links);
-      from = match.index + match[0].length;
-    }
-    if (pieces.length) text.replaceWith(...pieces, text.data.slice(from));
-  }
-}
-
-/** Shows a growing Markdown text, touching only the blocks that changed: what was read stays put. */
-class MarkdownView {
-  #root;
-  #cite;
-  #blocks = []; // {raw, nodes}
-
-  constructor(root, cite) {
-    this.#root = root;
-    this.#cite = cite;
-  }
-
-  show(text, { afresh = false } = {}) {
-    try {
-      if (!markdown) throw new Error('no Markdown reader');
-      this.#paint(markdown.lexer(text), afresh);
-      this.#root.classList.remove('as-text');
-    } catch {
-      this.#blocks = [];
-      this.#root.classList.add('as-text');
-      this.#root.replaceChildren(text);
-      linkMarks(this.#root, this.#cite);
-    }
-  }
-
-  #paint(tokens, afresh) {
-    const blocks = tokens.filter((token) => token.type !== 'space');
-    let same = 0;
-    while (!afresh && same < this.#blocks.length && this.#blocks[same].raw === blocks[same]?.raw) same += 1;
-    for (const block of this.#blocks.splice(same)) block.nodes.forEach((node) => node.remove());
-    if (!this.#blocks.length) this.#root.replaceChildren();
-    for (const token of blocks.slice(same)) {
-      const fragment = nodesOf(token);
-      const holder = element('div');
-      holder.append(fragment);
-      linkMarks(holder, this.#cite);
-      const nodes = [...holder.childNodes];
-      this.#root.append(...nodes);
-      this.#blocks.push({ raw: token.raw, nodes });
-    }
-  }
+    table(made) {
+      const scroller = element('div', undefined, { class: 'scroller', tabindex: '0', role: 'group', 'aria-label': 'Table' });
+      scroller.append(made);
+      return scroller;
+    },
+  };
 }
 
 /* ---- Cited words in a quote ---- */
@@ -614,7 +469,7 @@ class Exchange {
     this.cameFrom = null;
     this.node = byId('exchange-template').content.firstElementChild.cloneNode(true);
     this.answer = part(this.node, 'answer');
-    this.view = new MarkdownView(this.answer, (number) => this.#mark(number));
+    this.view = new MarkdownView(this.answer, answerParts((number) => this.#mark(number)));
 
     const heading = part(this.node, 'question');
     heading.id = `question-${this.number}`;

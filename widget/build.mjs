@@ -1,6 +1,6 @@
 /** Build the widget: `node build.mjs [FOLDER]` writes it to FOLDER, by default ../static/widget. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -41,5 +41,18 @@ await build({
   entryPoints: ['src/entry.js'],
   format: 'iife',
   outfile: join(out, 'widget.js'),
+  banner: { js: '//# allFunctionsCalledOnLoad' }, // V8 compiles them while they are loaded, on another thread.
   define: { PANEL_FILE: JSON.stringify(panelFile), LABELS: JSON.stringify(labels) },
 });
+
+// The same under a name that never changes its content: a tag with `integrity` needs one.
+const entry = readFileSync(join(out, 'widget.js'));
+const pinned = `widget-${createHash('sha256').update(entry).digest('hex').slice(0, 8)}.js`;
+copyFileSync(join(out, 'widget.js'), join(out, 'assets', pinned));
+if (!process.argv[2]) {
+  const docs = join(here, '../docs/widget.md');
+  const tag = `widget/assets/${pinned}" integrity="sha384-${createHash('sha384').update(entry).digest('base64')}"`;
+  writeFileSync(docs, readFileSync(docs, 'utf8').replace(/widget\/assets\/widget-\w+\.js"\s+integrity="[^"]*"/, tag));
+}
+
+await build({ ...common, entryPoints: ['src/shared.js'], format: 'esm', outfile: join(out, 'shared.js') });

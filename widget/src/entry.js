@@ -7,6 +7,7 @@ import { followTheme } from './theme.js';
 const SELECTION_MIN = 10;
 const SELECTION_MAX = 10000;
 const SETTLED_MS = 250; // A selection that is still being drawn moves faster than this.
+const LATEST_MS = 500; // A page that is never idle has its button after this time.
 
 /** Return the options: the tag's `data-*` attributes, then `window.RagbotConfig`. */
 function readConfig(tag) {
@@ -15,6 +16,7 @@ function readConfig(tag) {
   const known = [language, language.split('-')[0]].find((one) => LABELS[one]);
   const base = new URL(config.api || '.', config.api ? location.href : (tag?.src ?? location.href));
   if (!base.pathname.endsWith('/')) base.pathname += '/';
+  base.pathname = base.pathname.replace(/widget\/assets\/$/, ''); // A tag with a hash takes the script from there.
   base.search = base.hash = '';
   return { ...config, base: base.href, language: known ?? 'en' };
 }
@@ -29,7 +31,7 @@ function selectedText(host) {
   if (!selection?.rangeCount || selection.isCollapsed) return '';
   const node = selection.getRangeAt(0).commonAncestorContainer;
   const element = node instanceof Element ? node : node.parentElement;
-  if (!element || host.contains(element) || element.closest('input, textarea, [contenteditable=""], [contenteditable=true]')) return '';
+  if (!element || host?.contains(element) || element.closest('input, textarea, [contenteditable=""], [contenteditable=true]')) return '';
   const text = selection.toString().trim();
   return [...text].length < SELECTION_MIN ? '' : [...text].slice(0, SELECTION_MAX).join('');
 }
@@ -42,8 +44,16 @@ function isShortcut(event, wanted) {
 }
 
 class Widget {
+  #begun = null;
+  #offer = null;
+
   constructor(config) {
     this.config = config;
+  }
+
+  /** Put the button into the page. Nothing else is made before it is needed. */
+  begin() {
+    const { config } = this;
     this.host = document.createElement('ragbot-widget');
     this.root = this.host.attachShadow({ mode: 'open' });
     const sheet = new CSSStyleSheet();
@@ -52,13 +62,17 @@ class Widget {
     this.host.lang = config.language;
     this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
     if (config.position === 'left') this.host.setAttribute('data-left', '');
-    const [ask, about] = LABELS[config.language];
-    this.button = this.#button('launch', config.label || ask, () => this.open());
+    this.sawTheme = followTheme(this.host, config.theme);
+    this.button = this.#button('launch', config.label || LABELS[config.language][0], () => this.open());
     this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
-    this.offer = this.#button('offer', about, () => this.open({ selection: this.selection }));
-    this.offer.hidden = true;
-    this.root.append(this.button, this.offer);
-    followTheme(this.host, config.theme);
+    this.#stay();
+    document.dispatchEvent(new CustomEvent('ragbot:ready'));
+  }
+
+  /** Return a promise that is kept once the button is there. */
+  begun() {
+    this.#begun ??= new Promise((done) => { whenQuiet(() => { this.begin(); done(); }); });
+    return this.#begun;
   }
 
   #button(part, label, run) {
@@ -70,25 +84,28 @@ class Widget {
     // A press must not take the page's selection away.
     button.addEventListener('pointerdown', (event) => event.preventDefault());
     button.addEventListener('click', run);
+    this.root.append(button);
     return button;
   }
 
   /** Keep the widget in the page: some sites put a new body in the place of the old one. */
-  stay() {
+  #stay() {
     const parent = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
+    const observer = new MutationObserver(() => attach());
     const attach = () => {
+      if (!document.body) return; // It is being replaced.
       if (!this.host.isConnected) (parent?.isConnected ? parent : document.body).append(this.host);
+      if (!parent) observer.observe(document.body, { childList: true });
     };
     if (!parent) attach();
-    new MutationObserver(attach).observe(document.documentElement, { childList: true });
-    if (!parent) new MutationObserver(attach).observe(document.body, { childList: true });
+    observer.observe(document.documentElement, { childList: true });
   }
 
   listen() {
     const { config } = this;
     const shortcut = config.shortcut || 'mod+i';
     addEventListener('keydown', (event) => {
-      if (shortcut === 'off' || event.defaultPrevented || event.isComposing || !isShortcut(event, shortcut)) return;
+      if (shortcut === 'off' || event.defaultPrevented || event.isComposing || !event.key || !isShortcut(event, shortcut)) return;
       event.preventDefault();
       this.open({ selection: selectedText(this.host) });
     });
@@ -103,18 +120,26 @@ class Widget {
       clearTimeout(timer);
       timer = setTimeout(() => this.#offerSelection(), SETTLED_MS);
     });
-    addEventListener('scroll', () => { this.offer.hidden = true; }, { passive: true, capture: true });
   }
 
-  #offerSelection() {
+  async #offerSelection() {
+    await this.begun();
     this.selection = selectedText(this.host);
-    this.offer.hidden = !this.selection;
+    if (this.#offer) this.#offer.hidden = !this.selection;
     if (!this.selection) return;
+    const offer = this.#offerButton();
     const box = getSelection().getRangeAt(0).getBoundingClientRect();
-    const { offsetWidth: width, offsetHeight: height } = this.offer;
+    const { offsetWidth: width, offsetHeight: height } = offer;
     const below = box.bottom + height + 16 < innerHeight;
-    this.offer.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
-    this.offer.style.top = `${Math.max(8, below ? box.bottom + 8 : box.top - height - 8)}px`;
+    offer.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
+    offer.style.top = `${Math.max(8, below ? box.bottom + 8 : box.top - height - 8)}px`;
+  }
+
+  #offerButton() {
+    if (this.#offer) return this.#offer;
+    this.#offer = this.#button('offer', LABELS[this.config.language][1], () => this.open({ selection: this.selection }));
+    addEventListener('scroll', () => { this.#offer.hidden = true; }, { passive: true, capture: true });
+    return this.#offer;
   }
 
   /** Load the panel once. A failed load is tried again by the next call. */
@@ -129,7 +154,8 @@ class Widget {
   }
 
   async open(given = {}) {
-    this.offer.hidden = true;
+    await this.begun();
+    if (this.#offer) this.#offer.hidden = true;
     const opener = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
     try {
       (await this.panel()).open(given, opener);
@@ -151,6 +177,24 @@ class Widget {
   }
 }
 
+/** Run once the page is read and the browser has nothing better to do. */
+function whenQuiet(run) {
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => whenQuiet(run), { once: true });
+  else if (window.requestIdleCallback) requestIdleCallback(run, { timeout: LATEST_MS });
+  else setTimeout(run); // Safari.
+}
+
+/** Go on with a talk, or the way to a citation, that began on the page before. */
+function goOn(widget) {
+  let kept = null;
+  try {
+    kept = JSON.parse(sessionStorage.getItem(`ragbot ${widget.config.base} ${widget.config.book ?? ''}`));
+  } catch {
+    // Without storage the talk lasts as long as the page.
+  }
+  if (kept?.open || kept?.going) widget.panel().then((panel) => panel.goOn()).catch(() => {});
+}
+
 function begin(tag) {
   if (window.Ragbot?.version) return;
   const widget = new Widget(readConfig(tag));
@@ -160,22 +204,9 @@ function begin(tag) {
     close: () => widget.loading?.then((panel) => panel.close()),
     ask: (question, given = {}) => widget.open({ ...given, question, send: true }),
   };
-  const start = () => {
-    widget.stay();
-    widget.listen();
-    let kept = null;
-    try {
-      kept = JSON.parse(sessionStorage.getItem(`ragbot ${widget.config.base} ${widget.config.book ?? ''}`));
-    } catch {
-      // Without storage the talk lasts as long as the page.
-    }
-    // A talk that was open on the page before goes on here; so does the way to a citation.
-    if (widget.config.mode === 'page') widget.open({ page: true });
-    else if (kept?.open || kept?.going) widget.panel().then((panel) => panel.goOn()).catch(() => {});
-    document.dispatchEvent(new CustomEvent('ragbot:ready'));
-  };
-  if (document.body && document.readyState !== 'loading') start();
-  else document.addEventListener('DOMContentLoaded', start, { once: true });
+  widget.listen();
+  if (widget.config.mode === 'page') widget.open({ page: true });
+  else widget.begun().then(() => whenQuiet(() => goOn(widget)));
 }
 
-begin(document.currentScript ?? document.querySelector('script[src*="/widget.js"]'));
+begin(document.currentScript ?? document.querySelector('script[src*="/widget.js"], script[src*="/widget/assets/"]'));

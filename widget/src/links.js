@@ -4,6 +4,7 @@ import { findOnPage, isLit, lightUp } from './place.js';
 const LOOK_FOR_MS = 8000; // A page that a router draws is there long before.
 const LOOK_EVERY_MS = 150;
 const REDRAWN_MS = 3000;
+const LINKED_MIN = 2; // One path may be the same on two sites by chance.
 
 /** Return a page's path without what generators add or leave out: `index.html`, `.html`, the last slash. */
 function plainPath(url) {
@@ -34,9 +35,15 @@ export class Links {
     this.#site = this.#parse(site);
     if (!this.#site) return;
     this.#origins.add(this.#site.origin);
-    const here = plainPath(location);
-    this.#isCopy = !this.isPage && this.#site.origin !== location.origin
-      && (chapters ?? []).some(({ url }) => { const one = this.#parse(url); return one && plainPath(one) === here; });
+    this.#isCopy = !this.isPage && this.#site.origin !== location.origin && this.#isOnCopy(chapters ?? []);
+  }
+
+  /** Return whether this page is one of the book's by its path, or leads to several of them: a front page may be none. */
+  #isOnCopy(chapters) {
+    const paths = new Set(chapters.map(({ url }) => this.#parse(url)).filter(Boolean).map(plainPath));
+    if (paths.has(plainPath(location))) return true;
+    const own = [...document.links].filter((link) => link.origin === location.origin).map(plainPath);
+    return new Set(own.filter((path) => path !== '/' && paths.has(path))).size >= LINKED_MIN;
   }
 
   /** Take the addresses of the sources for the book's where the service has not said where the book is. */

@@ -1,4 +1,9 @@
-/** Turn an answer's Markdown into nodes. HTML in it stays text; links are made by the caller. */
+/**
+ * Turn an answer's Markdown into nodes. HTML in it stays text, but for `<br>`, `<kbd>`, `<sub>` and `<sup>`.
+ *
+ * The caller makes what leads somewhere or acts: `links.to(address)` and `links.cite(number)` return a link, or null;
+ * `links.code(made)` and `links.table(made)` what stands around these. `links.heading` is the headings' element.
+ */
 
 const DEPTH = 6; // Quotes and lists within each other; deeper ones are shown as they are written.
 
@@ -21,6 +26,7 @@ const INLINE = new RegExp(
     '(?<![\\p{L}\\p{N}])_(?=\\S)(?<under>[^_]*?\\S)_(?![\\p{L}\\p{N}])',
     '\\*(?=[^\\s*])(?<star>[^*]*?[^\\s*])\\*',
     '(?<br> {2,}\\n|\\\\\\n|<br ?/?>)',
+    '<(?<tag>kbd|sub|sup)>(?<tagged>[^<>]*)</\\k<tag>>',
   ].join('|'),
   'gu',
 );
@@ -56,6 +62,7 @@ function inlineNodes({ 0: written, groups: found }, links, depth) {
   if (found.strong) return [node('strong', ...within(found.strong))];
   if (found.deleted) return [node('del', ...within(found.deleted))];
   if (found.br) return [node('br')];
+  if (found.tag) return [node(found.tag, found.tagged)];
   return [node('em', ...within(found.under ?? found.star))];
 }
 
@@ -66,6 +73,7 @@ const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
 const RULE = /^ {0,3}([-*_])(\s*\1){2,}\s*$/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(\s+|$)/;
 const QUOTE = /^ {0,3}>/;
+const TASK = /^\[([ xX])\] /;
 const DELIMITERS = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 
 /** Split a text into its top blocks: {raw, kind}, in order. Their lines together are the text's. */
@@ -142,7 +150,7 @@ function code(raw, links) {
 
 function heading(raw, links) {
   // One level for all: an answer begins at any, and none of the page's outline may be skipped.
-  return node('h4', ...inline(HEADING.exec(raw)[2], links));
+  return node(links.heading ?? 'h4', ...inline(HEADING.exec(raw)[2], links));
 }
 
 function quote(raw, links, depth) {
@@ -166,7 +174,7 @@ function list(raw, links, depth) {
   const made = node(isOrdered ? 'ol' : 'ul');
   if (isOrdered && parseInt(items[0].sign, 10) !== 1) made.start = parseInt(items[0].sign, 10);
   for (const { lines } of items) {
-    const children = nodesOf(lines.join('\n'), links, depth + 1);
+    const children = nodesOf(lines.join('\n').replace(TASK, (_, done) => (done === ' ' ? '☐ ' : '☑ ')), links, depth + 1);
     // A tight item has no paragraph of its own.
     if (children[0]?.tagName === 'P') children.splice(0, 1, ...children[0].childNodes);
     made.append(node('li', ...children));
@@ -178,9 +186,19 @@ function cells(line) {
   return line.trim().replace(/^\||(?<!\\)\|$/g, '').split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll('\\|', '|'));
 }
 
+/** Return the side that each column of a table is set to: '' where the writer leaves it open. */
+function sidesOf(delimiters) {
+  return cells(delimiters).map((cell) => (cell.endsWith(':') ? (cell.startsWith(':') ? 'center' : 'right') : ''));
+}
+
 function table(raw, links) {
-  const [head, , ...rows] = raw.split('\n');
-  const row = (tag, line) => node('tr', ...cells(line).map((cell) => node(tag, ...inline(cell, links))));
+  const [head, delimiters, ...rows] = raw.split('\n');
+  const sides = sidesOf(delimiters);
+  const row = (tag, line) => node('tr', ...cells(line).map((text, column) => {
+    const cell = node(tag, ...inline(text, links));
+    if (sides[column]) cell.style.textAlign = sides[column];
+    return cell;
+  }));
   return links.table(node('table', node('thead', row('th', head)), node('tbody', ...rows.map((line) => row('td', line)))));
 }
 

@@ -3,8 +3,10 @@ import { button, make } from './dom.js';
 import { Exchange } from './exchange.js';
 import { Links } from './links.js';
 import { PANEL_STYLE } from './panel_style.js';
+import { watchColors } from './page_colors.js';
 import { findOnPage, lightUp, putOut } from './place.js';
 import { Quotes } from './quotes.js';
+import { Room } from './room.js';
 import { Service, Trouble } from './service.js';
 import { Store } from './store.js';
 import { loadWords, sentenceOf } from './words.js';
@@ -20,6 +22,11 @@ export async function openPanel(widget) {
   return new Panel(widget, say);
 }
 
+/** Keep plain keys from the site's own shortcuts, which take a text field in a shadow root for none; Ctrl+K is left to them. */
+function keepFromSite(event) {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
 class Panel {
   #exchanges = [];
   #running = null; // {exchange, controller, place}
@@ -27,14 +34,16 @@ class Panel {
   #opener = null;
   #selection = '';
 
-  constructor({ config, host, root, button: launch }, say) {
+  constructor({ config, host, root, button: launch, sawTheme }, say) {
     Object.assign(this, { config, host, root, launch, say, isPage: config.mode === 'page' });
     this.service = new Service(config.base, config.book);
     this.links = new Links({ isPage: this.isPage, base: config.base });
     this.store = new Store(`ragbot ${config.base} ${config.book ?? ''}`);
+    this.room = new Room({ isLeft: config.position === 'left', isWanted: config.room !== 'off' && !this.isPage });
     this.#draw();
     this.quotes = new Quotes(root);
     this.book = this.#learn();
+    watchColors(sawTheme);
     this.#restore();
   }
 
@@ -57,6 +66,7 @@ class Panel {
       class: this.isPage ? 'panel page' : 'panel', part: 'panel', hidden: true, 'aria-labelledby': 'title', role: this.isPage ? null : 'dialog',
     }, make('div', { class: 'head' }, this.title, this.anew, ...(this.isPage ? [] : [close])), this.talk, this.#form(), this.live);
     this.panel.addEventListener('keydown', (event) => this.#key(event));
+    for (const event of ['keyup', 'keypress']) this.panel.addEventListener(event, keepFromSite);
     this.root.append(this.panel);
   }
 
@@ -88,8 +98,7 @@ class Panel {
   }
 
   #key(event) {
-    // The site's own shortcuts must not fire while a reader types here.
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    keepFromSite(event);
     if (event.key !== 'Escape' || event.isComposing) return;
     if (this.quotes.hide()) return;
     if (this.#running) this.stop();
@@ -139,9 +148,12 @@ class Panel {
     putOut();
     if (this.links.isHere(url)) {
       this.links.show(url, link.words);
+      link.focus({ preventScroll: true }); // The browser took it away when the address got another anchor.
+      this.quotes.hide();
       if (matchMedia('(max-width: 640px)').matches) this.close({ keepsFocus: true });
       return;
     }
+    this.quotes.hide();
     this.remember({ going: { href: url.href, words: link.words } });
     this.links.follow(url);
     // A site with a router stays loaded; another one goes on from what was kept.
@@ -167,8 +179,7 @@ class Panel {
   open({ question = '', selection = '', send = false } = {}, opener = null) {
     const wasHidden = this.panel.hidden;
     if (wasHidden) this.#opener = opener;
-    this.panel.hidden = false;
-    this.launch.hidden = true;
+    this.#show();
     if (this.isPage) this.#takePage();
     if (selection) this.#select(selection);
     if (question) this.field.value = question;
@@ -176,6 +187,12 @@ class Panel {
     this.field.focus();
     this.remember();
     if (wasHidden) this.announceEvent('open');
+  }
+
+  #show() {
+    this.panel.hidden = false;
+    this.launch.hidden = true;
+    this.room.make(this.panel);
   }
 
   #takePage() {
@@ -190,6 +207,7 @@ class Panel {
     if (this.panel.hidden || this.isPage) return;
     this.quotes.hide();
     this.panel.hidden = true;
+    this.room.giveBack();
     this.launch.hidden = this.config.button === 'off' || Boolean(this.config.trigger);
     this.remember();
     if (!keepsFocus) (this.#opener?.isConnected && this.#opener !== document.body && !this.#opener.hidden ? this.#opener : this.launch).focus();
@@ -200,8 +218,7 @@ class Panel {
   goOn() {
     const kept = this.store.load();
     if (kept.open) {
-      this.panel.hidden = false;
-      this.launch.hidden = true;
+      this.#show();
       this.talk.scrollTop = this.talk.scrollHeight;
     }
     if (kept.going) this.book.then(() => this.#arrive(kept.going));

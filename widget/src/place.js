@@ -98,6 +98,8 @@ export function findOnPage(wanted, anchor = '') {
   return [];
 }
 
+const HIGHLIGHT_STYLE = `::highlight(ragbot) { background-color: #ffe066; color: #1c1e21; }
+@media (forced-colors: active) { ::highlight(ragbot) { background-color: Mark; color: MarkText; } }`;
 let sheet = null;
 
 /** Light up ranges and scroll to the first one; closed details around them are opened. */
@@ -111,7 +113,7 @@ export function lightUp(ranges) {
   if (!('highlights' in CSS)) return;
   if (!sheet) {
     sheet = new CSSStyleSheet();
-    sheet.replaceSync('::highlight(ragbot) { background-color: #ffe066; color: #1c1e21; }');
+    sheet.replaceSync(HIGHLIGHT_STYLE);
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
   }
   CSS.highlights.set('ragbot', new Highlight(...ranges));

@@ -1,34 +1,46 @@
 /** Follow the site's own light or dark. */
 
-const DARK = /(^|[\s-])(dark|slate|night|navy|coal|ayu)($|[\s-])/;
-const LIGHT = /(^|[\s-])(light|default|rust)($|[\s-])/;
+// Words, not expressions: these are looked for on every page before anybody asks.
+const DARK = ['dark', 'slate', 'night', 'navy', 'coal', 'ayu'];
+const LIGHT = ['light', 'default', 'rust'];
 const ATTRIBUTES = ['data-theme', 'data-md-color-scheme', 'data-bs-theme', 'data-color-mode', 'data-mode', 'class'];
+
+/** Return the words of a value: of `theme-dark wide`, `theme`, `dark` and `wide`. */
+function partsOf(value) {
+  return value.toLowerCase().replaceAll('-', ' ').replaceAll('\n', ' ').split(' ');
+}
 
 /** Return `dark` or `light` as the page says it, or null where it leaves it to the reader's system. */
 function themeOfPage() {
   for (const element of [document.documentElement, document.body]) {
     for (const attribute of ATTRIBUTES) {
-      const value = element?.getAttribute(attribute)?.toLowerCase() ?? '';
-      if (attribute === 'class' && /\blight\b/.test(value) && !/\b(navy|coal|ayu|dark)\b/.test(value)) return 'light';
-      if (DARK.test(value)) return 'dark';
-      if (attribute !== 'class' && LIGHT.test(value)) return 'light';
+      const value = element.getAttribute(attribute);
+      if (!value) continue;
+      const parts = partsOf(value);
+      if (DARK.some((word) => parts.includes(word))) return 'dark';
+      // Classes are of many kinds: `default` says nothing there.
+      if (LIGHT.some((word) => parts.includes(word) && (word === 'light' || attribute !== 'class'))) return 'light';
     }
   }
   return null;
 }
 
-/** Set `data-theme` on the host, now and whenever the page changes its own. */
+/**
+ * Set `data-theme` on the host, now and whenever the page changes its own.
+ *
+ * Where the page says nothing, the style asks the system until the function that is returned is called with the theme that
+ * the page is seen to have.
+ */
 export function followTheme(host, wanted) {
-  const system = matchMedia('(prefers-color-scheme: dark)');
+  let seen = null;
   const show = () => {
-    const theme = ['light', 'dark'].includes(wanted) ? wanted : (themeOfPage() ?? (system.matches ? 'dark' : 'light'));
-    if (host.dataset.theme !== theme) host.dataset.theme = theme;
+    const theme = ['light', 'dark'].includes(wanted) ? wanted : (themeOfPage() ?? seen);
+    if (host.getAttribute('data-theme') === theme) return;
+    if (theme) host.setAttribute('data-theme', theme);
+    else host.removeAttribute('data-theme');
   };
   show();
-  system.addEventListener('change', show);
   const observer = new MutationObserver(show);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ATTRIBUTES });
-  const watchBody = () => observer.observe(document.body, { attributes: true, attributeFilter: ATTRIBUTES });
-  if (document.body) watchBody();
-  else document.addEventListener('DOMContentLoaded', () => { watchBody(); show(); }, { once: true });
+  for (const element of [document.documentElement, document.body]) observer.observe(element, { attributes: true, attributeFilter: ATTRIBUTES });
+  return (theme) => { seen = theme; show(); };
 }

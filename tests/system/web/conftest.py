@@ -15,6 +15,7 @@ from ragbot.extensions import db
 from tests.conftest import SHIPPED_BOOK, RunningApp, services_of
 from tests.databases import DatabaseMaker, store_params
 from tests.served import serving_app
+from tests.system.web.widget_site import BOOK_URL, SITES, WidgetSite, serving_sites
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CHROMIUM_ARGS = [
@@ -63,6 +64,47 @@ def live_console(
             yield running
         with app.app_context():
             db.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[WidgetSite]:
+    with serving_sites() as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def service(
+    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, site: WidgetSite
+) -> Iterator[RunningApp]:
+    """Yield a service that answers from the MkDocs site, without a model, to pages of `site` alone."""
+    folder = tmp_path_factory.mktemp("widget")
+    with new_database(folder) as url:
+        app = create_app(
+            {
+                "ENVIRONMENT": "testing",
+                "DATABASE_URL": url,
+                "INDEX_DIR": str(folder),
+                "EMBEDDER": "none",
+                "RATE_LIMIT_ENABLED": False,
+                "ALLOWED_ORIGINS_STR": site.url,
+                "WIDGET_TOKEN_MINUTES": 5,
+                "SECRET_KEY": "q8Zr-2Lw9-Xk47-uTn3",
+            }
+        )
+        services_of(app).ingestion.ingest_book(SITES / "mkdocs" / "built", site_url=BOOK_URL)
+        with serving_app(app) as running:
+            yield running
+        with app.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def visit(chromium: Any, site: WidgetSite, service: RunningApp) -> Iterator[Any]:
+    """Open a page, and check in the end that nothing was complained about and no stranger was asked."""
+    from tests.system.web.widget_visit import visiting
+
+    with visiting(chromium, site, service) as visit:
+        yield visit
 
 
 @pytest.fixture(params=store_params("sqlite", "postgresql", "redis"))

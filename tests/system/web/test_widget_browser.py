@@ -3,158 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ragbot import create_app
-from ragbot.extensions import db
-from tests.conftest import RunningApp, services_of
-from tests.databases import DatabaseMaker
-from tests.served import serving_app
+from tests.conftest import RunningApp
 from tests.system.web.console_fake_api import RICH, event, hostile
 from tests.system.web.script_payloads import SCRIPT_PAYLOADS
-from tests.system.web.widget_site import SITES, WidgetSite, serving_sites
+from tests.system.web.widget_site import BOOK_URL, WidgetSite
+from tests.system.web.widget_visit import CLOTHS, MOTOR, PHONE, Visit, visiting
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
-# The book's own address; the pages are served as a preview of it.
-BOOK_URL = "https://lighthouse.example/mkdocs/"
-DESK = {"width": 1280, "height": 860}
 AXE = Path(__file__).with_name("vendor") / "axe-core" / "axe.min.js"
-PHONE = {"width": 360, "height": 740}
-MOTOR = "Is the fuse blown?"
-CLOTHS = "Where is the cloths drawer?"
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[WidgetSite]:
-    with serving_sites() as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-def service(
-    new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, site: WidgetSite
-) -> Iterator[RunningApp]:
-    """Yield a service that answers from the MkDocs site, without a model, to pages of `site` alone."""
-    folder = tmp_path_factory.mktemp("widget")
-    with new_database(folder) as url:
-        app = create_app(
-            {
-                "ENVIRONMENT": "testing",
-                "DATABASE_URL": url,
-                "INDEX_DIR": str(folder),
-                "EMBEDDER": "none",
-                "RATE_LIMIT_ENABLED": False,
-                "ALLOWED_ORIGINS_STR": site.url,
-                "WIDGET_TOKEN_MINUTES": 5,
-                "SECRET_KEY": "q8Zr-2Lw9-Xk47-uTn3",
-            }
-        )
-        services_of(app).ingestion.ingest_book(SITES / "mkdocs" / "built", site_url=BOOK_URL)
-        with serving_app(app) as running:
-            yield running
-        with app.app_context():
-            db.engine.dispose()
-
-
-class Visit:
-    """A page with the widget, and what it asked of whom."""
-
-    def __init__(self, page: Page, site: WidgetSite, service: RunningApp) -> None:
-        self.page, self.site, self.service = page, site, service
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
-        page.add_init_script(
-            "addEventListener('securitypolicyviolation', e => "
-            "{ throw new Error('policy: ' + e.violatedDirective) })"
-        )
-
-    def go(self, path: str = "/mkdocs/faults/", *, attributes: str = "", head: str = "") -> Visit:
-        self.site.head = head or self.site.tag(self.service.url, attributes)
-        self.page.goto(self.site.url + path)
-        self.page.wait_for_function("window.Ragbot !== undefined")
-        return self
-
-    def open(self) -> Visit:
-        self.page.locator("ragbot-widget .launch").click()
-        expect(self.panel).to_be_visible()
-        return self
-
-    def ask(self, question: str = MOTOR) -> Locator:
-        before = self.page.locator(".exchange").count()
-        self.field.fill(question)
-        self.field.press("Enter")
-        exchange = self.page.locator(".exchange").nth(before)
-        expect(exchange.locator(".tools button").first).to_be_visible(timeout=60_000)
-        return exchange
-
-    def lit(self) -> str:
-        return str(
-            self.page.evaluate(
-                "() => [...(CSS.highlights.get('ragbot') ?? [])].map(range => range.toString()).join('|')"
-            )
-        )
-
-    def wait_until_lit(self, words: str) -> None:
-        self.page.wait_for_function(
-            "words => [...(CSS.highlights.get('ragbot') ?? [])].map(range => range.toString())"
-            ".join(' ').includes(words)",
-            arg=words,
-        )
-
-    def show(self, question: str) -> Locator:
-        """Ask as the page's own scripts do, in a new talk."""
-        self.page.evaluate(
-            """question => new Promise((resolve) => {
-              document.querySelector('ragbot-widget').shadowRoot.querySelector('.head button').click();
-              document.addEventListener('ragbot:answer', resolve, {once: true});
-              Ragbot.ask(question);
-            })""",
-            question,
-        )
-        return self.page.locator(".exchange").last
-
-    @property
-    def panel(self) -> Locator:
-        return self.page.locator("ragbot-widget .panel")
-
-    @property
-    def field(self) -> Locator:
-        return self.page.get_by_label("Your question", exact=True)
-
-
-@contextmanager
-def visiting(browser: Browser, site: WidgetSite, service: RunningApp, **context: Any) -> Iterator[Visit]:
-    settings = {"viewport": DESK, "reduced_motion": "reduce"} | context
-    opened: BrowserContext = browser.new_context(**settings)
-    page = opened.new_page()
-    page.set_default_timeout(30_000)
-    visit = Visit(page, site, service)
-    site.policy = ""
-    try:
-        yield visit
-    finally:
-        opened.close()
-    assert visit.complaints == []
-    ours = (site.url, service.url, "data:", "about:")
-    assert [url for url in visit.requests if not url.startswith(ours)] == []
-
-
-@pytest.fixture
-def visit(chromium: Browser, site: WidgetSite, service: RunningApp) -> Iterator[Visit]:
-    with visiting(chromium, site, service) as visit:
-        yield visit
 
 
 def test_reader_asks_and_sees_the_cited_words_on_the_page(visit: Visit) -> None:
@@ -486,6 +351,13 @@ MARKDOWN = (
     ("# a #\ntext", "<h4>a</h4><p>text</p>"),
     ("a [9] <b>", "<p>a [9] &lt;b&gt;</p>"),
     ("![pic](http://x/y.png)", "<p><em>pic</em></p>"),
+    ("- [x] a\n- [ ] b", "<ul><li>☑ a</li><li>☐ b</li></ul>"),
+    ("<kbd>Esc</kbd> <sub><b></sub>", "<p><kbd>Esc</kbd> &lt;sub&gt;&lt;b&gt;&lt;/sub&gt;</p>"),
+    (
+        "| a | b |\n|---|--:|\n| c | d |",
+        '<div class="scroller" tabindex="0"><table><thead><tr><th>a</th><th style="text-align: right;">b</th>'
+        '</tr></thead><tbody><tr><td>c</td><td style="text-align: right;">d</td></tr></tbody></table></div>',
+    ),
 )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from tests.answering.test_place import Site, citations_of
-from tests.system.web.widget_site import WidgetSite, serving_sites
+from tests.system.web.widget_site import WidgetSite
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser
@@ -24,12 +23,6 @@ _FIND = """async ({panel, wanted}) => {
   const {findOnPage} = await import(panel);
   return wanted.map(({text, anchor}) => findOnPage(text, anchor).map(range => range.toString()).join(' '));
 }"""
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[WidgetSite]:
-    with serving_sites() as site:
-        yield site
 
 
 def letters(text: str) -> str:

@@ -12,6 +12,8 @@ from flask import Flask, Response, abort, request
 from werkzeug.serving import make_server
 
 SITES = Path(__file__).resolve().parents[2] / "sites"
+# The book's own address; the pages are served as a preview of it.
+BOOK_URL = "https://lighthouse.example/mkdocs/"
 GENERATORS = ("docusaurus", "mdbook", "mkdocs", "sphinx", "vitepress")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import filecmp
 import gzip
+import hashlib
 import json
 import re
 import shutil
@@ -45,6 +47,22 @@ def test_caches_keep_the_files_for_long_and_the_entry_for_an_hour(client: FlaskC
     assert "immutable" in asset.headers["Cache-Control"]
     again = client.get("/widget.js", headers={"If-None-Match": entry.headers["ETag"]})
     assert (again.status_code, again.data) == (304, b"")
+
+
+def test_documented_hash_is_that_of_the_pinned_entry(client: FlaskClient) -> None:
+    """An author copies both from the docs: a browser refuses the script if they do not belong together."""
+    documented = re.search(
+        r'(/widget/assets/widget-\w+\.js)"\s+integrity="sha384-([^"]+)"',
+        (ROOT / "docs/widget.md").read_text(),
+    )
+    assert documented is not None
+
+    response = client.get(documented[1])
+
+    assert response.status_code == 200
+    assert "immutable" in response.headers["Cache-Control"]
+    assert response.data == client.get("/widget.js").data
+    assert base64.b64encode(hashlib.sha384(response.data).digest()).decode() == documented[2]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,259 @@
+"""Test that the widget fits into the page around it: shortcuts, colours, layout, zoom, print and touch."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RunningApp
+from tests.system.web.widget_site import WidgetSite
+from tests.system.web.widget_visit import CLOTHS, PHONE, Visit, visiting
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "widget.md"
+# Sites listen to either event, and take a text field in a shadow root for none.
+LISTENER = """<script>window.heard = [];
+  for (const name of ['keydown', 'keyup']) document.addEventListener(name, (event) => heard.push(event.key));
+</script>"""
+# 200 % of zoom halves the window that a page sees.
+ZOOMED = {"width": 640, "height": 430}
+
+
+def covered_text(page: Page) -> list[str]:
+    """Return the beginnings of the paragraphs in the window that the panel lies over."""
+    covered: list[str] = page.evaluate(
+        """() => {
+          const { shadowRoot } = document.querySelector('ragbot-widget');
+          const edge = shadowRoot.querySelector('.panel').getBoundingClientRect().left;
+          return [...document.querySelectorAll('main p')].filter((one) => {
+            const box = one.getBoundingClientRect();
+            return box.bottom > 0 && box.top < innerHeight && box.right > edge;
+          }).map((one) => one.textContent.slice(0, 40));
+        }"""
+    )
+    return covered
+
+
+def select_words(page: Page, words: str) -> None:
+    page.evaluate(
+        """(words) => {
+          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          while (walker.nextNode() && !walker.currentNode.data.includes(words));
+          walker.currentNode.parentElement.scrollIntoView({block: 'center'});
+          getSelection().selectAllChildren(walker.currentNode.parentElement);
+        }""",
+        words,
+    )
+
+
+def test_shortcuts_of_the_site_work_but_not_while_a_question_is_typed(visit: Visit) -> None:
+    """`s`, `/` and Ctrl+K open the search of many sites; a question has these letters, too."""
+    visit.go(head=LISTENER + visit.site.tag(visit.service.url))
+    for key in ("s", "/", "Control+k"):
+        visit.page.keyboard.press(key)
+    assert visit.page.evaluate("heard.splice(0)") == ["s", "s", "/", "/", "Control", "k", "k", "Control"]
+
+    visit.open()
+    visit.page.evaluate("heard.splice(0)")
+    visit.field.press_sequentially("s/f")
+    visit.field.press("Control+k")
+
+    expect(visit.field).to_have_value("s/f")
+    assert "".join(visit.page.evaluate("heard")).replace("Control", "") == "kk"
+
+
+def test_page_makes_room_for_the_panel(visit: Visit) -> None:
+    """A reader sees the text and the answer beside each other; the page is as before in the end."""
+    visit.go("/mkdocs/lighting/").open()
+    assert covered_text(visit.page) == []
+
+    visit.ask(CLOTHS).locator("a.mark").first.click()
+    visit.wait_until_lit("Cloths are kept in the drawer")
+    assert covered_text(visit.page) == []
+    visit.page.emulate_media(media="print")
+    assert visit.page.evaluate("getComputedStyle(document.documentElement).marginRight") == "0px"
+    visit.page.emulate_media(media="screen")
+    visit.page.get_by_role("button", name="Close").click()
+
+    expect(visit.panel).to_be_hidden()
+    assert visit.page.evaluate("getComputedStyle(document.documentElement).marginRight") == "0px"
+
+
+def test_esc_closes_the_panel_after_a_mark_was_followed(visit: Visit) -> None:
+    """A new anchor in the address takes the focus away: a keyboard would have to look for the panel."""
+    visit.go("/mkdocs/lighting/").open()
+    mark = visit.ask(CLOTHS).locator("a.mark").first
+
+    mark.focus()
+    visit.page.keyboard.press("Enter")
+    visit.wait_until_lit("Cloths are kept in the drawer")
+
+    expect(mark).to_be_focused()
+    expect(visit.page.locator(".quote")).to_be_hidden()
+    visit.page.keyboard.press("Escape")
+    expect(visit.panel).to_be_hidden()
+
+
+@pytest.mark.parametrize(("side", "margin"), [("right", "0 0 0 400px"), ("left", "0")])
+def test_page_that_cannot_be_narrowed_is_pushed_aside(visit: Visit, side: str, margin: str) -> None:
+    """A column of a fixed width has its place beside the panel, where there is space on the other side."""
+    style = f"<style>.md-sidebar {{display: none}} main {{width: 700px; margin: {margin}}}</style>"
+    visit.go(head=style + visit.site.tag(visit.service.url, f'data-position="{side}"')).open()
+
+    left, right, panel_left, panel_right = visit.page.evaluate(
+        """() => {
+          const { shadowRoot } = document.querySelector('ragbot-widget');
+          const [text, panel] = [document.querySelector('main p'), shadowRoot.querySelector('.panel')]
+            .map((one) => one.getBoundingClientRect());
+          return [text.left, text.right, panel.left, panel.right];
+        }"""
+    )
+
+    assert (left >= 0 and right <= panel_left) if side == "right" else (panel_right <= left and right <= 1280)
+
+
+def test_author_may_keep_the_page_as_it_is(visit: Visit) -> None:
+    """A site with a layout of its own may not want to be moved."""
+    visit.go("/mkdocs/lighting/", attributes='data-room="off"').open()
+
+    assert visit.page.evaluate("document.documentElement.getBoundingClientRect().width") == 1280
+    assert covered_text(visit.page) != []
+
+
+def test_page_without_a_dark_theme_has_a_light_widget(
+    chromium: Browser, site: WidgetSite, service: RunningApp
+) -> None:
+    """What a page does not say is seen by its text, as it is, and after each press."""
+    with visiting(chromium, site, service, color_scheme="dark") as visit:
+        visit.go().open()
+        host = visit.page.locator("ragbot-widget")
+        expect(host).to_have_attribute("data-theme", "light")
+
+        visit.page.evaluate("document.querySelector('main').style.color = 'oklch(0.9 0.02 200)'")
+        visit.page.locator("main h1").click()
+
+        expect(host).to_have_attribute("data-theme", "dark")
+
+
+def test_front_page_of_a_preview_leads_into_the_preview(visit: Visit) -> None:
+    """A site's front page may be no page of the book: its links tell that this is the same site."""
+    links = "".join(f"<a href='/mkdocs/{page}/'>{page}</a> " for page in ("lighting", "faults"))
+    replace = f"location.pathname === '/sphinx/' && (document.body.innerHTML = `{links}`)"
+    script = f"<script>addEventListener('DOMContentLoaded', () => {replace});</script>"
+    visit.go("/sphinx/", head=script + visit.site.tag(visit.service.url)).open()
+
+    visit.ask(CLOTHS).locator("a.mark").first.click()
+
+    visit.page.wait_for_url(f"{visit.site.url}/mkdocs/lighting/**")
+    visit.wait_until_lit("Cloths are kept in the drawer")
+
+
+def test_zoom_of_200_percent_hides_nothing(chromium: Browser, site: WidgetSite, service: RunningApp) -> None:
+    """The field, the buttons and some lines of the answer are in the window, and nothing scrolls sideways."""
+    with visiting(chromium, site, service, viewport=ZOOMED, device_scale_factor=2) as visit:
+        visit.go().open()
+        exchange = visit.ask(CLOTHS)
+
+        for one in (
+            visit.field,
+            visit.page.get_by_role("button", name="Close"),
+            exchange.locator("a.mark").first,
+        ):
+            one.scroll_into_view_if_needed()
+            box = one.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= ZOOMED["width"]
+            assert box["y"] >= 0
+            assert box["y"] + box["height"] <= ZOOMED["height"]
+        talk = visit.page.locator("ragbot-widget .talk")
+        assert talk.evaluate("one => one.clientHeight") >= 150
+        assert talk.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
+def test_forced_colours_leave_edges_and_states(
+    chromium: Browser, site: WidgetSite, service: RunningApp
+) -> None:
+    """Where the system sets all colours, buttons have a border, and a pressed one is told from another."""
+    with visiting(chromium, site, service, forced_colors="active") as visit:
+        visit.go()
+        border = "one => [getComputedStyle(one).borderTopStyle, getComputedStyle(one).borderTopColor]"
+        style, color = visit.page.locator("ragbot-widget .launch").evaluate(border)
+        assert style == "solid"
+        assert color not in {"rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"}
+
+        exchange = visit.open().ask(CLOTHS)
+        helpful = exchange.get_by_role("button", name="Helpful", exact=True)
+        helpful.click()
+        expect(helpful).to_have_attribute("aria-pressed", "true")
+        colour = "one => getComputedStyle(one).backgroundColor"
+        other = exchange.get_by_role("button", name="Not helpful")
+        assert helpful.evaluate(colour) != other.evaluate(colour)
+        exchange.locator("a.mark").first.click()
+        visit.wait_until_lit("Cloths are kept in the drawer")
+        shown = visit.page.evaluate(
+            "() => { const style = getComputedStyle(document.body, '::highlight(ragbot)');"
+            " const mark = document.body.appendChild(document.createElement('mark'));"
+            " return [style.backgroundColor, getComputedStyle(mark).backgroundColor]; }"
+        )
+        assert shown[0] == shown[1]
+
+
+def test_widget_is_not_printed(visit: Visit) -> None:
+    """A printed page is the book's alone."""
+    visit.go().open()
+
+    visit.page.emulate_media(media="print")
+
+    expect(visit.panel).to_be_hidden()
+    assert visit.page.locator("ragbot-widget").evaluate("one => one.getClientRects().length") == 0
+
+
+def test_text_selected_by_touch_can_be_asked_about(
+    chromium: Browser, site: WidgetSite, service: RunningApp
+) -> None:
+    """The offer stands below the selection, where the phone's own menu is not; a tap keeps it."""
+    with visiting(chromium, site, service, viewport=PHONE, has_touch=True, is_mobile=True) as visit:
+        visit.go()
+        select_words(visit.page, "The fuse is blown")
+        offer = visit.page.get_by_role("button", name="Ask about this")
+        expect(offer).to_be_visible()
+        box = offer.bounding_box()
+        bottom = visit.page.evaluate("getSelection().getRangeAt(0).getBoundingClientRect().bottom")
+        assert box is not None
+        assert box["y"] >= bottom
+        assert box["height"] >= 24
+
+        offer.tap()
+
+        expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
+
+
+def test_pinned_tag_finds_its_service(visit: Visit) -> None:
+    """A tag with a hash takes the script from another address, and a browser checks it."""
+    documented = re.search(r'/widget/assets/widget-[^>]+"', DOCS.read_text())
+    assert documented is not None
+    visit.go(head=f'<script async crossorigin="anonymous" src="{visit.service.url}{documented[0]}></script>')
+
+    visit.open().ask()
+
+    expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
+
+
+def test_button_stays_where_a_site_draws_its_whole_page_anew(visit: Visit) -> None:
+    """Some routers put another body in the place of the old one, and empty it again when they wake up."""
+    visit.go()
+    expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+
+    for step in ("document.body.replaceWith(document.createElement('body'))", "document.body.innerHTML = ''"):
+        visit.page.evaluate(step)
+        expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+
+    visit.open()
+    visit.ask()

@@ -1,0 +1,106 @@
+"""Visit pages that have the widget, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.conftest import RunningApp
+from tests.system.web.widget_site import WidgetSite
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+DESK = {"width": 1280, "height": 860}
+PHONE = {"width": 360, "height": 740}
+MOTOR = "Is the fuse blown?"
+CLOTHS = "Where is the cloths drawer?"
+
+
+class Visit:
+    """A page with the widget, and what it asked of whom."""
+
+    def __init__(self, page: Page, site: WidgetSite, service: RunningApp) -> None:
+        self.page, self.site, self.service = page, site, service
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
+        page.add_init_script(
+            "addEventListener('securitypolicyviolation', e => "
+            "{ throw new Error('policy: ' + e.violatedDirective) })"
+        )
+
+    def go(self, path: str = "/mkdocs/faults/", *, attributes: str = "", head: str = "") -> Visit:
+        self.site.head = head or self.site.tag(self.service.url, attributes)
+        self.page.goto(self.site.url + path)
+        self.page.wait_for_function("window.Ragbot !== undefined")
+        return self
+
+    def open(self) -> Visit:
+        self.page.locator("ragbot-widget .launch").click()
+        expect(self.panel).to_be_visible()
+        return self
+
+    def ask(self, question: str = MOTOR) -> Locator:
+        before = self.page.locator(".exchange").count()
+        self.field.fill(question)
+        self.field.press("Enter")
+        exchange = self.page.locator(".exchange").nth(before)
+        expect(exchange.locator(".tools button").first).to_be_visible(timeout=60_000)
+        return exchange
+
+    def lit(self) -> str:
+        return str(
+            self.page.evaluate(
+                "() => [...(CSS.highlights.get('ragbot') ?? [])].map(range => range.toString()).join('|')"
+            )
+        )
+
+    def wait_until_lit(self, words: str) -> None:
+        self.page.wait_for_function(
+            "words => [...(CSS.highlights.get('ragbot') ?? [])].map(range => range.toString())"
+            ".join(' ').includes(words)",
+            arg=words,
+        )
+
+    def show(self, question: str) -> Locator:
+        """Ask as the page's own scripts do, in a new talk."""
+        self.page.evaluate(
+            """question => new Promise((resolve) => {
+              document.querySelector('ragbot-widget').shadowRoot.querySelector('.head button').click();
+              document.addEventListener('ragbot:answer', resolve, {once: true});
+              Ragbot.ask(question);
+            })""",
+            question,
+        )
+        return self.page.locator(".exchange").last
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.locator("ragbot-widget .panel")
+
+    @property
+    def field(self) -> Locator:
+        return self.page.get_by_label("Your question", exact=True)
+
+
+@contextmanager
+def visiting(browser: Browser, site: WidgetSite, service: RunningApp, **context: Any) -> Iterator[Visit]:
+    settings = {"viewport": DESK, "reduced_motion": "reduce"} | context
+    opened: BrowserContext = browser.new_context(**settings)
+    page = opened.new_page()
+    page.set_default_timeout(30_000)
+    visit = Visit(page, site, service)
+    site.policy = ""
+    try:
+        yield visit
+    finally:
+        opened.close()
+    assert visit.complaints == []
+    ours = (site.url, service.url, "data:", "about:")
+    assert [url for url in visit.requests if not url.startswith(ours)] == []

@@ -1,0 +1,92 @@
+/** Let the page make room for the panel beside its text, where its layout can. */
+
+const TEXT_MIN_PX = 640; // A page narrower than this is better covered than squeezed.
+const COLUMN_MIN_PX = 280;
+const MOST_BLOCKS = 40;
+const GAP_PX = 12;
+const LINE_PX = 20;
+const ENOUGH = 0.8; // The first and the last block may be under the site's own bars.
+
+/** Return the blocks of running text that are in the window. */
+function visibleText() {
+  const root = document.querySelector('main, article, [role=main]') ?? document.body;
+  return [...root.querySelectorAll('p, pre, h1, h2, h3, dd')]
+    .map((block) => ({ block, box: block.getBoundingClientRect() }))
+    .filter(({ box }) => box.width && box.bottom > 0 && box.top < innerHeight)
+    .slice(0, MOST_BLOCKS);
+}
+
+/** Return whether a reader sees a block from its one edge to the other: nothing lies over or under it, and it is in the window. */
+function isSeen({ block, box }) {
+  const [top, bottom] = [Math.max(0, box.top), Math.min(innerHeight, box.bottom)];
+  return [(top + bottom) / 2, Math.min(bottom - 1, top + LINE_PX / 2)].every((y) =>
+    [box.left + 1, box.right - 1].every((x) => {
+      const there = document.elementsFromPoint(x, y);
+      return there.length && there.every((one) => block.contains(one) || one.contains(block));
+    }));
+}
+
+/** Return which part of the text in the window is seen, from 0 to 1; 0 if its column is too narrow, or the page scrolls sideways. */
+function partSeen() {
+  const blocks = visibleText();
+  const isWide = blocks.some(({ box }) => box.width >= COLUMN_MIN_PX);
+  return isWide && document.documentElement.scrollWidth <= innerWidth ? blocks.filter(isSeen).length / blocks.length : 0;
+}
+
+export class Room {
+  #sheet = null;
+
+  constructor({ isLeft, isWanted }) {
+    Object.assign(this, { isLeft, isWanted });
+  }
+
+  /** Narrow the page by the panel's width, or push it aside, if more of its text is seen then. */
+  make(panel) {
+    const width = panel.offsetWidth;
+    if (!this.isWanted || this.#sheet || innerWidth - width < TEXT_MIN_PX) return;
+    let best = { seen: partSeen(), rules: '' };
+    // Pushed aside, a page loses its own navigation: only where narrowing it does not help.
+    for (const rules of [this.#narrower(width), this.#aside(panel)]) {
+      if (best.seen >= ENOUGH) break;
+      this.#keepingPlace(() => this.#apply(rules, width));
+      const seen = partSeen();
+      if (seen > best.seen) best = { seen, rules };
+      this.giveBack();
+    }
+    if (best.rules) this.#keepingPlace(() => this.#apply(best.rules, width));
+  }
+
+  #narrower(width) {
+    return `margin-${this.isLeft ? 'left' : 'right'}: ${width}px !important; max-width: calc(100% - ${width}px) !important;`;
+  }
+
+  /** Return rules that push the page aside as far as its text lies below the panel and has space on the other side. */
+  #aside(panel) {
+    const boxes = visibleText().map(({ box }) => box);
+    const [left, right] = [Math.min(...boxes.map((box) => box.left)), Math.max(...boxes.map((box) => box.right))];
+    const edge = panel.getBoundingClientRect();
+    const [covered, free] = this.isLeft ? [edge.right - left, innerWidth - right] : [right - edge.left, left];
+    const push = Math.max(0, Math.min(covered + GAP_PX, free - GAP_PX));
+    return `position: relative !important; left: ${this.isLeft ? push : -push}px !important;`;
+  }
+
+  #apply(rules, width) {
+    this.#sheet = new CSSStyleSheet();
+    this.#sheet.replaceSync(`@media screen and (min-width: ${width + TEXT_MIN_PX}px) { :root { ${rules} } }`);
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, this.#sheet];
+  }
+
+  giveBack() {
+    if (!this.#sheet) return;
+    this.#keepingPlace(() => { document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== this.#sheet); });
+    this.#sheet = null;
+  }
+
+  /** Change the layout, and leave the first line of text in the window where it was. */
+  #keepingPlace(change) {
+    const first = visibleText().find(({ box }) => box.top >= 0) ?? visibleText()[0];
+    change();
+    const moved = first ? first.block.getBoundingClientRect().top - first.box.top : 0;
+    if (Math.abs(moved) > 1) scrollBy({ top: moved, behavior: 'instant' });
+  }
+}

@@ -1,0 +1,3 @@
+/** Give the console the modules that it shares with the widget. */
+export { MarkdownView } from './markdown.js';
+export { EventReader } from './sse.js';

@@ -35,4 +35,4 @@ def report(since: datetime, shape: str, slug: str | None) -> None:
     services = current_services()
     services.group_questions()
     book = services.published.choose(slug, None)
-    click.echo(FORMATS[shape](book, since, services.insights.gaps(book, since=since)), nl=False)
+    click.echo(FORMATS[shape](book, since, services.insights.all_gaps(book, since=since)), nl=False)

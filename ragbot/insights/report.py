@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ragbot.storage.question_insights import Gap
+from ragbot.storage.question_gaps import Gap
 
 # Spreadsheets take what begins with these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -39,6 +39,7 @@ def as_csv(book: str, since: datetime, gaps: Sequence[Gap]) -> str:  # noqa: ARG
         values = gap_values(gap)
         sections = "\n".join(f"{one['path']}: {one['headings']}" for one in values["sections"])
         flat = {**values, "examples": "\n".join(values["examples"]), "sections": sections}
+        flat["trend"] = " ".join(map(str, gap.trend))
         writer.writerow({"book": book, **{name: _cell(value) for name, value in flat.items()}})
     return text.getvalue()
 
@@ -63,6 +64,7 @@ def gap_values(gap: Gap) -> dict[str, Any]:
         "last_asked_at": gap.last_asked_at.isoformat(),
         "examples": list(gap.examples),
         "sections": [{"path": path, "headings": headings} for path, headings in gap.sections],
+        "trend": list(gap.trend),
     }
 
 

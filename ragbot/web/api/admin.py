@@ -202,7 +202,7 @@ def gaps(query: GapsQuery) -> Response:
     services = current_services()
     slug = services.published.choose(query.book, None)
     since = datetime.now(UTC) - timedelta(days=query.days)
-    found = services.insights.gaps(slug, since=since)
+    found = services.insights.all_gaps(slug, since=since)
     end = query.offset + query.limit
     page = [
         {

@@ -29,6 +29,7 @@ from ragbot.web.api.book import book
 from ragbot.web.api.books import books
 from ragbot.web.api.health import health
 from ragbot.web.api.ingest import ingest
+from ragbot.web.api.insights import insights
 from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
@@ -75,7 +76,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    operations = (query, book, books, sessions, widget_tokens, health, admin, ingest)
+    operations = (query, book, books, sessions, widget_tokens, health, admin, ingest, insights)
     for blueprint in operations:
         app.register_api(blueprint)
     start_operation_metrics(operations, services.metrics)
@@ -131,7 +132,7 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
             (sessions,),
             (book, books),
             (widget_tokens,),
-            (admin, ingest),
+            (admin, ingest, insights),
             (documentation, console),
             (ask_page,),
         ),

@@ -1,4 +1,4 @@
-"""Build what groups the questions that readers asked."""
+"""Build what groups the questions that readers asked, and what lays them over the book."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from ragbot.bootstrap.extractive import question_similarity, understood_texts
 from ragbot.bootstrap.providers import Providers
 from ragbot.bootstrap.storage import Storage
 from ragbot.config import Settings
+from ragbot.core.errors import NoBook
 from ragbot.core.ports import State
+from ragbot.index.published_books import PublishedBooks
+from ragbot.insights.book_map import BookMap, book_map
+from ragbot.storage.book_outlines import BookOutlines
 from ragbot.storage.question_groups import QuestionGroupStore
+from ragbot.storage.question_insights import QuestionInsights
+from ragbot.storage.question_selection import Selection
 
 # The shared state by which the workers agree who groups, and how often.
 STATE = "question_grouping"
@@ -32,6 +38,27 @@ def build_grouping(settings: Settings, storage: Storage, providers: Providers) -
         ).group_new()
 
     return group_new_questions
+
+
+def build_book_map(
+    insights: QuestionInsights, storage: Storage, published: PublishedBooks
+) -> Callable[[Selection], BookMap]:
+    """Return a function that lays the selected questions over the published edition of their book."""
+    outlines = BookOutlines(storage.database)
+
+    def map_questions(selection: Selection) -> BookMap:
+        try:
+            edition = published.known(selection.book)
+        except NoBook:
+            edition = None
+        return book_map(
+            outlines.outline(edition) if edition else [],
+            edition.site_url if edition else "",
+            insights.places(selection),
+            insights.pages(selection),
+        )
+
+    return map_questions
 
 
 def once_a_day(storage: Storage, group_new: Callable[[], int]) -> Callable[[], None]:

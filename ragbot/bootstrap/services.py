@@ -22,7 +22,7 @@ from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
-from ragbot.bootstrap.insights import build_grouping, once_a_day
+from ragbot.bootstrap.insights import build_book_map, build_grouping, once_a_day
 from ragbot.bootstrap.observability import build_tracing, measure_pool
 from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
 from ragbot.bootstrap.storage import UNREADABLE, Storage, build_storage
@@ -81,6 +81,7 @@ def build_services(
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     group = build_grouping(settings, storage, providers)
+    insights = QuestionInsights(storage.database)
     return Services(
         settings=settings,
         answerer=answerer,
@@ -101,7 +102,8 @@ def build_services(
         counters=storage.rate_counters,
         periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, group),
         group_questions=group,
-        insights=QuestionInsights(storage.database),
+        insights=insights,
+        map_questions=build_book_map(insights, storage, published),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
         budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),

@@ -47,12 +47,16 @@ def _gap_lines(gap: Gap) -> list[str]:
     """Return the title of a gap, and its facts as list items."""
     title = _quoted(gap.examples[0]) if gap.examples else "(no words are kept)"
     counts = f"{gap.refused} refused, {gap.unsupported} unsupported, {gap.disliked} disliked"
-    lines = [title, f"- Asked {gap.questions} times: {counts}."]
+    lines = [title, f"- Asked {_times(gap.questions)}: {counts}."]
     if gap.answered_since:
-        lines.append(f"- Answered {gap.answered_since} times since: the gap may be closed.")
+        lines.append(f"- Answered {_times(gap.answered_since)} since: the gap may be closed.")
     lines += [f"- Also asked as: {_quoted(example)}" for example in gap.examples[1:]]
     lines += [f"- Nearest: `{path}`, {_quoted(headings)}" for path, headings in gap.sections]
     return lines
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _quoted(text: str) -> str:

@@ -44,10 +44,14 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Trends:
-    """Hold the course of a time: in all, for each day, and by kinds. `change` is None with one edition."""
+    """Hold the course of a time: in all, for each day, and by kinds.
+
+    `before` has the numbers of as long a time before it; None if its questions are not all kept any more.
+    `change` is None with one edition.
+    """
 
     total: Numbers
-    before: Numbers
+    before: Numbers | None
     days: tuple[Day, ...]
     first_word: FirstWord
     kinds: Kinds
@@ -55,8 +59,8 @@ class Trends:
     change: EditionChange | None
 
 
-def trends(insights: QuestionInsights, selection: Selection, now: datetime) -> Trends:
-    """Return the course of the selected questions, and the numbers of as long a time before it."""
+def trends(insights: QuestionInsights, selection: Selection, now: datetime, *, kept: timedelta) -> Trends:
+    """Return the course of the selected questions. They are kept for a time, `kept`."""
     end = min(selection.until or now, now)
     hours = insights.hours(selection)
     earlier = replace(selection, since=selection.since - (end - selection.since), until=selection.since)
@@ -67,7 +71,7 @@ def trends(insights: QuestionInsights, selection: Selection, now: datetime) -> T
         change = insights.change(selection, newer=newer, older=older)
     return Trends(
         total=_total(hours),
-        before=_total(insights.hours(earlier)),
+        before=_total(insights.hours(earlier)) if earlier.since >= now - kept else None,
         days=tuple(days_of(hours, selection.since, end)),
         first_word=insights.first_word(selection),
         kinds=kinds,

@@ -54,7 +54,7 @@ def trend_values(trends: Trends) -> dict[str, Any]:
     """Return the course of a time as JSON has it."""
     return {
         "total": _numbers(trends.total),
-        "before": _numbers(trends.before),
+        "before": _numbers(trends.before) if trends.before else None,
         "first_word": asdict(trends.first_word),
         "days": [{"day": day.day.isoformat(), **_numbers(day.numbers)} for day in trends.days],
         "languages": [asdict(counted) for counted in trends.kinds.languages],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from ragbot.web.schemas import Slug, Storable
 
 # No question is kept for longer.
 MOST_DAYS = 3650
+MOST_OFFSET = 1_000_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -33,7 +35,7 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 Count = Annotated[int, Field(ge=0)]
 
 
-class TimeQuery(BaseModel):
+class TimeSelection(BaseModel):
     """Select the questions of one book and time."""
 
     model_config = ConfigDict(extra="forbid")
@@ -42,7 +44,6 @@ class TimeQuery(BaseModel):
     days: int = Field(30, ge=1, le=MOST_DAYS, description="Questions of so many days count.")
     since: Day | None = Field(None, description="The first day (UTC), instead of `days`.")
     until: Day | None = Field(None, description="The last day (UTC); without one, today.")
-    format: Literal["json", "csv"] = Field("json", description="`csv` for a spreadsheet.")
 
     def selection(self, book: str, now: datetime) -> Selection:
         """Return the selection of a book that was chosen."""
@@ -51,14 +52,7 @@ class TimeQuery(BaseModel):
         return Selection(book, max(begin, now - timedelta(days=MOST_DAYS)), end)
 
 
-class PagedQuery(TimeQuery):
-    """Select a part of a list."""
-
-    limit: int = Field(50, ge=1, le=1000)
-    offset: int = Field(0, ge=0, le=1_000_000, description="How many to leave out.")
-
-
-class FilteredQuery(PagedQuery):
+class QuestionFilters(TimeSelection):
     """Select questions by what they are."""
 
     outcome: Literal["answered", "refused", "unsupported", "degraded", "stopped", "failed"] | None = None
@@ -73,19 +67,33 @@ class FilteredQuery(PagedQuery):
 
     def selection(self, book: str, now: datetime) -> Selection:
         """Return the selection with the filters."""
-        of_time = super().selection(book, now)
-        return Selection(
-            book=book,
-            since=of_time.since,
-            until=of_time.until,
-            outcome=self.outcome,
-            rating=self.rating,
-            chapter=self.chapter,
-            page=self.page,
-            language=self.language,
-            edition=self.edition,
-            words=self.words,
-        )
+        filters = ("outcome", "rating", "chapter", "page", "language", "edition", "words")
+        return replace(super().selection(book, now), **{name: getattr(self, name) for name in filters})
+
+
+class TimeQuery(TimeSelection):
+    """Choose the form of a reply, too."""
+
+    format: Literal["json", "csv"] = Field("json", description="`csv` for a spreadsheet.")
+
+
+class PagedQuery(TimeQuery):
+    """Select a part of a list."""
+
+    limit: int = Field(50, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=MOST_OFFSET, description="How many to leave out.")
+
+
+class FilteredQuery(QuestionFilters, PagedQuery):
+    """Select a part of the questions that fulfil the filters."""
+
+
+class PageQuery(QuestionFilters):
+    """Read the address of a page: `sections` opens the map's chapters, `demo` shows made-up questions."""
+
+    offset: int = Field(0, ge=0, le=MOST_OFFSET)
+    sections: Literal["1"] | None = None
+    demo: Literal["1"] | None = None
 
 
 class GroupPath(BaseModel):
@@ -286,11 +294,11 @@ class ChangeReply(BaseModel):
 
 
 class TrendsReply(BaseModel):
-    """Follow the questions of a time; `before` is as long a time before it."""
+    """Follow the questions of a time; `before` is as long a time before it, if that is still kept."""
 
     book: str
     total: NumbersReply
-    before: NumbersReply
+    before: NumbersReply | None
     first_word: FirstWordReply
     days: list[DayReply]
     languages: list[CountedReply]

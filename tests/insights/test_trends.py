@@ -178,14 +178,16 @@ def test_trends_have_a_row_for_each_day(database: Database, insights: QuestionIn
         {"supported": 0, "asked_at": WEEK.since - DAY},
     )
 
-    found = trends(insights, WEEK, ASKED_AT + 9 * DAY)
+    found = trends(insights, WEEK, ASKED_AT + 9 * DAY, kept=90 * DAY)
 
     assert [day.day for day in found.days] == [date(2026, 2, 24) + n * DAY for n in range(8)]
     assert [day.numbers.questions for day in found.days] == [0, 0, 0, 0, 0, 1, 2, 0]
     total = found.total
     assert (total.questions, total.answered, total.refused, total.disliked) == (3, 1, 1, 1)
     assert (total.cached, round(total.cost_usd, 3), total.share(total.refused)) == (1, 0.501, 1 / 3)
+    assert found.before is not None
     assert (found.before.questions, found.before.unsupported) == (1, 1)
+    assert trends(insights, WEEK, ASKED_AT + DAY, kept=13 * DAY).before is None
     assert (found.first_word.median_ms, found.first_word.p95_ms) == (100.0, 100.0)
     assert [(one.value, one.questions) for one in found.kinds.languages] == [("english", 2), ("german", 1)]
     assert [(one.value, one.questions) for one in found.pages] == [("/02-cheese", 2)]
@@ -206,7 +208,7 @@ def test_editions_are_compared_by_their_gaps(database: Database, insights: Quest
         {"group_id": 5, **new},
     )
 
-    change = trends(insights, WEEK, ASKED_AT + DAY).change
+    change = trends(insights, WEEK, ASKED_AT + DAY, kept=90 * DAY).change
 
     assert change is not None
     assert (change.newer, change.older) == ("second", "first")

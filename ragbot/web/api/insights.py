@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Response
@@ -134,7 +134,9 @@ def book_map(query: PagedQuery) -> Response:
 def trends(query: TimeQuery) -> Response:
     """Return the numbers of each day, language, edition and busy page. CSV has the days."""
     selection = _selection(query)
-    values = trend_values(trends_of(current_services().insights, selection, datetime.now(UTC)))
+    services = current_services()
+    kept = timedelta(days=services.settings.insights_days)
+    values = trend_values(trends_of(services.insights, selection, datetime.now(UTC), kept=kept))
     if query.format == "csv":
         columns = ("day", *(name for name in DayReply.model_fields if name != "day"))
         return _csv("days", columns, values["days"])

@@ -102,7 +102,7 @@ def test_one_group_opens_to_its_questions_and_an_issue(app: OpenAPI) -> None:
     assert (listed["questions"], listed["answered"], listed["refused"]) == (2, 1, 1)
     assert opened["gap"]["answered_since"] == 1
     assert opened["issue"].startswith(
-        "# `goats 'x'`\n\nReaders of `default` did not find it.\n\n- Asked 1 times"
+        "# `goats 'x'`\n\nReaders of `default` did not find it.\n\n- Asked once"
     )
     assert "- Nearest: `02-cheese.md`, `Cheese > Goats`" in opened["issue"]
     assert [(one["words"], one["answer"]) for one in opened["questions"]] == [

@@ -25,6 +25,7 @@ from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.insights.book_map import BookMap
+from ragbot.observability.insight_metrics import InsightMetrics
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
@@ -65,6 +66,7 @@ class Services:
     periodic_tasks: PeriodicTasks
     group_questions: Callable[[], int]
     insights: QuestionInsights
+    insight_metrics: InsightMetrics
     map_questions: Callable[[Selection], BookMap]
     maintenance: MaintenanceMetrics
     budget: DailyBudget

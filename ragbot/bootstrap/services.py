@@ -37,6 +37,7 @@ from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.observability.answer_metrics import AnswerMetrics
+from ragbot.observability.insight_metrics import InsightMetrics
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.providers.extractive.generator import ExtractiveGenerator
@@ -103,6 +104,7 @@ def build_services(
         periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, group),
         group_questions=group,
         insights=insights,
+        insight_metrics=InsightMetrics(metrics, insights),
         map_questions=build_book_map(insights, storage, published),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
         budget=providers.paid.budget,

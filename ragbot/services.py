@@ -64,7 +64,7 @@ class Services:
     cache: Cache
     counters: FailoverRateCounters
     periodic_tasks: PeriodicTasks
-    group_questions: Callable[[], int]
+    group_questions: Callable[[], int | None]
     insights: QuestionInsights
     insight_metrics: InsightMetrics
     map_questions: Callable[[Selection], BookMap]

@@ -35,7 +35,10 @@ def _since(_context: click.Context, _option: click.Parameter, age: str) -> datet
 def report(since: datetime, shape: str, slug: str | None) -> None:
     """Print what readers did not find: questions that were refused, not supported or disliked, in groups."""
     services = current_services()
-    services.group_questions()
+    if services.group_questions() is None:
+        click.echo(
+            "The service is grouping new questions just now; the report is without the rest.", err=True
+        )
     book = services.published.choose(slug, None)
     click.echo(FORMATS[shape](book, since, services.insights.all_gaps(book, since=since)), nl=False)
 

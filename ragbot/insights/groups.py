@@ -134,15 +134,15 @@ class QuestionGrouper:
         self._understands = understands
         self._similarity = similarity
 
-    def group_new(self) -> int:
+    def group_new(self, goes_on: Callable[[], bool] = lambda: True) -> int:
         """Group all questions without a group, the oldest first. Returns how many.
 
-        A batch whose embedder fails is left for the next run.
+        A batch whose embedder fails is left for the next run, as is the rest once `goes_on` says no.
         """
         spaces: dict[_Key, QuestionSpace] = {}
         known: dict[_Key, int] | None = None
         grouped = last = 0
-        while batch := self._store.ungrouped(last, _AT_ONCE):
+        while (batch := self._store.ungrouped(last, _AT_ONCE)) and goes_on():
             last = batch[-1].id
             if known is None:
                 rows = self._store.grouped_words()

@@ -29,6 +29,7 @@ from ragbot.web.api.book import book
 from ragbot.web.api.books import books
 from ragbot.web.api.health import health
 from ragbot.web.api.ingest import ingest
+from ragbot.web.api.insights import insights
 from ragbot.web.api.metrics import metrics
 from ragbot.web.api.query import query
 from ragbot.web.api.sessions import sessions
@@ -39,7 +40,7 @@ from ragbot.web.middleware.authentication import guard_admin
 from ragbot.web.middleware.client_address import trust_proxies
 from ragbot.web.middleware.cors import allow_origins
 from ragbot.web.middleware.load_shedding import shed_load
-from ragbot.web.middleware.rate_limits import limit_calls
+from ragbot.web.middleware.rate_limits import CONSOLE_OPENINGS, INSIGHTS_OPENINGS, limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
 from ragbot.web.middleware.widget_tokens import page_session, require_widget_tokens
@@ -47,6 +48,7 @@ from ragbot.web.operation_metrics import start_operation_metrics
 from ragbot.web.pages.api_docs import documentation
 from ragbot.web.pages.ask import ask_form, ask_page
 from ragbot.web.pages.console import console
+from ragbot.web.pages.insights import insights_page
 from ragbot.web.pages.widget import widget
 from ragbot.web.schemas import Problem
 
@@ -75,11 +77,12 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
     engine = _open_database(app, settings)
     app.extensions[EXTENSION] = services = build_services(settings, engine, **parts)
     _add_middleware(app, settings, services)
-    operations = (query, book, books, sessions, widget_tokens, health, admin, ingest)
+    operations = (query, book, books, sessions, widget_tokens, health, admin, ingest, insights)
     for blueprint in operations:
         app.register_api(blueprint)
     start_operation_metrics(operations, services.metrics)
     app.register_blueprint(console)
+    app.register_blueprint(insights_page)
     app.register_blueprint(documentation)
     app.register_blueprint(widget)
     if settings.public_ask_page:
@@ -131,12 +134,12 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
             (sessions,),
             (book, books),
             (widget_tokens,),
-            (admin, ingest),
-            (documentation, console),
+            (admin, ingest, insights),
+            (documentation, console, insights_page),
             (ask_page,),
         ),
         open_to_pages=(query, sessions, book, books, widget_tokens),
-        behind_password=(console,),
+        behind_password=((console, CONSOLE_OPENINGS), (insights_page, INSIGHTS_OPENINGS)),
         page_session=page_session if settings.widget_token_minutes else None,
     )
     require_widget_tokens(app, questions=questions)

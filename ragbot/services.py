@@ -24,6 +24,8 @@ from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
+from ragbot.insights.book_map import BookMap
+from ragbot.observability.insight_metrics import InsightMetrics
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import Tracing
@@ -33,6 +35,7 @@ from ragbot.storage.daily_budget import DailyBudget
 from ragbot.storage.editions import EditionStore
 from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters
 from ragbot.storage.question_insights import QuestionInsights
+from ragbot.storage.question_selection import Selection
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +64,10 @@ class Services:
     cache: Cache
     counters: FailoverRateCounters
     periodic_tasks: PeriodicTasks
-    group_questions: Callable[[], int]
+    group_questions: Callable[[], int | None]
     insights: QuestionInsights
+    insight_metrics: InsightMetrics
+    map_questions: Callable[[Selection], BookMap]
     maintenance: MaintenanceMetrics
     budget: DailyBudget
     probe_provider: Callable[[], Iterable[Finding]]

@@ -22,7 +22,7 @@ from ragbot.answering.stop_requests import StopRequests
 from ragbot.answering.turns import Turns
 from ragbot.bootstrap.extractive import passage_reader, understood_texts
 from ragbot.bootstrap.index import build_passage_store
-from ragbot.bootstrap.insights import build_grouping, once_a_day
+from ragbot.bootstrap.insights import build_book_map, build_grouping
 from ragbot.bootstrap.observability import build_tracing, measure_pool
 from ragbot.bootstrap.providers import Providers, build_providers, probe_provider
 from ragbot.bootstrap.storage import UNREADABLE, Storage, build_storage
@@ -37,6 +37,7 @@ from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.ingestion.jobs import IngestJobRunner
 from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.observability.answer_metrics import AnswerMetrics
+from ragbot.observability.insight_metrics import InsightMetrics
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.providers.extractive.generator import ExtractiveGenerator
@@ -80,7 +81,8 @@ def build_services(
     answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
-    group = build_grouping(settings, storage, providers)
+    grouping = build_grouping(settings, storage, providers)
+    insights = QuestionInsights(storage.database)
     return Services(
         settings=settings,
         answerer=answerer,
@@ -99,9 +101,11 @@ def build_services(
         tracing=build_tracing(settings),
         cache=storage.cache,
         counters=storage.rate_counters,
-        periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, group),
-        group_questions=group,
-        insights=QuestionInsights(storage.database),
+        periodic_tasks=_periodic_tasks(settings, storage, readiness, clock, grouping.run_daily),
+        group_questions=grouping.run,
+        insights=insights,
+        insight_metrics=InsightMetrics(metrics, insights),
+        map_questions=build_book_map(insights, storage, published),
         maintenance=MaintenanceMetrics(metrics, MaintenanceLog(storage.database)),
         budget=providers.paid.budget,
         probe_provider=partial(probe_provider, settings, providers.paid),
@@ -171,11 +175,11 @@ def _periodic_tasks(
     storage: Storage,
     readiness: Readiness,
     clock: ClockJumpDetector,
-    group_questions: Callable[[], int],
+    group_daily: Callable[[], None],
 ) -> PeriodicTasks:
     tasks: list[Callable[[], object]] = [storage.conversations.prune]
     if settings.insights_days and settings.insights_words:
-        tasks.append(once_a_day(storage, group_questions))
+        tasks.append(group_daily)
     return PeriodicTasks(
         storage.shared_state,
         tasks,

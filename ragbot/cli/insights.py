@@ -1,4 +1,4 @@
-"""Define `flask insights`: report the gaps of a book, and group new questions."""
+"""Define `flask insights`: group new questions and report the gaps of a book, or those of a demo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import click
 from flask.cli import AppGroup
 
 from ragbot.cli.errors import failing_in_one_sentence
+from ragbot.core.domain import DEFAULT_BOOK
+from ragbot.insights.demo import demo as demo_of
 from ragbot.insights.report import FORMATS
 from ragbot.services import current_services
 
@@ -33,6 +35,19 @@ def _since(_context: click.Context, _option: click.Parameter, age: str) -> datet
 def report(since: datetime, shape: str, slug: str | None) -> None:
     """Print what readers did not find: questions that were refused, not supported or disliked, in groups."""
     services = current_services()
-    services.group_questions()
+    if services.group_questions() is None:
+        click.echo(
+            "The service is grouping new questions just now; the report is without the rest.", err=True
+        )
     book = services.published.choose(slug, None)
-    click.echo(FORMATS[shape](book, since, services.insights.gaps(book, since=since)), nl=False)
+    click.echo(FORMATS[shape](book, since, services.insights.all_gaps(book, since=since)), nl=False)
+
+
+@insights.command("demo")
+@click.option("--since", default="30d", show_default=True, callback=_since, help="As 24h, 7d or 4w.")
+@click.option("--format", "shape", type=click.Choice(list(FORMATS)), default="md", show_default=True)
+def demo(since: datetime, shape: str) -> None:
+    """Print the report of made-up questions; `/insights?demo=1` shows them as pages."""
+    with demo_of(datetime.now(UTC)) as made_up:
+        found = made_up.insights.all_gaps(DEFAULT_BOOK, since=since)
+    click.echo(FORMATS[shape](DEFAULT_BOOK, since, found), nl=False)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,8 @@ _TRIGRAM_WEIGHT = 0.7
 # A question is compared with so many groups at most, which bounds memory (16 MB) and time.
 MOST_COMPARED = 4096
 _AT_ONCE = 512
+# The terms of so many stems are remembered; a book and its readers use fewer.
+_STEMS = 20_000
 
 
 class QuestionSpace:
@@ -57,26 +60,32 @@ class QuestionSpace:
             self._refresh(slot)
 
     def assign(self, vectors: Floats) -> list[int]:
-        """Return the slot of the group of each unit vector, in order; new groups take free slots."""
+        """Return the slot of the group of each unit vector, in order; new groups take free slots.
+
+        The cosines with all groups are computed at once. When a vector joins a group, those of the group are
+        brought up to date from the products of the vectors with each other.
+        """
+        products = vectors @ vectors.T
+        cosines = np.full((len(vectors), min(MOST_COMPARED, self._used + len(vectors))), -1.0, np.float32)
+        cosines[:, : self._used] = vectors @ self._units[: self._used].T
+        # The products of each changed group's sum with all vectors.
+        changed: dict[int, Floats] = {}
         slots: list[int] = []
-        cosines = vectors @ self._units[: self._used].T
-        # The groups that this batch has changed are compared anew: their rows, side by side.
-        rows: dict[int, int] = {}
-        changed = np.zeros_like(vectors)
         for number, vector in enumerate(vectors):
-            slot = self._nearest(cosines[number], changed[: len(rows)] @ vector, list(rows))
+            slot = self._nearest(cosines[number])
             if slot is None:
-                slot = self._free_slot(rows.keys())
+                slot = self._free_slot(changed.keys())
                 self._sums[slot], self._members[slot], self._ids[slot] = 0, 0, None
-            if slot not in rows:
-                rows[slot] = len(rows)
-                if slot < cosines.shape[1]:
-                    cosines[:, slot] = -1.0
+                changed[slot] = np.zeros(len(vectors), np.float32)
+            elif slot not in changed:
+                changed[slot] = cosines[:, slot] * _length(self._sums[slot])
             self._sums[slot] += vector
             self._members[slot] += 1
-            self._refresh(slot)
-            changed[rows[slot]] = self._units[slot]
+            changed[slot] += products[number]
+            cosines[:, slot] = changed[slot] / _length(self._sums[slot])
             slots.append(slot)
+        for slot in changed:
+            self._refresh(slot)
         return slots
 
     def stored(self, slot: int) -> StoredGroup:
@@ -89,15 +98,10 @@ class QuestionSpace:
         """Record under which id the group of a slot was stored."""
         self._ids[slot] = group_id
 
-    def _nearest(self, cosines: Floats, anew: Floats, changed: Sequence[int]) -> int | None:
-        """Return the nearest group, if near enough: of all by `cosines`, or of the changed ones by `anew`."""
-        best, best_cosine = None, -1.0
-        if cosines.size:
-            best = int(np.argmax(cosines))
-            best_cosine = float(cosines[best])
-        if anew.size and float(anew[first := int(np.argmax(anew))]) > best_cosine:
-            best, best_cosine = changed[first], float(anew[first])
-        return best if best is not None and self._near(best_cosine) else None
+    def _nearest(self, cosines: Floats) -> int | None:
+        """Return the nearest group, if near enough."""
+        best = int(np.argmax(cosines))
+        return best if self._near(float(cosines[best])) else None
 
     def _free_slot(self, changed: Collection[int]) -> int:
         if self._used < MOST_COMPARED:
@@ -107,7 +111,7 @@ class QuestionSpace:
         return next(int(slot) for slot in order if int(slot) not in changed)
 
     def _refresh(self, slot: int) -> None:
-        self._units[slot] = self._sums[slot] / (float(np.linalg.norm(self._sums[slot])) or 1.0)
+        self._units[slot] = _unit(self._sums[slot])
 
 
 class QuestionGrouper:
@@ -130,15 +134,15 @@ class QuestionGrouper:
         self._understands = understands
         self._similarity = similarity
 
-    def group_new(self) -> int:
+    def group_new(self, goes_on: Callable[[], bool] = lambda: True) -> int:
         """Group all questions without a group, the oldest first. Returns how many.
 
-        A batch whose embedder fails is left for the next run.
+        A batch whose embedder fails is left for the next run, as is the rest once `goes_on` says no.
         """
         spaces: dict[_Key, QuestionSpace] = {}
         known: dict[_Key, int] | None = None
         grouped = last = 0
-        while batch := self._store.ungrouped(last, _AT_ONCE):
+        while (batch := self._store.ungrouped(last, _AT_ONCE)) and goes_on():
             last = batch[-1].id
             if known is None:
                 rows = self._store.grouped_words()
@@ -152,21 +156,21 @@ class QuestionGrouper:
     def _group(
         self, batch: Sequence[UngroupedQuestion], spaces: dict[_Key, QuestionSpace], known: dict[_Key, int]
     ) -> int:
-        repeated = [(question.id, known[key]) for question in batch if (key := _wording(question)) in known]
-        self._store.join(repeated)
-        fresh = [question for question in batch if _wording(question) not in known]
+        worded = [(question, _wording(question)) for question in batch]
+        self._store.join([(question.id, known[wording]) for question, wording in worded if wording in known])
         vectors: dict[_Key, tuple[str, Floats]] = {}
-        members: dict[_Key, list[UngroupedQuestion]] = {}
-        for question in fresh:
-            wording = _wording(question)
+        members: dict[_Key, list[tuple[UngroupedQuestion, _Key]]] = {}
+        for question, wording in worded:
+            if wording in known:
+                continue
             if wording not in vectors:
                 vectors[wording] = self._vector(question)
             space = vectors[wording][0]
-            members.setdefault((question.book, question.is_example, space), []).append(question)
-        for key, questions in members.items():
-            found = np.array([vectors[_wording(question)][1] for question in questions])
-            groups = self._join(key, questions, found, spaces)
-            known.update(zip(map(_wording, questions), groups, strict=True))
+            members.setdefault((question.book, question.is_example, space), []).append((question, wording))
+        for key, fresh in members.items():
+            found = np.array([vectors[wording][1] for _, wording in fresh])
+            groups = self._join(key, [question for question, _ in fresh], found, spaces)
+            known.update(zip((wording for _, wording in fresh), groups, strict=True))
         return len(batch)
 
     def _join(
@@ -222,22 +226,34 @@ def word_vector(words: str, language: str) -> Floats:
     vector = np.zeros(_DIMENSION, dtype=np.float32)
     analyzer = _analyzer(language)
     for stem in {analyzer.stem(word) for word in analyzer.question_words(words)}:
-        _add(vector, f"={stem}", 1.0)
-        framed = f"^{stem}$"
-        trigrams = {framed[start : start + 3] for start in range(len(framed) - 2)}
-        for trigram in trigrams:
-            _add(vector, trigram, _TRIGRAM_WEIGHT / math.sqrt(len(trigrams)))
+        places, weights = _terms(stem)
+        vector[places] += weights
     return _unit(vector)
 
 
-def _add(vector: Floats, term: str, weight: float) -> None:
-    """Add a term at the place that its hash gives it. The sign lets terms that meet there cancel out."""
-    code = zlib.crc32(term.encode())
-    vector[code % _DIMENSION] += weight if code >> 31 else -weight
+@lru_cache(maxsize=_STEMS)
+def _terms(stem: str) -> tuple[npt.NDArray[np.intp], Floats]:
+    """Return the places of a stem and of its trigrams in a vector, each once, and their weights.
+
+    A term's place and sign are those of its hash. The sign lets terms that meet in a place cancel out.
+    """
+    framed = f"^{stem}$"
+    trigrams = {framed[start : start + 3] for start in range(len(framed) - 2)}
+    weights: defaultdict[int, float] = defaultdict(float)
+    for term in (f"={stem}", *trigrams):
+        code = zlib.crc32(term.encode())
+        weight = 1.0 if term.startswith("=") else _TRIGRAM_WEIGHT / math.sqrt(len(trigrams))
+        weights[code % _DIMENSION] += weight if code >> 31 else -weight
+    return np.array([*weights], dtype=np.intp), np.array([*weights.values()], dtype=np.float32)
 
 
 def _unit(vector: Floats) -> Floats:
-    return vector / (float(np.linalg.norm(vector)) or 1.0)
+    return vector / _length(vector)
+
+
+def _length(vector: Floats) -> float:
+    """Return the length of a vector; 1 for zeros, which can be divided by it."""
+    return math.sqrt(float(vector @ vector)) or 1.0
 
 
 def _wording(question: UngroupedQuestion) -> _Key:

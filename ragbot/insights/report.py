@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from ragbot.storage.question_insights import Gap
-
-# Spreadsheets take what begins with these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+from ragbot.insights.values import csv_text, gap_values
+from ragbot.storage.question_gaps import Gap
 
 
 def as_markdown(book: str, since: datetime, gaps: Sequence[Gap]) -> str:
     """Return a page with a section for each gap: how often, what was asked, where an answer belongs."""
     lines = [f"# What readers of `{book}` did not find", "", f"Since {since:%Y-%m-%d}: {len(gaps)} gaps."]
     for number, gap in enumerate(gaps, start=1):
-        lines += ["", *_gap_lines(number, gap)]
+        title, *facts = _gap_lines(gap)
+        lines += ["", f"## {number}. {title}", "", *facts]
     return "\n".join(lines) + "\n"
 
 
@@ -31,16 +27,13 @@ def as_json(book: str, since: datetime, gaps: Sequence[Gap]) -> str:
 
 def as_csv(book: str, since: datetime, gaps: Sequence[Gap]) -> str:  # noqa: ARG001
     """Return a line for each gap, with a heading. Lists are joined by line ends."""
-    text = io.StringIO()
-    names = [*Gap.__slots__]
-    writer = csv.DictWriter(text, ["book", *names], lineterminator="\n")
-    writer.writeheader()
-    for gap in gaps:
-        values = gap_values(gap)
-        sections = "\n".join(f"{one['path']}: {one['headings']}" for one in values["sections"])
-        flat = {**values, "examples": "\n".join(values["examples"]), "sections": sections}
-        writer.writerow({"book": book, **{name: _cell(value) for name, value in flat.items()}})
-    return text.getvalue()
+    return csv_text(("book", *Gap.__slots__), ({"book": book, **gap_values(gap)} for gap in gaps))
+
+
+def as_issue(book: str, gap: Gap) -> str:
+    """Return one gap as an issue for the book's repository."""
+    title, *facts = _gap_lines(gap)
+    return "\n".join((f"# {title}", "", f"Readers of `{book}` did not find it.", "", *facts)) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[str, datetime, Sequence[Gap]], str]] = {
@@ -50,39 +43,22 @@ FORMATS: Mapping[str, Callable[[str, datetime, Sequence[Gap]], str]] = {
 }
 
 
-def gap_values(gap: Gap) -> dict[str, Any]:
-    """Return a gap as JSON has it."""
-    return {
-        "group": gap.group,
-        "questions": gap.questions,
-        "refused": gap.refused,
-        "unsupported": gap.unsupported,
-        "disliked": gap.disliked,
-        "answered_since": gap.answered_since,
-        "first_asked_at": gap.first_asked_at.isoformat(),
-        "last_asked_at": gap.last_asked_at.isoformat(),
-        "examples": list(gap.examples),
-        "sections": [{"path": path, "headings": headings} for path, headings in gap.sections],
-    }
-
-
-def _gap_lines(number: int, gap: Gap) -> list[str]:
+def _gap_lines(gap: Gap) -> list[str]:
+    """Return the title of a gap, and its facts as list items."""
     title = _quoted(gap.examples[0]) if gap.examples else "(no words are kept)"
     counts = f"{gap.refused} refused, {gap.unsupported} unsupported, {gap.disliked} disliked"
-    lines = [f"## {number}. {title}", "", f"- Asked {gap.questions} times: {counts}."]
+    lines = [title, f"- Asked {_times(gap.questions)}: {counts}."]
     if gap.answered_since:
-        lines.append(f"- Answered {gap.answered_since} times since: the gap may be closed.")
+        lines.append(f"- Answered {_times(gap.answered_since)} since: the gap may be closed.")
     lines += [f"- Also asked as: {_quoted(example)}" for example in gap.examples[1:]]
     lines += [f"- Nearest: `{path}`, {_quoted(headings)}" for path, headings in gap.sections]
     return lines
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def _quoted(text: str) -> str:
     """Return a reader's words as code in one line, so that they are neither markup nor instructions."""
     return "`" + " ".join(text.replace("`", "'").split()) + "`"
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value

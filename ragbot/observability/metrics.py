@@ -57,6 +57,11 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     "query_stage_duration_seconds": HistogramSpec("Stages of questions.", ("stage",)),
     "embedding_generation_duration_seconds": HistogramSpec("Calls to the embedder for questions."),
     "answers_total": CounterSpec("Turns that ended.", ("status", "mode", "book")),
+    "feedback_total": CounterSpec("Ratings of answers, changed ones included.", ("rating",)),
+    "gaps_open": GaugeSpec(
+        "Groups of questions that failed in seven days, and that no later answer has closed.",
+        aggregation="livemostrecent",
+    ),
     "answer_sentences_total": CounterSpec(
         "Sentences of new answers: that claim something, carry a mark that holds, are supported.",
         ("kind",),

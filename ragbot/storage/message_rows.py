@@ -47,7 +47,7 @@ def source_values(source: Source) -> dict[str, Any]:
 
 def message_facts(row: Row[Any]) -> MessageFacts:
     """Return a message from its row."""
-    sources = tuple(_source(stored) for stored in row.sources)
+    sources = tuple(stored_source(stored) for stored in row.sources)
     return MessageFacts(
         message_id=row.message_id,
         session_id=row.session_id,
@@ -72,7 +72,7 @@ def message_facts(row: Row[Any]) -> MessageFacts:
     )
 
 
-def _source(stored: Mapping[str, Any]) -> Source:
+def stored_source(stored: Mapping[str, Any]) -> Source:
     """Rebuild a stored source; an older row has no citations."""
     citations = tuple(CitedSpan(**span) for span in stored.get("citations", ()))
     return Source(**{**stored, "heading_path": tuple(stored["heading_path"]), "citations": citations})

@@ -1,126 +1,107 @@
-"""Find the gaps of a book: groups of questions that were refused, not supported or disliked."""
+"""Read what was asked of a book: its gaps, the questions alone and in groups, and numbers."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select
-
-from ragbot.storage.asked_questions import asked_questions
+from ragbot.storage import question_counts, question_gaps, question_lists
 from ragbot.storage.database import Database
+from ragbot.storage.question_counts import (
+    Counted,
+    EditionChange,
+    FirstWord,
+    Hour,
+    Kinds,
+    PlaceCounts,
+)
+from ragbot.storage.question_gaps import Gap
+from ragbot.storage.question_lists import AskedFacts, GroupFacts
+from ragbot.storage.question_selection import Selection
 
-_EXAMPLES = 5
-_SECTIONS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Describe a group that wants an answer. `group` is None for a question that has no group yet.
-
-    `examples` are the commonest wordings, `sections` the nearest ones as (path, headings), best first.
-    `answered_since` counts answers without a complaint after the last question that had none.
-    """
-
-    group: int | None
-    questions: int
-    refused: int
-    unsupported: int
-    disliked: int
-    answered_since: int
-    first_asked_at: datetime
-    last_asked_at: datetime
-    examples: tuple[str, ...]
-    sections: tuple[tuple[str, str], ...]
+_REPORTED_AT_ONCE = 5_000
 
 
 class QuestionInsights:
-    """Read what was asked of one book. Examples that no reader asked are left out."""
+    """Read what was asked. No reader waits for these calls, so that the database may take its time."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def gaps(self, book: str, *, since: datetime) -> list[Gap]:
+    def all_gaps(self, book: str, *, since: datetime) -> list[Gap]:
         """Return the gaps since a time, those with most questions first."""
-        columns = [asked_questions.c[name] for name in _COLUMNS]
-        query = select(*columns).where(
-            asked_questions.c.book == book,
-            asked_questions.c.asked_at >= since,
-            asked_questions.c.is_example.is_(False),
-        )
+        selection, found = Selection(book, since), list[Gap]()
+        while True:
+            gaps = self.gaps(selection, limit=_REPORTED_AT_ONCE, offset=len(found))
+            found += gaps
+            if len(gaps) < _REPORTED_AT_ONCE:
+                return found
+
+    def gaps(self, selection: Selection, *, limit: int, offset: int = 0) -> list[Gap]:
+        """Return some of the gaps among the selected questions, those with most questions first."""
         with self._database.reading(no_time_limit=True) as connection:
-            wanting = connection.execute(query.where(_wants_answer()).order_by(asked_questions.c.id)).all()
-            groups = {row.group_id for row in wanting} - {None}
-            answered = connection.execute(
-                select(asked_questions.c.id, asked_questions.c.group_id).where(
-                    asked_questions.c.book == book,
-                    asked_questions.c.group_id.in_(
-                        select(asked_questions.c.group_id).where(
-                            asked_questions.c.book == book,
-                            asked_questions.c.asked_at >= since,
-                            asked_questions.c.is_example.is_(False),
-                            _wants_answer(),
-                        )
-                    ),
-                    asked_questions.c.outcome == "answered",
-                    ~_wants_answer(),
-                )
-            ).all()
-        later = [(row.id, row.group_id) for row in answered if row.group_id in groups]
-        return sorted(_gaps(wanting, later), key=lambda gap: (-gap.questions, gap.examples))
+            return question_gaps.gaps(connection, selection, limit=limit, offset=offset)
 
+    def gap_of(self, group: int, selection: Selection) -> Gap | None:
+        """Return the gap of one group; None if no selected question of it wants an answer."""
+        with self._database.reading(no_time_limit=True) as connection:
+            found = question_gaps.gaps(connection, selection, limit=1, offset=0, group=group)
+        return found[0] if found else None
 
-_COLUMNS = (
-    "id",
-    "group_id",
-    "asked_at",
-    "words",
-    "outcome",
-    "rating",
-    "sentences",
-    "supported",
-    "cited",
-    "nearest",
-)
+    def open_gaps(self, since: datetime) -> dict[str, int]:
+        """Count, for each book, the gaps since a time that no later answer has closed."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_gaps.open_gaps(connection, since)
 
+    def questions(self, selection: Selection, *, limit: int, offset: int = 0) -> list[AskedFacts]:
+        """Return some of the selected questions, newest first."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_lists.questions(connection, selection, limit=limit, offset=offset)
 
-def _wants_answer() -> ColumnElement[bool]:
-    row = asked_questions.c
-    unsupported = (row.sentences > 0) & (row.supported == 0)
-    disliked = (row.rating == "down") & row.rating.is_not(None)
-    return or_(row.outcome == "refused", unsupported, disliked)
+    def groups(self, selection: Selection, *, limit: int, offset: int = 0) -> list[GroupFacts]:
+        """Return some groups of the selected questions, those with most questions first."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_lists.groups(connection, selection, limit=limit, offset=offset)
 
+    def group(self, group: int, selection: Selection) -> GroupFacts | None:
+        """Return the selected questions of one group in numbers; None if there are none."""
+        with self._database.reading(no_time_limit=True) as connection:
+            found = question_lists.groups(connection, selection, limit=1, offset=0, group=group)
+        return found[0] if found else None
 
-def _gaps(wanting: Iterable[Row[Any]], answered: Iterable[tuple[int, int]]) -> Iterable[Gap]:
-    groups: dict[object, list[Row[Any]]] = {}
-    for row in wanting:
-        # Without a group a question stands for itself.
-        groups.setdefault(row.group_id or ("alone", row.id), []).append(row)
-    last = {group: rows[-1].id for group, rows in groups.items()}
-    since = Counter(group for number, group in answered if number > last[group])
-    return [_gap(rows, since[rows[0].group_id]) for rows in groups.values()]
+    def questions_of(
+        self, group: int, selection: Selection, *, limit: int, offset: int = 0
+    ) -> list[AskedFacts]:
+        """Return some of a group's selected questions, newest first, with the answers that still exist."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_lists.questions(connection, selection, limit=limit, offset=offset, group=group)
 
+    def hours(self, selection: Selection) -> list[Hour]:
+        """Return the numbers of each hour in which something was asked, oldest first."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_counts.hours(connection, selection)
 
-def _gap(rows: list[Row[Any]], answered_since: int) -> Gap:
-    words = Counter(row.words for row in rows if row.words)
-    sections = Counter(line for row in rows for line in (row.nearest or row.cited).splitlines())
-    return Gap(
-        group=rows[0].group_id,
-        questions=len(rows),
-        refused=sum(row.outcome == "refused" for row in rows),
-        unsupported=sum(row.sentences > 0 and not row.supported for row in rows),
-        disliked=sum(row.rating == "down" for row in rows),
-        answered_since=answered_since,
-        first_asked_at=rows[0].asked_at,
-        last_asked_at=rows[-1].asked_at,
-        examples=tuple(text for text, _ in words.most_common(_EXAMPLES)),
-        sections=tuple(_split(line) for line, _ in sections.most_common(_SECTIONS)),
-    )
+    def pages(self, selection: Selection, *, limit: int | None = None) -> list[Counted]:
+        """Return the pages that readers ask from, the busiest first."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_counts.pages(connection, selection, limit=limit)
 
+    def kinds(self, selection: Selection) -> Kinds:
+        """Return the languages and editions of the selected questions."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_counts.kinds(connection, selection)
 
-def _split(line: str) -> tuple[str, str]:
-    path, _, headings = line.partition("\t")
-    return path, headings
+    def first_word(self, selection: Selection) -> FirstWord:
+        """Return how long readers waited for the first word."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_counts.first_word(connection, selection)
+
+    def places(self, selection: Selection) -> Sequence[PlaceCounts]:
+        """Return how often each section was cited, disliked, and near a question without an answer."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_counts.places_of(connection, selection)
+
+    def change(self, selection: Selection, *, newer: str, older: str) -> EditionChange:
+        """Return what became of the gaps of one edition in a newer one."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return question_counts.change(connection, selection, newer=newer, older=older)

@@ -108,7 +108,10 @@ PROBLEMS: Mapping[str, tuple[Kind, ...]] = {
         *(core.EditionNotFound, core.EditionInUse, core.SearchUnavailable),
     ),
     "GET /books": _STORED,
-    "GET /admin/insights/gaps": (*_ADMIN, core.BookNotFound),
+    **{
+        f"GET /admin/insights/{name}": (*_ADMIN, core.BookNotFound)
+        for name in ("gaps", "questions", "groups", "groups/{group}", "map", "trends")
+    },
     "GET /admin/sessions": (*_ADMIN, core.SessionNotFound),
     "DELETE /admin/cache": (*_LIMITED, Unauthorized, NotFound, InvalidRequest, core.CacheNotCleared),
 }

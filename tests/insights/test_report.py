@@ -16,7 +16,8 @@ from ragbot.extensions import db
 from ragbot.insights.report import as_csv, as_markdown
 from ragbot.storage.asked_questions import asked_questions, question_groups
 from ragbot.storage.database import Database
-from ragbot.storage.question_insights import Gap, QuestionInsights
+from ragbot.storage.question_gaps import Gap
+from ragbot.storage.question_insights import QuestionInsights
 from tests.conftest import AppMaker
 from tests.insights.rows import question_row
 
@@ -45,7 +46,7 @@ def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
 
 def gaps(app: OpenAPI, since: datetime = NOW - timedelta(days=7), book: str = "default") -> list[Gap]:
     with app.app_context():
-        return QuestionInsights(Database(db.engine)).gaps(book, since=since)
+        return QuestionInsights(Database(db.engine)).all_gaps(book, since=since)
 
 
 def refused(words: str | None, **values: Any) -> dict[str, Any]:

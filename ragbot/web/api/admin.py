@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from flask import Response
@@ -11,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.core.errors import EditionNotFound
-from ragbot.insights.report import gap_values
 from ragbot.services import current_services
 from ragbot.storage.editions import EditionSummary
 from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply, timestamp
@@ -56,47 +54,6 @@ class EditionsQuery(BaseModel):
     book: Slug | None = Field(
         None, description="The book's slug; without one, the editions of all are listed."
     )
-
-
-class GapsQuery(BaseModel):
-    """Select the gaps of one book."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    book: Slug | None = Field(None, description="The book's slug; without one, the default book.")
-    days: int = Field(7, ge=1, le=3650, description="Questions of so many days count.")
-    limit: int = Field(50, ge=1, le=100)
-    offset: int = Field(0, ge=0, le=1_000_000, description="How many gaps to leave out.")
-
-
-class GapSectionReply(BaseModel):
-    """Name a section of the book."""
-
-    path: str
-    headings: str
-
-
-class GapReply(BaseModel):
-    """Describe questions that ask the same and were refused, not supported or disliked."""
-
-    group: int | None
-    questions: int
-    refused: int
-    unsupported: int
-    disliked: int
-    answered_since: int
-    first_asked_at: str
-    last_asked_at: str
-    examples: list[str]
-    sections: list[GapSectionReply]
-
-
-class GapsReply(BaseModel):
-    """List gaps, those with most questions first."""
-
-    book: str
-    gaps: list[GapReply]
-    next_offset: int | None
 
 
 class EditionReply(BaseModel):
@@ -194,25 +151,6 @@ def sessions(query: AdminSessionsQuery) -> Response:
         for session in found
     ]
     return json_reply({"sessions": listed, "next_before": next_before})
-
-
-@admin.get("/insights/gaps", responses={"200": GapsReply}, summary="List what readers did not find")
-def gaps(query: GapsQuery) -> Response:
-    """List questions that were refused, not supported or disliked, in groups that ask the same."""
-    services = current_services()
-    slug = services.published.choose(query.book, None)
-    since = datetime.now(UTC) - timedelta(days=query.days)
-    found = services.insights.gaps(slug, since=since)
-    end = query.offset + query.limit
-    page = [
-        {
-            **gap_values(gap),
-            "first_asked_at": timestamp(gap.first_asked_at),
-            "last_asked_at": timestamp(gap.last_asked_at),
-        }
-        for gap in found[query.offset : end]
-    ]
-    return json_reply({"book": slug, "gaps": page, "next_offset": end if end < len(found) else None})
 
 
 @admin.delete(

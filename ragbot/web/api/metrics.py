@@ -33,6 +33,7 @@ def expose() -> Response:
     if report.components["database"].status != "down":
         services.metrics.look_up()
         services.maintenance.sample()
+        services.insight_metrics.sample()
         _sample_jobs(services)
     text, content_type = _exposition(services)
     return Response(text, content_type=content_type)

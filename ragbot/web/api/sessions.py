@@ -102,7 +102,9 @@ def export(path: SessionPath, query: Nothing) -> Response:  # noqa: ARG001
 )
 def rate(path: MessagePath, query: Nothing, body: FeedbackBody) -> Response:  # noqa: ARG001
     """Store the reader's rating of an answer; the last one wins."""
-    current_services().conversations.rate(path.session_id, path.message_id, body.rating, body.comment)
+    services = current_services()
+    services.conversations.rate(path.session_id, path.message_id, body.rating, body.comment)
+    services.insight_metrics.rated(body.rating)
     return Response(status=204)
 
 

@@ -15,8 +15,10 @@ from ragbot.config import Settings
 from ragbot.storage.keyvalue.rate_counters import MemoryRateCounters, WindowCount
 from ragbot.web.middleware.client_address import caller
 
-# Machines guess passwords; a person does not open the console more often than this.
-PASSWORD_ATTEMPTS_PER_MINUTE = 10
+# Machines guess passwords; a person does not open the console more often than this in a minute, nor does she
+# leaf faster through the pages of the insights.
+CONSOLE_OPENINGS = 10
+INSIGHTS_OPENINGS = 40
 
 # Scopes of limits, which are parts of the counters' names.
 QUESTIONS, PASSWORDS, PAGE_QUESTIONS = "questions", "passwords", "page-questions"
@@ -89,17 +91,17 @@ def limit_calls(
     questions: tuple[Blueprint, ...],
     others: tuple[tuple[Blueprint, ...], ...],
     open_to_pages: tuple[Blueprint, ...],
-    behind_password: tuple[Blueprint, ...],
+    behind_password: tuple[tuple[Blueprint, int], ...],
     page_session: Callable[[], str | None] | None = None,
 ) -> None:
     """Apply the rate limits of the settings. A blueprint that is not named has none.
 
     Blueprints are limited, not views: the framework refuses an invalid body before any view is called, and
     that must count. Each group in `others` shares one limit. CORS preflights are free where other pages may
-    call (`open_to_pages`). A blueprint behind a password counts attempts in a limit of their own, which holds
-    whatever the settings say and whether or not the store of the counters works. Where pages have tokens,
-    `page_session` returns the session of the request's token: a minute's questions are counted by it, and all
-    of an address against a higher limit.
+    call (`open_to_pages`). A blueprint behind a password counts a minute's attempts in a limit of its own,
+    which holds whatever the settings say and whether or not the store of the counters works. Where pages have
+    tokens, `page_session` returns the session of the request's token: a minute's questions are counted by it,
+    and all of an address against a higher limit.
     """
     limiter = Limiter(
         caller,
@@ -114,8 +116,10 @@ def limit_calls(
         for group in others:
             per_minute = settings.rate_limit_others_per_minute
             _limit(limiter, group, f"{per_minute}/minute", group[0].name, "requests")
-    limit = f"{PASSWORD_ATTEMPTS_PER_MINUTE}/minute"
-    _limit(limiter, behind_password, limit, PASSWORDS, "attempts at the password", _has_no_password)
+    for blueprint, per_minute in behind_password:
+        scope = f"{PASSWORDS}/{blueprint.name}"
+        what = "attempts at the password"
+        _limit(limiter, (blueprint,), f"{per_minute}/minute", scope, what, _has_no_password)
     free = {blueprint.name for blueprint in open_to_pages}
     # The browser sends a preflight, not the reader.
     limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)

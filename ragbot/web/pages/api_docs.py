@@ -96,6 +96,7 @@ def api_document(app: OpenAPI) -> dict[str, Any]:
         described.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{_REQUEST_ID}"})
     _add_examples(document, examples)
     document["components"]["responses"] = _refusals_of_methods() | _share_responses(document)
+    document["components"]["parameters"] |= _share_parameters(document)
     return document
 
 
@@ -129,7 +130,10 @@ def _add_examples(document: dict[str, Any], examples: Mapping[str, Mapping[str, 
         body = described["requestBody"] if side == "request" else described["responses"][side]
         for media_type, content in body["content"].items():
             is_answer = media_type == "text/event-stream" and "answered" in values
-            content["examples"] = _named(stream_examples(values["answered"]) if is_answer else values)
+            # What the overlay has next to a schema of its own is for that media type.
+            content.setdefault(
+                "examples", _named(stream_examples(values["answered"]) if is_answer else values)
+            )
 
 
 def stream_examples(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -218,6 +222,23 @@ def _share_responses(document: dict[str, Any]) -> dict[str, Any]:
             if name := names.get(_key(status, response), ""):
                 shared[name] = response
                 responses[status] = {"$ref": f"#/components/responses/{name}"}
+    return shared
+
+
+def _share_parameters(document: dict[str, Any]) -> dict[str, Any]:
+    """Replace parameters that several operations have by references. Returns them by their names."""
+    all_parameters = [described["parameters"] for _operation, described in _operations(document)]
+    counts = Counter(json.dumps(one, sort_keys=True) for parameters in all_parameters for one in parameters)
+    shared: dict[str, Any] = {}
+    for key, count in counts.most_common():
+        parameter = json.loads(key)
+        # Of different ones with one name, the most frequent has it.
+        if count > 1 and "$ref" not in parameter:
+            shared.setdefault(parameter["name"], parameter)
+    for parameters in all_parameters:
+        for number, parameter in enumerate(parameters):
+            if parameter == shared.get(parameter.get("name", "")):
+                parameters[number] = {"$ref": f"#/components/parameters/{parameter['name']}"}
     return shared
 
 

@@ -11,6 +11,7 @@ from ragbot.config import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "deploy" / "monitoring"
 RUNBOOK = "docs/runbook.md"
+RULE_TESTS = ("rules.test.yml", "rules.weeks.test.yml")
 
 
 def parsed(name: str) -> Any:
@@ -26,6 +27,11 @@ def rules() -> list[dict[str, Any]]:
 def alerts() -> list[dict[str, Any]]:
     """Return every alert."""
     return [rule for rule in rules() if "alert" in rule]
+
+
+def cases() -> list[dict[str, Any]]:
+    """Return every case in which an alert fires or is quiet."""
+    return [case for name in RULE_TESTS for case in parsed(name)["tests"]]
 
 
 def dashboard() -> dict[str, Any]:

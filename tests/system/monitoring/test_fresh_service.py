@@ -16,7 +16,7 @@ from harness.gunicorn_process import GunicornProcess, free_port
 from harness.prometheus import Scrape
 from tests.databases import DatabaseMaker
 from tests.served import three_chapter_server
-from tests.system.monitoring.files import FOLDER, dashboard_expressions, parsed, rules
+from tests.system.monitoring.files import FOLDER, cases, dashboard_expressions, rules
 from tests.system.monitoring.promql import Selector, selectors_of
 from tests.system.monitoring.test_monitoring_live import PROMETHEUS, running, told, until
 
@@ -73,7 +73,7 @@ def test_the_rules_are_tested_with_series_that_the_service_exports(fresh: Scrape
     """A case that feeds what the service never sends proves an alert that cannot fire."""
     fed = {
         selector
-        for case in parsed("rules.test.yml")["tests"]
+        for case in cases()
         for series in case["input_series"]
         for selector in selectors_of(series["series"])
         if selector.name not in OF_PROMETHEUS and ("job", "=", "ragbot") in selector.matchers
@@ -94,7 +94,7 @@ def test_a_service_that_was_never_backed_up_says_so_and_nothing_else(fresh: Scra
     series = [fed_for_eight_days(sample.name, sample.labels, sample.value) for sample in fresh.samples]
     up = fed_for_eight_days("up", {}, 1)
     alerts = [rule for rule in rules() if "alert" in rule]
-    cases = [
+    expectations = [
         {
             "alertname": rule["alert"],
             "eval_time": "8d",
@@ -102,7 +102,8 @@ def test_a_service_that_was_never_backed_up_says_so_and_nothing_else(fresh: Scra
         }
         for rule in alerts
     ]
-    test = {"interval": "1m", "input_series": [*series, up], "alert_rule_test": cases}
+    # A sample each two minutes: promtool takes 10,000 of a series, and a week has 10,080 minutes.
+    test = {"interval": "2m", "input_series": [*series, up], "alert_rule_test": expectations}
     path = tmp_path / "fresh.test.yml"
     path.write_text(
         yaml.safe_dump({"rule_files": ["rules.yml"], "evaluation_interval": "5m", "tests": [test]})

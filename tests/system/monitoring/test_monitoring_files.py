@@ -16,12 +16,15 @@ from ragbot.config import PROJECT_ROOT
 from ragbot.core.errors import RagbotError
 from tests.system.monitoring.files import (
     FOLDER,
+    RULE_TESTS,
     RUNBOOK,
     alerts,
+    cases,
     dashboard,
     dashboard_expressions,
     panels,
     parsed,
+    rules,
 )
 
 PROMTOOL, AMTOOL = shutil.which("promtool"), shutil.which("amtool")
@@ -55,13 +58,13 @@ def test_prometheus_takes_its_configuration_and_the_rules(installed: Path) -> No
     said = ran(PROMTOOL, "check", "config", installed / "prometheus.yml")
 
     assert "1 rule files found" in said
-    assert f"{len(ALERTS) + 2} rules found" in said
+    assert f"{len(rules())} rules found" in said
 
 
 @needs_promtool
 def test_alerts_fire_and_stay_quiet_as_their_cases_say() -> None:
     """An alert that was never seen to fire is a hope."""
-    ran(PROMTOOL, "test", "rules", FOLDER / "rules.test.yml")
+    ran(PROMTOOL, "test", "rules", *(FOLDER / name for name in RULE_TESTS))
 
 
 @pytest.mark.parametrize("alert", ALERTS)
@@ -69,7 +72,7 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_is_quiet(a
     """The quiet one keeps people from being woken for nothing."""
     expected = [
         bool(asked["exp_alerts"])
-        for case in parsed("rules.test.yml")["tests"]
+        for case in cases()
         for asked in case["alert_rule_test"]
         if asked["alertname"] == alert
     ]

@@ -1,0 +1,90 @@
+"""Describe groups of questions: their commonest wordings, their nearest sections, their course in time."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+
+from ragbot.storage.question_selection import GROUP_KEY, Selection, row
+
+# The time of a selection is cut into so many parts.
+BUCKETS = 8
+# Of a group with many wordings or lists of sections, so many of the commonest are looked at.
+_LISTS = 50
+
+
+def of_keys(keys: Sequence[int]) -> ColumnElement[bool]:
+    """Return the condition that a question is in one of these groups; a negative key is a question alone."""
+    return or_(
+        row.group_id.in_([key for key in keys if key > 0]),
+        row.group_id.is_(None) & row.id.in_([-key for key in keys if key < 0]),
+    )
+
+
+def wordings(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int
+) -> Mapping[int, list[str]]:
+    """Return the commonest wordings of each group, by its key."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for key, words, _ in _commonest(connection, [*conditions, row.words.is_not(None)], row.words, limit):
+        found[key].append(words)
+    return found
+
+
+def section_samples(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int
+) -> Mapping[int, list[tuple[str, str]]]:
+    """Return the commonest sections of each group as (path, headings), by its key.
+
+    They are those that were nearest, or of a question that was answered, those that were cited.
+    """
+    lines = case((row.nearest != "", row.nearest), else_=row.cited)
+    counted: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for key, sections, count in _commonest(connection, [*conditions, lines != ""], lines, _LISTS):
+        for line in sections.splitlines():
+            counted[key][line] += count
+    return {
+        key: [split_place(line) for line, _ in sections.most_common(limit)]
+        for key, sections in counted.items()
+    }
+
+
+def split_place(line: str) -> tuple[str, str]:
+    """Return the path and the headings of a section as it is stored."""
+    path, _, headings = line.partition("\t")
+    return path, headings
+
+
+def time_buckets(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], selection: Selection
+) -> Mapping[int, tuple[int, ...]]:
+    """Count the questions of each group, by its key, in equal parts of the selection's time."""
+    query = select(GROUP_KEY.label("key"), row.asked_at, func.count()).where(*conditions)
+    counts: defaultdict[int, list[int]] = defaultdict(lambda: [0] * BUCKETS)
+    begin = selection.since
+    length = ((selection.until or datetime.now(UTC)) - begin) / BUCKETS
+    for key, asked_at, count in connection.execute(query.group_by(GROUP_KEY, row.asked_at)):
+        counts[key][min(max(0, int((asked_at - begin) / length)), BUCKETS - 1)] += count
+    return {key: tuple(parts) for key, parts in counts.items()}
+
+
+def _commonest(
+    connection: Connection, conditions: Sequence[ColumnElement[bool]], column: ColumnElement[str], limit: int
+) -> list[tuple[int, str, int]]:
+    """Return for each group the commonest values of a column, with their number, the commonest first."""
+    value = column.label("value")
+    counted = (
+        select(GROUP_KEY.label("key"), value, func.count().label("number"), func.max(row.id).label("last"))
+        .where(*conditions)
+        .group_by(GROUP_KEY, value.element)
+        .subquery()
+    )
+    place = func.row_number().over(
+        partition_by=counted.c.key, order_by=(counted.c.number.desc(), counted.c.last.desc())
+    )
+    ranked = select(counted, place.label("place")).subquery()
+    query = select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.key, ranked.c.place)
+    return [(found.key, found.value, found.number) for found in connection.execute(query)]

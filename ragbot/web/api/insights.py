@@ -1,0 +1,161 @@
+"""Serve what readers asked (`/admin/insights`), as JSON and as CSV. The calls need ADMIN_API_KEY."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from flask import Response
+from flask_openapi import APIBlueprint, Tag
+from werkzeug.exceptions import NotFound
+
+from ragbot.insights.report import as_issue
+from ragbot.insights.trends import trends as trends_of
+from ragbot.insights.values import (
+    MAP_COLUMNS,
+    answered_values,
+    csv_text,
+    gap_values,
+    group_values,
+    map_rows,
+    map_values,
+    question_values,
+    trend_values,
+)
+from ragbot.services import current_services
+from ragbot.storage.question_selection import Selection
+from ragbot.web.insight_schemas import (
+    AnsweredReply,
+    DayReply,
+    FilteredQuery,
+    GapReply,
+    GapsReply,
+    GroupPath,
+    GroupReply,
+    GroupsReply,
+    MapReply,
+    OneGroupReply,
+    PagedQuery,
+    QuestionReply,
+    QuestionsReply,
+    TimeQuery,
+    TrendsReply,
+)
+from ragbot.web.schemas import json_reply
+
+insights = APIBlueprint(
+    "insights",
+    __name__,
+    url_prefix="/admin/insights",
+    abp_tags=[Tag(name="Insights", description="What readers asked, for the operator, with `X-API-Key`.")],
+    abp_security=[{"adminKey": []}],
+)
+
+T = TypeVar("T")
+
+
+@insights.get("/gaps", responses={"200": GapsReply}, summary="List what readers did not find")
+def gaps(query: PagedQuery) -> Response:
+    """List questions that were refused, not supported or disliked, in groups that ask the same."""
+    selection = _selection(query)
+    found = current_services().insights.gaps(selection, limit=query.limit + 1, offset=query.offset)
+    page, next_offset = _page(found, query)
+    values = [gap_values(gap) for gap in page]
+    if query.format == "csv":
+        return _csv("gaps", GapReply.model_fields, values)
+    return json_reply({"book": selection.book, "gaps": values, "next_offset": next_offset})
+
+
+@insights.get("/questions", responses={"200": QuestionsReply}, summary="List questions")
+def questions(query: FilteredQuery) -> Response:
+    """List questions as they are kept, newest first."""
+    selection = _selection(query)
+    found = current_services().insights.questions(selection, limit=query.limit + 1, offset=query.offset)
+    page, next_offset = _page(found, query)
+    values = [question_values(asked) for asked in page]
+    if query.format == "csv":
+        return _csv("questions", QuestionReply.model_fields, values)
+    return json_reply({"book": selection.book, "questions": values, "next_offset": next_offset})
+
+
+@insights.get("/groups", responses={"200": GroupsReply}, summary="List groups of questions")
+def groups(query: FilteredQuery) -> Response:
+    """List questions in groups that ask the same, those with most questions first."""
+    selection = _selection(query)
+    found = current_services().insights.groups(selection, limit=query.limit + 1, offset=query.offset)
+    page, next_offset = _page(found, query)
+    values = [group_values(group) for group in page]
+    if query.format == "csv":
+        return _csv("groups", GroupReply.model_fields, values)
+    return json_reply({"book": selection.book, "groups": values, "next_offset": next_offset})
+
+
+@insights.get("/groups/<group>", responses={"200": OneGroupReply}, summary="Open a group of questions")
+def group(path: GroupPath, query: PagedQuery) -> Response:
+    """Return a group with its questions, newest first, and the answers that are still stored."""
+    selection, read = _selection(query), current_services().insights
+    facts = read.group(path.group, selection)
+    if facts is None:
+        raise NotFound
+    found = read.questions_of(path.group, selection, limit=query.limit + 1, offset=query.offset)
+    page, next_offset = _page(found, query)
+    values = [answered_values(asked) for asked in page]
+    if query.format == "csv":
+        return _csv("questions", AnsweredReply.model_fields, values)
+    gap = read.gap_of(path.group, selection)
+    return json_reply(
+        {
+            "book": selection.book,
+            "group": group_values(facts),
+            "gap": gap_values(gap) if gap else None,
+            "issue": as_issue(selection.book, gap) if gap else None,
+            "questions": values,
+            "next_offset": next_offset,
+        }
+    )
+
+
+@insights.get("/map", responses={"200": MapReply}, summary="Lay the questions over the book")
+def book_map(query: PagedQuery) -> Response:
+    """List the book's pages and sections in reading order, with how often each was cited and failed."""
+    selection = _selection(query)
+    found = current_services().map_questions(selection)
+    if query.format == "csv":
+        return _csv("map", MAP_COLUMNS, map_rows(found))
+    end = query.offset + query.limit
+    pages = [*found.pages, *found.elsewhere]
+    page, next_offset = _page(pages[query.offset : end + 1], query)
+    values = [map_values(one) for one in page]
+    return json_reply({"book": selection.book, "pages": values, "next_offset": next_offset})
+
+
+@insights.get("/trends", responses={"200": TrendsReply}, summary="Follow the questions from day to day")
+def trends(query: TimeQuery) -> Response:
+    """Return the numbers of each day, language, edition and busy page. CSV has the days."""
+    selection = _selection(query)
+    services = current_services()
+    kept = timedelta(days=services.settings.insights_days)
+    values = trend_values(trends_of(services.insights, selection, datetime.now(UTC), kept=kept))
+    if query.format == "csv":
+        columns = ("day", *(name for name in DayReply.model_fields if name != "day"))
+        return _csv("days", columns, values["days"])
+    return json_reply({"book": selection.book, **values})
+
+
+def _selection(query: TimeQuery) -> Selection:
+    """Return the selection of a query. Raises BookNotFound."""
+    book = current_services().published.choose(query.book, None)
+    return query.selection(book, datetime.now(UTC))
+
+
+def _page(found: Sequence[T], query: PagedQuery) -> tuple[Sequence[T], int | None]:
+    """Return at most as many as were asked for, and the offset of the next if there is one more."""
+    if len(found) <= query.limit:
+        return found, None
+    return found[: query.limit], query.offset + query.limit
+
+
+def _csv(name: str, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(csv_text([*columns], rows), mimetype="text/csv", headers=headers)

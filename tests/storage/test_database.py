@@ -20,7 +20,7 @@ def test_server_that_was_slow_to_fail_is_left_alone_for_a_while(monkeypatch: pyt
     engine = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
     clock, slow = Clock(), SlowConnect(engine)
     database = Database(engine, clock=clock)
-    monkeypatch.setattr(engine, "connect", lambda: slow(clock))
+    monkeypatch.setattr(engine.pool, "connect", lambda: slow(clock))
 
     outcomes = [outcome(database) for _ in range(3)]
     clock.now += PAUSE_S + 0.1
@@ -32,7 +32,7 @@ def test_server_that_was_slow_to_fail_is_left_alone_for_a_while(monkeypatch: pyt
 
 class SlowConnect:
     def __init__(self, engine: Engine) -> None:
-        self._connect = engine.connect
+        self._connect = engine.pool.connect
         self.asked = 0
 
     def __call__(self, clock: Clock) -> object:

@@ -20,6 +20,8 @@ _DATED = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})[-_ ]?(?P<rest>.*)")
 
 # Where a page's date stands, unless the configuration says otherwise.
 _DATES = ("date", "publishdate", "pubdate", "published", "lastmod", "modified")
+# More of them in one glob would keep the matching busy.
+MAX_WILDCARDS = 12
 # A page without a date has Go's first day.
 _NO_DATE = datetime(1, 1, 1)
 
@@ -292,9 +294,14 @@ def _below(section: str) -> re.Pattern[str]:
 def _glob(glob: str) -> re.Pattern[str]:
     wild = {"**": ".*", "*": "[^/]*", "?": "[^/]", "{": "(?:", "}": ")", ",": "|"}
     pieces = re.split(r"(\*\*|[*?{},])", glob)
-    if glob.count("{") != glob.count("}"):
-        return re.compile(re.escape(glob))
-    return re.compile("".join(wild.get(piece) or re.escape(piece) for piece in pieces))
+    plain = re.compile(re.escape(glob))
+    if len(pieces) > 2 * MAX_WILDCARDS:
+        return plain
+    try:
+        return re.compile("".join(wild.get(piece) or re.escape(piece) for piece in pieces))
+    except re.error:
+        # Braces that do not match stand for themselves.
+        return plain
 
 
 def _cut(names: list[str], cut: str) -> list[str]:

@@ -37,3 +37,14 @@ def test_settings_may_have_files_of_their_own(tmp_path: Path) -> None:
     addresses = [page.address for page in load_book(tmp_path).pages]
 
     assert "articles/two-words/" in addresses
+
+
+@pytest.mark.parametrize("glob", ["}{", "/{posts", "**a" * 100])
+def test_absurd_globs_match_nothing_and_harm_nothing(tmp_path: Path, glob: str) -> None:
+    """The configuration comes with the book, from whoever uploads it."""
+    rule = f'[[permalinks]]\npattern="/x/:slug/"\n[permalinks.target]\npath="{glob}"\n'
+    write_sources(tmp_path, rule)
+
+    found = {page.path: page.address for page in load_book(tmp_path).pages}
+
+    assert found["content/posts/first.md"] == "letters/first/"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.formats.html_themes import theme_of
+from ragbot.books.formats.html_versions import copies_of_site
 
 LIST = "It is a page of the site's blog, or a list of pages."
 OTHER_LANGUAGE = "It is in another language than the book."
@@ -30,6 +31,7 @@ _VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
 class PageFacts:
     """Hold what a page says of itself. `plugin` and `version` are of Docusaurus's, empty elsewhere."""
 
+    title: str
     language: str
     plugin: str
     version: str
@@ -38,13 +40,14 @@ class PageFacts:
 
 
 def facts_of(path: str, tree: LexborHTMLParser) -> PageFacts:
-    """Return what a page says of itself."""
+    """Return what a page says of itself, but for the title of its text."""
     root = tree.css_first("html")
     theme = theme_of(tree)
     tag = _content(tree, "meta[name=docusaurus_tag], meta[name='docsearch:docusaurus_tag']")
     named = _VERSION.fullmatch(tag)
     canonical = tree.css_first("link[rel=canonical]")
     return PageFacts(
+        title="",
         language=((root.attributes.get("lang") or "") if root else "").lower().partition("-")[0],
         plugin=named["tag"] if named else "",
         version=_content(tree, _VERSION_METAS) if named else "",
@@ -59,14 +62,26 @@ def _content(tree: LexborHTMLParser, selector: str) -> str:
 
 
 def pages_left_out(
-    found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]
+    found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None], *, front: str = ""
 ) -> dict[str, str]:
     """Return the pages that are not the book's, with the reason for each.
 
-    `resolve` returns the page that a link on a page leads to. A site of lists or a blog alone is left whole.
+    `resolve` returns the page that a link on a page leads to, `front` is the page that the site's front page
+    redirects to. A site of lists or a blog alone is left whole.
     """
+
+    def copies_of_whole(kept: Mapping[str, PageFacts]) -> dict[str, str]:
+        titles = {path: facts.title for path, facts in kept.items()}
+        return copies_of_site(titles, front=front, originals=_originals(kept, resolve).values())
+
     left_out: dict[str, str] = {}
-    for choose in (_lists, _other_languages, _other_versions, lambda kept: _copies(kept, resolve)):
+    for choose in (
+        _lists,
+        _other_languages,
+        _other_versions,
+        copies_of_whole,
+        lambda kept: _copies(kept, resolve),
+    ):
         kept = {path: facts for path, facts in found.items() if path not in left_out}
         chosen = choose(kept)
         if len(chosen) < len(kept):
@@ -101,10 +116,15 @@ def _other_versions(found: Mapping[str, PageFacts]) -> dict[str, str]:
 
 
 def _copies(found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
-    originals = {
-        path: original
-        for path, facts in found.items()
-        if facts.canonical and (original := resolve(path, facts.canonical)) not in (None, path)
-    }
+    originals = _originals(found, resolve)
     named = Counter(originals.values())
     return {path: COPY for path, original in originals.items() if named[original] <= MAX_COPIES}
+
+
+def _originals(found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
+    """Return the other page that each page names as its original."""
+    return {
+        path: original
+        for path, facts in found.items()
+        if facts.canonical and (original := resolve(path, facts.canonical)) is not None and original != path
+    }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
-from posixpath import dirname, normpath
+from dataclasses import dataclass, replace
+from posixpath import commonpath, dirname, normpath
 from urllib.parse import unquote, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
@@ -14,7 +14,7 @@ from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML_SUFFIXES, NoText, convert_html_page, title_parts
 from ragbot.books.formats.html_repeats import repeating_pages
 from ragbot.books.formats.html_selection import PageFacts, facts_of, pages_left_out
-from ragbot.books.formats.html_tree import parse_html
+from ragbot.books.formats.html_tree import parse_html, redirects_of
 from ragbot.books.formats.plain import reading_key
 from ragbot.books.not_pages import TEMPLATE, is_template, lies_in_template_folder
 from ragbot.core.domain import Book, Page
@@ -30,7 +30,6 @@ _NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static",
 
 _NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next, a.next-button"
 _CONTENTS = ".toctree-wrapper a, nav a, [role=navigation] a, aside a, .sidebar a, .chapter a"
-_TARGET = re.compile(r"url\s*=\s*['\"]?(?P<url>[^'\"\s]+)", re.IGNORECASE)
 _REDIRECT = re.compile(r"<meta[^<>]{0,200}http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
 
 
@@ -47,11 +46,12 @@ class _SitePage:
 def read_html(folder: BookFolder) -> Book:
     """Read the pages of a built site that are the book, in the order of the site's own navigation.
 
-    Redirects, searches, lists, other languages and other versions are left out.
+    Redirects, searches, lists, other languages, other versions and copies for pull requests are left out.
     """
     paths = [path for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key) if _is_page(path)]
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
+    redirects: list[str] = []
 
     def read(path: str) -> _SitePage | None:
         source = folder.read_text(path)
@@ -63,8 +63,9 @@ def read_html(folder: BookFolder) -> Book:
             return None
         tree = parse_html(source)
         if path in _INDEXES:
-            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a") or _refreshed(tree)
+            contents[path] = _links(tree, _CONTENTS) or _links(tree, "a") or redirects_of(tree)
             titles[path] = _named(tree)
+            redirects.extend([] if is_page else redirects_of(tree))
         try:
             return _site_page(path, source, tree) if is_page else None
         except NoText:
@@ -72,14 +73,19 @@ def read_html(folder: BookFolder) -> Book:
             return None
 
     found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
-    found = _book_pages(folder, found)
+    found = _book_pages(folder, found, next((_resolved("", link, found) for link in redirects), None) or "")
+    top = _top(found)
+    if top not in _INDEXES and top in found:
+        # Of several copies of the site the released one is left, with a front page of its own.
+        tree = parse_html(folder.read_text(top))
+        contents[top], titles[top] = _links(tree, _CONTENTS), _named(tree)
     if folder.has("toc.html"):
         # mdBook's page of links is no page of the book.
         tables = folder.read_each(["toc.html"], lambda path: _links(parse_html(folder.read_text(path)), "a"))
         contents["toc.html"] = next(iter(tables), [])
     return Book(
-        next((titles[path] for path in _INDEXES if titles.get(path)), "") or _shared_title(found),
-        tuple(found[path].page for path in _order(found, contents)),
+        next((titles[path] for path in (*_INDEXES, top) if titles.get(path)), "") or _shared_title(found),
+        tuple(found[path].page for path in _order(found, contents, top)),
         tuple(folder.skipped),
     )
 
@@ -88,18 +94,27 @@ def _site_page(path: str, source: str, tree: LexborHTMLParser) -> _SitePage:
     after = tree.css_first(_NEXT)
     follows = (after.attributes.get("href") or "") if after else ""
     facts, parts = facts_of(path, tree), tuple(title_parts(tree))
-    return _SitePage(convert_html_page(path, source, tree), follows, facts, parts)
+    page = convert_html_page(path, source, tree)
+    return _SitePage(page, follows, replace(facts, title=page.title), parts)
 
 
-def _book_pages(folder: BookFolder, found: dict[str, _SitePage]) -> dict[str, _SitePage]:
+def _book_pages(folder: BookFolder, found: dict[str, _SitePage], front: str) -> dict[str, _SitePage]:
     left_out = pages_left_out(
-        {path: read.facts for path, read in found.items()}, lambda path, link: _original(path, link, found)
+        {path: read.facts for path, read in found.items()},
+        lambda path, link: _original(path, link, found),
+        front=front,
     )
     kept = {path: read for path, read in found.items() if path not in left_out}
     left_out |= repeating_pages({path: read.page.source for path, read in kept.items()})
     for path, reason in left_out.items():
         folder.leave_out(path, reason)
     return {path: read for path, read in kept.items() if path not in left_out}
+
+
+def _top(found: dict[str, _SitePage]) -> str:
+    """Return the path of the front page of the folder that holds all pages."""
+    folders = commonpath([dirname(path) or "." for path in found]) if found else ""
+    return f"{folders}/index.html" if folders not in ("", ".") else _INDEXES[0]
 
 
 def _original(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
@@ -127,14 +142,14 @@ def _is_page(path: str) -> bool:
     return stem not in _NOT_PAGES and not _NOT_FOLDERS.intersection(folders)
 
 
-def _order(found: dict[str, _SitePage], contents: dict[str, list[str]]) -> list[str]:
+def _order(found: dict[str, _SitePage], contents: dict[str, list[str]], top: str) -> list[str]:
     """Return the paths in the order of the site's contents; links to the next page lead on from each."""
     listed: list[str] = []
-    for path in ("toc.html", *_INDEXES):
+    for path in ("toc.html", *_INDEXES, top):
         listed = [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
         if listed:
             break
-    sequence = _with_indexes([*(path for path in _INDEXES if path in found), *listed], found)
+    sequence = _with_indexes([*(path for path in (*_INDEXES, top) if path in found), *listed], found)
     follows = {
         path: target for path, read in found.items() if (target := _resolved(path, read.next_link, found))
     }
@@ -168,12 +183,6 @@ def _along(paths: list[str], follows: dict[str, str]) -> list[str]:
 
 def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
     return [link.attributes.get("href") or "" for link in tree.css(selector)]
-
-
-def _refreshed(tree: LexborHTMLParser) -> list[str]:
-    """Return where a page that only redirects leads to: the first page of the book."""
-    contents = (node.attributes.get("content") or "" for node in tree.css("meta[http-equiv=refresh i]"))
-    return [found["url"] for content in contents if (found := _TARGET.search(content)) is not None]
 
 
 def _resolved(path: str, link: str, found: dict[str, _SitePage]) -> str | None:

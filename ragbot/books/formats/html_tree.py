@@ -45,6 +45,7 @@ _UNCLOSED = frozenset(
 # (An open `a` or `nobr` is closed by the next.)
 _FORMATTING = frozenset("b big code em font i s small strike strong tt u".split())
 _QUOTED = re.compile(r"\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)")
+_REDIRECT = re.compile(r"url\s*=\s*['\"]?(?P<url>[^'\"]+)", re.IGNORECASE)
 # Closes a tag, wherever in it the prefix ends.
 _END_OF_TAG = "\"'>"
 
@@ -95,3 +96,9 @@ def _refuse_by_count(source: str) -> None:
 def _attributes(text: str) -> int:
     """Return the greatest number of attributes in a text: its words, without quoted values."""
     return len(_QUOTED.sub(" ", text).replace("/", " ").split())
+
+
+def redirects_of(tree: LexborHTMLParser) -> list[str]:
+    """Return where a page sends its reader without being asked."""
+    contents = (node.attributes.get("content") or "" for node in tree.css("meta[http-equiv=refresh i]"))
+    return [found["url"].strip() for content in contents if (found := _REDIRECT.search(content)) is not None]

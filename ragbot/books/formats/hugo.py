@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.hugo_addresses import HugoAddresses
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -19,11 +20,13 @@ from ragbot.core.errors import FileUnreadable
 
 PAGES = frozenset({".md", ".markdown"})
 
+_SUFFIXES = ("toml", "yaml", "yml", "json")
+_KEYS_WITH_FILES = ("languages", "permalinks", "frontmatter", "uglyURLs")
 _CONFIG_NAMES = tuple(
     f"{folder}{name}.{suffix}"
     for folder in ("", "config/_default/")
     for name in ("hugo", "config")
-    for suffix in ("toml", "yaml", "yml", "json")
+    for suffix in _SUFFIXES
 )
 # `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
 _SHORTCODE = re.compile(r"\{\{(?P<mark>[<%])[ \t]*(?P<code>[^\n]*?)[ \t]*[>%]\}\}")
@@ -48,7 +51,15 @@ def read_hugo(folder: BookFolder) -> Book:
     language = str(config.get("defaultcontentlanguage") or "en").lower()
     languages = _mapping(config.get("languages"))
     own = _mapping(languages.get(language))
-    content = str(own.get("contentdir") or config.get("contentdir") or "content").strip("/")
+    settings = {**config, **own}
+    content = str(settings.get("contentdir") or "content").strip("/")
+    entries = dict(_entries(folder, content))
+    addresses = HugoAddresses(
+        settings,
+        {inner: entry.values for inner, entry in entries.items()},
+        language,
+        language if config.get("defaultcontentlanguageinsubdir") is True else "",
+    )
 
     def is_shown(inner: str, values: FrontMatter) -> bool:
         suffixes = PurePosixPath(inner).suffixes
@@ -59,10 +70,10 @@ def read_hugo(folder: BookFolder) -> Book:
         title=str(config.get("title") or own.get("title") or ""),
         content=content,
         anchors=AnchorRules(GithubSlugger),
-        address=lambda inner, values: _address(inner, values, language),
+        address=addresses.address,
         text=lambda _path, body: _plain(body),
         suffixes=PAGES,
-        navigation=tuple(_navigation(folder, content)),
+        navigation=tuple(_section(entries, content, "", ())),
         is_shown=is_shown,
     )
     return read_site_source(folder, site)
@@ -74,7 +85,17 @@ def _mapping(value: object) -> dict[str, object]:
 
 
 def _config(folder: BookFolder) -> dict[str, object]:
-    for name in _CONFIG_NAMES:
+    """Read the configuration, of which some keys may have files of their own."""
+    config = _parsed_file(folder, "", _CONFIG_NAMES)
+    for key in _KEYS_WITH_FILES:
+        own = _parsed_file(folder, "config/_default/", tuple(f"{key}.{suffix}" for suffix in _SUFFIXES))
+        if own:
+            config[key.lower()] = own
+    return config
+
+
+def _parsed_file(folder: BookFolder, base: str, names: tuple[str, ...]) -> dict[str, object]:
+    for name in (f"{base}{name}" for name in names):
         if not folder.has(name):
             continue
         try:
@@ -100,27 +121,14 @@ def _plain(body: str) -> str:
     return rewrite_lines(text, without_attributes)
 
 
-def _address(inner: str, values: FrontMatter, language: str) -> str:
-    if own := values.text("url").strip("/"):
-        return own if "." in own.rsplit("/", 1)[-1] else f"{own}/"
-    pure = PurePosixPath(inner)
-    stem = pure.name.rpartition(".")[0].removesuffix(f".{language}")
-    above = [] if pure.parent.as_posix() == "." else list(pure.parent.parts)
-    names = above if stem in ("_index", "index") else [*above, values.text("slug") or stem]
-    path = "/".join(name.lower().replace(" ", "-") for name in names)
-    return f"{path}/" if path else ""
-
-
-def _navigation(folder: BookFolder, content: str) -> Iterator[Listed]:
-    entries: dict[str, _Entry] = {}
+def _entries(folder: BookFolder, content: str) -> Iterator[tuple[str, _Entry]]:
     for path in folder.files(PAGES, content):
         inner = path.removeprefix(f"{content}/")
         try:
-            entries[inner] = _Entry(inner, parse_front_matter(folder.read_text(path)))
+            yield inner, _Entry(inner, parse_front_matter(folder.read_text(path)))
         except FileUnreadable:
             # It is reported when it is read as a page.
             continue
-    yield from _section(entries, content, "", ())
 
 
 def _section(

@@ -49,7 +49,7 @@ from ragbot.core.errors import FileUnreadable
 MAX_PAGES = 5_000
 # Some forty thick novels.
 MAX_CHARACTERS = 20_000_000
-# A thousand pages take about a minute; what takes this long is made to take long.
+# A thousand pages take about half a minute; what takes this long is made to take long.
 FILE_TIMEOUT_S = 900.0
 
 # pypdf's own limits let one page take minutes; no page that is read needs as much.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -25,7 +25,9 @@ PAGES = frozenset({".md"})
 CONFIG_NAMES = ("zola.toml", "config.toml")
 
 # `2026-11-28-oars.md` is the page `oars`.
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:+-]*Z?)?[_-](?=.)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:T[\d:.]+(?:Z|[+-][\d:]+))?\s?[_-](?=.)")
+# What names of files must not hold on some systems is removed by the setting `safe`.
+_UNSAFE = str.maketrans("", "", '<>:"/\\|?*')
 # `{{ figure(src="a.png", title="Oar") }}` is drawn by the site; `{% note() %} ... {% end %}` holds Markdown.
 _SHORTCODE = re.compile(r"\{[{%][ \t]*(?P<code>(?:\w+\([^{}\n]*\)|end))[ \t]*[%}]\}")
 _WORDS = re.compile(r"\b(?:title|caption|alt|label)=(?P<quote>[\"'])(?P<words>[^\"'\n]*)(?P=quote)")
@@ -38,6 +40,19 @@ def zola_slug(text: str) -> str:
     """Leave ASCII letters and digits in lower case, joined by hyphens."""
     plain = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS)).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _safe_path(text: str) -> str:
+    return text.rstrip(" .").translate(_UNSAFE)
+
+
+def _safe_anchor(text: str) -> str:
+    return re.sub(r"[ \t\n\f\r]", "_", text)
+
+
+# What the settings below `slugify` make of a name, and of a heading.
+_PATHS: dict[str, Callable[[str], str]] = {"on": zola_slug, "safe": _safe_path, "off": str}
+_ANCHORS: dict[str, Callable[[str], str]] = {"on": zola_slug, "safe": _safe_anchor, "off": _safe_anchor}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +75,16 @@ def read_zola(folder: BookFolder) -> Book:
         is_other = len(suffixes) > 1 and suffixes[-2][1:].lower() in others
         return not (values.is_set("draft") or values.values.get("render") is False or is_other)
 
+    slugify = config.get("slugify")
+    slugs = slugify if isinstance(slugify, dict) else {}
+    path_slug = _PATHS.get(str(slugs.get("paths")), zola_slug)
+    anchor_slug = _ANCHORS.get(str(slugs.get("anchors")), zola_slug)
+    keeps_dates = slugs.get("paths_keep_dates") is True
     site = SiteSource(
         title=str(config.get("title") or ""),
         content=CONTENT,
-        anchors=AnchorRules(partial(NumberedSlugger, zola_slug)),
-        address=_address,
+        anchors=AnchorRules(partial(NumberedSlugger, anchor_slug)),
+        address=lambda inner, values: _address(inner, values, slug=path_slug, keeps_dates=keeps_dates),
         text=lambda _path, body: _plain(body),
         suffixes=PAGES,
         navigation=tuple(_section(_entries(folder), "", ())),
@@ -91,21 +111,25 @@ def _plain(body: str) -> str:
     return rewrite_lines(without_comments(body), lambda line: _SHORTCODE.sub(words, line))
 
 
-def _address(inner: str, values: FrontMatter) -> str:
+def _address(inner: str, values: FrontMatter, *, slug: Callable[[str], str], keeps_dates: bool) -> str:
+    """Return a page's address. Names of folders stay as they are, but for that of a page in a folder."""
+    pure = PurePosixPath(inner)
+    folders, stem = list(pure.parent.parts), pure.stem
+    if stem.split(".")[0] == "_index":
+        return "".join(f"{name}/" for name in folders)
     if own := values.text("path").strip("/"):
         return f"{own}/"
-    pure = PurePosixPath(inner)
-    above = [zola_slug(name) for name in pure.parent.parts]
-    stem = pure.name.split(".")[0]
-    if stem in ("_index", "index"):
-        # The folder of a page may have a date, too.
-        own = values.text("slug") if stem == "index" else ""
-        last = own or zola_slug(_DATE.sub("", pure.parent.name))
-        names = [*above[:-1], last] if above else []
-    else:
-        names = [*above, values.text("slug") or zola_slug(_DATE.sub("", stem))]
-    path = "/".join(names)
-    return f"{path}/" if path else ""
+    if stem.split(".")[0] == "index":
+        if not folders:
+            return ""
+        stem = folders.pop()
+    last = values.text("slug") or (stem if keeps_dates else _without_date(stem))
+    return "".join(f"{name}/" for name in (*folders, slug(last)))
+
+
+def _without_date(name: str) -> str:
+    date_in_front = _DATE.match(name)
+    return name[date_in_front.end() :] if date_in_front is not None else name
 
 
 def _entries(folder: BookFolder) -> dict[str, _Entry]:

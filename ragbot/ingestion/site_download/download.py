@@ -13,11 +13,12 @@ from urllib.parse import urljoin, urlsplit
 from protego import Protego
 
 from ragbot.books.files import Choice
+from ragbot.books.formats.html_versions import LEAST_SHARED_ADDRESSES, copies_of_site
 from ragbot.books.loader import Downloaded
 from ragbot.core.domain import LeftOut, SkippedFile
 from ragbot.core.errors import BookError
 from ragbot.core.ports import Progress
-from ragbot.ingestion.site_download.page_html import decode_page, links_of
+from ragbot.ingestion.site_download.page_html import decode_page, links_of, redirects_of_page
 from ragbot.ingestion.site_download.saved_pages import SavedPage, SavedPages, digest_of, locked
 from ragbot.ingestion.site_download.scope import PAGE_TYPES, SiteScope, is_same_site
 from ragbot.ingestion.site_download.site_client import (
@@ -31,6 +32,8 @@ from ragbot.ingestion.site_download.sitemaps import MAX_SITEMAP_BYTES, pages_of_
 
 MAX_REDIRECTS = 5
 MAX_PAGES = 20_000
+# Hundreds of previews of pull requests may lie beside a book; they are listed, and not read.
+MAX_ADDRESSES = 500_000
 MAX_ROBOTS_BYTES = 500_000
 # After so many failures in a row the site is down, not a page.
 MAX_FAILURES = 10
@@ -142,6 +145,7 @@ class _Download:
     skipped: list[SkippedFile] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     queue: dict[str, None] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
     size_bytes: int = 0
     unchanged: int = 0
     failures: int = 0
@@ -158,7 +162,8 @@ class _Download:
         self.queue = dict.fromkeys((root, *((start,) if start else ()), *listed))
         for done, url in enumerate(self._queued(), start=1):
             self._take(url)
-            self.progress("download", done, len(self.queue))
+            self.progress("download", done, len(self.queue) - len(self.copies))
+        self._leave_copies_out()
         if not self.found:
             reasons = [*(file.reason for file in self.skipped), *self.left_out.values()]
             raise BookError(" ".join((f"No page could be read at {root}.", *reasons[:1])))
@@ -166,12 +171,44 @@ class _Download:
         return self._copy()
 
     def _queued(self) -> Iterator[str]:
-        """Yield the waiting addresses, those included that are found meanwhile."""
-        done = 0
-        while done < len(self.queue):
-            batch = list(self.queue)[done:]
-            done += len(batch)
+        """Yield the waiting addresses, also those found meanwhile, without copies of the site."""
+        taken = {self.scope.root}
+        yield self.scope.root
+        while True:
+            _check_count(len(self.queue), MAX_ADDRESSES)
+            self.copies = self._copies_of_site()
+            batch = [url for url in self.queue if url not in taken and url not in self.copies]
+            if not batch:
+                return
+            taken.update(batch)
+            _check_count(len(taken), MAX_PAGES)
             yield from batch
+
+    def _copies_of_site(self) -> dict[str, str]:
+        """Return the known addresses that belong to a copy of the site, with the reason for each."""
+        addresses = (*self.queue, *(page.url for page in self.found.values()))
+        files = {
+            self.scope.file(url): url
+            for url in addresses
+            if url not in self.left_out and self.choice.takes(self.scope.file(url)) and self._may_read(url)
+        }
+        copies = copies_of_site(
+            dict.fromkeys(files, ""), front=self._front_file(), least_shared=LEAST_SHARED_ADDRESSES
+        )
+        return {files[file]: reason for file, reason in copies.items()}
+
+    def _front_file(self) -> str:
+        """Return the file of the page that the front page redirects to; empty if it does not."""
+        root = self.scope.root
+        front = self.found.get(self.scope.file(root))
+        links = redirects_of_page(self.saved.text(front)) if front is not None else []
+        target = self.scope.page(links[0], root) if links else None
+        return self.scope.file(target) if target is not None else ""
+
+    def _leave_copies_out(self) -> None:
+        """Leave out the copies, also the pages of them that were read before they were known."""
+        self.left_out |= self.copies
+        self.found = {file: page for file, page in self.found.items() if page.url not in self.copies}
 
     def _copy(self) -> SiteCopy:
         reasons: dict[str, int] = {}
@@ -243,8 +280,7 @@ class _Download:
         if self.follows_links:
             links = (self.scope.page(link, page.url) for link in links_of(self.saved.text(page)))
             self.queue.update(dict.fromkeys(link for link in links if link is not None))
-        if len(self.queue) > MAX_PAGES:
-            raise BookError(f"The site has more than {MAX_PAGES:,} pages. Choose a part with --include.")
+        _check_count(len(self.queue), MAX_ADDRESSES)
 
     def _page_of_last_time(self, url: str, fault: SiteUnavailable) -> SavedPage | None:
         """Return a page as it was the last time, for want of a newer one; else record that it is missing."""
@@ -264,6 +300,9 @@ class _Download:
                 "Choose a part with --include."
             )
 
+    def _may_read(self, url: str) -> bool:
+        return bool(self.robots.can_fetch(url, USER_AGENT))
+
     def _page(self, url: str) -> SavedPage | None:
         """Return the page at an address, or None if it is no page of the book."""
         asked_for = url
@@ -271,7 +310,7 @@ class _Download:
             if self.scope.file(url) in self.found:
                 # It has another address, too.
                 return None
-            if not self.robots.can_fetch(url, USER_AGENT):
+            if not self._may_read(url):
                 self.left_out[asked_for] = NOT_ALLOWED
                 return None
             known = self.saved.known(url)
@@ -328,3 +367,8 @@ class _Download:
             self.skipped.append(SkippedFile(file, f"It could not be stored ({type(fault).__name__})."))
             return None
         return page
+
+
+def _check_count(pages: int, limit: int) -> None:
+    if pages > limit:
+        raise BookError(f"The site has more than {limit:,} pages. Choose a part with --include.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from ragbot.books.formats.html_tree import parse_html
+from ragbot.books.formats.html_tree import parse_html, redirects_of
 from ragbot.core.errors import FileUnreadable
 
 # Browsers look for the declaration in this many bytes.
@@ -14,7 +14,6 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (code
 _DECLARED = re.compile(rb"<meta[^<>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 # What old pages call Latin-1 is read as Windows reads it, as browsers do.
 _OLD = frozenset({"iso8859-1", "latin-1", "ascii"})
-_REFRESH = re.compile(r"^\s*\d+\s*[;,]\s*url\s*=\s*['\"]?(?P<url>[^'\"]+)", re.IGNORECASE)
 
 
 def decode_page(content: bytes, charset: str) -> str:
@@ -35,6 +34,14 @@ def decode_page(content: bytes, charset: str) -> str:
     return content.decode("cp1252", errors="replace")
 
 
+def redirects_of_page(html: str) -> list[str]:
+    """Return where a page sends its reader without being asked."""
+    try:
+        return redirects_of(parse_html(html))
+    except FileUnreadable:
+        return []
+
+
 def links_of(html: str) -> list[str]:
     """Return what a page links to, as written and in order: next pages, links and redirects of its head."""
     try:
@@ -46,12 +53,12 @@ def links_of(html: str) -> list[str]:
         for node in tree.css("link[rel~=next], a[href]")
         if "nofollow" not in (node.attributes.get("rel") or "")
     ]
-    for node in tree.css("meta[http-equiv]"):
-        found = _REFRESH.match(node.attributes.get("content") or "")
-        if (node.attributes.get("http-equiv") or "").lower() == "refresh" and found is not None:
-            links.append(found["url"])
     # (mdBook's contents lie in a page of their own.)
-    return links + [node.attributes.get("src") or "" for node in tree.css("iframe[src$='toc.html']")]
+    return (
+        links
+        + redirects_of(tree)
+        + [node.attributes.get("src") or "" for node in tree.css("iframe[src$='toc.html']")]
+    )
 
 
 def _known(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -70,3 +71,69 @@ def test_shortcodes_are_their_words_and_anchors_are_plain(book: Path) -> None:
         *("```", "{{", "kept()", "}}", "```"),
     ]
     assert [section.anchor for section in masts.sections] == ["", "grosse-mass", "grosse-mass-1"]
+
+
+# As Zola 0.17.2 built them from the same pages: without a setting, with paths "safe", with dates kept.
+ADDRESSES = {
+    "My Wood/_index.md": ("My Wood/",) * 3,
+    "My Wood/Dot. name (x).md": ("My Wood/dot-name-x/", "My Wood/Dot. name (x)/", "My Wood/dot-name-x/"),
+    "My Wood/masts/index.md": ("My Wood/masts/",) * 3,
+    "My Wood/what?.md": ("My Wood/what/",) * 3,
+    "2024-05-06-Part/_index.md": ("2024-05-06-Part/",) * 3,
+    "2024-05-06-Part/inner.md": ("2024-05-06-Part/inner/",) * 3,
+    "news/2026-01-02-first one.md": (
+        *("news/first-one/", "news/first one/"),
+        "news/2026-01-02-first-one/",
+    ),
+    "news/2026-01-04 - third.md": ("news/third/", "news/ third/", "news/2026-01-04-third/"),
+    "news/2026-01-05.md": ("news/2026-01-05/",) * 3,
+    "news/2026-01-06-b/index.md": ("news/b/", "news/b/", "news/2026-01-06-b/"),
+    "news/v1.2.md": ("news/v1-2/", "news/v1.2/", "news/v1-2/"),
+    "noindex/deep/page.md": ("noindex/deep/page/",) * 3,
+}
+VALUES = {
+    'slug = "Two Words"': ("news/two-words/", "news/Two Words/", "news/two-words/"),
+    'slug = "a/b"': ("news/a-b/", "news/ab/", "news/a-b/"),
+    'path = "else/Where Is"': ("else/Where Is/",) * 3,
+    'path = "/abs/x/"': ("abs/x/",) * 3,
+    'path = " sp.html "': ("sp.html/",) * 3,
+    'aliases = ["old/place"]': ("news/p5/",) * 3,
+}
+
+
+@pytest.mark.parametrize(
+    ("number", "settings"),
+    [(0, ""), (1, '[slugify]\npaths = "safe"\n'), (2, "[slugify]\npaths_keep_dates = true\n")],
+    ids=["none", "safe", "dates"],
+)
+def test_addresses_follow_the_settings_and_the_front_matter(
+    tmp_path: Path, number: int, settings: str
+) -> None:
+    """A link to another place is dead; names of folders stay as they are."""
+    wanted = {path: addresses[number] for path, addresses in ADDRESSES.items()}
+    pages = {path: page("T") for path in ADDRESSES}
+    for place, (values, addresses) in enumerate(VALUES.items()):
+        pages[f"news/p{place}.md"] = page("T", values)
+        wanted[f"news/p{place}.md"] = addresses[number]
+    for path, text in pages.items():
+        (tmp_path / "content" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "content" / path).write_text(text)
+    (tmp_path / "config.toml").write_text(f'base_url = "https://book.test"\n{settings}')
+
+    found = load_book(tmp_path)
+
+    assert {entry.path.removeprefix("content/"): unquote(entry.address) for entry in found.pages} == wanted
+
+
+def test_anchors_follow_the_settings(book: Path) -> None:
+    """With "safe" only blanks are replaced."""
+    (book / "zola.toml").write_text('base_url = "https://book.test"\n[slugify]\nanchors = "safe"\n')
+    (book / "content" / "wood" / "masts" / "index.md").write_text(
+        page("Masts", body="## Größe & Maß, é\n\nx\n\n## Größe & Maß, é\n\nx\n\n## Own {#My_Id}\n\nx")
+    )
+
+    masts = next(entry for entry in load_book(book).pages if entry.title == "Masts")
+
+    assert [section.anchor for section in masts.sections][-3:] == [
+        *("Größe_&_Maß,_é", "Größe_&_Maß,_é-1", "My_Id"),
+    ]

@@ -377,3 +377,52 @@ def test_pages_that_would_share_a_file_or_leave_the_folder_do_no_harm(
     assert {found.name for found in (tmp_path / "sites").iterdir()} == {
         found.name for found in (tmp_path / "sites").glob("127.0.0.1-*")
     }
+
+
+COPIED = ("", "oars", "sails", "knots", "hulls", "masts")
+
+
+@pytest.mark.parametrize("has_sitemap", [True, False])
+def test_copies_of_a_site_are_not_asked_for(site: BookSite, download: Download, has_sitemap: bool) -> None:
+    """A site with previews has hundreds of times its pages; the book is the released version."""
+    names = [f"/book/{folder}{name}" for folder in ("", "dev/", "v1.2/", "pull357/") for name in COPIED]
+    menu = ("/book/dev/", "/book/v1.2/", "/book/pull357/")
+    for name in names:
+        folder = name[: name.rfind("/") + 1]
+        site.answers[name] = page(name, *(f"{folder}{inner}" for inner in COPIED), *menu)
+    if has_sitemap:
+        site.answers["/book/sitemap.xml"] = sitemap(*(f"{site.url}{name}" for name in names))
+
+    copy, book = download()
+
+    assert addresses(book) == ["", *COPIED[1:]]
+    assert copy.pages == 6
+    assert not [name for name in site.asked() if name.startswith("/book/dev/") and name != "/book/dev/"]
+    assert {left.reason: left.files for left in book.left_out} == {
+        "It is a copy of the site in development.": 6,
+        "It is a copy of the site for another version.": 6,
+        "It is a copy of the site for a pull request.": 6,
+    }
+
+
+def test_copy_that_the_front_page_sends_to_is_downloaded(site: BookSite, download: Download) -> None:
+    """Such a site has pages in its copies alone."""
+    names = [f"/book/{folder}{name}" for folder in ("stable/", "v2/") for name in COPIED]
+    site.answers = {name: page(name) for name in names}
+    site.answers["/book/"] = Answer(b'<meta http-equiv=refresh content="0; url=v2/"><p>Moved.</p>')
+    site.answers["/book/sitemap.xml"] = sitemap(*(f"{site.url}{name}" for name in names))
+
+    _, book = download()
+
+    assert sorted(addresses(book)) == sorted(f"v2/{name}" for name in COPIED)
+
+
+def test_chosen_copy_of_a_site_is_downloaded(site: BookSite, download: Download) -> None:
+    """Who asks for it gets it."""
+    names = [f"/book/{folder}{name}" for folder in ("", "dev/") for name in COPIED]
+    site.answers |= {name: page(name) for name in names}
+    site.answers["/book/sitemap.xml"] = sitemap(*(f"{site.url}{name}" for name in names))
+
+    _, book = download(choice=Choice(include=("dev/**",)))
+
+    assert sorted(addresses(book)) == sorted(f"dev/{name}" for name in COPIED)

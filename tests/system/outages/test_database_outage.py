@@ -18,6 +18,7 @@ from harness.pipe import Pipe
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.extensions import db
 from ragbot.storage.database import Database
+from ragbot.storage.keyvalue.cache import BATCH_EVERY_S
 from ragbot.storage.timeouts import PING_AFTER_S
 from tests.conftest import services_of
 from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
@@ -73,8 +74,8 @@ def test_stream_without_the_database_says_so_too(app: OpenAPI, pipe: Pipe) -> No
 
 
 def rest_connections() -> None:
-    """Wait until connections are checked again when they come out of the pool."""
-    time.sleep(PING_AFTER_S + 0.05)
+    """Wait until what is late is written, and connections are checked again when they come out of the pool."""
+    time.sleep(BATCH_EVERY_S + PING_AFTER_S + 0.5)
 
 
 @pytest.mark.parametrize("cut", [True, False])
@@ -82,10 +83,10 @@ def test_database_that_hangs_costs_a_few_seconds_once(app: OpenAPI, pipe: Pipe, 
     """Each question has several things to ask of it, and waits for none of them twice; nor for a connection
     that is open, whose other end takes everything and says nothing."""
     ask(app)
+    rest_connections()
     if cut:
         pipe.cut()
     pipe.be("hang")
-    rest_connections()
 
     replies = [ask(app, STARTER) for _ in range(4)]
 
@@ -167,8 +168,8 @@ def test_connections_that_a_host_has_cut_are_noticed_before_use(app: OpenAPI, pi
     """Hosts cut what is idle; no reader pays for it."""
     before = ask(app)
 
-    pipe.cut()
     rest_connections()
+    pipe.cut()
     after = ask(app, STARTER)
 
     assert (before.degraded, after.degraded) == ([], [])

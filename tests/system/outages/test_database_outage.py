@@ -74,7 +74,7 @@ def test_stream_without_the_database_says_so_too(app: OpenAPI, pipe: Pipe) -> No
 
 
 def rest_connections() -> None:
-    """Wait until what is late is written, and connections are checked again when they come out of the pool."""
+    """Wait until what is late is written, and connections are checked before their next use."""
     time.sleep(BATCH_EVERY_S + PING_AFTER_S + 0.5)
 
 

@@ -68,9 +68,10 @@ def diagnose(services: Services) -> Iterator[Finding]:
     if book is not None:
         yield _search(services, book)
         yield _part("vectors", report.components["embeddings"])
-    if report.components["llm"].status == "degraded":
-        # (Whether a model answers now, the provider's own lines say.)
-        yield Finding("answers of late", False, report.components["llm"].detail)
+    llm = report.components["llm"]
+    if llm.status == "degraded" and llm.detail != NO_ANSWER:
+        # (Whether a model answers now, and in time, the provider's own lines say.)
+        yield Finding("answers of late", False, llm.detail)
     yield from services.probe_provider()
     yield from _disks(settings)
     yield _proxy(settings)

@@ -13,8 +13,8 @@ from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_side_section, link_share
 from ragbot.providers.extractive.units import TextBlock, Unit, units_of
 
-# Reading a passage takes some 2 ms; what is read of it takes some 30 kB.
-CACHED_PASSAGES = 1024
+# Reading a passage takes some 2 ms, and a question needs thirty; what is read takes some 40 kB.
+CACHED_PASSAGES = 4096
 
 _IN_PARENTHESES = re.compile(r"(.+?)\s*\(([^()]+)\)\W*")
 

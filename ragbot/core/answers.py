@@ -220,6 +220,8 @@ class Generation:
     """The model stopped at its limit of tokens, in the middle of what it had to say."""
     is_thinking: bool = False
     """The model has begun its work and has not said a word yet."""
+    streamed: bool = False
+    """The model's server sent events, and not its answer as one document."""
 
     @property
     def degraded(self) -> tuple[Degradation, ...]:

@@ -88,6 +88,7 @@ class OpenAIGenerator:
             call = _Call(prompt, deadline, patience, generation, stack)
             answer = self._client.call(lambda: self._begin(call), deadline, single_try=prompt.single_try)
             generation.model = self.name
+            generation.streamed = answer.reader.has_events
             said = [answer.first]
             try:
                 yield answer.first

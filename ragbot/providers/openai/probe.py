@@ -92,12 +92,12 @@ def _listed(client: OpenAIClient, models: Sequence[str]) -> str:
 
 def _answered(client: OpenAIClient, model: str) -> str:
     started = time.perf_counter()
-    first_s, pieces = 0.0, 0
+    first_s = 0.0
     prompt, generation = _prompt(), Generation()
     generator = OpenAIGenerator(client, model, PROBE_S)
     for _ in generator.generate(prompt, Deadline(PROBE_S + RESERVE_S), generation):
-        first_s, pieces = first_s or time.perf_counter() - started, pieces + 1
-    streams = "streams" if pieces > 1 else "answers in one piece"
+        first_s = first_s or time.perf_counter() - started
+    streams = "streams" if generation.streamed else "answers in one piece"
     return f"{streams}, first word after {first_s:.1f} s{_told(client.dialect_of(model).current())}"
 
 

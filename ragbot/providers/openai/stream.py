@@ -82,6 +82,7 @@ class CompletionReader:
     usage: Any = field(default_factory=dict)
     has_thoughts: bool = False
     is_done: bool = False
+    has_events: bool = False
     _line: bytes = b""
     _body: list[bytes] = field(default_factory=list)
     _body_size: int = 0
@@ -127,6 +128,7 @@ class CompletionReader:
         if self._body or event.startswith((b"{", b"[")):
             self._keep(line)
         elif event.startswith(b"data:"):
+            self.has_events = True
             self._event(event[5:].strip())
 
     def _keep(self, line: bytes) -> None:

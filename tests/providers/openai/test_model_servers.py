@@ -258,7 +258,9 @@ def test_server_that_does_not_stream_answers_in_one_piece() -> None:
         return silently
 
     assert told(answer)[0] == NINE_MONTHS
-    assert told(always(silently))[0] == NINE_MONTHS
+    text, generation = told(always(silently))
+    assert (text, generation.streamed) == (NINE_MONTHS, False)
+    assert told(always(streamed(NINE_MONTHS)))[1].streamed
 
 
 def test_question_that_names_a_parameter_teaches_nothing() -> None:

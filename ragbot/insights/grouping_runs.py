@@ -47,11 +47,7 @@ class GroupingRuns:
         try:
             return self._group_new(holds)
         finally:
-            self._states.change(
-                LEASE,
-                lambda state: None if state is not None and state.get("by") == token else state,
-                LEASE_S,
-            )
+            self._states.change(LEASE, released, LEASE_S)
 
     def run_daily(self) -> None:
         """Run unless a run has ended well within a day. One that fails is tried again the next time."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Subquery, exists, func, select
 
 from ragbot.storage.asked_questions import asked_questions
-from ragbot.storage.question_samples import of_keys, section_samples, time_buckets, wordings
+from ragbot.storage.question_samples import samples_of
 from ragbot.storage.question_selection import (
     DISLIKED,
     GROUP_KEY,
@@ -21,9 +21,6 @@ from ragbot.storage.question_selection import (
     number_of,
     row,
 )
-
-EXAMPLES = 5
-SECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +59,7 @@ def gaps(
             wanting.c.questions.desc(), wanting.c.last.desc()
         )
     ).all()
-    keys = [one.key for one in found]
-    sampled = [*conditions, of_keys(keys)]
-    examples: Mapping[int, Sequence[str]] = wordings(connection, sampled, EXAMPLES)
-    sections = section_samples(connection, sampled, SECTIONS)
-    trends = time_buckets(connection, sampled, selection)
+    samples = samples_of(connection, conditions, selection, [one.key for one in found])
     return [
         Gap(
             group=one.key if one.key > 0 else None,
@@ -77,9 +70,9 @@ def gaps(
             answered_since=one.answered_since,
             first_asked_at=one.first_asked_at,
             last_asked_at=one.last_asked_at,
-            examples=tuple(examples.get(one.key, ())),
-            sections=tuple(sections.get(one.key, ())),
-            trend=trends[one.key],
+            examples=samples[one.key].examples,
+            sections=samples[one.key].sections,
+            trend=samples[one.key].trend,
         )
         for one in found
     ]

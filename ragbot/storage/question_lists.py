@@ -13,7 +13,7 @@ from ragbot.core.answers import Source
 from ragbot.storage.asked_questions import asked_questions
 from ragbot.storage.message_rows import stored_source
 from ragbot.storage.models import MessageRow
-from ragbot.storage.question_samples import of_keys, section_samples, split_place, time_buckets, wordings
+from ragbot.storage.question_samples import samples_of, split_place
 from ragbot.storage.question_selection import (
     DISLIKED,
     GROUP_KEY,
@@ -27,9 +27,6 @@ from ragbot.storage.question_selection import (
 )
 
 messages: Any = MessageRow.__table__
-
-EXAMPLES = 5
-SECTIONS = 3
 
 Place = tuple[str, str]
 
@@ -120,17 +117,14 @@ def groups(
         .order_by(count.desc(), last.desc())
     )
     found = connection.execute(query.limit(limit).offset(offset)).all()
-    sampled = [*conditions, of_keys([one.key for one in found])]
-    examples = wordings(connection, sampled, EXAMPLES)
-    sections = section_samples(connection, sampled, SECTIONS)
-    trends = time_buckets(connection, sampled, selection)
+    samples = samples_of(connection, conditions, selection, [one.key for one in found])
     return [
         GroupFacts(
             group=one.key if one.key > 0 else None,
             **{name: one._mapping[name] for name in _COUNTED},
-            examples=tuple(examples.get(one.key, ())),
-            sections=tuple(sections.get(one.key, ())),
-            trend=trends[one.key],
+            examples=samples[one.key].examples,
+            sections=samples[one.key].sections,
+            trend=samples[one.key].trend,
         )
         for one in found
     ]

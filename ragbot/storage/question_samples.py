@@ -4,16 +4,44 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, case, func, or_, select
 
 from ragbot.storage.question_selection import GROUP_KEY, Selection, row
 
+EXAMPLES = 5
+SECTIONS = 3
 # The time of a selection is cut into so many parts.
 BUCKETS = 8
 # Of a group with many wordings or lists of sections, so many of the commonest are looked at.
 _LISTS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Hold a group's commonest wordings, its sections as (path, headings), and its questions by time."""
+
+    examples: tuple[str, ...]
+    sections: tuple[tuple[str, str], ...]
+    trend: tuple[int, ...]
+
+
+def samples_of(
+    connection: Connection,
+    conditions: Sequence[ColumnElement[bool]],
+    selection: Selection,
+    keys: Sequence[int],
+) -> Mapping[int, Samples]:
+    """Return what describes each of some groups, by its key."""
+    sampled = [*conditions, of_keys(keys)]
+    examples = wordings(connection, sampled, EXAMPLES)
+    sections = section_samples(connection, sampled, SECTIONS)
+    trends = time_buckets(connection, sampled, selection)
+    return {
+        key: Samples(tuple(examples.get(key, ())), tuple(sections.get(key, ())), trends[key]) for key in keys
+    }
 
 
 def of_keys(keys: Sequence[int]) -> ColumnElement[bool]:

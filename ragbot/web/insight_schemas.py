@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -33,6 +34,8 @@ def _midnight(day: date) -> datetime:
 Day = Annotated[date, BeforeValidator(_written_day), Field(ge=date(2000, 1, 1), le=date(2999, 12, 31))]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500), Storable]
 Count = Annotated[int, Field(ge=0)]
+
+T = TypeVar("T")
 
 
 class TimeSelection(BaseModel):
@@ -94,6 +97,11 @@ class PageQuery(QuestionFilters):
     offset: int = Field(0, ge=0, le=MOST_OFFSET)
     sections: Literal["1"] | None = None
     demo: Literal["1"] | None = None
+
+
+def page_of(found: Sequence[T], *, limit: int, offset: int) -> tuple[Sequence[T], int | None]:
+    """Return at most `limit` of what was found, and the offset of the next if there is one more."""
+    return (found[:limit], offset + limit) if len(found) > limit else (found, None)
 
 
 class GroupPath(BaseModel):

@@ -22,7 +22,6 @@ from ragbot.core.ports import Embedder, Generator, SharedState
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.openai import client as openai_client
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
-from ragbot.providers.openai.http_transport import HTTPClientTransport
 from ragbot.storage.keyvalue.shared_state import FailoverSharedState
 
 KEY = "sk-alice-and-bob-0123456789"
@@ -41,7 +40,6 @@ def client_of(
             base_url=upstream.base_url,
             connect_timeout_s=2,
             max_retries=max_retries,
-            transport=HTTPClientTransport(),
         ),
         states,
     )

@@ -50,7 +50,6 @@ class OpenAIAccess:
     base_url: str | None
     connect_timeout_s: float
     max_retries: int
-    transport: httpx2.BaseTransport | None = None
 
 
 class OpenAIClient:
@@ -137,7 +136,7 @@ class OpenAIClient:
         import openai
 
         http_client = httpx2.Client(
-            transport=self._access.transport or HTTPClientTransport(),
+            transport=HTTPClientTransport(),
             timeout=self.timeout(30),
             follow_redirects=True,
         )

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import http.client
 import select
-import socket
 import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -212,7 +210,9 @@ class _Connection:
 class _Body(httpx2.SyncByteStream):
     """Read a response's body. A connection whose body was read to its end is used again."""
 
-    def __init__(self, received: http.client.HTTPResponse, connection: _Connection, give_back: Any) -> None:
+    def __init__(
+        self, received: http.client.HTTPResponse, connection: _Connection, give_back: Callable[[], None]
+    ) -> None:
         self._received = received
         self._connection: _Connection | None = connection
         self._give_back = give_back
@@ -322,5 +322,5 @@ def _as_httpx_errors(
         raise too_late(str(error)) from error
     except http.client.HTTPException as error:
         raise httpx2.RemoteProtocolError(f"{type(error).__name__}: {error}") from error
-    except (OSError, socket.gaierror) as error:
+    except OSError as error:
         raise failed(str(error)) from error

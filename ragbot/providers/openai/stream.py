@@ -168,9 +168,6 @@ class CompletionReader:
 
     def _content(self, content: object) -> None:
         """Read a text, or typed parts of one: what is no text is a thought or nothing to read."""
-        if isinstance(content, str):
-            self._texts.append(content)
-            return
         for part in content if isinstance(content, list) else [content]:
             if isinstance(part, str):
                 self._texts.append(part)

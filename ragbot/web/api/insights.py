@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
+from pydantic import BaseModel
 from werkzeug.exceptions import NotFound
 
 from ragbot.insights.report import as_issue
@@ -41,6 +42,7 @@ from ragbot.web.insight_schemas import (
     QuestionsReply,
     TimeQuery,
     TrendsReply,
+    page_of,
 )
 from ragbot.web.schemas import json_reply
 
@@ -58,37 +60,19 @@ T = TypeVar("T")
 @insights.get("/gaps", responses={"200": GapsReply}, summary="List what readers did not find")
 def gaps(query: PagedQuery) -> Response:
     """List questions that were refused, not supported or disliked, in groups that ask the same."""
-    selection = _selection(query)
-    found = current_services().insights.gaps(selection, limit=query.limit + 1, offset=query.offset)
-    page, next_offset = _page(found, query)
-    values = [gap_values(gap) for gap in page]
-    if query.format == "csv":
-        return _csv("gaps", GapReply.model_fields, values)
-    return json_reply({"book": selection.book, "gaps": values, "next_offset": next_offset})
+    return _listed("gaps", query, current_services().insights.gaps, gap_values, GapReply)
 
 
 @insights.get("/questions", responses={"200": QuestionsReply}, summary="List questions")
 def questions(query: FilteredQuery) -> Response:
     """List questions as they are kept, newest first."""
-    selection = _selection(query)
-    found = current_services().insights.questions(selection, limit=query.limit + 1, offset=query.offset)
-    page, next_offset = _page(found, query)
-    values = [question_values(asked) for asked in page]
-    if query.format == "csv":
-        return _csv("questions", QuestionReply.model_fields, values)
-    return json_reply({"book": selection.book, "questions": values, "next_offset": next_offset})
+    return _listed("questions", query, current_services().insights.questions, question_values, QuestionReply)
 
 
 @insights.get("/groups", responses={"200": GroupsReply}, summary="List groups of questions")
 def groups(query: FilteredQuery) -> Response:
     """List questions in groups that ask the same, those with most questions first."""
-    selection = _selection(query)
-    found = current_services().insights.groups(selection, limit=query.limit + 1, offset=query.offset)
-    page, next_offset = _page(found, query)
-    values = [group_values(group) for group in page]
-    if query.format == "csv":
-        return _csv("groups", GroupReply.model_fields, values)
-    return json_reply({"book": selection.book, "groups": values, "next_offset": next_offset})
+    return _listed("groups", query, current_services().insights.groups, group_values, GroupReply)
 
 
 @insights.get("/groups/<group>", responses={"200": OneGroupReply}, summary="Open a group of questions")
@@ -99,7 +83,7 @@ def group(path: GroupPath, query: PagedQuery) -> Response:
     if facts is None:
         raise NotFound
     found = read.questions_of(path.group, selection, limit=query.limit + 1, offset=query.offset)
-    page, next_offset = _page(found, query)
+    page, next_offset = page_of(found, limit=query.limit, offset=query.offset)
     values = [answered_values(asked) for asked in page]
     if query.format == "csv":
         return _csv("questions", AnsweredReply.model_fields, values)
@@ -125,7 +109,7 @@ def book_map(query: PagedQuery) -> Response:
         return _csv("map", MAP_COLUMNS, map_rows(found))
     end = query.offset + query.limit
     pages = [*found.pages, *found.elsewhere]
-    page, next_offset = _page(pages[query.offset : end + 1], query)
+    page, next_offset = page_of(pages[query.offset : end + 1], limit=query.limit, offset=query.offset)
     values = [map_values(one) for one in page]
     return json_reply({"book": selection.book, "pages": values, "next_offset": next_offset})
 
@@ -149,11 +133,21 @@ def _selection(query: TimeQuery) -> Selection:
     return query.selection(book, datetime.now(UTC))
 
 
-def _page(found: Sequence[T], query: PagedQuery) -> tuple[Sequence[T], int | None]:
-    """Return at most as many as were asked for, and the offset of the next if there is one more."""
-    if len(found) <= query.limit:
-        return found, None
-    return found[: query.limit], query.offset + query.limit
+def _listed(
+    name: str,
+    query: PagedQuery,
+    read: Callable[..., Sequence[T]],
+    values_of: Callable[[T], dict[str, Any]],
+    columns: type[BaseModel],
+) -> Response:
+    """Return a part of a list, `name`, in the form that the query wants; CSV has the reply's fields."""
+    selection = _selection(query)
+    found = read(selection, limit=query.limit + 1, offset=query.offset)
+    page, next_offset = page_of(found, limit=query.limit, offset=query.offset)
+    values = [values_of(one) for one in page]
+    if query.format == "csv":
+        return _csv(name, columns.model_fields, values)
+    return json_reply({"book": selection.book, name: values, "next_offset": next_offset})
 
 
 def _csv(name: str, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> Response:

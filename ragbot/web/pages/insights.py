@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import Blueprint, Response, g, make_response, render_template, request, url_for
 from pydantic import ValidationError
@@ -25,7 +25,7 @@ from ragbot.storage.question_selection import OUTCOMES, RATINGS, Selection
 from ragbot.version import __version__
 from ragbot.web.answer_html import answer_html
 from ragbot.web.errors import problem_of
-from ragbot.web.insight_schemas import PageQuery
+from ragbot.web.insight_schemas import PageQuery, page_of
 from ragbot.web.middleware.authentication import require_console_password
 from ragbot.web.pages import insight_charts
 
@@ -43,8 +43,6 @@ CONTENT_SECURITY_POLICY = (
 _SHARES = ("refused", "unsupported", "disliked")
 # What the links of a page keep of its address.
 _KEPT = ("book", "days", "since", "until", "demo")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +159,8 @@ def _overview(asked: Asked) -> Response:
 
 def _gaps(asked: Asked) -> Response:
     offset = asked.query.offset
-    found, following = _part(asked.insights.gaps(asked.selection, limit=LISTED + 1, offset=offset), offset)
+    listed = asked.insights.gaps(asked.selection, limit=LISTED + 1, offset=offset)
+    found, following = page_of(listed, limit=LISTED, offset=offset)
     issues = [as_issue(asked.selection.book, gap) for gap in found]
     return _page(
         "gaps.html",
@@ -172,7 +171,8 @@ def _gaps(asked: Asked) -> Response:
 
 def _questions(asked: Asked) -> Response:
     offset = asked.query.offset
-    found, following = _part(asked.insights.groups(asked.selection, limit=LISTED + 1, offset=offset), offset)
+    listed = asked.insights.groups(asked.selection, limit=LISTED + 1, offset=offset)
+    found, following = page_of(listed, limit=LISTED, offset=offset)
     whole = Selection(asked.selection.book, asked.selection.since, asked.selection.until)
     return _page(
         "questions.html",
@@ -199,7 +199,7 @@ def _group(asked: Asked, group: int) -> Response:
         return _page("trouble.html", {"trouble": trouble}, asked, status=404)
     offset = asked.query.offset
     listed = asked.insights.questions_of(group, asked.selection, limit=LISTED + 1, offset=offset)
-    found, following = _part(listed, offset)
+    found, following = page_of(listed, limit=LISTED, offset=offset)
     gap = asked.insights.gap_of(group, asked.selection)
     return _page(
         "group.html",
@@ -212,11 +212,6 @@ def _group(asked: Asked, group: int) -> Response:
         },
         asked,
     )
-
-
-def _part(found: Sequence[T], offset: int) -> tuple[Sequence[T], int | None]:
-    """Return what a page lists, and the offset of the next page if there is one."""
-    return (found[:LISTED], offset + LISTED) if len(found) > LISTED else (found, None)
 
 
 def _answer_html(asked: AskedFacts) -> str:

@@ -25,6 +25,16 @@ def three_chapter_app(
     new_database: DatabaseMaker, folder: Path, overrides: Mapping[str, Any] | None = None, **parts: Any
 ) -> Iterator[OpenAPI]:
     """Yield an app on a database of its own. Whoever shares it asks in sessions of his own."""
+    with keyless_app(new_database, folder, overrides, **parts) as app:
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url=SITE_URL)
+        yield app
+
+
+@contextmanager
+def keyless_app(
+    new_database: DatabaseMaker, folder: Path, overrides: Mapping[str, Any] | None = None, **parts: Any
+) -> Iterator[OpenAPI]:
+    """Yield an app without a book, a key or a quota, on a database of its own."""
     with new_database(folder) as url:
         settings = {
             "ENVIRONMENT": "testing",
@@ -36,7 +46,6 @@ def three_chapter_app(
             "CACHE_TTL_HOURS": 0,
         }
         app = create_app({**settings, **(overrides or {})}, **parts)
-        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url=SITE_URL)
         yield app
         with app.app_context():
             db.engine.dispose()

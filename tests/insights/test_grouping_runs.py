@@ -9,13 +9,7 @@ import pytest
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.insights.grouping_runs import EVERY_S, LEASE_S, GroupingRuns
 from ragbot.storage.keyvalue.shared_state import InProcessSharedState
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.storage.keyvalue.stores import Clock
 
 
 @pytest.fixture

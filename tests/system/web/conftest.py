@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from ragbot import create_app
-from ragbot.extensions import db
+from ragbot.config import Settings
 from tests.conftest import SHIPPED_BOOK, RunningApp, services_of
 from tests.databases import DatabaseMaker, store_params
-from tests.served import serving_app
+from tests.served import keyless_app, serving_app
 from tests.system.web.widget_site import BOOK_URL, SITES, WidgetSite, serving_sites
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -46,24 +45,10 @@ def live_console(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApp]:
     """Yield a running app that serves the shipped book, without a key."""
-    folder = tmp_path_factory.mktemp("console")
-    with new_database(folder) as url:
-        app = create_app(
-            {
-                "ENVIRONMENT": "testing",
-                "DATABASE_URL": url,
-                "INDEX_DIR": str(folder),
-                "EMBEDDER": "none",
-                "RATE_LIMIT_ENABLED": False,
-                # A question that several tests ask is answered anew in each.
-                "CACHE_TTL_HOURS": 0,
-            }
-        )
+    with keyless_app(new_database, tmp_path_factory.mktemp("console")) as app:
         services_of(app).ingestion.ingest_book(SHIPPED_BOOK, site_url="https://book.test/")
         with serving_app(app) as running:
             yield running
-        with app.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -77,25 +62,17 @@ def service(
     new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory, site: WidgetSite
 ) -> Iterator[RunningApp]:
     """Yield a service that answers from the MkDocs site, without a model, to pages of `site` alone."""
-    folder = tmp_path_factory.mktemp("widget")
-    with new_database(folder) as url:
-        app = create_app(
-            {
-                "ENVIRONMENT": "testing",
-                "DATABASE_URL": url,
-                "INDEX_DIR": str(folder),
-                "EMBEDDER": "none",
-                "RATE_LIMIT_ENABLED": False,
-                "ALLOWED_ORIGINS_STR": site.url,
-                "WIDGET_TOKEN_MINUTES": 5,
-                "SECRET_KEY": "q8Zr-2Lw9-Xk47-uTn3",
-            }
-        )
+    settings = {
+        "ALLOWED_ORIGINS_STR": site.url,
+        "WIDGET_TOKEN_MINUTES": 5,
+        "SECRET_KEY": "q8Zr-2Lw9-Xk47-uTn3",
+        # As it ships, and not as other tests have it.
+        "CACHE_TTL_HOURS": Settings.model_fields["cache_ttl_hours"].default,
+    }
+    with keyless_app(new_database, tmp_path_factory.mktemp("widget"), settings) as app:
         services_of(app).ingestion.ingest_book(SITES / "mkdocs" / "built", site_url=BOOK_URL)
         with serving_app(app) as running:
             yield running
-        with app.app_context():
-            db.engine.dispose()
 
 
 @pytest.fixture

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
-from sqlalchemy import insert
 
 from ragbot.extensions import db
-from ragbot.storage.asked_questions import asked_questions, question_groups
 from ragbot.storage.question_selection import OUTCOMES, RATINGS
 from ragbot.web.insight_schemas import FilteredQuery
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
-from tests.insights.rows import question_row
+from tests.insights.rows import NOW, REFUSED, add
 
 pytestmark = pytest.mark.sqlite_is_enough
 
 KEY = "an-admin-key-that-is-long-enough-0123456789"
-NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-REFUSED = {"outcome": "refused", "cited": "", "nearest": "02-cheese.md\tCheese > Goats", "sentences": 0}
 
 
 @pytest.fixture
@@ -31,15 +27,6 @@ def app(make_app: AppMaker) -> OpenAPI:
     app = make_app({"ADMIN_API_KEY": KEY})
     services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
     return app
-
-
-def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
-    with app.app_context(), db.engine.begin() as connection:
-        for number in {row["group_id"] for row in rows if row.get("group_id")}:
-            connection.execute(insert(question_groups).values(id=number, **group))
-        for row in rows:
-            connection.execute(insert(asked_questions).values(question_row(**{"asked_at": NOW, **row})))
 
 
 def get(client: FlaskClient, call: str, **query: Any) -> Any:

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
 import pytest
 from flask_openapi import OpenAPI
-from sqlalchemy import insert
 
 from ragbot.extensions import db
 from ragbot.insights.book_map import MappedPage
 from ragbot.insights.trends import Day, Numbers
-from ragbot.storage.asked_questions import asked_questions, question_groups
+from ragbot.storage.asked_questions import asked_questions
 from ragbot.web.pages.insight_charts import HEIGHT, bar_chart, heat_strip, periods, share_lines, spark_line
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
-from tests.insights.rows import question_row
+from tests.insights.rows import NOW, REFUSED, add
 from tests.system.web.script_payloads import SCRIPT_PAYLOADS
 
 pytestmark = pytest.mark.sqlite_is_enough
 
 PASSWORD = "a-long-console-password-7"
 VIEWS = ("", "/gaps", "/questions", "/map")
-NOW = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 # What of a row comes from outside.
 WORDS = ("words", "page", "language", "reason", "book_version", "nearest")
-REFUSED = {"outcome": "refused", "cited": "", "nearest": "02-cheese.md\tCheese > Goats", "sentences": 0}
 
 
 @pytest.fixture
@@ -35,15 +31,6 @@ def app(make_app: AppMaker) -> OpenAPI:
     app = make_app()
     services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
     return app
-
-
-def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
-    with app.app_context(), db.engine.begin() as connection:
-        for number in {row["group_id"] for row in rows if row.get("group_id")}:
-            connection.execute(insert(question_groups).values(id=number, **group))
-        for row in rows:
-            connection.execute(insert(asked_questions).values(question_row(**{"asked_at": NOW, **row})))
 
 
 def page(app: OpenAPI, path: str, status: int = 200) -> str:

@@ -16,7 +16,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
 from ragbot.core.errors import RagbotError, StoreUnavailable
 from ragbot.core.findings import Finding
-from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX
+from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX, INDEX_IN_THE_MAKING
 from ragbot.health.readiness import CANNOT_WRITE, CLOCK_JUMPED, INGEST_AGAIN, MIGRATE, ReadinessReport
 from ragbot.health.runner import CACHE_S, NO_ANSWER, CheckResult
 from ragbot.services import Services, current_services
@@ -34,6 +34,7 @@ _ADVICE = {
     INGEST_AGAIN: "the book was embedded by another model: run flask book ingest again",
     StoreUnavailable.code: "its store does not answer: see the line of the database",
     DATABASE_STORE.detail: "Redis does not answer: look at REDIS_URL; the database is used meanwhile",
+    INDEX_IN_THE_MAKING.detail: "the index is still being built: run this again in a minute",
     EMBEDDED_INDEX.detail: "Qdrant does not answer: look at QDRANT_URL; the embedded index is used meanwhile",
     CACHED_ANSWERS.detail: "Qdrant does not answer, and only cached answers are given: look at QDRANT_URL",
 }
@@ -82,7 +83,8 @@ def _report(services: Services) -> ReadinessReport:
     for _ in range(MOST_LOOKS):
         report = services.readiness.report()
         # (A model is asked below.)
-        if not any(r.detail == NO_ANSWER for name, r in report.components.items() if name != "llm"):
+        details = {part.detail for name, part in report.components.items() if name != "llm"}
+        if not details & {NO_ANSWER, INDEX_IN_THE_MAKING.detail}:
             break
         time.sleep(CACHE_S)
     return report

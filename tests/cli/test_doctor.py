@@ -14,9 +14,11 @@ from harness.openai_upstream import CHAT, OpenAIUpstream, Status
 from harness.server_accents import AccentedServer, read_transcript
 from ragbot.cli import doctor
 from ragbot.cli.doctor import _part
+from ragbot.core.domain import EditionFacts
 from ragbot.core.ports import SharedState
 from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX
 from ragbot.health.runner import CheckResult
+from ragbot.index.published_books import PublishedBooks
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.databases import DatabaseMaker
@@ -90,6 +92,25 @@ def test_installation_without_a_key_is_well(diagnosed: Diagnose) -> None:
     assert {line.split()[0] for line in lines.values()} == {"ok"}
     assert {"settings", "database", "book", "search", "provider", "proxy", "disk: index"} <= lines.keys()
     assert "chunks" in lines["book"]
+
+
+def test_index_in_the_making_is_waited_for(diagnosed: Diagnose, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that has just started is not ill."""
+    searchable = PublishedBooks.searchable
+    looks: list[float] = []
+
+    def at_the_second_look(
+        self: PublishedBooks, wait_s: float, book: str | None = None
+    ) -> EditionFacts | None:
+        looks.append(wait_s)
+        return searchable(self, wait_s, book) if len(looks) > 1 else None
+
+    monkeypatch.setattr(PublishedBooks, "searchable", at_the_second_look)
+    exit_code, lines = diagnosed()
+
+    assert exit_code == 0
+    assert lines["embedded index"].startswith("ok")
+    assert len(looks) > 1
 
 
 def test_provider_that_answers_is_well(diagnosed: Diagnose, upstream: OpenAIUpstream) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.exc import DatabaseError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import PoolProxiedConnection
 
 from ragbot.core.cooldown import Cooldown
 from ragbot.core.errors import DatabaseUnavailable
+from ragbot.storage.direct_statements import DirectStatement, run_alone, translated
 from ragbot.storage.timeouts import cut_off_after
 
 # A server that took so long to fail is not called for a while, or every question would wait for it several
@@ -21,6 +24,8 @@ SLOW_S = 0.5
 SQLITE_BUSY = "SQLITE_BUSY"
 # A write that failed longer ago says nothing about now.
 FAILURE_REMEMBERED_S = 60.0
+
+Connected = TypeVar("Connected", Connection, PoolProxiedConnection)
 
 
 class Database:
@@ -38,13 +43,15 @@ class Database:
         waited: Callable[[float], None] = lambda _seconds: None,
         timeout_s: float | None = None,
     ) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect
         self._waited = waited
         self._timeout_s = timeout_s if engine.dialect.name == "postgresql" else None
         # Made once: an engine with options costs 20 µs.
         # On PostgreSQL each statement sees what is committed by then, in a transaction or alone; alone it
         # costs one round trip instead of three.
-        is_sqlite = engine.dialect.name == "sqlite"
-        self._reader = engine if is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._is_sqlite = engine.dialect.name == "sqlite"
+        self._reader = engine if self._is_sqlite else engine.execution_options(isolation_level="AUTOCOMMIT")
         self._reader_without_limit = engine.execution_options(no_time_limit=True)
         self._writers = {
             (durable, no_time_limit): engine.execution_options(
@@ -77,48 +84,95 @@ class Database:
         another writer has just kept SQLite's lock for longer than `busy_timeout`, others fail at once for a
         moment; work that no reader waits for (`no_time_limit`) always waits.
         """
-        if not no_time_limit and not self._locked.allows_call():
-            raise DatabaseUnavailable("The database was locked a moment ago.", SQLITE_BUSY)
+        if not no_time_limit:
+            self._check_lock()
         engine = self._writers[durable, no_time_limit]
         try:
             with _translated_errors(), self._connected(engine) as connection, connection.begin():
                 yield connection
         except DatabaseUnavailable as error:
-            self._write_failed_at = self._clock()
-            if error.cause == SQLITE_BUSY:
-                self._locked.start()
+            self._note_failed_write(error)
             raise
         self._locked.end()
         if durable:
             # (A small count may still fit where a conversation does not.)
             self._write_failed_at = None
 
+    @property
+    def dialect(self) -> str:
+        """Return `sqlite` or `postgresql`."""
+        return self._dialect.name
+
+    def statement(self, statement: ClauseElement) -> DirectStatement:
+        """Return a statement for `run`."""
+        return DirectStatement(statement, self._dialect)
+
+    def run(
+        self, statement: DirectStatement, values: Mapping[str, Any], *, writes: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement in a transaction of its own and return its rows, at a fifth of the usual cost.
+
+        For small values that may be lost: SQLite does not wait for the disk. Raises DatabaseUnavailable.
+        """
+        if writes:
+            self._check_lock()
+        try:
+            with _translated_errors(), closing(self._connect(self._engine.raw_connection)) as connection:
+                if writes and self._is_sqlite:
+                    _wait_for_disk(connection.dbapi_connection, connection.info, False)
+                with self._limited(connection.dbapi_connection):
+                    rows = run_alone(connection, self._dialect, statement, values)
+        except DatabaseUnavailable as error:
+            if writes:
+                self._note_failed_write(error)
+            raise
+        if writes:
+            self._locked.end()
+        return rows
+
     def cannot_write(self) -> bool:
         """Return whether the last write failed, not long ago: a disk may be full while reading goes on."""
         failed_at = self._write_failed_at
         return failed_at is not None and self._clock() - failed_at < FAILURE_REMEMBERED_S
 
+    def _check_lock(self) -> None:
+        if not self._locked.allows_call():
+            raise DatabaseUnavailable("The database was locked a moment ago.", SQLITE_BUSY)
+
+    def _note_failed_write(self, error: DatabaseUnavailable) -> None:
+        self._write_failed_at = self._clock()
+        if error.cause == SQLITE_BUSY:
+            self._locked.start()
+
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:
-        with self._connect(engine) as connection:
-            if self._timeout_s is None or connection.get_execution_options().get("no_time_limit"):
+        with self._connect(engine.connect) as connection:
+            if connection.get_execution_options().get("no_time_limit"):
                 yield connection
-                return
-            began = self._clock()
-            try:
-                with cut_off_after(self._timeout_s, connection.connection.dbapi_connection):
+            else:
+                with self._limited(connection.connection.dbapi_connection):
                     yield connection
-            except OperationalError:
-                if self._clock() - began >= self._timeout_s:
-                    self._cooldown.start()
-                raise
 
-    def _connect(self, engine: Engine) -> Connection:
+    @contextmanager
+    def _limited(self, driver_connection: Any) -> Iterator[None]:
+        if self._timeout_s is None:
+            yield
+            return
+        began = self._clock()
+        try:
+            with cut_off_after(self._timeout_s, driver_connection):
+                yield
+        except OperationalError:
+            if self._clock() - began >= self._timeout_s:
+                self._cooldown.start()
+            raise
+
+    def _connect(self, connect: Callable[[], Connected]) -> Connected:
         if not self._cooldown.allows_call():
             raise DatabaseUnavailable("The database could not be reached a moment ago.")
         began = self._clock()
         try:
-            connection = engine.connect()
+            connection = connect()
         except OperationalError:
             if self._clock() - began > SLOW_S:
                 self._cooldown.start()
@@ -200,9 +254,17 @@ def make_sqlite_safe(engine: Engine, lock_timeout_s: float) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        writes = options.get("writes")
-        synchronous = "FULL" if options.get("durable", True) else "NORMAL"
-        if connection.info.get("synchronous", "FULL") != synchronous:
-            connection.exec_driver_sql(f"PRAGMA synchronous = {synchronous}")
-            connection.info["synchronous"] = synchronous
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        begin = "BEGIN IMMEDIATE" if options.get("writes") else "BEGIN"
+        driver: Any = connection.connection.dbapi_connection
+        try:
+            _wait_for_disk(driver, connection.info, options.get("durable", True))
+            driver.execute(begin)
+        except sqlite3.Error as error:
+            raise translated(error, begin, connection.dialect) from error
+
+
+def _wait_for_disk(driver: Any, info: dict[Any, Any], waits: bool) -> None:
+    """Let SQLite wait for the disk at each commit, or not. `info` belongs to the pool's connection."""
+    if info.get("waits_for_disk", True) != waits:
+        driver.execute(f"PRAGMA synchronous = {'FULL' if waits else 'NORMAL'}")
+        info["waits_for_disk"] = waits

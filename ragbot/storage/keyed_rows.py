@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, select
+from sqlalchemy import Connection, Table, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from ragbot.core.errors import DatabaseUnavailable, StoreUnavailable
 from ragbot.storage.database import Database
+from ragbot.storage.direct_statements import DirectStatement
 
 CLEAN_UP_EVERY_S = 300.0
 # The caller whose turn it is waits for it.
@@ -72,16 +73,33 @@ class ExpiringRows:
         self._expiry = table.c[expiry]
         self._clock = clock
         self._cleaned_up_at = clock()
-        self._live = select(table).where(self._key == bindparam("key"), self._expiry > bindparam("now"))
+        columns = [column for column in table.columns if not column.primary_key]
+        self._live = database.statement(
+            select(*columns).where(self._key == bindparam("key"), self._expiry > bindparam("now"))
+        )
+        self._put = database.statement(_upsert(database.dialect, table, tuple(table.columns.keys()), ()))
 
-    def get(self, key: str) -> Row[Any] | None:
-        """Return the row of a key, or None if there is none or it has expired."""
-        with _store_failures(), self._database.reading() as connection:
-            return connection.execute(self._live, {"key": key, "now": self._clock()}).first()
+    def get(self, key: str) -> tuple[Any, ...] | None:
+        """Return the columns of a row except its key; None if there is no row or it has expired."""
+        rows = self.run(self._live, {"key": key, "now": self._clock()})
+        return rows[0] if rows else None
 
     def put(self, key: str, values: Mapping[str, Any], lifetime_s: float) -> None:
         """Write a row in place of the one that the key may have."""
-        self.put_many([(key, values, lifetime_s)])
+        now = self._clock()
+        row = {self._key.name: key, **values, self._expiry.name: now + lifetime_s}
+        self.run(self._put, row, writes=True)
+
+    def run(
+        self, statement: DirectStatement, values: Mapping[str, Any], *, writes: bool = False
+    ) -> list[tuple[Any, ...]]:
+        """Run one statement as `Database.run` does; now and then delete expired rows after it."""
+        with _store_failures():
+            rows = self._database.run(statement, values, writes=writes)
+        if writes and self._is_clean_up_due():
+            with self.transaction():
+                pass
+        return rows
 
     def put_many(self, rows: Iterable[tuple[str, Mapping[str, Any], float]]) -> None:
         """Write rows as `put` does, in one transaction."""
@@ -105,9 +123,12 @@ class ExpiringRows:
         with _store_failures(), self._database.writing(durable=False) as connection:
             now = self._clock()
             yield connection, now
-            if abs(now - self._cleaned_up_at) > CLEAN_UP_EVERY_S:
+            if self._is_clean_up_due():
                 self._cleaned_up_at = now
                 self._clean_up(connection, now)
+
+    def _is_clean_up_due(self) -> bool:
+        return abs(self._clock() - self._cleaned_up_at) > CLEAN_UP_EVERY_S
 
     def _clean_up(self, connection: Connection, now: float) -> None:
         # Rows that another worker deletes or writes at this moment are left to it.

@@ -83,7 +83,7 @@ def test_row_is_read_until_the_moment_at_which_it_expires(rows: ExpiringRows, cl
     clock.now += 0.1
 
     assert before is not None
-    assert bytes(before.value) == b"fresh"
+    assert bytes(before[0]) == b"fresh"
     assert rows.get("bread") is None
 
 

@@ -51,7 +51,7 @@ class DatabaseCache:
 
     def get(self, key: str) -> bytes | None:
         row = self._rows.get(key)
-        return None if row is None else bytes(row.value)
+        return None if row is None else bytes(row[0])
 
     def put(self, key: str, value: bytes, ttl_s: float) -> None:
         self._rows.put(key, {"value": value}, ttl_s)

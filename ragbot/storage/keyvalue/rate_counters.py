@@ -58,12 +58,13 @@ class DatabaseRateCounters:
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._rows = ExpiringRows(database, counts, expiry="ends_at", clock=clock)
+        self._count = database.statement(_COUNT)
+        self._clock = clock
 
     def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount:
         """Count a call, as the protocol says."""
-        with self._rows.transaction() as (connection, now):
-            values = {"counter": counter, "amount": amount, "now": now, "window": float(window_s)}
-            hits, ends_at = connection.execute(_COUNT, values).one()
+        values = {"counter": counter, "amount": amount, "now": self._clock(), "window": float(window_s)}
+        ((hits, ends_at),) = self._rows.run(self._count, values, writes=True)
         return WindowCount(hits, ends_at)
 
 

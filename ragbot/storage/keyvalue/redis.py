@@ -19,7 +19,7 @@ from redis.retry import Retry
 from ragbot.core.errors import StoreUnavailable
 from ragbot.core.ports import State
 from ragbot.storage.keyvalue.rate_counters import WindowCount
-from ragbot.storage.keyvalue.shared_state import Change
+from ragbot.storage.keyvalue.shared_state import MOST_TRIES, PAUSE_S, Change
 
 # The reader waits for the answer, not for what Redis adds to it.
 REDIS_TIMEOUT_S = 0.3
@@ -29,9 +29,6 @@ QUOTA_PREFIX = "ragbot:quota:"
 STATE_PREFIX = "ragbot:state:"
 
 CLEARED_AT_ONCE = 500
-# A change is given up after so many tries in which another worker came between; there is a pause between two.
-MOST_TRIES = 40
-PAUSE_S = 0.002
 
 
 def open_redis(url: str) -> redis.Redis:

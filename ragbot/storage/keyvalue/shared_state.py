@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import Text, and_, bindparam, cast, delete, select, text, update
 
+from ragbot.core.errors import StoreUnavailable
 from ragbot.core.ports import State
 from ragbot.storage.database import Database
-from ragbot.storage.keyed_rows import ExpiringRows, insert_missing
+from ragbot.storage.keyed_rows import ExpiringRows
 from ragbot.storage.keyvalue.failover import Failover
 from ragbot.storage.models import SharedStateRow
 
@@ -19,7 +22,27 @@ Change = Callable[[State | None], State | None]
 
 states: Any = SharedStateRow.__table__
 
-_LOCKED = select(states).where(states.c.name == bindparam("name")).with_for_update()
+# A change is given up after so many tries in which another worker came between; there is a pause between two.
+MOST_TRIES = 40
+PAUSE_S = 0.002
+
+_KEY = states.c.name == bindparam("key")
+# What a worker has read is still there.
+_AS_READ = and_(
+    _KEY, cast(states.c.state, Text) == bindparam("read"), states.c.expires_at == bindparam("read_expiry")
+)
+_READ = select(cast(states.c.state, Text), states.c.expires_at).where(_KEY)
+_INSERT = text(
+    "INSERT INTO shared_states (name, state, expires_at) VALUES (:key, :state, :expiry) "
+    "ON CONFLICT (name) DO NOTHING RETURNING name"
+)
+_REPLACE = (
+    update(states)
+    .where(_AS_READ)
+    .values(state=bindparam("new"), expires_at=bindparam("expiry"))
+    .returning(states.c.name)
+)
+_DELETE = delete(states).where(_AS_READ).returning(states.c.name)
 
 
 class SharedStateStore(Protocol):
@@ -37,30 +60,58 @@ class SharedStateStore(Protocol):
 
 
 class DatabaseSharedState:
-    """Share states as rows of a table, changed under the row's lock."""
+    """Share states as rows of a table; a change is repeated if another worker came between."""
 
     name = "database"
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.time) -> None:
         self._rows = ExpiringRows(database, states, clock=clock)
+        self._clock = clock
+        self._read = database.statement(_READ)
+        self._insert = database.statement(_INSERT)
+        self._replace = database.statement(_REPLACE)
+        self._delete = database.statement(_DELETE)
 
     def peek(self, name: str) -> State | None:
-        row = self._rows.get(name)
-        return None if row is None else row.state
+        return self._live(self._row(name))
 
     def change(self, name: str, change: Change, ttl_s: float) -> State | None:
-        with self._rows.transaction() as (connection, now):
-            # A row to lock must be there first: of two who find none, one would overwrite the other.
-            insert_missing(connection, states, [{"name": name, "state": {}, "expires_at": 0.0}])
-            row = connection.execute(_LOCKED, {"name": name}).one()
-            after = change(row.state if row.expires_at > now else None)
-            here = states.c.name == name
-            if after is None:
-                connection.execute(delete(states).where(here))
-            elif after != row.state or row.expires_at <= now:
-                values = {"state": dict(after), "expires_at": now + ttl_s}
-                connection.execute(states.update().where(here).values(values))
-        return after
+        # Most often there is none yet, as of a claim.
+        after = change(None)
+        if after is not None and self._is_inserted(name, after, ttl_s):
+            return after
+        for _ in range(MOST_TRIES):
+            row = self._row(name)
+            before = self._live(row)
+            after = change(before)
+            if after == before:
+                return after
+            if row is None:
+                is_changed = after is not None and self._is_inserted(name, after, ttl_s)
+            else:
+                is_changed = self._is_replaced(name, row, after, ttl_s)
+            if is_changed:
+                return after
+            time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
+        raise StoreUnavailable("Too many workers change one state at once.")
+
+    def _row(self, name: str) -> tuple[str, float] | None:
+        rows = self._rows.run(self._read, {"key": name})
+        return (rows[0][0], rows[0][1]) if rows else None
+
+    def _live(self, row: tuple[str, float] | None) -> State | None:
+        return json.loads(row[0]) if row and row[1] > self._clock() else None
+
+    def _is_inserted(self, name: str, state: State, ttl_s: float) -> bool:
+        values = {"key": name, "state": json.dumps(state), "expiry": self._clock() + ttl_s}
+        return bool(self._rows.run(self._insert, values, writes=True))
+
+    def _is_replaced(self, name: str, row: tuple[str, float], state: State | None, ttl_s: float) -> bool:
+        values: dict[str, Any] = {"key": name, "read": row[0], "read_expiry": row[1]}
+        if state is None:
+            return bool(self._rows.run(self._delete, values, writes=True))
+        values |= {"new": json.dumps(state), "expiry": self._clock() + ttl_s}
+        return bool(self._rows.run(self._replace, values, writes=True))
 
 
 class InProcessSharedState:

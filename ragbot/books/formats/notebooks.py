@@ -1,4 +1,4 @@
-"""Turn a Jupyter notebook into Markdown: its Markdown cells, and its code without what it printed."""
+"""Turn a Jupyter notebook into Markdown: its Markdown cells, its code, and the outputs stored with it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import re
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.notebook_outputs import fenced, joined_text, outputs_markdown
 from ragbot.core.errors import FileUnreadable
 
 NOTEBOOK_SUFFIX = ".ipynb"
@@ -16,7 +17,8 @@ NOTEBOOK_SIZE_FACTOR = 20
 # Cells that the book does not show, by their tags.
 _HIDDEN_CELL = frozenset({"remove-cell", "remove_cell"})
 _HIDDEN_INPUT = frozenset({"remove-input", "remove_input"})
-_FENCES = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
+# Quarto's options by which a cell shows nothing of what it prints.
+_QUIET = re.compile(r"^[ \t]*#\|[ \t]*(?:output|include|eval):[ \t]*false\b", re.MULTILINE)
 
 
 def read_source_text(folder: BookFolder, path: str, *, has_chunks: bool = False) -> str:
@@ -49,7 +51,7 @@ def notebook_markdown(source: str, *, has_chunks: bool = False) -> str:
 def _cell(cell: object, language: str, *, is_first: bool) -> str:
     if not isinstance(cell, dict):
         return ""
-    text = _text(cell.get("source"))
+    text = joined_text(cell.get("source"))
     tags = _tags(cell)
     if tags & _HIDDEN_CELL:
         return ""
@@ -58,17 +60,11 @@ def _cell(cell: object, language: str, *, is_first: bool) -> str:
             return text
         case "raw" if is_first and text.startswith("---"):
             return text
-        case "code" if text.strip() and not tags & _HIDDEN_INPUT:
-            longest = max((len(found[1]) for found in _FENCES.finditer(text)), default=2)
-            fence = "`" * (longest + 1)
-            return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+        case "code":
+            code = fenced(text, language) if text.strip() and not tags & _HIDDEN_INPUT else ""
+            shown = "" if _QUIET.search(text) else outputs_markdown(cell, tags)
+            return "\n\n".join(filter(None, (code, shown)))
     return ""
-
-
-def _text(source: object) -> str:
-    if isinstance(source, list):
-        return "".join(line for line in source if isinstance(line, str))
-    return source if isinstance(source, str) else ""
 
 
 def _tags(cell: dict[str, object]) -> set[str]:

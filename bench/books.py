@@ -11,13 +11,13 @@ import json
 import re
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
 from ragbot.books.loader import ReadOptions, load_book
-from ragbot.core.domain import Book
+from ragbot.core.domain import Book, Page
 from ragbot.core.errors import RagbotError
 from ragbot.ingestion.link_check import built_site_reader, check_links
 
@@ -31,6 +31,10 @@ MAIN = (
 )
 NOT_TEXT = "script, style, svg, button, nav, template, noscript, .MathJax_Preview, .katex-html, annotation"
 
+# What code printed, which only a run of it knows; knitr's has no mark of its own but the sign of a comment.
+OUTPUT = ".cell-output, .cell_output, .nboutput .output_area, .jp-OutputArea"
+_PRINTED = re.compile(r"^[ \t]*#[#>][^\n]*$", re.MULTILINE)
+
 _WORD = re.compile(r"[^\W\d_]+")
 # Code, whose signs all are shown; only the line that opens a fence is not.
 _CODE = re.compile(
@@ -38,10 +42,10 @@ _CODE = re.compile(
     r"|(?P<ticks>`+)(?P<inline>[^`](?:[^`]|(?!(?P=ticks))`)*?)(?P=ticks)(?!`)",
     re.MULTILINE | re.DOTALL,
 )
-_DEFINITION = re.compile(r"^ {0,3}\[[^\]\n]+\]:[^\n]*$", re.MULTILINE)
+_DEFINITION = re.compile(r"^ {0,3}\[(?!\^)[^\]\n]+\]:[^\n]*$", re.MULTILINE)
 # What readers do not see of other Markdown: targets of links, comments, tags, attributes.
 _MARKS = re.compile(
-    r"\]\((?:[^()\n]|\([^)\n]*\))*\)|\]\[[^\]\n]*\]|<!--.*?-->|<https?://[^>\n]*>"
+    r"\[\^[^\[\]\s]+\]:?|\]\((?:[^()\n]|\([^)\n]*\))*\)|\]\[[^\]\n]*\]|<!--.*?-->|<https?://[^>\n]*>"
     r"|</?[a-zA-Z][^<>]*>|\{[#.:][^{}\n]*\}|&\w+;",
     re.MULTILINE | re.DOTALL,
 )
@@ -49,15 +53,20 @@ _MARKS = re.compile(
 
 @dataclass(frozen=True)
 class Figures:
-    """Hold the figures of one reading. `lost` and `foreign` are shares of words, 0 to 1."""
+    """Hold the figures of one reading. `lost` and `foreign` are shares of words, 0 to 1.
+
+    `lost_of_written` leaves out what code printed. Pages that the build alone has are counted, not compared.
+    """
 
     book: str
     form: str
     pages: int = 0
+    only_built: int = 0
     sections: int = 0
     pages_alive: float = 0.0
     sections_alive: float = 0.0
     lost: float = 0.0
+    lost_of_written: float = 0.0
     foreign: float = 0.0
     seconds: float = 0.0
     layout: str = ""
@@ -98,16 +107,26 @@ def measure(folder: Path) -> list[Figures]:
         return [Figures(folder.name, "built", fault=str(error))]
     found = [compared(folder.name, "built", book, seconds, built, words_of_pages(built, book))]
     if source.is_dir():
-        site = Counter[str]()
-        for page in book.pages:
-            site += words_of(page.source)
         try:
             read, seconds = timed(source)
         except RagbotError as error:
             found.append(Figures(folder.name, "source", fault=str(error)))
         else:
-            found.append(compared(folder.name, "source", read, seconds, built, site))
+            # Branches of built pages keep those of former states, too.
+            addresses = {plain_address(page) for page in read.pages}
+            same = replace(book, pages=tuple(page for page in book.pages if plain_address(page) in addresses))
+            site = Counter[str]()
+            for page in same.pages:
+                site += words_of(page.source)
+            printed = words_of_outputs(built, same)
+            figures = compared(folder.name, "source", read, seconds, built, site, printed)
+            found.append(replace(figures, only_built=len(book.pages) - len(same.pages)))
     return found
+
+
+def plain_address(page: Page) -> str:
+    """Return a page's address, the same for both ways to write that of a folder's index."""
+    return page.address.removesuffix("index.html").removesuffix("/")
 
 
 def timed(folder: Path) -> tuple[Book, float]:
@@ -118,14 +137,25 @@ def timed(folder: Path) -> tuple[Book, float]:
 
 
 def compared(
-    name: str, form: str, book: Book, seconds: float, built: Path, expected: Counter[str]
+    name: str,
+    form: str,
+    book: Book,
+    seconds: float,
+    built: Path,
+    expected: Counter[str],
+    printed: Counter[str] | None = None,
 ) -> Figures:
-    """Compare what was read with the words that are expected and with the site's pages and anchors."""
+    """Compare what was read with the words that are expected and with the site's pages and anchors.
+
+    `printed` are those that only a run of code makes.
+    """
     links = check_links(book, "", built_site_reader(built), lambda *_: None)
     found = Counter[str]()
     for page in book.pages:
         found += words_of(page.source)
     lost, foreign = expected - found, found - expected
+    written = expected - (printed or Counter())
+    lost_of_written = written - found
     return Figures(
         book=name,
         form=form,
@@ -134,10 +164,11 @@ def compared(
         pages_alive=links.pages_alive / max(links.pages, 1),
         sections_alive=links.sections_alive / max(links.sections, 1),
         lost=lost.total() / max(expected.total(), 1),
+        lost_of_written=lost_of_written.total() / max(written.total(), 1),
         foreign=foreign.total() / max(found.total(), 1),
         seconds=seconds,
         layout=book.layout.name,
-        lost_most=most(lost),
+        lost_most=most(lost_of_written),
         foreign_most=most(foreign),
     )
 
@@ -167,10 +198,30 @@ def words_of_pages(built: Path, book: Book) -> Counter[str]:
             node.decompose()
         shown = next((node for each in MAIN for node in tree.css(each) if node.text(strip=True)), tree.body)
         if shown is not None:
+            text = " ".join(shown.text().split())
             for picture in shown.css("img[alt]"):
-                picture.insert_after(f" {picture.attributes['alt'] or ''} ")
+                words_for = " ".join((picture.attributes["alt"] or "").split())
+                # Captions are repeated there, and names of files are no words.
+                if words_for not in text and not words_for.endswith((".png", ".svg", ".jpg")):
+                    picture.insert_after(f" {words_for} ")
             # Coloured code parts words; blocks part them, too, so both spellings are counted once.
             words += words_of_html(shown.html or "")
+    return words
+
+
+def words_of_outputs(built: Path, book: Book) -> Counter[str]:
+    """Count the words that code printed into the pages of a book; captions are its author's."""
+    words = Counter[str]()
+    for page in book.pages:
+        tree = LexborHTMLParser((built / page.path).read_text(encoding="utf-8", errors="replace"))
+        for node in tree.css(f"{NOT_TEXT}, figcaption, caption"):
+            node.decompose()
+        blocks = tree.css(OUTPUT)
+        if not blocks:
+            printed = (line for node in tree.css("pre") for line in _PRINTED.findall(node.text()))
+            words += words_of("```\n" + "\n".join(printed) + "\n```\n")
+        for block in blocks:
+            words += words_of_html(block.html or "")
     return words
 
 
@@ -188,8 +239,10 @@ def line_of(figures: Figures) -> str:
         return f"{figures.book:<24} {figures.form:<7} {figures.fault}"
     return (
         f"{figures.book:<24} {figures.form:<7} {figures.pages:>5} pages {figures.sections:>6} sections  "
-        f"alive {figures.pages_alive:>6.1%} {figures.sections_alive:>6.1%}  lost {figures.lost:>6.2%}  "
+        f"alive {figures.pages_alive:>6.1%} {figures.sections_alive:>6.1%}  "
+        f"lost {figures.lost:>6.2%} {figures.lost_of_written:>6.2%}  "
         f"foreign {figures.foreign:>6.2%}  {figures.seconds:>5.1f} s  {figures.layout}"
+        + (f", {figures.only_built} pages in the build alone" if figures.only_built else "")
     )
 
 

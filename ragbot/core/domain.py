@@ -93,6 +93,7 @@ class Book:
     """Hold pages in reading order. `title` is empty if the book does not give one.
 
     `skipped` are files that should have been read but could not be; `left_out` are no part of the book.
+    `notes` tell the operator what else the book has that was not to be had, a sentence each.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Book:
     skipped: tuple[SkippedFile, ...] = ()
     layout: Layout = Layout()
     left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

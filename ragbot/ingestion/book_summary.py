@@ -38,7 +38,7 @@ def summarise_book(book: Book, *, language: str, site_url: str) -> BookSummary:
         characters=text_length([page.source for page in book.pages]),
         links=_sample_links(book, site_url),
         left_out=book.left_out,
-        warnings=() if site_url else (NO_SITE_URL,),
+        warnings=book.notes if site_url else (*book.notes, NO_SITE_URL),
     )
 
 

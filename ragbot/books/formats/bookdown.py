@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from functools import partial
+from itertools import islice, pairwise
 from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 from urllib.parse import quote
@@ -14,8 +16,10 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
+from ragbot.books.markup.citations import Citation, read_citations
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
+from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, Slugger, pandoc_slug
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
@@ -25,6 +29,10 @@ CONFIG_NAMES = ("_bookdown.yml", "_bookdown.yaml")
 OUTPUT_NAMES = ("_output.yml", "_output.yaml")
 
 # `# (PART) Boats {-}` and `# (APPENDIX) More {-}` begin parts, and are no pages.
+# So many citations in a row are hidden at most.
+MAX_LOOKAHEAD = 20
+
+_REFERENCES = "### References"
 _PART = re.compile(r"\((?:PART\\?\*?|APPENDIX)\)\s*(?P<name>.*)")
 
 
@@ -40,31 +48,73 @@ class _Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """Say where the document is cut: at headings up to a level, or at files."""
+    """Say where the document is cut: at headings up to a level, or at files.
+
+    With `lists_works` each page ends in the list of what it cites.
+    """
 
     level: int = 1
     at_files: bool = False
+    lists_works: bool = True
 
 
 def read_bookdown(folder: BookFolder) -> Book:
     """Read the project in the order of its configuration, cut into the pages that its site has."""
     config = _values(folder, CONFIG_NAMES)
     slug = NumberedSlugger(pandoc_slug)
+    project = RmdProject(numbers_figures=True)
     pieces: list[_Piece] = []
     fronts: list[FrontMatter] = []
 
     def read(path: str) -> None:
         text = folder.read_text(path).replace("\r\n", "\n")
         fronts.append(parse_front_matter(text))
-        plain = plain_rmarkdown(text[fronts[-1].end :], lambda name: read_beside(folder, path, name))
+        if len(fronts) == 1:
+            project.citations = read_citations(
+                fronts[0].values.get("bibliography"), partial(read_beside, folder, path)
+            )
+            project.lists_all = "@*" in fronts[0].text("nocite")
+        plain = plain_rmarkdown(text[fronts[-1].end :], partial(read_beside, folder, path), project)
         split = _split(folder, fronts[0])
         _add_pieces(pieces, path, plain, slug=slug, split=split)
 
     folder.read_each(_paths(folder, config), read)
     title = next((front.text("title") for front in fronts if front.text("title")), "")
-    at_files = bool(fronts) and _split(folder, fronts[0]).at_files
-    pages = _pages(pieces, title, at_files=at_files)
-    return Book(title, tuple(page for page in pages if page.source.strip()), tuple(folder.skipped))
+    split = _split(folder, fronts[0]) if fronts else _Split()
+    pages = _pages([*_with_references(pieces, project, split)], title, at_files=split.at_files)
+    read_pages = tuple(page for page in pages if page.source.strip())
+    return Book(title, read_pages, tuple(folder.skipped), notes=project.notes())
+
+
+def _with_references(pieces: list[_Piece], project: RmdProject, split: _Split) -> Iterator[_Piece]:
+    """Add to each page the list of the works that it cites, and to the last one that of all."""
+    trail = deque(project.citations.trail)
+    for piece in pieces:
+        keys: list[str] = []
+        position = 0
+        while (place := _next_citation(trail, piece.text, position)) is not None:
+            for _ in range(place):
+                # It stands in what the page does not show.
+                trail.popleft()
+            citation = trail.popleft()
+            keys += citation.keys
+            position = piece.text.find(citation.words, position) + len(citation.words)
+        if piece is pieces[-1]:
+            listed = project.references()
+            yield replace(piece, text=f"{piece.text.rstrip()}\n\n{listed}\n") if listed else piece
+        elif keys and split.lists_works:
+            text = f"{piece.text.rstrip()}\n\n"
+            head = Heading(3, "References", "", len(text), len(text) + len(_REFERENCES))
+            text += f"{_REFERENCES}\n\n{project.citations.references(keys)}\n"
+            yield replace(piece, text=text, heads=(*piece.heads, (head, "")))
+        else:
+            yield piece
+
+
+def _next_citation(trail: deque[Citation], text: str, position: int) -> int | None:
+    """Return which of the next citations is the first to stand in a text behind a place, or None."""
+    ahead = islice(trail, MAX_LOOKAHEAD)
+    return next((place for place, each in enumerate(ahead) if text.find(each.words, position) >= 0), None)
 
 
 def read_beside(folder: BookFolder, path: str, name: str) -> str:
@@ -104,9 +154,15 @@ def _split(folder: BookFolder, front: FrontMatter) -> _Split:
     outputs = _values(folder, OUTPUT_NAMES) or front.values.get("output")
     formats = outputs.items() if isinstance(outputs, dict) else ()
     for name, options in formats:
-        wanted = options.get("split_by") if isinstance(options, dict) else None
-        if isinstance(wanted, str) and ("gitbook" in name or "html" in name or "bs4" in name):
-            return _Split(level=2 if wanted.startswith("section") else 1, at_files=wanted.startswith("rmd"))
+        if "gitbook" not in name and "html" not in name and "bs4" not in name:
+            continue
+        values = options if isinstance(options, dict) else {}
+        wanted = str(values.get("split_by") or "")
+        return _Split(
+            level=2 if wanted.startswith("section") else 1,
+            at_files=wanted.startswith("rmd"),
+            lists_works=values.get("split_bib", "bs4" not in name) is True,
+        )
     return _Split()
 
 
@@ -137,7 +193,13 @@ def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: Slugger, sp
             # What introduces a part stands at the end of the chapter before.
             _append(pieces, path, text[start + first.end : end], [], parts=None)
             continue
-        if start in starts:
+        # What stands before the first chapter of all is on its page.
+        is_preamble = (
+            len(pieces) == 1
+            and not split.at_files
+            and not any(head.level == 1 for head, _ in pieces[0].heads)
+        )
+        if start in starts and not is_preamble:
             pieces.append(_Piece(path, text[start:end], tuple(inner), parts))
         else:
             _append(pieces, path, text[start:end], inner, parts=parts)

@@ -31,6 +31,7 @@ _NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
 # What MathJax looks for in a page.
 _DELIMITED = re.compile(r"\\(?P<sign>[(\[])(?P<tex>.*)\\[)\]]", re.DOTALL)
+_PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
 _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
@@ -174,9 +175,35 @@ def _tex(formula: LexborNode) -> str:
 
 
 def _plain_pictures(main: LexborNode) -> None:
-    """Replace pictures that are written into the page by their alternative text."""
+    """Replace pictures that are written into the page by their alternative text.
+
+    Generators repeat a caption as that text, or put the file's name there for want of a better one.
+    """
+    for picture in main.css("img[alt]"):
+        words = (picture.attributes.get("alt") or "").strip()
+        repeated = _letters(words)
+        if _PICTURE_NAME.fullmatch(words) or (repeated and repeated in _letters(_caption(picture))):
+            picture.attrs["alt"] = ""
     for picture in main.css("img[src^='data:']"):
         picture.replace_with(picture.attributes.get("alt") or " ")
+
+
+def _caption(picture: LexborNode) -> str:
+    """Return the caption of the figure that a picture stands in, or an empty text."""
+    outer = picture.parent
+    for _ in range(4):
+        if outer is None:
+            break
+        caption = outer.css_first("figcaption, p.caption")
+        if caption is not None:
+            return str(caption.text())
+        outer = outer.parent
+    return ""
+
+
+def _letters(text: str) -> str:
+    """Return the letters of a text, whose quotes and dashes a caption sets in another way."""
+    return "".join(character for character in text if character.isalnum())
 
 
 def _part_tab_labels(main: LexborNode) -> None:

@@ -82,7 +82,7 @@ THEMES = (
         "bookdown",
         mark="meta[name=generator][content^=bookdown]",
         main=("section.normal", "main#content", "main"),
-        drop="#header h1.title, .header-section-number, .toc-section-number, .anchor-section",
+        drop="#header h1.title, .header-section-number, .toc-section-number, .anchor-section, .chapter-nav",
     ),
     Theme(
         "HonKit",
@@ -95,7 +95,7 @@ THEMES = (
         mark="meta[name=generator][content^=quarto]",
         main=("main#quarto-document-content", "main"),
         drop=".header-section-number, .quarto-page-breadcrumbs, .toc-actions, .nav-page, .anchorjs-link, "
-        ".code-copy-button, .quarto-title-meta, .quarto-listing",
+        ".code-copy-button, .quarto-title-meta, .quarto-listing, .screen-reader-only",
     ),
     Theme(
         "PreTeXt",

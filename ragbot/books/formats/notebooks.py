@@ -7,6 +7,7 @@ import re
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.notebook_outputs import fenced, joined_text, outputs_markdown
+from ragbot.books.markup.rmarkdown import STORED
 from ragbot.core.errors import FileUnreadable
 
 NOTEBOOK_SUFFIX = ".ipynb"
@@ -43,7 +44,8 @@ def notebook_markdown(source: str, *, has_chunks: bool = False) -> str:
     if not isinstance(cells, list):
         raise FileUnreadable("The file is no notebook of version 4: it has no cells.")
     language = _language(notebook)
-    language = f"{{{language}}}" if has_chunks else language
+    # (Quarto shows a notebook as it is saved, and runs none of its cells.)
+    language = f"{{{language} {STORED}}}" if has_chunks else language
     pieces = [_cell(cell, language, is_first=not number) for number, cell in enumerate(cells)]
     return "\n\n".join(piece for piece in pieces if piece.strip()) + "\n"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from posixpath import normpath
@@ -13,8 +15,10 @@ from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
+from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
 from ragbot.books.not_pages import is_repository_file
 from ragbot.core.domain import Book
@@ -23,6 +27,13 @@ from ragbot.core.errors import BookError, FileUnreadable
 PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
 CONFIG_NAMES = ("_quarto.yml", "_quarto.yaml")
 MAX_NAVIGATION_DEPTH = 16
+APPENDICES = ("Appendices",)
+
+_LABELLED = re.compile(
+    r"^(?P<marks>#{1,6})[ ]+(?P<title>[^{}\n]*)\{[^{}\n]*#(?P<label>sec-[\w:.-]+)[^{}\n]*\}[ \t]*$",
+    re.MULTILINE,
+)
+_WITHOUT_LIST = "\n\n## References {#quarto-bibliography}\n\n"
 
 
 def read_quarto(folder: BookFolder) -> Book:
@@ -36,7 +47,12 @@ def read_quarto(folder: BookFolder) -> Book:
     navigation = tuple(_chapters(folder, book)) if book else tuple(_menus(folder, website))
     listed = {entry.path for entry in navigation}
     rendered = _texts(_mapping(config.get("project")).get("render"))
-    shows_code = _mapping(config.get("execute")).get("echo") is not False
+    read = partial(read_source_text, folder, has_chunks=True)
+    project = RmdProject(
+        shows_code=_mapping(config.get("execute")).get("echo") is not False,
+        citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
+        called=_names_of_references(folder, config, navigation, read),
+    )
 
     def is_shown(inner: str, values: FrontMatter) -> bool:
         if book:
@@ -46,7 +62,13 @@ def read_quarto(folder: BookFolder) -> Book:
         return is_file and not values.is_set("draft") and _is_rendered(inner, rendered)
 
     def text(path: str, body: str) -> str:
-        return plain_rmarkdown(body, partial(read_beside, folder, path), shows_code=shows_code)
+        if book:
+            return plain_rmarkdown(body, partial(read_beside, folder, path), project)
+        # Each page of a website has a list of its own.
+        project.citations.cited.clear()
+        words = plain_rmarkdown(body, partial(read_beside, folder, path), project)
+        listed = project.references() if "#refs" not in body else ""
+        return f"{words.rstrip()}{_WITHOUT_LIST}{listed}\n" if listed else words
 
     site = SiteSource(
         title=_text(book.get("title")) or _text(website.get("title")),
@@ -57,9 +79,38 @@ def read_quarto(folder: BookFolder) -> Book:
         suffixes=PAGES,
         navigation=navigation,
         is_shown=is_shown,
-        read=partial(read_source_text, folder, has_chunks=True),
+        read=read,
     )
-    return read_site_source(folder, site)
+    found = read_site_source(folder, site)
+    return replace(found, notes=project.notes())
+
+
+def _names_of_references(
+    folder: BookFolder, config: dict[str, object], navigation: Iterable[Listed], read: Callable[[str], str]
+) -> dict[str, str]:
+    """Return what references to labels, or to a kind of them, are called.
+
+    Chapters are called so, or by their titles where nothing is numbered.
+    """
+    prefixes = _mapping(config.get("crossref"))
+    kinds = {kind: _text(prefixes.get(f"{kind}-prefix")) for kind in ("fig", "tbl", "sec", "eq", "lst")}
+    called = {kind: prefix for kind, prefix in kinds.items() if prefix}
+    if not config.get("book"):
+        return called
+    formats = _mapping(config.get("format"))
+    has_numbers = {**formats, **_mapping(formats.get("html"))}.get("number-sections") is not False
+    for entry in navigation:
+        try:
+            text = read(entry.path) if folder.has(entry.path) else ""
+        except FileUnreadable:
+            # It is reported where the page is read.
+            continue
+        for found in _LABELLED.finditer(text):
+            if not has_numbers:
+                called[found["label"]] = found["title"].strip()
+            elif found["marks"] == "#":
+                called[found["label"]] = "Appendix" if entry.parts[:1] == APPENDICES else "Chapter"
+    return called
 
 
 def _address(inner: str, _values: FrontMatter) -> str:
@@ -79,7 +130,7 @@ def _matches(inner: str, glob: str) -> bool:
 
 
 def _chapters(folder: BookFolder, book: dict[str, object]) -> Iterator[Listed]:
-    for key, part in (("chapters", ()), ("appendices", ("Appendices",))):
+    for key, part in (("chapters", ()), ("appendices", APPENDICES)):
         yield from _entries(folder, book.get(key), part)
 
 

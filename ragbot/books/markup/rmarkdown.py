@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.markup.rewriting import without_comments
+from ragbot.books.markup.rmarkdown_inline import RmdProject, shown_line, without_index, without_span_marks
 from ragbot.core.errors import FileUnreadable
 
 # Returns the text of a file that a page includes, or an empty text.
 ReadIncluded = Callable[[str], str]
+
+# Marks a chunk whose output stands below it.
+STORED = ".stored"
 
 MAX_DEPTH = 5
 MAX_DIVS = 50
@@ -20,9 +24,15 @@ _CHUNK = re.compile(r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*\{(?P<header
 _FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _OPTION_LINE = re.compile(r"[ \t]*(?:#|//|--|%%)\|(?P<text>[^\n]*)")
 _ENGINE = re.compile(r"\.?(?P<name>[A-Za-z][\w+#-]*)")
-_FALSE = re.compile(r"\b(?P<key>echo|include)\s*=\s*(?:FALSE|F)\b")
-_CAPTION = re.compile(r"\bfig\.cap\s*=\s*(?P<quote>['\"])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)")
+_FALSE = re.compile(r"\b(?P<key>echo|include|eval)\s*=\s*(?:FALSE|F)\b")
+_HIDES = re.compile(r"\bresults\s*=\s*['\"]hide['\"]")
+_CAPTION = re.compile(
+    r"\bfig\.(?P<key>cap|alt)\s*=\s*(?P<quote>['\"])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)"
+)
 _CHILD = re.compile(r"\bchild\s*=\s*['\"](?P<path>[^'\"\n]+)['\"]")
+
+_KNITTED_CHILD = re.compile(r"^[^#\n]*\bknit_child\(\s*['\"](?P<path>[^'\"\n]+)['\"][^\n]*", re.MULTILINE)
+_NOT_INCLUDED = re.compile(r"\binclude\s*=\s*(?:FALSE|F)\b")
 
 _DIV = re.compile(
     r"[ \t]*:{3,}[ \t]*(?:\{(?P<attributes>[^{}\n]{0,1000})\}|(?P<name>[\w.-]+))?[ \t]*:*[ \t]*"
@@ -34,37 +44,32 @@ _OTHER_FORMAT = re.compile(
     r"|\.content-visible\b.*unless-format=[\"']?html"
 )
 _INCLUDE = re.compile(r"[ \t]*\{\{<[ \t]*include[ \t]+(?P<path>[^\n>]+?)[ \t]*>\}\}[ \t]*")
+_FIGURE = re.compile(
+    r"(?P<indent>[ \t]*)!\[(?P<caption>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\((?P<target>[^()\n]*)\)"
+    r"(?:\{(?P<attributes>[^{}\n]*)\})?[ \t]*\\?[ \t]*"
+)
+_ALTERNATIVE = re.compile(r"\bfig-alt=(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)|[\[\]]).)*)(?P=quote)")
+_REFERENCES = re.compile(r"(?<![\w-])#refs(?![\w-])")
+# A bibliography's heading is often written by code, for this format alone.
+_FOR_HTML = re.compile(
+    r"`r[ \t]+if[ \t]*\((?:knitr:::?)?is_(?P<format>html|latex)_output\(\)\)[ \t{]*"
+    r"(?P<quote>['\"])(?P<words>[^'\"`]{0,500})(?P=quote)[ \t}]*`"
+)
+# What is set by TeX alone; environments of mathematics are shown.
+_TEX_BLOCK = re.compile(
+    r"^[ \t]*\\begin\{(?P<name>center|figure|table|tabular|flushright|flushleft|multicols|titlepage)\*?\}"
+    r"(?s:.{0,5000}?)\\end\{(?P=name)\*?\}[ \t]*$",
+    re.MULTILINE,
+)
+_BROKEN_CITATION = re.compile(r"\[[^\[\]\n`]{0,300}@[^\[\]\n`]{0,500}(?:\n[^\[\]\n`]{1,500}){1,3}\]")
 _HEADING = re.compile(r"(?P<marks>#{1,6})[ \t]+(?P<text>[^\n]*)")
 _HEADING_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{(?P<attributes>[^{}\n]*)\}[ \t]*$")
 _REFERENCE_TEXT = re.compile(r"^\(ref:(?P<label>[\w-]+)\)[ \t]+(?P<text>[^\n]*)$", re.MULTILINE)
 
-# What is computed, set for print alone, or an attribute.
-_NOT_SHOWN = re.compile(
-    r"`(?:r|\{r\}|\{python\})[ \t][^`\n]*`|\{\{<[^\n<>]*>\}\}|\\@ref\([^()\n]*\)|\\index\{[^{}\n]*\}"
-    r"|(?<=[\])`])\{[^{}\n]{1,300}\}"
-)
-_SPAN = re.compile(r"(?<![!\\\]])\[(?P<text>[^\[\]\n]*)\]\{[.#][^{}\n]*\}")
-_NOTE = re.compile(r"\^\[(?P<text>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]")
 _FOR_PRINT = re.compile(
     r"\\(?:newpage|clearpage|cleardoublepage|pagebreak|appendix|mainmatter|frontmatter|backmatter|tableofcontents"
     r"|noindent|printindex|bigskip|medskip|smallskip|(?:v|h)space\*?\{[^{}]*\})[ \t]*"
 )
-
-# References to what is numbered are shown as "Figure 2"; the numbers are not known.
-_NUMBERED = re.compile(
-    r"\[?-?(?<!\w)@(?P<kind>fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w\]?", re.IGNORECASE
-)
-_KINDS = {
-    "fig": "Figure",
-    "sec": "Section",
-    "tbl": "Table",
-    "eq": "Equation",
-    "lst": "Listing",
-    "thm": "Theorem",
-    "lem": "Lemma",
-    "def": "Definition",
-    "exm": "Example",
-}
 
 # Engines whose content is prose.
 _PROSE = frozenset({"block", "block2", "asis"})
@@ -83,13 +88,14 @@ class _Div:
 
 @dataclass(slots=True)
 class _Rewriter:
-    """Hold the state of one page: open blocks, and texts that captions refer to."""
+    """Hold the state of one page: open blocks, texts that captions refer to, whether chunks are hidden."""
 
     included: ReadIncluded
-    shows_code: bool
+    project: RmdProject
     references: dict[str, str]
     divs: list[_Div] = field(default_factory=list)
     depth: int = 0
+    hides_chunks: bool = False
 
     def lines(self, text: str) -> Iterator[str]:
         """Yield the lines of a page as a reader sees them."""
@@ -103,7 +109,7 @@ class _Rewriter:
                 yield from self._prose(line)
                 continue
             marks = (chunk or fence or {"marks": ""})["marks"]
-            end = _closing(lines, position + 1, marks)
+            end = _closing(lines, position + 1, marks, indent=chunk["indent"] if chunk is not None else None)
             body = lines[position + 1 : end]
             if self._is_shown:
                 yield from self._due_title()
@@ -140,9 +146,17 @@ class _Rewriter:
             return
         if line.strip():
             yield from self._due_title()
-        shown = _NOT_SHOWN.sub("", _SPAN.sub(r"\g<text>", line))
-        shown = _NUMBERED.sub(lambda found: _KINDS[found["kind"].lower()], shown)
-        yield _NOTE.sub(r" (\g<text>)", shown)
+        figure = _FIGURE.fullmatch(line)
+        yield from self._figure(figure) if figure is not None else (shown_line(line, self.project),)
+
+    def _figure(self, figure: re.Match[str]) -> Iterator[str]:
+        """Yield a picture that stands alone, and its caption as a paragraph below it."""
+        is_numbered = "#fig-" in (figure["attributes"] or "")
+        caption = shown_line(figure["caption"], self.project).strip()
+        caption = f"Figure: {caption}" if is_numbered and caption else caption
+        alternative = _ALTERNATIVE.search(figure["attributes"] or "")
+        yield f"{figure['indent']}![{alternative['text'] if alternative else ''}]({figure['target']})"
+        yield from ("", figure["indent"] + caption, "") if caption else ()
 
     def _div(self, attributes: str) -> Iterator[str]:
         if not attributes:
@@ -151,6 +165,8 @@ class _Rewriter:
             return
         if len(self.divs) >= MAX_DIVS:
             return
+        if _REFERENCES.search(attributes):
+            yield from (self.project.references(), "")
         callout, title = _CALLOUT.search(attributes), _TITLE.search(attributes)
         words = title["text"] if title else callout["kind"].capitalize() if callout else ""
         waits = callout is not None and title is None
@@ -166,9 +182,10 @@ class _Rewriter:
             yield from (f"**{words}**", "")
 
     def _heading(self, marks: str, text: str) -> Iterator[str]:
+        text = without_index(text)
         found = _HEADING_ATTRIBUTES.search(text)
         ids = [word for word in found["attributes"].split() if word.startswith("#")] if found else []
-        words = _SPAN.sub(r"\g<text>", text[: found.start()] if found else text).strip()
+        words = without_span_marks(text[: found.start()] if found else text)
         if self.divs and (self.divs[-1].waits_for_title or self.divs[-1].has_tabs):
             # It is the name of a callout or of a tab, and has no anchor.
             self.divs[-1].waits_for_title = False
@@ -184,18 +201,28 @@ class _Rewriter:
         engine = _ENGINE.match(header)
         name = engine["name"].lower() if engine else ""
         options, code = _options(header, body)
-        child = _CHILD.search(header)
+        # A chunk may be there to put another file in its place.
+        child = _CHILD.search(header) or _KNITTED_CHILD.search("\n".join(code))
         if child is not None:
-            yield from self._file(child["path"])
+            yield from self._file(child["path"], hides_chunks=_NOT_INCLUDED.search(child[0]) is not None)
         elif name in _PROSE:
             yield from self.lines("\n".join(code))
-        elif options.get("include") is not False:
-            is_shown = options.get("echo", self.shows_code or header.startswith(".")) is not False
+        elif options.get("include", not self.hides_chunks) is not False:
+            self.project.unrun_cells += _is_run(header, options)
+            is_shown = options.get("echo", self.project.shows_code or header.startswith(".")) is not False
             if is_shown and any(line.strip() for line in code):
                 yield from (f"{chunk['indent']}{chunk['marks']}{name}", *code)
                 yield f"{chunk['indent']}{chunk['marks']}"
-            caption = self._caption(options.get("fig-cap") or options.get("tbl-cap"))
-            yield from ("", caption, "") if caption else ()
+            yield from self._captions(header, options)
+
+    def _captions(self, header: str, options: dict[str, object]) -> Iterator[str]:
+        alternative = self._caption(options.get("fig-alt"))
+        yield from ("", alternative, "") if alternative else ()
+        label = f"{options.get('label', '')} {header}"
+        for key, mark, kind in (("fig-cap", "fig-", "Figure: "), ("tbl-cap", "tbl-", "Table: ")):
+            caption = self._caption(options.get(key))
+            is_numbered = self.project.numbers_figures or mark in label
+            yield from ("", (kind if is_numbered else "") + caption, "") if caption else ()
 
     def _caption(self, value: object) -> str:
         if isinstance(value, list):
@@ -204,23 +231,37 @@ class _Rewriter:
         label = text.removeprefix("(ref:").removesuffix(")") if text.startswith("(ref:") else ""
         return self.references.get(label, "") if label else text
 
-    def _file(self, path: str) -> Iterator[str]:
+    def _file(self, path: str, *, hides_chunks: bool = False) -> Iterator[str]:
         if self.depth < MAX_DEPTH:
+            outer, self.hides_chunks = self.hides_chunks, hides_chunks or self.hides_chunks
             self.depth += 1
             yield from self.lines(without_comments(self.included(path)))
             self.depth -= 1
+            self.hides_chunks = outer
 
 
-def plain_rmarkdown(text: str, included: ReadIncluded, *, shows_code: bool = True) -> str:
+def plain_rmarkdown(text: str, included: ReadIncluded, project: RmdProject | None = None) -> str:
     """Return a page's text without chunk options, computed values, blocks' marks and what is for print.
 
-    Code whose `echo` is off is left out, and so is all code without `shows_code`; what it would print is not
-    known, its caption is.
+    Code whose `echo` is off is left out, and so is all code of a project that shows none; what it would print
+    is not known, its caption is. Citations and cells are counted in `project`.
     """
-    text = without_comments(text)
+    text = _FOR_HTML.sub(_html_words, _TEX_BLOCK.sub("", without_comments(text)))
+    text = _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
     references = {found["label"]: found["text"] for found in _REFERENCE_TEXT.finditer(text)}
-    rewriter = _Rewriter(included, shows_code, references)
+    rewriter = _Rewriter(included, project or RmdProject(), references)
     return "\n".join(rewriter.lines(_REFERENCE_TEXT.sub("", text)))
+
+
+def _html_words(found: re.Match[str]) -> str:
+    return found["words"].replace("\\n", "\n") if "html" in found["format"] else ""
+
+
+def _is_run(header: str, options: dict[str, object]) -> bool:
+    """Return whether a build runs a chunk and shows what it prints."""
+    is_code = not header.startswith(".") and STORED not in header and _ENGINE.match(header) is not None
+    hides = options.get("output") is False or options.get("results") in ("hide", False)
+    return is_code and not hides and options.get("eval") is not False
 
 
 def _joined_mathematics(lines: list[str]) -> list[str]:
@@ -238,28 +279,38 @@ def _joined_mathematics(lines: list[str]) -> list[str]:
     return joined
 
 
-def _closing(lines: list[str], start: int, marks: str) -> int:
-    """Return the line that closes a fence, or the end."""
+def _closing(lines: list[str], start: int, marks: str, *, indent: str | None) -> int:
+    """Return the line that closes a fence, or the end.
+
+    A chunk, which has an `indent`, is closed as it was opened: its code may hold other fences.
+    """
+    loose = len(lines)
     for position in range(start, len(lines)):
-        line = lines[position].strip()
-        if line.startswith(marks) and not line.strip(marks[0]):
+        line = lines[position].rstrip()
+        if indent is not None and line == indent + marks:
             return position
-    return len(lines)
+        if line.lstrip().startswith(marks) and not line.lstrip().strip(marks[0]):
+            if indent is None:
+                return position
+            loose = min(loose, position)
+    return loose
 
 
 def _options(header: str, body: list[str]) -> tuple[dict[str, object], list[str]]:
     """Return a chunk's options, from its header and from the comments that it begins with, and its code."""
     options: dict[str, object] = {found["key"]: False for found in _FALSE.finditer(header)}
-    caption = _CAPTION.search(header)
-    if caption is not None:
-        options["fig-cap"] = caption["text"]
+    options |= {f"fig-{found['key']}": found["text"] for found in _CAPTION.finditer(header)}
+    if _HIDES.search(header):
+        options["results"] = "hide"
     count = 0
     while count < len(body) and _OPTION_LINE.fullmatch(body[count]):
         count += 1
     lines = (found["text"] for line in body[:count] if (found := _OPTION_LINE.fullmatch(line)))
     if count:
         try:
-            options |= parse_tolerant_yaml("\n".join(lines))
+            # knitr's own names have dots: `fig.cap`.
+            values = parse_tolerant_yaml("\n".join(lines))
+            options |= {key.replace(".", "-"): value for key, value in values.items()}
         except FileUnreadable:
             # It is no YAML, and the code is shown as by default.
             return options, body[count:]

@@ -101,7 +101,7 @@ def test_notebook_is_its_text_shown_code_and_what_that_printed(book: Path) -> No
 
 def test_code_with_fences_stays_one_listing() -> None:
     """A fence inside of it would end it."""
-    assert '````{python}\nsay("""\n```\n""")\n````' in notebook_markdown(
+    assert '````{python .stored}\nsay("""\n```\n""")\n````' in notebook_markdown(
         json.dumps(NOTEBOOK), has_chunks=True
     )
 
@@ -134,3 +134,52 @@ def test_website_has_its_sidebar_and_what_is_rendered(tmp_path: Path) -> None:
         ("oars.html", ()),
         ("guide/c.html", ()),
     ]
+
+
+def test_references_lead_to_names_and_chapters(book: Path) -> None:
+    """Readers see who is cited, what kind of thing is meant, and the list on its page."""
+    (book / "_quarto.yml").write_text(
+        "bibliography: a.bib\ncrossref: {fig-prefix: Fig.}\n" + BOOK.replace("more.qmd", "more.qmd, refs.qmd")
+    )
+    (book / "a.bib").write_text(
+        "@book{oar, author={Oar, Ann}, title={Wood}, year=2001}\n@book{no, title={X}}"
+    )
+    (book / "oars.qmd").write_text("# Oars {#sec-oars}\n\n## Grip {#sec-grip}\n")
+    (book / "sails.qmd").write_text("As @sec-oars, @sec-grip, @sec-more and @fig-a say [@oar].\n")
+    (book / "more.qmd").write_text("# More {#sec-more}\n")
+    (book / "refs.qmd").write_text("# References\n\n::: {#refs}\n:::\n")
+
+    pages = {page.path: page.source for page in load_book(book).pages}
+
+    assert "As Chapter, Section, Appendix and Fig. say (Oar 2001)." in pages["sails.qmd"]
+    assert pages["refs.qmd"].split() == "# References Oar, Ann. 2001. *Wood.*".split()
+
+
+def test_chapters_without_numbers_are_called_by_their_titles(book: Path) -> None:
+    """There is no "Chapter 3" to be seen."""
+    (book / "_quarto.yml").write_text(BOOK + "format: {html: {number-sections: false}}\n")
+    (book / "oars.qmd").write_text("# All oars {#sec-oars}\n")
+    (book / "sails.qmd").write_text("As @sec-oars says.\n")
+
+    assert "As All oars says." in load_book(book).pages[3].source
+
+
+def test_page_of_a_website_ends_in_the_works_that_it_cites(tmp_path: Path) -> None:
+    """Each page has a list of its own, with an anchor."""
+    (tmp_path / "_quarto.yml").write_text("project: {type: website}\nbibliography: a.bib\n")
+    (tmp_path / "a.bib").write_text("@book{oar, author={Oar, Ann}, title={Wood}, year=2001}\n")
+    (tmp_path / "index.qmd").write_text("# Boats\n\nRow [@oar].\n")
+    (tmp_path / "more.qmd").write_text("# More\n\nText.\n")
+
+    pages = load_book(tmp_path).pages
+
+    assert [section.anchor for section in pages[0].sections] == ["", "quarto-bibliography"]
+    assert "Oar, Ann. 2001. *Wood.*" in pages[0].source
+    assert "References" not in pages[1].source
+
+
+def test_cells_that_were_not_run_are_told_to_the_operator(book: Path) -> None:
+    """What they print is in the built book alone."""
+    assert load_book(book).notes == (
+        "A code cell whose output only the built book has: give the built HTML where you can.",
+    )

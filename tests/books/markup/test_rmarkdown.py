@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
+from ragbot.books.markup.rmarkdown_inline import RmdProject
 
 FILES = {"part.md": "Part one. <!-- not told -->", "loop.md": "{{< include loop.md >}}\nonce\n"}
 
 
 def plain(text: str, *, shows_code: bool = True) -> str:
-    words = plain_rmarkdown(text, lambda path: FILES.get(path, ""), shows_code=shows_code)
+    project = RmdProject(shows_code=shows_code)
+    words = plain_rmarkdown(text, lambda path: FILES.get(path, ""), project)
     return "\n".join(line.rstrip() for line in words.split("\n") if line.strip())
 
 
@@ -42,6 +44,19 @@ def plain(text: str, *, shows_code: bool = True) -> str:
         ("{{< include loop.md >}}", "once\nonce\nonce\nonce\nonce"),
         ("\\newpage\nText.", "Text."),
         ("$$\na\n=\nb\n$$", "$$\na =\nb\n$$"),
+        ("![An *oar*.](o.png){#fig-oar}", "![](o.png)\nFigure: An *oar*."),
+        ('![An oar.](o.png){fig-alt="Long wood"}', "![Long wood](o.png)\nAn oar."),
+        ("```{r}\n#| label: fig-oar\n#| fig.cap: An oar.\n#| fig-alt: Long wood\nx\n```",
+         "```r\nx\n```\nLong wood\nFigure: An oar."),
+        ("# Oars\\index{\\texttt{oar{\\textunderscore}s}} {#sec-o}", "# Oars {#sec-o}"),
+        ('Of `r index("round wood", "wood")` and `r oars`, `r nrow(x) + 1`.', "Of round wood and `oars`, ."),
+        ('![](`r file("a.png")`)', "![]()"),
+        ("`r if (knitr::is_html_output()) '\n# More {-}\n'`", "# More"),
+        ("`r if (knitr::is_latex_output()) '# Print'`", ""),
+        ("\\begin{center}\n{\\Large For A.}\n\\end{center}\nText.", "Text."),
+        ("Chapters [-@sec-a], [Part @sec-b].", "Chapters , Part."),
+        ("```{r}\nx <- '\n  ```\n  '\n```", "```r\nx <- '\n  ```\n  '\n```"),
+        (": (\\#tab:oars) All oars.", ":Table: All oars."),
     ],
 )  # fmt: skip
 def test_words_and_code_are_those_of_the_site(written: str, shown: str) -> None:
@@ -58,3 +73,27 @@ def test_code_is_left_out_where_the_book_hides_it() -> None:
     assert "hidden" not in words
     assert "shown()" in words
     assert "written()" in words
+
+
+@pytest.mark.parametrize(
+    ("chunk", "count"),
+    [
+        ("```{r}\nx\n```", 1),
+        ("```{r, echo=FALSE}\nx\n```", 1),
+        ("```{r, eval=FALSE}\nx\n```", 0),
+        ("```{r, include=FALSE}\nx\n```", 0),
+        ("```{r, results='hide'}\nx\n```", 0),
+        ("```{python}\n#| output: false\nx\n```", 0),
+        ("```{python .stored}\nx\n```", 0),
+        ("```{.python}\nx\n```", 0),
+        ("```python\nx\n```", 0),
+    ],
+)
+def test_cells_whose_output_a_build_alone_has_are_counted(chunk: str, count: int) -> None:
+    """The operator is told how much of the book is not to be had from its source."""
+    project = RmdProject()
+
+    plain_rmarkdown(chunk, lambda path: "", project)
+
+    assert project.unrun_cells == count
+    assert len(project.notes()) == count

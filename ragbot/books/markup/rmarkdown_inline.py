@@ -1,0 +1,115 @@
+"""Turn a line of R Markdown or Quarto into what a reader sees: computed values, references, notes, spans."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ragbot.books.markup.citations import Citations
+
+_COMPUTED = re.compile(r"`(?:r|\{r\}|\{python\})[ \t]+(?P<code>[^`\n]*)`")
+# Books wrap words in functions of their own: `r index("boats")`, `r pkg("oars")`.
+_CALL = re.compile(
+    r"[\w.:]+\(\s*(?P<quote>['\"])(?P<words>[\w.$@:()\[\] ,-]*[A-Za-z][\w.$@:()\[\] ,-]*|https?://[^'\"\s]+)(?P=quote)"
+)
+_VARIABLE = re.compile(r"[A-Za-z][\w.]*")
+_FILE = re.compile(r"\.(?:png|jpe?g|svg|gif|pdf|csv|R|Rmd|html?)$", re.IGNORECASE)
+# What is set for print alone, numbers, and attributes.
+_INDEX = re.compile(r"\\index\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}")
+_NOT_SHOWN = re.compile(r"\{\{<[^\n<>]*>\}\}|\\@ref\([^()\n]*\)|(?<=[\])`])\{[^{}\n]{1,300}\}")
+_SPAN = re.compile(r"(?<![!\\\]])\[(?P<text>[^\[\]\n]*)\]\{[.#][^{}\n]*\}")
+_NOTE = re.compile(r"\^\[(?P<text>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]")
+_LABEL = re.compile(r"[ \t]*\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*")
+
+# References to what is numbered are shown as "Figure 2"; the numbers are not known.
+# A minus asks for the number alone.
+_NUMBERED = re.compile(
+    r"\[?(?P<minus>-?)(?<!\w)@(?P<label>(?P<kind>fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w)\]?",
+    re.IGNORECASE,
+)
+_PREFIXED = re.compile(
+    r"\[(?P<words>[^\[\]@\n]*\w[^\[\]@\n]*?)[ ]-?@(?:fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w\]",
+    re.IGNORECASE,
+)
+_KINDS = {
+    "fig": "Figure",
+    "sec": "Section",
+    "tbl": "Table",
+    "eq": "Equation",
+    "lst": "Listing",
+    "thm": "Theorem",
+    "lem": "Lemma",
+    "def": "Definition",
+    "exm": "Example",
+}
+_CAPTIONED = {"fig": "Figure: ", "tab": "Table: "}
+
+
+@dataclass(slots=True)
+class RmdProject:
+    """Hold what the pages of a project share.
+
+    `called` are labels with what references to them are called, where that is not usual. `numbers_figures` is
+    true where each figure has a number, and not those with a label alone. `unrun_cells` counts the code cells
+    whose output is not known. With `lists_all` the references list works that are not cited, too.
+    """
+
+    shows_code: bool = True
+    citations: Citations = field(default_factory=lambda: Citations({}))
+    called: Mapping[str, str] = field(default_factory=dict)
+    numbers_figures: bool = False
+    lists_all: bool = False
+    unrun_cells: int = 0
+
+    def references(self) -> str:
+        """Return the list of the works that were cited so far."""
+        return self.citations.references(self.citations.works if self.lists_all else self.citations.cited)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the operator should know of what only a build has."""
+        if not self.unrun_cells:
+            return ()
+        cells = (
+            f"{self.unrun_cells} code cells whose output"
+            if self.unrun_cells > 1
+            else "A code cell whose output"
+        )
+        return (f"{cells} only the built book has: give the built HTML where you can.",)
+
+
+def shown_line(line: str, project: RmdProject) -> str:
+    """Return a line of prose as a reader sees it."""
+
+    def reference(found: re.Match[str]) -> str:
+        return (
+            ""
+            if found["minus"]
+            else project.called.get(found["label"])
+            or project.called.get(found["kind"].lower(), _KINDS[found["kind"].lower()])
+        )
+
+    shown = _SPAN.sub(r"\g<text>", _COMPUTED.sub(_computed, _INDEX.sub("", line)))
+    shown = project.citations.written(_NOT_SHOWN.sub("", shown))
+    shown = _NUMBERED.sub(reference, _PREFIXED.sub(r"\g<words>", shown))
+    shown = _LABEL.sub(lambda found: _CAPTIONED.get(found["kind"], ""), shown)
+    return _NOTE.sub(r" (\g<text>)", shown)
+
+
+def without_index(text: str) -> str:
+    """Return a line without what it enters into an index of print."""
+    return _INDEX.sub("", text)
+
+
+def without_span_marks(text: str) -> str:
+    """Return a heading's text without the marks of spans."""
+    return _SPAN.sub(r"\g<text>", _COMPUTED.sub(_computed, text)).strip()
+
+
+def _computed(found: re.Match[str]) -> str:
+    """Return the words that a computed value holds: the author's own, or the variable's name."""
+    code = found["code"].strip()
+    call = _CALL.match(code)
+    if call is not None and not _FILE.search(call["words"]):
+        return call["words"]
+    return f"`{code}`" if _VARIABLE.fullmatch(code) else ""

@@ -31,8 +31,8 @@ MAIN = (
 )
 NOT_TEXT = "script, style, svg, button, nav, template, noscript, .MathJax_Preview, .katex-html, annotation"
 
-# What code printed, which only a run of it knows; knitr's has no mark of its own but the sign of a comment.
-OUTPUT = ".cell-output, .cell_output, .nboutput .output_area, .jp-OutputArea"
+# What code printed or was taken from code; knitr's outputs have no mark but the sign of a comment.
+OUTPUT = ".cell-output, .cell_output, .nboutput .output_area, .jp-OutputArea, .autodoc, .doc-object"
 _PRINTED = re.compile(r"^[ \t]*#[#>][^\n]*$", re.MULTILINE)
 
 _WORD = re.compile(r"[^\W\d_]+")

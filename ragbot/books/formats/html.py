@@ -59,6 +59,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     _plain_code(main)
     _plain_mathematics(main)
     _plain_pictures(main)
+    _shown_notes(main)
     _part_tab_labels(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
@@ -186,6 +187,15 @@ def _plain_pictures(main: LexborNode) -> None:
             picture.attrs["alt"] = ""
     for picture in main.css("img[src^='data:']"):
         picture.replace_with(picture.attributes.get("alt") or " ")
+
+
+def _shown_notes(main: LexborNode) -> None:
+    """Put notes that a page shows on a click behind the words that they belong to."""
+    for mark in main.css("a.footnote-ref[data-content], a.footnote-ref[data-bs-content]"):
+        held = mark.attributes.get("data-content") or mark.attributes.get("data-bs-content")
+        note = LexborHTMLParser(held or "").body
+        words = " ".join(note.text().split()) if note is not None else ""
+        mark.replace_with(f" ({words})" if words else " ")
 
 
 def _caption(picture: LexborNode) -> str:

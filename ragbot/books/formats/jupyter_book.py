@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from posixpath import normpath
 
@@ -14,8 +15,9 @@ from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
-from ragbot.books.markup.myst import labels_of, plain_myst
+from ragbot.books.markup.myst import MystProject, labels_of, plain_myst
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -70,10 +72,14 @@ def read_jupyter_book(folder: BookFolder) -> Book:
 
     def text(path: str, body: str) -> str:
         labels[:] = labels_of(body)
-        return plain_myst(body, partial(read_beside, folder, path))
+        return plain_myst(body, partial(read_beside, folder, path), project)
 
+    config = _config(folder)
+    project = MystProject(
+        read_citations(config.values.get("bibtex_bibfiles"), partial(read_beside, folder, ""))
+    )
     site = SiteSource(
-        title=_title(folder),
+        title=config.text("title"),
         content="",
         anchors=AnchorRules(lambda: DocutilsSlugger(labels)),
         address=lambda inner, _values: folder_address(inner, suffix=".html"),
@@ -83,16 +89,16 @@ def read_jupyter_book(folder: BookFolder) -> Book:
         is_shown=lambda inner, _values: inner in listed,
         read=partial(read_source_text, folder),
     )
-    return read_site_source(folder, site)
+    return replace(read_site_source(folder, site), notes=project.notes())
 
 
-def _title(folder: BookFolder) -> str:
+def _config(folder: BookFolder) -> FrontMatter:
     try:
         values = parse_tolerant_yaml(folder.read_text("_config.yml")) if folder.has("_config.yml") else {}
     except FileUnreadable as fault:
         folder.skip("_config.yml", f"The configuration is ignored: {fault}")
-        return ""
-    return FrontMatter(values).text("title")
+        values = {}
+    return FrontMatter(values)
 
 
 def _parsed_contents(text: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 
@@ -75,10 +76,25 @@ def read_mkdocs(folder: BookFolder) -> Book:
     if docs.startswith(("..", "/")):
         raise BookError(f"{name} says docs_dir: {docs}, which lies outside of the book.")
     has_unicode = _UNICODE_SLUGS.search(text) is not None
-    return read_site_source(folder, _site(folder, values, docs, has_unicode=has_unicode))
+    generated: list[int] = []
+    book = read_site_source(folder, _site(folder, values, docs, generated, has_unicode=has_unicode))
+    return replace(book, notes=_notes(sum(generated)))
 
 
-def _site(folder: BookFolder, values: dict[str, object], docs: str, *, has_unicode: bool) -> SiteSource:
+def _notes(blocks: int) -> tuple[str, ...]:
+    """Return what the operator should know of text that the generator takes from code."""
+    if not blocks:
+        return ()
+    subject = f"{blocks} places whose text" if blocks > 1 else "A place whose text"
+    return (
+        f"{subject} the site takes from code, only the built book has: give the built HTML where you can.",
+    )
+
+
+def _site(
+    folder: BookFolder, values: dict[str, object], docs: str, generated: list[int], *, has_unicode: bool
+) -> SiteSource:
+    """Describe a site. Each page adds to `generated` how often its text comes from code."""
     has_folders = values.get("use_directory_urls") is not False
     base = "" if docs == "." else docs
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
@@ -91,7 +107,9 @@ def _site(folder: BookFolder, values: dict[str, object], docs: str, *, has_unico
 
     def plain(path: str, body: str) -> str:
         body = expand_includes(folder, body, (*includes, dirname(path)))
-        body = _CODE_LINK.sub(r"\g<label>", _API.sub("", without_comments(body)))
+        body, count = _API.subn("", without_comments(body))
+        generated.append(count)
+        body = _CODE_LINK.sub(r"\g<label>", body)
         return rewrite_lines(unwrap_containers(unwrap_indented(body)), without_attributes)
 
     return SiteSource(

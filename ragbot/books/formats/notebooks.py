@@ -45,7 +45,11 @@ def notebook_markdown(source: str, *, has_chunks: bool = False) -> str:
         raise FileUnreadable("The file is no notebook of version 4: it has no cells.")
     language = _language(notebook)
     # (Quarto shows a notebook as it is saved, and runs none of its cells.)
-    language = f"{{{language} {STORED}}}" if has_chunks else language
+    if has_chunks:
+        language = f"{{{language} {STORED}}}"
+    elif not any(isinstance(cell, dict) and cell.get("outputs") for cell in cells):
+        # It was never run: the build does it.
+        language = f"{{code-cell}} {language}"
     pieces = [_cell(cell, language, is_first=not number) for number, cell in enumerate(cells)]
     return "\n\n".join(piece for piece in pieces if piece.strip()) + "\n"
 

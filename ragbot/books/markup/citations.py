@@ -58,6 +58,20 @@ class Citations:
         works.sort(key=lambda work: (_listed_people(work).casefold(), work.year))
         return "\n\n".join(map(reference, works))
 
+    def named(self, keys: str, *, in_text: bool = False) -> str:
+        """Return a citation of works by their keys, with commas between; unknown ones are left out.
+
+        With `in_text` the names are part of the sentence, and the years alone in brackets.
+        """
+        works = [self.works[key] for each in keys.split(",") if (key := each.strip()) in self.works]
+        if not works:
+            return ""
+        if in_text:
+            words = ", ".join(f"{short_names(work)} ({work.year})" for work in works)
+        else:
+            words = f"({'; '.join(f'{short_names(work)} {work.year}' for work in works)})"
+        return self._cite(words, *(work.key for work in works))
+
     def _prose(self, text: str) -> str:
         return _BARE.sub(self._bare, _GROUP.sub(self._group, text))
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
+from ragbot.books.markup.citations import Citations
 from ragbot.books.markup.rewriting import without_comments
+from ragbot.books.markup.unrun_cells import unrun_notes
 
 ReadIncluded = Callable[[str], str]
 
@@ -30,7 +33,7 @@ _CODE = frozenset(
     {"code-cell", "code-block", "code", "sourcecode", "ipython", "literalinclude", "parsed-literal"}
 )
 _DROPPED = frozenset(
-    "toctree tableofcontents bibliography raw index contents mermaid eval-rst jupyter-execute thebe-button "
+    "toctree tableofcontents raw index contents mermaid eval-rst jupyter-execute thebe-button "
     "only meta graphviz plot autofunction autoclass automodule iframe".split()
 )
 _CAPTIONED = frozenset({"figure", "image", "glue:figure", "video"})
@@ -39,10 +42,10 @@ _CALLED = frozenset("note tip warning danger caution hint important attention er
 _TITLES = {"seealso": "See also"}
 
 # Roles whose text is a key, for which a site shows something that is not known here.
-_KEYS = frozenset(
-    "ref numref eq cite cite:t cite:p cite:ts cite:ps cite:year cite:author doc glue glue:text glue:math "
-    "index footcite".split()
-)
+_KEYS = frozenset("ref eq doc glue glue:text glue:math index cite:year cite:author".split())
+# Numbers are not known, what they number is.
+_NUMBERED = {"tab": "Table", "tbl": "Table", "lst": "Listing", "cod": "Listing", "sec": "Section"}
+_CITED = frozenset("cite cite:p cite:ps footcite cite:t cite:ts footcite:t".split())
 _MATH = frozenset({"math"})
 _LITERAL = frozenset({"code", "file", "kbd", "samp", "func", "class", "meth", "mod", "command"})
 
@@ -57,12 +60,34 @@ class _Directive:
     body: list[str]
 
 
-def plain_myst(text: str, included: ReadIncluded) -> str:
+@dataclass(slots=True)
+class MystProject:
+    """Hold what the pages of a project share: its works, and the count of cells whose output is not known."""
+
+    citations: Citations = field(default_factory=lambda: Citations({}))
+    unrun_cells: int = 0
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the operator should know of what only a build has."""
+        return unrun_notes(self.unrun_cells)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Hold what the lines of a page need: files that it includes, and its project."""
+
+    included: ReadIncluded
+    project: MystProject
+
+
+def plain_myst(text: str, included: ReadIncluded, project: MystProject | None = None) -> str:
     """Return a page's text with its directives and roles as prose, code and captions.
 
-    `included` returns the text of a file that the page names, or an empty text.
+    `included` returns the text of a file that the page names, or an empty text. Citations and cells are
+    counted in `project`.
     """
-    return "\n".join(_lines(without_comments(text).split("\n"), included, depth=0))
+    page = _Page(included, project or MystProject())
+    return "\n".join(_lines(without_comments(text).split("\n"), page, depth=0))
 
 
 def labels_of(text: str) -> list[str]:
@@ -70,14 +95,14 @@ def labels_of(text: str) -> list[str]:
     return [found["name"] for found in _LABEL.finditer(text)]
 
 
-def _lines(lines: list[str], included: ReadIncluded, *, depth: int) -> Iterator[str]:
+def _lines(lines: list[str], page: _Page, *, depth: int) -> Iterator[str]:
     position = 0
     while position < len(lines):
         line = lines[position]
         opening, fence = _OPENING.fullmatch(line), _FENCE.fullmatch(line)
         if opening is not None:
             end = _closing(lines, position + 1, opening["marks"])
-            yield from _directive(opening, lines[position + 1 : end], included, depth=depth)
+            yield from _directive(opening, lines[position + 1 : end], page, depth=depth)
             position = end + 1
         elif fence is not None:
             end = _closing(lines, position + 1, fence["marks"])
@@ -86,7 +111,7 @@ def _lines(lines: list[str], included: ReadIncluded, *, depth: int) -> Iterator[
         else:
             position += 1
             if not _NOT_SHOWN_LINE.fullmatch(line):
-                yield _ATTRIBUTES.sub("", _ROLE.sub(_role_words, line))
+                yield _ATTRIBUTES.sub("", _ROLE.sub(partial(_role_words, page.project), line))
 
 
 def _closing(lines: list[str], start: int, marks: str) -> int:
@@ -97,42 +122,43 @@ def _closing(lines: list[str], start: int, marks: str) -> int:
     return len(lines)
 
 
-def _directive(
-    opening: re.Match[str], body: list[str], included: ReadIncluded, *, depth: int
-) -> Iterator[str]:
+def _directive(opening: re.Match[str], body: list[str], page: _Page, *, depth: int) -> Iterator[str]:
     directive = _parsed(opening, body)
     indent, name = opening["indent"], directive.name
     if name in _DROPPED or depth >= MAX_DEPTH:
         return
     if name == "include":
-        yield from _lines(without_comments(included(directive.title)).split("\n"), included, depth=depth + 1)
+        yield from _lines(without_comments(page.included(directive.title)).split("\n"), page, depth=depth + 1)
         return
-    found = [*_content(directive, included, depth=depth)]
+    found = [*_content(directive, page, depth=depth)]
     yield from ("", *(f"{indent}{line}".rstrip() for line in found), "")
 
 
-def _content(directive: _Directive, included: ReadIncluded, *, depth: int) -> Iterator[str]:
+def _content(directive: _Directive, page: _Page, *, depth: int) -> Iterator[str]:
     name, title = directive.name, directive.title
     if name in _CODE:
-        yield from _code(directive, included)
+        yield from _code(directive, page)
+    elif name == "bibliography":
+        yield from page.project.citations.references(page.project.citations.cited).split("\n")
     elif name == "math":
         yield from ("$$", *filter(None, (title, *directive.body)), "$$")
     elif name in _CAPTIONED:
         words = directive.options.get("alt", "")
         yield from (words, "") if words else ()
-        yield from _lines(directive.body, included, depth=depth + 1)
+        yield from _lines(directive.body, page, depth=depth + 1)
     else:
         called = title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
-        yield from (f"**{_ROLE.sub(_role_words, called)}**", "") if called else ()
-        yield from _lines(directive.body, included, depth=depth + 1)
+        yield from (f"**{_ROLE.sub(partial(_role_words, page.project), called)}**", "") if called else ()
+        yield from _lines(directive.body, page, depth=depth + 1)
 
 
-def _code(directive: _Directive, included: ReadIncluded) -> Iterator[str]:
+def _code(directive: _Directive, page: _Page) -> Iterator[str]:
     if {"remove-cell", "remove-input"} & set(re.findall(r"[\w-]+", directive.options.get("tags", ""))):
         return
+    page.project.unrun_cells += directive.name == "code-cell" and not _is_quiet(directive)
     body, language = directive.body, directive.options.get("language", "")
     if directive.name == "literalinclude":
-        body = included(directive.title).rstrip("\n").split("\n")
+        body = page.included(directive.title).rstrip("\n").split("\n")
     elif not language:
         found = _LANGUAGE.match(directive.title)
         language = found[0] if found is not None else ""
@@ -141,6 +167,11 @@ def _code(directive: _Directive, included: ReadIncluded) -> Iterator[str]:
     if any(line.strip() for line in body):
         language = "python" if language.startswith("ipython") else language
         yield from (f"```{language}", *body, "```")
+
+
+def _is_quiet(directive: _Directive) -> bool:
+    """Return whether a cell's output is hidden."""
+    return "remove-output" in directive.options.get("tags", "")
 
 
 def _parsed(opening: re.Match[str], body: list[str]) -> _Directive:
@@ -160,11 +191,15 @@ def _parsed(opening: re.Match[str], body: list[str]) -> _Directive:
     return _Directive(opening["name"].lower(), opening["title"].strip(), options, body[start:])
 
 
-def _role_words(role: re.Match[str]) -> str:
+def _role_words(project: MystProject, role: re.Match[str]) -> str:
     name, text = role["name"].lower(), role["text"]
     target = _TARGET.fullmatch(text)
     if name in _MATH:
         return f"${text}$"
+    if name in _CITED:
+        return project.citations.named(text, in_text=name.endswith((":t", ":ts")))
+    if name == "numref" and target is None:
+        return _NUMBERED.get(text[:3].lower(), "Fig.")
     if name in _LITERAL:
         return f"`{text.lstrip('~!')}`"
     if target is not None and target["words"]:

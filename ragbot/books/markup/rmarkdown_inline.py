@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ragbot.books.markup.citations import Citations
+from ragbot.books.markup.unrun_cells import unrun_notes
 
 _COMPUTED = re.compile(r"`(?:r|\{r\}|\{python\})[ \t]+(?P<code>[^`\n]*)`")
 # Books wrap words in functions of their own: `r index("boats")`, `r pkg("oars")`.
@@ -68,14 +69,7 @@ class RmdProject:
 
     def notes(self) -> tuple[str, ...]:
         """Return what the operator should know of what only a build has."""
-        if not self.unrun_cells:
-            return ()
-        cells = (
-            f"{self.unrun_cells} code cells whose output"
-            if self.unrun_cells > 1
-            else "A code cell whose output"
-        )
-        return (f"{cells} only the built book has: give the built HTML where you can.",)
+        return unrun_notes(self.unrun_cells)
 
 
 def shown_line(line: str, project: RmdProject) -> str:

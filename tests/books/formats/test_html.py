@@ -383,3 +383,38 @@ def test_banner_and_numbers_of_publican_are_no_text():
     assert page.title == "Who Reads"
     assert page.source.split() == ["##", "Who", "Reads", "Keepers."]
     assert [section.heading_path for section in page.sections] == [("Who Reads",)]
+
+
+@pytest.mark.parametrize(
+    ("figure", "shown"),
+    [
+        (
+            '<figure><img src="a.png" alt="An oar."><figcaption>Figure 1: An oar.</figcaption></figure>',
+            "![](a.png)",
+        ),
+        (
+            '<div><img src="a.png" alt="The \'old\' oar"><p class="caption">The ‘old’ oar</p></div>',
+            "![](a.png)",
+        ),
+        ('<p><img src="a.png" alt="_images/a.png"></p>', "![](a.png)"),
+        (
+            '<figure><img src="a.png" alt="Long wood"><figcaption>An oar.</figcaption></figure>',
+            "![Long wood](a.png)",
+        ),
+    ],
+)
+def test_words_of_a_picture_stand_there_once(figure: str, shown: str) -> None:
+    """A caption twice counts twice in the search, and a file's name is none."""
+    page = read_html_page("a.html", f"<main><h1>Oars</h1><p>Text.</p>{figure}</main>")
+
+    assert shown in page.source
+
+
+@pytest.mark.parametrize("name", ["data-content", "data-bs-content"])
+def test_note_that_opens_on_a_click_is_read(name: str) -> None:
+    """bookdown's newest pages keep them in an attribute."""
+    mark = f'<a class="footnote-ref" {name}="&lt;p&gt;Of &lt;b&gt;ash&lt;/b&gt;.&lt;/p&gt;"><sup>1</sup></a>'
+
+    page = read_html_page("a.html", f"<main><h1>Oars</h1><p>Wood{mark} is dry.</p></main>")
+
+    assert "Wood (Of ash.) is dry." in page.source

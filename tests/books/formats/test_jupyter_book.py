@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,26 @@ def test_contents_that_cannot_be_read_are_refused(book: Path) -> None:
 
     with pytest.raises(BookError, match=r"_toc\.yml"):
         load_book(book)
+
+
+@pytest.mark.parametrize("outputs", [[], [{"output_type": "stream", "text": "RAN"}]])
+def test_notebook_that_was_never_run_is_counted(book: Path, outputs: list[object]) -> None:
+    """The build runs it; one that was saved with its outputs is shown as it is."""
+    cell = {"cell_type": "code", "source": "row()", "outputs": outputs}
+    (book / "_toc.yml").write_text("format: jb-book\nroot: run\n")
+    (book / "run.ipynb").write_text(json.dumps({"cells": [cell]}))
+
+    found = load_book(book)
+
+    assert "```python\nrow()\n```" in found.pages[0].source
+    assert ("RAN" in found.pages[0].source, len(found.notes)) == ((True, 0) if outputs else (False, 1))
+
+
+def test_bibliography_is_that_of_the_configuration(book: Path) -> None:
+    """The keys alone would say nothing."""
+    (book / "_toc.yml").write_text(CONTENTS["article"])
+    (book / "_config.yml").write_text("title: Boats\nbibtex_bibfiles: [a.bib]\n")
+    (book / "a.bib").write_text("@book{oar, author={Oar, Ann}, title={Wood}, year=2001}\n")
+    (book / "oars.md").write_text("# Oars\n\nRow {cite}`oar`.\n")
+
+    assert "Row (Oar 2001)." in load_book(book).pages[1].source

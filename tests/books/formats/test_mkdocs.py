@@ -136,3 +136,17 @@ def test_configuration_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(BookError, match=reason):
             project(tmp_path, config, a="x")
+
+
+def test_text_that_comes_from_code_is_told_to_the_operator(tmp_path: Path) -> None:
+    """mkdocstrings writes it when the site is built."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "mkdocs.yml").write_text("site_name: Boats\n")
+    (tmp_path / "docs" / "index.md").write_text(
+        "# Boats\n\n::: boats.Oar\n    options:\n        x: 1\n\n::: boats.Sail\n"
+    )
+
+    assert load_book(tmp_path).notes == (
+        "2 places whose text the site takes from code, only the built book has: "
+        "give the built HTML where you can.",
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.books.markup.myst import plain_myst
+from ragbot.books.markup.citations import read_citations
+from ragbot.books.markup.myst import MystProject, plain_myst
 
 FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{include} loop.md\n```\nonce\n"}
 
@@ -27,6 +28,10 @@ FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{inc
         ("```{include} part.md\n```", "Part `one`."),
         ("```{include} missing.md\n```", ""),
         ("See {ref}`the grip <grip>`, {ref}`grip`, {doc}`/oars`{cite}`smith`.", "See the grip, , ."),
+        (
+            "See {numref}`fig:a`, {numref}`tab:b` and {numref}`the third <c>`.",
+            "See Fig., Table and the third.",
+        ),
         ("```python\n(kept)=\n{ref}`kept`\n```", "```python\n(kept)=\n{ref}`kept`\n```"),
         ("![oar](o.png){.wide} <!-- TODO -->", "![oar](o.png)"),
     ],
@@ -41,3 +46,35 @@ def test_words_and_code_are_those_of_the_site(written: str, shown: str) -> None:
 def test_file_that_includes_itself_ends() -> None:
     """A mistake of the author must not take the memory."""
     assert plain_myst(FILES["loop.md"], lambda path: FILES[path]).count("once") <= 10
+
+
+def test_works_are_named_and_listed() -> None:
+    """A key is the author's own."""
+    bib = "@book{oar, author={Oar, Ann}, title={Wood}, year=2001}\n@book{sea, title={Sea}, year=2002}"
+    project = MystProject(read_citations(["a.bib"], lambda _name: bib))
+    text = (
+        "Row {cite}`oar,sea`, as {cite:t}`oar` says {cite:p}`nobody`.\n\n```{bibliography}\n:filter: x\n```"
+    )
+
+    words = plain_myst(text, lambda _path: "", project)
+
+    assert words.split("\n")[0] == "Row (Oar 2001; Sea 2002), as Oar (2001) says ."
+    assert [line for line in words.split("\n") if line][1:] == ["2002. *Sea.*", "Oar, Ann. 2001. *Wood.*"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "count"),
+    [
+        ("```{code-cell} ipython3\nrow()\n```", 1),
+        ("```{code-cell}\n:tags: [remove-output]\nrow()\n```", 0),
+        ("```{code-cell}\n:tags: [remove-cell]\nrow()\n```", 0),
+        ("```{code-block} python\nrow()\n```", 0),
+    ],
+)
+def test_cells_whose_output_a_build_alone_has_are_counted(cell: str, count: int) -> None:
+    """The operator is told how much of the book is not to be had from its source."""
+    project = MystProject()
+
+    plain_myst(cell, lambda _path: "", project)
+
+    assert project.unrun_cells == len(project.notes()) == count

@@ -40,6 +40,16 @@ def joined_text(source: object) -> str:
     return source if isinstance(source, str) else ""
 
 
+def html_as_markdown(html: str) -> str:
+    """Return the words of a piece of HTML; one that would become very long has none."""
+    tree = LexborHTMLParser(html)
+    for node in tree.css("script, style"):
+        node.decompose()
+    text = (convert(tree.body.html or "", _OPTIONS).content or "").strip() if tree.body else ""
+    # A table's widest row adds empty cells to all others.
+    return text if len(text) <= MAX_OUTPUT_CHARACTERS else ""
+
+
 def fenced(text: str, language: str) -> str:
     """Return code in a fence that is longer than those inside of it."""
     longest = max((len(found[1]) for found in _FENCES.finditer(text)), default=2)
@@ -64,21 +74,12 @@ def _shown(data: dict[str, object]) -> str:
         if text := joined_text(data.get(kind)).strip():
             return text[:MAX_OUTPUT_CHARACTERS]
     html = joined_text(data.get("text/html"))
-    if "<table" in html and len(html) <= 10 * MAX_OUTPUT_CHARACTERS and (table := _from_html(html)):
+    if "<table" in html and len(html) <= 10 * MAX_OUTPUT_CHARACTERS and (table := html_as_markdown(html)):
         return table
     plain = joined_text(data.get("text/plain"))
     if any(kind in data for kind in _PICTURES) or _OBJECT.fullmatch(plain):
         return ""
     return _printed(plain)
-
-
-def _from_html(html: str) -> str:
-    tree = LexborHTMLParser(html)
-    for node in tree.css("script, style"):
-        node.decompose()
-    text = (convert(tree.body.html or "", _OPTIONS).content or "").strip() if tree.body else ""
-    # A table's widest row adds empty cells to all others.
-    return text if len(text) <= MAX_OUTPUT_CHARACTERS else ""
 
 
 def _printed(value: object) -> str:

@@ -14,6 +14,7 @@ from ragbot.books.formats.bookdown import read_beside
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
+from ragbot.books.formats.quarto_freeze import frozen_text
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
@@ -47,7 +48,7 @@ def read_quarto(folder: BookFolder) -> Book:
     navigation = tuple(_chapters(folder, book)) if book else tuple(_menus(folder, website))
     listed = {entry.path for entry in navigation}
     rendered = _texts(_mapping(config.get("project")).get("render"))
-    read = partial(read_source_text, folder, has_chunks=True)
+    read = partial(_read_page, folder)
     project = RmdProject(
         shows_code=_mapping(config.get("execute")).get("echo") is not False,
         citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
@@ -83,6 +84,12 @@ def read_quarto(folder: BookFolder) -> Book:
     )
     found = read_site_source(folder, site)
     return replace(found, notes=project.notes())
+
+
+def _read_page(folder: BookFolder, path: str) -> str:
+    """Return a page's source, with what its code printed where the author keeps that."""
+    source = read_source_text(folder, path, has_chunks=True)
+    return frozen_text(folder, path, source) or source
 
 
 def _names_of_references(

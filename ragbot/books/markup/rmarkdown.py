@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.notebook_outputs import html_as_markdown
 from ragbot.books.markup.rewriting import without_comments
 from ragbot.books.markup.rmarkdown_inline import RmdProject, shown_line, without_index, without_span_marks
 from ragbot.core.errors import FileUnreadable
@@ -197,6 +198,7 @@ class _Rewriter:
         header = chunk["header"].strip()
         if header.startswith("="):
             # It is raw text of one output format.
+            yield from html_as_markdown("\n".join(body)).split("\n") if header.startswith("=html") else ()
             return
         engine = _ENGINE.match(header)
         name = engine["name"].lower() if engine else ""

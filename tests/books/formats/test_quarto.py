@@ -5,6 +5,7 @@ The rules were compared with built books (bench/books.py): the generator itself 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -183,3 +184,23 @@ def test_cells_that_were_not_run_are_told_to_the_operator(book: Path) -> None:
     assert load_book(book).notes == (
         "A code cell whose output only the built book has: give the built HTML where you can.",
     )
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_outputs_that_the_author_keeps_are_read(book: Path, *, is_changed: bool) -> None:
+    """Quarto shows them again until the page is changed; then only a new build knows."""
+    source = (book / "oars.qmd").read_text()
+    markdown = "# Oars\n\n::: {.cell}\n\n```{.r .cell-code}\nrow()\n```\n\n"
+    markdown += "::: {.cell-output .cell-output-stdout}\n\n```\nPRINTED\n```\n\n\n:::\n:::\n"
+    frozen = {"hash": hashlib.md5(source.encode()).hexdigest(), "result": {"markdown": markdown}}
+    folder = book / "_freeze" / "oars" / "execute-results"
+    folder.mkdir(parents=True)
+    (folder / "html.json").write_text(json.dumps(frozen))
+    (book / "oars.qmd").write_text(source + ("\nMore.\n" if is_changed else ""))
+
+    found = load_book(book)
+
+    assert ("PRINTED" in found.pages[1].source) is not is_changed
+    assert bool(found.notes) is is_changed
+    if not is_changed:
+        assert "```r\nrow()\n```" in found.pages[1].source

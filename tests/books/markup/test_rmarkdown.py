@@ -24,6 +24,7 @@ def plain(text: str, *, shows_code: bool = True) -> str:
         ("```{r include = FALSE}\nlibrary(boats)\n```", ""),
         ("```{python}\n#| fig-cap: \"An oar.\"\nrow()\n```", "```python\nrow()\n```\nAn oar."),
         ("```{r}\n#| echo: false\nrow()\n```", ""),
+        ("```{=html}\n<script>x</script><b>An oar</b>\n```", "**An oar**"),
         ("```{=latex}\n\\vspace{1em}\n```", ""),
         ("```{block, type='tip'}\nRow *slowly*.\n```", "Row *slowly*."),
         ("```{.python filename=\"a.py\"}\nrow()\n```", "```python\nrow()\n```"),

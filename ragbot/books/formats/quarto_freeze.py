@@ -1,0 +1,34 @@
+"""Read what the code of a Quarto page printed when the author ran it: Quarto keeps that in `_freeze`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import PurePosixPath
+
+from ragbot.books.files import BookFolder
+from ragbot.core.errors import FileUnreadable
+
+
+def frozen_text(folder: BookFolder, path: str, source: str) -> str:
+    """Return a page with the outputs of its code, or an empty text if the page was changed since it was run.
+
+    It is Markdown with front matter, as Quarto gives it to Pandoc.
+    """
+    name = f"_freeze/{PurePosixPath(path).with_suffix('')}/execute-results/html.json"
+    if not folder.has(name):
+        return ""
+    try:
+        values = json.loads(folder.read_text(name))
+    except (FileUnreadable, ValueError, RecursionError):
+        # The page itself is there; what its code printed is told to be missing.
+        return ""
+    result = values.get("result") if isinstance(values, dict) else None
+    text = result.get("markdown") if isinstance(result, dict) else None
+    if not isinstance(text, str) or values.get("hash") != _digest(source):
+        return ""
+    return text
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -29,7 +29,8 @@ MAIN = (
     *("#quarto-document-content", "section.normal", "#ptx-content", ".main-content main", "article"),
     *("[role=main]", "main"),
 )
-NOT_TEXT = "script, style, svg, button, nav, template, noscript, .MathJax_Preview, .katex-html, annotation"
+NOT_TEXT = "script, style, svg, button, nav, template, noscript, .MathJax_Preview, .katex-html, annotation, "
+NOT_TEXT += "[style*='display: none'], [hidden]"
 
 # What code printed or was taken from code; knitr's outputs have no mark but the sign of a comment.
 OUTPUT = ".cell-output, .cell_output, .nboutput .output_area, .jp-OutputArea, .autodoc, .doc-object"

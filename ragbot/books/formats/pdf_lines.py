@@ -26,6 +26,28 @@ _FEWEST_WIDTHS = 5
 _USUAL_ADVANCE = 600.0
 _USUAL_SIZE = 10.0
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
+# Signs of LaTeX's companion fonts, whose names pypdf writes for want of a letter: `/quotesingle.ts1`.
+_NAMED_SIGN = re.compile(r"/(?P<name>[A-Za-z]{2,20})\.ts1")
+_SIGNS = {
+    **{
+        "quotesingle": "'",
+        "grave": "`",
+        "asciigrave": "`",
+        "quotesinglbase": "‚",
+        "hyphen": "-",
+        "bullet": "•",
+    },
+    **{
+        "degree": "°",
+        "copyright": "©",
+        "registered": "®",
+        "trademark": "™",
+        "section": "§",
+        "paragraph": "¶",
+    },
+    **{"Euro": "€", "sterling": "£", "yen": "¥", "cent": "¢", "mu": "µ", "plusminus": "±", "multiply": "×"},
+    **{"onehalf": "½", "onequarter": "¼", "threequarters": "¾", "arrowright": "→", "arrowleft": "←"},
+}
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 
 
@@ -70,8 +92,9 @@ def extract_lines(reader: PdfReader, number: int, clock: Callable[[], float]) ->
 
 
 def readable_text(text: str) -> str:
-    """Remove control and other characters that databases refuse, and spell ligatures out."""
-    return cleaned(text).translate(_UNPRINTABLE).translate(_LIGATURES)
+    """Remove control and other characters that databases refuse, and spell ligatures and named signs out."""
+    plain = cleaned(text).translate(_UNPRINTABLE).translate(_LIGATURES)
+    return _NAMED_SIGN.sub(lambda sign: _SIGNS.get(sign["name"], ""), plain) if ".ts1" in plain else plain
 
 
 class _Collector:

@@ -287,6 +287,13 @@ def test_dotted_lines_of_a_table_of_contents_are_dropped(tmp_path):
     assert [page.title for page in load(tmp_path, pdf(contents, lines("Words."))).pages] == ["Page 2"]
 
 
+def test_signs_that_pypdf_names_are_the_signs():
+    """Listings of LaTeX set their quotes in a companion font."""
+    text = "(don/quotesingle.ts1t) /grave.ts1row/grave.ts1 /nosuch.ts1and a/b.ts"
+
+    assert pdf_lines.readable_text(text) == "(don't) `row` and a/b.ts"
+
+
 def test_ligatures_are_spelt_out_and_other_signs_stay():
     """Nobody searches for a ligature; a superscript two is no two."""
     assert pdf_lines.readable_text("ﬁx the ﬂow² of ½\x00\x01\ud800") == "fix the flow² of ½?"

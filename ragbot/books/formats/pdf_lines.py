@@ -29,24 +29,30 @@ _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0
 # Signs of LaTeX's companion fonts, whose names pypdf writes for want of a letter: `/quotesingle.ts1`.
 _NAMED_SIGN = re.compile(r"/(?P<name>[A-Za-z]{2,20})\.ts1")
 _SIGNS = {
-    **{
-        "quotesingle": "'",
-        "grave": "`",
-        "asciigrave": "`",
-        "quotesinglbase": "‚",
-        "hyphen": "-",
-        "bullet": "•",
-    },
-    **{
-        "degree": "°",
-        "copyright": "©",
-        "registered": "®",
-        "trademark": "™",
-        "section": "§",
-        "paragraph": "¶",
-    },
-    **{"Euro": "€", "sterling": "£", "yen": "¥", "cent": "¢", "mu": "µ", "plusminus": "±", "multiply": "×"},
-    **{"onehalf": "½", "onequarter": "¼", "threequarters": "¾", "arrowright": "→", "arrowleft": "←"},
+    "quotesingle": "'",
+    "grave": "`",
+    "asciigrave": "`",
+    "quotesinglbase": "‚",
+    "hyphen": "-",
+    "bullet": "•",
+    "degree": "°",
+    "copyright": "©",
+    "registered": "®",
+    "trademark": "™",
+    "section": "§",
+    "paragraph": "¶",
+    "Euro": "€",
+    "sterling": "£",
+    "yen": "¥",
+    "cent": "¢",
+    "mu": "µ",
+    "plusminus": "±",
+    "multiply": "×",
+    "onehalf": "½",
+    "onequarter": "¼",
+    "threequarters": "¾",
+    "arrowright": "→",
+    "arrowleft": "←",
 }
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 

@@ -22,13 +22,13 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from ragbot.providers.openai.chunk_decoder import ChunkDecoder
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection, InterruptibleSocket
 
 # A server may close a connection that is unused for longer.
 KEPT_S = 5.0
 MOST_KEPT = 100
 READ_BYTES = 65536
-LONGEST_CHUNK_HEADER = 4096
 # What a server says with a refusal is read up to this size.
 LONGEST_REFUSAL = 1_000_000
 MOST_REDIRECTS = 5
@@ -389,57 +389,6 @@ def _chunks(received: http.client.HTTPResponse) -> Iterator[bytes]:
             raise http.client.IncompleteRead(b"")
         if body := decoder.feed(data):
             yield body
-
-
-class ChunkDecoder:
-    """Take the chunked transfer coding off a body (RFC 9112, 7.1). Trailers are read over."""
-
-    def __init__(self) -> None:
-        self._held = b""
-        # Bytes of the chunk that are still to come; -1: the line with its size is next.
-        self._left = -1
-        self._is_trailer = False
-        self.is_done = False
-
-    def feed(self, data: bytes) -> bytes:
-        """Return what of the body came. Raises http.client.HTTPException for what is no chunked body."""
-        held = self._held + data if self._held else data
-        at, parts = 0, []
-        while not self.is_done:
-            if self._left > 0:
-                part = held[at : at + self._left]
-                if not part:
-                    break
-                parts.append(part)
-                at += len(part)
-                self._left -= len(part)
-                continue
-            end = held.find(b"\n", at)
-            if end < 0:
-                break
-            self._line(held[at:end].strip())
-            at = end + 1
-        self._held = held[at:]
-        if len(self._held) > LONGEST_CHUNK_HEADER:
-            raise http.client.LineTooLong("chunk size")
-        if self.is_done and self._held:
-            raise http.client.HTTPException("more came behind the end of the body")
-        return b"".join(parts)
-
-    def _line(self, line: bytes) -> None:
-        if self._is_trailer:
-            self.is_done = not line
-        elif self._left == 0:
-            # The line end behind a chunk.
-            if line:
-                raise http.client.HTTPException("a chunk was longer than its size")
-            self._left = -1
-        else:
-            size = line.partition(b";")[0].strip()
-            if not size or size.strip(b"0123456789abcdefABCDEF"):
-                raise http.client.HTTPException("a chunk without a size")
-            self._left = int(size, 16)
-            self._is_trailer = not self._left
 
 
 @contextmanager

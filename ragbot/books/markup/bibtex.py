@@ -45,12 +45,16 @@ _AND = re.compile(r"\s+and\s+")
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Hold one cited work. `names` are the families of its authors or editors, `people` their whole names."""
+    """Hold one cited work. `names` are the families of its authors or editors, `people` their whole names.
+
+    `editors` are those of the book that it is a part of.
+    """
 
     key: str
     kind: str
     names: tuple[str, ...]
     people: tuple[str, ...]
+    editors: tuple[str, ...] = ()
     fields: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -96,10 +100,20 @@ def _value(text: str, start: int) -> tuple[str, int]:
 
 
 def _work(key: str, kind: str, fields: dict[str, str]) -> Work:
-    people = _AND.split(_outside_braces(fields.get("author") or fields.get("editor") or ""))
-    pairs = [_name(person) for person in people if person.strip()]
-    plain = {name: plain_text(value) for name, value in fields.items()}
-    return Work(key, kind, tuple(family for family, _ in pairs), tuple(whole for _, whole in pairs), plain)
+    people = _people(fields.get("author") or fields.get("editor") or "")
+    editors = _people(fields["editor"]) if fields.get("author") and fields.get("editor") else []
+    return Work(
+        key,
+        kind,
+        names=tuple(family for family, _ in people),
+        people=tuple(whole for _, whole in people),
+        editors=tuple(whole for _, whole in editors),
+        fields={name: plain_text(value) for name, value in fields.items()},
+    )
+
+
+def _people(value: str) -> list[tuple[str, str]]:
+    return [_name(person) for person in _AND.split(_outside_braces(value)) if person.strip()]
 
 
 def _outside_braces(text: str) -> str:

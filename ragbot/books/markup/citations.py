@@ -138,21 +138,23 @@ def reference(work: Work) -> str:
         )
     )
     pages = f": {fields['pages']}" if within and fields.get("pages") else ""
-    place = ": ".join(
-        filter(
-            None,
-            (
-                fields.get("address"),
-                fields.get("publisher") or fields.get("institution") or fields.get("school"),
-            ),
-        )
-    )
+    editors = f"Edited by {_joined([*work.editors])}" if work.editors else ""
+    parts = (_listed_people(work), work.year, title, volume + pages if within else "", editors)
+    found = [part if part.endswith((".", ".”", ".*")) else f"{part}." for part in parts if part]
+    # Of a journal the publisher is not named.
+    place = "" if work.kind == "article" else _place(fields)
+    return " ".join([*found, *([f"{place}."] if place else ()), _link(fields)]).strip()
+
+
+def _place(fields: dict[str, str]) -> str:
+    house = fields.get("publisher") or fields.get("institution") or fields.get("school")
+    return ": ".join(filter(None, (fields.get("address"), house)))
+
+
+def _link(fields: dict[str, str]) -> str:
     doi = fields.get("doi", "").removeprefix("https://doi.org/")
-    link = f"https://doi.org/{doi}" if doi else fields.get("url", "")
-    parts = (_listed_people(work), work.year, title, volume + pages if within else "", place, link)
-    return " ".join(
-        part if part.endswith((".", ".”", ".*")) or part == link else f"{part}." for part in parts if part
-    )
+    published = fields.get("howpublished", "")
+    return f"https://doi.org/{doi}" if doi else fields.get("url") or (published if "://" in published else "")
 
 
 def _listed_people(work: Work) -> str:

@@ -19,6 +19,9 @@ BIB = """\
 @article{row19,
   author={R{\\"o}wer, B. and S{\\o}r, \\v{C}. and Three, C. and Four, D.}, journal = {Water},
   title={How to row.}, volume={3}, number={4}, pages={1--9}, date={2019-05-01}, doi={10.1/x}}
+@incollection{part, author={Sea, Bo}, editor={Oar, Ann and Wood, Al}, booktitle={All Water}, year=2003,
+  title={Ebb}, publisher={Sea}}
+@misc{web, author={Sea, Bo}, title={Flood}, year=2004, howpublished={\\url{https://flood.test}}}
 @misc{anon, title={Nobody's boat}, url={https://boats.test}}
 """
 
@@ -78,3 +81,11 @@ def test_bad_line_takes_no_time(line: str) -> None:
     citations().written(line)
 
     assert time.process_time() - started < 5
+
+
+def test_part_of_a_book_names_its_editors() -> None:
+    """So does the list of a site."""
+    assert citations().references(["part", "web"]).split("\n\n") == [
+        "Sea, Bo. 2003. “Ebb.” All Water. Edited by Ann Oar and Al Wood. Sea.",
+        "Sea, Bo. 2004. *Flood.* https://flood.test",
+    ]

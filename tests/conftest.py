@@ -17,6 +17,8 @@ from flask_openapi import OpenAPI
 from sqlalchemy import make_url
 from werkzeug.serving import make_server
 
+from harness.gunicorn_process import Starts
+from harness.preloaded import Preloaded
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
@@ -57,7 +59,7 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect no garbage while modules are loaded: what they make stays, and is never looked through again."""
+    """Collect no garbage while modules are loaded: what they make stays, and is not looked through again."""
     gc.disable()
     collected = yield
     gc.freeze()
@@ -99,6 +101,15 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 def _rests_on_the_kind(item: pytest.Item) -> bool:
     rests = "new_database" in getattr(item, "fixturenames", ())
     return rests and item.get_closest_marker("sqlite_is_enough") is None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def preloaded_servers() -> Iterator[None]:
+    """Fork the servers that tests start from one process, which a test that starts none does not need."""
+    Starts.preloaded = Preloaded()
+    yield
+    Starts.preloaded.close()
+    Starts.preloaded = None
 
 
 @pytest.fixture(scope="session")

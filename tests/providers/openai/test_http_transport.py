@@ -82,7 +82,7 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 # --- chunked bodies ----------------------------------------------------------------------------
 
 
-@fuzz(200)
+@fuzz(50)
 @given(
     st.lists(st.binary(min_size=1, max_size=40), max_size=6),
     st.lists(st.integers(1, 30), max_size=40),

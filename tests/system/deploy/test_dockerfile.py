@@ -70,7 +70,7 @@ def test_tests_run_in_their_own_target(
 
     ran = subprocess.run(
         # All are collected, so that each module finds what it imports; two files are run.
-        [str(PROGRAMS / "pytest"), "-q", "-k", "test_settings.py or test_query.py"],
+        [str(PROGRAMS / "pytest"), "-k", "test_settings.py or test_query.py"],
         cwd=root / "app",
         env=environment,
         capture_output=True,

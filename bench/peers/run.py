@@ -85,7 +85,7 @@ def main() -> None:
     """Measure, print a table, compare or write down as wanted; a failure is a sentence and status 1."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers.run", description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
-    parser.add_argument("--short", action="store_true", help="CPU of answers alone, in half a minute")
+    parser.add_argument("--short", action="store_true", help="CPU of answers alone, in a quarter of a minute")
     parser.add_argument("--one-thread", action="store_true", help="keep the peer's numpy to one thread")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     what = parser.add_mutually_exclusive_group()
@@ -113,7 +113,7 @@ def main() -> None:
 
 
 def measured(plan: Plan, database: Database, *, kind: str, goal: Mapping[str, float]) -> dict[str, Any]:
-    """Measure everything of a plan, and twice as often once more what is worse than the ratios of the goal."""
+    """Measure everything of a plan, and twice as often again what is worse than the ratios of the goal."""
     facts = machine()
     with prepared(plan.chunks, database, _report, one_thread=plan.one_thread) as ground:
         found = steady(ground, plan, goal)

@@ -1083,9 +1083,9 @@ def expected(shipped: MadeEdition, reference: QdrantClient) -> Callable[..., Exp
 class TestAgreement:
     """The stores of the project against the reference: qdrant-client's own engine in memory.
 
-    For every third question of the shipped set the five best passages are compared as sets of chunk ids. A chunk
-    that only our store names still agrees where the reference gives it the same score, up to a millionth,
-    as its own fifth: which of two equals comes fifth is nobody's promise.
+    For every third question of the shipped set the five best passages are compared as sets of chunk ids. A
+    chunk that only our store names still agrees where the reference gives it the same score, up to a
+    millionth, as its own fifth: which of two equals comes fifth is nobody's promise.
     """
 
     @pytest.mark.parametrize(

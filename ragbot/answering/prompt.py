@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from ragbot.answering.statements import MARK
 from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
@@ -124,7 +125,7 @@ def _recent(history: Sequence[Exchange], budget_tokens: int) -> list[Exchange]:
 
 
 def _quoted(number: int, passage: Passage, mode: Mode) -> str:
-    text = _unfenced(passage.chunk.text)
+    text = _unfenced_passage(passage.chunk.text)
     if mode is Mode.SELECTED_TEXT:
         return f'<selection number="{number}">\n{text}\n</selection>'
     place = _name(" > ".join(passage.chunk.heading_path))
@@ -139,3 +140,7 @@ def _name(text: str) -> str:
 def _unfenced(text: str) -> str:
     """Return the text without invisible characters and without signs that would open or close a tag."""
     return _OPENING.sub("(", without_invisible(text))
+
+
+# The same passages are quoted for many questions; each takes some 3 kB twice.
+_unfenced_passage = lru_cache(maxsize=512)(_unfenced)

@@ -165,6 +165,8 @@ def _openai_client(settings: Settings, states: SharedState) -> OpenAIClient | No
             base_url=settings.openai_base_url,
             connect_timeout_s=settings.openai_connect_timeout_s,
             max_retries=settings.openai_max_retries,
+            organization=settings.openai_org_id,
+            project=settings.openai_project_id,
         ),
         states,
     )

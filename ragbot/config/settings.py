@@ -12,7 +12,7 @@ from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ragbot.config.postgres_url import normalized_postgres_url, stripped_url
-from ragbot.config.provider_access import ModelName, UsableBaseUrl, UsableKey
+from ragbot.config.provider_access import AccountId, ModelName, UsableBaseUrl, UsableKey
 from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
 
@@ -170,6 +170,8 @@ class Settings(BaseSettings):
         repr=False,
         description="Another server that speaks the same protocol, such as http://localhost:11434/v1.",
     )
+    openai_org_id: AccountId = Field("", description="The organisation that pays, if the key has several.")
+    openai_project_id: AccountId = Field("", description="The project that pays, if the key has several.")
     openai_embedding_model: ModelName = Field("text-embedding-3-small", description="The model for vectors.")
     openai_llm_model: ModelName = Field("gpt-4o", description="The model that answers.")
     openai_llm_fallback_model: ModelName | None = Field(

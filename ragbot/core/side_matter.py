@@ -62,6 +62,13 @@ _DUE = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
+# A sentence that only says where to read on: "For older versions, see [this page](...) of the manual."
+_POINTER = re.compile(
+    r"""\W*(?:(?:for|to)\b[^.:;?!]{0,120},\s)?(?:please\s+|you\s+(?:can|may)\s+|also\s+)*
+    (?:see|refer\s+to|consult|check\s+out|(?:have|take)\s+a\s+look\s+at|read(?:\s+more)?\s+(?:about|on|in))\b
+    [^.:;?!]{0,200}\]\([^()\n]{0,2000}\)(?:\W+\w+){0,5}\W*""",
+    re.IGNORECASE | re.VERBOSE,
+)
 # Words of questions that ask for such a part.
 _ASKS_FOR_SIDE = re.compile(
     r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
@@ -119,6 +126,11 @@ def is_link_alone(markdown: str) -> bool:
         return True
     rest = _LINK.sub(" ", markdown)
     return rest != markdown and len(_WORD.findall(rest)) < _FEW_WORDS
+
+
+def is_pointer(sentence: str) -> bool:
+    """Return whether a sentence says nothing but where to read on, with a link to it."""
+    return _POINTER.fullmatch(sentence) is not None
 
 
 def is_due_date(text: str) -> bool:

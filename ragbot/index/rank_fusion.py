@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import TypeVar
+
+# Ids are text or numbers; of one kind within a search, as they are ordered.
+Id = TypeVar("Id", str, int)
 
 # How many points of each search are fused, and how many are asked for: equals of the last one are fused too.
 FUSED_POINTS = 50
@@ -19,13 +23,13 @@ RRF_K = 10
 _PLACES = 5
 
 
-def fused_ranks(searches: Iterable[Mapping[str, float]], limit: int) -> list[tuple[str, float]]:
+def fused_ranks(searches: Iterable[Mapping[Id, float]], limit: int) -> list[tuple[Id, float]]:
     """Return the ids of the `limit` best points with their fused scores, best first.
 
     Each search maps ids to scores, at most ASKED_POINTS. If so many were found, the last ones and their
     equals are left out: which of the equals the engine returned is chance.
     """
-    fused: dict[str, float] = {}
+    fused: dict[Id, float] = {}
     for scores in searches:
         for rank, ids in _ranked(scores):
             for point in ids:
@@ -33,7 +37,7 @@ def fused_ranks(searches: Iterable[Mapping[str, float]], limit: int) -> list[tup
     return sorted(fused.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
 
 
-def _ranked(scores: Mapping[str, float]) -> Iterable[tuple[int, Sequence[str]]]:
+def _ranked(scores: Mapping[Id, float]) -> Iterable[tuple[int, Sequence[Id]]]:
     """Yield the ids of equal scores together, with the rank of the first of them, from 0."""
     rounded = sorted((round(-score, _PLACES), point) for point, score in scores.items())
     rank = 0

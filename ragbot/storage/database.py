@@ -117,7 +117,7 @@ class Database:
         if writes:
             self._check_lock()
         try:
-            with _translated_errors(), closing(self._connect(self._engine.raw_connection)) as connection:
+            with _translated_errors(), closing(self._connect(self._raw_connection)) as connection:
                 if writes and self._is_sqlite:
                     _wait_for_disk(connection.dbapi_connection, connection.info, False)
                 with self._limited(connection.dbapi_connection):
@@ -134,6 +134,12 @@ class Database:
         """Return whether the last write failed, not long ago: a disk may be full while reading goes on."""
         failed_at = self._write_failed_at
         return failed_at is not None and self._clock() - failed_at < FAILURE_REMEMBERED_S
+
+    def _raw_connection(self) -> PoolProxiedConnection:
+        try:
+            return self._engine.raw_connection()
+        except self._dialect.loaded_dbapi.Error as error:
+            raise translated(error, None, self._dialect) from error
 
     def _check_lock(self) -> None:
         if not self._locked.allows_call():

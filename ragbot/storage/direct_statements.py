@@ -64,7 +64,9 @@ def run_alone(
             driver.autocommit = False
 
 
-def translated(error: Exception, sql: str, dialect: Dialect, *, is_gone: bool = False) -> BaseException:
+def translated(
+    error: Exception, sql: str | None, dialect: Dialect, *, is_gone: bool = False
+) -> BaseException:
     """Return the error that SQLAlchemy would raise for one of the driver's, without what readers wrote."""
     # PostgreSQL quotes the row that failed below the first line.
     error.args = (str(error).partition("\n")[0],)

@@ -58,7 +58,7 @@ def closing_clients() -> Iterator[None]:
 
         def closed_at_the_end(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
             client = OpenAIClient(access, states)
-            stack.callback(lambda: client.sdk.close())
+            stack.callback(lambda: client.close())
             return client
 
         patch.setattr("ragbot.providers.openai.client.OpenAIClient", closed_at_the_end)

@@ -7,6 +7,7 @@ import pytest
 from ragbot.core.side_matter import (
     is_due_date,
     is_link_alone,
+    is_pointer,
     is_side_heading,
     link_share,
     wants_side_matter,
@@ -122,6 +123,36 @@ def test_link_with_hardly_a_word_is_a_link_alone(text: str) -> None:
 def test_sentence_with_a_link_is_a_sentence(text: str) -> None:
     """Most sentences of a handbook hold one."""
     assert not is_link_alone(text)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "For earlier versions, see [this FAQ page](https://robots.test/faq).",
+        "For more about burying cards, see [this section](studying.md#bury) of the manual.",
+        "Please refer to the [guide](guide.md) for more information.",
+        "To learn how to write one, see the [guide](https://robots.test/).",
+        "(See [A](a.md) and [B](b.md).)",
+    ],
+)
+def test_sentence_that_only_says_where_to_read_on_is_a_pointer(sentence: str) -> None:
+    """Without its link it answers nothing."""
+    assert is_pointer(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "You will see [the button](b.md) at the top, which starts the robot.",
+        "If you see [this error](e.md), restart the robot.",
+        "To see the [map](m.md) press M.",
+        "See how it works in the [next chapter](c.md), where we build a robot that walks.",
+        "See `man foo` for the flags.",
+    ],
+)
+def test_sentence_that_says_something_is_no_pointer(sentence: str) -> None:
+    """Instructions see things too."""
+    assert not is_pointer(sentence)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -33,7 +33,7 @@ BREAD = "Alice feeds the starter every morning at seven."
 def client_of(
     upstream: OpenAIUpstream, *, max_retries: int = 1, key: str = KEY, states: SharedState | None = None
 ) -> Iterator[OpenAIClient]:
-    """The real SDK's client."""
+    """Give a client of the upstream, which retries without long pauses."""
     client = OpenAIClient(
         OpenAIAccess(
             api_key=key,
@@ -43,12 +43,10 @@ def client_of(
         ),
         states,
     )
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, closing(client):
         patch.setattr(openai_client, "PAUSE_S", 0.01)
         patch.setattr(openai_client, "JITTER_S", 0.01)
-        # Opened now: importing the SDK takes a second that is no question's.
-        with client.sdk:
-            yield client
+        yield client
 
 
 def extractive_generator(embedder: Embedder | None = None, **parts: Any) -> ExtractiveGenerator:

@@ -107,7 +107,7 @@ def poisoned(
         services_of(app).ingestion.ingest_book(folder / "book", edition="first", site_url=SITE, title=title)
         yield app
     for client in clients:
-        client.sdk.close()
+        client.close()
     with app.app_context():
         db.engine.dispose()
 

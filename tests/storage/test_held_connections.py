@@ -127,7 +127,7 @@ def test_odd_letter_in_a_models_answer_does_not_keep_it_from_being_closed(
         app = make_app_on(generator=OpenAIGenerator(model, "gpt-4o", first_word_timeout_s=5))
 
         replies = [asked(app), asked(app)]
-        model.sdk.close()
+        model.close()
 
     for reply in replies:
         kept, _ = services_of(app).conversations.messages(str(reply["session_id"]), limit=1)

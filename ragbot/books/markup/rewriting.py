@@ -27,6 +27,11 @@ _CONTAINER = re.compile(
     r"[ \t]*(?P<mark>:{3,}|/{3,})[ \t]*\{?(?P<name>[A-Za-z][\w-]*)\}?[ \t]*"
     r"(?:\[(?P<label>[^\n]*)\](?:\{[^\n]*\})?|\|?[ \t]*(?P<title>[^\n]*))"
 )
+# ```` ```admonish warning "Dry" ````, `title="Dry"`, of mdbook-admonish.
+_ADMONISH = re.compile(
+    r"[ \t]*(?:`{3,}|~{3,})[ \t]*admonish\b[ \t]*(?P<name>[A-Za-z][\w-]*(?![\w-]|[ \t]*=))?"
+    r"(?:[^\n\"']*(?P<sign>[\"'])(?P<title>[^\n]*?)(?P=sign))?[^\n]*"
+)
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
 _ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
@@ -175,6 +180,28 @@ def unwrap_containers(text: str) -> str:
         return f"**{title.strip()}**\n" if title else ""
 
     return rewrite_lines(text, prose)
+
+
+def unwrap_admonish(text: str) -> str:
+    """Turn the admonitions of mdbook-admonish, which are fenced, into paragraphs under their titles."""
+    return "".join(
+        _admonition(piece) if is_code and _ADMONISH.match(piece) else piece
+        for is_code, piece in _segments(text)
+    )
+
+
+def _admonition(fenced: str) -> str:
+    first, *body = fenced.split("\n")
+    while body and not body[-1].strip():
+        del body[-1]
+    if body and _FENCE.fullmatch(body[-1].rstrip()):
+        del body[-1]
+    opening = _ADMONISH.fullmatch(first.rstrip("\r"))
+    name, title = (opening["name"], opening["title"]) if opening else (None, None)
+    if title is None:
+        title = (name or "note").replace("-", " ").capitalize()
+    inside = unwrap_admonish("\n".join(body))
+    return f"**{title.strip()}**\n\n{inside}\n\n" if title.strip() else f"{inside}\n\n"
 
 
 def without_scripts(text: str) -> str:

@@ -133,8 +133,12 @@ def sameness(terms: Terms, subject: Terms, weights: Mapping[str, float] = EQUAL)
 
 def coverage(weights: Mapping[str, float], terms: Terms) -> float:
     """Return the share of the question's term weights that `terms` covers, from 0 to 1."""
-    whole = sum(weights.values())
-    return sum(weights[term] for term in weights.keys() & terms) / whole if whole else 0.0
+    whole = held = 0.0
+    for term, weight in weights.items():
+        whole += weight
+        if term in terms:
+            held += weight
+    return held / whole if whole else 0.0
 
 
 def likeness(weights: Mapping[str, float], terms: Terms) -> float:

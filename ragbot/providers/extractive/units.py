@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ragbot.core.side_matter import is_due_date, is_link_alone, is_side_section, is_summary_heading
+from ragbot.core.side_matter import (
+    is_due_date,
+    is_link_alone,
+    is_pointer,
+    is_side_section,
+    is_summary_heading,
+)
 from ragbot.core.text import count_tokens, sentence_spans
 
 # Characters. A longer listing is not shown in an answer.
@@ -83,7 +89,7 @@ class Unit:
     `kind` is sentence, list_item, table_row or code. `block` is the index of the unit's block, and `heading`
     that of the heading block above it, or -1. `lead` is the index of the unit that leads to this one ("You
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
-    subject (links, objectives, due dates), `is_diagram` the source of a diagram. `is_label` marks a bold
+    subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label` marks a bold
     line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of a section
     that sums up its chapter, `is_tree` a drawing of folders.
     """
@@ -168,6 +174,7 @@ def units_of(
                         tokens=count_tokens(plain),
                         is_side=section.is_side
                         or is_link_alone(raw)
+                        or (kind == "sentence" and is_pointer(raw))
                         or (kind != "code" and is_due_date(plain)),
                         is_diagram=kind == "code" and _is_diagram(raw),
                         is_label=kind == "sentence" and _BOLD.fullmatch(raw) is not None,

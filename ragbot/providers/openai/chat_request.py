@@ -15,9 +15,9 @@ Messages = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """Hold the SDK's arguments, the limit of the answer in tokens, and the texts that are sent."""
+    """Hold the body of the request, the limit of the answer in tokens, and the texts that are sent."""
 
-    arguments: dict[str, Any]
+    body: dict[str, Any]
     limit_tokens: int
     messages: Messages
 
@@ -44,14 +44,8 @@ def chat_request(model: str, prompt: Prompt, dialect: Dialect) -> ChatRequest:
     options = {name: value for name, value in options.items() if name not in dialect.without}
     if dialect.limit:
         options[dialect.limit] = limit
-    arguments = {
-        "model": model,
-        # In the extra body they take the place of the empty list; as arguments the SDK would walk through
-        # them for 3 ms, looking for what it never finds in plain text.
-        "messages": [],
-        "extra_body": {"messages": sent, **options},
-    }
-    return ChatRequest(arguments, limit, messages)
+    body = {"model": model, "messages": sent, **options}
+    return ChatRequest(body, limit, messages)
 
 
 def _messages(prompt: Prompt, dialect: Dialect) -> Messages:

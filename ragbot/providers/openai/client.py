@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 
-import httpx2
+import orjson
 
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import (
@@ -25,10 +26,19 @@ from ragbot.core.errors import (
 )
 from ragbot.core.ports import SharedState
 from ragbot.providers.openai.dialect import DialectMemory, first_guess, state_name
-from ragbot.providers.openai.http_transport import HTTPClientTransport
+from ragbot.providers.openai.http_client import (
+    Address,
+    CallFailed,
+    CallTimedOut,
+    HTTPClient,
+    Request,
+    Response,
+    ResponseRefused,
+)
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.refusals import Refusal, RefusalKind, refusal_of
-from ragbot.providers.openai.stream import RefusedInStream
+from ragbot.providers.openai.stream import LONGEST_BODY, RefusedInStream
+from ragbot.version import __version__
 
 T = TypeVar("T")
 
@@ -38,38 +48,55 @@ LONGEST_PAUSE_S = 2.0
 PAUSE_S = 0.25
 JITTER_S = 0.25
 
+OPENAI_URL = "https://api.openai.com/v1"
+
+# Statuses of failures that may pass, besides those of 500 and more.
+_PASSING = (408, 409, 429)
 # Statuses that blame this request: another one may succeed.
 _OF_THIS_REQUEST = (400, 413, 422)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAIAccess:
-    """Describe how to reach the provider. `base_url` None means OpenAI itself."""
+    """Describe how to reach the provider. `base_url` None means OpenAI itself.
+
+    `organization` and `project` name the account that pays, where a key has several.
+    """
 
     api_key: str
     base_url: str | None
     connect_timeout_s: float
     max_retries: int
+    organization: str = ""
+    project: str = ""
 
 
 class OpenAIClient:
-    """Share one SDK client between all threads, created on first use. Safe to call from several threads."""
+    """Send requests to the provider, over connections that all threads share. Safe to call from several.
+
+    (Calls that are made for each answer do without the SDK: decision 021.)
+    """
 
     def __init__(self, access: OpenAIAccess, states: SharedState | None = None) -> None:
         """Share what is learnt about servers by `states`; without, it stays in this process."""
-        self._access = access
+        self.access = access
         self._states = states
-        self._lock = threading.Lock()
-        self._opened: Any = None
+        self._http = HTTPClient()
+        self._headers = {
+            "Accept": "application/json",
+            # Compressing would hold words back.
+            "Accept-Encoding": "identity",
+            "User-Agent": f"ragbot/{__version__}",
+        }
 
     @property
     def secret(self) -> str:
         """Return the key, for those who keep it out of logs."""
-        return self._access.api_key
+        return self.access.api_key
 
     def dialect_of(self, model: str) -> DialectMemory:
         """Return what is known about a model's server."""
-        return DialectMemory(state_name(self._access.base_url or "", model), first_guess(model), self._states)
+        return DialectMemory(state_name(self.access.base_url or "", model), first_guess(model), self._states)
 
     def refusal(self, error: Exception) -> Refusal | None:
         """Return what the server said against a request; None where it did not answer it."""
@@ -77,18 +104,38 @@ class OpenAIClient:
             return error.refusal
         return _refusal(error, self.secret)
 
-    @property
-    def sdk(self) -> Any:
-        """Return the SDK's client. It never retries by itself: `call` does."""
-        with self._lock:
-            if self._opened is None:
-                self._opened = self._open()
-            return self._opened
+    def post(self, path: str, body: dict[str, Any], wire: InterruptibleConnection) -> Response:
+        """Send a JSON body and return the response, which the caller closes.
 
-    def timeout(self, read_s: float) -> httpx2.Timeout:
-        """Return the time limits of one call: to connect, and between two bytes."""
-        connect = min(self._access.connect_timeout_s, read_s)
-        return httpx2.Timeout(read_s, connect=connect, pool=connect)
+        Raises ResponseRefused, CallTimedOut or CallFailed; `translated` makes them errors of ours.
+        """
+        headers = {**self._headers, "Content-Type": "application/json"}
+        request = Request("POST", self._address(path), headers, self._private, _encoded(body))
+        return self._http.send(request, wire, connect_timeout_s=self.access.connect_timeout_s)
+
+    def get(self, path: str, wire: InterruptibleConnection) -> bytes:
+        """Return what is at a path. Raises as `post` does."""
+        request = Request("GET", self._address(path), self._headers, self._private)
+        with self._http.send(request, wire, connect_timeout_s=self.access.connect_timeout_s) as response:
+            return response.read(LONGEST_BODY)
+
+    def close(self) -> None:
+        """Close the connections that are kept; a later call opens one again."""
+        self._http.close()
+
+    @cached_property
+    def _private(self) -> dict[str, str]:
+        headers = {
+            "Authorization": f"Bearer {self.access.api_key}",
+            "OpenAI-Organization": self.access.organization,
+            "OpenAI-Project": self.access.project,
+        }
+        return {name: text for name, text in headers.items() if text}
+
+    def _address(self, path: str) -> Address:
+        # Behind a question mark stands what goes with each request, such as Azure's `api-version`.
+        base, mark, query = (self.access.base_url or OPENAI_URL).partition("?")
+        return Address.of(f"{base.rstrip('/')}{path}{mark}{query}")
 
     @contextmanager
     def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[InterruptibleConnection]:
@@ -103,7 +150,7 @@ class OpenAIClient:
         With `single_try` there is no retry. Raises ProviderUnavailable or ProviderRejected, and
         DeadlineExceeded or Cancelled if the deadline itself has ended.
         """
-        for tries_left in range(0 if single_try else self._access.max_retries, -1, -1):
+        for tries_left in range(0 if single_try else self.access.max_retries, -1, -1):
             if deadline is not None:
                 deadline.check()
             try:
@@ -114,15 +161,15 @@ class OpenAIClient:
                 failure = self.translated(error)
                 pause_s = _pause_s(error)
                 too_late = deadline is not None and pause_s >= deadline.left_s() / 2
-                may_pass = failure.retryable and _may_pass(error)
+                may_pass = failure.retryable and _may_pass(error, failure.reason)
                 if not tries_left or not may_pass or pause_s > LONGEST_PAUSE_S or too_late:
                     # What a provider says with a status may quote the key: it stays out of tracebacks too.
-                    raise failure from (None if hasattr(error, "status_code") else error)
+                    raise failure from (None if isinstance(error, ResponseRefused) else error)
             _wait(pause_s, deadline)
         raise AssertionError("unreachable")
 
     def translated(self, error: Exception) -> ProviderError:
-        """Return an SDK's or a parser's error as ours; its text stays behind, for it may quote the key."""
+        """Return a wire's or a parser's error as ours; its text stays behind, for it may quote the key."""
         if isinstance(error, ProviderError):
             return error
         refusal = self.refusal(error)
@@ -131,35 +178,19 @@ class OpenAIClient:
         kind = type(error).__name__
         return ProviderUnavailable(f"The provider cannot be asked now ({kind}).", ProviderReason(type=kind))
 
-    def _open(self) -> Any:
-        # Importing the SDK takes 0.8 s, which a service without a key saves.
-        import openai
 
-        http_client = httpx2.Client(
-            transport=HTTPClientTransport(),
-            timeout=self.timeout(30),
-            follow_redirects=True,
-        )
-        address, _, query = (self._access.base_url or "").partition("?")
-        return openai.OpenAI(
-            api_key=self._access.api_key,
-            base_url=address or None,
-            # Such as Azure's `api-version`.
-            default_query=dict(parse_qsl(query)),
-            max_retries=0,
-            http_client=http_client,
-        )
+def _encoded(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        # A lone surrogate, which JSON can write and UTF-8 cannot.
+        return json.dumps(body).encode()
 
 
 def _refusal(error: Exception, secret: str) -> Refusal | None:
-    status = getattr(error, "status_code", None)
-    if not isinstance(status, int):
-        return None
-    try:
-        body: bytes = error.response.content  # type: ignore[attr-defined]
-    except (AttributeError, httpx2.StreamError):
-        body = b""
-    return refusal_of(status, body, secret=secret)
+    if isinstance(error, ResponseRefused):
+        return refusal_of(error.status, error.body, secret=secret)
+    return None
 
 
 def _failure_of(refusal: Refusal) -> ProviderError:
@@ -178,24 +209,13 @@ def _failure_of(refusal: Refusal) -> ProviderError:
     return ProviderUnavailable(f"The provider failed{said}.", reason)
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_pass(error: Exception, reason: ProviderReason) -> bool:
     """Return whether a failure is temporary. A call that timed out is not retried: its time is used up."""
-    import openai
-
-    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
+    if isinstance(error, CallTimedOut) or reason.code == "insufficient_quota":
         return False
-    if isinstance(error, openai.RateLimitError):
-        return getattr(error, "code", None) != "insufficient_quota"
-    # A failure inside a body is raised as the HTTP client's own error.
-    passing = (
-        openai.APIConnectionError,
-        openai.InternalServerError,
-        httpx2.TransportError,
-        AnswerEmpty,
-        ProviderUnavailable,
-        RefusedInStream,
-    )
-    return isinstance(error, passing)
+    if isinstance(error, ResponseRefused):
+        return error.status >= 500 or error.status in _PASSING
+    return isinstance(error, (CallFailed, AnswerEmpty, ProviderUnavailable, RefusedInStream))
 
 
 def _wait(seconds: float, deadline: Deadline | None) -> None:
@@ -207,8 +227,7 @@ def _wait(seconds: float, deadline: Deadline | None) -> None:
 
 def _pause_s(error: Exception) -> float:
     """Return the seconds to wait before a retry: the provider's Retry-After or `PAUSE_S`, plus jitter."""
-    response = getattr(error, "response", None)
-    asked = response.headers.get("retry-after") if response is not None else None
+    asked = error.retry_after if isinstance(error, ResponseRefused) else None
     try:
         base = max(0.0, float(asked)) if asked else PAUSE_S
     except ValueError:

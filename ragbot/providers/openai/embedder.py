@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import httpx2
 import numpy as np
 import orjson
 
@@ -23,6 +22,8 @@ from ragbot.providers.openai.refusals import Refusal, RefusalKind
 # A text that the server takes for too long is shortened so often, and to no less than so many characters.
 MOST_CUTS = 6
 LEAST_CHARACTERS = 100
+# Of 2,048 vectors of 3,072 numbers, written as decimals.
+LONGEST_REPLY = 200_000_000
 
 
 class OpenAIEmbedder:
@@ -107,15 +108,12 @@ class OpenAIEmbedder:
         body: dict[str, Any] = {"model": self._model, "input": list(texts)}
         if name:
             body["encoding_format"] = name
-        with self._client.wire(limit, deadline) as wire, wire.in_use():
-            # (The SDK's own method always names a format.)
-            response = self._client.sdk.post(
-                "/embeddings",
-                cast_to=httpx2.Response,
-                body=body,
-                options={"timeout": self._client.timeout(limit)},
-            )
-        return _parsed(response.content, len(texts))
+        with (
+            self._client.wire(limit, deadline) as wire,
+            self._client.post("/embeddings", body, wire) as response,
+        ):
+            content = response.read(LONGEST_REPLY)
+        return _parsed(content, len(texts))
 
 
 # How vectors are asked for: the shortest way first, and at last in the server's own.

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from urllib.parse import quote
 
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Prompt, Usage
 from ragbot.core.deadline import Deadline
@@ -57,8 +58,8 @@ _MAY_THINK_UNOPENED = re.compile(r"(?<![a-z])(?:r1|qwq|think\w*|reason\w*)(?![a-
 class OpenAIGenerator:
     """Stream answers from a chat model.
 
-    (The SDK still brings authentication, time limits and shared connections. A stream is read to its end,
-    so that its connection can be used again.) What a server refuses is learnt, and remembered for the model.
+    (A stream is read to its end, so that its connection can be used again.) What a server refuses is learnt,
+    and remembered for the model.
     """
 
     def __init__(
@@ -111,8 +112,8 @@ class OpenAIGenerator:
         deadline = Deadline(PING_S)
 
         def ask() -> None:
-            with self._client.wire(deadline.left_s(), deadline) as wire, wire.in_use():
-                self._client.sdk.models.retrieve(self.name, timeout=self._client.timeout(PING_S))
+            with self._client.wire(deadline.left_s(), deadline) as wire:
+                self._client.get(f"/models/{quote(self.name, safe='')}", wire)
 
         try:
             self._client.call(ask, deadline, single_try=True)
@@ -139,7 +140,7 @@ class OpenAIGenerator:
                     dialect, refusal, sent_limit=request.limit_tokens, prompt_tokens=request.prompt_tokens
                 )
                 again = chat_request(self.name, call.prompt, dialect)
-                if again.arguments == request.arguments:
+                if again.body == request.body:
                     raise
                 request = again
         else:
@@ -156,14 +157,9 @@ class OpenAIGenerator:
             if left_s <= 0:
                 raise TimeoutError("The tries before this one took all the time.")
             wire = attempt.enter_context(self._client.wire(left_s, call.deadline))
-            with wire.in_use():
-                response = attempt.enter_context(
-                    self._client.sdk.chat.completions.with_streaming_response.create(
-                        **request.arguments, timeout=self._client.timeout(left_s)
-                    )
-                )
+            response = attempt.enter_context(self._client.post("/chat/completions", request.body, wire))
             answer = self._answer(request, dialect, call, wire)
-            answer.pieces = answer.read(response.iter_bytes())
+            answer.pieces = answer.read(response)
             first = next(answer.pieces, None)
             if first is None:
                 raise self._without_a_word(answer, dialect)

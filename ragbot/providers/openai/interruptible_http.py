@@ -10,9 +10,6 @@ import io
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from ragbot.core.sockets import shut_down
@@ -44,15 +41,6 @@ class InterruptibleConnection:
             if self._socket is not None and self._socket.wire is self:
                 self._socket.shut_down()
 
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Use this connection for the requests that this thread sends within the block."""
-        before = _in_use.set(self)
-        try:
-            yield
-        finally:
-            _in_use.reset(before)
-
     def carries(self, connected: InterruptibleSocket) -> None:
         """Take over a socket for this call, until the next call writes to it."""
         connected.wire = self
@@ -62,27 +50,17 @@ class InterruptibleConnection:
                 connected.shut_down()
 
 
-_in_use: ContextVar[InterruptibleConnection | None] = ContextVar("wire_in_use", default=None)
-
-
 class InterruptibleSocket:
-    """Offer of a connected socket what `http.client` uses, within the limits of the call that uses it now.
-
-    `read_timeout_s` limits each read, None not at all.
-    """
+    """Offer of a connected socket what `http.client` uses, within the limits of the call that uses it now."""
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self.wire: InterruptibleConnection | None = None
-        self.read_timeout_s: float | None = None
 
-    def begin_call(self, *, write_timeout_s: float | None, read_timeout_s: float | None) -> None:
-        """Assign the socket to the call of this thread."""
-        self.wire = None
-        if (wire := _in_use.get()) is not None:
-            wire.carries(self)
-        self.read_timeout_s = read_timeout_s
-        self._socket.settimeout(write_timeout_s)
+    def begin_call(self, wire: InterruptibleConnection) -> None:
+        """Give the socket to a call. Raises TimeoutError if its time is over."""
+        wire.carries(self)
+        self._limit(wire)
 
     def sendall(self, data: Any) -> None:
         """Send all of the data."""
@@ -94,14 +72,15 @@ class InterruptibleSocket:
 
     def read_into(self, buffer: Any) -> int:
         """Read what is there, or wait for some. Raises TimeoutError when the call's time is over."""
-        seconds = self.read_timeout_s
         if self.wire is not None:
-            left_s = self.wire.left_s()
-            if left_s <= 0:
-                raise TimeoutError("The time for this call ran out.")
-            seconds = left_s if seconds is None else min(seconds, left_s)
-        self._socket.settimeout(seconds)
+            self._limit(self.wire)
         return self._socket.recv_into(buffer)
+
+    def _limit(self, wire: InterruptibleConnection) -> None:
+        left_s = wire.left_s()
+        if left_s <= 0:
+            raise TimeoutError("The time for this call ran out.")
+        self._socket.settimeout(left_s)
 
     def fileno(self) -> int:
         """Return the socket's file descriptor."""

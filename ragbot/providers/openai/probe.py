@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from urllib.parse import parse_qsl
 
 from ragbot.core.answers import Generation, Prompt
 from ragbot.core.deadline import Deadline
@@ -15,6 +16,7 @@ from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.dialect import Dialect
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
+from ragbot.providers.openai.http_client import CallFailed, ResponseRefused
 
 # A local server may load its model first.
 PROBE_S = 60.0
@@ -75,8 +77,26 @@ def _listed(client: OpenAIClient, models: Sequence[str]) -> str:
     deadline = Deadline(LIST_S)
 
     def ask() -> list[str]:
-        with client.wire(LIST_S, deadline) as wire, wire.in_use():
-            page = client.sdk.models.list(timeout=client.timeout(LIST_S))
+        # By OpenAI's SDK, which answers do without: where it and our own client disagree, a server is odd.
+        import openai
+
+        access = client.access
+        address, _, query = (access.base_url or "").partition("?")
+        try:
+            with openai.OpenAI(
+                api_key=access.api_key,
+                base_url=address or None,
+                organization=access.organization or None,
+                project=access.project or None,
+                default_query=dict(parse_qsl(query)),
+                max_retries=0,
+                timeout=LIST_S,
+            ) as sdk:
+                page = sdk.models.list()
+        except openai.APIStatusError as error:
+            raise ResponseRefused(error.status_code, error.response.content, None) from None
+        except openai.APIConnectionError as error:
+            raise CallFailed(type(error).__name__) from error
         return [str(model.id) for model in page.data or ()]
 
     try:

@@ -184,6 +184,37 @@ def test_hidden_lines_of_other_languages_need_their_prefix():
     assert remove_hidden_lines("```py,hidelines=!!\n!!a\nb\n```\n", {}) == "```py,hidelines=!!\nb\n```\n"
 
 
+@pytest.mark.parametrize(
+    ("opening", "title"),
+    [
+        ("```admonish", "**Note**"),
+        ("```admonish warning", "**Warning**"),
+        ('```admonish tip "Keep it dry"', "**Keep it dry**"),
+        ("```admonish title='Keep it dry', collapsible=true", "**Keep it dry**"),
+        ('```admonish danger title="Keep it dry" id="dry"', "**Keep it dry**"),
+        ("~~~admonish info", "**Info**"),
+    ],
+)
+def test_admonition_in_a_fence_is_prose_under_its_title(book, opening, title):
+    """mdbook-admonish shows it as a box; a reader would see the fence of a listing."""
+    marks = opening[:3]
+    (book / "src" / "ch01.md").write_text(
+        f"# One\n\nBefore.\n\n{opening}\nMoss *grows*.\n{marks}\n\nAfter.\n"
+    )
+
+    text = next(page.source for page in load_book(book).pages if page.path == "src/ch01.md")
+    assert text == f"# One\n\nBefore.\n\n{title}\n\nMoss *grows*.\n\n\nAfter.\n"
+
+
+def test_admonition_without_a_title_and_with_a_listing_keeps_both(book):
+    """An empty title shows none; a longer fence may hold a listing."""
+    source = '````admonish ""\nRun it:\n\n```sh\nmoss\n```\n````\n\n```sh\necho admonish\n```\n'
+    (book / "src" / "ch01.md").write_text(source)
+
+    text = next(page.source for page in load_book(book).pages if page.path == "src/ch01.md")
+    assert text == "Run it:\n\n```sh\nmoss\n```\n\n\n```sh\necho admonish\n```\n"
+
+
 def test_book_without_a_summary_says_what_to_do(tmp_path):
     """The operator learns the file that is missing."""
     (tmp_path / "book.toml").write_text("[book]\n")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.providers.openai.mark_spellings import MarkSpelling
+from tests.fuzzing import fuzz
 
 SPELT = {
     "Nine months 【1】.": "Nine months [1].",
@@ -50,6 +51,7 @@ def spelled(text: str, cuts: list[int], quoted: str = "") -> str:
 
 
 @pytest.mark.parametrize("written", SPELT)
+@fuzz(100)
 @given(cuts=st.lists(st.integers(0, 200), max_size=30))
 def test_mark_is_understood_in_any_spelling(written: str, cuts: list[int]) -> None:
     """A mark that nobody understands cites nothing."""
@@ -57,6 +59,7 @@ def test_mark_is_understood_in_any_spelling(written: str, cuts: list[int]) -> No
 
 
 @pytest.mark.parametrize("text", KEPT)
+@fuzz(100)
 @given(cuts=st.lists(st.integers(0, 200), max_size=30))
 def test_what_may_be_something_else_stays(text: str, cuts: list[int]) -> None:
     """An equation's number is no citation."""

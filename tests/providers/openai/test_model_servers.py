@@ -1,4 +1,4 @@
-"""Servers as they behave: a transcript of each, and each kind of accent, behind the real SDK."""
+"""Servers as they behave: a transcript of each, and each kind of accent, asked as the service asks them."""
 
 from __future__ import annotations
 
@@ -346,7 +346,7 @@ def test_query_of_the_address_goes_with_each_call() -> None:
             KEY, f"{server.base_url}?api-version=preview", connect_timeout_s=2, max_retries=0
         )
         client = OpenAIClient(access)
-        with client.sdk:
+        with closing(client):
             asked(OpenAIGenerator(client, "my-deployment", 5))
 
     assert [(call.path, call.query) for call in server.calls()] == [(CHAT, {"api-version": "preview"})]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ragbot.providers.openai.thoughts import ThoughtFilter
+from tests.fuzzing import fuzz
 
 ANSWER = "The cheddar ripens for nine months [1]."
 
@@ -60,6 +61,7 @@ def filtered(text: str, cuts: list[int], *, holds: bool = False, quoted: str = "
 
 
 @pytest.mark.parametrize("text", [*WITH_THOUGHTS, *WITH_TOKENS])
+@fuzz(100)
 @given(cuts=st.lists(st.integers(0, 400), max_size=40))
 def test_only_the_answer_is_left(text: str, cuts: list[int]) -> None:
     """What a model thinks is for nobody, and may be cut anywhere."""
@@ -67,6 +69,7 @@ def test_only_the_answer_is_left(text: str, cuts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("text", PLAIN)
+@fuzz(100)
 @given(cuts=st.lists(st.integers(0, 400), max_size=40))
 def test_an_answer_without_thoughts_stays_as_it_is(text: str, cuts: list[int]) -> None:
     """A filter that eats answers is worse than none."""

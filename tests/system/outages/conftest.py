@@ -75,7 +75,7 @@ def make_app(
         def closed_at_the_end(access: OpenAIAccess, states: SharedState | None = None) -> OpenAIClient:
             client = OpenAIClient(access, states)
             # (A process keeps its connections to the end; the test run's end would complain of them.)
-            stack.callback(lambda: client.sdk.close())
+            stack.callback(lambda: client.close())
             return client
 
         patch.setattr("ragbot.providers.openai.client.OpenAIClient", closed_at_the_end)

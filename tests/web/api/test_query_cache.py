@@ -126,4 +126,4 @@ def test_question_is_embedded_once_for_all_who_ask_at_once(make_app: AppMaker) -
             embedder: Any = services_of(app).retriever._embedder
             while hasattr(embedder, "_embedder"):
                 embedder = embedder._embedder
-            embedder._client.sdk.close()
+            embedder._client.close()

@@ -63,7 +63,7 @@ def served(
             yield app
     # (A process keeps its connections to the end; the test run's end would complain of them.)
     for client in clients:
-        client.sdk.close()
+        client.close()
 
 
 @pytest.fixture

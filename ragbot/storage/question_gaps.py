@@ -59,7 +59,7 @@ def gaps(
             wanting.c.questions.desc(), wanting.c.last.desc()
         )
     ).all()
-    samples = samples_of(connection, conditions, selection, [one.key for one in found])
+    samples = samples_of(connection, selection, [one.key for one in found], WANTS_ANSWER)
     return [
         Gap(
             group=one.key if one.key > 0 else None,

@@ -117,7 +117,7 @@ def groups(
         .order_by(count.desc(), last.desc())
     )
     found = connection.execute(query.limit(limit).offset(offset)).all()
-    samples = samples_of(connection, conditions, selection, [one.key for one in found])
+    samples = samples_of(connection, selection, [one.key for one in found])
     return [
         GroupFacts(
             group=one.key if one.key > 0 else None,

@@ -252,6 +252,7 @@ def test_groups_are_described_from_their_own_index(database: Database, insights:
     plans: list[str] = []
 
     with database.reading() as connection:
+
         @event.listens_for(connection, "before_cursor_execute")
         def _plan(_connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> None:
             rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)

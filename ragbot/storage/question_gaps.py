@@ -80,7 +80,7 @@ def gaps(
 
 def open_gaps(connection: Connection, since: datetime) -> dict[str, int]:
     """Count the gaps of each book without an answer after their last question."""
-    conditions = [row.asked_at >= since, row.is_example.is_(False), WANTS_ANSWER]
+    conditions = [row.asked_at >= since, WANTS_ANSWER]
     wanting = (
         select(GROUP_KEY.label("key"), row.book, func.max(row.id).label("last"))
         .where(*conditions)

@@ -79,7 +79,7 @@ class Selection:
         Without the book, which a group has one of: SQLite would rather read all questions of the book, by the
         index of book and time, than those of the groups by theirs.
         """
-        found = [row.asked_at >= self.since, row.is_example.is_(False)]
+        found = [row.asked_at >= self.since]
         if self.until is not None:
             found.append(row.asked_at < self.until)
         if self.outcome is not None:

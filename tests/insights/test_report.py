@@ -35,7 +35,7 @@ def app(make_app: AppMaker) -> OpenAPI:
 
 
 def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
     used = {row["group_id"] for row in rows if row.get("group_id")}
     with app.app_context(), db.engine.begin() as connection:
         for number in used:
@@ -86,13 +86,12 @@ def test_gap_that_is_answered_since_says_so(app: OpenAPI) -> None:
     assert gap.answered_since == 1
 
 
-def test_other_books_old_questions_and_examples_are_left_out(app: OpenAPI) -> None:
+def test_other_books_and_old_questions_are_left_out(app: OpenAPI) -> None:
     """Each would mislead an author."""
     add(
         app,
         refused("Other?", book="other"),
         refused("Old?", asked_at=LONG_AGO),
-        refused("Example?", is_example=True),
     )
 
     assert gaps(app) == []

@@ -46,7 +46,7 @@ def insights(database: Database) -> QuestionInsights:
 
 
 def add(database: Database, *rows: dict[str, Any]) -> None:
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
     with database.writing() as connection:
         for number in {row["group_id"] for row in rows if row.get("group_id")}:
             connection.execute(insert(question_groups).values(id=number, **group))
@@ -154,7 +154,7 @@ def test_answers_are_shown_while_their_session_exists(database: Database, insigh
     ask(store(database))
     today = Selection("default", datetime.now(UTC) - DAY)
     with database.writing() as connection:
-        group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+        group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
         connection.execute(insert(question_groups).values(id=1, **group))
         connection.execute(asked_questions.update().values(group_id=1))
 

@@ -33,6 +33,8 @@ DISLIKED = _disliked(row)
 LIKED = and_(row.rating == "up", row.rating.is_not(None))
 WANTS_ANSWER = or_(REFUSED, UNSUPPORTED, DISLIKED)
 IS_FINE = is_fine(row)
+# With INSIGHTS_WORDS=false. They have no group either, and nothing that could be read.
+WORDLESS = row.words.is_(None)
 
 # A question without a group stands for itself.
 GROUP_KEY = func.coalesce(row.group_id, -row.id)

@@ -32,8 +32,8 @@ test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on
 unit: $(VENV)/dev.stamp ## Run the unit tests: all but those that start processes
 	@$(PYTEST) --ignore tests/system -m "not server"
 
-fuzz: $(VENV)/dev.stamp ## Run the property tests on twenty times as many examples, new ones each time
-	@FUZZ_FACTOR=20 $(PYTHON) -m pytest -n 2 --timeout 3600 $$(grep -rl '^ *@fuzz(' tests --include='test_*.py')
+fuzz: $(VENV)/dev.stamp ## Run the property tests on eighty times as many examples, new ones each time
+	@FUZZ_FACTOR=80 $(PYTHON) -m pytest -n 2 --timeout 3600 $$(grep -rl '^ *@fuzz(' tests --include='test_*.py')
 
 lint: $(VENV)/dev.stamp ## Check style and types
 	@$(PYTHON) -m ruff check .

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from typing import IO
 
-from harness.gunicorn_process import REPOSITORY, inherited_environment
+from harness.gunicorn_process import Starts, inherited_environment
+from harness.preloaded import REPOSITORY, ForkedProcess
+
+LIMIT_S = 600
 
 
 class CommandFailed(Exception):
@@ -14,17 +19,37 @@ class CommandFailed(Exception):
 
 
 def flask_command(words: Sequence[str], env: Mapping[str, str]) -> str:
-    """Run a flask command and return its output. Raises CommandFailed with the end of its errors."""
-    done = subprocess.run(
+    """Run a flask command and return its output. Raises CommandFailed with the end of its errors.
+
+    It is forked where `Starts.preloaded` is set, and started anew where it is not.
+    """
+    environment = inherited_environment() | {"FLASK_APP": "wsgi"} | dict(env)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        status = _started(words, environment, output, errors).wait(LIMIT_S)
+        said, complained = _text_of(output), _text_of(errors)
+    if status:
+        end = (complained or said).strip()[-1500:]
+        raise CommandFailed(f"`flask {' '.join(words)}` ended with {status}:\n{end}")
+    return said
+
+
+def _started(
+    words: Sequence[str], environment: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
+) -> subprocess.Popen[bytes] | ForkedProcess:
+    if Starts.preloaded:
+        return Starts.preloaded.start(
+            ["flask", *words], env=environment, cwd=REPOSITORY, output=output, errors=errors
+        )
+    return subprocess.Popen(
         [sys.executable, "-m", "flask", *words],
         cwd=REPOSITORY,
-        env=inherited_environment() | {"FLASK_APP": "wsgi"} | dict(env),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
     )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-1500:]
-        raise CommandFailed(f"`flask {' '.join(words)}` ended with {done.returncode}:\n{said}")
-    return done.stdout
+
+
+def _text_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()

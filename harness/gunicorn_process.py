@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from harness.preloaded import REPOSITORY, ForkedProcess, Preloaded
+
 COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:ragbot.serving", "wsgi:app")
 READY_LIMIT_S = 90
 POLL_S = 0.02
@@ -30,6 +31,12 @@ class ProcessState(NamedTuple):
 
 class NotReady(AssertionError):
     """Report a server that ended or did not answer /health in time; the message has its logs."""
+
+
+class Starts:
+    """Hold the process that forks the servers whose command is `COMMAND`; with None, each is started anew."""
+
+    preloaded: Preloaded | None = None
 
 
 class GunicornProcess:
@@ -58,7 +65,7 @@ class GunicornProcess:
         self._cwd = cwd
         self._workers = workers
         self._ready_limit_s = ready_limit_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | ForkedProcess | None = None
         self._log = tempfile.NamedTemporaryFile(prefix="gunicorn-", suffix=".log", delete=False)  # noqa: SIM115
 
     @property
@@ -78,15 +85,7 @@ class GunicornProcess:
     def start(self) -> None:
         """Start and wait until GET /health says 200 and all workers live. Raises NotReady with the logs."""
         started = time.monotonic()
-        self._process = subprocess.Popen(
-            self._command,
-            env=self._env,
-            cwd=self._cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # so that `kill` reaches master and workers, and nobody else
-        )
+        self._process = self._launched()
         # One worker answers before the last one is forked, so both are waited for.
         while not (is_healthy(self.port) and len(self.worker_pids()) >= self._workers):
             if self._process.poll() is not None:
@@ -147,7 +146,22 @@ class GunicornProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _launched(self) -> subprocess.Popen[bytes] | ForkedProcess:
+        """Start it in a session of its own, so that `kill` reaches master and workers, and nobody else."""
+        here = Path(self._cwd) == REPOSITORY
+        if Starts.preloaded and here and tuple(self._command[: len(COMMAND)]) == COMMAND:
+            return Starts.preloaded.start(self._command[2:], env=self._env, cwd=REPOSITORY, output=self._log)
+        return subprocess.Popen(
+            self._command,
+            env=self._env,
+            cwd=self._cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def _running(self) -> subprocess.Popen[bytes] | ForkedProcess:
         if not self._process:
             raise RuntimeError("not started: use it as a context manager, or call start()")
         return self._process

@@ -36,11 +36,11 @@ from ragbot.web.api.sessions import sessions
 from ragbot.web.api.widget_tokens import widget_tokens
 from ragbot.web.errors import invalid, register_error_handlers
 from ragbot.web.middleware.access_log import log_requests
-from ragbot.web.middleware.authentication import guard_admin
+from ragbot.web.middleware.authentication import guard_admin, is_console_password_right
 from ragbot.web.middleware.client_address import trust_proxies
 from ragbot.web.middleware.cors import allow_origins
 from ragbot.web.middleware.load_shedding import shed_load
-from ragbot.web.middleware.rate_limits import CONSOLE_OPENINGS, INSIGHTS_OPENINGS, limit_calls
+from ragbot.web.middleware.rate_limits import limit_calls
 from ragbot.web.middleware.requests import StrictRequest, identify_requests, refuse_large_bodies
 from ragbot.web.middleware.response_headers import secure_headers
 from ragbot.web.middleware.widget_tokens import page_session, require_widget_tokens
@@ -139,7 +139,8 @@ def _add_middleware(app: Flask, settings: Settings, services: Services) -> None:
             (ask_page,),
         ),
         open_to_pages=(query, sessions, book, books, widget_tokens),
-        behind_password=((console, CONSOLE_OPENINGS), (insights_page, INSIGHTS_OPENINGS)),
+        behind_password=(console, insights_page),
+        is_password_right=is_console_password_right,
         page_session=page_session if settings.widget_token_minutes else None,
     )
     require_widget_tokens(app, questions=questions)

@@ -5,7 +5,8 @@
  * reader of Markdown makes. Nothing here sets HTML from a string, and nothing leaves this origin.
  */
 
-import { EventReader, MarkdownView } from './widget/shared.js';
+import { Talks } from './console_talks.js';
+import { EventReader, MarkdownView, copy } from './widget/shared.js';
 
 const QUERY_MAX = 2000;
 const SELECTION_MIN = 10;
@@ -458,6 +459,8 @@ const DEGRADED_WORDS = {
   history: 'not kept',
 };
 
+const COPY_WORDS = { copy: 'Copy', copied: 'Copied' };
+
 class Exchange {
   constructor(asked) {
     exchangeCount += 1;
@@ -480,6 +483,9 @@ class Exchange {
     part(this.node, 'use-again').addEventListener('click', () => useAsSelection(words(asked.selected_text)));
     if (asked.mode === 'selected_text') part(this.node, 'waiting-text').textContent = 'Looking in the selected text';
     part(this.node, 'again').addEventListener('click', () => this.askAgain());
+    part(this.node, 'repeat').addEventListener('click', () => this.askAgain());
+    part(this.node, 'edit').addEventListener('click', () => edit(this.asked));
+    part(this.node, 'copy').addEventListener('click', ({ currentTarget }) => copy(this.text, currentTarget, (key) => COPY_WORDS[key]));
     for (const thumb of this.node.querySelectorAll('[data-rating]')) {
       thumb.addEventListener('click', () => this.#rate(thumb.dataset.rating));
     }
@@ -641,6 +647,9 @@ class Exchange {
     part(this.node, 'after').hidden = false;
     this.#showChips();
     this.#showFigures();
+    part(this.node, 'copy').hidden = !this.text;
+    part(this.node, 'repeat').hidden = Boolean(this.problem); // It has a button of its own beside what went wrong.
+    part(this.node, 'edit').hidden = this.state === 'pending';
     part(this.node, 'feedback').hidden = !this.messageId || !['answered', 'refused'].includes(this.state);
     const given = this.reply.feedback;
     this.#showRating(words(record(given).rating ?? (typeof given === 'string' ? given : '')));
@@ -742,7 +751,7 @@ class Exchange {
     const asked = MENDABLE.includes(this.problem?.code) ? composed(words(this.asked.query)) : this.asked;
     if (!asked) return;
     if (!this.text) this.node.remove();
-    else part(this.node, 'again').remove();
+    else if (this.problem) part(this.node, 'again').remove();
     put(asked);
     page.question.focus({ preventScroll: true });
   }
@@ -806,6 +815,7 @@ async function put(asked) {
   if (outcome === 'stopped') exchange.stop();
   else if (outcome) exchange.fail(outcome);
   if (outcome && sessionIsGone(outcome)) {
+    talks.forget(session.id);
     session.keep(null);
     notify('That session has ended. The next question starts a new one.');
   }
@@ -892,7 +902,7 @@ async function follow(body, { exchange, requestId, heard }) {
       if (!['sources', 'thinking', 'delta', 'done', 'error'].includes(event)) continue; // One of a later version.
       const payload = record(JSON.parse(data));
       if (event === 'sources') {
-        session.keep(words(payload.session_id) || session.id);
+        keepSession(payload, exchange);
         exchange.begin(payload);
       } else if (event === 'thinking') {
         exchange.think();
@@ -909,9 +919,49 @@ async function follow(body, { exchange, requestId, heard }) {
 
 function wholeReply(reply, { exchange, requestId }) {
   const payload = record(reply);
-  session.keep(words(payload.session_id) || session.id);
+  keepSession(payload, exchange);
   exchange.finish(payload, { requestId });
   return null;
+}
+
+function keepSession(payload, exchange) {
+  session.keep(words(payload.session_id) || session.id);
+  if (session.id) talks.note(session.id, words(exchange.asked.query));
+}
+
+/* ---- The talks of this browser ---- */
+
+const talks = new Talks({
+  key: `ragbot.talks ${base.pathname}`,
+  list: byId('talks-list'),
+  empty: byId('talks-empty'),
+  open(id) {
+    beginAnew();
+    session.keep(id);
+    showTalks(false);
+    showHistory();
+  },
+  remove: deleteSession,
+});
+
+function showTalks(open) {
+  byId('talks').hidden = !open;
+  byId('talks-button').setAttribute('aria-expanded', String(open));
+  if (open) talks.show(session.id);
+}
+
+/** Deletes a session on the server. Gives whether it is gone. */
+async function deleteSession(id) {
+  try {
+    const response = await fetch(api(`sessions/${encodeURIComponent(id)}`), { method: 'DELETE' });
+    if (!response.ok && response.status !== 404 && response.status !== 410) throw await problemOf(response);
+  } catch (problem) {
+    notify(`The talk was not deleted. ${problem instanceof Error ? `${UNREACHABLE.title}.` : problem.detail}`);
+    return false;
+  }
+  if (session.id === id) beginAnew();
+  announce('The talk is deleted.');
+  return true;
 }
 
 /* ---- The session's history ---- */
@@ -925,6 +975,7 @@ async function showHistory({ before = null } = {}) {
   try {
     const response = await fetch(address, { headers: { Accept: 'application/json' } });
     if (response.status === 404 || response.status === 410) {
+      talks.forget(session.id);
       session.keep(null);
       page.earlier.hidden = true;
       notify('The earlier session has ended and its questions are gone. The next question starts a new one.');
@@ -950,6 +1001,7 @@ function showPage(payload, { isFirst }) {
   const messages = list(payload.messages).map(record);
   const exchanges = messages.map(exchangeOf);
   if (exchanges.length) document.body.classList.add('begun');
+  if (exchanges.length && session.id) talks.note(session.id, exchanges[0].asked.query);
   const heightBefore = document.documentElement.scrollHeight;
   page.talk.prepend(...exchanges.map((exchange) => exchange.node));
   earlierThan = words(payload.next_before) || null;
@@ -1102,6 +1154,15 @@ function select(text) {
   chooseMode('selected_text');
 }
 
+/** Puts a question into the composer as it was asked, to be changed there. */
+function edit(asked) {
+  if (asked.mode === 'selected_text' && asked.selected_text) select(words(asked.selected_text));
+  else dropSelection();
+  page.question.value = words(asked.query);
+  page.question.focus();
+  announce('The question is in the field below. Change it and ask.');
+}
+
 function useAsSelection(text) {
   select(text);
   page.question.focus({ preventScroll: true });
@@ -1154,6 +1215,12 @@ byId('selection-chip').addEventListener('keydown', (event) => {
 page.stop.addEventListener('click', stop);
 for (const radio of page.form.elements.mode) radio.addEventListener('change', showMode);
 byId('new-session').addEventListener('click', beginAnew);
+byId('talks-button').addEventListener('click', () => showTalks(byId('talks').hidden));
+byId('talks').addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape') return;
+  showTalks(false);
+  byId('talks-button').focus();
+});
 page.earlier.addEventListener('click', () => showHistory({ before: earlierThan }));
 for (const example of document.querySelectorAll('[data-example]')) {
   example.addEventListener('click', () => {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from flask_openapi import OpenAPI
 from sqlalchemy import make_url
 from werkzeug.serving import make_server
 
+from harness.gunicorn_process import Starts
+from harness.preloaded import Preloaded
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
@@ -54,6 +57,16 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     patch.undo()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while modules are loaded: what they make stays, and is not looked through again."""
+    gc.disable()
+    collected = yield
+    gc.freeze()
+    gc.enable()
+    return collected
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs a server that is not there, and on PostgreSQL what is as it was on SQLite.
 
@@ -88,6 +101,15 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 def _rests_on_the_kind(item: pytest.Item) -> bool:
     rests = "new_database" in getattr(item, "fixturenames", ())
     return rests and item.get_closest_marker("sqlite_is_enough") is None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def preloaded_servers() -> Iterator[None]:
+    """Fork the servers that tests start from one process, which a test that starts none does not need."""
+    Starts.preloaded = Preloaded()
+    yield
+    Starts.preloaded.close()
+    Starts.preloaded = None
 
 
 @pytest.fixture(scope="session")

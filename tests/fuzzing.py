@@ -10,7 +10,7 @@ FACTOR = int(os.environ.get("FUZZ_FACTOR", "1"))
 
 
 def fuzz(examples: int) -> settings:
-    """So many examples; with FUZZ_FACTOR=20 twenty times as many, at random."""
+    """So many examples; with FUZZ_FACTOR=80 eighty times as many, at random."""
     return settings(
         max_examples=examples * FACTOR,
         deadline=None,

@@ -175,18 +175,15 @@ def imports_of(sources: dict[str, str], modules: Iterable[str]) -> list[Import]:
 
 
 def _imports(module: str, source: str, known: frozenset[str]) -> Iterator[Import]:
-    tree = ast.parse(source)
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
-    for node in ast.walk(tree):
+    left: list[tuple[ast.AST, bool]] = [(ast.parse(source), False)]
+    while left:
+        node, inside = left.pop()
         for name in _names(node, module, known):
             ours = name == "ragbot" or name.startswith("ragbot.")
             whom = name.removeprefix("ragbot.")
-            yield Import(module, whom, ours, id(node) in inside, getattr(node, "lineno", 0))
+            yield Import(module, whom, ours, inside, getattr(node, "lineno", 0))
+        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        left += [(child, inside) for child in ast.iter_child_nodes(node)]
 
 
 def _names(node: ast.AST, module: str, known: frozenset[str]) -> Iterator[str]:

@@ -47,37 +47,42 @@ def operators_names(table: str) -> Iterator[str]:
             yield from _NAME_IN_CODE.findall(cells[_OPERATORS_COLUMN])
 
 
-EVENTS = frozenset(
-    event
-    for path in (PROJECT_ROOT / "ragbot").rglob("*.py")
-    for event in events_in(path.read_text(encoding="utf-8"))
-)
+@pytest.fixture(scope="module")
+def events() -> frozenset[str]:
+    """Return the events of all modules."""
+    return frozenset(
+        event
+        for path in (PROJECT_ROOT / "ragbot").rglob("*.py")
+        for event in events_in(path.read_text(encoding="utf-8"))
+    )
 
 
-def test_events_are_plain_names() -> None:
+def test_events_are_plain_names(events: frozenset[str]) -> None:
     """Filters and searches of logs are built on them."""
-    assert len(EVENTS) > 30
-    assert [event for event in EVENTS if not _EVENT.fullmatch(event)] == []
+    assert len(events) > 30
+    assert [event for event in events if not _EVENT.fullmatch(event)] == []
 
 
-def test_failure_table_names_events_and_metrics_that_exist() -> None:
+def test_failure_table_names_events_and_metrics_that_exist(events: frozenset[str]) -> None:
     """An operator searches the log for what the document names."""
     table = (PROJECT_ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 
     named = set(operators_names(table))
 
     assert len(named) > 10
-    assert named - EVENTS - METRICS.keys() == set()
+    assert named - events - METRICS.keys() == set()
 
 
 @pytest.mark.parametrize("event", ["trace_export_failed", "tracing_disabled", "error_reports_disabled"])
-def test_runbooks_filter_finds_the_events_of_traces_and_error_reports(event: str) -> None:
+def test_runbooks_filter_finds_the_events_of_traces_and_error_reports(
+    event: str, events: frozenset[str]
+) -> None:
     """It is the only way to see why there are none."""
     runbook = (PROJECT_ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 
     (pattern,) = re.findall(r'test\("(.+?)"\)', runbook)
 
-    assert event in EVENTS
+    assert event in events
     assert re.search(pattern.replace(r"\|", "|"), event)
 
 

@@ -13,11 +13,11 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, 'assets'), { recursive: true });
 
 const wordFiles = {};
-const labels = {};
+const labels = []; // A line a language: one text is read faster than many.
 for (const file of readdirSync(join(here, 'words')).sort()) {
   const language = basename(file, '.json');
   const words = JSON.parse(readFileSync(join(here, 'words', file), 'utf8'));
-  labels[language] = [words.ask_book, words.ask_about_this];
+  labels.push([language, words.ask_book, words.ask_about_this].join('|'));
   if (language === 'en') continue; // The panel has these within.
   const text = JSON.stringify(words);
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 8);
@@ -42,7 +42,7 @@ await build({
   format: 'iife',
   outfile: join(out, 'widget.js'),
   banner: { js: '//# allFunctionsCalledOnLoad' }, // V8 compiles them while they are loaded, on another thread.
-  define: { PANEL_FILE: JSON.stringify(panelFile), LABELS: JSON.stringify(labels) },
+  define: { PANEL_FILE: JSON.stringify(panelFile), LABELS: JSON.stringify(labels.join('\n')) },
 });
 
 // The same under a name that never changes its content: a tag with `integrity` needs one.

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.insights.demo import demo as demo_of
-from ragbot.insights.report import FORMATS
+from ragbot.insights.report import FORMATS, report_of
 from ragbot.services import current_services
 
 insights = AppGroup("insights", help="Read what readers asked.")
@@ -40,7 +40,7 @@ def report(since: datetime, shape: str, slug: str | None) -> None:
             "The service is grouping new questions just now; the report is without the rest.", err=True
         )
     book = services.published.choose(slug, None)
-    click.echo(FORMATS[shape](book, since, services.insights.all_gaps(book, since=since)), nl=False)
+    click.echo(FORMATS[shape](report_of(services.insights, book, since)), nl=False)
 
 
 @insights.command("demo")
@@ -49,5 +49,5 @@ def report(since: datetime, shape: str, slug: str | None) -> None:
 def demo(since: datetime, shape: str) -> None:
     """Print the report of made-up questions; `/insights?demo=1` shows them as pages."""
     with demo_of(datetime.now(UTC)) as made_up:
-        found = made_up.insights.all_gaps(DEFAULT_BOOK, since=since)
-    click.echo(FORMATS[shape](DEFAULT_BOOK, since, found), nl=False)
+        found = report_of(made_up.insights, DEFAULT_BOOK, since)
+    click.echo(FORMATS[shape](found), nl=False)

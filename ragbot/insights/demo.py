@@ -109,5 +109,4 @@ def _rows(
             "embedder": None,
             "vector": None,
             "group_id": number,
-            "is_example": False,
         }

@@ -23,8 +23,8 @@ from ragbot.storage.question_groups import QuestionGroupStore, StoredGroup, Ungr
 log = structlog.get_logger(__name__)
 
 Floats = npt.NDArray[np.float32]
-# A book, whether it is about examples, and a space or a wording.
-_Key = tuple[str, bool, str]
+# A book, and a space or a wording.
+_Key = tuple[str, str]
 
 WORDS = "words"
 # Cosines from which a question joins a group, measured in tests/insights/test_groups.py.
@@ -146,7 +146,7 @@ class QuestionGrouper:
             last = batch[-1].id
             if known is None:
                 rows = self._store.grouped_words()
-                known = {(book, example, _bare(words)): group for book, example, words, group in rows}
+                known = {(book, _bare(words)): group for book, words, group in rows}
             try:
                 grouped += self._group(batch, spaces, known)
             except RagbotError as error:
@@ -166,7 +166,7 @@ class QuestionGrouper:
             if wording not in vectors:
                 vectors[wording] = self._vector(question)
             space = vectors[wording][0]
-            members.setdefault((question.book, question.is_example, space), []).append((question, wording))
+            members.setdefault((question.book, space), []).append((question, wording))
         for key, fresh in members.items():
             found = np.array([vectors[wording][1] for _, wording in fresh])
             groups = self._join(key, [question for question, _ in fresh], found, spaces)
@@ -181,9 +181,9 @@ class QuestionGrouper:
         spaces: dict[_Key, QuestionSpace],
     ) -> list[int]:
         """Put questions of one space into groups, and store these. Returns the group of each question."""
-        book, is_example, name = key
+        book, name = key
         if key not in spaces:
-            stored = self._store.largest(book, name, is_example=is_example, limit=MOST_COMPARED)
+            stored = self._store.largest(book, name, limit=MOST_COMPARED)
             spaces[key] = QuestionSpace(stored, vectors.shape[1], self._near(name))
         space = spaces[key]
         slots = space.assign(vectors)
@@ -194,7 +194,7 @@ class QuestionGrouper:
         ]
         try:
             groups = [space.stored(slot) for slot in changed]
-            ids = self._store.store(book, name, groups, members, is_example=is_example)
+            ids = self._store.store(book, name, groups, members)
         except RagbotError:
             # What was not stored may not be built upon.
             del spaces[key]
@@ -257,7 +257,7 @@ def _length(vector: Floats) -> float:
 
 
 def _wording(question: UngroupedQuestion) -> _Key:
-    return question.book, question.is_example, _bare(question.words)
+    return question.book, _bare(question.words)
 
 
 def _bare(words: str) -> str:

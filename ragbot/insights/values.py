@@ -15,6 +15,7 @@ from ragbot.insights.masking import masked
 from ragbot.insights.trends import Numbers, Trends
 from ragbot.storage.question_gaps import Gap
 from ragbot.storage.question_lists import AskedFacts, GroupFacts
+from ragbot.storage.wordless_questions import Wordless
 
 # Spreadsheets take what begins with these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -23,6 +24,22 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def gap_values(gap: Gap) -> dict[str, Any]:
     """Return a gap as JSON has it."""
     return _group_values(asdict(gap))
+
+
+def wordless_values(wordless: Wordless) -> dict[str, Any]:
+    """Return the counts of questions without words as JSON has them."""
+    return {
+        "chapters": [asdict(counted) for counted in wordless.chapters],
+        "pages": [asdict(counted) for counted in wordless.pages],
+    }
+
+
+def wordless_rows(wordless: Wordless) -> list[dict[str, Any]]:
+    """Return for each chapter with questions without words a row as that of a gap, without examples."""
+    return [
+        {**asdict(counted), "sections": [{"path": counted.value, "headings": ""}] if counted.value else []}
+        for counted in wordless.chapters
+    ]
 
 
 def group_values(group: GroupFacts) -> dict[str, Any]:

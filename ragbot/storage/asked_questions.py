@@ -78,7 +78,7 @@ class AskedQuestionWriter:
     def prune(self, connection: Connection, now: datetime) -> int:
         """Delete rows that are older than the days, and groups without a question. Returns how many rows."""
         too_old = asked_questions.c.asked_at < now - timedelta(days=self._days)
-        where = (asked_questions.c.is_example.is_(False), *([too_old] if self._days else []))
+        where = [too_old] if self._days else []
         some = select(asked_questions.c.id).where(*where).limit(_PRUNED_AT_ONCE)
         deleted = 0
         while gone := connection.execute(
@@ -120,7 +120,6 @@ class AskedQuestionWriter:
             "embedder": embedding.embedder if embedding else None,
             "vector": packed(embedding.vector) if embedding else None,
             "group_id": None,
-            "is_example": False,
         }
 
 

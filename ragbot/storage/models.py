@@ -216,7 +216,6 @@ class QuestionGroupRow(db.Model):  # type: ignore[name-defined,misc]
     space: Mapped[str] = mapped_column(String(200))
     centroid: Mapped[bytes] = mapped_column(LargeBinary)
     members: Mapped[int] = mapped_column(Integer)
-    is_example: Mapped[bool] = mapped_column(Boolean)
 
 
 class AskedQuestionRow(db.Model):  # type: ignore[name-defined,misc]
@@ -225,7 +224,7 @@ class AskedQuestionRow(db.Model):  # type: ignore[name-defined,misc]
     `message_id` refers to the message while there is one: deleting a session deletes its rows by it, and it
     is null once the session has expired. `asked_at` is rounded down to the hour. `cited` and `nearest` are
     lines, each the path of a page, a tab, and the headings down to the section. `vector` is that of the
-    question, packed, until it has its group. Examples are rows that no reader asked.
+    question, packed, until it has its group.
     """
 
     __tablename__ = "asked_questions"
@@ -259,7 +258,6 @@ class AskedQuestionRow(db.Model):  # type: ignore[name-defined,misc]
     group_id: Mapped[int | None] = mapped_column(
         ForeignKey("question_groups.id", ondelete="SET NULL"), index=True
     )
-    is_example: Mapped[bool] = mapped_column(Boolean)
 
 
 class IdempotencyKeyRow(db.Model):  # type: ignore[name-defined,misc]

@@ -25,7 +25,7 @@ def passing_database(groups: Sequence[int], questions: Sequence[Mapping[str, Any
     try:
         with engine.begin() as connection:
             db.metadata.create_all(connection, tables=tables)
-            group = {"book": "", "space": "", "centroid": b"", "members": 0, "is_example": False}
+            group = {"book": "", "space": "", "centroid": b"", "members": 0}
             connection.execute(insert(question_groups), [{"id": one, **group} for one in groups])
             connection.execute(insert(asked_questions), [*questions])
         yield Database(engine)

@@ -16,6 +16,7 @@ from ragbot.storage.question_selection import (
     REFUSED,
     UNSUPPORTED,
     WANTS_ANSWER,
+    WORDLESS,
     Selection,
     is_fine,
     number_of,
@@ -49,7 +50,7 @@ def gaps(
     connection: Connection, selection: Selection, *, limit: int, offset: int, group: int | None = None
 ) -> list[Gap]:
     """Return some of the gaps, or that of one group, those with most questions first."""
-    conditions = [*selection.conditions(), WANTS_ANSWER]
+    conditions = [*selection.conditions(), WANTS_ANSWER, ~WORDLESS]
     if group is not None:
         conditions.append(row.group_id == group)
     wanting = _wanting(conditions, limit, offset)
@@ -59,7 +60,7 @@ def gaps(
             wanting.c.questions.desc(), wanting.c.last.desc()
         )
     ).all()
-    samples = samples_of(connection, conditions, selection, [one.key for one in found])
+    samples = samples_of(connection, selection, [one.key for one in found], WANTS_ANSWER)
     return [
         Gap(
             group=one.key if one.key > 0 else None,
@@ -80,7 +81,7 @@ def gaps(
 
 def open_gaps(connection: Connection, since: datetime) -> dict[str, int]:
     """Count the gaps of each book without an answer after their last question."""
-    conditions = [row.asked_at >= since, row.is_example.is_(False), WANTS_ANSWER]
+    conditions = [row.asked_at >= since, WANTS_ANSWER, ~WORDLESS]
     wanting = (
         select(GROUP_KEY.label("key"), row.book, func.max(row.id).label("last"))
         .where(*conditions)

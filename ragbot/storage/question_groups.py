@@ -30,7 +30,6 @@ class UngroupedQuestion:
 
     id: int
     book: str
-    is_example: bool
     words: str
     language: str
     embedder: str | None
@@ -68,14 +67,13 @@ class QuestionGroupStore:
         with self._database.reading(no_time_limit=True) as connection:
             return [UngroupedQuestion(*row) for row in connection.execute(query)]
 
-    def largest(self, book: str, space: str, *, is_example: bool, limit: int) -> list[StoredGroup]:
+    def largest(self, book: str, space: str, *, limit: int) -> list[StoredGroup]:
         """Return the groups with most members, the newest first among equals."""
         query = (
             select(question_groups.c.id, question_groups.c.centroid, question_groups.c.members)
             .where(
                 question_groups.c.book == book,
                 question_groups.c.space == space,
-                question_groups.c.is_example.is_(is_example),
             )
             .order_by(question_groups.c.members.desc(), question_groups.c.id.desc())
             .limit(limit)
@@ -83,9 +81,9 @@ class QuestionGroupStore:
         with self._database.reading(no_time_limit=True) as connection:
             return [StoredGroup(*row) for row in connection.execute(query)]
 
-    def grouped_words(self) -> Iterator[tuple[str, bool, str, int]]:
-        """Yield book, whether it is an example, words and group of every question that has one."""
-        columns = ("id", "book", "is_example", "words", "group_id")
+    def grouped_words(self) -> Iterator[tuple[str, str, int]]:
+        """Yield book, words and group of every question that has one."""
+        columns = ("id", "book", "words", "group_id")
         query = (
             select(*(asked_questions.c[name] for name in columns))
             .where(asked_questions.c.group_id.is_not(None), asked_questions.c.words.is_not(None))
@@ -97,7 +95,7 @@ class QuestionGroupStore:
             with self._database.reading(no_time_limit=True) as connection:
                 rows = connection.execute(query.where(asked_questions.c.id > last)).all()
             for row in rows:
-                yield row.book, row.is_example, row.words, row.group_id
+                yield row.book, row.words, row.group_id
             if len(rows) < _READ_AT_ONCE:
                 return
             last = rows[-1].id
@@ -114,15 +112,13 @@ class QuestionGroupStore:
         space: str,
         groups: Sequence[StoredGroup],
         members: Iterable[Sequence[int]],
-        *,
-        is_example: bool,
     ) -> list[int]:
         """Store new groups and changed ones, and what is in them, in one transaction. Returns their ids."""
         ids = []
         with self._database.writing(no_time_limit=True) as connection:
             for group in groups:
                 if group.id is None:
-                    values = {"centroid": group.centroid, "members": group.members, "is_example": is_example}
+                    values = {"centroid": group.centroid, "members": group.members}
                     added = insert(question_groups).values(book=book, space=space, **values)
                     made = connection.execute(added.returning(question_groups.c.id))
                     ids.append(int(made.scalar_one()))

@@ -18,6 +18,7 @@ from ragbot.storage.question_counts import (
 from ragbot.storage.question_gaps import Gap
 from ragbot.storage.question_lists import AskedFacts, GroupFacts
 from ragbot.storage.question_selection import Selection
+from ragbot.storage.wordless_questions import Wordless, wordless
 
 _REPORTED_AT_ONCE = 5_000
 
@@ -100,6 +101,11 @@ class QuestionInsights:
         """Return how often each section was cited, disliked, and near a question without an answer."""
         with self._database.reading(no_time_limit=True) as connection:
             return question_counts.places_of(connection, selection)
+
+    def wordless(self, selection: Selection, *, wanting: bool) -> Wordless:
+        """Count the questions without words; with `wanting`, those alone that want an answer."""
+        with self._database.reading(no_time_limit=True) as connection:
+            return wordless(connection, selection, wanting=wanting)
 
     def change(self, selection: Selection, *, newer: str, older: str) -> EditionChange:
         """Return what became of the gaps of one edition in a newer one."""

@@ -21,6 +21,7 @@ from ragbot.storage.question_selection import (
     LIKED,
     REFUSED,
     UNSUPPORTED,
+    WORDLESS,
     Selection,
     number_of,
     row,
@@ -95,8 +96,8 @@ def questions(
 def groups(
     connection: Connection, selection: Selection, *, limit: int, offset: int, group: int | None = None
 ) -> list[GroupFacts]:
-    """Return some groups of questions, or one group, those with most questions first."""
-    conditions = selection.conditions()
+    """Return some groups of questions with words, or one group, those with most questions first."""
+    conditions = [*selection.conditions(), ~WORDLESS]
     if group is not None:
         conditions.append(row.group_id == group)
     last, count = func.max(row.id), func.count().label("questions")
@@ -117,7 +118,7 @@ def groups(
         .order_by(count.desc(), last.desc())
     )
     found = connection.execute(query.limit(limit).offset(offset)).all()
-    samples = samples_of(connection, conditions, selection, [one.key for one in found])
+    samples = samples_of(connection, selection, [one.key for one in found])
     return [
         GroupFacts(
             group=one.key if one.key > 0 else None,

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 
-from sqlalchemy import ColumnElement, Connection, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select
 
-from ragbot.storage.question_selection import GROUP_KEY, Selection, row
+from ragbot.storage.question_selection import GROUP_KEY, Selection, number_of, row
 
 EXAMPLES = 5
 SECTIONS = 3
@@ -30,12 +31,15 @@ class Samples:
 
 def samples_of(
     connection: Connection,
-    conditions: Sequence[ColumnElement[bool]],
     selection: Selection,
     keys: Sequence[int],
+    *conditions: ColumnElement[bool],
 ) -> Mapping[int, Samples]:
-    """Return what describes each of some groups, by its key."""
-    sampled = [*conditions, of_keys(keys)]
+    """Return what describes each of some groups of the selection's book, by its key.
+
+    Only questions count that fulfil the conditions, too.
+    """
+    sampled = [*selection.conditions_within_groups(), *conditions, of_keys(keys)]
     examples = wordings(connection, sampled, EXAMPLES)
     sections = section_samples(connection, sampled, SECTIONS)
     trends = time_buckets(connection, sampled, selection)
@@ -46,10 +50,10 @@ def samples_of(
 
 def of_keys(keys: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition that a question is in one of these groups; a negative key is a question alone."""
-    return or_(
-        row.group_id.in_([key for key in keys if key > 0]),
-        row.group_id.is_(None) & row.id.in_([-key for key in keys if key < 0]),
-    )
+    groups, alone = [key for key in keys if key > 0], [-key for key in keys if key < 0]
+    # An empty list would keep SQLite from using the index for the other one.
+    found = [row.group_id.in_(groups)] if groups else []
+    return or_(false(), *found, *([row.group_id.is_(None) & row.id.in_(alone)] if alone else []))
 
 
 def wordings(
@@ -90,13 +94,14 @@ def time_buckets(
     connection: Connection, conditions: Sequence[ColumnElement[bool]], selection: Selection
 ) -> Mapping[int, tuple[int, ...]]:
     """Count the questions of each group, by its key, in equal parts of the selection's time."""
-    query = select(GROUP_KEY.label("key"), row.asked_at, func.count()).where(*conditions)
-    counts: defaultdict[int, list[int]] = defaultdict(lambda: [0] * BUCKETS)
-    begin = selection.since
-    length = ((selection.until or datetime.now(UTC)) - begin) / BUCKETS
-    for key, asked_at, count in connection.execute(query.group_by(GROUP_KEY, row.asked_at)):
-        counts[key][min(max(0, int((asked_at - begin) / length)), BUCKETS - 1)] += count
-    return {key: tuple(parts) for key, parts in counts.items()}
+    length = ((selection.until or datetime.now(UTC)) - selection.since) / BUCKETS
+    ends = [selection.since + number * length for number in range(1, BUCKETS)]
+    passed = [number_of(row.asked_at < end) for end in ends]
+    query = select(GROUP_KEY.label("key"), *passed, func.count()).where(*conditions).group_by(GROUP_KEY)
+    return {
+        key: tuple(end - begin for begin, end in pairwise((0, *counts)))
+        for key, *counts in connection.execute(query)
+    }
 
 
 def _commonest(

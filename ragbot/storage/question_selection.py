@@ -33,6 +33,8 @@ DISLIKED = _disliked(row)
 LIKED = and_(row.rating == "up", row.rating.is_not(None))
 WANTS_ANSWER = or_(REFUSED, UNSUPPORTED, DISLIKED)
 IS_FINE = is_fine(row)
+# With INSIGHTS_WORDS=false. They have no group either, and nothing that could be read.
+WORDLESS = row.words.is_(None)
 
 # A question without a group stands for itself.
 GROUP_KEY = func.coalesce(row.group_id, -row.id)
@@ -71,7 +73,15 @@ class Selection:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what a question must fulfil. Raises KeyError for an unknown outcome or rating."""
-        found = [row.book == self.book, row.asked_at >= self.since, row.is_example.is_(False)]
+        return [row.book == self.book, *self.conditions_within_groups()]
+
+    def conditions_within_groups(self) -> list[ColumnElement[bool]]:
+        """Return what a question of some groups of the book must fulfil.
+
+        Without the book, which a group has one of: SQLite would rather read all questions of the book, by the
+        index of book and time, than those of the groups by theirs.
+        """
+        found = [row.asked_at >= self.since]
         if self.until is not None:
             found.append(row.asked_at < self.until)
         if self.outcome is not None:

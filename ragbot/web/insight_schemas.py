@@ -92,11 +92,15 @@ class FilteredQuery(QuestionFilters, PagedQuery):
 
 
 class PageQuery(QuestionFilters):
-    """Read the address of a page: `sections` opens the map's chapters, `demo` shows made-up questions."""
+    """Read the address of a page, or of the file with all that the page lists.
+
+    `sections` opens the map's chapters, `demo` shows made-up questions.
+    """
 
     offset: int = Field(0, ge=0, le=MOST_OFFSET)
     sections: Literal["1"] | None = None
     demo: Literal["1"] | None = None
+    format: Literal["html", "csv"] = "html"
 
 
 def page_of(found: Sequence[T], *, limit: int, offset: int) -> tuple[Sequence[T], int | None]:
@@ -133,11 +137,34 @@ class GapReply(BaseModel):
     trend: list[int] = Field(description="Questions in equal parts of the time, oldest first.")
 
 
+class CountedReply(BaseModel):
+    """Count the questions with one value."""
+
+    value: str
+    questions: int
+    answered: int
+    refused: int
+    unsupported: int
+    disliked: int
+
+
+class WordlessReply(BaseModel):
+    """Count questions whose words are not kept, each once in both lists.
+
+    `chapters` are paths of pages of the book, `pages` of those that readers asked from; an empty value stands
+    for none.
+    """
+
+    chapters: list[CountedReply]
+    pages: list[CountedReply]
+
+
 class GapsReply(BaseModel):
-    """List gaps, those with most questions first."""
+    """List gaps, those with most questions first. Questions without words are not among them."""
 
     book: str
     gaps: list[GapReply]
+    wordless: WordlessReply
     next_offset: int | None
 
 
@@ -190,10 +217,11 @@ class GroupReply(BaseModel):
 
 
 class GroupsReply(BaseModel):
-    """List groups, those with most questions first."""
+    """List groups, those with most questions first. Questions without words are not among them."""
 
     book: str
     groups: list[GroupReply]
+    wordless: WordlessReply
     next_offset: int | None
 
 
@@ -276,17 +304,6 @@ class FirstWordReply(BaseModel):
 
     median_ms: float | None
     p95_ms: float | None
-
-
-class CountedReply(BaseModel):
-    """Count the questions with one value."""
-
-    value: str
-    questions: int
-    answered: int
-    refused: int
-    unsupported: int
-    disliked: int
 
 
 class ChangeReply(BaseModel):

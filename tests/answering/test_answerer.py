@@ -101,7 +101,7 @@ def test_sources_come_first_then_the_words_then_the_whole(retriever: Retriever) 
     assert last.answer.text == "Nine months [1]."
 
 
-@fuzz(60)
+@fuzz(15)
 @given(
     st.lists(
         st.sampled_from(["Nine ", "[1]", "[7]", "`", "\n", "<b>", "NOT_IN", "_BOOK", " ", "x"]), max_size=9

@@ -95,7 +95,7 @@ def test_quote_takes_neighbours_as_long_as_they_fit() -> None:
     assert "Number 31" in quote
 
 
-@fuzz(150)
+@fuzz(40)
 @given(
     st.lists(
         st.sampled_from(
@@ -190,7 +190,7 @@ def test_address_without_a_site_is_a_path(address: str) -> None:
     assert (urlsplit(url).scheme, urlsplit(url).netloc) == ("", "")
 
 
-@fuzz(200)
+@fuzz(50)
 @given(
     st.lists(
         st.sampled_from([*"/.:?#@%\\[]", "..", "%2e", "%2f", "//", "a", "b", "https:", "é", "\t", " "])
@@ -377,7 +377,7 @@ def test_mark_on_words_that_no_passage_holds_cites_the_whole() -> None:
     assert (source.quote, source.url) == (before.quote, before.url)
 
 
-@fuzz(100)
+@fuzz(25)
 @given(
     st.lists(
         st.sampled_from(

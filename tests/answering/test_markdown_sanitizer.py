@@ -382,14 +382,14 @@ def test_nothing_foreign_gets_through_by_a_trick(written: str) -> None:
     assert foreign_in(cleaned_text(written), OWN_TARGETS) == []
 
 
-@fuzz(120)
+@fuzz(30)
 @given(WRITINGS)
 def test_nothing_foreign_gets_through(written: str) -> None:
     """The promise of the contract, held against a renderer that takes HTML."""
     assert foreign_in(cleaned_text(written), OWN_TARGETS) == []
 
 
-@fuzz(120)
+@fuzz(30)
 @given(WRITINGS, st.randoms(use_true_random=False))
 @example("x.www.foo://bar [1](a) ```\n", None)
 def test_the_cut_into_pieces_changes_nothing(written: str, random: object) -> None:
@@ -403,7 +403,7 @@ def test_the_cut_into_pieces_changes_nothing(written: str, random: object) -> No
     assert cleaned_and_cited(list(written)) == cleaned_and_cited(written)
 
 
-@fuzz(25)
+@fuzz(10)
 @given(WRITINGS)
 def test_the_cut_changes_nothing_beyond_what_is_held(written: str) -> None:
     """Where patience ends must not depend on how much came at once."""

@@ -46,7 +46,7 @@ WRITINGS = st.lists(
 ).map("".join)
 
 
-@fuzz(150)
+@fuzz(40)
 @given(WRITINGS, st.integers(1, 9))
 def test_the_cut_into_pieces_changes_nothing(written: str, size: int) -> None:
     """A provider cuts where it likes."""

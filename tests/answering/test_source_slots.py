@@ -65,7 +65,7 @@ def test_change_of_the_list_is_told_once() -> None:
     assert (before, slots.take_change(), slots.take_change()) == (False, True, False)
 
 
-@fuzz(200)
+@fuzz(50)
 @given(st.integers(0, 14), st.integers(0, 8), st.lists(st.integers(-1, 16), max_size=20))
 def test_each_number_leads_to_its_passage_to_the_end(passages: int, shown: int, cited: list[int]) -> None:
     """Whatever is cited after it."""

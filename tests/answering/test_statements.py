@@ -122,7 +122,7 @@ def test_sentence_ends_where_a_reader_ends_it(text: str, expected: list[str]) ->
     assert sentences(text) == expected
 
 
-@fuzz(200)
+@fuzz(50)
 @given(
     st.lists(
         st.sampled_from(

@@ -157,7 +157,7 @@ def test_details_that_docusaurus_closes_have_no_fragment(front_matter: str, expe
     assert directive("After it all.", "After it all.", page=page) == "After it all"
 
 
-@fuzz(300)
+@fuzz(75)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.data())
 def test_fragment_is_made_of_the_words_whatever_the_text(text: str, data: st.DataObject) -> None:
     """Nobody can list all that authors write."""
@@ -174,7 +174,7 @@ def test_fragment_is_made_of_the_words_whatever_the_text(text: str, data: st.Dat
         assert "`" in plain or plain in words or "```" in text or "    " in text
 
 
-@fuzz(300)
+@fuzz(75)
 @given(st.lists(st.sampled_from(PIECES), max_size=30).map("".join), st.data())
 def test_words_keep_their_places(text: str, data: st.DataObject) -> None:
     """A citation's offsets count in the source, its text reads without markup."""

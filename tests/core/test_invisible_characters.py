@@ -54,7 +54,7 @@ def test_every_format_character_is_left_out_but_those_that_are_seen() -> None:
     assert all(unicodedata.name(sign).startswith(("ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN")) for sign in kept)
 
 
-@fuzz(200)
+@fuzz(50)
 @given(st.lists(SIGNS, max_size=5))
 def test_pieces_give_what_the_whole_gives_and_twice_is_once(pieces: list[str]) -> None:
     """A stream and its sum must be one text."""

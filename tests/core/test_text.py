@@ -29,7 +29,7 @@ def test_characters_that_databases_refuse_are_removed(given_text: str, shown: st
     assert has_forbidden_characters(given_text) == (given_text != shown)
 
 
-@fuzz(200)
+@fuzz(50)
 @given(ANY_TEXT)
 def test_any_text_can_be_stored_after_cleaning(text: str) -> None:
     """And what is refused in a request is just what cleaning would change."""
@@ -84,7 +84,7 @@ def test_sentences_end_where_a_reader_would_end_them(text: str, parts: list[str]
     assert sentences(text) == parts
 
 
-@fuzz(200)
+@fuzz(50)
 @given(st.text(max_size=80))
 def test_sentences_lose_nothing_but_white_space(text: str) -> None:
     """They are in order, do not overlap, and are trimmed."""

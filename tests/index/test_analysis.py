@@ -265,7 +265,7 @@ def test_ligatures_and_wide_letters_are_plain_ones() -> None:
     assert ENGLISH.words("ﬁsh ＲＯＳ") == ["fish", "ros"]
 
 
-@fuzz(150)
+@fuzz(40)
 @given(st.text(max_size=60), st.sampled_from(["english", "turkish", "hindi", "thai", "arabic"]))
 def test_any_text_gives_words_that_are_not_empty(text: str, language: str) -> None:
     """Each is looked up and stemmed."""

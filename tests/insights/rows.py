@@ -41,14 +41,13 @@ def question_row(**values: Any) -> dict[str, Any]:
         "embedder": None,
         "vector": None,
         "group_id": None,
-        "is_example": False,
         **values,
     }
 
 
 def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
     """Insert rows that were asked now, where they do not say when, and the groups that they name."""
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
     with app.app_context(), db.engine.begin() as connection:
         for number in {row["group_id"] for row in rows if row.get("group_id")}:
             connection.execute(insert(question_groups).values(id=number, **group))

@@ -156,16 +156,15 @@ def test_embedder_that_fails_leaves_questions_for_later(database: Database) -> N
     assert grouper.group_new() == 1
 
 
-def test_books_and_examples_have_groups_of_their_own(database: Database) -> None:
-    """Real rows and examples are never mixed."""
+def test_books_have_groups_of_their_own(database: Database) -> None:
+    """Each author reads of her own readers."""
     grouper = QuestionGrouper(QuestionGroupStore(database), None)
     add(database, "What is a trait?")
     add(database, "what is a trait", book="other")
-    add(database, "What is a trait??", is_example=True)
 
     grouper.group_new()
 
-    assert len(set(groups(database).values())) == 3
+    assert len(set(groups(database).values())) == 2
 
 
 def test_question_without_words_has_no_group(database: Database) -> None:

@@ -13,7 +13,7 @@ from flask_openapi import OpenAPI
 from sqlalchemy import insert
 
 from ragbot.extensions import db
-from ragbot.insights.report import as_csv, as_markdown
+from ragbot.insights.report import Report, as_csv, as_json, as_markdown, report_of
 from ragbot.storage.asked_questions import asked_questions, question_groups
 from ragbot.storage.database import Database
 from ragbot.storage.question_gaps import Gap
@@ -35,7 +35,7 @@ def app(make_app: AppMaker) -> OpenAPI:
 
 
 def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
     used = {row["group_id"] for row in rows if row.get("group_id")}
     with app.app_context(), db.engine.begin() as connection:
         for number in used:
@@ -47,6 +47,11 @@ def add(app: OpenAPI, *rows: dict[str, Any]) -> None:
 def gaps(app: OpenAPI, since: datetime = NOW - timedelta(days=7), book: str = "default") -> list[Gap]:
     with app.app_context():
         return QuestionInsights(Database(db.engine)).all_gaps(book, since=since)
+
+
+def report(app: OpenAPI) -> Report:
+    with app.app_context():
+        return report_of(QuestionInsights(Database(db.engine)), "default", LONG_AGO)
 
 
 def refused(words: str | None, **values: Any) -> dict[str, Any]:
@@ -86,13 +91,12 @@ def test_gap_that_is_answered_since_says_so(app: OpenAPI) -> None:
     assert gap.answered_since == 1
 
 
-def test_other_books_old_questions_and_examples_are_left_out(app: OpenAPI) -> None:
+def test_other_books_and_old_questions_are_left_out(app: OpenAPI) -> None:
     """Each would mislead an author."""
     add(
         app,
         refused("Other?", book="other"),
         refused("Old?", asked_at=LONG_AGO),
-        refused("Example?", is_example=True),
     )
 
     assert gaps(app) == []
@@ -100,23 +104,49 @@ def test_other_books_old_questions_and_examples_are_left_out(app: OpenAPI) -> No
     assert [gap.examples for gap in gaps(app, since=LONG_AGO)] == [("Old?",)]
 
 
-def test_question_without_words_or_group_stands_for_itself(app: OpenAPI) -> None:
-    """With INSIGHTS_WORDS=false the sections still tell where readers fail."""
-    add(app, refused(None), refused(None))
+def test_questions_without_words_are_counted_by_their_place(app: OpenAPI) -> None:
+    """With INSIGHTS_WORDS=false each was a gap of its own with nothing to read."""
+    add(
+        app,
+        refused(None, page="/cheese"),
+        refused(None, page="/cheese", nearest=f"{GOAT}\n01-milk.md\tMilk"),
+        {"words": None, "rating": "down", "cited": "01-milk.md\tMilk", "page": ""},
+        refused(None, nearest="", page=""),
+        {"words": None},
+        refused("Goats?"),
+    )
 
-    first, second = gaps(app)
+    found = report(app)
+    markdown = as_markdown(found)
+    rows = list(csv.DictReader(io.StringIO(as_csv(found))))
 
-    assert (first.examples, first.questions, second.questions) == ((), 1, 1)
-    assert "(no words are kept)" in as_markdown("default", LONG_AGO, [first])
+    assert [gap.examples for gap in found.gaps] == [("Goats?",)]
+    assert [(one.value, one.refused, one.disliked) for one in found.wordless.chapters] == [
+        ("02-cheese.md", 2, 0),
+        ("", 1, 0),
+        ("01-milk.md", 0, 1),
+    ]
+    assert [(one.value, one.questions) for one in found.wordless.pages] == [("", 2), ("/cheese", 2)]
+    assert "## Questions without kept words: 4" in markdown
+    assert "- Nearest: `02-cheese.md`: 2 refused, 0 unsupported, 0 disliked." in markdown
+    assert "- Asked from `/cheese`: 2 refused" in markdown
+    assert "no words are kept" not in markdown
+    assert [(row["examples"], row["refused"]) for row in rows] == [
+        ("Goats?", "1"),
+        ("", "2"),
+        ("", "1"),
+        ("", "0"),
+    ]
+    assert json.loads(as_json(found))["wordless"]["chapters"][0]["value"] == "02-cheese.md"
 
 
 def test_words_of_a_reader_are_no_markup_and_no_formula(app: OpenAPI) -> None:
     """A coding agent and a spreadsheet read the report."""
     add(app, refused("=HYPERLINK(1) `x`\n# Ignore the book"))
-    found = gaps(app)
+    found = report(app)
 
-    markdown = as_markdown("default", LONG_AGO, found)
-    (row,) = csv.DictReader(io.StringIO(as_csv("default", LONG_AGO, found)))
+    markdown = as_markdown(found)
+    (row,) = csv.DictReader(io.StringIO(as_csv(found)))
 
     assert "`=HYPERLINK(1) 'x' # Ignore the book`" in markdown
     assert "\n# Ignore" not in markdown

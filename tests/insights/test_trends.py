@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert
+from sqlalchemy import create_engine, event, insert
 
 from ragbot.core.answers import Source
 from ragbot.insights.book_map import book_map
@@ -19,6 +19,7 @@ from ragbot.storage.book_outlines import OutlinedPage
 from ragbot.storage.database import Database, make_sqlite_safe
 from ragbot.storage.question_counts import Counted
 from ragbot.storage.question_insights import QuestionInsights
+from ragbot.storage.question_samples import samples_of
 from ragbot.storage.question_selection import OUTCOMES, RATINGS, Selection
 from tests.databases import DatabaseMaker
 from tests.insights.rows import ASKED_AT, question_row
@@ -45,7 +46,7 @@ def insights(database: Database) -> QuestionInsights:
 
 
 def add(database: Database, *rows: dict[str, Any]) -> None:
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
     with database.writing() as connection:
         for number in {row["group_id"] for row in rows if row.get("group_id")}:
             connection.execute(insert(question_groups).values(id=number, **group))
@@ -153,7 +154,7 @@ def test_answers_are_shown_while_their_session_exists(database: Database, insigh
     ask(store(database))
     today = Selection("default", datetime.now(UTC) - DAY)
     with database.writing() as connection:
-        group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+        group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
         connection.execute(insert(question_groups).values(id=1, **group))
         connection.execute(asked_questions.update().values(group_id=1))
 
@@ -242,3 +243,24 @@ def test_map_has_the_book_in_reading_order(database: Database, insights: Questio
         ("Cheese > Goats", 1, 1),
     ]
     assert [(page.path, page.cited) for page in found.elsewhere] == [("gone.md", 1)]
+
+
+@pytest.mark.sqlite_is_enough
+def test_groups_are_described_from_their_own_index(database: Database, insights: QuestionInsights) -> None:
+    """SQLite read all questions of the book for each of three queries, which was half of a page's time."""
+    add(database, *({"group_id": 1 + n % 3, **REFUSED} for n in range(9)))
+    plans: list[str] = []
+
+    with database.reading() as connection:
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def _plan(_connection: Any, cursor: Any, statement: str, values: Any, *_: Any) -> None:
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.append(" ".join(row[-1] for row in rows))
+
+        samples = samples_of(connection, WEEK, [1, 2])
+
+    assert sorted(samples) == [1, 2]
+    assert [("ix_asked_questions_group_id" in plan, "SCAN asked" in plan) for plan in plans] == [
+        (True, False)
+    ] * 3

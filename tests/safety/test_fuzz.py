@@ -251,7 +251,7 @@ def test_valid_book_of_each_kind_is_read(kind: str) -> None:
 def test_any_book_is_read_or_refused_and_cut_soundly(kind: str) -> None:
     """Nothing but a BookError, in time; chunks are verbatim, in order, and no larger than they may be."""
 
-    @fuzz(120)
+    @fuzz(30)
     @given(books(kind))
     def holds(files: dict[str, bytes]) -> None:
         started = time.process_time()
@@ -298,7 +298,7 @@ FENCED = st.lists(
 ).map("\n\n".join)
 
 
-@fuzz(150)
+@fuzz(40)
 @given(FENCED)
 def test_no_fence_is_broken(source: str) -> None:
     """Half a program is no quotation; all of these fit into a chunk."""
@@ -320,7 +320,7 @@ def fences_of(source: str) -> list[tuple[int, int]]:
     return [(start, start + len(source[start:end].rstrip())) for start, end in spans]
 
 
-@fuzz(300)
+@fuzz(75)
 @given(st.text(st.sampled_from("abc A.!?… \n\"')e.g.1。”"), max_size=120) | st.text(max_size=60))
 def test_sentences_cover_a_text_in_order(text: str) -> None:
     """What lies in no sentence could never be quoted."""
@@ -369,7 +369,7 @@ def cleaned(pieces: list[str], allowed: int) -> tuple[str, set[int]]:
     return text, set(slots.cited)
 
 
-@fuzz(200)
+@fuzz(50)
 @given(ANSWERS, st.integers(0, 3))
 def test_marks_never_point_beyond_the_passages(pieces: list[str], allowed: int) -> None:
     """However the answer is cut, and cleaned once more it cites the same."""
@@ -385,7 +385,7 @@ def _count_e(piece: str) -> float:
     return piece.count("e")
 
 
-@fuzz(100)
+@fuzz(25)
 @given(
     st.lists(
         st.sampled_from(
@@ -461,7 +461,7 @@ def check_reply(client: FlaskClient, method: str, path: str, **more: Any) -> Non
             assert all(fault["field"] and fault["message"] for fault in problem["errors"])
 
 
-@fuzz(250)
+@fuzz(60)
 @given(BODIES | JSON, st.sampled_from(["/query", "/sessions", "feedback"]))
 def test_any_json_is_answered_or_refused_with_the_fields_name(
     served: OpenAPI, talk: tuple[str, str], body: Any, path: str
@@ -473,14 +473,14 @@ def test_any_json_is_answered_or_refused_with_the_fields_name(
     check_reply(served.test_client(), method, target, data=json.dumps(body), content_type="application/json")
 
 
-@fuzz(120)
+@fuzz(30)
 @given(st.one_of(st.binary(max_size=200), mutated(b'{"query": "How long?", "top_k": 5, "stream": false}')))
 def test_any_bytes_are_answered_or_refused(served: OpenAPI, body: bytes) -> None:
     """Half a document, wrong encodings, no document at all."""
     check_reply(served.test_client(), "POST", "/query", data=body, content_type="application/json")
 
 
-@fuzz(150)
+@fuzz(40)
 @given(
     st.sampled_from(
         ["/sessions/{}", "/sessions/{}/export", "/admin/editions/{}/publish", "/admin/sessions", "/{}"]

@@ -146,7 +146,7 @@ def test_reader_who_deletes_the_session_deletes_what_was_kept(database: Database
     session_id, message_id = ask(conversations)
     ask(conversations)
     with database.writing() as connection:
-        group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+        group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
         connection.execute(insert(question_groups).values(id=7, **group))
         mine = asked_questions.c.message_id == message_id
         connection.execute(update(asked_questions).where(mine).values(group_id=7))
@@ -174,20 +174,20 @@ def test_question_outlives_a_session_that_expires(database: Database) -> None:
 
 
 def test_old_questions_are_pruned(database: Database) -> None:
-    """After the days of the setting; examples are not."""
+    """After the days of the setting; newer ones are not."""
     conversations = store(database)
     for _ in range(3):
         ask(conversations)
     with database.writing() as connection:
-        first, second, _ = connection.scalars(select(asked_questions.c.id).order_by(asked_questions.c.id))
+        first, second, third = connection.scalars(select(asked_questions.c.id).order_by(asked_questions.c.id))
         old = {"asked_at": datetime.now(UTC) - timedelta(days=91)}
         connection.execute(update(asked_questions).where(asked_questions.c.id == first).values(old))
-        example = {**old, "is_example": True}
-        connection.execute(update(asked_questions).where(asked_questions.c.id == second).values(example))
+        newer = {"asked_at": datetime.now(UTC) - timedelta(days=89)}
+        connection.execute(update(asked_questions).where(asked_questions.c.id == second).values(newer))
 
     conversations.prune()
 
-    assert [row.is_example for row in rows(database)] == [True, False]
+    assert [row.id for row in rows(database)] == [second, third]
 
 
 def test_turn_that_is_closed_twice_is_kept_once(database: Database) -> None:

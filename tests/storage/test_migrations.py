@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,12 +16,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import check, downgrade, upgrade
 from flask_openapi import OpenAPI
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, TableClause, column, create_engine, insert, inspect, text
+from sqlalchemy import table as sqlalchemy_table
 from sqlalchemy.exc import OperationalError
 
 from ragbot.extensions import db
 from ragbot.storage.conversations import ConversationStore
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.insights.rows import question_row
 from tests.storage.migrated_app import MIGRATIONS, STEPS, app_on
 
 
@@ -131,6 +134,39 @@ def tables_of(revision: str) -> set[str]:
     made = re.findall(r'op\.create_table\(\s*"(\w+)"', Path(script.path).read_text())
     assert made
     return set(made)
+
+
+def test_made_up_questions_go_with_the_column_that_told_them_apart(app: OpenAPI) -> None:
+    """Without it an author would read them as her readers'; questions of readers keep their groups."""
+    upgrade(revision="0009")
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
+    question = question_row(book_version=None, cost_usd=None)
+    with db.engine.begin() as connection:
+        for number, is_example in ((1, False), (2, True)):
+            told = {"is_example": is_example}
+            connection.execute(insert(table("question_groups", *group, *told)).values(**group, **told))
+            asked = {**question, "asked_at": "2026-03-02 09:00:00+00:00", **told, "group_id": number}
+            connection.execute(insert(table("asked_questions", *asked)).values(**asked))
+
+    upgrade(revision="0010")
+    after = [(row.id, row.group_id) for row in kept_questions()]
+    downgrade(revision="0009")
+    examples = [row.is_example for row in kept_questions()]
+    upgrade()
+
+    assert after == [(1, 1)]
+    assert [bool(one) for one in examples] == [False]
+    assert [(row.id, row.group_id) for row in kept_questions()] == [(1, 1)]
+    assert rows("question_groups") == 1
+
+
+def kept_questions() -> list[Any]:
+    with db.engine.connect() as connection:
+        return list(connection.execute(text("SELECT * FROM asked_questions ORDER BY id")))
+
+
+def table(name: str, *columns: str) -> TableClause:
+    return sqlalchemy_table(name, *map(column, columns))
 
 
 def test_statements_can_be_shown_without_a_change(app: OpenAPI, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,12 +13,21 @@ const LATEST_MS = 500; // A page that is never idle has its button after this ti
 function readConfig(tag) {
   const config = { ...(window.RagbotConfig ?? {}), ...(tag?.dataset ?? {}) };
   const language = (config.lang || document.documentElement.lang || 'en').toLowerCase();
-  const known = [language, language.split('-')[0]].find((one) => LABELS[one]);
-  const base = new URL(config.api || '.', config.api ? location.href : (tag?.src ?? location.href));
-  if (!base.pathname.endsWith('/')) base.pathname += '/';
-  base.pathname = base.pathname.replace(/widget\/assets\/$/, ''); // A tag with a hash takes the script from there.
-  base.search = base.hash = '';
-  return { ...config, base: base.href, language: known ?? 'en' };
+  const labels = labelsOf(language) ?? labelsOf(language.split('-')[0]) ?? labelsOf('en');
+  return { ...config, base: baseOf(config.api, tag?.src), language: labels[0], labels };
+}
+
+/** Return a language with the words of the button and of the offer, or undefined. */
+function labelsOf(language) {
+  return LABELS.split('\n').map((line) => line.split('|')).find(([known]) => known === language);
+}
+
+/** Return the service's address with a slash at its end: as it is given, else where the script came from. */
+function baseOf(api, source = location.href) {
+  // (Making a URL takes a third of a millisecond at load, and `source` is an absolute address.)
+  const [address] = (api ? new URL(api, location.href).href : source).split(/[?#]/);
+  if (api) return address.endsWith('/') ? address : `${address}/`;
+  return address.slice(0, address.lastIndexOf('/') + 1).replace(/widget\/assets\/$/, ''); // A tag with a hash has it there.
 }
 
 function isRightToLeft(language) {
@@ -63,7 +72,7 @@ class Widget {
     this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
     if (config.position === 'left') this.host.setAttribute('data-left', '');
     this.sawTheme = followTheme(this.host, config.theme);
-    this.button = this.#button('launch', config.label || LABELS[config.language][0], () => this.open());
+    this.button = this.#button('launch', config.label || config.labels[1], () => this.open());
     this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
     this.#stay();
     document.dispatchEvent(new CustomEvent('ragbot:ready'));
@@ -137,7 +146,7 @@ class Widget {
 
   #offerButton() {
     if (this.#offer) return this.#offer;
-    this.#offer = this.#button('offer', LABELS[this.config.language][1], () => this.open({ selection: this.selection }));
+    this.#offer = this.#button('offer', this.config.labels[2], () => this.open({ selection: this.selection }));
     addEventListener('scroll', () => { this.#offer.hidden = true; }, { passive: true, capture: true });
     return this.#offer;
   }

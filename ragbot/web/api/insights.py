@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,19 +16,20 @@ from ragbot.insights.trends import trends as trends_of
 from ragbot.insights.values import (
     MAP_COLUMNS,
     answered_values,
-    csv_text,
     gap_values,
     group_values,
     map_rows,
     map_values,
     question_values,
     trend_values,
+    wordless_rows,
+    wordless_values,
 )
 from ragbot.services import current_services
 from ragbot.storage.question_selection import Selection
+from ragbot.web.insight_csv import DAY_COLUMNS, csv_reply
 from ragbot.web.insight_schemas import (
     AnsweredReply,
-    DayReply,
     FilteredQuery,
     GapReply,
     GapsReply,
@@ -60,7 +61,8 @@ T = TypeVar("T")
 @insights.get("/gaps", responses={"200": GapsReply}, summary="List what readers did not find")
 def gaps(query: PagedQuery) -> Response:
     """List questions that were refused, not supported or disliked, in groups that ask the same."""
-    return _listed("gaps", query, current_services().insights.gaps, gap_values, GapReply)
+    read = current_services().insights
+    return _listed("gaps", query, read.gaps, gap_values, GapReply, wanting=True)
 
 
 @insights.get("/questions", responses={"200": QuestionsReply}, summary="List questions")
@@ -72,7 +74,8 @@ def questions(query: FilteredQuery) -> Response:
 @insights.get("/groups", responses={"200": GroupsReply}, summary="List groups of questions")
 def groups(query: FilteredQuery) -> Response:
     """List questions in groups that ask the same, those with most questions first."""
-    return _listed("groups", query, current_services().insights.groups, group_values, GroupReply)
+    read = current_services().insights
+    return _listed("groups", query, read.groups, group_values, GroupReply, wanting=False)
 
 
 @insights.get("/groups/<group>", responses={"200": OneGroupReply}, summary="Open a group of questions")
@@ -86,7 +89,7 @@ def group(path: GroupPath, query: PagedQuery) -> Response:
     page, next_offset = page_of(found, limit=query.limit, offset=query.offset)
     values = [answered_values(asked) for asked in page]
     if query.format == "csv":
-        return _csv("questions", AnsweredReply.model_fields, values)
+        return csv_reply("questions", AnsweredReply.model_fields, values)
     gap = read.gap_of(path.group, selection)
     return json_reply(
         {
@@ -106,7 +109,7 @@ def book_map(query: PagedQuery) -> Response:
     selection = _selection(query)
     found = current_services().map_questions(selection)
     if query.format == "csv":
-        return _csv("map", MAP_COLUMNS, map_rows(found))
+        return csv_reply("map", MAP_COLUMNS, map_rows(found))
     end = query.offset + query.limit
     pages = [*found.pages, *found.elsewhere]
     page, next_offset = page_of(pages[query.offset : end + 1], limit=query.limit, offset=query.offset)
@@ -122,8 +125,7 @@ def trends(query: TimeQuery) -> Response:
     kept = timedelta(days=services.settings.insights_days)
     values = trend_values(trends_of(services.insights, selection, datetime.now(UTC), kept=kept))
     if query.format == "csv":
-        columns = ("day", *(name for name in DayReply.model_fields if name != "day"))
-        return _csv("days", columns, values["days"])
+        return csv_reply("days", DAY_COLUMNS, values["days"])
     return json_reply({"book": selection.book, **values})
 
 
@@ -139,17 +141,22 @@ def _listed(
     read: Callable[..., Sequence[T]],
     values_of: Callable[[T], dict[str, Any]],
     columns: type[BaseModel],
+    *,
+    wanting: bool | None = None,
 ) -> Response:
-    """Return a part of a list, `name`, in the form that the query wants; CSV has the reply's fields."""
+    """Return a part of a list, `name`, in the form that the query wants; CSV has the reply's fields.
+
+    Unless `wanting` is None, questions without words are counted with it: those that want an answer, or all.
+    In CSV they are behind the last part.
+    """
     selection = _selection(query)
     found = read(selection, limit=query.limit + 1, offset=query.offset)
     page, next_offset = page_of(found, limit=query.limit, offset=query.offset)
-    values = [values_of(one) for one in page]
+    reply: dict[str, Any] = {"book": selection.book, name: [values_of(one) for one in page]}
+    if wanting is not None:
+        wordless = current_services().insights.wordless(selection, wanting=wanting)
+        reply["wordless"] = wordless_values(wordless)
+        reply[name] += wordless_rows(wordless) if query.format == "csv" and next_offset is None else []
     if query.format == "csv":
-        return _csv(name, columns.model_fields, values)
-    return json_reply({"book": selection.book, name: values, "next_offset": next_offset})
-
-
-def _csv(name: str, columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(csv_text([*columns], rows), mimetype="text/csv", headers=headers)
+        return csv_reply(name, columns.model_fields, reply[name])
+    return json_reply({**reply, "next_offset": next_offset})

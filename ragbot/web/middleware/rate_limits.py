@@ -15,10 +15,8 @@ from ragbot.config import Settings
 from ragbot.storage.keyvalue.rate_counters import MemoryRateCounters, WindowCount
 from ragbot.web.middleware.client_address import caller
 
-# Machines guess passwords; a person does not open the console more often than this in a minute, nor does she
-# leaf faster through the pages of the insights.
-CONSOLE_OPENINGS = 10
-INSIGHTS_OPENINGS = 40
+# Machines guess passwords; a person does not mistype hers more often than this in a minute.
+WRONG_PASSWORDS_PER_MINUTE = 10
 
 # Scopes of limits, which are parts of the counters' names.
 QUESTIONS, PASSWORDS, PAGE_QUESTIONS = "questions", "passwords", "page-questions"
@@ -91,15 +89,17 @@ def limit_calls(
     questions: tuple[Blueprint, ...],
     others: tuple[tuple[Blueprint, ...], ...],
     open_to_pages: tuple[Blueprint, ...],
-    behind_password: tuple[tuple[Blueprint, int], ...],
+    behind_password: tuple[Blueprint, ...],
+    is_password_right: Callable[[], bool],
     page_session: Callable[[], str | None] | None = None,
 ) -> None:
     """Apply the rate limits of the settings. A blueprint that is not named has none.
 
     Blueprints are limited, not views: the framework refuses an invalid body before any view is called, and
     that must count. Each group in `others` shares one limit. CORS preflights are free where other pages may
-    call (`open_to_pages`). A blueprint behind a password counts a minute's attempts in a limit of its own,
-    which holds whatever the settings say and whether or not the store of the counters works. Where pages have
+    call (`open_to_pages`). Blueprints behind a password share a limit of a minute's wrong passwords, which
+    holds whatever the settings say and whether or not the store of the counters works; above it the right one
+    has to wait too, or guessing would go on. A right one below it counts nothing. Where pages have
     tokens, `page_session` returns the session of the request's token: a minute's questions are counted by it,
     and all of an address against a higher limit.
     """
@@ -116,10 +116,15 @@ def limit_calls(
         for group in others:
             per_minute = settings.rate_limit_others_per_minute
             _limit(limiter, group, f"{per_minute}/minute", group[0].name, "requests")
-    for blueprint, per_minute in behind_password:
-        scope = f"{PASSWORDS}/{blueprint.name}"
-        what = "attempts at the password"
-        _limit(limiter, (blueprint,), f"{per_minute}/minute", scope, what, _has_no_password)
+    _limit(
+        limiter,
+        behind_password,
+        f"{WRONG_PASSWORDS_PER_MINUTE}/minute",
+        PASSWORDS,
+        "wrong passwords",
+        exempt_when=_has_no_password,
+        cost=lambda: int(not is_password_right()),
+    )
     free = {blueprint.name for blueprint in open_to_pages}
     # The browser sends a preflight, not the reader.
     limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)
@@ -157,13 +162,19 @@ def _limit(
     limit: str,
     scope: str,
     what: str,
-    exempt_when: Callable[[], bool] | None = None,
     *,
     key: Callable[[], str] = caller,
+    exempt_when: Callable[[], bool] | None = None,
+    cost: Callable[[], int] | int = 1,
 ) -> None:
     for blueprint in blueprints:
         limiter.shared_limit(
-            limit, scope=scope, key_func=key, exempt_when=exempt_when, error_message=_refusal(what)
+            limit,
+            scope=scope,
+            key_func=key,
+            exempt_when=exempt_when,
+            error_message=_refusal(what),
+            cost=cost,
         )(blueprint)
 
 

@@ -18,6 +18,15 @@ from ragbot.insights.demo import SPREAD, demo
 from ragbot.insights.masking import masked
 from ragbot.insights.report import as_issue
 from ragbot.insights.trends import trends
+from ragbot.insights.values import (
+    MAP_COLUMNS,
+    answered_values,
+    gap_values,
+    group_values,
+    map_rows,
+    trend_values,
+    wordless_rows,
+)
 from ragbot.services import current_services
 from ragbot.storage.question_insights import QuestionInsights
 from ragbot.storage.question_lists import AskedFacts
@@ -25,7 +34,8 @@ from ragbot.storage.question_selection import OUTCOMES, RATINGS, Selection
 from ragbot.version import __version__
 from ragbot.web.answer_html import answer_html
 from ragbot.web.errors import problem_of
-from ragbot.web.insight_schemas import PageQuery, page_of
+from ragbot.web.insight_csv import DAY_COLUMNS, csv_reply
+from ragbot.web.insight_schemas import AnsweredReply, GapReply, GroupReply, PageQuery, page_of
 from ragbot.web.middleware.authentication import require_console_password
 from ragbot.web.pages import insight_charts
 
@@ -35,6 +45,8 @@ insights_page.before_request(require_console_password)
 RANGES = (7, 30, 90)
 SHOWN_GAPS = 5
 LISTED = 25
+# Of a file, which is made in memory.
+MOST_ROWS = 10_000
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -61,31 +73,31 @@ class Asked:
 @insights_page.get("/insights")
 def overview() -> Response:
     """Show the course of a time, and the largest gaps."""
-    return _shown(_overview)
+    return _shown(_overview, _days_file)
 
 
 @insights_page.get("/insights/gaps")
 def gaps() -> Response:
     """Show the gaps, each with its issue to copy."""
-    return _shown(_gaps)
+    return _shown(_gaps, _gaps_file)
 
 
 @insights_page.get("/insights/questions")
 def questions() -> Response:
     """Show the questions in groups, with search and filters."""
-    return _shown(_questions)
+    return _shown(_questions, _groups_file)
 
 
 @insights_page.get("/insights/map")
 def book_map() -> Response:
     """Show the book in reading order as a heat strip and a table."""
-    return _shown(_map)
+    return _shown(_map, _map_file)
 
 
 @insights_page.get("/insights/groups/<int(max=2147483647):group>")
 def one_group(group: int) -> Response:
     """Show the questions of a group, with their answers while they are stored."""
-    return _shown(lambda asked: _group(asked, group))
+    return _shown(lambda asked: _group(asked, group), lambda asked: _group_file(asked, group))
 
 
 @insights_page.errorhandler(RagbotError)
@@ -95,8 +107,8 @@ def _tell(error: RagbotError) -> Response:
     return _page("trouble.html", {"trouble": str(error) or problem["detail"]}, status=problem["status"])
 
 
-def _shown(view: Callable[[Asked], Response]) -> Response:
-    """Read the address and show a view of what it selects; or say what is wrong with the address."""
+def _shown(page: Callable[[Asked], Response], file: Callable[[Asked], Response]) -> Response:
+    """Read the address and show a page of what it selects, or send its file; or say what is wrong with it."""
     given = {name: value for name, value in request.args.items() if value}
     try:
         query = PageQuery.model_validate(given)
@@ -105,6 +117,7 @@ def _shown(view: Callable[[Asked], Response]) -> Response:
         return _page(
             "trouble.html", {"trouble": f"The address of this page is wrong in: {faults}."}, status=422
         )
+    view = file if query.format == "csv" else page
     if query.demo:
         return _of_demo(view, query)
     services, now = current_services(), datetime.now(UTC)
@@ -139,6 +152,35 @@ def _of_demo(view: Callable[[Asked], Response], query: PageQuery) -> Response:
         )
 
 
+def _days_file(asked: Asked) -> Response:
+    found = trends(asked.insights, asked.selection, asked.now, kept=asked.kept)
+    return csv_reply("days", DAY_COLUMNS, trend_values(found)["days"])
+
+
+def _gaps_file(asked: Asked) -> Response:
+    found = asked.insights.gaps(asked.selection, limit=MOST_ROWS)
+    rows = [*map(gap_values, found), *wordless_rows(asked.insights.wordless(asked.selection, wanting=True))]
+    return csv_reply("gaps", GapReply.model_fields, rows)
+
+
+def _groups_file(asked: Asked) -> Response:
+    found = asked.insights.groups(asked.selection, limit=MOST_ROWS)
+    rows = [
+        *map(group_values, found),
+        *wordless_rows(asked.insights.wordless(asked.selection, wanting=False)),
+    ]
+    return csv_reply("groups", GroupReply.model_fields, rows)
+
+
+def _map_file(asked: Asked) -> Response:
+    return csv_reply("map", MAP_COLUMNS, map_rows(asked.map_questions(asked.selection)))
+
+
+def _group_file(asked: Asked, group: int) -> Response:
+    found = asked.insights.questions_of(group, asked.selection, limit=MOST_ROWS)
+    return csv_reply("questions", AnsweredReply.model_fields, map(answered_values, found))
+
+
 def _overview(asked: Asked) -> Response:
     found = trends(asked.insights, asked.selection, asked.now, kept=asked.kept)
     parts = insight_charts.periods(found.days, insight_charts.MOST_BARS)
@@ -152,6 +194,7 @@ def _overview(asked: Asked) -> Response:
                 insight_charts.periods(found.days, insight_charts.MOST_SHARES), _SHARES
             ),
             "gaps": asked.insights.gaps(asked.selection, limit=SHOWN_GAPS),
+            "wordless": asked.insights.wordless(asked.selection, wanting=True),
         },
         asked,
     )
@@ -164,7 +207,12 @@ def _gaps(asked: Asked) -> Response:
     issues = [as_issue(asked.selection.book, gap) for gap in found]
     return _page(
         "gaps.html",
-        {"gaps": list(zip(found, issues, strict=True)), "first": offset + 1, "following": following},
+        {
+            "gaps": list(zip(found, issues, strict=True)),
+            "wordless": asked.insights.wordless(asked.selection, wanting=True),
+            "first": offset + 1,
+            "following": following,
+        },
         asked,
     )
 
@@ -178,6 +226,7 @@ def _questions(asked: Asked) -> Response:
         "questions.html",
         {
             "groups": found,
+            "wordless": asked.insights.wordless(asked.selection, wanting=False),
             "following": following,
             "kinds": asked.insights.kinds(whole),
             "outcomes": OUTCOMES,
@@ -239,6 +288,7 @@ def _page(
         link=link,
         here=here,
         view=(request.endpoint or "").rpartition(".")[2],
+        status=status,
         books=_books(),
         ranges=RANGES,
         settings=_kept_by(current_services().settings),

@@ -247,7 +247,7 @@ _MARKUP = (
 _LINES = st.sampled_from([*_MARKUP.split("@"), "word " * 60])
 
 
-@fuzz(60)
+@fuzz(15)
 @given(
     st.lists(_LINES, max_size=30), st.sampled_from(["\n", "\r\n", "\r"]), st.sampled_from(["a.md", "a.mdx"])
 )
@@ -261,7 +261,7 @@ def test_any_mixture_of_lines_is_cut_soundly(lines, line_end, path):
     assert lost(page, found) == ""
 
 
-@fuzz(60)
+@fuzz(15)
 @given(st.text(alphabet="#-*_`<>{}[]()!|:$~ \n\r\tab.é漢", max_size=200))
 def test_any_signs_are_cut_soundly(source):
     """No input may break the offsets."""

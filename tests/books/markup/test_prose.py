@@ -111,7 +111,7 @@ def test_blocks_of_the_shipped_book_are_disjoint_and_in_order():
             position = block.end
 
 
-@fuzz(60)
+@fuzz(15)
 @given(st.text(alphabet="#-*>`|[x] 1.\n\r\tab", max_size=120))
 def test_any_text_gives_disjoint_blocks(text):
     """Chunks hold what authors write."""

@@ -181,7 +181,7 @@ def is_place_of(character: str, source: str, at: int) -> bool:
     return source[at] == "&" and unescape(source[at:].partition(";")[0] + ";")[:1] == character
 
 
-@fuzz(400)
+@fuzz(100)
 @given(MARKDOWN)
 def test_each_character_is_the_sources_own(source: str) -> None:
     """Cited words are marked in the quote by these offsets."""
@@ -192,7 +192,7 @@ def test_each_character_is_the_sources_own(source: str) -> None:
     assert all(before <= after for before, after in pairwise(places))
 
 
-@fuzz(200)
+@fuzz(50)
 @given(MARKDOWN)
 def test_offset_of_a_shown_character_leads_there_and_back(source: str) -> None:
     """The words of a part of a passage are found by its offsets."""
@@ -288,7 +288,7 @@ def test_tidy_markdown_keeps_emphasis_and_code_alone(source: str, tidy: str) -> 
     assert tidy_markdown(source) == tidy
 
 
-@fuzz(400)
+@fuzz(100)
 @given(PROSE)
 def test_tidy_markdown_has_no_mark_that_is_open(source: str) -> None:
     """It would turn all behind it bold, or into code."""
@@ -300,7 +300,7 @@ def test_tidy_markdown_has_no_mark_that_is_open(source: str) -> None:
     assert shown.removesuffix(behind).count("<strong>") == shown.removesuffix(behind).count("</strong>")
 
 
-@fuzz(400)
+@fuzz(100)
 @given(PROSE)
 def test_tidy_markdown_has_no_links_pictures_or_tags(source: str) -> None:
     """They are another page's."""
@@ -309,7 +309,7 @@ def test_tidy_markdown_has_no_links_pictures_or_tags(source: str) -> None:
     assert {token.type for token in inline.children} & {"html_inline", "link_open", "image"} == set()
 
 
-@fuzz(200)
+@fuzz(50)
 @given(PROSE.filter(lambda source: not set(source) & set("\\&!")))
 def test_tidy_markdown_keeps_the_letters(source: str) -> None:
     """Word for word is what an answer of the book's own sentences promises."""

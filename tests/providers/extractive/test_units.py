@@ -182,7 +182,7 @@ def test_piece_without_a_word_is_no_unit() -> None:
     assert units_in("---\n\n![](x.png)\n\n***") == []
 
 
-@fuzz(150)
+@fuzz(40)
 @given(
     st.lists(
         st.sampled_from(

@@ -12,7 +12,7 @@ from ragbot.providers.openai.chunk_decoder import ChunkDecoder
 from tests.fuzzing import fuzz
 
 
-@fuzz(200)
+@fuzz(50)
 @given(
     st.lists(st.binary(min_size=1, max_size=40), max_size=6),
     st.lists(st.integers(1, 30), max_size=40),

@@ -20,6 +20,7 @@ from harness.gunicorn_process import free_port, inherited_environment, is_health
 from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.config import PROJECT_ROOT
 from tests.conftest import THREE_CHAPTERS
+from tests.system.deploy.preloaded_flask import preloaded_flask
 
 PROGRAMS = Path(sys.executable).parent
 
@@ -73,6 +74,14 @@ def released(host: dict[str, str]) -> str:
 
 
 @pytest.fixture(scope="module")
+def later(host: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Yield the variables of the releases after the first, whose `flask` imports the app once for all."""
+    programs = tmp_path_factory.mktemp("programs")
+    with preloaded_flask(programs, cwd=PROJECT_ROOT, env=host):
+        yield host | {"PATH": f"{programs}{os.pathsep}{host['PATH']}"}
+
+
+@pytest.fixture(scope="module")
 def web(host: dict[str, str], released: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Yield the web process, from its first /health on."""
     log = folder / "web.log"
@@ -122,18 +131,18 @@ def workers_below(pid: int) -> int:
     return len(layer)
 
 
-def test_release_that_runs_again_changes_nothing(host: dict[str, str], released: str) -> None:
+def test_release_that_runs_again_changes_nothing(later: dict[str, str], released: str) -> None:
     """Each deployment runs it; a book that is there is not taken in again."""
-    again = release(host)
+    again = release(later)
 
     assert again.returncode == 0
     assert "Published edition" in released
     assert "Published edition" not in again.stdout
 
 
-def test_release_that_cannot_reach_the_database_stops_the_deployment(host: dict[str, str]) -> None:
+def test_release_that_cannot_reach_the_database_stops_the_deployment(later: dict[str, str]) -> None:
     """The version before goes on; one that starts without its tables would not."""
-    broken = host | {"DATABASE_URL": "postgres://ragbot:secret-of-the-host@127.0.0.1:1/ragbot"}
+    broken = later | {"DATABASE_URL": "postgres://ragbot:secret-of-the-host@127.0.0.1:1/ragbot"}
 
     done = subprocess.run(
         [PROJECT_ROOT / "deploy" / "release.sh"],
@@ -150,17 +159,17 @@ def test_release_that_cannot_reach_the_database_stops_the_deployment(host: dict[
 
 
 def test_release_of_the_version_before_leaves_a_later_ones_database_alone(
-    host: dict[str, str], released: str
+    later: dict[str, str], released: str
 ) -> None:
     """A rollback must come up in minutes, and its hosts run the release again."""
-    database = host["DATABASE_URL"].removeprefix("sqlite:///")
+    database = later["DATABASE_URL"].removeprefix("sqlite:///")
     with closing(sqlite3.connect(database)) as connection, connection:
         (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = 'of_a_later_version'")
     try:
         done = subprocess.run(
             [PROJECT_ROOT / "deploy" / "release.sh"],
-            env=host,
+            env=later,
             capture_output=True,
             text=True,
             timeout=300,
@@ -182,12 +191,12 @@ class SlackHook(LoopbackServer):
         connection.reply(200, b"ok")
 
 
-def test_slack_is_told_how_a_release_went(host: dict[str, str], released: str, tmp_path: Path) -> None:
+def test_slack_is_told_how_a_release_went(later: dict[str, str], released: str, tmp_path: Path) -> None:
     """Whoever deploys has closed the terminal by then."""
     assert "Published edition" in released
     with SlackHook() as hook:
         (tmp_path / "slack-url").write_text(f"http://127.0.0.1:{hook.port}/services/a/b/c\n")
-        told = host | {"SLACK_URL_FILE": str(tmp_path / "slack-url")}
+        told = later | {"SLACK_URL_FILE": str(tmp_path / "slack-url")}
         good = release(told)
         bad = subprocess.run(
             [PROJECT_ROOT / "deploy" / "release.sh"],

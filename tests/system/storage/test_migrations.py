@@ -12,6 +12,7 @@ from alembic.migration import MigrationContext
 from flask_migrate import upgrade
 from sqlalchemy import create_engine
 
+from harness.flask_command import flask_command
 from harness.gunicorn_process import inherited_environment
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
@@ -74,28 +75,12 @@ def test_four_replicas_that_start_at_once_migrate_once(
 
 def test_downgrade_takes_the_number_of_steps_as_it_is_written(tmp_path: Path) -> None:
     """In the middle of a night nobody looks up why `-1` is no option."""
-    environment = inherited_environment() | {
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}",
-        "EMBEDDER": "none",
-    }
+    environment = {"DATABASE_URL": f"sqlite:///{tmp_path / 'ragbot.db'}", "EMBEDDER": "none"}
 
-    def flask_db(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "wsgi", "db", *words],
-            cwd=PROJECT_ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    flask_db("upgrade")
-    newest = flask_db("current")
-    flask_db("downgrade", "-1")
-    one_down = flask_db("current")
+    flask_command(["db", "upgrade"], environment)
+    newest = flask_command(["db", "current"], environment)
+    flask_command(["db", "downgrade", "-1"], environment)
+    one_down = flask_command(["db", "current"], environment)
 
     assert newest.split()[0] == STEPS[0]
     assert one_down.split()[0] == STEPS[1]

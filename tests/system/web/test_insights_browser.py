@@ -142,7 +142,7 @@ def test_hostile_words_run_nothing(visit: Callable[..., Page], served: RunningAp
     hostile = "\n".join(SCRIPT_PAYLOADS)
     services_of(served.app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
     words = dict.fromkeys(("words", "page", "language", "reason", "book_version", "cited"), hostile)
-    group = {"book": "default", "space": "words", "centroid": b"", "members": 1, "is_example": False}
+    group = {"book": "default", "space": "words", "centroid": b"", "members": 1}
     row = question_row(**words, asked_at=datetime.now(UTC), rating="down", group_id=1)
     with served.app.app_context(), db.engine.begin() as connection:
         connection.execute(insert(question_groups).values(id=1, **group))

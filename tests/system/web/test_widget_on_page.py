@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "widget.md"
+WIDGET = DOCS.parents[1] / "static" / "widget" / "widget.js"
 # Sites listen to either event, and take a text field in a shadow root for none.
 LISTENER = """<script>window.heard = [];
   for (const name of ['keydown', 'keyup']) document.addEventListener(name, (event) => heard.push(event.key));
@@ -240,6 +241,19 @@ def test_pinned_tag_finds_its_service(visit: Visit) -> None:
     documented = re.search(r'/widget/assets/widget-[^>]+"', DOCS.read_text())
     assert documented is not None
     visit.go(head=f'<script async crossorigin="anonymous" src="{visit.service.url}{documented[0]}></script>')
+
+    visit.open().ask()
+
+    expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
+
+
+@pytest.mark.parametrize("end", ["", "/", "/?a=/b/#c"])
+def test_service_may_be_elsewhere_than_the_script(visit: Visit, end: str) -> None:
+    """A site may serve the script itself, and name the service as its author writes it."""
+    script = WIDGET.read_text()
+    visit.page.route("**/its-own/*", lambda route: route.fulfill(body=script, content_type="text/javascript"))
+    tag = f'<script async src="/its-own/widget.js?v=1" data-api="{visit.service.url}{end}"></script>'
+    visit.go(head=tag)
 
     visit.open().ask()
 

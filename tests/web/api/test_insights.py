@@ -44,6 +44,23 @@ def test_calls_are_for_the_operator(app: OpenAPI, call: str) -> None:
     assert app.test_client().get(f"/admin/insights/{call}").status_code == 401
 
 
+def test_questions_without_words_are_counted_beside_the_lists(app: OpenAPI) -> None:
+    """Each alone would be a group of nothing; in CSV they follow the last part."""
+    without = {**REFUSED, "words": None}
+    add(app, {**REFUSED, "group_id": 1}, without, without, {"words": None})
+    client = app.test_client()
+
+    gaps, groups = get(client, "gaps").json, get(client, "groups").json
+    first = rows_of(get(client, "gaps", format="csv", limit=1))
+    more = rows_of(get(client, "groups", format="csv"))
+
+    assert [gap["questions"] for gap in gaps["gaps"]] == [1]
+    assert [(one["value"], one["questions"]) for one in gaps["wordless"]["chapters"]] == [("02-cheese.md", 2)]
+    assert [(one["value"], one["answered"]) for one in groups["wordless"]["pages"]] == [("/02-cheese", 1)]
+    assert [(row["questions"], row["sections"]) for row in first[1:]] == [("2", "02-cheese.md: ")]
+    assert [row["questions"] for row in more] == ["1", "3"]
+
+
 def test_questions_are_filtered_and_paged(app: OpenAPI) -> None:
     """With the filters in the address."""
     add(app, REFUSED, {"words": "Why milk?", "rating": "up"}, {"words": "Why salt?", "rating": "up"})

@@ -253,17 +253,39 @@ def test_password_outside_ascii_opens_too(make_app: AppMaker) -> None:
     assert client.get("/", headers=basic(secret)).status_code == 200
 
 
-def test_passwords_can_be_tried_ten_times_a_minute(make_app: AppMaker) -> None:
-    """Then even the right one has to wait; a page that asks for one counts nothing."""
+def test_ten_wrong_passwords_a_minute_are_for_the_console_and_the_insights_together(
+    make_app: AppMaker,
+) -> None:
+    """After one more even the right one has to wait, or a machine would go on guessing."""
     client = make_app(PRODUCTION | {"CONSOLE_PASSWORD": PASSWORD, "RATE_LIMIT_ENABLED": True}).test_client()
-    for _ in range(15):
-        client.get("/")
+    pages = ("/", "/insights")
+    for page in pages * 6:
+        client.get(page)
 
-    tries = [client.get("/", headers=basic(f"guess-{n}")).status_code for n in range(10)]
-    right = client.get("/", headers=basic(PASSWORD))
+    tries = [client.get(page, headers=basic("guess")).status_code for page in pages * 5]
+    right = [client.get(page, headers=basic(PASSWORD)).status_code for page in pages]
+    one_more = client.get("/insights/map", headers=basic("guess"))
+    locked = [client.get(page, headers=basic(PASSWORD)) for page in pages]
+    elsewhere = client.get("/", headers=basic(PASSWORD), environ_base={"REMOTE_ADDR": "192.0.2.7"})
 
     assert tries == [401] * 10
-    assert (right.status_code, right.get_json()["code"]) == (429, "rate_limited")
+    assert right == [200, 200]
+    assert [reply.status_code for reply in (one_more, *locked)] == [429] * 3
+    assert locked[0].get_json()["code"] == "rate_limited"
+    assert 0 < int(locked[1].headers["Retry-After"]) <= 60
+    assert elsewhere.status_code == 200
+
+
+@pytest.mark.parametrize("page", ["/", "/insights"])
+def test_right_password_is_never_counted(make_app: AppMaker, page: str) -> None:
+    """An author leafs as fast as she likes, and then may still mistype."""
+    client = make_app(PRODUCTION | {"CONSOLE_PASSWORD": PASSWORD}).test_client()
+
+    right = {client.get(page, headers=basic(PASSWORD)).status_code for _ in range(45)}
+    tries = [client.get(page, headers=basic("wrong")).status_code for _ in range(11)]
+
+    assert right == {200}
+    assert tries == [401] * 10 + [429]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])

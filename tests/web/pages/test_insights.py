@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from base64 import b64encode
 from datetime import date, timedelta
@@ -49,16 +51,6 @@ def test_pages_are_behind_the_password_of_the_console(make_app: AppMaker) -> Non
         assert (refused.status_code, "WWW-Authenticate" in refused.headers) == (401, True)
     admitted = client.get("/insights", headers={"Authorization": f"Basic {credentials}"})
     assert admitted.status_code == 200
-
-
-def test_password_cannot_be_guessed_here_for_ever(make_app: AppMaker) -> None:
-    """Though an author may leaf faster than she opens the console."""
-    client = make_app({"CONSOLE_PASSWORD": PASSWORD}).test_client()
-    wrong = {"Authorization": f"Basic {b64encode(b'x:guess').decode()}"}
-
-    tries = [client.get("/insights", headers=wrong).status_code for _ in range(42)]
-
-    assert tries == [401] * 40 + [429] * 2
 
 
 @pytest.mark.parametrize("view", [*VIEWS, "/groups/1"])
@@ -130,6 +122,70 @@ def test_made_up_questions_and_those_of_readers_never_meet(app: OpenAPI, view: s
     assert "NVIDIA" not in real
     inside = re.findall(r'href="(/insights[^"]*)"', made_up)
     assert [link for link in inside if "demo=1" not in link] == ["/insights"]
+
+
+@pytest.mark.parametrize(
+    ("view", "name", "column", "cells"),
+    [
+        ("", "days", "refused", ["0"] * 7 + ["30"]),
+        ("/gaps", "gaps", "questions", ["30"]),
+        ("/questions", "groups", "questions", ["30", "1"]),
+        ("/questions", "groups", "examples", ["'=1+1", "Why milk?"]),
+        ("/map", "map", "near", ["0", "0", "0", "0", "30"]),
+        ("/groups/1", "questions", "outcome", ["refused"] * 30),
+    ],
+)
+def test_each_page_has_all_it_lists_as_a_file(
+    app: OpenAPI, view: str, name: str, column: str, cells: list[str]
+) -> None:
+    """An author clicks and has it, with the time and the filters of the page, and no part of it alone."""
+    add(app, *([{**REFUSED, "words": "=1+1", "group_id": 1}] * 30), {"words": "Why milk?"})
+    add(app, {"words": "Too old", "asked_at": NOW - timedelta(days=20), **REFUSED})
+    (link,) = re.findall(r'href="([^"]*)">Download as CSV', page(app, f"{view}?days=7"))
+
+    reply = app.test_client().get(link.replace("&amp;", "&"))
+
+    rows = list(csv.DictReader(io.StringIO(reply.text)))
+    assert (reply.status_code, reply.mimetype) == (200, "text/csv")
+    assert reply.headers["Content-Disposition"] == f'attachment; filename="{name}.csv"'
+    found = [row[column] for row in rows]
+    assert (found[: len(cells)] if name == "map" else found) == cells
+
+
+def test_file_of_made_up_questions_and_of_filtered_ones(app: OpenAPI) -> None:
+    """It is what the page shows."""
+    add(app, {"words": "Why milk?"}, {"words": "Why salt?"})
+
+    filtered = page(app, "/questions?words=salt&format=csv")
+    made_up = page(app, "/gaps?demo=1&format=csv")
+
+    assert "Why salt?" in filtered
+    assert "Why milk?" not in filtered
+    assert len(made_up.splitlines()) > 5
+
+
+def test_file_needs_the_password(make_app: AppMaker) -> None:
+    """As its page does."""
+    client = make_app({"CONSOLE_PASSWORD": PASSWORD}).test_client()
+
+    assert client.get("/insights/gaps?format=csv").status_code == 401
+
+
+@pytest.mark.parametrize("view", ["", "/gaps", "/questions"])
+def test_questions_without_words_are_counted_by_chapter_and_page(app: OpenAPI, view: str) -> None:
+    """Groups of nothing told an author nothing."""
+    add(app, *([{**REFUSED, "words": None, "page": "/from-here"}] * 3))
+
+    text = page(app, view)
+
+    assert "no words are kept" not in text
+    if view:
+        assert "Questions without kept words" in text
+        assert re.search(r'<th scope="row" dir="auto">02-cheese.md</th><td>3</td><td>3</td>', text)
+        assert re.search(r'<th scope="row" dir="auto">/from-here</th><td>3</td><td>3</td>', text)
+    else:
+        assert "3 questions whose words are not kept found no answer" in text
+    assert "Every question was answered" not in text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ MAX_NAVIGATION_DEPTH = 16
 APPENDICES = ("Appendices",)
 
 _LABELLED = re.compile(
-    r"^(?P<marks>#{1,6})[ ]+(?P<title>[^{}\n]*)\{[^{}\n]*#(?P<label>sec-[\w:.-]+)[^{}\n]*\}[ \t]*$",
+    r"^(?P<marks>#{1,6})[ ](?P<title>[^{}\n]{0,500})\{[^{}\n]{0,500}#"
+    r"(?P<label>sec-[\w:.-]+)[^{}\n]{0,500}\}[ \t]*$",
     re.MULTILINE,
 )
 _WITHOUT_LIST = "\n\n## References {#quarto-bibliography}\n\n"

@@ -12,7 +12,7 @@ from ragbot.books.markup.unrun_cells import unrun_notes
 _COMPUTED = re.compile(r"`(?:r|\{r\}|\{python\})[ \t]+(?P<code>[^`\n]*)`")
 # Books wrap words in functions of their own: `r index("boats")`, `r pkg("oars")`.
 _CALL = re.compile(
-    r"[\w.:]+\(\s*(?P<quote>['\"])(?P<words>[\w.$@:()\[\] ,-]*[A-Za-z][\w.$@:()\[\] ,-]*|https?://[^'\"\s]+)(?P=quote)"
+    r"[\w.:]+\(\s*(?P<quote>['\"])(?P<words>(?=[\W\d_]{0,50}[A-Za-z])[\w.$@:()\[\] ,-]{1,200}|https?://[^'\"\s]+)(?P=quote)"
 )
 _VARIABLE = re.compile(r"[A-Za-z][\w.]*")
 _FILE = re.compile(r"\.(?:png|jpe?g|svg|gif|pdf|csv|R|Rmd|html?)$", re.IGNORECASE)
@@ -30,7 +30,7 @@ _NUMBERED = re.compile(
     re.IGNORECASE,
 )
 _PREFIXED = re.compile(
-    r"\[(?P<words>[^\[\]@\n]*\w[^\[\]@\n]*?)[ ]-?@(?:fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w\]",
+    r"\[(?P<words>[^\[\]@\n]{1,200})(?<=\S)[ ]-?@(?:fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w\]",
     re.IGNORECASE,
 )
 _KINDS = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
@@ -98,3 +100,13 @@ def test_cells_whose_output_a_build_alone_has_are_counted(chunk: str, count: int
 
     assert project.unrun_cells == count
     assert len(project.notes()) == count
+
+
+@pytest.mark.parametrize("text", ["`r f('" + "a" * 40_000 + "`", "[" + "a " * 20_000 + "@", "![" * 10_000])
+def test_bad_line_takes_no_time(text: str) -> None:
+    """Every search is bounded."""
+    started = time.process_time()
+
+    plain_rmarkdown(text, lambda _path: "")
+
+    assert time.process_time() - started < 5

@@ -3,11 +3,13 @@
 import gc
 
 # What loading makes stays, and looking for garbage in it would take an eighth of the time.
+_collects = gc.isenabled()
 gc.disable()
 
 from ragbot.app import create_app  # noqa: E402
 from ragbot.version import __version__  # noqa: E402
 
-gc.enable()
+if _collects:
+    gc.enable()
 
 __all__ = ["__version__", "create_app"]

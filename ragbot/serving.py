@@ -178,18 +178,8 @@ def on_starting(server: Any) -> None:
     """Set, before the workers fork, what this module changes about gunicorn."""
     refuse_with_problems()
     keep_workers_until_replaced(server)
-    if workers > 1:
-        _load_code()
-
-
-def _load_code() -> None:
-    """Import what the workers need, so that one that is replaced starts in a fraction of the time.
-
-    The code alone: each worker makes an app of its own, with its own threads and connections. Workers share
-    the memory as long as they only read it; the collector would write to it, so it leaves it alone.
-    """
-    import ragbot.app  # noqa: F401
-
+    # What is loaded by now stays. Without this, the collector of each worker would write to all of it, and so
+    # copy it: some 30 MB a worker.
     gc.collect()
     gc.freeze()
 

@@ -126,7 +126,6 @@ INSIDE_A_FUNCTION = {
     ("bootstrap.observability", "observability.opentelemetry"): "an extra, for those who have one",
     ("bootstrap.observability", "observability.sentry"): "an extra too",
     # gunicorn reads its configuration before it forks, and the app is for after.
-    ("serving", "app"): "loaded once the arbiter has started, and only for several workers",
     ("serving", "services"): "the app is a worker's own",
     ("serving", "extensions"): "so is its engine",
     ("serving", "web.middleware.access_log"): "and what it counts",

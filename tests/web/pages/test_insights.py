@@ -149,6 +149,9 @@ def test_each_page_has_all_it_lists_as_a_file(
     assert (reply.status_code, reply.mimetype) == (200, "text/csv")
     assert reply.headers["Content-Disposition"] == f'attachment; filename="{name}.csv"'
     found = [row[column] for row in rows]
+    if name == "days":
+        # At midnight yesterday's questions are no longer in the last row.
+        found = sorted(found)
     assert (found[: len(cells)] if name == "map" else found) == cells
 
 

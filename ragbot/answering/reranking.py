@@ -78,22 +78,21 @@ def passage_features(
         # Equal scores have equal ranks.
         rank = rank if place and passage.score == passages[place - 1].score else place
         chunk = passage.chunk
-        read = reader.read(chunk, language)
+        outline = reader.outline(chunk, language)
+        units = reader.read(chunk, language).units if subject else ()
         rows.append(
             [
                 passage.score / top,
                 float(rank == 0),
-                max(likeness(weights, terms) for terms in read.headings),
-                coverage(weights, read.terms),
-                coverage(weights, read.path_terms),
-                float(read.is_side and not side_wanted),
-                read.link_share,
-                max((defines(unit, subject, weights) for unit in read.units), default=0.0)
-                if subject
-                else 0.0,
-                max(sameness(terms, subject, weights) for terms in read.headings),
-                likeness(weights, read.page_terms),
-                sum(read.has_pair(*pair) for pair in pairs) / max(len(pairs), 1),
+                max(likeness(weights, terms) for terms in outline.headings),
+                coverage(weights, outline.terms),
+                coverage(weights, outline.path_terms),
+                float(outline.is_side and not side_wanted),
+                outline.link_share,
+                max((defines(unit, subject, weights) for unit in units), default=0.0),
+                max(sameness(terms, subject, weights) for terms in outline.headings),
+                likeness(weights, outline.page_terms),
+                sum(outline.has_pair(*pair) for pair in pairs) / max(len(pairs), 1),
                 float(chunk.tokens < SHORT_TOKENS),
                 1 / (1 + rank),
             ]

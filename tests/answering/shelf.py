@@ -45,7 +45,7 @@ def passage(text: str = CHEDDAR, *, score: float = 1.0, **changed: Any) -> Passa
         start=0,
         end=len(text),
         text=text,
-        search_text=f"Cheese > Ripening\n{text}",
+        search_text=f"Cheese > Ripening\n\n{text}",
         tokens=count_tokens(text),
     )
     return Passage(replace(chunk, **changed), score)

@@ -68,7 +68,7 @@ def passage_of(text: str, heading: str = "Cheese") -> Passage:
             start=0,
             end=len(text),
             text=text,
-            search_text=f"{' > '.join(path)}\n{text}",
+            search_text=f"{' > '.join(path)}\n\n{text}",
             tokens=len(text.split()),
         ),
         score=1.0,

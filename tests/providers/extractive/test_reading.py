@@ -10,7 +10,7 @@ from ragbot.books.markup.readable import readable_words
 from ragbot.index.analysis import Analyzer
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.providers.extractive.units import TextBlock
-from tests.providers.extractive.passages import READER, chunk_of, read
+from tests.providers.extractive.passages import READER, chunk_of, chunks_of_page, read
 
 TEXT = """Bob ripens the cheddar. It takes nine months.
 
@@ -55,15 +55,12 @@ def test_passage_without_headings_has_none() -> None:
 
     passage = READER.read(chunk, "english")
 
-    assert passage.units[0].heading_terms == passage.path_terms == passage.title_terms == frozenset()
+    assert passage.units[0].heading_terms == passage.path_terms == frozenset()
 
 
-def test_path_and_title_are_those_of_the_passage() -> None:
-    """They are weighed apart."""
-    passage = read(TEXT, "Dairy", "Hard cheese")
-
-    assert passage.path_terms == {"dairi", "hard", "chees"}
-    assert passage.title_terms == {"hard", "chees"}
+def test_path_is_that_of_the_passage() -> None:
+    """It is weighed apart."""
+    assert read(TEXT, "Dairy", "Hard cheese").path_terms == {"dairi", "hard", "chees"}
 
 
 def test_terms_of_a_passage_are_those_of_all_in_it() -> None:
@@ -106,16 +103,6 @@ def test_keyword_in_code_is_a_term_of_its_sentence() -> None:
     assert "for" in unit.terms
 
 
-def test_neighbouring_words_are_pairs_within_a_unit() -> None:
-    """ "Hard cheese" is not "cheese" and "hard"."""
-    passage = read("Hard cheese ripens. Soft butter melts.")
-
-    assert passage.has_pair("hard", "chees")
-    assert passage.has_pair("chees", "ripen")
-    assert not passage.has_pair("ripen", "soft")
-    assert not passage.has_pair("chees", "hard")
-
-
 def test_passage_is_read_once() -> None:
     """Reading costs more than scoring."""
     cut: list[str] = []
@@ -141,3 +128,53 @@ def test_passage_is_read_anew_in_another_language_or_text() -> None:
     assert "the" in german.terms
     assert other.units[0].terms == {"alic", "salt"}
     assert len(cut) == 3
+
+
+# --- outlines, for ranking ---------------------------------------------------------------------
+
+
+def test_outline_has_the_headings_of_the_passage_and_the_stems_of_all_in_it() -> None:
+    """Sections that begin inside a chunk have headings of their own."""
+    (chunk,) = chunks_of_page(
+        "# Dairy\n\nBob ripens *the* [cheddar](c.md).\n\n## Washing rinds\n\nBrine is used.\n"
+    )
+    outline = READER.outline(chunk, "english")
+
+    assert outline.path_terms == outline.page_terms == {"dairi"}
+    assert set(outline.headings) == {frozenset({"dairi"}), frozenset({"wash", "rind"})}
+    assert outline.terms == {"dairi", "bob", "ripen", "cheddar", "wash", "rind", "brine"}
+    assert 0 < outline.link_share < 1
+    assert not outline.is_side
+
+
+def test_outline_tells_a_section_about_the_book() -> None:
+    """It ranks behind the subject."""
+    assert READER.outline(chunk_of("Make cheese.", "Dairy", "Learning Objectives"), "english").is_side
+
+
+def test_neighbouring_words_are_pairs_within_a_line() -> None:
+    """ "Hard cheese" is not "cheese" and "hard"."""
+    outline = READER.outline(chunk_of("Hard cheese ripens.\n\nSoft butter melts."), "english")
+
+    assert outline.has_pair("hard", "chees")
+    assert outline.has_pair("chees", "ripen")
+    assert not outline.has_pair("ripen", "soft")
+    assert not outline.has_pair("chees", "hard")
+
+
+def test_outline_of_a_text_without_a_heading_path_is_that_of_the_text() -> None:
+    """A reader's selection is one."""
+    outline = READER.outline(
+        replace(chunk_of("Bob salts."), heading_path=(), search_text="Bob salts."), "english"
+    )
+
+    assert outline.terms == {"bob", "salt"}
+
+
+def test_outline_parses_nothing_and_is_made_once() -> None:
+    """Thirty are compared for a question, and ten passages are read."""
+    cut: list[str] = []
+    reader = reader_that_counts(cut)
+
+    assert reader.outline(chunk_of(TEXT), "english") is reader.outline(chunk_of(TEXT), "english")
+    assert cut == []

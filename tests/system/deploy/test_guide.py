@@ -222,7 +222,7 @@ def test_arithmetic_of_the_guide_holds() -> None:
     assert f"{int(json_ms)} ms, as a stream of 100 tokens {int(stream_ms)} ms" in GUIDE
     assert f"**{int(used * 1000 / stream_ms)} streams a second**" in GUIDE
     assert f"{settings.max_streams} / 5 s: **{settings.max_streams / talks_s:.1f} a second**" in GUIDE
-    for rate, cores, streams in ((10, "0.44", "50"), (100, "4.4", "500"), (1000, "44", "5,000")):
+    for rate, cores, streams in ((10, "0.31", "50"), (100, "3.1", "500"), (1000, "31", "5,000")):
         assert f"{rate * talks_s:,}" == streams
         assert float(cores) == pytest.approx(rate * stream_ms / 1000 / used, rel=0.05)
     for containers, each, places in ((4, 24, "96"), (8, 80, "640"), (52, 120, "6,240")):

@@ -198,7 +198,10 @@ def test_marked_words_are_those_that_the_reply_cites(live: Page) -> None:
     exchange = ask(live, ANSWERED)
 
     exchange.locator(".inside summary").click()
-    reply = json.loads(named(exchange, "raw").inner_text())
+    raw = named(exchange, "raw")
+    # It is written when the browser has opened its place.
+    expect(raw).not_to_be_empty()
+    reply = json.loads(raw.inner_text())
     assert reply["citations"]
     for number in {given["source"] for given in reply["citations"]}:
         source = exchange.locator(f'.source[data-source="{number}"]')

@@ -98,7 +98,7 @@ class ExpiringRows:
             rows = self._database.run(statement, values, writes=writes)
         if writes and self._is_clean_up_due():
             with self.transaction():
-                pass
+                pass  # Its end deletes them.
         return rows
 
     def put_many(self, rows: Iterable[tuple[str, Mapping[str, Any], float]]) -> None:

@@ -6,10 +6,10 @@ Time limits are short, since another store replaces each of them while Redis is 
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 import redis
@@ -19,7 +19,7 @@ from redis.retry import Retry
 from ragbot.core.errors import StoreUnavailable
 from ragbot.core.ports import State
 from ragbot.storage.keyvalue.rate_counters import WindowCount
-from ragbot.storage.keyvalue.shared_state import MOST_TRIES, PAUSE_S, Change
+from ragbot.storage.keyvalue.shared_state import Change, ChangedMeanwhile, repeated
 
 # The reader waits for the answer, not for what Redis adds to it.
 REDIS_TIMEOUT_S = 0.3
@@ -122,26 +122,25 @@ class RedisSharedState:
             return _decoded(self._client.get(f"{STATE_PREFIX}{name}"))
 
     def change(self, name: str, change: Change, ttl_s: float) -> State | None:
-        key = f"{STATE_PREFIX}{name}"
-        for _ in range(MOST_TRIES):
-            with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
-                pipeline.watch(key)  # type: ignore[no-untyped-call]
-                before = _decoded(pipeline.get(key))
-                after = change(before)
-                if after is not None and after == before:
-                    return after
-                pipeline.multi()
-                if after is None:
-                    pipeline.delete(key)
-                else:
-                    pipeline.set(key, json.dumps(after), px=max(1, round(ttl_s * 1000)))
-                try:
-                    pipeline.execute()
-                except redis.WatchError:
-                    time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
-                    continue
+        return repeated(partial(self._changed, f"{STATE_PREFIX}{name}", change, ttl_s))
+
+    def _changed(self, key: str, change: Change, ttl_s: float) -> State | None:
+        with redis_failures(), self._client.pipeline(transaction=True) as pipeline:
+            pipeline.watch(key)  # type: ignore[no-untyped-call]
+            before = _decoded(pipeline.get(key))
+            after = change(before)
+            if after is not None and after == before:
                 return after
-        raise StoreUnavailable("Too many workers change one state at once.")
+            pipeline.multi()
+            if after is None:
+                pipeline.delete(key)
+            else:
+                pipeline.set(key, json.dumps(after), px=max(1, round(ttl_s * 1000)))
+            try:
+                pipeline.execute()
+            except redis.WatchError as error:
+                raise ChangedMeanwhile from error
+            return after
 
 
 def _decoded(value: Any) -> State | None:

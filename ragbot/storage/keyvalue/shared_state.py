@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Text, and_, bindparam, cast, delete, select, text, update
@@ -45,6 +46,20 @@ _REPLACE = (
 _DELETE = delete(states).where(_AS_READ).returning(states.c.name)
 
 
+class ChangedMeanwhile(Exception):
+    """Report that another worker changed a state between its reading and its writing."""
+
+
+def repeated(attempt: Callable[[], State | None]) -> State | None:
+    """Return the result of the first attempt without ChangedMeanwhile. Raises StoreUnavailable in the end."""
+    for _ in range(MOST_TRIES):
+        try:
+            return attempt()
+        except ChangedMeanwhile:
+            time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
+    raise StoreUnavailable("Too many workers change one state at once.")
+
+
 class SharedStateStore(Protocol):
     """Share states in one place: as `core.ports.SharedState`, but every method may raise StoreUnavailable."""
 
@@ -80,20 +95,21 @@ class DatabaseSharedState:
         after = change(None)
         if after is not None and self._is_inserted(name, after, ttl_s):
             return after
-        for _ in range(MOST_TRIES):
-            row = self._row(name)
-            before = self._live(row)
-            after = change(before)
-            if after == before:
-                return after
-            if row is None:
-                is_changed = after is not None and self._is_inserted(name, after, ttl_s)
-            else:
-                is_changed = self._is_replaced(name, row, after, ttl_s)
-            if is_changed:
-                return after
-            time.sleep(random.uniform(0, PAUSE_S))  # noqa: S311 - spreads, guards nothing
-        raise StoreUnavailable("Too many workers change one state at once.")
+        return repeated(partial(self._changed, name, change, ttl_s))
+
+    def _changed(self, name: str, change: Change, ttl_s: float) -> State | None:
+        row = self._row(name)
+        before = self._live(row)
+        after = change(before)
+        if after == before:
+            return after
+        if row is not None:
+            is_changed = self._is_replaced(name, row, after, ttl_s)
+        else:
+            is_changed = after is not None and self._is_inserted(name, after, ttl_s)
+        if not is_changed:
+            raise ChangedMeanwhile
+        return after
 
     def _row(self, name: str) -> tuple[str, float] | None:
         rows = self._rows.run(self._read, {"key": name})

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -88,6 +88,12 @@ class OpenAIClient:
             "Accept-Encoding": "identity",
             "User-Agent": f"ragbot/{__version__}",
         }
+        account = {
+            "Authorization": f"Bearer {access.api_key}",
+            "OpenAI-Organization": access.organization,
+            "OpenAI-Project": access.project,
+        }
+        self._private = {name: text for name, text in account.items() if text}
 
     @property
     def secret(self) -> str:
@@ -102,7 +108,9 @@ class OpenAIClient:
         """Return what the server said against a request; None where it did not answer it."""
         if isinstance(error, RefusedInStream):
             return error.refusal
-        return _refusal(error, self.secret)
+        if isinstance(error, ResponseRefused):
+            return refusal_of(error.status, error.body, secret=self.secret)
+        return None
 
     def post(self, path: str, body: dict[str, Any], wire: InterruptibleConnection) -> Response:
         """Send a JSON body and return the response, which the caller closes.
@@ -110,32 +118,20 @@ class OpenAIClient:
         Raises ResponseRefused, CallTimedOut or CallFailed; `translated` makes them errors of ours.
         """
         headers = {**self._headers, "Content-Type": "application/json"}
-        request = Request("POST", self._address(path), headers, self._private, _encoded(body))
+        request = Request(
+            "POST", _address(self.access.base_url, path), headers, self._private, _encoded(body)
+        )
         return self._http.send(request, wire, connect_timeout_s=self.access.connect_timeout_s)
 
     def get(self, path: str, wire: InterruptibleConnection) -> bytes:
         """Return what is at a path. Raises as `post` does."""
-        request = Request("GET", self._address(path), self._headers, self._private)
+        request = Request("GET", _address(self.access.base_url, path), self._headers, self._private)
         with self._http.send(request, wire, connect_timeout_s=self.access.connect_timeout_s) as response:
             return response.read(LONGEST_BODY)
 
     def close(self) -> None:
         """Close the connections that are kept; a later call opens one again."""
         self._http.close()
-
-    @cached_property
-    def _private(self) -> dict[str, str]:
-        headers = {
-            "Authorization": f"Bearer {self.access.api_key}",
-            "OpenAI-Organization": self.access.organization,
-            "OpenAI-Project": self.access.project,
-        }
-        return {name: text for name, text in headers.items() if text}
-
-    def _address(self, path: str) -> Address:
-        # Behind a question mark stands what goes with each request, such as Azure's `api-version`.
-        base, mark, query = (self.access.base_url or OPENAI_URL).partition("?")
-        return Address.of(f"{base.rstrip('/')}{path}{mark}{query}")
 
     @contextmanager
     def wire(self, limit_s: float, deadline: Deadline | None) -> Iterator[InterruptibleConnection]:
@@ -179,18 +175,19 @@ class OpenAIClient:
         return ProviderUnavailable(f"The provider cannot be asked now ({kind}).", ProviderReason(type=kind))
 
 
+@lru_cache(maxsize=64)
+def _address(base_url: str | None, path: str) -> Address:
+    # Behind a question mark stands what goes with each request, such as Azure's `api-version`.
+    base, mark, query = (base_url or OPENAI_URL).partition("?")
+    return Address.of(f"{base.rstrip('/')}{path}{mark}{query}")
+
+
 def _encoded(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
     except orjson.JSONEncodeError:
         # A lone surrogate, which JSON can write and UTF-8 cannot.
         return json.dumps(body).encode()
-
-
-def _refusal(error: Exception, secret: str) -> Refusal | None:
-    if isinstance(error, ResponseRefused):
-        return refusal_of(error.status, error.body, secret=secret)
-    return None
 
 
 def _failure_of(refusal: Refusal) -> ProviderError:

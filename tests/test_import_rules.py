@@ -24,8 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("services", "backup"),
     ("bootstrap", "web"),
     ("cli",),
-    ("app",),
-    ("serving",),
+    ("app", "serving"),
     ("ragbot",),
     ("wsgi", "ingest_worker"),
 )

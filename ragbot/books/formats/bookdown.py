@@ -28,11 +28,11 @@ RMD = frozenset({".rmd"})
 CONFIG_NAMES = ("_bookdown.yml", "_bookdown.yaml")
 OUTPUT_NAMES = ("_output.yml", "_output.yaml")
 
-# `# (PART) Boats {-}` and `# (APPENDIX) More {-}` begin parts, and are no pages.
 # So many citations in a row are hidden at most.
 MAX_LOOKAHEAD = 20
 
 _REFERENCES = "### References"
+# `# (PART) Boats {-}` and `# (APPENDIX) More {-}` begin parts, and are no pages.
 _PART = re.compile(r"\((?:PART\\?\*?|APPENDIX)\)\s*(?P<name>.*)")
 
 

@@ -89,9 +89,9 @@ class Unit:
     `kind` is sentence, list_item, table_row or code. `block` is the index of the unit's block, and `heading`
     that of the heading block above it, or -1. `lead` is the index of the unit that leads to this one ("You
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
-    subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label` marks a bold
-    line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of a section
-    that sums up its chapter, `is_tree` a drawing of folders.
+    subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label`
+    marks a bold line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
+    a section that sums up its chapter, `is_tree` a drawing of folders.
     """
 
     start: int

@@ -67,9 +67,14 @@ class ForkedProcess:
 
 
 class Preloaded:
-    """Start the server when it is first needed, and end it with `close`."""
+    """Start the server when it is first needed, and end it with `close`.
 
-    def __init__(self) -> None:
+    It imports the `ragbot` of `project`, with the environment `env` (None: this process's own).
+    """
+
+    def __init__(self, project: Path = REPOSITORY, env: Mapping[str, str] | None = None) -> None:
+        self._project = project
+        self._env = env
         self._folder = tempfile.TemporaryDirectory(prefix="preloaded-")
         self._server: subprocess.Popen[bytes] | None = None
 
@@ -88,7 +93,7 @@ class Preloaded:
         errors: IO[bytes] | None = None,
     ) -> ForkedProcess:
         """Run `python -m WORDS`, with nothing to read; errors go to the output unless told."""
-        self._serve()
+        self.serve()
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.address))
         with open(os.devnull, "rb") as nothing:
@@ -104,12 +109,13 @@ class Preloaded:
             self._server.communicate()
         self._folder.cleanup()
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
+        """Start the server, if it is not there, and wait until it listens."""
         if self._server:
             return
         command = [sys.executable, "-m", "harness.preloaded", str(self.address)]
         self._server = subprocess.Popen(
-            command, cwd=REPOSITORY, stdin=subprocess.PIPE, start_new_session=True
+            command, cwd=self._project, env=self._env, stdin=subprocess.PIPE, start_new_session=True
         )
         until = time.monotonic() + PATIENCE_S
         while not self.address.exists():

@@ -40,9 +40,13 @@ class PostgresDatabase:
 
     kind: DatabaseKind = "postgresql"
 
-    def __init__(self, url: str, programs: Path | None = None) -> None:
-        """Open nothing yet. `programs` is the folder of the programs, by default those on the PATH."""
+    def __init__(self, url: str, programs: Path | None = None, *, is_direct: bool = False) -> None:
+        """Open nothing yet. `programs` is the folder of the programs, by default those on the PATH.
+
+        With `is_direct` the address is believed to be the server's own; else a pooler is looked for.
+        """
         self.url = url
+        self._is_direct = is_direct
         self._url = make_url(url)
         self._programs = programs
 
@@ -105,7 +109,7 @@ class PostgresDatabase:
                 ) from error
         try:
             url = self._url.set(database=name).render_as_string(hide_password=False)
-            yield PostgresDatabase(url, self._programs)
+            yield PostgresDatabase(url, self._programs, is_direct=self._is_direct)
         finally:
             with suppress(BackupError), self._connected(autocommit=True) as connection:
                 connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
@@ -231,12 +235,32 @@ class PostgresDatabase:
         )
         try:
             with engine.connect() as connection:
+                if not self._is_direct:
+                    _refuse_pooler(connection)
+                    # A transaction's isolation is set before its first query.
+                    connection.rollback()
                 yield connection
         except DBAPIError as error:
             # The driver's first line names the server, not the password.
             raise BackupError(f"The database cannot be used: {_first_line(str(error.orig))}.") from error
         finally:
             engine.dispose()
+
+
+def _refuse_pooler(connection: Connection) -> None:
+    """Raise BackupError if something hands out the server's connections to many clients in turn.
+
+    pg_dump and the dumps empty the search path of their session. A pooler would give that connection to a
+    reader next, who finds no table.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    # A pooler must name a process of its own: the server's is another one in the next transaction.
+    if driver.info.backend_pid != connection.scalar(text("SELECT pg_backend_pid()")):
+        raise BackupError(
+            "DATABASE_URL leads to a pooler, whose connections PostgreSQL's programs would spoil for the "
+            "service; set DATABASE_DIRECT_URL to the server's own address."
+        )
 
 
 # Error messages are parsed, so they must be in one language; no other variable is passed on.

@@ -193,7 +193,10 @@ def _archive(settings: Settings, given: str | None) -> tuple[BackupStorage, str]
 def _database(settings: Settings) -> DumpableDatabase:
     if settings.database_url.startswith("sqlite:"):
         return SqliteDatabase(settings.database_url)
-    return PostgresDatabase(settings.database_url, settings.pg_bin_dir)
+    direct = settings.database_direct_url
+    return PostgresDatabase(
+        direct or settings.database_url, settings.pg_bin_dir, is_direct=direct is not None
+    )
 
 
 def _reader_of(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
         description="The address of the database, SQLite or PostgreSQL.",
         json_schema_extra={"shown_default": "sqlite:///var/ragbot.db"},
     )
+    database_direct_url: str | None = Field(
+        None,
+        repr=False,  # It may hold a password.
+        description="The server's own address where DATABASE_URL leads to a pooler such as PgBouncer; "
+        "backups, restores and drills use it.",
+    )
     db_pool_size: int = Field(20, ge=1, le=1000, description="Connections kept open by each worker.")
     db_max_overflow: int = Field(40, ge=0, le=1000, description="Connections beyond the pool at a peak.")
     db_pool_timeout_s: float = Field(5, ge=1, description="Seconds to wait for a free connection.")
@@ -399,6 +405,15 @@ class Settings(BaseSettings):
         if normalized := normalized_postgres_url(url):
             return normalized
         raise ValueError("must begin with sqlite:/// or postgresql://")
+
+    @field_validator("database_direct_url")
+    @classmethod
+    def _check_direct_url(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if normalized := normalized_postgres_url(stripped_url(url)):
+            return normalized
+        raise ValueError("must begin with postgresql://; SQLite has no pooler")
 
     @field_validator("redis_url")
     @classmethod

@@ -16,13 +16,16 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from click.testing import Result
 from flask_migrate import upgrade
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from harness.gunicorn_process import free_port, inherited_environment
+from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
+from tests.databases import postgres_programs
 from tests.storage.migrated_app import MIGRATIONS, app_on
 from tests.system.storage.test_migrations import REPLICAS
 
@@ -190,6 +193,81 @@ def test_book_is_ingested_and_asked_behind_the_pooler(empty_postgres: str, tmp_p
 
     assert (reply.status_code, reply.json["degraded"]) == (200, [])
     assert [message["status"] for message in kept] == ["answered"]
+
+
+@pytest.mark.parametrize("words", [["create"], ["restore", "--yes"], ["drill"]], ids=" ".join)
+def test_programs_of_the_server_never_go_through_the_pooler(
+    empty_postgres: str, tmp_path: Path, words: list[str]
+) -> None:
+    """They empty the search path of a connection that a reader gets next, who then finds no table."""
+    with pooled(empty_postgres, tmp_path, pool_size=4) as address:
+        made = backed_up(address, tmp_path, DATABASE_DIRECT_URL=empty_postgres)
+        told = backup_command(address, tmp_path, words)
+        paths = {setting_of(address, "search_path") for _ in range(8)}
+
+    assert made.exit_code == 0, made.stderr
+    assert told.exit_code == 1
+    assert told.stderr.count("\n") == 1
+    assert "DATABASE_DIRECT_URL" in told.stderr
+    assert paths == {'"$user", public'}
+
+
+def test_backup_restore_and_drill_pass_by_the_pooler(empty_postgres: str, tmp_path: Path) -> None:
+    """The service goes on through the pooler meanwhile, and is asked right after."""
+    direct = {"DATABASE_DIRECT_URL": empty_postgres}
+    with pooled(empty_postgres, tmp_path, pool_size=4) as address:
+        app = app_on(address, tmp_path / "index")
+        assert backed_up(address, tmp_path, **direct).exit_code == 0
+        before = app.test_client().post("/query", json={"query": "How long is the cheddar ripened?"})
+
+        told = [
+            backup_command(address, tmp_path, words, **direct) for words in (["drill"], ["restore", "--yes"])
+        ]
+        after = app.test_client().post("/query", json={"query": "How long is the cheddar ripened?"})
+        with app.app_context():
+            db.engine.dispose()
+
+    assert [one.exit_code for one in told] == [0, 0], [one.stderr for one in told]
+    assert before.json["degraded"] == after.json["degraded"] == []
+    assert after.json["session_id"]
+
+
+def backed_up(address: str, tmp_path: Path, **settings: str) -> Result:
+    """Migrate, ingest a book and back it up."""
+    app = app_on(address, tmp_path / "index")
+    with app.app_context():
+        upgrade()
+    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+    with app.app_context():
+        db.engine.dispose()
+    return backup_command(address, tmp_path, ["create"], **settings)
+
+
+def backup_command(address: str, tmp_path: Path, words: list[str], **settings: str) -> Result:
+    app = create_app(
+        {
+            "DATABASE_URL": address,
+            "ENVIRONMENT": "testing",
+            "EMBEDDER": "none",
+            "INDEX_DIR": str(tmp_path / "index"),
+            "BACKUP_URL": str(tmp_path / "backups"),
+            "PG_BIN_DIR": str(postgres_programs()),
+            **settings,
+        }
+    )
+    result = app.test_cli_runner().invoke(args=["backup", *words])
+    with app.app_context():
+        db.engine.dispose()
+    return result
+
+
+def setting_of(address: str, name: str) -> str:
+    """Return a setting of the connection that the pooler gives."""
+    engine = create_engine(address)
+    with engine.connect() as connection:
+        value = str(connection.scalar(text(f"SHOW {name}")))
+    engine.dispose()
+    return value
 
 
 def hurried(tmp_path: Path, **constants: str) -> str:

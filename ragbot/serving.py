@@ -23,7 +23,13 @@ from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
 from ragbot.server.accept_sharing import SharingWorker, WorkerLoads
 from ragbot.server.early_errors import refuse_with_problems
-from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
+from ragbot.server.worker_replacement import (
+    keep_workers_until_replaced,
+    mark_if_due,
+    mark_warm,
+    share_state,
+    stay_when_due,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -67,6 +73,10 @@ class Worker(SharingWorker):
     loads = WorkerLoads()
     places = _settings.max_streams
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stay_when_due(self)
+
     def handle(self, conn: Any) -> Any:
         """Answer the next request of a connection, if its head arrives in time."""
         conn.head_timer = TIMERS.after(HEAD_TIMEOUT_S, partial(shut_down, conn.sock))
@@ -87,7 +97,10 @@ class Worker(SharingWorker):
         headers = dict(req.headers)
         if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
             req.force_close()
-        return bool(super().handle_request(req, conn))
+        try:
+            return bool(super().handle_request(req, conn))
+        finally:
+            mark_if_due(self)
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         """Accept new connections, or stop. A worker that is to end closes the listening socket at once.
@@ -115,9 +128,9 @@ timeout = 60
 # What is running at TERM may finish: a question never takes longer than its deadline.
 graceful_timeout = int(_settings.query_deadline_s) + 10
 
-# Limits small leaks in any library. A worker that is due accepts no new request and finishes its streams, as
-# at TERM, and only then is another started; so a single worker is never restarted. With jitter, or workers
-# that share the requests would be due together.
+# Limits small leaks in any library. A worker that is due goes on until its successor can search, and then
+# finishes its streams as at TERM. The memory of a sole worker is planned for one, so it is never replaced.
+# With jitter, or workers that share the requests would be due together.
 max_requests = _settings.max_requests if workers > 1 else 0
 max_requests_jitter = max_requests // 5
 
@@ -185,8 +198,8 @@ def on_starting(server: Any) -> None:
 
 
 def pre_fork(_server: Any, worker: Any) -> None:
-    """Give the worker the byte in which it says that it is warm, and its entry among the loads."""
-    share_warmth(worker)
+    """Give the worker the bytes in which it says that it is warm or due, and its entry among the loads."""
+    share_state(worker)
     worker.load_entry = Worker.loads.claim()
 
 

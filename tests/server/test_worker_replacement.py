@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ragbot.server import worker_replacement
-from ragbot.server.worker_replacement import keep_workers_until_replaced, mark_warm, share_warmth
+from ragbot.server.worker_replacement import (
+    keep_workers_until_replaced,
+    mark_if_due,
+    mark_warm,
+    share_state,
+    stay_when_due,
+)
 
 
 class FakeArbiter:
@@ -18,11 +26,23 @@ class FakeArbiter:
         self.num_workers = wanted
         self.WORKERS: dict[int, Any] = {}
         self.while_waiting: list[Any] = []
-        for pid in range(1, workers + 1):
-            self.WORKERS[pid] = SimpleNamespace(age=pid)
-            share_warmth(self.WORKERS[pid])
+        self.told_to_end: list[int] = []
+        for _ in range(workers):
+            self.spawn_worker()
+
+    def spawn_worker(self) -> None:
+        pid = max(self.WORKERS, default=0) + 1
+        self.WORKERS[pid] = SimpleNamespace(pid=pid, age=pid, nr=0, max_requests=40, log=logging.getLogger())
+        share_state(self.WORKERS[pid])
+        stay_when_due(self.WORKERS[pid])
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        assert sig == signal.SIGTERM
+        self.told_to_end.append(pid)
 
     def manage_workers(self) -> None:
+        while len(self.WORKERS) < self.num_workers:
+            self.spawn_worker()
         while len(self.WORKERS) > self.num_workers:
             del self.WORKERS[min(self.WORKERS)]
 
@@ -84,3 +104,72 @@ def test_missing_workers_are_started_without_a_wait() -> None:
     arbiter.manage_workers()
 
     assert sorted(arbiter.WORKERS) == [1, 2]
+
+
+def has_had_its_requests(arbiter: FakeArbiter, pid: int) -> None:
+    arbiter.WORKERS[pid].nr = 40
+    mark_if_due(arbiter.WORKERS[pid])
+
+
+def test_worker_that_is_due_goes_on_until_its_successor_is_warm() -> None:
+    """Else the others carry all readers for as long as a start takes, and all of them may be due at once."""
+    arbiter = FakeArbiter(wanted=2, workers=2)
+    for pid in (1, 2):
+        mark_warm(arbiter.WORKERS[pid])
+    keep_workers_until_replaced(arbiter)
+    has_had_its_requests(arbiter, 1)
+    has_had_its_requests(arbiter, 2)
+
+    arbiter.manage_workers()
+    arbiter.manage_workers()
+    while_cold = sorted(arbiter.WORKERS), list(arbiter.told_to_end)
+    mark_warm(arbiter.WORKERS[3])
+    arbiter.manage_workers()
+    when_warm = sorted(arbiter.WORKERS), list(arbiter.told_to_end)
+    arbiter.manage_workers()
+    while_the_first_ends = sorted(arbiter.WORKERS), list(arbiter.told_to_end)
+    del arbiter.WORKERS[1]
+    mark_warm(arbiter.WORKERS[4])
+    arbiter.manage_workers()
+    del arbiter.WORKERS[2]
+    arbiter.manage_workers()
+
+    assert while_cold == ([1, 2, 3], [])
+    assert when_warm == ([1, 2, 3], [1])
+    assert while_the_first_ends == ([1, 2, 3, 4], [1])
+    assert (sorted(arbiter.WORKERS), arbiter.told_to_end) == ([3, 4], [1, 2])
+    assert arbiter.num_workers == 2
+
+
+def test_successor_that_dies_is_started_again() -> None:
+    """The old worker is not ended for one that never came."""
+    arbiter = FakeArbiter(wanted=2, workers=2)
+    for pid in (1, 2):
+        mark_warm(arbiter.WORKERS[pid])
+    keep_workers_until_replaced(arbiter)
+    has_had_its_requests(arbiter, 2)
+    arbiter.manage_workers()
+    del arbiter.WORKERS[3]
+
+    arbiter.manage_workers()
+    again = sorted(arbiter.WORKERS)
+    mark_warm(arbiter.WORKERS[3])
+    arbiter.manage_workers()
+
+    assert again == [1, 2, 3]
+    assert arbiter.told_to_end == [2]
+
+
+def test_worker_that_is_due_and_dies_leaves_its_place_to_the_successor() -> None:
+    """Else there would be one too many for good."""
+    arbiter = FakeArbiter(wanted=2, workers=2)
+    for pid in (1, 2):
+        mark_warm(arbiter.WORKERS[pid])
+    keep_workers_until_replaced(arbiter)
+    has_had_its_requests(arbiter, 1)
+    arbiter.manage_workers()
+    del arbiter.WORKERS[1]
+
+    arbiter.manage_workers()
+
+    assert (sorted(arbiter.WORKERS), arbiter.told_to_end) == ([2, 3], [])

@@ -341,6 +341,37 @@ def test_stream_that_runs_while_its_worker_is_replaced_is_told_whole(site: Site)
     assert replaced
 
 
+def test_successor_of_a_worker_is_there_before_it_ends(site: Site) -> None:
+    """All readers once waited for one worker, or for none, for as long as the next took to start."""
+    environment = site.environment | {"WEB_CONCURRENCY": "2", "MAX_REQUESTS": "10"}
+    with GunicornProcess(environment, workers=2) as server, ThreadPoolExecutor(5) as threads:
+        before = server.worker_pids()
+        at_once: set[int] = set()
+        workers = set(before)
+        statuses: list[int] = []
+        renewed = threading.Event()
+
+        def read() -> None:
+            while not renewed.is_set():
+                statuses.append(asked(server))
+
+        def look() -> bool:
+            now = server.worker_pids()
+            at_once.add(len(now))
+            workers.update(now)
+            return not set(before) & set(now) and len(workers) >= 5
+
+        readers = [threads.submit(read) for _ in range(4)]
+        renewed_in_time = soon(look, 90)
+        renewed.set()
+        for reader in readers:
+            reader.result(60)
+
+    assert renewed_in_time
+    assert set(statuses) == {200}
+    assert at_once <= {2, 3, 4}
+
+
 def connection_to(worker: int, server: GunicornProcess) -> http.client.HTTPConnection:
     """Return a connection that this worker took, before anything is asked on it."""
     for _ in range(200):

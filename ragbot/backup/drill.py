@@ -51,6 +51,7 @@ class ReplayedQuestion:
     message_id: str
     status: str
     top_source_found: bool
+    was_without_model: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +143,19 @@ def _replay(past: PastQuestion, edition: EditionFacts, answerer: Answerer) -> Re
     *_, last = answerer.answer(question, (), Deadline(QUESTION_LIMIT_S))
     assert isinstance(last, Finished)
     ids = {source.id for source in last.answer.sources}
-    return ReplayedQuestion(past.message_id, str(last.answer.status), past.top_source in ids)
+    return ReplayedQuestion(
+        past.message_id, str(last.answer.status), past.top_source in ids, past.without_model
+    )
 
 
 def _answer_faults(replayed: Sequence[ReplayedQuestion]) -> list[str]:
     found = sum(question.top_source_found for question in replayed)
-    answered = sum(question.status == Status.ANSWERED for question in replayed)
-    enough = len(replayed) * LEAST_FOUND
     faults = []
-    if found < enough:
+    if found < len(replayed) * LEAST_FOUND:
         faults.append(f"Of {len(replayed)} past questions only {found} find their first source again.")
-    if answered < enough:
-        faults.append(f"Of {len(replayed)} past questions only {answered} are answered again.")
+    # What a model had answered, the drill, which calls none, may refuse though it has found the passage.
+    alike = [question for question in replayed if question.was_without_model]
+    answered = sum(question.status == Status.ANSWERED for question in alike)
+    if answered < len(alike) * LEAST_FOUND:
+        faults.append(f"Of {len(alike)} past questions only {answered} are answered again.")
     return faults

@@ -203,6 +203,31 @@ def test_only_questions_that_can_be_compared_are_asked_again(sqlite_service: Ser
     ]
 
 
+def test_questions_that_only_a_model_could_answer_fail_no_drill(sqlite_service: Service) -> None:
+    """The drill calls none; its alert would wake somebody for a backup that is good."""
+    sqlite_service.execute("UPDATE messages SET model = 'gpt-4o', query = query || ' (ref zx81)'")
+    sqlite_service.execute("UPDATE messages SET query = 'Wie lange reift der Cheddar?' WHERE id = 2")
+    sqlite_service.flask("backup", "create")
+
+    report = drilled(sqlite_service)
+
+    assert report["ok"] is True, report["faults"]
+    assert [(asked["status"], asked["top_source_found"]) for asked in report["questions"]] == [
+        ("refused", True)
+    ]
+
+
+def test_answers_of_the_book_itself_that_are_gone_fail_the_drill(sqlite_service: Service) -> None:
+    """What answered them without a model does so again, or something is lost."""
+    sqlite_service.execute("UPDATE messages SET query = query || ' (ref zx81)'")
+    sqlite_service.flask("backup", "create")
+
+    failed = sqlite_service.flask("backup", "drill")
+
+    assert failed.exit_code == 1
+    assert "Of 2 past questions only 0 are answered again" in failed.stderr
+
+
 # --- what is written down ----------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +25,15 @@ class NginxProcess:
     Docker's resolver, the name `web`, the ports and the places under /tmp are replaced; nothing else is.
     """
 
-    def __init__(self, folder: Path, web_port: int, *, balanced: bool = False, tls: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        web_port: int,
+        *,
+        balanced: bool = False,
+        tls: bool = False,
+        replicas: Sequence[int] = (),
+    ) -> None:
         self.folder = folder / "nginx"
         self.port, self.tls_port = free_port(), free_port()
         shutil.copytree(CONFIGURATION, self.folder)
@@ -32,20 +41,28 @@ class NginxProcess:
             shutil.copy(self.folder / "edge-balancer.conf", self.folder / "ragbot" / "edge.conf")
         if tls:
             shutil.copy(self.folder / "tls.conf", self.folder / "ragbot" / "servers" / "plain.conf")
+        if replicas:
+            shutil.copy(self.folder / "replicas.conf", self.folder / "ragbot" / "servers")
+        self._replicas = replicas
         for path in self.folder.rglob("*.*"):
             if path.suffix in (".conf", ".inc"):
                 path.write_text(self._here(path.read_text(), web_port))
         self._process: subprocess.Popen[bytes] | None = None
 
     def _here(self, text: str, web_port: int) -> str:
+        web = "replicas" if self._replicas else f"127.0.0.1:{web_port}"
         replacements = {
-            "set $web web:8000": f"set $web 127.0.0.1:{web_port}",
+            "set $web web:8000": f"set $web {web}",
             "listen 8080": f"listen 127.0.0.1:{self.port}",
             "listen 8443": f"listen 127.0.0.1:{self.tls_port}",
             " /tmp/": f" {self.folder}/",
             "/etc/nginx/tls": str(self.folder),
             "set $site_name book.example": "set $site_name book.test",
             # The loopback stands for the balancer's network.
+            **{
+                f"server 10.0.0.{number}:8000": f"server 127.0.0.1:{port}"
+                for number, port in enumerate(self._replicas, start=2)
+            },
             "set_real_ip_from 10.0.0.0/8": "set_real_ip_from 127.0.0.1",
             # Master and one worker are enough here, and a test's end is theirs.
             "worker_processes auto": "worker_processes 1;\ndaemon off",

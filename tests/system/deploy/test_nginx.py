@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from harness.gunicorn_process import GunicornProcess
+from harness.loopback import Call, Connection, LoopbackServer
 from harness.openai_upstream import OpenAIUpstream, Reply
 from ragbot import create_app
 from ragbot.extensions import db
@@ -213,6 +214,36 @@ def test_behind_a_balancer_its_last_word_counts(
     assert "198.51.100.9" in counted_addresses(database)
     assert "203.0.113.7" not in counted_addresses(database)
     assert response.headers["Strict-Transport-Security"]
+
+
+class Replica(LoopbackServer):
+    """One of several services; it can go down and come up again."""
+
+    def respond(self, call: Call, connection: Connection) -> None:
+        connection.reply_json(200, {"path": call.path})
+
+
+def test_replica_that_was_just_restarted_is_asked_while_the_other_is_down(tmp_path: Path) -> None:
+    """nginx set it aside for ten seconds, and readers were told 502 in a rolling restart."""
+    with (
+        Replica() as first,
+        Replica() as second,
+        NginxProcess(tmp_path, 1, replicas=(first.port, second.port)) as proxy,
+    ):
+        statuses = []
+        for restarted in (first, second, first):
+            restarted.go_down()
+            statuses += [status_through(proxy) for _ in range(4)]
+            restarted.come_up()
+        shares = [len(replica.calls()) for replica in (first, second)]
+
+    assert set(statuses) == {200}
+    assert min(shares) > 0
+
+
+def status_through(proxy: NginxProcess) -> int:
+    with closing(connected(proxy.port)) as connection:
+        return asked(connection).status
 
 
 def test_metrics_are_not_for_readers(proxy: NginxProcess) -> None:

@@ -11,7 +11,7 @@ from ragbot.config import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "deploy" / "monitoring"
 RUNBOOK = "docs/runbook.md"
-RULE_TESTS = ("rules.test.yml", "rules.weeks.test.yml")
+RULE_TESTS = ("rules.test.yml", "rules.hours.test.yml", "rules.weeks.test.yml")
 
 
 def parsed(name: str) -> Any:

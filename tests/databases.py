@@ -136,3 +136,17 @@ def copies_of_database(databases: PostgresDatabases, migrated: str) -> DatabaseM
         databases.drop(url)
 
     return new_database
+
+
+def with_index(copies: DatabaseMaker, index: Path) -> DatabaseMaker:
+    """Put beside each copy of a database a copy of its embedded index, in the folder `index`."""
+
+    @contextmanager
+    def new_database(folder: Path) -> Iterator[str]:
+        # (An app of the same test may have opened the one that is there.)
+        if not (folder / "index").exists():
+            shutil.copytree(index, folder / "index")
+        with copies(folder) as url:
+            yield url
+
+    return new_database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -145,8 +146,30 @@ def with_index(copies: DatabaseMaker, index: Path) -> DatabaseMaker:
     def new_database(folder: Path) -> Iterator[str]:
         # (An app of the same test may have opened the one that is there.)
         if not (folder / "index").exists():
-            shutil.copytree(index, folder / "index")
+            shutil.copytree(index, folder / "index", copy_function=copy_without_holes)
         with copies(folder) as url:
             yield url
 
     return new_database
+
+
+def copy_without_holes(source: str, target: str) -> None:
+    """Copy the data of a file and leave its holes, of which a small index has 75 MB."""
+    with open(source, "rb") as taken, open(target, "wb") as given:
+        given.truncate(os.fstat(taken.fileno()).st_size)
+        for start, end in pieces_of_data(taken.fileno()):
+            os.pwrite(given.fileno(), os.pread(taken.fileno(), end - start, start), start)
+
+
+def pieces_of_data(file: int) -> Iterator[tuple[int, int]]:
+    """Yield where each piece between two holes begins and ends."""
+    end = 0
+    while True:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end

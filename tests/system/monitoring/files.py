@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import yaml
@@ -14,8 +15,9 @@ RUNBOOK = "docs/runbook.md"
 RULE_TESTS = ("rules.test.yml", "rules.hours.test.yml", "rules.weeks.test.yml")
 
 
+@cache
 def parsed(name: str) -> Any:
-    """Return a YAML file of the folder."""
+    """Return a YAML file of the folder, which nobody changes."""
     return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
 
 

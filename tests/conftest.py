@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from harness.preloaded import Preloaded
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
+from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.services import EXTENSION, Services
 from tests.databases import (
     CHOSEN,
@@ -195,17 +197,35 @@ def new_database_with_book(
     new_database: DatabaseMaker, copies_of: CopyMaker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[DatabaseMaker]:
     """Make such databases with the three-chapter book, which is ingested once and copied with its index."""
-    folder = tmp_path_factory.mktemp("ingested")
+
+    def ingest(ingestion: IngestionPipeline) -> None:
+        ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
+
+    with ingested_once(ingest, new_database, copies_of, tmp_path_factory.mktemp("ingested")) as made:
+        yield made
+
+
+@contextmanager
+def ingested_once(
+    ingest: Callable[[IngestionPipeline], None],
+    new_database: DatabaseMaker,
+    copies_of: CopyMaker,
+    folder: Path,
+) -> Iterator[DatabaseMaker]:
+    """Ingest books into a database of that folder, and make copies of it with its index."""
     with new_database(folder) as url:
         app = create_app(settings_of_tests(url, folder / "index"))
-        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
+        ingest(services_of(app).ingestion)
         close_database(app)
         yield with_index(copies_of(url), folder / "index")
 
 
 @pytest.fixture
 def book_from_the_start() -> None:
-    """Let this test's database have the three-chapter book, as its edition `first`; see `app_database`."""
+    """Let this test's database have the three-chapter book as its edition `first`; see `app_database`.
+
+    A module whose tests begin with other books has a fixture `new_database_with_book` of its own.
+    """
 
 
 @pytest.fixture

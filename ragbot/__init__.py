@@ -2,8 +2,8 @@
 
 import gc
 
-# What loading makes stays, and looking for garbage in it would take an eighth of the time; without `freeze` the
-# first look after it would be through all of it.
+# What loading makes stays, and looking for garbage in it would take an eighth of the time. Without `freeze`
+# the first look after it would go through all of it.
 _collects = gc.isenabled()
 gc.disable()
 

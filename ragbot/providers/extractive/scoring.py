@@ -57,7 +57,7 @@ _DECIDING: Mapping[Want, re.Pattern[str]] = MappingProxyType(
             r"\A\W*(?:yes|no)\b|\b(?:not|never|cannot|always|must|only|impossible)\b|n['’]t\b", re.IGNORECASE
         ),
         Want.CHOICE: re.compile(
-            r"\b(?:rather than|instead of|alone|both|neither|unlike|whereas|while|but not|prefer\w*)\b",
+            r"\b(?:rather than|instead of|alone|both|neither|unlike|whereas|while|but not|prefer\w*|better|easier)",
             re.IGNORECASE,
         ),
     }

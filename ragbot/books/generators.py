@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # Where a repository keeps the project of its book.
-INNER_FOLDERS = ("website", "docs", "doc", "site", "book", "documentation", "guide", "source")
+INNER_FOLDERS = (
+    "website",
+    "docs",
+    "doc",
+    "site",
+    "book",
+    "documentation",
+    "guide",
+    "source",
+    "manuscript",
+    "bookdown",
+)
 
 # Hidden folders by which a generator is known, and in which its output lies.
 CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
@@ -20,6 +31,7 @@ _SCRIPTS = ("js", "ts", "mjs", "cjs", "mts", "cts")
 _HUGO_KEY = re.compile(r"(?im)^\s*[\"']?(?:baseURL|languageCode|contentDir)[\"']?\s*[:=]")
 _ZOLA_KEY = re.compile(r"(?m)^\s*base_url\s*=")
 _SPHINX_KEY = re.compile(r"(?m)^(?:extensions|html_theme|master_doc|root_doc|project)\s*[=+]|^import sphinx")
+_BOOKDOWN_SITE = re.compile(r"""(?m)\A---[ \t]*$(?:\n(?!---).*){0,200}?\nsite:[ \t]*["']?bookdown::""")
 _NEXTRA = re.compile(r"""['"]nextra['"]""")
 
 
@@ -205,6 +217,19 @@ GENERATORS = (
         build="Rscript -e 'bookdown::render_book()'",
         outputs=("_book", "docs"),
         is_read=True,
+    ),
+    Generator(
+        "bookdown",
+        _holding(("index.Rmd", "index.rmd"), _BOOKDOWN_SITE),
+        build="Rscript -e 'bookdown::render_book()'",
+        outputs=("_book", "docs"),
+        is_read=True,
+    ),
+    Generator(
+        "R Markdown",
+        _one_of("_site.yml", "_site.yaml"),
+        build="Rscript -e 'rmarkdown::render_site()'",
+        outputs=("_site", "docs"),
     ),
     Generator(
         "mdBook",

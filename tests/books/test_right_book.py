@@ -95,6 +95,7 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
         ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
         ({"publican.cfg": "xml_lang: en-US", "en-US/Book.xml": LONG}, "Publican", "tmp/en-US/html"),
+        ({"_site.yml": "name: b", "index.Rmd": "# A", "oars.md": "# O"}, "R Markdown", "_site"),
         ({"next.config.mjs": "import nextra from 'nextra'", "content/a.mdx": "# A"}, "Nextra", "out"),
     ],
 )
@@ -104,7 +105,7 @@ def test_sources_of_a_generator_are_refused_with_the_way(
     """Their links would all be dead, and most of their words would be missing."""
     laid(tmp_path, files)
 
-    with pytest.raises(BookError, match=f"This is a {named} project .*Build it .*{tmp_path}/{way}"):
+    with pytest.raises(BookError, match=f"This is an? {named} project .*Build it .*{tmp_path}/{way}"):
         load_book(tmp_path)
 
 
@@ -210,6 +211,11 @@ def test_globs_choose_files(tmp_path: Path) -> None:
         ({"hugo.yaml": "title: T", "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"_bookdown.yml": "", "index.Rmd": "# A", "oars.Rmd": "# Oars"}, "bookdown", "oars.html"),
+        (
+            {"index.Rmd": "---\nsite: bookdown::bookdown_site\n---\n# A", "o.Rmd": "# Oars"},
+            "bookdown",
+            "oars.html",
+        ),
         ({"_quarto.yml": "project:", "index.qmd": "# A", "oars.qmd": "# Oars"}, "Quarto", "oars.html"),
         (
             {"_toc.yml": "root: a\nchapters: [{file: oars}]", "conf.py": "project = 'x'", "oars.md": "# A"},

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
 from ragbot.books.markup.citations import Citation, read_citations
@@ -25,6 +26,7 @@ from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
 RMD = frozenset({".rmd"})
+MARKDOWN = frozenset({".md"})
 CONFIG_NAMES = ("_bookdown.yml", "_bookdown.yaml")
 OUTPUT_NAMES = ("_output.yml", "_output.yaml")
 
@@ -78,7 +80,9 @@ def read_bookdown(folder: BookFolder) -> Book:
         split = _split(folder, fronts[0])
         _add_pieces(pieces, path, plain, slug=slug, split=split)
 
-    folder.read_each(_paths(folder, config), read)
+    paths = _paths(folder, config)
+    folder.read_each(paths, read)
+    _leave_out_intermediates(folder, config, paths)
     title = next((front.text("title") for front in fronts if front.text("title")), "")
     split = _split(folder, fronts[0]) if fronts else _Split()
     pages = _pages([*_with_references(pieces, project, split)], title, at_files=split.at_files)
@@ -147,6 +151,15 @@ def _paths(folder: BookFolder, config: dict[str, object]) -> list[str]:
         and ("/" not in path or subfolders is True or any(path.startswith(f"{name}/") for name in folders))
     ]
     return sorted(found, key=lambda path: path.lower() != "index.rmd")
+
+
+def _leave_out_intermediates(folder: BookFolder, config: dict[str, object], paths: list[str]) -> None:
+    """Name what knitr made: Markdown beside the chapters, and that of the whole book."""
+    rendered = folder.files(MARKDOWN)
+    whole = f"{config.get('book_filename') or '_main'}.md"
+    made = find_intermediates([*paths, *rendered], paths, tuple(RMD))
+    for path in made.union(path for path in rendered if path == whole).difference(paths):
+        folder.leave_out(path, INTERMEDIATE)
 
 
 def _split(folder: BookFolder, front: FrontMatter) -> _Split:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.plain import reading_key
@@ -34,7 +35,8 @@ class SiteSource:
     address from its path below `content` and its front matter. `text` turns a page (its path, and its text
     without front matter) into plain Markdown. `navigation` are the pages in order; those that it does not
     list follow by `key`. `is_shown` tells whether a page is built at all. `read` returns the text of a file
-    where that is not the file's own.
+    where that is not the file's own. `sources` are the suffixes of files that a build makes others of, which
+    it may leave beside them.
     """
 
     title: str
@@ -50,6 +52,7 @@ class SiteSource:
     is_shown: Callable[[str, FrontMatter], bool] = field(default=lambda _path, _values: True)
     dialect: Dialect = Dialect.MARKDOWN
     read: Callable[[str], str] | None = None
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,9 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
     """Read the pages of a site in the order of its navigation, with the addresses that it gives them."""
     base = f"{site.content}/" if site.content else ""
     paths = [path for path in folder.files(site.suffixes, site.content) if not _is_hidden(path[len(base) :])]
+    made = find_intermediates(paths, {entry.path for entry in site.navigation}, site.sources)
+    for path in made:
+        folder.leave_out(path, INTERMEDIATE)
 
     def source(path: str) -> _Source:
         text = (site.read or folder.read_text)(path).replace("\r\n", "\n")
@@ -71,7 +77,7 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
         return _Source(path, path[len(base) :], values, text[values.end :])
 
     sources: dict[str, _Source] = {}
-    for read in folder.read_each(paths, source):
+    for read in folder.read_each([path for path in paths if path not in made], source):
         if site.is_shown(read.inner, read.values):
             sources[read.path] = read
         else:

@@ -73,6 +73,11 @@ def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
             yield prose(line)
 
 
+def rewrite_prose(text: str, prose: Callable[[str], str]) -> str:
+    """Apply a function to each stretch of text between fenced code."""
+    return "".join(piece if is_code else prose(piece) for is_code, piece in _segments(text))
+
+
 def shown_source(source: str) -> str:
     """Return a page without what no site shows: comments of its authors, and the options of listings."""
     return rewrite_lines(without_comments(source), lambda line: line)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.notebook_outputs import html_as_markdown
+from ragbot.books.markup.pandoc_tables import read_drawn_table
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.rmarkdown_inline import (
     RmdProject,
@@ -112,6 +113,11 @@ class _Rewriter:
         while position < len(lines):
             line = lines[position]
             chunk, fence = _CHUNK.fullmatch(line), _FENCE.fullmatch(line)
+            table = None if chunk or fence else read_drawn_table(lines, position)
+            if table is not None:
+                yield from (shown_line(row, self.project) for row in table.lines if self._is_shown)
+                position = table.end
+                continue
             if chunk is None and fence is None:
                 end = _end_of_tex(line, position, tex_ends)
                 position = max(position, end) + 1

@@ -35,8 +35,8 @@ _WORDS = re.compile(r"\b(?:title|caption|alt|label)=(?P<quote>[\"'])(?P<words>[^
 _LETTERS = str.maketrans(
     dict(
         zip(
-            "ßæœøđłþıðħŧĸŋ×°™€£®©§",
-            "ss ae oe o d l th i d h t k ng x deg tm eur ps -r- -c- ss".split(),
+            "ßæœøđłþıðħŧĸŋŉ×°™€£®©§",
+            "ss ae oe o d l th i d h t k ng -n x deg tm eur ps -r- -c- ss".split(),
             strict=True,
         )
     )

@@ -74,7 +74,7 @@ def test_shortcodes_are_their_words_and_anchors_are_plain(book: Path) -> None:
 
 
 def test_letters_that_zola_spells_by_its_own_table_lead_to_the_page(book: Path) -> None:
-    """Zola 0.17.2 makes `bei-jing-1`, `obzor`, `don-t-naive-lodz` and `rocket`; dead links were made of three."""
+    """Zola 0.17.2 makes `bei-jing-1`, `obzor`, `don-t-naive-lodz` and `rocket`; three links were dead."""
     (book / "content" / "wood" / "masts" / "index.md").write_text(
         page("Masts", body="## 北京 1\n\nx\n\n## Обзор\n\nx\n\n## Don’t – Naïve Łódź\n\nx\n\n## 🚀\n\nx")
     )

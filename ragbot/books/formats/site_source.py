@@ -13,6 +13,7 @@ from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.plain import reading_key
+from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.core.domain import Book, Dialect, Page
 
@@ -36,7 +37,8 @@ class SiteSource:
     without front matter) into plain Markdown. `navigation` are the pages in order; those that it does not
     list follow by `key`. `is_shown` tells whether a page is built at all. `read` returns the text of a file
     where that is not the file's own. `sources` are the suffixes of files that a build makes others of, which
-    it may leave beside them.
+    it may leave beside them. With `has_copies` the folder may hold the book in several languages and
+    versions, of which one is read: that of the version `released`, if it is known.
     """
 
     title: str
@@ -53,6 +55,8 @@ class SiteSource:
     dialect: Dialect = Dialect.MARKDOWN
     read: Callable[[str], str] | None = None
     sources: tuple[str, ...] = ()
+    has_copies: bool = False
+    released: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,24 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
             sources[read.path] = read
         else:
             folder.leave_out(read.path, "It is a draft, or the site does not build it.")
+    if site.has_copies:
+        _leave_out_copies(folder, site, sources)
     rest = sorted(sources.values(), key=lambda read: site.key(read.inner, read.values))
     listed = {entry.path: entry for entry in reversed(site.navigation) if entry.path in sources}
     order = [*dict.fromkeys(entry.path for entry in site.navigation if entry.path in sources)]
     order += [read.path for read in rest if read.path not in listed]
     pages = folder.read_each(order, lambda path: _page(sources[path], site, listed.get(path) or Listed(path)))
     return Book(site.title, tuple(page for page in pages if page.source.strip()), tuple(folder.skipped))
+
+
+def _leave_out_copies(folder: BookFolder, site: SiteSource, sources: dict[str, _Source]) -> None:
+    placed = {
+        path: PlacedSource(site.address(read.inner, read.values), read.values.text("title"))
+        for path, read in sources.items()
+    }
+    for path, reason in find_copies(placed, site.released).items():
+        folder.leave_out(path, reason)
+        del sources[path]
 
 
 def _is_hidden(inner: str) -> bool:

@@ -51,6 +51,7 @@ def read_vuepress(folder: BookFolder) -> Book:
 
 def _read(folder: BookFolder, settings: str) -> Book:
     script = read_script(folder, [f"{settings}/config.{suffix}" for suffix in _SUFFIXES])
+    script = script or _parts_of_script(folder, f"{settings}/config")
     content = normpath(literal(script, "srcDir") or ".") if settings == ".vitepress" else "."
     content = "" if content.startswith((".", "/")) else content
     suffix = "" if is_true(script, "cleanUrls") else ".html"
@@ -72,8 +73,18 @@ def _read(folder: BookFolder, settings: str) -> Book:
         text=plain,
         navigation=tuple(_navigation(folder, script, content)),
         is_shown=lambda inner, _values: not _is_of_repository(inner),
+        has_copies=True,
     )
     return read_site_source(folder, site)
+
+
+def _parts_of_script(folder: BookFolder, config: str) -> str:
+    """Return a configuration that is a folder of its own, the index first."""
+    if not (folder.root / config).is_dir():
+        return ""
+    names = sorted(path.name for path in (folder.root / config).iterdir() if path.suffix[1:] in _SUFFIXES)
+    names.sort(key=lambda name: not name.startswith("index."))
+    return "\n".join(read_script(folder, [f"{config}/{name}"]) for name in names)
 
 
 def _is_of_repository(inner: str) -> bool:

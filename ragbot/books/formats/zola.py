@@ -139,6 +139,7 @@ def read_zola(folder: BookFolder) -> Book:
         suffixes=PAGES,
         navigation=tuple(_section(_entries(folder), "", ())),
         is_shown=is_shown,
+        has_copies=True,
     )
     book = read_site_source(folder, site)
     return replace(book, notes=(UNKNOWN_ANCHORS.format(len(unknown)),) if unknown else ())

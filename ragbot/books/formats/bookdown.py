@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -194,11 +195,13 @@ def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: Slugger, sp
     parsed = parse_page(text, Dialect.MARKDOWN)
     heads = [(head, head.own_id or slug(head.slug_text)) for head in find_headings(parsed, Dialect.MARKDOWN)]
     tops = [head for head, _ in heads if not head.is_nested and head.level <= split.level]
-    starts = [0] if split.at_files else [head.start for head in tops]
+    starts = {0} if split.at_files else {head.start for head in tops}
     edges = sorted({0, *starts, len(text)})
     parts = pieces[-1].parts if pieces else ()
+    places = [head.start for head, _ in heads]
     for start, end in pairwise(edges):
-        inner = [(_moved(head, -start), anchor) for head, anchor in heads if start <= head.start < end]
+        within = heads[bisect_left(places, start) : bisect_left(places, end)]
+        inner = [(_moved(head, -start), anchor) for head, anchor in within]
         first = inner[0][0] if inner and start in starts else None
         part = _PART.fullmatch(first.text) if first is not None else None
         if part is not None and first is not None:

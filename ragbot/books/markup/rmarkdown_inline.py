@@ -26,7 +26,9 @@ _NOT_SHOWN = re.compile(
 _WRITTEN = re.compile(r"`r[ ]+(?:knitr::)?inline_expr\((?P<quote>['\"])(?P<code>[^`\n]{1,300})(?P=quote)\)`")
 _SPAN = re.compile(r"(?<![!\\\]])\[(?P<text>[^\[\]\n]*)\]\{[.#][^{}\n]*\}")
 _NOTE = re.compile(r"\^\[(?P<text>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]")
-_LABEL = re.compile(r"[ \t]*\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*")
+_LABEL = re.compile(
+    r"(?<![ \t])[ \t]*+\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*"
+)
 
 # References to what is numbered are shown as "Figure 2"; the numbers are not known.
 # A minus asks for the number alone.

@@ -236,6 +236,17 @@ def test_sources_of_a_generator_are_read_with_its_addresses(
     assert address in [page.address for page in book.pages]
 
 
+def test_project_in_a_folder_of_any_name_is_found_if_the_prose_is_there(tmp_path: Path) -> None:
+    """Its chapters were read as plain files; examples beside a book are not the book."""
+    files = {"lectures/_toc.yml": "root: oars", "lectures/oars.md": f"# Oars\n\n{LONG}", "README.md": "# R\n"}
+    laid(tmp_path, {**files, "examples/mkdocs.yml": "site_name: E", "examples/docs/a.md": "# A\n"})
+
+    assert [page.address for page in load_book(tmp_path).pages] == ["oars.html"]
+
+    laid(tmp_path, {"one.md": LONG * 2})
+    assert "one.md" in paths(tmp_path)
+
+
 @pytest.mark.parametrize("given", ["", "website"])
 def test_docusaurus_in_a_folder_of_its_own_is_read(tmp_path: Path, given: str) -> None:
     """The layout of many projects: the pages lie beside the site."""

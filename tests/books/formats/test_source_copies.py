@@ -28,13 +28,15 @@ def test_released_version_of_a_hugo_project_is_the_book(tmp_path: Path, settings
     """Each question was answered out of nine versions."""
     versions = ("v1.2", "v1.9", "v1.10")
     pages = {f"content/docs/{version}/{name}.md": f"# {name}\n" for version in versions for name in NAMES}
-    written(tmp_path, {"hugo.yaml": f"title: Boats\n{settings}", **pages, "content/about.md": "# About\n"})
+    old = {f"content/docs/v0.1/old-{name}.md": f"# Old {name}\n" for name in NAMES}
+    about = {"hugo.yaml": f"title: Boats\n{settings}", "content/about.md": "# About\n"}
+    written(tmp_path, {**pages, **old, **about})
 
     book = load_book(tmp_path)
 
     assert f"docs/{chosen}/oars/" in [page.address for page in book.pages]
     assert len(book.pages) == len(NAMES) + 1
-    assert [(out.reason, out.files) for out in book.left_out] == [(OLD, 2 * len(NAMES))]
+    assert [(out.reason, out.files) for out in book.left_out] == [(OLD, 3 * len(NAMES))]
 
 
 def test_translation_in_a_folder_of_vitepress_is_left_out(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ _CONFIG_NAMES = tuple(
 )
 # `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
 # (It ends before the next one begins, so that the time stays linear.)
-_SHORTCODE = re.compile(r"\{\{[<%](?P<code>(?:(?!\{\{|[>%]\}\})[^\n])*+)[>%]\}\}")
+_SHORTCODE = re.compile(r"\{\{[<%](?P<code>(?:(?!\{\{|[>%]\}\}|\n[ \t]*\n)(?s:.)){0,2000}+)[>%]\}\}")
 _WORDS = re.compile(r"\b(?:title|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
 _NOT_LAST = float("inf")
 

@@ -33,6 +33,10 @@ FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{inc
             "See Fig., Table and the third.",
         ),
         ("```python\n(kept)=\n{ref}`kept`\n```", "```python\n(kept)=\n{ref}`kept`\n```"),
+        (
+            "We {ref}`used\n  the grip <grip>` and {ref}`a`.\n\nNext `x`.",
+            "We used the grip and .\nNext `x`.",
+        ),
         ("![oar](o.png){.wide} <!-- TODO -->", "![oar](o.png)"),
     ],
 )

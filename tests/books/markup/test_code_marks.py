@@ -1,0 +1,35 @@
+"""Remove from code what only colours it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.books.markup.code_marks import without_highlight_comments, without_inline_languages
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a\n// highlight-next-line\nb\n", "a\nb\n"),
+        ("  {/* highlight-start */}\na\n  # highlight-end", "a\n"),
+        ("<!-- highlight-next-line -->\n<p>", "<p>"),
+        ("a() // [!code ++]\nb() # [!code focus:2]\n", "a()\nb()\n"),
+        ("a // highlight this\n", "a // highlight this\n"),
+        ("// highlight-next-line is a comment\n", "// highlight-next-line is a comment\n"),
+    ],
+)
+def test_comments_that_highlight_are_left_out(written: str, shown: str) -> None:
+    """Sites do not show them; readers copied them with the listing."""
+    assert without_highlight_comments(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Set `#!python x = 1`, or `:::js y`.", "Set `x = 1`, or `y`."),
+        ("Begin with `#!/bin/sh -e`, or `#!`.", "Begin with `#!/bin/sh -e`, or `#!`."),
+    ],
+)
+def test_name_of_a_language_is_no_code(written: str, shown: str) -> None:
+    """Material for MkDocs colours code within a line by it."""
+    assert without_inline_languages(written) == shown

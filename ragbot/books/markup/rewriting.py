@@ -34,6 +34,7 @@ _ADMONISH = re.compile(
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
+_TAG_LINE = re.compile(r"[ \t]*</?[A-Za-z][^<>\n]*>[ \t]*(?=\r?\n|\Z)")
 _ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
 
 _SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
@@ -76,6 +77,18 @@ def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
 def rewrite_prose(text: str, prose: Callable[[str], str]) -> str:
     """Apply a function to each stretch of text between fenced code."""
     return "".join(piece if is_code else prose(piece) for is_code, piece in _segments(text))
+
+
+def with_fences_apart(text: str) -> str:
+    """Part fenced code from lines that are one tag, as MDX allows it; other Markdown takes it for HTML."""
+    pieces: list[str] = []
+    for is_code, piece in _segments(text):
+        before = pieces[-1].rstrip("\r\n") if pieces else ""
+        if is_code and before.endswith(">") and _TAG_LINE.fullmatch(before.rpartition("\n")[2]):
+            pieces.append("\n")
+        follows_code = bool(pieces) and not is_code and _TAG_LINE.match(piece) is not None
+        pieces.append(f"\n{piece}" if follows_code else piece)
+    return "".join(pieces)
 
 
 def shown_source(source: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.books.markup.code_marks import without_highlight_comments, without_inline_languages
+from ragbot.books.markup.rewriting import with_fences_apart
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,16 @@ def test_comments_that_highlight_are_left_out(written: str, shown: str) -> None:
 def test_name_of_a_language_is_no_code(written: str, shown: str) -> None:
     """Material for MkDocs colours code within a line by it."""
     assert without_inline_languages(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<Tab>\n```sh\na\n```\n</Tab>\n<Tab>\n", "<Tab>\n\n```sh\na\n```\n\n</Tab>\n<Tab>\n"),
+        ("a > b\n```\na\n```\nb\n", "a > b\n```\na\n```\nb\n"),
+        ("```\n<Tab>\n~~~\n</Tab>\n```", "```\n<Tab>\n~~~\n</Tab>\n```"),
+    ],
+)
+def test_fences_stand_apart_from_tags(written: str, shown: str) -> None:
+    """Listings in the tabs of React Native's pages were read as words, fences included."""
+    assert with_fences_apart(written) == shown

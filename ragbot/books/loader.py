@@ -33,6 +33,7 @@ from ragbot.books.refusals import output_refusal, project_refusal, unread_refusa
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
 from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
 from ragbot.core.errors import BookError
+from ragbot.core.text import text_length
 
 FileProgress = Callable[[str], None]
 FolderReader = Callable[[BookFolder], Book]
@@ -200,7 +201,7 @@ def _load_plain(folder: BookFolder, *, force: bool) -> Book:
     else:
         known, suffixes = [page.path for page in book.pages], UNREAD_SUFFIXES | HTML_SUFFIXES
     unread = count_unread(folder, suffixes, known)
-    read_characters = sum(len(piece) for page in book.pages for piece in page.source.split())
+    read_characters = sum(text_length(page.source) for page in book.pages)
     if sum(found.characters for found in unread) > read_characters and not force:
         raise BookError(unread_refusal(book.pages, unread, read_characters))
     left_out = tuple(

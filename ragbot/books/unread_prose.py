@@ -13,6 +13,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.not_pages import is_repository_file, lies_in_template_folder
 from ragbot.core.errors import FileUnreadable
+from ragbot.core.text import text_length
 
 # Formats of prose that are not read, with the program that makes HTML of them.
 CONVERTERS = {
@@ -98,7 +99,7 @@ def _prose_length(text: str, suffix: str) -> int:
         return _notebook_length(text)
     if suffix in (".html", ".htm", ".xhtml"):
         return _html_length(text)
-    return sum(map(len, text.split()))
+    return text_length(text)
 
 
 def _html_length(text: str) -> int:
@@ -109,13 +110,13 @@ def _html_length(text: str) -> int:
         return 0
     for part in body.css("script, style, nav") if body is not None else ():
         part.decompose()
-    return sum(map(len, body.text(separator=" ").split())) if body is not None else 0
+    return text_length(body.text(separator=" ")) if body is not None else 0
 
 
 def _notebook_length(text: str) -> int:
     """Return the length of a notebook's cells without their outputs."""
     try:
         cells = json.loads(text)["cells"]
-        return sum(len(word) for cell in cells for word in "".join(cell["source"]).split())
+        return sum(text_length("".join(cell["source"])) for cell in cells)
     except (ValueError, LookupError, TypeError, RecursionError):
         return 0

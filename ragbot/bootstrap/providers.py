@@ -201,13 +201,12 @@ def _query_embedder(
 
 
 def _book_embedder(settings: Settings, embedder: Embedder, paid: PaidProvider) -> Embedder:
-    # The price is recorded with each batch: the process that takes a book in ends soon.
     if embedder.name not in paid.names:
         is_chosen = settings.chosen_embedder == "local" and settings.local_embedder == "multilingual"
         own = build_local_embedder(settings, for_questions=False) if is_chosen else embedder
         # One that was passed in is for both.
         return own if own.name == embedder.name else embedder
-    return PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=False)
+    return PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=True)
 
 
 def _generator(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import wraps
 from pathlib import Path
 from typing import TypeVar
@@ -135,11 +136,13 @@ def ingest(
     if if_none and services.editions.published(slug):
         return
     with (
+        ExitStack() as at_the_end,
         ProgressBar() as progress,
         opened_source(
             source, options, site_url=site_url, site=site, settings=services.settings, progress=progress
         ) as opened,
     ):
+        at_the_end.callback(services.budget.write_waiting)
         report = services.ingestion.ingest_book(
             opened.path,
             slug=slug,

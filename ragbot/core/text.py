@@ -7,9 +7,15 @@ import unicodedata
 from collections.abc import Iterator
 
 _WORD = re.compile(r"[^\W\d_]+")
-_LONG_WORD = re.compile(r"[^\W\d_]{8,}")
 _DIGITS = re.compile(r"\d+")
 _SIGN = re.compile(r"[^\w\s]|_")
+# Of each ASCII character: "a" for a letter, "0" for a digit, " " for white space, "." for another sign.
+_ASCII_KINDS = bytes(
+    ord("a" if sign.isalpha() else "0" if sign.isdigit() else " " if sign.isspace() else ".")
+    for sign in map(chr, range(128))
+).ljust(256, b" ")
+_LETTERS_ALONE = bytes.maketrans(b"0.", b"  ")
+_DIGITS_ALONE = bytes.maketrans(b"a.", b"  ")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
 _SPACES = re.compile(r"\s+")
 
@@ -43,21 +49,40 @@ def has_forbidden_characters(text: str) -> bool:
     return cleaned(text) != text
 
 
+def text_length(text: str) -> int:
+    """Count the characters of a text without white space."""
+    return sum(map(len, text.split()))
+
+
 def count_tokens(text: str) -> int:
     """Estimate the tokens that a model's tokenizer makes of `text`; within about 15 % on prose and code.
 
     Words of up to six letters count one and longer ones more, digits one for three, a sign one,
     an ideograph one.
     """
-    if text.isalpha() and text.isascii():
-        return (len(text) + 6) // 7
-    # (Blanks cost the patterns more than anything else.)
-    text = " ".join(text.split())
-    total = len(_SIGN.findall(text)) + sum((len(digits) + 2) // 3 for digits in _DIGITS.findall(text))
-    words = _WORD.findall(text)
     if text.isascii():
-        return total + len(words) + sum((len(word) - 1) // 7 for word in _LONG_WORD.findall(text))
-    return total + sum(map(_word_tokens, words))
+        return _ascii_tokens(text.encode())
+    # Few words have other letters, in most languages.
+    words = text.split()
+    others = " ".join(word for word in words if not word.isascii())
+    total = len(_SIGN.findall(others)) + sum((len(digits) + 2) // 3 for digits in _DIGITS.findall(others))
+    total += sum(map(_word_tokens, _WORD.findall(others)))
+    return total + _ascii_tokens(" ".join(word for word in words if word.isascii()).encode())
+
+
+def _ascii_tokens(text: bytes) -> int:
+    """Count as `count_tokens` does, by the methods of `bytes`, which are ten times faster than patterns."""
+    kinds = text.translate(_ASCII_KINDS) + b" "
+    # Each seven letters of a word become one W; what is left of the word, if anything, ends in "a ".
+    words = kinds.translate(_LETTERS_ALONE).replace(b"aaaaaaa", b"W")
+    numbers = kinds.translate(_DIGITS_ALONE).replace(b"000", b"W")
+    return (
+        kinds.count(b".")
+        + words.count(b"W")
+        + words.count(b"a ")
+        + numbers.count(b"W")
+        + numbers.count(b"0 ")
+    )
 
 
 def _word_tokens(word: str) -> int:

@@ -106,15 +106,21 @@ class Analyzer:
             with lock:
                 return _folded(stemmer.stemWord(word))
 
+        @lru_cache(maxsize=50_000)
+        def content_forms(compound: str) -> tuple[str, ...]:
+            return tuple(word for word in _forms(compound) if not self.is_stop_word(word))
+
         self.stem = stem
+        self._content_forms = content_forms
 
     def words(self, text: str) -> list[str]:
         """Return the content words in order, in lower case: compounds whole, then their parts; no stop words.
 
         At the end come the operators and the keywords of its code, even those that are stop words in prose.
         """
-        plain = [word for word in self.all_words(text) if not self.is_stop_word(word)]
-        return [*plain, *self._code_words(text)]
+        found = [word for compound in self._compounds(text) for word in self._content_forms(compound)]
+        found += self._code_words(text)
+        return found
 
     def question_words(self, text: str) -> list[str]:
         """Return the content words of a question, including a stop word or operator that it asks about.
@@ -142,9 +148,8 @@ class Analyzer:
 
     def all_words(self, text: str) -> Iterator[str]:
         """Yield every word in order, stop words included."""
-        text = self._prepared(text)
-        for match in (_ASCII_COMPOUND if text.isascii() else _COMPOUND).finditer(text):
-            yield from _forms(match.group())
+        for compound in self._compounds(text):
+            yield from _forms(compound)
 
     def terms(self, text: str) -> list[str]:
         """Return the stems of the content words, in order."""
@@ -157,6 +162,10 @@ class Analyzer:
     @property
     def _is_english(self) -> bool:
         return self.language == "english"
+
+    def _compounds(self, text: str) -> list[str]:
+        text = self._prepared(text)
+        return (_ASCII_COMPOUND if text.isascii() else _COMPOUND).findall(text)
 
     def _prepared(self, text: str) -> str:
         if text.isascii():

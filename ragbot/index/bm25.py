@@ -29,10 +29,10 @@ class TermCounts:
     length: int
 
     @classmethod
-    def of(cls, terms: Iterable[str]) -> Self:
-        """Count terms."""
+    def of(cls, terms: Iterable[int]) -> Self:
+        """Count terms by their ids."""
         counts = Counter(terms)
-        return cls(array("I", map(_term_id, counts)), array("I", counts.values()), counts.total())
+        return cls(array("I", counts.keys()), array("I", counts.values()), counts.total())
 
 
 def passage_vector(terms: TermCounts, average_terms: float) -> SparseVector:
@@ -41,25 +41,21 @@ def passage_vector(terms: TermCounts, average_terms: float) -> SparseVector:
     `average_terms` is the mean number of terms of a passage of the edition.
     """
     length = 1 - B + B * terms.length / max(average_terms, 1.0)
-    weighed = _vector(
-        (term_id, n * (K1 + 1) / (n + K1 * length))
-        for term_id, n in zip(terms.ids, terms.counts, strict=True)
-    )
-    return SparseVector(array("I", weighed.indices), array("f", weighed.values))
+    weights = {count: count * (K1 + 1) / (count + K1 * length) for count in set(terms.counts)}
+    counts = dict(zip(terms.ids, terms.counts, strict=True))
+    ids = sorted(counts)
+    return SparseVector(array("I", ids), array("f", [weights[counts[term]] for term in ids]))
 
 
 def query_vector(weights: Mapping[str, float]) -> SparseVector:
     """Return a question's terms with their weights (1 for a plain term)."""
-    return _vector((_term_id(term), weight) for term, weight in weights.items())
-
-
-def _term_id(term: str) -> int:
-    return zlib.crc32(term.encode())
-
-
-def _vector(weights: Iterable[tuple[int, float]]) -> SparseVector:
     by_id: dict[int, float] = {}
-    for term_id, weight in weights:
-        by_id[term_id] = by_id.get(term_id, 0.0) + weight
+    for term, weight in weights.items():
+        by_id[term_id(term)] = by_id.get(term_id(term), 0.0) + weight
     ids = sorted(by_id)
-    return SparseVector(ids, [by_id[term_id] for term_id in ids])
+    return SparseVector(ids, [by_id[number] for number in ids])
+
+
+def term_id(term: str) -> int:
+    """Return the 32-bit number of a term, the same in every process."""
+    return zlib.crc32(term.encode())

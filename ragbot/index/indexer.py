@@ -10,7 +10,7 @@ from ragbot.core.domain import Chunk, IndexPoint, SparseVector, Vector
 from ragbot.core.languages import language_of
 from ragbot.core.text import folded
 from ragbot.index.analysis import Analyzer
-from ragbot.index.bm25 import TermCounts, passage_vector
+from ragbot.index.bm25 import TermCounts, passage_vector, term_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,28 @@ class IndexedChunks:
     words: dict[str, int]
 
 
+# A book's language shows in so many of its chunks, spread evenly.
+LANGUAGE_CHUNKS = 500
+
+
+def book_language(chunks: Sequence[Chunk]) -> str:
+    """Return the language that most of a book's chunks are written in."""
+    return language_of(chunk.text for chunk in chunks[:: len(chunks) // LANGUAGE_CHUNKS + 1])
+
+
 def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
     """Detect the book's language, and weigh the terms of every chunk."""
-    language = language_of(chunk.text for chunk in chunks)
+    language = book_language(chunks)
     analyzer = Analyzer(language)
     words: Counter[str] = Counter()
+    ids: dict[str, int] = {}
     counts: list[TermCounts] = []
     for chunk in chunks:
         in_chunk = analyzer.words(chunk.search_text)
-        words.update(set(in_chunk))
-        counts.append(TermCounts.of(analyzer.stem(word) for word in in_chunk))
+        different = set(in_chunk)
+        words.update(different)
+        ids |= {word: term_id(analyzer.stem(word)) for word in different if word not in ids}
+        counts.append(TermCounts.of(map(ids.__getitem__, in_chunk)))
     average = sum(row.length for row in counts) / max(len(counts), 1)
     counts.reverse()
     sparse: list[SparseVector] = []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ragbot.core.domain import Book, LeftOut
 from ragbot.core.page_links import page_url, section_url
+from ragbot.core.text import text_length
 
 NO_SITE_URL = (
     "No address of the book's site is set (--site-url), so the links of sources lead nowhere outside of it."
@@ -35,16 +35,11 @@ def summarise_book(book: Book, *, language: str, site_url: str) -> BookSummary:
         layout=book.layout.name,
         link_rule=book.layout.links,
         language=language,
-        characters=text_length([page.source for page in book.pages]),
+        characters=sum(text_length(page.source) for page in book.pages),
         links=_sample_links(book, site_url),
         left_out=book.left_out,
         warnings=book.notes if site_url else (*book.notes, NO_SITE_URL),
     )
-
-
-def text_length(sources: Sequence[str]) -> int:
-    """Count the characters of pages without white space."""
-    return sum(len(word) for source in sources for word in source.split())
 
 
 def section_links(book: Book, site_url: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,11 +26,10 @@ from ragbot.core.domain import (
     SparseVector,
 )
 from ragbot.core.errors import BookError, RagbotError, SearchUnavailable
-from ragbot.core.languages import language_of
 from ragbot.core.ports import Embedder, PassageStore, Progress
-from ragbot.core.text import folded
-from ragbot.index.indexer import IndexedChunks, index_chunks, point_of
-from ragbot.ingestion.book_summary import BookSummary, summarise_book, text_length
+from ragbot.core.text import folded, text_length
+from ragbot.index.indexer import IndexedChunks, book_language, index_chunks, point_of
+from ragbot.ingestion.book_summary import BookSummary, summarise_book
 from ragbot.ingestion.chunk_contexts import ChunkContextWriter
 from ragbot.storage.edition_rows import EditionDraft, sha_of
 from ragbot.storage.editions import EditionStore
@@ -158,7 +158,7 @@ class IngestionPipeline:
     ) -> BookCheck:
         """Read and cut a book as `ingest_book` does, and report; nothing is stored. Raises BookError."""
         book, chunks = self._read(path, "", options or ReadOptions(), strict=False, progress=progress)
-        language = language_of(chunk.text for chunk in chunks)
+        language = book_language(chunks)
         return BookCheck(
             title=book.title,
             pages=len(book.pages),
@@ -181,8 +181,8 @@ class IngestionPipeline:
 
     def _refuse_much_less(self, book: Book, before: EditionFacts) -> None:
         """Raise BookError if the book has less than half of the published edition's text."""
-        known = text_length([page.source for page in self._editions.pages(before)])
-        length = text_length([page.source for page in book.pages])
+        known = sum(text_length(page.source) for page in self._editions.pages(before))
+        length = sum(text_length(page.source) for page in book.pages)
         if length < LEAST_PART_OF_PUBLISHED * known:
             raise BookError(
                 f"This book ({book.title}, {len(book.pages)} pages) has {length:,} characters of text, less "
@@ -270,10 +270,14 @@ class IngestionPipeline:
         missing = sorted(self._editions.missing_vectors(embedder.name, by_sha))
         batches = [missing[i : i + EMBEDDING_BATCH] for i in range(0, len(missing), EMBEDDING_BATCH)]
 
+        # Who waits for the lock that SQLite has for writers sleeps; here the next one is woken at once.
+        one_writes = threading.Lock()
+
         def embed(shas: list[str]) -> int:
             embedded = embedder.embed([by_sha[sha].search_text for sha in shas])
             shortened.extend(_place(by_sha[shas[number]]) for number in embedded.shortened)
-            self._editions.store_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
+            with one_writes:
+                self._editions.store_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
             return len(shas)
 
         done = 0

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ragbot.core.domain import Chunk
-from ragbot.index.bm25 import TermCounts, passage_vector
+from ragbot.index.bm25 import TermCounts, passage_vector, term_id
 from ragbot.index.indexer import index_chunks, point_of
 
 CHEESE = Chunk(
@@ -55,7 +55,7 @@ def test_average_length_is_that_of_all_chunks() -> None:
     # dairi chees bob ripen cheddar nine month, and the five.
     assert indexed.average_terms == pytest.approx(6)
     assert indexed.sparse[1] == passage_vector(
-        TermCounts.of(["cheddar", "cellar", "milk", "rennet", "salt"]), 6
+        TermCounts.of(map(term_id, ["cheddar", "cellar", "milk", "rennet", "salt"])), 6
     )
 
 

@@ -51,7 +51,8 @@ _REFERENCE = re.compile(
     r"[ \t]*(?=[\r\n]|\Z)",
     re.MULTILINE,
 )
-_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|`+|<|\{|\}|\$\$?")
+# (Each alternative begins with a plain character: the search looks for these alone, and is fast.)
+_SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|``*|<|\{|\}|\$\$?")
 _TAG_NAME = re.compile(r"</?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
 _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
@@ -100,8 +101,9 @@ class _Scan:
         """Return the hidden ranges, in order and without overlap."""
         if self.mdx:
             self._find_modules()
-        for pattern in (_DIRECTIVE, _REFERENCE):
-            self._find_lines(pattern)
+        for sign, pattern in ((":::", _DIRECTIVE), ("]:", _REFERENCE)):
+            if self.source.find(sign, self.start, self.end) >= 0:
+                self._find_lines(pattern)
         self._find_inline()
         return _disjoint(self.spans)
 

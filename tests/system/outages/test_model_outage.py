@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -360,6 +361,24 @@ def test_book_s_vectors_are_charged_too(make_app: MakeApp) -> None:
 
     assert [model for model, _tokens in rows] == ["openai/text-embedding-3-small"]
     assert rows[0][1] > 100
+
+
+def test_command_writes_what_its_vectors_cost_before_it_ends(make_app: MakeApp, tmp_path: Path) -> None:
+    """Costs are written some seconds apart; those since the last time end with the process else."""
+    app = make_app()
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "brine.md").write_text(
+        "# Brine\n\nA brine of twenty percent salt keeps for weeks.\n"
+    )
+    charged = "SELECT input_tokens FROM spending"
+    with app.app_context(), db.engine.connect() as connection:
+        before = connection.scalar(text(charged))
+
+    command = ["book", "ingest", str(tmp_path / "second"), "--force"]
+    assert app.test_cli_runner().invoke(args=command).exit_code == 0
+
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.scalar(text(charged)) > before
 
 
 @pytest.mark.parametrize("setting", ["OPENAI_LLM_MODEL", "OPENAI_EMBEDDING_MODEL"])

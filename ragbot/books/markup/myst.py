@@ -153,9 +153,19 @@ def _content(directive: _Directive, page: _Page, *, depth: int) -> Iterator[str]
         yield from (words, "") if words else ()
         yield from _lines(directive.body, page, depth=depth + 1)
     else:
-        called = title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
+        called = _called(name, title)
         yield from (f"**{_ROLE.sub(partial(_role_words, page.project), called)}**", "") if called else ()
         yield from _lines(directive.body, page, depth=depth + 1)
+
+
+def _called(name: str, title: str) -> str:
+    """Return the title of a block: its own, or its kind. A solution has the name of what it solves."""
+    kind = name.removeprefix("prf:").removesuffix("-start")
+    if kind == "solution":
+        return "Solution"
+    if kind == "exercise" or name.startswith("prf:"):
+        return f"{kind.capitalize()} ({title})" if title else kind.capitalize()
+    return title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
 
 
 def _code(directive: _Directive, page: _Page) -> Iterator[str]:

@@ -173,7 +173,8 @@ def _entries(entries: object, base: str, parts: tuple[str, ...]) -> Iterator[Lis
                 inner = (*parts, str(title)) if is_folder else parts
                 yield Listed(normpath(f"{base}/{target}".lstrip("/")), str(title), inner, is_folder=is_folder)
             elif isinstance(target, list):
-                yield from _entries(target, base, (*parts, str(title)))
+                # (Some sections have an empty title, and show that of their first page.)
+                yield from _entries(target, base, (*parts, str(title)) if str(title).strip() else parts)
 
 
 def _text(value: object) -> str:

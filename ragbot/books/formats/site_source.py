@@ -15,6 +15,7 @@ from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.plain import reading_key
 from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import with_open_references
 from ragbot.core.domain import Book, Dialect, Page
 
 
@@ -111,7 +112,7 @@ def _is_hidden(inner: str) -> bool:
 
 
 def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
-    text = site.text(read.path, read.body)
+    text = with_open_references(site.text(read.path, read.body))
     content = split_page(
         text,
         site.dialect,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.books.markup.code_marks import without_highlight_comments, without_inline_languages
-from ragbot.books.markup.rewriting import with_fences_apart
+from ragbot.books.markup.rewriting import with_fences_apart, with_open_references
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,22 @@ def test_name_of_a_language_is_no_code(written: str, shown: str) -> None:
 def test_fences_stand_apart_from_tags(written: str, shown: str) -> None:
     """Listings in the tabs of React Native's pages were read as words, fences included."""
     assert with_fences_apart(written) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Take [Oars  of ash] or [b][oars of ash].", "Take [Oars  of ash][] or [b][oars of ash]."),
+        (
+            "See [`Oar`], and `[Oars of ash]`[oars of ash].",
+            "See [`Oar`][], and `[Oars of ash]`[oars of ash][].",
+        ),
+        ("`[oars of ash]` [ ] [else] ![oars of ash] x[oars of ash]", "as written"),
+    ],
+)
+def test_link_by_its_name_alone_can_be_read_without_its_definition(written: str, shown: str) -> None:
+    """Brackets stood around such words in passages that do not hold the definition."""
+    definition = "\n\n[oars of ash]: oars.md\n[`Oar`]: oar.md\n"
+    expected = written if shown == "as written" else shown
+
+    assert with_open_references(written + definition) == expected + definition

@@ -16,8 +16,9 @@ from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
+from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
-from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.rewriting import shown_source, with_fences_apart
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -259,7 +260,8 @@ def _is_shown(doc: _Doc) -> bool:
 def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     *folders, name = path.split("/")[base:]
     own = "/".join((translated, *folders, name))
-    source = shown_source(folder.read_text(own if translated and folder.has(own) else path))
+    text = folder.read_text(own if translated and folder.has(own) else path)
+    source = with_fences_apart(without_highlight_comments(shown_source(text)))
     return _Doc(path, tuple(folders), PurePosixPath(name).stem, parse_front_matter(source), source)
 
 

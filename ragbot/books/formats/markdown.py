@@ -94,12 +94,13 @@ def split_page(
 ) -> PageSections:
     """Split a page into sections under `parts`.
 
-    An empty `title` is replaced by the heading that the page begins with, else by `fallback`.
+    An empty `title` is replaced by the heading that the page begins with, by the only one of the first level,
+    or by `fallback`.
     """
     page = parse_page(source, dialect)
     headings = find_headings(page, dialect)
     opening = _opening(page, headings)
-    title = title or (opening.text if opening else "") or fallback
+    title = title or (opening.text if opening else _only_title(headings)) or fallback
     names = _anchored(headings, anchors)
     return PageSections(title, build_sections(page.prose.text, names, opening=opening, path=(*parts, title)))
 
@@ -123,6 +124,8 @@ def build_sections(
         if heading is opening:
             above = [] if _alike(heading.text, path[-1]) else [(1, heading.text)]
             anchor = ""
+        elif heading.level == 1 and _alike(heading.text, path[-1]):
+            above = []
         else:
             above = [*(outer for outer in above if outer[0] < heading.level), (heading.level, heading.text)]
         names_above = tuple(text for _, text in above if text)
@@ -146,6 +149,12 @@ def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
     if first is None or first.level != 1 or page.prose.text[: first.start].strip():
         return None
     return first
+
+
+def _only_title(headings: list[Heading]) -> str:
+    """Return the text of the only heading of the first level, or an empty text."""
+    tops = [heading.text for heading in headings if heading.level == 1 and not heading.is_nested]
+    return tops[0] if len(tops) == 1 else ""
 
 
 def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading, str]]:

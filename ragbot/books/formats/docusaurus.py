@@ -16,6 +16,7 @@ from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
+from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import shown_source
 from ragbot.books.markup.slugs import GithubSlugger
@@ -269,11 +270,17 @@ def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[s
         Dialect.MDX,
         _ANCHORS,
         title=doc.values.text("title"),
-        fallback=doc.values.text("id") or strip_number_prefix(doc.stem)[0],
+        fallback=_name(doc, config),
         parts=parts,
     )
     address = _address(doc, docs_folder.route, config)
     return Page(doc.path, content.title, address, doc.source, content.sections, Dialect.MDX, parts)
+
+
+def _name(doc: _Doc, config: SiteConfig) -> str:
+    names = [strip_number_prefix(name)[0] for name in (*doc.folders, doc.stem)]
+    own = doc.values.text("id")
+    return readable_name("/".join((*names[:-1], f"{own or names[-1]}.md")), site=config.title)
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:

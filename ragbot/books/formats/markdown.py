@@ -34,6 +34,7 @@ _CODE = re.compile(r"(`[^`]*`)")
 _DIRECTIVE = re.compile(r"(?<![:\\]):[A-Za-z][\w-]*(?![\w:-])(?:\{[^{}]*\})?")
 _LINE_END = re.compile(r"[\r\n]")
 _SIGNS = re.compile(r"[^\w\s]+")
+_QUOTE_MARKS = "> \t\r\n"
 
 _inline = MarkdownIt("commonmark").enable("strikethrough")
 
@@ -141,11 +142,15 @@ def plain_text(markdown: str) -> str:
 
 
 def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
-    """Return the heading that serves as the page's title: of the first level, with no prose before it."""
-    first = next((heading for heading in headings if not heading.is_nested), None)
-    if first is None or first.level != 1 or page.prose.text[: first.start].strip():
+    """Return the heading that serves as the page's title: of the first level, with no prose before it.
+
+    A quotation may hold it.
+    """
+    first = next(iter(headings), None)
+    if first is None or first.level != 1 or page.prose.text[: first.start].strip(_QUOTE_MARKS):
         return None
-    return first
+    is_listed = first.is_nested and page.source[first.start : first.end].lstrip()[:1] != ">"
+    return None if is_listed else first
 
 
 def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading, str]]:

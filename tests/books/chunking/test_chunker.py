@@ -198,7 +198,7 @@ def test_search_text_keeps_words_and_code_and_drops_marks_and_addresses():
     (chunk,) = chunks(source)
 
     assert chunk.search_text == (
-        "a\n\nSee the guide and a robot, bold `a_b*c*` snake_case ref.\n\n| A | B |\n\n| 1 | 2 |\n\n"
+        "A\n\nSee the guide and a robot, bold `a_b*c*` snake_case ref.\n\n| A | B |\n\n| 1 | 2 |\n\n"
         "```sh\n**kept** # as is\n```"
     )
 
@@ -208,7 +208,7 @@ def test_details_keep_their_summary_and_text():
     (chunk,) = chunks("<details>\n<summary>Why?</summary>\n\nBecause.\n\n</details>\n", "a.mdx")
 
     assert chunk.text == "<summary>Why?</summary>\n\nBecause."
-    assert chunk.search_text == "a\n\nWhy?\n\nBecause."
+    assert chunk.search_text == "A\n\nWhy?\n\nBecause."
 
 
 def test_same_content_has_the_same_id_and_repeated_content_has_not():

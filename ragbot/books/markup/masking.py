@@ -44,6 +44,9 @@ _ESM = re.compile(
     r"|export[ \t]+(?:default\b|(?:const|let|var|function|class|async)[ \t]|[{*]))",
     re.MULTILINE,
 )
+_NOTE = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:[ \t]*(?=[\r\n]|\Z)", re.MULTILINE)
+# The text of a note may begin on the next line, or after blank lines if it is indented.
+_NOTE_TEXT = re.compile(r"(?:\r\n?|\n)[ \t]*[^\s]|\s*[\r\n](?: {4}|\t)[ \t]*[^\s]")
 _BLANK_LINE = re.compile(r"(?:\r\n?|\n)[ \t]*(?=\r|\n|\Z)")
 _DIRECTIVE = re.compile(r"^[ \t>]*(:{3,}[ \t]*(?:[A-Za-z][\w-]*)?)(\[)?", re.MULTILINE)
 _REFERENCE = re.compile(
@@ -53,7 +56,7 @@ _REFERENCE = re.compile(
 )
 # (Each alternative begins with a plain character: the search looks for these alone, and is fast.)
 _SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|``*|<|\{|\}|\$\$?")
-_TAG_NAME = re.compile(r"</?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
+_TAG_NAME = re.compile(r"<(?:/[ \t]*)?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
 _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 
@@ -71,7 +74,18 @@ def mask_markup(source: str, dialect: Dialect, *, code: list[tuple[int, int]], s
         if begin > position:
             hidden += _Scan(source, position, begin, dialect).hidden()
         position = max(position, end)
-    return MaskedText(_blanked(source, hidden), tuple(hidden))
+    text = _blanked(source, hidden)
+    if notes := [note for note in _empty_notes(text) if not any(a <= note[0] < b for a, b in code)]:
+        hidden = _disjoint([*hidden, *notes])
+        text = _blanked(source, hidden)
+    return MaskedText(text, tuple(hidden))
+
+
+def _empty_notes(text: str) -> list[tuple[int, int]]:
+    """Return the marks of footnotes (`[^1]:`) of which no text is left."""
+    if "[^" not in text:
+        return []
+    return [note.span() for note in _NOTE.finditer(text) if not _NOTE_TEXT.match(text, note.end())]
 
 
 def _blanked(source: str, hidden: list[tuple[int, int]]) -> str:

@@ -211,6 +211,29 @@ def test_details_keep_their_summary_and_text():
     assert chunk.search_text == "A\n\nWhy?\n\nBecause."
 
 
+def test_search_text_has_the_signs_of_the_page():
+    """A reader types what the page shows."""
+    (chunk,) = chunks("At 10&deg;&nbsp;C&mdash;but a crock of s**t, **bold** &lt;b&gt; `&deg;` **d\n")
+
+    assert chunk.search_text.split("\n\n", 1)[1] == "At 10° C—but a crock of s**t, bold <b> `&deg;` d"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("One.[^1]\n\n[^1]: <QRCode />\n\n[^2]: A note.\n", "One.[^1]\n\n[^2]: A note."),
+        ("[^1]:\n    The note.\n", "[^1]:\nThe note."),
+        ("[^1]: <Code />\n\n    The note.\n", "[^1]:\n\nThe note."),
+        ("<Tabs>\nOne.\n</ Tabs>\n", "One."),
+    ],
+)
+def test_what_only_a_component_shows_is_no_prose(source, words):
+    """A mark without its note, or a closing tag with a blank, says nothing."""
+    (chunk,) = chunks(source, "a.mdx")
+
+    assert chunk.search_text.split("\n\n", 1)[1] == words
+
+
 def test_same_content_has_the_same_id_and_repeated_content_has_not():
     """An unchanged chunk is not embedded again."""
     once = chunks(f"## A\n\n{LONG}\n\n## B\n\n{LONG}\n")

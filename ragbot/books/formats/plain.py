@@ -11,6 +11,7 @@ from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
@@ -35,10 +36,14 @@ def read_plain(folder: BookFolder, site: ForcedSite | None = None) -> Book:
     """
     site = site or ForcedSite()
     paths = chapters(folder, MARKDOWN_SUFFIXES, site)
-    pages = folder.read_each(
-        paths, lambda path: read_plain_page(path, folder.read_text(path), site=site.title)
-    )
-    return Book(site.title, tuple(pages), tuple(folder.skipped))
+    unread: dict[str, int] = {}
+
+    def read(path: str) -> Page:
+        source, unread[path] = _with_scripts(path, folder.read_text(path))
+        return _page(path, source, site=site.title)
+
+    pages = folder.read_each(paths, read)
+    return Book(site.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
 
 
 def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> list[str]:
@@ -74,15 +79,31 @@ def _is_chapter(path: str) -> bool:
     return not lies_in_template_folder(path) and PurePosixPath(path).stem.lower() != "readme"
 
 
-def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = (), site: str = "") -> Page:
+def read_plain_page(path: str, source: str, *, site: str = "") -> Page:
     """Read one Markdown file as a page."""
-    name, source = PurePosixPath(path), shown_source(source)
-    dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
+    shown, _ = _with_scripts(path, source)
+    return _page(path, shown, site=site)
+
+
+def _with_scripts(path: str, source: str) -> tuple[str, int]:
+    """Return what a page shows, with the number of unread words in its scripts."""
+    source = shown_source(source)
+    if not _is_mdx(path):
+        return source, 0
+    shown = with_script_prose(source)
+    return shown.text, shown.unread_words
+
+
+def _page(path: str, source: str, *, site: str) -> Page:
+    dialect = Dialect.MDX if _is_mdx(path) else Dialect.MARKDOWN
     title = parse_front_matter(source).text("title")
-    content = split_page(
-        source, dialect, _ANCHORS, title=title, fallback=readable_name(path, site=site), parts=parts
-    )
-    return Page(path, content.title, quote(path), source, content.sections, dialect, parts)
+    fallback = readable_name(path, site=site)
+    content = split_page(source, dialect, _ANCHORS, title=title, fallback=fallback, parts=())
+    return Page(path, content.title, quote(path), source, content.sections, dialect)
+
+
+def _is_mdx(path: str) -> bool:
+    return path.lower().endswith(".mdx")
 
 
 def reading_key(path: str) -> tuple[object, ...]:

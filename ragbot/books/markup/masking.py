@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ragbot.books.markup.script_values import EXPORTED, parse_script_value
 from ragbot.core.domain import Dialect
 
 # Code spans and tags that run on for longer are taken as text, so that hostile input stays linear.
@@ -47,6 +48,7 @@ _ESM = re.compile(
 _NOTE = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:[ \t]*(?=[\r\n]|\Z)", re.MULTILINE)
 # The text of a note may begin on the next line, or after blank lines if it is indented.
 _NOTE_TEXT = re.compile(r"(?:\r\n?|\n)[ \t]*[^\s]|\s*[\r\n](?: {4}|\t)[ \t]*[^\s]")
+_LINE_END = re.compile(r"[\r\n]")
 _BLANK_LINE = re.compile(r"(?:\r\n?|\n)[ \t]*(?=\r|\n|\Z)")
 _DIRECTIVE = re.compile(r"^[ \t>]*(:{3,}[ \t]*(?:[A-Za-z][\w-]*)?)(\[)?", re.MULTILINE)
 _REFERENCE = re.compile(
@@ -128,13 +130,24 @@ class _Scan:
             self.spans.append((match.start(), position))
 
     def _module_end(self, start: int) -> int:
-        """Return the end of an import or export: the first blank line outside of its brackets."""
+        """Return the end of an import or export.
+
+        That is the end of its literal, or the first blank line outside of its brackets.
+        """
+        if (literal := EXPORTED.match(self.source, start, self.end)) is not None:
+            found = parse_script_value(self.source[: self.end], literal.end())
+            if found.is_whole:
+                return self._line_end(found.end)
         for blank in _BLANK_LINE.finditer(self.source, start, min(self.end, start + 20 * MAX_SPAN)):
             text = self.source[start : blank.start()]
             if sum(map(text.count, "{[(")) <= sum(map(text.count, "}])")):
                 return blank.start()
         first = _BLANK_LINE.search(self.source, start, self.end)
         return first.start() if first else self.end
+
+    def _line_end(self, position: int) -> int:
+        match = _LINE_END.search(self.source, position, self.end)
+        return match.start() if match else self.end
 
     def _find_lines(self, pattern: re.Pattern[str]) -> None:
         for match in pattern.finditer(self.source, self.start, self.end):
@@ -227,6 +240,8 @@ class _Scan:
                 closed = self.closers.get(position)
                 if closed is None:
                     return None
+                # Lists in attributes may be long.
+                limit = min(self.end, limit + closed - position)
                 position = closed - 1
             position += 1
         return None

@@ -313,3 +313,30 @@ def test_sidebar_that_is_a_program_leaves_the_usual_order(site, text):
     (root / "sidebars.js").write_text(text)
 
     assert [page.address for page in load_book(root).pages] == ["docs/a", "docs/b"]
+
+
+def test_questions_in_the_javascript_of_a_page_are_sections(site):
+    """The site shows them, and gives them no anchor that is known: links lead to the heading above."""
+    site("partials/_note.mdx", "Not a page.\n")
+    root = site(
+        "faq.mdx",
+        "---\ntitle: FAQ\n---\n\nexport const F = [{ title: 'Is it wet?', content: `Yes.` }];\n\n"
+        "## Oars[^1]\n\n<Rows rows={F} />\n\n## Is it wet?\n\nNo.\n\n[^1]: A note.\n",
+    )
+
+    (page,) = load_book(root).pages
+
+    assert [(section.heading_path, section.anchor) for section in page.sections] == [
+        (("FAQ", "Oars"), "oars"),
+        (("FAQ", "Oars", "Is it wet?"), "oars"),
+        (("FAQ", "Is it wet?"), "is-it-wet"),
+    ]
+
+
+def test_words_in_javascript_that_are_not_read_are_told(site):
+    """Only the built site shows them."""
+    book = load_book(site("a.mdx", "# A\n\n<Card note='" + "Words of a card. " * 20 + "' />\n\ntext\n"))
+
+    (note,) = book.notes
+    assert "docs/a.mdx" in note
+    assert "give the built HTML" in note

@@ -178,6 +178,7 @@ class Fit:
                             path_terms=read.path_terms,
                             retrieval=passage.score - passages[0].score,
                             defines=scoring.defines(unit, one.subject, one.retrieval.query_terms.weights),
+                            has_key=one.asked.names_cell(unit.unit.cells),
                         )
                     )
                     right.append(

@@ -40,6 +40,7 @@ from ragbot.observability.answer_metrics import AnswerMetrics
 from ragbot.observability.insight_metrics import InsightMetrics
 from ragbot.observability.maintenance_metrics import MaintenanceMetrics
 from ragbot.observability.metrics import Metrics
+from ragbot.providers.extractive.common_words import is_english_word
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.extractive.reading import PassageReader
 from ragbot.server.periodic_tasks import PeriodicTasks
@@ -132,6 +133,7 @@ def _retriever(
         store,
         providers.query_embedder,
         understands=understood_texts(settings),
+        is_english_word=is_english_word,
     )
 
 

@@ -83,8 +83,25 @@ _SCAFFOLD = frozenset(
 _SPOKEN_OPERATOR = re.compile(
     r"(?:(?<=\s)|^|(?<=[`'\"‘“]))(?P<sign>[-+*/%=<>!&|^~?:.@$#]{1,4})(?=\s|$|[`'\"’”]|\?$)"
 )
+# Signs that writers also set between words: "Wi-Fi / Bluetooth", "File > Open", "A & B".
+_PUNCTUATION = frozenset("/ & + - | : > = * ~ . -> => ...".split())
 # Frequent typing errors for question words.
 _HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pls plz".split())
+
+
+def is_punctuation(word: str) -> bool:
+    """Return whether a sign may stand between words without a meaning of its own."""
+    return word in _PUNCTUATION
+
+
+def names_sign(sign: str, question: str) -> bool:
+    """Return whether a question asks about a sign: it is quoted, is called one, or stands without words."""
+    quoted = rf"[`'\"‘“]\s*{re.escape(sign)}\s*[`'\"’”]"
+    called = r"(?:operators?|signs?|symbols?|characters?)"
+    beside = rf"{re.escape(sign)}\s+{called}\b|\b{called}\s+{re.escape(sign)}(?!\S)"
+    if re.search(f"{quoted}|{beside}", question, re.IGNORECASE):
+        return True
+    return all(word in _SCAFFOLD for word in re.findall(r"\w+", question.casefold()))
 
 
 class Analyzer:

@@ -20,7 +20,7 @@ from ragbot.core.languages import foreign_language
 from ragbot.core.page_links import place_on_site
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
-from ragbot.index.analysis import Analyzer
+from ragbot.index.analysis import Analyzer, is_punctuation, names_sign
 from ragbot.index.bm25 import query_vector
 from ragbot.index.published_books import PublishedBooks
 from ragbot.index.vocabulary import Vocabulary
@@ -84,7 +84,7 @@ class Retriever:
     """Search the published edition of a book or another one. Safe to call from several threads.
 
     `load_words` returns each word of an edition with its number of chunks. `understands` returns whether the
-    embedder's vector of a text is meaningful.
+    embedder's vector of a text is meaningful, `is_english_word` whether a word in lower case is spelt right.
     """
 
     def __init__(
@@ -96,8 +96,10 @@ class Retriever:
         embedder: Embedder | None,
         *,
         understands: Callable[[str], bool] = lambda _text: True,
+        is_english_word: Callable[[str], bool] = lambda _word: False,
     ) -> None:
         self._understands = understands
+        self._is_english_word = is_english_word
         self._published = published
         self._edition_named = edition_named
         self._load_words = load_words
@@ -222,7 +224,13 @@ class Retriever:
             known = self._vocabularies.get(edition.key)
         if known is not None:
             return known
-        made = Vocabulary(self._load_words(edition), edition.chunks, Analyzer(edition.language))
+        is_english = edition.language == "english"
+        made = Vocabulary(
+            self._load_words(edition),
+            edition.chunks,
+            Analyzer(edition.language),
+            is_spelt_right=self._is_english_word if is_english else lambda _word: False,
+        )
         with self._lock:
             self._vocabularies[edition.key] = made
         return made
@@ -309,8 +317,8 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     for word in analyzer.question_words(_FORM.sub(" ", text)):
         spelt = word
         if not vocabulary.knows(word):
-            if analyzer.is_stop_word(word):
-                # It was taken for a keyword, but the book does not use it.
+            if analyzer.is_stop_word(word) or (is_punctuation(word) and not names_sign(word, text)):
+                # It was taken for a keyword or an operator, but the book does not use it.
                 continue
             meant = vocabulary.corrected(word)
             if meant is None:

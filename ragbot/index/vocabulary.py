@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
@@ -18,10 +18,21 @@ LONG_STOP_WORD = 6
 
 
 class Vocabulary:
-    """Hold the words of an edition, each with its number of chunks. Safe to share between threads."""
+    """Hold the words of an edition, each with its number of chunks. Safe to share between threads.
 
-    def __init__(self, words: Mapping[str, int], chunks: int, analyzer: Analyzer) -> None:
+    `is_spelt_right` returns whether a word that the edition lacks is one of its language all the same.
+    """
+
+    def __init__(
+        self,
+        words: Mapping[str, int],
+        chunks: int,
+        analyzer: Analyzer,
+        *,
+        is_spelt_right: Callable[[str], bool] = lambda _word: False,
+    ) -> None:
         self.analyzer = analyzer
+        self._is_spelt_right = is_spelt_right
         self._chunks = max(chunks, 1)
         self._words = words
         # The commonest first, so that among equally similar words the more likely one is chosen.
@@ -44,7 +55,7 @@ class Vocabulary:
 
         The similarity is the optimal string alignment distance. Stop words count as known: "wich" is "which".
         """
-        if len(word) < SHORTEST_CORRECTED or not word.isalpha():
+        if len(word) < SHORTEST_CORRECTED or not word.isalpha() or self._is_spelt_right(word):
             return None
         slips = 2 if len(word) >= TWO_SLIPS_FROM else 1
         best = process.extractOne(word, self._spellings, scorer=OSA.distance, score_cutoff=slips)

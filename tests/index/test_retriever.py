@@ -411,3 +411,34 @@ def test_words_for_the_form_of_the_answer_are_not_searched(
 def test_verb_that_is_the_subject_is_searched(retriever: Retriever, first: MadeEdition) -> None:
     """'List methods' asks about lists."""
     assert "list" in search(retriever, first, "List methods").query_terms.unknown
+
+
+def test_english_word_is_not_corrected_to_one_of_the_books(store: PlainStore, first: MadeEdition) -> None:
+    """A question of "cheddars" in a word that the book lacks would be answered with another subject."""
+    words = {"ripe", "stall"}
+    retriever = retriever_of(store, first, is_english_word=words.__contains__)
+
+    found = search(retriever, first, "Where is the stall? And the chedar?")
+
+    assert found.query_terms.unknown == ("stall",)
+    assert found.query_terms.corrections == {"chedar": "cheddar"}
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("How long do cheddar / milk keep?", ()),
+        ("How long do cheddar & milk keep?", ()),
+        ("Settings > cheddar?", ()),
+        ("What does the / operator do to cheddar?", ("/",)),
+        ("What does `&` do to cheddar?", ("&",)),
+        ("What is -> ?", ("->",)),
+    ],
+)
+def test_sign_between_words_is_no_word_unless_it_is_asked_about(
+    retriever: Retriever, first: MadeEdition, question: str, unknown: tuple[str, ...]
+) -> None:
+    """Writers set it as punctuation, and a book seldom has it."""
+    signs = [word for word in search(retriever, first, question).query_terms.unknown if not word.isalnum()]
+
+    assert tuple(signs) == unknown

@@ -96,3 +96,11 @@ def test_word_of_the_book_is_nearer_than_a_stop_word() -> None:
     words = Vocabulary({"thorn": 1}, 10, Analyzer("english"))
 
     assert words.corrected("thern") == "thorn"
+
+
+def test_word_that_is_spelt_right_is_left_as_it_is() -> None:
+    """The book has no "fuel"; that it has "full" is no reason."""
+    words = Vocabulary({"full": 3}, 10, Analyzer("english"), is_spelt_right={"fuel"}.__contains__)
+
+    assert words.corrected("fuel") is None
+    assert words.corrected("fulk") == "full"

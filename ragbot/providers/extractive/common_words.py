@@ -1,4 +1,4 @@
-"""Estimate how rare an English word is in general, by its place in the vocabulary of the local embedder."""
+"""Tell English words, and how rare one is in general, by the vocabulary of the local embedder."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def rarity(word: str) -> float:
     if place is None:
         return 1.0
     return min(1.0, max(0.0, (place - _COMMON) / (_RARE - _COMMON)))
+
+
+def is_english_word(word: str) -> bool:
+    """Return whether a word in lower case is one of the 22,000 or so commonest English words."""
+    return word in _places()
 
 
 @cache

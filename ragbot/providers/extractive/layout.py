@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import pairwise
 
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
@@ -54,7 +54,9 @@ def paragraphs_of(
         above = first.heading
         if first.kind == "list_item":
             items = _list(text, run, mark, tidy)
-            yield _with_cuts(items, passage, indexes) if window.is_run or items[0].isdigit() else items
+            if window.is_run or items[0].isdigit():
+                items = _with_cuts(items, passage, indexes, frozenset(window.units))
+            yield items
         elif first.kind == "table_row":
             table = _table(text, blocks, run, tidy)
             yield f"{_with_cut_rows(table, passage, indexes) if window.is_run else table}\n\n{mark}"
@@ -90,11 +92,15 @@ def _prose(raw: str, mark: str, tidy: Callable[[str], str]) -> str:
     return "  \n".join(f"{line}{mark}" for line in map(tidy, _LABELLED_LINE.split(raw)) if line)
 
 
-def _with_cuts(items: str, passage: ReadPassage, indexes: Sequence[int]) -> str:
-    """Add a line of dots where items of the list before or after the shown ones are left out."""
-    extent = list_extent(passage, indexes[0])
-    before = [f"- {CUT}", ""] if indexes[0] > extent.start else []
-    after = ["", f"- {CUT}"] if indexes[-1] < list_extent(passage, indexes[-1]).stop - 1 else []
+def _with_cuts(items: str, passage: ReadPassage, indexes: Sequence[int], shown: Set[int]) -> str:
+    """Add a line of dots where items of the list before or after the shown ones are left out.
+
+    `shown` are the indexes of all units that are shown: the list goes on behind its listings.
+    """
+    earlier = range(list_extent(passage, indexes[0]).start, indexes[0])
+    later = range(indexes[-1] + 1, list_extent(passage, indexes[-1]).stop)
+    before = [f"- {CUT}", ""] if earlier and shown.isdisjoint(earlier) else []
+    after = ["", f"- {CUT}"] if later and indexes[-1] + 1 not in shown else []
     return "\n".join((*before, items, *after))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ragbot.providers.extractive.value_kinds import Value, value_asked
+from ragbot.providers.extractive.common_words import rarity
+from ragbot.providers.extractive.value_kinds import Measure, Value, measure_asked, value_asked
 
 _DEFINITION = re.compile(
     r"""^\W*(?:
@@ -103,6 +105,8 @@ _SECOND = re.compile(
     re.IGNORECASE,
 )
 _LEAST_PART_WORDS = 3
+# Characters of a table's cell by which a question may name its row.
+SHORTEST_KEY = 3
 
 
 class Want(StrEnum):
@@ -124,7 +128,8 @@ class AskedFor:
 
     `subject` is the term whose definition is asked for, `options` are the two things to compare, each as
     written. `wants_code` says that a listing may answer, `wants_tree` that a tree of folders may, `is_trouble`
-    that the question is about a fault. `value` is the kind of value that the answer must hold.
+    that the question is about a fault. `value` is the kind of value that the answer must hold, `measure` what
+    its number measures.
     """
 
     text: str
@@ -135,6 +140,17 @@ class AskedFor:
     is_trouble: bool = False
     wants_tree: bool = False
     value: Value = Value.NONE
+    measure: Measure = Measure.ANY
+
+    def names_cell(self, cells: Set[str]) -> bool:
+        """Return whether the question contains one of a table's cells, a number or name, as it is written."""
+        said = " ".join(word.strip("?!.,;:\"'`()“”‘’") for word in self.text.casefold().split())
+        return any(_is_key(cell) and f" {cell} " in f" {said} " for cell in cells)
+
+
+def _is_key(cell: str) -> bool:
+    """Return whether a cell can name its row: a number, or a name that is none of the commonest words."""
+    return any(map(str.isdigit, cell)) or (len(cell) >= SHORTEST_KEY and rarity(cell) > 0)
 
 
 def asked_for(question: str) -> AskedFor:
@@ -167,6 +183,7 @@ def asked_for(question: str) -> AskedFor:
         is_trouble,
         wants_tree=_STRUCTURE.search(question) is not None,
         value=value_asked(question) if want is Want.NUMBER else Value.NONE,
+        measure=measure_asked(question) if want is Want.NUMBER else Measure.ANY,
     )
 
 

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from ragbot.providers.extractive.common_words import rarity
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadUnit, Terms
-from ragbot.providers.extractive.value_kinds import Value, holds_value
+from ragbot.providers.extractive.value_kinds import Value, holds_measure, holds_value
 
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
@@ -35,7 +35,7 @@ class Candidate:
     `passage` and `index` are the places of the passage and of the unit in it, `rank` is the passage's rank,
     from 0. `retrieval` is the passage's score minus the best passage's. `similarity` compares the vectors of
     unit and question; None if unknown. `defines`, from 0 to 1, says how closely the unit begins with the term
-    whose definition is asked for.
+    whose definition is asked for; `has_key` says that the question names a cell of the unit, a table's row.
     """
 
     passage: int
@@ -47,8 +47,23 @@ class Candidate:
     similarity: float | None = None
     score: float = 0.0
     defines: float = 0.0
+    has_key: bool = False
 
 
+# Words that decide a question with two answers.
+_DECIDING: Mapping[Want, re.Pattern[str]] = MappingProxyType(
+    {
+        Want.YES_NO: re.compile(
+            r"\A\W*(?:yes|no)\b|\b(?:not|never|cannot|always|must|only|impossible)\b|n['’]t\b", re.IGNORECASE
+        ),
+        Want.CHOICE: re.compile(
+            r"\b(?:rather than|instead of|alone|both|neither|unlike|whereas|while|but not|prefer\w*)\b",
+            re.IGNORECASE,
+        ),
+    }
+)
+# What a number of another kind counts, where a length, a weight or a time is asked for.
+OTHER_MEASURE = 0.5
 # Without the rarity of the words all count alike.
 EQUAL: Mapping[str, float] = MappingProxyType({})
 
@@ -71,6 +86,8 @@ FEATURES = (
     "remedy",
     "side",
     "announces",
+    "decides",
+    "key",
     "words_of_list",
     "similarity",
 )
@@ -94,7 +111,7 @@ def unit_features(
         one.retrieval,
         math.log(1 + len(read.terms)) / 3,
         float(len(read.terms) < 4),
-        float(asked.want is Want.NUMBER and any(sign.isdigit() for sign in unit.words)),
+        _number(asked, unit.words),
         one.defines,
         sameness(read.heading_terms, subject, weights),
         float(is_code) * (1.0 if wants_code else -1.0),
@@ -104,9 +121,18 @@ def unit_features(
         float(asked.is_trouble and _REMEDY.search(unit.words) is not None),
         float(unit.is_side),
         float(unit.announces),
+        float(asked.want in _DECIDING and _DECIDING[asked.want].search(unit.words) is not None),
+        float(one.has_key),
         coverage(weights, read.whole_list | headings) if is_listed else 0.0,
     ]
     return features if one.similarity is None else [*features, one.similarity]
+
+
+def _number(asked: AskedFor, words: str) -> float:
+    """Return 1 for a value of the kind that is asked for, less for another number, 0 without one."""
+    if asked.want is not Want.NUMBER or not any(sign.isdigit() for sign in words):
+        return 0.0
+    return 1.0 if holds_measure(asked.measure, words) else OTHER_MEASURE
 
 
 def defines(read: ReadUnit, subject: Terms, weights: Mapping[str, float] = EQUAL) -> float:
@@ -172,6 +198,8 @@ UNIT_WEIGHTS = (
         1.01,
         -0.53,
         -0.62,
+        1.0,
+        1.0,
         0.75,
         3.86,
     ),
@@ -194,6 +222,8 @@ UNIT_WEIGHTS = (
         1.79,
         -0.69,
         -0.64,
+        1.0,
+        1.0,
         1.53,
     ),
 )

@@ -28,9 +28,22 @@ _DEFINES = re.compile(
     r"|[^.!?\n]{1,80}?(?=\s*(?::|\s[—–]|\s-\s))"
 )
 _LEANS_BACK = re.compile(
-    r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|both)\b",
+    r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|hence|both"
+    r"|if\s+(?:so|not)|as\s+a\s+result|for\s+this\s+reason|in\s+(?:this|that)\s+case)\b"
+    r"|[^.!?\n]{1,80}?\b(?:is|are|was|were)\s+(?:therefore|thus|hence)\b",
     re.IGNORECASE,
 )
+# "It means you have local interference": the sentence that explains the one before it.
+_EXPLAINS = re.compile(
+    r"(?:it|this|that)\s+(?:usually\s+|often\s+|probably\s+)?(?:means|is\s+because|happens\s+(?:when|if|because))\b",
+    re.I,
+)
+# A note of an author to herself.
+_TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
+# A caption: a paragraph that is emphasised from end to end, at or under an image.
+_EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)\s*")
+_IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
+_CELL = re.compile(r"(?<!\\)\|")
 # The branches of a tree of folders.
 _TREE = re.compile(r"├──|└──|\|-- |`-- ")
 # "Such a string is called a *docstring*."
@@ -91,7 +104,8 @@ class Unit:
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
     subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label`
     marks a bold line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
-    a section that sums up its chapter, `is_tree` a drawing of folders.
+    a section that sums up its chapter, `is_tree` a drawing of folders. `cells` are those of a table's row, in
+    lower case.
     """
 
     start: int
@@ -108,6 +122,7 @@ class Unit:
     is_fold: bool = False
     is_summary: bool = False
     is_tree: bool = False
+    cells: frozenset[str] = frozenset()
 
     @property
     def leads(self) -> bool:
@@ -127,6 +142,16 @@ class Unit:
         """Return whether the unit needs the sentence before it to be understood ("It ...", "However ...")."""
         leans = _LEANS_BACK.match(self.words) or _LEANS_AT_END.search(self.words)
         return self.kind == "sentence" and leans is not None
+
+    @property
+    def explains(self) -> bool:
+        """Return whether the unit says what the sentence before it means or comes from."""
+        return self.kind == "sentence" and _EXPLAINS.match(self.words) is not None
+
+    @property
+    def is_to_do(self) -> bool:
+        """Return whether the unit is a note of an author to herself ("TODO: add a picture")."""
+        return _TO_DO.match(self.words) is not None
 
     @property
     def opening(self) -> str:
@@ -174,13 +199,14 @@ def units_of(
                         tokens=count_tokens(plain),
                         is_side=section.is_side
                         or is_link_alone(raw)
-                        or (kind == "sentence" and is_pointer(raw))
+                        or (kind == "sentence" and (is_pointer(raw) or _is_caption(text, block)))
                         or (kind != "code" and is_due_date(plain)),
                         is_diagram=kind == "code" and _is_diagram(raw),
                         is_label=kind == "sentence" and _BOLD.fullmatch(raw) is not None,
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
                         is_tree=kind == "code" and _TREE.search(raw) is not None,
+                        cells=_cells(raw, words) if kind == "table_row" else frozenset(),
                     )
                 )
     return units
@@ -195,6 +221,19 @@ class _Section:
 def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:
     """Return the offset of the next heading after a block, or the end of the text."""
     return next((block.start for block in blocks[number + 1 :] if block.kind == "heading"), len(text))
+
+
+def _is_caption(text: str, block: TextBlock) -> bool:
+    """Return whether a paragraph is emphasised from end to end and stands with an image or under one."""
+    raw = text[block.start : block.end]
+    emphasised = _EMPHASISED.fullmatch(_IMAGE.sub("", raw)) is not None
+    before = text[: block.start].rstrip().rpartition("\n")[2]
+    return emphasised and (_IMAGE.search(raw) or _IMAGE.fullmatch(before.strip())) is not None
+
+
+def _cells(row: str, words: Callable[[str, str], str]) -> frozenset[str]:
+    cells = _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
+    return frozenset(name for cell in cells if (name := words(cell, "sentence").strip(" `*_").casefold()))
 
 
 def _is_diagram(code: str) -> bool:

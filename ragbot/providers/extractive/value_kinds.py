@@ -1,4 +1,4 @@
-"""Tell which kind of value a question asks for (a price, a year, a time), and whether a text holds one."""
+"""Tell which kind of value a question asks for (a price, a year, a length), and whether a text holds one."""
 
 from __future__ import annotations
 
@@ -49,6 +49,52 @@ _HELD = {
 }
 _ASKED_PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKED)
 _HELD_PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _HELD.items()}
+
+
+class Measure(StrEnum):
+    """Name what a number may measure."""
+
+    ANY = "any"
+    SIZE = "size"
+    WEIGHT = "weight"
+    TEMPERATURE = "temperature"
+    TIME = "time"
+
+
+_MEASURED = (
+    (Measure.WEIGHT, r"\bhow\s+heavy\b|\bweigh"),
+    (Measure.TEMPERATURE, r"\bhow\s+(?:hot|cold|warm)\b|\btemperature"),
+    (Measure.SIZE, r"\bhow\s+(?:big|large|tall|wide|deep|high|thick|far|small)\b|\b(?:what|which)\s+size\b"),
+    (
+        Measure.TIME,
+        r"\bhow\s+(?:old|often|soon)\b|\bhow\s+long\s+(?:does|do|did|will|should|must|can|until|before|after)\b",
+    ),
+)
+_LENGTHS = (
+    r"mm|cm|km|millimet\w*|centimet\w*|kilomet\w*|met(?:er|re)s?|m|inch(?:es)?|in|foot|feet|ft|yards?|miles?|acres?|hectares?"
+    r"|square|cubic|pixels?|px|[kmgt]i?b|bytes?|bits?|characters|lines|pages|x|×"
+)
+_UNITS = {
+    Measure.SIZE: rf"\d[\d.,\s/-]*(?:{_LENGTHS})\b|\d\s*(?:\"|”|′|″|')",
+    Measure.WEIGHT: r"\d[\d.,\s-]*(?:kg|g|mg|grams?|kilo(?:gram)?s?|lbs?|pounds?|ounces?|oz|tons?|tonnes?)\b",
+    Measure.TEMPERATURE: r"\d[\d.,\s-]*(?:°|º|&deg;|degrees?|[CFK]\b)",
+    Measure.TIME: (
+        r"\d[\d.,\s-]*(?:ms|s|secs?|seconds?|mins?|minutes?|h|hours?|hrs?|days?|weeks?|months?|years?)\b"
+        r"|\b(?:daily|weekly|monthly|yearly|hourly|overnight)\b"
+    ),
+}
+_MEASURED_PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _MEASURED)
+_UNIT_PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _UNITS.items()}
+
+
+def measure_asked(question: str) -> Measure:
+    """Return what the number that a question asks for measures; ANY if it does not say."""
+    return next((kind for kind, pattern in _MEASURED_PATTERNS if pattern.search(question)), Measure.ANY)
+
+
+def holds_measure(measure: Measure, text: str) -> bool:
+    """Return whether a text holds a number with a unit of a measure; True for ANY."""
+    return measure is Measure.ANY or _UNIT_PATTERNS[measure].search(text) is not None
 
 
 def value_asked(question: str) -> Value:

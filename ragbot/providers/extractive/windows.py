@@ -66,7 +66,7 @@ def choose_windows(
     scores: dict[int, float] = {}
     left, count = tokens, 0
     least = candidates[0].score - (MEANING_MARGIN if asked.want is Want.MEANING else SCORE_MARGIN)
-    for candidate in candidates:
+    for candidate in _without_other_rows(candidates, asked):
         if count == most or candidate.score < least:
             break
         chosen = taken.setdefault(candidate.passage, set())
@@ -75,7 +75,7 @@ def choose_windows(
         units = passages[candidate.passage].units
         wants_run = _wants_run(passages[candidate.passage], candidate, asked)
         budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
-        alone = candidate.defines >= DEFINES
+        alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
         window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
         cost = sum(units[index].unit.tokens for index in window)
         if count and cost > left:
@@ -91,6 +91,16 @@ def choose_windows(
         if (shown := _rounded_off(passages[passage], chosen, is_run=is_run))
     ]
     return sorted(found, key=lambda window: -window.score)
+
+
+def _without_other_rows(candidates: Sequence[Candidate], asked: AskedFor) -> list[Candidate]:
+    """Leave out the other rows of a table of which the question names one: they are about other things."""
+    named = {one.passage for one in candidates if one.has_key and asked.want is not Want.LIST}
+    return [
+        one
+        for one in candidates
+        if one.has_key or one.passage not in named or one.read.unit.kind != "table_row"
+    ]
 
 
 def _rounded_off(passage: ReadPassage, chosen: set[int], *, is_run: bool) -> tuple[int, ...]:
@@ -305,11 +315,43 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
     needed = []
     if unit.lead >= 0:
         needed.append(unit.lead)
-    if unit.leans_back and index and units[index - 1].unit.block == unit.block:
-        needed.append(index - 1)
+    needed += _leant_on(passage, index)
+    if (
+        index + 1 < len(units)
+        and units[index + 1].unit.block == unit.block
+        and units[index + 1].unit.explains
+    ):
+        needed.append(index + 1)
     if unit.leads and index + 1 < len(units) and units[index + 1].unit.lead == index:
         needed.append(index + 1)
     return needed
+
+
+def _leant_on(passage: ReadPassage, index: int) -> list[int]:
+    """Return the units before a sentence that speaks of them ("This is known as ..."), the nearest first.
+
+    At the beginning of a paragraph these are the list or the last sentence above it. They may lean back too.
+    """
+    units = passage.units
+    found: list[int] = []
+    left = RUN_TOKENS
+    while (
+        index and units[index].unit.leans_back and units[index - 1].unit.heading == units[index].unit.heading
+    ):
+        before = units[index - 1].unit
+        if before.kind == "list_item" and before.block != units[index].unit.block:
+            extent = list_extent(passage, index - 1)
+            group = [*reversed(extent), *([before.lead] if before.lead >= 0 else [])]
+        elif before.kind == "sentence" and not before.is_label:
+            group = [index - 1]
+        else:
+            break
+        left -= sum(units[other].unit.tokens for other in group)
+        if left < 0:
+            break
+        found += group
+        index = min(group)
+    return found
 
 
 def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alone: bool = False) -> bool:

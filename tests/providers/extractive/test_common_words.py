@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.providers.extractive.common_words import rarity
+from ragbot.providers.extractive.common_words import is_english_word, rarity
 
 
 @pytest.mark.parametrize("word", ["usually", "people", "water"])
@@ -22,3 +22,11 @@ def test_word_of_no_vocabulary_is_rarest(word: str) -> None:
 def test_rarer_word_is_rarer() -> None:
     """The order is that of use."""
     assert 0 == rarity("the") < rarity("cheese") < rarity("cheddar") <= 1
+
+
+@pytest.mark.parametrize(
+    ("word", "is_english"), [("fuel", True), ("plant", True), ("varoa", False), ("chedar", False)]
+)
+def test_english_words_are_known(word: str, is_english: bool) -> None:
+    """They are not corrected."""
+    assert is_english_word(word) is is_english

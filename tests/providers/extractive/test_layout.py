@@ -194,3 +194,17 @@ def test_rows_that_are_left_out_are_told_where_the_table_was_asked_for() -> None
     )
 
     assert table == "| Cheese | Months |\n| --- | --- |\n| … |  |\n| Gouda | 6 |\n| … |  |\n\n[1]"
+
+
+def test_no_dots_stand_between_a_step_and_its_own_listing() -> None:
+    """Nothing is left out there."""
+    text = "1. Install it\n\n   ```sh\n   pip install it\n   ```\n\n1. Run it\n\n   ```sh\n   it\n   ```\n"
+
+    assert "…" not in "\n".join(laid_out(text, is_run=True))
+
+
+def test_dots_tell_once_that_steps_are_left_out() -> None:
+    """Before the first that is shown, and behind the last."""
+    text = "1. Wash\n1. Stir\n\n   ```sh\n   stir\n   ```\n\n1. Wait\n1. Cut\n"
+
+    assert "\n".join(laid_out(text, 1, 2, 3, is_run=True)).count("…") == 2

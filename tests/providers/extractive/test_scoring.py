@@ -271,3 +271,20 @@ def test_unknown_name_is_a_capital_or_an_identifier(
 ) -> None:
     """Names that stand nowhere in a book are hardly its subject; the first word has its capital anyhow."""
     assert names_unknown(question, unknown) is expected
+
+
+def test_sentence_that_decides_is_told() -> None:
+    """A question with two answers wants one of them."""
+    question = "Will deleting cells stop the bees?"
+
+    assert features_of(question, "Deleting cells will not prevent it.")["decides"] == 1.0
+    assert features_of(question, "Deleting cells is done by hand.")["decides"] == 0.0
+    assert features_of("How are cells deleted?", "Cells are not deleted.")["decides"] == 0.0
+
+
+def test_number_of_another_kind_counts_less() -> None:
+    """Weeks are no size."""
+    size = features_of("How big is the cellar door?", "The cellar door has 15 square metres.")["number"]
+    weeks = features_of("How big is the cellar door?", "The cellar door is 15 weeks old.")["number"]
+
+    assert size > weeks > 0

@@ -261,3 +261,49 @@ def test_units_of_a_summary_are_marked() -> None:
     before, inside = units_in("Milk is white.\n\n## Chapter summary\n\nCheese is ripe.")
 
     assert (before.is_summary, inside.is_summary) == (False, True)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Ripening is therefore a better word.",
+        "As a result, the rind cracks.",
+        "If so, wait.",
+    ],
+)
+def test_conclusion_leans_on_what_it_is_drawn_from(sentence: str) -> None:
+    """Alone it says nothing."""
+    assert units_in(sentence)[0].leans_back
+
+
+def test_sentence_that_explains_the_one_before_is_known() -> None:
+    """Who has the symptom wants to read on."""
+    before, explains, after = units_in("The rind is blue. It means that the cellar is damp. It is late.")
+
+    assert (before.explains, explains.explains, after.explains) == (False, True, False)
+
+
+def test_note_of_an_author_to_herself_is_marked() -> None:
+    """It stands in a book that is not finished."""
+    assert [unit.is_to_do for unit in units_in("TODO: add a picture.\n\nDo it at once.")] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_side"),
+    [
+        ("![](cow.png)\n\n_A cow by Bob_", [True]),
+        ("![](cow.png)\n*A cow*", [True]),
+        ("Milk her at six.\n\n_Never be late._", [False, False]),
+        ("![](cow.png)\n\nMilk *her* at six.", [False]),
+    ],
+)
+def test_caption_of_an_image_is_side_matter(text: str, is_side: list[bool]) -> None:
+    """It says what the image shows, which an answer does not."""
+    assert [unit.is_side for unit in units_in(text)] == is_side
+
+
+def test_row_knows_its_cells() -> None:
+    """A question may name one."""
+    row = units_in("| Name | Code |\n|---|---|\n| **Brownout** | `9` |")[-1]
+
+    assert row.cells == {"brownout", "9"}

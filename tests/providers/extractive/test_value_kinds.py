@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.providers.extractive.question import Want, asked_for
-from ragbot.providers.extractive.value_kinds import Value, holds_value
+from ragbot.providers.extractive.value_kinds import Value, holds_measure, holds_value
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,19 @@ def test_question_for_several_things_asks_for_a_list(question: str) -> None:
 def test_plural_without_an_article_asks_for_a_meaning() -> None:
     """'What are topics?' is no question for a list of them."""
     assert asked_for("What are topics?").want is Want.MEANING
+
+
+@pytest.mark.parametrize(
+    ("question", "fitting", "other"),
+    [
+        ("How big should the door be?", "Keep it to 15 square centimetres.", "It eats 4 kg a week."),
+        ("How heavy is a wheel?", "Each has 22 kg.", "It came in 1986."),
+        ("How hot must the milk be?", "Heat it to 40 °C.", "Stir it for 40 minutes."),
+        ("How long does it ripen?", "It takes nine to 12 months.", "Page 12 tells."),
+    ],
+)
+def test_number_fits_what_it_measures(question: str, fitting: str, other: str) -> None:
+    """A weight does not answer how big a thing is."""
+    measure = asked_for(question).measure
+
+    assert (holds_measure(measure, fitting), holds_measure(measure, other)) == (True, False)

@@ -333,3 +333,45 @@ def test_summary_of_a_chapter_is_the_authors_own() -> None:
     (window,) = overview_windows([passage], tokens=200)
 
     assert [passage.units[index].unit.words for index in window.units] == ["Cheese ripens.", "Cows eat."]
+
+
+def test_definition_that_names_what_stands_above_it_is_shown_with_that() -> None:
+    """ "This is called the triangle" says nothing alone."""
+    things = "Cheese needs three things:\n\n- Milk\n- Salt\n- Rennet"
+    text = f"{FILLER}\n\n{things}\n\nThis is known as the cheddar triangle.\n\n{FILLER}"
+
+    found = shown("What is the cheddar triangle?", text)
+
+    assert found[:5] == [
+        "Cheese needs three things:",
+        "Milk",
+        "Salt",
+        "Rennet",
+        "This is known as the cheddar triangle.",
+    ]
+
+
+def test_conclusion_is_shown_from_where_its_argument_begins() -> None:
+    """Each sentence leans on the one before."""
+    text = (
+        f"{FILLER}\n\nMost dairies ripen by turning each wheel. However, ours is turned by a neighbour, who "
+        "looks first. If so, it is left alone. Managed ripening is therefore a better name."
+    )
+
+    assert shown("What is managed ripening?", text)[0] == "Most dairies ripen by turning each wheel."
+
+
+def test_explanation_follows_its_symptom() -> None:
+    """Else a reader knows as much as before."""
+    long = "The rind of a cheddar is blue and soft at the edges and it smells of the cellar, " * 4
+    text = f"{FILLER}\n\n{long.strip(', ')}. It means that the cellar is damp. {FILLER}"
+
+    assert "It means that the cellar is damp." in shown("Why is the rind of my cheddar blue?", text)
+
+
+def test_row_that_the_question_names_is_shown_without_its_neighbours() -> None:
+    """The others are about other codes."""
+    rows = ("| 8 | The milk code is sour |", "| 9 | Cheddar is cut |", "| 11 | The code of the rind |")
+    table = "\n".join(("| Code | Meaning |", "|---|---|", *rows))
+
+    assert shown("What does error code 9 mean?", table) == ["9 Cheddar is cut"]

@@ -203,6 +203,7 @@ class ExtractiveGenerator:
                 window,
                 mark=f"[{window.passage + 1}]",
                 tidy=self._tidy,
+                table_head=chunk.table_head,
                 heading=lambda block, text=chunk.text, blocks=blocks: self._reader.words(  # type: ignore[misc]
                     text[blocks[block].start : blocks[block].end], "heading"
                 ),

@@ -218,6 +218,19 @@ def test_search_text_has_the_signs_of_the_page():
     assert chunk.search_text.split("\n\n", 1)[1] == "At 10° C—but a crock of s**t, bold <b> `&deg;` d"
 
 
+def test_each_part_of_a_table_has_its_head():
+    """A reader of the last row asks for it in the words of the head, and reads it below them."""
+    rows = "".join(f"| R{n} | {'word ' * 30}|\n" for n in range(30))
+
+    first, *others = chunks(f"| *Role* | Use |\n|---|---|\n{rows}")
+
+    assert others
+    assert (first.table_head, first.search_text.count("Role")) == ("", 1)
+    assert {chunk.table_head for chunk in others} == {"| *Role* | Use |"}
+    assert all(chunk.search_text.startswith("A\n\n| Role | Use |\n| R") for chunk in others)
+    assert all(chunk.text.startswith("| R") for chunk in others)
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

@@ -15,6 +15,7 @@ from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_map
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.mdx_partials import PartialExpander
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -269,7 +270,11 @@ def _is_shown(doc: _Doc) -> bool:
 def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     *folders, name = path.split("/")[base:]
     own = "/".join((translated, *folders, name))
-    shown = with_script_prose(shown_source(folder.read_text(own if translated and folder.has(own) else path)))
+    read = own if translated and folder.has(own) else path
+    partials = PartialExpander(folder)
+    shown = with_script_prose(partials.expand(read, shown_source(folder.read_text(read))))
+    for notice in partials.notices:
+        folder.skip(path, notice)
     values = parse_front_matter(shown.text)
     return _Doc(path, tuple(folders), PurePosixPath(name).stem, values, shown.text, shown.unread_words)
 

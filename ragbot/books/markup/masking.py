@@ -45,9 +45,9 @@ _ESM = re.compile(
     r"|export[ \t]+(?:default\b|(?:const|let|var|function|class|async)[ \t]|[{*]))",
     re.MULTILINE,
 )
-_NOTE = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:[ \t]*(?=[\r\n]|\Z)", re.MULTILINE)
+_NOTE = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:(?=[ \t]*(?:[\r\n]|\Z))", re.MULTILINE)
 # The text of a note may begin on the next line, or after blank lines if it is indented.
-_NOTE_TEXT = re.compile(r"(?:\r\n?|\n)[ \t]*[^\s]|\s*[\r\n](?: {4}|\t)[ \t]*[^\s]")
+_NOTE_TEXT = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t]*[^\s]|\s*[\r\n](?: {4}|\t)[ \t]*[^\s]")
 _LINE_END = re.compile(r"[\r\n]")
 _BLANK_LINE = re.compile(r"(?:\r\n?|\n)[ \t]*(?=\r|\n|\Z)")
 _DIRECTIVE = re.compile(r"^[ \t>]*(:{3,}[ \t]*(?:[A-Za-z][\w-]*)?)(\[)?", re.MULTILINE)

@@ -7,6 +7,7 @@ import pytest
 from ragbot.books.formats.docusaurus import strip_number_prefix
 from ragbot.books.formats.docusaurus_config import parse_site_config
 from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.errors import BookError
 
 SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"
@@ -340,3 +341,40 @@ def test_words_in_javascript_that_are_not_read_are_told(site):
     (note,) = book.notes
     assert "docs/a.mdx" in note
     assert "give the built HTML" in note
+
+
+def test_partials_are_read_where_the_page_shows_them(site):
+    """They are no pages of their own, so that their words would be nowhere."""
+    (site("blocks/_table.mdx", "---\ntitle: T\n---\n| A |\n|---|\n| 1 |\n") / "_top.mdx").write_text("Top.\n")
+    site("blocks/_note.mdx", "import Inner from '../_inner.md';\n\nA note.\n\n<Inner />\n")
+    site("_inner.md", "Within.\n\nMore.\n")
+    root = site(
+        "guide/a.mdx",
+        "import Table from '@site/docs/blocks/_table.mdx';\nimport Note from '../blocks/_note.mdx';\n"
+        "import Top from '@site/_top.mdx';\nimport Gone from './_gone.mdx';\n"
+        "import Code from './code.jsx';\n\n"
+        "# A\n\n<Top />\n\n<Table />\n\nIn a line <Top />.[^1]\n\n<Gone />\n<Code />\n\n[^1]: <Note />\n",
+    )
+
+    book = load_book(root)
+
+    (page,) = book.pages
+    shown = [line for line in parse_page(page.source, page.dialect).prose.text.splitlines() if line.strip()]
+    assert [line.rstrip() for line in shown] == [
+        *("# A", "Top.", "| A |", "|---|", "| 1 |", "In a line        .[^1]"),
+        *("[^1]: A note.", "    Within.", "    More."),
+    ]
+    assert [(skipped.path, skipped.reason) for skipped in book.skipped] == [
+        ("docs/guide/a.mdx", "Its partial ./_gone.mdx is not there.")
+    ]
+
+
+def test_partials_that_import_each_other_end(site):
+    """A hostile page must not fill the memory."""
+    line = "import A from './_a.mdx';\n\n" + "<A />\n\n" * 50 + "word\n"
+    site("_a.mdx", line)
+
+    book = load_book(site("b.mdx", line))
+
+    assert len(book.pages[0].source) < 1_000_000
+    assert len(book.skipped) == 1

@@ -186,7 +186,7 @@ def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, ver
     layout = Layout(f"a project of {name} ({project.mark})", f"as {name} makes them")
     if name == "Docusaurus":
         folder = opened(root_of_docusaurus(opened(project.folder)))
-        base = project.folder.relative_to(folder.root).as_posix()
+        base = project.folder.absolute().relative_to(folder.root.absolute()).as_posix()
         book = read_docusaurus(folder, "" if base == "." else base, version=version)
     else:
         folder = opened(project.folder)

@@ -95,6 +95,7 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
         ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
         ({"publican.cfg": "xml_lang: en-US", "en-US/Book.xml": LONG}, "Publican", "tmp/en-US/html"),
+        ({"_site.yml": "name: b", "index.Rmd": "# A", "oars.md": "# O"}, "R Markdown", "_site"),
         ({"next.config.mjs": "import nextra from 'nextra'", "content/a.mdx": "# A"}, "Nextra", "out"),
     ],
 )
@@ -104,7 +105,7 @@ def test_sources_of_a_generator_are_refused_with_the_way(
     """Their links would all be dead, and most of their words would be missing."""
     laid(tmp_path, files)
 
-    with pytest.raises(BookError, match=f"This is a {named} project .*Build it .*{tmp_path}/{way}"):
+    with pytest.raises(BookError, match=f"This is an? {named} project .*Build it .*{tmp_path}/{way}"):
         load_book(tmp_path)
 
 
@@ -259,6 +260,11 @@ def test_globs_choose_files(tmp_path: Path) -> None:
         ({"hugo.yaml": "title: T", "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"_bookdown.yml": "", "index.Rmd": "# A", "oars.Rmd": "# Oars"}, "bookdown", "oars.html"),
+        (
+            {"index.Rmd": "---\nsite: bookdown::bookdown_site\n---\n# A", "o.Rmd": "# Oars"},
+            "bookdown",
+            "oars.html",
+        ),
         ({"_quarto.yml": "project:", "index.qmd": "# A", "oars.qmd": "# Oars"}, "Quarto", "oars.html"),
         (
             {"_toc.yml": "root: a\nchapters: [{file: oars}]", "conf.py": "project = 'x'", "oars.md": "# A"},
@@ -277,6 +283,17 @@ def test_sources_of_a_generator_are_read_with_its_addresses(
 
     assert book.layout.name.startswith(f"a project of {read_as} ")
     assert address in [page.address for page in book.pages]
+
+
+def test_project_in_a_folder_of_any_name_is_found_if_the_prose_is_there(tmp_path: Path) -> None:
+    """Its chapters were read as plain files; examples beside a book are not the book."""
+    files = {"lectures/_toc.yml": "root: oars", "lectures/oars.md": f"# Oars\n\n{LONG}", "README.md": "# R\n"}
+    laid(tmp_path, {**files, "examples/mkdocs.yml": "site_name: E", "examples/docs/a.md": "# A\n"})
+
+    assert [page.address for page in load_book(tmp_path).pages] == ["oars.html"]
+
+    laid(tmp_path, {"one.md": LONG * 2})
+    assert "one.md" in paths(tmp_path)
 
 
 @pytest.mark.parametrize("given", ["", "website"])

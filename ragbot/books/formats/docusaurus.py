@@ -18,8 +18,9 @@ from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdx_partials import PartialExpander
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
+from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
-from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.rewriting import shown_source, with_fences_apart
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
@@ -272,7 +273,8 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     own = "/".join((translated, *folders, name))
     read = own if translated and folder.has(own) else path
     partials = PartialExpander(folder)
-    shown = with_script_prose(partials.expand(read, shown_source(folder.read_text(read))))
+    source = with_fences_apart(without_highlight_comments(shown_source(folder.read_text(read))))
+    shown = with_script_prose(partials.expand(read, source))
     for notice in partials.notices:
         folder.skip(path, notice)
     values = parse_front_matter(shown.text)

@@ -99,12 +99,13 @@ def split_page(
 ) -> PageSections:
     """Split a page into sections under `parts`.
 
-    An empty `title` is replaced by the heading that the page begins with, else by `fallback`.
+    An empty `title` is replaced by the heading that the page begins with, by the only one of the first level,
+    or by `fallback`.
     """
     page = parse_page(source, dialect)
     headings = find_headings(page, dialect)
     opening = _opening(page, headings)
-    title = title or (opening.text if opening else "") or fallback
+    title = title or (opening.text if opening else _only_title(headings)) or fallback
     names = _anchored(headings, anchors)
     return PageSections(title, build_sections(page.prose.text, names, opening=opening, path=(*parts, title)))
 
@@ -128,6 +129,8 @@ def build_sections(
         if heading is opening:
             above = [] if _alike(heading.text, path[-1]) else [(1, heading.text)]
             anchor = ""
+        elif heading.level == 1 and _alike(heading.text, path[-1]):
+            above = []
         else:
             above = [*(outer for outer in above if outer[0] < heading.level), (heading.level, heading.text)]
         names_above = tuple(text for _, text in above if text)
@@ -155,6 +158,12 @@ def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
         return None
     is_listed = first.is_nested and page.source[first.start : first.end].lstrip()[:1] != ">"
     return None if is_listed else first
+
+
+def _only_title(headings: list[Heading]) -> str:
+    """Return the text of the only heading of the first level, or an empty text."""
+    tops = [heading.text for heading in headings if heading.level == 1 and not heading.is_nested]
+    return tops[0] if len(tops) == 1 else ""
 
 
 def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading, str]]:

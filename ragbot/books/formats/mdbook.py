@@ -15,7 +15,7 @@ from ragbot.books.formats.mdbook_includes import IncludeExpander
 from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
-from ragbot.books.markup.rewriting import shown_source, unwrap_admonish
+from ragbot.books.markup.rewriting import shown_source, unwrap_admonish, with_open_references
 from ragbot.books.markup.slugs import MdbookSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -65,7 +65,7 @@ def _page(folder: BookFolder, path: str, chapter: SummaryChapter, config: _Confi
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
     includes = IncludeExpander(folder)
     source = remove_hidden_lines(includes.expand(path, folder.read_text(path)), config.hidelines)
-    source = shown_source(unwrap_admonish(source))
+    source = with_open_references(shown_source(unwrap_admonish(source)))
     for notice in includes.notices:
         folder.skip(path, notice)
     content = split_page(

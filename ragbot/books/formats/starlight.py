@@ -55,6 +55,7 @@ def read_starlight(folder: BookFolder) -> Book:
         navigation=tuple(_navigation(folder, script, locale)),
         key=lambda inner, values: (_order(values), natural_key(inner)),
         is_shown=is_shown,
+        has_copies=True,
     )
     return read_site_source(folder, site)
 

@@ -41,6 +41,8 @@ _QUOTED = re.compile(
 _UNSEEN_KEYS = frozenset(
     "class className style d points viewBox src href to url id srcSet alt transform".split()
 )
+_ANY_EXPORT = re.compile(r"^export[ \t]", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"=\{?[ \t]*(?:'[^'\n]*'|\"[^\"]*\"|`[^`]*`)")
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -66,7 +68,7 @@ def with_script_prose(source: str) -> ScriptProse:
     An entry is an object with a title and a text; its heading ends in `NO_ANCHOR`. Entries that no component
     of the page is given are not shown.
     """
-    if not any(sign in source for sign in ("export ", "={", '="', "='")):
+    if not _may_hold_prose(source):
         return ScriptProse(source)
     hidden = parse_page(source, Dialect.MDX).prose.hidden
     exported = dict(_exported(source, hidden))
@@ -76,6 +78,14 @@ def with_script_prose(source: str) -> ScriptProse:
             found.shown.setdefault(span, []).extend(entries)
     unread = _unread_words(source, hidden, found)
     return ScriptProse(_inserted(source, found), unread if unread >= _TOLD_WORDS else 0)
+
+
+def _may_hold_prose(source: str) -> bool:
+    """Return whether a page has an export, a list in an attribute, or long attributes, without parsing it."""
+    if _ANY_EXPORT.search(source) or _INLINE.search(source):
+        return True
+    attributes = (match.group().count(" ") for match in _ATTRIBUTE.finditer(source))
+    return sum(blanks + 1 for blanks in attributes if blanks + 1 >= _LEAST_WORDS) >= _TOLD_WORDS
 
 
 def unread_script_notes(pages: Mapping[str, int]) -> tuple[str, ...]:

@@ -150,3 +150,16 @@ def test_empty_page_has_no_sections():
     """An empty page is a page with nothing to say."""
     assert sections("") == ()
     assert sections("---\ntitle: X\n---\n") == ()
+
+
+def test_page_is_called_by_its_only_title_below_other_text() -> None:
+    """Made references begin with a trail of links; such pages were called by the names of their files."""
+    text = "[Home](index.md) / Oars\n\n# Interface: Oar\n\n## Grip\n\nRound.\n"
+
+    found = split_page(text, Dialect.MARKDOWN, AnchorRules(GithubSlugger), title="", fallback="oar", parts=())
+
+    assert found.title == "Interface: Oar"
+    assert [(section.heading_path, section.anchor) for section in found.sections[1:]] == [
+        (("Interface: Oar",), "interface-oar"),
+        (("Interface: Oar", "Grip"), "grip"),
+    ]

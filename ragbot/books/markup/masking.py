@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ragbot.books.markup.script_values import EXPORTED, parse_script_value
+from ragbot.books.markup.script_values import EXPORTED, MAX_UNCLOSED, parse_script_value
 from ragbot.core.domain import Dialect
 
 # Code spans and tags that run on for longer are taken as text, so that hostile input stays linear.
@@ -109,7 +109,7 @@ class _Scan:
     def __init__(self, source: str, start: int, end: int, dialect: Dialect) -> None:
         self.source, self.start, self.end = source, start, end
         self.mdx = dialect is Dialect.MDX
-        self.failures = 0
+        self.failures = self.unclosed = 0
         self.spans: list[tuple[int, int]] = []
         self.closers = self._closers() if self.mdx else {}
 
@@ -134,10 +134,12 @@ class _Scan:
 
         That is the end of its literal, or the first blank line outside of its brackets.
         """
-        if (literal := EXPORTED.match(self.source, start, self.end)) is not None:
-            found = parse_script_value(self.source[: self.end], literal.end())
-            if found.is_whole:
+        literal = EXPORTED.match(self.source, start, self.end)
+        if literal is not None and self.unclosed < MAX_UNCLOSED:
+            found = parse_script_value(self.source, literal.end())
+            if found.is_whole and found.end <= self.end:
                 return self._line_end(found.end)
+            self.unclosed += 1
         for blank in _BLANK_LINE.finditer(self.source, start, min(self.end, start + 20 * MAX_SPAN)):
             text = self.source[start : blank.start()]
             if sum(map(text.count, "{[(")) <= sum(map(text.count, "}])")):

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 
 from ragbot.books.markup.blocks import parse_page
-from ragbot.books.markup.script_values import EXPORTED, ScriptText, ScriptValue, parse_script_value
+from ragbot.books.markup.script_values import (
+    EXPORTED,
+    MAX_UNCLOSED,
+    ScriptText,
+    ScriptValue,
+    parse_script_value,
+)
 from ragbot.core.domain import Dialect
 
 # Marks a heading that the site gives no anchor that is known.
@@ -26,7 +32,7 @@ _SHOWN = re.compile(r"\{\s*(?P<path>\w+(?:\.\w+|\[['\"][\w-]+['\"]\])*)\s*(?=\}|
 _INLINE = re.compile(r"=\{\s*(?=\[)")
 _STEP = re.compile(r"\w[\w-]*")
 _HEADING = re.compile(r"^(?P<marks>#{1,5})[ \t]", re.MULTILINE)
-_INNER_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+(?P<words>.*?)[ \t]*#*$", re.MULTILINE)
+_INNER_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+(?P<words>[^\n]*)$", re.MULTILINE)
 _CODE = re.compile(
     r"(?P<fence>^[ \t]*(`{3,}|~{3,})(?s:.*?)(?:^[ \t]*\2|\Z))|(`+)(?!`)[^`]*\3(?!`)", re.MULTILINE
 )
@@ -34,7 +40,7 @@ _SIGN = re.compile(r"[{}]|<(?![A-Za-z/])")
 
 # Texts of a script: quoted ones, and those between the tags of elements.
 _QUOTED = re.compile(
-    r"(?:(?P<key>[\w-]+)['\"]?\s*[:=]\s*\{?\s*)?"
+    r"(?:(?<![\w-])(?P<key>[\w-]++)['\"]?\s*+[:=]\s*\{?\s*)?"
     r"(?:'(?P<single>(?:[^'\\\n]|\\.)*+)'|\"(?P<double>(?:[^\"\\]|\\.)*+)\"|`(?P<template>(?:[^`\\]|\\.)*+)`)"
     r"|>(?P<element>[^<>{}=;]+)<"
 )
@@ -43,6 +49,7 @@ _UNSEEN_KEYS = frozenset(
 )
 _ANY_EXPORT = re.compile(r"^export[ \t]", re.MULTILINE)
 _ATTRIBUTE = re.compile(r"=\{?[ \t]*(?:'[^'\n]*'|\"[^\"]*\"|`[^`]*`)")
+_CLOSING_MARKS = " \t\r#"
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
@@ -60,6 +67,7 @@ class _Found:
 
     shown: dict[tuple[int, int], list[ScriptValue]] = field(default_factory=dict)
     read: set[tuple[int, int]] = field(default_factory=set)
+    walked: set[int] = field(default_factory=set)
 
 
 def with_script_prose(source: str) -> ScriptProse:
@@ -104,9 +112,13 @@ def unread_script_notes(pages: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def _exported(source: str, hidden: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, ScriptValue]]:
+    unclosed = 0
     for start, _ in hidden:
-        if match := EXPORTED.match(source, start):
-            yield match["name"], parse_script_value(source, match.end()).value
+        match = EXPORTED.match(source, start)
+        if match is not None and unclosed < MAX_UNCLOSED:
+            literal = parse_script_value(source, match.end())
+            unclosed += not literal.is_whole
+            yield match["name"], literal.value
 
 
 def _shown(
@@ -138,6 +150,9 @@ def _at(exported: Mapping[str, ScriptValue], steps: list[str]) -> ScriptValue:
 
 def _entries(value: ScriptValue, found: _Found) -> Iterator[ScriptValue]:
     """Yield the objects with a title and a text that were not read before, at any depth."""
+    if id(value) in found.walked:
+        return
+    found.walked.add(id(value))
     if isinstance(value, list):
         for inner in value:
             yield from _entries(inner, found)
@@ -196,7 +211,7 @@ def _markdown(text: ScriptText) -> str:
 
 
 def _plain(words: str) -> str:
-    words = _INNER_HEADING.sub(lambda heading: f"**{heading['words']}**", words)
+    words = _INNER_HEADING.sub(lambda heading: f"**{heading['words'].rstrip(_CLOSING_MARKS)}**", words)
     return _SIGN.sub(lambda sign: f"\\{sign.group()}", words)
 
 

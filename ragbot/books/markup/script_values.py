@@ -8,6 +8,9 @@ from dataclasses import dataclass
 # Deeper values are not read.
 MAX_DEPTH = 30
 
+# Each that is not closed is read to the end of the page.
+MAX_UNCLOSED = 20
+
 # A list or an object that a module exports.
 EXPORTED = re.compile(
     r"export[ \t]+(?:const|let|var)[ \t]+(?P<name>\w+)[ \t]*(?::[^=\n]*)?=(?!>)\s*(?=[\[{])"

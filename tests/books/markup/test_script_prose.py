@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 
 from ragbot.books.markup.blocks import parse_page
@@ -82,3 +84,27 @@ def test_words_that_are_not_read_are_counted() -> None:
     (note,) = unread_script_notes({"a.mdx": 60, "b.mdx": 1200})
     assert "1,260 words" in note
     assert "b.mdx" in note
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "export const a = [\n" * 20_000,
+        "export const a = [];\n" * 20_000,
+        "export const a = [" + "a" * 200_000 + "];\n",
+        "export const a = {b: '# " + " " * 100_000 + "x'};\n\n"
+        "<A a={[{q: 'x', a: '# " + " " * 3_000 + "x'}]} />\n",
+        +" " * 100_000 + "x'};\n\n<A a={[{q: 'x', a: '# " + " " * 3_000 + "x'}]} />\n",
+        "export const a = [" + "{q: 'x', a: 'y'}, " * 2_000 + "];\n\n" + "{a.map(b)}\n\n" * 2_000,
+        "<A a={[`}/>\n" * 20_000,
+        "<A a={[" * 20_000,
+        "{a.a.a" * 20_000,
+    ],
+)
+def test_hostile_pages_take_no_longer_than_others(source: str) -> None:
+    """Time that grows with the square of a page's length would stop an ingestion."""
+    before = process_time()
+
+    with_script_prose(source)
+
+    assert process_time() - before < 30

@@ -94,6 +94,9 @@ def test_words_that_are_not_read_are_counted() -> None:
         "export const a = [" + "a" * 200_000 + "];\n",
         "export const a = {b: '# " + " " * 100_000 + "x'};\n\n"
         "<A a={[{q: 'x', a: '# " + " " * 3_000 + "x'}]} />\n",
+        "export const a = [" + "{q: 'x', a: 'y'}, " * 2_000 + "];\n\n" + "{a.map(b)}\n\n" * 2_000,
+        "<A a={[`}/>\n" * 20_000,
+        "<A a={[" * 20_000,
         "{a.a.a" * 20_000,
     ],
 )

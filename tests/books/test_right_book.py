@@ -109,6 +109,55 @@ def test_sources_of_a_generator_are_refused_with_the_way(
         load_book(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("config", "text", "title"),
+    [
+        ("_config.yml", "title: The Boat Wiki\n", "The Boat Wiki"),
+        ("myst.yml", "version: 1\nproject:\n  title: The Boat Wiki\n", "The Boat Wiki"),
+        ("conf.py", "import sphinx\nproject = 'The Boat Wiki'\n", "The Boat Wiki"),
+        ("_config.yml", "theme: minima\n", ""),
+        ("_config.yml", "title: [\n", ""),
+    ],
+)
+def test_title_of_forced_sources_is_that_of_their_site(
+    tmp_path: Path, config: str, text: str, title: str
+) -> None:
+    """Readers know the book by it; "index" is no title."""
+    laid(tmp_path, {config: text, "index.md": "Welcome.\n", "oar_blades.md": "Words.\n"})
+
+    book = load_book(tmp_path, options=FORCE)
+
+    assert book.title == title
+    assert [page.title for page in book.pages] == [title or "Introduction", "Oar blades"]
+
+
+def test_names_of_files_become_titles(tmp_path: Path) -> None:
+    """A page without a heading has a name for readers, too."""
+    laid(
+        tmp_path, dict.fromkeys(("README.md", "hull-repair/index.md", "hull-repair/NMEA_2000.md"), "Words.\n")
+    )
+
+    titles = [page.title for page in load_book(tmp_path).pages]
+
+    assert titles == ["Introduction", "Hull repair", "NMEA 2000"]
+
+
+def test_files_that_jekyll_does_not_publish_are_left_out(tmp_path: Path) -> None:
+    """Templates and drafts are no pages, posts and collections are."""
+    config = (
+        "title: B\ncollections: {chapters: {output: true}}\nexclude: [old, 'notes*']\ninclude: [_kept.md]\n"
+    )
+    shown = ("a.md", "_kept.md", "_chapters/1.md", "_posts/2026-01-01-news.md")
+    hidden = ("_template.md", "_drafts/b.md", "old/c.md", "notes-1.md", "~d.md")
+    laid(tmp_path, {"_config.yml": config, **dict.fromkeys((*shown, *hidden), "# T\n\nWords.\n")})
+    laid(tmp_path, {"e.md": "---\npublished: false\n---\n# T\n\nWords.\n"})
+
+    book = load_book(tmp_path, options=FORCE)
+
+    assert {page.path for page in book.pages} == set(shown)
+    assert book.left_out == (LeftOut("Jekyll does not publish it.", ".md", 6),)
+
+
 def test_output_that_lies_there_is_named_and_taken_if_asked_for(tmp_path: Path) -> None:
     """The operator has built the book already, and gave the wrong folder."""
     laid(

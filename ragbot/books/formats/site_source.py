@@ -12,6 +12,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
+from ragbot.books.formats.page_names import readable_name
 from ragbot.books.formats.plain import reading_key
 from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -118,7 +119,7 @@ def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
         site.dialect,
         site.anchors,
         title=entry.title or read.values.text("title"),
-        fallback=PurePosixPath(read.path).stem.replace("-", " ").replace("_", " ").capitalize(),
+        fallback=readable_name(read.inner, site=site.title),
         parts=entry.parts,
     )
     address = relative_address(quote(site.address(read.inner, read.values), safe="/%:@!$&'()*+,;=~"))

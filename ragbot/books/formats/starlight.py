@@ -19,6 +19,7 @@ from ragbot.books.markup.rewriting import (
     without_modules,
     without_scripts,
 )
+from ragbot.books.markup.script_prose import with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger, github_slug
 from ragbot.core.domain import Book
 
@@ -60,7 +61,7 @@ def read_starlight(folder: BookFolder) -> Book:
 
 
 def _plain(path: str, body: str) -> str:
-    body = without_modules(body) if path.endswith(".mdx") else body
+    body = without_modules(with_script_prose(body).text) if path.endswith(".mdx") else body
     body = unwrap_components(without_scripts(without_comments(body)))
     return rewrite_lines(unwrap_containers(body), lambda line: line)
 

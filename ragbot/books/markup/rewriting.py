@@ -49,7 +49,7 @@ _MODULE = re.compile(
     re.MULTILINE,
 )
 _COMPONENT = re.compile(
-    r"</?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
+    r"<(?:/[ \t]*)?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
 )
 _SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
 

@@ -62,6 +62,17 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     patch.undo()
 
 
+@pytest.fixture(autouse=True, scope="session")
+def patient_health_checks() -> Iterator[None]:
+    """Give the parts of apps in this process time: on a busy machine 0.6 s pass before their threads run."""
+    from ragbot.health.runner import HealthChecks
+
+    patch = pytest.MonkeyPatch()
+    patch.setitem(HealthChecks.__init__.__kwdefaults__, "timeout_s", 60)
+    yield
+    patch.undo()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect no garbage while modules are loaded: what they make stays, and is not looked through again."""

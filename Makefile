@@ -3,8 +3,9 @@
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 FLASK  := $(PYTHON) -m flask --app wsgi
-# Files stay together, for their fixtures, and in order: the dear ones come first.
-PYTEST := $(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Files stay together, for their fixtures, and in order: the dear ones come first. Three processes use two
+# processors while some of them wait for a server; unit tests wait for nothing, and each process costs its start.
+PYTEST := $(PYTHON) -m pytest --dist loadfile --no-loadscope-reorder
 BOOK   := books/physical-ai
 TITLE  := Physical AI & Humanoid Robotics Textbook
 SITE   := https://mohsin-raza-developer.github.io/Physical-AI-Humanoid-Robotics-Textbook/
@@ -26,11 +27,11 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
-	@$(PYTEST)
-	@TEST_DATABASE=postgresql $(PYTEST)
+	@$(PYTEST) -n 3
+	@TEST_DATABASE=postgresql $(PYTEST) -n 3
 
 unit: $(VENV)/dev.stamp ## Run the unit tests: all but those that start processes
-	@$(PYTEST) --ignore tests/system -m "not server"
+	@$(PYTEST) -n 2 --ignore tests/system -m "not server"
 
 fuzz: $(VENV)/dev.stamp ## Run the property tests on eighty times as many examples, new ones each time
 	@FUZZ_FACTOR=80 $(PYTHON) -m pytest -n 2 --timeout 3600 $$(grep -rl '^ *@fuzz(' tests --include='test_*.py')

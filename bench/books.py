@@ -16,6 +16,7 @@ from pathlib import Path
 
 from selectolax.lexbor import LexborHTMLParser
 
+from bench.book_cells import words_at_cells
 from ragbot.books.loader import ReadOptions, load_book
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import RagbotError
@@ -34,6 +35,8 @@ NOT_TEXT += "[style*='display: none'], [hidden]"
 
 # What code printed or was taken from code; knitr's outputs have no mark but the sign of a comment.
 OUTPUT = ".cell-output, .cell_output, .nboutput .output_area, .jp-OutputArea, .autodoc, .doc-object"
+# What it wrote if a bibliography is not in the repository.
+WORKS = ".citation, .references, .csl-bib-body, #refs"
 _PRINTED = re.compile(r"^[ \t]*#[#>][^\n]*$", re.MULTILINE)
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -46,8 +49,8 @@ _CODE = re.compile(
 _DEFINITION = re.compile(r"^ {0,3}\[(?!\^)[^\]\n]+\]:[^\n]*$", re.MULTILINE)
 # What readers do not see of other Markdown: targets of links, comments, tags, attributes.
 _MARKS = re.compile(
-    r"\[\^[^\[\]\s]+\]:?|\]\((?:[^()\n]|\([^)\n]*\))*\)|\]\[[^\]\n]*\]|<!--.*?-->|<https?://[^>\n]*>"
-    r"|</?[a-zA-Z][^<>]*>|\{[#.:][^{}\n]*\}|&\w+;",
+    r"\[\^[^\[\]\s]+\]:?|\]\((?:[^()\n]|\([^)\n]*\))*\)|\]\[[^\]\n]*\]|<!--.*?-->"
+    r"|</?(?!https?:)[a-zA-Z][^<>]*>|\{[#.:][^{}\n]*\}|&\w+;",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -119,7 +122,9 @@ def measure(folder: Path) -> list[Figures]:
             site = Counter[str]()
             for page in same.pages:
                 site += words_of(page.source)
-            printed = words_of_outputs(built, same)
+            texts = {plain_address(page): page.source for page in same.pages}
+            works = f", {WORKS}" if any("citation" in note for note in read.notes) else ""
+            printed = words_of_outputs(built, same, OUTPUT + works) | words_at_cells(source, texts)
             figures = compared(folder.name, "source", read, seconds, built, site, printed)
             found.append(replace(figures, only_built=len(book.pages) - len(same.pages)))
     return found
@@ -210,15 +215,15 @@ def words_of_pages(built: Path, book: Book) -> Counter[str]:
     return words
 
 
-def words_of_outputs(built: Path, book: Book) -> Counter[str]:
+def words_of_outputs(built: Path, book: Book, outputs: str) -> Counter[str]:
     """Count the words that code printed into the pages of a book; captions are its author's."""
     words = Counter[str]()
     for page in book.pages:
         tree = LexborHTMLParser((built / page.path).read_text(encoding="utf-8", errors="replace"))
         for node in tree.css(f"{NOT_TEXT}, figcaption, caption"):
             node.decompose()
-        blocks = tree.css(OUTPUT)
-        if not blocks:
+        blocks = tree.css(outputs)
+        if not tree.css(OUTPUT):
             printed = (line for node in tree.css("pre") for line in _PRINTED.findall(node.text()))
             words += words_of("```\n" + "\n".join(printed) + "\n```\n")
         for block in blocks:

@@ -19,13 +19,9 @@ class CommandFailed(Exception):
 
 
 def flask_command(words: Sequence[str], env: Mapping[str, str]) -> str:
-    """Run a flask command and return its output. Raises CommandFailed with the end of its errors.
-
-    It is forked where `Starts.preloaded` is set, and started anew where it is not.
-    """
-    environment = inherited_environment() | {"FLASK_APP": "wsgi"} | dict(env)
+    """Run a flask command and return its output. Raises CommandFailed with the end of its errors."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        status = _started(words, environment, output, errors).wait(LIMIT_S)
+        status = start_flask_command(words, env, output, errors).wait(LIMIT_S)
         said, complained = _text_of(output), _text_of(errors)
     if status:
         end = (complained or said).strip()[-1500:]
@@ -33,9 +29,11 @@ def flask_command(words: Sequence[str], env: Mapping[str, str]) -> str:
     return said
 
 
-def _started(
-    words: Sequence[str], environment: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
+def start_flask_command(
+    words: Sequence[str], env: Mapping[str, str], output: IO[bytes], errors: IO[bytes]
 ) -> subprocess.Popen[bytes] | ForkedProcess:
+    """Start a flask command: forked where `Starts.preloaded` is set, and anew where it is not."""
+    environment = inherited_environment() | {"FLASK_APP": "wsgi"} | dict(env)
     if Starts.preloaded:
         return Starts.preloaded.start(
             ["flask", *words], env=environment, cwd=REPOSITORY, output=output, errors=errors

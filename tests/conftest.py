@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from harness.preloaded import Preloaded
 from ragbot import create_app
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
+from ragbot.ingestion.pipeline import IngestionPipeline
 from ragbot.services import EXTENSION, Services
 from tests.databases import (
     CHOSEN,
@@ -32,6 +34,7 @@ from tests.databases import (
     copies_of_file,
     migrate,
     postgres_programs,
+    with_index,
 )
 
 TESTS = Path(__file__).parent
@@ -41,6 +44,8 @@ THREE_CHAPTERS = TESTS / "books_for_tests" / "three-chapters"
 SHIPPED_BOOK = PROJECT_ROOT / "books" / "physical-ai"
 
 AppMaker = Callable[..., OpenAPI]
+# From the address of a database.
+CopyMaker = Callable[[str], DatabaseMaker]
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -53,6 +58,17 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
     patch.setitem(Settings.model_config, "env_file", None)
     for name in Settings.model_fields:
         patch.delenv(name.upper(), raising=False)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patient_health_checks() -> Iterator[None]:
+    """Give the parts of apps in this process time: on a busy machine 0.6 s pass before their threads run."""
+    from ragbot.health.runner import HealthChecks
+
+    patch = pytest.MonkeyPatch()
+    patch.setitem(HealthChecks.__init__.__kwdefaults__, "timeout_s", 60)
     yield
     patch.undo()
 
@@ -162,12 +178,20 @@ def redis_url(valkey: Any) -> str:
 
 
 @pytest.fixture(scope="session")
-def new_database(request: pytest.FixtureRequest) -> DatabaseMaker:
+def new_database(copies_of: CopyMaker, request: pytest.FixtureRequest) -> DatabaseMaker:
     """Make migrated databases of the kind that TEST_DATABASE names."""
     if CHOSEN == "sqlite":
-        return copies_of_file(request.getfixturevalue("migrated_database"))
-    template = request.getfixturevalue("migrated_postgres")
-    return copies_of_database(request.getfixturevalue("postgres"), template)
+        return copies_of(f"sqlite:///{request.getfixturevalue('migrated_database')}")
+    return copies_of(f"postgresql:///{request.getfixturevalue('migrated_postgres')}")
+
+
+@pytest.fixture(scope="session")
+def copies_of(request: pytest.FixtureRequest) -> CopyMaker:
+    """Make copies of a database of that kind, to which nobody is connected."""
+    if CHOSEN == "sqlite":
+        return lambda url: copies_of_file(Path(str(make_url(url).database)))
+    postgres = request.getfixturevalue("postgres")
+    return lambda url: copies_of_database(postgres, str(make_url(url).database))
 
 
 @pytest.fixture
@@ -179,11 +203,67 @@ def unmigrated_url(request: pytest.FixtureRequest, tmp_path: Path, new_database:
     return made
 
 
+@pytest.fixture(scope="session")
+def new_database_with_book(
+    new_database: DatabaseMaker, copies_of: CopyMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseMaker]:
+    """Make such databases with the three-chapter book, which is ingested once and copied with its index."""
+
+    def ingest(ingestion: IngestionPipeline) -> None:
+        ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
+
+    with ingested_once(ingest, new_database, copies_of, tmp_path_factory.mktemp("ingested")) as made:
+        yield made
+
+
+@contextmanager
+def ingested_once(
+    ingest: Callable[[IngestionPipeline], None],
+    new_database: DatabaseMaker,
+    copies_of: CopyMaker,
+    folder: Path,
+) -> Iterator[DatabaseMaker]:
+    """Ingest books into a database of that folder, and make copies of it with its index."""
+    with new_database(folder) as url:
+        app = create_app(settings_of_tests(url, folder / "index"))
+        ingest(services_of(app).ingestion)
+        close_database(app)
+        yield with_index(copies_of(url), folder / "index")
+
+
 @pytest.fixture
-def app_database(new_database: DatabaseMaker, tmp_path: Path) -> Iterator[str]:
+def book_from_the_start() -> None:
+    """Let this test's database have the three-chapter book as its edition `first`; see `app_database`.
+
+    A module whose tests begin with other books has a fixture `new_database_with_book` of its own.
+    """
+
+
+@pytest.fixture
+def app_database(
+    request: pytest.FixtureRequest, new_database: DatabaseMaker, tmp_path: Path
+) -> Iterator[str]:
     """Yield the address of the database on which `make_app` makes this test's apps."""
+    if "book_from_the_start" in request.fixturenames:
+        new_database = request.getfixturevalue("new_database_with_book")
     with new_database(tmp_path) as url:
         yield url
+
+
+def settings_of_tests(database_url: str, index: Path) -> dict[str, Any]:
+    """Return the settings of an app without a model and an embedder."""
+    return {
+        "ENVIRONMENT": "testing",
+        "DATABASE_URL": database_url,
+        "INDEX_DIR": str(index),
+        "EMBEDDER": "none",
+        "EDITION_POLL_S": 0,
+        "RATE_LIMIT_ENABLED": False,
+        # A question that several tests ask is answered anew in each.
+        "CACHE_TTL_HOURS": 0,
+        # A dump's program must not be older than the server; the one on the PATH may be.
+        "PG_BIN_DIR": postgres_programs() if CHOSEN == "postgresql" else None,
+    }
 
 
 @pytest.fixture
@@ -192,27 +272,21 @@ def make_app(app_database: str, tmp_path: Path) -> Iterator[AppMaker]:
     apps: list[OpenAPI] = []
 
     def make(overrides: dict[str, Any] | None = None, **parts: Any) -> OpenAPI:
-        settings = {
-            "ENVIRONMENT": "testing",
-            "DATABASE_URL": app_database,
-            "INDEX_DIR": str(tmp_path / "index"),
-            "EMBEDDER": "none",
-            "EDITION_POLL_S": 0,
-            "RATE_LIMIT_ENABLED": False,
-            # A question that several tests ask is answered anew in each.
-            "CACHE_TTL_HOURS": 0,
-            # A dump's program must not be older than the server; the one on the PATH may be.
-            "PG_BIN_DIR": postgres_programs() if CHOSEN == "postgresql" else None,
-        }
+        settings = settings_of_tests(app_database, tmp_path / "index")
         app = create_app({**settings, **(overrides or {})}, **parts)
         apps.append(app)
         return app
 
     yield make
-    wait_for_background_threads()
     for app in apps:
-        with app.app_context():
-            db.engine.dispose()
+        close_database(app)
+
+
+def close_database(app: OpenAPI) -> None:
+    """Close an app's connections to its database, so that it can be copied or deleted."""
+    wait_for_background_threads()
+    with app.app_context():
+        db.engine.dispose()
 
 
 # Threads that end by themselves, and use the database until then.
@@ -227,11 +301,9 @@ def wait_for_background_threads() -> None:
 
 
 @pytest.fixture
-def app(make_app: AppMaker) -> OpenAPI:
+def app(book_from_the_start: None, make_app: AppMaker) -> OpenAPI:
     """Return an app that answers from the three-chapter book, extractively, with BM25 alone."""
-    app = make_app()
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
-    return app
+    return make_app()
 
 
 @pytest.fixture

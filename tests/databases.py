@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
@@ -136,3 +137,39 @@ def copies_of_database(databases: PostgresDatabases, migrated: str) -> DatabaseM
         databases.drop(url)
 
     return new_database
+
+
+def with_index(copies: DatabaseMaker, index: Path) -> DatabaseMaker:
+    """Put beside each copy of a database a copy of its embedded index, in the folder `index`."""
+
+    @contextmanager
+    def new_database(folder: Path) -> Iterator[str]:
+        # (An app of the same test may have opened the one that is there.)
+        if not (folder / "index").exists():
+            shutil.copytree(index, folder / "index", copy_function=copy_without_holes)
+        with copies(folder) as url:
+            yield url
+
+    return new_database
+
+
+def copy_without_holes(source: str, target: str) -> None:
+    """Copy the data of a file and leave its holes, of which a small index has 75 MB."""
+    with open(source, "rb") as taken, open(target, "wb") as given:
+        given.truncate(os.fstat(taken.fileno()).st_size)
+        for start, end in pieces_of_data(taken.fileno()):
+            os.pwrite(given.fileno(), os.pread(taken.fileno(), end - start, start), start)
+
+
+def pieces_of_data(file: int) -> Iterator[tuple[int, int]]:
+    """Yield where each piece between two holes begins and ends."""
+    end = 0
+    while True:
+        try:
+            start = os.lseek(file, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return
+        end = os.lseek(file, start, os.SEEK_HOLE)
+        yield start, end

@@ -161,7 +161,7 @@ class Answerer:
     def _fixed_reply(self, question: Question, edition: EditionFacts) -> str:
         """Return the reply to small talk, or the table of contents if the question asks for it, else ""."""
         if is_small_talk(question.text):
-            return small_talk_reply(edition.title)
+            return small_talk_reply(question.text, edition.title)
         pages = self._book.outline(edition)
         asked = asked_of_book(question.text, pages)
         if asked is None or asked.kind is not BookQuestion.CONTENTS or not pages:

@@ -19,13 +19,23 @@ MOST_LISTED = 40
 _SMALL_TALK = re.compile(
     r"""^\W*(?:
         (?:hi|hello|hey|hallo|hola|bonjour|ciao|salut|good\s+(?:morning|afternoon|evening|day)|greetings)(?:\s+(?:there|bot|ragbot|everyone))?
-        |thanks?(?:\s+(?:you|a\s+lot|so\s+much|very\s+much))*|thank\s+you(?:\s+(?:so|very)\s+much)?|thx|ty|cheers|danke|gracias|merci
-        |(?:good\s*)?bye|see\s+you|ok(?:ay)?|cool|great|nice|test(?:ing)?|ping
+        |test(?:ing)?|ping
         |how\s+are\s+you(?:\s+(?:doing|today))?|how['’]s\s+it\s+going|what['’]?s\s+up
         |who\s+are\s+you|what\s+are\s+you|are\s+you\s+(?:a\s+)?(?:human|bot|robot|ai|real|there)|what(?:['’]s|\s+is)\s+your\s+name
         |what\s+can\s+(?:you\s+do|i\s+ask(?:\s+you)?)|how\s+(?:can|do)\s+(?:you\s+help|i\s+use\s+(?:you|this))(?:\s+me)?|help(?:\s+me)?
         |what\s+(?:questions|things)\s+can\s+i\s+ask(?:\s+you)?
     )\W*$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# "ok, thank you", "great, that helped!", "bye". (Possessive, so that no text takes long.)
+_THANKS = re.compile(
+    r"""^\W*(?:(?:
+        thank\s+you|(?:many\s+)?thanks?|thx|ty|cheers|danke|gracias|merci|(?:good\s*)?bye|see\s+you
+        |ok(?:ay)?|oh|cool|great|nice|perfect|awesome|excellent|super|wonderful|good|yes|got\s+it|i\s+see
+        |a\s+lot|(?:so|very)\s+much|for\s+(?:that|helping|(?:your|the)\s+(?:help|answer|reply|explanation))|then|again
+        |(?:that|this|it|you)(?:['’]s|\s+(?:is|was|were|has|have|really|all|very|so))*
+            \s+(?:helped|helpful|useful|great|good|perfect|clear|enough|it)(?:\s+me)?
+    )(?:\W+|$))++$""",
     re.IGNORECASE | re.VERBOSE,
 )
 _BOOK = (
@@ -51,7 +61,7 @@ _CONTENTS = re.compile(
     rf"""^\W*(?:
         (?:please\s+)?(?:can\s+you\s+)?(?:list|show|name|give)(?:\s+me)?(?:\s+(?:all|of|the|its|a))*\s+{_PARTS1}(?:\s+(?:of|in|from)\s+{_BOOK})?
         |(?:what|which)\s+(?:are\s+(?:the|its)\s+)?{_PARTS2}(?:\s+(?:are\s+(?:there|in\s+{_BOOK})|does\s+{_BOOK}\s+have|of\s+{_BOOK}|in\s+{_BOOK}))?
-        |how\s+many\s+chapters\s+(?:are\s+(?:there|in\s+{_BOOK})|does\s+{_BOOK}\s+have|has\s+{_BOOK})(?:\s+(?:in\s+{_BOOK}))?
+        |how\s+many\s+{_PARTS3}\s+(?:are\s+(?:there|in\s+{_BOOK})|does\s+{_BOOK}\s+have|has\s+{_BOOK})(?:\s+(?:in\s+{_BOOK}))?
         |(?:show\s+(?:me\s+)?)?(?:the\s+)?(?:table\s+of\s+contents|toc)
         |how\s+is\s+{_BOOK}\s+(?:organi[sz]ed|structured)
     )\W*$""",
@@ -113,7 +123,7 @@ class AskedOfBook:
 
 def is_small_talk(question: str) -> bool:
     """Return whether a reader says hello or thanks, or asks what can be asked."""
-    return _SMALL_TALK.match(question) is not None
+    return _SMALL_TALK.match(question) is not None or _THANKS.match(question) is not None
 
 
 def asked_of_book(question: str, pages: Sequence[PageRecord]) -> AskedOfBook | None:
@@ -256,8 +266,10 @@ SMALL_TALK_REPLY = (
     "Hello! I answer questions about {book} from its own pages. Ask what a term means, how something "
     "is done, or what a chapter is about."
 )
+THANKS_REPLY = "You are welcome. Ask again when something else in {book} is unclear."
 
 
-def small_talk_reply(title: str) -> str:
-    """Return a friendly line that says what can be asked."""
-    return SMALL_TALK_REPLY.format(book=_emphasized(title) or "this book")
+def small_talk_reply(question: str, title: str) -> str:
+    """Return a friendly line: what can be asked, or that the reader is welcome."""
+    reply = THANKS_REPLY if _THANKS.match(question) else SMALL_TALK_REPLY
+    return reply.format(book=_emphasized(title) or "this book")

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+from ragbot.books.files import IGNORED_FOLDERS
+
 # Where a repository keeps the project of its book.
-INNER_FOLDERS = ("website", "docs", "doc", "site", "book", "documentation", "guide", "source")
+INNER_FOLDERS = (
+    "website",
+    "docs",
+    "doc",
+    "site",
+    "book",
+    "documentation",
+    "guide",
+    "source",
+    "manuscript",
+    "bookdown",
+)
 
 # Hidden folders by which a generator is known, and in which its output lies.
 CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
+
+# Formats in which the chapters of a project may be.
+_PROSE = frozenset({".md", ".mdx", ".markdown", ".qmd", ".rmd", ".ipynb", ".rst", ".adoc", ".xml", ".ptx"})
+MAX_FILES_LOOKED_AT = 50_000
 
 # Enough of a configuration file to tell whose it is.
 _PEEKED_CHARACTERS = 50_000
@@ -20,6 +39,7 @@ _SCRIPTS = ("js", "ts", "mjs", "cjs", "mts", "cts")
 _HUGO_KEY = re.compile(r"(?im)^\s*[\"']?(?:baseURL|languageCode|contentDir)[\"']?\s*[:=]")
 _ZOLA_KEY = re.compile(r"(?m)^\s*base_url\s*=")
 _SPHINX_KEY = re.compile(r"(?m)^(?:extensions|html_theme|master_doc|root_doc|project)\s*[=+]|^import sphinx")
+_BOOKDOWN_SITE = re.compile(r"""(?m)\A---[ \t]*$(?:\n(?!---).*){0,200}?\nsite:[ \t]*["']?bookdown::""")
 _NEXTRA = re.compile(r"""['"]nextra['"]""")
 
 
@@ -70,7 +90,7 @@ def find_project(root: Path) -> Project | None:
     for name in INNER_FOLDERS:
         if (root / name).is_dir() and (inner := _project_at(root / name)) is not None:
             return inner
-    return _project_above(root.absolute())
+    return _project_above(root.absolute()) or _project_with_most_prose(root)
 
 
 def _project_at(folder: Path) -> Project | None:
@@ -78,6 +98,25 @@ def _project_at(folder: Path) -> Project | None:
         if mark := generator.marks(folder):
             return Project(generator, folder, mark)
     return None
+
+
+def _project_with_most_prose(root: Path) -> Project | None:
+    """Return the project in a folder of another name, if most of the prose is in there.
+
+    A repository of programs has projects among its examples, too, and these are not its book.
+    """
+    if not root.is_dir():
+        return None
+    sizes: Counter[str] = Counter()
+    for file in islice(root.rglob("*"), MAX_FILES_LOOKED_AT):
+        first = file.relative_to(root).parts[0]
+        is_own = not first.startswith(".") and first not in IGNORED_FOLDERS
+        if is_own and file.suffix.lower() in _PROSE and not file.is_symlink() and file.is_file():
+            sizes[first] += file.stat().st_size
+    name, size = sizes.most_common(1)[0] if sizes else ("", 0)
+    if 2 * size <= sizes.total() or not (root / name).is_dir():
+        return None
+    return _project_at(root / name)
 
 
 def _project_above(root: Path) -> Project | None:
@@ -205,6 +244,19 @@ GENERATORS = (
         build="Rscript -e 'bookdown::render_book()'",
         outputs=("_book", "docs"),
         is_read=True,
+    ),
+    Generator(
+        "bookdown",
+        _holding(("index.Rmd", "index.rmd"), _BOOKDOWN_SITE),
+        build="Rscript -e 'bookdown::render_book()'",
+        outputs=("_book", "docs"),
+        is_read=True,
+    ),
+    Generator(
+        "R Markdown",
+        _one_of("_site.yml", "_site.yaml"),
+        build="Rscript -e 'rmarkdown::render_site()'",
+        outputs=("_site", "docs"),
     ),
     Generator(
         "mdBook",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from ragbot.books.files import BookFolder, Choice
@@ -17,6 +18,7 @@ from ragbot.books.formats.docusaurus import (
     root_of_docusaurus,
 )
 from ragbot.books.formats.epub import EPUB_SUFFIXES, read_epub
+from ragbot.books.formats.forced import ForcedSite, read_forced_site
 from ragbot.books.formats.html import HTML_SUFFIXES, read_html_page
 from ragbot.books.formats.html_site import read_html
 from ragbot.books.formats.hugo import read_hugo
@@ -146,7 +148,7 @@ def load_book(
         return _load_project(project, opened, version=options.version)
     if project is not None and not options.force:
         raise BookError(project_refusal(project, root))
-    return _load_plain(opened(root), force=options.force)
+    return _load_plain(opened(root), project, force=options.force)
 
 
 def _repository(root: Path) -> Path | None:
@@ -184,7 +186,7 @@ def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, ver
     layout = Layout(f"a project of {name} ({project.mark})", f"as {name} makes them")
     if name == "Docusaurus":
         folder = opened(root_of_docusaurus(opened(project.folder)))
-        base = project.folder.relative_to(folder.root).as_posix()
+        base = project.folder.absolute().relative_to(folder.root.absolute()).as_posix()
         book = read_docusaurus(folder, "" if base == "." else base, version=version)
     else:
         folder = opened(project.folder)
@@ -192,8 +194,8 @@ def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, ver
     return _checked(folder.root, _with_layout(book, folder, layout))
 
 
-def _load_plain(folder: BookFolder, *, force: bool) -> Book:
-    read, layout = _choose_reader(folder)
+def _load_plain(folder: BookFolder, project: Project | None, *, force: bool) -> Book:
+    read, layout = _choose_reader(folder, _forced_site(folder, project))
     book = _with_layout(read(folder), folder, layout)
     if layout is _BUILT:
         # Sites offer their pages as text, too, also those in other languages that are no part of the book.
@@ -210,7 +212,17 @@ def _load_plain(folder: BookFolder, *, force: bool) -> Book:
     return _checked(folder.root, replace(book, left_out=(*book.left_out, *left_out)))
 
 
-def _choose_reader(folder: BookFolder) -> tuple[FolderReader, Layout]:
+def _forced_site(folder: BookFolder, project: Project | None) -> ForcedSite:
+    """Return what a project's configuration says, if it lies in the folder and is known to say something."""
+    if project is None or not project.folder.is_relative_to(folder.root):
+        return ForcedSite()
+    config = (project.folder / project.mark).relative_to(folder.root).as_posix()
+    if not config.endswith((".yml", ".yaml", ".py")):
+        return ForcedSite()
+    return read_forced_site(folder, config, is_jekyll=project.generator.name == "Jekyll")
+
+
+def _choose_reader(folder: BookFolder, site: ForcedSite) -> tuple[FolderReader, Layout]:
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus_docs(found, "docs"), _DOCS
     # Sphinx leaves the sources of a site beside its pages.
@@ -224,7 +236,8 @@ def _choose_reader(folder: BookFolder) -> tuple[FolderReader, Layout]:
         return read_html, _BUILT
     if markdown and _is_docs_folder(folder):
         return lambda found: read_docusaurus_docs(found, ""), _DOCS
-    return (_read_mixed_folder, _MIXED) if bound else (read_plain, _PLAIN)
+    read, layout = (_read_mixed_folder, _MIXED) if bound else (read_plain, _PLAIN)
+    return partial(read, site=site), layout
 
 
 def _is_docs_folder(folder: BookFolder) -> bool:
@@ -235,17 +248,17 @@ def _with_layout(book: Book, folder: BookFolder, layout: Layout) -> Book:
     return replace(book, skipped=tuple(folder.skipped), layout=layout, left_out=folder.left_out)
 
 
-def _read_mixed_folder(folder: BookFolder) -> Book:
+def _read_mixed_folder(folder: BookFolder, site: ForcedSite) -> Book:
     """Read the Markdown, EPUB and PDF files of a plain folder in one order."""
 
     def read(path: str) -> tuple[Page, ...]:
         if Path(path).suffix.lower() in MULTI_PAGE_SUFFIXES:
             return _read_multi_page_file(folder, path, is_among_others=True).pages
-        return (read_plain_page(path, folder.read_text(path)),)
+        return (read_plain_page(path, folder.read_text(path), site=site.title),)
 
-    paths = chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES)
+    paths = chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES, site)
     pages = [page for found in folder.read_each(paths, read) for page in found]
-    return Book("", tuple(pages))
+    return Book(site.title, tuple(pages))
 
 
 def _read_multi_page_file(folder: BookFolder, path: str, *, is_among_others: bool) -> Book:

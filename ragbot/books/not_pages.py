@@ -28,7 +28,7 @@ _READMES = frozenset({"readme"})
 # Books about templates show such lines.
 _LISTINGS = "pre, code, textarea, script"
 _TEMPLATE_LINE = re.compile(
-    r"^\s*(?:\{%-?\s*(?:extends|block|include|import|from|macro|set|load|layout)\b"
+    r"^[ \t]*+(?:\{%-?\s*(?:extends|block|include|import|from|macro|set|load|layout)\b"
     r"|\{\{-?\s*(?:define|partial|block|template)\b)",
     re.MULTILINE,
 )

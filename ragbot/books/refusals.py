@@ -14,7 +14,7 @@ def project_refusal(project: Project, root: Path) -> str:
     """Say which generator a project is of, and which folder to give instead of its sources."""
     generator = project.generator
     found = (
-        f"This is a {generator.name} project ({_shown(project.folder / project.mark, root)}), "
+        f"This is {_with_article(generator.name)} project ({_shown(project.folder / project.mark, root)}), "
         "whose sources cannot be read with the links of its site."
     )
     forced = "(--force reads its Markdown as plain files.)"
@@ -32,7 +32,7 @@ def output_refusal(project: Project | None, root: Path) -> str:
             "Give the folder of the output itself, without --built."
         )
     return (
-        f"This is a {project.generator.name} project, and no folder of its output holds a page. "
+        f"This is {_with_article(project.generator.name)} project, and no folder of its output holds a page. "
         f"Build it first: `{project.generator.build}` in {project.folder}."
     )
 
@@ -53,6 +53,11 @@ def unread_refusal(pages: Sequence[Page], unread: Sequence[UnreadProse], read_ch
         f"Most of the text here is in files that are not read: {kinds} characters, "
         f"and {read_characters:,} in those that are{first}. {way}. (--force takes what can be read.)"
     )
+
+
+def _with_article(name: str) -> str:
+    """Return a generator's name with the article that fits how it is spoken."""
+    return f"{'an' if name.startswith(('A', 'R ')) else 'a'} {name}"
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -124,6 +124,7 @@ class Chunk:
     the text without comments, JSX and link targets. `id` is a UUID made from path, heading path and text,
     so that the same content has the same id in every edition. `tokens` is an estimate
     (`core.text.count_tokens`). `sections` begin inside of the chunk, in order, where short ones were joined.
+    `table_head` is the first row of the table in whose middle the chunk begins, verbatim.
     """
 
     id: str
@@ -138,6 +139,7 @@ class Chunk:
     search_text: str
     tokens: int
     sections: tuple[InnerSection, ...] = ()
+    table_head: str = ""
 
 
 # --- an index ----------------------------------------------------------------------------------

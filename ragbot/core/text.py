@@ -29,6 +29,7 @@ _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[])(?:e\.g|i\.e|etc|cf|vs|approx|resp|fig|figs|eq|no|vol|pp?|dr|mr|mrs|ms|prof|st|inc|ltd|al|[A-Za-z])\.$",
     re.IGNORECASE,
 )
+_NO = re.compile(r"(?:^|[\s(\[])no\.$", re.IGNORECASE)
 
 
 def folded(text: str) -> str:
@@ -104,11 +105,19 @@ def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
         end = match.end()
         following = _NEXT_SIGN.match(text, end)
         stop = text[max(start, end - _ABBREVIATION_WINDOW) : end].rstrip("\"'”’)]*_")
-        if stop.endswith(".") and ((following and following[1].islower()) or _ABBREVIATION.search(stop)):
+        if stop.endswith(".") and _goes_on(stop, following[1] if following else ""):
             continue
         yield from _trimmed(text, start, end)
         start = end
     yield from _trimmed(text, start, len(text))
+
+
+def _goes_on(stop: str, following: str) -> bool:
+    """Return whether a full stop ends no sentence: it abbreviates, or is before a small letter."""
+    if following.islower():
+        return True
+    # "No. 5" has a number, and "No." is an answer.
+    return _ABBREVIATION.search(stop) is not None and (following.isdigit() or not _NO.search(stop))
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -28,6 +28,7 @@ def payload_of(point: IndexPoint) -> dict[str, Any]:
         "chunk_id": chunk.id,
         "sections": [[inner.start, inner.anchor, list(inner.heading_path)] for inner in chunk.sections],
         SCOPES: list(point.scopes),
+        **({"table_head": chunk.table_head} if chunk.table_head else {}),
     }
 
 
@@ -50,4 +51,5 @@ def chunk_of(payload: dict[str, Any]) -> Chunk:
             InnerSection(start, anchor, tuple(heading_path))
             for start, anchor, heading_path in payload.get("sections", ())
         ),
+        table_head=payload.get("table_head", ""),
     )

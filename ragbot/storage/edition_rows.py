@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, CursorResult, Row, insert
 
 from ragbot.core.domain import DEFAULT_BOOK, Book, Chunk, EditionFacts, InnerSection, SparseVector, Vector
+from ragbot.core.tables import table_head
 from ragbot.storage.models import ChunkRow, ChunkVectorRow, EditionRow, PageRow, PublicationRow, SectionRow
 
 editions = EditionRow.__table__
@@ -202,6 +203,7 @@ def chunk_of(page: Row[Any], row: Row[Any], inner: Sequence[Row[Any]]) -> Chunk:
             for section in inner
             if row.start <= section.start < row.end
         ),
+        table_head=table_head(page.source, row.start),
     )
 
 

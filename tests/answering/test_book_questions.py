@@ -63,7 +63,16 @@ def test_small_talk_is_known(text: str) -> None:
     "text",
     [
         *("hello world program", "hello, what is ROS?", "what can you do with a node?", "great circle"),
-        *("How do I help a robot?", "thanksgiving", "Who are the authors?", "ping a host", ""),
+        *(
+            "How do I help a robot?",
+            "thanksgiving",
+            "thanks to whom?",
+            "is that good",
+            "Great, what is ROS?",
+            "Who are the authors?",
+            "ping a host",
+            "",
+        ),
     ],
 )
 def test_question_that_begins_like_small_talk_is_none(text: str) -> None:
@@ -73,15 +82,39 @@ def test_question_that_begins_like_small_talk_is_none(text: str) -> None:
 
 def test_small_talk_is_answered_with_what_can_be_asked() -> None:
     """One friendly line."""
-    reply = small_talk_reply("Physical *AI*")
+    reply = small_talk_reply("hello", "Physical *AI*")
 
     assert reply.startswith("Hello! I answer questions about *Physical AI* from its own pages.")
     assert "\n" not in reply
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "thanks, that helped!",
+            "ok thank you",
+            "Great, thanks a lot.",
+            "perfect",
+            "Thank you very much for your help",
+        ),
+        *("that was very helpful", "ok", "bye", "Got it, thanks again!", "merci"),
+    ],
+)
+def test_thanks_are_answered_as_such(text: str) -> None:
+    """ "Hello" would be odd, and a search of the book more so."""
+    assert is_small_talk(text)
+    assert small_talk_reply(text, "Dairy").startswith("You are welcome.")
+
+
+def test_long_thanks_take_no_time() -> None:
+    """A pattern that tries each way to read them would never end."""
+    assert not is_small_talk("thank you great that is good " * 60 + "what is it")
+
+
 def test_book_without_a_title_is_this_book() -> None:
     """Not every book tells its own."""
-    assert "questions about this book" in small_talk_reply("")
+    assert "questions about this book" in small_talk_reply("hi", "")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +128,7 @@ def test_book_without_a_title_is_this_book() -> None:
 )
 def test_title_makes_no_link_and_no_tag(title: str, shown: str) -> None:
     """Whoever wrote the book named it, and no other filter stands between."""
-    assert f"questions about {shown} from" in small_talk_reply(title)
+    assert f"questions about {shown} from" in small_talk_reply("hi", title)
 
 
 # --- questions of the book ---------------------------------------------------------------------
@@ -111,6 +144,7 @@ def test_title_makes_no_link_and_no_tag(title: str, shown: str) -> None:
         ("Tell me about this course", AskedOfBook(BookQuestion.ABOUT)),
         ("List the chapters", AskedOfBook(BookQuestion.CONTENTS)),
         ("How many chapters are there?", AskedOfBook(BookQuestion.CONTENTS)),
+        ("How many modules are there?", AskedOfBook(BookQuestion.CONTENTS, parts="modules")),
         ("How is this book organized?", AskedOfBook(BookQuestion.CONTENTS)),
         ("List the modules", AskedOfBook(BookQuestion.CONTENTS, parts="modules")),
         ("Summarise module 1", AskedOfBook(BookQuestion.CHAPTER, "module 1")),

@@ -95,6 +95,7 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
         ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
         ({"publican.cfg": "xml_lang: en-US", "en-US/Book.xml": LONG}, "Publican", "tmp/en-US/html"),
+        ({"_site.yml": "name: b", "index.Rmd": "# A", "oars.md": "# O"}, "R Markdown", "_site"),
         ({"next.config.mjs": "import nextra from 'nextra'", "content/a.mdx": "# A"}, "Nextra", "out"),
     ],
 )
@@ -104,8 +105,57 @@ def test_sources_of_a_generator_are_refused_with_the_way(
     """Their links would all be dead, and most of their words would be missing."""
     laid(tmp_path, files)
 
-    with pytest.raises(BookError, match=f"This is a {named} project .*Build it .*{tmp_path}/{way}"):
+    with pytest.raises(BookError, match=f"This is an? {named} project .*Build it .*{tmp_path}/{way}"):
         load_book(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "text", "title"),
+    [
+        ("_config.yml", "title: The Boat Wiki\n", "The Boat Wiki"),
+        ("myst.yml", "version: 1\nproject:\n  title: The Boat Wiki\n", "The Boat Wiki"),
+        ("conf.py", "import sphinx\nproject = 'The Boat Wiki'\n", "The Boat Wiki"),
+        ("_config.yml", "theme: minima\n", ""),
+        ("_config.yml", "title: [\n", ""),
+    ],
+)
+def test_title_of_forced_sources_is_that_of_their_site(
+    tmp_path: Path, config: str, text: str, title: str
+) -> None:
+    """Readers know the book by it; "index" is no title."""
+    laid(tmp_path, {config: text, "index.md": "Welcome.\n", "oar_blades.md": "Words.\n"})
+
+    book = load_book(tmp_path, options=FORCE)
+
+    assert book.title == title
+    assert [page.title for page in book.pages] == [title or "Introduction", "Oar blades"]
+
+
+def test_names_of_files_become_titles(tmp_path: Path) -> None:
+    """A page without a heading has a name for readers, too."""
+    laid(
+        tmp_path, dict.fromkeys(("README.md", "hull-repair/index.md", "hull-repair/NMEA_2000.md"), "Words.\n")
+    )
+
+    titles = [page.title for page in load_book(tmp_path).pages]
+
+    assert titles == ["Introduction", "Hull repair", "NMEA 2000"]
+
+
+def test_files_that_jekyll_does_not_publish_are_left_out(tmp_path: Path) -> None:
+    """Templates and drafts are no pages, posts and collections are."""
+    config = (
+        "title: B\ncollections: {chapters: {output: true}}\nexclude: [old, 'notes*']\ninclude: [_kept.md]\n"
+    )
+    shown = ("a.md", "_kept.md", "_chapters/1.md", "_posts/2026-01-01-news.md")
+    hidden = ("_template.md", "_drafts/b.md", "old/c.md", "notes-1.md", "~d.md")
+    laid(tmp_path, {"_config.yml": config, **dict.fromkeys((*shown, *hidden), "# T\n\nWords.\n")})
+    laid(tmp_path, {"e.md": "---\npublished: false\n---\n# T\n\nWords.\n"})
+
+    book = load_book(tmp_path, options=FORCE)
+
+    assert {page.path for page in book.pages} == set(shown)
+    assert book.left_out == (LeftOut("Jekyll does not publish it.", ".md", 6),)
 
 
 def test_output_that_lies_there_is_named_and_taken_if_asked_for(tmp_path: Path) -> None:
@@ -210,6 +260,11 @@ def test_globs_choose_files(tmp_path: Path) -> None:
         ({"hugo.yaml": "title: T", "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"config.toml": 'baseURL = "x"', "content/oars.md": "# A"}, "Hugo", "oars/"),
         ({"_bookdown.yml": "", "index.Rmd": "# A", "oars.Rmd": "# Oars"}, "bookdown", "oars.html"),
+        (
+            {"index.Rmd": "---\nsite: bookdown::bookdown_site\n---\n# A", "o.Rmd": "# Oars"},
+            "bookdown",
+            "oars.html",
+        ),
         ({"_quarto.yml": "project:", "index.qmd": "# A", "oars.qmd": "# Oars"}, "Quarto", "oars.html"),
         (
             {"_toc.yml": "root: a\nchapters: [{file: oars}]", "conf.py": "project = 'x'", "oars.md": "# A"},
@@ -228,6 +283,17 @@ def test_sources_of_a_generator_are_read_with_its_addresses(
 
     assert book.layout.name.startswith(f"a project of {read_as} ")
     assert address in [page.address for page in book.pages]
+
+
+def test_project_in_a_folder_of_any_name_is_found_if_the_prose_is_there(tmp_path: Path) -> None:
+    """Its chapters were read as plain files; examples beside a book are not the book."""
+    files = {"lectures/_toc.yml": "root: oars", "lectures/oars.md": f"# Oars\n\n{LONG}", "README.md": "# R\n"}
+    laid(tmp_path, {**files, "examples/mkdocs.yml": "site_name: E", "examples/docs/a.md": "# A\n"})
+
+    assert [page.address for page in load_book(tmp_path).pages] == ["oars.html"]
+
+    laid(tmp_path, {"one.md": LONG * 2})
+    assert "one.md" in paths(tmp_path)
 
 
 @pytest.mark.parametrize("given", ["", "website"])

@@ -275,8 +275,7 @@ def test_edition_that_is_not_there_is_one_sentence_that_names_it(
 
 
 @pytest.fixture
-def with_book(empty: OpenAPI, book: Path) -> OpenAPI:
-    flask(empty, "book", "ingest", book, "--edition", "first", "--site-url", "https://book.test/")
+def with_book(book_from_the_start: None, empty: OpenAPI) -> OpenAPI:
     return empty
 
 

@@ -77,6 +77,8 @@ def test_tokens_are_estimated_by_kind_of_sign(text: str, tokens: int) -> None:
         ("它成熟。然后出售。", ["它成熟。", "然后出售。"]),
         ("One\nline and\nanother. End.", ["One\nline and\nanother.", "End."]),
         ("  ", []),
+        ("Is it cold? No. It is warm.", ["Is it cold?", "No.", "It is warm."]),
+        ("Cow no. 5 is Bob's. See No. 7.", ["Cow no. 5 is Bob's.", "See No. 7."]),
     ],
 )
 def test_sentences_end_where_a_reader_would_end_them(text: str, parts: list[str]) -> None:

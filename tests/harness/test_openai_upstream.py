@@ -9,7 +9,6 @@ import threading
 import time
 
 import httpx2
-import openai
 import pytest
 
 from harness.openai_upstream import (
@@ -34,6 +33,13 @@ QUESTION = [{"role": "user", "content": "What is a node?"}]
 def upstream():
     with OpenAIUpstream() as running:
         yield running
+
+
+@pytest.fixture(autouse=True, scope="module")
+def imported_sdk():
+    """Import the SDK for these tests alone: every process collects them, and the import takes a second."""
+    global openai
+    import openai
 
 
 @pytest.fixture

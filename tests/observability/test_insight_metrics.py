@@ -11,20 +11,12 @@ from sqlalchemy import insert, text
 from harness.prometheus import Scrape
 from ragbot.extensions import db
 from ragbot.storage.asked_questions import asked_questions
-from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.insights.rows import question_row
 
 pytestmark = pytest.mark.sqlite_is_enough
 
 NOW = datetime.now(UTC)
 REFUSED = {"outcome": "refused", "cited": "", "sentences": 0}
-
-
-@pytest.fixture
-def app(make_app: AppMaker) -> OpenAPI:
-    app = make_app()
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-    return app
 
 
 def value(app: OpenAPI, name: str, **labels: str) -> float:

@@ -97,6 +97,19 @@ def test_edition_is_read_as_it_was_written(editions: EditionStore, book: Book) -
     assert (facts.chunks, facts.sections) == (len(draft.chunks), 8)
 
 
+def test_parts_of_a_table_are_read_with_its_head(editions: EditionStore, tmp_path: Path) -> None:
+    """The head is no part of their text."""
+    rows = "".join(f"| R{n} | {'word ' * 30}|\n" for n in range(30))
+    (tmp_path / "roles.md").write_text(f"# Roles\n\n| Role | Use |\n|---|---|\n{rows}")
+    draft = draft_of(load_book(tmp_path))
+
+    facts = editions.add_edition(draft)
+
+    stored = [one.chunk for one in editions.stored_chunks(facts)]
+    assert stored == list(draft.chunks)
+    assert [chunk.table_head for chunk in stored[1:]] == ["| Role | Use |"] * (len(stored) - 1)
+
+
 def test_pages_are_read_in_the_order_of_the_book_with_their_anchors(
     editions: EditionStore, book: Book
 ) -> None:

@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +21,10 @@ import pytest
 from sqlalchemy import Connection, create_engine, text, update
 from sqlalchemy.pool import NullPool
 
-from harness.gunicorn_process import GunicornProcess, inherited_environment, open_files
+from harness.flask_command import flask_command
+from harness.gunicorn_process import GunicornProcess, open_files
 from harness.openai_upstream import OpenAIUpstream, Reply
 from ragbot import create_app
-from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from ragbot.storage.conversations import messages
 from tests.conftest import THREE_CHAPTERS, services_of
@@ -237,19 +235,7 @@ def ingest_another(site: Site) -> None:
     book = shutil.copytree(THREE_CHAPTERS, site.folder / "book")
     cheese = book / "02-cheese.md"
     cheese.write_text(cheese.read_text().replace("nine months", "four months"))
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "flask", "--app", "wsgi", "book", "ingest"),
-            str(book),
-            "--edition",
-            "second",
-        ],
-        cwd=PROJECT_ROOT,
-        env=inherited_environment() | site.environment,
-        capture_output=True,
-        timeout=300,
-        check=True,
-    )
+    flask_command(["book", "ingest", str(book), "--edition", "second"], site.environment)
 
 
 def one_to_each_worker(server: GunicornProcess) -> list[http.client.HTTPConnection]:

@@ -27,6 +27,7 @@ const INLINE = new RegExp(
     '\\*(?=[^\\s*])(?<star>[^*]*?[^\\s*])\\*',
     '(?<br> {2,}\\n|\\\\\\n|<br ?/?>)',
     '<(?<tag>kbd|sub|sup)>(?<tagged>[^<>]*)</\\k<tag>>',
+    '(?<entity>&(?:#\\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)',
   ].join('|'),
   'gu',
 );
@@ -63,7 +64,17 @@ function inlineNodes({ 0: written, groups: found }, links, depth) {
   if (found.deleted) return [node('del', ...within(found.deleted))];
   if (found.br) return [node('br')];
   if (found.tag) return [node(found.tag, found.tagged)];
+  if (found.entity) return [signOf(found.entity)];
   return [node('em', ...within(found.under ?? found.star))];
+}
+
+/** Return the sign that an entity (`&deg;`) stands for. The text is one entity and nothing else. */
+function signOf(entity) {
+  try {
+    return new DOMParser().parseFromString(entity, 'text/html').documentElement.textContent;
+  } catch {
+    return entity; // The page's policy (`require-trusted-types-for`) allows no parser.
+  }
 }
 
 /* ---- Blocks ---- */

@@ -11,6 +11,7 @@ from ragbot.books.chunking.search_text import strip_markdown
 from ragbot.books.chunking.splitter import TextPiece, split_block
 from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.core.domain import Book, Chunk, InnerSection, Page, Section
+from ragbot.core.tables import table_head
 from ragbot.core.text import count_tokens
 
 # A fixed random UUID: ids must be the same on every machine, for ever.
@@ -189,6 +190,9 @@ def _chunk(page: Page, taken: ParsedPage, cut: _Cut, seen: Counter[str]) -> Chun
     key = "\x1f".join((page.path, *cut.heading_path, "", text))
     seen[key] += 1
     words = strip_markdown(taken.prose.text[cut.start : cut.end])
+    head = table_head(page.source, cut.start)
+    if head:
+        words = f"{strip_markdown(head)}\n{words}"
     return Chunk(
         id=str(uuid5(NAMESPACE, f"{key}\x1f{seen[key]}")),
         path=page.path,
@@ -206,4 +210,5 @@ def _chunk(page: Page, taken: ParsedPage, cut: _Cut, seen: Counter[str]) -> Chun
             for section in page.sections
             if cut.start <= section.start < cut.end
         ),
+        table_head=head,
     )

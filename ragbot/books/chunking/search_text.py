@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from ragbot.books.markup.emphasis import replaced_stars
+from ragbot.books.markup.entities import decoded
+
 _FENCE = (
     r"(?P<fence>^[ \t>]*+(?P<marks>`{3,}+|~{3,}+)[^\r\n]*+(?:\r\n?|\n)"
     r"(?s:.*?)(?:^[ \t>]*(?P=marks)[`~]*[ \t]*$|\Z))"
@@ -46,6 +49,8 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("~~", re.compile(r"~~(?:(?=\S)|(?<=\S~~))"), ""),
     ("\\", re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
 )
+# Stands for a star that is text while the others are removed.
+_STAR = "\ue000"
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
@@ -70,9 +75,11 @@ def strip_markdown(prose: str) -> str:
 def _words(text: str) -> str:
     if not text.strip():
         return text
+    text = replaced_stars(text, _STAR)
     for sign, pattern, replacement in _RULES:
         if sign in text:
             text = pattern.sub(replacement, text)
+    text = decoded(text.replace(_STAR, "*"))
     text = _without_indents(text)
     if "  " in text or "\t" in text:
         text = _SPACES.sub(" ", text)

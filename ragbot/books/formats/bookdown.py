@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
 from ragbot.books.markup.citations import Citation, read_citations
@@ -25,6 +27,7 @@ from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
 RMD = frozenset({".rmd"})
+MARKDOWN = frozenset({".md"})
 CONFIG_NAMES = ("_bookdown.yml", "_bookdown.yaml")
 OUTPUT_NAMES = ("_output.yml", "_output.yaml")
 
@@ -78,7 +81,9 @@ def read_bookdown(folder: BookFolder) -> Book:
         split = _split(folder, fronts[0])
         _add_pieces(pieces, path, plain, slug=slug, split=split)
 
-    folder.read_each(_paths(folder, config), read)
+    paths = _paths(folder, config)
+    folder.read_each(paths, read)
+    _leave_out_intermediates(folder, config, paths)
     title = next((front.text("title") for front in fronts if front.text("title")), "")
     split = _split(folder, fronts[0]) if fronts else _Split()
     pages = _pages([*_with_references(pieces, project, split)], title, at_files=split.at_files)
@@ -149,6 +154,15 @@ def _paths(folder: BookFolder, config: dict[str, object]) -> list[str]:
     return sorted(found, key=lambda path: path.lower() != "index.rmd")
 
 
+def _leave_out_intermediates(folder: BookFolder, config: dict[str, object], paths: list[str]) -> None:
+    """Name what knitr made: Markdown beside the chapters, and that of the whole book."""
+    rendered = folder.files(MARKDOWN)
+    whole = f"{config.get('book_filename') or '_main'}.md"
+    made = find_intermediates([*paths, *rendered], paths, tuple(RMD))
+    for path in made.union(path for path in rendered if path == whole).difference(paths):
+        folder.leave_out(path, INTERMEDIATE)
+
+
 def _split(folder: BookFolder, front: FrontMatter) -> _Split:
     """Return where the format cuts the document: at chapters, unless its configuration says otherwise."""
     outputs = _values(folder, OUTPUT_NAMES) or front.values.get("output")
@@ -181,11 +195,13 @@ def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: Slugger, sp
     parsed = parse_page(text, Dialect.MARKDOWN)
     heads = [(head, head.own_id or slug(head.slug_text)) for head in find_headings(parsed, Dialect.MARKDOWN)]
     tops = [head for head, _ in heads if not head.is_nested and head.level <= split.level]
-    starts = [0] if split.at_files else [head.start for head in tops]
+    starts = {0} if split.at_files else {head.start for head in tops}
     edges = sorted({0, *starts, len(text)})
     parts = pieces[-1].parts if pieces else ()
+    places = [head.start for head, _ in heads]
     for start, end in pairwise(edges):
-        inner = [(_moved(head, -start), anchor) for head, anchor in heads if start <= head.start < end]
+        within = heads[bisect_left(places, start) : bisect_left(places, end)]
+        inner = [(_moved(head, -start), anchor) for head, anchor in within]
         first = inner[0][0] if inner and start in starts else None
         part = _PART.fullmatch(first.text) if first is not None else None
         if part is not None and first is not None:

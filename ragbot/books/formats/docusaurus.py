@@ -15,9 +15,13 @@ from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_map
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.mdx_partials import PartialExpander
 from ragbot.books.formats.page_address import relative_address
+from ragbot.books.formats.page_names import readable_name
+from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
-from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.rewriting import shown_source, with_fences_apart
+from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -52,6 +56,7 @@ class _Doc:
     stem: str
     values: FrontMatter
     source: str
+    unread_words: int = 0
 
     @property
     def is_index(self) -> bool:
@@ -103,6 +108,7 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
     """
     config, name = _config(folder, base)
     pages: list[Page] = []
+    unread: dict[str, int] = {}
     for docs in (_versioned(folder, base, docs, version) for docs in config.docs):
         path = normpath(f"{base}/{docs.path}" if base else docs.path)
         if path.startswith("..") or not (folder.root / path).is_dir():
@@ -113,14 +119,15 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
         sidebars = _sidebars(folder, base, docs)
         found = replace(docs, path="" if path == "." else path)
         own = _below(base, docs.translated(config.locale))
-        pages += _read_docs_folder(folder, found, config, sidebars, translated=own)
-    return Book(config.title, tuple(pages), tuple(folder.skipped))
+        pages += _read_docs_folder(folder, found, config, sidebars, translated=own, unread=unread)
+    return Book(config.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
 
 
 def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
     """Read a docs folder without a configuration; `docs` is its path, "" for `folder` itself."""
-    pages = _read_docs_folder(folder, DocsFolder(docs, "docs"), SiteConfig())
-    return Book("", tuple(pages), tuple(folder.skipped))
+    unread: dict[str, int] = {}
+    pages = _read_docs_folder(folder, DocsFolder(docs, "docs"), SiteConfig(), unread=unread)
+    return Book("", tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:
@@ -211,13 +218,18 @@ def _read_docs_folder(
     config: SiteConfig,
     sidebars: Sequence[SidebarEntry] = (),
     *,
+    unread: dict[str, int],
     translated: str = "",
 ) -> list[Page]:
-    """Read a docs folder; `translated` is a folder with texts of the site's own language."""
+    """Read a docs folder; `translated` is a folder with texts of the site's own language.
+
+    The number of words in the scripts of each page is added to `unread`.
+    """
     base = len(docs_folder.path.split("/")) if docs_folder.path else 0
     paths = [path for path in folder.files(PAGES, docs_folder.path) if _is_page(path, base)]
     read = folder.read_each(paths, lambda path: _doc(folder, path, base, translated))
     docs = [doc for doc in read if _is_shown(doc)]
+    unread.update({doc.path: doc.unread_words for doc in docs})
     categories = _categories(folder, docs_folder.path, docs)
     docs.sort(key=lambda doc: _sidebar_key(doc, categories))
     by_path = {doc.path: doc for doc in docs}
@@ -259,8 +271,14 @@ def _is_shown(doc: _Doc) -> bool:
 def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     *folders, name = path.split("/")[base:]
     own = "/".join((translated, *folders, name))
-    source = shown_source(folder.read_text(own if translated and folder.has(own) else path))
-    return _Doc(path, tuple(folders), PurePosixPath(name).stem, parse_front_matter(source), source)
+    read = own if translated and folder.has(own) else path
+    partials = PartialExpander(folder)
+    source = with_fences_apart(without_highlight_comments(shown_source(folder.read_text(read))))
+    shown = with_script_prose(partials.expand(read, source))
+    for notice in partials.notices:
+        folder.skip(path, notice)
+    values = parse_front_matter(shown.text)
+    return _Doc(path, tuple(folders), PurePosixPath(name).stem, values, shown.text, shown.unread_words)
 
 
 def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[str, ...]) -> Page:
@@ -269,11 +287,17 @@ def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[s
         Dialect.MDX,
         _ANCHORS,
         title=doc.values.text("title"),
-        fallback=doc.values.text("id") or strip_number_prefix(doc.stem)[0],
+        fallback=_name(doc, config),
         parts=parts,
     )
     address = _address(doc, docs_folder.route, config)
     return Page(doc.path, content.title, address, doc.source, content.sections, Dialect.MDX, parts)
+
+
+def _name(doc: _Doc, config: SiteConfig) -> str:
+    names = [strip_number_prefix(name)[0] for name in (*doc.folders, doc.stem)]
+    own = doc.values.text("id")
+    return readable_name("/".join((*names[:-1], f"{own or names[-1]}.md")), site=config.title)
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:

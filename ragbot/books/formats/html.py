@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from html import escape
-from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from html_to_markdown import ConversionOptions, convert
@@ -14,6 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from ragbot.books.formats.html_themes import main_content, theme_of
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
+from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.blocks import parse_page
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
@@ -287,4 +287,4 @@ def title_parts(tree: LexborHTMLParser, numbers: re.Pattern[str] | None = None) 
 
 
 def _title(tree: LexborHTMLParser, path: str, numbers: re.Pattern[str] | None) -> str:
-    return title_parts(tree, numbers)[0] or PurePosixPath(path).stem
+    return title_parts(tree, numbers)[0] or readable_name(path)

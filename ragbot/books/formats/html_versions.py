@@ -15,6 +15,9 @@ OLD = "It is a copy of the site for another version."
 # Of addresses alone, so many pages with the same names are needed before a folder is taken for a copy.
 LEAST_SHARED_ADDRESSES = 5
 
+# Among so many versions, all folders with the name of one are versions.
+SEVERAL = 3
+
 # Versions differ in some of their pages; sections with the name of a version share a few with the book.
 _SHARED = 0.5
 _NEARLY_ALL = 0.8
@@ -99,6 +102,10 @@ def copies_of_site(
     for parent, found in by_parent.items():
         around = _keys(titles, parent)
         copies = _copies(found, around, least_shared)
+        if len(copies) >= SEVERAL:
+            # An old version may share little with the others.
+            known = {copy.folder for copy in copies}
+            copies = [edition for edition in found if edition.folder in known or not _is_bare(edition)]
         has_released = any(_is_shared(copy, around, max(2, least_shared)) for copy in copies)
         if not has_released:
             copies = copies if len(copies) > 1 and not _are_parts(copies, parent, titles) else []

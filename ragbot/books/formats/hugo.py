@@ -29,7 +29,8 @@ _CONFIG_NAMES = tuple(
     for suffix in _SUFFIXES
 )
 # `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
-_SHORTCODE = re.compile(r"\{\{(?P<mark>[<%])[ \t]*(?P<code>[^\n]*?)[ \t]*[>%]\}\}")
+# (It ends before the next one begins, so that the time stays linear.)
+_SHORTCODE = re.compile(r"\{\{[<%](?P<code>(?:(?!\{\{|[>%]\}\}|\n[ \t]*\n)(?s:.)){0,2000}+)[>%]\}\}")
 _WORDS = re.compile(r"\b(?:title|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
 _NOT_LAST = float("inf")
 
@@ -52,7 +53,7 @@ def read_hugo(folder: BookFolder) -> Book:
     languages = _mapping(config.get("languages"))
     own = _mapping(languages.get(language))
     settings = {**config, **own}
-    content = str(settings.get("contentdir") or "content").strip("/")
+    content = str(settings.get("contentdir") or _mounted(config, language) or "content").strip("/")
     entries = dict(_entries(folder, content))
     addresses = HugoAddresses(
         settings,
@@ -75,8 +76,32 @@ def read_hugo(folder: BookFolder) -> Book:
         suffixes=PAGES,
         navigation=tuple(_section(entries, content, "", ())),
         is_shown=is_shown,
+        has_copies=True,
+        released=_released(config),
     )
     return read_site_source(folder, site)
+
+
+def _mounted(config: dict[str, object], language: str) -> str:
+    """Return the folder that is mounted as the content of a language, or an empty text."""
+    mounts = _mapping(config.get("module")).get("mounts")
+    for mount in map(_mapping, mounts if isinstance(mounts, list) else ()):
+        own = {str(mount.get("lang") or language).lower(), *_languages_of(mount)}
+        if mount.get("target") == "content" and (language in own or "**" in own):
+            return str(mount.get("source") or "")
+    return ""
+
+
+def _languages_of(mount: dict[str, object]) -> Iterator[str]:
+    found = _mapping(_mapping(mount.get("sites")).get("matrix")).get("languages")
+    yield from (str(name).lower() for name in found) if isinstance(found, list) else ()
+
+
+def _released(config: dict[str, object]) -> str:
+    """Return the released version as themes are told it, or an empty text."""
+    params = _mapping(config.get("params"))
+    names = ("latest_stable_version", "latest_version", "latest", "version")
+    return next((found for name in names if isinstance(found := params.get(name), str)), "")
 
 
 def _mapping(value: object) -> dict[str, object]:
@@ -109,12 +134,13 @@ def _parsed_file(folder: BookFolder, base: str, names: tuple[str, ...]) -> dict[
 
 def _plain(body: str) -> str:
     def words(match: re.Match[str]) -> str:
-        if match["code"].startswith("/*"):
+        code = match["code"].strip()
+        if code.startswith("/*"):
             # Commented out it is shown as it is written.
             return match[0].replace("/*", "").replace("*/", "")
-        found = " ".join(found["words"] for found in _WORDS.finditer(match["code"]))
-        if not found and match["code"].split(" ")[0] in ("tab", "details", "expand"):
-            found = match["code"].partition(" ")[2].strip("\"' ")
+        found = " ".join(found["words"] for found in _WORDS.finditer(code))
+        if not found and code.split(" ")[0] in ("tab", "details", "expand"):
+            found = code.partition(" ")[2].strip("\"' ")
         return f"**{found}**" if found else ""
 
     text = _SHORTCODE.sub(words, without_comments(body))

@@ -22,7 +22,8 @@ from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
 PAGES = frozenset({".md", ".ipynb"})
-SUFFIXES = (".md", ".ipynb", ".rst", ".txt")
+# Where files differ in these alone, Sphinx takes the first.
+SUFFIXES = (".ipynb", ".md", ".rst", ".txt")
 MAX_NAVIGATION_DEPTH = 16
 
 # Letters that have no plain form in Unicode's tables.
@@ -88,6 +89,7 @@ def read_jupyter_book(folder: BookFolder) -> Book:
         navigation=navigation,
         is_shown=lambda inner, _values: inner in listed,
         read=partial(read_source_text, folder),
+        sources=(".ipynb",),
     )
     return replace(read_site_source(folder, site), notes=project.notes())
 
@@ -135,15 +137,18 @@ def _entry(folder: BookFolder, entry: dict[str, object], parts: tuple[str, ...])
         yield Listed(_file(folder, name), title, parts)
     elif glob := values.text("glob"):
         pattern = re.compile(re.escape(normpath(glob)).replace(r"\*", "[^/]*"))
-        yield from (
-            Listed(path, "", parts)
+        found = (
+            _file(folder, path)
             for path in folder.files(PAGES)
             if pattern.fullmatch(path.rpartition(".")[0]) or pattern.fullmatch(path)
         )
+        yield from (Listed(path, "", parts) for path in dict.fromkeys(found))
     caption = values.text("caption") or values.text("part")
     yield from _entries(folder, entry, (*parts, caption) if caption else parts)
 
 
 def _file(folder: BookFolder, name: str) -> str:
+    """Return the file of an entry. Sphinx takes its name alone, also where it is listed with a suffix."""
     path = normpath(name).lstrip("/")
-    return next((path + suffix for suffix in ("", *SUFFIXES) if folder.has(path + suffix)), path)
+    plain = next((path.removesuffix(suffix) for suffix in SUFFIXES if path.endswith(suffix)), path)
+    return next((plain + suffix for suffix in SUFFIXES if folder.has(plain + suffix)), path)

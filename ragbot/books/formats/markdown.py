@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
+from ragbot.books.markup.script_prose import NO_ANCHOR
 from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
 from ragbot.core.text import folded
@@ -30,10 +31,12 @@ _REFERENCE = re.compile(r"(?<![!\\])\[(?P<label>[^\[\]]{1,300})\]\[(?P<name>[^\[
 
 _DEFINITION = re.compile(r"^ {0,3}\[([^\[\]\n]{1,300})\]:", re.MULTILINE)
 
+_FOOTNOTE = re.compile(r"(?<!\\)\[\^[^\[\]\s]{1,60}\]")
 _CODE = re.compile(r"(`[^`]*`)")
 _DIRECTIVE = re.compile(r"(?<![:\\]):[A-Za-z][\w-]*(?![\w:-])(?:\{[^{}]*\})?")
 _LINE_END = re.compile(r"[\r\n]")
 _SIGNS = re.compile(r"[^\w\s]+")
+_QUOTE_MARKS = "> \t\r\n"
 
 _inline = MarkdownIt("commonmark").enable("strikethrough")
 
@@ -44,7 +47,8 @@ class Heading:
 
     `own_id` is the id that the author wrote, if any. `is_nested` is true inside a list or a quotation: such a
     heading has an anchor, but opens no section. `slug_text` is the text that the anchor is made of, with its
-    white space unchanged.
+    white space unchanged. `has_anchor` is false if the site gives it none that is known: it is counted
+    nowhere, and is found under the anchor of the heading above.
     """
 
     level: int
@@ -54,6 +58,7 @@ class Heading:
     end: int
     is_nested: bool = False
     slug_text: str = ""
+    has_anchor: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,13 @@ def split_page(
 ) -> PageSections:
     """Split a page into sections under `parts`.
 
-    An empty `title` is replaced by the heading that the page begins with, else by `fallback`.
+    An empty `title` is replaced by the heading that the page begins with, by the only one of the first level,
+    or by `fallback`.
     """
     page = parse_page(source, dialect)
     headings = find_headings(page, dialect)
     opening = _opening(page, headings)
-    title = title or (opening.text if opening else "") or fallback
+    title = title or (opening.text if opening else _only_title(headings)) or fallback
     names = _anchored(headings, anchors)
     return PageSections(title, build_sections(page.prose.text, names, opening=opening, path=(*parts, title)))
 
@@ -123,6 +129,8 @@ def build_sections(
         if heading is opening:
             above = [] if _alike(heading.text, path[-1]) else [(1, heading.text)]
             anchor = ""
+        elif heading.level == 1 and _alike(heading.text, path[-1]):
+            above = []
         else:
             above = [*(outer for outer in above if outer[0] < heading.level), (heading.level, heading.text)]
         names_above = tuple(text for _, text in above if text)
@@ -141,29 +149,48 @@ def plain_text(markdown: str) -> str:
 
 
 def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
-    """Return the heading that serves as the page's title: of the first level, with no prose before it."""
-    first = next((heading for heading in headings if not heading.is_nested), None)
-    if first is None or first.level != 1 or page.prose.text[: first.start].strip():
+    """Return the heading that serves as the page's title: of the first level, with no prose before it.
+
+    A quotation may hold it.
+    """
+    first = next(iter(headings), None)
+    if first is None or first.level != 1 or page.prose.text[: first.start].strip(_QUOTE_MARKS):
         return None
-    return first
+    is_listed = first.is_nested and page.source[first.start : first.end].lstrip()[:1] != ">"
+    return None if is_listed else first
+
+
+def _only_title(headings: list[Heading]) -> str:
+    """Return the text of the only heading of the first level, or an empty text."""
+    tops = [heading.text for heading in headings if heading.level == 1 and not heading.is_nested]
+    return tops[0] if len(tops) == 1 else ""
 
 
 def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading, str]]:
     slug: Slugger = rules.new_slugger()
     named: list[tuple[Heading, str]] = []
+    anchor = ""
     for heading in headings:
+        if not heading.has_anchor:
+            named.append((heading, anchor))
+            continue
         anchor = heading.own_id or slug(heading.slug_text)
         if heading.own_id and rules.own_id_is_counted:
             anchor = slug(heading.own_id)
-        named.append((heading, anchor if heading.level > 1 or rules.h1_has_anchor else ""))
+        anchor = anchor if heading.level > 1 or rules.h1_has_anchor else ""
+        named.append((heading, anchor))
     return named
 
 
 def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested: bool) -> Heading:
     # The block ends before a comment that was blanked, which may contain an id.
     raw = page.source[block.start : _line_end(page.source, block.end)]
-    content, own_id = _without_id(_content(page.prose.visible(block.start, block.end)), raw, dialect)
-    content = _REFERENCE.sub(lambda link: _label(link, page.source), content)
+    content = _content(page.prose.visible(block.start, block.end))
+    if content.endswith(NO_ANCHOR):
+        text = plain_text(content.removesuffix(NO_ANCHOR))
+        return Heading(block.level, text, "", block.start, block.end, is_nested, has_anchor=False)
+    content, own_id = _without_id(content, raw, dialect)
+    content = _REFERENCE.sub(lambda link: _label(link, page.source), _FOOTNOTE.sub("", content))
     exact = _words(content, "\n").strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
     text = " ".join(exact.split())
@@ -189,7 +216,7 @@ def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:
 
     content = _content(page.prose.visible(block.start, block.end, code))
     pieces = (piece if piece[:1] == "`" else _DIRECTIVE.sub("", piece) for piece in _CODE.split(content))
-    return _words("".join(pieces), "\n").strip()
+    return _words(_FOOTNOTE.sub("", "".join(pieces)), "\n").strip()
 
 
 def _line_end(source: str, position: int) -> int:

@@ -8,13 +8,14 @@ from posixpath import normpath
 from urllib.parse import quote, unquote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_toml_mapping
+from ragbot.books.formats.config_files import parse_json_mapping, parse_toml_mapping
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
 from ragbot.books.formats.mdbook_includes import IncludeExpander
 from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
 from ragbot.books.formats.page_address import relative_address
-from ragbot.books.markup.rewriting import shown_source, unwrap_admonish
+from ragbot.books.formats.page_names import readable_name
+from ragbot.books.markup.rewriting import shown_source, unwrap_admonish, with_open_references
 from ragbot.books.markup.slugs import MdbookSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -64,11 +65,16 @@ def _page(folder: BookFolder, path: str, chapter: SummaryChapter, config: _Confi
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
     includes = IncludeExpander(folder)
     source = remove_hidden_lines(includes.expand(path, folder.read_text(path)), config.hidelines)
-    source = shown_source(unwrap_admonish(source))
+    source = with_open_references(shown_source(unwrap_admonish(source)))
     for notice in includes.notices:
         folder.skip(path, notice)
     content = split_page(
-        source, Dialect.MARKDOWN, _ANCHORS, title=chapter.title, fallback=path, parts=chapter.parts
+        source,
+        Dialect.MARKDOWN,
+        _ANCHORS,
+        title=chapter.title,
+        fallback=readable_name(path),
+        parts=chapter.parts,
     )
     address = _address(path, config.src)
     return Page(path, content.title, address, source, content.sections, Dialect.MARKDOWN, chapter.parts)
@@ -82,7 +88,7 @@ def _address(path: str, src: str) -> str:
 
 def _config(folder: BookFolder) -> _Config:
     if not folder.has("book.toml"):
-        return _Config("", "src" if folder.has("src/SUMMARY.md") else "", {})
+        return _Config(_honkit_title(folder), "src" if folder.has("src/SUMMARY.md") else "", {})
     try:
         values = parse_toml_mapping(folder.read_text("book.toml"))
     except FileUnreadable as fault:
@@ -96,6 +102,17 @@ def _config(folder: BookFolder) -> _Config:
         src=_source_folder(folder, src if isinstance(src, str) else "src"),
         hidelines={name: prefix for name, prefix in hidelines.items() if isinstance(prefix, str) and prefix},
     )
+
+
+def _honkit_title(folder: BookFolder) -> str:
+    if not folder.has("book.json"):
+        return ""
+    try:
+        title = (parse_json_mapping(folder.read_text("book.json")) or {}).get("title")
+    except FileUnreadable as fault:
+        folder.skip("book.json", f"The configuration is ignored: {fault}")
+        return ""
+    return cleaned(title).strip() if isinstance(title, str) else ""
 
 
 def _source_folder(folder: BookFolder, src: str) -> str:

@@ -15,6 +15,7 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.mdbook_summary import parse_summary
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
+from ragbot.books.markup.code_marks import without_inline_languages
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
@@ -97,6 +98,7 @@ def _site(
     """Describe a site. Each page adds to `generated` how often its text comes from code."""
     has_folders = values.get("use_directory_urls") is not False
     base = "" if docs == "." else docs
+    names_languages = "inlinehilite" in str(values.get("markdown_extensions"))
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
 
     def address(inner: str, _values: FrontMatter) -> str:
@@ -105,12 +107,16 @@ def _site(
         found = folder_address(inner, "readme", suffix=".html")
         return f"{found}index.html" if PurePosixPath(inner).stem.lower() == "readme" else found
 
+    def shown(line: str) -> str:
+        line = without_attributes(line)
+        return without_inline_languages(line) if names_languages else line
+
     def plain(path: str, body: str) -> str:
         body = expand_includes(folder, body, (*includes, dirname(path)))
         body, count = _API.subn("", without_comments(body))
         generated.append(count)
-        body = _CODE_LINK.sub(r"\g<label>", body)
-        return rewrite_lines(unwrap_containers(unwrap_indented(body)), without_attributes)
+        body = unwrap_containers(unwrap_indented(_CODE_LINK.sub(r"\g<label>", body)))
+        return rewrite_lines(body, shown)
 
     return SiteSource(
         title=_text(values.get("site_name")),
@@ -167,7 +173,8 @@ def _entries(entries: object, base: str, parts: tuple[str, ...]) -> Iterator[Lis
                 inner = (*parts, str(title)) if is_folder else parts
                 yield Listed(normpath(f"{base}/{target}".lstrip("/")), str(title), inner, is_folder=is_folder)
             elif isinstance(target, list):
-                yield from _entries(target, base, (*parts, str(title)))
+                # (Some sections have an empty title, and show that of their first page.)
+                yield from _entries(target, base, (*parts, str(title)) if str(title).strip() else parts)
 
 
 def _text(value: object) -> str:

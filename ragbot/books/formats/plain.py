@@ -6,9 +6,12 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.forced import NOT_PUBLISHED, ForcedSite
 from ragbot.books.formats.markdown import AnchorRules, split_page
+from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
@@ -25,19 +28,30 @@ _ANCHORS = AnchorRules(GithubSlugger)
 _FIRST_NAMES = ("index", "readme")
 
 
-def read_plain(folder: BookFolder) -> Book:
+def read_plain(folder: BookFolder, site: ForcedSite | None = None) -> Book:
     """Read every Markdown file in natural order; README and index come first in their folder.
 
-    A page's address is its file's path, where GitHub and most viewers show it.
+    A page's address is its file's path, where GitHub and most viewers show it. `site` is what the
+    configuration says of files that a generator reads, too.
     """
-    paths = chapters(folder, MARKDOWN_SUFFIXES)
-    pages = folder.read_each(paths, lambda path: read_plain_page(path, folder.read_text(path)))
-    return Book("", tuple(pages), tuple(folder.skipped))
+    site = site or ForcedSite()
+    paths = chapters(folder, MARKDOWN_SUFFIXES, site)
+    unread: dict[str, int] = {}
+
+    def read(path: str) -> Page:
+        source, unread[path] = _with_scripts(path, folder.read_text(path))
+        return _page(path, source, site=site.title)
+
+    pages = folder.read_each(paths, read)
+    return Book(site.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
 
 
-def chapters(folder: BookFolder, suffixes: frozenset[str]) -> list[str]:
-    """List a folder's chapters in reading order, without templates and the repository's own files."""
-    paths = sorted(folder.files(suffixes), key=reading_key)
+def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> list[str]:
+    """List a folder's chapters in reading order, without templates and the repository's own files.
+
+    Those that the site does not publish are left out.
+    """
+    paths = _published(folder, sorted(folder.files(suffixes), key=reading_key), site)
     beside_content = any(
         path.split("/")[0].lower() in CONTENT_FOLDERS and "/" in path and _is_chapter(path) for path in paths
     )
@@ -54,17 +68,42 @@ def chapters(folder: BookFolder, suffixes: frozenset[str]) -> list[str]:
     return kept
 
 
+def _published(folder: BookFolder, paths: list[str], site: ForcedSite) -> list[str]:
+    published = [path for path in paths if site.publishes(path)]
+    for path in set(paths).difference(published):
+        folder.leave_out(path, NOT_PUBLISHED)
+    return published
+
+
 def _is_chapter(path: str) -> bool:
     return not lies_in_template_folder(path) and PurePosixPath(path).stem.lower() != "readme"
 
 
-def read_plain_page(path: str, source: str, *, parts: tuple[str, ...] = ()) -> Page:
+def read_plain_page(path: str, source: str, *, site: str = "") -> Page:
     """Read one Markdown file as a page."""
-    name, source = PurePosixPath(path), shown_source(source)
-    dialect = Dialect.MDX if name.suffix.lower() == ".mdx" else Dialect.MARKDOWN
+    shown, _ = _with_scripts(path, source)
+    return _page(path, shown, site=site)
+
+
+def _with_scripts(path: str, source: str) -> tuple[str, int]:
+    """Return what a page shows, with the number of unread words in its scripts."""
+    source = shown_source(source)
+    if not _is_mdx(path):
+        return source, 0
+    shown = with_script_prose(source)
+    return shown.text, shown.unread_words
+
+
+def _page(path: str, source: str, *, site: str) -> Page:
+    dialect = Dialect.MDX if _is_mdx(path) else Dialect.MARKDOWN
     title = parse_front_matter(source).text("title")
-    content = split_page(source, dialect, _ANCHORS, title=title, fallback=name.stem, parts=parts)
-    return Page(path, content.title, quote(path), source, content.sections, dialect, parts)
+    fallback = readable_name(path, site=site)
+    content = split_page(source, dialect, _ANCHORS, title=title, fallback=fallback, parts=())
+    return Page(path, content.title, quote(path), source, content.sections, dialect)
+
+
+def _is_mdx(path: str) -> bool:
+    return path.lower().endswith(".mdx")
 
 
 def reading_key(path: str) -> tuple[object, ...]:

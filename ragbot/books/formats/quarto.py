@@ -12,6 +12,7 @@ from posixpath import normpath
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
 from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.intermediates import find_intermediates
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.quarto_freeze import frozen_text
@@ -26,6 +27,8 @@ from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
 PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
+# Quarto runs them, the first where there are several of one name.
+SOURCES = (".qmd", ".rmd", ".ipynb")
 CONFIG_NAMES = ("_quarto.yml", "_quarto.yaml")
 MAX_NAVIGATION_DEPTH = 16
 APPENDICES = ("Appendices",)
@@ -82,6 +85,7 @@ def read_quarto(folder: BookFolder) -> Book:
         navigation=navigation,
         is_shown=is_shown,
         read=read,
+        sources=SOURCES,
     )
     found = read_site_source(folder, site)
     return replace(found, notes=project.notes())
@@ -163,14 +167,16 @@ def _entries(folder: BookFolder, entries: object, parts: tuple[str, ...]) -> Ite
 
 def _menus(folder: BookFolder, website: dict[str, object]) -> Iterator[Listed]:
     """Yield the index and the pages that a website's sidebars and bar name, folders by their pages."""
-    yield from (Listed(name) for name in ("index.qmd", "index.md", "index.ipynb") if folder.has(name))
+    index = next((name for name in ("index.qmd", "index.md", "index.ipynb") if folder.has(name)), "")
+    yield from (Listed(index),) if index else ()
     sidebars = website.get("sidebar")
     for sidebar in sidebars if isinstance(sidebars, list) else [sidebars]:
         for entry in _entries(folder, _mapping(sidebar).get("contents"), ()):
             yield entry
             if "*" in entry.path or not folder.has(entry.path):
-                found = (path for path in folder.files(PAGES) if _matches(path, entry.path))
-                yield from (Listed(path, "", entry.parts) for path in found)
+                found = [path for path in folder.files(PAGES) if _matches(path, entry.path)]
+                made = find_intermediates(found, (), SOURCES)
+                yield from (Listed(path, "", entry.parts) for path in found if path not in made)
     navbar = _mapping(website.get("navbar"))
     for side in ("left", "right"):
         yield from _entries(folder, navbar.get(side), ())

@@ -9,10 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
+from ragbot.books.formats.page_names import readable_name
 from ragbot.books.formats.plain import reading_key
+from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import with_open_references
 from ragbot.core.domain import Book, Dialect, Page
 
 
@@ -34,7 +38,9 @@ class SiteSource:
     address from its path below `content` and its front matter. `text` turns a page (its path, and its text
     without front matter) into plain Markdown. `navigation` are the pages in order; those that it does not
     list follow by `key`. `is_shown` tells whether a page is built at all. `read` returns the text of a file
-    where that is not the file's own.
+    where that is not the file's own. `sources` are the suffixes of files that a build makes others of, which
+    it may leave beside them. With `has_copies` the folder may hold the book in several languages and
+    versions, of which one is read: that of the version `released`, if it is known.
     """
 
     title: str
@@ -50,6 +56,9 @@ class SiteSource:
     is_shown: Callable[[str, FrontMatter], bool] = field(default=lambda _path, _values: True)
     dialect: Dialect = Dialect.MARKDOWN
     read: Callable[[str], str] | None = None
+    sources: tuple[str, ...] = ()
+    has_copies: bool = False
+    released: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,9 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
     """Read the pages of a site in the order of its navigation, with the addresses that it gives them."""
     base = f"{site.content}/" if site.content else ""
     paths = [path for path in folder.files(site.suffixes, site.content) if not _is_hidden(path[len(base) :])]
+    made = find_intermediates(paths, {entry.path for entry in site.navigation}, site.sources)
+    for path in made:
+        folder.leave_out(path, INTERMEDIATE)
 
     def source(path: str) -> _Source:
         text = (site.read or folder.read_text)(path).replace("\r\n", "\n")
@@ -71,11 +83,13 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
         return _Source(path, path[len(base) :], values, text[values.end :])
 
     sources: dict[str, _Source] = {}
-    for read in folder.read_each(paths, source):
+    for read in folder.read_each([path for path in paths if path not in made], source):
         if site.is_shown(read.inner, read.values):
             sources[read.path] = read
         else:
             folder.leave_out(read.path, "It is a draft, or the site does not build it.")
+    if site.has_copies:
+        _leave_out_copies(folder, site, sources)
     rest = sorted(sources.values(), key=lambda read: site.key(read.inner, read.values))
     listed = {entry.path: entry for entry in reversed(site.navigation) if entry.path in sources}
     order = [*dict.fromkeys(entry.path for entry in site.navigation if entry.path in sources)]
@@ -84,18 +98,28 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
     return Book(site.title, tuple(page for page in pages if page.source.strip()), tuple(folder.skipped))
 
 
+def _leave_out_copies(folder: BookFolder, site: SiteSource, sources: dict[str, _Source]) -> None:
+    placed = {
+        path: PlacedSource(site.address(read.inner, read.values), read.values.text("title"))
+        for path, read in sources.items()
+    }
+    for path, reason in find_copies(placed, site.released).items():
+        folder.leave_out(path, reason)
+        del sources[path]
+
+
 def _is_hidden(inner: str) -> bool:
     return any(name.startswith("_") and name != "_index.md" for name in inner.split("/"))
 
 
 def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
-    text = site.text(read.path, read.body)
+    text = with_open_references(site.text(read.path, read.body))
     content = split_page(
         text,
         site.dialect,
         site.anchors,
         title=entry.title or read.values.text("title"),
-        fallback=PurePosixPath(read.path).stem.replace("-", " ").replace("_", " ").capitalize(),
+        fallback=readable_name(read.inner, site=site.title),
         parts=entry.parts,
     )
     address = relative_address(quote(site.address(read.inner, read.values), safe="/%:@!$&'()*+,;=~"))

@@ -19,6 +19,7 @@ from ragbot.books.markup.rewriting import (
     without_modules,
     without_scripts,
 )
+from ragbot.books.markup.script_prose import with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger, github_slug
 from ragbot.core.domain import Book
 
@@ -54,12 +55,13 @@ def read_starlight(folder: BookFolder) -> Book:
         navigation=tuple(_navigation(folder, script, locale)),
         key=lambda inner, values: (_order(values), natural_key(inner)),
         is_shown=is_shown,
+        has_copies=True,
     )
     return read_site_source(folder, site)
 
 
 def _plain(path: str, body: str) -> str:
-    body = without_modules(body) if path.endswith(".mdx") else body
+    body = without_modules(with_script_prose(body).text) if path.endswith(".mdx") else body
     body = unwrap_components(without_scripts(without_comments(body)))
     return rewrite_lines(unwrap_containers(body), lambda line: line)
 

@@ -13,6 +13,7 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.script_config import is_true, keyed_texts, literal, read_script
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
+from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
@@ -51,6 +52,7 @@ def read_vuepress(folder: BookFolder) -> Book:
 
 def _read(folder: BookFolder, settings: str) -> Book:
     script = read_script(folder, [f"{settings}/config.{suffix}" for suffix in _SUFFIXES])
+    script = script or _parts_of_script(folder, f"{settings}/config")
     content = normpath(literal(script, "srcDir") or ".") if settings == ".vitepress" else "."
     content = "" if content.startswith((".", "/")) else content
     suffix = "" if is_true(script, "cleanUrls") else ".html"
@@ -58,7 +60,8 @@ def _read(folder: BookFolder, settings: str) -> Book:
 
     def plain(path: str, body: str) -> str:
         body = expand_includes(folder, body, (dirname(path), content, ""))
-        body = unwrap_components(without_scripts(without_comments(body)))
+        body = without_highlight_comments(without_scripts(without_comments(body)))
+        body = unwrap_components(body)
         return rewrite_lines(unwrap_containers(body), lambda line: _CONTENTS.sub("", line))
 
     def address(inner: str, _values: FrontMatter) -> str:
@@ -72,8 +75,18 @@ def _read(folder: BookFolder, settings: str) -> Book:
         text=plain,
         navigation=tuple(_navigation(folder, script, content)),
         is_shown=lambda inner, _values: not _is_of_repository(inner),
+        has_copies=True,
     )
     return read_site_source(folder, site)
+
+
+def _parts_of_script(folder: BookFolder, config: str) -> str:
+    """Return a configuration that is a folder of its own, the index first."""
+    if not (folder.root / config).is_dir():
+        return ""
+    names = sorted(path.name for path in (folder.root / config).iterdir() if path.suffix[1:] in _SUFFIXES)
+    names.sort(key=lambda name: not name.startswith("index."))
+    return "\n".join(read_script(folder, [f"{config}/{name}"]) for name in names)
 
 
 def _is_of_repository(inner: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import PurePosixPath
@@ -31,15 +31,64 @@ _UNSAFE = str.maketrans("", "", '<>:"/\\|?*')
 # `{{ figure(src="a.png", title="Oar") }}` is drawn by the site; `{% note() %} ... {% end %}` holds Markdown.
 _SHORTCODE = re.compile(r"\{[{%][ \t]*(?P<code>(?:\w+\([^{}\n]*\)|end))[ \t]*[%}]\}")
 _WORDS = re.compile(r"\b(?:title|caption|alt|label)=(?P<quote>[\"'])(?P<words>[^\"'\n]*)(?P=quote)")
-# Letters that have no plain form in Unicode's tables.
-_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ł": "l", "þ": "th", "ı": "i"})
+# Zola writes other letters in ASCII by a table of its own (北 is "bei"). These have no plain form in Unicode.
+_LETTERS = str.maketrans(
+    dict(
+        zip(
+            "ßæœøđłþıðħŧĸŋŉ×°™€£®©§",
+            "ss ae oe o d l th i d h t k ng -n x deg tm eur ps -r- -c- ss".split(),
+            strict=True,
+        )
+    )
+)
+_PUNCTUATION = frozenset("‘’‚‛“”„‟«»‹›–—―‐‑‒…·•′″\u00a0\u2009\u202f→←¿¡±÷")
+_UNKNOWN = "\0"
 _LAST = float("inf")
+UNKNOWN_ANCHORS = (
+    "{} headings have letters that Zola writes in ASCII by a table of its own: "
+    "links to them lead to the page alone."
+)
 
 
 def zola_slug(text: str) -> str:
-    """Leave ASCII letters and digits in lower case, joined by hyphens."""
-    plain = unicodedata.normalize("NFKD", text.lower().translate(_LETTERS)).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    """Leave ASCII letters and digits in lower case, joined by hyphens.
+
+    Returns an empty text if it has a letter or a sign whose spelling in ASCII is not known.
+    """
+    plain = "".join(_ascii(character) for character in text.lower().translate(_LETTERS))
+    return "" if _UNKNOWN in plain else re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
+def _ascii(character: str) -> str:
+    if character.isascii():
+        return character
+    if character in _PUNCTUATION:
+        return "-"
+    if "\u0300" <= character < "\u0363":
+        # The accent of the letter before.
+        return ""
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    is_latin = character < "\u2000" or "\uff00" <= character < "\uff60"
+    is_letter = is_latin and unicodedata.category(character) == "Ll"
+    return plain if is_letter and plain.isalnum() else _UNKNOWN
+
+
+class ZolaSlugger:
+    """Make the anchors of one page by a rule for a heading; number repeated ones, and give unknown ones none.
+
+    `unknown` are the headings of the whole book that have none.
+    """
+
+    def __init__(self, slug: Callable[[str], str], unknown: list[str]) -> None:
+        self._slug = slug
+        self._numbered = NumberedSlugger(slug)
+        self._unknown = unknown
+
+    def __call__(self, text: str) -> str:
+        if self._slug(text):
+            return self._numbered(text)
+        self._unknown.append(text)
+        return ""
 
 
 def _safe_path(text: str) -> str:
@@ -80,17 +129,20 @@ def read_zola(folder: BookFolder) -> Book:
     path_slug = _PATHS.get(str(slugs.get("paths")), zola_slug)
     anchor_slug = _ANCHORS.get(str(slugs.get("anchors")), zola_slug)
     keeps_dates = slugs.get("paths_keep_dates") is True
+    unknown: list[str] = []
     site = SiteSource(
         title=str(config.get("title") or ""),
         content=CONTENT,
-        anchors=AnchorRules(partial(NumberedSlugger, anchor_slug)),
+        anchors=AnchorRules(partial(ZolaSlugger, anchor_slug, unknown)),
         address=lambda inner, values: _address(inner, values, slug=path_slug, keeps_dates=keeps_dates),
         text=lambda _path, body: _plain(body),
         suffixes=PAGES,
         navigation=tuple(_section(_entries(folder), "", ())),
         is_shown=is_shown,
+        has_copies=True,
     )
-    return read_site_source(folder, site)
+    book = read_site_source(folder, site)
+    return replace(book, notes=(UNKNOWN_ANCHORS.format(len(unknown)),) if unknown else ())
 
 
 def _config(folder: BookFolder) -> dict[str, object]:
@@ -112,7 +164,10 @@ def _plain(body: str) -> str:
 
 
 def _address(inner: str, values: FrontMatter, *, slug: Callable[[str], str], keeps_dates: bool) -> str:
-    """Return a page's address. Names of folders stay as they are, but for that of a page in a folder."""
+    """Return a page's address. Names of folders stay as they are, but for that of a page in a folder.
+
+    A page whose name Zola spells in a way that is not known has the address of its folder.
+    """
     pure = PurePosixPath(inner)
     folders, stem = list(pure.parent.parts), pure.stem
     if stem.split(".")[0] == "_index":
@@ -124,7 +179,7 @@ def _address(inner: str, values: FrontMatter, *, slug: Callable[[str], str], kee
             return ""
         stem = folders.pop()
     last = values.text("slug") or (stem if keeps_dates else _without_date(stem))
-    return "".join(f"{name}/" for name in (*folders, slug(last)))
+    return "".join(f"{name}/" for name in (*folders, slug(last)) if name)
 
 
 def _without_date(name: str) -> str:

@@ -13,7 +13,9 @@ MOST_NAMES = 3
 MOST_LISTED = 10
 
 _KEY = r"@(?:\{(?P<braced>[^{}\s]+)\}|(?P<key>\w(?:[\w:.#$%&+?<>~/-]*\w)?))"
-_GROUP = re.compile(r"(?<![\w\]!^\\])\[(?P<inside>[^\[\]\n]*(?:\n[^\[\]\n]+){0,4}?)\](?![(\[{:])")
+_GROUP = re.compile(
+    r"(?P<gap>[ ]?)(?<![\w\]!^\\])\[(?P<inside>[^\[\]\n]*(?:\n[^\[\]\n]+){0,4}?)\](?![(\[{:])"
+)
 _ITEM = re.compile(rf"(?P<before>[^;@]*?)(?P<minus>-?){_KEY}(?P<behind>[^;]*)", re.DOTALL)
 _BARE = re.compile(rf"(?<![\w@`.\\/[-])(?P<minus>-?){_KEY}(?P<locator>[ ]\[[^\[\]\n@]+\])?")
 # Code and mathematics, in which an at sign is none of a citation.
@@ -34,16 +36,23 @@ class Citation:
 class Citations:
     """Hold the works of a project's bibliography, and what was cited so far.
 
-    `cited` are the keys, `trail` the citations, both in the order of the text.
+    `cited` are the keys, `trail` the citations, both in the order of the text. `missing` are the files of a
+    bibliography that are not there, because a run of the book's code writes them; `unknown` counts what cites
+    them.
     """
 
     works: Mapping[str, Work]
     cited: dict[str, None] = field(default_factory=dict)
     trail: list[Citation] = field(default_factory=list)
+    missing: tuple[str, ...] = ()
+    unknown: int = 0
 
     def written(self, line: str) -> str:
-        """Return a line of prose with its citations as a reader sees them. Unknown keys stay as they are."""
-        if "@" not in line or not self.works:
+        """Return a line of prose with its citations as a reader sees them.
+
+        Unknown keys stay as they are; where a bibliography is missing, citations by them are left out.
+        """
+        if "@" not in line or not (self.works or self.missing):
             return line
         pieces: list[str] = []
         position = 0
@@ -78,10 +87,15 @@ class Citations:
     def _group(self, group: re.Match[str]) -> str:
         items = [_ITEM.fullmatch(item) for item in group["inside"].split(";")]
         known = [item for item in items if item is not None and _key(item) in self.works]
-        if not known or len(known) < len(items):
+        is_whole = len(known) == len(items)
+        if self.missing and not is_whole and all(items):
+            self.unknown += 1
+        elif not known or not is_whole:
             return group[0]
+        if not known:
+            return ""
         words = f"({'; '.join(map(self._item, known))})"
-        return self._cite(words, *map(_key, known))
+        return group["gap"] + self._cite(words, *map(_key, known))
 
     def _item(self, item: re.Match[str]) -> str:
         work = self.works[_key(item)]
@@ -91,7 +105,10 @@ class Citations:
     def _bare(self, bare: re.Match[str]) -> str:
         work = self.works.get(_key(bare))
         if work is None:
-            return bare[0]
+            # `write_bib` of knitr names the entry of a package so.
+            is_package = self.missing and _key(bare).startswith("R-")
+            self.unknown += bool(is_package)
+            return _key(bare).removeprefix("R-") if is_package else bare[0]
         locator = f", {bare['locator'].strip(' []')}" if bare["locator"] else ""
         year = f"({work.year}{locator})"
         return self._cite(year if bare["minus"] else f"{short_names(work)} {year}", work.key)
@@ -105,10 +122,13 @@ class Citations:
 def read_citations(names: object, read: Callable[[str], str]) -> Citations:
     """Read the bibliographies that a configuration names, one or a list; those in other formats are none."""
     works: dict[str, Work] = {}
+    missing: list[str] = []
     for name in names if isinstance(names, list) else [names]:
         if isinstance(name, str) and name.lower().endswith(".bib"):
-            works |= parse_bibtex(read(name))
-    return Citations(works)
+            text = read(name)
+            works |= parse_bibtex(text)
+            missing += [name] if not text else []
+    return Citations(works, missing=tuple(missing))
 
 
 def short_names(work: Work) -> str:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ragbot.books.markup.script_values import EXPORTED, MAX_UNCLOSED, parse_script_value
 from ragbot.core.domain import Dialect
 
 # Code spans and tags that run on for longer are taken as text, so that hostile input stays linear.
@@ -44,6 +45,10 @@ _ESM = re.compile(
     r"|export[ \t]+(?:default\b|(?:const|let|var|function|class|async)[ \t]|[{*]))",
     re.MULTILINE,
 )
+_NOTE = re.compile(r"^ {0,3}\[\^[^\]\s]{1,60}\]:(?=[ \t]*(?:[\r\n]|\Z))", re.MULTILINE)
+# The text of a note may begin on the next line, or after blank lines if it is indented.
+_NOTE_TEXT = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t]*[^\s]|\s*[\r\n](?: {4}|\t)[ \t]*[^\s]")
+_LINE_END = re.compile(r"[\r\n]")
 _BLANK_LINE = re.compile(r"(?:\r\n?|\n)[ \t]*(?=\r|\n|\Z)")
 _DIRECTIVE = re.compile(r"^[ \t>]*(:{3,}[ \t]*(?:[A-Za-z][\w-]*)?)(\[)?", re.MULTILINE)
 _REFERENCE = re.compile(
@@ -53,7 +58,7 @@ _REFERENCE = re.compile(
 )
 # (Each alternative begins with a plain character: the search looks for these alone, and is fast.)
 _SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|``*|<|\{|\}|\$\$?")
-_TAG_NAME = re.compile(r"</?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
+_TAG_NAME = re.compile(r"<(?:/[ \t]*)?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
 _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 
@@ -71,7 +76,18 @@ def mask_markup(source: str, dialect: Dialect, *, code: list[tuple[int, int]], s
         if begin > position:
             hidden += _Scan(source, position, begin, dialect).hidden()
         position = max(position, end)
-    return MaskedText(_blanked(source, hidden), tuple(hidden))
+    text = _blanked(source, hidden)
+    if notes := [note for note in _empty_notes(text) if not any(a <= note[0] < b for a, b in code)]:
+        hidden = _disjoint([*hidden, *notes])
+        text = _blanked(source, hidden)
+    return MaskedText(text, tuple(hidden))
+
+
+def _empty_notes(text: str) -> list[tuple[int, int]]:
+    """Return the marks of footnotes (`[^1]:`) of which no text is left."""
+    if "[^" not in text:
+        return []
+    return [note.span() for note in _NOTE.finditer(text) if not _NOTE_TEXT.match(text, note.end())]
 
 
 def _blanked(source: str, hidden: list[tuple[int, int]]) -> str:
@@ -93,7 +109,7 @@ class _Scan:
     def __init__(self, source: str, start: int, end: int, dialect: Dialect) -> None:
         self.source, self.start, self.end = source, start, end
         self.mdx = dialect is Dialect.MDX
-        self.failures = 0
+        self.failures = self.unclosed = 0
         self.spans: list[tuple[int, int]] = []
         self.closers = self._closers() if self.mdx else {}
 
@@ -114,13 +130,26 @@ class _Scan:
             self.spans.append((match.start(), position))
 
     def _module_end(self, start: int) -> int:
-        """Return the end of an import or export: the first blank line outside of its brackets."""
+        """Return the end of an import or export.
+
+        That is the end of its literal, or the first blank line outside of its brackets.
+        """
+        literal = EXPORTED.match(self.source, start, self.end)
+        if literal is not None and self.unclosed < MAX_UNCLOSED:
+            found = parse_script_value(self.source, literal.end())
+            if found.is_whole and found.end <= self.end:
+                return self._line_end(found.end)
+            self.unclosed += 1
         for blank in _BLANK_LINE.finditer(self.source, start, min(self.end, start + 20 * MAX_SPAN)):
             text = self.source[start : blank.start()]
             if sum(map(text.count, "{[(")) <= sum(map(text.count, "}])")):
                 return blank.start()
         first = _BLANK_LINE.search(self.source, start, self.end)
         return first.start() if first else self.end
+
+    def _line_end(self, position: int) -> int:
+        match = _LINE_END.search(self.source, position, self.end)
+        return match.start() if match else self.end
 
     def _find_lines(self, pattern: re.Pattern[str]) -> None:
         for match in pattern.finditer(self.source, self.start, self.end):
@@ -213,6 +242,8 @@ class _Scan:
                 closed = self.closers.get(position)
                 if closed is None:
                     return None
+                # Lists in attributes may be long.
+                limit = min(self.end, limit + closed - position)
                 position = closed - 1
             position += 1
         return None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ragbot.books.markup.citations import Citations
-from ragbot.books.markup.rewriting import without_comments
+from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.unrun_cells import unrun_notes
 
 ReadIncluded = Callable[[str], str]
@@ -26,6 +26,7 @@ _LANGUAGE = re.compile(r"[A-Za-z][\w+#-]*")
 _NOT_SHOWN_LINE = re.compile(r"[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)[ \t]*")
 _LABEL = re.compile(r"^[ \t]*\((?P<name>[^()\n]+)\)=[ \t]*$", re.MULTILINE)
 _ROLE = re.compile(r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`\n]*)`")
+_BROKEN_ROLE = re.compile(r"(?<=\})`[^`\n]{1,300}(?:\n[ \t]*[^`\s][^`\n]{0,300}){1,3}`")
 _TARGET = re.compile(r"(?P<words>[^<>]*)<[^<>]*>")
 _ATTRIBUTES = re.compile(r"(?<=[\])`])\{[.#][^{}\n]{1,300}\}")
 
@@ -87,7 +88,12 @@ def plain_myst(text: str, included: ReadIncluded, project: MystProject | None = 
     counted in `project`.
     """
     page = _Page(included, project or MystProject())
-    return "\n".join(_lines(without_comments(text).split("\n"), page, depth=0))
+    text = rewrite_prose(without_comments(text), lambda prose: _BROKEN_ROLE.sub(_on_one_line, prose))
+    return "\n".join(_lines(text.split("\n"), page, depth=0))
+
+
+def _on_one_line(found: re.Match[str]) -> str:
+    return " ".join(found[0].split())
 
 
 def labels_of(text: str) -> list[str]:
@@ -147,9 +153,19 @@ def _content(directive: _Directive, page: _Page, *, depth: int) -> Iterator[str]
         yield from (words, "") if words else ()
         yield from _lines(directive.body, page, depth=depth + 1)
     else:
-        called = title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
+        called = _called(name, title)
         yield from (f"**{_ROLE.sub(partial(_role_words, page.project), called)}**", "") if called else ()
         yield from _lines(directive.body, page, depth=depth + 1)
+
+
+def _called(name: str, title: str) -> str:
+    """Return the title of a block: its own, or its kind. A solution has the name of what it solves."""
+    kind = name.removeprefix("prf:").removesuffix("-start")
+    if kind == "solution":
+        return "Solution"
+    if kind == "exercise" or name.startswith("prf:"):
+        return f"{kind.capitalize()} ({title})" if title else kind.capitalize()
+    return title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
 
 
 def _code(directive: _Directive, page: _Page) -> Iterator[str]:

@@ -28,7 +28,7 @@ _ATTRIBUTES_LINE = re.compile(r"[ \t]*\{:[^{}\n]*\}[ \t]*")
 _MKDOCS_MARK = re.compile(r"[ \t]*(?:!!!|\?\?\?\+?|===[+!]?)[ \t]+[\"'\w]")
 # Containers of prose. Other HTML is not prose, or is formatted by hand.
 _HTML_PROSE = re.compile(
-    r"[ \t>]*</?(?:div|p|details|summary|section|article|aside|blockquote|center|figure|figcaption"
+    r"[ \t>]*<(?:/[ \t]*)?(?:div|p|details|summary|section|article|aside|blockquote|center|figure|figcaption"
     r"|[A-Z][\w.]*)\b"
     r"(?!.*(?:`{3}|~{3}|<(?:script|style|table|svg|pre)\b))",
     re.DOTALL,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from html import unescape
 
+from ragbot.books.markup.emphasis import literal_stars, masked, replaced_stars
+from ragbot.books.markup.entities import ENTITY, as_markdown
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
@@ -38,10 +40,10 @@ _INLINE = (
     # The end of a link that begins in another sentence.
     r"(?P<cut>\]\([^()\s]{1,2000}\))",
     r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
-    r"(?P<tag></?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+    r"(?P<tag><(?:/[ \t]*)?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
     # Keys, marked and inserted words, as MkDocs's extensions write them.
     r"(?P<wrapped>(?<![\w+=^])(?P<wrap>\+\+|==|\^\^)(?=[^\s+=^])(?P<within>[^\n]{1,200}?)(?<=[^\s+=^])(?P=wrap)(?![\w+=^]))",
-    r"(?P<entity>&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});)",
+    rf"(?P<entity>{ENTITY})",
     r"(?P<stars>\*{2,3}(?=\S)|(?<=\S)\*{2,3}|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|~~(?=\S)|(?<=\S)~~)",
     r"(?P<lows>(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w))",
 )
@@ -202,6 +204,7 @@ def _code(source: str, runs: _Runs) -> None:
 
 def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = False) -> None:
     position = start
+    literal = literal_stars(source)
     while (match := _SIGNS.search(source, position, end)) is not None:
         runs.add(source[position : match.start()], position)
         position = match.end()
@@ -241,6 +244,8 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 runs.breaks.append(runs.length)
             case "image" | "footnote":
                 runs.breaks.append(runs.length)
+            case "stars" if match.start() in literal:
+                runs.add(match.group(), match.start())
             case "stars":
                 runs.stars.append(runs.length)
             case _:
@@ -283,8 +288,6 @@ def readable_words(source: str, *, kind: str = "") -> str:
     return text.strip("\n") if kind == "code" else " ".join(text.split())
 
 
-# Escaped signs and code, in which no sign is emphasis.
-_OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
 _TICKS = re.compile("`+")
 _STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
 _LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
@@ -310,19 +313,14 @@ def tidy_markdown(source: str) -> str:
     half is removed, and so are comments, tags, images, ids, footnote marks and admonition marks.
     """
     pieces: list[str] = []
-    _tidy(_with_colons(source), pieces)
+    _tidy(replaced_stars(_with_colons(source), "\\*"), pieces)
     text = " ".join("".join(pieces).split())
-    text = _without(text, [match.span() for match in _TICKS.finditer(_masked(text))])
+    text = _without(text, [match.span() for match in _TICKS.finditer(masked(text))])
     for marks in (_STARS, _LOWS):
-        found = list(marks.finditer(_masked(text)))
+        found = list(marks.finditer(masked(text)))
         if not _is_paired(found):
             text = _without(text, [match.span() for match in found])
     return text
-
-
-def _masked(text: str) -> str:
-    """Replace code and escaped signs by plain letters."""
-    return _OPAQUE.sub(lambda opaque: "x" * len(opaque.group()), text)
 
 
 def _is_paired(found: Sequence[re.Match[str]]) -> bool:
@@ -350,8 +348,10 @@ def _tidy(source: str, pieces: list[str]) -> None:
         pieces.append(source[position : match.start()])
         position = match.end()
         match match.lastgroup:
-            case "escaped" | "sign" | "code" | "ticks" | "inside" | "stars" | "lows" | "entity":
+            case "escaped" | "sign" | "code" | "ticks" | "inside" | "stars" | "lows":
                 pieces.append(match.group())
+            case "entity":
+                pieces.append(as_markdown(match))
             case "link" | "label":
                 _tidy(match["label"], pieces)
             case "auto" | "address":

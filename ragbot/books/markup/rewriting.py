@@ -6,7 +6,10 @@ Each function takes the text of a page and returns it; none changes what stands 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+
+from ragbot.books.markup.code_spans import find_code_spans
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 _LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
@@ -34,6 +37,9 @@ _ADMONISH = re.compile(
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
+_DEFINED = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]\n]{1,300})\]:[ \t]*\S", re.MULTILINE)
+_NAMED = re.compile(r"(?<![\]!\\\w])\[(?!\^)(?P<name>[^\[\]\n]{1,300})\](?![\[(:{])")
+_TAG_LINE = re.compile(r"[ \t]*</?[A-Za-z][^<>\n]*>[ \t]*(?=\r?\n|\Z)")
 _ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
 
 _SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
@@ -43,7 +49,7 @@ _MODULE = re.compile(
     re.MULTILINE,
 )
 _COMPONENT = re.compile(
-    r"</?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
+    r"<(?:/[ \t]*)?[A-Z][\w.]*+(?:\s(?>[^<>\"']|\"[^\"]{0,2000}\"|'[^']{0,2000}'|=>){0,2000}+)?(?<![=])/?>"
 )
 _SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
 
@@ -71,6 +77,52 @@ def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
             yield f"{fence['indent']}{fence['marks']}{language['language'] if language else ''}{end}"
         else:
             yield prose(line)
+
+
+def rewrite_prose(text: str, prose: Callable[[str], str]) -> str:
+    """Apply a function to each stretch of text between fenced code."""
+    return "".join(piece if is_code else prose(piece) for is_code, piece in _segments(text))
+
+
+def with_fences_apart(text: str) -> str:
+    """Part fenced code from lines that are one tag, as MDX allows it; other Markdown takes it for HTML."""
+    pieces: list[str] = []
+    for is_code, piece in _segments(text):
+        before = pieces[-1].rstrip("\r\n") if pieces else ""
+        if is_code and before.endswith(">") and _TAG_LINE.fullmatch(before.rpartition("\n")[2]):
+            pieces.append("\n")
+        follows_code = bool(pieces) and not is_code and _TAG_LINE.match(piece) is not None
+        pieces.append(f"\n{piece}" if follows_code else piece)
+    return "".join(pieces)
+
+
+def with_open_references(text: str) -> str:
+    """Write a link by its name alone (`[oars]`, defined elsewhere on the page) as `[oars][]`.
+
+    A passage that does not hold the definition can then be read without it.
+    """
+    names = {_name(found["name"]) for found in _DEFINED.finditer(text)}
+    if not names:
+        return text
+
+    def shown(line: str) -> str:
+        if "[" not in line or _DEFINED.match(line):
+            return line
+        code = find_code_spans(line)
+        starts = [start for start, _ in code]
+
+        def opened(found: re.Match[str]) -> str:
+            before = bisect_right(starts, found.start()) - 1
+            is_code = before >= 0 and found.start() < code[before][1]
+            return found[0] if is_code or _name(found["name"]) not in names else f"{found[0]}[]"
+
+        return _NAMED.sub(opened, line)
+
+    return rewrite_prose(text, lambda prose: "\n".join(map(shown, prose.split("\n"))))
+
+
+def _name(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def shown_source(source: str) -> str:

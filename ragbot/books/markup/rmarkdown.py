@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.notebook_outputs import html_as_markdown
-from ragbot.books.markup.rewriting import without_comments
-from ragbot.books.markup.rmarkdown_inline import RmdProject, shown_line, without_index, without_span_marks
+from ragbot.books.markup.pandoc_tables import read_drawn_table
+from ragbot.books.markup.rewriting import rewrite_prose, without_comments
+from ragbot.books.markup.rmarkdown_inline import (
+    RmdProject,
+    shown_line,
+    with_written_values,
+    without_index,
+    without_span_marks,
+)
 from ragbot.core.errors import FileUnreadable
 
 # Returns the text of a file that a page includes, or an empty text.
@@ -20,6 +28,7 @@ STORED = ".stored"
 
 MAX_DEPTH = 5
 MAX_DIVS = 50
+MAX_TEX_LINES = 200
 
 _CHUNK = re.compile(r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*\{(?P<header>[^\n]{0,2000})\}[ \t]*")
 _FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
@@ -57,11 +66,9 @@ _FOR_HTML = re.compile(
     r"(?P<quote>['\"])(?P<words>[^'\"`]{0,500})(?P=quote)[ \t}]*`"
 )
 # What is set by TeX alone; environments of mathematics are shown.
-_TEX_BLOCK = re.compile(
-    r"^[ \t]*\\begin\{(?P<name>center|figure|table|tabular|flushright|flushleft|multicols|titlepage)\*?\}"
-    r"(?s:.{0,5000}?)\\end\{(?P=name)\*?\}[ \t]*$",
-    re.MULTILINE,
-)
+_TEX = r"center|figure|table|tabular|flushright|flushleft|multicols|titlepage"
+_TEX_BEGIN = re.compile(rf"[ \t]*\\begin\{{(?P<name>{_TEX})\*?\}}")
+_TEX_END = re.compile(rf"\\end\{{(?P<name>{_TEX})\*?\}}[ \t]*$")
 _BROKEN_CITATION = re.compile(r"\[[^\[\]\n`]{0,300}@[^\[\]\n`]{0,500}(?:\n[^\[\]\n`]{1,500}){1,3}\]")
 _HEADING = re.compile(r"(?P<marks>#{1,6})[ \t]+(?P<text>[^\n]*)")
 _HEADING_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{(?P<attributes>[^{}\n]*)\}[ \t]*$")
@@ -101,13 +108,21 @@ class _Rewriter:
     def lines(self, text: str) -> Iterator[str]:
         """Yield the lines of a page as a reader sees them."""
         lines = _joined_mathematics(text.split("\n"))
+        tex_ends = _tex_ends(lines)
         position = 0
         while position < len(lines):
             line = lines[position]
             chunk, fence = _CHUNK.fullmatch(line), _FENCE.fullmatch(line)
+            table = None if chunk or fence else read_drawn_table(lines, position)
+            if table is not None:
+                yield from (shown_line(row, self.project) for row in table.lines if self._is_shown)
+                position = table.end
+                continue
             if chunk is None and fence is None:
-                position += 1
-                yield from self._prose(line)
+                end = _end_of_tex(line, position, tex_ends)
+                position = max(position, end) + 1
+                if end < 0:
+                    yield from self._prose(line)
                 continue
             marks = (chunk or fence or {"marks": ""})["marks"]
             end = _closing(lines, position + 1, marks, indent=chunk["indent"] if chunk is not None else None)
@@ -135,7 +150,7 @@ class _Rewriter:
             yield ""
             yield from self._div(div["attributes"] or f".{div['name']}" if div.lastgroup else "")
             return
-        if not self._is_shown or _FOR_PRINT.fullmatch(line.strip()):
+        if not self._is_shown or _FOR_PRINT.fullmatch(line.strip()) or _REFERENCE_TEXT.fullmatch(line):
             return
         include = _INCLUDE.fullmatch(line)
         if include is not None:
@@ -248,11 +263,16 @@ def plain_rmarkdown(text: str, included: ReadIncluded, project: RmdProject | Non
     Code whose `echo` is off is left out, and so is all code of a project that shows none; what it would print
     is not known, its caption is. Citations and cells are counted in `project`.
     """
-    text = _FOR_HTML.sub(_html_words, _TEX_BLOCK.sub("", without_comments(text)))
-    text = _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
+    text = with_written_values(rewrite_prose(without_comments(text), _joined_lines))
     references = {found["label"]: found["text"] for found in _REFERENCE_TEXT.finditer(text)}
     rewriter = _Rewriter(included, project or RmdProject(), references)
-    return "\n".join(rewriter.lines(_REFERENCE_TEXT.sub("", text)))
+    return "\n".join(rewriter.lines(text))
+
+
+def _joined_lines(text: str) -> str:
+    """Return prose in which no computed value and no citation is broken into lines."""
+    text = _FOR_HTML.sub(_html_words, text)
+    return _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
 
 
 def _html_words(found: re.Match[str]) -> str:
@@ -264,6 +284,24 @@ def _is_run(header: str, options: dict[str, object]) -> bool:
     is_code = not header.startswith(".") and STORED not in header and _ENGINE.match(header) is not None
     hides = options.get("output") is False or options.get("results") in ("hide", False)
     return is_code and not hides and options.get("eval") is not False
+
+
+def _tex_ends(lines: list[str]) -> dict[str, list[int]]:
+    """Return the lines in which environments of TeX end, by their names."""
+    ends: dict[str, list[int]] = {}
+    for position, line in enumerate(lines):
+        if (found := _TEX_END.search(line)) is not None:
+            ends.setdefault(found["name"], []).append(position)
+    return ends
+
+
+def _end_of_tex(line: str, position: int, ends: dict[str, list[int]]) -> int:
+    """Return the line in which the environment ends that a line opens, or -1."""
+    opened = _TEX_BEGIN.match(line)
+    found = ends.get(opened["name"], []) if opened is not None else []
+    nearest = bisect_left(found, position)
+    is_there = nearest < len(found) and found[nearest] - position <= MAX_TEX_LINES
+    return found[nearest] if is_there else -1
 
 
 def _joined_mathematics(lines: list[str]) -> list[str]:

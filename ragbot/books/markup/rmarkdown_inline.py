@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ragbot.books.markup.citations import Citations
-from ragbot.books.markup.unrun_cells import unrun_notes
+from ragbot.books.markup.code_spans import CLOSES, find_code_spans, rewrite_around_code
+from ragbot.books.markup.unrun_cells import missing_notes, unrun_notes
 
 _COMPUTED = re.compile(r"`(?:r|\{r\}|\{python\})[ \t]+(?P<code>[^`\n]*)`")
 # Books wrap words in functions of their own: `r index("boats")`, `r pkg("oars")`.
@@ -18,10 +19,16 @@ _VARIABLE = re.compile(r"[A-Za-z][\w.]*")
 _FILE = re.compile(r"\.(?:png|jpe?g|svg|gif|pdf|csv|R|Rmd|html?)$", re.IGNORECASE)
 # What is set for print alone, numbers, and attributes.
 _INDEX = re.compile(r"\\index\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}")
-_NOT_SHOWN = re.compile(r"\{\{<[^\n<>]*>\}\}|\\@ref\([^()\n]*\)|(?<=[\])`])\{[^{}\n]{1,300}\}")
+_NOT_SHOWN = re.compile(
+    rf"\{{\{{<[^\n<>]*>\}}\}}|\\@ref\([^()\n]*\)|(?<=[\])`{CLOSES}])\{{[^{{}}\n]{{1,300}}\}}"
+)
+# How books about R Markdown show a computed value as it is written.
+_WRITTEN = re.compile(r"`r[ ]+(?:knitr::)?inline_expr\((?P<quote>['\"])(?P<code>[^`\n]{1,300})(?P=quote)\)`")
 _SPAN = re.compile(r"(?<![!\\\]])\[(?P<text>[^\[\]\n]*)\]\{[.#][^{}\n]*\}")
 _NOTE = re.compile(r"\^\[(?P<text>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]")
-_LABEL = re.compile(r"[ \t]*\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*")
+_LABEL = re.compile(
+    r"(?<![ \t])[ \t]*+\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*"
+)
 
 # References to what is numbered are shown as "Figure 2"; the numbers are not known.
 # A minus asks for the number alone.
@@ -69,7 +76,10 @@ class RmdProject:
 
     def notes(self) -> tuple[str, ...]:
         """Return what the operator should know of what only a build has."""
-        return unrun_notes(self.unrun_cells)
+        return (
+            *unrun_notes(self.unrun_cells),
+            *missing_notes(self.citations.missing, self.citations.unknown),
+        )
 
 
 def shown_line(line: str, project: RmdProject) -> str:
@@ -83,11 +93,19 @@ def shown_line(line: str, project: RmdProject) -> str:
             or project.called.get(found["kind"].lower(), _KINDS[found["kind"].lower()])
         )
 
-    shown = _SPAN.sub(r"\g<text>", _COMPUTED.sub(_computed, _INDEX.sub("", line)))
-    shown = project.citations.written(_NOT_SHOWN.sub("", shown))
-    shown = _NUMBERED.sub(reference, _PREFIXED.sub(r"\g<words>", shown))
-    shown = _LABEL.sub(lambda found: _CAPTIONED.get(found["kind"], ""), shown)
-    return _NOTE.sub(r" (\g<text>)", shown)
+    def around_code(text: str) -> str:
+        shown = _SPAN.sub(r"\g<text>", _INDEX.sub("", text))
+        shown = project.citations.written(_NOT_SHOWN.sub("", shown))
+        shown = _NUMBERED.sub(reference, _PREFIXED.sub(r"\g<words>", shown))
+        shown = _LABEL.sub(lambda found: _CAPTIONED.get(found["kind"], ""), shown)
+        return _NOTE.sub(r" (\g<text>)", shown)
+
+    return rewrite_around_code(_with_values(line), around_code)
+
+
+def with_written_values(text: str) -> str:
+    """Return a text in which values that are shown as they are written are so; this is done in code, too."""
+    return _WRITTEN.sub(r"`r \g<code>`", text)
 
 
 def without_index(text: str) -> str:
@@ -97,7 +115,19 @@ def without_index(text: str) -> str:
 
 def without_span_marks(text: str) -> str:
     """Return a heading's text without the marks of spans."""
-    return _SPAN.sub(r"\g<text>", _COMPUTED.sub(_computed, text)).strip()
+    return rewrite_around_code(_with_values(text), lambda words: _SPAN.sub(r"\g<text>", words)).strip()
+
+
+def _with_values(line: str) -> str:
+    """Return a line with the words of computed values, but for those in code that two ticks open."""
+    pieces: list[str] = []
+    position = 0
+    for start, end in find_code_spans(line):
+        value = _COMPUTED.fullmatch(line, start, end)
+        if value is not None:
+            pieces += (line[position:start], _computed(value))
+            position = end
+    return "".join((*pieces, line[position:]))
 
 
 def _computed(found: re.Match[str]) -> str:

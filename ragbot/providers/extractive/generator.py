@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from operator import mul
 
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
+from ragbot.core.domain import Chunk
 from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Pieces
@@ -16,7 +18,7 @@ from ragbot.providers.extractive.layout import paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, asked_for, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
-from ragbot.providers.extractive.units import LONGEST_CODE, Unit
+from ragbot.providers.extractive.units import LONGEST_CODE, TextBlock, Unit
 from ragbot.providers.extractive.windows import (
     ANSWER_TOKENS,
     WINDOWS,
@@ -203,12 +205,17 @@ class ExtractiveGenerator:
                 window,
                 mark=f"[{window.passage + 1}]",
                 tidy=self._tidy,
-                heading=lambda block, text=chunk.text, blocks=blocks: self._reader.words(  # type: ignore[misc]
-                    text[blocks[block].start : blocks[block].end], "heading"
-                ),
+                table_head=chunk.table_head,
+                heading=partial(self._heading, chunk, blocks),
             ):
                 yield f"{between}{paragraph}"
                 between = "\n\n"
+
+    def _heading(self, chunk: Chunk, blocks: Sequence[TextBlock], number: int) -> str:
+        """Return the words of a heading in a chunk; none for a title in its text, which the place names."""
+        block = blocks[number]
+        words = self._reader.words(chunk.text[block.start : block.end], "heading")
+        return "" if words in (chunk.title, *chunk.heading_path[-1:]) else words
 
 
 def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:

@@ -40,10 +40,12 @@ def paragraphs_of(
     mark: str,
     tidy: Callable[[str], str],
     heading: Callable[[int], str],
+    table_head: str = "",
 ) -> Iterator[str]:
     """Yield paragraphs, lists, code and tables of one window in the book's order, each run with its mark.
 
     `tidy` cleans a run of prose; `heading(block)` returns the words of a heading inside the passage.
+    `table_head` is the head of the table in whose middle the passage begins.
     """
     above = -1
     for indexes in _runs(passage, window.units):
@@ -58,7 +60,7 @@ def paragraphs_of(
                 items = _with_cuts(items, passage, indexes, frozenset(window.units))
             yield items
         elif first.kind == "table_row":
-            table = _table(text, blocks, run, tidy)
+            table = _table(text, blocks, run, tidy, table_head)
             yield f"{_with_cut_rows(table, passage, indexes) if window.is_run else table}\n\n{mark}"
         elif first.is_diagram:
             yield f"{_diagram(text[first.start : first.end])} {mark}"
@@ -137,7 +139,11 @@ def _margin(text: str, start: int) -> str:
 
 
 def _table(
-    text: str, blocks: Sequence[TextBlock], run: Sequence[ReadUnit], tidy: Callable[[str], str]
+    text: str,
+    blocks: Sequence[TextBlock],
+    run: Sequence[ReadUnit],
+    tidy: Callable[[str], str],
+    head_above: str,
 ) -> str:
     rows = [_cells(text[read.unit.start : read.unit.end], tidy) for read in run]
     first = run[0].unit.block
@@ -145,6 +151,8 @@ def _table(
         first -= 1
     if first and blocks[first - 1].kind == "table_head":
         head = _cells(text[blocks[first - 1].start : blocks[first - 1].end], tidy)
+    elif first == 0 and head_above:
+        head = _cells(head_above, tidy)
     else:
         head = [""] * len(rows[0])
     width = max(len(row) for row in (head, *rows))

@@ -31,6 +31,7 @@ class ReadUnit:
     `openings` are the stems of the term that the unit would define, one set for each spelling. `near` are
     those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
+    `replies` marks the first unit under a heading that is a question.
     """
 
     unit: Unit
@@ -39,6 +40,7 @@ class ReadUnit:
     openings: tuple[Terms, ...]
     near: tuple[Terms, ...] = ()
     listed: tuple[Terms, ...] = ()
+    replies: bool = False
 
     @property
     def around(self) -> Terms:
@@ -179,6 +181,7 @@ class PassageReader:
         for heading in {unit.heading for unit in units} - {-1}:
             block = blocks[heading]
             inner[heading] = self.terms(language, self._words(text[block.start : block.end], "heading"))
+        questions = {heading for heading in inner if _is_question(_heading_text(chunk, blocks, heading))}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
 
         def listed_in(index: int) -> tuple[Terms, ...]:
@@ -198,11 +201,24 @@ class PassageReader:
                 ),
                 near=tuple(stems[near] for near in _near(units, index)),
                 listed=listed_in(index),
+                replies=unit.heading in questions
+                and (index == 0 or units[index - 1].heading != unit.heading),
             )
             for index, unit in enumerate(units)
         )
         path = self.terms(language, " ".join(chunk.heading_path))
         return ReadPassage(units=read, path_terms=path, terms=path.union(*stems, *inner.values()))
+
+
+def _heading_text(chunk: Chunk, blocks: Sequence[TextBlock], heading: int) -> str:
+    """Return the heading of a block's index, or for -1 that of the passage."""
+    if heading < 0:
+        return chunk.heading_path[-1] if chunk.heading_path else ""
+    return chunk.text[blocks[heading].start : blocks[heading].end]
+
+
+def _is_question(heading: str) -> bool:
+    return heading.rstrip(" *_#}").endswith(("?", "？"))
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -57,11 +57,13 @@ _DECIDING: Mapping[Want, re.Pattern[str]] = MappingProxyType(
             r"\A\W*(?:yes|no)\b|\b(?:not|never|cannot|always|must|only|impossible)\b|n['’]t\b", re.IGNORECASE
         ),
         Want.CHOICE: re.compile(
-            r"\b(?:rather than|instead of|alone|both|neither|unlike|whereas|while|but not|prefer\w*|better|easier)",
+            r"\b(?:rather than|instead of|alone|both|neither|unlike|whereas|while|prefer\w*|better|easier)\b",
             re.IGNORECASE,
         ),
     }
 )
+# A heading of which the question has nearly all words, and no others, is what is asked for.
+ALIKE = 0.9
 # What a number of another kind counts, where a length, a weight or a time is asked for.
 OTHER_MEASURE = 0.5
 # Without the rarity of the words all count alike.
@@ -88,6 +90,8 @@ FEATURES = (
     "announces",
     "decides",
     "key",
+    "replies",
+    "under_question",
     "words_of_list",
     "similarity",
 )
@@ -123,6 +127,8 @@ def unit_features(
         float(unit.announces),
         float(asked.want in _DECIDING and _DECIDING[asked.want].search(unit.words) is not None),
         float(one.has_key),
+        coverage(weights, read.heading_terms) if read.replies else 0.0,
+        float(likeness(weights, read.heading_terms) > ALIKE),
         coverage(weights, read.whole_list | headings) if is_listed else 0.0,
     ]
     return features if one.similarity is None else [*features, one.similarity]
@@ -200,6 +206,8 @@ UNIT_WEIGHTS = (
         -0.62,
         1.0,
         1.0,
+        2.0,
+        0.7,
         0.75,
         3.86,
     ),
@@ -224,6 +232,8 @@ UNIT_WEIGHTS = (
         -0.64,
         1.0,
         1.0,
+        2.0,
+        0.7,
         1.53,
     ),
 )

@@ -206,7 +206,7 @@ def units_of(
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
                         is_tree=kind == "code" and _TREE.search(raw) is not None,
-                        cells=_cells(raw, words) if kind == "table_row" else frozenset(),
+                        cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
     return units
@@ -231,9 +231,8 @@ def _is_caption(text: str, block: TextBlock) -> bool:
     return emphasised and (_IMAGE.search(raw) or _IMAGE.fullmatch(before.strip())) is not None
 
 
-def _cells(row: str, words: Callable[[str, str], str]) -> frozenset[str]:
-    cells = _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
-    return frozenset(name for cell in cells if (name := words(cell, "sentence").strip(" `*_").casefold()))
+def _cells(row: str) -> frozenset[str]:
+    return frozenset(name for cell in _CELL.split(row) if (name := cell.strip(" \t`*_").casefold()))
 
 
 def _is_diagram(code: str) -> bool:

@@ -198,7 +198,7 @@ def test_search_text_keeps_words_and_code_and_drops_marks_and_addresses():
     (chunk,) = chunks(source)
 
     assert chunk.search_text == (
-        "a\n\nSee the guide and a robot, bold `a_b*c*` snake_case ref.\n\n| A | B |\n\n| 1 | 2 |\n\n"
+        "A\n\nSee the guide and a robot, bold `a_b*c*` snake_case ref.\n\n| A | B |\n\n| 1 | 2 |\n\n"
         "```sh\n**kept** # as is\n```"
     )
 
@@ -208,7 +208,43 @@ def test_details_keep_their_summary_and_text():
     (chunk,) = chunks("<details>\n<summary>Why?</summary>\n\nBecause.\n\n</details>\n", "a.mdx")
 
     assert chunk.text == "<summary>Why?</summary>\n\nBecause."
-    assert chunk.search_text == "a\n\nWhy?\n\nBecause."
+    assert chunk.search_text == "A\n\nWhy?\n\nBecause."
+
+
+def test_search_text_has_the_signs_of_the_page():
+    """A reader types what the page shows."""
+    (chunk,) = chunks("At 10&deg;&nbsp;C&mdash;but a crock of s**t, **bold** &lt;b&gt; `&deg;` **d\n")
+
+    assert chunk.search_text.split("\n\n", 1)[1] == "At 10° C—but a crock of s**t, bold <b> `&deg;` d"
+
+
+def test_each_part_of_a_table_has_its_head():
+    """A reader of the last row asks for it in the words of the head, and reads it below them."""
+    rows = "".join(f"| R{n} | {'word ' * 30}|\n" for n in range(30))
+
+    first, *others = chunks(f"| *Role* | Use |\n|---|---|\n{rows}")
+
+    assert others
+    assert (first.table_head, first.search_text.count("Role")) == ("", 1)
+    assert {chunk.table_head for chunk in others} == {"| *Role* | Use |"}
+    assert all(chunk.search_text.startswith("A\n\n| Role | Use |\n| R") for chunk in others)
+    assert all(chunk.text.startswith("| R") for chunk in others)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("One.[^1]\n\n[^1]: <QRCode />\n\n[^2]: A note.\n", "One.[^1]\n\n[^2]: A note."),
+        ("[^1]:\n    The note.\n", "[^1]:\nThe note."),
+        ("[^1]: <Code />\n\n    The note.\n", "[^1]:\n\nThe note."),
+        ("<Tabs>\nOne.\n</ Tabs>\n", "One."),
+    ],
+)
+def test_what_only_a_component_shows_is_no_prose(source, words):
+    """A mark without its note, or a closing tag with a blank, says nothing."""
+    (chunk,) = chunks(source, "a.mdx")
+
+    assert chunk.search_text.split("\n\n", 1)[1] == words
 
 
 def test_same_content_has_the_same_id_and_repeated_content_has_not():

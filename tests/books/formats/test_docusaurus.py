@@ -7,6 +7,7 @@ import pytest
 from ragbot.books.formats.docusaurus import strip_number_prefix
 from ragbot.books.formats.docusaurus_config import parse_site_config
 from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.markup.blocks import parse_page
 from ragbot.core.errors import BookError
 
 SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"
@@ -313,3 +314,67 @@ def test_sidebar_that_is_a_program_leaves_the_usual_order(site, text):
     (root / "sidebars.js").write_text(text)
 
     assert [page.address for page in load_book(root).pages] == ["docs/a", "docs/b"]
+
+
+def test_questions_in_the_javascript_of_a_page_are_sections(site):
+    """The site shows them, and gives them no anchor that is known: links lead to the heading above."""
+    site("partials/_note.mdx", "Not a page.\n")
+    root = site(
+        "faq.mdx",
+        "---\ntitle: FAQ\n---\n\nexport const F = [{ title: 'Is it wet?', content: `Yes.` }];\n\n"
+        "## Oars[^1]\n\n<Rows rows={F} />\n\n## Is it wet?\n\nNo.\n\n[^1]: A note.\n",
+    )
+
+    (page,) = load_book(root).pages
+
+    assert [(section.heading_path, section.anchor) for section in page.sections] == [
+        (("FAQ", "Oars"), "oars"),
+        (("FAQ", "Oars", "Is it wet?"), "oars"),
+        (("FAQ", "Is it wet?"), "is-it-wet"),
+    ]
+
+
+def test_words_in_javascript_that_are_not_read_are_told(site):
+    """Only the built site shows them."""
+    book = load_book(site("a.mdx", "# A\n\n<Card note='" + "Words of a card. " * 20 + "' />\n\ntext\n"))
+
+    (note,) = book.notes
+    assert "docs/a.mdx" in note
+    assert "give the built HTML" in note
+
+
+def test_partials_are_read_where_the_page_shows_them(site):
+    """They are no pages of their own, so that their words would be nowhere."""
+    (site("blocks/_table.mdx", "---\ntitle: T\n---\n| A |\n|---|\n| 1 |\n") / "_top.mdx").write_text("Top.\n")
+    site("blocks/_note.mdx", "import Inner from '../_inner.md';\n\nA note.\n\n<Inner />\n")
+    site("_inner.md", "Within.\n\nMore.\n")
+    root = site(
+        "guide/a.mdx",
+        "import Table from '@site/docs/blocks/_table.mdx';\nimport Note from '../blocks/_note.mdx';\n"
+        "import Top from '@site/_top.mdx';\nimport Gone from './_gone.mdx';\n"
+        "import Code from './code.jsx';\n\n"
+        "# A\n\n<Top />\n\n<Table />\n\nIn a line <Top />.[^1]\n\n<Gone />\n<Code />\n\n[^1]: <Note />\n",
+    )
+
+    book = load_book(root)
+
+    (page,) = book.pages
+    shown = [line for line in parse_page(page.source, page.dialect).prose.text.splitlines() if line.strip()]
+    assert [line.rstrip() for line in shown] == [
+        *("# A", "Top.", "| A |", "|---|", "| 1 |", "In a line        .[^1]"),
+        *("[^1]: A note.", "    Within.", "    More."),
+    ]
+    assert [(skipped.path, skipped.reason) for skipped in book.skipped] == [
+        ("docs/guide/a.mdx", "Its partial ./_gone.mdx is not there.")
+    ]
+
+
+def test_partials_that_import_each_other_end(site):
+    """A hostile page must not fill the memory."""
+    line = "import A from './_a.mdx';\n\n" + "<A />\n\n" * 50 + "word\n"
+    site("_a.mdx", line)
+
+    book = load_book(site("b.mdx", line))
+
+    assert len(book.pages[0].source) < 1_000_000
+    assert len(book.skipped) == 1

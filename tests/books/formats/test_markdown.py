@@ -27,6 +27,25 @@ def test_opening_heading_is_the_title_and_the_top_of_the_page():
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "title"),
+    [
+        ("> # Am I queenless?\n>\n> How to tell.\n\n## Signs\n\nx\n", "Am I queenless?"),
+        ("\n># Nuc or *package*?\n---\n## Price\n\nx\n", "Nuc or package?"),
+        ("- # Not a title\n\n## A\n\nx\n", "page"),
+        ("Words before.\n\n> # Quoted\n\nx\n", "page"),
+    ],
+)
+def test_opening_heading_in_a_quotation_is_the_title(source, title):
+    """Authors frame their titles so; a file's name is no title."""
+    found = split_page(
+        source, Dialect.MARKDOWN, AnchorRules(GithubSlugger), title="", fallback="page", parts=()
+    )
+
+    assert found.title == title
+    assert found.sections[0].heading_path == (title,)
+
+
 def test_opening_heading_that_differs_from_the_title_is_kept_under_it():
     """A reader asks in the words of the heading, not of the sidebar."""
     found = sections("# Module 3: Isaac\n\nHi.\n\n## Arms\n\nTwo.\n", title="Isaac")
@@ -131,3 +150,16 @@ def test_empty_page_has_no_sections():
     """An empty page is a page with nothing to say."""
     assert sections("") == ()
     assert sections("---\ntitle: X\n---\n") == ()
+
+
+def test_page_is_called_by_its_only_title_below_other_text() -> None:
+    """Made references begin with a trail of links; such pages were called by the names of their files."""
+    text = "[Home](index.md) / Oars\n\n# Interface: Oar\n\n## Grip\n\nRound.\n"
+
+    found = split_page(text, Dialect.MARKDOWN, AnchorRules(GithubSlugger), title="", fallback="oar", parts=())
+
+    assert found.title == "Interface: Oar"
+    assert [(section.heading_path, section.anchor) for section in found.sections[1:]] == [
+        (("Interface: Oar",), "interface-oar"),
+        (("Interface: Oar", "Grip"), "grip"),
+    ]

@@ -246,3 +246,15 @@ def test_address_of_a_chapter_is_never_that_of_another_site(tmp_path, folder):
     (tmp_path / "SUMMARY.md").write_text(f"- [A](<{folder}/a.md>)\n")
 
     assert ":" not in load_book(tmp_path).pages[0].address
+
+
+@pytest.mark.parametrize(
+    ("config", "title"), [('{"title": "Boats"}', "Boats"), ("{", ""), ('{"title": 3}', "")]
+)
+def test_title_of_a_honkit_book_is_that_of_its_configuration(tmp_path, config, title):
+    """Without it the book has the name of its first page."""
+    (tmp_path / "book.json").write_text(config)
+    (tmp_path / "README.md").write_text("# Welcome\n\ntext\n")
+    (tmp_path / "SUMMARY.md").write_text("- [Welcome](README.md)\n")
+
+    assert load_book(tmp_path).title == title

@@ -73,6 +73,21 @@ def test_shortcodes_are_their_words_and_anchors_are_plain(book: Path) -> None:
     assert [section.anchor for section in masts.sections] == ["", "grosse-mass", "grosse-mass-1"]
 
 
+def test_letters_that_zola_spells_by_its_own_table_lead_to_the_page(book: Path) -> None:
+    """Zola 0.17.2 makes `bei-jing-1`, `obzor`, `don-t-naive-lodz` and `rocket`; three links were dead."""
+    (book / "content" / "wood" / "masts" / "index.md").write_text(
+        page("Masts", body="## 北京 1\n\nx\n\n## Обзор\n\nx\n\n## Don’t – Naïve Łódź\n\nx\n\n## 🚀\n\nx")
+    )
+    (book / "content" / "wood" / "北京.md").write_text(page("Pekin", "weight = 3"))
+
+    found = load_book(book)
+
+    masts = next(entry for entry in found.pages if entry.title == "Masts")
+    assert [section.anchor for section in masts.sections] == ["", "", "don-t-naive-lodz", ""]
+    assert next(entry.address for entry in found.pages if entry.title == "Pekin") == "wood/"
+    assert found.notes[0].startswith("3 headings")
+
+
 # As Zola 0.17.2 built them from the same pages: without a setting, with paths "safe", with dates kept.
 ADDRESSES = {
     "My Wood/_index.md": ("My Wood/",) * 3,

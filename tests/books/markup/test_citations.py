@@ -89,3 +89,15 @@ def test_part_of_a_book_names_its_editors() -> None:
         "Sea, Bo. 2003. “Ebb.” All Water. Edited by Ann Oar and Al Wood. Sea.",
         "Sea, Bo. 2004. *Flood.* https://flood.test",
     ]
+
+
+def test_citation_by_a_bibliography_that_is_not_there_is_left_out() -> None:
+    """`packages.bib` is written by a run; `[@R-knitr]` stood in the passages."""
+    found = read_citations(["packages.bib", "a.bib"], lambda name: BIB if name == "a.bib" else "")
+
+    assert found.written("The **knitr** package [@R-knitr] rows.") == "The **knitr** package rows."
+    assert found.written("See [@R-knitr; @oar2001].") == "See (Oar, R Core Team, and van Wood 2001)."
+    assert found.written("See @R-knitr, and write to @boats or [b](c@d.test).") == (
+        "See knitr, and write to @boats or [b](c@d.test)."
+    )
+    assert (found.missing, found.unknown) == (("packages.bib",), 3)

@@ -24,6 +24,9 @@ FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{inc
         ("````{tab-set}\n```{tab-item} Linux\nA\n```\n````", "**Linux**\nA"),
         ("```{figure} oar.png\n:alt: An oar\n:width: 10px\nThe *oar*.\n```", "An oar\nThe *oar*."),
         ("```{math}\n:label: eq\na = b\n```", "$$\na = b\n$$"),
+        ("```{exercise-start}\n:label: e1\n```\nRow.\n```{exercise-end}\n```", "**Exercise**\nRow."),
+        ("```{solution-start} e1\n:class: dropdown\n```\nPull.", "**Solution**\nPull."),
+        ("```{prf:theorem} Of Archimedes\nIt floats.\n```", "**Theorem (Of Archimedes)**\nIt floats."),
         ("```{toctree}\na\nb\n```", ""),
         ("```{include} part.md\n```", "Part `one`."),
         ("```{include} missing.md\n```", ""),
@@ -33,6 +36,10 @@ FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{inc
             "See Fig., Table and the third.",
         ),
         ("```python\n(kept)=\n{ref}`kept`\n```", "```python\n(kept)=\n{ref}`kept`\n```"),
+        (
+            "We {ref}`used\n  the grip <grip>` and {ref}`a`.\n\nNext `x`.",
+            "We used the grip and .\nNext `x`.",
+        ),
         ("![oar](o.png){.wide} <!-- TODO -->", "![oar](o.png)"),
     ],
 )

@@ -110,3 +110,24 @@ def test_bad_line_takes_no_time(text: str) -> None:
     plain_rmarkdown(text, lambda _path: "")
 
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Write `\\@ref(fig:a)`, `[b]{.c}`, `{#id}` or `^[note]`.", "as written"),
+        ("Give `\\index{boats}` and `x`{.r}, see [`y`]{.k}.", "Give `\\index{boats}` and `x`, see `y`."),
+        ("A note^[with `^[c]` in it] ends.", "A note (with `^[c]` in it) ends."),
+        ("Such is `` `r x` ``, and `r x`.", "Such is `` `r x` ``, and `x`."),
+        ("Such is `` `r knitr::inline_expr('x + 1')` ``.", "Such is `` `r x + 1` ``."),
+        ("```md\n(ref:a) Words.\n`r inline_expr('x')`\n```", "```md\n(ref:a) Words.\n`r x`\n```"),
+        ("```tex\n\\begin{table}\na\n\\end{table}\n```", "as written"),
+        ("\\begin{table}\na\n```\nb\n```\n\\end{table}\nc", "c"),
+        ("\\begin{table}\na", "as written"),
+    ],
+)
+def test_code_that_shows_how_to_write_is_shown_as_it_is(written: str, shown: str) -> None:
+    """Books about R Markdown lost the marks that they are about."""
+    expected = written if shown == "as written" else shown
+
+    assert plain_rmarkdown(written, lambda _: "").split() == expected.split()

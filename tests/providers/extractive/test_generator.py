@@ -68,6 +68,17 @@ def test_place_is_named_by_chapter_and_section() -> None:
     assert "\n\nFrom *Hard Cheese*:\n\n" in answer
 
 
+def test_title_in_the_text_is_not_said_again() -> None:
+    """The place has named it; another heading is said."""
+    text = "> # Hard Cheese\n>\n> Bob ripens the cheddar.\n\n## Salt\n\nAlice salts the cheddar."
+
+    answer = answer_to(prompt_of("Who ripens the cheddar?", Passage(chunk_of(text, "Hard Cheese"), 1.0)))
+
+    place, first, *others = answer.split("\n\n")
+    assert (place, first) == ("In the book's own words, from *Hard Cheese*:", "Bob ripens the cheddar. [1]")
+    assert others == ["**Salt**", "Alice salts the cheddar. [1]"]
+
+
 def test_place_is_not_named_for_a_selection() -> None:
     """The reader has chosen it himself."""
     assert answer_to(prompt_of(HOW_LONG, mode=Mode.SELECTED_TEXT)) == f"{CHEDDAR} [1]"

@@ -11,7 +11,7 @@ from ragbot.providers.extractive.windows import Window
 from tests.providers.extractive.passages import READER, read
 
 
-def laid_out(text: str, *units: int, is_run: bool = False) -> list[str]:
+def laid_out(text: str, *units: int, is_run: bool = False, table_head: str = "") -> list[str]:
     """Return the paragraphs of the units of these numbers; of all, if there are none."""
     passage, blocks = read(text), READER.blocks(text)
     return list(
@@ -23,6 +23,7 @@ def laid_out(text: str, *units: int, is_run: bool = False) -> list[str]:
             mark="[1]",
             tidy=tidy_markdown,
             heading=lambda block: READER.words(text[blocks[block].start : blocks[block].end], "heading"),
+            table_head=table_head,
         )
     )
 
@@ -42,6 +43,16 @@ def laid_out(text: str, *units: int, is_run: bool = False) -> list[str]:
 def test_whatever_is_shown_ends_with_its_mark(text: str) -> None:
     """A reader can look up each word of it."""
     assert laid_out(text)[-1].endswith("[1]")
+
+
+def test_rows_of_a_table_that_was_cut_stand_under_its_head() -> None:
+    """The passage has the last rows alone; a table behind them has a head of its own."""
+    text = "| ROUTER | Towers |\n| CLIENT | Hands |\n\nBob.\n\n| A |\n|---|\n| 1 |"
+
+    shown = laid_out(text, table_head="| *Role* | Use |")
+
+    assert shown[0].startswith("| *Role* | Use |\n| --- | --- |\n| ROUTER | Towers |\n| CLIENT | Hands |\n")
+    assert shown[-1].startswith("| A |\n| --- |\n| 1 |")
 
 
 def test_neighbouring_sentences_are_one_paragraph_with_one_mark() -> None:

@@ -288,3 +288,18 @@ def test_number_of_another_kind_counts_less() -> None:
     weeks = features_of("How big is the cellar door?", "The cellar door is 15 weeks old.")["number"]
 
     assert size > weeks > 0
+
+
+def test_first_sentence_under_a_heading_that_asks_the_question_replies_to_it() -> None:
+    """ "No." says all, and has no word of the question."""
+    text = "Milk is cold. So is the cellar.\n\n## Is the cellar as cold as a dairy?\n\nNo. It is warm."
+
+    assert best_of("Is the cellar as cold as a dairy?", text) == "No."
+
+
+def test_section_that_is_called_what_is_asked_counts() -> None:
+    """A reader who types a heading wants that section."""
+    text = "## Sleep interval\n\nThe cow rests.\n"
+
+    assert features_of("Sleep interval", text)["under_question"] == 1.0
+    assert features_of("How long is the sleep of a cow?", text)["under_question"] == 0.0

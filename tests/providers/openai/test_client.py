@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qsl
 
-import openai
 import pytest
 
 from harness.loopback import Call, Connection, LoopbackServer
@@ -28,6 +27,13 @@ class Recorder(LoopbackServer):
 
     def respond(self, call: Call, connection: Connection) -> None:
         connection.reply_json(200, {})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def imported_sdk() -> None:
+    """Import the SDK for these tests alone: every process collects them, and the import takes a second."""
+    global openai
+    import openai
 
 
 @pytest.fixture

@@ -94,7 +94,17 @@ def _copy(
         below = path.relative_to(source) if path != Path(source) else Path(path.name if is_folder else "")
         to = root / str(target / below).lstrip("/")
         to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(context / path, to)
+        # With its time, by which Python tells whether the compiled form beside it is that of this file.
+        shutil.copy2(context / path, to)
+        if path.suffix == ".py":
+            _copy_compiled(context / path, to.parent)
+
+
+def _copy_compiled(module: Path, folder: Path) -> None:
+    """Copy what was compiled of a module: an image has it from the start, by a RUN that is not done here."""
+    for compiled in (module.parent / "__pycache__").glob(f"{module.stem}.*.pyc"):
+        (folder / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy(compiled, folder / "__pycache__")
 
 
 class Ignored:

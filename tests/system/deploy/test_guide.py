@@ -73,7 +73,7 @@ def test_every_block_is_tried_or_says_why_not() -> None:
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the project that a guide's reader may work in."""
     folder = tmp_path_factory.mktemp("checkout") / "ragbot"
-    kept_out = shutil.ignore_patterns(".git", ".venv", ".env", "var", "*.env", "__pycache__", ".*_cache")
+    kept_out = shutil.ignore_patterns(".git", ".venv", ".env", "var", "*.env", ".*_cache")
     shutil.copytree(PROJECT_ROOT, folder, ignore=kept_out)
     return folder
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,14 @@ SECRET = re.compile(r"KEY|PASSWORD|TOKEN|SECRET|DATABASE_URL|REDIS_URL")
 LONGEST_STOP_S = load_settings({}).query_deadline_s + 10
 
 
-def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted(KUBERNETES.glob("*.yaml")):
-        if path.name != "kustomization.yaml":
-            for manifest in yaml.safe_load_all(path.read_text()):
-                yield path.name, manifest
+@cache
+def manifests() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (path.name, manifest)
+        for path in sorted(KUBERNETES.glob("*.yaml"))
+        if path.name != "kustomization.yaml"
+        for manifest in yaml.safe_load_all(path.read_text())
+    ]
 
 
 def of_kind(kind: str, name: str = "") -> dict[str, Any]:

@@ -17,7 +17,7 @@ import yaml
 from flask_openapi import OpenAPI
 
 from ragbot.config import PROJECT_ROOT
-from tests.conftest import THREE_CHAPTERS, AppMaker, RunningApp, services_of
+from tests.conftest import AppMaker, RunningApp
 from tests.insights.rows import REFUSED, add
 from tests.system.deploy.test_compose import REQUIRED
 
@@ -41,10 +41,8 @@ def block(language: str, containing: str) -> str:
 
 
 @pytest.fixture
-def app(make_app: AppMaker) -> OpenAPI:
-    app = make_app({"ADMIN_API_KEY": KEY})
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
-    return app
+def app(book_from_the_start: None, make_app: AppMaker) -> OpenAPI:
+    return make_app({"ADMIN_API_KEY": KEY})
 
 
 def run_here(command: list[str], app: OpenAPI, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ import subprocess
 import sys
 
 import httpx2
-import openai
 
 from harness.openai_upstream import CHAT
 
@@ -15,6 +14,9 @@ QUESTION = [{"role": "user", "content": "What is a node?"}]
 
 def test_upstream_runs_as_a_process_and_is_steered_from_outside():
     """The bench counts its calls and sets the length of its answers."""
+    # It takes a second, which every process would spend while it collects the tests.
+    import openai
+
     process = subprocess.Popen(
         [sys.executable, "-m", "harness.openai_upstream", "--port", "0", "--tokens", "7"],
         stdout=subprocess.PIPE,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
-from harness.gunicorn_process import inherited_environment
+from harness.flask_command import flask_command, start_flask_command
 from harness.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
-from ragbot.config import PROJECT_ROOT
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.ingestion.app_state import answer, names, published, vectors_in
 
@@ -27,31 +25,25 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
     with OpenAIUpstream() as upstream:
         upstream.script(*[Reply()] * 4, endpoint=EMBEDDINGS)
         upstream.always(Hang(), endpoint=EMBEDDINGS)
-        environment = inherited_environment() | {
+        environment = {
             "DATABASE_URL": app_database,
             "INDEX_DIR": str(tmp_path / "index"),
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": upstream.base_url,
         }
-        command = [*(sys.executable, "-m", "flask", "--app", "wsgi", "book", "ingest"), str(book)]
-        with subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=120)
-            process.kill()
+        command = ["book", "ingest", str(book)]
+        with tempfile.TemporaryFile() as said:
+            process = start_flask_command(command, environment, said, said)
+            try:
+                assert upstream.wait_for_calls(EMBEDDINGS, 5, timeout=120)
+            finally:
+                process.kill()
+                process.wait(60)
         killed_at = names(app), answer(app)
         kept = vectors_in(app)
         upstream.reset()
 
-        again = subprocess.run(
-            command,
-            cwd=PROJECT_ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-        )
+        again = flask_command(command, environment)
 
         embedded = sum(len(call.body["input"]) for call in upstream.calls(EMBEDDINGS))
 
@@ -59,5 +51,5 @@ def test_killed_command_leaves_the_old_edition_and_the_next_run_goes_on(
     assert "nine months" in str(killed_at[1]["answer"])
     assert kept >= 64
     assert embedded == vectors_in(app) - kept
-    assert f"{embedded} embedded" in again.stdout
+    assert f"{embedded} embedded" in again
     assert published(app) != "first"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import yaml
@@ -11,11 +12,12 @@ from ragbot.config import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "deploy" / "monitoring"
 RUNBOOK = "docs/runbook.md"
-RULE_TESTS = ("rules.test.yml", "rules.weeks.test.yml")
+RULE_TESTS = ("rules.test.yml", "rules.hours.test.yml", "rules.weeks.test.yml")
 
 
+@cache
 def parsed(name: str) -> Any:
-    """Return a YAML file of the folder."""
+    """Return a YAML file of the folder, which nobody changes."""
     return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from ragbot import create_app
 from ragbot.core.ports import SharedState
 from ragbot.extensions import db
 from ragbot.providers.openai.client import OpenAIAccess, OpenAIClient
-from tests.conftest import THREE_CHAPTERS, services_of, wait_for_background_threads
-from tests.databases import DatabaseMaker
+from tests.conftest import THREE_CHAPTERS, CopyMaker, close_database, services_of
+from tests.databases import DatabaseMaker, with_index
 
 CHEDDAR = "How long is the cheddar ripened?"
 STARTER = "When does Alice feed the starter?"
@@ -63,12 +63,62 @@ def upstream() -> Iterator[OpenAIUpstream]:
         yield upstream
 
 
+@pytest.fixture(scope="module")
+def database_with_book(
+    new_database: DatabaseMaker,
+    copies_of: CopyMaker,
+    upstream: OpenAIUpstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DatabaseMaker]:
+    """Make databases that have the three-chapter book with the provider's vectors, ingested once."""
+    folder = tmp_path_factory.mktemp("ingested")
+    with new_database(folder) as url, closing_apps() as stack:
+        app = create_app(settings_with_provider(url, folder, upstream))
+        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+        stack.close()
+        close_database(app)
+        yield with_index(copies_of(url), folder / "index")
+
+
 @pytest.fixture
 def make_app(
-    new_database: DatabaseMaker, tmp_path: Path, upstream: OpenAIUpstream
+    new_database: DatabaseMaker, database_with_book: DatabaseMaker, tmp_path: Path, upstream: OpenAIUpstream
 ) -> Iterator[Callable[..., OpenAPI]]:
     """Make apps that answer from the three-chapter book, by a provider that is well unless it is told."""
     upstream.reset()
+    with closing_apps() as stack:
+
+        def make(**overrides: Any) -> OpenAPI:
+            elsewhere = {"DATABASE_URL", "QDRANT_URL"} & overrides.keys()
+            url = stack.enter_context((new_database if elsewhere else database_with_book)(tmp_path))
+            app = create_app({**settings_with_provider(url, tmp_path, upstream), **overrides})
+            if elsewhere:
+                services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
+            stack.callback(close_database, app)
+            return app
+
+        yield make
+    upstream.reset()
+
+
+def settings_with_provider(database_url: str, folder: Path, upstream: OpenAIUpstream) -> dict[str, Any]:
+    """Return the settings of an app that asks the provider for answers and vectors."""
+    return {
+        "ENVIRONMENT": "testing",
+        "DATABASE_URL": database_url,
+        "INDEX_DIR": str(folder / "index"),
+        "EMBEDDER": "openai",
+        "OPENAI_API_KEY": "sk-test",
+        "OPENAI_BASE_URL": upstream.base_url,
+        "OPENAI_LLM_FALLBACK_MODEL": "gpt-4o-mini",
+        "RATE_LIMIT_ENABLED": False,
+        "CACHE_TTL_HOURS": 0,
+    }
+
+
+@contextmanager
+def closing_apps() -> Iterator[ExitStack]:
+    """Yield what closes apps at the end, with the connections to the provider that they made."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
 
@@ -79,33 +129,7 @@ def make_app(
             return client
 
         patch.setattr("ragbot.providers.openai.client.OpenAIClient", closed_at_the_end)
-
-        def make(**overrides: Any) -> OpenAPI:
-            url = stack.enter_context(new_database(tmp_path))
-            settings = {
-                "ENVIRONMENT": "testing",
-                "DATABASE_URL": url,
-                "INDEX_DIR": str(tmp_path / "index"),
-                "EMBEDDER": "openai",
-                "OPENAI_API_KEY": "sk-test",
-                "OPENAI_BASE_URL": upstream.base_url,
-                "OPENAI_LLM_FALLBACK_MODEL": "gpt-4o-mini",
-                "RATE_LIMIT_ENABLED": False,
-                "CACHE_TTL_HOURS": 0,
-            }
-            app = create_app({**settings, **overrides})
-            services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-            stack.callback(_closed, app)
-            return app
-
-        yield make
-    upstream.reset()
-
-
-def _closed(app: OpenAPI) -> None:
-    wait_for_background_threads()
-    with app.app_context():
-        db.engine.dispose()
+        yield stack
 
 
 @pytest.fixture

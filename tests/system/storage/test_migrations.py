@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +11,9 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine
 
 from harness.flask_command import flask_command
-from harness.gunicorn_process import inherited_environment
-from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.storage.migrated_app import STEPS, app_on
+from tests.system.scripts import run_script
 
 # Four processes of one program that was loaded once, and all that they open is their own.
 REPLICAS = """
@@ -56,17 +53,9 @@ def test_four_replicas_that_start_at_once_migrate_once(
             upgrade(revision=STEPS[-1])
             db.engine.dispose()
 
-    ran = subprocess.run(
-        [sys.executable, "-c", REPLICAS, empty_database_url],
-        cwd=PROJECT_ROOT,
-        env=inherited_environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=True,
-    )
+    said = run_script(REPLICAS, empty_database_url)
 
-    assert ran.stdout.splitlines()[-1] == "[0, 0, 0, 0]", ran.stderr
+    assert said.splitlines()[-1] == "[0, 0, 0, 0]"
     engine = create_engine(empty_database_url)
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), db.metadata) == []

@@ -7,7 +7,6 @@ import pwd
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,13 +19,13 @@ from click.testing import Result
 from flask_migrate import upgrade
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from harness.gunicorn_process import free_port, inherited_environment
+from harness.gunicorn_process import free_port
 from ragbot import create_app
-from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, services_of
 from tests.databases import postgres_programs
 from tests.storage.migrated_app import MIGRATIONS, app_on
+from tests.system.scripts import run_script
 from tests.system.storage.test_migrations import REPLICAS
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -120,21 +119,10 @@ def test_replicas_migrate_one_after_the_other_and_leave_nothing_behind(
 ) -> None:
     """A lock of a session stayed on the pooler's connection, and every later migration waited for ever."""
     with pooled(empty_postgres, tmp_path) as address:
-        runs = [
-            subprocess.run(
-                [sys.executable, "-c", REPLICAS, address],
-                cwd=PROJECT_ROOT,
-                env=inherited_environment(),
-                capture_output=True,
-                text=True,
-                timeout=300,
-                check=True,
-            )
-            for _ in range(2)
-        ]
+        said = [run_script(REPLICAS, address) for _ in range(2)]
         limits = settings_left(address)
 
-    assert [run.stdout.splitlines()[-1] for run in runs] == ["[0, 0, 0, 0]"] * 2, runs[0].stderr
+    assert [one.splitlines()[-1] for one in said] == ["[0, 0, 0, 0]"] * 2
     assert "0" not in limits
     engine = create_engine(empty_postgres)
     assert is_migrated(engine)

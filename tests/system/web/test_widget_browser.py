@@ -346,6 +346,8 @@ MARKDOWN = (
     ("a *b* **c** `d*e*`", "<p>a <em>b</em> <strong>c</strong> <code>d*e*</code></p>"),
     ("- a\n- b\n  - c\n\nd", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><p>d</p>"),
     ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
+    ("10&deg; C&#44; &lt;b&gt; &nope; `&deg;`", "<p>10° C, &lt;b&gt; &amp;nope; <code>&amp;deg;</code></p>"),
+    ("a crock of s\\*\\*t", "<p>a crock of s**t</p>"),
     ("> a\n> b", "<blockquote><p>a\nb</p></blockquote>"),
     ("snake_case_name and 2*3*4", "<p>snake_case_name and 2<em>3</em>4</p>"),
     ("# a #\ntext", "<h4>a</h4><p>text</p>"),

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 
-from tests.conftest import THREE_CHAPTERS, services_of
+from ragbot.ingestion.pipeline import IngestionPipeline
+from tests.conftest import THREE_CHAPTERS, CopyMaker, ingested_once
+from tests.databases import DatabaseMaker
 
 KEY = "nE3-rQ8xv2LwZk5TbY1p"
 
 
+@pytest.fixture(scope="module")
+def new_database_with_book(
+    new_database: DatabaseMaker, copies_of: CopyMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseMaker]:
+    """Make databases with two editions, the second one published."""
+
+    def ingest(ingestion: IngestionPipeline) -> None:
+        ingestion.ingest_book(THREE_CHAPTERS, edition="first", title="One")
+        ingestion.ingest_book(THREE_CHAPTERS, edition="second", title="Two")
+
+    with ingested_once(ingest, new_database, copies_of, tmp_path_factory.mktemp("editions")) as made:
+        yield made
+
+
 @pytest.fixture
-def operator(make_app: Callable[..., OpenAPI]) -> FlaskClient:
-    """Return a caller of an app with an admin key and two editions, the second one published."""
-    app = make_app({"ADMIN_API_KEY": KEY})
-    ingestion = services_of(app).ingestion
-    ingestion.ingest_book(THREE_CHAPTERS, edition="first", title="One")
-    ingestion.ingest_book(THREE_CHAPTERS, edition="second", title="Two")
-    return app.test_client()
+def operator(book_from_the_start: None, make_app: Callable[..., OpenAPI]) -> FlaskClient:
+    """Return a caller of an app with an admin key and those two editions."""
+    return make_app({"ADMIN_API_KEY": KEY}).test_client()
 
 
 def test_there_are_no_admin_calls_without_a_key(client: FlaskClient) -> None:

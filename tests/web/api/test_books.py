@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from ragbot.ingestion.pipeline import IngestionPipeline
+from tests.conftest import THREE_CHAPTERS, AppMaker, CopyMaker, ingested_once, services_of
+from tests.databases import DatabaseMaker
 
 ADMIN = {"X-API-Key": "k" * 32}
 HONEY = "How many eggs does a queen bee lay?"
@@ -21,16 +24,27 @@ def bees(folder: Path, eggs: str = "two thousand") -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def new_database_with_book(
+    new_database: DatabaseMaker, copies_of: CopyMaker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DatabaseMaker]:
+    """Make databases with a book about cheese and one about bees."""
+    folder = tmp_path_factory.mktemp("books")
+
+    def ingest(ingestion: IngestionPipeline) -> None:
+        ingestion.ingest_book(THREE_CHAPTERS, edition="v1", site_url="https://book.test/")
+        ingestion.ingest_book(
+            bees(folder / "bees"), slug="bees", edition="v1", site_url="https://book.test/bees/"
+        )
+
+    with ingested_once(ingest, new_database, copies_of, folder) as made:
+        yield made
+
+
 @pytest.fixture
-def client(make_app: AppMaker, tmp_path: Path) -> FlaskClient:
-    """Return a client of a service with a book about cheese and one about bees."""
-    app = make_app({"ADMIN_API_KEY": ADMIN["X-API-Key"], "KEEP_EDITIONS": 2})
-    ingestion = services_of(app).ingestion
-    ingestion.ingest_book(THREE_CHAPTERS, edition="v1", site_url="https://book.test/")
-    ingestion.ingest_book(
-        bees(tmp_path / "bees"), slug="bees", edition="v1", site_url="https://book.test/bees/"
-    )
-    return app.test_client()
+def client(book_from_the_start: None, make_app: AppMaker) -> FlaskClient:
+    """Return a client of a service with those two books."""
+    return make_app({"ADMIN_API_KEY": ADMIN["X-API-Key"], "KEEP_EDITIONS": 2}).test_client()
 
 
 def ask(client: FlaskClient, query: str, **more: object) -> TestResponse:

@@ -20,7 +20,7 @@ from ragbot.core.errors import ProviderUnavailable, SearchUnavailable
 from ragbot.core.ports import Generator
 from ragbot.extensions import db
 from ragbot.health.checks import health_checks
-from ragbot.health.runner import CheckResult, HealthCheck, HealthChecks
+from ragbot.health.runner import CHECK_TIMEOUT_S, CheckResult, HealthCheck, HealthChecks
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
 
@@ -225,9 +225,15 @@ def test_database_that_went_leaves_the_edition_in_hand(
     [(0, 503, "no answer in time"), (1000, 200, "embedded index used instead")],
 )
 def test_deaf_vector_store_does_not_hold_up_the_answer(
-    make_app: AppMaker, deaf_port: int, stand_in_chunks: int, status: int, detail: str
+    make_app: AppMaker,
+    deaf_port: int,
+    stand_in_chunks: int,
+    status: int,
+    detail: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A host's probe gives up after a second."""
+    monkeypatch.setitem(HealthChecks.__init__.__kwdefaults__, "timeout_s", CHECK_TIMEOUT_S)
     with_book(make_app())
     app = make_app(
         {

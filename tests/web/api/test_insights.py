@@ -23,10 +23,8 @@ KEY = "an-admin-key-that-is-long-enough-0123456789"
 
 
 @pytest.fixture
-def app(make_app: AppMaker) -> OpenAPI:
-    app = make_app({"ADMIN_API_KEY": KEY})
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
-    return app
+def app(book_from_the_start: None, make_app: AppMaker) -> OpenAPI:
+    return make_app({"ADMIN_API_KEY": KEY})
 
 
 def get(client: FlaskClient, call: str, **query: Any) -> Any:

@@ -22,13 +22,11 @@ ADMIN = {"X-API-Key": "an admin's key"}
 
 
 @pytest.fixture
-def make_cached(make_app: AppMaker) -> Callable[..., OpenAPI]:
+def make_cached(book_from_the_start: None, make_app: AppMaker) -> Callable[..., OpenAPI]:
     """Make apps that keep answers."""
 
     def make(**parts: Any) -> OpenAPI:
-        app = make_app({"CACHE_TTL_HOURS": 24, "ADMIN_API_KEY": ADMIN["X-API-Key"]}, **parts)
-        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-        return app
+        return make_app({"CACHE_TTL_HOURS": 24, "ADMIN_API_KEY": ADMIN["X-API-Key"]}, **parts)
 
     return make
 

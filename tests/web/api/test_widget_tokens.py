@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from ragbot.core.errors import ConfigurationError
 from ragbot.web.middleware.widget_tokens import WidgetTokens
-from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
+from tests.conftest import AppMaker
 
 pytestmark = pytest.mark.sqlite_is_enough
 
@@ -23,7 +23,7 @@ Serve = Callable[..., FlaskClient]
 
 
 @pytest.fixture
-def serve(make_app: AppMaker) -> Serve:
+def serve(book_from_the_start: None, make_app: AppMaker) -> Serve:
     """Make callers of an app that asks for tokens; settings by name."""
 
     def make(**settings: Any) -> FlaskClient:
@@ -32,9 +32,7 @@ def serve(make_app: AppMaker) -> Serve:
             "SECRET_KEY": SECRET,
             "ALLOWED_ORIGINS_STR": f"{SITE},{OTHER}",
         }
-        app = make_app({**defaults, **settings})
-        services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-        return app.test_client()
+        return make_app({**defaults, **settings}).test_client()
 
     return make
 

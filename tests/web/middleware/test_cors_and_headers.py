@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Iterator
 
 import pytest
 from flask.testing import FlaskClient
+from flask_openapi import OpenAPI
 from sqlalchemy import text
 
 from ragbot.extensions import db
 from ragbot.server.security_headers import ALWAYS
 from ragbot.web.pages.console import CONTENT_SECURITY_POLICY as CONSOLE_POLICY
 from tests.conftest import AppMaker
+from tests.databases import DatabaseMaker
+from tests.served import keyless_app
 
 pytestmark = pytest.mark.sqlite_is_enough
 
@@ -32,10 +36,17 @@ OPEN = [
 CLOSED = ["/", "/docs", "/openapi.json", "/metrics", "/admin/sessions", "/static/console.css", "/queryx"]
 
 
+@pytest.fixture(scope="module")
+def served(new_database: DatabaseMaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAPI]:
+    """Yield an app that the book's own site may use."""
+    with keyless_app(new_database, tmp_path_factory.mktemp("cors"), {"ALLOWED_ORIGINS_STR": BOOK}) as app:
+        yield app
+
+
 @pytest.fixture
-def page(make_app: AppMaker) -> FlaskClient:
-    """Return a caller of an app that the book's own site may use."""
-    return make_app({"ALLOWED_ORIGINS_STR": BOOK}).test_client()
+def page(served: OpenAPI) -> FlaskClient:
+    """Return a caller of that app, which keeps nothing of what is asked here."""
+    return served.test_client()
 
 
 def preflight(client: FlaskClient, path: str, origin: str, method: str = "POST"):

@@ -17,11 +17,9 @@ QUESTION = {"query": "How long does bread rise?"}
 
 
 @pytest.fixture
-def app(make_app: AppMaker) -> OpenAPI:
+def app(book_from_the_start: None, make_app: AppMaker) -> OpenAPI:
     """Return one that answers one question at a time, and lets one address ask twice a minute."""
-    app = make_app({"MAX_STREAMS": 1, "RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 2})
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first")
-    return app
+    return make_app({"MAX_STREAMS": 1, "RATE_LIMIT_ENABLED": True, "RATE_LIMIT_QUERIES_PER_MINUTE": 2})
 
 
 @pytest.fixture

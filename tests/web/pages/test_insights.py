@@ -28,13 +28,6 @@ VIEWS = ("", "/gaps", "/questions", "/map")
 WORDS = ("words", "page", "language", "reason", "book_version", "nearest")
 
 
-@pytest.fixture
-def app(make_app: AppMaker) -> OpenAPI:
-    app = make_app()
-    services_of(app).ingestion.ingest_book(THREE_CHAPTERS, edition="first", site_url="https://book.test/")
-    return app
-
-
 def page(app: OpenAPI, path: str, status: int = 200) -> str:
     reply = app.test_client().get(f"/insights{path}")
     assert reply.status_code == status

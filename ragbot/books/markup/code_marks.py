@@ -1,0 +1,28 @@
+"""Remove from code what only colours it: comments that highlight lines, and names of languages."""
+
+from __future__ import annotations
+
+import re
+
+_OPENS = r"(?://|\#|--|%|;|\{?/\*|<!--)"
+_CLOSES = r"(?:\*/\}?|-->)?"
+# `// highlight-next-line`, of Docusaurus, on a line of its own.
+_LINE = re.compile(
+    rf"^[ \t]*+{_OPENS}[ \t]*highlight-(?:next-line|start|end)[ \t]*{_CLOSES}[ \t]*(?:\r?\n|\Z)", re.MULTILINE
+)
+# `// [!code ++]`, of VitePress, behind a line.
+_BEHIND = re.compile(
+    rf"(?<![ \t])[ \t]*+{_OPENS}[ \t]*\[!code [^\]\n]{{1,80}}\][ \t]*{_CLOSES}[ \t]*$", re.MULTILINE
+)
+# `#!python x = 1`, of PyMdown, in code within a line.
+_LANGUAGE = re.compile(r"(?<!`)(?P<ticks>`{1,3})(?:#!|:::)[\w+#.-]+[ ](?=[^`\n])")
+
+
+def without_highlight_comments(text: str) -> str:
+    """Return a page whose listings are without comments that only colour their lines."""
+    return _BEHIND.sub("", text) if "[!code " in (text := _LINE.sub("", text)) else text
+
+
+def without_inline_languages(line: str) -> str:
+    """Return a line whose code is without the name of its language."""
+    return _LANGUAGE.sub(r"\g<ticks>", line) if "`" in line else line

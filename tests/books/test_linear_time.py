@@ -1,0 +1,46 @@
+"""Read what a hostile or broken page repeats in a time that grows no faster than the page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from ragbot.books.loader import load_book
+
+BOOKDOWN = ("index.Rmd", "_bookdown.yml", "delete_merged_file: true")
+QUARTO = ("index.qmd", "_quarto.yml", "project: {type: website}")
+HUGO = ("content/index.md", "hugo.toml", 'title = "Boats"')
+HTML = ("index.html", "styles.css", "p {}")
+
+
+@pytest.mark.parametrize(
+    ("project", "piece"),
+    [
+        (BOOKDOWN, "# Oars {#oars}\n"),
+        (BOOKDOWN, " "),
+        (BOOKDOWN, "\\begin{center}\n"),
+        (BOOKDOWN, "` `` ``` "),
+        (QUARTO, "[@a; "),
+        (QUARTO, "[a]{.b "),
+        (QUARTO, "a `r "),
+        (HUGO, "{{< a "),
+        (HUGO, "{{%" + " " * 99),
+        (HTML, "\n"),
+        (HTML, "{% \n"),
+    ],
+)
+def test_repeated_piece_takes_time_in_proportion(
+    tmp_path: Path, project: tuple[str, str, str], piece: str
+) -> None:
+    """Some took minutes for a file that an upload may hold; now it is a second or two."""
+    page, settings, configuration = project
+    (tmp_path / page).parent.mkdir(exist_ok=True)
+    (tmp_path / page).write_text("<!doctype html><p>Oars</p>" + piece * (200_000 // len(piece)))
+    (tmp_path / settings).write_text(configuration)
+    started = time.process_time()
+
+    load_book(tmp_path)
+
+    assert time.process_time() - started < 15

@@ -84,7 +84,8 @@ def choose_windows(
         scores.setdefault(candidate.passage, candidate.score)
         left -= cost
         count += 1
-    is_run = asked.want in (Want.STEPS, Want.LIST)
+    # What may be compared stands in one list, too.
+    is_run = asked.want in (Want.STEPS, Want.LIST, Want.CHOICE)
     found = [
         Window(passage, shown, scores[passage], is_run)
         for passage, chosen in taken.items()

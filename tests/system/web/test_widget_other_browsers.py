@@ -11,7 +11,7 @@ from tests.conftest import RunningApp
 from tests.system.web.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.system.web.test_widget_on_page import select_words
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import PHONE, Visit, visiting
+from tests.system.web.widget_visit import NO_FIELD_SIZING, PHONE, Visit, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, expect
@@ -19,10 +19,6 @@ from playwright.sync_api import Browser, expect
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
 NO_HIGHLIGHTS = "delete CSS.highlights; delete window.Highlight;"
-NO_FIELD_SIZING = """{
-  const supports = CSS.supports.bind(CSS);
-  CSS.supports = (...asked) => asked[0] !== 'field-sizing' && supports(...asked);
-}"""
 LIT = "rgb(255, 224, 102)"
 
 
@@ -80,8 +76,8 @@ def test_words_of_the_panel_are_not_asked_about(visit: Visit) -> None:
           const { shadowRoot } = document.querySelector('ragbot-widget');
           const range = document.createRange();
           range.selectNodeContents(shadowRoot.querySelector('.answer p'));
-          const selection = {rangeCount: 1, isCollapsed: false, getRangeAt: () => range, toString: () => `${range}`};
-          window.getSelection = () => selection;
+          const selection = {rangeCount: 1, isCollapsed: false, getRangeAt: () => range};
+          window.getSelection = () => ({...selection, toString: () => `${range}`});
           document.dispatchEvent(new Event('selectionchange'));
         }"""
     )
@@ -125,7 +121,7 @@ def test_sheet_leaves_the_scroll_bar_its_place(
 
 
 def test_field_grows_with_its_text_without_field_sizing(visit: Visit) -> None:
-    """Safari before 26.2: a question of several lines is seen as a whole, and the field is small again after."""
+    """Safari before 26.2: a question of several lines is seen as a whole; then the field is small again."""
     visit.page.add_init_script(NO_FIELD_SIZING)
     visit.go().open()
     visit.field.evaluate("field => { field.style.fieldSizing = 'fixed'; }")

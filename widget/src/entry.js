@@ -125,9 +125,10 @@ class Widget {
       this.open({ selection: selectedText(this.host) });
     });
     document.addEventListener('click', (event) => {
-      if (!config.trigger || !event.target.closest?.(config.trigger)) return;
+      const trigger = config.trigger && event.target.closest?.(config.trigger);
+      if (!trigger) return;
       event.preventDefault();
-      this.open();
+      this.open({}, trigger); // In Safari a pressed button does not get the focus.
     });
     if (config.selection === 'off' || config.mode === 'page') return;
     let timer = 0;
@@ -171,12 +172,13 @@ class Widget {
     return this.loading;
   }
 
-  async open(given = {}) {
+  /** Open the panel. When it is closed, the focus goes to `opener`, else to what has it now. */
+  async open(given = {}, opener = null) {
     await this.begun();
     if (this.#offer) this.#offer.hidden = true;
-    const opener = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
+    const focused = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
     try {
-      (await this.panel()).open(given, opener);
+      (await this.panel()).open(given, opener ?? focused);
       this.root.querySelector('.elsewhere')?.remove();
     } catch {
       this.#leadElsewhere();

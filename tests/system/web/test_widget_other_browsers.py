@@ -168,3 +168,18 @@ def test_question_runs_from_left_to_right_in_an_arabic_panel(visit: Visit) -> No
     visit.page.evaluate("Ragbot.ask('Is the fuse blown?')")
 
     expect(visit.page.locator("ragbot-widget .asked")).to_have_css("direction", "ltr")
+
+
+def test_focus_goes_back_to_a_button_that_did_not_have_it(visit: Visit) -> None:
+    """Safari on a Mac gives a pressed button no focus; the author's own one gets it all the same in the end."""
+    button = "<button class=mine onmousedown='event.preventDefault()'>Help me</button>"
+    put = f"document.body.insertAdjacentHTML('afterbegin', `{button}`)"
+    script = f"<script>addEventListener('load', () => {put});</script>"
+    visit.go(head=script + visit.site.tag(visit.service.url, 'data-trigger=".mine"'))
+    mine = visit.page.get_by_role("button", name="Help me")
+
+    mine.click()
+    expect(visit.field).to_be_focused()
+    visit.page.keyboard.press("Escape")
+
+    expect(mine).to_be_focused()

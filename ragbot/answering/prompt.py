@@ -15,6 +15,7 @@ from ragbot.answering.statements import MARK
 from ragbot.core.answers import NOT_IN_BOOK, Exchange, Mode
 from ragbot.core.domain import Passage
 from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.tables import below_head
 from ragbot.core.text import count_tokens
 
 _SYSTEM = """\
@@ -125,9 +126,9 @@ def _recent(history: Sequence[Exchange], budget_tokens: int) -> list[Exchange]:
 
 
 def _quoted(number: int, passage: Passage, mode: Mode) -> str:
-    text = _unfenced_passage(passage.chunk.text)
     if mode is Mode.SELECTED_TEXT:
-        return f'<selection number="{number}">\n{text}\n</selection>'
+        return f'<selection number="{number}">\n{_unfenced_passage(passage.chunk.text)}\n</selection>'
+    text = _unfenced_passage(below_head(passage.chunk.table_head, passage.chunk.text))
     place = _name(" > ".join(passage.chunk.heading_path))
     return f'<passage number="{number}" from="{place}">\n{text}\n</passage>'
 

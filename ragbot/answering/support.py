@@ -132,7 +132,9 @@ class SupportFinder:
     @cached_property
     def _texts(self) -> Sequence[str]:
         return [
-            _spaced_once(" ".join((*passage.chunk.heading_path, passage.chunk.text)))
+            _spaced_once(
+                " ".join((*passage.chunk.heading_path, passage.chunk.table_head, passage.chunk.text))
+            )
             for passage in self._passages
         ]
 

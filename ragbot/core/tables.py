@@ -11,6 +11,8 @@ _RULE = re.compile(
     r"^[ \t>]*+\|?(?:[ \t]*+:?-+:?[ \t]*+[|+])++(?:[ \t]*+:?-+:?[ \t]*+\|?)?[ \t]*+(?=\r?$)", re.MULTILINE
 )
 _MARGIN = " \t>"
+# The words of a cell, for the rule below it.
+_SIGNS = re.compile(r"(?:\\.|[^|\\])+")
 
 
 class TableSpan(NamedTuple):
@@ -38,6 +40,11 @@ def table_head(source: str, start: int) -> str:
     tables = tables_of(source)
     number = bisect_right(tables, start, key=lambda table: table.start) - 1
     return tables[number].head if number >= 0 and start < tables[number].end else ""
+
+
+def below_head(head: str, rows: str) -> str:
+    """Return the rows of a table, and what follows them, as a table of its own under its head."""
+    return f"{head}\n{_SIGNS.sub('---', head)}\n{rows}" if head else rows
 
 
 def _body_end(source: str, position: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.core.tables import table_head
+from ragbot.core.tables import below_head, table_head
 
 PAGE = """Words | here.
 
@@ -54,3 +54,16 @@ def test_head_is_that_of_the_table_around_a_row(row: str, head: str, line_end: s
 def test_hostile_tables_take_no_longer_than_others(page: str) -> None:
     """The time grows with the length of the page, and no faster."""
     assert table_head(page, 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "table"),
+    [
+        ("| Role | Use |", "| ROUTER | Towers |", "| Role | Use |\n|---|---|\n| ROUTER | Towers |"),
+        ("a \\| b | c", "1 | 2", "a \\| b | c\n---|---\n1 | 2"),
+        ("", "Words.", "Words."),
+    ],
+)
+def test_rows_stand_below_their_head(head: str, rows: str, table: str) -> None:
+    """As a table of their own."""
+    assert below_head(head, rows) == table

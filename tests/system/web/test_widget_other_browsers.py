@@ -171,7 +171,7 @@ def test_question_runs_from_left_to_right_in_an_arabic_panel(visit: Visit) -> No
 
 
 def test_focus_goes_back_to_a_button_that_did_not_have_it(visit: Visit) -> None:
-    """Safari on a Mac gives a pressed button no focus; the author's own one gets it all the same in the end."""
+    """Safari on a Mac gives a pressed button no focus; the author's own one gets it in the end."""
     button = "<button class=mine onmousedown='event.preventDefault()'>Help me</button>"
     put = f"document.body.insertAdjacentHTML('afterbegin', `{button}`)"
     script = f"<script>addEventListener('load', () => {put});</script>"

@@ -31,7 +31,7 @@ _CONFIG_NAMES = tuple(
 # `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
 # (It ends before the next one begins, so that the time stays linear.)
 _SHORTCODE = re.compile(r"\{\{[<%](?P<code>(?:(?!\{\{|[>%]\}\}|\n[ \t]*\n)(?s:.)){0,2000}+)[>%]\}\}")
-_WORDS = re.compile(r"\b(?:title|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
+_WORDS = re.compile(r"\b(?:title|summary|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
 _NOT_LAST = float("inf")
 
 
@@ -139,7 +139,7 @@ def _plain(body: str) -> str:
             # Commented out it is shown as it is written.
             return match[0].replace("/*", "").replace("*/", "")
         found = " ".join(found["words"] for found in _WORDS.finditer(code))
-        if not found and code.split(" ")[0] in ("tab", "details", "expand"):
+        if not found and "=" not in code and code.split(" ")[0] in ("tab", "details", "expand"):
             found = code.partition(" ")[2].strip("\"' ")
         return f"**{found}**" if found else ""
 

@@ -225,13 +225,8 @@ def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
 
 
 def is_answer(unit: Unit) -> bool:
-    """Return whether a unit can answer: it is no question, note to the author, diagram or long listing."""
-    if (
-        unit.is_fold
-        or unit.is_to_do
-        or unit.is_diagram
-        or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE)
-    ):
+    """Return whether a unit can answer: it is no question, diagram or long listing."""
+    if unit.is_fold or unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
         return False
     return not unit.words.rstrip("*_ ").endswith(("?", "？"))
 

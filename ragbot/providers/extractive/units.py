@@ -38,10 +38,10 @@ _EXPLAINS = re.compile(
     r"(?:it|this|that)\s+(?:usually\s+|often\s+|probably\s+)?(?:means|is\s+because|happens\s+(?:when|if|because))\b",
     re.I,
 )
-# A note of an author to herself.
+# A note of an author to herself ("TODO: add a picture") is no unit.
 _TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
 # A caption: a paragraph that is emphasised from end to end, at or under an image.
-_EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)\s*")
+_EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
 _CELL = re.compile(r"(?<!\\)\|")
 # The branches of a tree of folders.
@@ -149,11 +149,6 @@ class Unit:
         return self.kind == "sentence" and _EXPLAINS.match(self.words) is not None
 
     @property
-    def is_to_do(self) -> bool:
-        """Return whether the unit is a note of an author to herself ("TODO: add a picture")."""
-        return _TO_DO.match(self.words) is not None
-
-    @property
     def opening(self) -> str:
         """Return the term that the unit would define: the words before its verb, colon or dash, or ""."""
         match = _DEFINES.match(self.words)
@@ -186,7 +181,7 @@ def units_of(
         for start, end, kind in _pieces(text, block):
             raw = text[start:end]
             plain = words(raw, kind)
-            if _WORD.search(plain):
+            if _WORD.search(plain) and not _TO_DO.match(plain):
                 units.append(
                     Unit(
                         start=start,

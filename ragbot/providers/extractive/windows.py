@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from types import MappingProxyType
 
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
@@ -23,8 +24,9 @@ SCORE_MARGIN = 2.0
 ITEMS = ("list_item", "table_row")
 # Up to so many items between two chosen ones of a list are shown too.
 LONGEST_GAP = 3
-MEANING_WINDOWS = 2
-MEANING_MARGIN = 1.5
+# What has one short answer: a definition and at most one other wording of it are enough.
+MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
+SHORT_MARGIN = 1.5
 # The minimum for each page of an overview, enough for a sentence.
 LEAST_OPENING_TOKENS = 25
 FEWEST_OPENING_WORDS = 5
@@ -59,13 +61,11 @@ def choose_windows(
     """
     if not candidates:
         return []
-    if asked.want is Want.MEANING:
-        # A definition and at most one other wording of it are enough.
-        most = min(most, MEANING_WINDOWS)
+    most = min(most, MOST_WINDOWS.get(asked.want, most))
     taken: dict[int, set[int]] = {}
     scores: dict[int, float] = {}
     left, count = tokens, 0
-    least = candidates[0].score - (MEANING_MARGIN if asked.want is Want.MEANING else SCORE_MARGIN)
+    least = candidates[0].score - (SCORE_MARGIN if asked.want not in MOST_WINDOWS else SHORT_MARGIN)
     for candidate in _without_other_rows(candidates, asked):
         if count == most or candidate.score < least:
             break
@@ -84,7 +84,8 @@ def choose_windows(
         scores.setdefault(candidate.passage, candidate.score)
         left -= cost
         count += 1
-    is_run = asked.want in (Want.STEPS, Want.LIST)
+    # What may be compared stands in one list, too.
+    is_run = asked.want in (Want.STEPS, Want.LIST, Want.CHOICE)
     found = [
         Window(passage, shown, scores[passage], is_run)
         for passage, chosen in taken.items()

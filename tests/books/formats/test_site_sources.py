@@ -168,6 +168,24 @@ def test_hugo_orders_by_weight_and_names_sections(tmp_path: Path) -> None:
     assert book.pages[-1].source.split() == ["Keep", "*dry*.", "**An", "oar**"]
 
 
+@pytest.mark.parametrize(
+    ("shortcode", "shown"),
+    [
+        ('{{< details summary="Technical information" class="aside" >}}', "**Technical information**"),
+        ('{{< details "Technical information" >}}', "**Technical information**"),
+        ('{{< details class="aside" >}}', ""),
+    ],
+)
+def test_hugo_shows_the_summary_of_what_unfolds_and_no_other_argument(
+    tmp_path: Path, shortcode: str, shown: str
+) -> None:
+    """Its arguments stood in passages."""
+    page = f"---\ntitle: A\n---\n{shortcode}\nOars.\n{{{{< /details >}}}}\n"
+    book = laid(tmp_path, {"hugo.toml": 'baseURL = "https://x.test/"\n', "content/a.md": page})
+
+    assert book.pages[0].source.strip() == f"{shown}\nOars.".strip()
+
+
 # --- blocks ------------------------------------------------------------------------------------
 
 

@@ -283,16 +283,18 @@ def test_sentence_that_explains_the_one_before_is_known() -> None:
     assert (before.explains, explains.explains, after.explains) == (False, True, False)
 
 
-def test_note_of_an_author_to_herself_is_marked() -> None:
+def test_note_of_an_author_to_herself_is_no_unit() -> None:
     """It stands in a book that is not finished."""
-    assert [unit.is_to_do for unit in units_in("TODO: add a picture.\n\nDo it at once.")] == [True, False]
+    text = "Stir it.\n\n> TODO: add a picture.\n\nFIXME: later\n\nDo it at once."
+
+    assert [unit.words for unit in units_in(text)] == ["Stir it.", "Do it at once."]
 
 
 @pytest.mark.parametrize(
     ("text", "is_side"),
     [
         ("![](cow.png)\n\n_A cow by Bob_", [True]),
-        ("![](cow.png)\n*A cow*", [True]),
+        ("![](cow.png)\n*A cow*.", [True]),
         ("Milk her at six.\n\n_Never be late._", [False, False]),
         ("![](cow.png)\n\nMilk *her* at six.", [False]),
     ],

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from ragbot.providers.extractive.question import asked_for
+from ragbot.providers.extractive.question import Want, asked_for
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.windows import (
     ANSWER_TOKENS,
-    MEANING_WINDOWS,
+    MOST_WINDOWS,
     WINDOW_TOKENS,
     Window,
     choose_windows,
@@ -246,7 +246,15 @@ def test_meaning_is_told_once_or_twice() -> None:
         read(f"Curd is what {milk} becomes.", milk) for milk in ("milk", "cream", "buttermilk", "whey")
     ]
 
-    assert len(windows_for("What is curd?", *passages)) <= MEANING_WINDOWS
+    assert len(windows_for("What is curd?", *passages)) <= MOST_WINDOWS[Want.MEANING]
+
+
+def test_number_is_answered_in_fewer_windows_than_other_questions() -> None:
+    """It has one value, and what is further from it is mostly of something else."""
+    passages = [read(f"The cheddar of cow {n} ripens for {n} months. {FILLER}", f"Cow {n}") for n in range(9)]
+
+    assert len(windows_for("How many months does cheddar ripen?", *passages)) == MOST_WINDOWS[Want.NUMBER]
+    assert len(windows_for("Tell me of ripe cheddar of a cow", *passages)) > MOST_WINDOWS[Want.NUMBER]
 
 
 def test_side_matter_is_no_neighbour() -> None:

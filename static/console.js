@@ -6,7 +6,7 @@
  */
 
 import { Talks } from './console_talks.js';
-import { EventReader, MarkdownView, copy } from './widget/shared.js';
+import { EventReader, MarkdownView, copy, growing } from './widget/shared.js';
 
 const QUERY_MAX = 2000;
 const SELECTION_MIN = 10;
@@ -1144,6 +1144,7 @@ function submit() {
   const asked = composed(page.question.value.trim());
   if (!asked) return;
   page.question.value = '';
+  fitQuestion();
   put(asked);
 }
 
@@ -1159,6 +1160,7 @@ function edit(asked) {
   if (asked.mode === 'selected_text' && asked.selected_text) select(words(asked.selected_text));
   else dropSelection();
   page.question.value = words(asked.query);
+  fitQuestion();
   page.question.focus();
   announce('The question is in the field below. Change it and ask.');
 }
@@ -1188,6 +1190,8 @@ function stop() {
 
 /* ---- Begin ---- */
 
+const fitQuestion = growing(page.question);
+
 page.form.addEventListener('submit', (event) => {
   event.preventDefault();
   submit();
@@ -1216,11 +1220,13 @@ page.stop.addEventListener('click', stop);
 for (const radio of page.form.elements.mode) radio.addEventListener('change', showMode);
 byId('new-session').addEventListener('click', beginAnew);
 byId('talks-button').addEventListener('click', () => showTalks(byId('talks').hidden));
-byId('talks').addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape') return;
-  showTalks(false);
-  byId('talks-button').focus();
-});
+for (const id of ['talks', 'talks-button']) {
+  byId(id).addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape' || byId('talks').hidden) return;
+    showTalks(false);
+    byId('talks-button').focus();
+  });
+}
 page.earlier.addEventListener('click', () => showHistory({ before: earlierThan }));
 for (const example of document.querySelectorAll('[data-example]')) {
   example.addEventListener('click', () => {

@@ -16,6 +16,17 @@ export function button(text, run, attributes = {}) {
   return make('button', { type: 'button', text, run, ...attributes });
 }
 
+/** Let a field grow with its text where the style `field-sizing` does not. Returns what to call when a script has set the text. */
+export function growing(field) {
+  if (CSS.supports('field-sizing', 'content')) return () => {};
+  const fit = () => {
+    field.style.height = '';
+    if (field.scrollHeight > field.clientHeight) field.style.height = `${field.scrollHeight + field.offsetHeight - field.clientHeight}px`;
+  };
+  field.addEventListener('input', fit);
+  return fit;
+}
+
 /** Copy a text, and say so on the button for a moment. */
 export async function copy(text, pressed, say) {
   try {

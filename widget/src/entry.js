@@ -34,13 +34,18 @@ function isRightToLeft(language) {
   return ['ar', 'he', 'ur'].includes(language.split('-')[0]);
 }
 
+/** Return whether an element is the widget's; in Firefox a selection in the panel is given as it is, others give its place in the page. */
+function isWithin(element, host) {
+  return Boolean(host?.contains(element) || host?.shadowRoot.contains(element));
+}
+
 /** Return the page's selected text where a question can be asked about it, else an empty text. */
 function selectedText(host) {
   const selection = getSelection();
   if (!selection?.rangeCount || selection.isCollapsed) return '';
   const node = selection.getRangeAt(0).commonAncestorContainer;
   const element = node instanceof Element ? node : node.parentElement;
-  if (!element || host?.contains(element) || element.closest('input, textarea, [contenteditable=""], [contenteditable=true]')) return '';
+  if (!element || isWithin(element, host) || element.closest('input, textarea, [contenteditable=""], [contenteditable=true]')) return '';
   const text = selection.toString().trim();
   return [...text].length < SELECTION_MIN ? '' : [...text].slice(0, SELECTION_MAX).join('');
 }
@@ -55,6 +60,7 @@ function isShortcut(event, wanted) {
 class Widget {
   #begun = null;
   #offer = null;
+  #failures = 0; // How often the panel could not be loaded.
 
   constructor(config) {
     this.config = config;
@@ -119,9 +125,10 @@ class Widget {
       this.open({ selection: selectedText(this.host) });
     });
     document.addEventListener('click', (event) => {
-      if (!config.trigger || !event.target.closest?.(config.trigger)) return;
+      const trigger = config.trigger && event.target.closest?.(config.trigger);
+      if (!trigger) return;
       event.preventDefault();
-      this.open();
+      this.open({}, trigger); // In Safari a pressed button does not get the focus.
     });
     if (config.selection === 'off' || config.mode === 'page') return;
     let timer = 0;
@@ -140,7 +147,7 @@ class Widget {
     const box = getSelection().getRangeAt(0).getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = offer;
     const below = box.bottom + height + 16 < innerHeight;
-    offer.style.left = `${Math.max(8, Math.min(box.left, innerWidth - width - 8))}px`;
+    offer.style.left = `${Math.max(8, Math.min(box.left, document.documentElement.clientWidth - width - 8))}px`;
     offer.style.top = `${Math.max(8, below ? box.bottom + 8 : box.top - height - 8)}px`;
   }
 
@@ -153,21 +160,26 @@ class Widget {
 
   /** Load the panel once. A failed load is tried again by the next call. */
   panel() {
-    this.loading ??= import(new URL(`widget/assets/${PANEL_FILE}`, this.config.base).href)
+    // Some browsers remember for an address that it could not be loaded: each try has its own.
+    const again = this.#failures ? `?again=${this.#failures}` : '';
+    this.loading ??= import(new URL(`widget/assets/${PANEL_FILE}${again}`, this.config.base).href)
       .then(({ openPanel }) => openPanel(this))
       .catch((error) => {
         this.loading = null;
+        this.#failures += 1;
         throw error;
       });
     return this.loading;
   }
 
-  async open(given = {}) {
+  /** Open the panel. When it is closed, the focus goes to `opener`, else to what has it now. */
+  async open(given = {}, opener = null) {
     await this.begun();
     if (this.#offer) this.#offer.hidden = true;
-    const opener = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
+    const focused = document.activeElement === this.host ? this.root.activeElement : document.activeElement;
     try {
-      (await this.panel()).open(given, opener);
+      (await this.panel()).open(given, opener ?? focused);
+      this.root.querySelector('.elsewhere')?.remove();
     } catch {
       this.#leadElsewhere();
     }

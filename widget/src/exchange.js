@@ -36,7 +36,7 @@ export class Exchange {
     this.state = make('p', { class: 'state', text: this.say('thinking') });
     this.tools = make('div', { class: 'tools' });
     this.node = make('div', { class: 'exchange' },
-      make('h3', { class: 'asked', dir: 'auto' }, make('span', { class: 'unseen', text: `${this.say('you_asked')}: ` }), asked.query));
+      make('h3', { class: 'asked', dir: 'auto' }, make('span', { class: 'unseen', dir: 'auto', text: `${this.say('you_asked')}: ` }), asked.query));
     if (asked.selection) this.node.append(make('blockquote', { class: 'chosen', dir: 'auto', text: asked.selection }));
     this.node.append(this.body, this.state, this.tools);
     this.view = new MarkdownView(this.body, {
@@ -146,6 +146,7 @@ export class Exchange {
       event.preventDefault();
       await this.#send({ rating: 'down', comment: field.value.trim() || null });
       form.replaceChildren(make('p', { text: this.say('thanks'), role: 'status' }));
+      this.panel.keepFocus();
     });
     this.tools.append(form);
     field.focus();

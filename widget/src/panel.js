@@ -1,5 +1,5 @@
 /** The panel: the talk, the field for a question, and what is kept between pages. */
-import { button, make } from './dom.js';
+import { button, growing, make } from './dom.js';
 import { Exchange } from './exchange.js';
 import { Links } from './links.js';
 import { PANEL_STYLE } from './panel_style.js';
@@ -73,6 +73,7 @@ class Panel {
   #form() {
     const { say, config } = this;
     this.field = make('textarea', { rows: 2, 'aria-label': say('question'), placeholder: say('question'), dir: 'auto', enterkeyhint: 'send', part: 'question' });
+    this.fitField = growing(this.field);
     this.send = make('button', { class: 'send', text: say('send'), part: 'send' });
     this.stopButton = button(say('stop'), () => this.stop(), { class: 'send', hidden: true });
     this.chipText = make('span', { dir: 'auto' });
@@ -170,6 +171,12 @@ class Panel {
     if (scrollHeight - scrollTop - clientHeight < 120) this.talk.scrollTop = scrollHeight;
   }
 
+  /** Keep the focus in the panel when what had it is gone: Esc and Tab go on from there. (The field would bring a phone's keyboard.) */
+  keepFocus() {
+    const within = this.root.activeElement;
+    if (within ? !within.getClientRects().length : document.activeElement === document.body) this.talk.focus({ preventScroll: true });
+  }
+
   announceEvent(name, detail = {}) {
     document.dispatchEvent(new CustomEvent(`ragbot:${name}`, { detail }));
   }
@@ -183,6 +190,7 @@ class Panel {
     if (this.isPage) this.#takePage();
     if (selection) this.#select(selection);
     if (question) this.field.value = question;
+    this.fitField();
     if (question && send) this.ask(question);
     this.field.focus();
     this.remember();
@@ -281,10 +289,12 @@ class Panel {
     const query = text.trim();
     if (!query || this.#running) return;
     this.field.value = '';
+    this.fitField();
     const exchange = this.#add({ query, ...(chosen ? { selection: chosen } : {}) });
     // The answer is from the selection once: the next question goes to the book.
     this.#select('');
     exchange.node.scrollIntoView({ block: 'start' });
+    this.keepFocus();
     if (this.isPage) history.replaceState(history.state, '', `#${new URLSearchParams({ q: query })}`);
     this.announceEvent('ask', { question: query, selection: chosen });
     await this.#run(exchange, async (take, signal) => {

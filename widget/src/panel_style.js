@@ -6,7 +6,7 @@ export const PANEL_STYLE = `
   --line: var(--ragbot-line, #c9ced4); --quiet: var(--ragbot-quiet, #565c64); --mark: var(--ragbot-mark, #ffe58a); --on-mark: #1c1e21; color: var(--fg); }
 ${inDark(`--bg: var(--ragbot-background, #1b1d20); --fg: var(--ragbot-color, #e8eaed); --soft: var(--ragbot-soft, #2a2d31);
   --line: var(--ragbot-line, #4a4f56); --quiet: var(--ragbot-quiet, #b0b6bd); --mark: var(--ragbot-mark, #6b5a12); --on-mark: #fff;`)}
-.panel { position: fixed; z-index: var(--z); inset-block: 0; right: 0; width: min(var(--ragbot-width, 420px), 100vw);
+.panel { position: fixed; z-index: var(--z); inset-block: 0; right: 0; width: min(var(--ragbot-width, 420px), 100%);
   display: flex; flex-direction: column; background: var(--bg); color: var(--fg); border-left: 1px solid var(--line);
   box-shadow: -4px 0 24px #0003; overflow-wrap: anywhere; box-sizing: border-box; }
 :host([data-left]) .panel { right: auto; left: 0; border-left: 0; border-right: 1px solid var(--line); }
@@ -45,12 +45,12 @@ textarea::placeholder { color: var(--quiet); opacity: 1; }
 .chip { display: flex; gap: 6px; align-items: start; background: var(--soft); border: 1px solid var(--line); border-radius: 8px; padding: 6px 10px; margin: 0 0 8px; font-size: 13px; }
 .chip p { flex: 1; margin: 0; max-height: 5.5em; overflow: hidden; } .chip b { display: block; }
 .chip button { border: 0; background: none; color: inherit; }
-.quote { position: fixed; z-index: calc(var(--z) + 1); width: min(360px, calc(100vw - 16px)); max-height: 40vh; overflow: auto; background: var(--bg); color: var(--fg);
+.quote { position: fixed; box-sizing: border-box; z-index: calc(var(--z) + 1); width: min(360px, calc(100% - 16px)); max-height: 40vh; overflow: auto; background: var(--bg); color: var(--fg);
   border: 1px solid var(--line); border-radius: 10px; box-shadow: 0 4px 18px #0004; padding: 10px 12px; font-size: 14px; }
 .quote strong { font-size: 13px; color: var(--quiet); font-weight: 600; } .quote blockquote { margin: 6px 0 0; }
 mark { background: var(--mark); color: var(--on-mark); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-@media (max-width: 640px) { .panel:not(.page) { width: 100vw; inset-block: auto 0; height: min(85dvh, 100dvh); border: 0; border-block-start: 1px solid var(--line); border-radius: 14px 14px 0 0; } }
+@media (max-width: 640px) { .panel:not(.page) { width: 100%; inset-block: auto 0; height: min(85dvh, 100dvh); border: 0; border-block-start: 1px solid var(--line); border-radius: 14px 14px 0 0; } }
 @media (prefers-reduced-motion: no-preference) { .panel:not(.page) { animation: in .15s ease-out; } @keyframes in { from { opacity: 0; } } }
 @media (forced-colors: active) { .mark, .send, .launch, .offer { border-color: ButtonText; } .small[aria-pressed=true] { forced-color-adjust: none; background: Highlight; color: HighlightText; } }
 `;

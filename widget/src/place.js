@@ -100,7 +100,9 @@ export function findOnPage(wanted, anchor = '') {
 
 const HIGHLIGHT_STYLE = `::highlight(ragbot) { background-color: #ffe066; color: #1c1e21; }
 @media (forced-colors: active) { ::highlight(ragbot) { background-color: Mark; color: MarkText; } }`;
+const LIT = { backgroundColor: '#ffe066', color: '#1c1e21' };
 let sheet = null;
+let animations = [];
 
 /** Light up ranges and scroll to the first one; closed details around them are opened. */
 export function lightUp(ranges) {
@@ -110,7 +112,11 @@ export function lightUp(ranges) {
   const block = ranges[0].startContainer.parentElement;
   const behavior = matchMedia('(prefers-reduced-motion: reduce)').matches ? 'instant' : 'smooth';
   block.scrollIntoView({ block: 'center', behavior });
-  if (!('highlights' in CSS)) return;
+  putOut();
+  if (!('highlights' in CSS)) {
+    lightBlocks(ranges);
+    return;
+  }
   if (!sheet) {
     sheet = new CSSStyleSheet();
     sheet.replaceSync(HIGHLIGHT_STYLE);
@@ -119,12 +125,19 @@ export function lightUp(ranges) {
   CSS.highlights.set('ragbot', new Highlight(...ranges));
 }
 
+/** Light up the blocks of the words in browsers that cannot light up words: neither nodes nor styles of the page change. */
+function lightBlocks(ranges) {
+  const blocks = new Set(ranges.map(({ startContainer }) => startContainer.parentElement));
+  animations = [...blocks].map((block) => block.animate([LIT, LIT], { duration: 1, fill: 'forwards' }));
+}
+
 export function putOut() {
+  for (const animation of animations.splice(0)) animation.cancel();
   if ('highlights' in CSS) CSS.highlights.delete('ragbot');
 }
 
 /** Return whether something is lit up that is still in the page. */
 export function isLit() {
-  if (!('highlights' in CSS)) return true; // It cannot be told; once is enough then.
+  if (!('highlights' in CSS)) return animations.some(({ effect }) => effect.target.isConnected);
   return [...(CSS.highlights.get('ragbot') ?? [])].some((range) => range.startContainer.isConnected && range.toString());
 }

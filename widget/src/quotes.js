@@ -53,7 +53,7 @@ export class Quotes {
     mark.setAttribute('aria-describedby', 'quote');
     const box = mark.getBoundingClientRect();
     const { offsetWidth: width, offsetHeight: height } = this.node;
-    this.node.style.left = `${Math.max(8, Math.min(box.left - width / 2, innerWidth - width - 8))}px`;
+    this.node.style.left = `${Math.max(8, Math.min(box.left - width / 2, document.documentElement.clientWidth - width - 8))}px`;
     this.node.style.top = `${box.top > height + 12 ? box.top - height - 6 : Math.max(8, Math.min(box.bottom + 6, innerHeight - height - 8))}px`;
   }
 }

@@ -1,4 +1,4 @@
 /** Give the console the modules that it shares with the widget. */
-export { button, copy, make } from './dom.js';
+export { button, copy, growing, make } from './dom.js';
 export { MarkdownView } from './markdown.js';
 export { EventReader } from './sse.js';

@@ -678,6 +678,20 @@ def test_quote_is_text_with_the_cited_words_marked(page: Page) -> None:
     assert quote.locator("mark").all_text_contents() == [text for number, _, _, text in CITED if number == 1]
 
 
+@pytest.mark.parametrize("width", [360, 447, 600])
+def test_bar_fits_with_wide_letters(chromium: Browser, live_console: Any, width: int) -> None:
+    """Another system has a wider font: the bar takes a second line, and the page does not scroll sideways."""
+    with opened(chromium, live_console.url, viewport=PHONE | {"width": width}) as (page, _):
+        ask(page, ANSWERED)
+        page.evaluate("document.querySelector('.bar').style.letterSpacing = '0.15em'")
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for button in ("#export", "#talks-button", "#new-session"):
+            box = page.locator(button).bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= width
+
+
 @pytest.mark.parametrize("viewport", [DESK, PHONE])
 def test_folded_quote_shows_the_cited_words(page: Page, viewport: Any) -> None:
     """They often stand in the middle of a long passage."""

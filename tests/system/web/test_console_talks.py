@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.system.web.test_console_browser import ANSWERED, FOLLOW_UP, SELECTION, ask, named, opened
+from tests.system.web.widget_visit import NO_FIELD_SIZING
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -44,6 +45,34 @@ def axe_finds(page: Page) -> list[str]:
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     return [one["id"] for one in found["violations"]]
+
+
+def test_escape_closes_the_list_right_after_its_button_was_pressed(console: Page) -> None:
+    """The focus is on the button then, which is outside of the list."""
+    open_list(console)
+
+    console.keyboard.press("Escape")
+
+    expect(console.locator("#talks")).to_be_hidden()
+    expect(console.locator("#talks-button")).to_be_focused()
+
+
+def test_question_field_grows_without_field_sizing(chromium: Browser, live_console: Any) -> None:
+    """Safari before 26.2 has no such style: one line of a longer question would be seen."""
+    with opened(chromium, live_console.url) as (page, _):
+        page.add_init_script(NO_FIELD_SIZING)
+        page.goto(live_console.url)
+        field = page.locator("#question")
+        field.evaluate("field => { field.style.fieldSizing = 'fixed'; }")
+        small = field.evaluate("field => field.offsetHeight")
+
+        field.fill("What\nis a\nnode?")
+
+        assert field.evaluate("field => field.scrollHeight <= field.clientHeight")
+        assert field.evaluate("field => field.offsetHeight") > small
+        field.press("Enter")
+        expect(field).to_have_value("")
+        assert field.evaluate("field => field.offsetHeight") == small
 
 
 def test_talks_are_listed_and_open_again(console: Page) -> None:

@@ -18,6 +18,11 @@ DESK = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 740}
 MOTOR = "Is the fuse blown?"
 CLOTHS = "Where is the cloths drawer?"
+# Makes Chromium say that it has no `field-sizing`; the style itself is put out in the field.
+NO_FIELD_SIZING = """{
+  const supports = CSS.supports.bind(CSS);
+  CSS.supports = (...asked) => asked[0] !== 'field-sizing' && supports(...asked);
+}"""
 
 
 class Visit:

@@ -192,7 +192,7 @@ def _query_embedder(
     if embedder.name not in paid.names:
         return CachingEmbedder(embedder, took=took)
     return CachingEmbedder(
-        PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=True, took=took),
+        PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, took=took),
         cache=storage.batched_cache,
         ttl_s=settings.cache_ttl_hours * 3600,
         provider=settings.openai_base_url or "",
@@ -206,7 +206,7 @@ def _book_embedder(settings: Settings, embedder: Embedder, paid: PaidProvider) -
         own = build_local_embedder(settings, for_questions=False) if is_chosen else embedder
         # One that was passed in is for both.
         return own if own.name == embedder.name else embedder
-    return PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost, can_wait=True)
+    return PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost)
 
 
 def _generator(

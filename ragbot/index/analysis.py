@@ -89,19 +89,19 @@ _PUNCTUATION = frozenset("/ & + - | : > = * ~ . -> => ...".split())
 _HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pls plz".split())
 
 
-def is_punctuation(word: str) -> bool:
-    """Return whether a sign may stand between words without a meaning of its own."""
-    return word in _PUNCTUATION
+def is_punctuation(sign: str, question: str) -> bool:
+    """Return whether a sign only stands between words of a question: it is not what is asked about.
 
-
-def names_sign(sign: str, question: str) -> bool:
-    """Return whether a question asks about a sign: it is quoted, is called one, or stands without words."""
+    That would be quoted, be called a sign, or stand without words.
+    """
+    if sign not in _PUNCTUATION:
+        return False
     quoted = rf"[`'\"‘“]\s*{re.escape(sign)}\s*[`'\"’”]"
     called = r"(?:operators?|signs?|symbols?|characters?)"
     beside = rf"{re.escape(sign)}\s+{called}\b|\b{called}\s+{re.escape(sign)}(?!\S)"
     if re.search(f"{quoted}|{beside}", question, re.IGNORECASE):
-        return True
-    return all(word in _SCAFFOLD for word in re.findall(r"\w+", question.casefold()))
+        return False
+    return any(word not in _SCAFFOLD for word in re.findall(r"\w+", question.casefold()))
 
 
 class Analyzer:

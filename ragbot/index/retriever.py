@@ -20,7 +20,7 @@ from ragbot.core.languages import foreign_language
 from ragbot.core.page_links import place_on_site
 from ragbot.core.ports import Embedder, PassageStore
 from ragbot.core.text import folded
-from ragbot.index.analysis import Analyzer, is_punctuation, names_sign
+from ragbot.index.analysis import Analyzer, is_punctuation
 from ragbot.index.bm25 import query_vector
 from ragbot.index.published_books import PublishedBooks
 from ragbot.index.vocabulary import Vocabulary
@@ -317,7 +317,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     for word in analyzer.question_words(_FORM.sub(" ", text)):
         spelt = word
         if not vocabulary.knows(word):
-            if analyzer.is_stop_word(word) or (is_punctuation(word) and not names_sign(word, text)):
+            if analyzer.is_stop_word(word) or is_punctuation(word, text):
                 # It was taken for a keyword or an operator, but the book does not use it.
                 continue
             meant = vocabulary.corrected(word)

@@ -84,8 +84,8 @@ class PaidEmbedder:
     """Call an embedder while its circuit is closed, time each call and charge it.
 
     The embedder is called even if the budget is spent: a thousand questions cost a cent, and without vectors
-    the search is worse. `cost_usd` returns the cost of a number of tokens; with `can_wait` a charge may be
-    written some seconds later. `took` is called with the seconds of each call, failed ones included. Calls
+    the search is worse. `cost_usd` returns the cost of a number of tokens; a charge may be written some
+    seconds later. `took` is called with the seconds of each call, failed ones included. Calls
     without a deadline embed a book's texts and ignore the circuit breaker.
     """
 
@@ -96,7 +96,6 @@ class PaidEmbedder:
         budget: Budget,
         cost_usd: Callable[[int], float | None],
         *,
-        can_wait: bool,
         took: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.name = embedder.name
@@ -104,7 +103,6 @@ class PaidEmbedder:
         self._circuits = circuits
         self._budget = budget
         self._cost_usd = cost_usd
-        self._can_wait = can_wait
         self._took = took
 
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
@@ -121,7 +119,7 @@ class PaidEmbedder:
         finally:
             self._took(time.perf_counter() - started)
         usage = Usage(embedding_tokens=embedded.tokens, cost_usd=self._cost_usd(embedded.tokens))
-        self._budget.charge(self.name, usage, can_wait=self._can_wait)
+        self._budget.charge(self.name, usage, can_wait=True)
         return embedded
 
 

@@ -195,7 +195,6 @@ def embedder_of(
         circuits,
         budget,
         lambda tokens: tokens / 1000,
-        can_wait=True,
         took=took.append,
     )
 

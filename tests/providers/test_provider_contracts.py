@@ -81,9 +81,7 @@ class TestRememberingEmbedder(EmbedderContract):
 class TestPaidEmbedder(EmbedderContract):
     @pytest.fixture
     def embedder(self) -> Embedder:
-        return PaidEmbedder(
-            WordCountEmbedder(), circuit_breaker(), LoggingBudget(), lambda _tokens: 0.0, can_wait=True
-        )
+        return PaidEmbedder(WordCountEmbedder(), circuit_breaker(), LoggingBudget(), lambda _tokens: 0.0)
 
 
 class TestWordCountEmbedder(EmbedderContract):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import pairwise
 
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
-from ragbot.providers.extractive.units import TextBlock
+from ragbot.providers.extractive.units import BAR, TextBlock
 from ragbot.providers.extractive.windows import Window, list_extent
 
 # Characters. The letters that head the parts of a glossary are not shown.
@@ -24,7 +24,6 @@ _LABELLED_LINE = re.compile(
     r"(?<=\S)[ \t]*\n(?=[ \t>]*(?:\*\*|__)[^*_\n]{1,60}(?::(?:\*\*|__)|(?:\*\*|__):))"
 )
 _NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
-_CELL = re.compile(r"(?<!\\)\|")
 _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
@@ -163,7 +162,7 @@ def _table(
 def _cells(row: str, tidy: Callable[[str], str]) -> list[str]:
     return [
         tidy(cell.replace("\\|", "|")).replace("|", "\\|")
-        for cell in _CELL.split(row.strip().removeprefix("|").removesuffix("|"))
+        for cell in BAR.split(row.strip().removeprefix("|").removesuffix("|"))
     ]
 
 

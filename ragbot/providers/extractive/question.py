@@ -6,6 +6,7 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from ragbot.providers.extractive.common_words import rarity
 from ragbot.providers.extractive.value_kinds import Measure, Value, measure_asked, value_asked
@@ -144,8 +145,14 @@ class AskedFor:
 
     def names_cell(self, cells: Set[str]) -> bool:
         """Return whether the question contains one of a table's cells, a number or name, as it is written."""
-        said = " ".join(word.strip("?!.,;:\"'`()“”‘’") for word in self.text.casefold().split())
-        return any(_is_key(cell) and f" {cell} " in f" {said} " for cell in cells)
+        return any(_is_key(cell) and f" {cell} " in _said(self.text) for cell in cells)
+
+
+@lru_cache(maxsize=64)
+def _said(question: str) -> str:
+    """Return the words of a question in lower case, each between blanks and without signs around it."""
+    words = (word.strip("?!.,;:\"'`()“”‘’") for word in question.casefold().split())
+    return f" {' '.join(words)} "
 
 
 def _is_key(cell: str) -> bool:

@@ -176,12 +176,11 @@ class PassageReader:
         units = units_of(text, blocks, headings=chunk.heading_path, words=self._words)
         ordered = [self._terms(language, self._words(text[unit.start : unit.end], "terms")) for unit in units]
         stems = [frozenset(terms) for terms in ordered]
-        title = self.terms(language, chunk.heading_path[-1]) if chunk.heading_path else frozenset()
-        inner: dict[int, Terms] = {-1: title}
+        names = {-1: chunk.heading_path[-1] if chunk.heading_path else ""}
         for heading in {unit.heading for unit in units} - {-1}:
-            block = blocks[heading]
-            inner[heading] = self.terms(language, self._words(text[block.start : block.end], "heading"))
-        questions = {heading for heading in inner if _is_question(_heading_text(chunk, blocks, heading))}
+            names[heading] = self._words(text[blocks[heading].start : blocks[heading].end], "heading")
+        inner = {heading: self.terms(language, name) for heading, name in names.items()}
+        questions = {heading for heading, name in names.items() if name.endswith(("?", "？"))}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
 
         def listed_in(index: int) -> tuple[Terms, ...]:
@@ -208,17 +207,6 @@ class PassageReader:
         )
         path = self.terms(language, " ".join(chunk.heading_path))
         return ReadPassage(units=read, path_terms=path, terms=path.union(*stems, *inner.values()))
-
-
-def _heading_text(chunk: Chunk, blocks: Sequence[TextBlock], heading: int) -> str:
-    """Return the heading of a block's index, or for -1 that of the passage."""
-    if heading < 0:
-        return chunk.heading_path[-1] if chunk.heading_path else ""
-    return chunk.text[blocks[heading].start : blocks[heading].end]
-
-
-def _is_question(heading: str) -> bool:
-    return heading.rstrip(" *_#}").endswith(("?", "？"))
 
 
 def _spellings(name: str) -> Iterator[str]:

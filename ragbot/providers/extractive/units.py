@@ -43,7 +43,8 @@ _TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
 # A caption: a paragraph that is emphasised from end to end, at or under an image.
 _EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
-_CELL = re.compile(r"(?<!\\)\|")
+# A bar between cells.
+BAR = re.compile(r"(?<!\\)\|")
 # The branches of a tree of folders.
 _TREE = re.compile(r"├──|└──|\|-- |`-- ")
 # "Such a string is called a *docstring*."
@@ -221,13 +222,14 @@ def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:
 def _is_caption(text: str, block: TextBlock) -> bool:
     """Return whether a paragraph is emphasised from end to end and stands with an image or under one."""
     raw = text[block.start : block.end]
-    emphasised = _EMPHASISED.fullmatch(_IMAGE.sub("", raw)) is not None
+    if _EMPHASISED.fullmatch(_IMAGE.sub("", raw)) is None:
+        return False
     before = text[: block.start].rstrip().rpartition("\n")[2]
-    return emphasised and (_IMAGE.search(raw) or _IMAGE.fullmatch(before.strip())) is not None
+    return (_IMAGE.search(raw) or _IMAGE.fullmatch(before.strip())) is not None
 
 
 def _cells(row: str) -> frozenset[str]:
-    return frozenset(name for cell in _CELL.split(row) if (name := cell.strip(" \t`*_").casefold()))
+    return frozenset(name for cell in BAR.split(row) if (name := cell.strip(" \t`*_").casefold()))
 
 
 def _is_diagram(code: str) -> bool:

@@ -317,13 +317,10 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
     if unit.lead >= 0:
         needed.append(unit.lead)
     needed += _leant_on(passage, index)
-    if (
-        index + 1 < len(units)
-        and units[index + 1].unit.block == unit.block
-        and units[index + 1].unit.explains
+    behind = units[index + 1].unit if index + 1 < len(units) else None
+    if behind is not None and (
+        (behind.explains and behind.block == unit.block) or (unit.leads and behind.lead == index)
     ):
-        needed.append(index + 1)
-    if unit.leads and index + 1 < len(units) and units[index + 1].unit.lead == index:
         needed.append(index + 1)
     return needed
 
@@ -336,11 +333,11 @@ def _leant_on(passage: ReadPassage, index: int) -> list[int]:
     units = passage.units
     found: list[int] = []
     left = RUN_TOKENS
-    while (
-        index and units[index].unit.leans_back and units[index - 1].unit.heading == units[index].unit.heading
-    ):
-        before = units[index - 1].unit
-        if before.kind == "list_item" and before.block != units[index].unit.block:
+    while index and units[index].unit.leans_back:
+        unit, before = units[index].unit, units[index - 1].unit
+        if before.heading != unit.heading:
+            break
+        if before.kind == "list_item" and before.block != unit.block:
             extent = list_extent(passage, index - 1)
             group = [*reversed(extent), *([before.lead] if before.lead >= 0 else [])]
         elif before.kind == "sentence" and not before.is_label:

@@ -31,6 +31,7 @@ from ragbot.answering.query_rewriting import QueryRewriter, RewrittenQuestion
 from ragbot.answering.support import SupportFinder
 from ragbot.core import ports
 from ragbot.core.answers import (
+    EXTRACTIVE,
     NOT_IN_BOOK,
     Answer,
     Degradation,
@@ -149,7 +150,7 @@ class Answerer:
             grounding = answer.grounding
             sources = self._cited(evidence, answer.text)
         ended = replace(draft.so_far(), text=answer.text, status=status, sources=sources, grounding=grounding)
-        yield Finished(replace(ended, model=ended.model or "extractive"))
+        yield Finished(replace(ended, model=ended.model or EXTRACTIVE))
 
     def _rewritten(
         self, question: Question, history: Sequence[Exchange], edition: EditionFacts, deadline: Deadline
@@ -293,7 +294,7 @@ def _without_search(text: str, question: Question, edition: EditionFacts, starte
             mode=question.mode,
             book=edition.book,
             book_version=edition.name,
-            model="extractive",
+            model=EXTRACTIVE,
             usage=Usage(cost_usd=0.0),
             latency_ms=Latency(total=(time.perf_counter() - started) * 1000),
         )

@@ -13,6 +13,7 @@ from ragbot.answering.answerer import Answerer
 from ragbot.answering.question_set import Gold, Row
 from ragbot.answering.statements import Kind, Piece, StatementSplitter
 from ragbot.core.answers import (
+    EXTRACTIVE,
     Answer,
     CitedSpan,
     Degradation,
@@ -238,7 +239,7 @@ class Evaluation:
 def model_verdict(asked: Asked) -> ModelVerdict | None:
     """Measure the answer of a model; None if no model wrote it."""
     answer, grounding = asked.answer, asked.answer.grounding
-    if answer.model in ("", "extractive"):
+    if answer.model in ("", EXTRACTIVE):
         return None
     marked = [
         (_MARK.sub("", unescape(piece.body)), mark)

@@ -157,6 +157,11 @@ def _one_of(*names: str) -> Callable[[Path], str]:
     return mark
 
 
+def _any_of(*marks: Callable[[Path], str]) -> Callable[[Path], str]:
+    """Build a mark: the file of the first that is there."""
+    return lambda folder: next((found for one in marks if (found := one(folder))), "")
+
+
 def _all_of(*marks: Callable[[Path], str]) -> Callable[[Path], str]:
     """Build a mark: the first one's file, if all of them are there."""
 
@@ -240,14 +245,9 @@ GENERATORS = (
     ),
     Generator(
         "bookdown",
-        _one_of("_bookdown.yml", "_bookdown.yaml"),
-        build="Rscript -e 'bookdown::render_book()'",
-        outputs=("_book", "docs"),
-        is_read=True,
-    ),
-    Generator(
-        "bookdown",
-        _holding(("index.Rmd", "index.rmd"), _BOOKDOWN_SITE),
+        _any_of(
+            _one_of("_bookdown.yml", "_bookdown.yaml"), _holding(("index.Rmd", "index.rmd"), _BOOKDOWN_SITE)
+        ),
         build="Rscript -e 'bookdown::render_book()'",
         outputs=("_book", "docs"),
         is_read=True,

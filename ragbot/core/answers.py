@@ -13,6 +13,9 @@ from ragbot.core.domain import DEFAULT_BOOK, Passage, Vector
 # is the sentence that the reader is shown.
 NOT_IN_BOOK = "NOT_IN_BOOK"
 
+# What an answer has as its model where no model wrote it: it is made of the book's own sentences.
+EXTRACTIVE = "extractive"
+
 
 # The docstrings of Mode, Status and Degradation are descriptions in the API's document.
 

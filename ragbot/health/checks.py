@@ -99,7 +99,7 @@ def _check_cache(cache: Cache) -> CheckResult:
 
 def _llm_check(generator: Generator, troubles: Troubles) -> HealthCheck:
     if isinstance(generator, ExtractiveGenerator):
-        return HealthCheck(lambda: CheckResult("ok", "extractive"))
+        return HealthCheck(lambda: CheckResult("ok", generator.name))
     ping = _Throttled(generator.ping, PROVIDER_PING_EVERY_S)
 
     def check() -> CheckResult | None:

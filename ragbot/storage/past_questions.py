@@ -7,7 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Row, func, select
 
-from ragbot.core.answers import Mode, Status
+from ragbot.core.answers import EXTRACTIVE, Mode, Status
 from ragbot.core.domain import EditionFacts
 from ragbot.core.languages import foreign_language
 from ragbot.storage.database import Database
@@ -15,8 +15,6 @@ from ragbot.storage.models import EditionRow, MessageRow
 
 # How many of the newest are looked through for each that is wanted.
 LOOKED_THROUGH = 20
-# What a message has as its model where the book's own sentences answered.
-WITHOUT_MODEL = "extractive"
 
 messages = MessageRow.__table__
 editions = EditionRow.__table__
@@ -67,4 +65,4 @@ class PastQuestions:
 
 
 def _question(row: Row[tuple[object, ...]]) -> PastQuestion:
-    return PastQuestion(row.message_id, row.query, str(row.sources[0]["id"]), row.model == WITHOUT_MODEL)
+    return PastQuestion(row.message_id, row.query, str(row.sources[0]["id"]), row.model == EXTRACTIVE)

@@ -106,6 +106,15 @@ def test_missing_workers_are_started_without_a_wait() -> None:
     assert sorted(arbiter.WORKERS) == [1, 2]
 
 
+def two_warm_workers() -> FakeArbiter:
+    """Return an arbiter that replaces its workers one after another."""
+    arbiter = FakeArbiter(wanted=2, workers=2)
+    for pid in (1, 2):
+        mark_warm(arbiter.WORKERS[pid])
+    keep_workers_until_replaced(arbiter)
+    return arbiter
+
+
 def has_had_its_requests(arbiter: FakeArbiter, pid: int) -> None:
     arbiter.WORKERS[pid].nr = 40
     mark_if_due(arbiter.WORKERS[pid])
@@ -113,10 +122,7 @@ def has_had_its_requests(arbiter: FakeArbiter, pid: int) -> None:
 
 def test_worker_that_is_due_goes_on_until_its_successor_is_warm() -> None:
     """Else the others carry all readers for as long as a start takes, and all of them may be due at once."""
-    arbiter = FakeArbiter(wanted=2, workers=2)
-    for pid in (1, 2):
-        mark_warm(arbiter.WORKERS[pid])
-    keep_workers_until_replaced(arbiter)
+    arbiter = two_warm_workers()
     has_had_its_requests(arbiter, 1)
     has_had_its_requests(arbiter, 2)
 
@@ -143,10 +149,7 @@ def test_worker_that_is_due_goes_on_until_its_successor_is_warm() -> None:
 
 def test_successor_that_dies_is_started_again() -> None:
     """The old worker is not ended for one that never came."""
-    arbiter = FakeArbiter(wanted=2, workers=2)
-    for pid in (1, 2):
-        mark_warm(arbiter.WORKERS[pid])
-    keep_workers_until_replaced(arbiter)
+    arbiter = two_warm_workers()
     has_had_its_requests(arbiter, 2)
     arbiter.manage_workers()
     del arbiter.WORKERS[3]
@@ -162,10 +165,7 @@ def test_successor_that_dies_is_started_again() -> None:
 
 def test_worker_that_is_due_and_dies_leaves_its_place_to_the_successor() -> None:
     """Else there would be one too many for good."""
-    arbiter = FakeArbiter(wanted=2, workers=2)
-    for pid in (1, 2):
-        mark_warm(arbiter.WORKERS[pid])
-    keep_workers_until_replaced(arbiter)
+    arbiter = two_warm_workers()
     has_had_its_requests(arbiter, 1)
     arbiter.manage_workers()
     del arbiter.WORKERS[1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 # Escaped signs and code, in which no sign is emphasis.
 _OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
@@ -15,14 +17,15 @@ def masked(text: str) -> str:
     return _OPAQUE.sub(lambda opaque: "x" * len(opaque.group()), text)
 
 
-def literal_stars(text: str) -> frozenset[int]:
-    """Return the offsets of runs of stars inside of words that no other run closes ("s**t").
+@lru_cache(maxsize=64)
+def literal_stars(text: str) -> Mapping[int, int]:
+    """Return where runs of stars begin and end, inside of words, that no other run closes ("s**t").
 
     Of scripts without capitals none is returned: their words stand without blanks, and a sentence may hold
     the end of emphasis alone.
     """
-    if not any(_is_spelt(text, match) for match in _INSIDE_WORD.finditer(text)):
-        return frozenset()
+    if "**" not in text or not any(_is_spelt(text, match) for match in _INSIDE_WORD.finditer(text)):
+        return {}
     plain = masked(text)
     opened: list[re.Match[str]] = []
     literal: list[re.Match[str]] = []
@@ -37,11 +40,12 @@ def literal_stars(text: str) -> frozenset[int]:
             del opened[opened.index(same[-1]) :]
         elif after.strip():
             opened.append(run)
-    return frozenset(
-        run.start()
-        for run in (*literal, *opened)
+    runs = sorted((*literal, *opened), key=lambda run: run.start())
+    return {
+        run.start(): run.end()
+        for run in runs
         if _INSIDE_WORD.match(plain, run.start()) and _is_spelt(plain, run)
-    )
+    }
 
 
 def _is_spelt(text: str, run: re.Match[str]) -> bool:
@@ -54,9 +58,7 @@ def _is_spelt(text: str, run: re.Match[str]) -> bool:
 def replaced_stars(text: str, star: str) -> str:
     """Replace each star that is text."""
     pieces, position = [], 0
-    for start in sorted(literal_stars(text)):
-        match = _INSIDE_WORD.match(text, start)
-        end = match.end() if match else start
+    for start, end in literal_stars(text).items():
         pieces += [text[position:start], star * (end - start)]
         position = end
     return "".join((*pieces, text[position:]))

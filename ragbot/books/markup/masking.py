@@ -60,7 +60,6 @@ _REFERENCE = re.compile(
 _SIGN = re.compile(r"\\[!-/:-@\[-`{-~]|``*|<|\{|\}|\$\$?")
 _TAG_NAME = re.compile(r"<(?:/[ \t]*)?(?:(?P<name>[A-Za-z][\w.-]*(?::[A-Za-z][\w-]*)?)(?=[\s/>]))?")
 _RAW = re.compile(r"<(script|style)\b", re.IGNORECASE)
-_WORD = re.compile(r"\S+")
 
 
 def mask_markup(source: str, dialect: Dialect, *, code: list[tuple[int, int]], start: int = 0) -> MaskedText:

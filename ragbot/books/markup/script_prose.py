@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from textwrap import dedent
 
-from ragbot.books.markup.blocks import parse_page
+from ragbot.books.markup.blocks import ParsedPage, parse_page
 from ragbot.books.markup.script_values import (
     EXPORTED,
     MAX_UNCLOSED,
@@ -31,7 +31,6 @@ _TOLD_WORDS = 50
 _SHOWN = re.compile(r"\{\s*(?P<path>\w+(?:\.\w+|\[['\"][\w-]+['\"]\])*)\s*(?=\}|\.(?:map|slice|filter)\b)")
 _INLINE = re.compile(r"=\{\s*(?=\[)")
 _STEP = re.compile(r"\w[\w-]*")
-_HEADING = re.compile(r"^(?P<marks>#{1,5})[ \t]", re.MULTILINE)
 _INNER_HEADING = re.compile(r"^[ \t]*#{1,6}[ \t]+(?P<words>[^\n]*)$", re.MULTILINE)
 _CODE = re.compile(
     r"(?P<fence>^[ \t]*(`{3,}|~{3,})(?s:.*?)(?:^[ \t]*\2|\Z))|(`+)(?!`)[^`]*\3(?!`)", re.MULTILINE
@@ -65,7 +64,7 @@ class ScriptProse:
 class _Found:
     """Collect the ranges of the page in whose place entries are shown, and those that are read by it."""
 
-    shown: dict[tuple[int, int], list[ScriptValue]] = field(default_factory=dict)
+    shown: dict[tuple[int, int], list[tuple[ScriptText, ScriptText]]] = field(default_factory=dict)
     read: set[tuple[int, int]] = field(default_factory=set)
     walked: set[int] = field(default_factory=set)
 
@@ -78,14 +77,15 @@ def with_script_prose(source: str) -> ScriptProse:
     """
     if not _may_hold_prose(source):
         return ScriptProse(source)
-    hidden = parse_page(source, Dialect.MDX).prose.hidden
+    page = parse_page(source, Dialect.MDX)
+    hidden = page.prose.hidden
     exported = dict(_exported(source, hidden))
     found = _Found()
     for span, value in _shown(source, hidden, exported):
         if entries := list(_entries(value, found)):
             found.shown.setdefault(span, []).extend(entries)
     unread = _unread_words(source, hidden, found)
-    return ScriptProse(_inserted(source, found), unread if unread >= _TOLD_WORDS else 0)
+    return ScriptProse(_inserted(page, found), unread if unread >= _TOLD_WORDS else 0)
 
 
 def _may_hold_prose(source: str) -> bool:
@@ -148,8 +148,8 @@ def _at(exported: Mapping[str, ScriptValue], steps: list[str]) -> ScriptValue:
     return value
 
 
-def _entries(value: ScriptValue, found: _Found) -> Iterator[ScriptValue]:
-    """Yield the objects with a title and a text that were not read before, at any depth."""
+def _entries(value: ScriptValue, found: _Found) -> Iterator[tuple[ScriptText, ScriptText]]:
+    """Yield title and text of the objects that have both and were not read before, at any depth."""
     if id(value) in found.walked:
         return
     found.walked.add(id(value))
@@ -165,7 +165,7 @@ def _entries(value: ScriptValue, found: _Found) -> Iterator[ScriptValue]:
             yield from _entries(inner, found)
     elif (title.start, title.end) not in found.read:
         found.read |= {(title.start, title.end), (body.start, body.end)}
-        yield value
+        yield title, body
 
 
 def _first(entry: dict[str, ScriptValue], keys: tuple[str, ...]) -> ScriptText | None:
@@ -173,27 +173,23 @@ def _first(entry: dict[str, ScriptValue], keys: tuple[str, ...]) -> ScriptText |
     return next((value for value in values if isinstance(value, ScriptText) and value.text.strip()), None)
 
 
-def _inserted(source: str, found: _Found) -> str:
+def _inserted(page: ParsedPage, found: _Found) -> str:
+    source = page.source
     pieces, position = [], 0
-    code = parse_page(source, Dialect.MDX).blocks if found.shown else ()
-    headings = [(block.end, block.level) for block in code if block.kind == "heading"]
+    headings = [(block.end, block.level) for block in page.blocks if block.kind == "heading"]
     for (start, end), entries in sorted(found.shown.items(), key=lambda one: one[0]):
         above = bisect_right(headings, (start, 0)) - 1
         level = min(headings[above][1] + 1, 6) if above >= 0 else 2
         pieces += [
             source[position:start].rstrip(" \t"),
             "\n\n",
-            *(_section(entry, level) for entry in entries),
+            *(_section(title, body, level) for title, body in entries),
         ]
         position = end
     return "".join((*pieces, source[position:]))
 
 
-def _section(entry: ScriptValue, level: int) -> str:
-    values = entry if isinstance(entry, dict) else {}
-    title, body = _first(values, _TITLES), _first(values, _BODIES)
-    if title is None or body is None:
-        return ""
+def _section(title: ScriptText, body: ScriptText, level: int) -> str:
     heading = " ".join(_markdown(title).split()).lstrip("# ")
     return f"{'#' * level} {heading} {NO_ANCHOR}\n\n{_markdown(body)}\n\n"
 

@@ -150,7 +150,10 @@ class _Reader:
             while (sign := self.script[self.position : self.position + 1]) != "<":
                 if not sign:
                     raise _Unclosed
-                self._braces() if sign == "{" else self._forward(1)
+                if sign == "{":
+                    self._braces()
+                else:
+                    self.position += 1
 
     def _tag(self, *, closes: bool) -> int:
         """Read a tag. Return how much deeper its content lies."""
@@ -210,9 +213,6 @@ class _Reader:
             return False
         self.position += len(sign)
         return True
-
-    def _forward(self, signs: int) -> None:
-        self.position += signs
 
     def _blanks(self) -> None:
         match = _BLANK.match(self.script, self.position)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from operator import mul
 
-from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
+from ragbot.core.answers import EXTRACTIVE, NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk
 from ragbot.core.errors import ProviderError
@@ -47,7 +47,7 @@ class ExtractiveGenerator:
     than the question's. `tidy` cleans a run of Markdown prose.
     """
 
-    name = "extractive"
+    name = EXTRACTIVE
 
     def __init__(
         self,

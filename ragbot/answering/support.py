@@ -109,25 +109,21 @@ class SupportFinder:
 
     def _score(self, number: int, claim: Claim) -> float:
         """Return 0 for no support, else more for more."""
-        read = self._read[number - 1]
-        text = self._texts[number - 1]
         if claim.is_invented:
             return 0.0
+        text = self._texts[number - 1]
         here = sum(literal in text for literal in claim.literals)
         if claim.is_foreign:
             # Its words are another language's: what is written alike in both has to do.
             return here / len(claim.literals) if claim.literals else 0.0
         if not claim.terms:
             return float(here > 0)
+        read = self._reader.read(self._passages[number - 1].chunk, self._language)
         held = _share(claim.terms, read.terms)
         together = max((_together(claim, place) for place in _places(read)), default=0.0)
         if held < LEAST_IN_PASSAGE or not together:
             return 0.0
         return held + together + (here / len(claim.literals) if claim.literals else 0.0)
-
-    @cached_property
-    def _read(self) -> Sequence[ReadPassage]:
-        return [self._reader.read(passage.chunk, self._language) for passage in self._passages]
 
     @cached_property
     def _texts(self) -> Sequence[str]:

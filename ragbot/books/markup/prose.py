@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
@@ -21,6 +21,8 @@ CACHED_TEXTS = 8192
 _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
+# GitHub's tables need no bar at the end of a row.
+_OPEN_ROW = re.compile(r"[ \t]*\|.*\|.*")
 # Kramdown separates the columns of a rule by plus signs.
 _RULE_ROW = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*[|+])+(?:[ \t]*:?-+:?[ \t]*\|?)?[ \t]*")
 _ATTRIBUTES_LINE = re.compile(r"[ \t]*\{:[^{}\n]*\}[ \t]*")
@@ -49,11 +51,15 @@ _HEADING_MARKS = re.compile(r"[ \t>]*#{1,6}[ \t]+")
 
 @dataclass(frozen=True, slots=True)
 class ProseBlock:
-    """Hold the range of one paragraph, item or row; bullets and heading marks are left out."""
+    """Hold the range of one paragraph, item or row; bullets and heading marks are left out.
+
+    `in_item` marks a block of a list item that is not its first one.
+    """
 
     kind: ProseKind
     start: int
     end: int
+    in_item: bool = False
 
 
 @lru_cache(maxsize=CACHED_TEXTS)
@@ -78,7 +84,7 @@ def _all_leaves(text: str, found: Sequence[tree.MarkdownBlock]) -> Iterator[Pros
         if is_marked and top.kind == "code" and not top.is_fence:
             inner = text[top.start : top.end]
             for block in _dedented(inner, len(inner) - len(inner.lstrip(" \t"))):
-                yield ProseBlock(block.kind, top.start + block.start, top.start + block.end)
+                yield replace(block, start=top.start + block.start, end=top.start + block.end)
         else:
             is_marked = top.kind == "paragraph" and _MKDOCS_MARK.match(text, top.start) is not None
             yield from _leaves(text, top, "paragraph")
@@ -103,7 +109,9 @@ def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
     def place(position: int) -> int:
         return position + removed[bisect_right(starts, position) - 1]
 
-    return tuple(ProseBlock(block.kind, place(block.start), place(block.end - 1) + 1) for block in moved)
+    return tuple(
+        replace(block, start=place(block.start), end=place(block.end - 1) + 1) for block in moved
+    )
 
 
 def _ends_a_fence(text: str) -> bool:
@@ -133,7 +141,10 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[
             kind: ProseKind = (
                 "paragraph" if block.kind == "item" and position and child.kind == "paragraph" else inner
             )
-            yield from _leaves(text, child, kind)
+            leaves = _leaves(text, child, kind)
+            if block.kind == "item" and position and child.kind != "list":
+                leaves = (replace(leaf, in_item=True) for leaf in leaves)
+            yield from leaves
         if not block.children:
             yield ProseBlock("other", block.start, block.end)
     elif block.kind == "heading":
@@ -147,7 +158,7 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[
 def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterator[ProseBlock]:
     lines = tree.line_spans(text, block.start, block.end)
     rows = [line for line in lines if not _ATTRIBUTES_LINE.fullmatch(text, *line)]
-    if rows and all(_ROW.fullmatch(text, *line) for line in rows):
+    if _are_rows(text, rows):
         yield from _rows(text, rows)
         return
     if kind == "paragraph" and _NOT_SHOWN.fullmatch(text, block.start, block.end):
@@ -156,6 +167,13 @@ def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterato
     pattern = _BULLET if kind == "list_item" else _QUOTE_MARK if kind == "quote" else None
     start = _after(pattern, text, block) if pattern else block.start + _leading(text, block)
     yield ProseBlock(kind, start, block.end)
+
+
+def _are_rows(text: str, lines: Sequence[tuple[int, int]]) -> bool:
+    closed = [_ROW.fullmatch(text, *line) is not None for line in lines]
+    return any(closed) and all(
+        is_closed or _OPEN_ROW.fullmatch(text, *line) for is_closed, line in zip(closed, lines, strict=True)
+    )
 
 
 def _rows(text: str, rows: Sequence[tuple[int, int]]) -> Iterator[ProseBlock]:

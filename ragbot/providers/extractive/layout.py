@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
 from ragbot.providers.extractive.units import BAR, TextBlock
@@ -77,7 +77,11 @@ def _runs(passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
     for before, index in pairwise(indexes):
         one, last = passage.units[index].unit, passage.units[before].unit
         together = one.kind == last.kind and one.heading == last.heading
-        if one.kind == "sentence":
+        if one.kind == "sentence" and one.in_item and passage.units[runs[-1][0]].unit.kind == "list_item":
+            together = index == before + 1
+        elif one.kind == "list_item" and passage.units[runs[-1][0]].unit.kind == "list_item":
+            together = one.heading == last.heading
+        elif one.kind == "sentence":
             together = together and one.block == last.block and one.start - last.end < 3
         elif one.kind == "code":
             together = False
@@ -118,18 +122,29 @@ def _with_cut_rows(table: str, passage: ReadPassage, indexes: Sequence[int]) -> 
 def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], str]) -> str:
     lines = []
     outer: list[int] = []
-    for read in run:
-        margin = _margin(text, read.unit.start).expandtabs(4)
+    for paragraph in _paragraphs(run):
+        first, end = paragraph[0].unit, paragraph[-1].unit.end
+        words = tidy(text[first.start : end])
+        if first.kind != "list_item":
+            # A later paragraph of the item.
+            lines += ["", f"{NESTED * min(len(outer), DEEPEST)}{words} {mark}", ""]
+            continue
+        margin = _margin(text, first.start).expandtabs(4)
         indent = len(margin) - len(margin.lstrip(" \t>"))
         # An item that is indented by less than two blanks more is not nested: numbers may have two digits.
         while outer and indent < outer[-1] + 2:
             outer.pop()
         number = _NUMBER.match(margin)
         bullet = f"{number[1]}." if number else "-"
-        words = tidy(text[read.unit.start : read.unit.end])
         lines.append(f"{NESTED * min(len(outer), DEEPEST)}{bullet} {words} {mark}")
         outer.append(indent)
-    return "\n".join(lines)
+    return "\n".join(lines).strip("\n")
+
+
+def _paragraphs(run: Sequence[ReadUnit]) -> Iterator[list[ReadUnit]]:
+    """Yield an item at a time, and the sentences of each later paragraph together."""
+    for _, units in groupby(run, key=lambda read: read.unit.block):
+        yield list(units)
 
 
 def _margin(text: str, start: int) -> str:

@@ -106,6 +106,11 @@ _SECOND = re.compile(
     re.IGNORECASE,
 )
 _LEAST_PART_WORDS = 3
+# "... and what does each mean?" asks for nothing that the first question's answer would leave out.
+_OF_THE_SAME = re.compile(
+    r"what\s+(?:does|do|is|are)\s+(?:each|they|these|those|it)(?:\s+one)?(?:\s+of\s+(?:them|these))?(?:\s+(?:mean|do|for|called))?\W*",
+    re.IGNORECASE,
+)
 # Characters of a table's cell by which a question may name its row.
 SHORTEST_KEY = 3
 
@@ -203,7 +208,8 @@ def _asks_for_number(question: str) -> bool:
 def parts_of(question: str) -> tuple[str, ...]:
     """Split a text into its two questions, in order. Returns the whole text if it has only one."""
     pieces = [piece.strip(" ,;") for piece in _SECOND.split(question, maxsplit=1)]
-    if len(pieces) == 2 and all(len(piece.split()) >= _LEAST_PART_WORDS for piece in pieces):
+    is_two = len(pieces) == 2 and all(len(piece.split()) >= _LEAST_PART_WORDS for piece in pieces)
+    if is_two and not _OF_THE_SAME.fullmatch(pieces[1]):
         return tuple(pieces)
     return (question,)
 

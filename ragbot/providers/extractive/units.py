@@ -95,6 +95,11 @@ class TextBlock(Protocol):
         """Return the offset after the block."""
         ...
 
+    @property
+    def in_item(self) -> bool:
+        """Return whether the block belongs to a list item, and is not its first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -105,8 +110,8 @@ class Unit:
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
     subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label`
     marks a bold line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
-    a section that sums up its chapter, `is_tree` a drawing of folders. `cells` are those of a table's row, in
-    lower case.
+    a section that sums up its chapter, `is_tree` a drawing of folders, `in_item` a later block of a list item.
+    `cells` are those of a table's row, in lower case.
     """
 
     start: int
@@ -123,6 +128,7 @@ class Unit:
     is_fold: bool = False
     is_summary: bool = False
     is_tree: bool = False
+    in_item: bool = False
     cells: frozenset[str] = frozenset()
 
     @property
@@ -202,6 +208,7 @@ def units_of(
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
                         is_tree=kind == "code" and _TREE.search(raw) is not None,
+                        in_item=block.in_item,
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
@@ -265,6 +272,9 @@ def _lead(units: Sequence[Unit], blocks: Sequence[TextBlock], block: int, headin
         before = units[index]
         if before.heading != heading:
             return -1
+        if kind == "list_item" and before.in_item:
+            # A paragraph or listing of an item above.
+            continue
         if before.leads:
             # A sentence with a colon introduces the units after it, as long as they are of one kind.
             is_next = before.block == block or before.is_label or blocks[block].kind == "quote"

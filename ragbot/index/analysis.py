@@ -88,6 +88,9 @@ _PUNCTUATION = frozenset("/ & + - | : > = * ~ . -> => ...".split())
 # Frequent typing errors for question words.
 _HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pls plz".split())
 
+# Words that give a question its form: "how often", "what kinds of".
+_FORM = frozenset("often many kinds sorts".split())
+
 
 def is_punctuation(sign: str, question: str) -> bool:
     """Return whether a sign only stands between words of a question: it is not what is asked about.
@@ -145,9 +148,11 @@ class Analyzer:
         A stop word counts if it is quoted, stands beside "keyword", "loop", "operator" and the like, or if
         the question has no other word; an operator counts if it stands alone.
         """
-        found = [word for word in self.words(text) if word not in _HASTY or not self._is_english]
+        found = self.words(text)
         if not self._is_english:
             return found
+        found = [word for word in found if word not in _HASTY]
+        found = [word for word in found if word not in _FORM] or found
         if named := [word for word in _named_keywords(text) if word not in found]:
             found = [word for word in found if word not in ("keyword", "keywords")] + named
         found += [

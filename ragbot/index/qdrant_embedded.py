@@ -282,7 +282,7 @@ def _most_bytes(points: Iterable[IndexPoint]) -> int:
 def _config(edition: EditionFacts) -> Any:
     dense = None
     if edition.dimension:
-        # Halves: a cosine differs by less than 0.001. Cold: a worker maps the vectors, and reads none at its start.
+        # Halves: a cosine differs by less than 0.001. Cold: a worker maps them and reads none at its start.
         params = edge.EdgeVectorParams(
             size=edition.dimension,
             distance=edge.Distance.Dot,

@@ -109,9 +109,7 @@ def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
     def place(position: int) -> int:
         return position + removed[bisect_right(starts, position) - 1]
 
-    return tuple(
-        replace(block, start=place(block.start), end=place(block.end - 1) + 1) for block in moved
-    )
+    return tuple(replace(block, start=place(block.start), end=place(block.end - 1) + 1) for block in moved)
 
 
 def _ends_a_fence(text: str) -> bool:

@@ -295,14 +295,20 @@ _LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 _DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+:[ \t]+")
 _DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n[ \t]*+:[ \t]+")
 
+# An option in bold on a line of its own, above what it does.
+_LABELLED = re.compile(
+    r"(?P<label>(?P<mark>\*\*|__)[^*_\n]{1,80}(?<![.:!?])(?P=mark))(?:\\|[ ]{2,})\r?\n(?=[ \t>]*\S)"
+)
+
 
 def unit_words(source: str, kind: str) -> str:
-    """Return the words of a unit as `readable_words` does, with a colon between a term and its definition."""
+    """Return the words of a unit as `readable_words` does, with a colon after a term and a bold label."""
     return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
 
 
 def _with_colons(source: str) -> str:
-    """Put a colon between each term and its definition, and a blank between two definitions."""
+    """Put a colon after each term and each bold label of a line, and a blank between two definitions."""
+    source = _LABELLED.sub(r"\g<label>: ", source)
     return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
 
 

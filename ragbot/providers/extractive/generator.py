@@ -9,14 +9,14 @@ from operator import mul
 
 from ragbot.core.answers import EXTRACTIVE, NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Chunk
+from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import paragraphs_of
-from ragbot.providers.extractive.question import AskedFor, asked_for, parts_of
-from ragbot.providers.extractive.reading import PassageReader, ReadPassage
+from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.units import LONGEST_CODE, TextBlock, Unit
 from ragbot.providers.extractive.windows import (
@@ -136,6 +136,7 @@ class ExtractiveGenerator:
             for index, read in enumerate(passage.units)
             if is_answer(read.unit) and (with_side or not read.unit.is_side)
         ]
+        found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)
         found = self._with_similarity(prompt, found, scored, deadline)
         return [one for one in found if one.similarity is not None or _has_word(one, weights)]
@@ -222,6 +223,28 @@ def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
     """Return whether a word of the question is in a unit, near it or in its headings; True without words."""
     held = one.read.around | one.read.heading_terms | one.path_terms
     return not weights or not held.isdisjoint(weights)
+
+
+def _without_opposites(
+    asked: AskedFor, passages: Sequence[Passage], found: list[Candidate]
+) -> list[Candidate]:
+    """Leave out the section that says the opposite: of "Allowed" and "Not allowed" the one not asked for.
+
+    A question whose answer is yes or no, a reason or a remedy may be answered by either.
+    """
+    if asked.is_trouble or asked.want in (Want.YES_NO, Want.CHOICE, Want.CAUSE):
+        return found
+    signs: dict[tuple[str, Terms], set[bool]] = {}
+    for one in found:
+        signs.setdefault(_section_of(one, passages), set()).add(one.read.is_negated)
+    wanted = is_negated(asked.text)
+    return [
+        one for one in found if len(signs[_section_of(one, passages)]) == 1 or one.read.is_negated == wanted
+    ]
+
+
+def _section_of(one: Candidate, passages: Sequence[Passage]) -> tuple[str, Terms]:
+    return passages[one.passage].chunk.path, one.read.heading_terms
 
 
 def is_answer(unit: Unit) -> bool:

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import groupby, pairwise
 
+from ragbot.providers.extractive.lists import list_extent
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
 from ragbot.providers.extractive.units import BAR, TextBlock
-from ragbot.providers.extractive.windows import Window, list_extent
+from ragbot.providers.extractive.windows import Window
 
 # Characters. The letters that head the parts of a glossary are not shown.
 SHORTEST_HEADING = 3
@@ -120,14 +121,15 @@ def _with_cut_rows(table: str, passage: ReadPassage, indexes: Sequence[int]) -> 
 
 
 def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], str]) -> str:
-    lines = []
+    lines: list[str] = []
     outer: list[int] = []
     for paragraph in _paragraphs(run):
         first, end = paragraph[0].unit, paragraph[-1].unit.end
         words = tidy(text[first.start : end])
         if first.kind != "list_item":
             # A later paragraph of the item.
-            lines += ["", f"{NESTED * min(len(outer), DEEPEST)}{words} {mark}", ""]
+            parted = [] if lines and not lines[-1] else [""]
+            lines += [*parted, f"{NESTED * min(len(outer), DEEPEST)}{words} {mark}", ""]
             continue
         margin = _margin(text, first.start).expandtabs(4)
         indent = len(margin) - len(margin.lstrip(" \t>"))

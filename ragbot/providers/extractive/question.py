@@ -24,6 +24,14 @@ _DEFINITION = re.compile(
     )\W*$""",
     re.IGNORECASE | re.VERBOSE,
 )
+# "What is the maximum speed?" asks for a number, where the book has one.
+_QUANTITY = re.compile(
+    r"^\W*(?:what|which)(?:['’]s|\s+is|\s+are|\s+was|\s+were)\s+(?:the|our|your|my|its|their)\s+(?:[\w-]+\s+){0,2}?"
+    r"(?:maximum|minimum|max|min|limit|most|least|highest|lowest|largest|smallest|longest|shortest|number|amount|length|width"
+    r"|height|depth|weight|duration|capacity|distance|salary|salaries|temperature)\b",
+    re.IGNORECASE,
+)
+_DEFAULT = re.compile(r"\bdefault\s+[\w-]", re.IGNORECASE)
 # "What is the torque of the arm?" asks for a value and not for a definition.
 _OF_A_THING = re.compile(
     r"\s(?:of|for|in|on|at|between|from|to|when|if|that|which|who|where|used|with|by|during|after|before)\s",
@@ -50,7 +58,7 @@ _CODE = re.compile(
 )
 _NUMBER = re.compile(
     r"\b(?:how\s+(?:many|much|long|old|fast|big|large|far|often|tall|wide|deep|heavy|high|hot|early|late|soon)"
-    r"|when\s+(?:was|were|is|are|did|will|has|does)|(?:what|which)\s+(?:year|date|time|size|number|percentage|version|price|speed|rate|frequency|port|age)"
+    r"|when\s+(?:was|were|is|are|did|will|has|do|does)|(?:what|which)\s+(?:year|date|time|size|number|percentage|version|price|speed|rate|frequency|port|age)"
     r"|cost|price|since\s+when|wie\s+viele?|combien|cu[aá]nt[oa]s?|quant[ioe])\b",
     re.IGNORECASE,
 )
@@ -97,7 +105,7 @@ _AND = re.compile(r"\s*(?:,|\band\b|\bvs\.?\b|\bversus\b|\bfrom\b|\bwith\b|\bto\
 _ASKS = re.compile(r"^\W*(?:how|why|where|in\s+what\s+way)\s+(?:does|do|did|is|are)\s+", re.IGNORECASE)
 _TROUBLE = re.compile(
     r"\b(?:errors?|fail(?:s|ed|ing|ure)?|fix(?:es|ed|ing)?|broken|crash(?:es|ed)?|trouble(?:shoot)?|problems?|not\s+(?:work|found|start|respond)\w*"
-    r"|doesn['’]?t\s+\w+|won['’]?t\s+\w+|can(?:no|['’])t\s+\w+|wrong|stuck)\b",
+    r"|doesn['’]?t\s+\w+|won['’]?t\s+\w+|can(?:no|['’])t\s+\w+|wrong|stuck|denied|blank|missing|frozen|freezes|hangs?)\b",
     re.IGNORECASE,
 )
 # The start of a second question within a text.
@@ -113,6 +121,12 @@ _OF_THE_SAME = re.compile(
 )
 # Characters of a table's cell by which a question may name its row.
 SHORTEST_KEY = 3
+
+
+_NEGATION = re.compile(
+    r"\b(?:not|never|no|cannot|without|avoid|forbidden|prohibited)\b|n['’]t\b|\bun(?:supported|available|acceptable)\b",
+    re.IGNORECASE,
+)
 
 
 class Want(StrEnum):
@@ -148,6 +162,11 @@ class AskedFor:
     value: Value = Value.NONE
     measure: Measure = Measure.ANY
 
+    @property
+    def wants_steps(self) -> bool:
+        """Return whether steps answer the question: how something is done, or what helps against a fault."""
+        return self.want is Want.STEPS or (self.is_trouble and self.want is Want.OTHER)
+
     def names_cell(self, cells: Set[str]) -> bool:
         """Return whether the question contains one of a table's cells, a number or name, as it is written."""
         return any(_is_key(cell) and f" {cell} " in _said(self.text) for cell in cells)
@@ -174,6 +193,8 @@ def asked_for(question: str) -> AskedFor:
         want = Want.CHOICE
     elif _asks_for_number(question):
         want = Want.NUMBER
+    elif _QUANTITY.match(question):
+        return AskedFor(question, Want.NUMBER, wants_code=wants_code)
     elif _SEVERAL.search(question) or _PLURAL.search(question):
         want = Want.LIST
     elif subject := _subject(question):
@@ -205,6 +226,11 @@ def _asks_for_number(question: str) -> bool:
     return number is not None and _HOW_TO_DO.search(question[: number.start()]) is None
 
 
+def is_negated(text: str) -> bool:
+    """Return whether an (English) heading or question has a negation ("Not allowed", "which may I not use")."""
+    return _NEGATION.search(text) is not None
+
+
 def parts_of(question: str) -> tuple[str, ...]:
     """Split a text into its two questions, in order. Returns the whole text if it has only one."""
     pieces = [piece.strip(" ,;") for piece in _SECOND.split(question, maxsplit=1)]
@@ -219,7 +245,8 @@ def _subject(question: str) -> str:
     if match is None:
         return ""
     subject = next(group for group in match.groups() if group).strip(" ?.!\"'“”‘’`*")
-    if _OF_A_THING.search(f" {subject} ") or len(subject.split()) > 6:
+    is_value = _OF_A_THING.search(f" {subject} ") or _DEFAULT.search(subject)
+    if is_value or len(subject.split()) > 6:
         return ""
     return _ARTICLE.sub("", subject)
 

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_side_section, link_share
+from ragbot.providers.extractive.question import is_negated
 from ragbot.providers.extractive.units import TextBlock, Unit, units_of
 
 # A question compares thirty outlines, each of which takes 0.3 ms and 10 kB, and reads ten of the passages,
@@ -31,7 +32,8 @@ class ReadUnit:
     `openings` are the stems of the term that the unit would define, one set for each spelling. `near` are
     those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
-    `replies` marks the first unit under a heading that is a question.
+    `replies` marks the first unit under a heading that is a question, `is_negated` a unit under a
+    heading with a negation ("Not allowed").
     """
 
     unit: Unit
@@ -41,6 +43,7 @@ class ReadUnit:
     near: tuple[Terms, ...] = ()
     listed: tuple[Terms, ...] = ()
     replies: bool = False
+    is_negated: bool = False
 
     @property
     def around(self) -> Terms:
@@ -181,6 +184,7 @@ class PassageReader:
             names[heading] = self._words(text[blocks[heading].start : blocks[heading].end], "heading")
         inner = {heading: self.terms(language, name) for heading, name in names.items()}
         questions = {heading for heading, name in names.items() if name.endswith(("?", "？"))}
+        negated = {heading for heading, name in names.items() if is_negated(name)}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
 
         def listed_in(index: int) -> tuple[Terms, ...]:
@@ -202,6 +206,7 @@ class PassageReader:
                 listed=listed_in(index),
                 replies=unit.heading in questions
                 and (index == 0 or units[index - 1].heading != unit.heading),
+                is_negated=unit.heading in negated,
             )
             for index, unit in enumerate(units)
         )

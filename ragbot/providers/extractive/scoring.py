@@ -15,7 +15,7 @@ from types import MappingProxyType
 from ragbot.providers.extractive.common_words import rarity
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadUnit, Terms
-from ragbot.providers.extractive.value_kinds import Value, holds_measure, holds_value
+from ragbot.providers.extractive.value_kinds import Measure, Value, holds_measure, holds_value
 
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
@@ -66,6 +66,8 @@ _DECIDING: Mapping[Want, re.Pattern[str]] = MappingProxyType(
 ALIKE = 0.9
 # What a number of another kind counts, where a length, a weight or a time is asked for.
 OTHER_MEASURE = 0.5
+# Terms of a table's row that count for its length: a row of essays answers no better.
+LONGEST_ROW = 25
 # Without the rarity of the words all count alike.
 EQUAL: Mapping[str, float] = MappingProxyType({})
 
@@ -113,7 +115,7 @@ def unit_features(
         likeness(weights, read.heading_terms),
         min(one.rank, 10) / 10,
         one.retrieval,
-        math.log(1 + len(read.terms)) / 3,
+        math.log(1 + min(len(read.terms), LONGEST_ROW if unit.kind == "table_row" else len(read.terms))) / 3,
         float(len(read.terms) < 4),
         _number(asked, unit.words),
         one.defines,
@@ -278,9 +280,7 @@ def support_features(
     # A rare word that the book does not use weighs more than a common one.
     unknown = sum(map(rarity, unknown_words)) / words if words else 0.0
     likest = max((one.similarity for one in best if one.similarity is not None), default=TYPICAL_SIMILARITY)
-    # Numbers are common: one in the third best unit is mostly of something else.
-    looked_at = best[:2] if asked.value is Value.NUMBER else best
-    has_value = holds_value(asked.value, " ".join(one.read.unit.words for one in looked_at))
+    has_value = _has_value(asked, found)
     return [
         # It weighs less where the best unit means the same as the question.
         unknown * (1 - likest) if words else 1.0,
@@ -290,6 +290,19 @@ def support_features(
         float(rarest in around),
         best[0].score if best else 0.0,
     ]
+
+
+def _has_value(asked: AskedFor, found: Sequence[Candidate]) -> bool:
+    """Return whether the best units hold a value of the kind that is asked for."""
+    if asked.measure is not Measure.ANY and holds_measure(asked.measure, _words_of(found[:_BEST_UNITS])):
+        return True
+    # Numbers are common: one in the third best unit is mostly of something else.
+    looked_at = found[:2] if asked.value is Value.NUMBER else found[:_BEST_UNITS]
+    return holds_value(asked.value, _words_of(looked_at))
+
+
+def _words_of(found: Sequence[Candidate]) -> str:
+    return " ".join(one.read.unit.words for one in found)
 
 
 def _product(weights: Sequence[float], features: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ragbot.core.side_matter import (
@@ -66,6 +66,9 @@ _BOLD = re.compile(r"\s*(?:\*\*[^*\n]{1,80}\*\*|__[^_\n]{1,80}__)\s*:?\s*")
 _FOLD = re.compile(
     r"\s*(?:</?details[^<>]*>\s*)*<summary\b[^<>]*>.*?</summary>\s*", re.DOTALL | re.IGNORECASE
 )
+_SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
+# Up to so many units between two items of one list.
+MOST_BETWEEN = 4
 # Spans that are never split: code, links, comments.
 _WHOLE = re.compile(
     r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)"
@@ -189,6 +192,8 @@ def units_of(
             raw = text[start:end]
             plain = words(raw, kind)
             if _WORD.search(plain) and not _TO_DO.match(plain):
+                if kind == "list_item":
+                    _take_into_list(units, heading)
                 units.append(
                     Unit(
                         start=start,
@@ -208,11 +213,39 @@ def units_of(
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
                         is_tree=kind == "code" and _TREE.search(raw) is not None,
-                        in_item=block.in_item,
+                        in_item=block.in_item or _is_typed(units, heading, kind, plain),
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
     return units
+
+
+def _take_into_list(units: list[Unit], heading: int) -> None:
+    """Mark the units since an item that announces them as parts of it: the list goes on behind them."""
+    between: list[int] = []
+    for index in range(len(units) - 1, max(len(units) - MOST_BETWEEN, 0) - 1, -1):
+        unit = units[index]
+        if unit.heading != heading or (unit.kind == "list_item" and not _points_on(unit)):
+            return
+        if unit.kind == "list_item":
+            for other in between:
+                units[other] = replace(units[other], in_item=True)
+            return
+        if unit.kind != "sentence":
+            return
+        between.append(index)
+
+
+def _is_typed(units: Sequence[Unit], heading: int, kind: str, words: str) -> bool:
+    """Return whether a paragraph is what the item above it tells readers to type or to open."""
+    if kind != "sentence" or not units or units[-1].heading != heading or words.endswith(_SENTENCE_ENDS):
+        return False
+    above = units[-1]
+    return (above.kind == "list_item" and _points_on(above)) or (above.in_item and above.kind == "sentence")
+
+
+def _points_on(item: Unit) -> bool:
+    return item.announces or _POINTS_BELOW.search(item.words) is not None
 
 
 @dataclass(frozen=True, slots=True)

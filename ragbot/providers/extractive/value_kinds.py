@@ -22,7 +22,7 @@ _MONTHS = (
 )
 # The first that fits decides. "When is it called?" asks for a condition as much as for a time.
 _ASKED = (
-    (Value.MONEY, r"\b(?:costs?|prices?|pay|paid|fees?|charged?|charges|expensive|cheap)\b"),
+    (Value.MONEY, r"\b(?:costs?|prices?|pay|paid|fees?|charged?|charges|expensive|cheap|money)\b"),
     (Value.YEAR, r"\b(?:what|which)\s+year\b"),
     (Value.WHEN, r"\bwhen\b|\b(?:what|which)\s+(?:date|day|time|month)\b"),
     (Value.NUMBER, r"."),
@@ -42,7 +42,9 @@ _CURRENCIES = (
 _MOMENTS = rf"{_DAYS}|{_MONTHS}|{_SEASONS}|at\s+the\s+(?:start|end|beginning)"
 _OFTEN = r"daily|weekly|monthly|yearly"
 _HELD = {
-    Value.MONEY: rf"[£$€¥₹]|\b(?:{_CURRENCIES})\b",
+    Value.MONEY: (
+        rf"[£$€¥₹]|\b(?:{_CURRENCIES})\b|\b(?:days?|weeks?|months?|years?)['’]?\s+(?:pay|wages|salary)\b"
+    ),
     Value.YEAR: r"\b1[0-9]\d\d\b|\b20\d\d\b|\bcentur(?:y|ies)\b|\byears?\s+ago\b",
     Value.WHEN: rf"\d|\b(?:{_MOMENTS}|{_CONDITIONS}|{_OFTEN})\b",
     Value.NUMBER: rf"\d|\b(?:{_COUNTS}|{_OFTEN})\b",
@@ -74,13 +76,16 @@ _LENGTHS = (
     r"mm|cm|km|millimet\w*|centimet\w*|kilomet\w*|met(?:er|re)s?|m|inch(?:es)?|in|foot|feet|ft|yards?|miles?|acres?|hectares?"
     r"|square|cubic|pixels?|px|[kmgt]i?b|bytes?|bits?|characters|lines|pages|x|×"
 )
+_TIMES = r"secs?|seconds?|mins?|minutes?|hours?|days?|weeks?|months?|quarters?|years?|decades?"
+_SMALL_NUMBERS = r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|few|several|many"
 _UNITS = {
     Measure.SIZE: rf"\d[\d.,\s/-]*(?:{_LENGTHS})\b|\d\s*(?:\"|”|′|″|')",
     Measure.WEIGHT: r"\d[\d.,\s-]*(?:kg|g|mg|grams?|kilo(?:gram)?s?|lbs?|pounds?|ounces?|oz|tons?|tonnes?)\b",
     Measure.TEMPERATURE: r"\d[\d.,\s-]*(?:°|º|&deg;|degrees?|[CFK]\b)",
     Measure.TIME: (
-        r"\d[\d.,\s-]*(?:ms|s|secs?|seconds?|mins?|minutes?|h|hours?|hrs?|days?|weeks?|months?|years?)\b"
-        r"|\b(?:daily|weekly|monthly|yearly|hourly|overnight)\b"
+        rf"\d[\d.,\s-]*(?:ms|s|h|hrs?|{_TIMES})\b"
+        rf"|\b(?:every|each|a|an|per|half|{_SMALL_NUMBERS})\s+(?:\w+\s+)?(?:{_TIMES})\b"
+        r"|\b(?:daily|weekly|monthly|yearly|annually|hourly|overnight|once|twice)\b"
     ),
 }
 _MEASURED_PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _MEASURED)

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 
+from ragbot.providers.extractive.lists import (
+    ITEMS,
+    LONGEST_GAP,
+    RUN_TOKENS,
+    WINDOW_TOKENS,
+    is_in_list,
+    item_of,
+    list_extent,
+    remedy,
+    whole_list_budget,
+    with_ends,
+)
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import DEFINES, Candidate
@@ -15,17 +27,9 @@ from ragbot.providers.extractive.units import Unit
 # Of the question sets' answers, those with up to four windows of some sixty tokens held the evidence most
 # often: 55 % against 35 % with three bare sentences (see docs/search.md).
 WINDOWS = 4
-WINDOW_TOKENS = 60
-# Steps and lists are shown whole up to this length.
-RUN_TOKENS = 150
-# The list that answers best may be longer: a list without its first or last item misleads.
-WHOLE_LIST_TOKENS = 260
 ANSWER_TOKENS = 200
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
 SCORE_MARGIN = 2.0
-ITEMS = ("list_item", "table_row")
-# Up to so many items between two chosen ones of a list are shown too.
-LONGEST_GAP = 3
 # What has one short answer: a definition and at most one other wording of it are enough.
 MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
 SHORT_MARGIN = 1.5
@@ -78,9 +82,11 @@ def choose_windows(
         wants_run = _wants_run(passages[candidate.passage], candidate, asked)
         budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
         if wants_run and not count:
-            budget = _whole_list_budget(passages[candidate.passage], candidate.index, budget)
+            budget = whole_list_budget(passages[candidate.passage], candidate.index, budget)
         alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
         window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
+        if asked.is_trouble and not count:
+            window |= remedy(passages[candidate.passage], candidate.index)
         cost = sum(units[index].unit.tokens for index in window)
         if count and cost > left:
             continue
@@ -89,24 +95,13 @@ def choose_windows(
         left -= cost
         count += 1
     # What may be compared stands in one list, too.
-    is_run = asked.want in (Want.STEPS, Want.LIST, Want.CHOICE)
+    is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
     found = [
         Window(passage, shown, scores[passage], is_run)
         for passage, chosen in taken.items()
         if (shown := _rounded_off(passages[passage], chosen, is_run=is_run))
     ]
     return sorted(found, key=lambda window: -window.score)
-
-
-def _whole_list_budget(passage: ReadPassage, index: int, budget: int) -> int:
-    """Return the tokens of the list that a unit is in, with its lead-in, if these are not many; else `budget`."""
-    item = _item_of(passage, index)
-    unit = passage.units[item].unit
-    if unit.kind not in ITEMS:
-        return budget
-    whole = (*list_extent(passage, item), *([unit.lead] if unit.lead >= 0 else []))
-    tokens = sum(passage.units[other].unit.tokens for other in whole)
-    return max(budget, tokens) if tokens <= WHOLE_LIST_TOKENS else budget
 
 
 def _without_other_rows(candidates: Sequence[Candidate], asked: AskedFor) -> list[Candidate]:
@@ -126,50 +121,8 @@ def _rounded_off(passage: ReadPassage, chosen: set[int], *, is_run: bool) -> tup
     """
     whole = _without_gaps(passage, chosen)
     if is_run:
-        whole = _with_ends(passage, whole)
+        whole = with_ends(passage, whole)
     return _without_loose_leads(passage, _with_announced(passage, whole))
-
-
-def _with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:
-    """Add the first and last items of the lists that are shown in part, if these are few and short."""
-    whole = set(chosen)
-    for index in {_item_of(passage, index) for index in chosen}:
-        if passage.units[index].unit.kind not in ITEMS:
-            continue
-        extent = list_extent(passage, index)
-        for missing in (range(extent.start, index), range(index + 1, extent.stop)):
-            absent = [other for other in missing if other not in whole]
-            tokens = sum(passage.units[other].unit.tokens for other in absent)
-            if len(absent) <= LONGEST_GAP and tokens <= WINDOW_TOKENS:
-                whole.update(absent)
-    return whole
-
-
-def list_extent(passage: ReadPassage, index: int) -> range:
-    """Return the indexes of the list or table that an item is in, with the paragraphs and listings of its items."""
-
-    def belongs(other: int) -> bool:
-        if not 0 <= other < len(passage.units):
-            return False
-        unit = passage.units[other].unit
-        if unit.heading != own.heading:
-            return False
-        if own.kind == "list_item" and unit.in_item:
-            return True
-        kinds = ("list_item", "code") if own.kind == "list_item" else (own.kind,)
-        return unit.kind in kinds and unit.lead == own.lead
-
-    own = passage.units[index].unit
-    first = last = index
-    while belongs(first - 1):
-        first -= 1
-    while belongs(last + 1):
-        last += 1
-    while passage.units[first].unit.kind == "code" or (first < index and passage.units[first].unit.in_item):
-        first += 1
-    while passage.units[last].unit.kind == "code" and not passage.units[last].unit.in_item:
-        last -= 1
-    return range(first, last + 1)
 
 
 def _with_announced(passage: ReadPassage, chosen: set[int]) -> set[int]:
@@ -195,15 +148,11 @@ def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
         if (
             0 < len(between) <= LONGEST_GAP
             and all(unit.kind == "list_item" for unit in ends)
-            and all(_is_in_list(passage.units[index].unit) for index in between)
+            and all(is_in_list(passage.units[index].unit) for index in between)
             and all(passage.units[index].unit.heading == ends[0].heading for index in (*between, after))
         ):
             whole.update(between)
     return whole
-
-
-def _is_in_list(unit: Unit) -> bool:
-    return unit.kind in ("list_item", "code") or unit.in_item
 
 
 def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
@@ -278,8 +227,8 @@ def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequenc
 
 def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> bool:
     """Return whether a whole run of steps or items is shown with a unit."""
-    unit = passage.units[_item_of(passage, candidate.index)].unit
-    if asked.want is Want.STEPS:
+    unit = passage.units[item_of(passage, candidate.index)].unit
+    if asked.wants_steps:
         return unit.kind in ("list_item", "code") or unit.leads or unit.lead >= 0
     if asked.want is not Want.LIST:
         return False
@@ -327,8 +276,8 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
 
 def _first_of_run(passage: ReadPassage, index: int, asked: AskedFor) -> int:
     """Return the index of the first item of a list that is asked for: it is shown from there."""
-    item = _item_of(passage, index)
-    if asked.want not in (Want.STEPS, Want.LIST) or passage.units[item].unit.kind not in ITEMS:
+    item = item_of(passage, index)
+    if not (asked.wants_steps or asked.want is Want.LIST) or passage.units[item].unit.kind not in ITEMS:
         return index
     return list_extent(passage, item).start
 
@@ -338,7 +287,7 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
     units = passage.units
     unit = units[index].unit
     needed = []
-    item = _item_of(passage, index)
+    item = item_of(passage, index)
     if item != index and units[item].unit.tokens <= WINDOW_TOKENS:
         needed.append(item)
     if unit.lead >= 0:
@@ -350,16 +299,6 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
     ):
         needed.append(index + 1)
     return needed
-
-
-def _item_of(passage: ReadPassage, index: int) -> int:
-    """Return the index of the list item that a unit belongs to; its own if it is an item or in none."""
-    item = index
-    while item and passage.units[item].unit.in_item:
-        item -= 1
-    unit = passage.units[item].unit
-    is_item = unit.kind == "list_item" and unit.heading == passage.units[index].unit.heading
-    return item if is_item else index
 
 
 def _leant_on(passage: ReadPassage, index: int) -> list[int]:
@@ -403,5 +342,5 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
     if neighbour.is_tree:
         return asked.wants_tree
     if neighbour.kind == "code":
-        return asked.wants_code or unit.kind == "code" or asked.want is Want.STEPS
+        return asked.wants_code or unit.kind == "code" or asked.wants_steps
     return True

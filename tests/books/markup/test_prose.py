@@ -119,3 +119,24 @@ def test_any_text_gives_disjoint_blocks(text):
     for block in prose_blocks(text):
         assert position <= block.start < block.end <= len(text)
         position = block.end
+
+
+def test_row_needs_no_bar_at_its_end():
+    """As on GitHub; but a line that only begins with a bar is prose."""
+    rows = prose_blocks("| *Care* | Washes |\n| *Skill* | Presses\n| *Taste* | Tastes | ")
+
+    assert [block.kind for block in rows] == ["table_row"] * 3
+    assert [block.kind for block in prose_blocks("|x| is the distance to zero.")] == ["paragraph"]
+
+
+def test_later_blocks_of_an_item_are_marked():
+    """They belong to the list; a nested list has items of its own."""
+    text = "- Press.\n\n  Use a stone.\n\n  ```\n  ls\n  ```\n\n  - Wait.\n\nServe."
+
+    assert [(block.kind, block.in_item) for block in prose_blocks(text)] == [
+        ("list_item", False),
+        ("paragraph", True),
+        ("code", True),
+        ("list_item", False),
+        ("paragraph", False),
+    ]

@@ -293,3 +293,27 @@ def test_question_whose_time_is_over_is_not_answered() -> None:
     """Nobody waits for it."""
     with pytest.raises(DeadlineExceeded):
         list(extractive_generator().generate(prompt_of(HOW_LONG), Deadline(0), Generation()))
+
+
+# --- sections that say the opposite ------------------------------------------------------------
+
+ALLOWED = Passage(chunk_of("1. Selling cheese at the market.\n2. Giving a talk.", "Work", "Allowed"), 1.0)
+FORBIDDEN = Passage(
+    chunk_of("1. Selling milk to a rival.\n2. Taking orders at night.", "Work", "Not allowed"), 0.9
+)
+
+
+def test_of_two_opposite_sections_the_one_that_is_asked_for_answers() -> None:
+    """The other would tell readers the contrary."""
+    denied = answer_to(prompt_of("What kinds of work are not allowed?", ALLOWED, FORBIDDEN))
+    granted = answer_to(prompt_of("What kinds of work are allowed?", FORBIDDEN, ALLOWED))
+
+    assert ("rival" in denied, "market" in denied) == (True, False)
+    assert ("rival" in granted, "market" in granted) == (False, True)
+
+
+def test_yes_or_no_may_stand_in_either_section() -> None:
+    """The reader asks which of them it is in."""
+    said = answer_to(prompt_of("Is selling milk to a rival allowed?", ALLOWED, FORBIDDEN))
+
+    assert "rival" in said

@@ -219,3 +219,15 @@ def test_dots_tell_once_that_steps_are_left_out() -> None:
     text = "1. Wash\n1. Stir\n\n   ```sh\n   stir\n   ```\n\n1. Wait\n1. Cut\n"
 
     assert "\n".join(laid_out(text, 1, 2, 3, is_run=True)).count("…") == 2
+
+
+def test_paragraphs_of_an_item_stand_under_it() -> None:
+    """As one paragraph each; a page shows them indented."""
+    text = "1. Press the curd.\n\n   Use a stone. It must be clean.\n\n2. Wait."
+
+    (shown,) = laid_out(text)
+
+    assert shown == "1. Press the curd. [1]\n\n    Use a stone. It must be clean. [1]\n\n2. Wait. [1]"
+    html = MarkdownIt().render(shown)
+    assert html.count("<ol") == 1
+    assert "<code>" not in html

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.providers.extractive.question import Want, asked_for, parts_of
+from ragbot.providers.extractive.question import Want, asked_for, is_negated, parts_of
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,10 @@ def test_question_for_a_value_of_a_thing_asks_for_no_meaning(question: str) -> N
         ("Is the rind edible?", Want.YES_NO),
         ("Can I dive alone?", Want.YES_NO),
         ("When may I use the radio?", Want.OTHER),
+        ("When do I become a member?", Want.NUMBER),
+        ("What is the maximum depth?", Want.NUMBER),
+        ("What is the most milk I can store?", Want.NUMBER),
+        ("What is the default rind?", Want.OTHER),
         ("cheddar", Want.OTHER),
         ("", Want.OTHER),
     ],
@@ -140,3 +144,27 @@ def test_two_questions_in_one_are_two_parts(text: str, parts: tuple[str, str]) -
 def test_one_question_is_one_part(text: str) -> None:
     """Half a question finds half an answer."""
     assert parts_of(text) == (text,)
+
+
+def test_question_about_the_things_just_asked_for_is_no_second_one() -> None:
+    """It would take half of the answer's room."""
+    question = "Which buttons are there and what does each mean?"
+
+    assert parts_of(question) == (question,)
+    assert len(parts_of("Which buttons are there and what does the lid cost?")) == 2
+
+
+@pytest.mark.parametrize("text", ["Not OK", "What you can't do", "Never", "Unsupported browsers"])
+def test_negated_heading_is_known(text: str) -> None:
+    """It says the opposite of the heading beside it."""
+    assert is_negated(text)
+    assert not is_negated("Notes on what is OK")
+
+
+@pytest.mark.parametrize(
+    ("question", "wants"),
+    [("How do I press it?", True), ("The lid says access denied", True), ("Is the lid broken?", False)],
+)
+def test_fault_wants_the_steps_against_it(question: str, wants: bool) -> None:
+    """But a question with an answer of one word wants that."""
+    assert asked_for(question).wants_steps is wants

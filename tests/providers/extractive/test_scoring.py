@@ -303,3 +303,13 @@ def test_section_that_is_called_what_is_asked_counts() -> None:
 
     assert features_of("Sleep interval", text)["under_question"] == 1.0
     assert features_of("How long is the sleep of a cow?", text)["under_question"] == 0.0
+
+
+def test_measure_counts_in_the_third_best_unit() -> None:
+    """A number alone does not: one is mostly of something else."""
+    before = "Curd is cut with care. The curd is cut by Bob."
+    often = f"{before} Once every month is enough for it."
+    number = f"{before} Page 12 tells the rest of it."
+
+    assert supported("How often is the curd cut?", often)
+    assert not supported("How often is the curd cut?", number)

@@ -309,3 +309,49 @@ def test_row_knows_its_cells() -> None:
     row = units_in("| Name | Code |\n|---|---|\n| **Brownout** | `9` |")[-1]
 
     assert row.cells == {"brownout", "9"}
+
+
+LOOSE = (
+    "Press one of these:\n\n- **Again**: you failed.\n\n  Shortcut: one\n\n"
+    "- **Hard**: it took long.\n\nThen go on."
+)
+
+
+def test_paragraph_of_an_item_belongs_to_its_list() -> None:
+    """The items after it have the same lead-in."""
+    units = {unit.words: unit for unit in units_in(LOOSE)}
+
+    assert [words for words, unit in units.items() if unit.in_item] == ["Shortcut: one"]
+    assert leads_in(LOOSE)["Hard: it took long."] == "Press one of these:"
+
+
+COMMANDS = """Do the following:
+
+- open a shell and type this:
+
+whoami
+
+- type the following after each other
+
+cd cellar
+
+stir cheese
+
+Now it works."""
+
+
+def test_commands_between_items_belong_to_the_list() -> None:
+    """Writers seldom indent them; a sentence ends the list."""
+    assert [unit.words for unit in units_in(COMMANDS) if unit.in_item] == [
+        "whoami",
+        "cd cellar",
+        "stir cheese",
+    ]
+    assert leads_in(COMMANDS)["type the following after each other"] == "Do the following:"
+
+
+def test_paragraph_between_two_lists_belongs_to_neither() -> None:
+    """Nothing announces it."""
+    units = units_in("- milk\n- salt\n\nNow to the tools\n\n- lame\n- press")
+
+    assert not any(unit.in_item for unit in units)

@@ -72,6 +72,8 @@ def test_plural_without_an_article_asks_for_a_meaning() -> None:
         ("How heavy is a wheel?", "Each has 22 kg.", "It came in 1986."),
         ("How hot must the milk be?", "Heat it to 40 °C.", "Stir it for 40 minutes."),
         ("How long does it ripen?", "It takes nine to 12 months.", "Page 12 tells."),
+        ("How often is it turned?", "Once every month is enough.", "It came in 1986."),
+        ("How often is it washed?", "Wash it every two weeks.", "It has 3 rinds."),
     ],
 )
 def test_number_fits_what_it_measures(question: str, fitting: str, other: str) -> None:

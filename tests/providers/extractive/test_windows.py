@@ -383,3 +383,47 @@ def test_row_that_the_question_names_is_shown_without_its_neighbours() -> None:
     table = "\n".join(("| Code | Meaning |", "|---|---|", *rows))
 
     assert shown("What does error code 9 mean?", table) == ["9 Cheddar is cut"]
+
+
+# --- lists with paragraphs, and remedies -------------------------------------------------------
+
+BUTTONS = (
+    "Choose one of the following buttons.\n\n"
+    f"- **Again**: {'you could not say what the cheese is called. ' * 6}\n\n"
+    "  Keyboard: one\n\n- **Hard**: naming the cheese took you long.\n\n  Keyboard: two\n\n"
+    "- **Good**: you named the cheese.\n\n  Keyboard: three"
+)
+
+
+def test_list_that_answers_best_is_shown_whole() -> None:
+    """Without its first item it would mislead, though that is long."""
+    said = shown("Which buttons are there and what does each mean?", BUTTONS)
+
+    assert said[0].startswith("Choose one of the following")
+    assert [words.split(":")[0] for words in said[1:]] == [
+        *("Again", "Keyboard", "Hard", "Keyboard", "Good", "Keyboard")
+    ]
+
+
+def test_later_paragraph_of_an_item_comes_with_the_item() -> None:
+    """Alone nobody would know what it is about."""
+    said = shown("Which rind is washed with brine?", "- **Limburger**\n\n  The rind is washed with brine.")
+
+    assert said == ["Limburger", "The rind is washed with brine."]
+
+
+def test_remedy_follows_on_the_fault() -> None:
+    """Its steps have no word of the question."""
+    text = (
+        "If the press says access denied, its lid is locked.\n\nTo solve it, do this:\n\n"
+        "- turn the key\n- wait for a minute\n\nAll is well then."
+    )
+
+    said = shown("The press says access denied", text)
+
+    assert said[:4] == [
+        "If the press says access denied, its lid is locked.",
+        "To solve it, do this:",
+        "turn the key",
+        "wait for a minute",
+    ]

@@ -1,0 +1,98 @@
+"""Find the lists and tables of a passage: from where to where one goes, and when it is shown whole."""
+
+from __future__ import annotations
+
+from ragbot.providers.extractive.reading import ReadPassage
+from ragbot.providers.extractive.units import Unit
+
+ITEMS = ("list_item", "table_row")
+# Steps and lists are shown whole up to this length.
+RUN_TOKENS = 150
+# The list that answers best may be longer: a list without its first or last item misleads.
+WHOLE_LIST_TOKENS = 260
+# Up to so many missing items of a list are shown too, if they have no more tokens than a window.
+LONGEST_GAP = 3
+WINDOW_TOKENS = 60
+# The steps against a fault begin within so many units after its description.
+REMEDY_WITHIN = 4
+
+
+def item_of(passage: ReadPassage, index: int) -> int:
+    """Return the index of the list item that a unit belongs to; its own if it is an item or in none."""
+    item = index
+    while item and passage.units[item].unit.in_item:
+        item -= 1
+    unit = passage.units[item].unit
+    is_item = unit.kind == "list_item" and unit.heading == passage.units[index].unit.heading
+    return item if is_item else index
+
+
+def list_extent(passage: ReadPassage, index: int) -> range:
+    """Return the indexes of the list or table that an item is in, with all paragraphs of its items."""
+
+    def belongs(other: int) -> bool:
+        if not 0 <= other < len(passage.units):
+            return False
+        unit = passage.units[other].unit
+        if unit.heading != own.heading:
+            return False
+        if own.kind == "list_item" and unit.in_item:
+            return True
+        kinds = ("list_item", "code") if own.kind == "list_item" else (own.kind,)
+        return unit.kind in kinds and unit.lead == own.lead
+
+    own = passage.units[index].unit
+    first = last = index
+    while belongs(first - 1):
+        first -= 1
+    while belongs(last + 1):
+        last += 1
+    while passage.units[first].unit.kind == "code" or (first < index and passage.units[first].unit.in_item):
+        first += 1
+    while passage.units[last].unit.kind == "code" and not passage.units[last].unit.in_item:
+        last -= 1
+    return range(first, last + 1)
+
+
+def whole_list_budget(passage: ReadPassage, index: int, budget: int) -> int:
+    """Return the tokens of the list that a unit is in, with its lead-in, if not too many; else `budget`."""
+    item = item_of(passage, index)
+    unit = passage.units[item].unit
+    if unit.kind not in ITEMS:
+        return budget
+    whole = (*list_extent(passage, item), *([unit.lead] if unit.lead >= 0 else []))
+    tokens = sum(passage.units[other].unit.tokens for other in whole)
+    return max(budget, tokens) if tokens <= WHOLE_LIST_TOKENS else budget
+
+
+def with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:
+    """Add the first and last items of the lists that are shown in part, if these are few and short."""
+    whole = set(chosen)
+    for index in {item_of(passage, index) for index in chosen}:
+        if passage.units[index].unit.kind not in ITEMS:
+            continue
+        extent = list_extent(passage, index)
+        for missing in (range(extent.start, index), range(index + 1, extent.stop)):
+            absent = [other for other in missing if other not in whole]
+            tokens = sum(passage.units[other].unit.tokens for other in absent)
+            if len(absent) <= LONGEST_GAP and tokens <= WINDOW_TOKENS:
+                whole.update(absent)
+    return whole
+
+
+def remedy(passage: ReadPassage, index: int) -> set[int]:
+    """Return the steps that soon follow the description of a fault, with their lead-in; else nothing."""
+    heading = passage.units[index].unit.heading
+    for lead in range(index + 1, min(index + 1 + REMEDY_WITHIN, len(passage.units) - 1)):
+        unit, behind = passage.units[lead].unit, passage.units[lead + 1].unit
+        if unit.heading != heading:
+            break
+        if unit.leads and behind.kind == "list_item" and behind.lead == lead:
+            steps = {lead, *list_extent(passage, lead + 1)}
+            tokens = sum(passage.units[step].unit.tokens for step in steps)
+            return steps if tokens <= RUN_TOKENS else set()
+    return set()
+
+
+def is_in_list(unit: Unit) -> bool:
+    return unit.kind in ("list_item", "code") or unit.in_item

@@ -24,6 +24,7 @@ from ragbot.providers.extractive.windows import (
     WINDOWS,
     Window,
     choose_windows,
+    joined,
     overview_windows,
 )
 
@@ -262,11 +263,9 @@ def _introduction(place: Sequence[str], *, first: bool) -> str:
 
 
 def _merged(found: Iterator[list[Window]]) -> list[Window]:
-    """Merge the windows of a question's parts, in the order of the parts; those of one passage become one."""
-    merged: dict[int, Window] = {}
+    """Return the windows of a question's parts, in the order of the parts; each passage is shown once."""
+    by_passage: dict[int, list[Window]] = {}
     for windows in found:
         for window in windows:
-            before = merged.get(window.passage)
-            units = tuple(sorted({*window.units, *(before.units if before else ())}))
-            merged[window.passage] = Window(window.passage, units, before.score if before else window.score)
-    return list(merged.values())
+            by_passage.setdefault(window.passage, []).append(window)
+    return [window for windows in by_passage.values() for window in joined(windows)]

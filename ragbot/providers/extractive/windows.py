@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -63,13 +63,16 @@ def choose_windows(
 ) -> list[Window]:
     """Choose windows around the best candidates until `tokens` or `most` is reached. Returns them best first.
 
-    `candidates` are units of `passages`, sorted best first. Windows of one passage are joined into one.
+    `candidates` are units of `passages`, sorted best first. Windows of one passage follow on each other;
+    those that touch are joined, and all of them where a list or steps are asked for.
     """
     if not candidates:
         return []
     most = min(most, MOST_WINDOWS.get(asked.want, most))
     taken: dict[int, set[int]] = {}
-    scores: dict[int, float] = {}
+    found: dict[int, list[Window]] = {}
+    # What may be compared stands in one list, too.
+    is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
     left, count = tokens, 0
     least = candidates[0].score - (SCORE_MARGIN if asked.want not in MOST_WINDOWS else SHORT_MARGIN)
     for candidate in _without_other_rows(candidates, asked):
@@ -91,17 +94,34 @@ def choose_windows(
         if count and cost > left:
             continue
         chosen |= window
-        scores.setdefault(candidate.passage, candidate.score)
+        found.setdefault(candidate.passage, []).append(
+            Window(candidate.passage, tuple(window), candidate.score, is_run)
+        )
         left -= cost
         count += 1
-    # What may be compared stands in one list, too.
-    is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
-    found = [
-        Window(passage, shown, scores[passage], is_run)
-        for passage, chosen in taken.items()
-        if (shown := _rounded_off(passages[passage], chosen, is_run=is_run))
+    return [
+        replace(window, units=shown)
+        for passage, windows in found.items()
+        for window in joined(windows)
+        if (shown := _rounded_off(passages[passage], set(window.units), is_run=is_run))
     ]
-    return sorted(found, key=lambda window: -window.score)
+
+
+def joined(windows: Sequence[Window]) -> list[Window]:
+    """Join windows of one passage that touch, and all of runs; each group stands where its first stood."""
+    groups: list[Window] = []
+    for window in windows:
+        near = {index + step for index in window.units for step in (-1, 0, 1)}
+        touching = [group for group in groups if window.is_run or not near.isdisjoint(group.units)]
+        units = {*window.units, *(index for group in touching for index in group.units)}
+        first = touching[0] if touching else window
+        whole = replace(first, units=tuple(sorted(units)))
+        groups = [
+            whole if group is first else group for group in groups if group is first or group not in touching
+        ]
+        if not touching:
+            groups.append(whole)
+    return groups
 
 
 def _without_other_rows(candidates: Sequence[Candidate], asked: AskedFor) -> list[Candidate]:
@@ -291,7 +311,7 @@ def _needed(passage: ReadPassage, index: int) -> list[int]:
     if item != index and units[item].unit.tokens <= WINDOW_TOKENS:
         needed.append(item)
     if unit.lead >= 0:
-        needed.append(unit.lead)
+        needed += [unit.lead, *_leant_on(passage, unit.lead)]
     needed += _leant_on(passage, index)
     behind = units[index + 1].unit if index + 1 < len(units) else None
     if behind is not None and (

@@ -115,14 +115,22 @@ def test_units_of_a_window_keep_the_books_order() -> None:
     assert list(window.units) == sorted(window.units)
 
 
-def test_windows_of_one_passage_are_one() -> None:
-    """Each passage has one mark."""
-    passage = read(f"Bob ripens the cheddar. {FILLER}{FILLER}Alice ripens the cheddar, too. {FILLER}")
+def test_windows_of_one_passage_stand_best_first() -> None:
+    """A reader need not look for the answer in the middle of it; those that touch are one."""
+    apart = read(f"Alice ripens cheese. {FILLER}{FILLER}Bob ripens the cheddar. {FILLER}")
+    touching = read("Alice ripens cheese. The cellar is cool. Bob ripens the cheddar.")
 
-    windows = windows_for("Who ripens the cheddar?", passage)
+    first, second = words_of(windows_for("Who ripens the cheddar?", apart), apart)
 
-    assert len(windows) == 1
-    assert {"Bob ripens the cheddar.", "Alice ripens the cheddar, too."} <= set(words_of(windows, passage)[0])
+    assert ("Bob ripens the cheddar." in first, "Alice ripens cheese." in second) == (True, True)
+    assert len(windows_for("Who ripens the cheddar?", touching)) == 1
+
+
+def test_passage_of_a_run_is_one_window() -> None:
+    """Steps stand in the book's order."""
+    passage = read(f"1. Ripen the cheddar. {FILLER}{FILLER}\n2. Turn the cheddar.")
+
+    assert len(windows_for("How do I ripen the cheddar?", passage)) == 1
 
 
 def test_same_words_are_not_said_twice() -> None:
@@ -427,3 +435,10 @@ def test_remedy_follows_on_the_fault() -> None:
         "turn the key",
         "wait for a minute",
     ]
+
+
+def test_lead_in_that_leans_back_comes_with_what_it_leans_on() -> None:
+    """'It also allows you:' says nothing without the sentence that says what it is."""
+    text = "Use the cellar's lift. It also allows you:\n\n- to ripen the cheddar\n- to turn it"
+
+    assert shown("Where do I ripen the cheddar?", text)[0] == "Use the cellar's lift."

@@ -27,13 +27,17 @@ export function growing(field) {
   return fit;
 }
 
-/** Copy a text, and say so on the button for a moment. */
-export async function copy(text, pressed, say) {
+/** Copy a text, and say so on the button for a moment. Where the browser does not allow it, select `shown` and tell. */
+export async function copy(text, { pressed, shown, say, tell }) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    return; // The page's owner or the reader forbids it.
+    // Pages without https have no clipboard, and an owner or a reader may forbid it.
+    getSelection().selectAllChildren(shown);
+    tell(say('not_copied'));
+    return;
   }
+  tell('');
   pressed.textContent = say('copied');
   setTimeout(() => { pressed.textContent = say('copy'); }, 2000);
 }

@@ -86,6 +86,50 @@ def test_page_makes_room_for_the_panel(visit: Visit) -> None:
     assert visit.page.evaluate("getComputedStyle(document.documentElement).marginRight") == "0px"
 
 
+SENTENCE = "The lamp of the lighthouse is lit at dusk and put out at dawn by whoever has the watch. " * 2
+CONTENTS = {
+    "list": f"<ul>{f'<li>{SENTENCE}</li>' * 40}</ul>",
+    "table": f"<table>{f'<tr><td>1</td><td>{SENTENCE}</td></tr>' * 40}</table>",
+    "lines": f"<div>{SENTENCE}</div>" * 40,
+    "quote": f"<blockquote>{SENTENCE * 40}</blockquote>",
+    "links": f"<ul>{f'<li><a href=#>{SENTENCE}</a></li>' * 40}</ul>",
+}
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_page_without_paragraphs_makes_room_for_the_panel(
+    visit: Visit, content: str, side: str, direction: str
+) -> None:
+    """What counts is the text that a reader sees, and not the names of the elements that hold it."""
+    visit.go(attributes=f'data-position="{side}" data-lang="en"')
+    visit.page.evaluate(
+        "([content, direction]) => { document.documentElement.dir = direction;"
+        " document.body.innerHTML = `<main>${content}</main>`; }",
+        [CONTENTS[content], direction],
+    )
+
+    visit.open()
+
+    covered = visit.page.evaluate(
+        """() => {
+          const { shadowRoot } = document.querySelector('ragbot-widget');
+          const panel = shadowRoot.querySelector('.panel').getBoundingClientRect();
+          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          const range = document.createRange();
+          const boxes = [];
+          while (walker.nextNode()) {
+            range.selectNodeContents(walker.currentNode);
+            boxes.push(...range.getClientRects());
+          }
+          return boxes.filter((box) => box.bottom > 0 && box.top < innerHeight
+            && box.right > panel.left + 1 && box.left < panel.right - 1).length;
+        }"""
+    )
+    assert covered == 0
+
+
 def test_esc_closes_the_panel_after_a_mark_was_followed(visit: Visit) -> None:
     """A new anchor in the address takes the focus away: a keyboard would have to look for the panel."""
     visit.go("/mkdocs/lighting/").open()

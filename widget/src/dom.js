@@ -16,6 +16,11 @@ export function button(text, run, attributes = {}) {
   return make('button', { type: 'button', text, run, ...attributes });
 }
 
+/** Keep plain keys from the site's own shortcuts, which take a text field in a shadow root for none; Ctrl+K is left to them. */
+export function keepFromSite(event) {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
 /** Let a field grow with its text where the style `field-sizing` does not. Returns what to call when a script has set the text. */
 export function growing(field) {
   if (CSS.supports('field-sizing', 'content')) return () => {};

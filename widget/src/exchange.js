@@ -185,6 +185,13 @@ export class Exchange {
     if (elsewhere) this.tools.append(make('a', { href: elsewhere, text: this.say('open_page'), target: '_top' }));
   }
 
+  /** Return the answer as it is read aloud: without code. */
+  spoken() {
+    const copied = this.body.cloneNode(true);
+    for (const one of copied.querySelectorAll('.code, .mark')) one.remove();
+    return copied.textContent;
+  }
+
   /** Return what is kept between pages. */
   record() {
     if (this.failed || !this.status) return null;

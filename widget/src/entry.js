@@ -157,7 +157,8 @@ class Widget {
     const { offsetWidth: width, offsetHeight: height } = offer;
     const below = box.bottom + height + 16 < innerHeight;
     offer.style.left = `${Math.max(8, Math.min(box.left, document.documentElement.clientWidth - width - 8))}px`;
-    offer.style.top = `${Math.max(8, below ? box.bottom + 8 : box.top - height - 8)}px`;
+    const top = below ? box.bottom + 8 : box.top - height - 8;
+    offer.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`; // The selection may be out of the window.
   }
 
   #offerButton() {

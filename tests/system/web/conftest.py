@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +29,15 @@ CHROMIUM_ARGS = [
 
 
 @pytest.fixture(scope="session")
-def launch_chromium() -> Iterator[Callable[..., Any]]:
-    """Yield a function that starts a Chromium, with Playwright's own options for it."""
+def chromium() -> Iterator[Any]:
+    """Start one Chromium for all tests of a run that drive a browser."""
     playwright = pytest.importorskip("playwright.sync_api")
     if not os.path.exists(CHROMIUM):
         pytest.skip(f"no browser at {CHROMIUM}")
     with playwright.sync_playwright() as browsers:
-        yield partial(browsers.chromium.launch, executable_path=CHROMIUM, args=CHROMIUM_ARGS)
-
-
-@pytest.fixture(scope="session")
-def chromium(launch_chromium: Callable[..., Any]) -> Iterator[Any]:
-    """Start one Chromium for all tests of a run that drive a browser."""
-    browser = launch_chromium()
-    yield browser
-    browser.close()
+        browser = browsers.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="module")

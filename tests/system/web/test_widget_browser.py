@@ -309,33 +309,6 @@ def answer_with(page: Page, answer: str, *, sources: list[Any], citations: list[
     page.route("**/query", lambda route: route.fulfill(headers=headers, body=body))
 
 
-def selected_in_panel(page: Page) -> str:
-    """Return the text that the reader has selected, also where it is in the panel's shadow root."""
-    return str(
-        page.evaluate(
-            "() => (document.querySelector('ragbot-widget').shadowRoot.getSelection?.() ?? getSelection())"
-            ".toString()"
-        )
-    )
-
-
-def test_answer_that_may_not_be_copied_is_selected(visit: Visit) -> None:
-    """Pages without https have no clipboard: the reader is told, and copies the selected text himself."""
-    visit.go().open()
-    answer_with(visit.page, "Do so:\n\n```sh\nlamp --on\n```\n", sources=[], citations=[], status="answered")
-    exchange = visit.ask("code")
-    visit.page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-
-    exchange.locator(".code button").click()
-
-    told = "This page may not copy. The text is selected now: copy it by hand."
-    expect(exchange.locator(".note")).to_have_text(told)
-    assert selected_in_panel(visit.page).strip() == "lamp --on"
-    exchange.locator(".tools button").first.click()
-    assert selected_in_panel(visit.page).startswith("Do so:")
-    expect(visit.page.locator("ragbot-widget .offer")).to_have_count(0)
-
-
 def test_refusal_offers_what_is_near(visit: Visit) -> None:
     """The headings that a refusal names are links to the book's pages; nothing else is one."""
     visit.go().open()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conftest import RunningApp
+from tests.system.web.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.system.web.console_fake_api import event
 from tests.system.web.widget_site import WidgetSite
 from tests.system.web.widget_visit import CLOTHS, MOTOR, Visit, visiting
@@ -41,9 +42,14 @@ ENDLESS_ANSWER = """([beginning, rest]) => {
 
 
 @pytest.fixture(scope="module")
-def keeping_browser(launch_chromium: Callable[..., Any]) -> Iterator[Browser]:
+def keeping_browser(chromium: Browser) -> Iterator[Browser]:
     """Start a Chromium that keeps pages, as readers' browsers do and Playwright's does not."""
-    browser = launch_chromium(ignore_default_args=["--disable-back-forward-cache"])
+    options: dict[str, Any] = {
+        "executable_path": CHROMIUM,
+        "args": CHROMIUM_ARGS,
+        "ignore_default_args": ["--disable-back-forward-cache"],
+    }
+    browser = chromium.browser_type.launch(**options)
     yield browser
     browser.close()
 

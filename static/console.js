@@ -459,7 +459,11 @@ const DEGRADED_WORDS = {
   history: 'not kept',
 };
 
-const COPY_WORDS = { copy: 'Copy', copied: 'Copied' };
+const COPY_WORDS = {
+  copy: 'Copy',
+  copied: 'Copied',
+  not_copied: 'This page may not copy. The text is selected now: copy it by hand.',
+};
 
 class Exchange {
   constructor(asked) {
@@ -485,7 +489,7 @@ class Exchange {
     part(this.node, 'again').addEventListener('click', () => this.askAgain());
     part(this.node, 'repeat').addEventListener('click', () => this.askAgain());
     part(this.node, 'edit').addEventListener('click', () => edit(this.asked));
-    part(this.node, 'copy').addEventListener('click', ({ currentTarget }) => copy(this.text, currentTarget, (key) => COPY_WORDS[key]));
+    part(this.node, 'copy').addEventListener('click', ({ currentTarget }) => this.#copy(currentTarget));
     for (const thumb of this.node.querySelectorAll('[data-rating]')) {
       thumb.addEventListener('click', () => this.#rate(thumb.dataset.rating));
     }
@@ -641,6 +645,16 @@ class Exchange {
   }
 
   /* -- Under the answer -- */
+
+  #copy(pressed) {
+    const note = part(this.node, 'copy-note');
+    const tell = (text) => {
+      note.hidden = !text;
+      note.textContent = text;
+      announce(text);
+    };
+    copy(this.text, { pressed, shown: this.answer, say: (key) => COPY_WORDS[key], tell });
+  }
 
   #showAfter() {
     part(this.node, 'waiting').hidden = true;

@@ -16,6 +16,11 @@ export function button(text, run, attributes = {}) {
   return make('button', { type: 'button', text, run, ...attributes });
 }
 
+/** Keep plain keys from the site's own shortcuts, which take a text field in a shadow root for none; Ctrl+K is left to them. */
+export function keepFromSite(event) {
+  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+}
+
 /** Let a field grow with its text where the style `field-sizing` does not. Returns what to call when a script has set the text. */
 export function growing(field) {
   if (CSS.supports('field-sizing', 'content')) return () => {};
@@ -27,13 +32,17 @@ export function growing(field) {
   return fit;
 }
 
-/** Copy a text, and say so on the button for a moment. */
-export async function copy(text, pressed, say) {
+/** Copy a text, and say so on the button for a moment. Where the browser does not allow it, select `shown` and tell. */
+export async function copy(text, { pressed, shown, say, tell }) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    return; // The page's owner or the reader forbids it.
+    // Pages without https have no clipboard, and an owner or a reader may forbid it.
+    getSelection().selectAllChildren(shown);
+    tell(say('not_copied'));
+    return;
   }
+  tell('');
   pressed.textContent = say('copied');
   setTimeout(() => { pressed.textContent = say('copy'); }, 2000);
 }

@@ -8,10 +8,11 @@ const SELECTION_MIN = 10;
 const SELECTION_MAX = 10000;
 const SETTLED_MS = 250; // A selection that is still being drawn moves faster than this.
 const LATEST_MS = 500; // A page that is never idle has its button after this time.
+const ASSETS = 'widget/assets/';
 
 /** Return the options: the tag's `data-*` attributes, then `window.RagbotConfig`. */
 function readConfig(tag) {
-  const config = { ...(window.RagbotConfig ?? {}), ...(tag?.dataset ?? {}) };
+  const config = { ...window.RagbotConfig, ...tag?.dataset };
   const language = (config.lang || document.documentElement.lang || 'en').toLowerCase();
   const labels = labelsOf(language) ?? labelsOf(language.split('-')[0]) ?? labelsOf('en');
   return { ...config, base: baseOf(config.api, tag?.src), language: labels[0], labels };
@@ -19,15 +20,23 @@ function readConfig(tag) {
 
 /** Return a language with the words of the button and of the offer, or undefined. */
 function labelsOf(language) {
-  return LABELS.split('\n').map((line) => line.split('|')).find(([known]) => known === language);
+  const at = `\n${LABELS}\n`.indexOf(`\n${language}|`);
+  return at < 0 ? undefined : LABELS.slice(at).split('\n', 1)[0].split('|');
 }
 
 /** Return the service's address with a slash at its end: as it is given, else where the script came from. */
 function baseOf(api, source = location.href) {
-  // (Making a URL takes a third of a millisecond at load, and `source` is an absolute address.)
-  const [address] = (api ? new URL(api, location.href).href : source).split(/[?#]/);
+  // No URL and no expression: at load each takes a fifth of a millisecond, and `source` is an absolute address.
+  const address = before('#', before('?', api ? new URL(api, location.href).href : source));
   if (api) return address.endsWith('/') ? address : `${address}/`;
-  return address.slice(0, address.lastIndexOf('/') + 1).replace(/widget\/assets\/$/, ''); // A tag with a hash has it there.
+  const folder = address.slice(0, address.lastIndexOf('/') + 1);
+  return folder.endsWith(ASSETS) ? folder.slice(0, -ASSETS.length) : folder; // A tag with a hash has it there.
+}
+
+/** Return what comes before a sign in a text; the text where it is not in it. */
+function before(sign, text) {
+  const at = text.indexOf(sign);
+  return at < 0 ? text : text.slice(0, at);
 }
 
 function isRightToLeft(language) {
@@ -58,7 +67,6 @@ function isShortcut(event, wanted) {
 }
 
 class Widget {
-  #begun = null;
   #offer = null;
   #failures = 0; // How often the panel could not be loaded.
 
@@ -66,8 +74,9 @@ class Widget {
     this.config = config;
   }
 
-  /** Put the button into the page. Nothing else is made before it is needed. */
+  /** Put the button into the page, once. Nothing else is made before it is needed. */
   begin() {
+    if (this.host) return;
     const { config } = this;
     this.host = document.createElement('ragbot-widget');
     this.root = this.host.attachShadow({ mode: 'open' });
@@ -84,10 +93,10 @@ class Widget {
     document.dispatchEvent(new CustomEvent('ragbot:ready'));
   }
 
-  /** Return a promise that is kept once the button is there. */
-  begun() {
-    this.#begun ??= new Promise((done) => { whenQuiet(() => { this.begin(); done(); }); });
-    return this.#begun;
+  /** Wait until the button is there: it is made at once if the page is read. */
+  async begun() {
+    if (document.readyState === 'loading') await new Promise((done) => { document.addEventListener('DOMContentLoaded', done, { once: true }); });
+    this.begin();
   }
 
   #button(part, label, run) {
@@ -148,7 +157,8 @@ class Widget {
     const { offsetWidth: width, offsetHeight: height } = offer;
     const below = box.bottom + height + 16 < innerHeight;
     offer.style.left = `${Math.max(8, Math.min(box.left, document.documentElement.clientWidth - width - 8))}px`;
-    offer.style.top = `${Math.max(8, below ? box.bottom + 8 : box.top - height - 8)}px`;
+    const top = below ? box.bottom + 8 : box.top - height - 8;
+    offer.style.top = `${Math.max(8, Math.min(top, innerHeight - height - 8))}px`; // The selection may be out of the window.
   }
 
   #offerButton() {
@@ -227,7 +237,10 @@ function begin(tag) {
   };
   widget.listen();
   if (widget.config.mode === 'page') widget.open({ page: true });
-  else widget.begun().then(() => whenQuiet(() => goOn(widget)));
+  else whenQuiet(() => {
+    widget.begin();
+    whenQuiet(() => goOn(widget)); // In a task of its own: reading the tab's storage takes time.
+  });
 }
 
 begin(document.currentScript ?? document.querySelector('script[src*="/widget.js"], script[src*="/widget/assets/"]'));

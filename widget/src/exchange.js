@@ -38,7 +38,8 @@ export class Exchange {
     this.node = make('div', { class: 'exchange' },
       make('h3', { class: 'asked', dir: 'auto' }, make('span', { class: 'unseen', dir: 'auto', text: `${this.say('you_asked')}: ` }), asked.query));
     if (asked.selection) this.node.append(make('blockquote', { class: 'chosen', dir: 'auto', text: asked.selection }));
-    this.node.append(this.body, this.state, this.tools);
+    this.note = make('p', { class: 'note', hidden: true });
+    this.node.append(this.body, this.state, this.tools, this.note);
     this.view = new MarkdownView(this.body, {
       to: (address) => this.#link(address),
       cite: (number) => this.#mark(number),
@@ -53,8 +54,18 @@ export class Exchange {
   }
 
   #code(made) {
-    const press = button(this.say('copy'), () => copy(made.textContent, press, this.say), { class: 'small' });
+    const press = this.#copyButton(() => made.textContent, made);
     return make('div', { class: 'code', dir: 'ltr' }, make('pre', { tabindex: '0' }, made), press);
+  }
+
+  #copyButton(textOf, shown) {
+    const tell = (text) => {
+      this.note.hidden = !text;
+      this.note.textContent = text;
+      this.panel.live.textContent = text;
+    };
+    const copyNow = ({ currentTarget }) => copy(textOf(), { pressed: currentTarget, shown, say: this.say, tell });
+    return button(this.say('copy'), copyNow, { class: 'small' });
   }
 
   #mark(number) {
@@ -124,8 +135,7 @@ export class Exchange {
   }
 
   #showTools() {
-    const press = button(this.say('copy'), () => copy(this.answer, press, this.say), { class: 'small' });
-    this.tools.replaceChildren(press);
+    this.tools.replaceChildren(this.#copyButton(() => this.answer, this.body));
     if (!this.messageId) return;
     const rate = (rating) => this.#rate(rating);
     this.thumbs = [['up', 'helpful'], ['down', 'not_helpful']].map(([rating, label]) =>
@@ -173,6 +183,13 @@ export class Exchange {
     this.failed = true;
     this.tools.replaceChildren(button(this.say('again'), again, { class: 'small' }));
     if (elsewhere) this.tools.append(make('a', { href: elsewhere, text: this.say('open_page'), target: '_top' }));
+  }
+
+  /** Return the answer as it is read aloud: without code. */
+  spoken() {
+    const copied = this.body.cloneNode(true);
+    for (const one of copied.querySelectorAll('.code, .mark')) one.remove();
+    return copied.textContent;
   }
 
   /** Return what is kept between pages. */

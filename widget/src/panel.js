@@ -1,5 +1,5 @@
 /** The panel: the talk, the field for a question, and what is kept between pages. */
-import { button, growing, make } from './dom.js';
+import { button, growing, keepFromSite, make } from './dom.js';
 import { Exchange } from './exchange.js';
 import { Links } from './links.js';
 import { PANEL_STYLE } from './panel_style.js';
@@ -22,11 +22,6 @@ export async function openPanel(widget) {
   return new Panel(widget, say);
 }
 
-/** Keep plain keys from the site's own shortcuts, which take a text field in a shadow root for none; Ctrl+K is left to them. */
-function keepFromSite(event) {
-  if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
-}
-
 class Panel {
   #exchanges = [];
   #running = null; // {exchange, controller, place}
@@ -45,6 +40,7 @@ class Panel {
     this.book = this.#learn();
     watchColors(sawTheme);
     this.#restore();
+    addEventListener('pageshow', ({ persisted }) => persisted && !this.isPage && this.#comeBack());
   }
 
   /* ---- What is drawn ---- */
@@ -107,12 +103,8 @@ class Panel {
   }
 
   async #learn() {
-    let book = {};
-    try {
-      book = await this.service.describe(location.href.split('#')[0]);
-    } catch {
-      // The panel works without it; a question tells what the trouble is.
-    }
+    // The panel works without it; a question tells what the trouble is.
+    const book = await this.service.describe(location.href.split('#')[0]).catch(() => ({}));
     this.links.know(book);
     this.service.needsToken = Boolean(book.widget_token?.required);
     this.mostChars = book.capabilities?.max_question_chars ?? QUESTION_MAX;
@@ -254,13 +246,28 @@ class Panel {
   beginAnew() {
     this.stop();
     this.sessionId = null;
+    this.#clear();
+    putOut();
+    this.#removeSelection();
+    this.remember();
+  }
+
+  #clear() {
     this.#exchanges = [];
     this.log.replaceChildren();
     this.welcome.hidden = false;
     this.anew.hidden = true;
-    putOut();
-    this.#removeSelection();
-    this.remember();
+  }
+
+  /** Show the talk as it went on elsewhere: a page that the browser has kept for the way back shows an old one. */
+  #comeBack() {
+    if (!this.store.isOutdated()) return;
+    this.#running?.controller.abort();
+    this.#running = null;
+    this.#clear();
+    this.#restore();
+    if (this.store.load().open) this.goOn();
+    else this.close({ keepsFocus: true });
   }
 
   /* ---- Ask ---- */
@@ -322,7 +329,7 @@ class Panel {
       const reply = await call((event, payload, place) => this.#take(run, { event, payload, place }), controller.signal);
       exchange.finish(reply);
       this.sessionId = reply.session_id ?? this.sessionId;
-      this.live.textContent = `${this.say('answered')} ${this.#spoken(exchange)}`;
+      this.live.textContent = `${this.say('answered')} ${exchange.spoken()}`;
       this.announceEvent('answer', { question: exchange.asked.query, answer: reply.answer, status: reply.status, message_id: reply.message_id });
     } catch (error) {
       this.#failed(exchange, error);
@@ -330,19 +337,12 @@ class Panel {
       clearTimeout(waking);
       if (this.#running === run) this.#running = null;
       this.#showRunning(Boolean(this.#running));
-      this.remember();
+      if (this.#exchanges.includes(exchange)) this.remember(); // Else it belongs to a talk that is no more shown.
       this.keepInView();
       const next = this.#afterwards;
       this.#afterwards = null;
       next?.();
     }
-  }
-
-  /** Return the answer as it is read aloud: without code. */
-  #spoken(exchange) {
-    const copy = exchange.body.cloneNode(true);
-    for (const one of copy.querySelectorAll('.code, .mark')) one.remove();
-    return copy.textContent;
   }
 
   #take(run, { event, payload, place }) {

@@ -25,12 +25,12 @@ blockquote { margin: 0 0 10px; padding-inline-start: 10px; border-inline-start: 
 a { color: var(--accent); }
 .mark { display: inline-block; min-width: 24px; height: 24px; line-height: 22px; padding: 0 4px; margin: 0 2px; border: 1px solid var(--line);
   border-radius: 8px; text-align: center; font-size: 12px; text-decoration: none; background: var(--soft); color: var(--accent); }
-.code { position: relative; } .code .small { position: absolute; inset-block-start: 4px; right: 4px; } .code pre { padding-block-start: 34px; }
+.code { position: relative; } .code .small { user-select: none; position: absolute; inset-block-start: 4px; right: 4px; } .code pre { padding-block-start: 34px; }
 pre { background: var(--soft); padding: 10px 12px; border-radius: 8px; overflow: auto; margin: 0 0 10px; font-size: 14px; }
 code { font-family: var(--ragbot-mono, ui-monospace, monospace); background: var(--soft); border-radius: 4px; padding: 0 3px; }
 pre code { padding: 0; background: none; }
 .scroller { overflow: auto; } table { border-collapse: collapse; font-size: 14px; } td, th { border: 1px solid var(--line); padding: 4px 8px; text-align: start; }
-.state, .privacy, .intro { color: var(--quiet); margin: 0 0 10px; } .privacy { font-size: 13px; margin: 6px 0 0; }
+.state, .privacy, .intro, .note { color: var(--quiet); margin: 0 0 10px; } .note { margin: 6px 0 0; } .privacy { font-size: 13px; margin: 6px 0 0; }
 .tools { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; }
 .small, .head button, .examples button { border: 1px solid var(--line); border-radius: 8px; background: var(--bg); color: var(--fg); padding: 2px 10px; font-size: 14px; }
 .small[aria-pressed=true] { background: var(--accent); color: var(--on-accent); border-color: var(--accent); }

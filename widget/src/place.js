@@ -98,8 +98,8 @@ export function findOnPage(wanted, anchor = '') {
   return [];
 }
 
-const HIGHLIGHT_STYLE = `::highlight(ragbot) { background-color: #ffe066; color: #1c1e21; }
-@media (forced-colors: active) { ::highlight(ragbot) { background-color: Mark; color: MarkText; } }`;
+const HIGHLIGHT_STYLE = `@media screen { ::highlight(ragbot) { background-color: #ffe066; color: #1c1e21; } }
+@media screen and (forced-colors: active) { ::highlight(ragbot) { background-color: Mark; color: MarkText; } }`;
 const LIT = { backgroundColor: '#ffe066', color: '#1c1e21' };
 let sheet = null;
 let animations = [];

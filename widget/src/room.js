@@ -3,17 +3,34 @@
 const TEXT_MIN_PX = 640; // A page narrower than this is better covered than squeezed.
 const COLUMN_MIN_PX = 280;
 const MOST_BLOCKS = 40;
+const WHOLE = 'pre, table'; // The texts in these may be wider than what is shown of them, or than a column.
 const GAP_PX = 12;
 const LINE_PX = 20;
 const ENOUGH = 0.8; // The first and the last block may be under the site's own bars.
 
-/** Return the blocks of running text that are in the window. */
+/** Return the blocks of running text that are in the window; of a page that holds nothing but links, these. */
 function visibleText() {
   const root = document.querySelector('main, article, [role=main]') ?? document.body;
-  return [...root.querySelectorAll('p, pre, h1, h2, h3, dd')]
-    .map((block) => ({ block, box: block.getBoundingClientRect() }))
-    .filter(({ box }) => box.width && box.bottom > 0 && box.top < innerHeight)
-    .slice(0, MOST_BLOCKS);
+  const running = textBlocks(root, 'nav, a, button');
+  return running.length ? running : textBlocks(root, 'nav');
+}
+
+/** Return the elements in the window that hold text themselves, whatever their names, without what is in `skipped`. */
+function textBlocks(root, skipped) {
+  const found = [];
+  const visit = (element, isInText) => {
+    const box = element.getBoundingClientRect();
+    const isInWindow = box.bottom > 0 && box.top < innerHeight;
+    if (found.length >= MOST_BLOCKS || (box.width && box.height && !isInWindow)) return;
+    if (isInText && getComputedStyle(element).display.startsWith('inline')) return; // Its block is there.
+    const isWhole = element.matches(WHOLE);
+    const hasText = isWhole || [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (hasText && isInWindow && box.width > 1) found.push({ block: element, box });
+    if (isWhole) return;
+    for (const child of element.children) if (!child.matches(skipped)) visit(child, hasText);
+  };
+  visit(root, false);
+  return found;
 }
 
 /** Return whether a reader sees a block from its one edge to the other: nothing lies over or under it, and it is in the window. */

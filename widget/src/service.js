@@ -123,10 +123,13 @@ export class Service {
     const decoder = new TextDecoder();
     const events = new EventReader();
     let timer = 0;
+    const letGo = () => reader.cancel();
     const heard = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => reader.cancel(), QUIET_MS);
+      timer = setTimeout(letGo, QUIET_MS);
     };
+    // Browsers keep a page for the way back only without open connections. Back on it, the rest is asked for.
+    addEventListener('pagehide', letGo);
     try {
       for (;;) {
         heard();
@@ -146,6 +149,7 @@ export class Service {
       return null;
     } finally {
       clearTimeout(timer);
+      removeEventListener('pagehide', letGo);
       reader.cancel().catch(() => {});
     }
   }

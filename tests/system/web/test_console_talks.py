@@ -181,3 +181,20 @@ def test_question_is_edited_with_the_selection_that_it_was_about(console: Page) 
     expect(console.locator("#question")).to_be_focused()
     expect(console.get_by_role("radio", name="Selected text")).to_be_checked()
     expect(console.locator("#selection")).to_have_value(SELECTION)
+
+
+@pytest.mark.parametrize("clipboard", ["undefined", "{writeText: () => Promise.reject(new Error('no'))}"])
+def test_answer_that_may_not_be_copied_is_selected(console: Page, clipboard: str) -> None:
+    """Pages without https have no clipboard, and a reader may forbid it: the button must not do nothing."""
+    exchange = ask(console, ANSWERED)
+    console.evaluate(f"Object.defineProperty(navigator, 'clipboard', {{value: {clipboard}}})")
+
+    named(exchange, "copy").click()
+
+    expect(named(exchange, "copy-note")).to_have_text(
+        "This page may not copy. The text is selected now: copy it by hand."
+    )
+    expect(console.locator("#announce")).to_contain_text("copy it by hand")
+    expect(named(exchange, "copy")).to_have_text("Copy")
+    selected = console.evaluate("getSelection().toString()")
+    assert selected.split() == exchange.locator(".answer").inner_text().split()

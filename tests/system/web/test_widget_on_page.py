@@ -53,6 +53,32 @@ def select_words(page: Page, words: str) -> None:
     )
 
 
+def test_page_does_not_shift_and_needs_no_unload_handler(visit: Visit) -> None:
+    """A button that moves the text, or keeps the page out of the browser's cache, harms the author's page."""
+    watch = """<script>
+      window.shift = 0;
+      new PerformanceObserver((list) => { for (const one of list.getEntries()) window.shift += one.value; })
+        .observe({type: 'layout-shift', buffered: true});
+      window.listened = [];
+      const listen = EventTarget.prototype.addEventListener;
+      EventTarget.prototype.addEventListener = function (name, ...rest) {
+        window.listened.push(name);
+        return listen.call(this, name, ...rest);
+      };
+    </script>"""
+    visit.go(head=watch + visit.site.tag(visit.service.url))
+    expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+    visit.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    assert visit.page.evaluate("window.shift") == 0
+
+    visit.open()
+    visit.ask(CLOTHS)
+    listened = set(visit.page.evaluate("window.listened"))
+    assert "keydown" in listened
+    assert listened.isdisjoint({"unload", "beforeunload"})
+
+
 def test_shortcuts_of_the_site_work_but_not_while_a_question_is_typed(visit: Visit) -> None:
     """`s`, `/` and Ctrl+K open the search of many sites; a question has these letters, too."""
     visit.go(head=LISTENER + visit.site.tag(visit.service.url))
@@ -84,6 +110,50 @@ def test_page_makes_room_for_the_panel(visit: Visit) -> None:
 
     expect(visit.panel).to_be_hidden()
     assert visit.page.evaluate("getComputedStyle(document.documentElement).marginRight") == "0px"
+
+
+SENTENCE = "The lamp of the lighthouse is lit at dusk and put out at dawn by whoever has the watch. " * 2
+CONTENTS = {
+    "list": f"<ul>{f'<li>{SENTENCE}</li>' * 40}</ul>",
+    "table": f"<table>{f'<tr><td>1</td><td>{SENTENCE}</td></tr>' * 40}</table>",
+    "lines": f"<div>{SENTENCE}</div>" * 40,
+    "quote": f"<blockquote>{SENTENCE * 40}</blockquote>",
+    "links": f"<ul>{f'<li><a href=#>{SENTENCE}</a></li>' * 40}</ul>",
+}
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_page_without_paragraphs_makes_room_for_the_panel(
+    visit: Visit, content: str, side: str, direction: str
+) -> None:
+    """What counts is the text that a reader sees, and not the names of the elements that hold it."""
+    visit.go(attributes=f'data-position="{side}" data-lang="en"')
+    visit.page.evaluate(
+        "([content, direction]) => { document.documentElement.dir = direction;"
+        " document.body.innerHTML = `<main>${content}</main>`; }",
+        [CONTENTS[content], direction],
+    )
+
+    visit.open()
+
+    covered = visit.page.evaluate(
+        """() => {
+          const { shadowRoot } = document.querySelector('ragbot-widget');
+          const panel = shadowRoot.querySelector('.panel').getBoundingClientRect();
+          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          const range = document.createRange();
+          const boxes = [];
+          while (walker.nextNode()) {
+            range.selectNodeContents(walker.currentNode);
+            boxes.push(...range.getClientRects());
+          }
+          return boxes.filter((box) => box.bottom > 0 && box.top < innerHeight
+            && box.right > panel.left + 1 && box.left < panel.right - 1).length;
+        }"""
+    )
+    assert covered == 0
 
 
 def test_esc_closes_the_panel_after_a_mark_was_followed(visit: Visit) -> None:
@@ -207,13 +277,18 @@ def test_forced_colours_leave_edges_and_states(
 
 
 def test_widget_is_not_printed(visit: Visit) -> None:
-    """A printed page is the book's alone."""
-    visit.go().open()
+    """A printed page is the book's alone, without the panel and without the colour of the cited words."""
+    visit.go("/mkdocs/lighting/").open()
+    visit.ask(CLOTHS).locator("a.mark").first.click()
+    visit.wait_until_lit("Cloths are kept in the drawer")
+    colour = "getComputedStyle(document.body, '::highlight(ragbot)').backgroundColor"
+    assert visit.page.evaluate(colour) == "rgb(255, 224, 102)"
 
     visit.page.emulate_media(media="print")
 
     expect(visit.panel).to_be_hidden()
     assert visit.page.locator("ragbot-widget").evaluate("one => one.getClientRects().length") == 0
+    assert visit.page.evaluate(colour) == "rgba(0, 0, 0, 0)"
 
 
 def test_text_selected_by_touch_can_be_asked_about(
@@ -234,6 +309,26 @@ def test_text_selected_by_touch_can_be_asked_about(
         offer.tap()
 
         expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
+
+
+@pytest.mark.parametrize("scrolled_to", ["bottom", "top"])
+def test_offer_is_in_the_window_where_the_selection_is_not(visit: Visit, scrolled_to: str) -> None:
+    """A selection may reach out of the window, or be made by keys or a script outside of it."""
+    visit.go()
+    visit.page.evaluate(
+        """(end) => {
+          const space = '<div style="height: 3000px"></div>';
+          document.querySelector('main').insertAdjacentHTML('beforebegin', space);
+          document.querySelector('main').insertAdjacentHTML('afterend', space);
+          scrollTo(0, end === 'top' ? 0 : document.documentElement.scrollHeight);
+          getSelection().selectAllChildren(document.querySelector('main p'));
+        }""",
+        scrolled_to,
+    )
+
+    visit.page.get_by_role("button", name="Ask about this").click(timeout=5000)
+
+    expect(visit.page.locator(".chip")).to_be_visible()
 
 
 def test_pinned_tag_finds_its_service(visit: Visit) -> None:

@@ -9,12 +9,13 @@ import pytest
 
 from tests.conftest import RunningApp
 from tests.system.web.conftest import CHROMIUM, CHROMIUM_ARGS
+from tests.system.web.test_widget_browser import answer_with
 from tests.system.web.test_widget_on_page import select_words
 from tests.system.web.widget_site import WidgetSite
 from tests.system.web.widget_visit import NO_FIELD_SIZING, PHONE, Visit, visiting
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
@@ -183,3 +184,30 @@ def test_focus_goes_back_to_a_button_that_did_not_have_it(visit: Visit) -> None:
     visit.page.keyboard.press("Escape")
 
     expect(mine).to_be_focused()
+
+
+def selected_in_panel(page: Page) -> str:
+    """Return the text that the reader has selected, also where it is in the panel's shadow root."""
+    return str(
+        page.evaluate(
+            "() => (document.querySelector('ragbot-widget').shadowRoot.getSelection?.() ?? getSelection())"
+            ".toString()"
+        )
+    )
+
+
+def test_answer_that_may_not_be_copied_is_selected(visit: Visit) -> None:
+    """Pages without https have no clipboard: the reader is told, and copies the selected text himself."""
+    visit.go().open()
+    answer_with(visit.page, "Do so:\n\n```sh\nlamp --on\n```\n", sources=[], citations=[], status="answered")
+    exchange = visit.ask("code")
+    visit.page.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+
+    exchange.locator(".code button").click()
+
+    told = "This page may not copy. The text is selected now: copy it by hand."
+    expect(exchange.locator(".note")).to_have_text(told)
+    assert selected_in_panel(visit.page).strip() == "lamp --on"
+    exchange.locator(".tools button").first.click()
+    assert selected_in_panel(visit.page).startswith("Do so:")
+    expect(visit.page.locator("ragbot-widget .offer")).to_have_count(0)

@@ -28,6 +28,7 @@ HTML = ("index.html", "styles.css", "p {}")
         (QUARTO, "a `r "),
         (HUGO, "{{< a "),
         (HUGO, "{{%" + " " * 99),
+        (HUGO, "{{< highlight a >}}"),
         (MDX, "<A code={`"),
         (MDX, "<Code a={b}>{'"),
         (HTML, "\n"),

@@ -186,7 +186,84 @@ def test_hugo_shows_the_summary_of_what_unfolds_and_no_other_argument(
     assert book.pages[0].source.strip() == f"{shown}\nOars.".strip()
 
 
+def test_hugo_fills_in_parameters_of_the_page_its_sections_and_the_site(tmp_path: Path) -> None:
+    """A command without its version number is not the one that the site shows."""
+    page = (
+        '---\ntitle: A\noar: long\n---\n`get v{{< param version >}}`, {{% param "oar" %}}, '
+        "{{< param Lake.depth >}}, {{< param none >}}.\n"
+    )
+    files = {
+        "config/_default/hugo.toml": 'title = "Boats"\n',
+        "config/_default/params.toml": 'version = "1"\n[lake]\ndepth = 7\n',
+        "content/boats/_index.md": "---\ntitle: Boats\ncascade:\n  version: 2.0.1\n---\nx\n",
+        "content/boats/a.md": page,
+    }
+
+    book = laid(tmp_path, files)
+
+    assert book.pages[-1].source == "`get v2.0.1`, long, 7, .\n"
+
+
+def test_hugo_includes_files_without_their_front_matter(tmp_path: Path) -> None:
+    """A site that keeps what its pages share in files of their own had lost most of some pages."""
+    files = {
+        "hugo.toml": 'title = "Boats"\n',
+        "content/a.md": '# A\n\n{{% include "_common/dry.md" %}}\n\n'
+        '{{< readfile file="row.sh" code="true" lang="sh" >}}\n',
+        "content/_common/dry.md": '---\ntitle: x\n---\nKeep dry.\n\n{{% include "/_common/wet.md" %}}\n',
+        "content/_common/wet.md": "Not wet.\n",
+        "content/row.sh": "# row\nrow --fast\n",
+    }
+
+    book = laid(tmp_path, files)
+
+    (page,) = book.pages
+    assert page.source.split("\n\n")[1:3] == ["Keep dry.", "Not wet."]
+    assert "```sh\n# row\nrow --fast\n```" in page.source
+    assert len(page.sections) == 1
+
+
+def test_files_that_include_themselves_end(tmp_path: Path) -> None:
+    """A few hundred such lines would be followed for ever."""
+    for settings, page, line in (
+        ("hugo.toml", "content/a.md", '{{% include "a.md" %}}'),
+        ("mkdocs.yml", "docs/a.md", '--8<-- "docs/a.md"'),
+    ):
+        files = {settings: "title: B\n" if settings.endswith("yml") else 'title = "B"\n'}
+
+        book = laid(
+            tmp_path / settings, {**files, page: "# A\n" + f"{line}\n" * 3000, f"{page[:-4]}b.md": "# B\n"}
+        )
+
+        assert [skipped.reason for skipped in book.skipped] == [
+            "Its includes hold more than 1,000,000 characters."
+        ]
+
+
+def test_hugo_shows_what_it_highlights_as_code(tmp_path: Path) -> None:
+    """Its comments were headings with dead links."""
+    page = (
+        "# A\n\n{{< highlight toml >}}\n# no heading\na = 1\n{{< /highlight >}}\n\n"
+        "{{< code-toggle file=hugo >}}\n# none\nb = 2\n{{< /code-toggle >}}\n\n{{</* highlight go */>}}\n"
+    )
+    book = laid(tmp_path, {"hugo.toml": 'title = "Boats"\n', "content/a.md": page})
+
+    assert [section.heading_path[-1] for section in book.pages[0].sections] == ["A"]
+    assert "```toml\n# no heading\na = 1\n```" in book.pages[0].source
+    assert "```\n# none\nb = 2\n```" in book.pages[0].source
+    assert book.pages[0].source.endswith("{{< highlight go >}}\n")
+
+
 # --- blocks ------------------------------------------------------------------------------------
+
+
+def test_front_matter_may_name_a_value_and_use_it_again() -> None:
+    """The page was called `*name`; names of lists could make a short text very large."""
+    found = parse_front_matter("---\ntitle: Oars\ncascade:\n  version: &name v2\nlinkTitle: *name\n---\n")
+    large = parse_front_matter("---\ntitle: Oars\na: &a [x, x]\nb: [*a, *a]\n---\n")
+
+    assert (found.text("linkTitle"), found.values["cascade"]) == ("v2", {"version": "v2"})
+    assert (large.text("title"), large.values["b"]) == ("Oars", "[*a, *a]")
 
 
 def test_front_matter_in_toml_is_read() -> None:

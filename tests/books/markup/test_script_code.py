@@ -10,8 +10,8 @@ def test_comments_of_code_in_an_attribute_are_no_headings():
     """Each would be a section whose link is dead, and would take the text below it."""
     page = read_plain_page(
         "oars.mdx",
-        "# Oars\n\n<Tabs>\n\t<Code frame={false} code={`\n# Push all\nrow <boat>\n\n# Pull all\nrow \\`back\\`\n"
-        '`} lang="bash" />\n</Tabs>\n\n## Grip\n\nHold it.\n',
+        "# Oars\n\n<Tabs>\n\t<Code frame={false} code={`\n# Push all\nrow <boat>\n\n"
+        '# Pull all\nrow \\`back\\`\n`} lang="bash" />\n</Tabs>\n\n## Grip\n\nHold it.\n',
     )
 
     assert [section.heading_path for section in page.sections] == [("Oars",), ("Oars", "Grip")]

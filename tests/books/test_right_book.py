@@ -97,6 +97,27 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"publican.cfg": "xml_lang: en-US", "en-US/Book.xml": LONG}, "Publican", "tmp/en-US/html"),
         ({"_site.yml": "name: b", "index.Rmd": "# A", "oars.md": "# O"}, "R Markdown", "_site"),
         ({"next.config.mjs": "import nextra from 'nextra'", "content/a.mdx": "# A"}, "Nextra", "out"),
+        ({"astro.config.mjs": "export default {}", "src/content/a.md": "# A"}, "Astro", "dist"),
+        (
+            {"source.config.ts": "import {x} from 'fumadocs-mdx/config'", "content/docs/a.mdx": "# A"},
+            "Fumadocs",
+            "out",
+        ),
+        ({"gatsby-config.js": "module.exports = {}", "content/a.md": "# A"}, "Gatsby", "public"),
+        ({"rspress.config.ts": "export default {}", "docs/a.md": "# A"}, "Rspress", "doc_build"),
+        ({".eleventy.js": "module.exports = {}", "content/a.md": "# A"}, "Eleventy", "_site"),
+        ({"eleventy.config.mjs": "export default {}", "a.md": "# A"}, "Eleventy", "_site"),
+        ({"config.yaml": "carpentry: 'lab'\n", "episodes/a.Rmd": LONG}, "Carpentries Workbench", "site/docs"),
+        ({"zensical.toml": "[project]", "docs/a.md": "# A"}, "Zensical", "site"),
+        ({"pelicanconf.py": "SITENAME = 'B'", "content/a.md": "# A"}, "Pelican", "output"),
+        ({"conf.py": "BLOG_TITLE = 'B'", "pages/a.md": "# A"}, "Nikola", "output"),
+        (
+            {"_config.yml": "title: B", "package.json": '{"a": {"hexo": "7"}}', "source/a.md": "# A"},
+            "Hexo",
+            "public",
+        ),
+        ({"META-INF/container.xml": "<container/>", "text/1.xhtml": PAGE}, "unpacked EPUB", "book.epub"),
+        ({"src/META-INF/container.xml": "<c/>", "src/t/1.xhtml": PAGE}, "unpacked EPUB", "book.epub"),
     ],
 )
 def test_sources_of_a_generator_are_refused_with_the_way(

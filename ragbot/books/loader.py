@@ -31,6 +31,7 @@ from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
+from ragbot.books.not_pages import ASSET, lies_in_asset_folder
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
 from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
@@ -256,9 +257,20 @@ def _read_mixed_folder(folder: BookFolder, site: ForcedSite) -> Book:
             return _read_multi_page_file(folder, path, is_among_others=True).pages
         return (read_plain_page(path, folder.read_text(path), site=site.title),)
 
-    paths = chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES, site)
+    paths = _without_assets(folder, chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES, site))
     pages = [page for found in folder.read_each(paths, read) for page in found]
     return Book(site.title, tuple(pages))
+
+
+def _without_assets(folder: BookFolder, paths: list[str]) -> list[str]:
+    """Leave out the EPUB and PDF files that chapters of Markdown link to."""
+    is_bound = {path: Path(path).suffix.lower() in MULTI_PAGE_SUFFIXES for path in paths}
+    assets = {path for path in paths if is_bound[path] and lies_in_asset_folder(path)}
+    if all(is_bound.values()):
+        return paths
+    for path in sorted(assets):
+        folder.leave_out(path, ASSET)
+    return [path for path in paths if path not in assets]
 
 
 def _read_multi_page_file(folder: BookFolder, path: str, *, is_among_others: bool) -> Book:

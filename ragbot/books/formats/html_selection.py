@@ -21,7 +21,7 @@ COPY = "It is a copy of another page, which it names as the original."
 MAX_COPIES = 20
 
 # At the root, or below a language: a chapter may be about blogs.
-_BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
+BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
 _LIST = re.compile(r"(?:^|/)(?:page/\d+|tags|tags/[^/]+|categories|archives?|authors)(?:/index)?\.html?$")
 _VERSION_METAS = "meta[name=docusaurus_version], meta[name='docsearch:version']"
 _VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
@@ -90,7 +90,7 @@ def pages_left_out(
 
 
 def _lists(found: Mapping[str, PageFacts]) -> dict[str, str]:
-    return {path: LIST for path, facts in found.items() if facts.is_list or _BLOG.match(path)}
+    return {path: LIST for path, facts in found.items() if facts.is_list or BLOG.match(path)}
 
 
 def _other_languages(found: Mapping[str, PageFacts]) -> dict[str, str]:

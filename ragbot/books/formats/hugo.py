@@ -8,10 +8,11 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.hugo_addresses import HugoAddresses
 from ragbot.books.formats.hugo_shortcodes import HugoShortcodes
 from ragbot.books.formats.markdown import AnchorRules
-from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book
@@ -55,10 +56,11 @@ def read_hugo(folder: BookFolder) -> Book:
     addresses = HugoAddresses(settings, values_by_path, language, prefix)
     params = {**_mapping(config.get("params")), **_mapping(own.get("params"))}
 
-    def is_shown(inner: str, values: FrontMatter) -> bool:
+    def omitted(inner: str, values: FrontMatter) -> str:
         suffixes = PurePosixPath(inner).suffixes
-        other = len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}
-        return not (values.is_set("draft") or values.is_set("headless") or other)
+        if len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}:
+            return OTHER_LANGUAGE
+        return NOT_BUILT if values.is_set("draft") or values.is_set("headless") else ""
 
     site = SiteSource(
         title=str(config.get("title") or own.get("title") or ""),
@@ -68,7 +70,7 @@ def read_hugo(folder: BookFolder) -> Book:
         text=HugoShortcodes(folder, content, values_by_path, params).plain,
         suffixes=PAGES,
         navigation=tuple(_section(entries, content, "", ())),
-        is_shown=is_shown,
+        omitted=omitted,
         has_copies=True,
         released=_released(config),
     )

@@ -186,6 +186,20 @@ def test_pdf_in_a_folder_stands_under_its_title_and_bad_ones_are_skipped(tmp_pat
 # --- text --------------------------------------------------------------------------------------
 
 
+def test_pdf_among_what_pages_link_to_is_no_chapter(tmp_path):
+    """A brochure in `assets/` was the first page, and named the book."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a.pdf").write_bytes(pdf(lines("A drawing of an oar.")))
+
+    alone = load_book(tmp_path)
+    (tmp_path / "oars.md").write_text("# Oars\n\nPush.\n")
+    book = load_book(tmp_path)
+
+    assert len(alone.pages) == 1
+    assert [page.path for page in book.pages] == ["oars.md"]
+    assert [(out.suffix, out.files) for out in book.left_out] == [(".pdf", 1)]
+
+
 def test_lines_are_joined_to_paragraphs(tmp_path):
     """A quote that breaks where the paper ended reads badly."""
     page = lines("A sentence that runs on", "to the next line.") + lines(

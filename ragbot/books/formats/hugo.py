@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.hugo_addresses import HugoAddresses
+from ragbot.books.formats.hugo_headings import HugoHeadings
 from ragbot.books.formats.hugo_shortcodes import HugoShortcodes
+from ragbot.books.formats.hugo_values import HugoValues
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -21,7 +24,7 @@ from ragbot.core.errors import FileUnreadable
 PAGES = frozenset({".md", ".markdown"})
 
 _SUFFIXES = ("toml", "yaml", "yml", "json")
-_KEYS_WITH_FILES = ("languages", "params", "module", "permalinks", "frontmatter", "uglyURLs")
+_KEYS_WITH_FILES = ("languages", "params", "module", "markup", "permalinks", "frontmatter", "uglyURLs")
 _CONFIG_NAMES = tuple(
     f"{folder}{name}.{suffix}"
     for folder in ("", "config/_default/")
@@ -54,20 +57,25 @@ def read_hugo(folder: BookFolder) -> Book:
     values_by_path = {inner: entry.values for inner, entry in entries.items()}
     prefix = language if config.get("defaultcontentlanguageinsubdir") is True else ""
     addresses = HugoAddresses(settings, values_by_path, language, prefix)
+    values = HugoValues(values_by_path)
+    now = datetime.now()
+    goldmark = _mapping(_mapping(_mapping(config.get("markup")).get("goldmark")).get("extensions"))
+    headings = HugoHeadings(goldmark.get("typographer"))
     params = {**_mapping(config.get("params")), **_mapping(own.get("params"))}
 
-    def omitted(inner: str, values: FrontMatter) -> str:
+    def omitted(inner: str, front: FrontMatter) -> str:
         suffixes = PurePosixPath(inner).suffixes
         if len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}:
             return OTHER_LANGUAGE
-        return NOT_BUILT if values.is_set("draft") or values.is_set("headless") else ""
+        is_built = values.is_rendered(inner) and values.is_published(inner, now, config)
+        return "" if is_built and not (front.is_set("draft") or front.is_set("headless")) else NOT_BUILT
 
     site = SiteSource(
         title=str(config.get("title") or own.get("title") or ""),
         content=content,
-        anchors=AnchorRules(GithubSlugger),
+        anchors=AnchorRules(GithubSlugger, slug_text=headings.slug_text),
         address=addresses.address,
-        text=HugoShortcodes(folder, content, values_by_path, params).plain,
+        text=HugoShortcodes(folder, content, values, params).plain,
         suffixes=PAGES,
         navigation=tuple(_section(entries, content, "", ())),
         omitted=omitted,

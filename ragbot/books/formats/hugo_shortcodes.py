@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from posixpath import dirname
 from textwrap import dedent
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.hugo_values import HugoValues, member
 from ragbot.books.formats.source_includes import MAX_DEPTH, IncludedFiles
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_attributes, without_comments
@@ -32,14 +32,14 @@ _SHOWS_CODE = re.compile(r"\bcode=[\"']?true")
 
 @dataclass(frozen=True, slots=True)
 class HugoShortcodes:
-    """Hold what shortcodes take their text from: files, the front matter of pages by path, parameters.
+    """Hold what shortcodes take their text from: files, the values of pages, parameters.
 
     `content` is the folder of the pages; `params` are the site's.
     """
 
     folder: BookFolder
     content: str
-    entries: Mapping[str, FrontMatter]
+    values: HugoValues
     params: object
 
     def plain(self, path: str, body: str) -> str:
@@ -69,26 +69,14 @@ class HugoShortcodes:
 
     def _param(self, inner: str, name: str) -> str:
         """Return a parameter of the page, of the sections around it, or of the site."""
-        for values in (*self._values_of(inner), self.params):
-            for table in (values, _member(values, "params")):
+        for values in (*self.values.tables(inner), self.params):
+            for table in (values, member(values, "params")):
                 found = table
                 for key in name.split("."):
-                    found = _member(found, key)
+                    found = member(found, key)
                 if isinstance(found, str | int | float):
                     return FrontMatter({"": found}).text("")
         return ""
-
-    def _values_of(self, inner: str) -> Iterator[object]:
-        """Yield the front matter of a page, then what each section around it hands down to its pages."""
-        own = self.entries.get(inner)
-        if own is not None:
-            yield own.values
-        above = inner
-        while above:
-            above = dirname(above)
-            section = self.entries.get(f"{above}/_index.md".lstrip("/"))
-            cascade = section.values.get("cascade") if section is not None else None
-            yield from cascade if isinstance(cascade, list) else [cascade]
 
 
 def _own_words(code: str) -> str:
@@ -110,10 +98,3 @@ def _fenced(code: str, arguments: str) -> str:
     language = _LANGUAGE.search(arguments.strip())
     code = dedent(code.strip("\n")).rstrip()
     return f"\n```{language['name'] if language else ''}\n{code}\n```\n"
-
-
-def _member(values: object, name: str) -> object:
-    """Return a value of a table; Hugo ignores the case of names."""
-    if not isinstance(values, dict):
-        return None
-    return next((value for key, value in values.items() if str(key).lower() == name.lower()), None)

@@ -22,7 +22,7 @@ from ragbot.books.markup.rewriting import (
     without_modules,
     without_scripts,
 )
-from ragbot.core.domain import Book
+from ragbot.core.domain import Book, LeftOut
 
 
 def laid(root: Path, files: dict[str, str]) -> Book:
@@ -221,6 +221,65 @@ def test_hugo_includes_files_without_their_front_matter(tmp_path: Path) -> None:
     assert page.source.split("\n\n")[1:3] == ["Keep dry.", "Not wet."]
     assert "```sh\n# row\nrow --fast\n```" in page.source
     assert len(page.sections) == 1
+
+
+@pytest.mark.parametrize(
+    ("heading", "anchor"),
+    [
+        ("A -- b", "a--b"),
+        ("A---b", "ab"),
+        ("`--x` c", "--x-c"),
+        ('Don\'t [say](x) "no"', "dont-say-no"),
+        ("**Don't** panic", "don-panic"),
+        ('*a "b" c* d', "a--d"),
+        ("[`c` and d](x)", "c"),
+        ("[a *b* c](x)", "a"),
+        ("[*a* b](x)", "a"),
+        ("**a & b**", "a--b"),
+        ("[a\\_b c](x)", "a_b-c"),
+        ("[Don't][x] go", "don-go"),
+    ],
+)
+def test_hugo_makes_anchors_of_the_first_piece_of_what_is_marked(
+    tmp_path: Path, heading: str, anchor: str
+) -> None:
+    """Seen in what Hugo 0.168 builds; each other anchor is a dead link."""
+    page = f"---\ntitle: A\n---\n## {heading}\n\nx\n\n[x]: y\n"
+
+    book = laid(tmp_path, {"hugo.toml": 'title = "B"\n', "content/a.md": page})
+
+    assert book.pages[0].sections[0].anchor == anchor
+
+
+def test_hugo_makes_anchors_by_the_sites_typographer(tmp_path: Path) -> None:
+    """It may be off, or write dashes another way."""
+    for settings, anchor in (("disable = true", "dont--go"), ('endash = "-"', "don-go")):
+        config = f"[markup.goldmark.extensions.typographer]\n{settings}\n"
+        page = "---\ntitle: A\n---\n## *Don't*--go\n\nx\n"
+
+        book = laid(tmp_path, {"hugo.toml": config, "content/a.md": page})
+
+        assert book.pages[0].sections[0].anchor == anchor
+
+
+def test_pages_that_hugo_does_not_write_are_no_chapters(tmp_path: Path) -> None:
+    """Their links are dead: those for lists alone, those whose time is over or to come."""
+    words = "---\ntitle: Words\ncascade:\n  build:\n    render: never\nbuild:\n  render: always\n---\nx\n"
+    files = {
+        "content/words/_index.md": words,
+        "content/words/oar.md": "---\ntitle: Oar\n---\nx\n",
+        "content/old.md": "---\ntitle: Old\nexpiryDate: 2020-01-01\n---\nx\n",
+        "content/new.md": "---\ntitle: New\npublishDate: 2999-01-01T00:00:00Z\n---\nx\n",
+        "content/now.md": "---\n# kept\n---\nx\n",
+    }
+
+    book = laid(tmp_path / "a", {"hugo.toml": 'title = "B"\n', **files})
+    all_times = laid(tmp_path / "b", {"hugo.toml": "buildFuture = true\nbuildExpired = true\n", **files})
+
+    assert {page.address for page in book.pages} == {"words/", "now/"}
+    assert book.left_out == (LeftOut("It is a draft, or the site does not build it.", ".md", 3),)
+    assert {page.address for page in all_times.pages} == {"words/", "now/", "old/", "new/"}
+    assert next(page.source for page in book.pages if page.address == "now/") == "x\n"
 
 
 def test_files_that_include_themselves_end(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser
@@ -62,17 +62,22 @@ def _content(tree: LexborHTMLParser, selector: str) -> str:
 
 
 def pages_left_out(
-    found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None], *, front: str = ""
+    found: Mapping[str, PageFacts],
+    resolve: Callable[[str, str], str | None],
+    *,
+    front: str = "",
+    linked: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the pages that are not the book's, with the reason for each.
 
     `resolve` returns the page that a link on a page leads to, `front` is the page that the site's front page
-    redirects to. A site of lists or a blog alone is left whole.
+    redirects to, `linked` are those that it links. A site of lists or a blog alone is left whole.
     """
 
     def copies_of_whole(kept: Mapping[str, PageFacts]) -> dict[str, str]:
         titles = {path: facts.title for path, facts in kept.items()}
-        return copies_of_site(titles, front=front, originals=_originals(kept, resolve).values())
+        originals = [*_originals(kept, resolve).values(), *linked]
+        return copies_of_site(titles, front=front, originals=originals)
 
     left_out: dict[str, str] = {}
     for choose in (

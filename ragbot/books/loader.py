@@ -27,6 +27,7 @@ from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
 from ragbot.books.formats.quarto import read_quarto
+from ragbot.books.formats.rmarkdown_site import read_rmarkdown_site
 from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.formats.zola import read_zola
@@ -58,6 +59,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "Hugo": read_hugo,
     "bookdown": read_bookdown,
     "Quarto": read_quarto,
+    "R Markdown": read_rmarkdown_site,
     "Zola": read_zola,
     "Jupyter Book": read_jupyter_book,
 }
@@ -71,8 +73,8 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
-    "Hugo, Zola, bookdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, HTML, EPUB "
-    "or PDF file"
+    "Hugo, Zola, bookdown, R Markdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, "
+    "HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

@@ -199,7 +199,8 @@ GENERATORS = (
         "R Markdown",
         _one_of("_site.yml", "_site.yaml"),
         build="Rscript -e 'rmarkdown::render_site()'",
-        outputs=("_site", "docs"),
+        outputs=("_site", "docs", "../docs"),
+        is_read=True,
     ),
     Generator(
         "Carpentries Workbench",

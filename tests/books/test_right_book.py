@@ -95,7 +95,6 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
         ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
         ({"publican.cfg": "xml_lang: en-US", "en-US/Book.xml": LONG}, "Publican", "tmp/en-US/html"),
-        ({"_site.yml": "name: b", "index.Rmd": "# A", "oars.md": "# O"}, "R Markdown", "_site"),
         ({"next.config.mjs": "import nextra from 'nextra'", "content/a.mdx": "# A"}, "Nextra", "out"),
         ({"astro.config.mjs": "export default {}", "src/content/a.md": "# A"}, "Astro", "dist"),
         (

@@ -316,6 +316,25 @@ def test_hugo_shows_what_it_highlights_as_code(tmp_path: Path) -> None:
 # --- blocks ------------------------------------------------------------------------------------
 
 
+def test_vitepress_heading_keeps_its_id_behind_a_badge(tmp_path: Path) -> None:
+    """The id was told to readers, and the link was dead; what a component encloses is in the anchor."""
+    page = (
+        '# Oars\n\n## grip <Version type="new">4.1</Version> <Badge text="x" /> {#my-grip}\n\nHold.\n\n'
+        '## blade <Version>3.2.0</Version>\n\nx\n\n::: tip Wet {#wet}\nRow <Oar label="it" /> on.\n:::\n'
+    )
+    book = laid(tmp_path, {".vitepress/config.js": "", "oars.md": page})
+
+    (read,) = book.pages
+    assert [section.anchor for section in read.sections] == ["", "my-grip", "blade-3-2-0"]
+    assert "**Wet**" in read.source
+    assert "**it**" in read.source
+
+
+def test_colours_of_a_terminal_are_not_told() -> None:
+    """Listings of what programs print hold them as control sequences."""
+    assert shown_source("```ansi\n\x1b[36mok\x1b[39m 1\x1b[1;2m\n```\n") == "```ansi\nok 1\n```\n"
+
+
 def test_front_matter_may_name_a_value_and_use_it_again() -> None:
     """The page was called `*name`; names of lists could make a short text very large."""
     found = parse_front_matter("---\ntitle: Oars\ncascade:\n  version: &name v2\nlinkTitle: *name\n---\n")

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
-from ragbot.books.markup.code_spans import find_code_spans
+from ragbot.books.markup.code_spans import find_code_spans, rewrite_around_code
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 _LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
@@ -291,10 +291,10 @@ def unwrap_components(text: str) -> str:
     """Turn components into the words in their attributes; what stands between their tags stays."""
     if "<" not in text:
         return text
-    pieces = (
-        piece if is_code else _COMPONENT.sub(_attribute_words, piece) for is_code, piece in _segments(text)
+    return rewrite_prose(
+        text,
+        lambda prose: rewrite_around_code(prose, lambda words: _COMPONENT.sub(_attribute_words, words)),
     )
-    return "".join(pieces)
 
 
 def _attribute_words(tag: re.Match[str]) -> str:

@@ -330,6 +330,15 @@ def test_vitepress_heading_keeps_its_id_behind_a_badge(tmp_path: Path) -> None:
     assert "**it**" in read.source
 
 
+def test_types_within_code_are_no_components() -> None:
+    """Interfaces are full of them; the code was torn in two, without its type."""
+    text = '- Type: `<T>(oar: T) => void`\n- <Badge text="`<U>` now" /> and `a\n\n<Oar />`b\n'
+
+    assert unwrap_components(text).split() == [
+        *("-", "Type:", "`<T>(oar:", "T)", "=>", "void`", "-", "**`<U>`", "now**", "and", "`a", "`b")
+    ]
+
+
 def test_colours_of_a_terminal_are_not_told() -> None:
     """Listings of what programs print hold them as control sequences."""
     assert shown_source("```ansi\n\x1b[36mok\x1b[39m 1\x1b[1;2m\n```\n") == "```ansi\nok 1\n```\n"

@@ -282,6 +282,24 @@ def test_running_heads_and_page_numbers_are_dropped(tmp_path):
     assert sources == [f"Body of leaf {chr(97 + n)}, which ends in {chr(97 + n)}." for n in range(12)]
 
 
+def test_running_heads_of_two_pages_printed_beside_each_other_are_dropped(tmp_path):
+    """A designer's file has spreads, whose heads end in two numbers and change with each short chapter."""
+    leaves = "abcdefgh"
+    pages = [
+        "\n".join(
+            [
+                shown(f"CHAPTER {leaves[n // 2]}{2 * n + 8} {2 * n + 9}", y=760),
+                shown(f"Body of leaf {leaves[n]}.", y=700),
+            ]
+        )
+        for n in range(8)
+    ]
+
+    sources = [page.source.strip() for page in load(tmp_path, pdf(*pages)).pages]
+
+    assert sources == [f"Body of leaf {leaf}." for leaf in leaves]
+
+
 def test_sentences_that_end_in_the_pages_number_are_kept(tmp_path):
     """Losing words is worse than keeping a running head."""
     pages = [lines(f"This is page {n}.", "It says so.") for n in range(1, 6)]

@@ -15,8 +15,10 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import rewrite_prose
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
+from ragbot.books.markup.script_prose import NO_ANCHOR
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
 from ragbot.books.not_pages import REPOSITORY_FILE, is_repository_file
 from ragbot.core.domain import Book
@@ -25,6 +27,10 @@ from ragbot.core.errors import BookError, FileUnreadable
 PAGES = frozenset({".rmd", ".md"})
 CONFIG_NAMES = ("_site.yml", "_site.yaml")
 MAX_MENU_DEPTH = 4
+
+# Slides have anchors of their own making.
+_SLIDES = re.compile(r"presentation|slides|moon_reader|revealjs")
+_HEADING = re.compile(r"^#{1,6}[ \t]+\S[^\n]*?(?=[ \t]*$)", re.MULTILINE)
 
 # Signs of the name of a file that rmarkdown replaces in the page's.
 _REPLACED = re.compile(r"[ <>()|\\:&;#?*']")
@@ -56,6 +62,8 @@ def read_rmarkdown_site(folder: BookFolder) -> Book:
         project.citations = read_citations(front.values.get("bibliography"), beside)
         words = plain_rmarkdown(body, beside, project)
         works = project.references() if "#refs" not in body else ""
+        if _SLIDES.search(str(front.values.get("output"))):
+            words = rewrite_prose(words, lambda prose: _HEADING.sub(rf"\g<0> {NO_ANCHOR}", prose))
         return f"{words.rstrip()}\n\n{works}\n" if works else words
 
     titles = (config.get("title"), bar.get("title"), config.get("name"))

@@ -79,6 +79,16 @@ def test_each_page_lists_the_works_that_it_cites(tmp_path: Path) -> None:
     assert "2001" not in second.source
 
 
+def test_sections_of_slides_are_found_by_their_page(tmp_path: Path) -> None:
+    """Each kind of slides names its slides in another way."""
+    slides = "---\ntitle: Talk\noutput: ioslides_presentation\n---\n\n## Grip\n\nx\n\n```\n## code\n```\n"
+
+    (page,) = load_book(laid(tmp_path, {"_site.yml": "name: b\n", "talk.Rmd": slides})).pages
+
+    assert [(section.heading_path, section.anchor) for section in page.sections] == [(("Talk", "Grip"), "")]
+    assert "\n## code\n" in page.source
+
+
 def test_configuration_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """Its order and addresses are not known then."""
     with pytest.raises(BookError, match=r"_site\.yml cannot be read"):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ragbot.books.files import IGNORED_FOLDERS
+from ragbot.books.site_generators import GENERATORS, Generator, is_built
 
 # Where a repository keeps the project of its book.
 INNER_FOLDERS = (
@@ -31,33 +30,6 @@ CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
 # Formats in which the chapters of a project may be.
 _PROSE = frozenset({".md", ".mdx", ".markdown", ".qmd", ".rmd", ".ipynb", ".rst", ".adoc", ".xml", ".ptx"})
 MAX_FILES_LOOKED_AT = 50_000
-
-# Enough of a configuration file to tell whose it is.
-_PEEKED_CHARACTERS = 50_000
-
-_SCRIPTS = ("js", "ts", "mjs", "cjs", "mts", "cts")
-_HUGO_KEY = re.compile(r"(?im)^\s*[\"']?(?:baseURL|languageCode|contentDir)[\"']?\s*[:=]")
-_ZOLA_KEY = re.compile(r"(?m)^\s*base_url\s*=")
-_SPHINX_KEY = re.compile(r"(?m)^(?:extensions|html_theme|master_doc|root_doc|project)\s*[=+]|^import sphinx")
-_BOOKDOWN_SITE = re.compile(r"""(?m)\A---[ \t]*$(?:\n(?!---).*){0,200}?\nsite:[ \t]*["']?bookdown::""")
-_NEXTRA = re.compile(r"""['"]nextra['"]""")
-
-
-@dataclass(frozen=True, slots=True)
-class Generator:
-    """Describe a generator: by which files it is known, and where its sources and its output lie.
-
-    `marks` returns the file by which a folder is recognised, or "". `content` is the folder of the sources,
-    seen from there; `outputs` are the folders that a build may write, likewise. `is_read` is true if ragbot
-    reads the sources themselves, with the addresses that the generator gives them.
-    """
-
-    name: str
-    marks: Callable[[Path], str]
-    build: str
-    outputs: tuple[str, ...]
-    content: str = ""
-    is_read: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +57,7 @@ def find_project(root: Path) -> Project | None:
     """
     if (own := _project_at(root)) is not None:
         return own
-    if _is_built(root):
+    if is_built(root):
         return None
     for name in INNER_FOLDERS:
         if (root / name).is_dir() and (inner := _project_at(root / name)) is not None:
@@ -128,213 +100,3 @@ def _project_above(root: Path) -> Project | None:
         if mark := generator.marks(above):
             return Project(generator, above, mark)
     return None
-
-
-def _is_built(folder: Path) -> bool:
-    """Return whether a folder holds a whole HTML page as its index, and no template of one."""
-    return _peek(folder / "index.html").lstrip("\ufeff \r\n").lower().startswith(("<!doctype", "<html"))
-
-
-def _peek(path: Path) -> str:
-    try:
-        if not path.is_file():
-            return ""
-        with path.open(encoding="utf-8", errors="replace") as opened:
-            return opened.read(_PEEKED_CHARACTERS)
-    except OSError:
-        return ""
-
-
-def _one_of(*names: str) -> Callable[[Path], str]:
-    """Build a mark: the first of the names that is there. A name that ends in a slash is a folder."""
-
-    def mark(folder: Path) -> str:
-        for name in names:
-            if (folder / name).is_dir() if name.endswith("/") else (folder / name).is_file():
-                return name
-        return ""
-
-    return mark
-
-
-def _any_of(*marks: Callable[[Path], str]) -> Callable[[Path], str]:
-    """Build a mark: the file of the first that is there."""
-    return lambda folder: next((found for one in marks if (found := one(folder))), "")
-
-
-def _all_of(*marks: Callable[[Path], str]) -> Callable[[Path], str]:
-    """Build a mark: the first one's file, if all of them are there."""
-
-    def mark(folder: Path) -> str:
-        found = [one(folder) for one in marks]
-        return found[0] if all(found) else ""
-
-    return mark
-
-
-def _holding(names: tuple[str, ...], words: re.Pattern[str]) -> Callable[[Path], str]:
-    """Build a mark: the first of the files that holds the words."""
-    return lambda folder: next((name for name in names if words.search(_peek(folder / name))), "")
-
-
-def _jekyll(folder: Path) -> str:
-    # Sites that others built keep such a file for GitHub's sake.
-    return "" if _is_built(folder) else _one_of("_config.yml", "_config.yaml")(folder)
-
-
-_CONFIGS = ("config.toml", "config.yaml", "config.yml", "config.json")
-
-# The most specific first: Jupyter Book's folders may hold Sphinx's file too, Starlight's pages are Astro's.
-GENERATORS = (
-    Generator(
-        "Docusaurus",
-        _one_of(*(f"docusaurus.config.{suffix}" for suffix in _SCRIPTS)),
-        build="npm run build",
-        outputs=("build",),
-        content="docs",
-        is_read=True,
-    ),
-    Generator(
-        "Starlight",
-        _all_of(_one_of(*(f"astro.config.{suffix}" for suffix in _SCRIPTS)), _one_of("src/content/docs/")),
-        build="npm run build",
-        outputs=("dist",),
-        content="src/content/docs",
-        is_read=True,
-    ),
-    Generator(
-        "VitePress",
-        _one_of(".vitepress/"),
-        build="npx vitepress build",
-        outputs=(".vitepress/dist",),
-        is_read=True,
-    ),
-    Generator(
-        "VuePress",
-        _one_of(".vuepress/"),
-        build="npx vuepress build",
-        outputs=(".vuepress/dist",),
-        is_read=True,
-    ),
-    Generator(
-        "Nextra",
-        _holding(tuple(f"next.config.{suffix}" for suffix in _SCRIPTS), _NEXTRA),
-        build="npm run build",
-        outputs=("out",),
-        content="content",
-    ),
-    Generator(
-        "MyST",
-        _one_of("myst.yml"),
-        build="myst build --html",
-        outputs=("_build/html",),
-    ),
-    Generator(
-        "Jupyter Book",
-        _one_of("_toc.yml"),
-        build="jupyter-book build .",
-        outputs=("_build/html",),
-        is_read=True,
-    ),
-    Generator(
-        "Quarto",
-        _one_of("_quarto.yml", "_quarto.yaml"),
-        build="quarto render",
-        outputs=("_book", "_site", "docs"),
-        is_read=True,
-    ),
-    Generator(
-        "bookdown",
-        _any_of(
-            _one_of("_bookdown.yml", "_bookdown.yaml"), _holding(("index.Rmd", "index.rmd"), _BOOKDOWN_SITE)
-        ),
-        build="Rscript -e 'bookdown::render_book()'",
-        outputs=("_book", "docs"),
-        is_read=True,
-    ),
-    Generator(
-        "R Markdown",
-        _one_of("_site.yml", "_site.yaml"),
-        build="Rscript -e 'rmarkdown::render_site()'",
-        outputs=("_site", "docs"),
-    ),
-    Generator(
-        "mdBook",
-        _one_of("book.toml"),
-        build="mdbook build",
-        outputs=("book", "book/html"),
-        content="src",
-        is_read=True,
-    ),
-    Generator(
-        "HonKit",
-        _one_of("SUMMARY.md", "src/SUMMARY.md"),
-        build="npx honkit build",
-        outputs=("_book",),
-        is_read=True,
-    ),
-    Generator(
-        "MkDocs",
-        _one_of("mkdocs.yml", "mkdocs.yaml"),
-        build="mkdocs build",
-        outputs=("site",),
-        content="docs",
-        is_read=True,
-    ),
-    Generator(
-        "Hugo",
-        _one_of("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config/_default/"),
-        build="hugo",
-        outputs=("public",),
-        content="content",
-        is_read=True,
-    ),
-    Generator(
-        "Zola",
-        _all_of(_holding(("config.toml", "zola.toml"), _ZOLA_KEY), _one_of("content/")),
-        build="zola build",
-        outputs=("public",),
-        content="content",
-        is_read=True,
-    ),
-    Generator(
-        "Hugo",
-        _all_of(_holding(_CONFIGS, _HUGO_KEY), _one_of("content/")),
-        build="hugo",
-        outputs=("public",),
-        content="content",
-        is_read=True,
-    ),
-    Generator(
-        "Antora",
-        _one_of("antora-playbook.yml", "antora-playbook.yaml", "antora.yml"),
-        build="npx antora antora-playbook.yml",
-        outputs=("build/site",),
-    ),
-    Generator(
-        "PreTeXt",
-        _one_of("project.ptx"),
-        build="pretext build web",
-        outputs=("output/web", "output/html"),
-        content="source",
-    ),
-    Generator(
-        "Publican",
-        _one_of("publican.cfg"),
-        build="publican build --formats html --langs en-US",
-        outputs=("tmp/en-US/html", "tmp/en-US/html-single"),
-    ),
-    Generator(
-        "Sphinx",
-        _holding(("conf.py",), _SPHINX_KEY),
-        build="make html",
-        outputs=("_build/html", "build/html", "../build/html", "_build/dirhtml"),
-    ),
-    Generator(
-        "Sphinx",
-        _holding(("source/conf.py",), _SPHINX_KEY),
-        build="make html",
-        outputs=("build/html", "_build/html"),
-    ),
-    Generator("Jekyll", _jekyll, build="bundle exec jekyll build", outputs=("_site",)),
-)

@@ -27,10 +27,12 @@ from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
 from ragbot.books.formats.quarto import read_quarto
+from ragbot.books.formats.rmarkdown_site import read_rmarkdown_site
 from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
+from ragbot.books.not_pages import ASSET, lies_in_asset_folder
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
 from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
@@ -57,6 +59,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "Hugo": read_hugo,
     "bookdown": read_bookdown,
     "Quarto": read_quarto,
+    "R Markdown": read_rmarkdown_site,
     "Zola": read_zola,
     "Jupyter Book": read_jupyter_book,
 }
@@ -70,8 +73,8 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
-    "Hugo, Zola, bookdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, HTML, EPUB "
-    "or PDF file"
+    "Hugo, Zola, bookdown, R Markdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, "
+    "HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"
@@ -256,9 +259,20 @@ def _read_mixed_folder(folder: BookFolder, site: ForcedSite) -> Book:
             return _read_multi_page_file(folder, path, is_among_others=True).pages
         return (read_plain_page(path, folder.read_text(path), site=site.title),)
 
-    paths = chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES, site)
+    paths = _without_assets(folder, chapters(folder, MARKDOWN_SUFFIXES | MULTI_PAGE_SUFFIXES, site))
     pages = [page for found in folder.read_each(paths, read) for page in found]
     return Book(site.title, tuple(pages))
+
+
+def _without_assets(folder: BookFolder, paths: list[str]) -> list[str]:
+    """Leave out the EPUB and PDF files that chapters of Markdown link to."""
+    is_bound = {path: Path(path).suffix.lower() in MULTI_PAGE_SUFFIXES for path in paths}
+    assets = {path for path in paths if is_bound[path] and lies_in_asset_folder(path)}
+    if all(is_bound.values()):
+        return paths
+    for path in sorted(assets):
+        folder.leave_out(path, ASSET)
+    return [path for path in paths if path not in assets]
 
 
 def _read_multi_page_file(folder: BookFolder, path: str, *, is_among_others: bool) -> Book:

@@ -14,6 +14,11 @@ TEMPLATE_FOLDERS = frozenset(
     {"_templates", "_layouts", "_includes", "_partials", "_theme", "archetypes", "layouts", "overrides"}
 )
 
+# Where a repository keeps what its pages link to.
+_ASSET_FOLDERS = frozenset(
+    {"assets", "_static", "static", "public", "files", "downloads", "attachments", "images", "img", "media"}
+)
+
 # Files that tell how to work on a repository; hosts look for these names.
 _ABOUT_REPOSITORY = frozenset(
     {
@@ -34,6 +39,7 @@ _TEMPLATE_LINE = re.compile(
 )
 
 REPOSITORY_FILE = "The file is about the repository, and no chapter."
+ASSET = "The pages link to it; it is no chapter."
 TEMPLATE = "The file is a template, and no page."
 
 
@@ -55,6 +61,11 @@ def is_repository_file(path: str, *, beside_content: bool) -> bool:
 def lies_in_template_folder(path: str) -> bool:
     """Return whether one of a file's folders holds templates."""
     return not TEMPLATE_FOLDERS.isdisjoint(path.split("/")[:-1])
+
+
+def lies_in_asset_folder(path: str) -> bool:
+    """Return whether one of a file's folders holds what pages link to."""
+    return not _ASSET_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
 
 
 def is_template(source: str) -> bool:

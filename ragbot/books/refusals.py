@@ -57,7 +57,7 @@ def unread_refusal(pages: Sequence[Page], unread: Sequence[UnreadProse], read_ch
 
 def _with_article(name: str) -> str:
     """Return a generator's name with the article that fits how it is spoken."""
-    return f"{'an' if name.startswith(('A', 'R ')) else 'a'} {name}"
+    return f"{'an' if name.startswith(('A', 'E', 'R ', 'Rs', 'u')) else 'a'} {name}"
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -12,6 +12,7 @@ from ragbot.books.loader import load_book
 BOOKDOWN = ("index.Rmd", "_bookdown.yml", "delete_merged_file: true")
 QUARTO = ("index.qmd", "_quarto.yml", "project: {type: website}")
 HUGO = ("content/index.md", "hugo.toml", 'title = "Boats"')
+MDX = ("index.mdx", "notes.txt", "")
 HTML = ("index.html", "styles.css", "p {}")
 
 
@@ -27,6 +28,9 @@ HTML = ("index.html", "styles.css", "p {}")
         (QUARTO, "a `r "),
         (HUGO, "{{< a "),
         (HUGO, "{{%" + " " * 99),
+        (HUGO, "{{< highlight a >}}"),
+        (MDX, "<A code={`"),
+        (MDX, "<Code a={b}>{'"),
         (HTML, "\n"),
         (HTML, "{% \n"),
     ],

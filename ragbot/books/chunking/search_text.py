@@ -13,6 +13,7 @@ _FENCE = (
 )
 _CODE = r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^\r\n]{1,400}?(?<!`)(?P=ticks)(?!`))"
 _PROTECTED = re.compile(f"{_FENCE}|{_CODE}", re.MULTILINE)
+_SPAN_OF_CODE = re.compile(_CODE)
 
 # Of each rule the sign without which it changes nothing (looking for that is much faster), what it matches,
 # and what it makes of it. A pattern that begins with its sign is tried there alone.
@@ -51,6 +52,9 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
 )
 # Stands for a star that is text while the others are removed.
 _STAR = "\ue000"
+# Stands on both sides of the number of a code span, likewise.
+_SPAN = "\ue001"
+_KEPT_SPAN = re.compile(f"{_SPAN}(\\d+){_SPAN}")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SPACES = re.compile(r"(?<=\S)[ \t]{2,}")
 
@@ -65,11 +69,24 @@ def strip_markdown(prose: str) -> str:
         return _words(prose).strip()
     pieces, position = [], 0
     for match in _PROTECTED.finditer(prose):
-        pieces.append(_words(prose[position : match.start()]))
-        pieces.append(match.group())
+        if match["fence"] is None:
+            continue
+        pieces += [_words_around_code(prose[position : match.start()]), match.group()]
         position = match.end()
-    pieces.append(_words(prose[position:]))
+    pieces.append(_words_around_code(prose[position:]))
     return "".join(pieces).strip()
+
+
+def _words_around_code(text: str) -> str:
+    """Strip marks between code spans, and of links whose label holds one."""
+    spans: list[str] = []
+
+    def kept(span: re.Match[str]) -> str:
+        spans.append(span[0])
+        return f"{_SPAN}{len(spans) - 1}{_SPAN}"
+
+    words = _words(_SPAN_OF_CODE.sub(kept, text.replace(_SPAN, "")))
+    return _KEPT_SPAN.sub(lambda mark: spans[int(mark[1])], words)
 
 
 def _words(text: str) -> str:

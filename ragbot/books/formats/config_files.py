@@ -1,4 +1,4 @@
-"""Parse YAML, TOML and JSON from a book safely: short, without aliases, and only mappings."""
+"""Parse YAML, TOML and JSON from a book safely: short, without aliases of lists, and only mappings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import yaml
 
 from ragbot.core.errors import FileUnreadable
 
-# Longer text describes no page and no folder; YAML aliases could make a short text very large.
+# Longer text describes no page and no folder; YAML aliases of lists could make a short text very large.
 MAX_CHARACTERS = 20_000
 
 # The largest configurations, with thousands of redirects or a long navigation, have fewer. The time and
@@ -39,18 +39,30 @@ _FAULTS = (
 )
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Load YAML whose aliases stand for single values."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Compose a node; an alias of a list, by which a short text could grow very large, is an error."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]  # (PyYAML has no types for it.)
+            anchored = self.anchors.get(event.anchor)
+            if not isinstance(anchored, yaml.ScalarNode):
+                raise yaml.YAMLError("alias")
+        return super().compose_node(parent, index)
+
+
 def parse_yaml_mapping(text: str) -> dict[str, object] | None:
     """Parse YAML; None if it holds something else than a mapping.
 
-    Raises FileUnreadable if it is invalid, too long, or has aliases.
+    Raises FileUnreadable if it is invalid, too long, or has aliases of lists.
     """
     _check_length(text)
-    if _ALIAS.search(text):
-        raise FileUnreadable("The YAML has aliases, which are not read.")
+    loader = _PlainLoader if _ALIAS.search(text) else _LOADER
     try:
-        return _mapping(yaml.load(text, _LOADER))  # noqa: S506 (both loaders are safe ones)
+        return _mapping(yaml.load(text, loader))  # noqa: S506 (all loaders are safe ones)
     except _FAULTS as fault:
-        raise FileUnreadable("The text is not valid YAML.") from fault
+        raise FileUnreadable("The text is not valid YAML, or it has aliases of lists.") from fault
 
 
 def parse_toml_mapping(text: str) -> dict[str, object]:
@@ -66,14 +78,8 @@ def parse_toml_mapping(text: str) -> dict[str, object]:
         raise FileUnreadable("The text is not valid TOML.") from fault
 
 
-class _TolerantLoader(yaml.SafeLoader):
+class _TolerantLoader(_PlainLoader):
     """Load YAML whose tags name code (`!!python/name:...`, `!ENV`): each gives None, and nothing is run."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node; an alias, by which a short text could grow very large, is an error."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("alias")
-        return super().compose_node(parent, index)
 
 
 _TolerantLoader.add_multi_constructor("", lambda _loader, _tag, _node: None)
@@ -82,14 +88,14 @@ _TolerantLoader.add_multi_constructor("", lambda _loader, _tag, _node: None)
 def parse_tolerant_yaml(text: str) -> dict[str, object]:
     """Parse the YAML of a program's configuration, with tags of its own; other than a mapping is empty.
 
-    Raises FileUnreadable if it is invalid, too long, or has aliases.
+    Raises FileUnreadable if it is invalid, too long, or has aliases of lists.
     """
     if len(text) > MAX_CONFIG_CHARACTERS:
         raise FileUnreadable(f"The text has more than {MAX_CONFIG_CHARACTERS:,} characters.")
     try:
         return _mapping(yaml.load(text, _TolerantLoader)) or {}  # noqa: S506 (it makes no objects)
     except _FAULTS as fault:
-        raise FileUnreadable("The text is not valid YAML, or it has aliases.") from fault
+        raise FileUnreadable("The text is not valid YAML, or it has aliases of lists.") from fault
 
 
 def parse_literal(text: str) -> object:

@@ -18,6 +18,7 @@ from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdx_partials import PartialExpander
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
+from ragbot.books.formats.site_source import NOT_BUILT
 from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import shown_source, with_fences_apart
@@ -229,6 +230,8 @@ def _read_docs_folder(
     paths = [path for path in folder.files(PAGES, docs_folder.path) if _is_page(path, base)]
     read = folder.read_each(paths, lambda path: _doc(folder, path, base, translated))
     docs = [doc for doc in read if _is_shown(doc)]
+    for path in {doc.path for doc in read}.difference(doc.path for doc in docs):
+        folder.leave_out(path, NOT_BUILT)
     unread.update({doc.path: doc.unread_words for doc in docs})
     categories = _categories(folder, docs_folder.path, docs)
     docs.sort(key=lambda doc: _sidebar_key(doc, categories))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser
@@ -21,7 +21,7 @@ COPY = "It is a copy of another page, which it names as the original."
 MAX_COPIES = 20
 
 # At the root, or below a language: a chapter may be about blogs.
-_BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
+BLOG = re.compile(r"(?:[a-z]{2}(?:-\w+)?/)?blog/")
 _LIST = re.compile(r"(?:^|/)(?:page/\d+|tags|tags/[^/]+|categories|archives?|authors)(?:/index)?\.html?$")
 _VERSION_METAS = "meta[name=docusaurus_version], meta[name='docsearch:version']"
 _VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
@@ -62,17 +62,22 @@ def _content(tree: LexborHTMLParser, selector: str) -> str:
 
 
 def pages_left_out(
-    found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None], *, front: str = ""
+    found: Mapping[str, PageFacts],
+    resolve: Callable[[str, str], str | None],
+    *,
+    front: str = "",
+    linked: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the pages that are not the book's, with the reason for each.
 
     `resolve` returns the page that a link on a page leads to, `front` is the page that the site's front page
-    redirects to. A site of lists or a blog alone is left whole.
+    redirects to, `linked` are those that it links. A site of lists or a blog alone is left whole.
     """
 
     def copies_of_whole(kept: Mapping[str, PageFacts]) -> dict[str, str]:
         titles = {path: facts.title for path, facts in kept.items()}
-        return copies_of_site(titles, front=front, originals=_originals(kept, resolve).values())
+        originals = [*_originals(kept, resolve).values(), *linked]
+        return copies_of_site(titles, front=front, originals=originals)
 
     left_out: dict[str, str] = {}
     for choose in (
@@ -90,7 +95,7 @@ def pages_left_out(
 
 
 def _lists(found: Mapping[str, PageFacts]) -> dict[str, str]:
-    return {path: LIST for path, facts in found.items() if facts.is_list or _BLOG.match(path)}
+    return {path: LIST for path, facts in found.items() if facts.is_list or BLOG.match(path)}
 
 
 def _other_languages(found: Mapping[str, PageFacts]) -> dict[str, str]:

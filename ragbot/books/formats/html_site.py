@@ -52,6 +52,7 @@ def read_html(folder: BookFolder) -> Book:
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
     redirects: list[str] = []
+    linked: list[str] = []
 
     def read(path: str) -> _SitePage | None:
         source = folder.read_text(path)
@@ -66,6 +67,7 @@ def read_html(folder: BookFolder) -> Book:
             contents[path] = _links(tree, _CONTENTS) or _links(tree, "a") or redirects_of(tree)
             titles[path] = _named(tree)
             redirects.extend([] if is_page else redirects_of(tree))
+            linked.extend(_links(tree, "a"))
         try:
             return _site_page(path, source, tree) if is_page else None
         except NoText:
@@ -73,7 +75,7 @@ def read_html(folder: BookFolder) -> Book:
             return None
 
     found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
-    found = _book_pages(folder, found, next((_resolved("", link, found) for link in redirects), None) or "")
+    found = _book_pages(folder, found, redirects, linked)
     top = _top(found)
     if top not in _INDEXES and top in found:
         # Of several copies of the site the released one is left, with a front page of its own.
@@ -98,11 +100,15 @@ def _site_page(path: str, source: str, tree: LexborHTMLParser) -> _SitePage:
     return _SitePage(page, follows, replace(facts, title=page.title), parts)
 
 
-def _book_pages(folder: BookFolder, found: dict[str, _SitePage], front: str) -> dict[str, _SitePage]:
+def _book_pages(
+    folder: BookFolder, found: dict[str, _SitePage], redirects: list[str], linked: list[str]
+) -> dict[str, _SitePage]:
+    """Return the pages that are the book. `redirects` and `linked` are links of the front page."""
     left_out = pages_left_out(
         {path: read.facts for path, read in found.items()},
         lambda path, link: _original(path, link, found),
-        front=front,
+        front=next((_resolved("", link, found) for link in redirects), None) or "",
+        linked={target for link in linked if (target := _resolved("", link, found)) is not None},
     )
     kept = {path: read for path, read in found.items() if path not in left_out}
     left_out |= repeating_pages({path: read.page.source for path, read in kept.items()})

@@ -89,9 +89,9 @@ def copies_of_site(
     """Return the pages that are copies of the released site's, with the reason for each.
 
     `titles` maps the path of each page to its title, empty where it is not known. `front` is the path that
-    the site's front page redirects to, `originals` are the pages that others name as their originals: of
-    several copies, these tell which is the released one. A folder is a copy if at least `least_shared` of
-    its pages are in another copy, too, or in the folder around it.
+    the site's front page redirects to, `originals` are the pages that others name as their originals, or that
+    the front page links: of several copies, these tell which is the released one. A folder is a copy if at
+    least `least_shared` of its pages are in another copy, too, or in the folder around it.
     """
     editions = _editions(titles)
     named = Counter(folder for path in originals for folder in editions if path.startswith(folder))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.hugo_addresses import HugoAddresses
+from ragbot.books.formats.hugo_headings import HugoHeadings
+from ragbot.books.formats.hugo_shortcodes import HugoShortcodes
+from ragbot.books.formats.hugo_values import HugoValues
 from ragbot.books.formats.markdown import AnchorRules
-from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
-from ragbot.books.markup.rewriting import rewrite_lines, without_attributes, without_comments
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
@@ -21,17 +24,13 @@ from ragbot.core.errors import FileUnreadable
 PAGES = frozenset({".md", ".markdown"})
 
 _SUFFIXES = ("toml", "yaml", "yml", "json")
-_KEYS_WITH_FILES = ("languages", "permalinks", "frontmatter", "uglyURLs")
+_KEYS_WITH_FILES = ("languages", "params", "module", "markup", "permalinks", "frontmatter", "uglyURLs")
 _CONFIG_NAMES = tuple(
     f"{folder}{name}.{suffix}"
     for folder in ("", "config/_default/")
     for name in ("hugo", "config")
     for suffix in _SUFFIXES
 )
-# `{{< figure src="a.png" title="Oar" >}}` is drawn by the theme; `{{% hint %}}` is Markdown inside.
-# (It ends before the next one begins, so that the time stays linear.)
-_SHORTCODE = re.compile(r"\{\{[<%](?P<code>(?:(?!\{\{|[>%]\}\}|\n[ \t]*\n)(?s:.)){0,2000}+)[>%]\}\}")
-_WORDS = re.compile(r"\b(?:title|summary|caption|alt|label|name)=\"(?P<words>[^\"\n]*)\"")
 _NOT_LAST = float("inf")
 
 
@@ -55,27 +54,31 @@ def read_hugo(folder: BookFolder) -> Book:
     settings = {**config, **own}
     content = str(settings.get("contentdir") or _mounted(config, language) or "content").strip("/")
     entries = dict(_entries(folder, content))
-    addresses = HugoAddresses(
-        settings,
-        {inner: entry.values for inner, entry in entries.items()},
-        language,
-        language if config.get("defaultcontentlanguageinsubdir") is True else "",
-    )
+    values_by_path = {inner: entry.values for inner, entry in entries.items()}
+    prefix = language if config.get("defaultcontentlanguageinsubdir") is True else ""
+    addresses = HugoAddresses(settings, values_by_path, language, prefix)
+    values = HugoValues(values_by_path)
+    now = datetime.now()
+    goldmark = _mapping(_mapping(_mapping(config.get("markup")).get("goldmark")).get("extensions"))
+    headings = HugoHeadings(goldmark.get("typographer"))
+    params = {**_mapping(config.get("params")), **_mapping(own.get("params"))}
 
-    def is_shown(inner: str, values: FrontMatter) -> bool:
+    def omitted(inner: str, front: FrontMatter) -> str:
         suffixes = PurePosixPath(inner).suffixes
-        other = len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}
-        return not (values.is_set("draft") or values.is_set("headless") or other)
+        if len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}:
+            return OTHER_LANGUAGE
+        is_built = values.is_rendered(inner) and values.is_published(inner, now, config)
+        return "" if is_built and not (front.is_set("draft") or front.is_set("headless")) else NOT_BUILT
 
     site = SiteSource(
         title=str(config.get("title") or own.get("title") or ""),
         content=content,
-        anchors=AnchorRules(GithubSlugger),
+        anchors=AnchorRules(GithubSlugger, slug_text=headings.slug_text),
         address=addresses.address,
-        text=lambda _path, body: _plain(body),
+        text=HugoShortcodes(folder, content, values, params).plain,
         suffixes=PAGES,
         navigation=tuple(_section(entries, content, "", ())),
-        is_shown=is_shown,
+        omitted=omitted,
         has_copies=True,
         released=_released(config),
     )
@@ -130,21 +133,6 @@ def _parsed_file(folder: BookFolder, base: str, names: tuple[str, ...]) -> dict[
         except FileUnreadable as fault:
             folder.skip(name, f"The configuration is ignored and Hugo's defaults used instead: {fault}")
     return {}
-
-
-def _plain(body: str) -> str:
-    def words(match: re.Match[str]) -> str:
-        code = match["code"].strip()
-        if code.startswith("/*"):
-            # Commented out it is shown as it is written.
-            return match[0].replace("/*", "").replace("*/", "")
-        found = " ".join(found["words"] for found in _WORDS.finditer(code))
-        if not found and "=" not in code and code.split(" ")[0] in ("tab", "details", "expand"):
-            found = code.partition(" ")[2].strip("\"' ")
-        return f"**{found}**" if found else ""
-
-    text = _SHORTCODE.sub(words, without_comments(body))
-    return rewrite_lines(text, without_attributes)
 
 
 def _entries(folder: BookFolder, content: str) -> Iterator[tuple[str, _Entry]]:

@@ -118,7 +118,7 @@ class HugoAddresses:
         slug = values.text("slug")
         for name in wanted if isinstance(wanted, list) else [":default"]:
             if name == ":filename":
-                if dated is not None and (day := _parsed(dated["date"])) is not None:
+                if dated is not None and (day := parsed_date(dated["date"])) is not None:
                     return day, slug or dated["rest"]
                 continue
             day = _date(values, _DATES if name == ":default" else (str(name).lower(),))
@@ -319,10 +319,11 @@ def _cut(names: list[str], cut: str) -> list[str]:
 
 def _date(values: FrontMatter, names: tuple[str, ...]) -> datetime:
     own = {key.lower(): value for key, value in values.values.items()}
-    return next((day for name in names if (day := _parsed(own.get(name))) is not None), _NO_DATE)
+    return next((day for name in names if (day := parsed_date(own.get(name))) is not None), _NO_DATE)
 
 
-def _parsed(value: object) -> datetime | None:
+def parsed_date(value: object) -> datetime | None:
+    """Return a date of the front matter, or None if the value is none."""
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):

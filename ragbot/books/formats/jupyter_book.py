@@ -14,7 +14,7 @@ from ragbot.books.formats.bookdown import read_beside
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
-from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.myst import MystProject, labels_of, plain_myst
@@ -87,7 +87,7 @@ def read_jupyter_book(folder: BookFolder) -> Book:
         text=text,
         suffixes=PAGES,
         navigation=navigation,
-        is_shown=lambda inner, _values: inner in listed,
+        omitted=lambda inner, _values: "" if inner in listed else NOT_BUILT,
         read=partial(read_source_text, folder),
         sources=(".ipynb",),
     )

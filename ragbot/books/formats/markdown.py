@@ -47,8 +47,8 @@ class Heading:
 
     `own_id` is the id that the author wrote, if any. `is_nested` is true inside a list or a quotation: such a
     heading has an anchor, but opens no section. `slug_text` is the text that the anchor is made of, with its
-    white space unchanged. `has_anchor` is false if the site gives it none that is known: it is counted
-    nowhere, and is found under the anchor of the heading above.
+    white space unchanged, and `markdown` what it is parsed from. `has_anchor` is false if the site gives it
+    none that is known: it is counted nowhere, and is found under the anchor of the heading above.
     """
 
     level: int
@@ -59,6 +59,7 @@ class Heading:
     is_nested: bool = False
     slug_text: str = ""
     has_anchor: bool = True
+    markdown: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,14 @@ class AnchorRules:
     """Describe how a site generator makes anchors.
 
     `h1_has_anchor` is false if headings of the first level get none; `own_id_is_counted` is true if repeated
-    ids of the author are numbered, too.
+    ids of the author are numbered, too. `slug_text` returns what an anchor is made of from a heading's
+    Markdown, where that is not simply its words.
     """
 
     new_slugger: Callable[[], Slugger]
     h1_has_anchor: bool = True
     own_id_is_counted: bool = False
+    slug_text: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,8 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
         if not heading.has_anchor:
             named.append((heading, anchor))
             continue
-        anchor = heading.own_id or slug(heading.slug_text)
+        words = rules.slug_text(heading.markdown) if rules.slug_text else heading.slug_text
+        anchor = heading.own_id or slug(words)
         if heading.own_id and rules.own_id_is_counted:
             anchor = slug(heading.own_id)
         anchor = anchor if heading.level > 1 or rules.h1_has_anchor else ""
@@ -190,17 +194,19 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
         text = plain_text(content.removesuffix(NO_ANCHOR))
         return Heading(block.level, text, "", block.start, block.end, is_nested, has_anchor=False)
     content, own_id = _without_id(content, raw, dialect)
-    content = _REFERENCE.sub(lambda link: _label(link, page.source), _FOOTNOTE.sub("", content))
+    content = _REFERENCE.sub(lambda link: _as_link(link, page.source), _FOOTNOTE.sub("", content))
     exact = _words(content, "\n").strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
     text = " ".join(exact.split())
-    return Heading(block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text)
+    return Heading(
+        block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text, markdown=content
+    )
 
 
-def _label(link: re.Match[str], source: str) -> str:
-    """Return the words of a link whose address the page defines elsewhere (`[words][name]`)."""
+def _as_link(link: re.Match[str], source: str) -> str:
+    """Write a link whose address the page defines elsewhere (`[words][name]`) as one with an address."""
     name = (link["name"] or link["label"]).casefold()
-    return link["label"] if name in _defined_names(source) else link[0]
+    return f"[{link['label']}](#)" if name in _defined_names(source) else link[0]
 
 
 @lru_cache(maxsize=4)
@@ -254,9 +260,15 @@ def _words(markdown: str, line_break: str) -> str:
     if len(markdown) > MAX_HEADING:
         return markdown
     pieces: list[str] = []
-    for token in _inline.parseInline(markdown):
-        _gather(token.children or [], pieces, line_break)
+    _gather(inline_tokens(markdown), pieces, line_break)
     return "".join(pieces)
+
+
+def inline_tokens(markdown: str) -> list[Token]:
+    """Parse Markdown within a line; what is longer than `MAX_HEADING` is one text."""
+    if len(markdown) > MAX_HEADING:
+        return [Token("text", "", 0, content=markdown)]
+    return [child for token in _inline.parseInline(markdown) for child in token.children or []]
 
 
 def _gather(tokens: list[Token], pieces: list[str], line_break: str) -> None:

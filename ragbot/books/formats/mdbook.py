@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from posixpath import normpath
@@ -15,7 +16,7 @@ from ragbot.books.formats.mdbook_includes import IncludeExpander
 from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
-from ragbot.books.markup.rewriting import shown_source, unwrap_admonish, with_open_references
+from ragbot.books.markup.rewriting import rewrite_prose, shown_source, unwrap_admonish, with_open_references
 from ragbot.books.markup.slugs import MdbookSlugger
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
@@ -26,6 +27,9 @@ MAX_CHAPTERS = 10_000
 
 _ANCHORS = AnchorRules(MdbookSlugger)
 
+# A line by which the author asks a preprocessor for its text: `{{%session outline}}`, `{{#cmdrun ls}}`.
+_MARK = re.compile(r"^[ \t]*\{\{[ \t]*[%#][^{}\n]*\}\}[ \t]*$", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class _Config:
@@ -34,6 +38,7 @@ class _Config:
     title: str
     src: str
     hidelines: dict[str, str]
+    has_preprocessors: bool = False
 
 
 def read_mdbook(folder: BookFolder) -> Book:
@@ -65,6 +70,8 @@ def _page(folder: BookFolder, path: str, chapter: SummaryChapter, config: _Confi
         raise FileUnreadable(f"The summary lists this chapter, but it lies outside of {config.src}/.")
     includes = IncludeExpander(folder)
     source = remove_hidden_lines(includes.expand(path, folder.read_text(path)), config.hidelines)
+    if config.has_preprocessors:
+        source = rewrite_prose(source, lambda prose: _MARK.sub("", prose))
     source = with_open_references(shown_source(unwrap_admonish(source)))
     for notice in includes.notices:
         folder.skip(path, notice)
@@ -100,6 +107,7 @@ def _config(folder: BookFolder) -> _Config:
     return _Config(
         title=cleaned(title) if isinstance(title, str) else "",
         src=_source_folder(folder, src if isinstance(src, str) else "src"),
+        has_preprocessors=bool(_table(values, "preprocessor")),
         hidelines={name: prefix for name, prefix in hidelines.items() if isinstance(prefix, str) and prefix},
     )
 

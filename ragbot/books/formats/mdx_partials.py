@@ -1,15 +1,19 @@
-"""Put the Markdown files that an MDX page imports in the place of their components."""
+"""Put the files that an MDX page imports, of Markdown and of data, where it shows them."""
 
 from __future__ import annotations
 
+import json
 import re
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import normpath
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.markdown import find_headings
 from ragbot.books.markup.blocks import parse_page
 from ragbot.books.markup.front_matter import parse_front_matter
-from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.rewriting import rewrite_prose, shown_source
+from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Dialect
 from ragbot.core.errors import FileUnreadable
 
@@ -21,8 +25,14 @@ MAX_PARTIALS = 200
 _IMPORT = re.compile(
     r"^import[ \t]+(?P<name>[A-Z]\w*)[ \t]+from[ \t]+(['\"])(?P<path>[^'\"\n]{1,500}\.mdx?)\2", re.MULTILINE
 )
+_DATA = re.compile(
+    r"^import[ \t]+(?P<name>[A-Za-z_$][\w$]*)[ \t]+from[ \t]+"
+    r"(['\"])(?P<path>[^'\"\n]{1,500}\.json)\2[ \t]*;?",
+    re.MULTILINE,
+)
 _TAG = re.compile(r"<(?P<name>[A-Z]\w*)\b[^<>]*/>\Z")
 _NOTE = re.compile(r"[ ]{0,3}\[\^[^\]\s]{1,60}\]:[ \t]*")
+_CLOSING_MARKS = re.compile(r"(?<![ \t])[ \t]++#++\Z")
 _SITE = "@site/"
 
 
@@ -37,8 +47,10 @@ class PartialExpander:
     def expand(self, path: str, source: str, depth: int = 0) -> str:
         """Return the text of the file at `path` with each component of a partial replaced by its text.
 
-        A component within a line stays: it may print anything there.
+        A component within a line stays: it may print anything there. Data that the page imports are written
+        as if it exported them itself.
         """
+        source = rewrite_prose(source, lambda prose: _DATA.sub(partial(self._exported, path), prose))
         imports = {match["name"]: match["path"] for match in _IMPORT.finditer(source)}
         if not imports or depth >= MAX_DEPTH:
             return source
@@ -60,6 +72,23 @@ class PartialExpander:
                 position = end
         return "".join((*pieces, source[position:]))
 
+    def _exported(self, path: str, imported: re.Match[str]) -> str:
+        found = self._file(path, imported["path"])
+        try:
+            text = self._folder.read_text(found) if found else ""
+            self._size += len(text)
+            if self._size > MAX_CHARACTERS:
+                return imported[0]
+            data = json.dumps(json.loads(text), ensure_ascii=False)
+            # (A paragraph of its own: imports that follow each other are one.)
+            return f"\n\nexport const {imported['name']} = {data};\n\n"
+        except (FileUnreadable, ValueError, RecursionError):
+            # The page says what it says without it.
+            return imported[0]
+
+    def _file(self, path: str, target: str) -> str | None:
+        return next((name for name in _candidates(path, target) if self._folder.has(name)), None)
+
     def _text(self, path: str, target: str, depth: int) -> str:
         self._count += 1
         if self._count > MAX_PARTIALS or self._size > MAX_CHARACTERS:
@@ -67,7 +96,7 @@ class PartialExpander:
                 f"The page has more than {MAX_PARTIALS} partials, or too long ones; the rest is left out."
             )
             return ""
-        found = next((name for name in _candidates(path, target) if self._folder.has(name)), None)
+        found = self._file(path, target)
         try:
             source = self._folder.read_text(found) if found else ""
         except FileUnreadable as fault:
@@ -78,11 +107,25 @@ class PartialExpander:
             return ""
         text = shown_source(source)[parse_front_matter(source).end :].replace("\r\n", "\n")
         self._size += len(text)
-        return _without_imports(self.expand(found, text, depth + 1)).strip()
+        return _with_ids(_without_imports(self.expand(found, text, depth + 1)).strip())
 
     def _notice(self, sentence: str) -> None:
         if sentence not in self.notices:
             self.notices.append(sentence)
+
+
+def _with_ids(text: str) -> str:
+    """Write the id of each heading behind it: those of a partial are numbered among themselves alone."""
+    slug = GithubSlugger()
+    pieces, position = [], 0
+    for heading in find_headings(parse_page(text, Dialect.MDX), Dialect.MDX):
+        line = text[heading.start : heading.end].rstrip()
+        if heading.own_id or not heading.has_anchor or "\n" in line:
+            continue
+        words = _CLOSING_MARKS.sub("", line)
+        pieces += [text[position : heading.start + len(words)], f" {{#{slug(heading.slug_text)}}}"]
+        position = heading.start + len(line)
+    return "".join((*pieces, text[position:]))
 
 
 def _without_imports(text: str) -> str:

@@ -11,9 +11,10 @@ from posixpath import dirname, normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.html_selection import LIST
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.mdbook_summary import parse_summary
-from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_inline_languages
 from ragbot.books.markup.front_matter import FrontMatter
@@ -125,7 +126,9 @@ def _site(
         address=address,
         text=plain,
         navigation=tuple(_navigation(folder, values, base)),
-        is_shown=lambda inner, front: not (front.is_set("draft") or _POST.match(inner)),
+        omitted=lambda inner, front: (
+            NOT_BUILT if front.is_set("draft") else LIST if _POST.match(inner) else ""
+        ),
     )
 
 

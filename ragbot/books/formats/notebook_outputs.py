@@ -20,6 +20,8 @@ _OBJECT = re.compile(
     r"\s*<(?:[\w.]+ (?:size|object|at) |IPython\.|Axes|matplotlib\.)[^\n]*>\s*|\s*Figure\(.*\)\s*"
 )
 _FENCES = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
+# Headings in the HTML that a cell printed have no anchor on the page.
+_HEADING_TAG = re.compile(r"<(?P<closes>/?)h[1-6]\b[^<>]*>", re.IGNORECASE)
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
 _OPTIONS = ConversionOptions(extract_metadata=False, autolinks=False, default_title=False)
 
@@ -42,6 +44,7 @@ def joined_text(source: object) -> str:
 
 def html_as_markdown(html: str) -> str:
     """Return the words of a piece of HTML; one that would become very long has none."""
+    html = _HEADING_TAG.sub(lambda tag: "</b></p>" if tag["closes"] else "<p><b>", html)
     tree = LexborHTMLParser(html)
     for node in tree.css("script, style"):
         node.decompose()

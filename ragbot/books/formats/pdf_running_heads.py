@@ -21,6 +21,11 @@ _PAGE_NUMBER = re.compile(
     r"\A[-–—]?\s?(?:\d{1,5}|[ivxlc]{1,7})(?=\s|\Z)|(?:(?<=\s)|\A)(?:\d{1,5}|[ivxlc]{1,7})\s?[-–—|]?\Z",
     re.IGNORECASE,
 )
+# Both numbers of two pages that were printed beside each other, as one of the file.
+_SPREAD = re.compile(r"(?<!\d)(?P<left>\d{1,4})\s+(?P<right>\d{1,4})\Z")
+
+# A printed number is so many times the index of its page in the file, and so much more.
+_Offset = tuple[int, int]
 
 
 def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
@@ -58,20 +63,24 @@ def _edge_key(text: str) -> str:
     return _PAGE_NUMBER.sub("", " ".join(text.split())).strip(" |-–—·•").casefold() or "#"
 
 
-def _printed_offset(edges: Sequence[list[PdfLine]]) -> int | None:
-    """Return the difference between the number printed on most pages and their index in the file."""
+def _printed_offset(edges: Sequence[list[PdfLine]]) -> _Offset | None:
+    """Return how the number printed on most pages follows from their index in the file."""
     counts = Counter(
         offset
         for number, lines in enumerate(edges)
         for offset in {offset for line in lines for offset in _offsets(line.text, number)}
     )
-    offset, count = max(counts.items(), key=lambda pair: pair[1], default=(0, 0))
+    offset, count = max(counts.items(), key=lambda pair: pair[1], default=((0, 0), 0))
     return offset if count >= max(_FEWEST_REPEATED, len(edges) / 2) else None
 
 
-def _offsets(text: str, number: int) -> set[int]:
+def _offsets(text: str, number: int) -> set[_Offset]:
     found = (re.search(r"\d+", match.group()) for match in _PAGE_NUMBER.finditer(text))
-    return {int(digits.group()) - number for digits in found if digits is not None}
+    offsets = {(1, int(digits.group()) - number) for digits in found if digits is not None}
+    spread = _SPREAD.search(text)
+    if spread is not None and int(spread["right"]) == int(spread["left"]) + 1:
+        offsets.add((2, int(spread["left"]) - 2 * number))
+    return offsets
 
 
 def _without_printed_contents(lines: list[PdfLine]) -> list[PdfLine]:

@@ -16,13 +16,13 @@ from ragbot.books.formats.intermediates import find_intermediates
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.quarto_freeze import frozen_text
-from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
-from ragbot.books.not_pages import is_repository_file
+from ragbot.books.not_pages import REPOSITORY_FILE, is_repository_file
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -59,12 +59,13 @@ def read_quarto(folder: BookFolder) -> Book:
         called=_names_of_references(folder, config, navigation, read),
     )
 
-    def is_shown(inner: str, values: FrontMatter) -> bool:
+    def omitted(inner: str, values: FrontMatter) -> str:
         if book:
             # A book has its chapters alone.
-            return inner in listed
-        is_file = inner in listed or not is_repository_file(inner, beside_content=True)
-        return is_file and not values.is_set("draft") and _is_rendered(inner, rendered)
+            return "" if inner in listed else NOT_BUILT
+        if inner not in listed and is_repository_file(inner, beside_content=True):
+            return REPOSITORY_FILE
+        return NOT_BUILT if values.is_set("draft") or not _is_rendered(inner, rendered) else ""
 
     def text(path: str, body: str) -> str:
         if book:
@@ -83,7 +84,7 @@ def read_quarto(folder: BookFolder) -> Book:
         text=text,
         suffixes=PAGES,
         navigation=navigation,
-        is_shown=is_shown,
+        omitted=omitted,
         read=read,
         sources=SOURCES,
     )

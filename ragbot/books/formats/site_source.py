@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.html_selection import BLOG, LIST
 from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_address import relative_address
@@ -18,6 +19,8 @@ from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import with_open_references
 from ragbot.core.domain import Book, Dialect, Page
+
+NOT_BUILT = "It is a draft, or the site does not build it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +40,11 @@ class SiteSource:
     `content` is the folder of the pages; all paths are seen from the book's root. `address` gives a page's
     address from its path below `content` and its front matter. `text` turns a page (its path, and its text
     without front matter) into plain Markdown. `navigation` are the pages in order; those that it does not
-    list follow by `key`. `is_shown` tells whether a page is built at all. `read` returns the text of a file
-    where that is not the file's own. `sources` are the suffixes of files that a build makes others of, which
-    it may leave beside them. With `has_copies` the folder may hold the book in several languages and
-    versions, of which one is read: that of the version `released`, if it is known.
+    list follow by `key`. `omitted` tells why a page is no part of the book, or nothing. `read` returns the
+    text of a file where that is not the file's own. `sources` are the suffixes of files that a build makes
+    others of, which it may leave beside them. With `has_copies` the folder may hold the book in several
+    languages and versions, of which one is read: that of the version `released`, if it is known; and a blog,
+    which is not.
     """
 
     title: str
@@ -53,7 +57,7 @@ class SiteSource:
     key: Callable[[str, FrontMatter], tuple[Any, ...]] = field(
         default=lambda path, _values: reading_key(path)
     )
-    is_shown: Callable[[str, FrontMatter], bool] = field(default=lambda _path, _values: True)
+    omitted: Callable[[str, FrontMatter], str] = field(default=lambda _path, _values: "")
     dialect: Dialect = Dialect.MARKDOWN
     read: Callable[[str], str] | None = None
     sources: tuple[str, ...] = ()
@@ -84,10 +88,10 @@ def read_site_source(folder: BookFolder, site: SiteSource) -> Book:
 
     sources: dict[str, _Source] = {}
     for read in folder.read_each([path for path in paths if path not in made], source):
-        if site.is_shown(read.inner, read.values):
-            sources[read.path] = read
+        if reason := site.omitted(read.inner, read.values):
+            folder.leave_out(read.path, reason)
         else:
-            folder.leave_out(read.path, "It is a draft, or the site does not build it.")
+            sources[read.path] = read
     if site.has_copies:
         _leave_out_copies(folder, site, sources)
     rest = sorted(sources.values(), key=lambda read: site.key(read.inner, read.values))
@@ -103,7 +107,11 @@ def _leave_out_copies(folder: BookFolder, site: SiteSource, sources: dict[str, _
         path: PlacedSource(site.address(read.inner, read.values), read.values.text("title"))
         for path, read in sources.items()
     }
-    for path, reason in find_copies(placed, site.released).items():
+    posts = {path for path, page in placed.items() if BLOG.match(page.address)}
+    # A blog alone is left whole.
+    left_out = dict.fromkeys(posts, LIST) if len(posts) < len(placed) else {}
+    rest = {path: page for path, page in placed.items() if path not in left_out}
+    for path, reason in (left_out | find_copies(rest, site.released)).items():
         folder.leave_out(path, reason)
         del sources[path]
 

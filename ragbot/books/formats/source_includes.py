@@ -28,25 +28,59 @@ _IN_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
 _MARKDOWN = frozenset({".md", ".markdown", ".txt", ".inc", ".html", ".htm"})
 
 
-def expand_includes(folder: BookFolder, text: str, bases: Iterable[str], *, depth: int = 0) -> str:
+class IncludedFiles:
+    """Read the files that one page includes, up to `MAX_CHARACTERS` in all.
+
+    `bases` are the folders that paths may be relative to.
+    """
+
+    def __init__(self, folder: BookFolder, bases: Iterable[str]) -> None:
+        self._folder, self._bases = folder, tuple(bases)
+        self._read = 0
+
+    def text(self, name: str, *bases: str) -> str:
+        """Return the text of a file that the page names, seen from the first folder that has it.
+
+        `bases` come before the page's own. A file that is not there, or cannot be read, has no text. Raises
+        FileUnreadable beyond the limit, which also ends files that include themselves.
+        """
+        name = name.lstrip("/")
+        for base in (*bases, *self._bases):
+            path = normpath(f"{base}/{name}" if base else name)
+            if self._folder.has_included(path):
+                return self._counted(path)
+        return ""
+
+    def _counted(self, path: str) -> str:
+        try:
+            text = self._folder.read_included(path)
+        except FileUnreadable:
+            return ""
+        self._read += len(text) + 1
+        if self._read > MAX_CHARACTERS:
+            raise FileUnreadable(f"Its includes hold more than {MAX_CHARACTERS:,} characters.")
+        return text
+
+
+def expand_includes(folder: BookFolder, text: str, bases: Iterable[str]) -> str:
     """Replace each include by its file's text. One that is not found in the book's folder leaves nothing.
 
     `bases` are the folders that paths may be relative to. Code comes in a fence of its own, unless the
-    include stands in one.
+    include stands in one. Raises FileUnreadable if the files are too long together.
     """
-    folders = tuple(bases)
+    return _expanded(IncludedFiles(folder, bases), text, 0)
+
+
+def _expanded(files: IncludedFiles, text: str, depth: int) -> str:
     pieces: list[str] = []
-    position = size = fences = 0
+    position = fences = 0
     for match in _INCLUDE.finditer(text):
         before = text[position : match.start()]
         pieces.append(before)
         position = match.end()
         fences += len(_IN_FENCE.findall(before))
         is_in_fence = fences % 2 == 1
-        found = _content(folder, match, folders, depth=depth)
-        size += len(found)
-        if size > MAX_CHARACTERS:
-            raise FileUnreadable(f"Its includes hold more than {MAX_CHARACTERS:,} characters.")
+        found = _content(files, match, depth)
         suffix = PurePosixPath(_named(match)).suffix.lower()
         if suffix == ".svg" and not is_in_fence:
             # It is a drawing, whose words are no sentences.
@@ -63,22 +97,14 @@ def _named(match: re.Match[str]) -> str:
     return _SELECTION.sub("", name.strip())
 
 
-def _content(folder: BookFolder, match: re.Match[str], bases: tuple[str, ...], *, depth: int) -> str:
+def _content(files: IncludedFiles, match: re.Match[str], depth: int) -> str:
     if depth >= MAX_DEPTH:
         return ""
-    name = _named(match).removeprefix("@/").lstrip("/")
-    for base in bases:
-        path = normpath(f"{base}/{name}" if base else name)
-        if not folder.has_included(path):
-            continue
-        try:
-            text = folder.read_included(path)
-        except FileUnreadable:
-            return ""
-        selection = _SELECTION.search((match["snippet"] or "").strip())
-        text = _selected(text, selection["selection"] if selection else "")
-        return expand_includes(folder, text, bases, depth=depth + 1).strip("\n")
-    return ""
+    text = files.text(_named(match).removeprefix("@/"))
+    selection = _SELECTION.search((match["snippet"] or "").strip())
+    return _expanded(files, _selected(text, selection["selection"] if selection else ""), depth + 1).strip(
+        "\n"
+    )
 
 
 def _selected(text: str, selection: str) -> str:

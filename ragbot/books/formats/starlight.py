@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.script_config import keyed_texts, literal, read_script
-from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
@@ -40,10 +41,10 @@ def read_starlight(folder: BookFolder) -> Book:
     # The root locale has no folder of its own.
     locale = default if default in locales and default != "root" else ""
 
-    def is_shown(inner: str, values: FrontMatter) -> bool:
-        return not (
-            values.is_set("draft") or PurePosixPath(inner).stem == "404" or inner.split("/")[0] in others
-        )
+    def omitted(inner: str, values: FrontMatter) -> str:
+        if inner.split("/")[0] in others:
+            return OTHER_LANGUAGE
+        return NOT_BUILT if values.is_set("draft") or PurePosixPath(inner).stem == "404" else ""
 
     site = SiteSource(
         title=literal(script[max(script.find("starlight("), 0) :], "title"),
@@ -54,7 +55,7 @@ def read_starlight(folder: BookFolder) -> Book:
         suffixes=PAGES,
         navigation=tuple(_navigation(folder, script, locale)),
         key=lambda inner, values: (_order(values), natural_key(inner)),
-        is_shown=is_shown,
+        omitted=omitted,
         has_copies=True,
     )
     return read_site_source(folder, site)

@@ -23,6 +23,7 @@ from ragbot.books.markup.rewriting import (
     without_scripts,
 )
 from ragbot.books.markup.slugs import NumberedSlugger
+from ragbot.books.not_pages import REPOSITORY_FILE
 from ragbot.core.domain import Book
 
 _SUFFIXES = ("js", "ts", "mjs", "mts", "cjs", "cts")
@@ -74,7 +75,7 @@ def _read(folder: BookFolder, settings: str) -> Book:
         address=address,
         text=plain,
         navigation=tuple(_navigation(folder, script, content)),
-        is_shown=lambda inner, _values: not _is_of_repository(inner),
+        omitted=lambda inner, _values: REPOSITORY_FILE if _is_of_repository(inner) else "",
         has_copies=True,
     )
     return read_site_source(folder, site)
@@ -90,9 +91,7 @@ def _parts_of_script(folder: BookFolder, config: str) -> str:
 
 
 def _is_of_repository(inner: str) -> bool:
-    return inner.startswith("blog/") or (
-        "/" not in inner and inner.split(".")[0].isupper() and inner != "README.md"
-    )
+    return "/" not in inner and inner.split(".")[0].isupper() and inner != "README.md"
 
 
 def _navigation(folder: BookFolder, script: str, content: str) -> Iterator[Listed]:

@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_toml_mapping
+from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
-from ragbot.books.formats.site_source import Listed, SiteSource, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_comments
 from ragbot.books.markup.slugs import NumberedSlugger
@@ -119,10 +120,11 @@ def read_zola(folder: BookFolder) -> Book:
     others = {str(name).lower() for name in languages} if isinstance(languages, dict) else set()
     others.discard(str(config.get("default_language") or "en").lower())
 
-    def is_shown(inner: str, values: FrontMatter) -> bool:
+    def omitted(inner: str, values: FrontMatter) -> str:
         suffixes = PurePosixPath(inner).suffixes
-        is_other = len(suffixes) > 1 and suffixes[-2][1:].lower() in others
-        return not (values.is_set("draft") or values.values.get("render") is False or is_other)
+        if len(suffixes) > 1 and suffixes[-2][1:].lower() in others:
+            return OTHER_LANGUAGE
+        return NOT_BUILT if values.is_set("draft") or values.values.get("render") is False else ""
 
     slugify = config.get("slugify")
     slugs = slugify if isinstance(slugify, dict) else {}
@@ -138,7 +140,7 @@ def read_zola(folder: BookFolder) -> Book:
         text=lambda _path, body: _plain(body),
         suffixes=PAGES,
         navigation=tuple(_section(_entries(folder), "", ())),
-        is_shown=is_shown,
+        omitted=omitted,
         has_copies=True,
     )
     book = read_site_source(folder, site)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _TICKS = re.compile(r"`+")
 # Code stands as a number between two signs that no text has, so that patterns see one word.
@@ -30,21 +30,31 @@ def find_code_spans(line: str) -> list[tuple[int, int]]:
     return spans
 
 
-def rewrite_around_code(line: str, rewrite: Callable[[str], str]) -> str:
-    """Return a line rewritten by a function that gets a sign in place of each piece of code."""
-    if "`" not in line:
-        return rewrite(line)
+def rewrite_around_code(text: str, rewrite: Callable[[str], str]) -> str:
+    """Return text rewritten by a function that gets a sign in place of each piece of code.
+
+    Code is looked for within each line.
+    """
+    if "`" not in text:
+        return rewrite(text)
     held: list[str] = []
     pieces: list[str] = []
     position = 0
-    for start, end in find_code_spans(line):
-        pieces += (line[position:start], f"{OPENS}{len(held)}{CLOSES}")
-        held.append(line[start:end])
+    for start, end in _spans_of_lines(text):
+        pieces += (text[position:start], f"{OPENS}{len(held)}{CLOSES}")
+        held.append(text[start:end])
         position = end
-    shown = rewrite("".join((*pieces, line[position:])))
+    shown = rewrite("".join((*pieces, text[position:])))
 
     def code(found: re.Match[str]) -> str:
         number = int(found["number"])
         return held[number] if number < len(held) else found[0]
 
     return _HELD.sub(code, shown)
+
+
+def _spans_of_lines(text: str) -> Iterator[tuple[int, int]]:
+    position = 0
+    for line in text.split("\n"):
+        yield from ((position + start, position + end) for start, end in find_code_spans(line))
+        position += len(line) + 1

@@ -67,7 +67,8 @@ def parse_front_matter(source: str) -> FrontMatter:
     if match is None:
         return FrontMatter()
     text = match["yaml"]
-    if not text.strip():
+    if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
+        # (Comments alone, too.)
         return FrontMatter({}, match.end())
     values = _values(text)
     if values is None:

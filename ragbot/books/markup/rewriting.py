@@ -9,7 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
-from ragbot.books.markup.code_spans import find_code_spans
+from ragbot.books.markup.code_spans import find_code_spans, rewrite_around_code
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 _LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
@@ -37,6 +37,9 @@ _ADMONISH = re.compile(
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
+_OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{#[^{}\n]*\}\Z")
+# Colours of a terminal, in listings of what it shows.
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _DEFINED = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]\n]{1,300})\]:[ \t]*\S", re.MULTILINE)
 _NAMED = re.compile(r"(?<![\]!\\\w])\[(?!\^)(?P<name>[^\[\]\n]{1,300})\](?![\[(:{])")
 _TAG_LINE = re.compile(r"[ \t]*</?[A-Za-z][^<>\n]*>[ \t]*(?=\r?\n|\Z)")
@@ -53,6 +56,9 @@ _COMPONENT = re.compile(
 )
 _SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(?:(?!\1).)+)\1", re.DOTALL)
 
+_IN_HEADING = re.compile(r"^#{1,6}[ \t][^\n]*\Z", re.MULTILINE)
+MAX_HEADING = 1_000
+
 # A container whose own name says nothing to a reader.
 _NAMELESS = frozenset({"details", "code-group", "tabs", "tab", "tab-set", "tab-item", "steps", "div", "grid"})
 
@@ -67,7 +73,7 @@ def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
     for line in lines:
         fence = _FENCE.fullmatch(line)
         if closing:
-            yield line
+            yield _COLOURS.sub("", line)
             if fence and not fence["info"].strip() and fence["marks"].startswith(closing):
                 closing = ""
         elif fence and "`" not in fence["info"]:
@@ -231,7 +237,8 @@ def unwrap_containers(text: str) -> str:
             return line
         name = opening["name"].replace("-", " ").capitalize()
         title = opening["label"] or opening["title"] or ("" if opening["name"] in _NAMELESS else name)
-        return f"**{title.strip()}**\n" if title else ""
+        title = _OWN_ID.sub("", title.strip())
+        return f"**{title}**\n" if title else ""
 
     return rewrite_lines(text, prose)
 
@@ -284,13 +291,17 @@ def unwrap_components(text: str) -> str:
     """Turn components into the words in their attributes; what stands between their tags stays."""
     if "<" not in text:
         return text
-    pieces = (
-        piece if is_code else _COMPONENT.sub(_attribute_words, piece) for is_code, piece in _segments(text)
+    return rewrite_prose(
+        text,
+        lambda prose: rewrite_around_code(prose, lambda words: _COMPONENT.sub(_attribute_words, words)),
     )
-    return "".join(pieces)
 
 
 def _attribute_words(tag: re.Match[str]) -> str:
+    before = tag.string[max(tag.start() - MAX_HEADING, 0) : tag.start()]
+    if _IN_HEADING.search(before):
+        # A badge; the author's id stands behind it.
+        return ""
     words = [found["words"].strip() for found in _SPOKEN.finditer(tag[0])]
     return f"\n**{words[0]}**\n\n" + " ".join(words[1:]) + "\n" if words else "\n"
 

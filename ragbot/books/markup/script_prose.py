@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 
 from ragbot.books.markup.blocks import ParsedPage, parse_page
+from ragbot.books.markup.script_code import with_script_code
 from ragbot.books.markup.script_values import (
     EXPORTED,
     MAX_UNCLOSED,
@@ -72,9 +73,12 @@ class _Found:
 def with_script_prose(source: str) -> ScriptProse:
     """Put the entries of exported lists, and of lists in attributes, in the place of what shows them.
 
+    Code that a component is given as a text is fenced.
+
     An entry is an object with a title and a text; its heading ends in `NO_ANCHOR`. Entries that no component
     of the page is given are not shown.
     """
+    source = with_script_code(source)
     if not _may_hold_prose(source):
         return ScriptProse(source)
     page = parse_page(source, Dialect.MDX)

@@ -203,6 +203,15 @@ def test_search_text_keeps_words_and_code_and_drops_marks_and_addresses():
     )
 
 
+def test_search_text_drops_the_address_of_a_link_that_is_called_by_code():
+    """Such links fill the pages of an interface, and the words of their addresses are nobody's question."""
+    source = "Call [`push()`](../api/oar.md#push), [`Oar[]` and **all**](x.md) or [`pull`][] at *`rest`*.\n"
+
+    (chunk,) = chunks(f"{source}\n[`pull`]: https://x.y\n")
+
+    assert chunk.search_text.split("\n\n", 1)[1] == "Call `push()`, `Oar[]` and all or `pull` at `rest`."
+
+
 def test_details_keep_their_summary_and_text():
     """Text that a page folds away is prose all the same."""
     (chunk,) = chunks("<details>\n<summary>Why?</summary>\n\nBecause.\n\n</details>\n", "a.mdx")

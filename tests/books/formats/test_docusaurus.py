@@ -369,6 +369,37 @@ def test_partials_are_read_where_the_page_shows_them(site):
     ]
 
 
+def test_headings_of_a_partial_are_numbered_among_themselves(site):
+    """Docusaurus makes the anchors of each file by itself: the second of the same name has no number."""
+    site("_wet.mdx", "## Oars\n\nWet.\n\n## Oars ##\n\nWetter.\n\n### Own {#mine}\n\nx\n")
+    root = site(
+        "a.mdx", "import Wet from './_wet.mdx';\n\n# A\n\n## Oars\n\nDry.\n\n<Wet />\n\n## Oars\n\nEnd.\n"
+    )
+
+    (page,) = load_book(root).pages
+
+    assert [section.anchor for section in page.sections[1:]] == ["oars", "oars", "oars-1", "mine", "oars-1"]
+    assert [section.heading_path[1] for section in page.sections[1:]] == ["Oars"] * 5
+
+
+def test_questions_in_imported_data_are_sections(site):
+    """Authors keep them in JSON beside the page; what is no JSON is left as it is."""
+    site("faq.json", '{"rows": [{"question": "Is it wet?", "answer": "Yes, \\"quite\\"."}]}')
+    site("bad.json", "{")
+    root = site(
+        "a.mdx",
+        "import Note from '@theme/Note';\nimport faq from './faq.json';\n"
+        "import bad from '@site/docs/bad.json'\nimport Top from '@theme/Top';\n\n"
+        "# A\n\n<Rows of={faq.rows} />\n\n```js\nimport faq from './faq.json';\n```\n",
+    )
+
+    (page,) = load_book(root).pages
+
+    assert [section.heading_path for section in page.sections] == [("A",), ("A", "Is it wet?")]
+    assert 'Yes, "quite".' in page.source
+    assert "```js\nimport faq from './faq.json';\n```" in page.source
+
+
 def test_partials_that_import_each_other_end(site):
     """A hostile page must not fill the memory."""
     line = "import A from './_a.mdx';\n\n" + "<A />\n\n" * 50 + "word\n"

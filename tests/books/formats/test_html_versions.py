@@ -87,6 +87,22 @@ def test_released_copy_is_known_by_its_name(tmp_path: Path, folders: tuple[str, 
     assert paths(book) == [f"{released}{name}.html" for name in NAMES]
 
 
+def test_copy_that_the_front_page_links_most_is_the_book(tmp_path: Path) -> None:
+    """Docsy's menu lists all versions, the one in work too; the author's own links lead to the released."""
+    menu = "".join(f'<a href="/docs/{name}/">{name}</a>' for name in ("v1.1", "v1.2", "v1.3"))
+    (tmp_path / "index.html").write_text(
+        f"<!doctype html><nav>{menu}{menu}</nav><main><h1>Boats</h1>"
+        '<p>Go <a href="/docs/v1.2/oars.html">on</a>.'
+    )
+    pages = {
+        path: title for name in ("v1.1", "v1.2", "v1.3") for path, title in copy(f"docs/{name}/").items()
+    }
+
+    book = read(tmp_path, pages)
+
+    assert paths(book)[1:] == [f"docs/v1.2/{name}.html" for name in NAMES]
+
+
 def test_copy_that_others_name_as_their_original_is_the_book(tmp_path: Path) -> None:
     """The author says which one search engines should show."""
     for folder in ("stable/", "2.0/"):

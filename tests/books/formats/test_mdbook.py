@@ -206,6 +206,19 @@ def test_admonition_in_a_fence_is_prose_under_its_title(book, opening, title):
     assert text == f"# One\n\nBefore.\n\n{title}\n\nMoss *grows*.\n\n\nAfter.\n"
 
 
+def test_lines_for_a_preprocessor_are_no_text(book):
+    """The site shows what it makes of them; without one, mdBook shows them as they are written."""
+    text = "# One\n\n{{%session outline}}\n\nRow {{it}}.\n\n```\n{{%kept}}\n```\n\n  {{#cmdrun ls}}\n"
+    (book / "src" / "ch01.md").write_text(text)
+
+    plain = load_book(book).pages[1].source
+    (book / "book.toml").write_text("[preprocessor.course]\n")
+    made = load_book(book).pages[1].source
+
+    assert "{{%session outline}}" in plain
+    assert made.split() == ["#", "One", "Row", "{{it}}.", "```", "{{%kept}}", "```"]
+
+
 def test_admonition_without_a_title_and_with_a_listing_keeps_both(book):
     """An empty title shows none; a longer fence may hold a listing."""
     source = '````admonish ""\nRun it:\n\n```sh\nmoss\n```\n````\n\n```sh\necho admonish\n```\n'

@@ -131,7 +131,7 @@ def test_configuration_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """Wrong addresses are worse than none."""
     for config, reason in (
         ("nav: [", "not valid"),
-        ("a: &x 1\nb: *x", "aliases"),
+        ("a: &x [1]\nb: *x", "aliases"),
         ("docs_dir: ../x", "outside"),
     ):
         with pytest.raises(BookError, match=reason):

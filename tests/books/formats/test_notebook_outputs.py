@@ -35,6 +35,7 @@ def shown(*outputs: dict[str, object], source: str = "row()", tags: tuple[str, .
         (result(text_plain="<IPython.core.display.HTML object>", text_html="<b>x</b>"), ""),
         (result(text_markdown="*ash*", text_plain="<Markdown object>"), "*ash*"),
         (result(text_html=TABLE, text_plain="oar\nash"), "| oar | | --- | | ash |"),
+        (result(text_html=f"<H3 class='x'>Wood</H3>{TABLE}"), "**Wood** | oar | | --- | | ash |"),
         (
             {"output_type": "error", "traceback": ["\x1b[31mOarError\x1b[0m: too short"]},
             "OarError: too short",

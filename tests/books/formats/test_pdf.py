@@ -186,6 +186,20 @@ def test_pdf_in_a_folder_stands_under_its_title_and_bad_ones_are_skipped(tmp_pat
 # --- text --------------------------------------------------------------------------------------
 
 
+def test_pdf_among_what_pages_link_to_is_no_chapter(tmp_path):
+    """A brochure in `assets/` was the first page, and named the book."""
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "a.pdf").write_bytes(pdf(lines("A drawing of an oar.")))
+
+    alone = load_book(tmp_path)
+    (tmp_path / "oars.md").write_text("# Oars\n\nPush.\n")
+    book = load_book(tmp_path)
+
+    assert len(alone.pages) == 1
+    assert [page.path for page in book.pages] == ["oars.md"]
+    assert [(out.suffix, out.files) for out in book.left_out] == [(".pdf", 1)]
+
+
 def test_lines_are_joined_to_paragraphs(tmp_path):
     """A quote that breaks where the paper ended reads badly."""
     page = lines("A sentence that runs on", "to the next line.") + lines(
@@ -266,6 +280,24 @@ def test_running_heads_and_page_numbers_are_dropped(tmp_path):
     sources = [page.source.strip() for page in load(tmp_path, pdf(*pages)).pages]
 
     assert sources == [f"Body of leaf {chr(97 + n)}, which ends in {chr(97 + n)}." for n in range(12)]
+
+
+def test_running_heads_of_two_pages_printed_beside_each_other_are_dropped(tmp_path):
+    """A designer's file has spreads, whose heads end in two numbers and change with each short chapter."""
+    leaves = "abcdefgh"
+    pages = [
+        "\n".join(
+            [
+                shown(f"CHAPTER {leaves[n // 2]}{2 * n + 8} {2 * n + 9}", y=760),
+                shown(f"Body of leaf {leaves[n]}.", y=700),
+            ]
+        )
+        for n in range(8)
+    ]
+
+    sources = [page.source.strip() for page in load(tmp_path, pdf(*pages)).pages]
+
+    assert sources == [f"Body of leaf {leaf}." for leaf in leaves]
 
 
 def test_sentences_that_end_in_the_pages_number_are_kept(tmp_path):

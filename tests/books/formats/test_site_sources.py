@@ -22,7 +22,7 @@ from ragbot.books.markup.rewriting import (
     without_modules,
     without_scripts,
 )
-from ragbot.core.domain import Book
+from ragbot.core.domain import Book, LeftOut
 
 
 def laid(root: Path, files: dict[str, str]) -> Book:
@@ -186,7 +186,171 @@ def test_hugo_shows_the_summary_of_what_unfolds_and_no_other_argument(
     assert book.pages[0].source.strip() == f"{shown}\nOars.".strip()
 
 
+def test_hugo_fills_in_parameters_of_the_page_its_sections_and_the_site(tmp_path: Path) -> None:
+    """A command without its version number is not the one that the site shows."""
+    page = (
+        '---\ntitle: A\noar: long\n---\n`get v{{< param version >}}`, {{% param "oar" %}}, '
+        "{{< param Lake.depth >}}, {{< param none >}}.\n"
+    )
+    files = {
+        "config/_default/hugo.toml": 'title = "Boats"\n',
+        "config/_default/params.toml": 'version = "1"\n[lake]\ndepth = 7\n',
+        "content/boats/_index.md": "---\ntitle: Boats\ncascade:\n  version: 2.0.1\n---\nx\n",
+        "content/boats/a.md": page,
+    }
+
+    book = laid(tmp_path, files)
+
+    assert book.pages[-1].source == "`get v2.0.1`, long, 7, .\n"
+
+
+def test_hugo_includes_files_without_their_front_matter(tmp_path: Path) -> None:
+    """A site that keeps what its pages share in files of their own had lost most of some pages."""
+    files = {
+        "hugo.toml": 'title = "Boats"\n',
+        "content/a.md": '# A\n\n{{% include "_common/dry.md" %}}\n\n'
+        '{{< readfile file="row.sh" code="true" lang="sh" >}}\n',
+        "content/_common/dry.md": '---\ntitle: x\n---\nKeep dry.\n\n{{% include "/_common/wet.md" %}}\n',
+        "content/_common/wet.md": "Not wet.\n",
+        "content/row.sh": "# row\nrow --fast\n",
+    }
+
+    book = laid(tmp_path, files)
+
+    (page,) = book.pages
+    assert page.source.split("\n\n")[1:3] == ["Keep dry.", "Not wet."]
+    assert "```sh\n# row\nrow --fast\n```" in page.source
+    assert len(page.sections) == 1
+
+
+@pytest.mark.parametrize(
+    ("heading", "anchor"),
+    [
+        ("A -- b", "a--b"),
+        ("A---b", "ab"),
+        ("`--x` c", "--x-c"),
+        ('Don\'t [say](x) "no"', "dont-say-no"),
+        ("**Don't** panic", "don-panic"),
+        ('*a "b" c* d', "a--d"),
+        ("[`c` and d](x)", "c"),
+        ("[a *b* c](x)", "a"),
+        ("[*a* b](x)", "a"),
+        ("**a & b**", "a--b"),
+        ("[a\\_b c](x)", "a_b-c"),
+        ("[Don't][x] go", "don-go"),
+    ],
+)
+def test_hugo_makes_anchors_of_the_first_piece_of_what_is_marked(
+    tmp_path: Path, heading: str, anchor: str
+) -> None:
+    """Seen in what Hugo 0.168 builds; each other anchor is a dead link."""
+    page = f"---\ntitle: A\n---\n## {heading}\n\nx\n\n[x]: y\n"
+
+    book = laid(tmp_path, {"hugo.toml": 'title = "B"\n', "content/a.md": page})
+
+    assert book.pages[0].sections[0].anchor == anchor
+
+
+def test_hugo_makes_anchors_by_the_sites_typographer(tmp_path: Path) -> None:
+    """It may be off, or write dashes another way."""
+    for settings, anchor in (("disable = true", "dont--go"), ('endash = "-"', "don-go")):
+        config = f"[markup.goldmark.extensions.typographer]\n{settings}\n"
+        page = "---\ntitle: A\n---\n## *Don't*--go\n\nx\n"
+
+        book = laid(tmp_path, {"hugo.toml": config, "content/a.md": page})
+
+        assert book.pages[0].sections[0].anchor == anchor
+
+
+def test_pages_that_hugo_does_not_write_are_no_chapters(tmp_path: Path) -> None:
+    """Their links are dead: those for lists alone, those whose time is over or to come."""
+    words = "---\ntitle: Words\ncascade:\n  build:\n    render: never\nbuild:\n  render: always\n---\nx\n"
+    files = {
+        "content/words/_index.md": words,
+        "content/words/oar.md": "---\ntitle: Oar\n---\nx\n",
+        "content/old.md": "---\ntitle: Old\nexpiryDate: 2020-01-01\n---\nx\n",
+        "content/new.md": "---\ntitle: New\npublishDate: 2999-01-01T00:00:00Z\n---\nx\n",
+        "content/now.md": "---\n# kept\n---\nx\n",
+    }
+
+    book = laid(tmp_path / "a", {"hugo.toml": 'title = "B"\n', **files})
+    all_times = laid(tmp_path / "b", {"hugo.toml": "buildFuture = true\nbuildExpired = true\n", **files})
+
+    assert {page.address for page in book.pages} == {"words/", "now/"}
+    assert book.left_out == (LeftOut("It is a draft, or the site does not build it.", ".md", 3),)
+    assert {page.address for page in all_times.pages} == {"words/", "now/", "old/", "new/"}
+    assert next(page.source for page in book.pages if page.address == "now/") == "x\n"
+
+
+def test_files_that_include_themselves_end(tmp_path: Path) -> None:
+    """A few hundred such lines would be followed for ever."""
+    for settings, page, line in (
+        ("hugo.toml", "content/a.md", '{{% include "a.md" %}}'),
+        ("mkdocs.yml", "docs/a.md", '--8<-- "docs/a.md"'),
+    ):
+        files = {settings: "title: B\n" if settings.endswith("yml") else 'title = "B"\n'}
+
+        book = laid(
+            tmp_path / settings, {**files, page: "# A\n" + f"{line}\n" * 3000, f"{page[:-4]}b.md": "# B\n"}
+        )
+
+        assert [skipped.reason for skipped in book.skipped] == [
+            "Its includes hold more than 1,000,000 characters."
+        ]
+
+
+def test_hugo_shows_what_it_highlights_as_code(tmp_path: Path) -> None:
+    """Its comments were headings with dead links."""
+    page = (
+        "# A\n\n{{< highlight toml >}}\n# no heading\na = 1\n{{< /highlight >}}\n\n"
+        "{{< code-toggle file=hugo >}}\n# none\nb = 2\n{{< /code-toggle >}}\n\n{{</* highlight go */>}}\n"
+    )
+    book = laid(tmp_path, {"hugo.toml": 'title = "Boats"\n', "content/a.md": page})
+
+    assert [section.heading_path[-1] for section in book.pages[0].sections] == ["A"]
+    assert "```toml\n# no heading\na = 1\n```" in book.pages[0].source
+    assert "```\n# none\nb = 2\n```" in book.pages[0].source
+    assert book.pages[0].source.endswith("{{< highlight go >}}\n")
+
+
 # --- blocks ------------------------------------------------------------------------------------
+
+
+def test_vitepress_heading_keeps_its_id_behind_a_badge(tmp_path: Path) -> None:
+    """The id was told to readers, and the link was dead; what a component encloses is in the anchor."""
+    page = (
+        '# Oars\n\n## grip <Version type="new">4.1</Version> <Badge text="x" /> {#my-grip}\n\nHold.\n\n'
+        '## blade <Version>3.2.0</Version>\n\nx\n\n::: tip Wet {#wet}\nRow <Oar label="it" /> on.\n:::\n'
+    )
+    book = laid(tmp_path, {".vitepress/config.js": "", "oars.md": page})
+
+    (read,) = book.pages
+    assert [section.anchor for section in read.sections] == ["", "my-grip", "blade-3-2-0"]
+    assert "**Wet**" in read.source
+    assert "**it**" in read.source
+
+
+def test_types_within_code_are_no_components() -> None:
+    """Interfaces are full of them; the code was torn in two, without its type."""
+    text = '- Type: `<T>(oar: T) => void`\n- <Badge text="`<U>` now" /> and `a\n\n<Oar />`b\n'
+
+    assert unwrap_components(text).split() == [
+        *("-", "Type:", "`<T>(oar:", "T)", "=>", "void`", "-", "**`<U>`", "now**", "and", "`a", "`b")
+    ]
+
+
+def test_colours_of_a_terminal_are_not_told() -> None:
+    """Listings of what programs print hold them as control sequences."""
+    assert shown_source("```ansi\n\x1b[36mok\x1b[39m 1\x1b[1;2m\n```\n") == "```ansi\nok 1\n```\n"
+
+
+def test_front_matter_may_name_a_value_and_use_it_again() -> None:
+    """The page was called `*name`; names of lists could make a short text very large."""
+    found = parse_front_matter("---\ntitle: Oars\ncascade:\n  version: &name v2\nlinkTitle: *name\n---\n")
+    large = parse_front_matter("---\ntitle: Oars\na: &a [x, x]\nb: [*a, *a]\n---\n")
+
+    assert (found.text("linkTitle"), found.values["cascade"]) == ("v2", {"version": "v2"})
+    assert (large.text("title"), large.values["b"]) == ("Oars", "[*a, *a]")
 
 
 def test_front_matter_in_toml_is_read() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ragbot.books.formats.html_selection import OTHER_LANGUAGE
+from ragbot.books.formats.html_selection import LIST, OTHER_LANGUAGE
 from ragbot.books.formats.html_versions import OLD
 from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.loader import load_book
@@ -54,6 +54,31 @@ def test_translation_in_a_folder_of_vitepress_is_left_out(tmp_path: Path) -> Non
     assert (book.title, book.pages[0].path) == ("Boats", "sails.md")
     assert {page.path for page in book.pages} == {*(f"{name}.md" for name in NAMES), "go/oars.md"}
     assert [(out.reason, out.files) for out in book.left_out] == [(OTHER_LANGUAGE, len(NAMES) + 1)]
+
+
+def test_blog_of_a_project_is_no_part_of_its_book(tmp_path: Path) -> None:
+    """Its oldest post was the first chapter; a blog alone is what there is to read."""
+    posts = {"content/blog/_index.md": "# News\n", "content/en/blog/2021/a.md": "# We sail\n"}
+    written(tmp_path / "a", {"hugo.toml": "title = 'B'\n", **posts, "content/oars.md": "# Oars\n"})
+    written(tmp_path / "b", {"hugo.toml": "title = 'B'\n", **posts})
+
+    book, blog = load_book(tmp_path / "a"), load_book(tmp_path / "b")
+
+    assert [page.path for page in book.pages] == ["content/oars.md"]
+    assert [(out.reason, out.files) for out in book.left_out] == [(LIST, 2)]
+    assert len(blog.pages) == 2
+
+
+def test_locales_of_starlight_are_left_out_as_other_languages(tmp_path: Path) -> None:
+    """The report called them drafts."""
+    config = "starlight({title: 'B', locales: {root: {label: 'E', lang: 'en'}, fr: {label: 'F'}}})"
+    pages = {f"src/content/docs/{name}.md": "# Oars\n" for name in ("oars", "fr/oars", "fr/rames")}
+    written(tmp_path, {"astro.config.mjs": config, **pages})
+
+    book = load_book(tmp_path)
+
+    assert len(book.pages) == 1
+    assert [(out.reason, out.files) for out in book.left_out] == [(OTHER_LANGUAGE, 2)]
 
 
 def test_folders_that_repeat_nothing_are_kept() -> None:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
+from ragbot.books.read_options import ReadOptions
 
 RUN_SUFFIXES = frozenset({".rmd", ".qmd"})
 PICTURES = ("*.png", "*.jpg", "*.jpeg", "*.gif", "*.svg", "*.pdf", "*.mp4", ".git")

@@ -17,7 +17,8 @@ from pathlib import Path
 from selectolax.lexbor import LexborHTMLParser
 
 from bench.book_cells import words_at_cells
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import Book, Page
 from ragbot.core.errors import RagbotError
 from ragbot.ingestion.link_check import built_site_reader, check_links

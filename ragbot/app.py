@@ -14,11 +14,10 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 
 from ragbot.bootstrap import build_error_reporter, build_services
-from ragbot.cli.backup import backup
-from ragbot.cli.commands import register_commands
+from ragbot.cli import LazyCommands
 from ragbot.config import PROJECT_ROOT, Settings, load_settings
 from ragbot.core.errors import ConfigurationError
-from ragbot.extensions import db, migrate
+from ragbot.extensions import LazyMigrate, db
 from ragbot.observability.logging import configure_logging
 from ragbot.services import EXTENSION, Services
 from ragbot.storage import models as _models  # noqa: F401 - the tables must be known to migrations
@@ -90,8 +89,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         app.register_blueprint(ask_form)
     app.register_blueprint(metrics)
     register_error_handlers(app)
-    register_commands(app)
-    app.cli.add_command(backup)
+    app.cli = LazyCommands(app)
     return app
 
 
@@ -111,7 +109,7 @@ def _log_stream() -> TextIO:
 
 def _open_database(app: Flask, settings: Settings) -> Engine:
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"))
+    LazyMigrate(app, str(PROJECT_ROOT / "migrations"))
     with app.app_context():
         engine = db.engine
     make_safe(engine, _limits(settings))

@@ -19,7 +19,7 @@ import structlog
 from ragbot.app import create_app
 from ragbot.books.archive_extraction import ExtractionLimits, extract_book_archive
 from ragbot.books.files import Choice
-from ragbot.books.loader import ReadOptions
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.errors import DatabaseUnavailable, RagbotError
 from ragbot.ingestion.jobs import JobRequest
 from ragbot.ingestion.pipeline import IngestReport

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ragbot.books.files import BookFolder, Choice
+from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_bookdown
 from ragbot.books.formats.docusaurus import (
     ANY_KEYS,
@@ -33,9 +33,10 @@ from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
 from ragbot.books.not_pages import ASSET, lies_in_asset_folder
+from ragbot.books.read_options import Downloaded, ReadOptions
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
-from ragbot.core.domain import Book, Layout, LeftOut, Page, SkippedFile
+from ragbot.core.domain import Book, Layout, LeftOut, Page
 from ragbot.core.errors import BookError
 from ragbot.core.text import text_length
 
@@ -83,34 +84,6 @@ _MIXED = Layout("a folder of Markdown, EPUB and PDF files", "to the files")
 _BUILT = Layout("built HTML", _AS_BUILT)
 _LIVE = Layout("a live site", _AS_BUILT)
 _DOCS = Layout("a docs folder of Docusaurus without its configuration", "as Docusaurus makes them")
-
-
-@dataclass(frozen=True, slots=True)
-class Downloaded:
-    """Describe the pages of a live site: the address of each file, and what could not or must not be read."""
-
-    addresses: Mapping[str, str]
-    skipped: tuple[SkippedFile, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """Say how a book is read.
-
-    With `built` the output of the generator is read instead of its sources. With `force` a folder is read as
-    plain files that would be refused: its generator's sources are not understood, or most of its prose is in
-    formats that are not read. `version` chooses one of a Docusaurus project's; else it is the last released.
-    `downloaded` describes a folder that holds the pages of a live site. With `reads_repository` pages may
-    include files of the Git repository around the folder: whoever chose the folder chose that, too.
-    """
-
-    built: bool = False
-    force: bool = False
-    choice: Choice = field(default_factory=Choice)
-    version: str = ""
-    downloaded: Downloaded | None = None
-    reads_repository: bool = False
 
 
 def load_book(

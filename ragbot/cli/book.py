@@ -14,7 +14,7 @@ import click
 from flask.cli import AppGroup
 
 from ragbot.books.files import Choice
-from ragbot.books.loader import ReadOptions
+from ragbot.books.read_options import ReadOptions
 from ragbot.cli.book_source import SiteOptions, Source, is_site, opened_source, site_options
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.cli.progress import ProgressBar

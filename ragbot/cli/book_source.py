@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import click
 
-from ragbot.books.loader import ReadOptions
+from ragbot.books.read_options import ReadOptions
 from ragbot.config import Settings
 from ragbot.core.ports import Progress
 from ragbot.ingestion.site_download.download import Limits, downloaded_site

@@ -7,11 +7,12 @@ from contextlib import closing
 from typing import cast
 
 import click
-from flask import Flask, current_app
+from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate.cli import db as migrations
 from flask_openapi import OpenAPI
 
+from ragbot.cli.backup import backup
 from ragbot.cli.book import book
 from ragbot.cli.doctor import doctor
 from ragbot.cli.errors import failing_in_one_sentence
@@ -31,20 +32,14 @@ session = AppGroup("session", help="Maintain sessions.")
 cache = AppGroup("cache", help="Maintain the cache.")
 
 
-def register_commands(app: Flask) -> None:
+def register_commands(group: AppGroup) -> None:
     """Add the commands to `flask`."""
-    app.cli.add_command(book)
-    app.cli.add_command(session)
-    app.cli.add_command(cache)
-    app.cli.add_command(insights)
-    app.cli.add_command(ask)
-    app.cli.add_command(evaluate)
-    app.cli.add_command(doctor)
-    app.cli.add_command(settings)
-    app.cli.add_command(metrics)
-    # Replaces flask-openapi's own command, whose document lacks our events and problems.
-    app.cli.add_command(openapi)
-    app.cli.add_command(notify)
+    for command in (
+        *(book, session, cache, insights, ask, evaluate, doctor, settings, metrics, notify, backup),
+        # Has events and problems, which flask-openapi's own lacks.
+        openapi,
+    ):
+        group.add_command(command)
     # Click would read the steps of `flask db downgrade -1` as an option. (The group loads the app first.)
     migrations.commands["downgrade"].context_settings["ignore_unknown_options"] = True
 

@@ -18,7 +18,7 @@ from ragbot.answering.answer_cache import CachedAnswerer, CachePolicy
 from ragbot.answering.answerer import AnswerLimits
 from ragbot.answering.cache_entries import cache_key, deserialized, replay_text
 from ragbot.answering.cross_worker_single_flight import CrossWorkerSingleFlight
-from ragbot.books.loader import ReadOptions
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.answers import (
     Answer,
     Degradation,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ragbot.books.files import Choice
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import LeftOut
 from ragbot.core.errors import BookError
 

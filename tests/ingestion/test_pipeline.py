@@ -11,7 +11,7 @@ import pytest
 from flask_openapi import OpenAPI
 from structlog.testing import capture_logs
 
-from ragbot.books.loader import ReadOptions
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts, IndexPoint, Passage, SearchRequest
 from ragbot.core.errors import (

@@ -14,7 +14,7 @@ from protego import Protego
 
 from ragbot.books.files import Choice
 from ragbot.books.formats.html_versions import LEAST_SHARED_ADDRESSES, copies_of_site
-from ragbot.books.loader import Downloaded
+from ragbot.books.read_options import Downloaded
 from ragbot.core.domain import LeftOut, SkippedFile
 from ragbot.core.errors import BookError
 from ragbot.core.ports import Progress

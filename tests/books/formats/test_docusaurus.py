@@ -6,8 +6,9 @@ import pytest
 
 from ragbot.books.formats.docusaurus import strip_number_prefix
 from ragbot.books.formats.docusaurus_config import parse_site_config
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
 from ragbot.books.markup.blocks import parse_page
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.errors import BookError
 
 SHIPPED = Path(__file__).parents[3] / "books" / "physical-ai"

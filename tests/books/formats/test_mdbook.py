@@ -6,7 +6,8 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
 from ragbot.books.formats.mdbook_includes import IncludeExpander, select_lines
 from ragbot.books.formats.mdbook_summary import parse_summary
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.errors import BookError
 
 SUMMARY = """# Summary

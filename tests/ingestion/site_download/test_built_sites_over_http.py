@@ -9,7 +9,8 @@ import pytest
 
 from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.books.files import Choice
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
+from ragbot.books.read_options import ReadOptions
 from ragbot.ingestion.site_download.download import Limits, downloaded_site
 from ragbot.ingestion.site_download.site_client import SiteClient
 from tests.conftest import TESTS

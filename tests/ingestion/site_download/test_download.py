@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ragbot.books.files import Choice
-from ragbot.books.loader import ReadOptions, load_book
+from ragbot.books.loader import load_book
+from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError
 from ragbot.ingestion.site_download.download import Limits, SiteCopy, downloaded_site

@@ -121,6 +121,12 @@ INSIDE_A_FUNCTION = {
     ("bootstrap.providers", "providers.openai.generator"): "so does it",
     ("bootstrap.storage", "storage.keyvalue.redis"): "for those who have a Redis",
     ("books.loader", "books.formats.pdf"): "with its library, for those who read a PDF",
+    # What a server's start needs not.
+    ("cli", "cli.commands"): "for a command line",
+    ("extensions", "flask_migrate"): "with Alembic, for a command line",
+    ("storage.migrations", "alembic"): "for whoever asks whether the tables are up to date",
+    ("storage.migrations", "flask_migrate"): "goes with it",
+    ("ingestion.pipeline", "books.loader"): "with the readers of all formats, for who reads a book",
     ("backup.storage_url", "backup.s3_storage"): "its library is an extra",
     ("bootstrap.observability", "observability.opentelemetry"): "an extra, for those who have one",
     ("bootstrap.observability", "observability.sentry"): "an extra too",

@@ -35,9 +35,10 @@ cache = AppGroup("cache", help="Maintain the cache.")
 def register_commands(group: AppGroup) -> None:
     """Add the commands to `flask`."""
     for command in (
-        *(book, session, cache, insights, ask, evaluate, doctor, settings, metrics, notify, backup),
+        *(book, session, cache, insights, ask, evaluate, doctor, settings, metrics, notify),
         # Has events and problems, which flask-openapi's own lacks.
         openapi,
+        *(backup, migrations),
     ):
         group.add_command(command)
     # Click would read the steps of `flask db downgrade -1` as an option. (The group loads the app first.)

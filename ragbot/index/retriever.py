@@ -308,6 +308,11 @@ def _search_request(
     )
 
 
+def _is_name(word: str, text: str) -> bool:
+    """Return whether a word has a capital within a sentence of a text."""
+    return re.search(rf"(?<=[\w,;:] ){re.escape(word.capitalize())}\b", text) is not None
+
+
 def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
     """Look up a text's words, and correct those that are unknown."""
     analyzer = vocabulary.analyzer
@@ -320,7 +325,7 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
             if analyzer.is_stop_word(word) or is_punctuation(word, text):
                 # It was taken for a keyword or an operator, but the book does not use it.
                 continue
-            meant = vocabulary.corrected(word)
+            meant = vocabulary.corrected(word, is_name=_is_name(word, text))
             if meant is None:
                 unknown.append(word)
             else:

@@ -50,14 +50,15 @@ class Vocabulary:
         count = min(self._by_stem.get(stem, 0), self._chunks)
         return math.log(1 + (self._chunks - count + 0.5) / (count + 0.5))
 
-    def corrected(self, word: str) -> str | None:
+    def corrected(self, word: str, *, is_name: bool = False) -> str | None:
         """Return the known word that `word` most likely misspells, or None if no word is similar.
 
+        A name has one slip at most: two make another of it ("Evernote" is not "everyone").
         The similarity is the optimal string alignment distance. Stop words count as known: "wich" is "which".
         """
         if len(word) < SHORTEST_CORRECTED or not word.isalpha() or self._is_spelt_right(word):
             return None
-        slips = 2 if len(word) >= TWO_SLIPS_FROM else 1
+        slips = 2 if len(word) >= TWO_SLIPS_FROM and not is_name else 1
         best = process.extractOne(word, self._spellings, scorer=OSA.distance, score_cutoff=slips)
         return str(best[0]) if best else _stop_word_meant(word)
 

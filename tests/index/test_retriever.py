@@ -131,6 +131,12 @@ def test_misspelt_word_is_searched_as_it_was_meant(retriever: Retriever, first: 
     assert found.passages[0].chunk.path == "02-cheese.md"
 
 
+def test_name_that_the_book_lacks_is_unknown(retriever: Retriever, first: MadeEdition) -> None:
+    """A capital within the sentence makes it one; in small letters it is a misspelt word."""
+    assert search(retriever, first, "Is it the Rippenig cheese?").query_terms.unknown == ("rippenig",)
+    assert search(retriever, first, "rippenig of cheese").query_terms.corrections == {"rippenig": "ripening"}
+
+
 def test_misspelt_question_word_is_left_out(retriever: Retriever, first: MadeEdition) -> None:
     """It was no content word as it was meant."""
     assert search(retriever, first, "whihc cheddar").query_terms.weights.keys() == {"cheddar"}

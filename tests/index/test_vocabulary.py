@@ -69,6 +69,12 @@ def test_word_that_is_far_from_all_is_not_corrected(vocabulary: Vocabulary, word
     assert vocabulary.corrected(word) is None
 
 
+def test_name_has_one_slip_at_most(vocabulary: Vocabulary) -> None:
+    """Two make another name of it."""
+    assert vocabulary.corrected("reinforcment", is_name=True) == "reinforcement"
+    assert vocabulary.corrected("reinfrcment", is_name=True) is None
+
+
 def test_commoner_of_two_near_words_is_meant() -> None:
     """It is the likelier one."""
     words = Vocabulary({"cart": 1, "card": 7}, 10, Analyzer("english"))

@@ -105,8 +105,8 @@ def _with_cuts(items: str, passage: ReadPassage, indexes: Sequence[int], shown: 
     """
     earlier = range(list_extent(passage, indexes[0]).start, indexes[0])
     later = range(indexes[-1] + 1, list_extent(passage, indexes[-1]).stop)
-    before = [f"- {CUT}", ""] if earlier and shown.isdisjoint(earlier) else []
-    after = ["", f"- {CUT}"] if later and indexes[-1] + 1 not in shown else []
+    before = [CUT, ""] if earlier and shown.isdisjoint(earlier) else []
+    after = ["", CUT] if later and indexes[-1] + 1 not in shown else []
     return "\n".join((*before, items, *after))
 
 

@@ -81,8 +81,15 @@ def with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:
 
 
 def remedy(passage: ReadPassage, index: int) -> set[int]:
-    """Return the steps that soon follow the description of a fault, with their lead-in; else nothing."""
+    """Return what a section says against a fault: a short section whole, else the steps that soon follow."""
     heading = passage.units[index].unit.heading
+    section = {
+        number
+        for number, read in enumerate(passage.units)
+        if read.unit.heading == heading and not (read.unit.is_diagram or read.unit.is_fold)
+    }
+    if sum(passage.units[number].unit.tokens for number in section) <= WHOLE_LIST_TOKENS:
+        return section
     for lead in range(index + 1, min(index + 1 + REMEDY_WITHIN, len(passage.units) - 1)):
         unit, behind = passage.units[lead].unit, passage.units[lead + 1].unit
         if unit.heading != heading:
@@ -95,4 +102,5 @@ def remedy(passage: ReadPassage, index: int) -> set[int]:
 
 
 def is_in_list(unit: Unit) -> bool:
+    """Return whether a unit is an item, or may stand between two items of one list."""
     return unit.kind in ("list_item", "code") or unit.in_item

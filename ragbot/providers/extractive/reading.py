@@ -19,6 +19,10 @@ from ragbot.providers.extractive.units import TextBlock, Unit, units_of
 # each of which takes some 2 ms and 40 kB.
 CACHED_OUTLINES, CACHED_PASSAGES = 4096, 1024
 
+# "The correspondent of a document is ..." defines a correspondent.
+_OF_SOMETHING = re.compile(
+    r"(?:the|an?)\s+(.+?)(?:\s*\([^()]+\))?\s+of\s+(?:an?|the|each|your)\s+.+", re.IGNORECASE
+)
 _IN_PARENTHESES = re.compile(r"(.+?)\s*\(([^()]+)\)\W*")
 
 Terms = frozenset[str]
@@ -221,6 +225,8 @@ def _spellings(name: str) -> Iterator[str]:
         if (match := _IN_PARENTHESES.fullmatch(name)) is not None:
             yield match[1]
             yield match[2]
+        if (match := _OF_SOMETHING.fullmatch(name)) is not None:
+            yield match[1]
 
 
 def _list_of(units: Sequence[Unit], index: int) -> Iterator[int]:

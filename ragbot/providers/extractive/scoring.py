@@ -54,7 +54,8 @@ class Candidate:
 _DECIDING: Mapping[Want, re.Pattern[str]] = MappingProxyType(
     {
         Want.YES_NO: re.compile(
-            r"\A\W*(?:yes|no)\b|\b(?:not|never|cannot|always|must|only|impossible)\b|n['’]t\b", re.IGNORECASE
+            r"\A\W*(?:yes|no)\b|\b(?:not|never|cannot|always|must|only|impossible|by\s+default)\b|n['’]t\b",
+            re.IGNORECASE,
         ),
         Want.CHOICE: re.compile(
             r"\b(?:rather than|instead of|alone|both|neither|unlike|whereas|while|prefer\w*|better|easier)\b",

@@ -27,6 +27,11 @@ _DEFINES = re.compile(
     r"|ist|sind|bedeutet|est|sont|es|son|è|sono|é|são|это)\b)"
     r"|[^.!?\n]{1,80}?(?=\s*(?::|\s[—–]|\s-\s))"
 )
+# "correspondent: Specify the ID of ..." tells what to do with it, and not what it is.
+_INSTRUCTS = re.compile(
+    r"\s*[:—–-]\s*(?:specify|set|filter|use|enter|select|choose|enable|disable|run|add|see|click|press|type|pass|give|put)\b",
+    re.IGNORECASE,
+)
 _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|hence|both"
     r"|if\s+(?:so|not)|as\s+a\s+result|for\s+this\s+reason|in\s+(?:this|that)\s+case)\b"
@@ -162,7 +167,9 @@ class Unit:
     def opening(self) -> str:
         """Return the term that the unit would define: the words before its verb, colon or dash, or ""."""
         match = _DEFINES.match(self.words)
-        return match.group().strip() if match else ""
+        if match is None or _INSTRUCTS.match(self.words, match.end()):
+            return ""
+        return match.group().strip()
 
     @property
     def named(self) -> str:

@@ -88,7 +88,7 @@ def choose_windows(
             budget = whole_list_budget(passages[candidate.passage], candidate.index, budget)
         alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
         window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
-        if asked.is_trouble and not count:
+        if asked.is_trouble and asked.wants_steps and not (alone or count):
             window |= remedy(passages[candidate.passage], candidate.index)
         cost = sum(units[index].unit.tokens for index in window)
         if count and cost > left:

@@ -178,7 +178,7 @@ def test_letter_of_a_glossary_is_no_heading() -> None:
 def test_steps_that_are_left_out_are_told() -> None:
     """A list that begins with its second step looks whole otherwise."""
     assert laid_out("1. Warm it.\n2. Stir.\n3. Press.\n4. Wait.", 1, 2) == [
-        "- …\n\n2. Stir. [1]\n3. Press. [1]\n\n- …"
+        "…\n\n2. Stir. [1]\n3. Press. [1]\n\n…"
     ]
 
 
@@ -186,7 +186,7 @@ def test_items_that_are_left_out_are_told_where_the_list_was_asked_for() -> None
     """Of a fact in a list nobody misses the other items."""
     items = "- PyQt\n- PyGTK\n- wxPython"
 
-    assert laid_out(items, 0, 1, is_run=True) == ["- PyQt [1]\n- PyGTK [1]\n\n- …"]
+    assert laid_out(items, 0, 1, is_run=True) == ["- PyQt [1]\n- PyGTK [1]\n\n…"]
     assert laid_out(items, 0, 1) == ["- PyQt [1]\n- PyGTK [1]"]
     assert laid_out(items, is_run=True) == ["- PyQt [1]\n- PyGTK [1]\n- wxPython [1]"]
 

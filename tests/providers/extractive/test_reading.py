@@ -96,6 +96,13 @@ def test_name_with_an_abbreviation_opens_in_each_spelling() -> None:
     )
 
 
+def test_part_of_a_thing_opens_without_the_thing() -> None:
+    """Readers ask what the part is."""
+    (unit,) = read("The rind (or crust) of a cheese is what one cuts off.").units
+
+    assert frozenset({"rind"}) in unit.openings
+
+
 def test_keyword_in_code_is_a_term_of_its_sentence() -> None:
     """In prose it is a word of grammar."""
     (unit,) = read("Write `for` here.").units

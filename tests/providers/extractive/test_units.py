@@ -102,6 +102,7 @@ def test_unit_stands_under_the_heading_above_it() -> None:
         ("Curd\n: What milk becomes.", "Curd"),
         ("The ROS 2 (Robot Operating System) provides tools.", "The ROS 2 (Robot Operating System)"),
         ("Stir it well.", ""),
+        ("`curd`: Specify the curd to cut.", ""),
     ],
 )
 def test_opening_is_what_a_definition_would_define(sentence: str, opening: str) -> None:

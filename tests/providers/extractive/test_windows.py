@@ -420,11 +420,18 @@ def test_later_paragraph_of_an_item_comes_with_the_item() -> None:
     assert said == ["Limburger", "The rind is washed with brine."]
 
 
+def test_short_section_on_a_fault_is_shown_whole() -> None:
+    """Its listing has no word of the question."""
+    text = "The press says access denied.\n\nThat is its lid. Unlock it:\n\n```\nunlock --lid\n```"
+
+    assert shown("The press says access denied", text)[-1] == "unlock --lid"
+
+
 def test_remedy_follows_on_the_fault() -> None:
     """Its steps have no word of the question."""
     text = (
         "If the press says access denied, its lid is locked.\n\nTo solve it, do this:\n\n"
-        "- turn the key\n- wait for a minute\n\nAll is well then."
+        f"- turn the key\n- wait for a minute\n\nAll is well then. {FILLER * 4}"
     )
 
     said = shown("The press says access denied", text)

@@ -37,7 +37,7 @@ OVERVIEW_TOKENS = 260
 # The least similarity of a unit that answers a question in another language.
 FOREIGN_SIMILARITY = 0.25
 # Characters. Longer units are cut before they are embedded.
-LONGEST_EMBEDDED = 400
+LONGEST_EMBEDDED = 240
 
 
 class ExtractiveGenerator:

@@ -12,18 +12,16 @@ import select
 import ssl
 import threading
 import time
-import zlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from ragbot.providers.openai.chunk_decoder import ChunkDecoder
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection, InterruptibleSocket
+from ragbot.providers.openai.response_body import body_of
 
 # A server may close a connection that is unused for longer.
 KEPT_S = 5.0
@@ -326,8 +324,7 @@ class Response:
         """Yield the body as it comes, decompressed. Raises CallFailed or CallTimedOut."""
         encoding = (self.header("content-encoding") or "identity").lower()
         with _as_call_errors():
-            pieces = _chunks(self._received) if self._received.chunked else _plain(self._received)
-            yield from pieces if encoding == "identity" else _decompressed(pieces, encoding)
+            yield from body_of(self._received, encoding)
             self._end()
 
     def read(self, most_bytes: int) -> bytes:
@@ -357,38 +354,6 @@ class Response:
         else:
             connection.rest()
             self._client.give_back(connection)
-
-
-def _decompressed(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    """Yield a body that a proxy has compressed, though we ask for none that is."""
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise http.client.HTTPException("a body in an encoding that was not asked for")
-    decompress: Any = zlib.decompressobj(zlib.MAX_WBITS | 32)
-    try:
-        for piece in pieces:
-            if data := decompress.decompress(piece):
-                yield data
-    except zlib.error as error:
-        raise http.client.HTTPException("a compressed body that is broken") from error
-
-
-def _plain(received: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield a body that has a length, or ends with its connection."""
-    while data := received.read1(READ_BYTES):
-        yield data
-    if received.length:
-        raise http.client.IncompleteRead(b"", received.length)
-
-
-def _chunks(received: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield a chunked body, all chunks of one read together. Raises IncompleteRead or HTTPException."""
-    decoder = ChunkDecoder()
-    while not decoder.is_done:
-        data = received.fp.read1(READ_BYTES)
-        if not data:
-            raise http.client.IncompleteRead(b"")
-        if body := decoder.feed(data):
-            yield body
 
 
 @contextmanager

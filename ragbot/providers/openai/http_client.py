@@ -26,7 +26,6 @@ from ragbot.providers.openai.response_body import body_of
 # A server may close a connection that is unused for longer.
 KEPT_S = 5.0
 MOST_KEPT = 100
-READ_BYTES = 65536
 # What a server says with a refusal is read up to this size.
 LONGEST_REFUSAL = 1_000_000
 MOST_REDIRECTS = 5

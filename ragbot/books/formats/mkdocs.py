@@ -17,6 +17,7 @@ from ragbot.books.formats.mdbook_summary import parse_summary
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_inline_languages
+from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
@@ -99,7 +100,8 @@ def _site(
     """Describe a site. Each page adds to `generated` how often its text comes from code."""
     has_folders = values.get("use_directory_urls") is not False
     base = "" if docs == "." else docs
-    names_languages = "inlinehilite" in str(values.get("markdown_extensions"))
+    extensions = str(values.get("markdown_extensions"))
+    names_languages, has_emoji = "inlinehilite" in extensions, "emoji" in extensions
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
 
     def address(inner: str, _values: FrontMatter) -> str:
@@ -109,7 +111,7 @@ def _site(
         return f"{found}index.html" if PurePosixPath(inner).stem.lower() == "readme" else found
 
     def shown(line: str) -> str:
-        line = without_attributes(line)
+        line = without_attributes(without_emoji(line) if has_emoji else line)
         return without_inline_languages(line) if names_languages else line
 
     def plain(path: str, body: str) -> str:

@@ -99,6 +99,7 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
         ("/// note | Dry\nPush it.\n///", "**Dry**\n\nPush it.\n"),
         ("::: boats.Oar\n    options:\n      x: 1\n\nNext.", "Next."),
         ("See [`Oar`][boats.Oar]{ .x } :material-boat:.", "See `Oar` ."),
+        ('See [oars](a.md){ target="_blank" }.', "See [oars](a.md)."),
         ("a <!-- TODO: wrong --> b", "a  b"),
         ("```\n!!! tip\n    <!-- kept -->\n```", "```\n!!! tip\n    <!-- kept -->\n```"),
     ],
@@ -106,6 +107,21 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
 def test_blocks_become_the_words_that_readers_see(tmp_path: Path, block: str, words: str) -> None:
     """Marks stood in quotes, and indented prose counted as code."""
     assert text_of(tmp_path, block).strip("\n") == words.strip("\n")
+
+
+def test_small_pictures_leave_no_names(tmp_path: Path) -> None:
+    """The site draws them, and counts none of them in an anchor."""
+    text = (
+        "# A\n\n## :warning: :material-boat: [Oar](a.md){ .x } grip\n\n:bulb: Push :8080:, a:b:c, `:bulb:`."
+    )
+
+    drawn = project(tmp_path, "site_name: B\nmarkdown_extensions: [pymdownx.emoji]\n", a=text).pages[0]
+    printed = text_of(tmp_path, text)
+
+    assert drawn.sections[1].heading_path == ("A", "Oar grip")
+    assert drawn.sections[1].anchor == "oar-grip"
+    assert drawn.source.endswith("\n\nPush :8080:, a:b:c, `:bulb:`.")
+    assert printed.endswith("\n\n:bulb: Push :8080:, a:b:c, `:bulb:`.")
 
 
 def test_includes_are_the_text_of_their_files(tmp_path: Path) -> None:

@@ -30,6 +30,14 @@ _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
 _TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?)\s*$", re.MULTILINE)
 
+# What Markdown or HTML would take for more than a word: a tag, emphasis, code, a link, an entity.
+_MARKUP = re.compile(r"[\\`*<\[\]]|(?<!\w)_|_(?!\w)|~(?=~)|&(?=#?\w{1,31};)")
+
+
+def as_markdown(words: str) -> str:
+    """Return the words of a heading, which are free of markup, as Markdown that shows all their signs."""
+    return _MARKUP.sub(r"\\\g<0>", words)
+
 
 def paragraphs_of(
     text: str,
@@ -52,7 +60,7 @@ def paragraphs_of(
         run = [passage.units[index] for index in indexes]
         first = run[0].unit
         if first.heading not in (-1, above) and len(name := heading(first.heading)) >= SHORTEST_HEADING:
-            yield f"**{name}**"
+            yield f"**{as_markdown(name)}**"
         above = first.heading
         if first.kind == "list_item":
             items = _list(text, run, mark, tidy)

@@ -170,6 +170,13 @@ def test_inner_heading_stands_above_what_is_shown_of_its_section() -> None:
     ]
 
 
+def test_signs_of_an_inner_heading_are_shown() -> None:
+    """`<n>` was taken for a tag, and the bold type did not close."""
+    assert (
+        laid_out("Bob ripens it.\n\n## [`DAYS=<n>`](#days) {#days}\n\nIt is churned.")[1] == "**DAYS=\\<n>**"
+    )
+
+
 def test_letter_of_a_glossary_is_no_heading() -> None:
     """It tells nothing."""
     assert laid_out("## C\n\nCurd is what milk becomes.") == ["Curd is what milk becomes. [1]"]

@@ -39,6 +39,9 @@ _ATTRIBUTES = re.compile(
 )
 # The item that the table of contents takes the place of.
 _CONTENTS = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}\.)[ \t][^\n]*\n[ \t]*\{:[ \t]*toc\b[^{}\n]*\}", re.MULTILINE)
+_EMPTY_DETAILS = re.compile(
+    r"<details\b[^<>\n]{0,200}>\s*+<summary>[^<>]{0,200}</summary>\s*+</details>", re.IGNORECASE
+)
 _EXTENSIONS = re.compile(
     r"\{::comment\}(?s:(?:(?!\{:[:/]).)*+)\{:/(?:comment)?\}|\{:[:/][ \t]*[\w-]*+[^{}\n]{0,200}\}"
 )
@@ -99,8 +102,12 @@ def _without_attributes(prose: str) -> str:
         return prose
     return rewrite_around_code(
         prose,
-        lambda words: _ATTRIBUTES.sub(_shown, _EXTENSIONS.sub("", _CONTENTS.sub("", words))),
+        lambda words: _EMPTY_DETAILS.sub("", _attributes_removed(words)),
     )
+
+
+def _attributes_removed(words: str) -> str:
+    return _ATTRIBUTES.sub(_shown, _EXTENSIONS.sub("", _CONTENTS.sub("", words)))
 
 
 def _shown(attributes: re.Match[str]) -> str:

@@ -41,6 +41,11 @@ def test_template_language_is_run_as_far_as_words_go(body, expected):
         ("# Oars {: .no_toc }\n{: .lead }\nText", "# Oars\n\nText"),
         ("# [Oars](a.md){:rel='x'} and more", "# [Oars](a.md) and more"),
         ("1. TOC\n{:toc}\n\nText", "\n\nText"),
+        (
+            '<details markdown="block">\n  <summary>\n    Contents\n  </summary>\n  {: .lead }\n'
+            "1. TOC\n{:toc}\n</details>\nText",
+            "\nText",
+        ),
         ("a {::comment}b{:/comment}{::nomarkdown}c{:/}", "a c"),
     ],
 )
@@ -80,7 +85,16 @@ def test_comment_of_jekyll_is_no_section_of_a_page():
 
 @pytest.mark.parametrize(
     "piece",
-    ["{% comment %}", "{% raw %}", "{: .a", "{::comment}", "1. a\n{:toc", "{%" + " " * 50, " " * 99 + "{:"],
+    [
+        "{% comment %}",
+        "{% raw %}",
+        "{: .a",
+        "{::comment}",
+        "1. a\n{:toc",
+        "{:/}<details><summary>a</summary> ",
+        "{%" + " " * 50,
+        " " * 99 + "{:",
+    ],
 )
 def test_repeated_mark_takes_time_in_proportion(piece):
     """A page may be hostile."""

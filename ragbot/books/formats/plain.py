@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
 from ragbot.books.formats.forced import NOT_PUBLISHED, ForcedSite
-from ragbot.books.formats.markdown import AnchorRules, plain_text, split_page
+from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_names import readable_name
-from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.jekyll import shown_by_jekyll
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
-from ragbot.books.markup.slugs import GithubSlugger, github_slug
+from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
     REPOSITORY_FILE,
@@ -28,7 +27,6 @@ from ragbot.core.domain import Book, Dialect, Page
 MARKDOWN_SUFFIXES = frozenset({".md", ".mdx", ".markdown"})
 
 _ANCHORS = AnchorRules(GithubSlugger)
-_HEADING = re.compile(r" {0,3}#{1,6}[ \t]+(?P<words>[^{}\n]*[^{}#\s])[ \t]*")
 _FIRST_NAMES = ("index", "readme")
 
 
@@ -93,19 +91,9 @@ def _with_scripts(path: str, source: str) -> tuple[str, int]:
     """Return what a page shows, with the number of unread words in its scripts."""
     source = shown_source(source)
     if not _is_mdx(path):
-        return rewrite_lines(shown_by_jekyll(source), _without_emoji), 0
+        return rewrite_lines(shown_by_jekyll(source), without_emoji_as_on_github), 0
     shown = with_script_prose(source)
     return shown.text, shown.unread_words
-
-
-def _without_emoji(line: str) -> str:
-    """Remove the names of pictures, which are a part of a heading's anchor on GitHub."""
-    shown = without_emoji(line)
-    heading = _HEADING.fullmatch(line)
-    if shown == line or heading is None:
-        return line if line.lstrip().startswith("#") else shown
-    anchor = github_slug(plain_text(heading["words"]))
-    return f"{shown.rstrip()} {{#{anchor}}}" if shown.strip(" #") else line
 
 
 def _page(path: str, source: str, *, site: str) -> Page:

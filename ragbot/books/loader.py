@@ -54,6 +54,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "mdBook": read_mdbook,
     "HonKit": read_mdbook,
     "MkDocs": read_mkdocs,
+    "Zensical": read_mkdocs,
     "VitePress": read_vitepress,
     "VuePress": read_vuepress,
     "Starlight": read_starlight,
@@ -73,9 +74,9 @@ MULTI_PAGE_SUFFIXES = EPUB_SUFFIXES | PDF_SUFFIXES
 MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
-    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, VitePress, VuePress, Starlight, "
-    "Hugo, Zola, bookdown, R Markdown, Quarto or Jupyter Book 1, a folder of Markdown, or a single Markdown, "
-    "HTML, EPUB or PDF file"
+    "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, Zensical, VitePress, VuePress, "
+    "Starlight, Hugo, Zola, bookdown, R Markdown, Quarto or Jupyter Book 1, a folder of Markdown, "
+    "or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

@@ -238,6 +238,7 @@ GENERATORS = (
         build="zensical build",
         outputs=("site",),
         content="docs",
+        is_read=True,
     ),
     Generator(
         "Hugo",

@@ -108,7 +108,6 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({".eleventy.js": "module.exports = {}", "content/a.md": "# A"}, "Eleventy", "_site"),
         ({"eleventy.config.mjs": "export default {}", "a.md": "# A"}, "Eleventy", "_site"),
         ({"config.yaml": "carpentry: 'lab'\n", "episodes/a.Rmd": LONG}, "Carpentries Workbench", "site/docs"),
-        ({"zensical.toml": "[project]", "docs/a.md": "# A"}, "Zensical", "site"),
         ({"pelicanconf.py": "SITENAME = 'B'", "content/a.md": "# A"}, "Pelican", "output"),
         ({"conf.py": "BLOG_TITLE = 'B'", "pages/a.md": "# A"}, "Nikola", "output"),
         (

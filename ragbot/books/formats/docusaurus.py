@@ -14,6 +14,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
+from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdx_partials import PartialExpander
 from ragbot.books.formats.page_address import relative_address
@@ -21,7 +22,7 @@ from ragbot.books.formats.page_names import readable_name
 from ragbot.books.formats.site_source import NOT_BUILT
 from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
-from ragbot.books.markup.rewriting import shown_source, with_fences_apart
+from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_fences_apart
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book, Dialect, Page
@@ -276,7 +277,8 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     own = "/".join((translated, *folders, name))
     read = own if translated and folder.has(own) else path
     partials = PartialExpander(folder)
-    source = with_fences_apart(without_highlight_comments(shown_source(folder.read_text(read))))
+    source = rewrite_lines(shown_source(folder.read_text(read)), without_emoji_as_on_github)
+    source = with_fences_apart(without_highlight_comments(source))
     shown = with_script_prose(partials.expand(read, source))
     for notice in partials.notices:
         folder.skip(path, notice)

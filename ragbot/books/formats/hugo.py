@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.hugo_addresses import HugoAddresses
 from ragbot.books.formats.hugo_headings import HugoHeadings
@@ -17,6 +18,7 @@ from ragbot.books.formats.hugo_values import HugoValues
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.rewriting import rewrite_lines
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
@@ -61,7 +63,13 @@ def read_hugo(folder: BookFolder) -> Book:
     now = datetime.now()
     goldmark = _mapping(_mapping(_mapping(config.get("markup")).get("goldmark")).get("extensions"))
     headings = HugoHeadings(goldmark.get("typographer"))
-    params = {**_mapping(config.get("params")), **_mapping(own.get("params"))}
+    shortcodes = HugoShortcodes(
+        folder, content, values, {**_mapping(config.get("params")), **_mapping(own.get("params"))}
+    )
+
+    def plain(path: str, body: str) -> str:
+        body = shortcodes.plain(path, body)
+        return rewrite_lines(body, without_emoji_in_text) if settings.get("enableemoji") is True else body
 
     def omitted(inner: str, front: FrontMatter) -> str:
         suffixes = PurePosixPath(inner).suffixes
@@ -75,7 +83,7 @@ def read_hugo(folder: BookFolder) -> Book:
         content=content,
         anchors=AnchorRules(GithubSlugger, slug_text=headings.slug_text),
         address=addresses.address,
-        text=HugoShortcodes(folder, content, values, params).plain,
+        text=plain,
         suffixes=PAGES,
         navigation=tuple(_section(entries, content, "", ())),
         omitted=omitted,

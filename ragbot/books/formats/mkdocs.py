@@ -1,4 +1,4 @@
-"""Describe the sources of MkDocs and Material for MkDocs."""
+"""Describe the sources of MkDocs, Material for MkDocs and its successor Zensical."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
 from ragbot.books.formats.html_selection import LIST
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.mdbook_summary import parse_summary
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_inline_languages
+from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
@@ -28,7 +29,10 @@ from ragbot.books.markup.rewriting import (
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
-CONFIG_NAMES = ("mkdocs.yml", "mkdocs.yaml")
+ZENSICAL_CONFIG = "zensical.toml"
+CONFIG_NAMES = ("mkdocs.yml", "mkdocs.yaml", ZENSICAL_CONFIG)
+# Of Zensical's own; those of other projects are off until they are named.
+_DEFAULT_EXTENSIONS = ["pymdownx.emoji", "pymdownx.inlinehilite"]
 MAX_NAVIGATION_DEPTH = 16
 
 # mkdocstrings writes the interface's text there from code.
@@ -67,11 +71,14 @@ class MarkdownSlugger:
 
 
 def read_mkdocs(folder: BookFolder) -> Book:
-    """Read a project of MkDocs in the order of its navigation. Raises BookError without a configuration."""
+    """Read a project of MkDocs or Zensical in the order of its navigation.
+
+    Raises BookError if its configuration cannot be read.
+    """
     name = next(name for name in CONFIG_NAMES if folder.has(name))
     try:
         text = folder.read_text(name)
-        values = parse_tolerant_yaml(text)
+        values = _zensical_values(text) if name == ZENSICAL_CONFIG else parse_tolerant_yaml(text)
     except FileUnreadable as fault:
         raise BookError(f"{name} cannot be read: {fault}") from fault
     docs = normpath(_text(values.get("docs_dir")) or "docs")
@@ -81,6 +88,16 @@ def read_mkdocs(folder: BookFolder) -> Book:
     generated: list[int] = []
     book = read_site_source(folder, _site(folder, values, docs, generated, has_unicode=has_unicode))
     return replace(book, notes=_notes(sum(generated)))
+
+
+def _zensical_values(text: str) -> dict[str, object]:
+    """Parse the settings of Zensical, which are those of MkDocs under other defaults."""
+    values = parse_toml_mapping(text)
+    project = values.get("project")
+    return {
+        "markdown_extensions": _DEFAULT_EXTENSIONS,
+        **(project if isinstance(project, dict) else values),
+    }
 
 
 def _notes(blocks: int) -> tuple[str, ...]:
@@ -99,7 +116,8 @@ def _site(
     """Describe a site. Each page adds to `generated` how often its text comes from code."""
     has_folders = values.get("use_directory_urls") is not False
     base = "" if docs == "." else docs
-    names_languages = "inlinehilite" in str(values.get("markdown_extensions"))
+    extensions = str(values.get("markdown_extensions"))
+    names_languages, has_emoji = "inlinehilite" in extensions, "emoji" in extensions
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
 
     def address(inner: str, _values: FrontMatter) -> str:
@@ -109,7 +127,7 @@ def _site(
         return f"{found}index.html" if PurePosixPath(inner).stem.lower() == "readme" else found
 
     def shown(line: str) -> str:
-        line = without_attributes(line)
+        line = without_attributes(without_emoji(line) if has_emoji else line)
         return without_inline_languages(line) if names_languages else line
 
     def plain(path: str, body: str) -> str:

@@ -6,11 +6,13 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
 from ragbot.books.formats.forced import NOT_PUBLISHED, ForcedSite
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import parse_front_matter
-from ragbot.books.markup.rewriting import shown_source
+from ragbot.books.markup.jekyll import shown_by_jekyll
+from ragbot.books.markup.rewriting import rewrite_lines, shown_source
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import GithubSlugger
 from ragbot.books.not_pages import (
@@ -89,7 +91,7 @@ def _with_scripts(path: str, source: str) -> tuple[str, int]:
     """Return what a page shows, with the number of unread words in its scripts."""
     source = shown_source(source)
     if not _is_mdx(path):
-        return source, 0
+        return rewrite_lines(shown_by_jekyll(source), without_emoji_as_on_github), 0
     shown = with_script_prose(source)
     return shown.text, shown.unread_words
 

@@ -14,6 +14,7 @@ from ragbot.books.formats.script_config import is_true, keyed_texts, literal, re
 from ragbot.books.formats.site_source import Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_highlight_comments
+from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
@@ -63,7 +64,7 @@ def _read(folder: BookFolder, settings: str) -> Book:
         body = expand_includes(folder, body, (dirname(path), content, ""))
         body = without_highlight_comments(without_scripts(without_comments(body)))
         body = unwrap_components(body)
-        return rewrite_lines(unwrap_containers(body), lambda line: _CONTENTS.sub("", line))
+        return rewrite_lines(unwrap_containers(body), lambda line: without_emoji(_CONTENTS.sub("", line)))
 
     def address(inner: str, _values: FrontMatter) -> str:
         return folder_address(inner, *indexes, suffix=suffix)

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import parse_toml_mapping
+from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
@@ -131,13 +132,15 @@ def read_zola(folder: BookFolder) -> Book:
     path_slug = _PATHS.get(str(slugs.get("paths")), zola_slug)
     anchor_slug = _ANCHORS.get(str(slugs.get("anchors")), zola_slug)
     keeps_dates = slugs.get("paths_keep_dates") is True
+    markdown = config.get("markdown")
+    has_emoji = isinstance(markdown, dict) and markdown.get("render_emoji") is True
     unknown: list[str] = []
     site = SiteSource(
         title=str(config.get("title") or ""),
         content=CONTENT,
         anchors=AnchorRules(partial(ZolaSlugger, anchor_slug, unknown)),
         address=lambda inner, values: _address(inner, values, slug=path_slug, keeps_dates=keeps_dates),
-        text=lambda _path, body: _plain(body),
+        text=lambda _path, body: _plain(body, has_emoji=has_emoji),
         suffixes=PAGES,
         navigation=tuple(_section(_entries(folder), "", ())),
         omitted=omitted,
@@ -157,12 +160,16 @@ def _config(folder: BookFolder) -> dict[str, object]:
     return {}
 
 
-def _plain(body: str) -> str:
+def _plain(body: str, *, has_emoji: bool) -> str:
     def words(code: re.Match[str]) -> str:
         found = " ".join(each["words"] for each in _WORDS.finditer(code["code"]))
         return f"**{found}**" if found else ""
 
-    return rewrite_lines(without_comments(body), lambda line: _SHORTCODE.sub(words, line))
+    def shown(line: str) -> str:
+        line = _SHORTCODE.sub(words, line)
+        return without_emoji_in_text(line) if has_emoji else line
+
+    return rewrite_lines(without_comments(body), shown)
 
 
 def _address(inner: str, values: FrontMatter, *, slug: Callable[[str], str], keeps_dates: bool) -> str:

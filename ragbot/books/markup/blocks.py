@@ -10,6 +10,7 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ragbot.books.markup.definitions import ITEM_SIGN, are_terms, definitions_as_items, is_definition
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.masking import MaskedText, mask_markup
 from ragbot.core.domain import Dialect
@@ -43,7 +44,8 @@ _KINDS = {
 class MarkdownBlock:
     """Describe a block of a page: whole lines from `start` to `end`, without blank lines around.
 
-    `level` is a heading's level, else 0. `is_fence` is true for fenced code, false for indented code.
+    `level` is a heading's level, else 0. `is_fence` is true for fenced code, false for indented code. An
+    `entry` holds the paragraph of a term, if there is one, and the list of its definitions.
     """
 
     kind: str
@@ -83,7 +85,8 @@ def parse_blocks(text: str, dialect: Dialect, *, start: int = 0) -> tuple[Markdo
     """Parse a text into its top blocks, with offsets into it; `start` is where parsing begins."""
     parser = _parser(dialect)
     starts = _line_starts(text, start)
-    tokens = parser.parse(text[start:])
+    plain = text[start:]
+    tokens = parser.parse(definitions_as_items(plain) if dialect is Dialect.MARKDOWN else plain)
     return _Tree(text, starts).blocks(tokens)
 
 
@@ -148,9 +151,22 @@ class _Tree:
                 start = definition.end()
             if self.text[start:end].strip(" \t>-=") == "":
                 kind, start = "paragraph", self._span(token.map[0], token.map[1])[0]
-        if end > start:
+        if end > start and token.markup == ITEM_SIGN and is_definition(self.text, start):
+            definitions = MarkdownBlock(kind, start, end, tuple(children))
+            siblings.append(self._entry(siblings, definitions) if kind == "list" else definitions)
+        elif end > start:
             level = int(token.tag[1]) if kind == "heading" else 0
             siblings.append(MarkdownBlock(kind, start, end, tuple(children), level, token.type == "fence"))
+
+    def _entry(self, siblings: list[MarkdownBlock], definitions: MarkdownBlock) -> MarkdownBlock:
+        """Join a list of definitions with the paragraph of their term, if it is the last of the siblings."""
+        parts = [definitions]
+        if siblings and siblings[-1].kind == "paragraph":
+            term = siblings[-1]
+            between = self.text[term.end : definitions.start]
+            if are_terms(self.text[term.start : term.end], is_apart=len(between.splitlines()) > 1):
+                parts.insert(0, siblings.pop())
+        return MarkdownBlock("entry", parts[0].start, definitions.end, tuple(parts))
 
     def _span(self, first: int, after: int) -> tuple[int, int]:
         last = len(self.starts) - 1

@@ -18,7 +18,7 @@ ProseKind = Literal["paragraph", "list_item", "code", "table_row", "table_head",
 # Splitting a text takes some 2 ms, and a book has a few thousand passages.
 CACHED_TEXTS = 8192
 
-_BULLET = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
+_BULLET = re.compile(r"[ \t>]*(?::[ \t]+)?(?:(?:[-*+]|\d{1,9}[.)])(?:[ \t]+|$))+(?:\[[ xX]\][ \t]+)?")
 _QUOTE_MARK = re.compile(r"[ \t]*(?:>[ \t]?)+")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
 # GitHub's tables need no bar at the end of a row.
@@ -133,6 +133,8 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[
         yield from _paragraph(text, block, words)
     elif block.kind == "table":
         yield from _table(text, block)
+    elif block.kind == "entry":
+        yield from _entry(text, block)
     elif block.kind in ("list", "item", "quote"):
         inner: ProseKind = {"list": words, "item": "list_item", "quote": "quote"}[block.kind]
         for position, child in enumerate(block.children):
@@ -151,6 +153,25 @@ def _leaves(text: str, block: tree.MarkdownBlock, words: ProseKind) -> Iterator[
         yield ProseBlock("paragraph", block.start, block.end)
     else:
         yield ProseBlock("code" if block.kind == "code" else "other", block.start, block.end)
+
+
+def _entry(text: str, entry: tree.MarkdownBlock) -> Iterator[ProseBlock]:
+    """Yield the term with the beginning of its definition as one block, and what follows as parts of it."""
+    definitions = entry.children[-1].children
+    first = entry.children[0] if len(entry.children) > 1 else None
+    rest: list[tree.MarkdownBlock] = []
+    for item in definitions:
+        beginning = item.children[0] if item.children else None
+        if not rest and beginning is not None and beginning.kind == "paragraph":
+            first = tree.MarkdownBlock("paragraph", (first or beginning).start, beginning.end)
+            rest += item.children[1:]
+        else:
+            rest += item.children
+    if first is not None:
+        yield ProseBlock("paragraph", first.start + _leading(text, first), first.end)
+    for block in rest:
+        for leaf in _leaves(text, block, "paragraph"):
+            yield replace(leaf, in_item=True) if block.kind not in ("list", "entry") else leaf
 
 
 def _paragraph(text: str, block: tree.MarkdownBlock, kind: ProseKind) -> Iterator[ProseBlock]:

@@ -292,8 +292,8 @@ _TICKS = re.compile("`+")
 _STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
 _LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 # The definition of a term, as PHP Markdown Extra writes it.
-_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n[ \t]*+:[ \t]+")
-_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n[ \t]*+:[ \t]+")
+_DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
+_DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
 
 # An option in bold on a line of its own, above what it does.
 _LABELLED = re.compile(

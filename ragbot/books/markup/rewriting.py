@@ -36,14 +36,16 @@ _ADMONISH = re.compile(
     r"(?:[^\n\"']*(?P<sign>[\"'])(?P<title>[^\n]*?)(?P=sign))?[^\n]*"
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
-_ATTRIBUTES = re.compile(r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}")
+_ATTRIBUTES = re.compile(
+    r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}|(?<=[*_`)\]])\{:?[ \t]*[\w-]+=[^{}\n]*\}"
+)
 _OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{#[^{}\n]*\}\Z")
 # Colours of a terminal, in listings of what it shows.
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _DEFINED = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]\n]{1,300})\]:[ \t]*\S", re.MULTILINE)
 _NAMED = re.compile(r"(?<![\]!\\\w])\[(?!\^)(?P<name>[^\[\]\n]{1,300})\](?![\[(:{])")
 _TAG_LINE = re.compile(r"[ \t]*</?[A-Za-z][^<>\n]*>[ \t]*(?=\r?\n|\Z)")
-_ICON = re.compile(r":(?:material|fontawesome|octicons|simple)-[\w-]+:")
+_ICON = re.compile(r":(?:material|fontawesome|octicons|simple|lucide)-[\w-]+:")
 
 _SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
 _MODULE = re.compile(
@@ -307,7 +309,7 @@ def _attribute_words(tag: re.Match[str]) -> str:
 
 
 def without_attributes(line: str) -> str:
-    """Remove attribute lists and names of icons from a line; those of headings hold their ids and stay."""
-    if line.lstrip().startswith("#"):
-        return line
-    return _ICON.sub("", _ATTRIBUTES.sub("", line))
+    """Remove attribute lists and names of icons from a line; those of headings that hold their ids stay."""
+    is_heading = line.lstrip().startswith("#")
+    line = _ATTRIBUTES.sub(lambda found: found[0] if is_heading and "#" in found[0] else "", line)
+    return _ICON.sub("", line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
-from ragbot.providers.extractive.layout import paragraphs_of
+from ragbot.providers.extractive.layout import as_markdown, paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
@@ -38,6 +39,8 @@ OVERVIEW_TOKENS = 260
 FOREIGN_SIMILARITY = 0.25
 # Characters. Longer units are cut before they are embedded.
 LONGEST_EMBEDDED = 240
+# In titles that an author gives as plain text.
+_EMPHASIS = re.compile(r"(?P<stars>\*{1,3})(?=\S)(?P<words>[^*\n]{1,300})(?<=\S)(?P=stars)")
 
 
 class ExtractiveGenerator:
@@ -257,8 +260,8 @@ def is_answer(unit: Unit) -> bool:
 
 def _introduction(place: Sequence[str], *, first: bool) -> str:
     """Return one line that names the page and section that the following words come from."""
-    names = dict.fromkeys(name.replace("*", "").strip() for name in place if name.strip())
-    where = " › ".join(names)
+    names = dict.fromkeys(_EMPHASIS.sub(r"\g<words>", name).strip() for name in place if name.strip())
+    where = as_markdown(" › ".join(names))
     return f"In the book's own words, from *{where}*:" if first else f"From *{where}*:"
 
 

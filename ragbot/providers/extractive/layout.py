@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence, Set
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 
 from ragbot.providers.extractive.lists import list_extent
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
@@ -24,11 +24,29 @@ CUT = "…"
 _LABELLED_LINE = re.compile(
     r"(?<=\S)[ \t]*\n(?=[ \t>]*(?:\*\*|__)[^*_\n]{1,60}(?::(?:\*\*|__)|(?:\*\*|__):))"
 )
+# A line that the author ended so that the page ends it there, too, as of a poem or an address.
+_HARD_BREAK = re.compile(
+    r"(?P<ticks>`{1,3})(?!`)[^\n`]{1,400}(?<!`)(?P=ticks)(?!`)"
+    r"|(?P<break>(?:\\|(?<![ ])[ ]{2,}+)\r?\n|(?<![ \t])[ \t]*+<br[ \t]*/?>\s*)",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"\s*(\*\*|__)[^*_\n]{1,80}\1\s*")
+# Characters between two sentences of one line; further on there are a line's end and its indent.
+_GAP = 3
+_BLANKS = " \t\r\n>"
 _NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
 _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
 _TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?)\s*$", re.MULTILINE)
+
+# What Markdown or HTML would take for more than a word: a tag, emphasis, code, a link, an entity.
+_MARKUP = re.compile(r"[\\`*<\[\]]|(?<!\w)_|_(?!\w)|~(?=~)|&(?=#?\w{1,31};)")
+
+
+def as_markdown(words: str) -> str:
+    """Return the words of a heading, which are free of markup, as Markdown that shows all their signs."""
+    return _MARKUP.sub(r"\\\g<0>", words)
 
 
 def paragraphs_of(
@@ -48,11 +66,11 @@ def paragraphs_of(
     `table_head` is the head of the table in whose middle the passage begins.
     """
     above = -1
-    for indexes in _runs(passage, window.units):
+    for indexes in _runs(text, passage, window.units):
         run = [passage.units[index] for index in indexes]
         first = run[0].unit
         if first.heading not in (-1, above) and len(name := heading(first.heading)) >= SHORTEST_HEADING:
-            yield f"**{name}**"
+            yield f"**{as_markdown(name)}**"
         above = first.heading
         if first.kind == "list_item":
             items = _list(text, run, mark, tidy)
@@ -72,7 +90,7 @@ def paragraphs_of(
             yield _prose(text[first.start : run[-1].unit.end], "" if is_lead else f" {mark}", tidy)
 
 
-def _runs(passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
+def _runs(text: str, passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
     """Group the indexes of neighbouring units of one paragraph, one list or one table."""
     runs = [[indexes[0]]]
     for before, index in pairwise(indexes):
@@ -83,7 +101,8 @@ def _runs(passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
         elif one.kind == "list_item" and passage.units[runs[-1][0]].unit.kind == "list_item":
             together = one.heading == last.heading
         elif one.kind == "sentence":
-            together = together and one.block == last.block and one.start - last.end < 3
+            is_next = one.start - last.end < _GAP or not text[last.end : one.start].strip(_BLANKS)
+            together = together and one.block == last.block and is_next
         elif one.kind == "code":
             together = False
         if together:
@@ -94,8 +113,23 @@ def _runs(passage: ReadPassage, indexes: Sequence[int]) -> list[list[int]]:
 
 
 def _prose(raw: str, mark: str, tidy: Callable[[str], str]) -> str:
-    """Return a run of sentences on one line; lines that each begin with a bold label stay lines."""
-    return "  \n".join(f"{line}{mark}" for line in map(tidy, _LABELLED_LINE.split(raw)) if line)
+    """Return a run of sentences on one line; lines that the author ended by hand stay lines.
+
+    Of lines that each begin with a bold label each has its mark.
+    """
+    return "  \n".join(
+        f"{lines}{mark}" for line in _LABELLED_LINE.split(raw) if (lines := _lines(line, tidy))
+    )
+
+
+def _lines(raw: str, tidy: Callable[[str], str]) -> str:
+    breaks = [found.span() for found in _HARD_BREAK.finditer(raw) if found["break"]]
+    edges = [0, *chain.from_iterable(breaks), len(raw)]
+    pieces = [raw[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    if len(pieces) > 1 and _LABEL.fullmatch(pieces[0]):
+        # `tidy` joins a label to its text.
+        return tidy(raw)
+    return "  \n".join(line for line in map(tidy, pieces) if line)
 
 
 def _with_cuts(items: str, passage: ReadPassage, indexes: Sequence[int], shown: Set[int]) -> str:
@@ -125,11 +159,11 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
     outer: list[int] = []
     for paragraph in _paragraphs(run):
         first, end = paragraph[0].unit, paragraph[-1].unit.end
-        words = tidy(text[first.start : end])
+        words = _lines(text[first.start : end], tidy)
         if first.kind != "list_item":
             # A later paragraph of the item.
             parted = [] if lines and not lines[-1] else [""]
-            lines += [*parted, f"{NESTED * min(len(outer), DEEPEST)}{words} {mark}", ""]
+            lines += [*parted, f"{NESTED * min(len(outer), DEEPEST)}{_inside(words, len(outer))} {mark}", ""]
             continue
         margin = _margin(text, first.start).expandtabs(4)
         indent = len(margin) - len(margin.lstrip(" \t>"))
@@ -138,9 +172,15 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
             outer.pop()
         number = _NUMBER.match(margin)
         bullet = f"{number[1]}." if number else "-"
-        lines.append(f"{NESTED * min(len(outer), DEEPEST)}{bullet} {words} {mark}")
+        margin_above = NESTED * min(len(outer), DEEPEST)
+        lines.append(f"{margin_above}{bullet} {_inside(words, len(outer) + 1)} {mark}")
         outer.append(indent)
     return "\n".join(lines).strip("\n")
+
+
+def _inside(words: str, depth: int) -> str:
+    """Indent the later lines of an item's paragraph as the item is."""
+    return words.replace("\n", f"\n{NESTED * min(depth, DEEPEST)}")
 
 
 def _paragraphs(run: Sequence[ReadUnit]) -> Iterator[list[ReadUnit]]:

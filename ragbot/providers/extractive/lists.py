@@ -18,13 +18,17 @@ REMEDY_WITHIN = 4
 
 
 def item_of(passage: ReadPassage, index: int) -> int:
-    """Return the index of the list item that a unit belongs to; its own if it is an item or in none."""
+    """Return the index of the list item or the term that a unit belongs to; its own if it belongs to none."""
+    units = passage.units
     item = index
-    while item and passage.units[item].unit.in_item:
+    while item and units[item].unit.in_item:
         item -= 1
-    unit = passage.units[item].unit
-    is_item = unit.kind == "list_item" and unit.heading == passage.units[index].unit.heading
-    return item if is_item else index
+    if item == index or units[item].unit.heading != units[index].unit.heading:
+        return index
+    # A definition has the term and its first paragraph in one block.
+    while item and units[item - 1].unit.block == units[item].unit.block:
+        item -= 1
+    return item if units[item].unit.kind in ("list_item", "sentence") else index
 
 
 def list_extent(passage: ReadPassage, index: int) -> range:

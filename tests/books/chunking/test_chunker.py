@@ -49,6 +49,15 @@ def lost(page, found):
     return "".join(letter for at, letter in letters if not covered[at] and not letter.isspace())
 
 
+def test_term_stays_with_its_definition():
+    """The second paragraph says nothing without the term."""
+    entries = [f"Part{number}\n\n:   {LONG}\n\n    It is kept dry." for number in range(3)]
+
+    found = texts("# Parts\n\n" + "\n\n".join(entries), target_tokens=150)
+
+    assert found == entries
+
+
 def test_shipped_book_is_cut_verbatim_and_whole():
     """Nothing lost, nothing changed, no two ids alike."""
     book = load_book(SHIPPED)

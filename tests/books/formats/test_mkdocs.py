@@ -99,6 +99,7 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
         ("/// note | Dry\nPush it.\n///", "**Dry**\n\nPush it.\n"),
         ("::: boats.Oar\n    options:\n      x: 1\n\nNext.", "Next."),
         ("See [`Oar`][boats.Oar]{ .x } :material-boat:.", "See `Oar` ."),
+        ('See [oars](a.md){ target="_blank" }.', "See [oars](a.md)."),
         ("a <!-- TODO: wrong --> b", "a  b"),
         ("```\n!!! tip\n    <!-- kept -->\n```", "```\n!!! tip\n    <!-- kept -->\n```"),
     ],
@@ -106,6 +107,60 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
 def test_blocks_become_the_words_that_readers_see(tmp_path: Path, block: str, words: str) -> None:
     """Marks stood in quotes, and indented prose counted as code."""
     assert text_of(tmp_path, block).strip("\n") == words.strip("\n")
+
+
+def test_small_pictures_leave_no_names(tmp_path: Path) -> None:
+    """The site draws them, and counts none of them in an anchor."""
+    text = (
+        "# A\n\n## :warning: :material-boat: [Oar](a.md){ .x } grip\n\n:bulb: Push :8080:, a:b:c, `:bulb:`."
+    )
+
+    drawn = project(tmp_path, "site_name: B\nmarkdown_extensions: [pymdownx.emoji]\n", a=text).pages[0]
+    printed = text_of(tmp_path, text)
+
+    assert drawn.sections[1].heading_path == ("A", "Oar grip")
+    assert drawn.sections[1].anchor == "oar-grip"
+    assert drawn.source.endswith("\n\nPush :8080:, a:b:c, `:bulb:`.")
+    assert printed.endswith("\n\n:bulb: Push :8080:, a:b:c, `:bulb:`.")
+
+
+def test_zensical_is_read_as_mkdocs_is(tmp_path: Path) -> None:
+    """It has the same Markdown, with more of it by default; compared with its own build, as addresses are."""
+    (tmp_path / "pages" / "sub").mkdir(parents=True)
+    (tmp_path / "zensical.toml").write_text(
+        '[project]\nsite_name = "Boats"\ndocs_dir = "pages"\n'
+        'nav = ["index.md", { Parts = ["oars.md", { "The sail" = "sub/sail.md" }] }]\n'
+        "[project.theme]\nfeatures = []\n"
+    )
+    for name in ("oars", "sub/sail", "alone"):
+        (tmp_path / f"pages/{name}.md").write_text("# Of ash\n\nx\n")
+    (tmp_path / "pages/index.md").write_text(
+        "# Boats\n\n## :warning: Größe\n\n!!! tip\n    :lucide-ship: Row.\n"
+    )
+
+    book = load_book(tmp_path)
+
+    assert book.layout.name == "a project of Zensical (zensical.toml)"
+    assert book.title == "Boats"
+    assert [(page.address, page.title, page.parts) for page in book.pages] == [
+        ("", "Boats", ()),
+        ("oars/", "Of ash", ("Parts",)),
+        ("sub/sail/", "The sail", ("Parts",)),
+        ("alone/", "Of ash", ()),
+    ]
+    assert book.pages[0].sections[1].anchor == "groe"
+    assert "**Tip**\n\n Row." in book.pages[0].source
+
+
+@pytest.mark.parametrize("text", ["[project", "[project]\ndocs_dir = '../..'"])
+def test_configuration_of_zensical_that_cannot_be_used_is_refused(tmp_path: Path, text: str) -> None:
+    """The message names the file."""
+    (tmp_path / "zensical.toml").write_text(text)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text("# A\n\nx\n")
+
+    with pytest.raises(BookError, match=r"zensical\.toml"):
+        load_book(tmp_path)
 
 
 def test_includes_are_the_text_of_their_files(tmp_path: Path) -> None:

@@ -313,6 +313,38 @@ def test_hugo_shows_what_it_highlights_as_code(tmp_path: Path) -> None:
     assert book.pages[0].source.endswith("{{< highlight go >}}\n")
 
 
+@pytest.mark.parametrize(
+    ("config", "setting", "page", "anchor", "words"),
+    [
+        (".vitepress/config.js", "", "a.md", "fast-oars", "Row."),
+        ("docusaurus.config.js", "module.exports = {}", "docs/a.md", "rocket-fast-oars", "Row."),
+        ("hugo.toml", "enableEmoji = true", "content/a.md", "rocket-fast-oars", "Row."),
+        ("hugo.toml", "title = 'B'", "content/a.md", "rocket-fast-oars", ":bulb: Row."),
+        (
+            "config.toml",
+            "base_url = 'https://b.test'\n[markdown]\nrender_emoji = true",
+            "content/a.md",
+            "rocket-fast-oars",
+            "Row.",
+        ),
+        ("config.toml", "base_url = 'https://b.test'", "content/a.md", "rocket-fast-oars", ":bulb: Row."),
+        ("book.toml", "[book]", "src/a.md", "rocket-fast-oars", ":bulb: Row."),
+    ],
+)
+def test_names_of_pictures_are_left_out_where_the_site_draws_them(
+    tmp_path: Path, config: str, setting: str, page: str, anchor: str, words: str
+) -> None:
+    """They are words where it does not; anchors are made of the name or not, as the site does."""
+    files = {config: setting, page: "# Boats\n\n## :rocket: Fast oars\n\n:bulb: Row.\n"}
+    if config == "book.toml":
+        files["src/SUMMARY.md"] = "- [A](a.md)\n"
+
+    (read,) = laid(tmp_path, files).pages
+
+    assert read.sections[-1].anchor == anchor
+    assert read.source.rstrip().endswith(f"\n\n{words}")
+
+
 # --- blocks ------------------------------------------------------------------------------------
 
 

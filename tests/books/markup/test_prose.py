@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,53 @@ def test_table_of_kramdown_gives_its_head_and_its_rows():
     assert blocks("| a | b |\n|---+---|\n| 1 | 2 |\n{: .wide}") == [
         ("table_head", "| a | b |"),
         ("table_row", "| 1 | 2 |"),
+    ]
+
+
+def test_later_paragraphs_of_a_definition_are_no_code():
+    """They stand four blanks in, and hold the default of a setting as a rule."""
+    text = (
+        "Wick\n\n:   Draws the oil.\n\n    It lasts a month.\n\n    - cotton\n    - glass\n\n"
+        "    ```sh\n    trim\n    ```\n\n        # code\n\nAnd then."
+    )
+
+    found = prose_blocks(text)
+
+    assert [(block.kind, text[block.start : block.end]) for block in found] == [
+        ("paragraph", "Wick\n\n:   Draws the oil."),
+        ("paragraph", "It lasts a month."),
+        ("list_item", "cotton"),
+        ("list_item", "glass"),
+        ("code", "    ```sh\n    trim\n    ```"),
+        ("code", "        # code"),
+        ("paragraph", "And then."),
+    ]
+    assert [block.in_item for block in found] == [False, True, False, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("### `WICK=<n>`\n\n: Its width.\n\n    Defaults to 3.", [": Its width.", "Defaults to 3."]),
+        (":     Five blanks.\n\n    More.", [":     Five blanks.", "More."]),
+        (":\tA tab.\n\n\tMore.", [":\tA tab.", "More."]),
+        ("Oil\nFat\n: One.\n: Two.\n\n    More.", ["Oil\nFat\n: One.\n: Two.", "More."]),
+        ("> Oil\n>\n> : Burns.\n>\n>     Well.", ["> Oil\n>\n> : Burns.", ">     Well."]),
+        ("- a\n\n    Oil\n    : Burns.\n\n        Well.", ["Oil\n    : Burns.", "Well."]),
+        ("Trim it daily.\n\n: Burns.", ["Trim it daily.", ": Burns."]),
+    ],
+)
+def test_definitions_are_found_as_they_are_written(text, expected):
+    """Below a heading, with several terms, in quotations and lists; a sentence above is no term."""
+    assert [found for kind, found in blocks(text) if kind == "paragraph"] == expected
+
+
+def test_list_that_opens_a_definition_is_a_list():
+    """Its first item stands on the line of the colon."""
+    assert blocks("Oil\n\n:   - fish\n    - seed") == [
+        ("paragraph", "Oil"),
+        ("list_item", "fish"),
+        ("list_item", "seed"),
     ]
 
 

@@ -163,6 +163,7 @@ def test_number_of_an_item_is_none_of_its_words(source: str) -> None:
 def test_definition_is_parted_from_its_term() -> None:
     """Else a glossary reads as one sentence without a verb."""
     assert unit_words("Curd\n: What milk becomes.", "sentence") == "Curd: What milk becomes."
+    assert unit_words("Curd\n\n:   What milk becomes.", "sentence") == "Curd: What milk becomes."
     assert unit_words("**Show the rind**\\\nWhether it is shown.", "sentence") == (
         "Show the rind: Whether it is shown."
     )

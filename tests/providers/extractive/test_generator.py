@@ -68,6 +68,25 @@ def test_place_is_named_by_chapter_and_section() -> None:
     assert "\n\nFrom *Hard Cheese*:\n\n" in answer
 
 
+@pytest.mark.parametrize(
+    ("heading", "place"),
+    [
+        ("CURD_NAME=<name>", "CURD_NAME=\\<name>"),
+        ("f(*curd, **whey)", "f(\\*curd, \\*\\*whey)"),
+        ("Curd [old] of `milk`", "Curd \\[old\\] of \\`milk\\`"),
+        ("_curd and &lt;", "\\_curd and \\&lt;"),
+        ("Curd & whey_of_goats", "Curd & whey_of_goats"),
+    ],
+)
+def test_signs_of_a_heading_are_shown(heading: str, place: str) -> None:
+    """A name in code was cut where it looked like a tag, and its emphasis did not close."""
+    answer = answer_to(
+        prompt_of("Who ripens the cheddar?", Passage(chunk_of(CHEDDAR, "Cheese", heading), 1.0))
+    )
+
+    assert answer.startswith(f"In the book's own words, from *Cheese › {place}*:\n\n")
+
+
 def test_title_in_the_text_is_not_said_again() -> None:
     """The place has named it; another heading is said."""
     text = "> # Hard Cheese\n>\n> Bob ripens the cheddar.\n\n## Salt\n\nAlice salts the cheddar."

@@ -170,6 +170,37 @@ def test_inner_heading_stands_above_what_is_shown_of_its_section() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Write to:\\\nBob\\\n12 Quay Road", "Write to:  \nBob  \n12 Quay Road [1]"),
+        ("The lamp is lit,  \nthe night is long.", "The lamp is lit,  \nthe night is long. [1]"),
+        ("Curd<br>whey <BR/>\nmilk", "Curd  \nwhey  \nmilk [1]"),
+        ("> Curd,  \n> whey", "Curd,  \nwhey [1]"),
+        ("- Write to:\\\n  Bob\n- Wait.", "- Write to:  \n    Bob [1]\n- Wait. [1]"),
+        ("Write `<br>` or\nnothing.", "Write `<br>` or nothing. [1]"),
+        ("**Show the rind**\\\nIt is shown.", "**Show the rind**: It is shown. [1]"),
+    ],
+)
+def test_lines_that_the_author_ended_stay_lines(text: str, shown: str) -> None:
+    """A poem or an address on one line is hard to read."""
+    assert laid_out(text) == [shown]
+
+
+def test_sentences_of_one_paragraph_stay_together_where_its_lines_are_indented() -> None:
+    """Each got a mark and a paragraph of its own."""
+    assert laid_out("Curd\n:   It is churned.\n    It is salted.") == [
+        "Curd: It is churned. It is salted. [1]"
+    ]
+
+
+def test_signs_of_an_inner_heading_are_shown() -> None:
+    """`<n>` was taken for a tag, and the bold type did not close."""
+    assert (
+        laid_out("Bob ripens it.\n\n## [`DAYS=<n>`](#days) {#days}\n\nIt is churned.")[1] == "**DAYS=\\<n>**"
+    )
+
+
 def test_letter_of_a_glossary_is_no_heading() -> None:
     """It tells nothing."""
     assert laid_out("## C\n\nCurd is what milk becomes.") == ["Curd is what milk becomes. [1]"]

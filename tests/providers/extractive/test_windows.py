@@ -449,3 +449,12 @@ def test_lead_in_that_leans_back_comes_with_what_it_leans_on() -> None:
     text = "Use the cellar's lift. It also allows you:\n\n- to ripen the cheddar\n- to turn it"
 
     assert shown("Where do I ripen the cheddar?", text)[0] == "Use the cellar's lift."
+
+
+def test_later_paragraph_of_a_definition_comes_with_the_term() -> None:
+    """Alone nobody would know whose default it is."""
+    text = "`AGE`\n: How long a cheese ripens.\n\n    Defaults to nine months.\n\n`SALT`\n: How salty it is."
+
+    said = shown("What is the default, nine months?", text)
+
+    assert said[:2] == ["AGE: How long a cheese ripens.", "Defaults to nine months."]

@@ -1,0 +1,117 @@
+"""Rewrite what Jekyll's template language and kramdown do to a page, as the reader of the site sees it."""
+
+from __future__ import annotations
+
+import re
+
+from ragbot.books.markup.code_spans import rewrite_around_code
+from ragbot.books.markup.front_matter import parse_front_matter
+from ragbot.books.markup.rewriting import rewrite_prose
+
+
+def _tag(words: str) -> str:
+    return rf"\{{%-?[ \t]*{words}[ \t]*-?%\}}"
+
+
+# A tag that is alone on its line takes the line with it.
+_RAW = re.compile(
+    rf"(?:^[ \t]*{_tag('raw')}[ \t]*\n|{_tag('raw')})(?P<raw>(?s:.)*?)"
+    rf"(?:^[ \t]*{_tag('endraw')}[ \t]*(?:\n|\Z)|{_tag('endraw')})",
+    re.MULTILINE,
+)
+_LISTING = _tag(r"highlight[ \t]+(?P<language>[\w+#-]+)[^%\n]*")
+_OPENING = re.compile(
+    r"(?P<fence>^[ \t>]*(?P<marks>`{3,}|~{3,})[^\n`]*$)|(?P<span>`[^`\n]+`)"
+    rf"|(?P<comment>{_tag('comment')})|(?P<raw>{_tag('raw')})|(?P<listing>{_LISTING})",
+    re.MULTILINE,
+)
+_KINDS = ("fence", "span", "comment", "raw", "listing")
+_ENDS = {
+    name: re.compile(_tag(end))
+    for name, end in (("comment", "endcomment"), ("raw", "endraw"), ("listing", "endhighlight"))
+}
+_ATTRIBUTE = r"(?:[.#][\w:.-]++|[\w:-]++=(?:\"[^\"\n{}]*+\"|'[^'\n{}]*+'|[^\s{}\"'=]++))"
+# `{: .note target="_blank"}`; a name alone stands on a line of its own (`{:toc}`).
+_ATTRIBUTES = re.compile(
+    rf"(?<![ \t])[ \t]*+\{{:(?:[ \t]*+{_ATTRIBUTE})++[ \t]*+\}}"
+    rf"|^[ \t>]*\{{:[ \t]*+[A-Za-z][\w-]*+(?:[ \t]++{_ATTRIBUTE})*+[ \t]*+\}}[ \t]*$",
+    re.MULTILINE,
+)
+# The item that the table of contents takes the place of.
+_CONTENTS = re.compile(r"^[ \t]*(?:[-*+]|\d{1,9}\.)[ \t][^\n]*\n[ \t]*\{:[ \t]*toc\b[^{}\n]*\}", re.MULTILINE)
+_EMPTY_DETAILS = re.compile(
+    r"<details\b[^<>\n]{0,200}>\s*+<summary>[^<>]{0,200}</summary>\s*+</details>", re.IGNORECASE
+)
+_EXTENSIONS = re.compile(
+    r"\{::comment\}(?s:(?:(?!\{:[:/]).)*+)\{:/(?:comment)?\}|\{:[:/][ \t]*[\w-]*+[^{}\n]{0,200}\}"
+)
+_HEADING = re.compile(r"[ \t>]*#")
+
+
+def shown_by_jekyll(source: str) -> str:
+    """Return a page without comments and attributes of Jekyll; what it shows raw stays as it is.
+
+    Jekyll runs its language only in pages with front matter, in code too.
+    """
+    if "{%" not in source and "{:" not in source:
+        return source
+    source = source.replace("\r\n", "\n")
+    start = parse_front_matter(source).end
+    body = _without_liquid(source[start:]) if start else source
+    return source[:start] + rewrite_prose(body, _without_attributes)
+
+
+def _without_liquid(body: str) -> str:
+    pieces: list[str] = []
+    position = kept = 0
+    unclosed: set[str] = set()
+    while (opening := _OPENING.search(body, position)) is not None:
+        kind = next(name for name in _KINDS if opening[name])
+        end = -1 if kind in unclosed else _end(kind, opening, body)
+        if end < 0:
+            unclosed.add(kind)
+            position = opening.end()
+            continue
+        pieces += (body[kept : opening.start()], _replaced(kind, opening, body[opening.start() : end]))
+        position = kept = end
+    pieces.append(body[kept:])
+    return "".join(pieces)
+
+
+def _end(kind: str, opening: re.Match[str], body: str) -> int:
+    if kind == "span":
+        return opening.end()
+    pattern = _ENDS.get(kind) or re.compile(
+        rf"^[ \t>]*{re.escape(opening['marks'])}[`~]*[ \t]*$", re.MULTILINE
+    )
+    closing = pattern.search(body, opening.end())
+    return closing.end() if closing else -1
+
+
+def _replaced(kind: str, opening: re.Match[str], whole: str) -> str:
+    if kind == "comment":
+        return ""
+    if kind == "listing":
+        inside = _ENDS[kind].sub("", whole[len(opening[0]) :]).strip("\n")
+        whole = f"```{opening['language']}\n{inside}\n```"
+    return _RAW.sub(r"\g<raw>", whole)
+
+
+def _without_attributes(prose: str) -> str:
+    if "{:" not in prose:
+        return prose
+    return rewrite_around_code(
+        prose,
+        lambda words: _EMPTY_DETAILS.sub("", _attributes_removed(words)),
+    )
+
+
+def _attributes_removed(words: str) -> str:
+    return _ATTRIBUTES.sub(_shown, _EXTENSIONS.sub("", _CONTENTS.sub("", words)))
+
+
+def _shown(attributes: re.Match[str]) -> str:
+    """Return a heading's own id, which links lead to, and nothing of the rest."""
+    line = attributes.string.rfind("\n", 0, attributes.start()) + 1
+    is_headings = _HEADING.match(attributes.string, line) is not None
+    return attributes[0] if is_headings and "#" in attributes[0] else ""

@@ -8,12 +8,12 @@ sentence would cost a call or some milliseconds of CPU, and likeness cannot tell
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ragbot.answering.statements import MARK
-from ragbot.core.domain import Passage
+from ragbot.core.domain import Chunk, Passage
 from ragbot.core.languages import foreign_language
 from ragbot.core.text import folded
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
@@ -49,14 +49,15 @@ _CAPITAL_NOUNS = ("german",)
 class Claim:
     """Hold what a sentence claims: its content words, and what has to stand in the passages to the letter.
 
-    `numbers` are those of the `literals` that have to stand beside the words. `is_invented` says that one of
-    the literals is in no passage.
+    `numbers` are those of the `literals` that have to stand beside the words, each with the word after it
+    ("20 points"): together they may stand in a heading. `is_invented` says that one of the literals is in no
+    passage.
     """
 
     terms: Terms
     new_terms: Terms
     literals: tuple[str, ...]
-    numbers: tuple[str, ...]
+    numbers: Mapping[str, str]
     is_invented: bool
     is_foreign: bool
 
@@ -92,7 +93,7 @@ class SupportFinder:
             terms=terms,
             new_terms=terms - self._question,
             literals=literals,
-            numbers=tuple(literal for literal in literals if literal.strip().isdigit()),
+            numbers={literal: _measured(literal, text) for literal in literals if literal.strip().isdigit()},
             is_invented=any(literal not in self._all_texts for literal in literals),
             is_foreign=bool(foreign),
         )
@@ -120,7 +121,8 @@ class SupportFinder:
             return float(here > 0)
         read = self._reader.read(self._passages[number - 1].chunk, self._language)
         held = _share(claim.terms, read.terms)
-        together = max((_together(claim, place) for place in _places(read)), default=0.0)
+        headings = _spaced_once(" ".join(_headings(self._passages[number - 1].chunk)))
+        together = max((_together(claim, place, headings) for place in _places(read)), default=0.0)
         if held < LEAST_IN_PASSAGE or not together:
             return 0.0
         return held + together + (here / len(claim.literals) if claim.literals else 0.0)
@@ -167,7 +169,7 @@ _spaced_once = lru_cache(maxsize=CACHED_TEXTS)(_spaced)
 class _Place:
     """Hold the terms of a few neighbouring units with those of the headings above, and the units' text.
 
-    Numbers of headings ("Module 4") count the headings.
+    Numbers of headings count the headings ("Module 4"), if no word is measured ("20 points").
     """
 
     terms: Terms
@@ -186,12 +188,29 @@ def _places(read: ReadPassage) -> list[_Place]:
     ]
 
 
-def _together(claim: Claim, place: _Place) -> float:
+def _measured(number: str, text: str) -> str:
+    """Return a number with the word after it, as both have to stand in a heading; "" at a sentence's end."""
+    found = re.search(rf"{re.escape(number)}\S+ ", _spaced(text))
+    return found.group() if found else ""
+
+
+def _headings(chunk: Chunk) -> Iterator[str]:
+    """Yield the names of the sections in a chunk."""
+    yield from chunk.heading_path[-1:]
+    for section in chunk.sections:
+        yield from section.heading_path[-1:]
+
+
+def _together(claim: Claim, place: _Place, headings: str) -> float:
     """Return the share of the claim's words that a place holds; 0 if too few, or a number is not there."""
     share = _share(claim.terms, place.terms)
     if share < LEAST_TOGETHER or _share(claim.new_terms, place.terms) < LEAST_NEW:
         return 0.0
-    return share if all(number in place.text for number in claim.numbers) else 0.0
+    stand = all(
+        number in place.text or (measured and measured in headings)
+        for number, measured in claim.numbers.items()
+    )
+    return share if stand else 0.0
 
 
 def _share(wanted: Terms, held: Terms) -> float:

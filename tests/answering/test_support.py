@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ragbot.answering.support import SupportFinder, says_silence
@@ -79,6 +81,23 @@ def test_number_counts_only_where_the_rest_of_the_sentence_stands() -> None:
     assert right is not None
     assert found.best(wrong, [1]) is None
     assert found.best(right, [1]) == 1
+
+
+def test_number_with_its_word_may_stand_in_the_heading() -> None:
+    """So do points of a rubric; the number of a chapter is no value."""
+    chunk = replace(CHEESE.chunk, heading_path=("Chapter 9", "5. Ripening the cheddar (20 points)"))
+    found = SupportFinder(
+        [Passage(chunk, 1.0)],
+        "How many points is it?",
+        language="english",
+        reader=passage_reader(),
+    )
+
+    points, weeks = found.claim_of("20 points."), found.claim_of("The cheddar ripens for 5 weeks.")
+
+    assert points is not None
+    assert weeks is not None
+    assert (found.best(points, [1]), found.best(weeks, [1])) == (1, None)
 
 
 def test_repeating_the_question_proves_nothing() -> None:

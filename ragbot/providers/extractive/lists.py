@@ -92,11 +92,12 @@ def remedy(passage: ReadPassage, index: int) -> set[int]:
         for number, read in enumerate(passage.units)
         if read.unit.heading == heading and not (read.unit.is_diagram or read.unit.is_fold)
     }
-    if sum(passage.units[number].unit.tokens for number in section) <= WHOLE_LIST_TOKENS:
+    is_one = not any(passage.units[number].unit.parts for number in section)
+    if is_one and sum(passage.units[number].unit.tokens for number in section) <= WHOLE_LIST_TOKENS:
         return section
     for lead in range(index + 1, min(index + 1 + REMEDY_WITHIN, len(passage.units) - 1)):
         unit, behind = passage.units[lead].unit, passage.units[lead + 1].unit
-        if unit.heading != heading:
+        if unit.heading != heading or unit.parts:
             break
         if unit.leads and behind.kind == "list_item" and behind.lead == lead:
             steps = {lead, *list_extent(passage, lead + 1)}

@@ -31,6 +31,8 @@ _QUANTITY = re.compile(
     r"|height|depth|weight|duration|capacity|distance|salary|salaries|temperature)\b",
     re.IGNORECASE,
 )
+# "What is a node in ROS 2?" asks for a definition all the same.
+_WHAT_IN_A_FIELD = re.compile(r"an?\s+(?P<term>.+?)\s+(?:in|within)\s+\S", re.IGNORECASE)
 _DEFAULT = re.compile(r"\bdefault\s+[\w-]", re.IGNORECASE)
 # "What is the torque of the arm?" asks for a value and not for a definition.
 _OF_A_THING = re.compile(
@@ -245,6 +247,8 @@ def _subject(question: str) -> str:
     if match is None:
         return ""
     subject = next(group for group in match.groups() if group).strip(" ?.!\"'“”‘’`*")
+    if (named := _WHAT_IN_A_FIELD.match(subject)) is not None:
+        subject = named["term"]
     is_value = _OF_A_THING.search(f" {subject} ") or _DEFAULT.search(subject)
     if is_value or len(subject.split()) > 6:
         return ""

@@ -71,6 +71,11 @@ _BOLD = re.compile(r"\s*(?:\*\*[^*\n]{1,80}\*\*|__[^_\n]{1,80}__)\s*:?\s*")
 _FOLD = re.compile(
     r"\s*(?:</?details[^<>]*>\s*)*<summary\b[^<>]*>.*?</summary>\s*", re.DOTALL | re.IGNORECASE
 )
+# Labels below which the text goes on with what the one above them began.
+_GOES_ON = re.compile(
+    r"(?:causes?|reasons?|solutions?|fix(?:es)?|workarounds?|resolutions?|remed(?:y|ies)|how\s+to\s+fix|why)\b",
+    re.I,
+)
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
 # Up to so many units between two items of one list.
 MOST_BETWEEN = 4
@@ -138,6 +143,11 @@ class Unit:
     is_tree: bool = False
     in_item: bool = False
     cells: frozenset[str] = frozenset()
+
+    @property
+    def parts(self) -> bool:
+        """Return whether the unit is a bold line that begins something else, as a heading does."""
+        return self.is_label and _GOES_ON.match(self.words) is None
 
     @property
     def leads(self) -> bool:

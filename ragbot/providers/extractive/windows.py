@@ -75,7 +75,7 @@ def choose_windows(
     is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
     left, count = tokens, 0
     least = candidates[0].score - (SCORE_MARGIN if asked.want not in MOST_WINDOWS else SHORT_MARGIN)
-    for candidate in _without_other_rows(candidates, asked):
+    for candidate in _without_other_parts(_without_other_rows(candidates, asked), passages):
         if count == most or candidate.score < least:
             break
         chosen = taken.setdefault(candidate.passage, set())
@@ -132,6 +132,17 @@ def _without_other_rows(candidates: Sequence[Candidate], asked: AskedFor) -> lis
         for one in candidates
         if one.has_key or one.passage not in named or one.read.unit.kind != "table_row"
     ]
+
+
+def _without_other_parts(candidates: Sequence[Candidate], passages: Sequence[ReadPassage]) -> list[Candidate]:
+    """Leave out the other parts of a passage if the best unit is the bold line that heads one of them."""
+    best = candidates[0]
+    if not best.read.unit.parts:
+        return list(candidates)
+    units = passages[best.passage].units
+    end = next((i for i in range(best.index + 1, len(units)) if units[i].unit.parts), len(units))
+    part = range(best.index, end)
+    return [one for one in candidates if one.passage != best.passage or one.index in part]
 
 
 def _rounded_off(passage: ReadPassage, chosen: set[int], *, is_run: bool) -> tuple[int, ...]:
@@ -353,6 +364,8 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
     if not 0 <= other < len(passage.units):
         return False
     unit, neighbour = passage.units[index].unit, passage.units[other].unit
+    if (neighbour if other > index else passage.units[other + 1].unit).parts:
+        return False
     if alone and neighbour.block != unit.block:
         return False
     if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side:

@@ -17,6 +17,7 @@ from ragbot.providers.extractive.question import Want, asked_for, is_negated, pa
         ("What does DDS stand for?", "DDS"),
         ("What is meant by sim-to-real?", "sim-to-real"),
         ("Please tell me what a node is", "node"),
+        ("What is a node in ROS 2?", "node"),
         ("Who is Alice?", "Alice"),
         ("Was ist ein Knoten?", "Knoten"),
         ("Qu'est-ce que ROS ?", "ROS"),

@@ -458,3 +458,27 @@ def test_later_paragraph_of_a_definition_comes_with_the_term() -> None:
     said = shown("What is the default, nine months?", text)
 
     assert said[:2] == ["AGE: How long a cheese ripens.", "Defaults to nine months."]
+
+
+# --- bold lines that head parts of a section ---------------------------------------------------
+
+FAULTS = (
+    "**Fault: the lid is stuck**\n\n- Turn the key.\n\n"
+    "**Fault: the press is silent**\n\n- Plug it in.\n\n"
+    "**Fault: the curd is sour**\n\n- Use fresh milk."
+)
+
+
+def test_part_that_is_asked_for_is_shown_without_the_others() -> None:
+    """They are about other faults."""
+    assert shown("The press is silent, what can I do?", FAULTS) == [
+        "Fault: the press is silent",
+        "Plug it in.",
+    ]
+
+
+def test_cause_and_solution_belong_to_the_fault_above_them() -> None:
+    """Their bold lines begin nothing else."""
+    text = "**The press is silent**\n\n**Cause**:\n\n- No power.\n\n**Solution**:\n\n- Plug it in."
+
+    assert shown("The press is silent, what can I do?", text)[-1] == "Plug it in."

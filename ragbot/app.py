@@ -89,7 +89,7 @@ def create_app(overrides: Mapping[str, Any] | None = None, **parts: Any) -> Open
         app.register_blueprint(ask_form)
     app.register_blueprint(metrics)
     register_error_handlers(app)
-    app.cli = LazyCommands(app)
+    app.cli = LazyCommands(app.name)
     return app
 
 

@@ -119,9 +119,10 @@ class SupportFinder:
             return here / len(claim.literals) if claim.literals else 0.0
         if not claim.terms:
             return float(here > 0)
-        read = self._reader.read(self._passages[number - 1].chunk, self._language)
+        chunk = self._passages[number - 1].chunk
+        read = self._reader.read(chunk, self._language)
         held = _share(claim.terms, read.terms)
-        headings = _spaced_once(" ".join(_headings(self._passages[number - 1].chunk)))
+        headings = _spaced_once(" ".join(_headings(chunk))) if claim.numbers else ""
         together = max((_together(claim, place, headings) for place in _places(read)), default=0.0)
         if held < LEAST_IN_PASSAGE or not together:
             return 0.0

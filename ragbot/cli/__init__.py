@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import click
-from flask import Flask
 from flask.cli import AppGroup
 
 
 class LazyCommands(AppGroup):
     """Hold our commands, which are imported when one is looked for: a server needs none of them."""
 
-    def __init__(self, app: Flask) -> None:
-        super().__init__(name=app.name)
-        self._app = app
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
         self._is_loaded = False
         if click.get_current_context(silent=True) is not None:
             # Before `flask db downgrade -1` is parsed.

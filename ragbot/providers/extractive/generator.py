@@ -15,7 +15,7 @@ from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
-from ragbot.providers.extractive.layout import as_markdown, paragraphs_of
+from ragbot.providers.extractive.layout import escape_words, paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
@@ -261,7 +261,7 @@ def is_answer(unit: Unit) -> bool:
 def _introduction(place: Sequence[str], *, first: bool) -> str:
     """Return one line that names the page and section that the following words come from."""
     names = dict.fromkeys(_EMPHASIS.sub(r"\g<words>", name).strip() for name in place if name.strip())
-    where = as_markdown(" › ".join(names))
+    where = escape_words(" › ".join(names))
     return f"In the book's own words, from *{where}*:" if first else f"From *{where}*:"
 
 

@@ -44,8 +44,8 @@ _TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?
 _MARKUP = re.compile(r"[\\`*<\[\]]|(?<!\w)_|_(?!\w)|~(?=~)|&(?=#?\w{1,31};)")
 
 
-def as_markdown(words: str) -> str:
-    """Return the words of a heading, which are free of markup, as Markdown that shows all their signs."""
+def escape_words(words: str) -> str:
+    """Escape the words of a heading, which are free of markup, so that Markdown shows all their signs."""
     return _MARKUP.sub(r"\\\g<0>", words)
 
 
@@ -70,7 +70,7 @@ def paragraphs_of(
         run = [passage.units[index] for index in indexes]
         first = run[0].unit
         if first.heading not in (-1, above) and len(name := heading(first.heading)) >= SHORTEST_HEADING:
-            yield f"**{as_markdown(name)}**"
+            yield f"**{escape_words(name)}**"
         above = first.heading
         if first.kind == "list_item":
             items = _list(text, run, mark, tidy)
@@ -163,7 +163,7 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
         if first.kind != "list_item":
             # A later paragraph of the item.
             parted = [] if lines and not lines[-1] else [""]
-            lines += [*parted, f"{NESTED * min(len(outer), DEEPEST)}{_inside(words, len(outer))} {mark}", ""]
+            lines += [*parted, f"{_indent(len(outer))}{_inside(words, len(outer))} {mark}", ""]
             continue
         margin = _margin(text, first.start).expandtabs(4)
         indent = len(margin) - len(margin.lstrip(" \t>"))
@@ -172,15 +172,18 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
             outer.pop()
         number = _NUMBER.match(margin)
         bullet = f"{number[1]}." if number else "-"
-        margin_above = NESTED * min(len(outer), DEEPEST)
-        lines.append(f"{margin_above}{bullet} {_inside(words, len(outer) + 1)} {mark}")
+        lines.append(f"{_indent(len(outer))}{bullet} {_inside(words, len(outer) + 1)} {mark}")
         outer.append(indent)
     return "\n".join(lines).strip("\n")
 
 
 def _inside(words: str, depth: int) -> str:
     """Indent the later lines of an item's paragraph as the item is."""
-    return words.replace("\n", f"\n{NESTED * min(depth, DEEPEST)}")
+    return words.replace("\n", f"\n{_indent(depth)}")
+
+
+def _indent(depth: int) -> str:
+    return NESTED * min(depth, DEEPEST)
 
 
 def _paragraphs(run: Sequence[ReadUnit]) -> Iterator[list[ReadUnit]]:

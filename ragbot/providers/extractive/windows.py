@@ -81,16 +81,9 @@ def choose_windows(
         chosen = taken.setdefault(candidate.passage, set())
         if candidate.index in chosen or _is_said(candidate, taken, passages):
             continue
-        units = passages[candidate.passage].units
-        wants_run = _wants_run(passages[candidate.passage], candidate, asked)
-        budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
-        if wants_run and not count:
-            budget = whole_list_budget(passages[candidate.passage], candidate.index, budget)
-        alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
-        window = _window(passages[candidate.passage], candidate.index, budget, asked, alone=alone) - chosen
-        if asked.is_trouble and asked.wants_steps and not (alone or count):
-            window |= remedy(passages[candidate.passage], candidate.index)
-        cost = sum(units[index].unit.tokens for index in window)
+        passage = passages[candidate.passage]
+        window = _window_around(passage, candidate, asked, left, is_best=not count) - chosen
+        cost = sum(passage.units[index].unit.tokens for index in window)
         if count and cost > left:
             continue
         chosen |= window
@@ -105,6 +98,24 @@ def choose_windows(
         for window in joined(windows)
         if (shown := _rounded_off(passages[passage], set(window.units), is_run=is_run))
     ]
+
+
+def _window_around(
+    passage: ReadPassage, candidate: Candidate, asked: AskedFor, left: int, *, is_best: bool
+) -> set[int]:
+    """Return the units that are shown around a candidate, of which `left` is the tokens that remain.
+
+    Around the best one the whole list, or the remedy of a fault, may cost more.
+    """
+    wants_run = _wants_run(passage, candidate, asked)
+    budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
+    if wants_run and is_best:
+        budget = whole_list_budget(passage, candidate.index, budget)
+    alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
+    window = _window(passage, candidate.index, budget, asked, alone=alone)
+    if asked.is_trouble and asked.wants_steps and is_best and not alone:
+        window |= remedy(passage, candidate.index)
+    return window
 
 
 def joined(windows: Sequence[Window]) -> list[Window]:

@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import pytest
 from flask.testing import FlaskClient
 from flask_openapi import OpenAPI
 from sqlalchemy import make_url
-from werkzeug.serving import make_server
 
 from harness.gunicorn_process import Starts
 from harness.preloaded import Preloaded
@@ -36,6 +35,7 @@ from tests.databases import (
     postgres_programs,
     with_index,
 )
+from tests.wsgi_server import wsgi_server
 
 TESTS = Path(__file__).parent
 # They start one for the session.
@@ -323,20 +323,13 @@ class RunningApp:
 @pytest.fixture
 def run_app() -> Iterator[Callable[[OpenAPI], RunningApp]]:
     """Serve an app from a thread until the test ends."""
-    servers = []
+    with ExitStack() as servers:
 
-    def run(app: OpenAPI) -> RunningApp:
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        servers.append((server, thread))
-        return RunningApp(app, f"http://127.0.0.1:{server.port}")
+        def run(app: OpenAPI) -> RunningApp:
+            server = servers.enter_context(wsgi_server(app))
+            return RunningApp(app, f"http://127.0.0.1:{server.port}")
 
-    yield run
-    for server, thread in servers:
-        server.shutdown()
-        thread.join(60)
-        server.server_close()
+        yield run
 
 
 def services_of(app: OpenAPI) -> Services:

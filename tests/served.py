@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from flask_openapi import OpenAPI
-from werkzeug.serving import make_server
 
 from harness.gunicorn_process import GunicornProcess
 from ragbot import create_app
 from ragbot.extensions import db
 from tests.conftest import THREE_CHAPTERS, RunningApp, services_of
 from tests.databases import DatabaseMaker
+from tests.wsgi_server import wsgi_server
 
 SITE_URL = "https://book.test/"
 
@@ -69,10 +68,5 @@ def three_chapter_server(
 @contextmanager
 def serving_app(app: OpenAPI) -> Iterator[RunningApp]:
     """Serve an app from a thread."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield RunningApp(app, f"http://127.0.0.1:{server.port}")
-    server.shutdown()
-    thread.join(60)
-    server.server_close()
+    with wsgi_server(app) as server:
+        yield RunningApp(app, f"http://127.0.0.1:{server.port}")

@@ -15,7 +15,9 @@ from urllib.parse import quote_plus
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import WSGIRequestHandler
+
+from tests.wsgi_server import wsgi_server
 
 ROOT = Path(__file__).resolve().parents[3]
 CSP = (
@@ -457,15 +459,10 @@ class _Quiet(WSGIRequestHandler):
 def serving(api: FakeApi, *, prefix: str = "") -> Iterator[FakeApi]:
     """Serve the fake on the loopback, under `prefix`, for as long as the block lasts."""
     app = DispatcherMiddleware(NotFound(), {prefix: build(api)}) if prefix else build(api)
-    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    api.url = f"http://127.0.0.1:{server.server_port}{prefix}/"
-    try:
-        yield api
-    finally:
-        api.gate.set()
-        api.second_gate.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(60)
+    with wsgi_server(app, handler=_Quiet) as server:
+        api.url = f"http://127.0.0.1:{server.port}{prefix}/"
+        try:
+            yield api
+        finally:
+            api.gate.set()
+            api.second_gate.set()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
-from werkzeug.serving import make_server
+
+from tests.wsgi_server import wsgi_server
 
 SITES = Path(__file__).resolve().parents[2] / "sites"
 # The book's own address; the pages are served as a preview of it.
@@ -56,11 +56,6 @@ def serving_sites() -> Iterator[WidgetSite]:
     def icon() -> Response:
         return Response(status=204)
 
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    site.url = f"http://127.0.0.1:{server.port}"
-    yield site
-    server.shutdown()
-    thread.join(60)
-    server.server_close()
+    with wsgi_server(app) as server:
+        site.url = f"http://127.0.0.1:{server.port}"
+        yield site

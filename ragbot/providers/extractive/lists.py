@@ -106,6 +106,23 @@ def remedy(passage: ReadPassage, index: int) -> set[int]:
     return set()
 
 
+def subsections(passage: ReadPassage, index: int) -> set[int]:
+    """Return the first unit of each section below the one that ends with a unit: headings may be a list, too.
+
+    None if there is but one, or if they have too many tokens for a list.
+    """
+    units = passage.units
+    depth = units[index].depth + 1
+    found: list[int] = []
+    for other in range(index + 1, len(units)):
+        if units[other].depth < depth:
+            break
+        if units[other].depth == depth and units[other].unit.heading != units[other - 1].unit.heading:
+            found.append(other)
+    tokens = sum(units[other].unit.tokens for other in found)
+    return set(found) if len(found) > 1 and tokens <= WHOLE_LIST_TOKENS else set()
+
+
 def is_in_list(unit: Unit) -> bool:
     """Return whether a unit is an item, or may stand between two items of one list."""
     return unit.kind in ("list_item", "code") or unit.in_item

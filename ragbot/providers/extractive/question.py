@@ -45,6 +45,8 @@ _ARTICLE = re.compile(
 )
 _HOWTO = re.compile(
     r"\bhow\s+(?:do|does|can|could|should|would|to|are|is)\b(?!\s+(?:it|they|this|that)\s+differ)"
+    # "How can I tell whether it is genuine?" asks for a sign and not for steps.
+    r"(?!\s+(?:(?:i|we|you|one)\s+)?(?:tell\s+(?:if|whether|when|that)|notice|recogni[sz]e)\b)"
     r"|\bhow\s+(?:i|we|you)\b|\b(?:steps?|way|command|procedure|instructions?)\s+(?:to|for|of)\b|\bwhat\s+(?:do|should|must)\s+(?:i|we|you)\s+do\b"
     r"|\bshow\s+me\s+how\b|\bwie\s+(?:kann|soll|muss|installiere|mache)|\bcomment\b|\bc[oó]mo\b",
     re.IGNORECASE,
@@ -85,7 +87,8 @@ _SEVERAL = re.compile(
 _PLURAL = re.compile(
     r"^\W*(?:(?:what|which)\s+are\s+(?:all\s+)?(?:the|its|their|your)\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\b"
     r"|which\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\s+(?!(?:is|was|has|does|did)\b)\w+)"
-    r"|\bwhat\s+(?:does|do|did|is|are)\b.*\b(?:contain|include|comprise|consist\s+of|made\s+(?:up\s+)?of)\b",
+    r"|\bwhat\s+(?:does|do|did|is|are)\b.*\b(?:contain|include|comprise|consist\s+of|made\s+(?:up\s+)?of)\b"
+    r"|^\W*what(?:['’]s|\s+is|\s+are)\s+(?:in|inside|part\s+of)\b",
     re.IGNORECASE,
 )
 _STRUCTURE = re.compile(

@@ -37,7 +37,7 @@ class ReadUnit:
     those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
     `replies` marks the first unit under a heading that is a question, `is_negated` a unit under a
-    heading with a negation ("Not allowed").
+    heading with a negation ("Not allowed"). `depth` is the length of the heading path of its section.
     """
 
     unit: Unit
@@ -48,6 +48,7 @@ class ReadUnit:
     listed: tuple[Terms, ...] = ()
     replies: bool = False
     is_negated: bool = False
+    depth: int = 0
 
     @property
     def around(self) -> Terms:
@@ -211,11 +212,18 @@ class PassageReader:
                 replies=unit.heading in questions
                 and (index == 0 or units[index - 1].heading != unit.heading),
                 is_negated=unit.heading in negated,
+                depth=_depth(chunk, unit.start),
             )
             for index, unit in enumerate(units)
         )
         path = self.terms(language, " ".join(chunk.heading_path))
         return ReadPassage(units=read, path_terms=path, terms=path.union(*stems, *inner.values()))
+
+
+def _depth(chunk: Chunk, offset: int) -> int:
+    """Return the length of the heading path at an offset of a chunk's text."""
+    inner = [section.heading_path for section in chunk.sections if section.start <= offset]
+    return len(inner[-1] if inner else chunk.heading_path)
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +17,7 @@ from ragbot.providers.extractive.lists import (
     item_of,
     list_extent,
     remedy,
+    subsections,
     whole_list_budget,
     with_ends,
 )
@@ -44,13 +46,15 @@ MOST_SHARED = 0.8
 class Window:
     """Hold the units of one passage that are shown together: their indexes in order, and the best score.
 
-    `is_run` says that a whole list was asked for: where it is cut, the reader is told.
+    `is_run` says that a whole list was asked for: where it is cut, the reader is told. `is_further` says that
+    it answers clearly less well than the best one: it is shown behind the answer, under "See also".
     """
 
     passage: int
     units: tuple[int, ...]
     score: float
     is_run: bool = False
+    is_further: bool = False
 
 
 def choose_windows(
@@ -74,7 +78,8 @@ def choose_windows(
     # What may be compared stands in one list, too.
     is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
     left, count = tokens, 0
-    least = candidates[0].score - (SCORE_MARGIN if asked.want not in MOST_WINDOWS else SHORT_MARGIN)
+    margin = SHORT_MARGIN if asked.want in MOST_WINDOWS else SCORE_MARGIN
+    least = -math.inf
     for candidate in _without_other_parts(_without_other_rows(candidates, asked), passages):
         if count == most or candidate.score < least:
             break
@@ -84,8 +89,9 @@ def choose_windows(
         passage = passages[candidate.passage]
         window = _window_around(passage, candidate, asked, left, is_best=not count) - chosen
         cost = sum(passage.units[index].unit.tokens for index in window)
-        if count and cost > left:
+        if (count and cost > left) or candidate.index not in _without_loose_leads(passage, chosen | window):
             continue
+        least = max(least, candidate.score - margin)
         chosen |= window
         found.setdefault(candidate.passage, []).append(
             Window(candidate.passage, tuple(window), candidate.score, is_run)
@@ -115,6 +121,8 @@ def _window_around(
     window = _window(passage, candidate.index, budget, asked, alone=alone)
     if asked.is_trouble and asked.wants_steps and is_best and not alone:
         window |= remedy(passage, candidate.index)
+    if asked.want is Want.LIST and is_best:
+        window |= subsections(passage, max(window))
     return window
 
 

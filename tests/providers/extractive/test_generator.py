@@ -98,6 +98,55 @@ def test_title_in_the_text_is_not_said_again() -> None:
     assert others == ["**Salt**", "Alice salts the cheddar. [1]"]
 
 
+LESS = "On some days the cellar is shut for as long as its tiles are washed."
+
+
+@pytest.mark.parametrize(
+    ("headings", "line"),
+    [
+        (("Dairy", "Signs"), "See also, from *Dairy › Signs*:"),
+        (("Dairy",), "See also, from the same section:"),
+    ],
+)
+def test_what_answers_less_well_is_shown_as_further_reading(headings: Sequence[str], line: str) -> None:
+    """A right sentence among others leaves it to the reader to find out which one answers."""
+    found = (Passage(chunk_of(CHEDDAR), 1.0), Passage(chunk_of(LESS, *headings), 0.9))
+
+    answer = answer_to(prompt_of(HOW_LONG, *found))
+
+    assert answer == f"In the book's own words, from *Dairy*:\n\n{CHEDDAR} [1]\n\n{line}\n\n{LESS} [2]"
+
+
+def test_both_sides_of_a_comparison_are_the_answer() -> None:
+    """One of them alone compares nothing."""
+    texts = ("Cheddar is made of the milk of cows.", "Feta, which is white, keeps longer in its salt.")
+
+    answer = answer_to(prompt_of("What is the difference between cheddar and feta?", *passages_of(*texts)))
+
+    assert all(text in answer for text in texts)
+    assert "See also" not in answer
+
+
+def test_a_selection_is_not_divided() -> None:
+    """The reader has it before his eyes."""
+    answer = answer_to(prompt_of(HOW_LONG, *passages_of(CHEDDAR, LESS), mode=Mode.SELECTED_TEXT))
+
+    assert answer == f"{CHEDDAR} [1]\n\n{LESS} [2]"
+
+
+def test_sections_of_one_name_are_told_apart_by_those_above() -> None:
+    """The advantages of the other cellar were shown as if they were this one's."""
+    found = (
+        Passage(chunk_of("Cheddar ripens evenly.", "Cellars", "Cave", "Advantages"), 1.0),
+        Passage(chunk_of("Cheddar ripens fast.", "Cellars", "Shed", "Advantages"), 1.0),
+    )
+
+    answer = answer_to(prompt_of("How does cheddar ripen?", *found))
+
+    assert "from *Cellars › Cave › Advantages*:" in answer
+    assert "From *Cellars › Shed › Advantages*:" in answer
+
+
 def test_place_is_not_named_for_a_selection() -> None:
     """The reader has chosen it himself."""
     assert answer_to(prompt_of(HOW_LONG, mode=Mode.SELECTED_TEXT)) == f"{CHEDDAR} [1]"

@@ -468,14 +468,20 @@ def damage_in(answer: str) -> Iterator[str]:
     yield from loose_colons(answer)
 
 
+# What a line that names the place of the following words begins with.
+PLACES = ("In the book's own", "From *", "See also, from ")
+
+
 def loose_colons(answer: str) -> Iterator[str]:
     """Lines that announce something and are followed by nothing of the kind."""
     paragraphs = [part for part in re.split(r"\n\n(?!\[\d)", answer) if part.strip()]
     for number, paragraph in enumerate(paragraphs):
         said = re.sub(r"(?:\s*\[\d+\])+$", "", paragraph.strip())
         following = paragraphs[number + 1] if number + 1 < len(paragraphs) else ""
-        is_loose = not following or re.match(r"From \*|\*\*[^*\n]+[^*:]\*\*$", following) is not None
-        if said.endswith(":") and is_loose and not said.startswith(("In the book's own", "From *")):
+        is_loose = (
+            not following or re.match(r"(?:See also, f|F)rom |\*\*[^*\n]+[^*:]\*\*$", following) is not None
+        )
+        if said.endswith(":") and is_loose and not said.startswith(PLACES):
             yield f"a colon with nothing behind it: {said[-60:]!r}"
 
 
@@ -516,6 +522,7 @@ def test_links_alone_and_comments_are_no_answers(answers: dict[str, str]) -> Non
         "- [1]",
         "You need: [1]",
         "You need:\n\nFrom *Kiln*:\n\nHot. [1]",
+        "You need:\n\nSee also, from *Kiln*:\n\nHot. [1]",
         '```sh title="x"\nls\n```\n\n[1]',
         "```mermaid\nA --> B\n```",
         "```sh\nls",

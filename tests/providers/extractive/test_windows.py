@@ -16,7 +16,7 @@ from ragbot.providers.extractive.windows import (
     choose_windows,
     overview_windows,
 )
-from tests.providers.extractive.passages import candidates_of, read
+from tests.providers.extractive.passages import READER, candidates_of, chunks_of_page, read
 
 FILLER = "The cellar is tiled and cool. Milk comes at six in the morning. Nobody hurries there at all. " * 3
 
@@ -482,3 +482,67 @@ def test_cause_and_solution_belong_to_the_fault_above_them() -> None:
     text = "**The press is silent**\n\n**Cause**:\n\n- No power.\n\n**Solution**:\n\n- Plug it in."
 
     assert shown("The press is silent, what can I do?", text)[-1] == "Plug it in."
+
+
+# --- headings as a list, and lead-ins without what they announce ---------------------------------
+
+DUTIES = """## The duties of a shift
+
+Each shift has up to three people, one for each duty.
+
+### Counter
+
+Answers the telephone. Takes the money.
+
+### Pontoon
+
+Walks round every two hours.
+
+#### At night
+
+With a lamp.
+
+### Slip
+
+Looks after the tractor.
+
+## Expenses
+
+Nothing is paid.
+"""
+
+
+def test_headings_below_a_section_are_its_list() -> None:
+    """Each with its first sentence; those further below and those behind it are no items."""
+    (chunk,) = chunks_of_page(DUTIES)
+    passage = READER.read(chunk, "english")
+
+    (words,) = words_of(windows_for("Name the duties of a shift", passage, most=1), passage)
+
+    assert words == [
+        "Each shift has up to three people, one for each duty.",
+        "Answers the telephone.",
+        "Walks round every two hours.",
+        "Looks after the tractor.",
+    ]
+
+
+def test_headings_are_no_list_where_none_is_asked_for() -> None:
+    """Who asks for the people of a shift wants to know no more."""
+    (chunk,) = chunks_of_page(DUTIES)
+    passage = READER.read(chunk, "english")
+
+    shown = words_of(windows_for("How many people has a shift?", passage), passage)
+
+    assert not any("Looks after the tractor." in words for words in shown)
+
+
+def test_lead_in_is_no_answer_without_what_it_announces() -> None:
+    """Its neighbours alone were shown, which nobody had asked for."""
+    listing = "\n".join(f"   cheddar({number})" for number in range(60))
+    text = f"1. Wash the pots.\n2. List the cheddars of the cellar:\n\n   ```\n{listing}\n   ```\n"
+    passages = (read(text, "Pots"), read("- Old cheddar\n- Young cheddar", "Cellar"))
+
+    windows = words_of(windows_for("List the cheddars of the cellar", *passages, most=1), *passages)
+
+    assert windows == [["Old cheddar", "Young cheddar"]]

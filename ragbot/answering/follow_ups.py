@@ -17,7 +17,7 @@ _STANDS_FOR_SOMETHING = re.compile(
         |this(?!\s+(?:book|chapter|course|page|guide|tutorial|section|site|manual|handbook|textbook|year)\b)
         |(?:about|after|before|besides|do|does|did|for|from|in|into|is|like|of|on|than|to|was|why|with)\s+that(?=\s*[?.!,]|\s*$)
         |(?:does|is|was|did|will|would|can|could|should)\s+that(?=\s+(?:mean|work|happen|also|still|always|true|right|ok|safe|possible|matter|differ|enough|all)\b)
-        |that\s+one|the\s+(?:same|former|latter|other(?:\s+ones?)?|first\s+one|second\s+one|last\s+one|previous)|another\s+one|ones
+        |(?:that|which)\s+one|one(?=\s*[?.!,]|\s*$)|the\s+(?:same|former|latter|other(?:\s+ones?)?|first\s+one|second\s+one|last\s+one|previous)|another\s+one|ones
         |(?:what|anything|something|who|where|how)\s+else|instead|otherwise
         |(?:mentioned|described|said|listed)\s+(?:above|before|earlier)
     )\b""",

@@ -19,6 +19,7 @@ TALK = (Exchange("How much RAM does the workstation need?", "64 GB [1]."),)
         "Is that enough for Isaac Sim?",
         "How do I install this?",
         "Which one is cheaper?",
+        "How do I rename one?",
         "Why is its price so high?",
         "What else do I need?",
         "and the disk?",
@@ -41,6 +42,7 @@ def test_question_that_leans_is_searched_with_the_one_before(question: str) -> N
         "What is the tool that builds packages?",
         "And what is the difference between a topic and a service in ROS 2 when both are used?",
         "How do nodes find each other?",
+        "How do I build one package?",
     ],
 )
 def test_question_that_stands_alone_is_searched_alone(question: str) -> None:

@@ -87,6 +87,7 @@ _SEVERAL = re.compile(
 _PLURAL = re.compile(
     r"^\W*(?:(?:what|which)\s+are\s+(?:all\s+)?(?:the|its|their|your)\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\b"
     r"|which\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\s+(?!(?:is|was|has|does|did)\b)\w+)"
+    r"|^\W*(?:what|which)\s+(?:are\s+)?(?:the\s+)?(?:two|three|four|five|six|seven|eight|nine|ten|twelve)\s+\w"
     r"|\bwhat\s+(?:does|do|did|is|are)\b.*\b(?:contain|include|comprise|consist\s+of|made\s+(?:up\s+)?of)\b"
     r"|^\W*what(?:['’]s|\s+is|\s+are)\s+(?:in|inside|part\s+of)\b",
     re.IGNORECASE,

@@ -258,6 +258,7 @@ SUPPORT_CONSTANT = 1.786
 TYPICAL_SIMILARITY = 0.38
 # The question's words are looked for in so many of the best units.
 _BEST_UNITS = 4
+_LOOKED_AT = MappingProxyType({Value.NUMBER: 2, Value.MONEY: 12})
 
 
 def supports(
@@ -297,8 +298,8 @@ def _has_value(asked: AskedFor, found: Sequence[Candidate]) -> bool:
     """Return whether the best units hold a value of the kind that is asked for."""
     if asked.measure is not Measure.ANY and holds_measure(asked.measure, _words_of(found[:_BEST_UNITS])):
         return True
-    # Numbers are common: one in the third best unit is mostly of something else.
-    looked_at = found[:2] if asked.value is Value.NUMBER else found[:_BEST_UNITS]
+    # Numbers are common: one in the third best unit is mostly of something else. Prices are rare.
+    looked_at = found[: _LOOKED_AT.get(asked.value, _BEST_UNITS)]
     return holds_value(asked.value, _words_of(looked_at))
 
 

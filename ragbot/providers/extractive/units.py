@@ -25,7 +25,7 @@ _DIAGRAM = re.compile(
 _DEFINES = re.compile(
     r"[^.:!?\n]{1,80}?(?=\s(?:is|are|was|were|means?|refers? to|stands? for|denotes?|describes?|provides?|enables?|allows?|lets?"
     r"|ist|sind|bedeutet|est|sont|es|son|è|sono|é|são|это)\b)"
-    r"|[^.!?\n]{1,80}?(?=\s*(?::|\s[—–]|\s-\s))"
+    r"|[^.!?\n]{1,80}?(?=\s*(?::|\s[—–]|\s-\s|\s=\s))"
 )
 # "correspondent: Specify the ID of ..." tells what to do with it, and not what it is.
 _INSTRUCTS = re.compile(

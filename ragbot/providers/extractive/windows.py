@@ -34,7 +34,6 @@ ANSWER_TOKENS = 200
 SCORE_MARGIN = 2.0
 # What has one short answer: a definition and at most one other wording of it are enough.
 MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
-SHORT_MARGIN = 1.5
 # The minimum for each page of an overview, enough for a sentence.
 LEAST_OPENING_TOKENS = 25
 FEWEST_OPENING_WORDS = 5
@@ -78,7 +77,6 @@ def choose_windows(
     # What may be compared stands in one list, too.
     is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
     left, count = tokens, 0
-    margin = SHORT_MARGIN if asked.want in MOST_WINDOWS else SCORE_MARGIN
     least = -math.inf
     for candidate in _without_other_parts(_without_other_rows(candidates, asked), passages):
         if count == most or candidate.score < least:
@@ -91,7 +89,7 @@ def choose_windows(
         cost = sum(passage.units[index].unit.tokens for index in window)
         if (count and cost > left) or candidate.index not in _without_loose_leads(passage, chosen | window):
             continue
-        least = max(least, candidate.score - margin)
+        least = max(least, candidate.score - SCORE_MARGIN)
         chosen |= window
         found.setdefault(candidate.passage, []).append(
             Window(candidate.passage, tuple(window), candidate.score, is_run)

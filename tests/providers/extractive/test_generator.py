@@ -117,6 +117,19 @@ def test_what_answers_less_well_is_shown_as_further_reading(headings: Sequence[s
     assert answer == f"In the book's own words, from *Dairy*:\n\n{CHEDDAR} [1]\n\n{line}\n\n{LESS} [2]"
 
 
+def test_other_passage_that_answers_as_well_is_further_reading_too() -> None:
+    """Of passages with the same words the first one found answers, though its words are no better."""
+    texts = ("Bob ripens the cheddar in a cellar.", "Bob ripens the cheddar in a cave of his.")
+
+    answer = answer_to(prompt_of("Where does Bob ripen the cheddar?", *passages_of(*texts)))
+
+    assert answer.split("\n\n")[1:] == [
+        f"{texts[0]} [1]",
+        "See also, from the same section:",
+        f"{texts[1]} [2]",
+    ]
+
+
 def test_both_sides_of_a_comparison_are_the_answer() -> None:
     """One of them alone compares nothing."""
     texts = ("Cheddar is made of the milk of cows.", "Feta, which is white, keeps longer in its salt.")

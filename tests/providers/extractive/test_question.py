@@ -60,6 +60,7 @@ def test_question_for_a_value_of_a_thing_asks_for_no_meaning(question: str) -> N
         ("How can I tell whether the kiln is hot?", Want.OTHER),
         ("How do you recognise clay?", Want.OTHER),
         ("What is in the kit?", Want.LIST),
+        ("What four things shape a pot?", Want.LIST),
         ("What's part of the kit?", Want.LIST),
         ("How many nodes are there?", Want.NUMBER),
         ("When was the light built?", Want.NUMBER),

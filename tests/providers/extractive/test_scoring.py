@@ -313,3 +313,16 @@ def test_measure_counts_in_the_third_best_unit() -> None:
 
     assert supported("How often is the curd cut?", often)
     assert not supported("How often is the curd cut?", number)
+
+
+def test_price_answers_though_others_have_more_of_the_questions_words() -> None:
+    """A sum of money is seldom about something else, a number often is."""
+    told = [f"The cheddar of cow {cow} has a cost of time." for cow in "ABCDE"]
+
+    def has_no_value(question: str, *texts: str) -> float:
+        asked, found = asked_for(question), candidates_of(question, *map(read, texts))
+        values = support_features(asked, weights_of(question), (), found)
+        return dict(zip(SUPPORT_FEATURES, values, strict=True))["no_value"]
+
+    assert has_no_value("How much does cheddar cost?", *told, "It is $7.") == 0
+    assert has_no_value("How much does cheddar cost?", *told) == 1

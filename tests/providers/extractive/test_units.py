@@ -99,6 +99,7 @@ def test_unit_stands_under_the_heading_above_it() -> None:
         ("Curd is what milk becomes.", "Curd"),
         ("**Curd**: what milk becomes", "Curd"),
         ("Curd — what milk becomes", "Curd"),
+        ("**C** = what milk becomes", "C"),
         ("Curd\n: What milk becomes.", "Curd"),
         ("The ROS 2 (Robot Operating System) provides tools.", "The ROS 2 (Robot Operating System)"),
         ("Stir it well.", ""),

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.config_files import read_config
 from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.hugo_addresses import HugoAddresses
@@ -122,25 +122,12 @@ def _mapping(value: object) -> dict[str, object]:
 
 def _config(folder: BookFolder) -> dict[str, object]:
     """Read the configuration, of which some keys may have files of their own."""
-    config = _parsed_file(folder, "", _CONFIG_NAMES)
+    config = _mapping(read_config(folder, _CONFIG_NAMES, generator="Hugo"))
     for key in _KEYS_WITH_FILES:
-        own = _parsed_file(folder, "config/_default/", tuple(f"{key}.{suffix}" for suffix in _SUFFIXES))
-        if own:
+        names = [f"config/_default/{key}.{suffix}" for suffix in _SUFFIXES]
+        if own := _mapping(read_config(folder, names, generator="Hugo")):
             config[key.lower()] = own
     return config
-
-
-def _parsed_file(folder: BookFolder, base: str, names: tuple[str, ...]) -> dict[str, object]:
-    for name in (f"{base}{name}" for name in names):
-        if not folder.has(name):
-            continue
-        try:
-            parse = parse_toml_mapping if name.endswith(".toml") else parse_tolerant_yaml
-            values = parse(folder.read_text(name))
-            return _mapping(values)
-        except FileUnreadable as fault:
-            folder.skip(name, f"The configuration is ignored and Hugo's defaults used instead: {fault}")
-    return {}
 
 
 def _entries(folder: BookFolder, content: str) -> Iterator[tuple[str, _Entry]]:

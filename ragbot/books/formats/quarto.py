@@ -11,7 +11,7 @@ from posixpath import normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import read_required_config
 from ragbot.books.formats.intermediates import find_intermediates
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
@@ -24,7 +24,7 @@ from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
 from ragbot.books.not_pages import REPOSITORY_FILE, is_repository_file
 from ragbot.core.domain import Book
-from ragbot.core.errors import BookError, FileUnreadable
+from ragbot.core.errors import FileUnreadable
 
 PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
 # Quarto runs them, the first where there are several of one name.
@@ -43,11 +43,7 @@ _WITHOUT_LIST = "\n\n## References {#quarto-bibliography}\n\n"
 
 def read_quarto(folder: BookFolder) -> Book:
     """Read a project in the order of its chapters or its sidebar. Raises BookError for a bad file."""
-    name = next(name for name in CONFIG_NAMES if folder.has(name))
-    try:
-        config = parse_tolerant_yaml(folder.read_text(name))
-    except FileUnreadable as fault:
-        raise BookError(f"{name} cannot be read: {fault}") from fault
+    config = read_required_config(folder, CONFIG_NAMES)
     book, website = _mapping(config.get("book")), _mapping(config.get("website"))
     navigation = tuple(_chapters(folder, book)) if book else tuple(_menus(folder, website))
     listed = {entry.path for entry in navigation}

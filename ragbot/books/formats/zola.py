@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_toml_mapping
+from ragbot.books.formats.config_files import read_config
 from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
@@ -116,7 +116,7 @@ class _Entry:
 
 def read_zola(folder: BookFolder) -> Book:
     """Read a project of Zola, each section in the order that it says, in its default language."""
-    config = _config(folder)
+    config = read_config(folder, CONFIG_NAMES, generator="Zola")
     languages = config.get("languages")
     others = {str(name).lower() for name in languages} if isinstance(languages, dict) else set()
     others.discard(str(config.get("default_language") or "en").lower())
@@ -148,16 +148,6 @@ def read_zola(folder: BookFolder) -> Book:
     )
     book = read_site_source(folder, site)
     return replace(book, notes=(UNKNOWN_ANCHORS.format(len(unknown)),) if unknown else ())
-
-
-def _config(folder: BookFolder) -> dict[str, object]:
-    for name in CONFIG_NAMES:
-        if folder.has(name):
-            try:
-                return parse_toml_mapping(folder.read_text(name))
-            except FileUnreadable as fault:
-                folder.skip(name, f"The configuration is ignored and Zola's defaults used instead: {fault}")
-    return {}
 
 
 def _plain(body: str, *, has_emoji: bool) -> str:

@@ -14,7 +14,7 @@ from posixpath import dirname, normpath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import read_config
+from ragbot.books.formats.config_files import as_mapping, as_texts, read_config
 from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
@@ -140,11 +140,10 @@ def _paths(folder: BookFolder, config: dict[str, object]) -> list[str]:
     if isinstance(listed, dict):
         listed = listed.get("html") or next(iter(listed.values()), None)
     if isinstance(listed, list):
-        names = (normpath(name) for name in listed if isinstance(name, str))
+        names = map(normpath, as_texts(listed))
         return [name for name in names if not name.startswith(("/", ".."))]
     subfolders = config.get("rmd_subdir")
-    named = subfolders if isinstance(subfolders, list) else []
-    folders = [name.strip("/") for name in named if isinstance(name, str)]
+    folders = [name.strip("/") for name in as_texts(subfolders)]
     found = [
         path
         for path in folder.files(RMD)
@@ -166,11 +165,10 @@ def _leave_out_intermediates(folder: BookFolder, config: dict[str, object], path
 def _split(folder: BookFolder, front: FrontMatter) -> _Split:
     """Return where the format cuts the document: at chapters, unless its configuration says otherwise."""
     outputs = read_config(folder, OUTPUT_NAMES, generator="bookdown") or front.values.get("output")
-    formats = outputs.items() if isinstance(outputs, dict) else ()
-    for name, options in formats:
+    for name, options in as_mapping(outputs).items():
         if "gitbook" not in name and "html" not in name and "bs4" not in name:
             continue
-        values = options if isinstance(options, dict) else {}
+        values = as_mapping(options)
         wanted = str(values.get("split_by") or "")
         return _Split(
             level=2 if wanted.startswith("section") else 1,

@@ -65,6 +65,21 @@ def read_required_config(folder: BookFolder, names: Sequence[str]) -> dict[str, 
         raise BookError(f"{name} cannot be read: {fault}") from fault
 
 
+def as_mapping(value: object) -> dict[str, object]:
+    """Return a part of a configuration with its keys as texts; empty for what is no mapping."""
+    return _mapping(value) or {}
+
+
+def as_text(value: object) -> str:
+    """Return a text of a configuration without blanks around it; empty for what is none."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def as_texts(value: object) -> list[str]:
+    """Return the texts of a list; none for what is no list."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
 def _parsed(name: str, text: str) -> dict[str, object]:
     return parse_toml_mapping(text) if name.endswith(".toml") else parse_tolerant_yaml(text)
 

@@ -11,7 +11,7 @@ from posixpath import normpath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
+from ragbot.books.formats.config_files import as_texts, parse_json_mapping, parse_yaml_mapping
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
@@ -187,7 +187,7 @@ def _versions(folder: BookFolder, path: str) -> list[str]:
         found = json.loads(folder.read_text(path))
     except (FileUnreadable, ValueError, RecursionError) as fault:
         raise BookError(f"{path} cannot be read, so the released version is not known: {fault}") from fault
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    return as_texts(found)
 
 
 def _sidebars(folder: BookFolder, base: str, docs: DocsFolder) -> tuple[SidebarEntry, ...]:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.config_files import as_text, parse_tolerant_yaml, parse_toml_mapping
 from ragbot.books.formats.html_selection import LIST
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.mdbook_summary import parse_summary
@@ -81,7 +81,7 @@ def read_mkdocs(folder: BookFolder) -> Book:
         values = _zensical_values(text) if name == ZENSICAL_CONFIG else parse_tolerant_yaml(text)
     except FileUnreadable as fault:
         raise BookError(f"{name} cannot be read: {fault}") from fault
-    docs = normpath(_text(values.get("docs_dir")) or "docs")
+    docs = normpath(as_text(values.get("docs_dir")) or "docs")
     if docs.startswith(("..", "/")):
         raise BookError(f"{name} says docs_dir: {docs}, which lies outside of the book.")
     has_unicode = _UNICODE_SLUGS.search(text) is not None
@@ -138,7 +138,7 @@ def _site(
         return rewrite_lines(body, shown)
 
     return SiteSource(
-        title=_text(values.get("site_name")),
+        title=as_text(values.get("site_name")),
         content=base,
         anchors=AnchorRules(lambda: MarkdownSlugger(is_unicode=has_unicode)),
         address=address,
@@ -196,10 +196,6 @@ def _entries(entries: object, base: str, parts: tuple[str, ...]) -> Iterator[Lis
             elif isinstance(target, list):
                 # (Some sections have an empty title, and show that of their first page.)
                 yield from _entries(target, base, (*parts, str(title)) if str(title).strip() else parts)
-
-
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _list(value: object) -> list[object]:

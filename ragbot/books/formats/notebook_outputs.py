@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser
 
+from ragbot.books.formats.config_files import as_texts
+
 # What a cell printed beyond this is a log that nobody reads.
 MAX_OUTPUT_CHARACTERS = 20_000
 
@@ -65,7 +67,7 @@ def _output(output: dict[str, object], tags: set[str]) -> Iterator[str]:
         case "stream" if _HIDDEN_STREAM.get(str(output.get("name")), "") not in tags:
             yield _printed(output.get("text"))
         case "error":
-            yield _printed("\n".join(_lines(output.get("traceback"))))
+            yield _printed("\n".join(as_texts(output.get("traceback"))))
         case "execute_result" | "display_data":
             data = output.get("data")
             yield _shown(data) if isinstance(data, dict) else ""
@@ -88,7 +90,3 @@ def _shown(data: dict[str, object]) -> str:
 def _printed(value: object) -> str:
     text = _COLOURS.sub("", joined_text(value))[:MAX_OUTPUT_CHARACTERS]
     return fenced(text, "") if text.strip() else ""
-
-
-def _lines(value: object) -> list[str]:
-    return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import read_required_config
+from ragbot.books.formats.config_files import as_mapping, read_required_config
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.citations import read_citations
@@ -38,8 +38,7 @@ _REPLACED = re.compile(r"[ <>()|\\:&;#?*']")
 def read_rmarkdown_site(folder: BookFolder) -> Book:
     """Read a website in the order of its bar. Raises BookError if its configuration cannot be read."""
     config = read_required_config(folder, CONFIG_NAMES)
-    navbar = config.get("navbar")
-    bar = navbar if isinstance(navbar, dict) else {}
+    bar = as_mapping(config.get("navbar"))
     files = {PurePosixPath(path).stem: path for path in folder.files(PAGES) if "/" not in path}
     navigation = tuple(_listed(files, bar))
     listed = {entry.path for entry in navigation}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.config_files import as_mapping
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.script_config import keyed_texts, literal, read_script
@@ -75,8 +76,7 @@ def _address(inner: str, values: FrontMatter) -> str:
 
 
 def _order(values: FrontMatter) -> float:
-    sidebar = values.values.get("sidebar")
-    order = FrontMatter(sidebar).number("order") if isinstance(sidebar, dict) else None
+    order = FrontMatter(as_mapping(values.values.get("sidebar"))).number("order")
     return float("inf") if order is None else order
 
 

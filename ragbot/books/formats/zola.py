@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import read_config
+from ragbot.books.formats.config_files import as_mapping, read_config
 from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
@@ -117,8 +117,7 @@ class _Entry:
 def read_zola(folder: BookFolder) -> Book:
     """Read a project of Zola, each section in the order that it says, in its default language."""
     config = read_config(folder, CONFIG_NAMES, generator="Zola")
-    languages = config.get("languages")
-    others = {str(name).lower() for name in languages} if isinstance(languages, dict) else set()
+    others = {name.lower() for name in as_mapping(config.get("languages"))}
     others.discard(str(config.get("default_language") or "en").lower())
 
     def omitted(inner: str, values: FrontMatter) -> str:
@@ -127,13 +126,11 @@ def read_zola(folder: BookFolder) -> Book:
             return OTHER_LANGUAGE
         return NOT_BUILT if values.is_set("draft") or values.values.get("render") is False else ""
 
-    slugify = config.get("slugify")
-    slugs = slugify if isinstance(slugify, dict) else {}
+    slugs = as_mapping(config.get("slugify"))
     path_slug = _PATHS.get(str(slugs.get("paths")), zola_slug)
     anchor_slug = _ANCHORS.get(str(slugs.get("anchors")), zola_slug)
     keeps_dates = slugs.get("paths_keep_dates") is True
-    markdown = config.get("markdown")
-    has_emoji = isinstance(markdown, dict) and markdown.get("render_emoji") is True
+    has_emoji = as_mapping(config.get("markdown")).get("render_emoji") is True
     unknown: list[str] = []
     site = SiteSource(
         title=str(config.get("title") or ""),

@@ -10,7 +10,7 @@ from ragbot.books.files import BookFolder, natural_key
 from ragbot.books.formats.config_files import as_mapping
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
-from ragbot.books.formats.script_config import keyed_texts, literal, read_script
+from ragbot.books.formats.script_config import braced, keyed_texts, literal, read_script
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
@@ -84,14 +84,7 @@ def _locales(script: str) -> list[str]:
     opening = _LOCALES.search(script)
     if opening is None:
         return []
-    block = script[opening.end() - 1 :]
-    depth = 0
-    for end, character in enumerate(block):
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0:
-            block = block[:end]
-            break
-    return [match["name"] for match in _LOCALE.finditer(block)]
+    return [match["name"] for match in _LOCALE.finditer(braced(script, opening.end() - 1))]
 
 
 def _navigation(folder: BookFolder, script: str, locale: str) -> Iterator[Listed]:

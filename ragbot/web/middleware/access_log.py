@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 import structlog
@@ -228,8 +228,6 @@ def shortened(address: str | None) -> str:
     parsed = parsed_address(address or "")
     if parsed is None:
         return ""
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
     return str(ip_network((int(parsed), _NETWORK_BITS[parsed.version]), strict=False))
 
 

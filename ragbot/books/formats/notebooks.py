@@ -7,7 +7,8 @@ import re
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import as_mapping, as_texts
-from ragbot.books.formats.notebook_outputs import fenced, joined_text, outputs_markdown
+from ragbot.books.formats.notebook_outputs import joined_text, outputs_markdown
+from ragbot.books.markup.code_spans import fenced
 from ragbot.books.markup.rmarkdown import STORED
 from ragbot.core.errors import FileUnreadable
 

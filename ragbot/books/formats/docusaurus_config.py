@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import islice
 
-from ragbot.books.formats.script_config import braced, literal, without_comments
+from ragbot.books.formats.script_config import braced, literal, without_script_comments
 
 # No site has more blocks.
 MAX_BLOCKS = 50
@@ -57,7 +57,7 @@ class SiteConfig:
 
 def parse_site_config(text: str) -> SiteConfig:
     """Read the literals. Code is not run, so a computed value is replaced by the default."""
-    text = without_comments(text)
+    text = without_script_comments(text)
     trailing = _TRAILING_SLASH.search(text)
     return SiteConfig(
         title=literal(text, "title"),

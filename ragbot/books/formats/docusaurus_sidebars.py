@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ragbot.books.formats.config_files import parse_literal
-from ragbot.books.formats.script_config import braced, without_comments
+from ragbot.books.formats.script_config import braced, without_script_comments
 
 MAX_DEPTH = 16
 
@@ -25,7 +25,7 @@ class SidebarEntry:
 
 def parse_sidebars(text: str) -> tuple[SidebarEntry, ...]:
     """Return the entries of all sidebars in order; none if the file is more than literals."""
-    text = without_comments(text).strip()
+    text = without_script_comments(text).strip()
     start = _START.search(text)
     opening = start.end() if start else text.find("{")
     if opening < 0:

@@ -23,11 +23,11 @@ def read_script(folder: BookFolder, paths: Sequence[str]) -> str:
     """Return the text of the first of the files that is there, without comments."""
     for path in paths:
         if folder.has(path):
-            return without_comments(folder.read_text(path)[:MAX_SCRIPT_CHARACTERS])
+            return without_script_comments(folder.read_text(path)[:MAX_SCRIPT_CHARACTERS])
     return ""
 
 
-def without_comments(script: str) -> str:
+def without_script_comments(script: str) -> str:
     """Remove comments of both kinds."""
     return _COMMENT.sub("", script)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.books.formats.docusaurus_sidebars import parse_sidebars
-from ragbot.books.formats.script_config import braced, literal, without_comments
+from ragbot.books.formats.script_config import braced, literal, without_script_comments
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_default_stands_for_a_text_that_is_not_there_and_not_for_an_empty_one() 
 
 def test_comments_are_removed_and_addresses_stay() -> None:
     """Two slashes begin a comment, but not behind a colon."""
-    assert without_comments("a: 'https://x' // b\n/* c */d") == "a: 'https://x' \nd"
+    assert without_script_comments("a: 'https://x' // b\n/* c */d") == "a: 'https://x' \nd"
 
 
 def test_label_with_a_bracket_leaves_the_sidebar_as_it_is() -> None:

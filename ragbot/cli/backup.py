@@ -258,14 +258,10 @@ def _record(run: MaintenanceRun) -> None:
 def _described(made: backups.Backup) -> str:
     manifest = made.manifest
     return (
-        f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, {_megabytes(made.size_bytes)}, {manifest.database}, "
-        f"revision {manifest.revision}, {manifest.rows.get('messages', 0)} messages, "
+        f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, {made.size_bytes / 1_000_000:.1f} MB, "
+        f"{manifest.database}, revision {manifest.revision}, {manifest.rows.get('messages', 0)} messages, "
         f"edition {manifest.edition or 'none'}"
     )
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1_000_000:.1f} MB"
 
 
 def _print_drill(report: DrillReport) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
@@ -24,7 +25,7 @@ from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_fences_apart
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -43,7 +44,7 @@ _VERSION_OR_DATE = re.compile(r"\d+[-_.]\d+")
 _NUMBER_PREFIX = re.compile(r"(?P<number>\d+)\s*[-_.]+\s*(?P<rest>[^-_.\s].*)")
 
 # The theme renders first-level headings without an id, though their slugs are counted.
-_ANCHORS = AnchorRules(GithubSlugger, h1_has_anchor=False)
+_ANCHORS = AnchorRules(partial(NumberedSlugger, github_slug), h1_has_anchor=False)
 
 # A page without a position comes after those that have one.
 _LAST = float("inf")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
@@ -19,7 +20,7 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 
@@ -81,7 +82,7 @@ def read_hugo(folder: BookFolder) -> Book:
     site = SiteSource(
         title=str(config.get("title") or own.get("title") or ""),
         content=content,
-        anchors=AnchorRules(GithubSlugger, slug_text=headings.slug_text),
+        anchors=AnchorRules(partial(NumberedSlugger, github_slug), slug_text=headings.slug_text),
         address=addresses.address,
         text=plain,
         suffixes=PAGES,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder, natural_key
@@ -22,7 +23,7 @@ from ragbot.books.markup.rewriting import (
     without_scripts,
 )
 from ragbot.books.markup.script_prose import with_script_prose
-from ragbot.books.markup.slugs import GithubSlugger, github_slug
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Book
 
 CONTENT = "src/content/docs"
@@ -50,7 +51,7 @@ def read_starlight(folder: BookFolder) -> Book:
     site = SiteSource(
         title=literal(script[max(script.find("starlight("), 0) :], "title"),
         content=CONTENT,
-        anchors=AnchorRules(GithubSlugger),
+        anchors=AnchorRules(partial(NumberedSlugger, github_slug)),
         address=_address,
         text=_plain,
         suffixes=PAGES,

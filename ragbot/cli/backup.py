@@ -33,7 +33,6 @@ from ragbot.services import current_services
 from ragbot.storage.database import Database
 from ragbot.storage.maintenance_log import Facts, MaintenanceLog, MaintenanceRun, MaintenanceTask
 from ragbot.storage.migrations import known_revisions, migrate_up
-from ragbot.storage.past_questions import PastQuestions
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
 _TO_HEAD = partial(migrate_up, migrations=MIGRATIONS)
@@ -217,12 +216,8 @@ def _drilled(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:
 @contextmanager
 def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[RestoredParts]:
     with isolated_services(settings, url, folder / "index") as aside:
-        yield RestoredParts(
-            aside.services.editions,
-            aside.services.ingestion,
-            aside.services.answerer,
-            PastQuestions(aside.database),
-        )
+        services = aside.services
+        yield RestoredParts(services.editions, services.ingestion, services.answerer, aside.database)
 
 
 @dataclass(slots=True)

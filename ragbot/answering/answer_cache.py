@@ -13,7 +13,7 @@ from ragbot.answering.answerer import Answerer
 from ragbot.answering.cache_entries import (
     cache_key,
     deserialized,
-    flight_name,
+    entry_name,
     is_cacheable,
     replay,
     replay_text,
@@ -127,7 +127,7 @@ class CachedAnswerer:
     def _store(self, key: str, answer: Answer) -> bool:
         if not is_cacheable(answer):
             return False
-        self._cache.put(flight_name(key), serialized(answer), self._policy.ttl_s)
+        self._cache.put(entry_name(key), serialized(answer), self._policy.ttl_s)
         return True
 
     def _finished(self, lookup: _Lookup, answer: Answer) -> Answer:
@@ -135,7 +135,7 @@ class CachedAnswerer:
         return replace(lookup.timed(answer), cache="miss", degraded=(*answer.degraded, *lost))
 
     def _cached(self, key: str) -> Answer | None:
-        found = self._cache.get(flight_name(key))
+        found = self._cache.get(entry_name(key))
         if found is None:
             return None
         answer = deserialized(found)

@@ -78,21 +78,7 @@ _CHAPTER = re.compile(
 _NUMBERED = re.compile(
     r"^(?P<kind>chapter|module|part|section|lesson|unit|week)s?\s+(?P<number>\d+|[a-z]+)$", re.IGNORECASE
 )
-_NUMBERS = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve".split()
 _INTRODUCES = re.compile(r"^(?:introduction|preface|foreword|welcome|about\s+(?:this|the)\b)", re.IGNORECASE)
 _SLUG = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _WORD = re.compile(r"\w+")

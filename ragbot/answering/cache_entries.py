@@ -61,7 +61,7 @@ def _of_one_width(letter: str) -> str:
     return unicodedata.normalize("NFKC", letter) if is_other else letter
 
 
-def flight_name(key: str) -> str:
+def entry_name(key: str) -> str:
     """Return the name of an answer's entry in a cache."""
     return f"answer:{key}"
 
@@ -71,10 +71,10 @@ def serialized(answer: Answer) -> bytes:
     return json.dumps(asdict(answer)).encode()
 
 
-def deserialized(entry: bytes) -> Answer | None:
-    """Return the answer in an entry, or None if the entry is unreadable."""
+def deserialized(entry: bytes | None) -> Answer | None:
+    """Return the answer in an entry, or None if there is none or it is unreadable."""
     try:
-        return _ANSWER.validate_json(entry, strict=True)
+        return _ANSWER.validate_json(entry, strict=True) if entry else None
     except ValidationError:
         return None
 

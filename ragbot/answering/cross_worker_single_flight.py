@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ragbot.answering.cache_entries import deserialized, flight_name, is_cacheable, serialized
+from ragbot.answering.cache_entries import deserialized, entry_name, is_cacheable, serialized
 from ragbot.core.answers import Answer
 from ragbot.core.cooldown import is_running
 from ragbot.core.deadline import Deadline
@@ -104,13 +104,8 @@ class CrossWorkerSingleFlight:
     def _release(self, key: str, token: str) -> None:
         self._states.change(_name(key), lambda state: None if _is(state, token) else state, self._lease_s)
 
-    def _handed_by(self, token: str) -> Answer | None:
-        handed = self._cache.get(_handed(token))
-        return deserialized(handed) if handed else None
-
     def _cached(self, key: str) -> Answer | None:
-        entry = self._cache.get(flight_name(key))
-        answer = deserialized(entry) if entry else None
+        answer = deserialized(self._cache.get(entry_name(key)))
         return answer if answer is not None and is_cacheable(answer) else None
 
     def _claimed_or_made(self, key: str, deadline: Deadline) -> str | Answer:
@@ -130,7 +125,7 @@ class CrossWorkerSingleFlight:
             self._wait_for(key, other, deadline)
             if deadline.left_s() < RESERVE_S:
                 return token
-            if answer := self._cached(key) or self._handed_by(other):
+            if answer := self._cached(key) or deserialized(self._cache.get(_handed(other))):
                 return answer
 
     def _wait_for(self, key: str, other: str, deadline: Deadline) -> None:

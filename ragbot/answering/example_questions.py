@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from cachetools import LRUCache
+from cachetools import LRUCache, cachedmethod
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.book_contents import CachedContents
@@ -88,14 +88,11 @@ class ExampleQuestions:
             self._chosen[key] = tuple(chosen)
         return tuple(chosen)
 
+    @cachedmethod(
+        lambda self: self._candidates, key=lambda _self, edition: edition.key, lock=lambda self: self._lock
+    )
     def _all(self, edition: EditionFacts) -> Sequence[Candidate]:
-        with self._lock:
-            if (known := self._candidates.get(edition.key)) is not None:
-                return known
-        found = example_candidates(self._editions.sections(edition), edition.language)
-        with self._lock:
-            self._candidates[edition.key] = found
-        return found
+        return example_candidates(self._editions.sections(edition), edition.language)
 
     def _is_answered(self, edition: EditionFacts, candidate: Candidate, deadline: Deadline) -> bool:
         question = Question(candidate.question, book=edition.book, book_version=edition.name)

@@ -76,5 +76,5 @@ def rest_of(
 
 def _failure_of(message: MessageFacts) -> RagbotError:
     if message.error_code == DeadlineExceeded.code:
-        return DeadlineExceeded(DeadlineExceeded.example_detail)
+        return DeadlineExceeded()
     return AnswerCut(f"The answer has ended as {message.status}.")

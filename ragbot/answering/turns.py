@@ -51,9 +51,7 @@ class AnswerSlots:
         """Return a slot, which the caller gives back. Raises Overloaded if none is free."""
         with self._lock:
             if not self._free:
-                raise Overloaded(
-                    "Too many questions are being answered just now; ask again in a few seconds."
-                )
+                raise Overloaded
             self._free -= 1
         return AnswerSlot(self)
 

@@ -17,8 +17,9 @@ from ragbot.core.answers import Finished, Question, Status
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
 from ragbot.ingestion.pipeline import IngestionPipeline
+from ragbot.storage.database import Database
 from ragbot.storage.editions import EditionStore
-from ragbot.storage.past_questions import PastQuestion, PastQuestions
+from ragbot.storage.past_questions import PastQuestion, past_questions
 
 QUESTIONS = 5
 QUESTION_LIMIT_S = 30.0
@@ -37,7 +38,7 @@ class RestoredParts:
     editions: EditionStore
     ingestion: IngestionPipeline
     answerer: Answerer
-    past_questions: PastQuestions
+    database: Database
 
 
 # Opens the services over the database at an address, with their index in a folder.
@@ -113,7 +114,7 @@ def run_drill(
                     # It counts the points and searches some by their own words.
                     parts.ingestion.build_index(edition)
                     chunks += edition.chunks
-                    past = parts.past_questions.questions(edition, QUESTIONS)
+                    past = past_questions(parts.database, edition, QUESTIONS)
                     replayed += [_replay(question, edition, parts.answerer) for question in past]
                 faults += _answer_faults(replayed)
     return DrillReport(

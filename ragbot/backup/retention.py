@@ -28,9 +28,9 @@ def select_retained(taken: Collection[datetime], retention: Retention) -> set[da
     newest_first = sorted(taken, reverse=True)
     retained = set(newest_first[:1])
     for count, period in (
-        (retention.daily, _day),
-        (retention.weekly, _week),
-        (retention.monthly, _month),
+        (retention.daily, datetime.date),
+        (retention.weekly, lambda moment: moment.isocalendar()[:2]),
+        (retention.monthly, lambda moment: (moment.year, moment.month)),
     ):
         retained |= _newest_of_each(newest_first, period, count)
     return retained
@@ -44,15 +44,3 @@ def _newest_of_each(
         if len(newest) < count:
             newest.setdefault(period(moment), moment)
     return set(newest.values())
-
-
-def _day(moment: datetime) -> Hashable:
-    return moment.date()
-
-
-def _week(moment: datetime) -> Hashable:
-    return moment.isocalendar()[:2]
-
-
-def _month(moment: datetime) -> Hashable:
-    return moment.year, moment.month

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -38,7 +39,6 @@ class S3Storage:
         self.address = address.rstrip("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._endpoint_url = endpoint_url
-        self._made: Any = None
 
     def names(self) -> list[str]:
         with self._map_errors("read"):
@@ -93,21 +93,18 @@ class S3Storage:
     def _key(self, name: str) -> dict[str, str]:
         return {"Bucket": self._bucket, "Key": self._prefix + name}
 
-    @property
+    @cached_property
     def _client(self) -> Any:
-        if self._made is None:
-            config = Config(
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
-                retries={"max_attempts": TRIES, "mode": "standard"},
-                # Other stores do not know the newer checksums, and ours is checked in any case.
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-            )
-            # The library's default session would cache the credentials of its first use.
-            session = boto3.session.Session()
-            self._made = session.client("s3", endpoint_url=self._endpoint_url, config=config)
-        return self._made
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"max_attempts": TRIES, "mode": "standard"},
+            # Other stores do not know the newer checksums, and ours is checked in any case.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        # The library's default session would cache the credentials of its first use.
+        return boto3.session.Session().client("s3", endpoint_url=self._endpoint_url, config=config)
 
     @contextmanager
     def _map_errors(self, what: str) -> Iterator[None]:

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from ragbot.books.files import IGNORED_FOLDERS
-from ragbot.books.site_generators import GENERATORS, Generator, is_built
+from ragbot.books.site_generators import GENERATORS, SiteGenerator, is_built
 
 # Where a repository keeps the project of its book.
 INNER_FOLDERS = (
@@ -36,7 +36,7 @@ MAX_FILES_LOOKED_AT = 50_000
 class Project:
     """Name the generator of a book, the folder of its configuration, and the file that told it."""
 
-    generator: Generator
+    generator: SiteGenerator
     folder: Path
     mark: str
 

@@ -23,7 +23,7 @@ _LESSON_KEY = re.compile(r"(?m)^carpentry[ \t]*:")
 
 
 @dataclass(frozen=True, slots=True)
-class Generator:
+class SiteGenerator:
     """Describe a generator: by which files it is known, and where its sources and its output lie.
 
     `marks` returns the file by which a folder is recognised, or "". `content` is the folder of the sources,
@@ -96,7 +96,7 @@ _CONFIGS = ("config.toml", "config.yaml", "config.yml", "config.json")
 
 # The most specific first: Jupyter Book's folders may hold Sphinx's file too, Starlight's pages are Astro's.
 GENERATORS = (
-    Generator(
+    SiteGenerator(
         "Docusaurus",
         _one_of(*(f"docusaurus.config.{suffix}" for suffix in _SCRIPTS)),
         build="npm run build",
@@ -104,7 +104,7 @@ GENERATORS = (
         content="docs",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Starlight",
         _all_of(_one_of(*(f"astro.config.{suffix}" for suffix in _SCRIPTS)), _one_of("src/content/docs/")),
         build="npm run build",
@@ -112,81 +112,81 @@ GENERATORS = (
         content="src/content/docs",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Astro",
         _one_of(*(f"astro.config.{suffix}" for suffix in _SCRIPTS)),
         build="npm run build",
         outputs=("dist",),
         content="src/content",
     ),
-    Generator(
+    SiteGenerator(
         "VitePress",
         _one_of(".vitepress/"),
         build="npx vitepress build",
         outputs=(".vitepress/dist",),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "VuePress",
         _one_of(".vuepress/"),
         build="npx vuepress build",
         outputs=(".vuepress/dist",),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Nextra",
         _holding(tuple(f"next.config.{suffix}" for suffix in _SCRIPTS), _NEXTRA),
         build="npm run build",
         outputs=("out",),
         content="content",
     ),
-    Generator(
+    SiteGenerator(
         "Fumadocs",
         _holding(tuple(f"source.config.{suffix}" for suffix in _SCRIPTS), _FUMADOCS),
         build="npm run build",
         outputs=("out",),
         content="content/docs",
     ),
-    Generator(
+    SiteGenerator(
         "Gatsby",
         _one_of(*(f"gatsby-config.{suffix}" for suffix in _SCRIPTS)),
         build="npm run build",
         outputs=("public",),
     ),
-    Generator(
+    SiteGenerator(
         "Rspress",
         _one_of(*(f"rspress.config.{suffix}" for suffix in _SCRIPTS)),
         build="npm run build",
         outputs=("doc_build",),
         content="docs",
     ),
-    Generator(
+    SiteGenerator(
         "Eleventy",
         _one_of(".eleventy.js", *(f"eleventy.config.{suffix}" for suffix in _SCRIPTS)),
         build="npx @11ty/eleventy",
         outputs=("_site",),
     ),
-    Generator(
+    SiteGenerator(
         "MyST",
         _one_of("myst.yml"),
         build="myst build --html",
         outputs=("_build/html",),
     ),
-    Generator(
+    SiteGenerator(
         "Jupyter Book",
         _one_of("_toc.yml"),
         build="jupyter-book build .",
         outputs=("_build/html",),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Quarto",
         _one_of("_quarto.yml", "_quarto.yaml"),
         build="quarto render",
         outputs=("_book", "_site", "docs"),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "bookdown",
         _any_of(
             _one_of("_bookdown.yml", "_bookdown.yaml"), _holding(("index.Rmd", "index.rmd"), _BOOKDOWN_SITE)
@@ -195,21 +195,21 @@ GENERATORS = (
         outputs=("_book", "docs"),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "R Markdown",
         _one_of("_site.yml", "_site.yaml"),
         build="Rscript -e 'rmarkdown::render_site()'",
         outputs=("_site", "docs", "../docs"),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Carpentries Workbench",
         _all_of(_holding(("config.yaml",), _LESSON_KEY), _one_of("episodes/")),
         build="Rscript -e 'sandpaper::build_lesson()'",
         outputs=("site/docs",),
         content="episodes",
     ),
-    Generator(
+    SiteGenerator(
         "mdBook",
         _one_of("book.toml"),
         build="mdbook build",
@@ -217,14 +217,14 @@ GENERATORS = (
         content="src",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "HonKit",
         _one_of("SUMMARY.md", "src/SUMMARY.md"),
         build="npx honkit build",
         outputs=("_book",),
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "MkDocs",
         _one_of("mkdocs.yml", "mkdocs.yaml"),
         build="mkdocs build",
@@ -232,7 +232,7 @@ GENERATORS = (
         content="docs",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Zensical",
         _one_of("zensical.toml"),
         build="zensical build",
@@ -240,7 +240,7 @@ GENERATORS = (
         content="docs",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Hugo",
         _one_of("hugo.toml", "hugo.yaml", "hugo.yml", "hugo.json", "config/_default/"),
         build="hugo",
@@ -248,7 +248,7 @@ GENERATORS = (
         content="content",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Zola",
         _all_of(_holding(("config.toml", "zola.toml"), _ZOLA_KEY), _one_of("content/")),
         build="zola build",
@@ -256,7 +256,7 @@ GENERATORS = (
         content="content",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Hugo",
         _all_of(_holding(_CONFIGS, _HUGO_KEY), _one_of("content/")),
         build="hugo",
@@ -264,57 +264,57 @@ GENERATORS = (
         content="content",
         is_read=True,
     ),
-    Generator(
+    SiteGenerator(
         "Antora",
         _one_of("antora-playbook.yml", "antora-playbook.yaml", "antora.yml"),
         build="npx antora antora-playbook.yml",
         outputs=("build/site",),
     ),
-    Generator(
+    SiteGenerator(
         "PreTeXt",
         _one_of("project.ptx"),
         build="pretext build web",
         outputs=("output/web", "output/html"),
         content="source",
     ),
-    Generator(
+    SiteGenerator(
         "Publican",
         _one_of("publican.cfg"),
         build="publican build --formats html --langs en-US",
         outputs=("tmp/en-US/html", "tmp/en-US/html-single"),
     ),
-    Generator(
+    SiteGenerator(
         "Sphinx",
         _holding(("conf.py",), _SPHINX_KEY),
         build="make html",
         outputs=("_build/html", "build/html", "../build/html", "_build/dirhtml"),
     ),
-    Generator(
+    SiteGenerator(
         "Sphinx",
         _holding(("source/conf.py",), _SPHINX_KEY),
         build="make html",
         outputs=("build/html", "_build/html"),
     ),
-    Generator("Pelican", _one_of("pelicanconf.py"), build="pelican content", outputs=("output",)),
-    Generator("Nikola", _holding(("conf.py",), _NIKOLA_KEY), build="nikola build", outputs=("output",)),
-    Generator(
+    SiteGenerator("Pelican", _one_of("pelicanconf.py"), build="pelican content", outputs=("output",)),
+    SiteGenerator("Nikola", _holding(("conf.py",), _NIKOLA_KEY), build="nikola build", outputs=("output",)),
+    SiteGenerator(
         "Hexo",
         _all_of(_one_of("_config.yml"), _holding(("package.json",), _HEXO)),
         build="npx hexo generate",
         outputs=("public",),
         content="source",
     ),
-    Generator(
+    SiteGenerator(
         "unpacked EPUB",
         _one_of("META-INF/container.xml"),
         build="zip -X -r book.epub mimetype META-INF *",
         outputs=("book.epub",),
     ),
-    Generator(
+    SiteGenerator(
         "unpacked EPUB",
         _one_of("src/META-INF/container.xml"),
         build="cd src && zip -X -r ../book.epub mimetype META-INF *",
         outputs=("book.epub",),
     ),
-    Generator("Jekyll", _jekyll, build="bundle exec jekyll build", outputs=("_site",)),
+    SiteGenerator("Jekyll", _jekyll, build="bundle exec jekyll build", outputs=("_site",)),
 )

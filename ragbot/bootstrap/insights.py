@@ -12,7 +12,7 @@ from ragbot.core.errors import NoBook
 from ragbot.index.published_books import PublishedBooks
 from ragbot.insights.book_map import BookMap, book_map
 from ragbot.insights.grouping_runs import GroupingRuns
-from ragbot.storage.book_outlines import BookOutlines
+from ragbot.storage.book_outlines import outlined_pages
 from ragbot.storage.question_groups import QuestionGroupStore
 from ragbot.storage.question_insights import QuestionInsights
 from ragbot.storage.question_selection import Selection
@@ -39,7 +39,6 @@ def build_book_map(
     insights: QuestionInsights, storage: Storage, published: PublishedBooks
 ) -> Callable[[Selection], BookMap]:
     """Return a function that lays the selected questions over the published edition of their book."""
-    outlines = BookOutlines(storage.database)
 
     def map_questions(selection: Selection) -> BookMap:
         try:
@@ -47,7 +46,7 @@ def build_book_map(
         except NoBook:
             edition = None
         return book_map(
-            outlines.outline(edition) if edition else [],
+            outlined_pages(storage.database, edition) if edition else [],
             edition.site_url if edition else "",
             insights.places(selection),
             insights.pages(selection),

@@ -33,7 +33,6 @@ from ragbot.services import current_services
 from ragbot.storage.database import Database
 from ragbot.storage.maintenance_log import Facts, MaintenanceLog, MaintenanceRun, MaintenanceTask
 from ragbot.storage.migrations import known_revisions, migrate_up
-from ragbot.storage.past_questions import PastQuestions
 
 MIGRATIONS = PROJECT_ROOT / "migrations"
 _TO_HEAD = partial(migrate_up, migrations=MIGRATIONS)
@@ -217,12 +216,8 @@ def _drilled(settings: Settings, kind: DatabaseKind) -> DumpableDatabase:
 @contextmanager
 def _open_parts(settings: Settings, url: str, folder: Path) -> Iterator[RestoredParts]:
     with isolated_services(settings, url, folder / "index") as aside:
-        yield RestoredParts(
-            aside.services.editions,
-            aside.services.ingestion,
-            aside.services.answerer,
-            PastQuestions(aside.database),
-        )
+        services = aside.services
+        yield RestoredParts(services.editions, services.ingestion, services.answerer, aside.database)
 
 
 @dataclass(slots=True)
@@ -258,14 +253,10 @@ def _record(run: MaintenanceRun) -> None:
 def _described(made: backups.Backup) -> str:
     manifest = made.manifest
     return (
-        f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, {_megabytes(made.size_bytes)}, {manifest.database}, "
-        f"revision {manifest.revision}, {manifest.rows.get('messages', 0)} messages, "
+        f"{manifest.created_at:%Y-%m-%d %H:%M:%S} UTC, {made.size_bytes / 1_000_000:.1f} MB, "
+        f"{manifest.database}, revision {manifest.revision}, {manifest.rows.get('messages', 0)} messages, "
         f"edition {manifest.edition or 'none'}"
     )
-
-
-def _megabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1_000_000:.1f} MB"
 
 
 def _print_drill(report: DrillReport) -> None:

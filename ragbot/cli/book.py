@@ -15,7 +15,7 @@ from flask.cli import AppGroup
 
 from ragbot.books.files import Choice
 from ragbot.books.read_options import ReadOptions
-from ragbot.cli.book_source import SiteOptions, Source, is_site, opened_source, site_options
+from ragbot.cli.book_source import OpenedSource, SiteOptions, is_site, opened_source, site_options
 from ragbot.cli.errors import failing_in_one_sentence
 from ragbot.cli.progress import ProgressBar
 from ragbot.core.domain import DEFAULT_BOOK, SLUG, Book, EditionFacts, SkippedFile
@@ -277,7 +277,7 @@ def _print_report(report: IngestReport) -> None:
             click.echo(f"    {place}")
 
 
-def _print_note(source: Source) -> None:
+def _print_note(source: OpenedSource) -> None:
     if source.note:
         click.echo(f"  downloaded: {source.note}")
 

@@ -14,7 +14,7 @@ import click
 from ragbot.books.read_options import ReadOptions
 from ragbot.config import Settings
 from ragbot.core.ports import Progress
-from ragbot.ingestion.site_download.download import Limits, downloaded_site
+from ragbot.ingestion.site_download.download import DownloadLimits, downloaded_site
 from ragbot.ingestion.site_download.site_client import SiteClient
 
 PAUSE_S = 0.2
@@ -31,7 +31,7 @@ class SiteOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class OpenedSource:
     """Hold the path that is to be read, and how; `note` tells what was downloaded."""
 
     path: Path
@@ -73,13 +73,13 @@ def opened_source(
     site: SiteOptions,
     settings: Settings,
     progress: Progress,
-) -> Iterator[Source]:
+) -> Iterator[OpenedSource]:
     """Yield the path of a source. The pages of a live site are downloaded first, and kept for the next time.
 
     Raises BookError if the site cannot be read.
     """
     if not is_site(source):
-        yield Source(Path(source), site_url, options)
+        yield OpenedSource(Path(source), site_url, options)
         return
     if options.built or options.version:
         raise click.UsageError("--built and --version are for the folder of a project, not for a live site.")
@@ -87,7 +87,7 @@ def opened_source(
         source,
         settings.sites_dir,
         client=SiteClient(pause_s=site.pause_s, allow_private=site.allow_private),
-        limits=Limits(
+        limits=DownloadLimits(
             max_page_bytes=round(settings.max_file_mb * 1_000_000),
             max_bytes=round(settings.max_book_mb * 1_000_000),
             time_limit_s=settings.ingest_time_limit_s,
@@ -95,7 +95,7 @@ def opened_source(
         choice=options.choice,
         progress=progress,
     ) as copy:
-        yield Source(
+        yield OpenedSource(
             copy.folder,
             site_url or copy.root,
             replace(options, downloaded=copy.downloaded),

@@ -25,8 +25,7 @@ from ragbot.core.text import has_forbidden_characters
 from ragbot.observability.metrics import metrics_table
 from ragbot.services import current_services
 from ragbot.web.pages.api_docs import api_document
-
-MAX_QUESTION_LENGTH = 2000
+from ragbot.web.schemas import MAX_QUESTION_CHARS
 
 session = AppGroup("session", help="Maintain sessions.")
 cache = AppGroup("cache", help="Maintain the cache.")
@@ -56,8 +55,8 @@ def register_commands(group: AppGroup) -> None:
 def ask(question: str, session_id: str | None, slug: str | None, edition: str | None, sources: bool) -> None:
     """Ask the book QUESTION. Exit code 3 means that the book does not answer it."""
     text = question.strip()
-    if not 1 <= len(text) <= MAX_QUESTION_LENGTH or has_forbidden_characters(text):
-        raise click.BadParameter("must have 1 to 2,000 characters", param_hint="QUESTION")
+    if not 1 <= len(text) <= MAX_QUESTION_CHARS or has_forbidden_characters(text):
+        raise click.BadParameter(f"must have 1 to {MAX_QUESTION_CHARS:,} characters", param_hint="QUESTION")
     services = current_services()
     book = services.published.choose(slug, None)
     running = services.turns.begin(Question(text, book=book, book_version=edition), session_id)

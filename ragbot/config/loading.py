@@ -96,22 +96,10 @@ def _contradictions(settings: Settings, *, for_production: bool) -> list[str]:
     if settings.widget_token_minutes and settings.secret_key is None:
         faults.append("WIDGET_TOKEN_MINUTES: needs SECRET_KEY, the same in all workers, to sign tokens with")
     if for_production or settings.environment == "production":
-        faults += production_faults(
-            origins=settings.allowed_origins,
-            flask_debug=settings.flask_debug,
-            debug=settings.debug,
-            admin_api_key=_revealed(settings.admin_api_key),
-            console_password=_revealed(settings.console_password),
-            metrics_token=_revealed(settings.metrics_token),
-            secret_key=_revealed(settings.secret_key),
-        )
+        faults += production_faults(settings)
         faults += _unknown_names()
     return faults
 
 
 def _fault(setting: str, message: str) -> str:
     return f"{setting.upper()}: {message.removeprefix('Value error, ')}"
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None

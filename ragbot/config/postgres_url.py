@@ -16,14 +16,6 @@ _WITH_PORT = re.compile(r"(?:^|,)[^/:,]+:[0-9]+(?:,|$)")
 _HOST = re.compile(r"(?P<host>\[[^\]]+\]|[^:\[\]]*)(?::(?P<port>.*))?")
 
 
-def stripped_url(written: str) -> str:
-    """Remove the white space and the quotes that files and forms leave around an address."""
-    stripped = written.strip()
-    if len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "'\"":
-        stripped = stripped[1:-1].strip()
-    return stripped
-
-
 def normalized_postgres_url(written: str) -> str | None:
     """Return the address with our driver's scheme, or None if it is not a PostgreSQL address.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-# Shorter ones can be tried out: key and token by machines without a pause, the password at ten a minute.
-ADMIN_KEY_LENGTH = METRICS_TOKEN_LENGTH = SECRET_KEY_LENGTH = 16
-PASSWORD_LENGTH = 12
+from ragbot.config.settings import Settings
+
+# Shorter ones can be tried out: keys and token by machines without a pause, the password at ten a minute.
+LEAST_LENGTHS = {"admin_api_key": 16, "console_password": 12, "metrics_token": 16, "secret_key": 16}
 
 # Fewer different signs than this is a pattern, not a secret ("aaaa…", "12121212…").
 DIFFERENT_SIGNS = 6
@@ -20,31 +21,18 @@ ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", 
 RUN = 4
 
 
-def production_faults(
-    *,
-    origins: Sequence[str],
-    flask_debug: bool,
-    debug: bool,
-    admin_api_key: str | None,
-    console_password: str | None,
-    metrics_token: str | None,
-    secret_key: str | None = None,
-) -> Iterator[str]:
-    """Yield each fault as `NAME: sentence`, in the order of the settings, without quoting a secret."""
-    if debug:
+def production_faults(settings: Settings) -> Iterator[str]:
+    """Yield each fault as `NAME: sentence`, without quoting a secret."""
+    if settings.debug:
         yield "DEBUG: must not be set in production"
-    if flask_debug:
+    if settings.flask_debug:
         yield "FLASK_DEBUG: must not be set in production; the debugger runs code for anyone"
-    if "*" in origins:
+    if "*" in settings.allowed_origins:
         yield "ALLOWED_ORIGINS_STR: must name each origin in production, not *"
-    if admin_api_key is not None and (fault := weakness(admin_api_key, ADMIN_KEY_LENGTH)):
-        yield f"ADMIN_API_KEY: {fault}"
-    if console_password is not None and (fault := weakness(console_password, PASSWORD_LENGTH)):
-        yield f"CONSOLE_PASSWORD: {fault}"
-    if metrics_token is not None and (fault := weakness(metrics_token, METRICS_TOKEN_LENGTH)):
-        yield f"METRICS_TOKEN: {fault}"
-    if secret_key is not None and (fault := weakness(secret_key, SECRET_KEY_LENGTH)):
-        yield f"SECRET_KEY: {fault}"
+    for name, length in LEAST_LENGTHS.items():
+        secret = getattr(settings, name)
+        if secret and (fault := weakness(secret.get_secret_value(), length)):
+            yield f"{name.upper()}: {fault}"
 
 
 def weakness(secret: str, length: int) -> str | None:

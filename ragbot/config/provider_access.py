@@ -60,5 +60,3 @@ def _usable_base_url(given: str | None) -> str | None:
 # Types of settings.
 UsableKey = Annotated[SecretStr | None, AfterValidator(_usable_key)]
 UsableBaseUrl = Annotated[str | None, AfterValidator(_usable_base_url)]
-ModelName = Annotated[str, AfterValidator(str.strip)]
-AccountId = Annotated[str, AfterValidator(str.strip)]

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeFloat, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from ragbot.config.postgres_url import normalized_postgres_url, stripped_url
-from ragbot.config.provider_access import AccountId, ModelName, UsableBaseUrl, UsableKey
+from ragbot.config.postgres_url import normalized_postgres_url
+from ragbot.config.provider_access import UsableBaseUrl, UsableKey
 from ragbot.config.redis_url import normalized_redis_url
 from ragbot.config.resources import machine_resources, workers_for
 
@@ -176,11 +176,11 @@ class Settings(BaseSettings):
         repr=False,
         description="Another server that speaks the same protocol, such as http://localhost:11434/v1.",
     )
-    openai_org_id: AccountId = Field("", description="The organisation that pays, if the key has several.")
-    openai_project_id: AccountId = Field("", description="The project that pays, if the key has several.")
-    openai_embedding_model: ModelName = Field("text-embedding-3-small", description="The model for vectors.")
-    openai_llm_model: ModelName = Field("gpt-4o", description="The model that answers.")
-    openai_llm_fallback_model: ModelName | None = Field(
+    openai_org_id: str = Field("", description="The organisation that pays, if the key has several.")
+    openai_project_id: str = Field("", description="The project that pays, if the key has several.")
+    openai_embedding_model: str = Field("text-embedding-3-small", description="The model for vectors.")
+    openai_llm_model: str = Field("gpt-4o", description="The model that answers.")
+    openai_llm_fallback_model: str | None = Field(
         "gpt-3.5-turbo", description="The model that answers if the first one fails before its first word."
     )
     question_model: str | None = Field(
@@ -379,8 +379,12 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _strip_quotes(cls, given: Any) -> Any:
-        """Remove quotes around a value: `docker run --env-file` and some hosts' forms leave them there."""
-        return stripped_url(given) if isinstance(given, str) else given
+        """Remove the white space and quotes that `docker run --env-file` and some hosts' forms leave."""
+        if not isinstance(given, str):
+            return given
+        stripped = given.strip()
+        is_quoted = len(stripped) > 1 and stripped[0] == stripped[-1] and stripped[0] in "'\""
+        return stripped[1:-1].strip() if is_quoted else stripped
 
     @field_validator("debug", mode="before")
     @classmethod
@@ -399,7 +403,6 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _check_database_url(cls, url: str) -> str:
-        url = stripped_url(url)
         if url.startswith("sqlite:"):
             return _sqlite_file(url)
         if normalized := normalized_postgres_url(url):
@@ -411,14 +414,14 @@ class Settings(BaseSettings):
     def _check_direct_url(cls, url: str | None) -> str | None:
         if not url:
             return None
-        if normalized := normalized_postgres_url(stripped_url(url)):
+        if normalized := normalized_postgres_url(url):
             return normalized
         raise ValueError("must begin with postgresql://; SQLite has no pooler")
 
     @field_validator("redis_url")
     @classmethod
     def _check_redis_url(cls, url: str | None) -> str | None:
-        return normalized_redis_url(stripped_url(url)) if url else None
+        return normalized_redis_url(url) if url else None
 
     @field_validator("backup_url")
     @classmethod

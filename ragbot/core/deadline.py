@@ -39,7 +39,7 @@ class Deadline:
         if self._cancelled:
             raise Cancelled("The reader has left.")
         if self.left_s() <= 0:
-            raise DeadlineExceeded("The time for this question has run out.")
+            raise DeadlineExceeded
 
     def cancel(self) -> None:
         """End the question now and interrupt every call that blocks for it."""

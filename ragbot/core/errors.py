@@ -14,8 +14,11 @@ class RagbotError(Exception):
 
     code = "internal_error"
     retryable = False
-    # What the API's document shows as the `detail` of such a problem.
+    # The message of an error that is raised without one, and the example in the API's document.
     example_detail = ""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or self.example_detail)
 
 
 class BookError(RagbotError):
@@ -106,7 +109,7 @@ class DatabaseUnavailable(RagbotError):
     retryable = True
     example_detail = "The database is unavailable now."
 
-    def __init__(self, message: str, cause: str = "") -> None:
+    def __init__(self, message: str = "", cause: str = "") -> None:
         super().__init__(message)
         self.cause = cause
 

@@ -42,15 +42,10 @@ def summarise_book(book: Book, *, language: str, site_url: str) -> BookSummary:
     )
 
 
-def section_links(book: Book, site_url: str) -> list[str]:
-    """Return the link of every section, in the order of the book."""
-    return [
+def _sample_links(book: Book, site_url: str) -> tuple[str, ...]:
+    links = [
         section_url(page_url(site_url, page.address), section.anchor)
         for page in book.pages
         for section in page.sections
     ]
-
-
-def _sample_links(book: Book, site_url: str) -> tuple[str, ...]:
-    links = section_links(book, site_url)
     return tuple(dict.fromkeys((links[0], links[len(links) // 2]))) if links else ()

@@ -106,7 +106,7 @@ class IngestJobRunner:
             )
         except OSError as error:
             self.records.fail(job.job_id, JobNotStarted.code, "The job's process could not be started.")
-            raise JobNotStarted("The job's process cannot be started now; try again later.") from error
+            raise JobNotStarted from error
         threading.Thread(
             target=self._wait_for_end, args=(process, job_request), daemon=True, name="ingest-job"
         ).start()

@@ -51,5 +51,5 @@ class GroupingRuns:
 
     def run_daily(self) -> None:
         """Run unless a run has ended well within a day. One that fails is tried again the next time."""
-        if self._states.change(DONE, lambda state: state, EVERY_S) is None and self.run() is not None:
+        if self._states.peek(DONE) is None and self.run() is not None:
             self._states.change(DONE, lambda _state: {"done": True}, EVERY_S)

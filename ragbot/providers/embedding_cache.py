@@ -23,7 +23,7 @@ VECTORS_IN_MEMORY = 10_000
 class CachingEmbedder:
     """Embed texts that recur: readers' questions, and the sentences that answer them.
 
-    Safe to call from several threads. The `most` last used vectors are cached in memory; simultaneous calls
+    Safe to call from several threads. The last used vectors are cached in memory; simultaneous calls
     for one text share one call of the embedder. With a `cache` the vectors of single texts are also stored
     there, for `ttl_s` seconds and for all workers, under the name of the `provider`; `unreadable` is called
     for each damaged entry. `took` is called with the seconds of each call of the embedder. `tokens` of a
@@ -33,7 +33,6 @@ class CachingEmbedder:
     def __init__(
         self,
         embedder: Embedder,
-        most: int = VECTORS_IN_MEMORY,
         *,
         cache: Cache | None = None,
         ttl_s: float = 0.0,
@@ -50,7 +49,7 @@ class CachingEmbedder:
         self._took = took
         self._lock = threading.Lock()
         # Models return single precision; a list of Python floats takes eight times the memory.
-        self._vectors: LRUCache[str, array[float]] = LRUCache(most)
+        self._vectors: LRUCache[str, array[float]] = LRUCache(VECTORS_IN_MEMORY)
         self._flights: SingleFlight[Vector] = SingleFlight()
 
     def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:

@@ -28,7 +28,7 @@ DETAILS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class EarlyRefusal:
     """Describe a request that could not be read, as far as it is known."""
 
     request_id: str
@@ -38,7 +38,7 @@ class Refusal:
     sent_bytes: int
 
 
-def refuse_with_problems(observe: Callable[[Refusal], None] = lambda _refusal: None) -> None:
+def refuse_with_problems(observe: Callable[[EarlyRefusal], None] = lambda _refusal: None) -> None:
     """Replace gunicorn's HTML pages, which quote the request, and its name. `observe` gets each refusal."""
     util.write_error = partial(write_problem, observe=observe)
     wsgi.SERVER = SERVER  # type: ignore[attr-defined]
@@ -50,7 +50,7 @@ def write_problem(
     reason: str,
     mesg: str,  # noqa: ARG001
     *,
-    observe: Callable[[Refusal], None],
+    observe: Callable[[EarlyRefusal], None],
 ) -> None:
     """Send a problem and close the connection. gunicorn's own message is not for the client."""
     status = status_int
@@ -71,7 +71,7 @@ def write_problem(
     }
     lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
     util.write_nonblock(sock, "\r\n".join(lines).encode("latin-1") + body)
-    observe(Refusal(request_id, status, code, _peer(sock), len(body)))
+    observe(EarlyRefusal(request_id, status, code, _peer(sock), len(body)))
 
 
 def _peer(connection: socket.socket) -> str:

@@ -23,25 +23,19 @@ class OutlinedPage:
     sections: tuple[tuple[str, ...], ...]
 
 
-class BookOutlines:
-    """Read outlines. An edition that is gone has no page."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def outline(self, facts: EditionFacts) -> list[OutlinedPage]:
-        """Return the pages of an edition in the order of the book."""
-        query = (
-            select(pages.c.path, pages.c.title, pages.c.address, sections.c.heading_path)
-            .join(editions, editions.c.id == pages.c.edition_id)
-            .outerjoin(sections, sections.c.page_id == pages.c.id)
-            .where(editions.c.key == facts.key)
-            .order_by(pages.c.position, sections.c.position)
-        )
-        found: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
-        with self._database.reading() as connection:
-            for path, title, address, headings in connection.execute(query):
-                page = found.setdefault((path, title, address), [])
-                if headings:
-                    page.append(tuple(headings))
-        return [OutlinedPage(*page, tuple(headings)) for page, headings in found.items()]
+def outlined_pages(database: Database, facts: EditionFacts) -> list[OutlinedPage]:
+    """Return the pages of an edition in the order of the book. An edition that is gone has none."""
+    query = (
+        select(pages.c.path, pages.c.title, pages.c.address, sections.c.heading_path)
+        .join(editions, editions.c.id == pages.c.edition_id)
+        .outerjoin(sections, sections.c.page_id == pages.c.id)
+        .where(editions.c.key == facts.key)
+        .order_by(pages.c.position, sections.c.position)
+    )
+    found: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
+    with database.reading() as connection:
+        for path, title, address, headings in connection.execute(query):
+            page = found.setdefault((path, title, address), [])
+            if headings:
+                page.append(tuple(headings))
+    return [OutlinedPage(*page, tuple(headings)) for page, headings in found.items()]

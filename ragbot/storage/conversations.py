@@ -16,7 +16,6 @@ from ragbot.core.text import cleaned
 from ragbot.storage.asked_questions import AskedQuestion, AskedQuestionWriter
 from ragbot.storage.database import Database
 from ragbot.storage.idempotency_keys import (
-    IN_PROGRESS,
     IdempotencyClaim,
     answered_message,
     delete_expired_claims,
@@ -117,7 +116,7 @@ class ConversationStore:
             if claim is None:
                 raise
             # Two requests with one key passed the check at the same moment; the other one came first.
-            raise IdempotencyInProgress(IN_PROGRESS) from error
+            raise IdempotencyInProgress from error
 
     def _open_turn(self, question: Question, session_id: str | None, claim: IdempotencyClaim | None) -> Turn:
         now = _now()
@@ -175,7 +174,7 @@ class ConversationStore:
             _live_session(connection, session_id, _now())
             row = connection.execute(select(messages).where(*mine)).first()
         if row is None:
-            raise MessageNotFound("There is no message of this id in the session.")
+            raise MessageNotFound
         return message_facts(row)
 
     def messages(
@@ -244,7 +243,7 @@ class ConversationStore:
             if rated:
                 self._asked.rate(connection, message_id, rating, comment)
         if not rated:
-            raise MessageNotFound("There is no message of this id in the session.")
+            raise MessageNotFound
 
     def prune(self) -> Pruned:
         """Mark turns that a crash left pending as failed, and delete expired sessions and old questions."""
@@ -304,7 +303,7 @@ def _live_session(connection: Connection, session_id: str, now: datetime) -> Row
     if row is None:
         raise SessionNotFound(NO_SESSION)
     if row.expires_at <= now:
-        raise SessionExpired("This session has ended; start a new one by asking without an id.")
+        raise SessionExpired
     return row
 
 
@@ -368,5 +367,5 @@ def _row_id(connection: Connection, session_id: str, message_id: str) -> int:
         select(messages.c.id).where(messages.c.message_id == message_id, messages.c.session_id == session_id)
     )
     if row_id is None:
-        raise MessageNotFound("There is no message of this id in the session.")
+        raise MessageNotFound
     return int(row_id)

@@ -215,7 +215,7 @@ def _translated_errors() -> Iterator[None]:
         narrower = isinstance(error, DatabaseError) and type(error) not in (DatabaseError, OperationalError)
         if narrower and not _is_unwell(error):
             raise
-        raise DatabaseUnavailable("The database is unavailable now.", _name_of(error)) from error
+        raise DatabaseUnavailable(cause=_name_of(error)) from error
 
 
 def _name_of(error: DatabaseError | InterfaceError | PoolTimeout) -> str:

@@ -139,29 +139,16 @@ class EditionStore:
     def chunk_ids(self, facts: EditionFacts) -> set[str]:
         """Return the ids of an edition's chunks."""
         with self._database.reading(no_time_limit=True) as connection:
-            query = (
-                select(chunks.c.chunk_id)
-                .join(pages, pages.c.id == chunks.c.page_id)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key)
-            )
-            return set(connection.scalars(query))
+            query = select(chunks.c.chunk_id).join(pages, pages.c.id == chunks.c.page_id)
+            return set(connection.scalars(_of_edition(facts, query)))
 
     def pages(self, facts: EditionFacts) -> list[PageFacts]:
         """Return an edition's pages in the order of the book."""
         with self._database.reading() as connection:
-            rows = connection.execute(
-                select(pages)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key)
-                .order_by(pages.c.position)
-            ).all()
-            anchored = connection.execute(
-                select(sections.c.page_id, sections.c.start, sections.c.anchor)
-                .join(pages, pages.c.id == sections.c.page_id)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key)
-            ).all()
+            rows = connection.execute(_of_edition(facts, select(pages)).order_by(pages.c.position)).all()
+            query = select(sections.c.page_id, sections.c.start, sections.c.anchor)
+            query = query.join(pages, pages.c.id == sections.c.page_id)
+            anchored = connection.execute(_of_edition(facts, query)).all()
         anchors: dict[int, list[tuple[int, str]]] = {}
         for page_id, start, anchor in anchored:
             anchors.setdefault(page_id, []).append((start, anchor))
@@ -172,25 +159,16 @@ class EditionStore:
 
     def outline(self, facts: EditionFacts) -> list[PageRecord]:
         """Return an edition's pages in the order of the book, without their sources."""
-        query = (
-            select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts)
-            .join(editions, editions.c.id == pages.c.edition_id)
-            .where(editions.c.key == facts.key)
-            .order_by(pages.c.position)
-        )
+        query = _of_edition(facts, select(pages.c.path, pages.c.title, pages.c.address, pages.c.parts))
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query.order_by(pages.c.position)).all()
         return [PageRecord(row.path, row.title, row.address, tuple(row.parts)) for row in rows]
 
     def first_chunks(self, facts: EditionFacts, paths: Sequence[str], *, each: int) -> list[Chunk]:
         """Return the first `each` chunks of each of these pages, page after page in the order given."""
         found: list[Chunk] = []
         for path in paths:
-            page_query = (
-                select(pages)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key, pages.c.path == path)
-            )
+            page_query = _of_edition(facts, select(pages)).where(pages.c.path == path)
             with self._database.reading() as connection:
                 page = connection.execute(page_query).first()
                 if page is None:
@@ -204,26 +182,17 @@ class EditionStore:
 
     def page_source(self, facts: EditionFacts, path: str) -> str:
         """Return the source of one page of an edition; empty where there is no such page."""
-        query = (
-            select(pages.c.source)
-            .join(editions, editions.c.id == pages.c.edition_id)
-            .where(editions.c.key == facts.key, pages.c.path == path)
-        )
+        query = _of_edition(facts, select(pages.c.source)).where(pages.c.path == path)
         with self._database.reading() as connection:
             return connection.execute(query).scalar() or ""
 
     def sections(self, facts: EditionFacts) -> list[SectionText]:
         """Return an edition's sections in the order of the book, each with its own text."""
         text = func.substr(pages.c.source, sections.c.start + 1, sections.c.end - sections.c.start)
-        query = (
-            select(pages.c.path, sections.c.heading_path, text.label("text"))
-            .join(pages, pages.c.id == sections.c.page_id)
-            .join(editions, editions.c.id == pages.c.edition_id)
-            .where(editions.c.key == facts.key)
-            .order_by(pages.c.position, sections.c.position)
-        )
+        query = select(pages.c.path, sections.c.heading_path, text.label("text"))
+        query = _of_edition(facts, query.join(pages, pages.c.id == sections.c.page_id))
         with self._database.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query.order_by(pages.c.position, sections.c.position)).all()
         return [SectionText(row.path, tuple(row.heading_path), row.text) for row in rows]
 
     def once_published(self, book: str = DEFAULT_BOOK) -> list[str]:
@@ -336,12 +305,8 @@ class EditionStore:
         embedder.
         """
         with self._database.reading(no_time_limit=True) as connection:
-            page_rows = connection.execute(
-                select(pages)
-                .join(editions, editions.c.id == pages.c.edition_id)
-                .where(editions.c.key == facts.key)
-                .order_by(pages.c.position)
-            ).all()
+            query = _of_edition(facts, select(pages)).order_by(pages.c.position)
+            page_rows = connection.execute(query).all()
         for page in page_rows:
             query = (
                 select(chunks, vectors.c.vector)
@@ -359,19 +324,23 @@ class EditionStore:
             yield from (stored_chunk(page, row, inner) for row in rows)
 
 
+def _of_edition(facts: EditionFacts, query: Select[Any]) -> Select[Any]:
+    """Keep, of a query of pages and what is on them, the rows of one edition."""
+    return query.join(editions, editions.c.id == pages.c.edition_id).where(editions.c.key == facts.key)
+
+
 def _sections_of(page_id: int) -> Select[Any]:
     """Select the sections of a page in order."""
     return select(sections).where(sections.c.page_id == page_id).order_by(sections.c.position)
 
 
+_PUBLISHED = select(editions, publications.c.published_at).join(
+    publications, publications.c.edition_id == editions.c.id
+)
+
+
 def _published(book: str) -> Select[Any]:
-    return (
-        select(editions, publications.c.published_at)
-        .join(publications, publications.c.edition_id == editions.c.id)
-        .where(editions.c.book == book)
-        .order_by(publications.c.id.desc())
-        .limit(1)
-    )
+    return _PUBLISHED.where(editions.c.book == book).order_by(publications.c.id.desc()).limit(1)
 
 
 def _published_of_each() -> Select[Any]:
@@ -381,12 +350,7 @@ def _published_of_each() -> Select[Any]:
         .group_by(editions.c.book)
         .subquery()
     )
-    return (
-        select(editions, publications.c.published_at)
-        .join(publications, publications.c.edition_id == editions.c.id)
-        .join(of_book, of_book.c.last == publications.c.id)
-        .order_by(of_book.c.first)
-    )
+    return _PUBLISHED.join(of_book, of_book.c.last == publications.c.id).order_by(of_book.c.first)
 
 
 def _row_named(connection: Connection, name: str, book: str) -> Row[Any]:

@@ -17,7 +17,6 @@ messages = MessageRow.__table__
 idempotency_keys = IdempotencyKeyRow.__table__
 
 IDEMPOTENCY_HOURS = 24
-IN_PROGRESS = "The first request with this idempotency key is still running."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +47,9 @@ def answered_message(
         connection.execute(delete(idempotency_keys).where(idempotency_keys.c.key_sha == claim.key_sha))
         return None
     if row.body_sha != claim.body_sha:
-        raise IdempotencyKeyReused(
-            "This idempotency key came with another body before; send a new key with a new body."
-        )
+        raise IdempotencyKeyReused
     if row.status == Status.PENDING:
-        raise IdempotencyInProgress(IN_PROGRESS)
+        raise IdempotencyInProgress
     return row
 
 

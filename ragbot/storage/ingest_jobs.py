@@ -97,9 +97,7 @@ class IngestJobStore:
                     )
                 )
         except IntegrityError as error:
-            raise IngestInProgress(
-                "A book is being ingested already; poll GET /admin/ingest/{job_id} until it has ended."
-            ) from error
+            raise IngestInProgress from error
         return self.job(job_id)
 
     def under_way(self) -> JobFacts | None:
@@ -141,7 +139,7 @@ class IngestJobStore:
         with self._database.reading() as connection:
             row = connection.execute(select(jobs).where(jobs.c.job_id == job_id)).first()
         if row is None:
-            raise JobNotFound("There is no job of this id.")
+            raise JobNotFound
         return _facts(row, self._clock())
 
     def numbers(self) -> JobNumbers:

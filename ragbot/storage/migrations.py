@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,8 +59,6 @@ class SchemaCheck:
     def __init__(self, database: Database, migrations: Path) -> None:
         self._database = database
         self._migrations = migrations
-        self._lock = threading.Lock()
-        self._revisions: tuple[frozenset[str], frozenset[str]] | None = None
         self._was_current = False
 
     def is_current(self) -> bool:
@@ -70,7 +68,7 @@ class SchemaCheck:
         version replaces another, both serve. Once True, it stays True.
         """
         if not self._was_current:
-            heads, known = self._heads_and_known()
+            heads, known = self._revisions
             found = self._found()
             self._was_current = bool(found) and (found >= heads or bool(found - known))
         return self._was_current
@@ -81,12 +79,10 @@ class SchemaCheck:
                 return set()
             return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
 
-    def _heads_and_known(self) -> tuple[frozenset[str], frozenset[str]]:
-        with self._lock:
-            if self._revisions is None:
-                heads = _scripts(self._migrations).get_heads()
-                self._revisions = frozenset(heads), known_revisions(self._migrations)
-            return self._revisions
+    @cached_property
+    def _revisions(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the newest revisions, and all."""
+        return frozenset(_scripts(self._migrations).get_heads()), known_revisions(self._migrations)
 
 
 def _scripts(migrations: Path) -> ScriptDirectory:

@@ -30,38 +30,32 @@ class PastQuestion:
     without_model: bool
 
 
-class PastQuestions:
-    """Read the questions of a database that is not being served."""
+def past_questions(database: Database, edition: EditionFacts, limit: int) -> list[PastQuestion]:
+    """Return the newest questions that an edition answered from the whole book, at most `limit`.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def questions(self, edition: EditionFacts, limit: int) -> list[PastQuestion]:
-        """Return the newest questions that an edition answered from the whole book, at most `limit`.
-
-        Only the first question of each session: a later one depends on those before. And only in the book's
-        language: what was asked in another one was found by vectors and answered by a model alone.
-        """
-        first = select(func.min(messages.c.id)).group_by(messages.c.session_id)
-        # The answers of another edition that had the same name before are left out.
-        since = select(editions.c.created_at).where(editions.c.key == edition.key).scalar_subquery()
-        query = (
-            select(messages.c.message_id, messages.c.query, messages.c.sources, messages.c.model)
-            .where(
-                messages.c.id.in_(first),
-                messages.c.status == str(Status.ANSWERED),
-                messages.c.mode == str(Mode.FULL_BOOK),
-                messages.c.book == edition.book,
-                messages.c.book_version == edition.name,
-                messages.c.created_at >= since,
-            )
-            .order_by(messages.c.id.desc())
-            .limit(limit * LOOKED_THROUGH)
+    Only the first question of each session: a later one depends on those before. And only in the book's
+    language: what was asked in another one was found by vectors and answered by a model alone.
+    """
+    first = select(func.min(messages.c.id)).group_by(messages.c.session_id)
+    # The answers of another edition that had the same name before are left out.
+    since = select(editions.c.created_at).where(editions.c.key == edition.key).scalar_subquery()
+    query = (
+        select(messages.c.message_id, messages.c.query, messages.c.sources, messages.c.model)
+        .where(
+            messages.c.id.in_(first),
+            messages.c.status == str(Status.ANSWERED),
+            messages.c.mode == str(Mode.FULL_BOOK),
+            messages.c.book == edition.book,
+            messages.c.book_version == edition.name,
+            messages.c.created_at >= since,
         )
-        with self._database.reading() as connection:
-            rows = connection.execute(query).all()
-        asked_in_it = (row for row in rows if not foreign_language(row.query, edition.language))
-        return list(islice((_question(row) for row in asked_in_it if row.sources), limit))
+        .order_by(messages.c.id.desc())
+        .limit(limit * LOOKED_THROUGH)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    asked_in_it = (row for row in rows if not foreign_language(row.query, edition.language))
+    return list(islice((_question(row) for row in asked_in_it if row.sources), limit))
 
 
 def _question(row: Row[tuple[object, ...]]) -> PastQuestion:

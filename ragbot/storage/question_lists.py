@@ -13,19 +13,9 @@ from ragbot.core.answers import Source
 from ragbot.storage.asked_questions import asked_questions
 from ragbot.storage.message_rows import stored_source
 from ragbot.storage.models import MessageRow
+from ragbot.storage.question_counts import outcomes
 from ragbot.storage.question_samples import samples_of, split_place
-from ragbot.storage.question_selection import (
-    DISLIKED,
-    GROUP_KEY,
-    IS_FINE,
-    LIKED,
-    REFUSED,
-    UNSUPPORTED,
-    WORDLESS,
-    Selection,
-    number_of,
-    row,
-)
+from ragbot.storage.question_selection import GROUP_KEY, LIKED, WORDLESS, Selection, number_of, row
 
 messages: Any = MessageRow.__table__
 
@@ -100,22 +90,17 @@ def groups(
     conditions = [*selection.conditions(), ~WORDLESS]
     if group is not None:
         conditions.append(row.group_id == group)
-    last, count = func.max(row.id), func.count().label("questions")
     query = (
         select(
             GROUP_KEY.label("key"),
-            count,
-            number_of(IS_FINE).label("answered"),
-            number_of(REFUSED).label("refused"),
-            number_of(UNSUPPORTED).label("unsupported"),
-            number_of(DISLIKED).label("disliked"),
+            *outcomes(),
             number_of(LIKED).label("liked"),
             func.min(row.asked_at).label("first_asked_at"),
             func.max(row.asked_at).label("last_asked_at"),
         )
         .where(*conditions)
         .group_by(GROUP_KEY)
-        .order_by(count.desc(), last.desc())
+        .order_by(func.count().desc(), func.max(row.id).desc())
     )
     found = connection.execute(query.limit(limit).offset(offset)).all()
     samples = samples_of(connection, selection, [one.key for one in found])

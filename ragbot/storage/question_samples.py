@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from sqlalchemy import ColumnElement, Connection, case, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, false, func, or_, select
 
-from ragbot.storage.question_selection import GROUP_KEY, Selection, number_of, row
+from ragbot.storage.question_selection import GROUP_KEY, SECTION_LINES, Selection, number_of, row
 
 EXAMPLES = 5
 SECTIONS = 3
@@ -73,9 +73,10 @@ def section_samples(
 
     They are those that were nearest, or of a question that was answered, those that were cited.
     """
-    lines = case((row.nearest != "", row.nearest), else_=row.cited)
     counted: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for key, sections, count in _commonest(connection, [*conditions, lines != ""], lines, _LISTS):
+    for key, sections, count in _commonest(
+        connection, [*conditions, SECTION_LINES != ""], SECTION_LINES, _LISTS
+    ):
         for line in sections.splitlines():
             counted[key][line] += count
     return {

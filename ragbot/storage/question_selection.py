@@ -36,6 +36,9 @@ IS_FINE = is_fine(row)
 # With INSIGHTS_WORDS=false. They have no group either, and nothing that could be read.
 WORDLESS = row.words.is_(None)
 
+# The sections of a question, as lines: those that were nearest, or of one that was answered, those cited.
+SECTION_LINES = case((row.nearest != "", row.nearest), else_=row.cited)
+
 # A question without a group stands for itself.
 GROUP_KEY = func.coalesce(row.group_id, -row.id)
 

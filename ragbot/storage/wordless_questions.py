@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, func, select
 
 from ragbot.storage.question_counts import Counted, added, outcomes
 from ragbot.storage.question_samples import split_place
-from ragbot.storage.question_selection import WANTS_ANSWER, WORDLESS, Selection, row
+from ragbot.storage.question_selection import SECTION_LINES, WANTS_ANSWER, WORDLESS, Selection, row
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,14 @@ class Wordless:
 
 def wordless(connection: Connection, selection: Selection, *, wanting: bool) -> Wordless:
     """Count the selected questions without words; of those, `wanting` counts the ones that want an answer."""
-    lines = case((row.nearest != "", row.nearest), else_=row.cited)
     # They have no group. Where all words are kept few questions have none, and SQLite finds these by the
     # index of groups, unless it may take that of books.
     of_book = func.coalesce(row.book, "") == selection.book
     conditions = [of_book, row.group_id.is_(None), WORDLESS, *selection.conditions_within_groups()]
     conditions += [WANTS_ANSWER] if wanting else []
-    query = select(lines.label("lines"), row.page, *outcomes()).where(*conditions)
+    query = select(SECTION_LINES.label("lines"), row.page, *outcomes()).where(*conditions)
     chapters, pages = dict[str, Counted](), dict[str, Counted]()
-    for one in connection.execute(query.group_by(lines, row.page)):
+    for one in connection.execute(query.group_by(SECTION_LINES, row.page)):
         chapter, _ = split_place(one.lines.partition("\n")[0])
         chapters[chapter] = added(chapters.get(chapter), chapter, one)
         pages[one.page] = added(pages.get(one.page), one.page, one)

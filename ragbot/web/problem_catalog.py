@@ -151,4 +151,4 @@ def example_problem(kind: Kind, operation: str = "") -> dict[str, Any]:
         return problem_of(kind())
     if issubclass(kind, InvalidRequest):
         return problem_of(kind([INVALID_FIELDS.get(operation, UNKNOWN_FIELD)]))
-    return problem_of(kind(kind.example_detail), for_operator=f" {OPERATOR_PATHS}" in operation)
+    return problem_of(kind(), for_operator=f" {OPERATOR_PATHS}" in operation)

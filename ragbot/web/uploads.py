@@ -45,7 +45,7 @@ def save_archive(request: Request, to: Path, max_bytes: int) -> None:
         received = 0
         for piece in _pieces(request):
             if not received and archive_kind(piece) is None:
-                raise UnsupportedArchive("The body is neither a zip nor a gzipped tar archive.")
+                raise UnsupportedArchive
             received += len(piece)
             if received > max_bytes:
                 raise _too_large(max_bytes)

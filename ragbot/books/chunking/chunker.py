@@ -43,13 +43,9 @@ class _Cut:
     anchor: str
 
 
-def chunk_book(book: Book, *, target_tokens: int = 400, least_tokens: int = 80) -> list[Chunk]:
+def chunk_book(book: Book) -> list[Chunk]:
     """Cut every page of a book, in reading order. See `chunk_page`."""
-    return [
-        chunk
-        for page in book.pages
-        for chunk in chunk_page(page, target_tokens=target_tokens, least_tokens=least_tokens)
-    ]
+    return [chunk for page in book.pages for chunk in chunk_page(page)]
 
 
 def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) -> list[Chunk]:

@@ -14,7 +14,7 @@ from posixpath import dirname, normpath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import as_mapping, as_texts, read_config
 from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
@@ -63,7 +63,7 @@ class _Split:
 
 def read_bookdown(folder: BookFolder) -> Book:
     """Read the project in the order of its configuration, cut into the pages that its site has."""
-    config = _values(folder, CONFIG_NAMES)
+    config = read_config(folder, CONFIG_NAMES, generator="bookdown")
     slug = NumberedSlugger(pandoc_slug)
     project = RmdProject(numbers_figures=True)
     pieces: list[_Piece] = []
@@ -140,11 +140,10 @@ def _paths(folder: BookFolder, config: dict[str, object]) -> list[str]:
     if isinstance(listed, dict):
         listed = listed.get("html") or next(iter(listed.values()), None)
     if isinstance(listed, list):
-        names = (normpath(name) for name in listed if isinstance(name, str))
+        names = map(normpath, as_texts(listed))
         return [name for name in names if not name.startswith(("/", ".."))]
     subfolders = config.get("rmd_subdir")
-    named = subfolders if isinstance(subfolders, list) else []
-    folders = [name.strip("/") for name in named if isinstance(name, str)]
+    folders = [name.strip("/") for name in as_texts(subfolders)]
     found = [
         path
         for path in folder.files(RMD)
@@ -165,12 +164,11 @@ def _leave_out_intermediates(folder: BookFolder, config: dict[str, object], path
 
 def _split(folder: BookFolder, front: FrontMatter) -> _Split:
     """Return where the format cuts the document: at chapters, unless its configuration says otherwise."""
-    outputs = _values(folder, OUTPUT_NAMES) or front.values.get("output")
-    formats = outputs.items() if isinstance(outputs, dict) else ()
-    for name, options in formats:
+    outputs = read_config(folder, OUTPUT_NAMES, generator="bookdown") or front.values.get("output")
+    for name, options in as_mapping(outputs).items():
         if "gitbook" not in name and "html" not in name and "bs4" not in name:
             continue
-        values = options if isinstance(options, dict) else {}
+        values = as_mapping(options)
         wanted = str(values.get("split_by") or "")
         return _Split(
             level=2 if wanted.startswith("section") else 1,
@@ -178,16 +176,6 @@ def _split(folder: BookFolder, front: FrontMatter) -> _Split:
             lists_works=values.get("split_bib", "bs4" not in name) is True,
         )
     return _Split()
-
-
-def _values(folder: BookFolder, names: tuple[str, ...]) -> dict[str, object]:
-    for name in names:
-        if folder.has(name):
-            try:
-                return parse_tolerant_yaml(folder.read_text(name))
-            except FileUnreadable as fault:
-                folder.skip(name, f"The configuration is ignored and bookdown's defaults used: {fault}")
-    return {}
 
 
 def _add_pieces(pieces: list[_Piece], path: str, text: str, *, slug: Slugger, split: _Split) -> None:

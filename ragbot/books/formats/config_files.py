@@ -1,14 +1,16 @@
-"""Parse YAML, TOML and JSON from a book safely: short, without aliases of lists, and only mappings."""
+"""Read YAML, TOML and JSON from a book safely: short, without aliases of lists, and only mappings."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 
 import yaml
 
-from ragbot.core.errors import FileUnreadable
+from ragbot.books.files import BookFolder
+from ragbot.core.errors import BookError, FileUnreadable
 
 # Longer text describes no page and no folder; YAML aliases of lists could make a short text very large.
 MAX_CHARACTERS = 20_000
@@ -37,6 +39,49 @@ _FAULTS = (
     TypeError,
     ValueError,
 )
+
+
+def read_config(folder: BookFolder, names: Sequence[str], *, generator: str = "") -> dict[str, object]:
+    """Read the first configuration that is there and readable, in TOML or YAML; empty if none is.
+
+    One that cannot be read is skipped with a note, which names the `generator` whose defaults are used then.
+    """
+    for name in names:
+        if folder.has(name):
+            try:
+                return _parsed(name, folder.read_text(name))
+            except FileUnreadable as fault:
+                defaults = f" and {generator}'s defaults used instead" if generator else ""
+                folder.skip(name, f"The configuration is ignored{defaults}: {fault}")
+    return {}
+
+
+def read_required_config(folder: BookFolder, names: Sequence[str]) -> dict[str, object]:
+    """Read the first configuration that is there, as `read_config` does. Raises BookError if that fails."""
+    name = next(name for name in names if folder.has(name))
+    try:
+        return _parsed(name, folder.read_text(name))
+    except FileUnreadable as fault:
+        raise BookError(f"{name} cannot be read: {fault}") from fault
+
+
+def as_mapping(value: object) -> dict[str, object]:
+    """Return a part of a configuration with its keys as texts; empty for what is no mapping."""
+    return _mapping(value) or {}
+
+
+def as_text(value: object) -> str:
+    """Return a text of a configuration without blanks around it; empty for what is none."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def as_texts(value: object) -> list[str]:
+    """Return the texts of a list; none for what is no list."""
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _parsed(name: str, text: str) -> dict[str, object]:
+    return parse_toml_mapping(text) if name.endswith(".toml") else parse_tolerant_yaml(text)
 
 
 class _PlainLoader(yaml.SafeLoader):

@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from urllib.parse import quote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_json_mapping, parse_yaml_mapping
+from ragbot.books.formats.config_files import as_texts, parse_json_mapping, parse_yaml_mapping
 from ragbot.books.formats.docusaurus_config import DocsFolder, SiteConfig, parse_site_config
 from ragbot.books.formats.docusaurus_sidebars import SidebarEntry, parse_sidebars
 from ragbot.books.formats.emoji_lines import without_emoji_as_on_github
@@ -24,7 +25,7 @@ from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_fences_apart
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -43,7 +44,7 @@ _VERSION_OR_DATE = re.compile(r"\d+[-_.]\d+")
 _NUMBER_PREFIX = re.compile(r"(?P<number>\d+)\s*[-_.]+\s*(?P<rest>[^-_.\s].*)")
 
 # The theme renders first-level headings without an id, though their slugs are counted.
-_ANCHORS = AnchorRules(GithubSlugger, h1_has_anchor=False)
+_ANCHORS = AnchorRules(partial(NumberedSlugger, github_slug), h1_has_anchor=False)
 
 # A page without a position comes after those that have one.
 _LAST = float("inf")
@@ -187,7 +188,7 @@ def _versions(folder: BookFolder, path: str) -> list[str]:
         found = json.loads(folder.read_text(path))
     except (FileUnreadable, ValueError, RecursionError) as fault:
         raise BookError(f"{path} cannot be read, so the released version is not known: {fault}") from fault
-    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
+    return as_texts(found)
 
 
 def _sidebars(folder: BookFolder, base: str, docs: DocsFolder) -> tuple[SidebarEntry, ...]:

@@ -6,12 +6,11 @@ import re
 from dataclasses import dataclass, field
 from itertools import islice
 
+from ragbot.books.formats.script_config import braced, literal, without_script_comments
+
 # No site has more blocks.
 MAX_BLOCKS = 50
 
-# (An unclosed comment takes the rest: searching its end from each character on would take hours.)
-_COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
-_STRING = r"\b{key}['\"]?\s*+:\s*+(['\"`])(?P<value>(?:(?!\1)[^$\n]){{0,1000}})\1"
 _DOCS_BLOCK = re.compile(r"\bdocs['\"]?\s*:\s*\{")
 _PLUGIN_BLOCK = re.compile(r"plugin-content-docs['\"]\s*+\)?\s*+,\s*+\{")
 _DOCS_OFF = re.compile(r"\bdocs['\"]?\s*:\s*false\b")
@@ -58,13 +57,13 @@ class SiteConfig:
 
 def parse_site_config(text: str) -> SiteConfig:
     """Read the literals. Code is not run, so a computed value is replaced by the default."""
-    text = _COMMENT.sub("", text)
+    text = without_script_comments(text)
     trailing = _TRAILING_SLASH.search(text)
     return SiteConfig(
-        title=_value(text, "title"),
-        base_url=_value(text, "baseUrl") or "/",
+        title=literal(text, "title"),
+        base_url=literal(text, "baseUrl") or "/",
         trailing_slash=trailing[1] == "true" if trailing else None,
-        locale=_value(text, "defaultLocale") or "en",
+        locale=literal(text, "defaultLocale") or "en",
         docs=_docs_folders(text),
     )
 
@@ -81,33 +80,17 @@ def _docs_folders(text: str) -> list[DocsFolder]:
 
 
 def _docs_folder(block: str, *, is_plugin: bool = False) -> DocsFolder:
-    route = re.search(_STRING.format(key="routeBasePath"), block)
-    base = (route["value"] if route else "docs").strip("/")
-    path = _value(block, "path").removeprefix("./").strip("/") or "docs"
+    path = literal(block, "path").removeprefix("./").strip("/") or "docs"
     sidebars = _SIDEBARS.search(block)
-    own_id = _value(block, "id") if is_plugin else ""
+    own_id = literal(block, "id") if is_plugin else ""
     return DocsFolder(
         path=path,
-        route=base,
+        route=literal(block, "routeBasePath", "docs").strip("/"),
         sidebars=sidebars["path"].removeprefix("./") if sidebars else "",
         id="" if own_id == "default" else own_id,
-        last_version=_value(block, "lastVersion"),
+        last_version=literal(block, "lastVersion"),
     )
 
 
-def _value(text: str, key: str) -> str:
-    match = re.search(_STRING.format(key=key), text)
-    return match["value"].strip() if match else ""
-
-
 def _blocks(text: str, opening: re.Pattern[str]) -> list[str]:
-    return [_block(text, match.end()) for match in islice(opening.finditer(text), MAX_BLOCKS)]
-
-
-def _block(text: str, start: int) -> str:
-    depth = 1
-    for position in range(start, min(len(text), start + 20_000)):
-        depth += {"{": 1, "}": -1}.get(text[position], 0)
-        if depth == 0:
-            return text[start:position]
-    return text[start:]
+    return [braced(text, match.end() - 1) for match in islice(opening.finditer(text), MAX_BLOCKS)]

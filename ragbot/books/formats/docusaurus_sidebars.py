@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ragbot.books.formats.config_files import parse_literal
+from ragbot.books.formats.script_config import braced, without_script_comments
 
 MAX_DEPTH = 16
 
-_COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
 _START = re.compile(r"(?:module\.exports\s*=|export\s+default|sidebars\b[^={\n]*=)\s*(?=\{)")
 
 
@@ -25,24 +25,15 @@ class SidebarEntry:
 
 def parse_sidebars(text: str) -> tuple[SidebarEntry, ...]:
     """Return the entries of all sidebars in order; none if the file is more than literals."""
-    text = _COMMENT.sub("", text).strip()
+    text = without_script_comments(text).strip()
     start = _START.search(text)
     opening = start.end() if start else text.find("{")
     if opening < 0:
         return ()
-    sidebars = parse_literal(_block(text, opening))
+    sidebars = parse_literal(braced(text, opening))
     if not isinstance(sidebars, dict):
         return ()
     return tuple(entry for items in sidebars.values() for entry in _entries(items, ()))
-
-
-def _block(text: str, opening: int) -> str:
-    depth = 0
-    for position in range(opening, len(text)):
-        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(text[position], 0)
-        if depth == 0:
-            return text[opening : position + 1]
-    return text[opening:]
 
 
 def _entries(items: object, parts: tuple[str, ...]) -> Iterator[SidebarEntry]:

@@ -28,7 +28,7 @@ _VERSION = re.compile(r"(?P<tag>.*)-(?P<version>[^-]+)$")
 
 
 @dataclass(frozen=True, slots=True)
-class PageFacts:
+class HtmlPageFacts:
     """Hold what a page says of itself. `plugin` and `version` are of Docusaurus's, empty elsewhere."""
 
     title: str
@@ -39,14 +39,14 @@ class PageFacts:
     is_list: bool
 
 
-def facts_of(path: str, tree: LexborHTMLParser) -> PageFacts:
+def facts_of(path: str, tree: LexborHTMLParser) -> HtmlPageFacts:
     """Return what a page says of itself, but for the title of its text."""
     root = tree.css_first("html")
     theme = theme_of(tree)
     tag = _content(tree, "meta[name=docusaurus_tag], meta[name='docsearch:docusaurus_tag']")
     named = _VERSION.fullmatch(tag)
     canonical = tree.css_first("link[rel=canonical]")
-    return PageFacts(
+    return HtmlPageFacts(
         title="",
         language=((root.attributes.get("lang") or "") if root else "").lower().partition("-")[0],
         plugin=named["tag"] if named else "",
@@ -62,7 +62,7 @@ def _content(tree: LexborHTMLParser, selector: str) -> str:
 
 
 def pages_left_out(
-    found: Mapping[str, PageFacts],
+    found: Mapping[str, HtmlPageFacts],
     resolve: Callable[[str, str], str | None],
     *,
     front: str = "",
@@ -74,7 +74,7 @@ def pages_left_out(
     redirects to, `linked` are those that it links. A site of lists or a blog alone is left whole.
     """
 
-    def copies_of_whole(kept: Mapping[str, PageFacts]) -> dict[str, str]:
+    def copies_of_whole(kept: Mapping[str, HtmlPageFacts]) -> dict[str, str]:
         titles = {path: facts.title for path, facts in kept.items()}
         originals = [*_originals(kept, resolve).values(), *linked]
         return copies_of_site(titles, front=front, originals=originals)
@@ -94,11 +94,11 @@ def pages_left_out(
     return left_out
 
 
-def _lists(found: Mapping[str, PageFacts]) -> dict[str, str]:
+def _lists(found: Mapping[str, HtmlPageFacts]) -> dict[str, str]:
     return {path: LIST for path, facts in found.items() if facts.is_list or BLOG.match(path)}
 
 
-def _other_languages(found: Mapping[str, PageFacts]) -> dict[str, str]:
+def _other_languages(found: Mapping[str, HtmlPageFacts]) -> dict[str, str]:
     """Choose by the language of the site's root, else by that of most pages."""
     counts = Counter(facts.language for facts in found.values() if facts.language)
     root = found.get("index.html")
@@ -106,7 +106,7 @@ def _other_languages(found: Mapping[str, PageFacts]) -> dict[str, str]:
     return {path: OTHER_LANGUAGE for path, facts in found.items() if facts.language not in (own, "")}
 
 
-def _other_versions(found: Mapping[str, PageFacts]) -> dict[str, str]:
+def _other_versions(found: Mapping[str, HtmlPageFacts]) -> dict[str, str]:
     """Choose the version whose pages have the shortest addresses: others stand in a folder of their own."""
     depths: dict[tuple[str, str], int] = {}
     for path, facts in found.items():
@@ -120,13 +120,15 @@ def _other_versions(found: Mapping[str, PageFacts]) -> dict[str, str]:
     return {path: OTHER_VERSION for path, facts in found.items() if facts.version != released[facts.plugin]}
 
 
-def _copies(found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
+def _copies(found: Mapping[str, HtmlPageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
     originals = _originals(found, resolve)
     named = Counter(originals.values())
     return {path: COPY for path, original in originals.items() if named[original] <= MAX_COPIES}
 
 
-def _originals(found: Mapping[str, PageFacts], resolve: Callable[[str, str], str | None]) -> dict[str, str]:
+def _originals(
+    found: Mapping[str, HtmlPageFacts], resolve: Callable[[str, str], str | None]
+) -> dict[str, str]:
     """Return the other page that each page names as its original."""
     return {
         path: original

@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser
 from ragbot.books.files import MAX_FOLDER_DEPTH, BookFolder
 from ragbot.books.formats.html import HTML_SUFFIXES, NoText, convert_html_page, title_parts
 from ragbot.books.formats.html_repeats import repeating_pages
-from ragbot.books.formats.html_selection import PageFacts, facts_of, pages_left_out
+from ragbot.books.formats.html_selection import HtmlPageFacts, facts_of, pages_left_out
 from ragbot.books.formats.html_tree import parse_html, redirects_of
 from ragbot.books.formats.plain import reading_key
 from ragbot.books.not_pages import TEMPLATE, is_template, lies_in_template_folder
@@ -39,7 +39,7 @@ class _SitePage:
 
     page: Page
     next_link: str
-    facts: PageFacts
+    facts: HtmlPageFacts
     title_parts: tuple[str, ...]
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.config_files import read_config
 from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.hugo_addresses import HugoAddresses
@@ -19,7 +20,7 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 
@@ -81,7 +82,7 @@ def read_hugo(folder: BookFolder) -> Book:
     site = SiteSource(
         title=str(config.get("title") or own.get("title") or ""),
         content=content,
-        anchors=AnchorRules(GithubSlugger, slug_text=headings.slug_text),
+        anchors=AnchorRules(partial(NumberedSlugger, github_slug), slug_text=headings.slug_text),
         address=addresses.address,
         text=plain,
         suffixes=PAGES,
@@ -122,25 +123,12 @@ def _mapping(value: object) -> dict[str, object]:
 
 def _config(folder: BookFolder) -> dict[str, object]:
     """Read the configuration, of which some keys may have files of their own."""
-    config = _parsed_file(folder, "", _CONFIG_NAMES)
+    config = _mapping(read_config(folder, _CONFIG_NAMES, generator="Hugo"))
     for key in _KEYS_WITH_FILES:
-        own = _parsed_file(folder, "config/_default/", tuple(f"{key}.{suffix}" for suffix in _SUFFIXES))
-        if own:
+        names = [f"config/_default/{key}.{suffix}" for suffix in _SUFFIXES]
+        if own := _mapping(read_config(folder, names, generator="Hugo")):
             config[key.lower()] = own
     return config
-
-
-def _parsed_file(folder: BookFolder, base: str, names: tuple[str, ...]) -> dict[str, object]:
-    for name in (f"{base}{name}" for name in names):
-        if not folder.has(name):
-            continue
-        try:
-            parse = parse_toml_mapping if name.endswith(".toml") else parse_tolerant_yaml
-            values = parse(folder.read_text(name))
-            return _mapping(values)
-        except FileUnreadable as fault:
-            folder.skip(name, f"The configuration is ignored and Hugo's defaults used instead: {fault}")
-    return {}
 
 
 def _entries(folder: BookFolder, content: str) -> Iterator[tuple[str, _Entry]]:

@@ -10,6 +10,7 @@ from textwrap import dedent
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.hugo_values import HugoValues, member
 from ragbot.books.formats.source_includes import MAX_DEPTH, IncludedFiles
+from ragbot.books.markup.code_spans import fenced
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_attributes, without_comments
 
@@ -59,7 +60,7 @@ class HugoShortcodes:
             if named is not None:
                 included = files.text(named["value"]) if depth < MAX_DEPTH else ""
                 if _SHOWS_CODE.search(code):
-                    return _fenced(included, code.partition(" ")[2]) if included else ""
+                    return _listed(included, code.partition(" ")[2]) if included else ""
                 included = included.replace("\r\n", "\n")
                 body = included[parse_front_matter(included).end :].strip("\n")
                 return self._replaced(path, body, files, depth + 1)
@@ -91,10 +92,10 @@ def _listing(match: re.Match[str]) -> str:
     if "```" in match["code"]:
         # It is Markdown, of which the theme makes tabs.
         return f"\n{match['code']}\n"
-    return _fenced(match["code"], match["arguments"])
+    return _listed(match["code"], match["arguments"])
 
 
-def _fenced(code: str, arguments: str) -> str:
+def _listed(code: str, arguments: str) -> str:
     language = _LANGUAGE.search(arguments.strip())
-    code = dedent(code.strip("\n")).rstrip()
-    return f"\n```{language['name'] if language else ''}\n{code}\n```\n"
+    code = dedent(code.strip("\n"))
+    return f"\n{fenced(code, language['name'] if language else '')}\n"

@@ -11,7 +11,7 @@ from posixpath import normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import parse_tolerant_yaml, read_config
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
@@ -75,7 +75,7 @@ def read_jupyter_book(folder: BookFolder) -> Book:
         labels[:] = labels_of(body)
         return plain_myst(body, partial(read_beside, folder, path), project)
 
-    config = _config(folder)
+    config = FrontMatter(read_config(folder, ("_config.yml",)))
     project = MystProject(
         read_citations(config.values.get("bibtex_bibfiles"), partial(read_beside, folder, ""))
     )
@@ -92,15 +92,6 @@ def read_jupyter_book(folder: BookFolder) -> Book:
         sources=(".ipynb",),
     )
     return replace(read_site_source(folder, site), notes=project.notes())
-
-
-def _config(folder: BookFolder) -> FrontMatter:
-    try:
-        values = parse_tolerant_yaml(folder.read_text("_config.yml")) if folder.has("_config.yml") else {}
-    except FileUnreadable as fault:
-        folder.skip("_config.yml", f"The configuration is ignored: {fault}")
-        values = {}
-    return FrontMatter(values)
 
 
 def _parsed_contents(text: str) -> dict[str, object]:

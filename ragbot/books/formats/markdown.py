@@ -66,14 +66,12 @@ class Heading:
 class AnchorRules:
     """Describe how a site generator makes anchors.
 
-    `h1_has_anchor` is false if headings of the first level get none; `own_id_is_counted` is true if repeated
-    ids of the author are numbered, too. `slug_text` returns what an anchor is made of from a heading's
-    Markdown, where that is not simply its words.
+    `h1_has_anchor` is false if headings of the first level get none. `slug_text` returns what an anchor is
+    made of from a heading's Markdown, where that is not simply its words.
     """
 
     new_slugger: Callable[[], Slugger]
     h1_has_anchor: bool = True
-    own_id_is_counted: bool = False
     slug_text: Callable[[str], str] | None = None
 
 
@@ -148,7 +146,7 @@ def _alike(heading: str, title: str) -> bool:
 
 def plain_text(markdown: str) -> str:
     """Convert inline Markdown to plain text on one line."""
-    return " ".join(_words(markdown, "\n").split())
+    return " ".join(_words(markdown).split())
 
 
 def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
@@ -179,8 +177,6 @@ def _anchored(headings: list[Heading], rules: AnchorRules) -> list[tuple[Heading
             continue
         words = rules.slug_text(heading.markdown) if rules.slug_text else heading.slug_text
         anchor = heading.own_id or slug(words)
-        if heading.own_id and rules.own_id_is_counted:
-            anchor = slug(heading.own_id)
         anchor = anchor if heading.level > 1 or rules.h1_has_anchor else ""
         named.append((heading, anchor))
     return named
@@ -195,7 +191,7 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
         return Heading(block.level, text, "", block.start, block.end, is_nested, has_anchor=False)
     content, own_id = _without_id(content, raw, dialect)
     content = _REFERENCE.sub(lambda link: _as_link(link, page.source), _FOOTNOTE.sub("", content))
-    exact = _words(content, "\n").strip()
+    exact = _words(content).strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
     text = " ".join(exact.split())
     return Heading(
@@ -222,7 +218,7 @@ def _mdx_slug_text(page: ParsedPage, block: MarkdownBlock) -> str:
 
     content = _content(page.prose.visible(block.start, block.end, code))
     pieces = (piece if piece[:1] == "`" else _DIRECTIVE.sub("", piece) for piece in _CODE.split(content))
-    return _words(_FOOTNOTE.sub("", "".join(pieces)), "\n").strip()
+    return _words(_FOOTNOTE.sub("", "".join(pieces))).strip()
 
 
 def _line_end(source: str, position: int) -> int:
@@ -256,11 +252,11 @@ def _attribute_id(attributes: str) -> str:
     return ids[-1] if ids else ""
 
 
-def _words(markdown: str, line_break: str) -> str:
+def _words(markdown: str) -> str:
     if len(markdown) > MAX_HEADING:
         return markdown
     pieces: list[str] = []
-    _gather(inline_tokens(markdown), pieces, line_break)
+    _gather(inline_tokens(markdown), pieces)
     return "".join(pieces)
 
 
@@ -271,11 +267,11 @@ def inline_tokens(markdown: str) -> list[Token]:
     return [child for token in _inline.parseInline(markdown) for child in token.children or []]
 
 
-def _gather(tokens: list[Token], pieces: list[str], line_break: str) -> None:
+def _gather(tokens: list[Token], pieces: list[str]) -> None:
     for token in tokens:
         if token.type in ("text", "code_inline", "text_special"):
             pieces.append(token.content)
         elif token.type in ("softbreak", "hardbreak"):
-            pieces.append(line_break)
+            pieces.append("\n")
         elif token.type == "image":
-            _gather(token.children or [], pieces, line_break)
+            _gather(token.children or [], pieces)

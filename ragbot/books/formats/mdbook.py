@@ -9,7 +9,7 @@ from posixpath import normpath
 from urllib.parse import quote, unquote
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_json_mapping, parse_toml_mapping
+from ragbot.books.formats.config_files import parse_json_mapping, read_config
 from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.mdbook_hidden_lines import remove_hidden_lines
 from ragbot.books.formats.mdbook_includes import IncludeExpander
@@ -96,11 +96,7 @@ def _address(path: str, src: str) -> str:
 def _config(folder: BookFolder) -> _Config:
     if not folder.has("book.toml"):
         return _Config(_honkit_title(folder), "src" if folder.has("src/SUMMARY.md") else "", {})
-    try:
-        values = parse_toml_mapping(folder.read_text("book.toml"))
-    except FileUnreadable as fault:
-        folder.skip("book.toml", f"The configuration is ignored and mdBook's defaults used instead: {fault}")
-        values = {}
+    values = read_config(folder, ("book.toml",), generator="mdBook")
     book = _table(values, "book")
     hidelines = _table(_table(_table(_table(values, "output"), "html"), "code"), "hidelines")
     src, title = book.get("src"), book.get("title")

@@ -13,7 +13,7 @@ from ragbot.books.formats.markdown import find_headings
 from ragbot.books.markup.blocks import parse_page
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_prose, shown_source
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Dialect
 from ragbot.core.errors import FileUnreadable
 
@@ -116,7 +116,7 @@ class PartialExpander:
 
 def _with_ids(text: str) -> str:
     """Write the id of each heading behind it: those of a partial are numbered among themselves alone."""
-    slug = GithubSlugger()
+    slug = NumberedSlugger(github_slug)
     pieces, position = [], 0
     for heading in find_headings(parse_page(text, Dialect.MDX), Dialect.MDX):
         line = text[heading.start : heading.end].rstrip()

@@ -6,11 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.config_files import as_text, parse_tolerant_yaml, parse_toml_mapping
 from ragbot.books.formats.html_selection import LIST
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.mdbook_summary import parse_summary
@@ -26,6 +27,7 @@ from ragbot.books.markup.rewriting import (
     without_attributes,
     without_comments,
 )
+from ragbot.books.markup.slugs import NumberedSlugger
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -43,31 +45,22 @@ _UNICODE_SLUGS = re.compile(r"pymdownx\.slugs|slugify_unicode|uslugify")
 _POST = re.compile(r"blog/posts/")
 
 
-class MarkdownSlugger:
-    """Make the anchors of one page by the rules of Python-Markdown's table of contents.
+def markdown_slugger(*, is_unicode: bool) -> NumberedSlugger:
+    """Return what makes the anchors of one page by the rules of Python-Markdown's table of contents.
 
     With `is_unicode` letters of other scripts are kept, as sites that set `pymdownx.slugs` do.
     """
+    return NumberedSlugger(_unicode_slug if is_unicode else _ascii_slug, sign="_", taken=("",))
 
-    def __init__(self, *, is_unicode: bool = False) -> None:
-        self._is_unicode = is_unicode
-        self._used: set[str] = set()
 
-    def __call__(self, text: str) -> str:
-        plain = slug = self._slug(text)
-        number = 0
-        while slug in self._used or not slug:
-            number += 1
-            slug = f"{plain}_{number}"
-        self._used.add(slug)
-        return slug
+def _unicode_slug(text: str) -> str:
+    kept = re.sub(r"[^\w\- ]", "", unicodedata.normalize("NFC", text)).strip().lower()
+    return kept.replace(" ", "-")
 
-    def _slug(self, text: str) -> str:
-        if self._is_unicode:
-            kept = re.sub(r"[^\w\- ]", "", unicodedata.normalize("NFC", text)).strip().lower()
-            return kept.replace(" ", "-")
-        ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-        return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_text).strip().lower())
+
+def _ascii_slug(text: str) -> str:
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_text).strip().lower())
 
 
 def read_mkdocs(folder: BookFolder) -> Book:
@@ -81,7 +74,7 @@ def read_mkdocs(folder: BookFolder) -> Book:
         values = _zensical_values(text) if name == ZENSICAL_CONFIG else parse_tolerant_yaml(text)
     except FileUnreadable as fault:
         raise BookError(f"{name} cannot be read: {fault}") from fault
-    docs = normpath(_text(values.get("docs_dir")) or "docs")
+    docs = normpath(as_text(values.get("docs_dir")) or "docs")
     if docs.startswith(("..", "/")):
         raise BookError(f"{name} says docs_dir: {docs}, which lies outside of the book.")
     has_unicode = _UNICODE_SLUGS.search(text) is not None
@@ -138,9 +131,9 @@ def _site(
         return rewrite_lines(body, shown)
 
     return SiteSource(
-        title=_text(values.get("site_name")),
+        title=as_text(values.get("site_name")),
         content=base,
-        anchors=AnchorRules(lambda: MarkdownSlugger(is_unicode=has_unicode)),
+        anchors=AnchorRules(partial(markdown_slugger, is_unicode=has_unicode)),
         address=address,
         text=plain,
         navigation=tuple(_navigation(folder, values, base)),
@@ -196,10 +189,6 @@ def _entries(entries: object, base: str, parts: tuple[str, ...]) -> Iterator[Lis
             elif isinstance(target, list):
                 # (Some sections have an empty title, and show that of their first page.)
                 yield from _entries(target, base, (*parts, str(title)) if str(title).strip() else parts)
-
-
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
 
 
 def _list(value: object) -> list[object]:

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser
 
+from ragbot.books.formats.config_files import as_texts
+from ragbot.books.markup.code_spans import fenced
+
 # What a cell printed beyond this is a log that nobody reads.
 MAX_OUTPUT_CHARACTERS = 20_000
 
@@ -19,7 +22,6 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _OBJECT = re.compile(
     r"\s*<(?:[\w.]+ (?:size|object|at) |IPython\.|Axes|matplotlib\.)[^\n]*>\s*|\s*Figure\(.*\)\s*"
 )
-_FENCES = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
 # Headings in the HTML that a cell printed have no anchor on the page.
 _HEADING_TAG = re.compile(r"<(?P<closes>/?)h[1-6]\b[^<>]*>", re.IGNORECASE)
 _PICTURES = ("image/png", "image/jpeg", "image/svg+xml")
@@ -53,19 +55,12 @@ def html_as_markdown(html: str) -> str:
     return text if len(text) <= MAX_OUTPUT_CHARACTERS else ""
 
 
-def fenced(text: str, language: str) -> str:
-    """Return code in a fence that is longer than those inside of it."""
-    longest = max((len(found[1]) for found in _FENCES.finditer(text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
 def _output(output: dict[str, object], tags: set[str]) -> Iterator[str]:
     match output.get("output_type"):
         case "stream" if _HIDDEN_STREAM.get(str(output.get("name")), "") not in tags:
             yield _printed(output.get("text"))
         case "error":
-            yield _printed("\n".join(_lines(output.get("traceback"))))
+            yield _printed("\n".join(as_texts(output.get("traceback"))))
         case "execute_result" | "display_data":
             data = output.get("data")
             yield _shown(data) if isinstance(data, dict) else ""
@@ -87,8 +82,4 @@ def _shown(data: dict[str, object]) -> str:
 
 def _printed(value: object) -> str:
     text = _COLOURS.sub("", joined_text(value))[:MAX_OUTPUT_CHARACTERS]
-    return fenced(text, "") if text.strip() else ""
-
-
-def _lines(value: object) -> list[str]:
-    return [line for line in value if isinstance(line, str)] if isinstance(value, list) else []
+    return fenced(text) if text.strip() else ""

@@ -6,7 +6,9 @@ import json
 import re
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.notebook_outputs import fenced, joined_text, outputs_markdown
+from ragbot.books.formats.config_files import as_mapping, as_texts
+from ragbot.books.formats.notebook_outputs import joined_text, outputs_markdown
+from ragbot.books.markup.code_spans import fenced
 from ragbot.books.markup.rmarkdown import STORED
 from ragbot.core.errors import FileUnreadable
 
@@ -74,16 +76,13 @@ def _cell(cell: object, language: str, *, is_first: bool) -> str:
 
 
 def _tags(cell: dict[str, object]) -> set[str]:
-    metadata = cell.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
-    return {tag for tag in tags if isinstance(tag, str)} if isinstance(tags, list) else set()
+    return set(as_texts(as_mapping(cell.get("metadata")).get("tags")))
 
 
 def _language(notebook: dict[str, object]) -> str:
-    metadata = notebook.get("metadata")
+    metadata = as_mapping(notebook.get("metadata"))
     for key, name in (("language_info", "name"), ("kernelspec", "language")):
-        found = metadata.get(key) if isinstance(metadata, dict) else None
-        value = found.get(name) if isinstance(found, dict) else None
+        value = as_mapping(metadata.get(key)).get(name)
         if isinstance(value, str) and re.fullmatch(r"[\w+#-]+", value):
             return value.lower()
     return "python"

@@ -11,6 +11,7 @@ from statistics import median
 
 from ragbot.books.formats.pdf_lines import PdfLine
 from ragbot.books.formats.pdf_outline import OutlineEntry
+from ragbot.books.markup.code_spans import fenced
 
 # As shares of the type size, or of the usual distance between lines.
 _WIDER = 1.2
@@ -157,7 +158,5 @@ def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str
 def _code(group: Sequence[PdfLine]) -> str:
     """Put lines of code in a fence, indented as on the page."""
     left = min(line.x for line in group)
-    lines = [f"{' ' * min(round((line.x - left) / line.advance), 80)}{line.text}" for line in group]
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return "\n".join([fence, *lines, fence])
+    lines = (f"{' ' * min(round((line.x - left) / line.advance), 80)}{line.text}" for line in group)
+    return fenced("\n".join(lines))

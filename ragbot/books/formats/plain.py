@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -14,7 +15,7 @@ from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.jekyll import shown_by_jekyll
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
     REPOSITORY_FILE,
@@ -26,7 +27,7 @@ from ragbot.core.domain import Book, Dialect, Page
 
 MARKDOWN_SUFFIXES = frozenset({".md", ".mdx", ".markdown"})
 
-_ANCHORS = AnchorRules(GithubSlugger)
+_ANCHORS = AnchorRules(partial(NumberedSlugger, github_slug))
 _FIRST_NAMES = ("index", "readme")
 
 

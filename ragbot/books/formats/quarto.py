@@ -11,7 +11,7 @@ from posixpath import normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import as_mapping, as_text, as_texts, read_required_config
 from ragbot.books.formats.intermediates import find_intermediates
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
@@ -24,7 +24,7 @@ from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
 from ragbot.books.not_pages import REPOSITORY_FILE, is_repository_file
 from ragbot.core.domain import Book
-from ragbot.core.errors import BookError, FileUnreadable
+from ragbot.core.errors import FileUnreadable
 
 PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
 # Quarto runs them, the first where there are several of one name.
@@ -43,18 +43,14 @@ _WITHOUT_LIST = "\n\n## References {#quarto-bibliography}\n\n"
 
 def read_quarto(folder: BookFolder) -> Book:
     """Read a project in the order of its chapters or its sidebar. Raises BookError for a bad file."""
-    name = next(name for name in CONFIG_NAMES if folder.has(name))
-    try:
-        config = parse_tolerant_yaml(folder.read_text(name))
-    except FileUnreadable as fault:
-        raise BookError(f"{name} cannot be read: {fault}") from fault
-    book, website = _mapping(config.get("book")), _mapping(config.get("website"))
+    config = read_required_config(folder, CONFIG_NAMES)
+    book, website = as_mapping(config.get("book")), as_mapping(config.get("website"))
     navigation = tuple(_chapters(folder, book)) if book else tuple(_menus(folder, website))
     listed = {entry.path for entry in navigation}
-    rendered = _texts(_mapping(config.get("project")).get("render"))
+    rendered = as_texts(as_mapping(config.get("project")).get("render"))
     read = partial(_read_page, folder)
     project = RmdProject(
-        shows_code=_mapping(config.get("execute")).get("echo") is not False,
+        shows_code=as_mapping(config.get("execute")).get("echo") is not False,
         citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
         called=_names_of_references(folder, config, navigation, read),
     )
@@ -77,7 +73,7 @@ def read_quarto(folder: BookFolder) -> Book:
         return f"{words.rstrip()}{_WITHOUT_LIST}{listed}\n" if listed else words
 
     site = SiteSource(
-        title=_text(book.get("title")) or _text(website.get("title")),
+        title=as_text(book.get("title")) or as_text(website.get("title")),
         content="",
         anchors=AnchorRules(partial(NumberedSlugger, pandoc_slug)),
         address=_address,
@@ -105,13 +101,13 @@ def _names_of_references(
 
     Chapters are called so, or by their titles where nothing is numbered.
     """
-    prefixes = _mapping(config.get("crossref"))
-    kinds = {kind: _text(prefixes.get(f"{kind}-prefix")) for kind in ("fig", "tbl", "sec", "eq", "lst")}
+    prefixes = as_mapping(config.get("crossref"))
+    kinds = {kind: as_text(prefixes.get(f"{kind}-prefix")) for kind in ("fig", "tbl", "sec", "eq", "lst")}
     called = {kind: prefix for kind, prefix in kinds.items() if prefix}
     if not config.get("book"):
         return called
-    formats = _mapping(config.get("format"))
-    has_numbers = {**formats, **_mapping(formats.get("html"))}.get("number-sections") is not False
+    formats = as_mapping(config.get("format"))
+    has_numbers = {**formats, **as_mapping(formats.get("html"))}.get("number-sections") is not False
     for entry in navigation:
         try:
             text = read(entry.path) if folder.has(entry.path) else ""
@@ -153,11 +149,11 @@ def _entries(folder: BookFolder, entries: object, parts: tuple[str, ...]) -> Ite
         if isinstance(entry, str):
             yield Listed(normpath(entry), "", parts)
         elif isinstance(entry, dict):
-            title = _text(entry.get("text"))
+            title = as_text(entry.get("text"))
             for key in ("file", "href"):
-                if _text(entry.get(key)):
-                    yield Listed(normpath(_text(entry[key])), title, parts)
-            name = _text(entry.get("part")) or _text(entry.get("section"))
+                if as_text(entry.get(key)):
+                    yield Listed(normpath(as_text(entry[key])), title, parts)
+            name = as_text(entry.get("part")) or as_text(entry.get("section"))
             if name and folder.has(name):
                 yield Listed(normpath(name), "", parts)
                 name = ""
@@ -172,24 +168,12 @@ def _menus(folder: BookFolder, website: dict[str, object]) -> Iterator[Listed]:
     yield from (Listed(index),) if index else ()
     sidebars = website.get("sidebar")
     for sidebar in sidebars if isinstance(sidebars, list) else [sidebars]:
-        for entry in _entries(folder, _mapping(sidebar).get("contents"), ()):
+        for entry in _entries(folder, as_mapping(sidebar).get("contents"), ()):
             yield entry
             if "*" in entry.path or not folder.has(entry.path):
                 found = [path for path in folder.files(PAGES) if _matches(path, entry.path)]
                 made = find_intermediates(found, (), SOURCES)
                 yield from (Listed(path, "", entry.parts) for path in found if path not in made)
-    navbar = _mapping(website.get("navbar"))
+    navbar = as_mapping(website.get("navbar"))
     for side in ("left", "right"):
         yield from _entries(folder, navbar.get(side), ())
-
-
-def _mapping(value: object) -> dict[str, object]:
-    return {str(key): inner for key, inner in value.items()} if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return value.strip() if isinstance(value, str) else ""
-
-
-def _texts(value: object) -> list[str]:
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

@@ -7,6 +7,7 @@ import json
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.config_files import as_mapping
 from ragbot.core.errors import FileUnreadable
 
 
@@ -19,12 +20,11 @@ def frozen_text(folder: BookFolder, path: str, source: str) -> str:
     if not folder.has(name):
         return ""
     try:
-        values = json.loads(folder.read_text(name))
+        values = as_mapping(json.loads(folder.read_text(name)))
     except (FileUnreadable, ValueError, RecursionError):
         # The page itself is there; what its code printed is told to be missing.
         return ""
-    result = values.get("result") if isinstance(values, dict) else None
-    text = result.get("markdown") if isinstance(result, dict) else None
+    text = as_mapping(values.get("result")).get("markdown")
     if not isinstance(text, str) or values.get("hash") != _digest(source):
         return ""
     return text

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import parse_tolerant_yaml
+from ragbot.books.formats.config_files import as_mapping, read_required_config
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
 from ragbot.books.markup.citations import read_citations
@@ -22,7 +22,6 @@ from ragbot.books.markup.script_prose import NO_ANCHOR
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug
 from ragbot.books.not_pages import REPOSITORY_FILE, is_repository_file
 from ragbot.core.domain import Book
-from ragbot.core.errors import BookError, FileUnreadable
 
 PAGES = frozenset({".rmd", ".md"})
 CONFIG_NAMES = ("_site.yml", "_site.yaml")
@@ -38,13 +37,8 @@ _REPLACED = re.compile(r"[ <>()|\\:&;#?*']")
 
 def read_rmarkdown_site(folder: BookFolder) -> Book:
     """Read a website in the order of its bar. Raises BookError if its configuration cannot be read."""
-    name = next(name for name in CONFIG_NAMES if folder.has(name))
-    try:
-        config = parse_tolerant_yaml(folder.read_text(name))
-    except FileUnreadable as fault:
-        raise BookError(f"{name} cannot be read: {fault}") from fault
-    navbar = config.get("navbar")
-    bar = navbar if isinstance(navbar, dict) else {}
+    config = read_required_config(folder, CONFIG_NAMES)
+    bar = as_mapping(config.get("navbar"))
     files = {PurePosixPath(path).stem: path for path in folder.files(PAGES) if "/" not in path}
     navigation = tuple(_listed(files, bar))
     listed = {entry.path for entry in navigation}

@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from ragbot.books.files import BookFolder
 
-# (An unclosed comment takes the rest.)
+# (An unclosed comment takes the rest: searching its end from each character on would take hours.)
 _COMMENT = re.compile(r"/\*(?:(?!\*/).)*+(?:\*/)?|(?<![:'\"\w])//[^\n]*", re.DOTALL)
 _QUOTED = re.compile(r"(?P<quote>['\"`])(?P<text>[^'\"`\n$]{1,500})(?P=quote)")
+_BRACE = re.compile("[{}]")
 _KEY = re.compile(r"(?P<key>\w+)['\"]?\s*:\s*\Z")
 
 MAX_SCRIPT_CHARACTERS = 200_000
+# The longest sidebars have some thousands.
+MAX_BRACES = 20_000
 
 
 def read_script(folder: BookFolder, paths: Sequence[str]) -> str:
     """Return the text of the first of the files that is there, without comments."""
     for path in paths:
         if folder.has(path):
-            return _COMMENT.sub("", folder.read_text(path)[:MAX_SCRIPT_CHARACTERS])
+            return without_script_comments(folder.read_text(path)[:MAX_SCRIPT_CHARACTERS])
     return ""
 
 
-def literal(script: str, key: str) -> str:
-    """Return the first literal text of a key; code is not run, so a computed one is empty."""
+def without_script_comments(script: str) -> str:
+    """Remove comments of both kinds."""
+    return _COMMENT.sub("", script)
+
+
+def braced(script: str, opening: int) -> str:
+    """Return the text from an opening brace to the one that closes it; to the end if none does."""
+    depth = 0
+    for brace in islice(_BRACE.finditer(script, opening), MAX_BRACES):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return script[opening : brace.end()]
+    return script[opening:]
+
+
+def literal(script: str, key: str, default: str = "") -> str:
+    """Return the first literal text of a key; code is not run, so `default` stands for a computed one."""
     match = re.search(rf"\b{key}['\"]?\s*:\s*(['\"`])(?P<text>(?:(?!\1)[^$\n])*)\1", script)
-    return match["text"].strip() if match else ""
+    return match["text"].strip() if match else default
 
 
 def is_true(script: str, key: str) -> bool:

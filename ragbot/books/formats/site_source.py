@@ -58,7 +58,6 @@ class SiteSource:
         default=lambda path, _values: reading_key(path)
     )
     omitted: Callable[[str, FrontMatter], str] = field(default=lambda _path, _values: "")
-    dialect: Dialect = Dialect.MARKDOWN
     read: Callable[[str], str] | None = None
     sources: tuple[str, ...] = ()
     has_copies: bool = False
@@ -124,14 +123,14 @@ def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
     text = with_open_references(site.text(read.path, read.body))
     content = split_page(
         text,
-        site.dialect,
+        Dialect.MARKDOWN,
         site.anchors,
         title=entry.title or read.values.text("title"),
         fallback=readable_name(read.inner, site=site.title),
         parts=entry.parts,
     )
     address = relative_address(quote(site.address(read.inner, read.values), safe="/%:@!$&'()*+,;=~"))
-    return Page(read.path, content.title, address, text, content.sections, site.dialect, entry.parts)
+    return Page(read.path, content.title, address, text, content.sections, Dialect.MARKDOWN, entry.parts)
 
 
 def folder_address(inner: str, *indexes: str, suffix: str = "/") -> str:

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from posixpath import normpath
 
 from ragbot.books.files import BookFolder
+from ragbot.books.markup.code_spans import fenced
 from ragbot.core.errors import FileUnreadable
 
 MAX_DEPTH = 5
@@ -86,7 +87,7 @@ def _expanded(files: IncludedFiles, text: str, depth: int) -> str:
             # It is a drawing, whose words are no sentences.
             found = ""
         if found and suffix not in _MARKDOWN and not is_in_fence:
-            found = f"```{suffix.lstrip('.')}\n{found}\n```"
+            found = fenced(found, suffix.lstrip("."))
         pieces.append("\n".join(f"{match['indent']}{line}".rstrip() for line in found.split("\n")))
     pieces.append(text[position:])
     return "".join(pieces)

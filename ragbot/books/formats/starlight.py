@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.config_files import as_mapping
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
-from ragbot.books.formats.script_config import keyed_texts, literal, read_script
+from ragbot.books.formats.script_config import braced, keyed_texts, literal, read_script
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.rewriting import (
@@ -21,7 +23,7 @@ from ragbot.books.markup.rewriting import (
     without_scripts,
 )
 from ragbot.books.markup.script_prose import with_script_prose
-from ragbot.books.markup.slugs import GithubSlugger, github_slug
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Book
 
 CONTENT = "src/content/docs"
@@ -49,7 +51,7 @@ def read_starlight(folder: BookFolder) -> Book:
     site = SiteSource(
         title=literal(script[max(script.find("starlight("), 0) :], "title"),
         content=CONTENT,
-        anchors=AnchorRules(GithubSlugger),
+        anchors=AnchorRules(partial(NumberedSlugger, github_slug)),
         address=_address,
         text=_plain,
         suffixes=PAGES,
@@ -75,8 +77,7 @@ def _address(inner: str, values: FrontMatter) -> str:
 
 
 def _order(values: FrontMatter) -> float:
-    sidebar = values.values.get("sidebar")
-    order = FrontMatter(sidebar).number("order") if isinstance(sidebar, dict) else None
+    order = FrontMatter(as_mapping(values.values.get("sidebar"))).number("order")
     return float("inf") if order is None else order
 
 
@@ -84,14 +85,7 @@ def _locales(script: str) -> list[str]:
     opening = _LOCALES.search(script)
     if opening is None:
         return []
-    block = script[opening.end() - 1 :]
-    depth = 0
-    for end, character in enumerate(block):
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0:
-            block = block[:end]
-            break
-    return [match["name"] for match in _LOCALE.finditer(block)]
+    return [match["name"] for match in _LOCALE.finditer(braced(script, opening.end() - 1))]
 
 
 def _navigation(folder: BookFolder, script: str, locale: str) -> Iterator[Listed]:

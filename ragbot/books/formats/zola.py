@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import parse_toml_mapping
+from ragbot.books.formats.config_files import as_mapping, read_config
 from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
@@ -116,9 +116,8 @@ class _Entry:
 
 def read_zola(folder: BookFolder) -> Book:
     """Read a project of Zola, each section in the order that it says, in its default language."""
-    config = _config(folder)
-    languages = config.get("languages")
-    others = {str(name).lower() for name in languages} if isinstance(languages, dict) else set()
+    config = read_config(folder, CONFIG_NAMES, generator="Zola")
+    others = {name.lower() for name in as_mapping(config.get("languages"))}
     others.discard(str(config.get("default_language") or "en").lower())
 
     def omitted(inner: str, values: FrontMatter) -> str:
@@ -127,13 +126,11 @@ def read_zola(folder: BookFolder) -> Book:
             return OTHER_LANGUAGE
         return NOT_BUILT if values.is_set("draft") or values.values.get("render") is False else ""
 
-    slugify = config.get("slugify")
-    slugs = slugify if isinstance(slugify, dict) else {}
+    slugs = as_mapping(config.get("slugify"))
     path_slug = _PATHS.get(str(slugs.get("paths")), zola_slug)
     anchor_slug = _ANCHORS.get(str(slugs.get("anchors")), zola_slug)
     keeps_dates = slugs.get("paths_keep_dates") is True
-    markdown = config.get("markdown")
-    has_emoji = isinstance(markdown, dict) and markdown.get("render_emoji") is True
+    has_emoji = as_mapping(config.get("markdown")).get("render_emoji") is True
     unknown: list[str] = []
     site = SiteSource(
         title=str(config.get("title") or ""),
@@ -148,16 +145,6 @@ def read_zola(folder: BookFolder) -> Book:
     )
     book = read_site_source(folder, site)
     return replace(book, notes=(UNKNOWN_ANCHORS.format(len(unknown)),) if unknown else ())
-
-
-def _config(folder: BookFolder) -> dict[str, object]:
-    for name in CONFIG_NAMES:
-        if folder.has(name):
-            try:
-                return parse_toml_mapping(folder.read_text(name))
-            except FileUnreadable as fault:
-                folder.skip(name, f"The configuration is ignored and Zola's defaults used instead: {fault}")
-    return {}
 
 
 def _plain(body: str, *, has_emoji: bool) -> str:

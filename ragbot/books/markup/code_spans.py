@@ -1,4 +1,4 @@
-"""Keep code within a line as it is while the words around it are rewritten."""
+"""Put code in a fence, and keep code within a line as it is while the words around it are rewritten."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ import re
 from collections.abc import Callable, Iterator
 
 _TICKS = re.compile(r"`+")
+_FENCES = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
 # Code stands as a number between two signs that no text has, so that patterns see one word.
 OPENS, CLOSES = "\ue000", "\ue001"
 _HELD = re.compile(rf"{OPENS}(?P<number>\d{{1,6}}){CLOSES}")
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Return code in a fence that is longer than those inside of it."""
+    longest = max((len(found[1]) for found in _FENCES.finditer(text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
 def find_code_spans(line: str) -> list[tuple[int, int]]:

@@ -11,10 +11,9 @@ from ragbot.books.formats.config_files import MAX_CHARACTERS, parse_toml_mapping
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
-_BLOCK = re.compile(r"---[ \t]*(?:\r\n?|\n)(?P<yaml>.*?)(?:^|(?<=\r|\n))---[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL)
-
-_TOML_BLOCK = re.compile(
-    r"\+\+\+[ \t]*(?:\r\n?|\n)(?P<toml>.*?)(?:^|(?<=\r|\n))\+\+\+[ \t]*(?:\r\n?|\n|\Z)", re.DOTALL
+_BLOCK = re.compile(
+    r"(?P<mark>---|\+\+\+)[ \t]*(?:\r\n?|\n)(?P<text>.*?)(?:^|(?<=\r|\n))(?P=mark)[ \t]*(?:\r\n?|\n|\Z)",
+    re.DOTALL,
 )
 
 
@@ -59,14 +58,12 @@ def parse_front_matter(source: str) -> FrontMatter:
 
     A block that is not valid YAML is read line by line, as `key: value`.
     """
-    if source.startswith("+++"):
-        return _toml_front_matter(source)
-    if not source.startswith("---"):
-        return FrontMatter()
     match = _BLOCK.match(source)
     if match is None:
         return FrontMatter()
-    text = match["yaml"]
+    text = match["text"]
+    if match["mark"] == "+++":
+        return _toml_front_matter(text, match.end())
     if all(not line.strip() or line.lstrip().startswith("#") for line in text.splitlines()):
         # (Comments alone, too.)
         return FrontMatter({}, match.end())
@@ -77,14 +74,13 @@ def parse_front_matter(source: str) -> FrontMatter:
     return FrontMatter(values, match.end())
 
 
-def _toml_front_matter(source: str) -> FrontMatter:
-    match = _TOML_BLOCK.match(source)
-    if match is None or len(match["toml"]) > MAX_CHARACTERS:
+def _toml_front_matter(text: str, end: int) -> FrontMatter:
+    if len(text) > MAX_CHARACTERS:
         return FrontMatter()
     try:
-        return FrontMatter(parse_toml_mapping(match["toml"].replace("\r\n", "\n")), match.end())
+        return FrontMatter(parse_toml_mapping(text.replace("\r\n", "\n")), end)
     except FileUnreadable:
-        return FrontMatter({}, match.end())
+        return FrontMatter({}, end)
 
 
 @lru_cache(maxsize=256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragbot.books.markup.code_spans import rewrite_around_code
+from ragbot.books.markup.code_spans import fenced, rewrite_around_code
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_prose
 
@@ -93,7 +93,7 @@ def _replaced(kind: str, opening: re.Match[str], whole: str) -> str:
         return ""
     if kind == "listing":
         inside = _ENDS[kind].sub("", whole[len(opening[0]) :]).strip("\n")
-        whole = f"```{opening['language']}\n{inside}\n```"
+        whole = fenced(inside, opening["language"])
     return _RAW.sub(r"\g<raw>", whole)
 
 

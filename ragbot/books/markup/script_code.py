@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from textwrap import dedent
 
+from ragbot.books.markup.code_spans import fenced
 from ragbot.books.markup.rewriting import rewrite_prose
 from ragbot.books.markup.script_values import ScriptText, parse_script_value
 
@@ -23,7 +24,6 @@ _LANGUAGE = re.compile(r"\b(?:lang|language|className)=[{\"'\s]+(?:language-)?(?
 _HTML = re.compile(rf"<Fragment\s+set:html=\{{\s*(?P<html>{_TEXT})\s*\}}\s*(?:/>|>\s*</Fragment>)", re.DOTALL)
 # They part no words, and colour single signs of a program's messages.
 _INLINE_TAG = re.compile(r"</?(?:a|b|code|em|i|mark|small|span|strong|u)\b[^<>]*>")
-_TICKS = re.compile(r"^[ \t]*(`{3,})", re.MULTILINE)
 
 
 def with_script_code(source: str) -> str:
@@ -34,12 +34,11 @@ def with_script_code(source: str) -> str:
 
 
 def _fenced(listing: re.Match[str]) -> str:
-    code = dedent(_text(listing["code"] or listing["held"])).strip("\r\n").rstrip()
+    code = dedent(_text(listing["code"] or listing["held"])).strip("\r\n")
     language = _LANGUAGE.search(
         f"{listing['before'] or ''} {listing['after'] or ''} {listing['given'] or ''}"
     )
-    marks = max(("```", *(f"{found[1]}`" for found in _TICKS.finditer(code))), key=len)
-    return f"\n\n{marks}{language['name'] if language else ''}\n{code}\n{marks}\n\n"
+    return f"\n\n{fenced(code, language['name'] if language else '')}\n\n"
 
 
 def _html(fragment: re.Match[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Slugger = Callable[[str], str]
 
@@ -21,42 +21,33 @@ _SIGN_LETTERS = (
 )
 
 
-class GithubSlugger:
-    """Make the anchors of one page by the rules of github-slugger, which Docusaurus and GitHub share."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
-
-    def __call__(self, text: str) -> str:
-        plain = github_slug(text)
-        slug = plain
-        while slug in self._seen:
-            self._seen[plain] += 1
-            slug = f"{plain}-{self._seen[plain]}"
-        self._seen[slug] = 0
-        return slug
-
-
 def github_slug(text: str) -> str:
-    """Lower the case, turn white space into hyphens, drop signs and emoji."""
+    """Lower the case, turn white space into hyphens, drop signs and emoji, as github-slugger does.
+
+    Docusaurus and GitHub share it.
+    """
     kept = (character for character in text.lower() if _is_kept(character))
     return "".join(kept).replace(" ", "-")
 
 
 class NumberedSlugger:
-    """Make the anchors of one page by a rule for a heading, and number those that are there already."""
+    """Make the anchors of one page by a rule for a heading, and number those that are there already.
 
-    def __init__(self, slug: Callable[[str], str]) -> None:
+    `sign` stands before the number. No heading gets an anchor that is `taken`.
+    """
+
+    def __init__(self, slug: Callable[[str], str], *, sign: str = "-", taken: Iterable[str] = ()) -> None:
         self._slug = slug
-        self._used: set[str] = set()
+        self._sign = sign
+        # The last number behind each anchor.
+        self._numbers = dict.fromkeys(taken, 0)
 
     def __call__(self, text: str) -> str:
         plain = slug = self._slug(text)
-        number = 0
-        while slug in self._used:
-            number += 1
-            slug = f"{plain}-{number}"
-        self._used.add(slug)
+        while slug in self._numbers:
+            self._numbers[plain] += 1
+            slug = f"{plain}{self._sign}{self._numbers[plain]}"
+        self._numbers[slug] = 0
         return slug
 
 

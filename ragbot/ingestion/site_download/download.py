@@ -48,7 +48,7 @@ NOT_CHOSEN = "It is left out by --include or --exclude."
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DownloadLimits:
     """Limit a download: one page, all pages, and the time that it takes."""
 
     max_page_bytes: int
@@ -73,7 +73,7 @@ def downloaded_site(
     folder: Path,
     *,
     client: SiteClient,
-    limits: Limits,
+    limits: DownloadLimits,
     choice: Choice,
     progress: Progress,
     clock: Callable[[], float] = time.time,
@@ -133,7 +133,7 @@ class _Download:
     """Hold the state of one download."""
 
     client: SiteClient
-    limits: Limits
+    limits: DownloadLimits
     choice: Choice
     progress: Progress
     scope: SiteScope

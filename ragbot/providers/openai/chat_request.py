@@ -8,7 +8,7 @@ from typing import Any
 
 from ragbot.core.answers import Prompt
 from ragbot.core.text import count_tokens
-from ragbot.providers.openai.dialect import THOUGHTS_TO_WORDS, Dialect
+from ragbot.providers.openai.dialect import THOUGHTS_TO_WORDS, ServerDialect
 
 Messages = Sequence[tuple[str, str]]
 
@@ -27,7 +27,7 @@ class ChatRequest:
         return sum(count_tokens(content) for _, content in self.messages)
 
 
-def chat_request(model: str, prompt: Prompt, dialect: Dialect) -> ChatRequest:
+def chat_request(model: str, prompt: Prompt, dialect: ServerDialect) -> ChatRequest:
     """Return the request for a prompt, shortened to what the server has taken before."""
     messages = _messages(prompt, dialect)
     limit = prompt.max_output_tokens * (THOUGHTS_TO_WORDS if dialect.thinks else 1)
@@ -48,7 +48,7 @@ def chat_request(model: str, prompt: Prompt, dialect: Dialect) -> ChatRequest:
     return ChatRequest(body, limit, messages)
 
 
-def _messages(prompt: Prompt, dialect: Dialect) -> Messages:
+def _messages(prompt: Prompt, dialect: ServerDialect) -> Messages:
     messages: Messages = [("system", prompt.system), *prompt.messages]
     if dialect.prompt_tokens and prompt.shorter is not None:
         too_many = sum(count_tokens(content) for _, content in messages) - dialect.prompt_tokens

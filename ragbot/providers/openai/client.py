@@ -95,11 +95,6 @@ class OpenAIClient:
         }
         self._private = {name: text for name, text in account.items() if text}
 
-    @property
-    def secret(self) -> str:
-        """Return the key, for those who keep it out of logs."""
-        return self.access.api_key
-
     def dialect_of(self, model: str) -> DialectMemory:
         """Return what is known about a model's server."""
         return DialectMemory(state_name(self.access.base_url or "", model), first_guess(model), self._states)
@@ -109,7 +104,7 @@ class OpenAIClient:
         if isinstance(error, RefusedInStream):
             return error.refusal
         if isinstance(error, ResponseRefused):
-            return refusal_of(error.status, error.body, secret=self.secret)
+            return refusal_of(error.status, error.body, secret=self.access.api_key)
         return None
 
     def post(self, path: str, body: dict[str, Any], wire: InterruptibleConnection) -> Response:

@@ -32,7 +32,7 @@ _MARGIN = 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
+class ServerDialect:
     """Describe what a model's server takes. All of it may be shared between processes, as JSON.
 
     `limit` is the name of the parameter that limits the answer, or empty. `most_output` is the largest limit
@@ -52,14 +52,16 @@ class Dialect:
     plain: bool = False
 
 
-def first_guess(model: str) -> Dialect:
+def first_guess(model: str) -> ServerDialect:
     """Return what a model's name lets expect."""
     if _THINKING_NAME.match(model):
-        return Dialect(frozenset({"temperature"}), limit="max_completion_tokens", thinks=True)
-    return Dialect()
+        return ServerDialect(frozenset({"temperature"}), limit="max_completion_tokens", thinks=True)
+    return ServerDialect()
 
 
-def adapted(dialect: Dialect, refusal: Refusal, *, sent_limit: int, prompt_tokens: int) -> Dialect:
+def adapted(
+    dialect: ServerDialect, refusal: Refusal, *, sent_limit: int, prompt_tokens: int
+) -> ServerDialect:
     """Return the dialect without what the server has refused; the same one where nothing can be changed.
 
     `sent_limit` is the limit that was sent, and `prompt_tokens` the prompt's length by our own count.
@@ -77,7 +79,7 @@ def adapted(dialect: Dialect, refusal: Refusal, *, sent_limit: int, prompt_token
     return replace(dialect, without=dialect.without | droppable)
 
 
-def _with_other_limit(dialect: Dialect, refusal: Refusal, sent_limit: int) -> Dialect:
+def _with_other_limit(dialect: ServerDialect, refusal: Refusal, sent_limit: int) -> ServerDialect:
     smaller = [n for n in refusal.numbers if _LEAST_LIMIT <= n < sent_limit]
     if smaller:
         return replace(dialect, most_output=max(smaller))
@@ -88,7 +90,9 @@ def _with_other_limit(dialect: Dialect, refusal: Refusal, sent_limit: int) -> Di
     return replace(dialect, without=refused, limit=next(iter(others), ""), thinks=thinks)
 
 
-def _with_shorter_prompt(dialect: Dialect, refusal: Refusal, sent_limit: int, prompt_tokens: int) -> Dialect:
+def _with_shorter_prompt(
+    dialect: ServerDialect, refusal: Refusal, sent_limit: int, prompt_tokens: int
+) -> ServerDialect:
     limit, size = refusal.limit_tokens, refusal.prompt_tokens
     output = sent_limit
     if limit and sent_limit > limit // 4:
@@ -102,7 +106,7 @@ def _with_shorter_prompt(dialect: Dialect, refusal: Refusal, sent_limit: int, pr
     return replace(dialect, prompt_tokens=fits)
 
 
-def merged(now: Dialect, before: Dialect, after: Dialect) -> Dialect:
+def merged(now: ServerDialect, before: ServerDialect, after: ServerDialect) -> ServerDialect:
     """Return what is known now with what one call has changed; others may have learnt meanwhile."""
     changes = {name: value for name, value in asdict(after).items() if value != getattr(before, name)}
     return replace(now, **{**changes, "without": now.without | after.without})
@@ -111,7 +115,7 @@ def merged(now: Dialect, before: Dialect, after: Dialect) -> Dialect:
 class DialectMemory:
     """Hold the dialect of one model, shared between workers by `states`. Safe between threads."""
 
-    def __init__(self, name: str, guess: Dialect, states: SharedState | None) -> None:
+    def __init__(self, name: str, guess: ServerDialect, states: SharedState | None) -> None:
         self._name = f"dialect:{name}"
         self._guess = guess
         self._states = states
@@ -119,14 +123,14 @@ class DialectMemory:
         self._known = guess
         self._known_at = float("-inf")
 
-    def current(self) -> Dialect:
+    def current(self) -> ServerDialect:
         """Return what is known now; at most once a minute the shared state is read."""
         with self._lock:
             if self._states is None or time.monotonic() - self._known_at < KNOWN_S:
                 return self._known
         return self._remember(self._states.peek(self._name))
 
-    def learn(self, change: Callable[[Dialect], Dialect]) -> None:
+    def learn(self, change: Callable[[ServerDialect], ServerDialect]) -> None:
         """Change what is known, here and for all workers. `change` is pure."""
         with self._lock:
             after = change(self._known)
@@ -140,7 +144,7 @@ class DialectMemory:
                 )
             )
 
-    def _remember(self, state: Mapping[str, Any] | None) -> Dialect:
+    def _remember(self, state: Mapping[str, Any] | None) -> ServerDialect:
         dialect = _read(state, self._guess)
         with self._lock:
             self._known, self._known_at = dialect, time.monotonic()
@@ -152,14 +156,14 @@ def state_name(base_url: str, model: str) -> str:
     return hashlib.sha256(f"{base_url}\n{model}".encode()).hexdigest()[:32]
 
 
-def _read(state: Mapping[str, Any] | None, guess: Dialect) -> Dialect:
+def _read(state: Mapping[str, Any] | None, guess: ServerDialect) -> ServerDialect:
     """Return the dialect as it was written; one that cannot be read is the first guess."""
     try:
         given = dict(state or {})
-        return Dialect(**{**given, "without": frozenset(given["without"])}) if given else guess
+        return ServerDialect(**{**given, "without": frozenset(given["without"])}) if given else guess
     except (KeyError, TypeError, ValueError):
         return guess
 
 
-def _written(dialect: Dialect) -> dict[str, Any]:
+def _written(dialect: ServerDialect) -> dict[str, Any]:
     return {**asdict(dialect), "without": sorted(dialect.without)}

@@ -16,7 +16,7 @@ from ragbot.core.domain import Vector
 from ragbot.core.errors import ProviderUnavailable, RequestRejected
 from ragbot.core.ports import EmbeddingResult
 from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.dialect import Dialect
+from ragbot.providers.openai.dialect import ServerDialect
 from ragbot.providers.openai.refusals import Refusal, RefusalKind
 
 # A text that the server takes for too long is shortened so often, and to no less than so many characters.
@@ -120,7 +120,7 @@ class OpenAIEmbedder:
 FORMATS = ("base64", "float", "")
 
 
-def _without(refused: frozenset[str], now: Dialect) -> Dialect:
+def _without(refused: frozenset[str], now: ServerDialect) -> ServerDialect:
     return replace(now, without=now.without | refused)
 
 

@@ -26,7 +26,7 @@ from ragbot.core.ports import Pieces
 from ragbot.core.text import count_tokens
 from ragbot.providers.openai.chat_request import ChatRequest, chat_request
 from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.dialect import Dialect, adapted, merged
+from ragbot.providers.openai.dialect import ServerDialect, adapted, merged
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
 from ragbot.providers.openai.mark_spellings import MarkSpelling
 from ragbot.providers.openai.prices import CostOf, list_costs
@@ -150,7 +150,7 @@ class OpenAIGenerator:
             self._memory.learn(lambda now: merged(now, known, dialect))
         return answer
 
-    def _open(self, request: ChatRequest, dialect: Dialect, call: _Call) -> _Answer:
+    def _open(self, request: ChatRequest, dialect: ServerDialect, call: _Call) -> _Answer:
         """Open the stream and read to its first word; a try that fails closes what it opened."""
         with ExitStack() as attempt:
             left_s = call.patience.left_s()
@@ -168,7 +168,7 @@ class OpenAIGenerator:
             return answer
 
     def _answer(
-        self, request: ChatRequest, dialect: Dialect, call: _Call, wire: InterruptibleConnection
+        self, request: ChatRequest, dialect: ServerDialect, call: _Call, wire: InterruptibleConnection
     ) -> _Answer:
         quoted = "\n".join(passage.chunk.text for passage in call.prompt.passages)
         is_new = self._may_think_unopened and not dialect.plain
@@ -176,13 +176,13 @@ class OpenAIGenerator:
             call=call,
             request=request,
             wire=wire,
-            reader=CompletionReader(self._client.secret),
+            reader=CompletionReader(self._client.access.api_key),
             thoughts=ThoughtFilter(holds=dialect.unopened_thoughts or is_new, quoted=quoted),
             marks=MarkSpelling(passages=len(call.prompt.passages), quoted=quoted),
             silence_s=min(self._first_word_timeout_s, SILENCE_S),
         )
 
-    def _without_a_word(self, answer: _Answer, dialect: Dialect) -> Exception:
+    def _without_a_word(self, answer: _Answer, dialect: ServerDialect) -> Exception:
         ending = answer.reader.ending
         if ending is Ending.FILTERED:
             return ContentFiltered(f"The provider's filter stopped {self.name}.")

@@ -13,7 +13,7 @@ from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import ProviderError
 from ragbot.core.findings import Finding
 from ragbot.providers.openai.client import OpenAIClient
-from ragbot.providers.openai.dialect import Dialect
+from ragbot.providers.openai.dialect import ServerDialect
 from ragbot.providers.openai.embedder import OpenAIEmbedder
 from ragbot.providers.openai.generator import RESERVE_S, OpenAIGenerator
 from ragbot.providers.openai.http_client import CallFailed, ResponseRefused
@@ -127,7 +127,7 @@ def _embedded(client: OpenAIClient, model: str) -> str:
     return f"embeds, {len(vector)} dimensions{_told(client.dialect_of(embedder.name).current())}"
 
 
-def _told(dialect: Dialect) -> str:
+def _told(dialect: ServerDialect) -> str:
     """Return what the server refuses or does, as far as it is known."""
     habits = [f"refuses {name}" for name in sorted(dialect.without)]
     if dialect.merged_system:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from sqlalchemy import Text, and_, bindparam, cast, delete, select, text, update
 
 from ragbot.core.errors import StoreUnavailable
-from ragbot.core.ports import State
+from ragbot.core.ports import SharedState, State
 from ragbot.storage.database import Database
 from ragbot.storage.keyed_rows import ExpiringRows
 from ragbot.storage.keyvalue.failover import Failover
@@ -60,18 +60,10 @@ def repeated(attempt: Callable[[], State | None]) -> State | None:
     raise StoreUnavailable("Too many workers change one state at once.")
 
 
-class SharedStateStore(Protocol):
-    """Share states in one place: as `core.ports.SharedState`, but every method may raise StoreUnavailable."""
+class SharedStateStore(SharedState, Protocol):
+    """Share states in one place; every method may raise StoreUnavailable."""
 
     name: str
-
-    def peek(self, name: str) -> State | None:
-        """Return the state now, or None."""
-        ...
-
-    def change(self, name: str, change: Change, ttl_s: float) -> State | None:
-        """Replace the state by the result of `change`, atomically, and return it."""
-        ...
 
 
 class DatabaseSharedState:

@@ -56,7 +56,7 @@ def _wants_stream(body: QueryBody) -> bool:
     if body.stream or named:
         return True
     if accepted and accepted.quality("application/json") <= 0:
-        raise NotAcceptable("Answers come as application/json or text/event-stream.")
+        raise NotAcceptable
     return False
 
 

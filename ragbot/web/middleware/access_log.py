@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 import structlog
@@ -16,7 +16,7 @@ from ragbot.core.answers import Status
 from ragbot.observability.answer_metrics import stages_ms
 from ragbot.observability.metrics import Metrics
 from ragbot.observability.tracing import TracedTurn, Tracing, place_stages
-from ragbot.server.early_errors import Refusal
+from ragbot.server.early_errors import EarlyRefusal
 from ragbot.services import current_services
 from ragbot.web.middleware.client_address import parsed_address
 
@@ -210,7 +210,7 @@ class _LoggedBody:
             self._request_log.end()
 
 
-def log_early_error(metrics: Metrics, refusal: Refusal) -> None:
+def log_early_error(metrics: Metrics, refusal: EarlyRefusal) -> None:
     """Count and log a request that gunicorn could not read, so that it never reached the app."""
     metrics.count("http_requests_total", method="OTHER", endpoint="none", status=str(refusal.status))
     log.info(
@@ -228,8 +228,6 @@ def shortened(address: str | None) -> str:
     parsed = parsed_address(address or "")
     if parsed is None:
         return ""
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
     return str(ip_network((int(parsed), _NETWORK_BITS[parsed.version]), strict=False))
 
 

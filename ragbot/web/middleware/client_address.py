@@ -25,23 +25,22 @@ def caller() -> str:
 def key_of(address: str) -> str:
     """Return an IPv4 address itself, the /64 of an IPv6 address, else `unknown` (a Unix socket)."""
     parsed = parsed_address(address)
-    if parsed is None:
-        return "unknown"
     if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
         return str(IPv6Network((int(parsed), IPV6_PREFIX), strict=False))
-    assert isinstance(parsed, IPv4Address)
-    return str(parsed)
+    return str(parsed or "unknown")
 
 
 def parsed_address(address: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address as sockets and proxies write it, also with a port. Returns None if it is none."""
+    """Parse an address as sockets and proxies write it, also with a port. Returns None if it is none.
+
+    An IPv4 address that is written as an IPv6 address is returned as the former.
+    """
     if address.startswith("["):
         address = address[1:].partition("]")[0]
     elif address.count(":") == 1:
         address = address.partition(":")[0]
     try:
-        return ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return None
+    return getattr(parsed, "ipv4_mapped", None) or parsed

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from flask import Blueprint, Flask, Response, g, request
 from flask_limiter import Limiter, RequestLimit
 from limits.storage import Storage
 
 from ragbot.config import Settings
-from ragbot.storage.keyvalue.rate_counters import MemoryRateCounters, WindowCount
+from ragbot.storage.keyvalue.rate_counters import FailoverRateCounters, MemoryRateCounters, WindowCount
 from ragbot.web.middleware.client_address import caller
 
 # Machines guess passwords; a person does not mistype hers more often than this in a minute.
@@ -25,14 +25,6 @@ SCHEME = "ragbot"
 _HEADERS = ("RateLimit", "X-RateLimit")
 
 
-class RateCounterStorage(Protocol):
-    """Count calls in windows of time."""
-
-    def count(self, counter: str, window_s: int, amount: int = 1) -> WindowCount | None:
-        """Count a call and return the open window; None if it cannot be counted now."""
-        ...
-
-
 class LimitsStorageAdapter(Storage):
     """Adapt our counters to Flask-Limiter.
 
@@ -42,7 +34,7 @@ class LimitsStorageAdapter(Storage):
 
     STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 - the library's own convention
 
-    def __init__(self, uri: str, *, counters: RateCounterStorage, **_: Any) -> None:
+    def __init__(self, uri: str, *, counters: FailoverRateCounters, **_: Any) -> None:
         super().__init__(uri)
         self._counters = counters
         self._in_process = MemoryRateCounters()
@@ -84,7 +76,7 @@ class LimitsStorageAdapter(Storage):
 def limit_calls(
     app: Flask,
     settings: Settings,
-    counters: RateCounterStorage,
+    counters: FailoverRateCounters,
     *,
     questions: tuple[Blueprint, ...],
     others: tuple[tuple[Blueprint, ...], ...],

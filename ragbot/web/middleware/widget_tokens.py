@@ -86,7 +86,7 @@ def require_widget_tokens(app: Flask, *, questions: tuple[Blueprint, ...]) -> No
         if tokens is None or page_session() is not None:
             return
         if not tokens.is_of_console(request.cookies.get(CONSOLE_COOKIE, "")):
-            raise WidgetTokenRequired(WidgetTokenRequired.example_detail)
+            raise WidgetTokenRequired
 
 
 def page_session() -> str | None:
@@ -122,7 +122,7 @@ def allowed_origin() -> str:
     allowed = current_services().settings.allowed_origins
     if origin and (origin in allowed or "*" in allowed or _is_ours(origin)):
         return origin
-    raise OriginNotAllowed(OriginNotAllowed.example_detail)
+    raise OriginNotAllowed
 
 
 def _is_ours(origin: str) -> bool:

@@ -1,16 +1,18 @@
 """Test how Markdown and MDX pages are split into sections."""
 
+from functools import partial
+
 import pytest
 
 from ragbot.books.formats.markdown import AnchorRules, split_page
-from ragbot.books.markup.slugs import GithubSlugger
+from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Dialect
+
+ANCHORS = AnchorRules(partial(NumberedSlugger, github_slug))
 
 
 def sections(source, dialect=Dialect.MDX, title="", parts=()):
-    return split_page(
-        source, dialect, AnchorRules(GithubSlugger), title=title, fallback="page", parts=parts
-    ).sections
+    return split_page(source, dialect, ANCHORS, title=title, fallback="page", parts=parts).sections
 
 
 def anchors(source, dialect=Dialect.MDX):
@@ -38,9 +40,7 @@ def test_opening_heading_is_the_title_and_the_top_of_the_page():
 )
 def test_opening_heading_in_a_quotation_is_the_title(source, title):
     """Authors frame their titles so; a file's name is no title."""
-    found = split_page(
-        source, Dialect.MARKDOWN, AnchorRules(GithubSlugger), title="", fallback="page", parts=()
-    )
+    found = split_page(source, Dialect.MARKDOWN, ANCHORS, title="", fallback="page", parts=())
 
     assert found.title == title
     assert found.sections[0].heading_path == (title,)
@@ -156,7 +156,7 @@ def test_page_is_called_by_its_only_title_below_other_text() -> None:
     """Made references begin with a trail of links; such pages were called by the names of their files."""
     text = "[Home](index.md) / Oars\n\n# Interface: Oar\n\n## Grip\n\nRound.\n"
 
-    found = split_page(text, Dialect.MARKDOWN, AnchorRules(GithubSlugger), title="", fallback="oar", parts=())
+    found = split_page(text, Dialect.MARKDOWN, ANCHORS, title="", fallback="oar", parts=())
 
     assert found.title == "Interface: Oar"
     assert [(section.heading_path, section.anchor) for section in found.sections[1:]] == [

@@ -25,6 +25,7 @@ def shown(body):
         ("Write `{% raw %}{{ b }}{% endraw %}`.", "Write `{{ b }}`."),
         ("{% raw %}{% comment %}b{% endcomment %}{% endraw %}", "{% comment %}b{% endcomment %}"),
         ("{% highlight sh linenos %}\nrow\n{% endhighlight %}", "```sh\nrow\n```"),
+        ("{% highlight md %}\n```\nrow\n```\n{% endhighlight %}", "````md\n```\nrow\n```\n````"),
         ("a {% comment %} that is not closed", "a {% comment %} that is not closed"),
         ("Windows\r\n{% comment %}\r\nb\r\n{% endcomment %}\r\nend", "Windows\n\nend"),
     ],

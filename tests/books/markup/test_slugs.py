@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragbot.books.markup.slugs import GithubSlugger, MdbookSlugger, github_slug, mdbook_slug
+from ragbot.books.markup.slugs import MdbookSlugger, NumberedSlugger, github_slug, mdbook_slug
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,9 @@ def test_github_slug_is_what_github_slugger_makes(heading, slug):
     assert github_slug(heading) == slug
 
 
-def test_github_slugger_numbers_repeated_headings_without_collision():
+def test_numbered_slugger_numbers_repeated_headings_without_collision():
     """A heading that already looks numbered must not take another's anchor."""
-    slug = GithubSlugger()
+    slug = NumberedSlugger(github_slug)
 
     assert [slug(text) for text in ("a", "a", "a-1", "a", "a-1")] == ["a", "a-1", "a-1-1", "a-2", "a-1-2"]
 

@@ -11,7 +11,7 @@ from harness.loopback import Call, Connection, LoopbackServer
 from ragbot.books.files import Choice
 from ragbot.books.loader import load_book
 from ragbot.books.read_options import ReadOptions
-from ragbot.ingestion.site_download.download import Limits, downloaded_site
+from ragbot.ingestion.site_download.download import DownloadLimits, downloaded_site
 from ragbot.ingestion.site_download.site_client import SiteClient
 from tests.conftest import TESTS
 
@@ -54,7 +54,7 @@ def test_live_site_is_the_same_book_as_its_folder(generator: str, tmp_path: Path
             server.url,
             tmp_path,
             client=client,
-            limits=Limits(1_000_000, 10_000_000, 600),
+            limits=DownloadLimits(1_000_000, 10_000_000, 600),
             choice=Choice(),
             progress=lambda *_: None,
         ) as copy:

@@ -13,11 +13,11 @@ from ragbot.books.loader import load_book
 from ragbot.books.read_options import ReadOptions
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError
-from ragbot.ingestion.site_download.download import Limits, SiteCopy, downloaded_site
+from ragbot.ingestion.site_download.download import DownloadLimits, SiteCopy, downloaded_site
 from ragbot.ingestion.site_download.site_client import SiteClient
 from tests.fakes.book_site import Answer, BookSite, page, redirect, sitemap, sitemap_index
 
-LIMITS = Limits(max_page_bytes=100_000, max_bytes=1_000_000, time_limit_s=600)
+LIMITS = DownloadLimits(max_page_bytes=100_000, max_bytes=1_000_000, time_limit_s=600)
 ROBOTS = "text/plain"
 
 Download = Callable[..., tuple[SiteCopy, Book]]
@@ -43,7 +43,7 @@ def download(site: BookSite, tmp_path: Path) -> Download:
     def run(
         url: str = "",
         *,
-        limits: Limits = LIMITS,
+        limits: DownloadLimits = LIMITS,
         choice: Choice | None = None,
         sleep: Callable[[float], None] = lambda _: None,
         now: float = 1_000_000.0,

@@ -65,7 +65,7 @@ def test_place_is_named_by_chapter_and_section() -> None:
     answer = answer_to(prompt_of("Who ripens the cheddar?", *found))
 
     assert answer.startswith("In the book's own words, from *Hard Cheese › Ripening*:\n\n")
-    assert "\n\nFrom *Hard Cheese*:\n\n" in answer
+    assert "\n\nSee also, from *Hard Cheese*:\n\n" in answer
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_sections_of_one_name_are_told_apart_by_those_above() -> None:
     answer = answer_to(prompt_of("How does cheddar ripen?", *found))
 
     assert "from *Cellars › Cave › Advantages*:" in answer
-    assert "From *Cellars › Shed › Advantages*:" in answer
+    assert "from *Cellars › Shed › Advantages*:" in answer
 
 
 def test_place_is_not_named_for_a_selection() -> None:

@@ -40,7 +40,8 @@ _INLINE = (
     # The end of a link that begins in another sentence.
     r"(?P<cut>\]\([^()\s]{1,2000}\))",
     r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
-    r"(?P<tag><(?:/[ \t]*)?(?P<name>[A-Za-z][\w:.-]*)(?:\s[^<>]{0,2000})?/?>|</?>)",
+    r"(?P<tag><(?:/[ \t]*)?(?P<name>[A-Za-z][\w:.-]*)"
+    r"(?:\s(?:=[ \t]*(?:\"[^\"\n]{0,500}\"|'[^'\n]{0,500}')|[^<>]){0,2000}+)?/?>|</?>)",
     # Keys, marked and inserted words, as MkDocs's extensions write them.
     r"(?P<wrapped>(?<![\w+=^])(?P<wrap>\+\+|==|\^\^)(?=[^\s+=^])(?P<within>[^\n]{1,200}?)(?<=[^\s+=^])(?P=wrap)(?![\w+=^]))",
     rf"(?P<entity>{ENTITY})",

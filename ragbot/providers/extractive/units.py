@@ -79,9 +79,9 @@ _GOES_ON = re.compile(
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
 # Up to so many units between two items of one list.
 MOST_BETWEEN = 4
-# Spans that are never split: code, links, comments.
+# Spans that are never split: code, links, comments, and what stands in parentheses.
 _WHOLE = re.compile(
-    r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)"
+    r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)|(?<!\S)\([^()]{1,300}\)"
     r"|<!--.{0,2000}?-->|\{/\*.{0,2000}?\*/\}|\{::comment\}.{0,2000}?\{:/",
     re.DOTALL,
 )

@@ -160,6 +160,23 @@ def test_number_of_an_item_is_none_of_its_words(source: str) -> None:
     assert not re.search(r"\d", readable_words(source))
 
 
+@pytest.mark.parametrize(
+    "component",
+    [
+        """<Method name="merge" args={[{ name: 'id' }]} returns="Promise<null>" />""",
+        "<Key mod='>' />",
+    ],
+)
+def test_components_attributes_are_no_words(component: str) -> None:
+    """A sign in quotes ends no tag: the whole call was shown as a sentence of the book."""
+    assert unit_words(f"Press {component} twice.", "sentence").split() == ["Press", "twice."]
+
+
+def test_apostrophe_in_a_tag_takes_no_words_with_it() -> None:
+    """Only what follows on an equals sign is a value."""
+    assert unit_words("<b class=it's>Stir</b> Bob's curd.", "sentence") == "Stir Bob's curd."
+
+
 def test_definition_is_parted_from_its_term() -> None:
     """Else a glossary reads as one sentence without a verb."""
     assert unit_words("Curd\n: What milk becomes.", "sentence") == "Curd: What milk becomes."

@@ -357,3 +357,14 @@ def test_paragraph_between_two_lists_belongs_to_neither() -> None:
     units = units_in("- milk\n- salt\n\nNow to the tools\n\n- lame\n- press")
 
     assert not any(unit.in_item for unit in units)
+
+
+def test_sentences_in_parentheses_stay_together() -> None:
+    """One of them alone would begin or end with half of a pair."""
+    text = "Cut the curd. (If it is soft, wait. If it is hard, hurry.) Then stir it."
+
+    assert [unit.words for unit in units_in(text)] == [
+        "Cut the curd.",
+        "(If it is soft, wait. If it is hard, hurry.)",
+        "Then stir it.",
+    ]

@@ -268,12 +268,22 @@ def is_answer(unit: Unit) -> bool:
 
 
 def _place(chunk: Chunk, shown: Sequence[Chunk]) -> tuple[str, ...]:
-    """Return a page's title and a section's heading, with the headings above it that tell it from others."""
-    path, depth = chunk.heading_path, 1
-    others = [one for one in shown if one.heading_path != path and one.title == chunk.title]
-    while depth < len(path) and any(one.heading_path[-depth:] == path[-depth:] for one in others):
+    """Return a page's title and a section's heading, with the headings above it that tell it from others.
+
+    A heading of one word ("Steps") says nothing without the one above it.
+    """
+    below = _below_title(chunk)
+    depth = 1 if below and " " in below[-1] else 2
+    others = [_below_title(one) for one in shown if one.title == chunk.title]
+    while depth < len(below) and any(one != below and one[-depth:] == below[-depth:] for one in others):
         depth += 1
-    return (chunk.title, *path[-depth:])
+    return (chunk.title, *below[-depth:])
+
+
+def _below_title(chunk: Chunk) -> tuple[str, ...]:
+    """Return the headings of a chunk below its page's title."""
+    path = chunk.heading_path
+    return path[path.index(chunk.title) + 1 :] if chunk.title in path else path
 
 
 def _introduction(place: Sequence[str], shown: Sequence[str] | None, *, is_further: bool) -> str:

@@ -64,7 +64,7 @@ def test_place_is_named_by_chapter_and_section() -> None:
 
     answer = answer_to(prompt_of("Who ripens the cheddar?", *found))
 
-    assert answer.startswith("In the book's own words, from *Hard Cheese › Ripening*:\n\n")
+    assert answer.startswith("In the book's own words, from *Hard Cheese › Making › Ripening*:\n\n")
     assert "\n\nSee also, from *Hard Cheese*:\n\n" in answer
 
 
@@ -158,6 +158,24 @@ def test_sections_of_one_name_are_told_apart_by_those_above() -> None:
 
     assert "from *Cellars › Cave › Advantages*:" in answer
     assert "from *Cellars › Shed › Advantages*:" in answer
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (("Cellars", "Cave", "Advantages"), "Cellars › Cave › Advantages"),
+        (("Part 1", "Cellars", "Cave", "Its advantages"), "Cellars › Its advantages"),
+        (("Part 1", "Cellars", "Advantages"), "Cellars › Advantages"),
+        (("Part 1", "Cellars"), "Cellars"),
+    ],
+)
+def test_heading_of_one_word_is_told_with_the_one_above(path: Sequence[str], place: str) -> None:
+    """Whose advantages they are is in the heading above."""
+    chunk = replace(chunk_of("Cheddar ripens evenly.", *path), title="Cellars")
+
+    answer = answer_to(prompt_of("How does cheddar ripen?", Passage(chunk, 1.0)))
+
+    assert answer.startswith(f"In the book's own words, from *{place}*:\n")
 
 
 def test_place_is_not_named_for_a_selection() -> None:

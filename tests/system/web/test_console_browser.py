@@ -21,6 +21,7 @@ from tests.system.web.console_fake_api import (
     serving,
     source_of,
 )
+from tests.system.web.fresh_pages import fresh_page
 from tests.system.web.script_payloads import ADDRESSES, MARKDOWN, SCRIPT_PAYLOADS, TAGS
 
 pytest.importorskip("playwright")
@@ -81,15 +82,11 @@ def opened(browser: Browser, url: str, **context: Any) -> Iterator[tuple[Page, W
     parts = urlsplit(url)
     watch = Watch(origin=f"{parts.scheme}://{parts.netloc}/")
     settings = {"viewport": DESK, "reduced_motion": "reduce"} | context
-    visit = browser.new_context(**settings)
-    page = visit.new_page()
-    page.set_default_timeout(10_000)
-    watch.on(page)
-    page.goto(url)
-    try:
+    with fresh_page(browser, **settings) as page:
+        page.set_default_timeout(10_000)
+        watch.on(page)
+        page.goto(url)
         yield page, watch
-    finally:
-        visit.close()
 
 
 @pytest.fixture

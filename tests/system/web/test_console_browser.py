@@ -401,7 +401,8 @@ def test_too_many_questions_says_when_to_try_again(page: Page) -> None:
     again = named(exchange, "again")
     expect(again).to_have_text(re.compile(r"Try again in [1-7] s"))
     expect(again).to_be_disabled()
-    expect(again).to_have_text("Ask again", timeout=60_000)
+    page.evaluate("() => { const now = Date.now; Date.now = () => now() + 7000; }")
+    expect(again).to_have_text("Ask again")
     expect(again).to_be_enabled()
 
 

@@ -24,10 +24,13 @@ def fresh_page(browser: Browser, **settings: Any) -> Iterator[Page]:
     try:
         yield page
     finally:
-        for opened in context.pages:
+        for opened in context.pages[1:]:
             opened.close()
 
 
 @cache
 def _context_with(browser: Browser, settings: str) -> BrowserContext:
-    return browser.new_context(**json.loads(settings))
+    context = browser.new_context(**json.loads(settings))
+    # While one page stays open, the next one need not wait for a process of its own.
+    context.new_page()
+    return context

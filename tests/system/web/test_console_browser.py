@@ -51,9 +51,7 @@ class Watch:
 
     def on(self, page: Page) -> None:
         page.on("request", self._request)
-        page.on(
-            "console", lambda said: said.type in {"error", "warning"} and self.complaints.append(said.text)
-        )
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._dialog)
         page.on("popup", lambda popup: self.foreign.append(popup.url))

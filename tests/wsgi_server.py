@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
+from harness.loopback import ACCEPT_POLL_S
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -19,7 +21,7 @@ def wsgi_server(
 ) -> Iterator[BaseWSGIServer]:
     """Serve `app` on a free port of the loopback address until the block ends."""
     server = make_server("127.0.0.1", 0, _closing(app), threaded=True, request_handler=handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=[ACCEPT_POLL_S], daemon=True)
     thread.start()
     try:
         yield server

@@ -189,13 +189,3 @@ def s3_url() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
-
-
-def failed_in_one_sentence(result: Result) -> bool:
-    """Return whether a command exited with 1 and printed one error, without a stack trace."""
-    said = result.stderr.strip().splitlines()
-    return (
-        result.exit_code == 1
-        and isinstance(result.exception, SystemExit)
-        and [line for line in said if line.startswith("Error: ")] == said[-1:]
-    )

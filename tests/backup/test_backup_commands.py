@@ -15,7 +15,8 @@ from ragbot.backup.archive import extract_backup, write_archive
 from ragbot.backup.storage import new_archive_name
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
-from tests.backup.conftest import OpenService, Service, failed_in_one_sentence
+from tests.backup.conftest import OpenService, Service
+from tests.commands import failed_in_one_sentence
 
 NEWEST_REVISION = ScriptDirectory(str(PROJECT_ROOT / "migrations")).get_current_head()
 # Alembic keeps one of its own.

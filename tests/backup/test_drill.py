@@ -14,7 +14,8 @@ from harness.prometheus import Scrape
 from ragbot.extensions import db
 from ragbot.storage.database import Database
 from ragbot.storage.maintenance_log import MaintenanceLog, MaintenanceTask
-from tests.backup.conftest import CHEDDAR, KEPT_TABLES, OpenService, Service, failed_in_one_sentence
+from tests.backup.conftest import CHEDDAR, KEPT_TABLES, OpenService, Service
+from tests.commands import failed_in_one_sentence
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.parts import WordCountEmbedder
 

@@ -22,9 +22,9 @@ from tests.backup.conftest import (
     OpenService,
     Service,
     close,
-    failed_in_one_sentence,
     postgres_programs,
 )
+from tests.commands import failed_in_one_sentence
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from ragbot.core.errors import AnswerCut
 from ragbot.extensions import db
+from tests.commands import failed_in_one_sentence
 from tests.conftest import THREE_CHAPTERS, AppMaker, services_of
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.parts import ScriptedGenerator, WordCountEmbedder
@@ -42,16 +43,6 @@ def rewritten(book: Path) -> Path:
 
 def flask(app: OpenAPI, *arguments: object) -> Result:
     return app.test_cli_runner().invoke(args=[str(argument) for argument in arguments])
-
-
-def failed_in_one_sentence(result: Result) -> bool:
-    """Return whether a command ended with 1 and said one thing on standard error, without a stack trace."""
-    said = result.stderr.strip().splitlines()
-    return (
-        result.exit_code == 1
-        and isinstance(result.exception, SystemExit)
-        and [line for line in said if line.startswith("Error: ")] == said[-1:]
-    )
 
 
 # --- book ingest -------------------------------------------------------------------------------

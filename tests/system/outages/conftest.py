@@ -48,14 +48,6 @@ def ask(app: OpenAPI, query: str = CHEDDAR, **more: Any) -> Reply:
     return Reply(reply.status_code, reply.json, time.monotonic() - began)
 
 
-def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
-    """Return whether something comes to hold in time."""
-    until = time.monotonic() + within_s
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.05)
-    return holds()
-
-
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[OpenAIUpstream]:
     """Yield a provider for one test after another."""

@@ -21,7 +21,8 @@ from ragbot.storage.database import Database
 from ragbot.storage.keyvalue.cache import BATCH_EVERY_S
 from ragbot.storage.timeouts import PING_AFTER_S
 from tests.conftest import services_of
-from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
+from tests.system.outages.conftest import CHEDDAR, STARTER, ask
+from tests.waiting import soon
 
 MakeApp = Callable[..., OpenAPI]
 

@@ -35,8 +35,9 @@ from ragbot.core.errors import ConfigurationError
 from ragbot.extensions import db
 from tests.conftest import services_of
 from tests.databases import DatabaseMaker
-from tests.system.outages.conftest import CHEDDAR, ask, soon
+from tests.system.outages.conftest import CHEDDAR, ask
 from tests.system.test_gunicorn import Site, made_site
+from tests.waiting import soon
 
 pytestmark = pytest.mark.sqlite_is_enough
 

@@ -10,7 +10,8 @@ from flask_openapi import OpenAPI
 
 from harness.pipe import Pipe
 from tests.fakes.qdrant_server import QdrantServer
-from tests.system.outages.conftest import CHEDDAR, STARTER, ask, soon
+from tests.system.outages.conftest import CHEDDAR, STARTER, ask
+from tests.waiting import soon
 
 pytestmark = pytest.mark.sqlite_is_enough
 

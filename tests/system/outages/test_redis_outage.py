@@ -10,7 +10,8 @@ from flask_openapi import OpenAPI
 
 from harness.pipe import Pipe
 from harness.prometheus import Scrape
-from tests.system.outages.conftest import CHEDDAR, ask, soon
+from tests.system.outages.conftest import CHEDDAR, ask
+from tests.waiting import soon
 
 pytestmark = pytest.mark.sqlite_is_enough
 

@@ -9,6 +9,7 @@ import pytest
 from flask_openapi import OpenAPI
 
 from tests.conftest import RunningApp
+from tests.system.web.fresh_pages import fresh_page
 
 pytestmark = pytest.mark.sqlite_is_enough
 
@@ -23,8 +24,7 @@ def test_viewer_shows_the_document_and_asks_no_other_host(
     foreign: list[str] = []
     errors: list[str] = []
 
-    with chromium.new_context() as visit:
-        page = visit.new_page()
+    with fresh_page(chromium) as page:
         page.on("request", lambda r: foreign.append(r.url) if not r.url.startswith(running.url) else None)
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.goto(f"{running.url}{path}")

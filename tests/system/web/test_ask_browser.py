@@ -9,9 +9,10 @@ import pytest
 from flask_openapi import OpenAPI
 
 from tests.conftest import THREE_CHAPTERS, AppMaker, RunningApp, services_of
+from tests.system.web.fresh_pages import fresh_page
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
@@ -32,17 +33,14 @@ def serve(make_app: AppMaker, run_app: Run) -> Callable[..., RunningApp]:
 
 
 @pytest.fixture
-def without_scripts(chromium: Browser) -> Iterator[BrowserContext]:
-    context = chromium.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
-    yield context
-    context.close()
+def without_scripts(chromium: Browser) -> Iterator[Page]:
+    with fresh_page(chromium, java_script_enabled=False, viewport={"width": 360, "height": 740}) as page:
+        yield page
 
 
-def test_form_answers_without_scripts(
-    serve: Callable[..., RunningApp], without_scripts: BrowserContext
-) -> None:
+def test_form_answers_without_scripts(serve: Callable[..., RunningApp], without_scripts: Page) -> None:
     """With its token, its style sheet and its sources, under the page's own policy."""
-    page = without_scripts.new_page()
+    page = without_scripts
     page.goto(f"{serve().url}/ask")
 
     page.get_by_label("Ask a question.").fill(HOW_LONG)
@@ -58,14 +56,14 @@ def test_form_answers_without_scripts(
 
 @pytest.mark.parametrize("is_allowed", [True, False])
 def test_frame_shows_the_page_on_allowed_origins_alone(
-    serve: Callable[..., RunningApp], run_app: Run, without_scripts: BrowserContext, *, is_allowed: bool
+    serve: Callable[..., RunningApp], run_app: Run, without_scripts: Page, *, is_allowed: bool
 ) -> None:
     """The browser keeps the policy; the old header must not stand in its way."""
     site = OpenAPI("site", doc_ui=False)
     site.add_url_rule("/", view_func=lambda: f'<iframe src="{framed.url}/ask"></iframe>')
     origin = run_app(site).url
     framed = serve(ALLOWED_ORIGINS_STR=origin if is_allowed else "https://other.example")
-    page = without_scripts.new_page()
+    page = without_scripts
 
     with page.expect_response(f"{framed.url}/ask") as response:
         page.goto(origin)
@@ -78,12 +76,10 @@ def test_console_asks_without_a_token_in_a_browser(
     serve: Callable[..., RunningApp], chromium: Browser
 ) -> None:
     """Its calls carry the cookie that the page has set."""
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(serve(CONSOLE_PASSWORD=None).url)
+    with fresh_page(chromium) as page:
+        page.goto(serve(CONSOLE_PASSWORD=None).url)
 
-    page.get_by_label("Question", exact=True).fill(HOW_LONG)
-    page.get_by_role("button", name="Ask", exact=True).click()
+        page.get_by_label("Question", exact=True).fill(HOW_LONG)
+        page.get_by_role("button", name="Ask", exact=True).click()
 
-    expect(page.locator('[data-part="answer"]').first).to_contain_text("nine months")
-    context.close()
+        expect(page.locator('[data-part="answer"]').first).to_contain_text("nine months")

@@ -24,6 +24,7 @@ from harness.gunicorn_process import GunicornProcess, living_processes, open_fil
 from harness.openai_upstream import EMBEDDINGS, Hang, OpenAIUpstream, Reply
 from harness.prometheus import Scrape
 from tests.conftest import THREE_CHAPTERS
+from tests.waiting import soon
 
 KEY = "nE3-rQ8xv2LwZk5TbY1p"
 CHEDDAR = "How long is the cheddar ripened?"
@@ -131,14 +132,6 @@ def job_processes(folder: Path) -> list[int]:
         if b"ragbot.ingest_worker" in command and any(str(folder / "sent") in file for file in files):
             found.append(process.pid)
     return found
-
-
-def soon(holds: Callable[[], bool], within_s: float = 60) -> bool:
-    """Return whether something comes to hold in time."""
-    until = time.monotonic() + within_s
-    while not holds() and time.monotonic() < until:
-        time.sleep(0.05)
-    return holds()
 
 
 def environment(folder: Path, database_url: str, upstream: OpenAIUpstream) -> dict[str, str]:

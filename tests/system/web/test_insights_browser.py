@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ragbot.extensions import db
 from ragbot.storage.asked_questions import asked_questions, question_groups
 from tests.conftest import THREE_CHAPTERS, AppMaker, RunningApp, services_of
 from tests.insights.rows import question_row
+from tests.system.web.fresh_pages import fresh_page
 from tests.system.web.script_payloads import SCRIPT_PAYLOADS
 
 pytest.importorskip("playwright")
@@ -38,12 +40,10 @@ def served(make_app: AppMaker, run_app: Run) -> RunningApp:
 @pytest.fixture
 def visit(chromium: Browser, served: RunningApp) -> Iterator[Callable[..., Page]]:
     """Open pages of the service; whatever a test does there, the browser must have no complaint."""
-    contexts, complaints = [], list[str]()
+    pages, complaints = ExitStack(), list[str]()
 
     def opened(path: str, **options: Any) -> Page:
-        context = chromium.new_context(reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
+        page = pages.enter_context(fresh_page(chromium, reduced_motion="reduce", **options))
         page.on("console", lambda said: said.type in {"error", "warning"} and complaints.append(said.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: complaints.append(dialog.message) or dialog.dismiss())
@@ -54,9 +54,8 @@ def visit(chromium: Browser, served: RunningApp) -> Iterator[Callable[..., Page]
         page.goto(f"{served.url}/insights{path}")
         return page
 
-    yield opened
-    for context in contexts:
-        context.close()
+    with pages:
+        yield opened
     # The browser itself reports each status of 400 and above; that is no fault of the page.
     assert [text for text in complaints if "Failed to load resource" not in text] == []
 

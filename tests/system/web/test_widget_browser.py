@@ -333,10 +333,18 @@ def test_no_script_in_an_answer_runs(visit: Visit) -> None:
     for payload in SCRIPT_PAYLOADS:
         answer, sources, citations = hostile(payload)
         answer_with(visit.page, answer, sources=sources, citations=citations, status="answered")
-        exchange = visit.show("payload")
-        exchange.locator(".mark").evaluate_all("marks => marks.slice(0, 2).forEach(mark => mark.focus())")
-        assert visit.page.locator(f"ragbot-widget .talk :is({strangers})").count() == 0, payload
-        links = exchange.locator("a[href]").evaluate_all("links => links.map(link => link.href)")
+        visit.show("payload")
+        found, links = visit.page.evaluate(
+            """(strangers) => {
+              const talk = document.querySelector('ragbot-widget').shadowRoot.querySelector('.talk');
+              const exchange = [...talk.querySelectorAll('.exchange')].at(-1);
+              [...exchange.querySelectorAll('.mark')].slice(0, 2).forEach((mark) => mark.focus());
+              return [talk.querySelectorAll(strangers).length,
+                [...exchange.querySelectorAll('a[href]')].map((link) => link.href)];
+            }""",
+            strangers,
+        )
+        assert found == 0, payload
         assert [link for link in links if not link.startswith(f"{visit.site.url}/")] == [], payload
 
     assert visit.page.evaluate("'pwned' in window") is False

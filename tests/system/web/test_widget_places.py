@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.answering.test_place import Site, citations_of
+from tests.system.web.fresh_pages import fresh_page
 from tests.system.web.widget_site import WidgetSite
 
 pytest.importorskip("playwright")
@@ -39,19 +40,17 @@ def test_cited_words_are_lit_up(chromium: Browser, site: WidgetSite, generator: 
             wanted[urlsplit(address).path].append(
                 {"text": citation.cited, "anchor": fragment.split(":~:")[0]}
             )
-    page = chromium.new_page()
-    page.route("**/panel.js", lambda route: route.fulfill(path=PANEL, content_type="text/javascript"))
-
     missing = []
-    for address, of_page in wanted.items():
-        page.goto(f"{site.url}/{generator}/{address.strip('/')}")
-        lit = page.evaluate(_FIND, {"panel": f"{site.url}/panel.js", "wanted": of_page})
-        missing += [
-            one["text"]
-            for one, words in zip(of_page, lit, strict=True)
-            if letters(one["text"]) != letters(words)
-        ]
-    page.close()
+    with fresh_page(chromium) as page:
+        page.route("**/panel.js", lambda route: route.fulfill(path=PANEL, content_type="text/javascript"))
+        for address, of_page in wanted.items():
+            page.goto(f"{site.url}/{generator}/{address.strip('/')}")
+            lit = page.evaluate(_FIND, {"panel": f"{site.url}/panel.js", "wanted": of_page})
+            missing += [
+                one["text"]
+                for one, words in zip(of_page, lit, strict=True)
+                if letters(one["text"]) != letters(words)
+            ]
 
     asked = sum(map(len, wanted.values()))
     assert asked >= 25

@@ -62,7 +62,7 @@ def visit(keeping_browser: Browser, site: WidgetSite, service: RunningApp) -> It
 
 def go_back(visit: Visit) -> None:
     """Go to the page before, which must be the very one that was left."""
-    visit.page.evaluate("history.back()")
+    visit.page.go_back(wait_until="commit")
     visit.page.wait_for_function("window.wasKept === true")
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunningApp
+from tests.system.web.fresh_pages import fresh_page
 from tests.system.web.widget_site import WidgetSite
 
 pytest.importorskip("playwright")
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 DESK = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 740}
@@ -97,15 +98,11 @@ class Visit:
 @contextmanager
 def visiting(browser: Browser, site: WidgetSite, service: RunningApp, **context: Any) -> Iterator[Visit]:
     settings = {"viewport": DESK, "reduced_motion": "reduce"} | context
-    opened: BrowserContext = browser.new_context(**settings)
-    page = opened.new_page()
-    page.set_default_timeout(30_000)
-    visit = Visit(page, site, service)
-    site.policy = ""
-    try:
+    with fresh_page(browser, **settings) as page:
+        page.set_default_timeout(30_000)
+        visit = Visit(page, site, service)
+        site.policy = ""
         yield visit
-    finally:
-        opened.close()
     assert visit.complaints == []
     ours = (site.url, service.url, "data:", "about:")
     assert [url for url in visit.requests if not url.startswith(ours)] == []

@@ -31,7 +31,7 @@ from ragbot.providers.extractive.units import Unit
 WINDOWS = 4
 ANSWER_TOKENS = 200
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
-SCORE_MARGIN = 2.0
+SCORE_MARGIN = 1.5
 # What has one short answer: a definition and at most one other wording of it are enough.
 MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
 # The minimum for each page of an overview, enough for a sentence.

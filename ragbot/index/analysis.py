@@ -30,6 +30,7 @@ _CLUSTER = re.compile(rf".[{re.escape(_MARKS)}]*+", re.DOTALL)
 # Soft hyphens, joiners and zero-width spaces are removed: they do not separate words.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _APOSTROPHE_TAIL = re.compile(r"(?:n['’]t|['’](?:s|re|ve|ll|d|m|t))$", re.IGNORECASE)
 _LONGEST_TERM = 64
 
@@ -187,6 +188,8 @@ class Analyzer:
 
     def _compounds(self, text: str) -> list[str]:
         text = self._prepared(text)
+        if "," in text:
+            text = _THOUSANDS.sub("", text)
         return (_ASCII_COMPOUND if text.isascii() else _COMPOUND).findall(text)
 
     def _prepared(self, text: str) -> str:
@@ -223,7 +226,11 @@ def _forms(compound: str) -> tuple[str, ...]:
     if not compound.isascii() and _WIDE.search(compound):
         return tuple(_wide_forms(compound))
     whole = compound.casefold()[:_LONGEST_TERM]
-    parts = [part for piece in _SEPARATORS.split(compound) for part in _pieces(piece)]
+    parts: list[str] = []
+    for piece in _SEPARATORS.split(compound):
+        inner = _pieces(piece)
+        # "M4A" of "AAC/M4A" is searched for as it stands.
+        parts += [piece, *inner] if len(inner) > 1 and piece != compound else inner
     if len(parts) <= 1:
         return (whole,)
     return whole, *(part.casefold()[:_LONGEST_TERM] for part in parts if len(part) > 1 or part.isdigit())

@@ -33,6 +33,9 @@ def test_words_of_grammar_are_left_out() -> None:
         ("/opt/ros", ["opt/ros", "opt", "ros"]),
         ("C++ and C#", ["c++", "c#"]),
         ("the robot's arm", ["robot", "arm"]),
+        ("AAC/M4A", ["aac/m4a", "aac", "m4a", "4"]),
+        ("100,000 songs, 20 of them", ["100000", "songs", "20"]),
+        ("1,2,34", ["1", "2", "34"]),
     ],
 )
 def test_compound_is_found_whole_and_by_its_parts(text: str, words: list[str]) -> None:

@@ -36,7 +36,7 @@ _COUNTS = (
 )
 # "Free disk space" is no price.
 _CURRENCIES = (
-    r"dollars?|pounds?|pence|euros?|cents?|shillings?|usd|eur|gbp|no\s+charge|costs?\s+nothing"
+    r"dollars?|pounds?|pence|euros?|cents?|shillings?|francs?|kronor|coins?|credits|usd|eur|gbp|chf|gp|no\s+charge|costs?\s+nothing"
     r"|free(?!\s+(?:disk|space|memory|ram|and|software)\b)"
 )
 _MOMENTS = rf"{_DAYS}|{_MONTHS}|{_SEASONS}|at\s+the\s+(?:start|end|beginning)"
@@ -44,6 +44,7 @@ _OFTEN = r"daily|weekly|monthly|yearly"
 _HELD = {
     Value.MONEY: (
         rf"[£$€¥₹]|\b(?:{_CURRENCIES})\b|\b(?:days?|weeks?|months?|years?)['’]?\s+(?:pay|wages|salary)\b"
+        r"|\b(?:half|twice|double|times)\s+(?:the|its|their|that)\s+(?:costs?|prices?|fees?|worth)\b"
     ),
     Value.YEAR: r"\b1[0-9]\d\d\b|\b20\d\d\b|\bcentur(?:y|ies)\b|\byears?\s+ago\b",
     Value.WHEN: rf"\d|\b(?:{_MOMENTS}|{_CONDITIONS}|{_OFTEN})\b",

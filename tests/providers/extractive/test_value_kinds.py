@@ -31,6 +31,8 @@ def test_kind_of_value_is_told_by_the_question(question: str, value: Value) -> N
     [
         (Value.MONEY, "A berth is £45 a year.", True),
         (Value.MONEY, "Members moor for free.", True),
+        (Value.MONEY, "A wheel sells for half its price.", True),
+        (Value.MONEY, "A cow is 15 gp.", True),
         (Value.MONEY, "It needs 300 MB of free disk space.", False),
         (Value.YEAR, "The railway closed in 1964.", True),
         (Value.YEAR, "It had 4,117 names.", False),

@@ -10,6 +10,7 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ragbot.books.markup.attribute_lists import id_in_attributes
 from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.books.markup.script_prose import NO_ANCHOR
 from ragbot.books.markup.slugs import Slugger
@@ -243,13 +244,8 @@ def _without_id(content: str, raw: str, dialect: Dialect) -> tuple[str, str]:
     match = (_CLASSIC_ID if dialect is Dialect.MDX else _ATTRIBUTES).search(content)
     if match is None or dialect is Dialect.CONVERTED:
         return content, ""
-    own_id = match["id"] if dialect is Dialect.MDX else _attribute_id(match["attributes"])
-    return (content[: match.start()], own_id) if own_id or "." in match.group() else (content, "")
-
-
-def _attribute_id(attributes: str) -> str:
-    ids = [word[1:] for word in attributes.split() if word.startswith("#")]
-    return ids[-1] if ids else ""
+    own_id = match["id"] if dialect is Dialect.MDX else id_in_attributes(match["attributes"])
+    return (content, "") if own_id is None else (content[: match.start()], own_id)
 
 
 def _words(markdown: str) -> str:

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 
+from ragbot.books.markup.attribute_lists import id_in_attributes
 from ragbot.books.markup.code_spans import find_code_spans, rewrite_around_code
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
@@ -37,7 +38,7 @@ _ADMONISH = re.compile(
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(
-    r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}|(?<=[*_`)\]])\{:?[ \t]*[\w-]+=[^{}\n]*\}"
+    r"(?<![ \t])[ \t]*+\{(?::?[ \t]*[.#]|:[ \t]*[\w-]+=)[^{}\n]*\}|(?<=[*_`)\]])\{[ \t]*[\w-]+=[^{}\n]*\}"
 )
 _OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{#[^{}\n]*\}\Z")
 # Colours of a terminal, in listings of what it shows.
@@ -311,5 +312,7 @@ def _attribute_words(tag: re.Match[str]) -> str:
 def without_attributes(line: str) -> str:
     """Remove attribute lists and names of icons from a line; those of headings that hold their ids stay."""
     is_heading = line.lstrip().startswith("#")
-    line = _ATTRIBUTES.sub(lambda found: found[0] if is_heading and "#" in found[0] else "", line)
+    line = _ATTRIBUTES.sub(
+        lambda found: found[0] if is_heading and id_in_attributes(found[0].strip(" \t{}")) else "", line
+    )
     return _ICON.sub("", line)

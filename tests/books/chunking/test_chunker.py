@@ -229,6 +229,15 @@ def test_details_keep_their_summary_and_text():
     assert chunk.search_text == "A\n\nWhy?\n\nBecause."
 
 
+def test_search_text_has_no_attributes_of_headings():
+    """Passages of joined sections hold their headings' lines."""
+    (chunk,) = chunks('# T\n\n## A { #a }\n\nx\n\n## B {data-x="y"}\n\ny\n\n## C {x}\n\nz\n')
+
+    assert [line for line in chunk.search_text.splitlines() if line.startswith("##")] == [
+        *("## A", "## B", "## C {x}")
+    ]
+
+
 def test_search_text_has_the_signs_of_the_page():
     """A reader types what the page shows."""
     (chunk,) = chunks("At 10&deg;&nbsp;C&mdash;but a crock of s**t, **bold** &lt;b&gt; `&deg;` **d\n")

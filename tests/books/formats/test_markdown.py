@@ -96,6 +96,29 @@ def test_heading_markup_is_removed_and_its_anchor_kept(heading, text, anchor):
     assert (found[-1].heading_path[-1], found[-1].anchor) == (text, anchor)
 
 
+@pytest.mark.parametrize(
+    ("heading", "text", "anchor"),
+    [
+        ('## Tides {: translate="no" }', "Tides", "tides"),
+        ("## Tides { translate='no' }", "Tides", "tides"),
+        ("## Tides {:#high}", "Tides", "high"),
+        ('## Tides {: #high title="Up #2 now" }', "Tides", "high"),
+        ('## Tides {: id="high" .wide }', "Tides", "high"),
+        ("## Tides {#high .wide data-x=1}", "Tides", "high"),
+        ("## Tides {.wide hidden}", "Tides", "tides"),
+        ("## Tides {: toc }", "Tides", "tides"),
+        ("## The set {1.5}", "The set {1.5}", "the-set-15"),
+        ("## The set {a=b}", "The set {a=b}", "the-set-ab"),
+        ("## Put {name} here: {name}", "Put {name} here: {name}", "put-name-here-name"),
+    ],
+)
+def test_attributes_of_a_heading_are_no_words_of_it(heading, text, anchor):
+    """They stood in titles and lead-ins; other text in braces is the author's."""
+    found = sections(f"# T\n\n{heading}\n\nText.\n", Dialect.MARKDOWN)
+
+    assert (found[-1].heading_path[-1], found[-1].anchor) == (text, anchor)
+
+
 @pytest.mark.parametrize("dialect", list(Dialect))
 def test_link_definitions_above_a_line_are_no_heading(dialect):
     """The line is a rule then, or underlines what stands below the definitions."""

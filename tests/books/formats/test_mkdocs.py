@@ -100,6 +100,7 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
         ("::: boats.Oar\n    options:\n      x: 1\n\nNext.", "Next."),
         ("See [`Oar`][boats.Oar]{ .x } :material-boat:.", "See `Oar` ."),
         ('See [oars](a.md){ target="_blank" }.', "See [oars](a.md)."),
+        ('## Oars {: translate="no" }\n\nx\n{: title="y" }', "## Oars\n\nx\n"),
         ("a <!-- TODO: wrong --> b", "a  b"),
         ("```\n!!! tip\n    <!-- kept -->\n```", "```\n!!! tip\n    <!-- kept -->\n```"),
     ],

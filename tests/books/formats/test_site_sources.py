@@ -400,6 +400,8 @@ def test_front_matter_in_toml_is_read() -> None:
         ("::: tip Dry\nKeep it dry.\n:::", "**Dry**\n\nKeep it dry.\n"),
         (":::caution\nKeep it dry.\n:::", "**Caution**\n\nKeep it dry.\n"),
         ("::::{note} Dry\nKeep it dry.\n::::", "**Dry**\n\nKeep it dry.\n"),
+        ("::: tip **Dry** oars and *sails*\nRow.\n:::", "**Dry oars and sails**\n\nRow.\n"),
+        ("- Row.\n\n  :::tip[Dry]\n  Push.\n  :::", "- Row.\n\n  **Dry:**\n  Push.\n"),
         ("::: code-group\n```js [a.js] {1}\na\n```\n:::", "\n```js\na\n```\n"),
         ("```\n::: tip\n```", "```\n::: tip\n```"),
     ],

@@ -15,6 +15,7 @@ from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.books.markup.script_prose import NO_ANCHOR
 from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
+from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.text import folded
 
 # A longer heading is a paragraph by mistake; its markup is not parsed, which would be slow.
@@ -147,7 +148,11 @@ def _alike(heading: str, title: str) -> bool:
 
 def plain_text(markdown: str) -> str:
     """Convert inline Markdown to plain text on one line."""
-    return " ".join(_words(markdown).split())
+    return _on_one_line(_words(markdown))
+
+
+def _on_one_line(words: str) -> str:
+    return " ".join(without_invisible(words).split())
 
 
 def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
@@ -194,7 +199,7 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
     content = _REFERENCE.sub(lambda link: _as_link(link, page.source), _FOOTNOTE.sub("", content))
     exact = _words(content).strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
-    text = " ".join(exact.split())
+    text = _on_one_line(exact)
     return Heading(
         block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text, markdown=content
     )

@@ -6,7 +6,6 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
-from html import unescape
 
 from ragbot.books.markup.emphasis import (
     EMPHASIS,
@@ -17,7 +16,7 @@ from ragbot.books.markup.emphasis import (
     replaced_stars,
     without_spans,
 )
-from ragbot.books.markup.entities import ENTITY, as_markdown
+from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
@@ -233,7 +232,10 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 _inline(source, match.start("within"), match.end("within"), runs, ticks=ticks)
                 runs.breaks.append(runs.length)
             case "entity":
-                sign = unescape(match.group())
+                sign = shown_sign(match)
+                if not sign:
+                    # The page's own text has it, in the middle of a word.
+                    runs.breaks.append(runs.length)
                 runs.add(sign if sign == match.group() else sign[:1], match.start())
             case "lead" if _is_prose_number(match):
                 runs.add(match.group().lstrip(" \t>"), match.end() - len(match.group().lstrip(" \t>")))

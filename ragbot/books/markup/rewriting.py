@@ -48,7 +48,11 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _DEFINED = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]\n]{1,300})\]:[ \t]*\S", re.MULTILINE)
 _NAMED = re.compile(r"(?<![\]!\\\w])\[(?!\^)(?P<name>[^\[\]\n]{1,300})\](?![\[(:{])")
 _TAG_LINE = re.compile(r"[ \t]*</?[A-Za-z][^<>\n]*>[ \t]*(?=\r?\n|\Z)")
-_ICON = re.compile(r":(?:material|fontawesome|octicons|simple|lucide)-[\w-]+:")
+# (The blank before it goes with it where no word follows.)
+_ICON = re.compile(
+    r"(?:(?<=\S)[ \t]++(?=:[\w-]+:(?:[\s,.;:!?)]|\Z)))?"
+    r":(?:material|fontawesome|octicons|simple|lucide)-[\w-]+:"
+)
 
 _SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
 _MODULE = re.compile(

@@ -229,6 +229,14 @@ def test_details_keep_their_summary_and_text():
     assert chunk.search_text == "A\n\nWhy?\n\nBecause."
 
 
+def test_search_text_has_no_signs_without_width():
+    """No reader types them, and a model that embeds the text takes the halves for two words."""
+    (chunk,) = chunks("# F&#8203;orks\n\n## Kni&shy;ves\n\nA f&#8203;ork and a kni&ZeroWidthSpace;fe.\n")
+
+    assert chunk.search_text == "Forks > Knives\n\nA fork and a knife."
+    assert chunk.heading_path == ("Forks", "Knives")
+
+
 def test_search_text_has_no_attributes_of_headings():
     """Passages of joined sections hold their headings' lines."""
     (chunk,) = chunks('# T\n\n## A { #a }\n\nx\n\n## B {data-x="y"}\n\ny\n\n## C {x}\n\nz\n')

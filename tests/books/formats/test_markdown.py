@@ -87,6 +87,8 @@ def test_sections_tile_the_page_and_begin_with_their_heading():
         ("## `std:x` in Note:", "std:x in Note:", "stdx-in-note"),
         ("## Text {1+1} expr", "Text expr", "text-11-expr"),
         ("## A  double space", "A double space", "a--double-space"),
+        ("## L&#8203;oop and kni&shy;ves", "Loop and knives", "loop-and-knives"),
+        ("## L\u200boop and kni\u00adves", "Loop and knives", "loop-and-knives"),
     ],
 )
 def test_heading_markup_is_removed_and_its_anchor_kept(heading, text, anchor):

@@ -26,6 +26,7 @@ from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_fences_apart
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
+from ragbot.books.markup.titles import plain_title, plain_titles
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -288,11 +289,12 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
 
 
 def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[str, ...]) -> Page:
+    parts = plain_titles(parts)
     content = split_page(
         doc.source,
         Dialect.MDX,
         _ANCHORS,
-        title=doc.values.text("title"),
+        title=plain_title(doc.values.text("title")),
         fallback=_name(doc, config),
         parts=parts,
     )
@@ -303,7 +305,7 @@ def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[s
 def _name(doc: _Doc, config: SiteConfig) -> str:
     names = [strip_number_prefix(name)[0] for name in (*doc.folders, doc.stem)]
     own = doc.values.text("id")
-    return readable_name("/".join((*names[:-1], f"{own or names[-1]}.md")), site=config.title)
+    return readable_name("/".join((*names[:-1], f"{own or names[-1]}.md")), site=plain_title(config.title))
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:

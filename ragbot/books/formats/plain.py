@@ -16,6 +16,7 @@ from ragbot.books.markup.jekyll import shown_by_jekyll
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
+from ragbot.books.markup.titles import plain_title
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
     REPOSITORY_FILE,
@@ -99,8 +100,8 @@ def _with_scripts(path: str, source: str) -> tuple[str, int]:
 
 def _page(path: str, source: str, *, site: str) -> Page:
     dialect = Dialect.MDX if _is_mdx(path) else Dialect.MARKDOWN
-    title = parse_front_matter(source).text("title")
-    fallback = readable_name(path, site=site)
+    title = plain_title(parse_front_matter(source).text("title"))
+    fallback = readable_name(path, site=plain_title(site))
     content = split_page(source, dialect, _ANCHORS, title=title, fallback=fallback, parts=())
     return Page(path, content.title, quote(path), source, content.sections, dialect)
 

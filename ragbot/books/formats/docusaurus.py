@@ -27,6 +27,7 @@ from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_fenc
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.books.markup.titles import plain_title, plain_titles
+from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -124,14 +125,22 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
         found = replace(docs, path="" if path == "." else path)
         own = _below(base, docs.translated(config.locale))
         pages += _read_docs_folder(folder, found, config, sidebars, translated=own, unread=unread)
-    return Book(config.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
+    return _book(config.title, pages, folder, unread)
 
 
 def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
     """Read a docs folder without a configuration; `docs` is its path, "" for `folder` itself."""
     unread: dict[str, int] = {}
     pages = _read_docs_folder(folder, DocsFolder(docs, "docs"), SiteConfig(), unread=unread)
-    return Book("", tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
+    return _book("", pages, folder, unread)
+
+
+def _book(title: str, pages: Sequence[Page], folder: BookFolder, unread: dict[str, int]) -> Book:
+    components = UnreadComponents()
+    for page in pages:
+        components.count(page.source)
+    notes = (*unread_script_notes(unread), *components.notes())
+    return Book(title, tuple(pages), tuple(folder.skipped), notes=notes)
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:

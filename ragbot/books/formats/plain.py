@@ -17,6 +17,7 @@ from ragbot.books.markup.rewriting import rewrite_lines, shown_source
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.books.markup.titles import plain_title
+from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
     REPOSITORY_FILE,
@@ -47,7 +48,12 @@ def read_plain(folder: BookFolder, site: ForcedSite | None = None) -> Book:
         return _page(path, source, site=site.title)
 
     pages = folder.read_each(paths, read)
-    return Book(site.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
+    components = UnreadComponents()
+    for page in pages:
+        if page.dialect is Dialect.MDX:
+            components.count(page.source)
+    notes = (*unread_script_notes(unread), *components.notes())
+    return Book(site.title, tuple(pages), tuple(folder.skipped), notes=notes)
 
 
 def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> list[str]:

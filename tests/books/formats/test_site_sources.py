@@ -24,6 +24,8 @@ from ragbot.books.markup.rewriting import (
 )
 from ragbot.core.domain import Book, LeftOut
 
+KEY = "# A\n\nPressing <Key k='z' /> will undo.\n"
+
 
 def laid(root: Path, files: dict[str, str]) -> Book:
     """Write a project and read it."""
@@ -360,6 +362,23 @@ def test_vitepress_heading_keeps_its_id_behind_a_badge(tmp_path: Path) -> None:
     assert [section.anchor for section in read.sections] == ["", "my-grip", "blade-3-2-0"]
     assert "**Wet**" in read.source
     assert "**it**" in read.source
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {".vitepress/config.js": "", "a.md": KEY},
+        {"astro.config.mjs": "starlight({})", "src/content/docs/a.mdx": KEY},
+        {"a.mdx": KEY},
+    ],
+    ids=["vitepress", "starlight", "plain"],
+)
+def test_components_whose_words_are_attributes_are_told(tmp_path: Path, files: dict[str, str]) -> None:
+    """Their sentences lack a word, and nothing showed it."""
+    book = laid(tmp_path, files)
+
+    assert len(book.notes) == 1
+    assert "(<Key> 1)" in book.notes[0]
 
 
 def test_types_within_code_are_no_components() -> None:

@@ -21,7 +21,7 @@ _ATTRIBUTE = re.compile(
 _CLOSING = re.compile(r"\s*+(?=</)")
 _WORD = re.compile(r"[^\W_]")
 # Addresses and names of files.
-_ADDRESS = re.compile(r"(?:https?:|mailto:|\.{0,2}/|@|#)\S*|\S+\.[a-z]\w{1,3}")
+_ADDRESS = re.compile(r"(?:https?:|mailto:|\.{0,2}/|@|#)\S+|\S+\.[a-z]\w{1,3}")
 # Values that are no words: switches, sizes, pictures, functions, names of classes.
 _SWITCH = re.compile(
     r"\s*(?:true|false|null|undefined|[-+\d.]+|\{\s*\}|\[\s*\]|(?:require|useBaseUrl)\(.*|.*=>.*)\s*",
@@ -100,6 +100,6 @@ def _is_worded(attribute: re.Match[str]) -> bool:
     code = attribute["code"]
     if code is None and not key.startswith(":"):
         text = (attribute["double"] or attribute["single"] or "").strip()
-        return _WORD.search(text) is not None and _ADDRESS.fullmatch(text) is None
+        return bool(text) and _ADDRESS.fullmatch(text) is None
     code = code or attribute["double"] or attribute["single"] or ""
     return _WORD.search(code) is not None and _SWITCH.fullmatch(code) is None

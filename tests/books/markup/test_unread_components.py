@@ -20,6 +20,7 @@ def notes_of(*pages: str, shows_spoken: bool = False) -> tuple[str, ...]:
     [
         'pressing <Key mod="cmd" k="z" /> will undo',
         "press <Key k='z'></Key> twice",
+        '<Key k="?" /> shows help',
         "<Method args={[{ a: [{ type: 'Promise<void>' }] }]} />",
         "<Struct fields={objects.oar} />",
         'a <my-key k="z" /> b',

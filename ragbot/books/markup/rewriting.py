@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import dropwhile
 
 from ragbot.books.markup.attribute_lists import id_in_attributes
-from ragbot.books.markup.code_spans import find_code_spans, rewrite_around_code
+from ragbot.books.markup.code_spans import CLOSES, find_code_spans, rewrite_around_code
 from ragbot.books.markup.emphasis import bold
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
@@ -40,7 +40,8 @@ _ADMONISH = re.compile(
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(
-    r"(?<![ \t])[ \t]*+\{(?::?[ \t]*[.#]|:[ \t]*[\w-]+=)[^{}\n]*\}|(?<=[*_`)\]])\{[ \t]*[\w-]+=[^{}\n]*\}"
+    r"(?<![ \t])[ \t]*+\{(?::?[ \t]*[.#]|:[ \t]*[\w-]+=)[^{}\n]*\}"
+    rf"|(?<=[*_)\]{CLOSES}])\{{[ \t]*[\w-]+=[^{{}}\n]*\}}"
 )
 _OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{#[^{}\n]*\}\Z")
 # Colours of a terminal, in listings of what it shows.
@@ -328,8 +329,14 @@ def _attribute_words(tag: re.Match[str]) -> str:
 
 def without_attributes(line: str) -> str:
     """Remove attribute lists and names of icons from a line; those of headings that hold their ids stay."""
+    if "{" not in line and ":" not in line:
+        return line
     is_heading = line.lstrip().startswith("#")
-    line = _ATTRIBUTES.sub(
-        lambda found: found[0] if is_heading and id_in_attributes(found[0].strip(" \t{}")) else "", line
-    )
-    return _ICON.sub("", line)
+
+    def shown(words: str) -> str:
+        words = _ATTRIBUTES.sub(
+            lambda found: found[0] if is_heading and id_in_attributes(found[0].strip(" \t{}")) else "", words
+        )
+        return _ICON.sub("", words)
+
+    return rewrite_around_code(line, shown)

@@ -108,6 +108,10 @@ def test_slugs_are_those_of_python_markdown(heading: str, ascii_slug: str, unico
             "- :material-boat: Row :material-oar:, then\n    :material-sun: rest :octicons-x-16:",
             "- Row, then\n     rest",
         ),
+        (
+            "`a`{ .x } writes `{: .x }`, `:material-boat:`, `b`{ k='v' }",
+            "`a` writes `{: .x }`, `:material-boat:`, `b`",
+        ),
         ("a <!-- TODO: wrong --> b", "a  b"),
         ("```\n!!! tip\n    <!-- kept -->\n```", "```\n!!! tip\n    <!-- kept -->\n```"),
     ],

@@ -264,6 +264,19 @@ def unwrap_containers(text: str) -> str:
     return rewrite_lines(text, prose)
 
 
+def with_container_titles(text: str) -> str:
+    """Set titles of containers in bold, without their colons; lines of colons without one stay for MDX."""
+
+    def prose(line: str) -> str:
+        opening = _CONTAINER.fullmatch(line.rstrip("\r")) if ":::" in line else None
+        if opening is None or opening["mark"].startswith("/"):
+            return line
+        title = _OWN_ID.sub("", (opening["label"] or opening["title"] or "").strip())
+        return "\n".join(("", *_title_lines(opening["indent"], title))) if title else line
+
+    return rewrite_lines(text, prose)
+
+
 def unwrap_admonish(text: str) -> str:
     """Turn the admonitions of mdbook-admonish, which are fenced, into paragraphs under their titles."""
     return "".join(

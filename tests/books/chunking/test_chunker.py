@@ -192,7 +192,7 @@ def test_what_is_not_prose_lies_outside_of_chunks_and_of_the_index():
 
     (chunk,) = chunks(source, "a.mdx")
 
-    assert chunk.text == ":::tip Mind\n\nProse <b>here</b> {a.b}."
+    assert chunk.text == "**Mind**\n\n\nProse <b>here</b> {a.b}."
     assert chunk.search_text.split("\n\n", 1)[1].split() == ["Mind", "Prose", "here", "."]
 
 

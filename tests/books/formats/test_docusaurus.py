@@ -345,6 +345,22 @@ def test_words_in_javascript_that_are_not_read_are_told(site):
     assert "give the built HTML" in note
 
 
+def test_titles_of_admonitions_are_paragraphs_or_labels_of_list_items(site):
+    """A title with a citation of its own stood in answers, and its text apart from it."""
+    root = site(
+        "a.md",
+        "# A\n\nRow.\n:::tip[**Dry** *oars*]{.x}\nPush.\n:::\n\n:::note Wet oars\n\nPull.\n\n:::\n\n"
+        "1. Sit.\n\n    :::warning[Cold]\n    Wrap.\n    :::\n\n:::note\nRest.\n:::\n\n```\n:::tip[x]\n```\n",
+    )
+
+    (page,) = load_book(root).pages
+
+    assert page.source == (
+        "# A\n\nRow.\n\n**Dry oars**\n\nPush.\n:::\n\n\n**Wet oars**\n\n\nPull.\n\n:::\n\n"
+        "1. Sit.\n\n\n    **Cold:**\n    Wrap.\n    :::\n\n:::note\nRest.\n:::\n\n```\n:::tip[x]\n```\n"
+    )
+
+
 def test_components_whose_words_are_attributes_are_told(site):
     """Sentences lack the names of keys, and nothing showed it."""
     site("b.mdx", "# B\n\nPress <Key k='y' />.\n\n<Method name='row' returns='void' />\n")

@@ -26,7 +26,7 @@ def id_in_attributes(text: str) -> str | None:
         position = found.end()
         # A name alone, or `a=b`, may be the author's own words in braces.
         is_plain = found["sign"] is None and found["double"] is None and found["single"] is None
-        is_marked = is_marked or not is_plain
+        is_marked = is_marked or not is_plain or found["key"] in ("id", "class")
         if found["sign"] == "#":
             own_id = found["name"]
         elif found["key"] == "id":

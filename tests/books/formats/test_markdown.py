@@ -107,6 +107,7 @@ def test_heading_markup_is_removed_and_its_anchor_kept(heading, text, anchor):
         ('## Tides {: #high title="Up #2 now" }', "Tides", "high"),
         ('## Tides {: id="high" .wide }', "Tides", "high"),
         ("## Tides {#high .wide data-x=1}", "Tides", "high"),
+        ("## Tides {class=wide id=high}", "Tides", "high"),
         ("## Tides {.wide hidden}", "Tides", "tides"),
         ("## Tides {: toc }", "Tides", "tides"),
         ("## The set {1.5}", "The set {1.5}", "the-set-15"),

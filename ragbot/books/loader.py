@@ -32,6 +32,7 @@ from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
+from ragbot.books.markup.titles import plain_title
 from ragbot.books.not_pages import ASSET, lies_in_asset_folder
 from ragbot.books.read_options import Downloaded, ReadOptions
 from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
@@ -222,7 +223,13 @@ def _is_docs_folder(folder: BookFolder) -> bool:
 
 
 def _with_layout(book: Book, folder: BookFolder, layout: Layout) -> Book:
-    return replace(book, skipped=tuple(folder.skipped), layout=layout, left_out=folder.left_out)
+    return replace(
+        book,
+        title=plain_title(book.title),
+        skipped=tuple(folder.skipped),
+        layout=layout,
+        left_out=folder.left_out,
+    )
 
 
 def _read_mixed_folder(folder: BookFolder, site: ForcedSite) -> Book:

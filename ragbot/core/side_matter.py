@@ -62,11 +62,20 @@ _DUE = re.compile(
     re.IGNORECASE,
 )
 _FEW_WORDS = 3
+# A link; signs in its label end no sentence.
+_TARGET = r"(?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\])"
+_LINKED = rf"\[[^\[\]]{{1,500}}\]{_TARGET}(?:\{{[^{{}}\n]{{0,200}}\}})?"
+_MORE = r"(?:info(?:rmation)?|details?|guid(?:e|es|ance|elines)|instructions|examples|help)\b"
 # A sentence that only says where to read on: "For older versions, see [this page](...) of the manual."
 _POINTER = re.compile(
-    r"""\W*(?:(?:for|to)\b[^.:;?!]{0,120},\s)?(?:please\s+|you\s+(?:can|may)\s+|also\s+)*
-    (?:see|refer\s+to|consult|check\s+out|(?:have|take)\s+a\s+look\s+at|read(?:\s+more)?\s+(?:about|on|in))\b
-    [^.:;?!]{0,200}\]\([^()\n]{0,2000}\)(?:\W+\w+){0,5}\W*""",
+    rf"""\W*(?:for\b[^.:;?!\[\]]{{0,120}}?,?\s|to\b[^.:;?!\[\]]{{0,120}},\s)?
+    (?:please\s+|you\s+(?:can|may|will)\s+|also\s+)*
+    (?:see(?:\s+also)?|refer\s+to|consult|check\s*out|(?:have|take)\s+a\s+look\s+at
+       |read(?:\s+more)?\s+(?:about|on|in)|(?:read|learn|find)\s+(?:out\s+)?more|more\s+{_MORE}
+       |(?:check|visit|read)(?=[^\n]{{0,400}}\bfor\s+(?:more|further)\b)
+       |(?<=\s)(?:check|visit|read)(?=\s(?:the|our|their|\[)))\b
+    [^.:;?!,\[\]]{{0,200}}:?\s*(?:[*_"'“(]*{_LINKED}[*_"'”)]*(?:,?\s+(?:and|or)\s+(?:the\s+)?|,?\s+)?)+
+    (?:(?:\W+\w+){{0,5}}\W*|\W*(?:\w+\W+){{0,3}}?(?:for|on|about|to|if|how)\b(?:[^.:;?!\[\]`]|{_LINKED}|`[^`\n]{{1,200}}`){{0,300}}\W*)""",
     re.IGNORECASE | re.VERBOSE,
 )
 # Words of questions that ask for such a part.

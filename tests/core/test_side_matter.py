@@ -133,6 +133,19 @@ def test_sentence_with_a_link_is_a_sentence(text: str) -> None:
         "Please refer to the [guide](guide.md) for more information.",
         "To learn how to write one, see the [guide](https://robots.test/).",
         "(See [A](a.md) and [B](b.md).)",
+        "See [Knots](#knots) for more information on how to tie two ropes of different width.",
+        "See the [Knots](knots.md) page for instructions and examples.",
+        "Check out [the *Knots* chapter](knots_(2).md) to learn which knot holds.",
+        'See [What does "wet" mean?](#wet)',
+        "See [`oar.grip()`](x.md).",
+        "See also: [Knots](knots.md).",
+        "See [Knots][knots] for more.",
+        "For more information, visit the [Knots](knots.md) section.",
+        "Visit [knots.test](https://knots.test/a) for more information.",
+        "Learn more about [knots](knots.md).",
+        "You can read more about knots and how they hold in the [handbook](https://knots.test) pages.",
+        "More information about knots can be found in the [handbook](knots.md).",
+        'See [Knots](knots.md){: target="_blank" }.',
     ],
 )
 def test_sentence_that_only_says_where_to_read_on_is_a_pointer(sentence: str) -> None:
@@ -148,6 +161,12 @@ def test_sentence_that_only_says_where_to_read_on_is_a_pointer(sentence: str) ->
         "To see the [map](m.md) press M.",
         "See how it works in the [next chapter](c.md), where we build a robot that walks.",
         "See `man foo` for the flags.",
+        "Visit [the shop](https://shop.test) and sign up.",
+        "Check if the rope matches the [list](l.md).",
+        "Read [the label](l.md) first.",
+        "To see the boats on [the lake](l.md), you need to open the gate.",
+        "Read the [label](l.md) (default: `wet`).",
+        "For a dry rope, use [Manila](m.md).",
     ],
 )
 def test_sentence_that_says_something_is_no_pointer(sentence: str) -> None:

@@ -36,7 +36,14 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("][", re.compile(r"\[(?<!\\\[)(?!\^)([^\[\]]{1,500})\]\[[^\[\]\r\n]{0,200}\]"), r"\1"),
     ("<", re.compile(r"<((?:https?|mailto):[^<>\s]{1,2000})>"), ""),
     # A heading's own id, and attributes.
-    ("{", re.compile(r"(?<![ \t])[ \t]*+\{[#.][^{}\r\n]{0,200}\}[ \t]*$", re.MULTILINE), ""),
+    (
+        "{",
+        re.compile(
+            r"(?<![ \t])[ \t]*+\{(?::?[ \t]*+[#.]|:?[ \t]*+[\w-]+=[\"'])[^{}\r\n]{0,200}\}[ \t]*$",
+            re.MULTILINE,
+        ),
+        "",
+    ),
     # A table's rule between head and body.
     (
         "--",

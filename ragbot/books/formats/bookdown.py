@@ -23,6 +23,7 @@ from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, Slugger, pandoc_slug
+from ragbot.books.markup.titles import plain_title
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import FileUnreadable
 
@@ -84,7 +85,7 @@ def read_bookdown(folder: BookFolder) -> Book:
     paths = _paths(folder, config)
     folder.read_each(paths, read)
     _leave_out_intermediates(folder, config, paths)
-    title = next((front.text("title") for front in fronts if front.text("title")), "")
+    title = next((name for name in (plain_title(front.text("title")) for front in fronts) if name), "")
     split = _split(folder, fronts[0]) if fronts else _Split()
     pages = _pages([*_with_references(pieces, project, split)], title, at_files=split.at_files)
     read_pages = tuple(page for page in pages if page.source.strip())

@@ -23,9 +23,16 @@ from ragbot.books.formats.page_names import readable_name
 from ragbot.books.formats.site_source import NOT_BUILT
 from ragbot.books.markup.code_marks import without_highlight_comments
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
-from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_fences_apart
+from ragbot.books.markup.rewriting import (
+    rewrite_lines,
+    shown_source,
+    with_container_titles,
+    with_fences_apart,
+)
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
+from ragbot.books.markup.titles import plain_title, plain_titles
+from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 
@@ -123,14 +130,22 @@ def read_docusaurus(folder: BookFolder, base: str = "", *, version: str = "") ->
         found = replace(docs, path="" if path == "." else path)
         own = _below(base, docs.translated(config.locale))
         pages += _read_docs_folder(folder, found, config, sidebars, translated=own, unread=unread)
-    return Book(config.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
+    return _book(config.title, pages, folder, unread)
 
 
 def read_docusaurus_docs(folder: BookFolder, docs: str) -> Book:
     """Read a docs folder without a configuration; `docs` is its path, "" for `folder` itself."""
     unread: dict[str, int] = {}
     pages = _read_docs_folder(folder, DocsFolder(docs, "docs"), SiteConfig(), unread=unread)
-    return Book("", tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
+    return _book("", pages, folder, unread)
+
+
+def _book(title: str, pages: Sequence[Page], folder: BookFolder, unread: dict[str, int]) -> Book:
+    components = UnreadComponents()
+    for page in pages:
+        components.count(page.source)
+    notes = (*unread_script_notes(unread), *components.notes())
+    return Book(title, tuple(pages), tuple(folder.skipped), notes=notes)
 
 
 def strip_number_prefix(name: str) -> tuple[str, int | None]:
@@ -280,7 +295,7 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     partials = PartialExpander(folder)
     source = rewrite_lines(shown_source(folder.read_text(read)), without_emoji_as_on_github)
     source = with_fences_apart(without_highlight_comments(source))
-    shown = with_script_prose(partials.expand(read, source))
+    shown = with_script_prose(with_container_titles(partials.expand(read, source)))
     for notice in partials.notices:
         folder.skip(path, notice)
     values = parse_front_matter(shown.text)
@@ -288,11 +303,12 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
 
 
 def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[str, ...]) -> Page:
+    parts = plain_titles(parts)
     content = split_page(
         doc.source,
         Dialect.MDX,
         _ANCHORS,
-        title=doc.values.text("title"),
+        title=plain_title(doc.values.text("title")),
         fallback=_name(doc, config),
         parts=parts,
     )
@@ -303,7 +319,7 @@ def _page(doc: _Doc, docs_folder: DocsFolder, config: SiteConfig, parts: tuple[s
 def _name(doc: _Doc, config: SiteConfig) -> str:
     names = [strip_number_prefix(name)[0] for name in (*doc.folders, doc.stem)]
     own = doc.values.text("id")
-    return readable_name("/".join((*names[:-1], f"{own or names[-1]}.md")), site=config.title)
+    return readable_name("/".join((*names[:-1], f"{own or names[-1]}.md")), site=plain_title(config.title))
 
 
 def _address(doc: _Doc, route: str, config: SiteConfig) -> str:

@@ -11,6 +11,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.hugo_values import HugoValues, member
 from ragbot.books.formats.source_includes import MAX_DEPTH, IncludedFiles
 from ragbot.books.markup.code_spans import fenced
+from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_attributes, without_comments
 
@@ -85,7 +86,7 @@ def _own_words(code: str) -> str:
     found = " ".join(found["words"] for found in _WORDS.finditer(code))
     if not found and "=" not in code and code.split(" ")[0] in ("tab", "details", "expand"):
         found = code.partition(" ")[2].strip("\"' ")
-    return f"**{found}**" if found else ""
+    return bold(found)
 
 
 def _listing(match: re.Match[str]) -> str:

@@ -10,10 +10,12 @@ from functools import lru_cache
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from ragbot.books.markup.attribute_lists import id_in_attributes
 from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.books.markup.script_prose import NO_ANCHOR
 from ragbot.books.markup.slugs import Slugger
 from ragbot.core.domain import Dialect, Section
+from ragbot.core.invisible_characters import without_invisible
 from ragbot.core.text import folded
 
 # A longer heading is a paragraph by mistake; its markup is not parsed, which would be slow.
@@ -146,7 +148,11 @@ def _alike(heading: str, title: str) -> bool:
 
 def plain_text(markdown: str) -> str:
     """Convert inline Markdown to plain text on one line."""
-    return " ".join(_words(markdown).split())
+    return _on_one_line(_words(markdown))
+
+
+def _on_one_line(words: str) -> str:
+    return " ".join(without_invisible(words).split())
 
 
 def _opening(page: ParsedPage, headings: list[Heading]) -> Heading | None:
@@ -193,7 +199,7 @@ def _heading(page: ParsedPage, block: MarkdownBlock, dialect: Dialect, is_nested
     content = _REFERENCE.sub(lambda link: _as_link(link, page.source), _FOOTNOTE.sub("", content))
     exact = _words(content).strip()
     slug_text = _mdx_slug_text(page, block) if dialect is Dialect.MDX and not own_id else exact
-    text = " ".join(exact.split())
+    text = _on_one_line(exact)
     return Heading(
         block.level, text, own_id, block.start, block.end, is_nested, slug_text=slug_text, markdown=content
     )
@@ -243,13 +249,8 @@ def _without_id(content: str, raw: str, dialect: Dialect) -> tuple[str, str]:
     match = (_CLASSIC_ID if dialect is Dialect.MDX else _ATTRIBUTES).search(content)
     if match is None or dialect is Dialect.CONVERTED:
         return content, ""
-    own_id = match["id"] if dialect is Dialect.MDX else _attribute_id(match["attributes"])
-    return (content[: match.start()], own_id) if own_id or "." in match.group() else (content, "")
-
-
-def _attribute_id(attributes: str) -> str:
-    ids = [word[1:] for word in attributes.split() if word.startswith("#")]
-    return ids[-1] if ids else ""
+    own_id = match["id"] if dialect is Dialect.MDX else id_in_attributes(match["attributes"])
+    return (content, "") if own_id is None else (content[: match.start()], own_id)
 
 
 def _words(markdown: str) -> str:

@@ -13,9 +13,11 @@ from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.jekyll import shown_by_jekyll
-from ragbot.books.markup.rewriting import rewrite_lines, shown_source
+from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_container_titles
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
+from ragbot.books.markup.titles import plain_title
+from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.books.not_pages import (
     CONTENT_FOLDERS,
     REPOSITORY_FILE,
@@ -46,7 +48,12 @@ def read_plain(folder: BookFolder, site: ForcedSite | None = None) -> Book:
         return _page(path, source, site=site.title)
 
     pages = folder.read_each(paths, read)
-    return Book(site.title, tuple(pages), tuple(folder.skipped), notes=unread_script_notes(unread))
+    components = UnreadComponents()
+    for page in pages:
+        if page.dialect is Dialect.MDX:
+            components.count(page.source)
+    notes = (*unread_script_notes(unread), *components.notes())
+    return Book(site.title, tuple(pages), tuple(folder.skipped), notes=notes)
 
 
 def chapters(folder: BookFolder, suffixes: frozenset[str], site: ForcedSite) -> list[str]:
@@ -93,14 +100,14 @@ def _with_scripts(path: str, source: str) -> tuple[str, int]:
     source = shown_source(source)
     if not _is_mdx(path):
         return rewrite_lines(shown_by_jekyll(source), without_emoji_as_on_github), 0
-    shown = with_script_prose(source)
+    shown = with_script_prose(with_container_titles(source))
     return shown.text, shown.unread_words
 
 
 def _page(path: str, source: str, *, site: str) -> Page:
     dialect = Dialect.MDX if _is_mdx(path) else Dialect.MARKDOWN
-    title = parse_front_matter(source).text("title")
-    fallback = readable_name(path, site=site)
+    title = plain_title(parse_front_matter(source).text("title"))
+    fallback = readable_name(path, site=plain_title(site))
     content = split_page(source, dialect, _ANCHORS, title=title, fallback=fallback, parts=())
     return Page(path, content.title, quote(path), source, content.sections, dialect)
 

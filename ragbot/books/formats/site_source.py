@@ -18,6 +18,7 @@ from ragbot.books.formats.plain import reading_key
 from ragbot.books.formats.source_copies import PlacedSource, find_copies
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import with_open_references
+from ragbot.books.markup.titles import plain_title, plain_titles
 from ragbot.core.domain import Book, Dialect, Page
 
 NOT_BUILT = "It is a draft, or the site does not build it."
@@ -121,16 +122,17 @@ def _is_hidden(inner: str) -> bool:
 
 def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
     text = with_open_references(site.text(read.path, read.body))
+    parts = plain_titles(entry.parts)
     content = split_page(
         text,
         Dialect.MARKDOWN,
         site.anchors,
-        title=entry.title or read.values.text("title"),
-        fallback=readable_name(read.inner, site=site.title),
-        parts=entry.parts,
+        title=plain_title(entry.title) or plain_title(read.values.text("title")),
+        fallback=readable_name(read.inner, site=plain_title(site.title)),
+        parts=parts,
     )
     address = relative_address(quote(site.address(read.inner, read.values), safe="/%:@!$&'()*+,;=~"))
-    return Page(read.path, content.title, address, text, content.sections, Dialect.MARKDOWN, entry.parts)
+    return Page(read.path, content.title, address, text, content.sections, Dialect.MARKDOWN, parts)
 
 
 def folder_address(inner: str, *indexes: str, suffix: str = "/") -> str:

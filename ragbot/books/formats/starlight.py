@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePosixPath
 
@@ -24,6 +25,7 @@ from ragbot.books.markup.rewriting import (
 )
 from ragbot.books.markup.script_prose import with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
+from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.core.domain import Book
 
 CONTENT = "src/content/docs"
@@ -48,23 +50,27 @@ def read_starlight(folder: BookFolder) -> Book:
             return OTHER_LANGUAGE
         return NOT_BUILT if values.is_set("draft") or PurePosixPath(inner).stem == "404" else ""
 
+    components = UnreadComponents(shows_spoken=True)
     site = SiteSource(
         title=literal(script[max(script.find("starlight("), 0) :], "title"),
         content=CONTENT,
         anchors=AnchorRules(partial(NumberedSlugger, github_slug)),
         address=_address,
-        text=_plain,
+        text=partial(_plain, components),
         suffixes=PAGES,
         navigation=tuple(_navigation(folder, script, locale)),
         key=lambda inner, values: (_order(values), natural_key(inner)),
         omitted=omitted,
         has_copies=True,
     )
-    return read_site_source(folder, site)
+    return replace(read_site_source(folder, site), notes=components.notes())
 
 
-def _plain(path: str, body: str) -> str:
-    body = without_modules(with_script_prose(body).text) if path.endswith(".mdx") else body
+def _plain(components: UnreadComponents, path: str, body: str) -> str:
+    if path.endswith(".mdx"):
+        body = with_script_prose(body).text
+        components.count(body)
+        body = without_modules(body)
     body = unwrap_components(without_scripts(without_comments(body)))
     return rewrite_lines(unwrap_containers(body), lambda line: line)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from posixpath import dirname, normpath
 
@@ -24,6 +25,7 @@ from ragbot.books.markup.rewriting import (
     without_scripts,
 )
 from ragbot.books.markup.slugs import NumberedSlugger
+from ragbot.books.markup.unread_components import UnreadComponents
 from ragbot.books.not_pages import REPOSITORY_FILE
 from ragbot.core.domain import Book
 
@@ -60,9 +62,12 @@ def _read(folder: BookFolder, settings: str) -> Book:
     suffix = "" if is_true(script, "cleanUrls") else ".html"
     indexes = ("index",) if settings == ".vitepress" else ("index", "readme")
 
+    components = UnreadComponents(shows_spoken=True)
+
     def plain(path: str, body: str) -> str:
         body = expand_includes(folder, body, (dirname(path), content, ""))
         body = without_highlight_comments(without_scripts(without_comments(body)))
+        components.count(body)
         body = unwrap_components(body)
         return rewrite_lines(unwrap_containers(body), lambda line: without_emoji(_CONTENTS.sub("", line)))
 
@@ -79,7 +84,7 @@ def _read(folder: BookFolder, settings: str) -> Book:
         omitted=lambda inner, _values: REPOSITORY_FILE if _is_of_repository(inner) else "",
         has_copies=True,
     )
-    return read_site_source(folder, site)
+    return replace(read_site_source(folder, site), notes=components.notes())
 
 
 def _parts_of_script(folder: BookFolder, config: str) -> str:

@@ -16,6 +16,7 @@ from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
+from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines, without_comments
 from ragbot.books.markup.slugs import NumberedSlugger
@@ -150,7 +151,7 @@ def read_zola(folder: BookFolder) -> Book:
 def _plain(body: str, *, has_emoji: bool) -> str:
     def words(code: re.Match[str]) -> str:
         found = " ".join(each["words"] for each in _WORDS.finditer(code["code"]))
-        return f"**{found}**" if found else ""
+        return bold(found)
 
     def shown(line: str) -> str:
         line = _SHORTCODE.sub(words, line)

@@ -8,8 +8,12 @@ from functools import cache
 
 from ragbot.books.markup.code_spans import rewrite_around_code
 
-# (A time or an address has letters or colons beside it, or digits alone.)
-_NAME = re.compile(r"(?<![\w:/\\]):(?P<name>[a-z0-9+-][a-z0-9_+-]{0,59}):(?![\w:/])(?P<blank>[ \t]*)")
+# (A time or an address has letters or colons beside it, or digits alone. The blank before a picture goes with
+# it where a sign follows.)
+_NAME = re.compile(
+    r"(?:(?<=\S)[ \t]++(?=:[^\s:]{1,60}:[,.;!?)]))?"
+    r"(?<![\w:/\\]):(?P<name>[a-z0-9+-][a-z0-9_+-]{0,59}):(?![\w:/])(?P<blank>[ \t]*)"
+)
 _OPENS = " \t\n[(>\"'*_"
 # Names in Unicode are longer by one of these.
 _ENDINGS = ("", " SIGN", " FACE", " SYMBOL", " MARK", " HAND")

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 # Escaped signs and code, in which no sign is emphasis.
 _OPAQUE = re.compile(r"\\[!-/:-@\[-`{-~]|(?<!`)(`{1,3})(?!`)[^\n]{1,400}?(?<!`)\1(?!`)")
 _INSIDE_WORD = re.compile(r"(?<=[^\W_])\*{2,3}(?=[^\W_])")
+# The marks of emphasis, in code and escapes too.
+EMPHASIS = (
+    re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])"),
+    re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)"),
+)
+_TARGET = re.compile(r"\]\([^()\n]{0,2000}\)|<[^<>\n]{1,2000}>")
 _RUN = re.compile(r"(?P<stars>(?<!\*)\*{2,3}(?!\*))|\n[ \t>]*\r?\n")
 
 
@@ -61,4 +67,45 @@ def replaced_stars(text: str, star: str) -> str:
     for start, end in literal_stars(text).items():
         pieces += [text[position:start], star * (end - start)]
         position = end
+    return "".join((*pieces, text[position:]))
+
+
+def bold(title: str) -> str:
+    """Return a title in bold, empty for none. Emphasis inside of it, which would end the bold, is removed."""
+    words = title.strip()
+    for marks in EMPHASIS:
+        prose = _TARGET.sub(lambda target: "." * len(target.group()), masked(words))
+        found = list(marks.finditer(prose))
+        if is_paired(found):
+            words = without_spans(words, [mark.span() for mark in found])
+        else:
+            words = _escaped(words, found)
+    return f"**{words.strip()}**" if words.strip() else ""
+
+
+def is_paired(found: Sequence[re.Match[str]]) -> bool:
+    """Return whether each mark that opens emphasis is followed by the same mark, which closes it."""
+    pairs = zip(found[::2], found[1::2], strict=False)
+    return len(found) % 2 == 0 and all(
+        opening.group() == closing.group()
+        and not opening.string[opening.end()].isspace()
+        and not closing.string[closing.start() - 1].isspace()
+        for opening, closing in pairs
+    )
+
+
+def without_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return a text without the parts between two offsets each, which are in order."""
+    kept, position = [], 0
+    for start, end in spans:
+        kept.append(text[position:start])
+        position = end
+    return "".join((*kept, text[position:]))
+
+
+def _escaped(text: str, marks: Sequence[re.Match[str]]) -> str:
+    pieces, position = [], 0
+    for mark in marks:
+        pieces += [text[position : mark.start()], "".join(f"\\{sign}" for sign in mark.group())]
+        position = mark.end()
     return "".join((*pieces, text[position:]))

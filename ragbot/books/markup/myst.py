@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from ragbot.books.markup.citations import Citations
+from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.unrun_cells import unrun_notes
 
@@ -154,7 +155,7 @@ def _content(directive: _Directive, page: _Page, *, depth: int) -> Iterator[str]
         yield from _lines(directive.body, page, depth=depth + 1)
     else:
         called = _called(name, title)
-        yield from (f"**{_ROLE.sub(partial(_role_words, page.project), called)}**", "") if called else ()
+        yield from (bold(_ROLE.sub(partial(_role_words, page.project), called)), "") if called else ()
         yield from _lines(directive.body, page, depth=depth + 1)
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from html import unescape
 
-from ragbot.books.markup.emphasis import literal_stars, masked, replaced_stars
-from ragbot.books.markup.entities import ENTITY, as_markdown
+from ragbot.books.markup.emphasis import (
+    EMPHASIS,
+    bold,
+    is_paired,
+    literal_stars,
+    masked,
+    replaced_stars,
+    without_spans,
+)
+from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 
 _FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
 # Whole lines of markup without words, except for a title.
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
+    r"(?:\[(?P<label_of_mark>[^\n]{1,300})\](?:\{[^{}\n]*\})?(?=[ \t]*$))?"
     r"|(?:(?:!{3}|\?{3}\+?)(?:[ \t]+[\w-]+)+|={3}[+!]?)(?:[ \t]+[\"'](?P<title>[^\"\n]{0,200})[\"'])?[ \t]*$"
     r"|-{1,2}8<-{1,2}[^\n]*|/{3}[ \t]*[\w-]*[ \t]*\|?|\{%[^%\n]*+%\}"
     r"|:(?:class|name|open|figclass|width|align|alt|target|depth|maxdepth):[^\n]*$)[ \t]*"
@@ -226,7 +233,10 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 _inline(source, match.start("within"), match.end("within"), runs, ticks=ticks)
                 runs.breaks.append(runs.length)
             case "entity":
-                sign = unescape(match.group())
+                sign = shown_sign(match)
+                if not sign:
+                    # The page's own text has it, in the middle of a word.
+                    runs.breaks.append(runs.length)
                 runs.add(sign if sign == match.group() else sign[:1], match.start())
             case "lead" if _is_prose_number(match):
                 runs.add(match.group().lstrip(" \t>"), match.end() - len(match.group().lstrip(" \t>")))
@@ -234,11 +244,10 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 runs.part(match.start())
             case "tag" | "name":
                 _tag((match["name"] or "").lower(), match.start(), runs)
-            case "mark":
+            case "mark" | "title" | "label_of_mark":
                 # The text after the mark is a title on a line of its own.
-                first, last = (
-                    match.span("title") if match["title"] else (position, _line_end(source, position, end))
-                )
+                named = next((name for name in ("title", "label_of_mark") if match[name]), None)
+                first, last = match.span(named) if named else (position, _line_end(source, position, end))
                 runs.part(match.start())
                 _inline(source, first, last, runs, ticks=ticks)
                 position = max(position, last)
@@ -290,8 +299,6 @@ def readable_words(source: str, *, kind: str = "") -> str:
 
 
 _TICKS = re.compile("`+")
-_STARS = re.compile(r"\*{2,3}(?=[^\s*])|(?<=[^\s*])\*{2,3}|(?<![\w*])\*(?=[^\s*])|(?<=[^\s*])\*(?![\w*])")
-_LOWS = re.compile(r"(?<!\w)_{1,3}(?=[^\s_])|(?<=[^\s_])_{1,3}(?!\w)")
 # The definition of a term, as PHP Markdown Extra writes it.
 _DEFINED = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
 _DEFINED_AGAIN = re.compile(r"(?<=[.!?;])[ \t]*+\n(?:[ \t>]*\n)?[ \t>]*+:[ \t]+")
@@ -322,31 +329,12 @@ def tidy_markdown(source: str) -> str:
     pieces: list[str] = []
     _tidy(replaced_stars(_with_colons(source), "\\*"), pieces)
     text = " ".join("".join(pieces).split())
-    text = _without(text, [match.span() for match in _TICKS.finditer(masked(text))])
-    for marks in (_STARS, _LOWS):
+    text = without_spans(text, [match.span() for match in _TICKS.finditer(masked(text))])
+    for marks in EMPHASIS:
         found = list(marks.finditer(masked(text)))
-        if not _is_paired(found):
-            text = _without(text, [match.span() for match in found])
+        if not is_paired(found):
+            text = without_spans(text, [match.span() for match in found])
     return text
-
-
-def _is_paired(found: Sequence[re.Match[str]]) -> bool:
-    """Return whether each mark that opens emphasis is followed by the same mark, which closes it."""
-    pairs = zip(found[::2], found[1::2], strict=False)
-    return len(found) % 2 == 0 and all(
-        opening.group() == closing.group()
-        and not opening.string[opening.end()].isspace()
-        and not closing.string[closing.start() - 1].isspace()
-        for opening, closing in pairs
-    )
-
-
-def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
-    kept, position = [], 0
-    for start, end in spans:
-        kept.append(text[position:start])
-        position = end
-    return "".join((*kept, text[position:]))
 
 
 def _tidy(source: str, pieces: list[str]) -> None:
@@ -369,9 +357,8 @@ def _tidy(source: str, pieces: list[str]) -> None:
                 pieces.append("|")
             case "lead" if _is_prose_number(match):
                 pieces.append(match.group().lstrip(" \t>"))
-            case "mark" | "title" if match["title"]:
-                title = tidy_markdown(match["title"])
-                pieces.append(title if "*" in title else f"**{title}**")
+            case "mark" | "title" | "label_of_mark" if match["title"] or match["label_of_mark"]:
+                pieces.append(bold(tidy_markdown(match["title"] or match["label_of_mark"])) + " ")
             case "tag" | "name" if (match["name"] or "").lower() not in _INLINE_TAGS:
                 # A block tag separates words, as on the page.
                 pieces.append(" ")

@@ -8,8 +8,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import dropwhile
 
-from ragbot.books.markup.code_spans import find_code_spans, rewrite_around_code
+from ragbot.books.markup.attribute_lists import id_in_attributes
+from ragbot.books.markup.code_spans import CLOSES, find_code_spans, rewrite_around_code
+from ragbot.books.markup.emphasis import bold
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 _LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
@@ -27,7 +30,7 @@ _INDENTED = re.compile(
 )
 # `::: tip Dry`, `:::tip[Dry]`, `:::{tip} Dry`, `/// note | Dry`.
 _CONTAINER = re.compile(
-    r"[ \t]*(?P<mark>:{3,}|/{3,})[ \t]*\{?(?P<name>[A-Za-z][\w-]*)\}?[ \t]*"
+    r"(?P<indent>[ \t]*)(?P<mark>:{3,}|/{3,})[ \t]*\{?(?P<name>[A-Za-z][\w-]*)\}?[ \t]*"
     r"(?:\[(?P<label>[^\n]*)\](?:\{[^\n]*\})?|\|?[ \t]*(?P<title>[^\n]*))"
 )
 # ```` ```admonish warning "Dry" ````, `title="Dry"`, of mdbook-admonish.
@@ -37,7 +40,8 @@ _ADMONISH = re.compile(
 )
 _CONTAINER_END = re.compile(r"[ \t]*(?::{3,}|/{3,})[ \t]*")
 _ATTRIBUTES = re.compile(
-    r"(?<![ \t])[ \t]*+\{:?[ \t]*[.#][^{}\n]*\}|(?<=[*_`)\]])\{:?[ \t]*[\w-]+=[^{}\n]*\}"
+    r"(?<![ \t])[ \t]*+\{(?::?[ \t]*[.#]|:[ \t]*[\w-]+=)[^{}\n]*\}"
+    rf"|(?<=[*_)\]{CLOSES}])\{{[ \t]*[\w-]+=[^{{}}\n]*\}}"
 )
 _OWN_ID = re.compile(r"(?<![ \t])[ \t]*+\{#[^{}\n]*\}\Z")
 # Colours of a terminal, in listings of what it shows.
@@ -45,7 +49,11 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _DEFINED = re.compile(r"^ {0,3}\[(?!\^)(?P<name>[^\[\]\n]{1,300})\]:[ \t]*\S", re.MULTILINE)
 _NAMED = re.compile(r"(?<![\]!\\\w])\[(?!\^)(?P<name>[^\[\]\n]{1,300})\](?![\[(:{])")
 _TAG_LINE = re.compile(r"[ \t]*</?[A-Za-z][^<>\n]*>[ \t]*(?=\r?\n|\Z)")
-_ICON = re.compile(r":(?:material|fontawesome|octicons|simple|lucide)-[\w-]+:")
+# (The blank before it goes with it where no word follows.)
+_ICON = re.compile(
+    r"(?:(?<=\S)[ \t]++(?=:[\w-]+:(?:[\s,.;:!?)]|\Z)))?"
+    r":(?:material|fontawesome|octicons|simple|lucide)-[\w-]+:"
+)
 
 _SCRIPT = re.compile(r"<(?P<name>script|style)\b", re.IGNORECASE)
 _MODULE = re.compile(
@@ -61,6 +69,7 @@ _SPOKEN = re.compile(r"\b(?:title|label|description|text|alt)=([\"'])(?P<words>(
 _IN_HEADING = re.compile(r"^#{1,6}[ \t][^\n]*\Z", re.MULTILINE)
 MAX_HEADING = 1_000
 
+_STOPS = ":.!?…。：！？"
 # A container whose own name says nothing to a reader.
 _NAMELESS = frozenset({"details", "code-group", "tabs", "tab", "tab-set", "tab-item", "steps", "div", "grid"})
 
@@ -223,9 +232,19 @@ def _title_of(opening: re.Match[str]) -> str:
 
 
 def _titled(indent: str, title: str, body: list[str]) -> Iterator[str]:
-    yield from (f"{indent}**{title}**", "") if title else ()
+    if title:
+        yield from _title_lines(indent, title)
+    if title and indent:
+        body = list(dropwhile(lambda line: not line.strip(), body))
     yield from _unwrapped(body)
     yield ""
+
+
+def _title_lines(indent: str, title: str) -> tuple[str, ...]:
+    """Return the lines of a title: a paragraph of its own, or in a list item the label of the next one."""
+    if not indent:
+        return (bold(title), "")
+    return (f"{indent}{bold(title if title[-1:] in _STOPS else f'{title}:')}",)
 
 
 def unwrap_containers(text: str) -> str:
@@ -240,7 +259,20 @@ def unwrap_containers(text: str) -> str:
         name = opening["name"].replace("-", " ").capitalize()
         title = opening["label"] or opening["title"] or ("" if opening["name"] in _NAMELESS else name)
         title = _OWN_ID.sub("", title.strip())
-        return f"**{title}**\n" if title else ""
+        return "\n".join(_title_lines(opening["indent"], title)) if title else ""
+
+    return rewrite_lines(text, prose)
+
+
+def with_container_titles(text: str) -> str:
+    """Set titles of containers in bold, without their colons; lines of colons without one stay for MDX."""
+
+    def prose(line: str) -> str:
+        opening = _CONTAINER.fullmatch(line.rstrip("\r")) if ":::" in line else None
+        if opening is None or opening["mark"].startswith("/"):
+            return line
+        title = _OWN_ID.sub("", (opening["label"] or opening["title"] or "").strip())
+        return "\n".join(("", *_title_lines(opening["indent"], title))) if title else line
 
     return rewrite_lines(text, prose)
 
@@ -264,7 +296,7 @@ def _admonition(fenced: str) -> str:
     if title is None:
         title = (name or "note").replace("-", " ").capitalize()
     inside = unwrap_admonish("\n".join(body))
-    return f"**{title.strip()}**\n\n{inside}\n\n" if title.strip() else f"{inside}\n\n"
+    return f"{bold(title)}\n\n{inside}\n\n" if title.strip() else f"{inside}\n\n"
 
 
 def without_scripts(text: str) -> str:
@@ -305,11 +337,19 @@ def _attribute_words(tag: re.Match[str]) -> str:
         # A badge; the author's id stands behind it.
         return ""
     words = [found["words"].strip() for found in _SPOKEN.finditer(tag[0])]
-    return f"\n**{words[0]}**\n\n" + " ".join(words[1:]) + "\n" if words else "\n"
+    return f"\n{bold(words[0])}\n\n" + " ".join(words[1:]) + "\n" if words else "\n"
 
 
 def without_attributes(line: str) -> str:
     """Remove attribute lists and names of icons from a line; those of headings that hold their ids stay."""
+    if "{" not in line and ":" not in line:
+        return line
     is_heading = line.lstrip().startswith("#")
-    line = _ATTRIBUTES.sub(lambda found: found[0] if is_heading and "#" in found[0] else "", line)
-    return _ICON.sub("", line)
+
+    def shown(words: str) -> str:
+        words = _ATTRIBUTES.sub(
+            lambda found: found[0] if is_heading and id_in_attributes(found[0].strip(" \t{}")) else "", words
+        )
+        return _ICON.sub("", words)
+
+    return rewrite_around_code(line, shown)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.notebook_outputs import html_as_markdown
+from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.pandoc_tables import read_drawn_table
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.rmarkdown_inline import (
@@ -142,7 +143,7 @@ class _Rewriter:
     def _due_title(self) -> Iterator[str]:
         if self.divs and self.divs[-1].waits_for_title:
             self.divs[-1].waits_for_title = False
-            yield from (f"**{self.divs[-1].title}**", "")
+            yield from (bold(self.divs[-1].title), "")
 
     def _prose(self, line: str) -> Iterator[str]:
         div = _DIV.fullmatch(line)
@@ -195,7 +196,7 @@ class _Rewriter:
             )
         )
         if words and not waits and self._is_shown:
-            yield from (f"**{words}**", "")
+            yield from (bold(words), "")
 
     def _heading(self, marks: str, text: str) -> Iterator[str]:
         text = without_index(text)
@@ -205,7 +206,7 @@ class _Rewriter:
         if self.divs and (self.divs[-1].waits_for_title or self.divs[-1].has_tabs):
             # It is the name of a callout or of a tab, and has no anchor.
             self.divs[-1].waits_for_title = False
-            yield from (f"**{words}**", "")
+            yield from (bold(words), "")
             return
         yield f"{marks} {words}{f' {{{ids[-1]}}}' if ids else ''}"
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from textwrap import dedent
 
 from ragbot.books.markup.blocks import ParsedPage, parse_page
+from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.script_code import with_script_code
 from ragbot.books.markup.script_values import (
     EXPORTED,
@@ -211,7 +212,7 @@ def _markdown(text: ScriptText) -> str:
 
 
 def _plain(words: str) -> str:
-    words = _INNER_HEADING.sub(lambda heading: f"**{heading['words'].rstrip(_CLOSING_MARKS)}**", words)
+    words = _INNER_HEADING.sub(lambda heading: bold(heading["words"].rstrip(_CLOSING_MARKS)), words)
     return _SIGN.sub(lambda sign: f"\\{sign.group()}", words)
 
 

@@ -192,7 +192,7 @@ def test_what_is_not_prose_lies_outside_of_chunks_and_of_the_index():
 
     (chunk,) = chunks(source, "a.mdx")
 
-    assert chunk.text == ":::tip Mind\n\nProse <b>here</b> {a.b}."
+    assert chunk.text == "**Mind**\n\n\nProse <b>here</b> {a.b}."
     assert chunk.search_text.split("\n\n", 1)[1].split() == ["Mind", "Prose", "here", "."]
 
 
@@ -227,6 +227,23 @@ def test_details_keep_their_summary_and_text():
 
     assert chunk.text == "<summary>Why?</summary>\n\nBecause."
     assert chunk.search_text == "A\n\nWhy?\n\nBecause."
+
+
+def test_search_text_has_no_signs_without_width():
+    """No reader types them, and a model that embeds the text takes the halves for two words."""
+    (chunk,) = chunks("# F&#8203;orks\n\n## Kni&shy;ves\n\nA f&#8203;ork and a kni&ZeroWidthSpace;fe.\n")
+
+    assert chunk.search_text == "Forks > Knives\n\nA fork and a knife."
+    assert chunk.heading_path == ("Forks", "Knives")
+
+
+def test_search_text_has_no_attributes_of_headings():
+    """Passages of joined sections hold their headings' lines."""
+    (chunk,) = chunks('# T\n\n## A { #a }\n\nx\n\n## B {data-x="y"}\n\ny\n\n## C {x}\n\nz\n')
+
+    assert [line for line in chunk.search_text.splitlines() if line.startswith("##")] == [
+        *("## A", "## B", "## C {x}")
+    ]
 
 
 def test_search_text_has_the_signs_of_the_page():

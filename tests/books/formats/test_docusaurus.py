@@ -339,9 +339,39 @@ def test_words_in_javascript_that_are_not_read_are_told(site):
     """Only the built site shows them."""
     book = load_book(site("a.mdx", "# A\n\n<Card note='" + "Words of a card. " * 20 + "' />\n\ntext\n"))
 
-    (note,) = book.notes
+    note, components = book.notes
     assert "docs/a.mdx" in note
+    assert "<Card> 1" in components
     assert "give the built HTML" in note
+
+
+def test_titles_of_admonitions_are_paragraphs_or_labels_of_list_items(site):
+    """A title with a citation of its own stood in answers, and its text apart from it."""
+    root = site(
+        "a.md",
+        "# A\n\nRow.\n:::tip[**Dry** *oars*]{.x}\nPush.\n:::\n\n:::note Wet oars\n\nPull.\n\n:::\n\n"
+        "1. Sit.\n\n    :::warning[Cold]\n    Wrap.\n    :::\n\n:::note\nRest.\n:::\n\n```\n:::tip[x]\n```\n",
+    )
+
+    (page,) = load_book(root).pages
+
+    assert page.source == (
+        "# A\n\nRow.\n\n**Dry oars**\n\nPush.\n:::\n\n\n**Wet oars**\n\n\nPull.\n\n:::\n\n"
+        "1. Sit.\n\n\n    **Cold:**\n    Wrap.\n    :::\n\n:::note\nRest.\n:::\n\n```\n:::tip[x]\n```\n"
+    )
+
+
+def test_components_whose_words_are_attributes_are_told(site):
+    """Sentences lack the names of keys, and nothing showed it."""
+    site("b.mdx", "# B\n\nPress <Key k='y' />.\n\n<Method name='row' returns='void' />\n")
+    root = site("a.md", "# A\n\nPressing <Key mod='cmd' k='z' /> will undo.\n\n<Oar src='a.png' />\n")
+
+    book = load_book(root)
+
+    assert book.notes == (
+        "The words of 3 components are made by the site from attributes, and missing here "
+        "(<Key> 2, <Method> 1): give the built HTML where you can.",
+    )
 
 
 def test_partials_are_read_where_the_page_shows_them(site):

@@ -87,11 +87,37 @@ def test_sections_tile_the_page_and_begin_with_their_heading():
         ("## `std:x` in Note:", "std:x in Note:", "stdx-in-note"),
         ("## Text {1+1} expr", "Text expr", "text-11-expr"),
         ("## A  double space", "A double space", "a--double-space"),
+        ("## L&#8203;oop and kni&shy;ves", "Loop and knives", "loop-and-knives"),
+        ("## L\u200boop and kni\u00adves", "Loop and knives", "loop-and-knives"),
     ],
 )
 def test_heading_markup_is_removed_and_its_anchor_kept(heading, text, anchor):
     """Docusaurus makes the anchor of the text that is seen."""
     found = sections(f"# T\n\n{heading}\n\nText.\n")
+
+    assert (found[-1].heading_path[-1], found[-1].anchor) == (text, anchor)
+
+
+@pytest.mark.parametrize(
+    ("heading", "text", "anchor"),
+    [
+        ('## Tides {: translate="no" }', "Tides", "tides"),
+        ("## Tides { translate='no' }", "Tides", "tides"),
+        ("## Tides {:#high}", "Tides", "high"),
+        ('## Tides {: #high title="Up #2 now" }', "Tides", "high"),
+        ('## Tides {: id="high" .wide }', "Tides", "high"),
+        ("## Tides {#high .wide data-x=1}", "Tides", "high"),
+        ("## Tides {class=wide id=high}", "Tides", "high"),
+        ("## Tides {.wide hidden}", "Tides", "tides"),
+        ("## Tides {: toc }", "Tides", "tides"),
+        ("## The set {1.5}", "The set {1.5}", "the-set-15"),
+        ("## The set {a=b}", "The set {a=b}", "the-set-ab"),
+        ("## Put {name} here: {name}", "Put {name} here: {name}", "put-name-here-name"),
+    ],
+)
+def test_attributes_of_a_heading_are_no_words_of_it(heading, text, anchor):
+    """They stood in titles and lead-ins; other text in braces is the author's."""
+    found = sections(f"# T\n\n{heading}\n\nText.\n", Dialect.MARKDOWN)
 
     assert (found[-1].heading_path[-1], found[-1].anchor) == (text, anchor)
 

@@ -24,6 +24,8 @@ from ragbot.books.markup.rewriting import (
 )
 from ragbot.core.domain import Book, LeftOut
 
+KEY = "# A\n\nPressing <Key k='z' /> will undo.\n"
+
 
 def laid(root: Path, files: dict[str, str]) -> Book:
     """Write a project and read it."""
@@ -362,6 +364,23 @@ def test_vitepress_heading_keeps_its_id_behind_a_badge(tmp_path: Path) -> None:
     assert "**it**" in read.source
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {".vitepress/config.js": "", "a.md": KEY},
+        {"astro.config.mjs": "starlight({})", "src/content/docs/a.mdx": KEY},
+        {"a.mdx": KEY},
+    ],
+    ids=["vitepress", "starlight", "plain"],
+)
+def test_components_whose_words_are_attributes_are_told(tmp_path: Path, files: dict[str, str]) -> None:
+    """Their sentences lack a word, and nothing showed it."""
+    book = laid(tmp_path, files)
+
+    assert len(book.notes) == 1
+    assert "(<Key> 1)" in book.notes[0]
+
+
 def test_types_within_code_are_no_components() -> None:
     """Interfaces are full of them; the code was torn in two, without its type."""
     text = '- Type: `<T>(oar: T) => void`\n- <Badge text="`<U>` now" /> and `a\n\n<Oar />`b\n'
@@ -400,6 +419,8 @@ def test_front_matter_in_toml_is_read() -> None:
         ("::: tip Dry\nKeep it dry.\n:::", "**Dry**\n\nKeep it dry.\n"),
         (":::caution\nKeep it dry.\n:::", "**Caution**\n\nKeep it dry.\n"),
         ("::::{note} Dry\nKeep it dry.\n::::", "**Dry**\n\nKeep it dry.\n"),
+        ("::: tip **Dry** oars and *sails*\nRow.\n:::", "**Dry oars and sails**\n\nRow.\n"),
+        ("- Row.\n\n  :::tip[Dry]\n  Push.\n  :::", "- Row.\n\n  **Dry:**\n  Push.\n"),
         ("::: code-group\n```js [a.js] {1}\na\n```\n:::", "\n```js\na\n```\n"),
         ("```\n::: tip\n```", "```\n::: tip\n```"),
     ],

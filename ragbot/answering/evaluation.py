@@ -11,7 +11,7 @@ from html import unescape
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.question_set import Gold, Row
-from ragbot.answering.statements import Kind, Piece, StatementSplitter
+from ragbot.answering.statements import CITATION_MARK, Kind, Piece, StatementSplitter
 from ragbot.core.answers import (
     EXTRACTIVE,
     Answer,
@@ -40,7 +40,6 @@ LEAST_SUPPORT = 0.7
 _SIGNS = re.compile(r"[\W_]+")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _MARK_ALONE = re.compile(r"\n\s*\n((?:\[\d+\] ?)+)(?=\n|\Z)")
-_MARK = re.compile(r"\[(\d{1,3})\]")
 _CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 # Remains of a book's markup, which a reader should not see.
 DAMAGE = re.compile(
@@ -242,7 +241,7 @@ def model_verdict(asked: Asked) -> ModelVerdict | None:
     if answer.model in ("", EXTRACTIVE):
         return None
     marked = [
-        (_MARK.sub("", unescape(piece.body)), mark)
+        (CITATION_MARK.sub("", unescape(piece.body)), mark)
         for piece in _pieces(answer.text)
         if piece.kind is not Kind.FILLER
         for mark in dict.fromkeys(piece.marks)
@@ -274,8 +273,8 @@ def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
     # A mark that stands alone speaks for the table or the listing above it.
     for block in _MARK_ALONE.sub(r"\n\1", _CODE.sub("", answer)).split("\n\n"):
         for line in block.split("\n"):
-            marks = [int(number) for number in _MARK.findall(line)] or [int(n) for n in _MARK.findall(block)]
-            words = _BULLET.sub("", unescape(_MARK.sub("", line))).strip(" -*|")
+            marks = [int(number) for number in CITATION_MARK.findall(line) or CITATION_MARK.findall(block)]
+            words = _BULLET.sub("", unescape(CITATION_MARK.sub("", line))).strip(" -*|")
             # A line of dots stands for items that are left out.
             if (
                 not words.strip("…")
@@ -308,7 +307,9 @@ def _first_block(answer: str) -> str:
 
 def _content_lines(answer: str) -> Iterator[str]:
     """Return the lines of an answer that have a mark, without it."""
-    return (_MARK.sub("", line).strip(" -") for line in answer.split("\n") if _MARK.search(line))
+    return (
+        CITATION_MARK.sub("", line).strip(" -") for line in answer.split("\n") if CITATION_MARK.search(line)
+    )
 
 
 def _holds(source: Source, golds: Iterable[Gold]) -> set[tuple[str, str]]:

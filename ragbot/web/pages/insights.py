@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, render_template, request, url_for
+from flask import Blueprint, Response, g, render_template, request, url_for
 from pydantic import ValidationError
 
 from ragbot.config import Settings
@@ -296,9 +296,7 @@ def _page(
         listed=LISTED,
         **values,
     )
-    response = make_response(page, status)
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return response
+    return Response(page, status, {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
 
 def _books() -> list[tuple[str, str]]:

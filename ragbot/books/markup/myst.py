@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from ragbot.books.markup.citations import Citations
+from ragbot.books.markup.pandoc_citations import Citations
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.unrun_cells import unrun_notes
 from ragbot.core.code_fences import fenced_code_end, opening_fence

@@ -53,7 +53,7 @@ _EXTRACTIVE = frozenset({Degradation.LLM_EXTRACTIVE, Degradation.BUDGET})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedRow:
     """Hold a question with its answer; one that was cut has the status FAILED, its words and `error_code`.
 
     `first_word_ms` is the time from the question to the first word, None if there was none.
@@ -148,7 +148,7 @@ class Evaluation:
         }
 
     def verdicts(
-        self, rows: Iterable[Row], on_answer: Callable[[Asked], None] = lambda _asked: None
+        self, rows: Iterable[Row], on_answer: Callable[[AskedRow], None] = lambda _asked: None
     ) -> list[Verdict]:
         """Ask every question in order; `on_answer` is called after each."""
         verdicts = []
@@ -158,7 +158,7 @@ class Evaluation:
             on_answer(asked)
         return verdicts
 
-    def _ask(self, row: Row) -> Asked:
+    def _ask(self, row: Row) -> AskedRow:
         question = Question(row.question, book=self._edition.book, book_version=self._edition.name)
         started, first_word_ms = time.perf_counter(), None
         draft: Draft | None = None
@@ -174,9 +174,9 @@ class Evaluation:
                             if first_word_ms is None:
                                 first_word_ms = (time.perf_counter() - started) * 1000
                         case Finished(answer):
-                            return Asked(row, answer, first_word_ms)
+                            return AskedRow(row, answer, first_word_ms)
             except (AnswerCut, DeadlineExceeded) as error:
-                return Asked(row, self._cut(draft, "".join(said)), first_word_ms, error.code)
+                return AskedRow(row, self._cut(draft, "".join(said)), first_word_ms, error.code)
         raise AssertionError("an answer ended without its last event")
 
     def _cut(self, draft: Draft | None, text: str) -> Answer:
@@ -185,7 +185,7 @@ class Evaluation:
             return Answer(text, Status.FAILED, (), Mode.FULL_BOOK, self._edition.name, model="")
         return replace(draft.so_far(), text=text, status=Status.FAILED)
 
-    def _verdict(self, asked: Asked) -> Verdict:
+    def _verdict(self, asked: AskedRow) -> Verdict:
         row, answer = asked.row, asked.answer
         right = [_holds(source, row.gold) for source in answer.sources]
         ranks = [rank for rank, gold in enumerate(right, start=1) if gold]
@@ -235,7 +235,7 @@ class Evaluation:
         return span.url.partition(":~:")[0].rstrip("#") == link
 
 
-def model_verdict(asked: Asked) -> ModelVerdict | None:
+def model_verdict(asked: AskedRow) -> ModelVerdict | None:
     """Measure the answer of a model; None if no model wrote it."""
     answer, grounding = asked.answer, asked.answer.grounding
     if answer.model in ("", EXTRACTIVE):

@@ -11,7 +11,7 @@ from typing import Any
 from ragbot.core.answers import Source
 from ragbot.core.timestamps import timestamp
 from ragbot.insights.book_map import BookMap, MappedPage
-from ragbot.insights.masking import masked
+from ragbot.insights.masking import mask_personal_data
 from ragbot.insights.trends import Numbers, Trends
 from ragbot.storage.question_gaps import Gap
 from ragbot.storage.question_lists import AskedFacts, GroupFacts
@@ -63,7 +63,7 @@ def question_values(asked: AskedFacts) -> dict[str, Any]:
 def answered_values(asked: AskedFacts) -> dict[str, Any]:
     """Return a question with its answer, masked as its words are; both are null if there is none any more."""
     sources = None if asked.sources is None else [_source(source) for source in asked.sources]
-    answer = None if asked.answer is None else masked(asked.answer)
+    answer = None if asked.answer is None else mask_personal_data(asked.answer)
     return {**question_values(asked), "answer": answer, "sources": sources}
 
 

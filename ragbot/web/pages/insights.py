@@ -15,7 +15,7 @@ from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.core.errors import RagbotError
 from ragbot.insights.book_map import BookMap
 from ragbot.insights.demo import SPREAD, demo
-from ragbot.insights.masking import masked
+from ragbot.insights.masking import mask_personal_data
 from ragbot.insights.report import as_issue
 from ragbot.insights.trends import trends
 from ragbot.insights.values import (
@@ -265,7 +265,7 @@ def _group(asked: Asked, group: int) -> Response:
 
 def _answer_html(asked: AskedFacts) -> str:
     # No mark is a link: the sources of several answers stand on one page.
-    return answer_html(masked(asked.answer), frozenset()) if asked.answer else ""
+    return answer_html(mask_personal_data(asked.answer), frozenset()) if asked.answer else ""
 
 
 def _page(

@@ -10,6 +10,7 @@ from enum import StrEnum
 from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.core.answers import NOT_IN_BOOK
 from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.side_matter import is_side_heading
 from ragbot.storage.editions import PageRecord
 
@@ -236,8 +237,7 @@ def _chapter_name(name: str, pages: Sequence[PageRecord]) -> str:
 
 def link_label(label: str) -> str:
     """Return a title with the signs escaped that have a meaning in a link's label."""
-    shown = without_invisible(label).replace(NOT_IN_BOOK, "")
-    return re.sub(r"([\[\]\\`*_<>])", r"\\\1", shown)
+    return escape_words(without_invisible(label).replace(NOT_IN_BOOK, ""))
 
 
 def _emphasized(title: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ragbot.books.markup.readable import readable, readable_blocks
+from ragbot.core.code_fences import fenced_code
 from ragbot.core.text import folded, sentence_spans
 
 # The number of passages whose words are cached.
@@ -22,7 +23,6 @@ _WORD = re.compile(r"[^\W_]+")
 # With the quotes, brackets and stops around it, which belong to what is cited.
 _WORD_WITH_SIGNS = re.compile(r"(?:(?<!\S)[^\w\s]*)?(?P<word>[^\W_]+)(?:[^\w\s]*(?!\S))?")
 _MARKS = re.compile(r"(?:\[\d{1,3}\])+")
-_FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 # Words that are too common to show which sentence an answer comes from.
 _COMMON = frozenset(
     "a an and are as at be by for from in is it its of on or that the this to was with you your".split()
@@ -62,9 +62,9 @@ def marked_texts(answer: str) -> Iterator[MarkedText]:
 def _rested_on(text: str) -> str:
     """Return the last block of a text, which is what a mark at its end supports."""
     text = text.strip("\n ")
-    fences = list(_FENCE_LINE.finditer(text))
-    if len(fences) >= 2 and not text[fences[-1].end() :].strip():
-        return text[fences[-2].start() :]
+    code = list(fenced_code(text))
+    if code and code[-1].is_closed and code[-1].end == len(text):
+        return text[code[-1].start :]
     return text.rpartition("\n\n")[2]
 
 
@@ -104,10 +104,12 @@ def cited_span(marked: str, passage: PassageWords) -> tuple[int, int] | None:
 
 def _said(marked: str) -> Iterator[str]:
     """Yield the words of a marked text. Text between fences is code, in which nothing is markup."""
-    pieces = _FENCE_LINE.split(marked)
-    for number, piece in enumerate(pieces):
-        is_code = number % 2 == 1 and number + 1 < len(pieces)
-        yield from _WORD.findall(piece if is_code else readable(piece).text)
+    position = 0
+    for code in fenced_code(marked):
+        yield from _WORD.findall(readable(marked[position : code.start]).text)
+        yield from _WORD.findall(marked, code.code_start, code.code_end)
+        position = code.end
+    yield from _WORD.findall(readable(marked[position:]).text)
 
 
 def _verbatim(said: Sequence[str], words: Sequence[str]) -> tuple[int, int] | None:

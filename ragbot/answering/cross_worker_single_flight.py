@@ -6,7 +6,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from ragbot.answering.cache_entries import deserialized, entry_name, is_cacheable, serialized
 from ragbot.core.answers import Answer
@@ -24,19 +25,21 @@ HANDED_OVER_S = 10.0
 RESERVE_S = 3.0
 
 
+class Land(Protocol):
+    """Pass the answer to those who wait; after None, the next of them calls the model.
+
+    `is_cached` says that other workers find the answer in the cache under its key.
+    """
+
+    def __call__(self, answer: Answer | None, /, *, is_cached: bool) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Leader:
-    """Represent the permission to call the model for all who wait. The owner must call `land` at the end."""
+    """Hold the permission to call the model for all who wait. The owner must call `land` at the end."""
 
-    def __init__(self, land: Callable[[Answer | None, bool], None], renew: Callable[[], None]) -> None:
-        self._land = land
-        self.renew = renew
-
-    def land(self, answer: Answer | None, *, is_cached: bool) -> None:
-        """Pass the answer to those who wait; after None, the next of them calls the model.
-
-        `is_cached` says that other workers find the answer in the cache under its key.
-        """
-        self._land(answer, is_cached)
+    land: Land
+    renew: Callable[[], None]
 
 
 class CrossWorkerSingleFlight:
@@ -73,7 +76,7 @@ class CrossWorkerSingleFlight:
             if flight.result is not None:
                 return flight.result
             if not flight.has_landed:
-                return Leader(lambda _answer, _is_cached: None, lambda: None)
+                return Leader(land=lambda _answer, **_: None, renew=lambda: None)
 
     def _led(self, key: str, flight: Flight[Answer], deadline: Deadline) -> Leader | Answer:
         try:
@@ -93,7 +96,7 @@ class CrossWorkerSingleFlight:
                 renewed_at = self._clock()
                 self._states.change(_name(key), lambda state: self._renewed(state, token), self._lease_s * 2)
 
-        def land(answer: Answer | None, is_cached: bool) -> None:
+        def land(answer: Answer | None, *, is_cached: bool) -> None:
             self._flights.land(key, flight, answer)
             if answer is not None and not is_cached:
                 self._cache.put(_handed(token), serialized(answer), HANDED_OVER_S)

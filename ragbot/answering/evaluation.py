@@ -11,7 +11,7 @@ from html import unescape
 
 from ragbot.answering.answerer import Answerer
 from ragbot.answering.question_set import Gold, Row
-from ragbot.answering.statements import Kind, Piece, StatementSplitter
+from ragbot.answering.statements import CITATION_MARK, Kind, Piece, StatementSplitter
 from ragbot.core.answers import (
     EXTRACTIVE,
     Answer,
@@ -40,7 +40,6 @@ LEAST_SUPPORT = 0.7
 _SIGNS = re.compile(r"[\W_]+")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _MARK_ALONE = re.compile(r"\n\s*\n((?:\[\d+\] ?)+)(?=\n|\Z)")
-_MARK = re.compile(r"\[(\d{1,3})\]")
 _CODE = re.compile(r"^(`{3,})[^\n]*\n.*?^\1[ \t]*$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 # Remains of a book's markup, which a reader should not see.
 DAMAGE = re.compile(
@@ -54,7 +53,7 @@ _EXTRACTIVE = frozenset({Degradation.LLM_EXTRACTIVE, Degradation.BUDGET})
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedRow:
     """Hold a question with its answer; one that was cut has the status FAILED, its words and `error_code`.
 
     `first_word_ms` is the time from the question to the first word, None if there was none.
@@ -149,7 +148,7 @@ class Evaluation:
         }
 
     def verdicts(
-        self, rows: Iterable[Row], on_answer: Callable[[Asked], None] = lambda _asked: None
+        self, rows: Iterable[Row], on_answer: Callable[[AskedRow], None] = lambda _asked: None
     ) -> list[Verdict]:
         """Ask every question in order; `on_answer` is called after each."""
         verdicts = []
@@ -159,7 +158,7 @@ class Evaluation:
             on_answer(asked)
         return verdicts
 
-    def _ask(self, row: Row) -> Asked:
+    def _ask(self, row: Row) -> AskedRow:
         question = Question(row.question, book=self._edition.book, book_version=self._edition.name)
         started, first_word_ms = time.perf_counter(), None
         draft: Draft | None = None
@@ -175,9 +174,9 @@ class Evaluation:
                             if first_word_ms is None:
                                 first_word_ms = (time.perf_counter() - started) * 1000
                         case Finished(answer):
-                            return Asked(row, answer, first_word_ms)
+                            return AskedRow(row, answer, first_word_ms)
             except (AnswerCut, DeadlineExceeded) as error:
-                return Asked(row, self._cut(draft, "".join(said)), first_word_ms, error.code)
+                return AskedRow(row, self._cut(draft, "".join(said)), first_word_ms, error.code)
         raise AssertionError("an answer ended without its last event")
 
     def _cut(self, draft: Draft | None, text: str) -> Answer:
@@ -186,7 +185,7 @@ class Evaluation:
             return Answer(text, Status.FAILED, (), Mode.FULL_BOOK, self._edition.name, model="")
         return replace(draft.so_far(), text=text, status=Status.FAILED)
 
-    def _verdict(self, asked: Asked) -> Verdict:
+    def _verdict(self, asked: AskedRow) -> Verdict:
         row, answer = asked.row, asked.answer
         right = [_holds(source, row.gold) for source in answer.sources]
         ranks = [rank for rank, gold in enumerate(right, start=1) if gold]
@@ -236,13 +235,13 @@ class Evaluation:
         return span.url.partition(":~:")[0].rstrip("#") == link
 
 
-def model_verdict(asked: Asked) -> ModelVerdict | None:
+def model_verdict(asked: AskedRow) -> ModelVerdict | None:
     """Measure the answer of a model; None if no model wrote it."""
     answer, grounding = asked.answer, asked.answer.grounding
     if answer.model in ("", EXTRACTIVE):
         return None
     marked = [
-        (_MARK.sub("", unescape(piece.body)), mark)
+        (CITATION_MARK.sub("", unescape(piece.body)), mark)
         for piece in _pieces(answer.text)
         if piece.kind is not Kind.FILLER
         for mark in dict.fromkeys(piece.marks)
@@ -274,8 +273,8 @@ def _sentences(answer: str) -> Iterator[tuple[str, list[int]]]:
     # A mark that stands alone speaks for the table or the listing above it.
     for block in _MARK_ALONE.sub(r"\n\1", _CODE.sub("", answer)).split("\n\n"):
         for line in block.split("\n"):
-            marks = [int(number) for number in _MARK.findall(line)] or [int(n) for n in _MARK.findall(block)]
-            words = _BULLET.sub("", unescape(_MARK.sub("", line))).strip(" -*|")
+            marks = [int(number) for number in CITATION_MARK.findall(line) or CITATION_MARK.findall(block)]
+            words = _BULLET.sub("", unescape(CITATION_MARK.sub("", line))).strip(" -*|")
             # A line of dots stands for items that are left out.
             if (
                 not words.strip("…")
@@ -308,7 +307,9 @@ def _first_block(answer: str) -> str:
 
 def _content_lines(answer: str) -> Iterator[str]:
     """Return the lines of an answer that have a mark, without it."""
-    return (_MARK.sub("", line).strip(" -") for line in answer.split("\n") if _MARK.search(line))
+    return (
+        CITATION_MARK.sub("", line).strip(" -") for line in answer.split("\n") if CITATION_MARK.search(line)
+    )
 
 
 def _holds(source: Source, golds: Iterable[Gold]) -> set[tuple[str, str]]:

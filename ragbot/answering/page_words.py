@@ -11,13 +11,13 @@ from functools import lru_cache
 
 from ragbot.answering.printed_words import is_letter
 from ragbot.books.markup.readable import ReadableText, readable
+from ragbot.core.code_fences import fenced_code
 
 CACHED_PAGES = 64
 # Characters. A longer page takes too long to read (40 ms) and too much memory to cache.
 LONGEST_PAGE = 200_000
 
 _WORD = re.compile(r"\S+")
-_FENCE = re.compile(r"^[ \t>]*(?P<marks>`{3,}|~{3,})[^\n]*\n?", re.MULTILINE)
 _HEADING = re.compile(r"^[ \t>]*#{1,6}[ \t]+(?P<words>[^\n]+)", re.MULTILINE)
 
 
@@ -89,15 +89,11 @@ def page_words(source: str) -> PageWords:
 def _readable_parts(source: str) -> Iterator[tuple[int, ReadableText]]:
     """Yield the readable texts between and inside code fences, each with its offset in the source."""
     position = 0
-    opening = ""
-    for fence in _FENCE.finditer(source):
-        marks = fence["marks"]
-        if opening and not marks.startswith(opening):
-            continue
-        yield position, readable(source[position : fence.start()], kind="code" if opening else "")
-        opening = "" if opening else marks
-        position = fence.end()
-    yield position, readable(source[position:], kind="code" if opening else "")
+    for code in fenced_code(source):
+        yield position, readable(source[position : code.start])
+        yield code.start, readable(source[code.start : code.end], kind="code")
+        position = code.end
+    yield position, readable(source[position:])
 
 
 def _first(text: str, term: str, start: int) -> int:

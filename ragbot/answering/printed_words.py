@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from ragbot.books.markup.prose import ProseBlock
 from ragbot.books.markup.readable import ReadableText, readable_blocks
+from ragbot.core.code_fences import opening_fence
 
 CACHED_PASSAGES = 256
 # Characters. A longer word (an address, a key) is not used.
@@ -29,7 +30,6 @@ _CHANGED = re.compile(r"[\"'`\\${}<>\[\]^|]|-{2,3}|\.\.\.|~~|==|\+\+|->|<-|=>")
 _CHANGED_OR_MARKUP = re.compile(rf"{_CHANGED.pattern}|[*_#:]")
 # Lines of code with an instruction for the generator are omitted or changed.
 _FOR_GENERATOR = re.compile(r"highlight-(?:next-line|start|end)|\bANCHOR(?:_END)?:|\(\d{1,3}\)!|\[!code\b")
-_FENCE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})")
 _DIAGRAM = re.compile(
     r"[ \t>]*(?:`{3,}|~{3,})[ \t]*\{?(?:mermaid|plantuml|dot|graphviz|d2|ditaa|nomnoml|vega(?:-lite)?)\b",
     re.I,
@@ -123,7 +123,7 @@ def _changes(source: str, block: ProseBlock, plain: ReadableText) -> _Changes:
     if block.kind != "code":
         return _Changes(_outside(plain, _REPLACED), _outside(plain, _CHANGED))
     replaced = [_line_of(plain.text, match.start()) for match in _FOR_GENERATOR.finditer(plain.text)]
-    if _FENCE.match(source, block.start) is not None:
+    if opening_fence(source[block.start : block.end]) is not None:
         return _Changes(replaced, ())
     # An indented block is code for some generators, and an admonition's text for others.
     return _Changes(

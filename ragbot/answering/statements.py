@@ -8,8 +8,9 @@ from enum import StrEnum, auto
 
 from ragbot.core.text import sentence_spans
 
-# A citation mark, with the blank before it.
-MARK = re.compile(r"\s?\[(\d{1,3})\]")
+CITATION_MARK = re.compile(r"\[(\d{1,3})\]")
+# With the blank before it.
+MARK = re.compile(rf"\s?{CITATION_MARK.pattern}")
 _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 # Marks, or the beginning of one that is not whole yet.
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")

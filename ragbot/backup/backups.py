@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ragbot.backup.archive import describe_member, extract_backup, read_manifest, write_archive
+from ragbot.backup.archive_storage import BackupStorage, new_archive_name, staging_folder
 from ragbot.backup.databases import DumpableDatabase, MigrateUp
 from ragbot.backup.manifest import DUMPS, Manifest
 from ragbot.backup.retention import Retention, select_retained
-from ragbot.backup.storage import BackupStorage, new_archive_name, staging_folder
 from ragbot.core.errors import BackupError, BackupUnreadable
 from ragbot.version import __version__
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from ragbot.backup.storage import is_archive_name, staging_folder
+from ragbot.backup.archive_storage import is_archive_name, staging_folder
 from ragbot.core.errors import BackupError
 
 

@@ -15,7 +15,7 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ragbot.backup.storage import is_archive_name, staging_folder
+from ragbot.backup.archive_storage import is_archive_name, staging_folder
 from ragbot.core.errors import BackupError
 
 # Size of an upload's parts. S3 takes 10,000 at most, so an archive may have 160 GB.

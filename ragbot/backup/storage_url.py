@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ragbot.backup.archive_storage import BackupStorage
 from ragbot.backup.folder_storage import FolderStorage
-from ragbot.backup.storage import BackupStorage
 from ragbot.core.errors import BackupError
 
 S3 = "s3://"

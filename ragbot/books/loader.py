@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ragbot.books.files import BookFolder
+from ragbot.books.folder_refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.formats.bookdown import read_bookdown
 from ragbot.books.formats.docusaurus import (
     ANY_KEYS,
@@ -35,7 +36,6 @@ from ragbot.books.generators import Project, find_project
 from ragbot.books.markup.titles import plain_title
 from ragbot.books.not_pages import ASSET, lies_in_asset_folder
 from ragbot.books.read_options import Downloaded, ReadOptions
-from ragbot.books.refusals import output_refusal, project_refusal, unread_refusal
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
 from ragbot.core.domain import Book, Layout, LeftOut, Page
 from ragbot.core.errors import BookError

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ragbot.config import Settings
 from ragbot.core.ports import Cache, SharedState
-from ragbot.insights.masking import masked
+from ragbot.insights.masking import mask_personal_data
 from ragbot.observability.metrics import Metrics
 from ragbot.storage.asked_questions import AskedQuestionWriter
 from ragbot.storage.conversations import ConversationStore
@@ -61,7 +61,7 @@ def build_storage(settings: Settings, engine: Engine, metrics: Metrics) -> Stora
             settings.session_timeout_hours,
             turn_limit_s=settings.query_deadline_s + TURN_GRACE_S,
             asked=AskedQuestionWriter(
-                days=settings.insights_days, keeps_words=settings.insights_words, mask=masked
+                days=settings.insights_days, keeps_words=settings.insights_words, mask=mask_personal_data
             ),
         ),
         cache=cache,

@@ -15,13 +15,13 @@ import click
 from flask.cli import AppGroup
 
 from ragbot.backup import backups
+from ragbot.backup.archive_storage import SUFFIX, BackupStorage
 from ragbot.backup.databases import DumpableDatabase
 from ragbot.backup.drill import DrillReport, RestoredParts, run_drill
 from ragbot.backup.manifest import DatabaseKind
 from ragbot.backup.postgres import PostgresDatabase
 from ragbot.backup.retention import Retention
 from ragbot.backup.sqlite import SqliteDatabase
-from ragbot.backup.storage import SUFFIX, BackupStorage
 from ragbot.backup.storage_url import open_storage
 from ragbot.bootstrap import isolated_services
 from ragbot.cli.errors import failing_in_one_sentence

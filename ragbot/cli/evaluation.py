@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import click
 from flask.cli import with_appcontext
 
-from ragbot.answering.evaluation import Asked, Evaluation
+from ragbot.answering.evaluation import AskedRow, Evaluation
 from ragbot.answering.evaluation_report import report_on
 from ragbot.answering.question_set import load_rows, sample_of
 from ragbot.cli.errors import failing_in_one_sentence
@@ -69,7 +69,7 @@ def evaluate(
         answers = open_files.enter_context(_opened(answers_path)) if answers_path else None
         bar = open_files.enter_context(click.progressbar(length=len(rows), label="asking", file=sys.stderr))
 
-        def on_answer(asked: Asked) -> None:
+        def on_answer(asked: AskedRow) -> None:
             bar.update(1)
             if answers is not None:
                 answers.write(json.dumps(_as_json(asked), ensure_ascii=False) + "\n")
@@ -103,7 +103,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _as_json(asked: Asked) -> dict[str, Any]:
+def _as_json(asked: AskedRow) -> dict[str, Any]:
     """Return a question with all that is needed to judge its answer by eye."""
     row, answer, grounding = asked.row, asked.answer, asked.answer.grounding
     return {

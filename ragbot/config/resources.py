@@ -20,6 +20,8 @@ RESERVED_MB = 128
 FEWEST = 2
 MOST = 256
 
+_STATM = Path("/proc/self/statm")
+
 
 @dataclass(frozen=True, slots=True)
 class MachineResources:
@@ -56,6 +58,15 @@ def machine_resources(root: Path = Path("/")) -> MachineResources:
         cores=min([_cores_of_machine(), *_core_limits(folders)]),
         memory_bytes=min([_memory_of_machine(root), *_memory_limits(folders)]),
     )
+
+
+def resident_bytes() -> int | None:
+    """Return the memory that this process has in use, or None where only Linux could tell."""
+    try:
+        pages = int(_STATM.read_bytes().split()[1])
+    except FileNotFoundError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _cores_of_machine() -> float:

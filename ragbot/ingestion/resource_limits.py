@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
+
+from ragbot.config.resources import resident_bytes
 
 # Between two checks memory grows by some hundred megabytes at most.
 CHECK_EVERY_S = 0.1
@@ -28,8 +29,6 @@ UNTOUCHED_BYTES = 500_000_000
 STOPPED = "job_stopped"
 OUT_OF_MEMORY = "memory_limit_exceeded"
 OUT_OF_TIME = "time_limit_exceeded"
-
-_STATM = Path("/proc/self/statm")
 
 
 class JobEnded(SystemExit):
@@ -86,7 +85,7 @@ class ResourceLimits:
 
     def _watch(self) -> None:
         while not self._finished.wait(CHECK_EVERY_S):
-            if _resident_bytes() > self._memory_bytes:
+            if (resident_bytes() or 0) > self._memory_bytes:
                 self._end_or_force(OUT_OF_MEMORY)
             elif time.monotonic() > self._ends_at:
                 self._end_or_force(OUT_OF_TIME)
@@ -100,12 +99,3 @@ class ResourceLimits:
     def _force_end_later(self, reason: str) -> None:
         time.sleep(GRACE_S)
         self._force_end(reason)
-
-
-def _resident_bytes() -> int:
-    try:
-        pages = int(_STATM.read_bytes().split()[1])
-    except FileNotFoundError:
-        # It exists on Linux alone.
-        return 0
-    return pages * os.sysconf("SC_PAGE_SIZE")

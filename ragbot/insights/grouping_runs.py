@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from itertools import count
 
-from ragbot.core.ports import SharedState, State
+from ragbot.core.lease import Lease
+from ragbot.core.ports import SharedState
 
 # Names of the states that all workers share: who groups now, and that the day's run is done.
 LEASE, DONE = "question_grouping_lease", "question_grouping_done"
@@ -27,27 +26,13 @@ class GroupingRuns:
 
     def run(self) -> int | None:
         """Group new questions and return how many; None if another process is doing it."""
-        token, renewals = secrets.token_hex(8), count(1)
-
-        def holds() -> bool:
-            """Claim the lease, or renew it; return whether it is ours."""
-            renewed: State = {"by": token, "renewal": next(renewals)}
-
-            def claimed(state: State | None) -> State:
-                return renewed if state is None or state.get("by") == token else state
-
-            state = self._states.change(LEASE, claimed, LEASE_S)
-            return state is not None and state.get("by") == token
-
-        def released(state: State | None) -> State | None:
-            return None if state is not None and state.get("by") == token else state
-
-        if not holds():
+        lease = Lease(self._states, LEASE, LEASE_S)
+        if not lease.claim():
             return None
         try:
-            return self._group_new(holds)
+            return self._group_new(lease.claim)
         finally:
-            self._states.change(LEASE, released, LEASE_S)
+            lease.release()
 
     def run_daily(self) -> None:
         """Run unless a run has ended well within a day. One that fails is tried again the next time."""

@@ -47,7 +47,7 @@ _DIGIT_RUN = re.compile(r"\d{7,}")
 _PUBLIC_ADDRESSES = ("127.0.0.1", "0.0.0.0", "255.255.255.255", "255.255.255.0", "8.8.8.8", "1.1.1.1")  # noqa: S104
 
 
-def masked(text: str) -> str:
+def mask_personal_data(text: str) -> str:
     """Return a text with mail addresses, numbers of people and accounts, addresses and keys replaced.
 
     What is left reads as before: dates, versions, years, ports, and names in code stay. Masking twice gives

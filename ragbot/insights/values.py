@@ -6,12 +6,12 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from ragbot.core.answers import Source
+from ragbot.core.timestamps import timestamp
 from ragbot.insights.book_map import BookMap, MappedPage
-from ragbot.insights.masking import masked
+from ragbot.insights.masking import mask_personal_data
 from ragbot.insights.trends import Numbers, Trends
 from ragbot.storage.question_gaps import Gap
 from ragbot.storage.question_lists import AskedFacts, GroupFacts
@@ -54,7 +54,7 @@ def question_values(asked: AskedFacts) -> dict[str, Any]:
     values["unsupported"] = values.pop("is_unsupported")
     return {
         **values,
-        "asked_at": _time(asked.asked_at),
+        "asked_at": timestamp(asked.asked_at),
         "cited": _sections(asked.cited),
         "nearest": _sections(asked.nearest),
     }
@@ -63,7 +63,7 @@ def question_values(asked: AskedFacts) -> dict[str, Any]:
 def answered_values(asked: AskedFacts) -> dict[str, Any]:
     """Return a question with its answer, masked as its words are; both are null if there is none any more."""
     sources = None if asked.sources is None else [_source(source) for source in asked.sources]
-    answer = None if asked.answer is None else masked(asked.answer)
+    answer = None if asked.answer is None else mask_personal_data(asked.answer)
     return {**question_values(asked), "answer": answer, "sources": sources}
 
 
@@ -111,7 +111,7 @@ def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _group_values(values: dict[str, Any]) -> dict[str, Any]:
     for name in ("first_asked_at", "last_asked_at"):
-        values[name] = _time(values[name])
+        values[name] = timestamp(values[name])
     values["examples"] = list(values["examples"])
     values["sections"] = _sections(values["sections"])
     values["trend"] = list(values["trend"])
@@ -133,10 +133,6 @@ def _source(source: Source) -> dict[str, Any]:
 
 def _sections(places: Iterable[Sequence[str]]) -> list[dict[str, str]]:
     return [{"path": path, "headings": headings} for path, headings in places]
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cell(value: Any) -> Any:

@@ -6,10 +6,10 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
+
+from ragbot.config.resources import resident_bytes
 
 # Seconds. A stage may take a tenth of a millisecond, an answer half a minute; 8 s is the limit of an alert,
 # and a quantile is exact only at a bound.
@@ -132,8 +132,6 @@ METRICS: Mapping[str, CounterSpec | HistogramSpec | GaugeSpec] = {
     ),
 }
 
-_STATM = Path("/proc/self/statm")
-
 
 class Metrics:
     """Count for one app. With PROMETHEUS_MULTIPROC_DIR set, the numbers of all workers are read together.
@@ -231,10 +229,8 @@ class Metrics:
         self.count("process_cpu_seconds_total", max(0.0, used - counted))
         self._cpu_counted = (os.getpid(), used)
         self.set("workers", 1)
-        # It exists on Linux alone.
-        with suppress(FileNotFoundError):
-            pages = int(_STATM.read_bytes().split()[1])
-            self.set("process_resident_memory_bytes", pages * os.sysconf("SC_PAGE_SIZE"))
+        if (resident := resident_bytes()) is not None:
+            self.set("process_resident_memory_bytes", resident)
 
 
 _KINDS: Mapping[type[CounterSpec | HistogramSpec | GaugeSpec], str] = {

@@ -48,13 +48,11 @@ class FallbackGenerator:
             return
         failure: ProviderError | None = None
         for place, generator in enumerate(self._chain):
-            is_model_left = place + 2 < len(self._chain)
-            pieces = generator.generate(replace(prompt, single_try=is_model_left), deadline, generation)
+            pieces = generator.generate(self._tried_at(place, prompt), deadline, generation)
             try:
                 first = next(pieces, None)
             except ProviderError as error:
-                _log_failure(generator.name, error)
-                generation.over_budget |= isinstance(error, BudgetSpent)
+                _record_failure(generator.name, error, generation)
                 failure = error
                 continue
             generation.fell_back = place > 0
@@ -70,15 +68,13 @@ class FallbackGenerator:
         spent = Usage(cost_usd=0.0)
         for place, generator in enumerate(self._chain):
             is_last = place + 1 == len(self._chain)
-            one = replace(prompt, single_try=place + 2 < len(self._chain))
-            call = _WholeCall(generator, one, deadline, generation)
+            call = _WholeCall(generator, self._tried_at(place, prompt), deadline, generation)
             try:
                 yield from call.parts(reserve_s=0.0 if is_last else RESERVE_S)
             except ProviderError as error:
                 if isinstance(error, ContentFiltered) and call.said:
                     raise
-                _log_failure(generator.name, error)
-                generation.over_budget |= isinstance(error, BudgetSpent)
+                _record_failure(generator.name, error, generation)
                 failure = error
                 if generation.model:
                     spent += generation.usage
@@ -90,6 +86,10 @@ class FallbackGenerator:
             yield "".join(call.said)
             return
         raise ProviderUnavailable("No model answered.") from failure
+
+    def _tried_at(self, place: int, prompt: Prompt) -> Prompt:
+        """Return the prompt for a generator, which tries once if another model follows."""
+        return replace(prompt, single_try=place + 2 < len(self._chain))
 
     def ping(self) -> None:
         """Check the first generator only; raise its error if it is unavailable."""
@@ -125,7 +125,8 @@ class _WholeCall:
             raise TooLate("The model did not end its answer in time.") from error
 
 
-def _log_failure(model: str, error: ProviderError) -> None:
+def _record_failure(model: str, error: ProviderError, generation: Generation) -> None:
+    generation.over_budget |= isinstance(error, BudgetSpent)
     # While a provider is down or the budget is spent, every question would log a warning.
     level = log.debug if isinstance(error, (BudgetSpent, CircuitOpen)) else log.warning
     why = {f"provider_{name}": value for name, value in asdict(error.reason).items() if value}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 
 import structlog
 
 from ragbot.core.errors import RagbotError
-from ragbot.core.ports import SharedState, State
+from ragbot.core.lease import Lease
+from ragbot.core.ports import SharedState
 
 log = structlog.get_logger(__name__)
 
@@ -50,14 +50,8 @@ class PeriodicTasks:
         """Run the tasks unless another worker has run them within the time. Returns whether they ran."""
         if not self._clock_is_believed():
             return False
-        token = secrets.token_hex(8)
-
-        def claimed(state: State | None) -> State:
-            return state or {"by": token}
-
         # A little shorter than the pause: otherwise every second round would find the previous claim.
-        state = self._states.change(STATE, claimed, self._every_s * 0.9)
-        if state is None or state.get("by") != token:
+        if not Lease(self._states, STATE, self._every_s * 0.9).claim():
             return False
         for task in self._tasks:
             try:

@@ -11,7 +11,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-_MARK = re.compile(r"\[(\d{1,3})\]")
+from ragbot.answering.statements import CITATION_MARK
 
 
 def answer_html(answer: str, sources: Set[int]) -> str:
@@ -44,7 +44,7 @@ def _text(
             return mark[0]
         return f'<a class="mark" href="#source-{number}">[{number}]</a>'
 
-    return _MARK.sub(linked, escapeHtml(tokens[place].content))
+    return CITATION_MARK.sub(linked, escapeHtml(tokens[place].content))
 
 
 def _link(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from pydantic import (
 from ragbot.core.answers import Answer, Degradation, Grounding, Mode, Question, Retrieved, Source, Status
 from ragbot.core.domain import SLUG
 from ragbot.core.text import has_forbidden_characters
+from ragbot.core.timestamps import timestamp
 from ragbot.storage.conversations import SessionFacts, Turn
 from ragbot.storage.message_rows import MessageFacts
 
@@ -354,11 +355,6 @@ class Problem(BaseModel):
 def json_reply(payload: dict[str, Any], status: int = 200) -> Response:
     """Return a JSON response."""
     return Response(orjson.dumps(payload), status, mimetype="application/json")
-
-
-def timestamp(moment: datetime) -> str:
-    """Format a time as the contract does: `2026-01-31T09:30:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def sources_event(turn: Turn, event: Retrieved) -> dict[str, Any]:

@@ -307,8 +307,8 @@ def test_pages_of_a_chapter_are_links() -> None:
     ("title", "label"),
     [
         ("The `match` *arms*", "The \\`match\\` \\*arms\\*"),
-        ("a](https://evil.example) <b>", "a\\](https://evil.example) \\<b\\>"),
-        ("snake_case [1]", "snake\\_case \\[1\\]"),
+        ("a](https://evil.example) <b>", "a\\](https://evil.example) \\<b>"),
+        ("snake_case [1]", "snake_case \\[1\\]"),
         ("A\u202e page", "A page"),
         ("NOT_IN_BOOK", ""),
     ],

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from harness.openai_upstream import Cut, OpenAIUpstream, Reply, Status
-from ragbot.answering.evaluation import Asked, Evaluation, Verdict, model_verdict
+from ragbot.answering.evaluation import AskedRow, Evaluation, Verdict, model_verdict
 from ragbot.answering.evaluation_report import EvaluationReport, report_on
 from ragbot.answering.question_set import SMALL_TALK, Gold, Row
 from ragbot.core import answers
@@ -134,7 +134,7 @@ def test_mark_on_a_passage_without_the_sentence_does_not_count() -> None:
         grounding=answers.Grounding(2, 2, 2),
     )
 
-    verdict = model_verdict(Asked(row(1, "How?"), answer))
+    verdict = model_verdict(AskedRow(row(1, "How?"), answer))
 
     assert verdict is not None
     assert (verdict.marks, verdict.marks_in_words) == (2, 1)

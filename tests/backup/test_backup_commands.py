@@ -12,7 +12,7 @@ import pytest
 from alembic.script import ScriptDirectory
 
 from ragbot.backup.archive import extract_backup, write_archive
-from ragbot.backup.storage import new_archive_name
+from ragbot.backup.archive_storage import new_archive_name
 from ragbot.config import PROJECT_ROOT
 from ragbot.extensions import db
 from tests.backup.conftest import OpenService, Service

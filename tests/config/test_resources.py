@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ragbot.config import load_settings
-from ragbot.config.resources import MEGABYTE, MachineResources, machine_resources, workers_for
+from ragbot.config.resources import MEGABYTE, MachineResources, machine_resources, resident_bytes, workers_for
 
 HOST_MEMORY = 64 * 1024 * MEGABYTE
 
@@ -124,3 +124,13 @@ def test_number_that_is_set_wins_over_the_machine(monkeypatch: pytest.MonkeyPatc
     assert load_settings({"WEB_CONCURRENCY": 3}).chosen_web_concurrency == 3
     assert load_settings({"OPENAI_API_KEY": "sk-x"}).chosen_web_concurrency == 8
     assert load_settings().chosen_web_concurrency == 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux alone tells it.")
+def test_resident_memory_grows_with_what_is_used() -> None:
+    """A job that takes too much is ended by this number."""
+    before = resident_bytes() or 0
+
+    used = bytearray(b"x") * (50 * MEGABYTE)
+
+    assert (resident_bytes() or 0) - before > len(used) / 2

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from ragbot.insights.masking import masked
+from ragbot.insights.masking import mask_personal_data
 
 MASKED = [
     ("Write to alice@example.com please", "Write to [email] please"),
@@ -81,16 +81,16 @@ KEPT = [
 @pytest.mark.parametrize(("text", "expected"), MASKED)
 def test_what_names_a_person_or_opens_a_door_is_masked(text: str, expected: str) -> None:
     """It is never written."""
-    found = masked(text)
+    found = mask_personal_data(text)
 
     assert found == expected
-    assert masked(found) == found
+    assert mask_personal_data(found) == found
 
 
 @pytest.mark.parametrize("text", KEPT)
 def test_what_a_book_is_about_is_kept(text: str) -> None:
     """An author could not tell what was asked."""
-    assert masked(text) == text
+    assert mask_personal_data(text) == text
 
 
 def test_the_table_has_sixty_cases() -> None:
@@ -103,6 +103,6 @@ def test_no_text_takes_long(piece: str) -> None:
     """It runs while a reader waits: a text made to be slow may not hold a worker."""
     began = time.process_time()
 
-    masked(piece * (2000 // len(piece)))
+    mask_personal_data(piece * (2000 // len(piece)))
 
     assert time.process_time() - began < 0.25

@@ -6,14 +6,9 @@ import re
 
 from ragbot.books.markup.emphasis import replaced_stars
 from ragbot.books.markup.entities import decoded
+from ragbot.core.code_fences import fenced_code
 
-_FENCE = (
-    r"(?P<fence>^[ \t>]*+(?P<marks>`{3,}+|~{3,}+)[^\r\n]*+(?:\r\n?|\n)"
-    r"(?s:.*?)(?:^[ \t>]*(?P=marks)[`~]*[ \t]*$|\Z))"
-)
-_CODE = r"(?P<code>(?<!`)(?P<ticks>`{1,3})(?!`)[^\r\n]{1,400}?(?<!`)(?P=ticks)(?!`))"
-_PROTECTED = re.compile(f"{_FENCE}|{_CODE}", re.MULTILINE)
-_SPAN_OF_CODE = re.compile(_CODE)
+_SPAN_OF_CODE = re.compile(r"(?<!`)(?P<ticks>`{1,3})(?!`)[^\r\n]{1,400}?(?<!`)(?P=ticks)(?!`)")
 
 # Of each rule the sign without which it changes nothing (looking for that is much faster), what it matches,
 # and what it makes of it. A pattern that begins with its sign is tried there alone.
@@ -75,11 +70,11 @@ def strip_markdown(prose: str) -> str:
     if "`" not in prose and "~~~" not in prose:
         return _words(prose).strip()
     pieces, position = [], 0
-    for match in _PROTECTED.finditer(prose):
-        if match["fence"] is None:
-            continue
-        pieces += [_words_around_code(prose[position : match.start()]), match.group()]
-        position = match.end()
+    for code in fenced_code(prose):
+        # The line's end belongs to the words behind it, whose blank lines are counted.
+        end = code.end - prose.endswith("\n", 0, code.end)
+        pieces += [_words_around_code(prose[position : code.start]), prose[code.start : end]]
+        position = end
     pieces.append(_words_around_code(prose[position:]))
     return "".join(pieces).strip()
 

@@ -18,8 +18,8 @@ from ragbot.books.formats.config_files import as_mapping, as_texts, read_config
 from ragbot.books.formats.intermediates import INTERMEDIATE, find_intermediates
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.markup.blocks import parse_page
-from ragbot.books.markup.citations import Citation, read_citations
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.pandoc_citations import Citation, read_citations
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, Slugger, pandoc_slug

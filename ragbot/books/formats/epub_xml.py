@@ -62,7 +62,7 @@ def find_all(element: Element, name: str) -> list[Element]:
 
 def find_children(element: Element, name: str) -> list[Element]:
     """Find direct children by name, in any namespace."""
-    return [child for child in element if local_name(child) == name]
+    return element.findall(f"{{*}}{name}")
 
 
 def local_name(element: Element) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import read_config
@@ -17,6 +16,7 @@ from ragbot.books.formats.hugo_headings import HugoHeadings
 from ragbot.books.formats.hugo_shortcodes import HugoShortcodes
 from ragbot.books.formats.hugo_values import HugoValues
 from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.page_names import language_suffix
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_lines
@@ -73,8 +73,7 @@ def read_hugo(folder: BookFolder) -> Book:
         return rewrite_lines(body, without_emoji_in_text) if settings.get("enableemoji") is True else body
 
     def omitted(inner: str, front: FrontMatter) -> str:
-        suffixes = PurePosixPath(inner).suffixes
-        if len(suffixes) > 1 and suffixes[-2][1:].lower() in languages.keys() - {language}:
+        if language_suffix(inner) in languages.keys() - {language}:
             return OTHER_LANGUAGE
         is_built = values.is_rendered(inner) and values.is_published(inner, now, config)
         return "" if is_built and not (front.is_set("draft") or front.is_set("headless")) else NOT_BUILT

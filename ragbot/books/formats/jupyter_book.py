@@ -15,9 +15,9 @@ from ragbot.books.formats.config_files import parse_tolerant_yaml, read_config
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
-from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.myst import MystProject, labels_of, plain_myst
+from ragbot.books.markup.pandoc_citations import read_citations
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from ragbot.books.markup.blocks import MarkdownBlock, line_spans, parse_page
+from ragbot.core.code_fences import opening_fence
 from ragbot.core.domain import Dialect
 
 _RUST_LINE = re.compile(r"(?P<indent>\s*)#(?P<next>.?)(?P<rest>.*)")
-_INFO = re.compile(r"[ \t>]*(?:[-*+][ \t]+|\d{1,9}[.)][ \t]+)*(?:`{3,}|~{3,})[ \t]*(?P<info>[^\r\n]*)")
 _HIDE = re.compile(r"hidelines=(?P<prefix>\S+)")
 
 
@@ -39,9 +39,10 @@ def _fences(blocks: tuple[MarkdownBlock, ...]) -> list[MarkdownBlock]:
 
 def _shown(source: str, fence: MarkdownBlock, hidelines: dict[str, str]) -> str:
     text = source[fence.start : fence.end]
-    info = _INFO.match(text)
-    words = re.split(r"[,\s]+", info["info"]) if info else [""]
-    own = _HIDE.search(info["info"]) if info else None
+    opening = opening_fence(text)
+    info = opening.info.strip() if opening is not None else ""
+    words = re.split(r"[,\s]+", info)
+    own = _HIDE.search(info)
     if words[0] == "rust":
         return _visible_lines(text, None)
     prefix = own["prefix"].rstrip(",") if own else hidelines.get(words[0])

@@ -1,4 +1,4 @@
-"""Make a page's name of its path, for pages that have no title."""
+"""Read a page's path: its name in words, for pages that have no title, and its language."""
 
 from __future__ import annotations
 
@@ -25,3 +25,8 @@ def readable_name(path: str, *, site: str = "") -> str:
             return site or _FIRST
     words = _JOINTS.sub(" ", name).strip()
     return words[:1].upper() + words[1:] if words else name
+
+
+def language_suffix(path: str) -> str:
+    """Return what may say the language in a file's name: "fr" of "three_feet.fr.md", else an empty text."""
+    return PurePosixPath(PurePosixPath(path).stem).suffix[1:].lower()

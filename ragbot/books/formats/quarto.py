@@ -17,8 +17,8 @@ from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.quarto_freeze import frozen_text
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
-from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.pandoc_citations import read_citations
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
 from ragbot.books.markup.slugs import NumberedSlugger, pandoc_slug

@@ -13,8 +13,8 @@ from ragbot.books.formats.bookdown import read_beside
 from ragbot.books.formats.config_files import as_mapping, read_required_config
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
-from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.pandoc_citations import read_citations
 from ragbot.books.markup.rewriting import rewrite_prose
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject

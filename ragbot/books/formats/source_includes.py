@@ -9,6 +9,7 @@ from posixpath import normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.markup.code_spans import fenced
+from ragbot.core.code_fences import FenceFollower
 from ragbot.core.errors import FileUnreadable
 
 MAX_DEPTH = 5
@@ -25,7 +26,6 @@ _INCLUDE = re.compile(
 )
 _SECTION = re.compile(r"^[^\n]*--8<--\s*\[(start|end):\s*(?P<name>[\w-]+)\s*\][^\n]*\n?", re.MULTILINE)
 _SELECTION = re.compile(r":(?P<selection>[\w-]+(?::\d*)?)$")
-_IN_FENCE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
 _MARKDOWN = frozenset({".md", ".markdown", ".txt", ".inc", ".html", ".htm"})
 
 
@@ -74,13 +74,15 @@ def expand_includes(folder: BookFolder, text: str, bases: Iterable[str]) -> str:
 
 def _expanded(files: IncludedFiles, text: str, depth: int) -> str:
     pieces: list[str] = []
-    position = fences = 0
+    position = 0
+    fences = FenceFollower()
     for match in _INCLUDE.finditer(text):
         before = text[position : match.start()]
         pieces.append(before)
         position = match.end()
-        fences += len(_IN_FENCE.findall(before))
-        is_in_fence = fences % 2 == 1
+        for line in before.split("\n"):
+            fences.kind_of(line)
+        is_in_fence = fences.opening is not None
         found = _content(files, match, depth)
         suffix = PurePosixPath(_named(match)).suffix.lower()
         if suffix == ".svg" and not is_in_fence:

@@ -15,6 +15,7 @@ from ragbot.books.formats.config_files import as_mapping, read_config
 from ragbot.books.formats.emoji_lines import without_emoji_in_text
 from ragbot.books.formats.html_selection import OTHER_LANGUAGE
 from ragbot.books.formats.markdown import AnchorRules
+from ragbot.books.formats.page_names import language_suffix
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -122,8 +123,7 @@ def read_zola(folder: BookFolder) -> Book:
     others.discard(str(config.get("default_language") or "en").lower())
 
     def omitted(inner: str, values: FrontMatter) -> str:
-        suffixes = PurePosixPath(inner).suffixes
-        if len(suffixes) > 1 and suffixes[-2][1:].lower() in others:
+        if language_suffix(inner) in others:
             return OTHER_LANGUAGE
         return NOT_BUILT if values.is_set("draft") or values.values.get("render") is False else ""
 

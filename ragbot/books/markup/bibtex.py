@@ -108,7 +108,7 @@ def _work(key: str, kind: str, fields: dict[str, str]) -> Work:
         names=tuple(family for family, _ in people),
         people=tuple(whole for _, whole in people),
         editors=tuple(whole for _, whole in editors),
-        fields={name: plain_text(value) for name, value in fields.items()},
+        fields={name: plain_value(value) for name, value in fields.items()},
     )
 
 
@@ -123,7 +123,7 @@ def _outside_braces(text: str) -> str:
 
 def _name(person: str) -> tuple[str, str]:
     """Return a person's family name, and the whole name with the given one first."""
-    family, comma, given = plain_text(person).partition(",")
+    family, comma, given = plain_value(person).partition(",")
     if not comma:
         # The particle of a name belongs to the family: `Ludwig van Beethoven`.
         parts = [part for part in family.split(" ") if part]
@@ -136,7 +136,7 @@ def _name(person: str) -> tuple[str, str]:
     return family, f"{given} {family}".strip()
 
 
-def plain_text(value: str) -> str:
+def plain_value(value: str) -> str:
     """Return a value of BibTeX with its accents as letters and without braces and commands."""
     text = _ACCENT.sub(
         lambda found: unicodedata.normalize(

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from ragbot.books.markup.definitions import ITEM_SIGN, are_terms, definitions_as_items, is_definition
 from ragbot.books.markup.front_matter import parse_front_matter
-from ragbot.books.markup.masking import MaskedText, mask_markup
+from ragbot.books.markup.not_prose import MaskedText, mask_markup
 from ragbot.core.domain import Dialect
 from ragbot.core.errors import FileUnreadable
 

@@ -7,6 +7,7 @@ import re
 from ragbot.books.markup.code_spans import fenced, rewrite_around_code
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_prose
+from ragbot.core.code_fences import OPENING_LINE, fenced_code
 
 
 def _tag(words: str) -> str:
@@ -21,7 +22,7 @@ _RAW = re.compile(
 )
 _LISTING = _tag(r"highlight[ \t]+(?P<language>[\w+#-]+)[^%\n]*")
 _OPENING = re.compile(
-    r"(?P<fence>^[ \t>]*(?P<marks>`{3,}|~{3,})[^\n`]*$)|(?P<span>`[^`\n]+`)"
+    rf"(?P<fence>^{OPENING_LINE})|(?P<span>`[^`\n]+`)"
     rf"|(?P<comment>{_tag('comment')})|(?P<raw>{_tag('raw')})|(?P<listing>{_LISTING})",
     re.MULTILINE,
 )
@@ -81,10 +82,11 @@ def _without_liquid(body: str) -> str:
 def _end(kind: str, opening: re.Match[str], body: str) -> int:
     if kind == "span":
         return opening.end()
-    pattern = _ENDS.get(kind) or re.compile(
-        rf"^[ \t>]*{re.escape(opening['marks'])}[`~]*[ \t]*$", re.MULTILINE
-    )
-    closing = pattern.search(body, opening.end())
+    if kind == "fence":
+        code = next(fenced_code(body, opening.start()))
+        # kramdown takes one that is not closed for prose.
+        return code.end if code.is_closed else -1
+    closing = _ENDS[kind].search(body, opening.end())
     return closing.end() if closing else -1
 
 

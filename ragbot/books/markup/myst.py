@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from ragbot.books.markup.citations import Citations
 from ragbot.books.markup.emphasis import bold
+from ragbot.books.markup.pandoc_citations import Citations
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.unrun_cells import unrun_notes
+from ragbot.core.code_fences import fenced_code_end, opening_fence
 
 ReadIncluded = Callable[[str], str]
 
@@ -19,7 +20,6 @@ MAX_DEPTH = 8
 _OPENING = re.compile(
     r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,}|:{3,})[ \t]*\{(?P<name>[\w:.-]+)\}[ \t]*(?P<title>[^\n]*)"
 )
-_FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _OPTION = re.compile(r"[ \t]*:(?P<key>[\w-]+):[ \t]*(?P<value>[^\n]*)")
 _LANGUAGE = re.compile(r"[A-Za-z][\w+#-]*")
 
@@ -106,15 +106,15 @@ def _lines(lines: list[str], page: _Page, *, depth: int) -> Iterator[str]:
     position = 0
     while position < len(lines):
         line = lines[position]
-        opening, fence = _OPENING.fullmatch(line), _FENCE.fullmatch(line)
+        opening = _OPENING.fullmatch(line)
         if opening is not None:
             end = _closing(lines, position + 1, opening["marks"])
             yield from _directive(opening, lines[position + 1 : end], page, depth=depth)
             position = end + 1
-        elif fence is not None:
-            end = _closing(lines, position + 1, fence["marks"])
-            yield from lines[position : end + 1]
-            position = end + 1
+        elif opening_fence(line) is not None:
+            end = fenced_code_end(lines, position)
+            yield from lines[position:end]
+            position = end
         else:
             position += 1
             if not _NOT_SHOWN_LINE.fullmatch(line):

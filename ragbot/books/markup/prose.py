@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ragbot.books.markup import blocks as tree
+from ragbot.core.code_fences import opening_fence
 from ragbot.core.domain import Dialect
 
 ProseKind = Literal["paragraph", "list_item", "code", "table_row", "table_head", "heading", "quote", "other"]
@@ -35,7 +36,6 @@ _HTML_PROSE = re.compile(
     r"(?!.*(?:`{3}|~{3}|<(?:script|style|table|svg|pre)\b))",
     re.DOTALL,
 )
-_FENCE_LINE = re.compile(r"[ \t>]*(?:`{3,}|~{3,})[ \t]*")
 _FIRST_INDENT = re.compile(r"[ \t]*")
 _LINE_END = re.compile(r"\r\n?|\n")
 # A whole paragraph that no page shows: comments and modules of MDX, definitions of links.
@@ -114,14 +114,9 @@ def _dedented(text: str, indent: int) -> tuple[ProseBlock, ...]:
 
 def _ends_a_fence(text: str) -> bool:
     """Return whether the text is the last part of code that was cut: its only fence line is the last."""
-    lines = text.rstrip().splitlines()
-    marks = [line for line in lines if line.lstrip(" \t>").startswith(("```", "~~~"))]
-    return (
-        len(marks) == 1
-        and len(lines) > 1
-        and marks[0] is lines[-1]
-        and bool(_FENCE_LINE.fullmatch(lines[-1]))
-    )
+    *above, last = text.rstrip().splitlines() or [""]
+    fence = opening_fence(last)
+    return fence is not None and not fence.info and bool(above) and not any(map(opening_fence, above))
 
 
 def _indent(text: str) -> int:

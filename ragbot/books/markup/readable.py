@@ -18,8 +18,8 @@ from ragbot.books.markup.emphasis import (
 )
 from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
+from ragbot.core.code_fences import fenced_code
 
-_FENCE = r"(?P<fence>^[ \t>]*(?:`{3,}|~{3,})[^\n]*\n?)"
 # Whole lines of markup without words, except for a title.
 _MARK_LINE = (
     r"^[ \t>]*(?::{3,}[ \t]*(?:\{[^{}\n]*\}|[A-Za-z][\w-]*)?(?:[ \t]*\{[^{}\n]*\})?"
@@ -76,7 +76,6 @@ _SIGNS = re.compile(
     rf"|^(?:{'|'.join(_LINE)})|(?P<pipe>\|)",
     re.MULTILINE,
 )
-_FENCES = re.compile(_FENCE, re.MULTILINE)
 _NUMBERED = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+")
 _ITEM = re.compile(rf"^[ \t>]*{_BULLET}", re.MULTILINE)
 # Characters; longer than any paragraph.
@@ -204,9 +203,10 @@ def readable_span(text: str, start: int, end: int) -> str:
 
 def _code(source: str, runs: _Runs) -> None:
     position = 0
-    for match in _FENCES.finditer(source):
-        runs.add(source[position : match.start()], position)
-        position = match.end()
+    for code in fenced_code(source):
+        runs.add(source[position : code.start], position)
+        runs.add(source[code.code_start : code.code_end], code.code_start)
+        position = code.end
     runs.add(source[position:], position)
 
 

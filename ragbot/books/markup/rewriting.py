@@ -13,12 +13,13 @@ from itertools import dropwhile
 from ragbot.books.markup.attribute_lists import id_in_attributes
 from ragbot.books.markup.code_spans import CLOSES, find_code_spans, rewrite_around_code
 from ragbot.books.markup.emphasis import bold
+from ragbot.core.code_fences import OPENING_LINE, FenceFollower, LineKind, fenced_code
 
 _FENCE = re.compile(r"(?P<indent>[ \t>]*)(?P<marks>`{3,}|~{3,})(?P<info>[^\n]*)")
 _LANGUAGE = re.compile(r"(?:\{(?:code-cell|code-block|code)\}\s*)?\{?\s*\.?(?P<language>[A-Za-z][\w+#-]*)")
 # Where a comment or code begins; ids in comments (`<!-- #id -->`) are the author's for readers.
 _SIGN = re.compile(
-    r"(?P<lead>^[ \t>]*)(?P<fence>`{3,}|~{3,})[^\n]*|(?P<ticks>`+)|(?P<comment><!--|\{/\*)(?!\s*#)"
+    rf"(?P<fence>^{OPENING_LINE})|(?P<ticks>`+)|(?P<comment><!--|\{{/\*)(?!\s*#)"
     r"|(?P<line>^ {0,3}\[(?://|comment)\]:[ \t]*(?:#|<>)[ \t]*[(\"'][^\n]*[)\"'][ \t]*$)",
     re.MULTILINE,
 )
@@ -80,20 +81,17 @@ def rewrite_lines(text: str, prose: Callable[[str], str]) -> str:
 
 
 def _lines(lines: list[str], prose: Callable[[str], str]) -> Iterator[str]:
-    closing = ""
+    fences = FenceFollower()
     for line in lines:
-        fence = _FENCE.fullmatch(line)
-        if closing:
-            yield _COLOURS.sub("", line)
-            if fence and not fence["info"].strip() and fence["marks"].startswith(closing):
-                closing = ""
-        elif fence and "`" not in fence["info"]:
-            closing = fence["marks"]
-            language = _LANGUAGE.match(fence["info"].strip())
-            end = "\r" if line.endswith("\r") else ""
-            yield f"{fence['indent']}{fence['marks']}{language['language'] if language else ''}{end}"
-        else:
+        kind = fences.kind_of(line)
+        if kind is LineKind.PROSE:
             yield prose(line)
+        elif kind is LineKind.OPENING and (fence := fences.opening) is not None:
+            language = _LANGUAGE.match(fence.info.strip())
+            end = "\r" if line.endswith("\r") else ""
+            yield f"{fence.lead}{fence.marks}{language['language'] if language else ''}{end}"
+        else:
+            yield _COLOURS.sub("", line)
 
 
 def rewrite_prose(text: str, prose: Callable[[str], str]) -> str:
@@ -167,10 +165,7 @@ def without_comments(text: str) -> str:
 def _end_of(sign: re.Match[str], text: str) -> int:
     """Return where a comment or code ends. Unclosed HTML comments and fences take the rest."""
     if sign["fence"]:
-        closing = re.compile(rf"^[ \t>]*{sign['fence']}[`~]*[ \t]*\r?$", re.MULTILINE).search(
-            text, sign.end()
-        )
-        return closing.end() if closing else len(text)
+        return next(fenced_code(text, sign.start())).end
     if sign["ticks"]:
         line_end = text.find("\n", sign.end())
         found = text.find(sign["ticks"], sign.end(), len(text) if line_end < 0 else line_end)
@@ -183,19 +178,12 @@ def _end_of(sign: re.Match[str], text: str) -> int:
 
 def _segments(text: str) -> Iterator[tuple[bool, str]]:
     """Split a text into prose and fenced code, line ends included."""
-    closing = ""
-    gathered: list[str] = []
-    for line in text.splitlines(keepends=True):
-        fence = _FENCE.fullmatch(line.rstrip("\r\n"))
-        if not closing and fence and "`" not in fence["info"]:
-            yield False, "".join(gathered)
-            closing, gathered = fence["marks"], [line]
-        elif closing and fence and not fence["info"].strip() and fence["marks"].startswith(closing):
-            yield True, "".join((*gathered, line))
-            closing, gathered = "", []
-        else:
-            gathered.append(line)
-    yield bool(closing), "".join(gathered)
+    position = 0
+    for code in fenced_code(text):
+        yield False, text[position : code.start]
+        yield True, text[code.start : code.end]
+        position = code.end
+    yield False, text[position:]
 
 
 def unwrap_indented(text: str) -> str:

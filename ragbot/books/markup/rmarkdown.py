@@ -19,6 +19,7 @@ from ragbot.books.markup.rmarkdown_inline import (
     without_index,
     without_span_marks,
 )
+from ragbot.core.code_fences import fenced_code_end, opening_fence
 from ragbot.core.errors import FileUnreadable
 
 # Returns the text of a file that a page includes, or an empty text.
@@ -32,7 +33,6 @@ MAX_DIVS = 50
 MAX_TEX_LINES = 200
 
 _CHUNK = re.compile(r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,})[ \t]*\{(?P<header>[^\n]{0,2000})\}[ \t]*")
-_FENCE = re.compile(r"[ \t]*(?P<marks>`{3,}|~{3,})[^`\n]*")
 _OPTION_LINE = re.compile(r"[ \t]*(?:#|//|--|%%)\|(?P<text>[^\n]*)")
 _ENGINE = re.compile(r"\.?(?P<name>[A-Za-z][\w+#-]*)")
 _FALSE = re.compile(r"\b(?P<key>echo|include|eval)\s*=\s*(?:FALSE|F)\b")
@@ -113,28 +113,29 @@ class _Rewriter:
         position = 0
         while position < len(lines):
             line = lines[position]
-            chunk, fence = _CHUNK.fullmatch(line), _FENCE.fullmatch(line)
-            table = None if chunk or fence else read_drawn_table(lines, position)
+            chunk = _CHUNK.fullmatch(line)
+            is_fence = chunk is not None or opening_fence(line) is not None
+            table = None if is_fence else read_drawn_table(lines, position)
             if table is not None:
                 yield from (shown_line(row, self.project) for row in table.lines if self._is_shown)
                 position = table.end
                 continue
-            if chunk is None and fence is None:
+            if not is_fence:
                 end = _end_of_tex(line, position, tex_ends)
                 position = max(position, end) + 1
                 if end < 0:
                     yield from self._prose(line)
                 continue
-            marks = (chunk or fence or {"marks": ""})["marks"]
-            end = _closing(lines, position + 1, marks, indent=chunk["indent"] if chunk is not None else None)
-            body = lines[position + 1 : end]
+            if chunk is not None:
+                closing = _closing(lines, position + 1, chunk)
+                end, shown = closing + 1, self._chunk(chunk, lines[position + 1 : closing])
+            else:
+                end = fenced_code_end(lines, position)
+                shown = iter(lines[position:end])
             if self._is_shown:
                 yield from self._due_title()
-                if chunk is not None:
-                    yield from self._chunk(chunk, body)
-                else:
-                    yield from (line, *body, *lines[end : end + 1])
-            position = end + 1
+                yield from shown
+            position = end
 
     @property
     def _is_shown(self) -> bool:
@@ -320,19 +321,17 @@ def _joined_mathematics(lines: list[str]) -> list[str]:
     return joined
 
 
-def _closing(lines: list[str], start: int, marks: str, *, indent: str | None) -> int:
-    """Return the line that closes a fence, or the end.
+def _closing(lines: list[str], start: int, chunk: re.Match[str]) -> int:
+    """Return the line that closes a chunk, or the end.
 
-    A chunk, which has an `indent`, is closed as it was opened: its code may hold other fences.
+    knitr closes it as it was opened, since its code may hold other fences.
     """
-    loose = len(lines)
+    marks, loose = chunk["marks"], len(lines)
     for position in range(start, len(lines)):
         line = lines[position].rstrip()
-        if indent is not None and line == indent + marks:
+        if line == chunk["indent"] + marks:
             return position
         if line.lstrip().startswith(marks) and not line.lstrip().strip(marks[0]):
-            if indent is None:
-                return position
             loose = min(loose, position)
     return loose
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ragbot.books.markup.citations import Citations
 from ragbot.books.markup.code_spans import CLOSES, find_code_spans, rewrite_around_code
+from ragbot.books.markup.pandoc_citations import Citations
 from ragbot.books.markup.unrun_cells import missing_notes, unrun_notes
 
 _COMPUTED = re.compile(r"`(?:r|\{r\}|\{python\})[ \t]+(?P<code>[^`\n]*)`")

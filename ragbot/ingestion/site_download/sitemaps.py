@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
 
@@ -55,7 +55,8 @@ def parse_sitemap(content: bytes) -> Sitemap:
         root = fromstring(unpacked)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         return Sitemap()
-    kind = _name(root)
+    # The namespace, which some leave out, is in front.
+    kind = root.tag.rpartition("}")[2]
     if kind == "sitemapindex":
         return Sitemap(sitemaps=_locations(root, "sitemap"))
     return Sitemap(pages=_locations(root, "url")) if kind == "urlset" else Sitemap()
@@ -74,11 +75,5 @@ def _unpacked(content: bytes) -> bytes | None:
 
 def _locations(root: Element, entry: str) -> tuple[str, ...]:
     """Return the text of `loc` of each entry. (The alternates of other languages are elements of others.)"""
-    found: Sequence[str | None] = [
-        child.text for node in root if _name(node) == entry for child in node if _name(child) == "loc"
-    ]
+    found = [node.text for node in root.iterfind(f"{{*}}{entry}/{{*}}loc")]
     return tuple(text.strip() for text in found if text and text.strip())
-
-
-def _name(node: Element) -> str:
-    return node.tag.rpartition("}")[2] if isinstance(node.tag, str) else ""

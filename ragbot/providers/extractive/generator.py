@@ -13,9 +13,10 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
+from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
-from ragbot.providers.extractive.layout import escape_words, paragraphs_of
+from ragbot.providers.extractive.layout import paragraphs_of
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports

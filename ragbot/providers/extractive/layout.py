@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain, groupby, pairwise
 
+from ragbot.core.markdown_escaping import escape_words
 from ragbot.providers.extractive.lists import list_extent
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
 from ragbot.providers.extractive.units import BAR, TextBlock
@@ -39,14 +40,6 @@ _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
 _TITLE = re.compile(r"^\s*(?:title[: ]+|---\s*\n\s*title:\s*)(.+?)\s*$|%%\s*(.+?)\s*$", re.MULTILINE)
-
-# What Markdown or HTML would take for more than a word: a tag, emphasis, code, a link, an entity.
-_MARKUP = re.compile(r"[\\`*<\[\]]|(?<!\w)_|_(?!\w)|~(?=~)|&(?=#?\w{1,31};)")
-
-
-def escape_words(words: str) -> str:
-    """Escape the words of a heading, which are free of markup, so that Markdown shows all their signs."""
-    return _MARKUP.sub(r"\\\g<0>", words)
 
 
 def paragraphs_of(

@@ -36,7 +36,7 @@ from ragbot.providers.openai.http_client import (
     ResponseRefused,
 )
 from ragbot.providers.openai.interruptible_http import InterruptibleConnection
-from ragbot.providers.openai.refusals import Refusal, RefusalKind, refusal_of
+from ragbot.providers.openai.refusal_reasons import Refusal, RefusalKind, refusal_of
 from ragbot.providers.openai.stream import LONGEST_BODY, RefusedInStream
 from ragbot.version import __version__
 

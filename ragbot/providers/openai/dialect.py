@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ragbot.core.ports import SharedState
-from ragbot.providers.openai.refusals import Refusal, RefusalKind
+from ragbot.providers.openai.refusal_reasons import Refusal, RefusalKind
 
 # A server may be updated: after a day each refusal is met anew, once.
 REMEMBERED_S = 24 * 3600.0

@@ -17,7 +17,7 @@ from ragbot.core.errors import ProviderUnavailable, RequestRejected
 from ragbot.core.ports import EmbeddingResult
 from ragbot.providers.openai.client import OpenAIClient
 from ragbot.providers.openai.dialect import ServerDialect
-from ragbot.providers.openai.refusals import Refusal, RefusalKind
+from ragbot.providers.openai.refusal_reasons import Refusal, RefusalKind
 
 # A text that the server takes for too long is shortened so often, and to no less than so many characters.
 MOST_CUTS = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ragbot.providers.openai.code_marks import open_code_mark
+from ragbot.providers.openai.streamed_code import open_code_mark
 
 _WORD = r"(?:passages?|sources?|refs?|references?|citations?|quotes?|p|§|nos?|#)\.?\s*:?\s*"
 _NUMBERS = rf"\d{{1,3}}(?:\s*(?:,|;|&|and|–|-)\s*(?:{_WORD})?\^?\d{{1,3}})*"

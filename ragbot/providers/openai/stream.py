@@ -12,7 +12,7 @@ import orjson
 
 from ragbot.core.errors import ProviderUnavailable
 from ragbot.core.text import cleaned
-from ragbot.providers.openai.refusals import Refusal, refusal_in
+from ragbot.providers.openai.refusal_reasons import Refusal, refusal_in
 
 LONGEST_LINE = 1_000_000
 LONGEST_BODY = 10_000_000

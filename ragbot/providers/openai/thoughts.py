@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ragbot.providers.openai.code_marks import open_code_mark
+from ragbot.providers.openai.streamed_code import open_code_mark
 
 _NAMES = "think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|seed:think|antthinking"
 _OPENING = (

@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.core.errors import EditionNotFound
+from ragbot.core.timestamps import timestamp
 from ragbot.services import current_services
 from ragbot.storage.editions import EditionSummary
-from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply, timestamp
+from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply
 
 admin = APIBlueprint(
     "admin",

@@ -26,7 +26,7 @@ CACHE_CONTROL = "public, max-age=60"
 MOST_CHAPTERS = 200
 
 
-class BookQuery(BaseModel):
+class DescriptionQuery(BaseModel):
     """Select the book and the examples."""
 
     model_config = ConfigDict(extra="forbid")
@@ -85,7 +85,7 @@ class BookReply(BaseModel):
 
 
 @book.get("/book", responses={"200": BookReply}, summary="Describe the book")
-def describe(query: BookQuery) -> Response:
+def describe(query: DescriptionQuery) -> Response:
     """Return the book's title, chapters and example questions, and what the service can do.
 
     The reply has an ETag; a request with `If-None-Match` gets 304 while nothing has changed.

@@ -10,9 +10,10 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import BaseModel
 
 from ragbot.core.domain import EditionFacts
+from ragbot.core.timestamps import timestamp
 from ragbot.services import current_services
 from ragbot.version import __version__
-from ragbot.web.schemas import json_reply, timestamp
+from ragbot.web.schemas import json_reply
 
 health = APIBlueprint(
     "health",

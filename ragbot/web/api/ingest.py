@@ -11,10 +11,11 @@ from flask_openapi import APIBlueprint, Tag
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from ragbot.core.domain import DEFAULT_BOOK
+from ragbot.core.timestamps import timestamp
 from ragbot.ingestion.jobs import IngestOptions
 from ragbot.services import current_services
 from ragbot.storage.ingest_jobs import JobFacts
-from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply, timestamp
+from ragbot.web.schemas import Id, Nothing, Slug, Storable, json_reply
 from ragbot.web.uploads import check_headers, save_archive
 
 ingest = APIBlueprint(

@@ -12,6 +12,7 @@ from flask_openapi import APIBlueprint, Tag
 from ragbot.answering.resumed_turns import rest_of
 from ragbot.answering.turns import AnswerSlot
 from ragbot.core.answers import Status
+from ragbot.core.timestamps import timestamp
 from ragbot.services import current_services
 from ragbot.storage.conversations import Turn
 from ragbot.storage.message_rows import MessageFacts
@@ -27,7 +28,6 @@ from ragbot.web.schemas import (
     json_reply,
     session_reply,
     talk_reply,
-    timestamp,
 )
 from ragbot.web.sse import HEADERS, resumed_as_sse
 

@@ -108,6 +108,17 @@ def limit_calls(
         for group in others:
             per_minute = settings.rate_limit_others_per_minute
             _limit(limiter, group, f"{per_minute}/minute", group[0].name, "requests")
+    _limit_guesses(limiter, behind_password, is_password_right)
+    free = {blueprint.name for blueprint in open_to_pages}
+    # The browser sends a preflight, not the reader.
+    limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)
+    limiter.init_app(app)
+    app.after_request(_adding_headers(limiter))
+
+
+def _limit_guesses(
+    limiter: Limiter, behind_password: tuple[Blueprint, ...], is_password_right: Callable[[], bool]
+) -> None:
     _limit(
         limiter,
         behind_password,
@@ -117,11 +128,6 @@ def limit_calls(
         exempt_when=_has_no_password,
         cost=lambda: int(not is_password_right()),
     )
-    free = {blueprint.name for blueprint in open_to_pages}
-    # The browser sends a preflight, not the reader.
-    limiter.request_filter(lambda: request.method == "OPTIONS" and request.blueprint in free)
-    limiter.init_app(app)
-    app.after_request(_adding_headers(limiter))
 
 
 def _limit_questions(

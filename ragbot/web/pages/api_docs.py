@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import orjson
 import yaml
-from flask import Blueprint, Response, current_app, make_response, render_template
+from flask import Blueprint, Response, current_app, render_template
 from flask_openapi import OpenAPI
 
 from ragbot.core.errors import AnswerCut
@@ -74,9 +74,7 @@ def redoc() -> Response:
 
 
 def _page(template: str) -> Response:
-    response = make_response(render_template(template))
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return response
+    return Response(render_template(template), headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
 
 def api_document(app: OpenAPI) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, render_template, request
+from flask import Blueprint, Response, g, render_template, request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -105,9 +105,8 @@ def _page(
         token=_token(services.settings),
         token_field=FIELD,
     )
-    response = make_response(page, status)
-    response.headers["Content-Security-Policy"] = content_security_policy(services.settings.allowed_origins)
-    return response
+    policy = content_security_policy(services.settings.allowed_origins)
+    return Response(page, status, {"Content-Security-Policy": policy})
 
 
 def content_security_policy(origins: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, render_template
+from flask import Blueprint, Response, render_template
 
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.services import current_services
@@ -37,9 +37,7 @@ def page() -> Response:
     served = services.published.served()
     examples = services.examples.of_book(served)[:EXAMPLES] if facts and served else ()
     book = {"title": facts.title, "edition": facts.name, "chunks": facts.chunks} if facts else None
-    response = make_response(
-        render_template("console.html", version=__version__, book=book, books=books, examples=examples)
-    )
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    html = render_template("console.html", version=__version__, book=book, books=books, examples=examples)
+    response = Response(html, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
     admit_console(response)
     return response

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, g, make_response, render_template, request, url_for
+from flask import Blueprint, Response, g, render_template, request, url_for
 from pydantic import ValidationError
 
 from ragbot.config import Settings
@@ -15,7 +15,7 @@ from ragbot.core.domain import DEFAULT_BOOK
 from ragbot.core.errors import RagbotError
 from ragbot.insights.book_map import BookMap
 from ragbot.insights.demo import SPREAD, demo
-from ragbot.insights.masking import masked
+from ragbot.insights.masking import mask_personal_data
 from ragbot.insights.report import as_issue
 from ragbot.insights.trends import trends
 from ragbot.insights.values import (
@@ -265,7 +265,7 @@ def _group(asked: Asked, group: int) -> Response:
 
 def _answer_html(asked: AskedFacts) -> str:
     # No mark is a link: the sources of several answers stand on one page.
-    return answer_html(masked(asked.answer), frozenset()) if asked.answer else ""
+    return answer_html(mask_personal_data(asked.answer), frozenset()) if asked.answer else ""
 
 
 def _page(
@@ -296,9 +296,7 @@ def _page(
         listed=LISTED,
         **values,
     )
-    response = make_response(page, status)
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    return response
+    return Response(page, status, {"Content-Security-Policy": CONTENT_SECURITY_POLICY})
 
 
 def _books() -> list[tuple[str, str]]:

@@ -212,6 +212,13 @@ def test_search_text_keeps_words_and_code_and_drops_marks_and_addresses():
     )
 
 
+def test_search_text_keeps_code_behind_a_bullet():
+    """A fence may open on the line of its item; the words behind its end are no code."""
+    (chunk,) = chunks("- ```sh\n  **kept** # as is\n  ```\n- Then **row**.\n")
+
+    assert chunk.search_text.endswith("- ```sh\n  **kept** # as is\n  ```\n- Then row.")
+
+
 def test_search_text_drops_the_address_of_a_link_that_is_called_by_code():
     """Such links fill the pages of an interface, and the words of their addresses are nobody's question."""
     source = "Call [`push()`](../api/oar.md#push), [`Oar[]` and **all**](x.md) or [`pull`][] at *`rest`*.\n"

@@ -194,6 +194,15 @@ def test_includes_are_the_text_of_their_files(tmp_path: Path) -> None:
     assert "```py\nb = 2\n```" in source
 
 
+def test_include_in_a_listing_that_shows_a_fence_gets_none_of_its_own(tmp_path: Path) -> None:
+    """The inner fence was taken for the end of the listing."""
+    (tmp_path / "src.py").write_text("a = 1\n")
+
+    source = text_of(tmp_path, '````md\n```python\n--8<-- "src.py"\n```\n````\n')
+
+    assert "````md\n```python\na = 1\n```\n````" in source
+
+
 def test_configuration_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """Wrong addresses are worse than none."""
     for config, reason in (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.books.markup.citations import read_citations
 from ragbot.books.markup.myst import MystProject, plain_myst
+from ragbot.books.markup.pandoc_citations import read_citations
 
 FILES = {"part.md": "Part {kbd}`one`.", "row.py": "row()\n", "loop.md": "```{include} loop.md\n```\nonce\n"}
 

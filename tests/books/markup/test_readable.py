@@ -147,6 +147,13 @@ def test_code_loses_its_fences_alone() -> None:
     assert readable_words(source, kind="code") == "x = a**b  # [1](2)"
 
 
+def test_code_keeps_the_fences_that_it_shows() -> None:
+    """The page prints them, and a link to the words is followed there."""
+    source = "````md\n```py\nx = 1\n```\n````"
+
+    assert readable_words(source, kind="code") == "```py\nx = 1\n```"
+
+
 def test_terms_keep_the_back_ticks_of_code() -> None:
     """A stop word in code is a keyword."""
     assert readable_words("the **`for`** loop", kind="terms") == "the `for` loop"

@@ -13,8 +13,8 @@ import boto3
 import pytest
 from moto.s3.models import s3_backends
 
+from ragbot.backup.archive_storage import BackupStorage, new_archive_name
 from ragbot.backup.s3_storage import PART_BYTES, S3Storage
-from ragbot.backup.storage import BackupStorage, new_archive_name
 from ragbot.backup.storage_url import open_storage
 from ragbot.core.errors import BackupError
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ragbot.books.markup.bibtex import parse_bibtex
-from ragbot.books.markup.citations import Citations, read_citations
+from ragbot.books.markup.pandoc_citations import Citations, read_citations
 
 BIB = """\
 @comment{nothing}

@@ -1,0 +1,14 @@
+"""Escape words that are free of markup for a text in Markdown."""
+
+from __future__ import annotations
+
+import re
+
+# What Markdown or HTML would take for more than a word: a tag, emphasis, code, a link, an entity. A line
+# between two letters or digits, as in `snake_case`, is none.
+_MARKUP = re.compile(r"[\\`*<\[\]]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|&(?=#?\w{1,31};)")
+
+
+def escape_words(words: str) -> str:
+    """Escape words, of a heading for example, so that Markdown shows all their signs."""
+    return _MARKUP.sub(r"\\\g<0>", words)

@@ -65,8 +65,8 @@ _POINTS_BELOW = re.compile(
 )
 # "A question mark says so:" rests on the sentence before it.
 _LEANS_AT_END = re.compile(r"\b(?:so|this|that|these|those|it)\s*[:：]\W*\Z", re.IGNORECASE)
-# A paragraph that is bold from end to end is a heading in all but name.
-_BOLD = re.compile(r"\s*(?:\*\*[^*\n]{1,80}\*\*|__[^_\n]{1,80}__)\s*:?\s*")
+# What is bold from end to end, a paragraph or its first sentence, is a heading in all but name.
+_BOLD = re.compile(r"\s*(?:\*\*[^*\n]{1,80}\*\*|\*\*\*[^*\n]{1,80}\*\*\*|__[^_\n]{1,80}__)\s*[:.]?\s*")
 # The label on which a reader clicks to unfold a text.
 _FOLD = re.compile(
     r"\s*(?:</?details[^<>]*>\s*)*<summary\b[^<>]*>.*?</summary>\s*", re.DOTALL | re.IGNORECASE

@@ -34,6 +34,8 @@ ANSWER_TOKENS = 200
 SCORE_MARGIN = 1.5
 # What has one short answer: a definition and at most one other wording of it are enough.
 MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
+# These ask for one fact: the sentences before the one that states it lead to something else.
+ONE_FACT = frozenset({Want.NUMBER, Want.YES_NO, Want.OTHER})
 # The minimum for each page of an overview, enough for a sentence.
 LEAST_OPENING_TOKENS = 25
 FEWEST_OPENING_WORDS = 5
@@ -384,6 +386,10 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
     if (neighbour if other > index else passage.units[other + 1].unit).parts:
         return False
     if alone and neighbour.block != unit.block:
+        return False
+    if other < index and unit.kind == "sentence" and asked.want in ONE_FACT:
+        return False
+    if unit.kind == "sentence" and neighbour.kind == "table_row" and neighbour.lead != index:
         return False
     if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side:
         return False

@@ -546,3 +546,56 @@ def test_lead_in_is_no_answer_without_what_it_announces() -> None:
     windows = words_of(windows_for("List the cheddars of the cellar", *passages, most=1), *passages)
 
     assert windows == [["Old cheddar", "Young cheddar"]]
+
+
+# --- sentences before and after the one that answers ---------------------------------------------
+
+SCHEDULE = (
+    "Schedules do not know holidays. The amount is written into its field. "
+    "An amount is matched within 7.5 percent of it. It may be changed later."
+)
+
+
+def test_sentences_before_a_fact_are_left_out() -> None:
+    """The reader would have to read them all to find the one that answers."""
+    assert shown("Within how many percent is an amount matched?", SCHEDULE, most=1) == [
+        "An amount is matched within 7.5 percent of it.",
+        "It may be changed later.",
+    ]
+
+
+def test_sentences_before_a_reason_are_shown() -> None:
+    """They say what it is the reason of."""
+    text = "The cellar is cool. Cheddar ripens there, because mould dislikes the cold."
+
+    assert shown("Why does cheddar ripen there?", text, most=1) == [
+        "The cellar is cool.",
+        "Cheddar ripens there, because mould dislikes the cold.",
+    ]
+
+
+RULES = (
+    "***Death***. Who has no points is dying.\n\n"
+    "***Rolling 20***. Who rolls 20 regains a point.\n\n"
+    "***Damage***. Who is hit loses a point."
+)
+
+
+def test_entry_that_begins_in_bold_is_shown_alone_and_with_its_name() -> None:
+    """The next one's name stood alone at the end, and its own was lost."""
+    assert shown("What does who rolls 20 regain?", RULES, most=1) == [
+        "Rolling 20.",
+        "Who rolls 20 regains a point.",
+    ]
+
+
+def test_row_of_a_table_is_no_neighbour_of_a_sentence() -> None:
+    """One of many stood there as if it were meant."""
+    text = "| Level | Effect |\n|---|---|\n| 1 | slow |\n| 6 | dead |\n\nCheddar ripens in the cellar of Bob."
+
+    assert shown("Does cheddar ripen in the cellar of Bob?", text, most=1) == [
+        "Cheddar ripens in the cellar of Bob."
+    ]
+    assert shown("Why does cheddar ripen in the cellar of Bob?", text, most=1) == [
+        "Cheddar ripens in the cellar of Bob."
+    ]

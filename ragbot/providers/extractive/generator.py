@@ -17,6 +17,7 @@ from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import paragraphs_of
+from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
@@ -27,7 +28,6 @@ from ragbot.providers.extractive.windows import (
     Window,
     choose_windows,
     joined,
-    overview_windows,
 )
 
 # Passages whose units are scored; the reader is shown those that the answer cites.

@@ -26,19 +26,15 @@ from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import DEFINES, Candidate
 from ragbot.providers.extractive.units import Unit
 
-# Of the question sets' answers, those with up to four windows of some sixty tokens held the evidence most
-# often: 55 % against 35 % with three bare sentences (see docs/search.md).
+# They hold the evidence more often than bare sentences do (docs/search.md).
 WINDOWS = 4
 ANSWER_TOKENS = 200
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
 SCORE_MARGIN = 1.5
 # What has one short answer: a definition and at most one other wording of it are enough.
 MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
-# These ask for one fact: the sentences before the one that states it lead to something else.
+# These ask for one fact, which the sentences before it do not state.
 ONE_FACT = frozenset({Want.NUMBER, Want.YES_NO, Want.OTHER})
-# The minimum for each page of an overview, enough for a sentence.
-LEAST_OPENING_TOKENS = 25
-FEWEST_OPENING_WORDS = 5
 # A unit that shares more of its terms with one already shown (Jaccard index) is left out.
 MOST_SHARED = 0.8
 
@@ -89,7 +85,7 @@ def choose_windows(
         passage = passages[candidate.passage]
         window = _window_around(passage, candidate, asked, left, is_best=not count) - chosen
         cost = sum(passage.units[index].unit.tokens for index in window)
-        if (count and cost > left) or candidate.index not in _without_loose_leads(passage, chosen | window):
+        if (count and cost > left) or candidate.index not in without_loose_leads(passage, chosen | window):
             continue
         least = max(least, candidate.score - SCORE_MARGIN)
         chosen |= window
@@ -172,7 +168,7 @@ def _rounded_off(passage: ReadPassage, chosen: set[int], *, is_run: bool) -> tup
     whole = _without_gaps(passage, chosen)
     if is_run:
         whole = with_ends(passage, whole)
-    return _without_loose_leads(passage, _with_announced(passage, whole))
+    return without_loose_leads(passage, _with_announced(passage, whole))
 
 
 def _with_announced(passage: ReadPassage, chosen: set[int]) -> set[int]:
@@ -205,7 +201,7 @@ def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
     return whole
 
 
-def _without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
+def without_loose_leads(passage: ReadPassage, chosen: set[int]) -> tuple[int, ...]:
     """Return the units in order, without those that announce something which is not shown."""
     shown: set[int] = set()
     # From the end: the unit that one announces may itself have been removed.
@@ -223,45 +219,6 @@ def _announced(unit: Unit, index: int, behind: Unit) -> bool:
     if behind.heading != unit.heading:
         return False
     return unit.kind == "list_item" or behind.lead == index or behind.block == unit.block
-
-
-def overview_windows(passages: Sequence[ReadPassage], *, tokens: int) -> list[Window]:
-    """Choose the opening sentences of each passage, in order, with an equal share of the tokens each."""
-    share = max(tokens // max(len(passages), 1), LEAST_OPENING_TOKENS)
-    windows: list[Window] = []
-    left = tokens
-    for number, passage in enumerate(passages):
-        chosen = _opening(passage, share)
-        spent = sum(passage.units[index].unit.tokens for index in chosen)
-        if chosen and (not windows or spent <= left):
-            windows.append(Window(number, _without_loose_leads(passage, set(chosen)), 0.0))
-            left -= spent
-    return [window for window in windows if window.units]
-
-
-def _opening(passage: ReadPassage, share: int) -> list[int]:
-    """Return the units of a passage's summary, else its first sentences, up to `share` tokens."""
-    sums_up = any(read.unit.is_summary for read in passage.units)
-    chosen: list[int] = []
-    spent = 0
-    for index, read in enumerate(passage.units):
-        unit = read.unit
-        opens = unit.is_summary and unit.kind != "code" if sums_up else _opens_well(unit)
-        if opens and not (chosen and spent + unit.tokens > share):
-            chosen.append(index)
-            spent += unit.tokens
-        elif chosen:
-            break
-    return chosen
-
-
-def _opens_well(unit: Unit) -> bool:
-    """Return whether a unit is a whole sentence that can open a summary."""
-    whole = (
-        unit.words.rstrip("*_ ").endswith((".", "!", "。"))
-        and len(unit.words.split()) >= FEWEST_OPENING_WORDS
-    )
-    return unit.kind == "sentence" and whole and not unit.is_side
 
 
 def _is_said(candidate: Candidate, taken: dict[int, set[int]], passages: Sequence[ReadPassage]) -> bool:
@@ -380,7 +337,7 @@ def _leant_on(passage: ReadPassage, index: int) -> list[int]:
 
 def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alone: bool = False) -> bool:
     """Return whether a neighbour may be shown with a unit: it has the same heading and a fitting kind."""
-    if not 0 <= other < len(passage.units):
+    if other not in range(len(passage.units)):
         return False
     unit, neighbour = passage.units[index].unit, passage.units[other].unit
     if (neighbour if other > index else passage.units[other + 1].unit).parts:
@@ -389,11 +346,11 @@ def _joins(passage: ReadPassage, index: int, other: int, asked: AskedFor, *, alo
         return False
     if other < index and unit.kind == "sentence" and asked.want in ONE_FACT:
         return False
-    if unit.kind == "sentence" and neighbour.kind == "table_row" and neighbour.lead != index:
-        return False
     if neighbour.heading != unit.heading or neighbour.is_side != unit.is_side:
         return False
     if neighbour.is_diagram or neighbour.is_fold:
+        return False
+    if unit.kind == "sentence" and neighbour.kind == "table_row" and neighbour.lead != index:
         return False
     if neighbour.is_tree:
         return asked.wants_tree

@@ -14,7 +14,6 @@ from ragbot.providers.extractive.windows import (
     WINDOW_TOKENS,
     Window,
     choose_windows,
-    overview_windows,
 )
 from tests.providers.extractive.passages import READER, candidates_of, chunks_of_page, read
 
@@ -279,39 +278,6 @@ def test_drawing_is_no_neighbour() -> None:
     assert shown("command to ripen the cheddar", text) == ["Bob ripens the cheddar."]
 
 
-# --- overviews ---------------------------------------------------------------------------------
-
-
-def test_overview_opens_with_the_beginning_of_each_passage_in_order() -> None:
-    """A summary goes through the chapter."""
-    passages = [read(f"This chapter is about cheese {n}. {FILLER}", f"Chapter {n}") for n in "123"]
-
-    windows = overview_windows(passages, tokens=90)
-
-    assert [one.passage for one in windows] == [0, 1, 2]
-    assert [words[0] for words in words_of(windows, *passages)] == [
-        f"This chapter is about cheese {n}." for n in "123"
-    ]
-    assert tokens_of(windows, *passages) <= 90
-
-
-def test_overview_passes_over_what_opens_badly() -> None:
-    """Titles, lists and objectives are no summary."""
-    passage = read(
-        "**Time**\n\n- [Home](x.md)\n\nYou will need:\n\n- milk\n\nCheese is made from milk and rennet here."
-    )
-
-    windows = overview_windows([passage], tokens=90)
-
-    assert words_of(windows, passage) == [["Cheese is made from milk and rennet here."]]
-
-
-def test_overview_of_passages_without_sentences_is_empty() -> None:
-    """It is refused then."""
-    assert overview_windows([read("- milk\n- salt"), read("![](x.png)")], tokens=90) == []
-    assert overview_windows([], tokens=90) == []
-
-
 # --- what is announced, and lists that are cut ---------------------------------------------------
 
 
@@ -340,15 +306,6 @@ def test_steps_are_shown_from_the_first_one() -> None:
     said = shown("How do I press the cheddar?", steps)
 
     assert said[0] == "Warm it."
-
-
-def test_summary_of_a_chapter_is_the_authors_own() -> None:
-    """It is better than the beginnings of sections."""
-    passage = read("Milk comes from many brown cows.\n\n## Summary\n\n- Cheese ripens.\n- Cows eat.", "Dairy")
-
-    (window,) = overview_windows([passage], tokens=200)
-
-    assert [passage.units[index].unit.words for index in window.units] == ["Cheese ripens.", "Cows eat."]
 
 
 def test_definition_that_names_what_stands_above_it_is_shown_with_that() -> None:

@@ -60,7 +60,18 @@ class Vocabulary:
             return None
         slips = 2 if len(word) >= TWO_SLIPS_FROM and not is_name else 1
         best = process.extractOne(word, self._spellings, scorer=OSA.distance, score_cutoff=slips)
-        return str(best[0]) if best else _stop_word_meant(word)
+        if best and not _is_another_word(word, best[0]):
+            return best[0]
+        return _stop_word_meant(word)
+
+
+def _is_another_word(word: str, known: str) -> bool:
+    """Return whether two letters are replaced: slips leave letters out, double them or swap two.
+
+    "Calories" does not misspell "colonies".
+    """
+    replaced = sum(one != other for one, other in zip(word, known, strict=False))
+    return len(word) == len(known) and replaced == 2 and sorted(word) != sorted(known)
 
 
 def _stop_word_meant(word: str) -> str | None:

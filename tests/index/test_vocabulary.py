@@ -69,6 +69,14 @@ def test_word_that_is_far_from_all_is_not_corrected(vocabulary: Vocabulary, word
     assert vocabulary.corrected(word) is None
 
 
+def test_word_with_two_other_letters_is_another_word() -> None:
+    """It was searched for, found, and no longer unknown to the book."""
+    words = Vocabulary({"colonies": 3, "calendar": 2}, 10, Analyzer("english"))
+
+    assert words.corrected("calories") is None
+    assert words.corrected("calednra") == "calendar"
+
+
 def test_name_has_one_slip_at_most(vocabulary: Vocabulary) -> None:
     """Two make another name of it."""
     assert vocabulary.corrected("reinforcment", is_name=True) == "reinforcement"

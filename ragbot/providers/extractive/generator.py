@@ -16,7 +16,7 @@ from ragbot.core.languages import ask_in_book_language
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.ports import Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
-from ragbot.providers.extractive.layout import paragraphs_of
+from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, paragraphs_of
 from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
@@ -203,7 +203,7 @@ class ExtractiveGenerator:
         self, prompt: Prompt, passages: Sequence[ReadPassage], windows: Sequence[Window]
     ) -> Iterator[str]:
         shown: tuple[str, ...] | None = None
-        is_further = False
+        is_further = is_cut = False
         between = ""
         chunks = [prompt.passages[window.passage].chunk for window in windows]
         for window, chunk in zip(windows, chunks, strict=True):
@@ -211,7 +211,7 @@ class ExtractiveGenerator:
             place = _place(chunk, chunks)
             if prompt.mode is Mode.FULL_BOOK and (place, window.is_further) != (shown, is_further):
                 yield f"{between}{_introduction(place, shown, is_further=window.is_further)}"
-                between = "\n\n"
+                between, is_cut = "\n\n", False
             shown, is_further = place, window.is_further
             for paragraph in paragraphs_of(
                 chunk.text,
@@ -223,8 +223,9 @@ class ExtractiveGenerator:
                 table_head=chunk.table_head,
                 heading=partial(self._heading, chunk, blocks),
             ):
-                yield f"{between}{paragraph}"
-                between = "\n\n"
+                # Where one list is cut and the next one, too, one line of dots says so.
+                yield f"{between}{paragraph.removeprefix(CUT_BEFORE) if is_cut else paragraph}"
+                between, is_cut = "\n\n", paragraph.endswith(CUT)
 
     def _heading(self, chunk: Chunk, blocks: Sequence[TextBlock], number: int) -> str:
         """Return the words of a heading in a chunk; none for a title in its text, which the place names."""

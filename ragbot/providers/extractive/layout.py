@@ -20,6 +20,7 @@ DEEPEST = 3
 
 # Stands for the items of a list that are not shown.
 CUT = "…"
+CUT_BEFORE = f"{CUT}\n\n"
 
 # "**Due Date:** ...", on a line of its own.
 _LABELLED_LINE = re.compile(

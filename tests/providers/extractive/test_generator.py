@@ -98,6 +98,19 @@ def test_title_in_the_text_is_not_said_again() -> None:
     assert others == ["**Salt**", "Alice salts the cheddar. [1]"]
 
 
+def test_one_line_of_dots_tells_of_the_items_between_two_windows() -> None:
+    """There were two, one for each list that was cut."""
+    said = {1: "Bob washes the pots.", 10: "Alice washes the pots."}
+    filler = "The milk is warmed slowly on the stove until it is as warm as a hand is."
+    text = "\n".join(f"{number}. {said.get(number, filler)}" for number in range(13))
+
+    answer = answer_to(prompt_of("Who washes the pots?", *passages_of(text)))
+
+    assert all(f"{number}. {words} [1]" in answer for number, words in said.items())
+    assert "…\n\n…" not in answer
+    assert answer.count("…") == 2
+
+
 LESS = "On some days the cellar is shut for as long as its tiles are washed."
 
 

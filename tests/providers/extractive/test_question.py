@@ -59,6 +59,8 @@ def test_question_for_a_value_of_a_thing_asks_for_no_meaning(question: str) -> N
         ("How do I tell the kiln to cool down?", Want.STEPS),
         ("How can I tell whether the kiln is hot?", Want.OTHER),
         ("How do you recognise clay?", Want.OTHER),
+        ("How do I know when the kiln is hot?", Want.OTHER),
+        ("How do I know what to fire?", Want.STEPS),
         ("What is in the kit?", Want.LIST),
         ("What four things shape a pot?", Want.LIST),
         ("What's part of the kit?", Want.LIST),

@@ -39,6 +39,8 @@ from tests.databases import (
 from tests.wsgi_server import wsgi_server
 
 TESTS = Path(__file__).parent
+# On a busy machine it takes two minutes by the clock, most of them for the turns of others.
+LONGEST = TESTS / "system" / "test_peers.py"
 # They start one for the session.
 SERVER_FIXTURES = {"postgres", "valkey"}
 THREE_CHAPTERS = TESTS / "books_for_tests" / "three-chapters"
@@ -113,8 +115,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
-    # The dear modules first, or one of them keeps a worker busy when the other has nothing left.
-    items.sort(key=lambda item: "system" not in item.path.relative_to(TESTS).parts)
+    # The dear modules first, or one of them keeps a worker busy when the others have nothing left.
+    items.sort(key=lambda item: (item.path != LONGEST, "system" not in item.path.relative_to(TESTS).parts))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -31,6 +31,7 @@ from tests.databases import (
     PostgresDatabases,
     copies_of_database,
     copies_of_file,
+    may_rest_on_the_kind,
     migrate,
     postgres_programs,
     with_index,
@@ -38,6 +39,8 @@ from tests.databases import (
 from tests.wsgi_server import wsgi_server
 
 TESTS = Path(__file__).parent
+# On a busy machine it takes two minutes by the clock, most of them for the turns of others.
+LONGEST = TESTS / "system" / "test_peers.py"
 # They start one for the session.
 SERVER_FIXTURES = {"postgres", "valkey"}
 THREE_CHAPTERS = TESTS / "books_for_tests" / "three-chapters"
@@ -83,6 +86,12 @@ def pytest_collection() -> Generator[None, object, object]:
     return collected
 
 
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """On PostgreSQL, do not even load the modules of which no test would be left."""
+    is_module = collection_path.match("test_*.py")
+    return True if CHOSEN != "sqlite" and is_module and not may_rest_on_the_kind(collection_path) else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what needs a server that is not there, and on PostgreSQL what is as it was on SQLite.
 
@@ -95,16 +104,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(without)
     if CHOSEN not in KINDS:
         raise pytest.UsageError(f"TEST_DATABASE is {CHOSEN!r}, which is none of {', '.join(KINDS)}.")
+    kept = [item for item in items if _rests_on_the_kind(item)]
+    unread = [path.name for path in {item.path for item in kept} if not may_rest_on_the_kind(path)]
+    if unread:
+        raise pytest.UsageError(f"may_rest_on_the_kind() does not see that {', '.join(unread)} does.")
     if CHOSEN != "sqlite":
-        kept = [item for item in items if _rests_on_the_kind(item)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
 
     for item in items:
         if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.server)
-    # The dear modules first, or one of them keeps a worker busy when the other has nothing left.
-    items.sort(key=lambda item: "system" not in item.path.relative_to(TESTS).parts)
+    # The dear modules first, or one of them keeps a worker busy when the others have nothing left.
+    items.sort(key=lambda item: (item.path != LONGEST, "system" not in item.path.relative_to(TESTS).parts))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import shutil
 import tempfile
 import warnings
@@ -28,6 +29,13 @@ CHOSEN = os.environ.get("TEST_DATABASE") or "sqlite"
 # What stores are of, beside those in memory and in files.
 SERVERS = ("postgresql", "redis")
 
+# Every test that rests on the suite's own databases, or a fixture of its module, names one of these.
+_RESTING = re.compile(
+    r"^\s*def \w+\([^)]*\b(?:new_database\w*|copies_of|app_database|unmigrated_url|make_app|app|client)\b",
+    re.MULTILINE,
+)
+_SQLITE_IS_ENOUGH = re.compile(r"^pytestmark = .*\bsqlite_is_enough\b", re.MULTILINE)
+
 # `with new_database(folder) as url`: migrated, with nothing in it, gone afterwards.
 DatabaseMaker = Callable[[Path], AbstractContextManager[str]]
 
@@ -35,6 +43,12 @@ DatabaseMaker = Callable[[Path], AbstractContextManager[str]]
 def store_params(*names: str) -> list[Any]:
     """Return parameters for a fixture: tests with one that a server keeps get the mark `server`."""
     return [pytest.param(name, marks=pytest.mark.server) if name in SERVERS else name for name in names]
+
+
+def may_rest_on_the_kind(module: Path) -> bool:
+    """Tell, without loading it, whether a module may have tests that run on each kind of database."""
+    source = module.read_text()
+    return bool(_RESTING.search(source)) and not _SQLITE_IS_ENOUGH.search(source)
 
 
 class PostgresDatabases:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import RunningApp
-from tests.system.web.console_fake_api import RICH, event, hostile
-from tests.system.web.script_payloads import SCRIPT_PAYLOADS
+from tests.system.web.console_fake_api import RICH, event
 from tests.system.web.widget_site import BOOK_URL, WidgetSite
-from tests.system.web.widget_visit import CLOTHS, MOTOR, PHONE, Visit, visiting
+from tests.system.web.widget_visit import CLOTHS, MOTOR, PHONE, Visit, answer_with, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
@@ -297,117 +295,6 @@ def test_axe_finds_nothing_in_any_state(visit: Visit, theme: str) -> None:
     states["trouble"] = faults_of(page)
 
     assert {state: faults for state, faults in states.items() if faults} == {}
-
-
-def answer_with(page: Page, answer: str, *, sources: list[Any], citations: list[Any], status: str) -> None:
-    """Let every later question be answered by just this."""
-    told = {"session_id": "s", "message_id": "m", "sources": sources}
-    done = told | {"answer": answer, "citations": citations, "status": status}
-    body = event("sources", told, 0) + event("delta", {"text": answer}, 1) + event("done", done, 2)
-    headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"}
-    page.unroute("**/query")
-    page.route("**/query", lambda route: route.fulfill(headers=headers, body=body))
-
-
-def test_refusal_offers_what_is_near(visit: Visit) -> None:
-    """The headings that a refusal names are links to the book's pages; nothing else is one."""
-    visit.go().open()
-    answer = (
-        "The book does not say.\n\nNearest in the book: "
-        f"[Faults › \\[what\\] helps](<{BOOK_URL}faults/#fix>) · [Elsewhere](<https://evil.example/>)"
-    )
-    answer_with(visit.page, answer, sources=[], citations=[], status="refused")
-
-    exchange = visit.ask()
-
-    expect(exchange.locator(".answer a")).to_have_text("Faults › [what] helps")
-    expect(exchange.locator(".answer a")).to_have_attribute("href", f"{visit.site.url}/mkdocs/faults/#fix")
-    expect(exchange.locator(".answer")).to_contain_text("Elsewhere")
-
-
-def test_no_script_in_an_answer_runs(visit: Visit) -> None:
-    """What a model or a book writes is shown as text: nothing acts, and no link leads to a stranger."""
-    visit.go().open()
-    strangers = "script, img, iframe, input, style, object, embed, video, svg, math"
-
-    for payload in SCRIPT_PAYLOADS:
-        answer, sources, citations = hostile(payload)
-        answer_with(visit.page, answer, sources=sources, citations=citations, status="answered")
-        visit.show("payload")
-        found, links = visit.page.evaluate(
-            """(strangers) => {
-              const talk = document.querySelector('ragbot-widget').shadowRoot.querySelector('.talk');
-              const exchange = [...talk.querySelectorAll('.exchange')].at(-1);
-              [...exchange.querySelectorAll('.mark')].slice(0, 2).forEach((mark) => mark.focus());
-              return [talk.querySelectorAll(strangers).length,
-                [...exchange.querySelectorAll('a[href]')].map((link) => link.href)];
-            }""",
-            strangers,
-        )
-        assert found == 0, payload
-        assert [link for link in links if not link.startswith(f"{visit.site.url}/")] == [], payload
-
-    assert visit.page.evaluate("'pwned' in window") is False
-
-
-MARKDOWN = (
-    ("a *b* **c** `d*e*`", "<p>a <em>b</em> <strong>c</strong> <code>d*e*</code></p>"),
-    ("- a\n- b\n  - c\n\nd", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><p>d</p>"),
-    ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
-    ("10&deg; C&#44; &lt;b&gt; &nope; `&deg;`", "<p>10° C, &lt;b&gt; &amp;nope; <code>&amp;deg;</code></p>"),
-    ("a crock of s\\*\\*t", "<p>a crock of s**t</p>"),
-    ("> a\n> b", "<blockquote><p>a\nb</p></blockquote>"),
-    ("snake_case_name and 2*3*4", "<p>snake_case_name and 2<em>3</em>4</p>"),
-    ("# a #\ntext", "<h4>a</h4><p>text</p>"),
-    ("a [9] <b>", "<p>a [9] &lt;b&gt;</p>"),
-    ("![pic](http://x/y.png)", "<p><em>pic</em></p>"),
-    ("- [x] a\n- [ ] b", "<ul><li>☑ a</li><li>☐ b</li></ul>"),
-    ("<kbd>Esc</kbd> <sub><b></sub>", "<p><kbd>Esc</kbd> &lt;sub&gt;&lt;b&gt;&lt;/sub&gt;</p>"),
-    (
-        "| a | b |\n|---|--:|\n| c | d |",
-        '<div class="scroller" tabindex="0"><table><thead><tr><th>a</th><th style="text-align: right;">b</th>'
-        '</tr></thead><tbody><tr><td>c</td><td style="text-align: right;">d</td></tr></tbody></table></div>',
-    ),
-)
-
-
-def test_markdown_is_shown(visit: Visit) -> None:
-    """Answers of models and the book's own words have lists, emphasis, code and quotes."""
-    visit.go().open()
-
-    for written, shown in MARKDOWN:
-        answer_with(visit.page, written, sources=[], citations=[], status="answered")
-        assert visit.show("show").locator(".answer").inner_html() == shown
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "sentence"),
-    [
-        (429, {"code": "rate_limited"}, "You have asked a lot. Try again in 60 s."),
-        (503, {"code": "overloaded"}, "Too many people are asking at the moment."),
-        (503, {"code": "no_book"}, "The book is not ready yet."),
-        (504, {"code": "deadline_exceeded"}, "The answer took too long."),
-        (422, {"code": "content_filtered"}, "This question cannot be answered."),
-        (502, None, "Too many people are asking at the moment."),
-    ],
-)
-def test_trouble_is_told_in_a_sentence(
-    visit: Visit, status: int, body: dict[str, str] | None, sentence: str
-) -> None:
-    """A reader is told what to do, can ask again, and gets an answer once the trouble is over."""
-    visit.go().open()
-    headers = {"Access-Control-Allow-Origin": "*"}
-    visit.page.route(
-        "**/query", lambda route: route.fulfill(status=status, headers=headers, json=body or "bad gateway")
-    )
-
-    exchange = visit.ask()
-    expect(exchange.locator(".state")).to_contain_text(sentence)
-    visit.page.unroute("**/query")
-    exchange.get_by_role("button", name="Ask again").click()
-
-    expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
-    expect(visit.page.locator(".exchange")).to_have_count(1)
 
 
 def test_service_that_cannot_be_reached_leaves_a_link(visit: Visit) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import RunningApp
+from tests.system.web.console_fake_api import event
 from tests.system.web.fresh_pages import fresh_page
 from tests.system.web.widget_site import WidgetSite
 
@@ -93,6 +94,27 @@ class Visit:
     @property
     def field(self) -> Locator:
         return self.page.get_by_label("Your question", exact=True)
+
+
+def answer_with(page: Page, answer: str, *, sources: list[Any], citations: list[Any], status: str) -> None:
+    """Let every later question be answered by just this."""
+    reply_with(page, **reply_of(answer, sources=sources, citations=citations, status=status))
+
+
+def reply_with(page: Page, **reply: Any) -> None:
+    """Let every later question get this reply."""
+    page.unroute("**/query")
+    page.route("**/query", lambda route: route.fulfill(**reply))
+
+
+def reply_of(answer: str, *, sources: list[Any], citations: list[Any], status: str) -> dict[str, Any]:
+    told = {"session_id": "s", "message_id": "m", "sources": sources}
+    done = told | {"answer": answer, "citations": citations, "status": status}
+    body = event("sources", told, 0) + event("delta", {"text": answer}, 1) + event("done", done, 2)
+    return {
+        "headers": {"Access-Control-Allow-Origin": "*", "Content-Type": "text/event-stream"},
+        "body": body,
+    }
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.web.test_console_browser import ANSWERED, FOLLOW_UP, SELECTION, ask, named, opened
+from tests.system.web.console.console_page import ANSWERED, FOLLOW_UP, SELECTION, ask, named, opened
 from tests.system.web.widget_visit import NO_FIELD_SIZING
 
 pytest.importorskip("playwright")
@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
-AXE = Path(__file__).with_name("vendor") / "axe-core" / "axe.min.js"
+AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
 HOSTILE = "<img src=x onerror=alert(1)> What is a joint?"
 
 

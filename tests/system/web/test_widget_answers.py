@@ -1,0 +1,127 @@
+"""Test what the widget shows of answers: markup, links, troubles, and nothing that acts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.system.web.console_fake_api import hostile
+from tests.system.web.script_payloads import SCRIPT_PAYLOADS
+from tests.system.web.widget_site import BOOK_URL
+from tests.system.web.widget_visit import Visit, answer_with, reply_of, reply_with
+
+pytest.importorskip("playwright")
+from playwright.sync_api import Route, expect
+
+pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
+
+
+def test_refusal_offers_what_is_near(visit: Visit) -> None:
+    """The headings that a refusal names are links to the book's pages; nothing else is one."""
+    visit.go().open()
+    answer = (
+        "The book does not say.\n\nNearest in the book: "
+        f"[Faults › \\[what\\] helps](<{BOOK_URL}faults/#fix>) · [Elsewhere](<https://evil.example/>)"
+    )
+    answer_with(visit.page, answer, sources=[], citations=[], status="refused")
+
+    exchange = visit.ask()
+
+    expect(exchange.locator(".answer a")).to_have_text("Faults › [what] helps")
+    expect(exchange.locator(".answer a")).to_have_attribute("href", f"{visit.site.url}/mkdocs/faults/#fix")
+    expect(exchange.locator(".answer")).to_contain_text("Elsewhere")
+
+
+# Of each answer, what it has of elements that might act, and where its links lead. (From outside, a call for
+# each of a hundred answers takes twice as long.)
+ASK_ALL = """async ({times, strangers}) => {
+  const root = document.querySelector('ragbot-widget').shadowRoot;
+  const shown = [];
+  while (shown.length < times) {
+    await new Promise((resolve) => {
+      root.querySelector('.head button').click();
+      document.addEventListener('ragbot:answer', resolve, {once: true});
+      Ragbot.ask('payload');
+    });
+    const exchange = [...root.querySelectorAll('.talk .exchange')].at(-1);
+    [...exchange.querySelectorAll('.mark')].slice(0, 2).forEach((mark) => mark.focus());
+    shown.push([root.querySelectorAll(`.talk :is(${strangers})`).length,
+      [...exchange.querySelectorAll('a[href]')].map((link) => link.href)]);
+  }
+  return shown;
+}"""
+
+
+def test_no_script_in_an_answer_runs(visit: Visit) -> None:
+    """What a model or a book writes is shown as text: nothing acts, and no link leads to a stranger."""
+    visit.go().open()
+    strangers = "script, img, iframe, input, style, object, embed, video, svg, math"
+    asked = iter(SCRIPT_PAYLOADS)
+
+    def answer(route: Route) -> None:
+        written, sources, citations = hostile(next(asked))
+        route.fulfill(**reply_of(written, sources=sources, citations=citations, status="answered"))
+
+    visit.page.route("**/query", answer)
+    shown = visit.page.evaluate(ASK_ALL, {"times": len(SCRIPT_PAYLOADS), "strangers": strangers})
+
+    for payload, (found, links) in zip(SCRIPT_PAYLOADS, shown, strict=True):
+        assert found == 0, payload
+        assert [link for link in links if not link.startswith(f"{visit.site.url}/")] == [], payload
+    assert list(asked) == []
+    assert visit.page.evaluate("'pwned' in window") is False
+
+
+MARKDOWN = (
+    ("a *b* **c** `d*e*`", "<p>a <em>b</em> <strong>c</strong> <code>d*e*</code></p>"),
+    ("- a\n- b\n  - c\n\nd", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul><p>d</p>"),
+    ("3. a\n4. b", '<ol start="3"><li>a</li><li>b</li></ol>'),
+    ("10&deg; C&#44; &lt;b&gt; &nope; `&deg;`", "<p>10° C, &lt;b&gt; &amp;nope; <code>&amp;deg;</code></p>"),
+    ("a crock of s\\*\\*t", "<p>a crock of s**t</p>"),
+    ("> a\n> b", "<blockquote><p>a\nb</p></blockquote>"),
+    ("snake_case_name and 2*3*4", "<p>snake_case_name and 2<em>3</em>4</p>"),
+    ("# a #\ntext", "<h4>a</h4><p>text</p>"),
+    ("a [9] <b>", "<p>a [9] &lt;b&gt;</p>"),
+    ("![pic](http://x/y.png)", "<p><em>pic</em></p>"),
+    ("- [x] a\n- [ ] b", "<ul><li>☑ a</li><li>☐ b</li></ul>"),
+    ("<kbd>Esc</kbd> <sub><b></sub>", "<p><kbd>Esc</kbd> &lt;sub&gt;&lt;b&gt;&lt;/sub&gt;</p>"),
+    (
+        "| a | b |\n|---|--:|\n| c | d |",
+        '<div class="scroller" tabindex="0"><table><thead><tr><th>a</th><th style="text-align: right;">b</th>'
+        '</tr></thead><tbody><tr><td>c</td><td style="text-align: right;">d</td></tr></tbody></table></div>',
+    ),
+)
+
+
+def test_markdown_is_shown(visit: Visit) -> None:
+    """Answers of models and the book's own words have lists, emphasis, code and quotes."""
+    visit.go().open()
+
+    for written, shown in MARKDOWN:
+        answer_with(visit.page, written, sources=[], citations=[], status="answered")
+        assert visit.show("show").locator(".answer").inner_html() == shown
+
+
+TROUBLES = (
+    (429, {"code": "rate_limited"}, "You have asked a lot. Try again in 60 s."),
+    (503, {"code": "overloaded"}, "Too many people are asking at the moment."),
+    (503, {"code": "no_book"}, "The book is not ready yet."),
+    (504, {"code": "deadline_exceeded"}, "The answer took too long."),
+    (422, {"code": "content_filtered"}, "This question cannot be answered."),
+    (502, "bad gateway", "Too many people are asking at the moment."),
+)
+
+
+def test_trouble_is_told_in_a_sentence(visit: Visit) -> None:
+    """A reader is told what to do, can ask again, and gets an answer once the trouble is over."""
+    visit.go().open()
+    headers = {"Access-Control-Allow-Origin": "*"}
+    for number, (status, body, sentence) in enumerate(TROUBLES, start=1):
+        reply_with(visit.page, status=status, headers=headers, json=body)
+
+        exchange = visit.ask()
+        expect(exchange.locator(".state")).to_contain_text(sentence)
+        visit.page.unroute("**/query")
+        exchange.get_by_role("button", name="Ask again").click()
+
+        expect(visit.page.locator(".exchange").last.locator(".answer")).to_contain_text("fuse is blown")
+        expect(visit.page.locator(".exchange")).to_have_count(number)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from rapidfuzz import process
-from rapidfuzz.distance import OSA
+from rapidfuzz.distance import OSA, Hamming
 
 from ragbot.index.analysis import ENGLISH_STOP_WORDS, Analyzer
 
@@ -70,8 +70,8 @@ def _is_another_word(word: str, known: str) -> bool:
 
     "Calories" does not misspell "colonies".
     """
-    replaced = sum(one != other for one, other in zip(word, known, strict=False))
-    return len(word) == len(known) and replaced == 2 and sorted(word) != sorted(known)
+    is_replaced = len(word) == len(known) and Hamming.distance(word, known) == 2
+    return is_replaced and sorted(word) != sorted(known)
 
 
 def _stop_word_meant(word: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 # Escaped signs and code, in which no sign is emphasis.
@@ -63,11 +63,7 @@ def _is_spelt(text: str, run: re.Match[str]) -> bool:
 
 def replaced_stars(text: str, star: str) -> str:
     """Replace each star that is text."""
-    pieces, position = [], 0
-    for start, end in literal_stars(text).items():
-        pieces += [text[position:start], star * (end - start)]
-        position = end
-    return "".join((*pieces, text[position:]))
+    return _with_spans(text, literal_stars(text).items(), lambda stars: star * len(stars))
 
 
 def bold(title: str) -> str:
@@ -76,10 +72,11 @@ def bold(title: str) -> str:
     for marks in EMPHASIS:
         prose = _TARGET.sub(lambda target: "." * len(target.group()), masked(words))
         found = list(marks.finditer(prose))
+        spans = [mark.span() for mark in found]
         if is_paired(found):
-            words = without_spans(words, [mark.span() for mark in found])
+            words = without_spans(words, spans)
         else:
-            words = _escaped(words, found)
+            words = _with_spans(words, spans, lambda signs: "".join(f"\\{sign}" for sign in signs))
     return f"**{words.strip()}**" if words.strip() else ""
 
 
@@ -96,16 +93,13 @@ def is_paired(found: Sequence[re.Match[str]]) -> bool:
 
 def without_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
     """Return a text without the parts between two offsets each, which are in order."""
-    kept, position = [], 0
-    for start, end in spans:
-        kept.append(text[position:start])
-        position = end
-    return "".join((*kept, text[position:]))
+    return _with_spans(text, spans, lambda _part: "")
 
 
-def _escaped(text: str, marks: Sequence[re.Match[str]]) -> str:
+def _with_spans(text: str, spans: Iterable[tuple[int, int]], new: Callable[[str], str]) -> str:
+    """Return a text with `new(part)` in place of each part between two offsets; these are in order."""
     pieces, position = [], 0
-    for mark in marks:
-        pieces += [text[position : mark.start()], "".join(f"\\{sign}" for sign in mark.group())]
-        position = mark.end()
+    for start, end in spans:
+        pieces += [text[position:start], new(text[start:end])]
+        position = end
     return "".join((*pieces, text[position:]))

@@ -233,11 +233,7 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
                 _inline(source, match.start("within"), match.end("within"), runs, ticks=ticks)
                 runs.breaks.append(runs.length)
             case "entity":
-                sign = shown_sign(match)
-                if not sign:
-                    # The page's own text has it, in the middle of a word.
-                    runs.breaks.append(runs.length)
-                runs.add(sign if sign == match.group() else sign[:1], match.start())
+                _entity(match, runs)
             case "lead" if _is_prose_number(match):
                 runs.add(match.group().lstrip(" \t>"), match.end() - len(match.group().lstrip(" \t>")))
             case "pipe" | "hard" | "defines":
@@ -261,6 +257,14 @@ def _inline(source: str, start: int, end: int, runs: _Runs, *, ticks: bool = Fal
             case _:
                 pass
     runs.add(source[position:end], position)
+
+
+def _entity(match: re.Match[str], runs: _Runs) -> None:
+    sign = shown_sign(match)
+    if not sign:
+        # The page's own text has it, in the middle of a word.
+        runs.breaks.append(runs.length)
+    runs.add(sign if sign == match.group() else sign[:1], match.start())
 
 
 def _line_end(source: str, start: int, end: int) -> int:

@@ -104,9 +104,12 @@ class ExtractiveGenerator:
             )
             for asked, candidates in zip(questions, found, strict=True)
         )
+        if not windows:
+            yield NOT_IN_BOOK
+            return
         if len(questions) == 1 and questions[0].want is not Want.CHOICE:
             windows = _further_last(windows)
-        yield from self._laid_out(prompt, passages, windows) if windows else [NOT_IN_BOOK]
+        yield from self._laid_out(prompt, passages, windows)
 
     def ping(self) -> None:
         """Do nothing: no external service is needed."""
@@ -304,8 +307,6 @@ def _introduction(place: Sequence[str], shown: Sequence[str] | None, *, is_furth
 
 def _further_last(windows: Sequence[Window]) -> list[Window]:
     """Mark the windows of other passages, and those that answer clearly less well, and put them last."""
-    if not windows:
-        return []
     highest = max(window.score for window in windows)
     best = min(
         (window for window in windows if window.score >= highest - NEARLY_EQUAL),

@@ -17,6 +17,8 @@ from ragbot.providers.extractive.scoring import Candidate, defines, score
 from ragbot.providers.extractive.units import Unit
 
 READER = passage_reader()
+# Sentences that answer nothing.
+FILLER = "The cellar is tiled and cool. Milk comes at six in the morning. Nobody hurries there at all. " * 3
 
 
 def chunk_of(text: str, *headings: str) -> Chunk:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.windows import Window
-from tests.providers.extractive.passages import read
-
-FILLER = "The cellar is tiled and cool. Milk comes at six in the morning. Nobody hurries there at all. " * 3
+from tests.providers.extractive.passages import FILLER, read
 
 
 def words_of(window: Window, passage: ReadPassage) -> list[str]:

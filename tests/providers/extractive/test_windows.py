@@ -15,9 +15,7 @@ from ragbot.providers.extractive.windows import (
     Window,
     choose_windows,
 )
-from tests.providers.extractive.passages import READER, candidates_of, chunks_of_page, read
-
-FILLER = "The cellar is tiled and cool. Milk comes at six in the morning. Nobody hurries there at all. " * 3
+from tests.providers.extractive.passages import FILLER, READER, candidates_of, chunks_of_page, read
 
 
 def windows_for(question: str, *passages: ReadPassage, **limits: int) -> list[Window]:

@@ -31,11 +31,14 @@ run: $(VENV)/run.stamp ## Start the service with the book that comes with it, an
 	@exec $(PYTHON) -m gunicorn -c python:ragbot.serving wsgi:app
 
 test: $(VENV)/dev.stamp ## Run the whole test suite, what rests on a database on SQLite and on PostgreSQL
-	@$(PYTEST) -n 4
-	@TEST_DATABASE=postgresql $(PYTEST) -n 4
+	@mkdir -p var; TEST_DATABASE=postgresql $(PYTEST) -n 2 >var/test-postgresql.txt 2>&1 & postgresql=$$!; \
+	$(PYTEST) -n 4; sqlite=$$?; \
+	wait $$postgresql; postgresql=$$?; \
+	echo "On PostgreSQL:"; cat var/test-postgresql.txt; \
+	exit $$((sqlite | postgresql))
 
-unit: $(VENV)/dev.stamp ## Run the unit tests: all but those that start processes
-	@$(PYTEST) -n 2 --ignore tests/system -m "not server"
+unit: $(VENV)/dev.stamp ## Run the unit tests: all but those that start processes or open a database
+	@$(PYTEST) -n 2 --ignore tests/system -m "not server and not database"
 
 fuzz: $(VENV)/dev.stamp ## Run the property tests on eighty times as many examples, new ones each time
 	@FUZZ_FACTOR=80 $(PYTHON) -m pytest -n 2 --timeout 3600 $$(grep -rl '^ *@fuzz(' tests --include='test_*.py')

@@ -43,6 +43,8 @@ TESTS = Path(__file__).parent
 LONGEST = TESTS / "system" / "test_peers.py"
 # They start one for the session.
 SERVER_FIXTURES = {"postgres", "valkey"}
+# What rests on one of them opens a database, mostly with a whole app on it.
+DATABASE_FIXTURES = {"new_database", "migrated_database"}
 THREE_CHAPTERS = TESTS / "books_for_tests" / "three-chapters"
 SHIPPED_BOOK = PROJECT_ROOT / "books" / "physical-ai"
 
@@ -113,8 +115,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = kept
 
     for item in items:
-        if SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.server)
+        for fixtures, mark in (
+            (SERVER_FIXTURES, pytest.mark.server),
+            (DATABASE_FIXTURES, pytest.mark.database),
+        ):
+            if not fixtures.isdisjoint(getattr(item, "fixturenames", ())):
+                item.add_marker(mark)
     # The dear modules first, or one of them keeps a worker busy when the others have nothing left.
     items.sort(key=lambda item: (item.path != LONGEST, "system" not in item.path.relative_to(TESTS).parts))
 
@@ -122,7 +128,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(tryfirst=True)
 def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> None:
     """Start no server for a test without the mark `server`, which `make unit` could not leave out."""
-    if fixturedef.argname in SERVER_FIXTURES and request.config.option.markexpr == "not server":
+    if fixturedef.argname in SERVER_FIXTURES and "not server" in request.config.option.markexpr:
         pytest.fail(f"{fixturedef.argname} starts a server: let the test ask for it, or mark it `server`.")
 
 

@@ -21,6 +21,7 @@ from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
+from ragbot.providers.extractive.see_also import further_last
 from ragbot.providers.extractive.units import LONGEST_CODE, TextBlock, Unit
 from ragbot.providers.extractive.windows import (
     ANSWER_TOKENS,
@@ -34,12 +35,6 @@ from ragbot.providers.extractive.windows import (
 PASSAGES_READ = 14
 # So many units, the best by their words, are embedded to compute their similarity.
 MOST_EMBEDDED = 12
-# Log-odds. Of the best passage so much less than the best window still belongs to the answer; the rest and
-# other passages are shown under "See also". Of 295 answers of nine books that hold the evidence, 90 % hold it
-# in the answer so made; passages with nearly the same score bring it in 11 more, and are noise in 46.
-FURTHER_MARGIN = 0.5
-# Windows that are no further apart are equally good: the passage that the search found first answers.
-NEARLY_EQUAL = 0.2
 # An overview shows the beginnings of several pages, and may be longer than an answer.
 OVERVIEW_TOKENS = 260
 # The least similarity of a unit that answers a question in another language.
@@ -107,8 +102,8 @@ class ExtractiveGenerator:
         if not windows:
             yield NOT_IN_BOOK
             return
-        if len(questions) == 1 and questions[0].want is not Want.CHOICE:
-            windows = _further_last(windows)
+        if prompt.mode is Mode.FULL_BOOK and len(questions) == 1 and questions[0].want is not Want.CHOICE:
+            windows = further_last(windows, passages, found[0], questions[0])
         yield from self._laid_out(prompt, passages, windows)
 
     def ping(self) -> None:
@@ -303,21 +298,6 @@ def _introduction(place: Sequence[str], shown: Sequence[str] | None, *, is_furth
     if is_further:
         return f"See also, from {'the same section' if place == shown else where}:"
     return f"From {where}:"
-
-
-def _further_last(windows: Sequence[Window]) -> list[Window]:
-    """Mark the windows of other passages, and those that answer clearly less well, and put them last."""
-    highest = max(window.score for window in windows)
-    best = min(
-        (window for window in windows if window.score >= highest - NEARLY_EQUAL),
-        key=lambda window: (window.passage, -window.score),
-    )
-    least = best.score - FURTHER_MARGIN
-    marked = [
-        replace(window, is_further=window.passage != best.passage or window.score < least)
-        for window in windows
-    ]
-    return sorted(marked, key=lambda window: window.is_further)
 
 
 def _merged(found: Iterator[list[Window]]) -> list[Window]:

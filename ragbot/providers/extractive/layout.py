@@ -68,7 +68,8 @@ def paragraphs_of(
         above = first.heading
         if first.kind == "list_item":
             items = _list(text, run, mark, tidy)
-            if window.is_run or items[0].isdigit():
+            # One step by itself has its number; several look whole.
+            if window.is_run or (items[0].isdigit() and len(items.splitlines()) > 1):
                 items = _with_cuts(items, passage, indexes, frozenset(window.units))
             yield items
         elif first.kind == "table_row":

@@ -86,7 +86,7 @@ _SEVERAL = re.compile(
 # "What are the assessments?" asks for several; "What are topics?" for a definition.
 _PLURAL = re.compile(
     r"^\W*(?:(?:what|which)\s+are\s+(?:all\s+)?(?:the|its|their|your)\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\b"
-    r"|which\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\s+(?!(?:is|was|has|does|did)\b)\w+)"
+    r"|which\s+(?:[\w-]+\s+){0,3}?(?!(?:was|has|does)\b)[\w-]*[^\Wsui]s\s+(?!(?:is|was|has|does|did)\b)\w+)"
     r"|^\W*(?:what|which)\s+(?:are\s+)?(?:the\s+)?(?:two|three|four|five|six|seven|eight|nine|ten|twelve)\s+\w"
     r"|\bwhat\s+(?:does|do|did|is|are)\b.*\b(?:contain|include|comprise|consist\s+of|made\s+(?:up\s+)?of)\b"
     r"|^\W*what(?:['’]s|\s+is|\s+are)\s+(?:in|inside|part\s+of)\b",
@@ -112,6 +112,11 @@ _ASKS = re.compile(r"^\W*(?:how|why|where|in\s+what\s+way)\s+(?:does|do|did|is|a
 _TROUBLE = re.compile(
     r"\b(?:errors?|fail(?:s|ed|ing|ure)?|fix(?:es|ed|ing)?|broken|crash(?:es|ed)?|trouble(?:shoot)?|problems?|not\s+(?:work|found|start|respond)\w*"
     r"|doesn['’]?t\s+\w+|won['’]?t\s+\w+|can(?:no|['’])t\s+\w+|wrong|stuck|denied|blank|missing|frozen|freezes|hangs?)\b",
+    re.IGNORECASE,
+)
+# What follows from a fault, or is impossible, is a fact: nothing has to be mended.
+_FACT_OF_TROUBLE = re.compile(
+    r"^\W*(?:what\s+(?:happens|would\s+happen|will\s+happen)|(?:what|which|who)\s+(?:\w+\s+)?can(?:no|['’])t)\b",
     re.IGNORECASE,
 )
 # The start of a second question within a text.
@@ -193,7 +198,7 @@ def _is_key(cell: str) -> bool:
 def asked_for(question: str) -> AskedFor:
     """Classify a question by its wording. In other languages than English, mostly definitions are known."""
     wants_code = _CODE.search(question) is not None
-    is_trouble = _TROUBLE.search(question) is not None
+    is_trouble = bool(_TROUBLE.search(question)) and not _FACT_OF_TROUBLE.match(question)
     want, subject, options = Want.OTHER, "", _options(question)
     if options:
         want = Want.CHOICE

@@ -253,7 +253,7 @@ def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, a
     units = passage.units
     shown = {index}
     spent = units[index].unit.tokens
-    for needed in _needed(passage, index):
+    for needed in needed_units(passage, index):
         if needed not in shown:
             shown.add(needed)
             spent += units[needed].unit.tokens
@@ -289,7 +289,7 @@ def _first_of_run(passage: ReadPassage, index: int, asked: AskedFor) -> int:
     return list_extent(passage, item).start
 
 
-def _needed(passage: ReadPassage, index: int) -> list[int]:
+def needed_units(passage: ReadPassage, index: int) -> list[int]:
     """Return the units without which one cannot be understood: its lead-in, and the sentence it refers to."""
     units = passage.units
     unit = units[index].unit

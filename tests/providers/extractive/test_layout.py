@@ -211,6 +211,7 @@ def test_steps_that_are_left_out_are_told() -> None:
     assert laid_out("1. Warm it.\n2. Stir.\n3. Press.\n4. Wait.", 1, 2) == [
         "…\n\n2. Stir. [1]\n3. Press. [1]\n\n…"
     ]
+    assert laid_out("1. Warm it.\n2. Stir.\n3. Press.", 1) == ["2. Stir. [1]"]
 
 
 def test_items_that_are_left_out_are_told_where_the_list_was_asked_for() -> None:

@@ -68,6 +68,7 @@ def test_question_for_a_value_of_a_thing_asks_for_no_meaning(question: str) -> N
         ("When was the light built?", Want.NUMBER),
         ("How much does a berth cost?", Want.NUMBER),
         ("Which sensors are used?", Want.LIST),
+        ("Which glaze does the kiln need?", Want.OTHER),
         ("List the types of joints", Want.LIST),
         ("What are the advantages of DDS?", Want.LIST),
         ("Why is the rind washed?", Want.CAUSE),
@@ -172,7 +173,8 @@ def test_negated_heading_is_known(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("question", "wants"),
-    [("How do I press it?", True), ("The lid says access denied", True), ("Is the lid broken?", False)],
+    [("How do I press it?", True), ("The lid says access denied", True), ("Is the lid broken?", False)]
+    + [("What happens if the lid crashes?", False), ("What can't I do with a broken lid?", False)],
 )
 def test_fault_wants_the_steps_against_it(question: str, wants: bool) -> None:
     """But a question with an answer of one word wants that."""

@@ -1,0 +1,123 @@
+"""Test what of the chosen windows is the answer, and what is shown behind it under "See also"."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ragbot.providers.extractive.question import asked_for
+from ragbot.providers.extractive.see_also import further_last
+from ragbot.providers.extractive.windows import Window, choose_windows
+from tests.providers.extractive.passages import candidates_of, read
+
+
+def divided(question: str, *texts: str) -> tuple[list[str], list[str]]:
+    """Return the words of the answer, and those behind it."""
+    passages, asked = [read(text) for text in texts], asked_for(question)
+    candidates = candidates_of(question, *passages)
+    windows = further_last(choose_windows(candidates, passages, asked), passages, candidates, asked)
+    answer, behind = (
+        [
+            passages[window.passage].units[index].unit.words
+            for window in windows
+            for index in window.units
+            if window.is_further == is_further
+        ]
+        for is_further in (False, True)
+    )
+    return answer, behind
+
+
+RIPENED = "The cheddar ripens for nine months."
+WHO = "Who ripens the cheddar of the cows?"
+
+
+def test_what_only_surrounds_a_fact_is_not_the_answer() -> None:
+    """Readers asked for one sentence and got six."""
+    text = f"{RIPENED} It needs no light. Its rind is brushed on Mondays, and nobody hurries there."
+
+    answer, behind = divided("How long does the cheddar ripen?", text)
+
+    assert answer == [RIPENED]
+    assert RIPENED not in behind
+
+
+def test_sentence_that_answers_nearly_as_well_belongs_to_the_answer() -> None:
+    """Both name what is asked for."""
+    text = "Bob ripens the cheddar of the cows. Alice ripens the cheddar of the cows in May."
+
+    assert divided(WHO, text) == (
+        ["Bob ripens the cheddar of the cows.", "Alice ripens the cheddar of the cows in May."],
+        [],
+    )
+
+
+def test_what_a_sentence_leans_on_stays_before_it() -> None:
+    """ "This is ..." says nothing by itself."""
+    text = "Some milk is left to the calves. This is why the cheddar of the cows ripens so late in the year."
+
+    answer, _ = divided("Why does the cheddar of the cows ripen so late?", text)
+
+    assert answer == [
+        "Some milk is left to the calves.",
+        "This is why the cheddar of the cows ripens so late in the year.",
+    ]
+
+
+def test_item_has_its_lead_in_and_not_its_neighbours() -> None:
+    """The price of one is asked for."""
+    text = "Prices of a wheel:\n\n- Cheddar: 20 dollars\n- Feta: 7 dollars\n- Gouda: 9 dollars"
+
+    answer, _ = divided("How much does a wheel of cheddar cost in dollars?", text)
+
+    assert answer[:2] == ["Prices of a wheel:", "Cheddar: 20 dollars"]
+
+
+def test_sentence_that_leads_to_a_list_has_it() -> None:
+    """A colon with nothing behind it is no answer."""
+    text = "The cheddar of the cows is ripened by these:\n\n- Bob\n- Alice\n\nNobody hurries there at all."
+
+    answer, _ = divided(WHO, text)
+
+    assert answer == ["The cheddar of the cows is ripened by these:", "Bob", "Alice"]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How do I ripen the cheddar?",
+        "Which cheeses are in the cellar of the cheddar?",
+        "What is the difference between cheddar and feta?",
+        "Why does the cheddar fail to ripen?",
+    ],
+)
+def test_steps_lists_comparisons_and_faults_are_whole(question: str) -> None:
+    """What stands between two steps is a step."""
+    text = "1. Press the cheddar, not the feta.\n2. Turn it twice.\n3. Let the cheddar ripen in the cellar."
+
+    answer, behind = divided(question, text)
+
+    assert "Turn it twice." in answer
+    assert behind == []
+
+
+def test_what_is_far_worse_is_shown_nowhere() -> None:
+    """It would be noise under "See also", too."""
+    passage, asked = read("Bob ripens it.\n\nAlice turns it.\n\nTiles are washed."), asked_for(WHO)
+    scored = [
+        replace(one, score=score)
+        for one, score in zip(candidates_of(WHO, passage), (1.0, -0.5, -1.5), strict=True)
+    ]
+    best, worse, _ = (one.index for one in scored)
+
+    windows = further_last([Window(0, (0, 1, 2), 1.0)], [passage], scored, asked)
+
+    assert [(window.units, window.is_further) for window in windows] == [((best,), False), ((worse,), True)]
+
+
+def test_rest_of_the_answers_paragraph_is_behind_it() -> None:
+    """ "It is a cheese of cows" explains what stood before."""
+    text = f"{RIPENED} It is a hard one from the west.\n\nTiles are washed in the evening."
+
+    assert divided("How long does the cheddar ripen?", text)[1][0] == "It is a hard one from the west."

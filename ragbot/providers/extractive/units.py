@@ -27,6 +27,17 @@ _DEFINES = re.compile(
     r"|ist|sind|bedeutet|est|sont|es|son|è|sono|é|são|это)\b)"
     r"|[^.!?\n]{1,80}?(?=\s*(?::|\s[—–]|\s-\s|\s=\s))"
 )
+# "If your ISF is too low ..." and "Jukebox mode is enabled by ..." tell of a thing, and not what it is.
+_SUBORDINATE = re.compile(
+    r"(?:if|when|whenever|while|because|since|although|though|unless|once|until|after|before|whether|where|how|why)\b",
+    re.IGNORECASE,
+)
+_TELLS_OF = re.compile(
+    r"\s+(?:is|are|was|were)\s+(?:(?:currently|now|also|always|still|usually|often|already|automatically|then|not)\s+)*"
+    r"(?:set|enabled|disabled|supported|included|required|needed|available|installed|located|stored|shown|displayed|listed|allowed"
+    r"|possible|used\s+in|turned|added|changed|removed|updated|applied|ignored|configured|activated|saved|sent|deleted|ready|missing)\b",
+    re.IGNORECASE,
+)
 # "correspondent: Specify the ID of ..." tells what to do with it, and not what it is.
 _INSTRUCTS = re.compile(
     r"\s*[:—–-]\s*(?:specify|set|filter|use|enter|select|choose|enable|disable|run|add|see|click|press|type|pass|give|put)\b",
@@ -177,7 +188,9 @@ class Unit:
     def opening(self) -> str:
         """Return the term that the unit would define: the words before its verb, colon or dash, or ""."""
         match = _DEFINES.match(self.words)
-        if match is None or _INSTRUCTS.match(self.words, match.end()):
+        if match is None or _SUBORDINATE.match(self.words):
+            return ""
+        if _INSTRUCTS.match(self.words, match.end()) or _TELLS_OF.match(self.words, match.end()):
             return ""
         return match.group().strip()
 

@@ -104,6 +104,10 @@ def test_unit_stands_under_the_heading_above_it() -> None:
         ("The ROS 2 (Robot Operating System) provides tools.", "The ROS 2 (Robot Operating System)"),
         ("Stir it well.", ""),
         ("`curd`: Specify the curd to cut.", ""),
+        ("If your curd is too soft, wait.", ""),
+        ("Curd is currently not sold in the shop.", ""),
+        ("Curd is used in each cheese.", ""),
+        ("Curd is used to make cheese.", "Curd"),
     ],
 )
 def test_opening_is_what_a_definition_would_define(sentence: str, opening: str) -> None:

@@ -33,8 +33,9 @@ _SUBORDINATE = re.compile(
     re.IGNORECASE,
 )
 _TELLS_OF = re.compile(
-    r"\s+(?:is|are|was|were)\s+(?:(?:currently|now|also|always|still|usually|often|already|automatically|then|not)\s+)*"
-    r"(?:set|enabled|disabled|supported|included|required|needed|available|installed|located|stored|shown|displayed|listed|allowed"
+    r"\s+(?:is|are|was|were)\s+(?:(?:currently|now|also|always|still|usually|often|already|automatically|then)\s+)*"
+    r"(?:not\s+(?!an?\b|the\b|just\b|only\b|really\b)\w+"
+    r"|set|enabled|disabled|supported|included|required|needed|available|installed|located|stored|shown|displayed|listed|allowed"
     r"|possible|used\s+in|turned|added|changed|removed|updated|applied|ignored|configured|activated|saved|sent|deleted|ready|missing)\b",
     re.IGNORECASE,
 )

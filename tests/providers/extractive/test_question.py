@@ -173,8 +173,13 @@ def test_negated_heading_is_known(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("question", "wants"),
-    [("How do I press it?", True), ("The lid says access denied", True), ("Is the lid broken?", False)]
-    + [("What happens if the lid crashes?", False), ("What can't I do with a broken lid?", False)],
+    [
+        ("How do I press it?", True),
+        ("The lid says access denied", True),
+        ("Is the lid broken?", False),
+        ("What happens if the lid crashes?", False),
+        ("What can't I do with a broken lid?", False),
+    ],
 )
 def test_fault_wants_the_steps_against_it(question: str, wants: bool) -> None:
     """But a question with an answer of one word wants that."""

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import re
+import sys
 import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import Stemmer
 
-# Vowel signs, points and voicing marks are parts of words in many scripts: categories Mn and Mc of Unicode.
-_MARKS = "".join(
-    chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code)) in ("Mn", "Mc")
-)
-_RUN = rf"(?:[^\W_]++(?:[{re.escape(_MARKS)}]++[^\W_]*+)*+)"
+
+def _ranges_of_marks() -> str:
+    """Return the ranges of Unicode's combining marks (categories Mn and Mc), as a regular expression has them.
+
+    Ideographs, Hangul and cuneiform, between which there are none, are passed over: that would take the time.
+    """
+    blocks = ((0x300, 0x3100), (0xA600, 0xAC00), (0xFB00, 0x12000), (0x13400, 0x13500), (0x16000, 0x20000))
+    marks = [
+        code for block in blocks for code in range(*block) if unicodedata.category(chr(code)) in ("Mn", "Mc")
+    ]
+    starts = [code for before, code in pairwise((0, *marks)) if code != before + 1]
+    ends = [code for code, after in pairwise((*marks, sys.maxunicode)) if after != code + 1]
+    return "".join(f"{chr(start)}-{chr(end)}" for start, end in zip(starts, ends, strict=True))
+
+
+# Vowel signs, points and voicing marks are parts of words in many scripts.
+_MARKS = _ranges_of_marks()
+_RUN = rf"(?:[^\W_]++(?:[{_MARKS}]++[^\W_]*+)*+)"
 # A word with the signs that may join its parts: package.xml, wait_for_service, /opt/ros, C++, don't.
 _COMPOUND = re.compile(rf"{_RUN}(?:[._/:@'’\-]{_RUN}|_++{_RUN})*(?:\+\+|#)?")
 _ASCII_COMPOUND = re.compile(r"[A-Za-z0-9]++(?:[._/:@'\-][A-Za-z0-9]++|_++[A-Za-z0-9]++)*(?:\+\+|#)?")
@@ -24,9 +39,9 @@ _LETTERS_THEN_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 # Scripts that are written without spaces: Thai, Lao, Tibetan, Burmese, Khmer, kana, ideographs, Hangul.
 _WIDE = re.compile(
     r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]"
-    rf"(?:[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af{re.escape(_MARKS)}])*+"
+    rf"(?:[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af{_MARKS}])*+"
 )
-_CLUSTER = re.compile(rf".[{re.escape(_MARKS)}]*+", re.DOTALL)
+_CLUSTER = re.compile(rf".[{_MARKS}]*+", re.DOTALL)
 # Soft hyphens, joiners and zero-width spaces are removed: they do not separate words.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _TURKISH_WORD = re.compile(r"[^\W\d_]*[Iİ][^\W\d_]*")

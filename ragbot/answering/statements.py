@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
+from ragbot.core.code_fences import OpeningFence, opening_fence
 from ragbot.core.text import sentence_spans
 
 CITATION_MARK = re.compile(r"\[(\d{1,3})\]")
@@ -15,7 +16,10 @@ _MARKS = re.compile(r"(?:\[\d{1,3}\][ \t]*)+")
 # Marks, or the beginning of one that is not whole yet.
 _MAYBE_MARKS = re.compile(r"(?:\s*\[\d{1,3}\])*\s*(?:\[\d{0,3})?")
 _MARKS_BEHIND_STOP = re.compile(r"(?<=[.!?…。！？])[\"'”’)*_]*(?:\s?\[\d{1,3}\])+")
-_FENCE = re.compile(r"[ \t>]*(`{3,}|~{3,})")
+# Quotation marks, bullets and numbers, in any depth.
+_LEADS = r"(?:[ \t>]|(?:[-*+]|\d{1,9}[.)])(?=[ \t]))*+"
+# A line that may open a listing.
+_MAYBE_FENCE = re.compile(rf"{_LEADS}(?:`{{3}}|~{{3}})")
 # What opens a line and says nothing: quotation marks, bullets, numbers.
 _LEAD = re.compile(r"(?:[ \t]*>)*[ \t]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+(?:\[[ xX]\][ \t]+)?)?")
 _TABLE_LINE = re.compile(r"[ \t]*\|")
@@ -24,7 +28,7 @@ _BOLD_LINE = re.compile(r"[ \t]*(\*\*|__)(?:(?!\1).)+\1:?[ \t]*")
 # The beginning of a line that ends the paragraph before it.
 _NEW_BLOCK = re.compile(r"[ \t]*(?:\r?\n|[-*+][ \t]|\d{1,9}[.)][ \t]|#{1,6}[ \t]|`{3}|~{3}|\||>)")
 # A line whose kind is not known before more of it has come.
-_UNDECIDED = re.compile(r"[ \t>]*(?:[-*+#`~|]{0,3}|\d{0,9}[.)]?)")
+_UNDECIDED = re.compile(rf"{_LEADS}(?:[-*+#`~|]{{0,3}}|\d{{0,9}}[.)]?)")
 
 
 class Kind(StrEnum):
@@ -68,7 +72,7 @@ class StatementSplitter:
         self._held = ""
         self._at_line_start = True
         self._is_item = False
-        self._fence = ""
+        self._fence: OpeningFence | None = None
         self._body = ""
         # Characters of the held sentence that were given.
         self._given = 0
@@ -93,8 +97,8 @@ class StatementSplitter:
 
     def _step(self) -> bool:
         """Take one piece off the held text; return whether there was one."""
-        if self._fence:
-            return self._code_line()
+        if self._fence is not None:
+            return self._code_line(self._fence)
         if self._at_line_start:
             if self._body and not self._ends_block():
                 return False
@@ -116,20 +120,22 @@ class StatementSplitter:
         end = self._held.find("\n") + 1
         return end or (len(self._held) if self._is_final else 0)
 
-    def _code_line(self) -> bool:
+    def _code_line(self, fence: OpeningFence) -> bool:
         length = self._line_length()
         if not length:
             return False
         line = self._held[:length]
+        if fence.is_left_by(line.rstrip("\r\n")):
+            self._fence = None
+            return True
         self._body += line
-        closing = line.strip(" \t>\r\n")
-        if closing and not closing.strip(self._fence[0]) and len(closing) >= len(self._fence):
-            self._fence = ""
+        if fence.is_closed_by(line.rstrip("\r\n")):
+            self._fence = None
         return self._take(Kind.FILLER, length)
 
     def _ends_block(self) -> bool:
         """Give the block that was before the held text, where it is over; return whether that is known."""
-        if _TABLE_LINE.match(self._held) and not self._body.lstrip(" \t>").startswith(("`", "~")):
+        if _TABLE_LINE.match(self._held) and opening_fence(self._body.partition("\n")[0]) is None:
             return True
         rest = self._held.lstrip()
         if not self._is_final and (not rest or (rest[0] == "[" and not self._knows_marks(rest))):
@@ -156,9 +162,13 @@ class StatementSplitter:
             return self._take(Kind.FILLER, blank)
         if not self._is_final and _UNDECIDED.fullmatch(held):
             return False
-        if (fence := _FENCE.match(held)) is not None:
-            self._fence, self._body = fence[1], ""
-            return self._code_opening()
+        if _MAYBE_FENCE.match(held):
+            length = self._line_length()
+            if not length:
+                return False
+            if (fence := opening_fence(held[:length].rstrip("\r\n"))) is not None:
+                self._fence, self._body = fence, held[:length]
+                return self._take(Kind.FILLER, length)
         if _TABLE_LINE.match(held) or _HEADING.match(held):
             length = self._line_length()
             if length and _TABLE_LINE.match(held):
@@ -170,14 +180,6 @@ class StatementSplitter:
         self._is_item = lead is not None and lead.end() > 0
         self._at_line_start = False
         return True
-
-    def _code_opening(self) -> bool:
-        length = self._line_length()
-        if not length:
-            fence, self._fence = self._fence, ""
-            return bool(self._is_final and fence)
-        self._body = self._held[:length]
-        return self._take(Kind.FILLER, length)
 
     def _sentence(self) -> bool:
         held = self._held

@@ -16,6 +16,7 @@ _STANDS_FOR_SOMETHING = re.compile(
         |(?:those|these)(?!\s+(?:days|books?)\b)
         |this(?!\s+(?:book|chapter|course|page|guide|tutorial|section|site|manual|handbook|textbook|year)\b)
         |(?:about|after|before|besides|do|does|did|for|from|in|into|is|like|of|on|than|to|was|why|with)\s+that(?=\s*[?.!,]|\s*$)
+        |(?<!fact\ )that(?=\s+(?:in|on|at|with|from|into|for|to)\b)
         |(?:does|is|was|did|will|would|can|could|should)\s+that(?=\s+(?:mean|work|happen|also|still|always|true|right|ok|safe|possible|matter|differ|enough|all)\b)
         |(?:that|which)\s+one|one(?=\s*[?.!,]|\s*$)|the\s+(?:same|former|latter|other(?:\s+ones?)?|first\s+one|second\s+one|last\s+one|previous)|another\s+one|ones
         |(?:what|anything|something|who|where|how)\s+else|instead|otherwise
@@ -27,6 +28,15 @@ _STANDS_FOR_SOMETHING = re.compile(
 _GOES_ON = re.compile(
     r"^\W*(?:and|but|or|also|so|then|what\s+about|how\s+about|why\s+not|which\s+ones?|for\s+example|such\s+as"
     r"|und|aber|et|mais|y|pero|e|ma|mas|en|maar|och|og|и|а|ve|peki)\b",
+    re.IGNORECASE,
+)
+# The beginning of one that is nothing without the previous one, however long it is.
+_ADDS_A_CONDITION = re.compile(
+    r"^\W*(?:and|but|so|or)\s+(?:what\s+)?(?:if|when|for|in|on|with|without)\b", re.IGNORECASE
+)
+# What somebody wants to do.
+_ACTION = re.compile(
+    r"\bhow\s+(?:do|does|can|could|should|would|to)\s+(?:(?:i|we|you|one)\s+)?(?P<verb>[a-z]{3,})\b",
     re.IGNORECASE,
 )
 # "Module 2", "chapter three": the name of a kind and which one of it.
@@ -51,9 +61,18 @@ def search_context(question: str, history: Sequence[Exchange], *, has_own_words:
     leans = (
         not has_own_words
         or _STANDS_FOR_SOMETHING.search(question) is not None
+        or _ADDS_A_CONDITION.match(question) is not None
         or (_GOES_ON.match(question) is not None and len(question.split()) <= _FEW_WORDS)
     )
-    return _with_new_numbers(history[-1].question, question) if leans else ""
+    return _without_old_action(_with_new_numbers(history[-1].question, question), question) if leans else ""
+
+
+def _without_old_action(before: str, question: str) -> str:
+    """Return the previous question without its verb where the new one has another ("And how do I restore it?")."""
+    old, new = _ACTION.search(before), _ACTION.search(question)
+    if old is None or new is None or old["verb"].casefold() == new["verb"].casefold():
+        return before
+    return before[: old.start("verb")] + before[old.end("verb") :]
 
 
 def _with_new_numbers(before: str, question: str) -> str:

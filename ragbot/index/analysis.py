@@ -106,6 +106,7 @@ _HASTY = frozenset("wat wht waht whta hw hwo wy wich wen were teh dose u r ur pl
 
 # Words that give a question its form: "how often", "what kinds of".
 _FORM = frozenset("often many kinds sorts".split())
+_ASKS_MEANING = re.compile(r"\bstands?\s+for\W*\Z", re.IGNORECASE)
 
 
 def is_punctuation(sign: str, question: str) -> bool:
@@ -164,10 +165,10 @@ class Analyzer:
         A stop word counts if it is quoted, stands beside "keyword", "loop", "operator" and the like, or if
         the question has no other word; an operator counts if it stands alone.
         """
-        found = self.words(text)
         if not self._is_english:
-            return found
-        found = [word for word in found if word not in _HASTY]
+            return self.words(text)
+        text = _ASKS_MEANING.sub("", text)
+        found = [word for word in self.words(text) if word not in _HASTY]
         found = [word for word in found if word not in _FORM] or found
         if named := [word for word in _named_keywords(text) if word not in found]:
             found = [word for word in found if word not in ("keyword", "keywords")] + named

@@ -326,6 +326,10 @@ def _wording(text: str, vocabulary: Vocabulary) -> QueryTerms:
                 # It was taken for a keyword or an operator, but the book does not use it.
                 continue
             meant = vocabulary.corrected(word, is_name=_is_name(word, text))
+            if meant is None and (parts := vocabulary.parts(word)):
+                # The author writes the compound in two words.
+                weights.update((stem, vocabulary.weight(stem)) for stem in map(analyzer.stem, parts))
+                continue
             if meant is None:
                 unknown.append(word)
             else:

@@ -13,6 +13,8 @@ from ragbot.index.analysis import ENGLISH_STOP_WORDS, Analyzer
 
 # Shorter words are too similar to others to be corrected; long ones may have two errors.
 SHORTEST_CORRECTED = 4
+# Of a compound.
+SHORTEST_PART = 3
 TWO_SLIPS_FROM = 8
 LONG_STOP_WORD = 6
 
@@ -49,6 +51,16 @@ class Vocabulary:
         """Return the inverse document frequency of a stem by BM25's formula; the maximum if it is unknown."""
         count = min(self._by_stem.get(stem, 0), self._chunks)
         return math.log(1 + (self._chunks - count + 0.5) / (count + 0.5))
+
+    def parts(self, word: str) -> tuple[str, ...]:
+        """Return the two words of the edition that an unknown one is made of ("paydays"), or none."""
+        if not word.isalpha():
+            return ()
+        splits = ((word[:end], word[end:]) for end in range(SHORTEST_PART, len(word) - SHORTEST_PART + 1))
+        return next((split for split in splits if all(map(self._is_content_word, split))), ())
+
+    def _is_content_word(self, word: str) -> bool:
+        return word in self._words and not self.analyzer.is_stop_word(word)
 
     def corrected(self, word: str, *, is_name: bool = False) -> str | None:
         """Return the known word that `word` most likely misspells, or None if no word is similar.

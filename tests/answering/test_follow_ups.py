@@ -24,6 +24,8 @@ TALK = (Exchange("How much RAM does the workstation need?", "64 GB [1]."),)
         "What else do I need?",
         "and the disk?",
         "How does the latter work?",
+        "How do I set that in the BIOS of a new machine?",
+        "And if I only want to run the simulation on it from time to time?",
     ],
 )
 def test_question_that_leans_is_searched_with_the_one_before(question: str) -> None:
@@ -58,6 +60,16 @@ def test_question_without_words_of_its_own_leans() -> None:
 def test_first_question_of_a_talk_leans_on_nothing() -> None:
     """There is none before it."""
     assert search_context("And it?", (), has_own_words=False) == ""
+
+
+def test_verb_of_the_question_before_gives_way_to_a_new_one() -> None:
+    """Restoring was answered with how to create."""
+    talk = (Exchange("How do I create a built-in backup?", "..."),)
+
+    assert (
+        search_context("And how do I restore it?", talk, has_own_words=True) == "How do I  a built-in backup?"
+    )
+    assert search_context("Can it be encrypted?", talk, has_own_words=True) == talk[0].question
 
 
 def test_number_of_a_thing_replaces_the_one_of_the_question_before() -> None:

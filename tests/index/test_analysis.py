@@ -115,6 +115,8 @@ def test_stop_word_that_a_question_is_about_is_a_term(question: str, words: list
     [
         ("What is the tool that builds packages?", ["tool", "builds", "packages"]),
         ("Why is it so slow for all of us?", ["slow"]),
+        ("What does ROS stand for?", ["ros"]),
+        ("Where does the robot stand for a scan?", ["robot", "stand", "scan"]),
         ("How are you?", []),
         ("What is it?", []),
     ],

@@ -112,6 +112,14 @@ def test_word_of_the_book_is_nearer_than_a_stop_word() -> None:
     assert words.corrected("thern") == "thorn"
 
 
+def test_compound_is_made_of_two_words_of_the_book(vocabulary: Vocabulary) -> None:
+    """The author writes "pay days", and a reader "paydays"."""
+    assert vocabulary.parts("cheddarcellar") == ("cheddar", "cellar")
+    assert vocabulary.parts("cheddarcave") == ()
+    assert vocabulary.parts("thecheddar") == ()
+    assert Vocabulary({"100": 1, "000": 1}, 1, Analyzer("english")).parts("100000") == ()
+
+
 def test_word_that_is_spelt_right_is_left_as_it_is() -> None:
     """The book has no "fuel"; that it has "full" is no reason."""
     words = Vocabulary({"full": 3}, 10, Analyzer("english"), is_spelt_right={"fuel"}.__contains__)

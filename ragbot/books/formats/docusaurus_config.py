@@ -75,7 +75,9 @@ def _docs_folders(text: str) -> list[DocsFolder]:
         preset = _blocks(text, _DOCS_BLOCK)
         # A theme's settings have a `docs` block too; the preset's is the one that is about files.
         about_files = [block for block in preset if re.search(r"\b(path|routeBasePath|sidebarPath)\b", block)]
-        blocks = about_files[:1] or [""]
+        # The preset reads the folder `docs` if nothing is said, unless the plugin's own first instance does.
+        has_first = any(not plugin.id for plugin in plugins)
+        blocks = about_files[:1] or ([] if has_first else [""])
     return [*(_docs_folder(block) for block in blocks), *plugins]
 
 

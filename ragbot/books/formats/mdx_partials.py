@@ -51,7 +51,7 @@ class PartialExpander:
         as if it exported them itself.
         """
         source = rewrite_prose(source, lambda prose: _DATA.sub(partial(self._exported, path), prose))
-        imports = {match["name"]: match["path"] for match in _IMPORT.finditer(source)}
+        imports = {match["name"]: _unescaped(match["path"]) for match in _IMPORT.finditer(source)}
         if not imports or depth >= MAX_DEPTH:
             return source
         pieces, position = [], 0
@@ -135,6 +135,11 @@ def _without_imports(text: str) -> str:
             pieces.append(text[position:start])
             position = end
     return "".join((*pieces, text[position:]))
+
+
+def _unescaped(string: str) -> str:
+    r"""Return what a string of JavaScript means: Prettier writes `'./\_note.md'` for `./_note.md`."""
+    return re.sub(r"\\(.)", r"\1", string)
 
 
 def _candidates(path: str, target: str) -> list[str]:

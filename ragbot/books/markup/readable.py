@@ -46,7 +46,7 @@ _INLINE = (
     r"(?P<link>\[(?P<label>(?:[^\[\]]|\[[^\[\]]{0,500}\](?:\([^()\n]{0,2000}\))?){1,500}+)\](?:\([^()\n]{0,2000}(?:\([^()\n]{0,200}\)[^()\n]{0,200})?\)|\[[^\[\]\n]{0,200}\]))",
     # The end of a link that begins in another sentence.
     r"(?P<cut>\]\([^()\s]{1,2000}\))",
-    r"(?P<auto><(?P<address>(?:https?|mailto):[^<>\s]{1,2000})>)",
+    r"(?P<auto><(?:mailto:)?(?P<address>(?:https?:|[^<>\s@:/]{1,100}@)[^<>\s]{1,2000})>)",
     r"(?P<tag><(?:/[ \t]*)?(?P<name>[A-Za-z][\w:.-]*)"
     r"(?:\s(?:=[ \t]*(?:\"[^\"\n]{0,500}\"|'[^'\n]{0,500}')|[^<>]){0,2000}+)?/?>|</?>)",
     # Keys, marked and inserted words, as MkDocs's extensions write them.
@@ -324,6 +324,14 @@ def _with_colons(source: str) -> str:
     return _DEFINED.sub(": ", _DEFINED_AGAIN.sub(" ", source))
 
 
+# Small numbers, which without their tags would be read as a part of the word before them: "10<sup>2</sup>".
+_RAISED = re.compile(r"(?P<code>`[^`\n]{1,400}`)|<(?P<level>su[pb])>(?P<signs>[0-9+()=n-]{1,8})</(?P=level)>")
+_SMALL = {
+    "sup": str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ"),
+    "sub": str.maketrans("0123456789+-=()n", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙ"),
+}
+
+
 def tidy_markdown(source: str) -> str:
     """Return a run of prose as Markdown on one line: emphasis and code remain, other markup is removed.
 
@@ -331,6 +339,7 @@ def tidy_markdown(source: str) -> str:
     half is removed, and so are comments, tags, images, ids, footnote marks and admonition marks.
     """
     pieces: list[str] = []
+    source = _RAISED.sub(_raised, source)
     _tidy(replaced_stars(_with_colons(source), "\\*"), pieces)
     text = " ".join("".join(pieces).split())
     text = without_spans(text, [match.span() for match in _TICKS.finditer(masked(text))])
@@ -339,6 +348,10 @@ def tidy_markdown(source: str) -> str:
         if not is_paired(found):
             text = without_spans(text, [match.span() for match in found])
     return text
+
+
+def _raised(found: re.Match[str]) -> str:
+    return found["code"] or found["signs"].translate(_SMALL[found["level"]])
 
 
 def _tidy(source: str, pieces: list[str]) -> None:

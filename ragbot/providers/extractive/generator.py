@@ -145,7 +145,9 @@ class ExtractiveGenerator:
             )
             for place, passage in enumerate(passages)
             for index, read in enumerate(passage.units)
-            if is_answer(read.unit) and (with_side or not read.unit.is_side)
+            if is_answer(read.unit)
+            and (with_side or not read.unit.is_side)
+            and (asked.wants_tree or not read.unit.is_tree)
         ]
         found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)

@@ -48,7 +48,7 @@ _HOWTO = re.compile(
     # "How can I tell whether it is genuine?" asks for a sign and not for steps.
     r"(?!\s+(?:(?:i|we|you|one)\s+)?(?:tell\s+(?:if|whether|when|that)|know\s+(?:if|whether|when)|notice|recogni[sz]e)\b)"
     r"|\bhow\s+(?:i|we|you)\b|\b(?:steps?|way|command|procedure|instructions?)\s+(?:to|for|of)\b|\bwhat\s+(?:do|should|must)\s+(?:i|we|you)\s+do\b"
-    r"|\bshow\s+me\s+how\b|\bwie\s+(?:kann|soll|muss|installiere|mache)|\bcomment\b|\bc[oó]mo\b",
+    r"|\b(?:what|and)\s+now\W*$|\bshow\s+me\s+how\b|\bwie\s+(?:kann|soll|muss|installiere|mache)|\bcomment\b|\bc[oó]mo\b",
     re.IGNORECASE,
 )
 _ACTION = re.compile(
@@ -85,7 +85,8 @@ _SEVERAL = re.compile(
 )
 # "What are the assessments?" asks for several; "What are topics?" for a definition.
 _PLURAL = re.compile(
-    r"^\W*(?:(?:what|which)\s+are\s+(?:all\s+)?(?:the|its|their|your)\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\b"
+    r"^\W*(?:(?:what|which)\s+are\s+(?:all\s+)?(?:the|its|their|your)\s+(?:[\w-]+\s+){0,3}?[\w-]*[^\Wsui]s\b(?!.*\bfor\b)"
+    r"|what\s+(?:can|may|could)\s+(?:i|we|you|one)\b.*\b(?:on|with|for|from|in)\W*$"
     r"|which\s+(?:[\w-]+\s+){0,3}?(?!(?:was|has|does)\b)[\w-]*[^\Wsui]s\s+(?!(?:is|was|has|does|did)\b)\w+)"
     r"|^\W*(?:what|which)\s+(?:are\s+)?(?:the\s+)?(?:two|three|four|five|six|seven|eight|nine|ten|twelve)\s+\w"
     r"|\bwhat\s+(?:does|do|did|is|are)\b.*\b(?:contain|include|comprise|consist\s+of|made\s+(?:up\s+)?of)\b"
@@ -93,7 +94,7 @@ _PLURAL = re.compile(
     re.IGNORECASE,
 )
 _STRUCTURE = re.compile(
-    r"\b(?:structures?|layout|organi[sz]ed|director(?:y|ies)|folders?|files?|tree|contain|include)\b",
+    r"\b(?:structures?|layout|organi[sz]ed|director(?:y|ies)|folders?|(?:which|what|where)\b.*\bfiles?(?!\s+(?:names?|types?|formats?|sizes?|extensions?)\b)|tree|contain|include)\b",
     re.IGNORECASE,
 )
 _CAUSE = re.compile(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import Candidate
+from ragbot.providers.extractive.value_kinds import holds_measure, holds_value
 from ragbot.providers.extractive.windows import Window, needed_units, without_loose_leads
 
 # Log-odds. Of the best passage so much less than the best window still belongs to the answer; the rest and
@@ -23,6 +25,10 @@ UNIT_MARGIN = 1.0
 # What is so much worse is not shown at all, unless it belongs to a paragraph of the answer: so two of 217
 # answers lose their evidence.
 LEAST_MARGIN = 2.0
+# A sentence that takes back a part of the one before it.
+_LIMITS = re.compile(
+    r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
+)
 # These are shown whole, with what lies between.
 _WHOLE = frozenset({Want.LIST, Want.STEPS, Want.CHOICE, Want.MEANING})
 
@@ -35,11 +41,13 @@ def further_last(
 ) -> list[Window]:
     """Mark what answers clearly less well than the best window as further, and put it last.
 
-    `candidates` have the scores of the units in the windows' passages.
+    `candidates` have the scores of the units in the windows' passages. A window with a value of the kind that
+    is asked for is better than any without.
     """
-    highest = max(window.score for window in windows)
+    answering = [window for window in windows if _has_value(window, passages, asked)] or windows
+    highest = max(window.score for window in answering)
     best = min(
-        (window for window in windows if window.score >= highest - NEARLY_EQUAL),
+        (window for window in answering if window.score >= highest - NEARLY_EQUAL),
         key=lambda window: (window.passage, -window.score),
     )
     least = best.score - FURTHER_MARGIN
@@ -48,9 +56,30 @@ def further_last(
         for window in windows
     ]
     if not asked.is_trouble and asked.want not in _WHOLE:
-        scores = {one.index: one.score for one in candidates if one.passage == best.passage}
+        scores = _scores(best.passage, candidates, asked)
         marked = [part for window in marked for part in _parts(window, passages[best.passage], scores)]
     return sorted(marked, key=lambda window: window.is_further)
+
+
+def _has_value(window: Window, passages: Sequence[ReadPassage], asked: AskedFor) -> bool:
+    return any(
+        _holds_what_is_asked(asked, passages[window.passage].units[index].unit.words)
+        for index in window.units
+    )
+
+
+def _holds_what_is_asked(asked: AskedFor, words: str) -> bool:
+    """Return whether words hold the value that a number is asked for; True for other questions."""
+    return holds_value(asked.value, words) and holds_measure(asked.measure, words)
+
+
+def _scores(passage: int, candidates: Sequence[Candidate], asked: AskedFor) -> Mapping[int, float]:
+    """Return the scores of a passage's units. Where a number is asked for, those without one have less."""
+    found = [one for one in candidates if one.passage == passage]
+    return {
+        one.index: one.score - (0 if _holds_what_is_asked(asked, one.read.unit.words) else UNIT_MARGIN)
+        for one in found
+    }
 
 
 def _parts(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> Iterator[Window]:
@@ -98,6 +127,8 @@ def _shown(
     }
     for index in tuple(chosen):
         chosen.update(needed_units(passage, index), _announced_by(passage, index, units))
+        if index + 1 in units and _LIMITS.match(passage.units[index + 1].unit.words):
+            chosen.add(index + 1)
     return without_loose_leads(passage, chosen.intersection(units))
 
 

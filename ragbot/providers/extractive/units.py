@@ -72,7 +72,8 @@ _NAMES = re.compile(
 )
 # A sentence that points to a list, table or listing below it.
 _POINTS_BELOW = re.compile(
-    r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?:shown|listed|given|see)\s+below)\b",
+    # (What stands behind a colon is not below.)
+    r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?:shown|listed|given|see)\s+below)\b(?!.*[:：]\s*\S)",
     re.IGNORECASE,
 )
 # "A question mark says so:" rests on the sentence before it.

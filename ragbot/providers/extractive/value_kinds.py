@@ -22,10 +22,12 @@ _MONTHS = (
 )
 # The first that fits decides. "When is it called?" asks for a condition as much as for a time.
 _ASKED = (
+    # "How long is paid leave?" asks for no price.
+    (Value.NUMBER, r"^\W*how\s+(?:long|often|old|soon|many|far)\b"),
+    (Value.WHEN, r"^\W*when\b"),
     (Value.MONEY, r"\b(?:costs?|prices?|pay|paid|fees?|charged?|charges|expensive|cheap|money)\b"),
     (Value.YEAR, r"\b(?:what|which)\s+year\b"),
     (Value.WHEN, r"\bwhen\b|\b(?:what|which)\s+(?:date|day|time|month)\b"),
-    (Value.NUMBER, r"."),
 )
 _DAYS = r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|today|tomorrow|morning|noon|evening|night|midnight"
 _SEASONS = r"spring|summer|autumn|winter|easter|christmas"
@@ -34,21 +36,23 @@ _COUNTS = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|once|twice|dozen|hundred|thousand|half"
     r"|every|never|always|free|none|no|many|several"
 )
-# "Free disk space" is no price.
+# "Free disk space" and "free accounts" are no prices.
 _CURRENCIES = (
     r"dollars?|pounds?|pence|euros?|cents?|shillings?|francs?|kronor|coins?|credits|usd|eur|gbp|chf|gp|no\s+charge|costs?\s+nothing"
-    r"|free(?!\s+(?:disk|space|memory|ram|and|software)\b)"
+    r"|free(?=\s*(?:[.,;:!)|]|\Z)|\s+(?:of\s+charge|for|to)\b)|(?:is|are|be|been|was|were|for)\s+free"
 )
 _MOMENTS = rf"{_DAYS}|{_MONTHS}|{_SEASONS}|at\s+the\s+(?:start|end|beginning)"
 _OFTEN = r"daily|weekly|monthly|yearly"
+# No digit of a name, as in "N100" or "v2".
+_DIGIT = r"(?<![A-Za-z_\d])\d"
 _HELD = {
     Value.MONEY: (
         rf"[£$€¥₹]|\b(?:{_CURRENCIES})\b|\b(?:days?|weeks?|months?|years?)['’]?\s+(?:pay|wages|salary)\b"
         r"|\b(?:half|twice|double|times)\s+(?:the|its|their|that)\s+(?:costs?|prices?|fees?|worth)\b"
     ),
     Value.YEAR: r"\b1[0-9]\d\d\b|\b20\d\d\b|\bcentur(?:y|ies)\b|\byears?\s+ago\b",
-    Value.WHEN: rf"\d|\b(?:{_MOMENTS}|{_CONDITIONS}|{_OFTEN})\b",
-    Value.NUMBER: rf"\d|\b(?:{_COUNTS}|{_OFTEN})\b",
+    Value.WHEN: rf"{_DIGIT}|\b(?:{_MOMENTS}|{_CONDITIONS}|{_OFTEN})\b",
+    Value.NUMBER: rf"{_DIGIT}|\b(?:{_COUNTS}|{_OFTEN})\b",
 }
 _ASKED_PATTERNS = tuple((kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKED)
 _HELD_PATTERNS = {kind: re.compile(pattern, re.IGNORECASE) for kind, pattern in _HELD.items()}
@@ -105,7 +109,7 @@ def holds_measure(measure: Measure, text: str) -> bool:
 
 def value_asked(question: str) -> Value:
     """Return the kind of value that a question for a number, a price or a time asks for."""
-    return next(kind for kind, pattern in _ASKED_PATTERNS if pattern.search(question) or kind is Value.NUMBER)
+    return next((kind for kind, pattern in _ASKED_PATTERNS if pattern.search(question)), Value.NUMBER)
 
 
 def holds_value(kind: Value, text: str) -> bool:

@@ -166,6 +166,17 @@ def test_config_literals_are_read_without_running_the_code():
     assert (config.base_url, config.trailing_slash) == ("/base/", True)
 
 
+def test_docs_of_the_plugins_first_instance_are_read_once():
+    """They were read a second time as the preset's, which is not there."""
+    config = parse_site_config(
+        "export default { plugins: [['@docusaurus/plugin-content-docs', { sidebarPath: './sidebars.ts' }]] };"
+    )
+
+    assert [(docs.path, docs.route, docs.sidebars) for docs in config.docs] == [
+        ("docs", "docs", "sidebars.ts")
+    ]
+
+
 def test_shipped_book_is_read_whole():
     """The numbers of a real build: 44 pages, 659 anchors."""
     book = load_book(SHIPPED)
@@ -382,7 +393,7 @@ def test_partials_are_read_where_the_page_shows_them(site):
     root = site(
         "guide/a.mdx",
         "import Table from '@site/docs/blocks/_table.mdx';\nimport Note from '../blocks/_note.mdx';\n"
-        "import Top from '@site/_top.mdx';\nimport Gone from './_gone.mdx';\n"
+        "import Top from '@site/\\_top.mdx';\nimport Gone from './_gone.mdx';\n"
         "import Code from './code.jsx';\n\n"
         "# A\n\n<Top />\n\n<Table />\n\nIn a line <Top />.[^1]\n\n<Gone />\n<Code />\n\n[^1]: <Note />\n",
     )

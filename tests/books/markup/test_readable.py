@@ -320,6 +320,9 @@ def test_words_of_a_part_are_without_markup_that_it_cuts_in_half(source: str, pa
         (":::tip Title\nText[^2]\n:::", "Title Text"),
         ("built in\n1874. It burns", "built in 1874. It burns"),
         ("Use snake_case_name and _emph_", "Use snake_case_name and _emph_"),
+        ("Mail <mailto:bob@dairy.test> or <alice@dairy.test>.", "Mail bob@dairy.test or alice@dairy.test."),
+        ("by 10<sup>-2</sup> of H<sub>2</sub>O.<sup>1</sup>", "by 10⁻² of H₂O.¹"),
+        ("`x<sup>2</sup>`", "`x<sup>2</sup>`"),
     ],
 )
 def test_tidy_markdown_keeps_emphasis_and_code_alone(source: str, tidy: str) -> None:

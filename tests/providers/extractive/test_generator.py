@@ -158,6 +158,14 @@ def test_both_sides_of_a_comparison_are_the_answer() -> None:
     assert "See also" not in answer
 
 
+def test_drawing_of_folders_is_shown_to_who_asks_for_one() -> None:
+    """It holds many words, and answered how songs are detected."""
+    text = "Cheddar is kept in the cellar.\n\n```\ndairy/\n├── cheddar/\n└── feta/\n```"
+
+    assert "├──" not in answer_to(prompt_of("Where is the cheddar of the dairy?", *passages_of(text)))
+    assert "├──" in answer_to(prompt_of("What is the structure of the cheddar dairy?", *passages_of(text)))
+
+
 def test_a_selection_is_not_divided() -> None:
     """The reader has it before his eyes."""
     answer = answer_to(prompt_of(HOW_LONG, *passages_of(CHEDDAR, LESS), mode=Mode.SELECTED_TEXT))

@@ -102,6 +102,37 @@ def test_steps_lists_comparisons_and_faults_are_whole(question: str) -> None:
     assert behind == []
 
 
+def test_number_that_is_asked_for_comes_before_sentences_without_one() -> None:
+    """A *short* meeting is no answer to how long it is."""
+    passage, asked = (
+        read("It is a short meeting. It takes 15 minutes."),
+        asked_for("How long is the meeting?"),
+    )
+    scored = [replace(one, score=0.2 * one.index) for one in candidates_of(asked.text, passage)]
+
+    windows = further_last([Window(0, (0, 1), 0.2)], [passage], scored, asked)
+
+    assert [(window.units, window.is_further) for window in windows] == [((1,), False), ((0,), True)]
+
+
+def test_passage_with_the_number_answers() -> None:
+    """The other one has more of the question's words."""
+    meeting = "The daily meeting of the dairy is there for the team."
+    limited = "The meeting is limited to 15 minutes."
+
+    assert divided("How many minutes is the daily meeting of the dairy?", meeting, limited)[0] == [limited]
+
+
+def test_sentence_that_takes_something_back_stays() -> None:
+    """Without it the answer says the contrary."""
+    text = "The post card passes on its way without anyone who reads it. But they could."
+
+    assert divided("Is the post card read by anyone on its way?", text)[0] == [
+        "The post card passes on its way without anyone who reads it.",
+        "But they could.",
+    ]
+
+
 def test_what_is_far_worse_is_shown_nowhere() -> None:
     """It would be noise under "See also", too."""
     passage, asked = read("Bob ripens it.\n\nAlice turns it.\n\nTiles are washed."), asked_for(WHO)

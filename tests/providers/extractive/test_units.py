@@ -262,6 +262,14 @@ def test_drawing_of_folders_is_a_tree() -> None:
     assert unit.is_tree
 
 
+def test_sentence_that_says_what_follows_announces_nothing() -> None:
+    """Its list stands behind the colon, and it was left out as a lead-in without one."""
+    (whole,) = units_in("The following signs cause trouble: `<`, `>`, `*`")
+    (lead,) = units_in("The following signs cause trouble.")
+
+    assert (whole.announces, lead.announces) == (False, True)
+
+
 def test_units_of_a_summary_are_marked() -> None:
     """An author's summary is the best one."""
     before, inside = units_in("Milk is white.\n\n## Chapter summary\n\nCheese is ripe.")

@@ -33,11 +33,11 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
     assert report.section_recall["5"] >= 0.83
     assert report.section_recall["1"] >= 0.50
     assert report.mrr >= 0.63
-    assert report.evidence_held >= 0.65
+    assert report.evidence_held >= 0.62
     # (Six of fifteen; one more or less is 6.7 %.)
     assert report.refused_near >= 0.33
     assert report.refused_far >= 0.82
-    assert report.refused_wrongly <= 0.17
+    assert report.refused_wrongly <= 0.19
     assert report.answers_citing_gold >= 0.66
     assert report.sentences_supported >= 0.95
     assert report.answer_tokens <= 235

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import RunningApp
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import CLOTHS, PHONE, Visit, visiting
+from tests.system.web.widget_visit import CLOTHS, Visit, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
@@ -39,18 +39,6 @@ def covered_text(page: Page) -> list[str]:
         }"""
     )
     return covered
-
-
-def select_words(page: Page, words: str) -> None:
-    page.evaluate(
-        """(words) => {
-          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
-          while (walker.nextNode() && !walker.currentNode.data.includes(words));
-          walker.currentNode.parentElement.scrollIntoView({block: 'center'});
-          getSelection().selectAllChildren(walker.currentNode.parentElement);
-        }""",
-        words,
-    )
 
 
 def test_page_does_not_shift_and_needs_no_unload_handler(visit: Visit) -> None:
@@ -289,46 +277,6 @@ def test_widget_is_not_printed(visit: Visit) -> None:
     expect(visit.panel).to_be_hidden()
     assert visit.page.locator("ragbot-widget").evaluate("one => one.getClientRects().length") == 0
     assert visit.page.evaluate(colour) == "rgba(0, 0, 0, 0)"
-
-
-def test_text_selected_by_touch_can_be_asked_about(
-    chromium: Browser, site: WidgetSite, service: RunningApp
-) -> None:
-    """The offer stands below the selection, where the phone's own menu is not; a tap keeps it."""
-    with visiting(chromium, site, service, viewport=PHONE, has_touch=True, is_mobile=True) as visit:
-        visit.go()
-        select_words(visit.page, "The fuse is blown")
-        offer = visit.page.get_by_role("button", name="Ask about this")
-        expect(offer).to_be_visible()
-        box = offer.bounding_box()
-        bottom = visit.page.evaluate("getSelection().getRangeAt(0).getBoundingClientRect().bottom")
-        assert box is not None
-        assert box["y"] >= bottom
-        assert box["height"] >= 24
-
-        offer.tap()
-
-        expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
-
-
-@pytest.mark.parametrize("scrolled_to", ["bottom", "top"])
-def test_offer_is_in_the_window_where_the_selection_is_not(visit: Visit, scrolled_to: str) -> None:
-    """A selection may reach out of the window, or be made by keys or a script outside of it."""
-    visit.go()
-    visit.page.evaluate(
-        """(end) => {
-          const space = '<div style="height: 3000px"></div>';
-          document.querySelector('main').insertAdjacentHTML('beforebegin', space);
-          document.querySelector('main').insertAdjacentHTML('afterend', space);
-          scrollTo(0, end === 'top' ? 0 : document.documentElement.scrollHeight);
-          getSelection().selectAllChildren(document.querySelector('main p'));
-        }""",
-        scrolled_to,
-    )
-
-    visit.page.get_by_role("button", name="Ask about this").click(timeout=5000)
-
-    expect(visit.page.locator(".chip")).to_be_visible()
 
 
 def test_pinned_tag_finds_its_service(visit: Visit) -> None:

@@ -10,9 +10,8 @@ import pytest
 from tests.conftest import RunningApp
 from tests.system.web.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.system.web.test_widget_browser import answer_with
-from tests.system.web.test_widget_on_page import select_words
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import NO_FIELD_SIZING, PHONE, Visit, visiting
+from tests.system.web.widget_visit import NO_FIELD_SIZING, PHONE, Visit, select_words, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect

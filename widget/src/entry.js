@@ -1,6 +1,6 @@
 /** The tag's script: a button, a shortcut, the offer at a selection; it loads the panel when it is needed. */
 import { ENTRY_STYLE } from './entry_style.js';
-import { followTheme } from './theme.js';
+import { followTheme, THEME_ATTRIBUTES } from './theme.js';
 
 /* global LABELS, PANEL_FILE */
 
@@ -86,7 +86,7 @@ class Widget {
     this.host.lang = config.language;
     this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
     if (config.position === 'left') this.host.setAttribute('data-left', '');
-    this.sawTheme = followTheme(this.host, config.theme);
+    this.theme = followTheme(this.host, config.theme);
     this.button = this.#button('launch', config.label || config.labels[1], () => this.open());
     this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
     this.#stay();
@@ -112,17 +112,21 @@ class Widget {
     return button;
   }
 
-  /** Keep the widget in the page: some sites put a new body in the place of the old one. */
+  /** Keep the widget in the page and in its theme: some sites put a new body, or all of the page, in the place of the old one. */
   #stay() {
-    const parent = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
-    const observer = new MutationObserver(() => attach());
+    const page = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
+    const observer = new MutationObserver(() => {
+      attach();
+      if (document.body) this.theme.show();
+    });
     const attach = () => {
+      for (const node of [document, document.documentElement, document.body]) {
+        if (node) observer.observe(node, { childList: true, attributes: true, attributeFilter: THEME_ATTRIBUTES });
+      }
       if (!document.body) return; // It is being replaced.
-      if (!this.host.isConnected) (parent?.isConnected ? parent : document.body).append(this.host);
-      if (!parent) observer.observe(document.body, { childList: true });
+      if (!this.host.isConnected && !page?.isConnected) document.body.append(this.host); // The panel takes the page's place itself.
     };
-    if (!parent) attach();
-    observer.observe(document.documentElement, { childList: true });
+    attach();
   }
 
   listen() {

@@ -304,13 +304,27 @@ def test_service_may_be_elsewhere_than_the_script(visit: Visit, end: str) -> Non
 
 
 def test_button_stays_where_a_site_draws_its_whole_page_anew(visit: Visit) -> None:
-    """Some routers put another body in the place of the old one, and empty it again when they wake up."""
+    """Some routers put another body, or all of a page, in the place of the old one, and empty it again."""
     visit.go()
     expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
 
-    for step in ("document.body.replaceWith(document.createElement('body'))", "document.body.innerHTML = ''"):
+    for step in (
+        "document.body.replaceWith(document.createElement('body'))",
+        "document.body.innerHTML = ''",
+        "document.documentElement.replaceWith(document.implementation.createHTMLDocument().documentElement)",
+        "document.documentElement.remove()",
+        "document.append(document.createElement('html'))",
+        "document.documentElement.append(document.createElement('body'))",
+    ):
         visit.page.evaluate(step)
+        if visit.page.evaluate("document.body === null"):
+            continue
         expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+        expect(visit.page.locator("ragbot-widget")).to_have_count(1)
+
+    for theme in ("dark", "light"):
+        visit.page.evaluate("theme => { document.body.dataset.theme = theme; }", theme)
+        expect(visit.page.locator("ragbot-widget")).to_have_attribute("data-theme", theme)
 
     visit.open()
     visit.ask()

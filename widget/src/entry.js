@@ -68,6 +68,7 @@ function isShortcut(event, wanted) {
 
 class Widget {
   #offer = null;
+  #settling = 0; // The timer of an offer that waits for the selection.
   #failures = 0; // How often the panel could not be loaded.
 
   constructor(config) {
@@ -144,14 +145,17 @@ class Widget {
       this.open({}, trigger); // In Safari a pressed button does not get the focus.
     });
     if (config.selection === 'off' || config.mode === 'page') return;
-    let timer = 0;
-    document.addEventListener('selectionchange', () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => this.#offerSelection(), SETTLED_MS);
-    });
+    document.addEventListener('selectionchange', () => this.#offerSoon());
+  }
+
+  /** Offer to ask about the selection when neither it nor the page has moved for a moment. */
+  #offerSoon() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#offerSelection(), SETTLED_MS);
   }
 
   async #offerSelection() {
+    this.#settling = 0;
     await this.begun();
     this.selection = selectedText(this.host);
     if (this.#offer) this.#offer.hidden = !this.selection;
@@ -168,7 +172,11 @@ class Widget {
   #offerButton() {
     if (this.#offer) return this.#offer;
     this.#offer = this.#button('offer', this.config.labels[2], () => this.open({ selection: this.selection }));
-    addEventListener('scroll', () => { this.#offer.hidden = true; }, { passive: true, capture: true });
+    addEventListener('scroll', () => {
+      if (this.#offer.hidden && !this.#settling) return;
+      this.#offer.hidden = true;
+      this.#offerSoon();
+    }, { passive: true, capture: true });
     return this.#offer;
   }
 

@@ -52,3 +52,27 @@ def test_offer_is_in_the_window_where_the_selection_is_not(visit: Visit, scrolle
     visit.page.get_by_role("button", name="Ask about this").click(timeout=5000)
 
     expect(visit.page.locator(".chip")).to_be_visible()
+
+
+def test_offer_goes_with_the_selection_when_the_page_is_scrolled(visit: Visit) -> None:
+    """A reader selects, scrolls on to see the rest, and asks; an offer that was taken does not come back."""
+    visit.go()
+    select_words(visit.page, "The fuse is blown")
+    offer = visit.page.get_by_role("button", name="Ask about this")
+    expect(offer).to_be_visible()
+    visit.page.evaluate("document.querySelector('main').style.paddingBottom = '2000px'")
+
+    visit.page.mouse.move(400, 400)
+    visit.page.mouse.wheel(0, 120)
+
+    bottom = "getSelection().getRangeAt(0).getBoundingClientRect().bottom"
+    visit.page.wait_for_function(
+        f"() => {{ const box = document.querySelector('ragbot-widget').shadowRoot.querySelector('.offer')"
+        f".getBoundingClientRect(); return box.height && Math.abs(box.top - {bottom} - 8) < 1; }}"
+    )
+    offer.click()
+    expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
+    visit.page.mouse.move(400, 400)
+    visit.page.mouse.wheel(0, 120)
+    visit.page.wait_for_timeout(600)
+    expect(offer).to_be_hidden()

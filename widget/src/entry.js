@@ -7,7 +7,6 @@ import { followTheme, THEME_ATTRIBUTES } from './theme.js';
 const SELECTION_MIN = 10;
 const SELECTION_MAX = 10000;
 const SETTLED_MS = 250; // A selection that is still being drawn moves faster than this.
-const LATEST_MS = 500; // A page that is never idle has its button after this time.
 const ASSETS = 'widget/assets/';
 
 /** Return the options: the tag's `data-*` attributes, then `window.RagbotConfig`. */
@@ -84,14 +83,14 @@ class Widget {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(ENTRY_STYLE);
     this.root.adoptedStyleSheets = [sheet];
-    this.host.lang = config.language;
-    this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
+    this.host.setAttribute('lang', config.language);
+    this.host.setAttribute('dir', isRightToLeft(config.language) ? 'rtl' : 'ltr');
     if (config.position === 'left') this.host.setAttribute('data-left', '');
     this.theme = followTheme(this.host, config.theme);
     this.button = this.#button('launch', config.label || config.labels[1], () => this.open());
     this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
     this.#stay();
-    document.dispatchEvent(new CustomEvent('ragbot:ready'));
+    document.dispatchEvent(new Event('ragbot:ready'));
   }
 
   /** Wait until the button is there: it is made at once if the page is read. */
@@ -102,12 +101,12 @@ class Widget {
 
   #button(part, label, run) {
     const button = document.createElement('button');
-    button.type = 'button';
-    button.className = part;
+    button.setAttribute('type', 'button');
+    button.setAttribute('class', part);
     button.setAttribute('part', part);
     button.textContent = label;
     // A press must not take the page's selection away.
-    button.addEventListener('pointerdown', (event) => event.preventDefault());
+    button.addEventListener('mousedown', (event) => event.preventDefault());
     button.addEventListener('click', run);
     this.root.append(button);
     return button;
@@ -220,11 +219,16 @@ class Widget {
   }
 }
 
-/** Run once the page is read and the browser has nothing better to do. */
-function whenQuiet(run) {
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => whenQuiet(run), { once: true });
-  else if (window.requestIdleCallback) requestIdleCallback(run, { timeout: LATEST_MS });
-  else setTimeout(run); // Safari.
+/** Run now, or once the page is read. */
+function whenRead(run) {
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', run, { once: true });
+  else run();
+}
+
+/** Return whether the page before may have left a talk. On a first page nothing is read: the browser would fetch the tab's storage. */
+function mayGoOn() {
+  const { activation } = window.navigation ?? {};
+  return !activation || Boolean(activation.from) || !['push', 'replace'].includes(activation.navigationType);
 }
 
 /** Go on with a talk, or the way to a citation, that began on the page before. */
@@ -249,9 +253,9 @@ function begin(tag) {
   };
   widget.listen();
   if (widget.config.mode === 'page') widget.open({ page: true });
-  else whenQuiet(() => {
+  else whenRead(() => {
     widget.begin();
-    whenQuiet(() => goOn(widget)); // In a task of its own: reading the tab's storage takes time.
+    if (mayGoOn()) goOn(widget);
   });
 }
 

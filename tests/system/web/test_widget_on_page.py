@@ -303,6 +303,30 @@ def test_service_may_be_elsewhere_than_the_script(visit: Visit, end: str) -> Non
     expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
 
 
+BODY_STYLE = (
+    "font: italic 700 30px/3 monospace; letter-spacing: 4px; text-transform: uppercase; text-align: right"
+)
+TEXT_STYLE = """(one) => {
+  const style = getComputedStyle(one);
+  return [style.fontFamily, style.fontSize, style.fontStyle, style.letterSpacing, style.textTransform];
+}"""
+
+
+def test_widget_has_the_typeface_of_the_page_and_nothing_else_of_its_text(visit: Visit) -> None:
+    """It looks at home; spaced or slanted letters of a page would make it hard to read."""
+    style = f"<style>body {{{BODY_STYLE}}}</style>"
+    visit.go(head=style + visit.site.tag(visit.service.url))
+    launch, intro = (visit.page.locator(f"ragbot-widget {part}") for part in (".launch", ".intro"))
+    plain = ["monospace", "16px", "normal", "normal", "none"]
+
+    assert launch.evaluate(TEXT_STYLE) == plain
+    visit.open()
+    assert [part.evaluate(TEXT_STYLE) for part in (launch, intro)] == [plain, plain]
+
+    visit.page.locator("ragbot-widget").evaluate("one => one.style.setProperty('--ragbot-font', 'serif')")
+    assert [part.evaluate(TEXT_STYLE)[0] for part in (launch, intro)] == ["serif", "serif"]
+
+
 def test_button_stays_where_a_site_draws_its_whole_page_anew(visit: Visit) -> None:
     """Some routers put another body, or all of a page, in the place of the old one, and empty it again."""
     visit.go()

@@ -210,3 +210,16 @@ def test_answer_that_may_not_be_copied_is_selected(visit: Visit) -> None:
     exchange.locator(".tools button").first.click()
     assert selected_in_panel(visit.page).startswith("Do so:")
     expect(visit.page.locator("ragbot-widget .offer")).to_have_count(0)
+
+
+def test_talk_goes_on_where_a_browser_does_not_tell_how_a_page_was_reached(visit: Visit) -> None:
+    """Firefox and Safari had no `navigation` before 2026: the tab's storage is asked on each page."""
+    visit.page.add_init_script("delete window.navigation")
+    visit.go().open()
+    assert visit.page.evaluate("'navigation' in window") is False
+    visit.ask()
+
+    visit.page.reload()
+
+    expect(visit.panel).to_be_visible()
+    expect(visit.page.locator(".exchange")).to_have_count(1)

@@ -34,7 +34,7 @@ from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
 from ragbot.books.formats.zola import read_zola
 from ragbot.books.generators import Project, find_project
 from ragbot.books.markup.titles import plain_title
-from ragbot.books.not_pages import ASSET, lies_in_asset_folder
+from ragbot.books.not_pages import ASSET, MYST_INDEX, lies_in_asset_folder, repeats_page
 from ragbot.books.read_options import Downloaded, ReadOptions
 from ragbot.books.unread_prose import CONVERTERS, UNREAD_SUFFIXES, count_unread
 from ragbot.core.domain import Book, Layout, LeftOut, Page
@@ -203,9 +203,10 @@ def _forced_site(folder: BookFolder, project: Project | None) -> ForcedSite:
 def _choose_reader(folder: BookFolder, site: ForcedSite) -> tuple[FolderReader, Layout]:
     if (folder.root / "docs").is_dir() and has_front_matter(folder, "docs", ANY_KEYS):
         return lambda found: read_docusaurus_docs(found, "docs"), _DOCS
-    # Sphinx leaves the sources of a site beside its pages.
+    # Sphinx and MyST leave the sources of a site beside its pages.
+    is_myst = folder.has(MYST_INDEX)
     markdown, html, bound = (
-        sum("_sources/" not in path for path in folder.files(suffixes))
+        sum(not repeats_page(path, is_myst=is_myst) for path in folder.files(suffixes))
         for suffixes in (MARKDOWN_SUFFIXES, HTML_SUFFIXES, MULTI_PAGE_SUFFIXES)
     )
     folder.clear_skipped()

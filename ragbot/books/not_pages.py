@@ -19,6 +19,11 @@ _ASSET_FOLDERS = frozenset(
     {"assets", "_static", "static", "public", "files", "downloads", "attachments", "images", "img", "media"}
 )
 
+# The index of a site of MyST (Jupyter Book 2), which holds the sources of its pages and their outputs, each
+# with a hash in its name.
+MYST_INDEX = "myst.xref.json"
+_HASHED_NAME = re.compile(r"(?:.*-)?[0-9a-f]{32}\.\w+")
+
 # Files that tell how to work on a repository; hosts look for these names.
 _ABOUT_REPOSITORY = frozenset(
     {
@@ -66,6 +71,12 @@ def lies_in_template_folder(path: str) -> bool:
 def lies_in_asset_folder(path: str) -> bool:
     """Return whether one of a file's folders holds what pages link to."""
     return not _ASSET_FOLDERS.isdisjoint(path.lower().split("/")[:-1])
+
+
+def repeats_page(path: str, *, is_myst: bool) -> bool:
+    """Return whether a file of a built site is the source or a part of one of its pages."""
+    *folders, name = path.split("/")
+    return "_sources" in folders or (is_myst and _HASHED_NAME.fullmatch(name) is not None)
 
 
 def is_template(source: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.html_tree import parse_html
-from ragbot.books.not_pages import is_repository_file, lies_in_template_folder
+from ragbot.books.not_pages import MYST_INDEX, is_repository_file, lies_in_template_folder, repeats_page
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import text_length
 
@@ -36,8 +36,8 @@ CONVERTERS = {
 }
 UNREAD_SUFFIXES = frozenset(CONVERTERS)
 
-# Folders of a built site that repeat its sources, and those of code.
-_NOT_PROSE = frozenset({"_sources", "_static", "_modules", "test", "tests", "fixtures", "testdata"})
+# Folders of a built site's code, and of tests.
+_NOT_PROSE = frozenset({"_static", "_modules", "test", "tests", "fixtures", "testdata"})
 _TEXT_FILES_OF_PROGRAMS = re.compile(
     r"(?:requirements|constraints|robots|cmakelists|llms|humans|ads|security|license|licence|copying|notice"
     r"|authors|version|top_level|words?|wordlist|output)\b.*|.*requirements.*|google\w+",
@@ -61,12 +61,13 @@ def count_unread(
 
     Files that are no text count nothing, and neither do those of `known_paths` in another format.
     """
+    is_myst = folder.has(MYST_INDEX)
     known = {stem for path in known_paths for stem in (path, _stem(path))}
     files: Counter[str] = Counter()
     characters: Counter[str] = Counter()
     for path in folder.files(frozenset(suffixes)):
         suffix = PurePosixPath(path).suffix.lower()
-        if _stem(path) in known or path in known or _is_left_aside(path, suffix):
+        if _stem(path) in known or path in known or _is_left_aside(path, suffix, is_myst=is_myst):
             continue
         try:
             text = folder.read_text(path)
@@ -84,10 +85,11 @@ def _stem(path: str) -> str:
     return (pure.parent if is_inner_index else pure.with_suffix("")).as_posix()
 
 
-def _is_left_aside(path: str, suffix: str) -> bool:
+def _is_left_aside(path: str, suffix: str, *, is_myst: bool) -> bool:
     pure = PurePosixPath(path)
     return (
-        lies_in_template_folder(path)
+        repeats_page(path, is_myst=is_myst)
+        or lies_in_template_folder(path)
         or not _NOT_PROSE.isdisjoint(pure.parts[:-1])
         or is_repository_file(path, beside_content=True)
         or (suffix == ".txt" and _TEXT_FILES_OF_PROGRAMS.fullmatch(pure.stem) is not None)

@@ -340,3 +340,21 @@ def test_docusaurus_without_its_docs_names_the_setting(tmp_path: Path) -> None:
 
     with pytest.raises(BookError, match=r"docusaurus.config.js has its pages at `path: '../pages'`"):
         load_book(tmp_path)
+
+
+def test_site_of_myst_is_read_without_the_copies_of_its_sources(tmp_path: Path) -> None:
+    """Jupyter Book 2 leaves each notebook and what its code printed beside the pages, several times over."""
+    notebook = f'{{"cells": [{{"cell_type": "markdown", "source": "{LONG * 20}"}}]}}'
+    files = {"index.html": PAGE, "keel/index.html": PAGE.replace("Oars", "Keel"), "myst.xref.json": "{}"}
+    for digit in "012345":
+        files[f"build/oars-{digit * 32}.md"] = f"# Oars\n\n{LONG}"
+        files[f"oars-{digit * 32}.ipynb"] = notebook
+        files[f"build/oars-{digit * 32}.pdf"] = "%PDF-1.7"
+        files[f"build/{digit * 32}.html"] = f"<div>{LONG}</div>"
+
+    book = load_book(laid(tmp_path, files))
+
+    assert [page.address for page in book.pages] == ["", "keel/"]
+    assert book.layout is not None
+    assert book.layout.name == "built HTML"
+    assert book.left_out == ()

@@ -1,13 +1,12 @@
 /** The tag's script: a button, a shortcut, the offer at a selection; it loads the panel when it is needed. */
 import { ENTRY_STYLE } from './entry_style.js';
-import { followTheme } from './theme.js';
+import { followTheme, THEME_ATTRIBUTES } from './theme.js';
 
 /* global LABELS, PANEL_FILE */
 
 const SELECTION_MIN = 10;
 const SELECTION_MAX = 10000;
 const SETTLED_MS = 250; // A selection that is still being drawn moves faster than this.
-const LATEST_MS = 500; // A page that is never idle has its button after this time.
 const ASSETS = 'widget/assets/';
 
 /** Return the options: the tag's `data-*` attributes, then `window.RagbotConfig`. */
@@ -68,6 +67,7 @@ function isShortcut(event, wanted) {
 
 class Widget {
   #offer = null;
+  #settling = 0; // The timer of an offer that waits for the selection.
   #failures = 0; // How often the panel could not be loaded.
 
   constructor(config) {
@@ -83,14 +83,14 @@ class Widget {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(ENTRY_STYLE);
     this.root.adoptedStyleSheets = [sheet];
-    this.host.lang = config.language;
-    this.host.dir = isRightToLeft(config.language) ? 'rtl' : 'ltr';
+    this.host.setAttribute('lang', config.language);
+    this.host.setAttribute('dir', isRightToLeft(config.language) ? 'rtl' : 'ltr');
     if (config.position === 'left') this.host.setAttribute('data-left', '');
-    this.sawTheme = followTheme(this.host, config.theme);
+    this.theme = followTheme(this.host, config.theme);
     this.button = this.#button('launch', config.label || config.labels[1], () => this.open());
     this.button.hidden = config.button === 'off' || Boolean(config.trigger) || config.mode === 'page';
     this.#stay();
-    document.dispatchEvent(new CustomEvent('ragbot:ready'));
+    document.dispatchEvent(new Event('ragbot:ready'));
   }
 
   /** Wait until the button is there: it is made at once if the page is read. */
@@ -101,28 +101,32 @@ class Widget {
 
   #button(part, label, run) {
     const button = document.createElement('button');
-    button.type = 'button';
-    button.className = part;
+    button.setAttribute('type', 'button');
+    button.setAttribute('class', part);
     button.setAttribute('part', part);
     button.textContent = label;
     // A press must not take the page's selection away.
-    button.addEventListener('pointerdown', (event) => event.preventDefault());
+    button.addEventListener('mousedown', (event) => event.preventDefault());
     button.addEventListener('click', run);
     this.root.append(button);
     return button;
   }
 
-  /** Keep the widget in the page: some sites put a new body in the place of the old one. */
+  /** Keep the widget in the page and in its theme: some sites put a new body, or all of the page, in the place of the old one. */
   #stay() {
-    const parent = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
-    const observer = new MutationObserver(() => attach());
+    const page = this.config.mode === 'page' ? document.getElementById('ragbot-page') : null;
+    const observer = new MutationObserver(() => {
+      attach();
+      if (document.body) this.theme.show();
+    });
     const attach = () => {
+      for (const node of [document, document.documentElement, document.body]) {
+        if (node) observer.observe(node, { childList: true, attributes: true, attributeFilter: THEME_ATTRIBUTES });
+      }
       if (!document.body) return; // It is being replaced.
-      if (!this.host.isConnected) (parent?.isConnected ? parent : document.body).append(this.host);
-      if (!parent) observer.observe(document.body, { childList: true });
+      if (!this.host.isConnected && !page?.isConnected) document.body.append(this.host); // The panel takes the page's place itself.
     };
-    if (!parent) attach();
-    observer.observe(document.documentElement, { childList: true });
+    attach();
   }
 
   listen() {
@@ -140,14 +144,17 @@ class Widget {
       this.open({}, trigger); // In Safari a pressed button does not get the focus.
     });
     if (config.selection === 'off' || config.mode === 'page') return;
-    let timer = 0;
-    document.addEventListener('selectionchange', () => {
-      clearTimeout(timer);
-      timer = setTimeout(() => this.#offerSelection(), SETTLED_MS);
-    });
+    document.addEventListener('selectionchange', () => this.#offerSoon());
+  }
+
+  /** Offer to ask about the selection when neither it nor the page has moved for a moment. */
+  #offerSoon() {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => this.#offerSelection(), SETTLED_MS);
   }
 
   async #offerSelection() {
+    this.#settling = 0;
     await this.begun();
     this.selection = selectedText(this.host);
     if (this.#offer) this.#offer.hidden = !this.selection;
@@ -164,7 +171,11 @@ class Widget {
   #offerButton() {
     if (this.#offer) return this.#offer;
     this.#offer = this.#button('offer', this.config.labels[2], () => this.open({ selection: this.selection }));
-    addEventListener('scroll', () => { this.#offer.hidden = true; }, { passive: true, capture: true });
+    addEventListener('scroll', () => {
+      if (this.#offer.hidden && !this.#settling) return;
+      this.#offer.hidden = true;
+      this.#offerSoon();
+    }, { passive: true, capture: true });
     return this.#offer;
   }
 
@@ -208,11 +219,16 @@ class Widget {
   }
 }
 
-/** Run once the page is read and the browser has nothing better to do. */
-function whenQuiet(run) {
-  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', () => whenQuiet(run), { once: true });
-  else if (window.requestIdleCallback) requestIdleCallback(run, { timeout: LATEST_MS });
-  else setTimeout(run); // Safari.
+/** Run now, or once the page is read. */
+function whenRead(run) {
+  if (document.readyState === 'loading') document.addEventListener('DOMContentLoaded', run, { once: true });
+  else run();
+}
+
+/** Return whether the page before may have left a talk. On a first page nothing is read: the browser would fetch the tab's storage. */
+function mayGoOn() {
+  const { activation } = window.navigation ?? {};
+  return !activation || Boolean(activation.from) || !['push', 'replace'].includes(activation.navigationType);
 }
 
 /** Go on with a talk, or the way to a citation, that began on the page before. */
@@ -237,9 +253,9 @@ function begin(tag) {
   };
   widget.listen();
   if (widget.config.mode === 'page') widget.open({ page: true });
-  else whenQuiet(() => {
+  else whenRead(() => {
     widget.begin();
-    whenQuiet(() => goOn(widget)); // In a task of its own: reading the tab's storage takes time.
+    if (mayGoOn()) goOn(widget);
   });
 }
 

@@ -1,8 +1,10 @@
 /** The style of the button and of the offer at a selection: no more than these need. */
 
+// In the page's own typeface: another one would have to be looked up and measured for three words.
+export const HOST_TEXT = 'color-scheme: light; font: 16px/1.5 sans-serif; font-family: var(--ragbot-font, inherit);';
+
 export const ENTRY_STYLE = `
-:host { all: initial; color-scheme: light; --accent: var(--ragbot-accent, #1d5fbf); --on-accent: var(--ragbot-on-accent, #fff);
-  --z: var(--ragbot-z-index, 2147483000); font: 16px/1.5 var(--ragbot-font, system-ui, sans-serif); }
+:host { ${HOST_TEXT} --accent: var(--ragbot-accent, #1d5fbf); --on-accent: var(--ragbot-on-accent, #fff); --z: var(--ragbot-z-index, 2147483000); }
 ${inDark('color-scheme: dark; --accent: var(--ragbot-accent, #8ab8ff); --on-accent: var(--ragbot-on-accent, #10233f);')}
 [hidden] { display: none !important; }
 button { font: inherit; cursor: pointer; min-height: 28px; min-width: 28px; }
@@ -12,7 +14,7 @@ button { font: inherit; cursor: pointer; min-height: 28px; min-width: 28px; }
 :host([data-left]) .launch { right: auto; left: 20px; }
 .offer { padding: 4px 12px; font-size: 14px; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
-@media print { :host { display: none; } }
+@media print { :host { display: none !important; } }
 `;
 
 /** Return rules of the host for a page that says it is dark, and for one that leaves it to a dark system. */

@@ -29,7 +29,7 @@ class Panel {
   #opener = null;
   #selection = '';
 
-  constructor({ config, host, root, button: launch, sawTheme }, say) {
+  constructor({ config, host, root, button: launch, theme }, say) {
     Object.assign(this, { config, host, root, launch, say, isPage: config.mode === 'page' });
     this.service = new Service(config.base, config.book);
     this.links = new Links({ isPage: this.isPage, base: config.base });
@@ -38,7 +38,7 @@ class Panel {
     this.#draw();
     this.quotes = new Quotes(root);
     this.book = this.#learn();
-    watchColors(sawTheme);
+    watchColors(theme.saw);
     this.#restore();
     addEventListener('pageshow', ({ persisted }) => persisted && !this.isPage && this.#comeBack());
   }

@@ -1,8 +1,8 @@
 /** The style of the panel: beside the text on wide screens, a sheet on phones. */
-import { inDark } from './entry_style.js';
+import { HOST_TEXT, inDark } from './entry_style.js';
 
 export const PANEL_STYLE = `
-:host { --bg: var(--ragbot-background, #fff); --fg: var(--ragbot-color, #1c1e21); --soft: var(--ragbot-soft, #f1f3f5);
+:host { all: initial; ${HOST_TEXT} --bg: var(--ragbot-background, #fff); --fg: var(--ragbot-color, #1c1e21); --soft: var(--ragbot-soft, #f1f3f5);
   --line: var(--ragbot-line, #c9ced4); --quiet: var(--ragbot-quiet, #565c64); --mark: var(--ragbot-mark, #ffe58a); --on-mark: #1c1e21; color: var(--fg); }
 ${inDark(`--bg: var(--ragbot-background, #1b1d20); --fg: var(--ragbot-color, #e8eaed); --soft: var(--ragbot-soft, #2a2d31);
   --line: var(--ragbot-line, #4a4f56); --quiet: var(--ragbot-quiet, #b0b6bd); --mark: var(--ragbot-mark, #6b5a12); --on-mark: #fff;`)}

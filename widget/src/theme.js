@@ -3,7 +3,7 @@
 // Words, not expressions: these are looked for on every page before anybody asks.
 const DARK = ['dark', 'slate', 'night', 'navy', 'coal', 'ayu'];
 const LIGHT = ['light', 'default', 'rust'];
-const ATTRIBUTES = ['data-theme', 'data-md-color-scheme', 'data-bs-theme', 'data-color-mode', 'data-mode', 'class'];
+export const THEME_ATTRIBUTES = ['data-theme', 'data-md-color-scheme', 'data-bs-theme', 'data-color-mode', 'data-mode', 'class'];
 
 /** Return the words of a value: of `theme-dark wide`, `theme`, `dark` and `wide`. */
 function partsOf(value) {
@@ -13,7 +13,7 @@ function partsOf(value) {
 /** Return `dark` or `light` as the page says it, or null where it leaves it to the reader's system. */
 function themeOfPage() {
   for (const element of [document.documentElement, document.body]) {
-    for (const attribute of ATTRIBUTES) {
+    for (const attribute of THEME_ATTRIBUTES) {
       const value = element.getAttribute(attribute);
       if (!value) continue;
       const parts = partsOf(value);
@@ -26,10 +26,9 @@ function themeOfPage() {
 }
 
 /**
- * Set `data-theme` on the host, now and whenever the page changes its own.
+ * Set `data-theme` on the host, now and whenever `show` is called: after each change of the page's own attributes.
  *
- * Where the page says nothing, the style asks the system until the function that is returned is called with the theme that
- * the page is seen to have.
+ * Where the page says nothing, the style asks the system until `saw` is called with the theme that the page is seen to have.
  */
 export function followTheme(host, wanted) {
   let seen = null;
@@ -40,7 +39,5 @@ export function followTheme(host, wanted) {
     else host.removeAttribute('data-theme');
   };
   show();
-  const observer = new MutationObserver(show);
-  for (const element of [document.documentElement, document.body]) observer.observe(element, { attributes: true, attributeFilter: ATTRIBUTES });
-  return (theme) => { seen = theme; show(); };
+  return { show, saw: (theme) => { seen = theme; show(); } };
 }

@@ -16,7 +16,13 @@ from ragbot.books.formats.html_repeats import repeating_pages
 from ragbot.books.formats.html_selection import HtmlPageFacts, facts_of, pages_left_out
 from ragbot.books.formats.html_tree import parse_html, redirects_of
 from ragbot.books.formats.plain import reading_key
-from ragbot.books.not_pages import TEMPLATE, is_template, lies_in_template_folder
+from ragbot.books.not_pages import (
+    MYST_INDEX,
+    TEMPLATE,
+    is_template,
+    lies_in_template_folder,
+    repeats_page,
+)
 from ragbot.core.domain import Book, Page
 
 # Pages that repeat, list or search other pages.
@@ -48,7 +54,12 @@ def read_html(folder: BookFolder) -> Book:
 
     Redirects, searches, lists, other languages, other versions and copies for pull requests are left out.
     """
-    paths = [path for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key) if _is_page(path)]
+    is_myst = folder.has(MYST_INDEX)
+    paths = [
+        path
+        for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key)
+        if _is_page(path) and not repeats_page(path, is_myst=is_myst)
+    ]
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
     redirects: list[str] = []

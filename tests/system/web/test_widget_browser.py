@@ -18,6 +18,12 @@ from playwright.sync_api import Browser, Page, expect
 pytestmark = [pytest.mark.browser, pytest.mark.sqlite_is_enough]
 
 AXE = Path(__file__).with_name("vendor") / "axe-core" / "axe.min.js"
+COUNTED_READS = """window.reads = 0;
+  const getItem = Storage.prototype.getItem;
+  Storage.prototype.getItem = function (...key) { window.reads += 1; return getItem.apply(this, key); };
+"""
+# A site's policy may keep the address of a page from the next one.
+LINK = '<a id="on" href="/mkdocs/lighting/" referrerpolicy="no-referrer">On</a>'
 
 
 def test_reader_asks_and_sees_the_cited_words_on_the_page(visit: Visit) -> None:
@@ -322,3 +328,20 @@ def test_page_to_ask_on_is_the_widget(visit: Visit) -> None:
     assert visit.page.url.endswith("#q=Is+the+fuse+blown%3F")
     href = visit.page.locator("ragbot-widget a.mark").first.get_attribute("href")
     assert re.match(re.escape(BOOK_URL) + "faults/", str(href))
+
+
+def test_first_page_of_a_visit_does_not_read_the_tabs_storage(visit: Visit) -> None:
+    """Most readers never ask, and the page would wait until another process has sent what is stored."""
+    visit.page.add_init_script(COUNTED_READS)
+    visit.go()
+    expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+    assert visit.page.evaluate("reads") == 0
+    visit.open().ask()
+
+    visit.page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", LINK)
+    visit.page.locator("#on").evaluate("link => link.click()")
+
+    visit.page.wait_for_url("**/mkdocs/lighting/")
+    expect(visit.panel).to_be_visible()
+    expect(visit.page.locator(".exchange")).to_have_count(1)
+    assert visit.page.evaluate("[document.referrer, reads > 0]") == ["", True]

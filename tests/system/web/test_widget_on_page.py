@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import RunningApp
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import CLOTHS, PHONE, Visit, visiting
+from tests.system.web.widget_visit import CLOTHS, Visit, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
@@ -39,18 +39,6 @@ def covered_text(page: Page) -> list[str]:
         }"""
     )
     return covered
-
-
-def select_words(page: Page, words: str) -> None:
-    page.evaluate(
-        """(words) => {
-          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
-          while (walker.nextNode() && !walker.currentNode.data.includes(words));
-          walker.currentNode.parentElement.scrollIntoView({block: 'center'});
-          getSelection().selectAllChildren(walker.currentNode.parentElement);
-        }""",
-        words,
-    )
 
 
 def test_page_does_not_shift_and_needs_no_unload_handler(visit: Visit) -> None:
@@ -291,46 +279,6 @@ def test_widget_is_not_printed(visit: Visit) -> None:
     assert visit.page.evaluate(colour) == "rgba(0, 0, 0, 0)"
 
 
-def test_text_selected_by_touch_can_be_asked_about(
-    chromium: Browser, site: WidgetSite, service: RunningApp
-) -> None:
-    """The offer stands below the selection, where the phone's own menu is not; a tap keeps it."""
-    with visiting(chromium, site, service, viewport=PHONE, has_touch=True, is_mobile=True) as visit:
-        visit.go()
-        select_words(visit.page, "The fuse is blown")
-        offer = visit.page.get_by_role("button", name="Ask about this")
-        expect(offer).to_be_visible()
-        box = offer.bounding_box()
-        bottom = visit.page.evaluate("getSelection().getRangeAt(0).getBoundingClientRect().bottom")
-        assert box is not None
-        assert box["y"] >= bottom
-        assert box["height"] >= 24
-
-        offer.tap()
-
-        expect(visit.page.locator(".chip")).to_contain_text("The fuse is blown")
-
-
-@pytest.mark.parametrize("scrolled_to", ["bottom", "top"])
-def test_offer_is_in_the_window_where_the_selection_is_not(visit: Visit, scrolled_to: str) -> None:
-    """A selection may reach out of the window, or be made by keys or a script outside of it."""
-    visit.go()
-    visit.page.evaluate(
-        """(end) => {
-          const space = '<div style="height: 3000px"></div>';
-          document.querySelector('main').insertAdjacentHTML('beforebegin', space);
-          document.querySelector('main').insertAdjacentHTML('afterend', space);
-          scrollTo(0, end === 'top' ? 0 : document.documentElement.scrollHeight);
-          getSelection().selectAllChildren(document.querySelector('main p'));
-        }""",
-        scrolled_to,
-    )
-
-    visit.page.get_by_role("button", name="Ask about this").click(timeout=5000)
-
-    expect(visit.page.locator(".chip")).to_be_visible()
-
-
 def test_pinned_tag_finds_its_service(visit: Visit) -> None:
     """A tag with a hash takes the script from another address, and a browser checks it."""
     documented = re.search(r'/widget/assets/widget-[^>]+"', DOCS.read_text())
@@ -355,14 +303,52 @@ def test_service_may_be_elsewhere_than_the_script(visit: Visit, end: str) -> Non
     expect(visit.page.locator(".exchange .answer")).to_contain_text("fuse is blown")
 
 
+BODY_STYLE = (
+    "font: italic 700 30px/3 monospace; letter-spacing: 4px; text-transform: uppercase; text-align: right"
+)
+TEXT_STYLE = """(one) => {
+  const style = getComputedStyle(one);
+  return [style.fontFamily, style.fontSize, style.fontStyle, style.letterSpacing, style.textTransform];
+}"""
+
+
+def test_widget_has_the_typeface_of_the_page_and_nothing_else_of_its_text(visit: Visit) -> None:
+    """It looks at home; spaced or slanted letters of a page would make it hard to read."""
+    style = f"<style>body {{{BODY_STYLE}}}</style>"
+    visit.go(head=style + visit.site.tag(visit.service.url))
+    launch, intro = (visit.page.locator(f"ragbot-widget {part}") for part in (".launch", ".intro"))
+    plain = ["monospace", "16px", "normal", "normal", "none"]
+
+    assert launch.evaluate(TEXT_STYLE) == plain
+    visit.open()
+    assert [part.evaluate(TEXT_STYLE) for part in (launch, intro)] == [plain, plain]
+
+    visit.page.locator("ragbot-widget").evaluate("one => one.style.setProperty('--ragbot-font', 'serif')")
+    assert [part.evaluate(TEXT_STYLE)[0] for part in (launch, intro)] == ["serif", "serif"]
+
+
 def test_button_stays_where_a_site_draws_its_whole_page_anew(visit: Visit) -> None:
-    """Some routers put another body in the place of the old one, and empty it again when they wake up."""
+    """Some routers put another body, or all of a page, in the place of the old one, and empty it again."""
     visit.go()
     expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
 
-    for step in ("document.body.replaceWith(document.createElement('body'))", "document.body.innerHTML = ''"):
+    for step in (
+        "document.body.replaceWith(document.createElement('body'))",
+        "document.body.innerHTML = ''",
+        "document.documentElement.replaceWith(document.implementation.createHTMLDocument().documentElement)",
+        "document.documentElement.remove()",
+        "document.append(document.createElement('html'))",
+        "document.documentElement.append(document.createElement('body'))",
+    ):
         visit.page.evaluate(step)
+        if visit.page.evaluate("document.body === null"):
+            continue
         expect(visit.page.locator("ragbot-widget .launch")).to_be_visible()
+        expect(visit.page.locator("ragbot-widget")).to_have_count(1)
+
+    for theme in ("dark", "light"):
+        visit.page.evaluate("theme => { document.body.dataset.theme = theme; }", theme)
+        expect(visit.page.locator("ragbot-widget")).to_have_attribute("data-theme", theme)
 
     visit.open()
     visit.ask()

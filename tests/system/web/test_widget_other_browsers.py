@@ -10,9 +10,8 @@ import pytest
 from tests.conftest import RunningApp
 from tests.system.web.conftest import CHROMIUM, CHROMIUM_ARGS
 from tests.system.web.test_widget_browser import answer_with
-from tests.system.web.test_widget_on_page import select_words
 from tests.system.web.widget_site import WidgetSite
-from tests.system.web.widget_visit import NO_FIELD_SIZING, PHONE, Visit, visiting
+from tests.system.web.widget_visit import NO_FIELD_SIZING, PHONE, Visit, select_words, visiting
 
 pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
@@ -211,3 +210,16 @@ def test_answer_that_may_not_be_copied_is_selected(visit: Visit) -> None:
     exchange.locator(".tools button").first.click()
     assert selected_in_panel(visit.page).startswith("Do so:")
     expect(visit.page.locator("ragbot-widget .offer")).to_have_count(0)
+
+
+def test_talk_goes_on_where_a_browser_does_not_tell_how_a_page_was_reached(visit: Visit) -> None:
+    """Firefox and Safari had no `navigation` before 2026: the tab's storage is asked on each page."""
+    visit.page.add_init_script("delete window.navigation")
+    visit.go().open()
+    assert visit.page.evaluate("'navigation' in window") is False
+    visit.ask()
+
+    visit.page.reload()
+
+    expect(visit.panel).to_be_visible()
+    expect(visit.page.locator(".exchange")).to_have_count(1)

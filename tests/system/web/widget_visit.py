@@ -96,6 +96,19 @@ class Visit:
         return self.page.get_by_label("Your question", exact=True)
 
 
+def select_words(page: Page, words: str) -> None:
+    """Select the element that holds words, in the middle of the window."""
+    page.evaluate(
+        """(words) => {
+          const walker = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+          while (walker.nextNode() && !walker.currentNode.data.includes(words));
+          walker.currentNode.parentElement.scrollIntoView({block: 'center'});
+          getSelection().selectAllChildren(walker.currentNode.parentElement);
+        }""",
+        words,
+    )
+
+
 def answer_with(page: Page, answer: str, *, sources: list[Any], citations: list[Any], status: str) -> None:
     """Let every later question be answered by just this."""
     reply_with(page, **reply_of(answer, sources=sources, citations=citations, status=status))

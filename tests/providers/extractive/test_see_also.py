@@ -105,7 +105,7 @@ def test_steps_lists_comparisons_and_faults_are_whole(question: str) -> None:
 def test_number_that_is_asked_for_comes_before_sentences_without_one() -> None:
     """A *short* meeting is no answer to how long it is."""
     passage, asked = (
-        read("It is a short meeting. It takes 15 minutes."),
+        read("It is a short meeting. In all 15 minutes are enough."),
         asked_for("How long is the meeting?"),
     )
     scored = [replace(one, score=0.2 * one.index) for one in candidates_of(asked.text, passage)]

@@ -37,6 +37,7 @@ _LABEL = re.compile(r"\s*(\*\*|__)[^*_\n]{1,80}\1\s*")
 _GAP = 3
 _BLANKS = " \t\r\n>"
 _NUMBER = re.compile(r"[ \t>]*(\d{1,9})[.)][ \t]+(?:\[[ xX]\][ \t]+)?\Z")
+_NUMBERED = re.compile(r"(?P<indent>[ \t>]*)(?P<number>\d{1,9})[.)][ \t]")
 _FENCE = re.compile(r"[ \t>]*(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)\n?")
 _CLOSING = re.compile(r"\n?[ \t>]*(?:`{3,}|~{3,})[ \t]*\Z")
 _LANGUAGE = re.compile(r"[{.]*\s*(?:code-block|code-cell|code|literalinclude)?[}]?\s*([A-Za-z][\w+#-]*)?")
@@ -166,10 +167,26 @@ def _list(text: str, run: Sequence[ReadUnit], mark: str, tidy: Callable[[str], s
         while outer and indent < outer[-1] + 2:
             outer.pop()
         number = _NUMBER.match(margin)
-        bullet = f"{number[1]}." if number else "-"
+        bullet = f"{_ordinal(text, first.start, number)}." if number else "-"
         lines.append(f"{_indent(len(outer))}{bullet} {_inside(words, len(outer) + 1)} {mark}")
         outer.append(indent)
     return "\n".join(lines).strip("\n")
+
+
+def _ordinal(text: str, start: int, number: re.Match[str]) -> int:
+    """Return the number that a page shows for an item. Many authors write "1." before each."""
+    found = int(number[1])
+    indent = number[0][: number.start(1)]
+    lines = text[: text.rfind("\n", 0, start) + 1].splitlines()
+    for line in reversed(lines):
+        other = _NUMBERED.match(line)
+        if other is not None and other["indent"] == indent:
+            if int(other["number"]) != int(number[1]):
+                break
+            found += 1
+        elif line.strip(" \t>") and len(line) - len(line.lstrip(" \t>")) <= len(indent):
+            break
+    return found
 
 
 def _inside(words: str, depth: int) -> str:

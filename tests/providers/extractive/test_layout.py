@@ -214,6 +214,18 @@ def test_steps_that_are_left_out_are_told() -> None:
     assert laid_out("1. Warm it.\n2. Stir.\n3. Press.", 1) == ["2. Stir. [1]"]
 
 
+def test_steps_that_are_all_numbered_one_are_counted() -> None:
+    """As every renderer counts them."""
+    text = "1. Warm it.\n   1. Gently.\n   1. For an hour.\n\n1. Stir.\n1. Press.\n\nThen:\n\n1. Wait."
+
+    assert laid_out(text, is_run=True) == [
+        "1. Warm it. [1]\n    1. Gently. [1]\n    2. For an hour. [1]\n2. Stir. [1]\n3. Press. [1]",
+        "Then:",
+        "1. Wait. [1]",
+    ]
+    assert laid_out("3. Stir.\n4. Press.", is_run=True) == ["3. Stir. [1]\n4. Press. [1]"]
+
+
 def test_items_that_are_left_out_are_told_where_the_list_was_asked_for() -> None:
     """Of a fact in a list nobody misses the other items."""
     items = "- PyQt\n- PyGTK\n- wxPython"

@@ -22,6 +22,7 @@ _SPACES = re.compile(r"\s+")
 # A sentence ends at one of these, with quotes or brackets that close behind it, before white space.
 # (A run of stops is matched once, not from each of them on. One that opens a line is a mark: "!!! note".)
 _SENTENCE_END = re.compile(r"(?:(?!\A)(?<![.!?…\n])[.!?…]++[\"'”’)\]*_]*+(?=\s)|[。！？]++[」』”’）]*+)")
+_CLOSING_QUOTES = "\"'”’»"
 _NEXT_SIGN = re.compile(r"\s*+(.?)", re.DOTALL)
 # Longer than any abbreviation with the quotes and brackets behind it.
 _ABBREVIATION_WINDOW = 60
@@ -97,15 +98,20 @@ def _word_tokens(word: str) -> int:
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence of a run of prose, in order, without white space around.
 
-    A full stop after an abbreviation, an initial or inside a number does not end a sentence. A
-    stop before a small letter does not either. Line breaks inside a sentence belong to it.
+    A full stop after an abbreviation, an initial or inside a number does not end a sentence. A stop before a
+    small letter does not either, nor another sign at the end of a quotation. Line breaks inside a sentence
+    belong to it.
     """
     start = 0
     for match in _SENTENCE_END.finditer(text):
         end = match.end()
         following = _NEXT_SIGN.match(text, end)
         stop = text[max(start, end - _ABBREVIATION_WINDOW) : end].rstrip("\"'”’)]*_")
-        if stop.endswith(".") and _goes_on(stop, following[1] if following else ""):
+        next_sign = following[1] if following else ""
+        if stop.endswith(".") and _goes_on(stop, next_sign):
+            continue
+        # Within a sentence, the label of a button or a question: click “Open …” or press O.
+        if match.group()[-1] in _CLOSING_QUOTES and next_sign.islower():
             continue
         yield from _trimmed(text, start, end)
         start = end

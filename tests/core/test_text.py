@@ -74,6 +74,8 @@ def test_tokens_are_estimated_by_kind_of_sign(text: str, tokens: int) -> None:
         ("It costs 3.50 a piece. Yes?", ["It costs 3.50 a piece.", "Yes?"]),
         ("Wait... then eat. Done", ["Wait... then eat.", "Done"]),
         ('He said "Eat." Then he left.', ['He said "Eat."', "Then he left."]),
+        ("Press “Eat …” or wait. Go", ["Press “Eat …” or wait.", "Go"]),
+        ('He asks "Why?" and eats. "No!" She waits.', ['He asks "Why?" and eats.', '"No!"', "She waits."]),
         ("它成熟。然后出售。", ["它成熟。", "然后出售。"]),
         ("One\nline and\nanother. End.", ["One\nline and\nanother.", "End."]),
         ("  ", []),

@@ -15,6 +15,13 @@ _SHARED = 1 / 3
 # Interfaces for programming languages have such folders.
 _NO_LANGUAGES = frozenset({"go", "js", "py", "rs", "ts"})
 _LANGUAGE = re.compile(r"[a-z]{2}(?:[-_][A-Za-z]{2,4})?")
+# The languages of most sites (ISO 639-1): a folder for each, and none of its own for the original.
+_COMMON_LANGUAGES = frozenset(
+    "ar bg bn ca cs da de el en es et fa fi fr gl he hi hr hu id it ja ko lt lv ms nb nl no pl pt ro ru sk sl"
+    " sq sr sv ta th tr uk ur vi zh".split()
+)
+# So many of all pages may stand outside of the folders, such as a page to choose a language on.
+_OUTSIDE = 1 / 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +35,9 @@ class PlacedSource:
 def find_copies(pages: Mapping[str, PlacedSource], released: str = "") -> dict[str, str]:
     """Return the paths of pages that repeat others, with the reason for each.
 
-    A folder with the name of a language is a translation if many of its pages stand beside it, too. Of
-    several versions the last released one is the book: that is `released`, if a folder has this name.
+    A folder with the name of a language is a translation if many of its pages stand beside it, too. Where
+    each language has a folder, the one with most pages is the book. Of several versions the last released one
+    is the book: that is `released`, if a folder has this name.
     """
     left_out = dict.fromkeys(_translated(pages), OTHER_LANGUAGE)
     files = {_file(page.address): path for path, page in pages.items() if path not in left_out}
@@ -47,12 +55,25 @@ def _translated(pages: Mapping[str, PlacedSource]) -> list[str]:
             folders[first][path] = rest
     inside = {path for folder in folders.values() for path in folder}
     original = {page.address for path, page in pages.items() if path not in inside}
+    if (
+        len(original) <= max(1, _OUTSIDE * len(pages))
+        and len(folders) > 1
+        and all(map(_is_site, folders.items()))
+    ):
+        released = max(folders, key=lambda name: (len(folders[name]), name.startswith("en")))
+        return [path for name, folder in folders.items() if name != released for path in folder]
     return [
         path
         for folder in folders.values()
         if sum(rest in original for rest in folder.values()) > _SHARED * len(folder)
         for path in folder
     ]
+
+
+def _is_site(folder: tuple[str, Mapping[str, str]]) -> bool:
+    """Return whether a folder, with the addresses of its pages below it, is the site in one language."""
+    name, pages = folder
+    return name[:2] in _COMMON_LANGUAGES and not {"", "index.html", "README.html"}.isdisjoint(pages.values())
 
 
 def _file(address: str) -> str:

@@ -25,7 +25,11 @@ _ASKED = (
     # "How long is paid leave?" asks for no price.
     (Value.NUMBER, r"^\W*how\s+(?:long|often|old|soon|many|far)\b"),
     (Value.WHEN, r"^\W*when\b"),
-    (Value.MONEY, r"\b(?:costs?|prices?|pay|paid|fees?|charged?|charges|expensive|cheap|money)\b"),
+    (
+        Value.MONEY,
+        r"\b(?:costs?|prices?|pay|paid|fees?|charged?|charges|expensive|cheap|money|salary|salaries|wages?)\b"
+        r"|\bhow\s+much\b.*\b(?:spend|spent|worth|earn|afford)\b",
+    ),
     (Value.YEAR, r"\b(?:what|which)\s+year\b"),
     (Value.WHEN, r"\bwhen\b|\b(?:what|which)\s+(?:date|day|time|month)\b"),
 )

@@ -81,6 +81,19 @@ def test_locales_of_starlight_are_left_out_as_other_languages(tmp_path: Path) ->
     assert [(out.reason, out.files) for out in book.left_out] == [(OTHER_LANGUAGE, 2)]
 
 
+def test_of_languages_that_each_have_a_folder_one_is_the_book() -> None:
+    """Nothing stands beside the folders, and eight languages were one English book."""
+    pages = {
+        f"{folder}/{name}": f"{folder}/{'' if name == 'index' else f'{name}.html'}"
+        for folder, names in {"en": NAMES, "fr": NAMES[:4], "ja": ("boats",)}.items()
+        for name in ("index", *names)
+    } | {"index": ""}
+
+    assert find_copies({path: PlacedSource(address, "") for path, address in pages.items()}) == {
+        path: OTHER_LANGUAGE for path in pages if path.startswith(("fr", "ja"))
+    }
+
+
 def test_folders_that_repeat_nothing_are_kept() -> None:
     """A chapter may be called as a language is, or as a version."""
     pages = {path: PlacedSource(path, "") for path in ("it/a", "it/b", "c", "v1/d", "v2/e", "v2/")}

@@ -17,6 +17,7 @@ from ragbot.providers.extractive.value_kinds import Value, holds_measure, holds_
         ("When is __init__ called?", Value.WHEN),
         ("When was the dairy founded?", Value.WHEN),
         ("How many cows are there?", Value.NUMBER),
+        ("How much may a milker spend on boots?", Value.MONEY),
         ("How long is paid leave?", Value.NUMBER),
         ("When are the milkers paid?", Value.WHEN),
         ("How long does cheddar ripen?", Value.NUMBER),

@@ -37,7 +37,7 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
     # (Six of fifteen; one more or less is 6.7 %.)
     assert report.refused_near >= 0.33
     assert report.refused_far >= 0.82
-    assert report.refused_wrongly <= 0.19
+    assert report.refused_wrongly <= 0.20
     assert report.answers_citing_gold >= 0.66
     assert report.sentences_supported >= 0.95
     assert report.answer_tokens <= 235

@@ -4,6 +4,7 @@
 #   docker build -t ragbot --build-arg EXTRAS="otel sentry" .  with what traces and error reports need
 #   docker build -t ragbot-backup --target backup .     the same with pg_dump and psql, for backups
 #   docker build -t ragbot-test --target test .         the same with the tests: docker run --rm ragbot-test pytest
+# Podman needs `--format docker`, for the health check.
 # Base images are pinned by their tags. A digest would pin them harder; pin what your registry serves with
 # `docker buildx imagetools inspect python:3.13.16-slim-trixie`.
 
@@ -58,9 +59,10 @@ COPY migrations/ migrations/
 COPY deploy/release.sh deploy/backup-loop.sh deploy/
 
 # Compiled now: at run time the root file system may be read-only. Writable then need to be /tmp (where the
-# embedded index goes, unless INDEX_DIR says otherwise), /dev/shm, and /app/var if SQLite is used.
+# embedded index goes, unless INDEX_DIR says otherwise), /dev/shm, and /app/var if SQLite is used. /sites is for a
+# volume with the pages of live sites: a new volume takes over the owner of the folder that it is mounted on.
 RUN /venv/bin/python -m compileall -q wsgi.py ragbot migrations \
-    && install --directory --owner=10001 --group=10001 /app/var
+    && install --directory --owner=10001 --group=10001 /app/var /sites
 
 ARG BOOK=books/physical-ai
 COPY ${BOOK} /book/
@@ -88,8 +90,9 @@ CMD ["gunicorn", "-c", "python:ragbot.serving", "wsgi:app"]
 
 FROM service AS backup
 
-COPY --from=packages-of-backup /venv /venv
 USER 0:0
+# The files that the service's packages lack; a COPY would store all of them again.
+RUN --mount=type=bind,from=packages-of-backup,source=/venv,target=/more cp --archive --update /more/. /venv/
 # The server's own version: pg_dump must not be older. Debian 13 has 17, docker-compose.yml runs 17.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends 'postgresql-client-17=17.*' \
@@ -103,7 +106,9 @@ CMD ["deploy/backup-loop.sh"]
 
 FROM service AS test
 
-COPY --from=packages-of-test /venv /venv
+USER 0:0
+RUN --mount=type=bind,from=packages-of-test,source=/venv,target=/more cp --archive --update /more/. /venv/
+USER 10001:10001
 COPY README.md CONTRIBUTING.md CHANGELOG.md pyproject.toml Makefile Procfile Dockerfile docker-compose.yml ./
 COPY .dockerignore .env.example requirements.txt requirements-dev.txt ./
 COPY bench/ bench/
@@ -113,6 +118,7 @@ COPY docs/ docs/
 COPY eval/ eval/
 COPY harness/ harness/
 COPY tests/ tests/
+COPY widget/ widget/
 # The root may be read-only: whatever is written goes to /tmp. tests/system/ starts servers of a whole checkout.
 ENV PYTEST_ADDOPTS="-p no:cacheprovider --ignore tests/system" \
     HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis

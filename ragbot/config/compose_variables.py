@@ -19,7 +19,8 @@ COMPOSE_VARIABLES = (
         "COMPOSE_PROFILES",
         "postgres,qdrant,redis",
         "What runs beside ragbot. For managed PostgreSQL leave `postgres` out and set DATABASE_URL; likewise "
-        "`qdrant` with QDRANT_URL and `redis` with REDIS_URL. `backup` and `monitoring` can be added.",
+        "`qdrant` with QDRANT_URL and `redis` with REDIS_URL; empty, these two are done without. `backup` "
+        "and `monitoring` can be added.",
         set=True,
     ),
     ComposeVariable(
@@ -45,6 +46,14 @@ COMPOSE_VARIABLES = (
     ),
     ComposeVariable("RAGBOT_IMAGE", "ragbot:local", "The image's name, one for each version."),
     ComposeVariable("RAGBOT_BACKUP_IMAGE", "ragbot-backup:local", "The name of the image for backups."),
+    ComposeVariable(
+        "WEB_REPLICAS", "1", "How many web containers there are. `--scale` changes it until the next `up`."
+    ),
+    ComposeVariable(
+        "WEB_MEMORY",
+        "1g",
+        "The memory of a web container: more for uploaded books, 4g for the tests in it.",
+    ),
     ComposeVariable("HTTP_PORT", "8080", "The port that readers, or the balancer before it, connect to."),
     ComposeVariable(
         "PROXY_EDGE",

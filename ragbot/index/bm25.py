@@ -21,7 +21,7 @@ B = 0.75
 class TermCounts:
     """Count the terms of a passage, in the memory that a book of 50,000 passages leaves for each.
 
-    `ids` are the terms' 32-bit ids, `counts` their numbers; `length` is the number of all terms.
+    `ids` are the terms' 32-bit ids in order, `counts` their numbers; `length` is the number of all terms.
     """
 
     ids: array[int]
@@ -31,20 +31,21 @@ class TermCounts:
     @classmethod
     def of(cls, terms: Iterable[int]) -> Self:
         """Count terms by their ids."""
-        counts = Counter(terms)
-        return cls(array("I", counts.keys()), array("I", counts.values()), counts.total())
+        numbers = Counter(terms)
+        ids = sorted(numbers)
+        counts = [numbers[term] for term in ids]
+        small = max(counts, default=0) < 256
+        return cls(array("I", ids), array("B" if small else "I", counts), numbers.total())
 
 
 def passage_vector(terms: TermCounts, average_terms: float) -> SparseVector:
     """Return the BM25 weights of a passage's terms, without the inverse document frequency.
 
-    `average_terms` is the mean number of terms of a passage of the edition.
+    `average_terms` is the mean number of terms of a passage of the edition. The ids are not copied.
     """
     length = 1 - B + B * terms.length / max(average_terms, 1.0)
     weights = {count: count * (K1 + 1) / (count + K1 * length) for count in set(terms.counts)}
-    counts = dict(zip(terms.ids, terms.counts, strict=True))
-    ids = sorted(counts)
-    return SparseVector(array("I", ids), array("f", [weights[counts[term]] for term in ids]))
+    return SparseVector(terms.ids, array("f", [weights[count] for count in terms.counts]))
 
 
 def query_vector(weights: Mapping[str, float]) -> SparseVector:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from ragbot.core.domain import Chunk, IndexPoint, SparseVector, Vector
 from ragbot.core.languages import language_of
@@ -15,14 +16,14 @@ from ragbot.index.bm25 import TermCounts, passage_vector, term_id
 
 @dataclass(frozen=True, slots=True)
 class IndexedChunks:
-    """Hold what is computed from all chunks of a book together; `sparse` has one vector a chunk, in order.
+    """Hold what is computed from all chunks of a book together; `sparse` gives one vector a chunk, in order.
 
     `words` maps each word to its number of chunks; `average_terms` is the mean number of terms of a chunk.
     """
 
     language: str
     average_terms: float
-    sparse: list[SparseVector]
+    sparse: Sequence[SparseVector]
     words: dict[str, int]
 
 
@@ -49,12 +50,27 @@ def index_chunks(chunks: Sequence[Chunk]) -> IndexedChunks:
         ids |= {word: term_id(analyzer.stem(word)) for word in different if word not in ids}
         counts.append(TermCounts.of(map(ids.__getitem__, in_chunk)))
     average = sum(row.length for row in counts) / max(len(counts), 1)
-    counts.reverse()
-    sparse: list[SparseVector] = []
-    while counts:
-        # Each row is freed when its vector is made: a book may have 50,000.
-        sparse.append(passage_vector(counts.pop(), average))
-    return IndexedChunks(language, average, sparse, dict(words))
+    return IndexedChunks(language, average, _PassageVectors(counts, average), dict(words))
+
+
+class _PassageVectors(Sequence[SparseVector]):
+    """Weigh the terms of a chunk when its vector is asked for: all weights of a large book fill memory."""
+
+    def __init__(self, counts: Sequence[TermCounts], average_terms: float) -> None:
+        self._counts = counts
+        self._average_terms = average_terms
+
+    def __len__(self) -> int:
+        return len(self._counts)
+
+    @overload
+    def __getitem__(self, place: int) -> SparseVector: ...
+    @overload
+    def __getitem__(self, place: slice) -> _PassageVectors: ...
+    def __getitem__(self, place: int | slice) -> SparseVector | _PassageVectors:
+        if isinstance(place, slice):
+            return _PassageVectors(self._counts[place], self._average_terms)
+        return passage_vector(self._counts[place], self._average_terms)
 
 
 def point_of(chunk: Chunk, parts: Sequence[str], sparse: SparseVector, dense: Vector | None) -> IndexPoint:

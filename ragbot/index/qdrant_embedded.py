@@ -254,13 +254,14 @@ def _write(folder: Path, edition: EditionFacts, points: Iterable[IndexPoint]) ->
     require_space(folder, 0, edition.name)
     engine = _asked(lambda: edge.EdgeShard.create(str(folder / SHARD), _config(edition)))
     try:
+        # Before the points: afterwards the engine would read all of them again.
+        index = edge.UpdateOperation.create_field_index(payload.SCOPES, edge.PayloadSchemaType.Keyword)
+        _asked(lambda: engine.update(index))
         remaining = iter(points)
         while batch := list(islice(remaining, BATCH)):
             require_space(folder, _most_bytes(batch), edition.name)
             rows = [_point(point) for point in batch]
             _asked(partial(engine.update, edge.UpdateOperation.upsert_points(rows)))
-        index = edge.UpdateOperation.create_field_index(payload.SCOPES, edge.PayloadSchemaType.Keyword)
-        _asked(lambda: engine.update(index))
         _asked(engine.flush)
     finally:
         engine.close()

@@ -26,6 +26,7 @@ from ragbot.core.domain import (
     SparseVector,
 )
 from ragbot.core.errors import BookError, RagbotError, SearchUnavailable
+from ragbot.core.memory import give_back_memory
 from ragbot.core.ports import Embedder, PassageStore, Progress
 from ragbot.core.text import folded, text_length
 from ragbot.index.indexer import IndexedChunks, book_language, index_chunks, point_of
@@ -143,6 +144,7 @@ class IngestionPipeline:
         report = _report(book, facts, {chunk.id for chunk in chunks}, known, embedded=embedded)
         # The index is built from the rows: a large book need not be in memory twice.
         del book, chunks, indexed, draft
+        give_back_memory()
         progress("index", 0, 0)
         self.build_index(facts)
         self.publish(facts.name, slug)

@@ -305,9 +305,9 @@ class EditionStore:
         embedder.
         """
         with self._database.reading(no_time_limit=True) as connection:
-            query = _of_edition(facts, select(pages)).order_by(pages.c.position)
-            page_rows = connection.execute(query).all()
-        for page in page_rows:
+            query = _of_edition(facts, select(pages.c.id)).order_by(pages.c.position)
+            page_ids = list(connection.scalars(query))
+        for page_id in page_ids:
             query = (
                 select(chunks, vectors.c.vector)
                 .outerjoin(
@@ -315,13 +315,16 @@ class EditionStore:
                     (vectors.c.search_sha == chunks.c.search_sha)
                     & (vectors.c.embedder == (facts.embedder or "")),
                 )
-                .where(chunks.c.page_id == page.id)
+                .where(chunks.c.page_id == page_id)
                 .order_by(chunks.c.position)
             )
             with self._database.reading(no_time_limit=True) as connection:
+                page = connection.execute(select(pages).where(pages.c.id == page_id)).first()
                 rows = connection.execute(query).all()
-                inner = connection.execute(_sections_of(page.id)).all()
-            yield from (stored_chunk(page, row, inner) for row in rows)
+                inner = connection.execute(_sections_of(page_id)).all()
+            # (Its edition may be removed meanwhile.)
+            if page is not None:
+                yield from (stored_chunk(page, row, inner) for row in rows)
 
 
 def _of_edition(facts: EditionFacts, query: Select[Any]) -> Select[Any]:

@@ -59,6 +59,17 @@ def test_average_length_is_that_of_all_chunks() -> None:
     )
 
 
+def test_vectors_may_be_asked_for_again() -> None:
+    """They are made when they are asked for: once for the edition's hash, once for its rows."""
+    others = [replace(CHEESE, search_text=f"cheddar cellar milk {word}") for word in ("salt", "rennet")]
+
+    sparse = index_chunks([CHEESE, *others]).sparse
+
+    assert len(sparse) == 3
+    assert list(sparse) == list(sparse) == [sparse[0], sparse[1], sparse[-1]]
+    assert list(sparse[1:]) == [sparse[1], sparse[2]]
+
+
 def test_words_are_counted_by_chunks_as_they_are_written() -> None:
     """Misspelt questions are corrected to these."""
     indexed = index_chunks([CHEESE, replace(CHEESE, search_text="Cheddar, cheddar and months")])
@@ -69,7 +80,7 @@ def test_words_are_counted_by_chunks_as_they_are_written() -> None:
 
 def test_book_without_chunks_is_indexed() -> None:
     """It is refused elsewhere, with a sentence."""
-    assert index_chunks([]).sparse == []
+    assert list(index_chunks([]).sparse) == []
 
 
 def test_point_is_found_by_its_parts_title_and_folders() -> None:

@@ -32,6 +32,7 @@ class NginxProcess:
         *,
         balanced: bool = False,
         tls: bool = False,
+        named_by_compose: str = "",
         replicas: Sequence[int] = (),
     ) -> None:
         self.folder = folder / "nginx"
@@ -41,6 +42,14 @@ class NginxProcess:
             shutil.copy(self.folder / "edge-balancer.conf", self.folder / "ragbot" / "edge.conf")
         if tls:
             shutil.copy(self.folder / "tls.conf", self.folder / "ragbot" / "servers" / "plain.conf")
+        if named_by_compose:
+            shutil.copy(
+                self.folder / "server-name-of-compose.inc", self.folder / "ragbot" / "server-name.inc"
+            )
+            # As the image's envsubst does.
+            template = (self.folder / "templates" / "server-name.inc.template").read_text()
+            filled = template.replace("${SERVER_NAME}", named_by_compose)
+            (self.folder / "server-name.inc").write_text(filled)
         if replicas:
             shutil.copy(self.folder / "replicas.conf", self.folder / "ragbot" / "servers")
         self._replicas = replicas

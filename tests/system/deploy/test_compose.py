@@ -150,7 +150,9 @@ def test_pools_of_four_replicas_fit_into_the_database(services: dict[str, dict[s
 
 
 def test_several_web_containers_can_run(services: dict[str, dict[str, Any]]) -> None:
-    """`--scale web=4` fails on a fixed port and on a name."""
+    """A fixed port or a name allows one; and the next `up` would end those of `--scale`."""
+    told = compose(REQUIRED | {"WEB_REPLICAS": "4"}, "config", "--format", "json")
+    assert json.loads(told.stdout)["services"]["web"]["scale"] == 4
     web = services["web"]
 
     assert "ports" not in web
@@ -249,18 +251,51 @@ def test_tls_is_added_by_a_second_file(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     unnamed = compose(REQUIRED | {"TLS_DIR": str(tmp_path)}, *files, "config", "--quiet")
 
-    content = json.loads(told.stdout)["configs"]["server_name"]["content"]
-    (mounted,) = json.loads(told.stdout)["services"]["proxy"]["configs"]
-    # (Compose prints a $ doubled, as it reads it.)
-    assert content.replace("$$", "$") == "set $site_name book.test;\n"
-    assert mounted["target"] == "/etc/nginx/ragbot/server-name.inc"
-    assert (PROJECT_ROOT / "deploy" / "nginx" / "ragbot" / "server-name.inc").exists()
-    assert "required variable SERVER_NAME is missing" in unnamed.stderr
     proxy = json.loads(told.stdout)["services"]["proxy"]
-
+    assert proxy["environment"]["SERVER_NAME"] == "book.test"
+    assert "required variable SERVER_NAME is missing" in unnamed.stderr
     assert [port["target"] for port in proxy["ports"]] == [8080, 8443]
-    targets = {volume["target"] for volume in proxy["volumes"]}
-    assert {"/etc/nginx/tls", "/etc/nginx/ragbot/servers/plain.conf"} <= targets
+    mounted = {volume["target"]: Path(volume["source"]) for volume in proxy["volumes"]}
+    assert {"/etc/nginx/tls", "/etc/nginx/ragbot/servers/plain.conf"} <= mounted.keys()
+    # The image fills in the templates, and what is mounted includes what it makes of them.
+    output = proxy["environment"]["NGINX_ENVSUBST_OUTPUT_DIR"]
+    (template,) = mounted["/etc/nginx/templates"].glob("*.template")
+    assert output in proxy["tmpfs"]
+    assert f"include {output}/{template.stem};" in mounted["/etc/nginx/ragbot/server-name.inc"].read_text()
+
+
+@pytest.mark.parametrize("files", [(), ("--file", "deploy/compose.tls.yml")], ids=["plain", "tls"])
+def test_read_only_services_get_files_alone(files: tuple[str, ...], tmp_path: Path) -> None:
+    """An engine refuses to write a `content` or a variable into a root that is read-only."""
+    named = REQUIRED | {"TLS_DIR": str(tmp_path), "SERVER_NAME": "book.test"}
+    told = compose(named, "--file", "docker-compose.yml", *files, *PROFILES, "config", "--format", "json")
+    assert told.returncode == 0, told.stderr
+    project = json.loads(told.stdout)
+
+    given = [*project.get("configs", {}).values(), *project.get("secrets", {}).values()]
+
+    assert given
+    assert all("file" in one for one in given)
+
+
+def test_stores_that_are_not_wanted_are_left_out_by_empty_variables() -> None:
+    """The index of a book fits into each container, and the database keeps quotas."""
+    plain = json.loads(compose(REQUIRED, "config", "--format", "json").stdout)
+    told = compose(REQUIRED | {"QDRANT_URL": "", "REDIS_URL": ""}, "config", "--format", "json")
+    assert told.returncode == 0, told.stderr
+
+    environment = json.loads(told.stdout)["services"]["web"]["environment"]
+
+    assert (environment["QDRANT_URL"], environment["REDIS_URL"]) == ("", "")
+    assert plain["services"]["web"]["environment"]["QDRANT_URL"] == "http://qdrant:6333"
+
+
+def test_memory_of_a_web_container_can_be_raised() -> None:
+    """The tests in it, and books that are uploaded to it, need more than answers do."""
+    told = compose(REQUIRED | {"WEB_MEMORY": "4g"}, "config", "--format", "json")
+    services = json.loads(told.stdout)["services"]
+
+    assert int(services["web"]["deploy"]["resources"]["limits"]["memory"]) == 4 * 1024**3
 
 
 OF_OPERATORS = {

@@ -204,6 +204,22 @@ def test_nothing_is_built_in_the_last_stage(dockerfile: Dockerfile) -> None:
     assert any("--only-binary=:all:" in step and "/^# Tests/,$d" in step for step in packages)
 
 
+@pytest.mark.parametrize("stage", ["web", "backup", "test"])
+def test_packages_are_stored_once_in_an_image(dockerfile: Dockerfile, stage: str) -> None:
+    """A second COPY over the first keeps both: the image for backups was half as large again."""
+    copied = [step.rest for step in dockerfile.all_of(stage) if step.name == "COPY"]
+
+    assert [rest for rest in copied if rest.endswith(" /venv")] == ["--from=packages /venv /venv"]
+
+
+def test_folders_for_volumes_belong_to_the_services_user(dockerfile: Dockerfile) -> None:
+    """A new volume takes over the owner of the folder below it; where there is none, it is root's."""
+    made = " ".join(step.rest for step in dockerfile.all_of("backup") if "--owner=10001" in step.rest)
+
+    for folder in ("/app/var", "/sites", "/backups", "/work"):
+        assert f" {folder}" in made
+
+
 def test_packages_of_the_image_are_those_that_run_the_service() -> None:
     """The line that parts them from the tests' is where the Dockerfile cuts."""
     requirements = (PROJECT_ROOT / "requirements.txt").read_text()

@@ -23,8 +23,10 @@ GUIDE = (PROJECT_ROOT / "docs" / "deployment.md").read_text()
 PROGRAMS = Path(sys.executable).parent
 
 TRIED, SERVED = "<!-- tried -->", "<!-- served -->"
+# What a block that is not run here says of itself.
+NOTES = ("> Not tried here", "> Tried by hand")
 
-# There is no Docker engine, but Compose itself, which needs none to read a project.
+# No engine runs in the tests, but Compose itself, which needs none to read a project.
 DOCKER = f"""#!/bin/sh
 [ "$1" = compose ] && shift && exec {PROGRAMS / "docker-compose"} "$@"
 exit 127
@@ -46,7 +48,7 @@ def blocks() -> list[Block]:
         before = GUIDE[: match.start()].rstrip().splitlines()
         above = before[-1]
         # A note may have several lines, each with its mark.
-        while above.startswith("> ") and not above.startswith("> Not tried here:"):
+        while above.startswith("> ") and not above.startswith(NOTES):
             before.pop()
             above = before[-1]
         found.append(Block(GUIDE[: match.start()].count("\n") + 1, above, match[1]))
@@ -62,7 +64,7 @@ def test_every_block_is_tried_or_says_why_not() -> None:
     unmarked = [
         block.line
         for block in blocks()
-        if block.above not in (TRIED, SERVED) and not block.above.startswith("> Not tried here:")
+        if block.above not in (TRIED, SERVED) and not block.above.startswith(NOTES)
     ]
 
     assert unmarked == []

@@ -294,12 +294,13 @@ def test_book_that_an_author_sends_passes(proxy: NginxProcess) -> None:
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("named_by_compose", ["", "book.test"], ids=["by the file", "by Compose"])
 @pytest.mark.parametrize("host", ["evil.test", "book.test.evil.test", "book.test:8080", "127.0.0.1"])
 def test_reader_is_sent_to_the_configured_name_whatever_the_request_says(
-    server: GunicornProcess, tmp_path: Path, host: str
+    server: GunicornProcess, tmp_path: Path, host: str, named_by_compose: str
 ) -> None:
     """A cache before it would send everybody to where one request wanted to."""
-    proxy = NginxProcess(tmp_path, server.port, tls=True)
+    proxy = NginxProcess(tmp_path, server.port, tls=True, named_by_compose=named_by_compose)
     make_certificate(proxy.folder)
     with proxy, closing(connected(proxy.port)) as connection:
         connection.request("GET", "/docs?a=1", headers={"Host": host})

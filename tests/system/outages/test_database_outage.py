@@ -20,7 +20,7 @@ from ragbot.extensions import db
 from ragbot.storage.database import Database
 from ragbot.storage.keyvalue.cache import BATCH_EVERY_S
 from ragbot.storage.timeouts import PING_AFTER_S
-from tests.conftest import services_of
+from tests.conftest import services_of, wait_for_background_threads
 from tests.system.outages.conftest import CHEDDAR, STARTER, ask
 from tests.waiting import soon
 
@@ -201,6 +201,8 @@ def test_ready_tells_of_the_outage_and_of_its_end(app: OpenAPI, pipe: Pipe) -> N
     """An answer is possible from the edition that is known, so the load balancer keeps the worker."""
     ask(app)
     client = app.test_client()
+    # What is written behind an answer would fail, and be told of for a minute.
+    wait_for_background_threads()
 
     pipe.be("refuse")
 

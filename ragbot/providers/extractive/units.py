@@ -16,6 +16,8 @@ from ragbot.core.side_matter import (
 )
 from ragbot.core.text import count_tokens, sentence_spans
 
+# Words of a keyword, such as `while` or `else if`.
+LONGEST_KEYWORD = 2
 # Characters. A longer listing is not shown in an answer.
 LONGEST_CODE = 1200
 _DIAGRAM = re.compile(
@@ -190,7 +192,10 @@ class Unit:
     def opening(self) -> str:
         """Return the term that the unit would define: the words before its verb, colon or dash, or ""."""
         match = _DEFINES.match(self.words)
-        if match is None or _SUBORDINATE.match(self.words):
+        if match is None:
+            return ""
+        # (A keyword of a programming language may be a term: "while is ...".)
+        if _SUBORDINATE.match(self.words) and len(match.group().split()) > LONGEST_KEYWORD:
             return ""
         if _INSTRUCTS.match(self.words, match.end()) or _TELLS_OF.match(self.words, match.end()):
             return ""

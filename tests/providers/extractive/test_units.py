@@ -105,6 +105,8 @@ def test_unit_stands_under_the_heading_above_it() -> None:
         ("Stir it well.", ""),
         ("`curd`: Specify the curd to cut.", ""),
         ("If your curd is too soft, wait.", ""),
+        ("`while` is a loop.", "while"),
+        ("`unless` is a condition.", "unless"),
         ("Curd is currently not sold in the shop.", ""),
         ("Curd is used in each cheese.", ""),
         ("Curd is used to make cheese.", "Curd"),

@@ -54,12 +54,6 @@ def read_html(folder: BookFolder) -> Book:
 
     Redirects, searches, lists, other languages, other versions and copies for pull requests are left out.
     """
-    is_myst = folder.has(MYST_INDEX)
-    paths = [
-        path
-        for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key)
-        if _is_page(path) and not repeats_page(path, is_myst=is_myst)
-    ]
     contents: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
     redirects: list[str] = []
@@ -85,7 +79,7 @@ def read_html(folder: BookFolder) -> Book:
             folder.leave_out(path, "It has no text of its own.")
             return None
 
-    found = {read.page.path: read for read in folder.read_each(paths, read) if read is not None}
+    found = {read.page.path: read for read in folder.read_each(_page_paths(folder), read) if read is not None}
     found = _book_pages(folder, found, redirects, linked)
     top = _top(found)
     if top not in _INDEXES and top in found:
@@ -101,6 +95,16 @@ def read_html(folder: BookFolder) -> Book:
         tuple(found[path].page for path in _order(found, contents, top)),
         tuple(folder.skipped),
     )
+
+
+def _page_paths(folder: BookFolder) -> list[str]:
+    """Return the files that may be pages, in reading order."""
+    is_myst = folder.has(MYST_INDEX)
+    return [
+        path
+        for path in sorted(folder.files(HTML_SUFFIXES), key=reading_key)
+        if _is_page(path) and not repeats_page(path, is_myst=is_myst)
+    ]
 
 
 def _site_page(path: str, source: str, tree: LexborHTMLParser) -> _SitePage:

@@ -13,6 +13,7 @@ from ragbot.books.formats.markdown import find_headings
 from ragbot.books.markup.blocks import parse_page
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.rewriting import rewrite_prose, shown_source
+from ragbot.books.markup.script_values import unescaped
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
 from ragbot.core.domain import Dialect
 from ragbot.core.errors import FileUnreadable
@@ -51,7 +52,8 @@ class PartialExpander:
         as if it exported them itself.
         """
         source = rewrite_prose(source, lambda prose: _DATA.sub(partial(self._exported, path), prose))
-        imports = {match["name"]: _unescaped(match["path"]) for match in _IMPORT.finditer(source)}
+        # (Prettier writes `'./\_note.md'` for `./_note.md`.)
+        imports = {match["name"]: unescaped(match["path"]) for match in _IMPORT.finditer(source)}
         if not imports or depth >= MAX_DEPTH:
             return source
         pieces, position = [], 0
@@ -135,11 +137,6 @@ def _without_imports(text: str) -> str:
             pieces.append(text[position:start])
             position = end
     return "".join((*pieces, text[position:]))
-
-
-def _unescaped(string: str) -> str:
-    r"""Return what a string of JavaScript means: Prettier writes `'./\_note.md'` for `./_note.md`."""
-    return re.sub(r"\\(.)", r"\1", string)
 
 
 def _candidates(path: str, target: str) -> list[str]:

@@ -109,7 +109,7 @@ class _Reader:
         if match is None:
             return None
         self.position = match.end()
-        return ScriptText(_unescaped(match[match.lastgroup or 0]), match.start(), match.end())
+        return ScriptText(unescaped(match[match.lastgroup or 0]), match.start(), match.end())
 
     def _object(self, depth: int) -> ScriptValue:
         self.position += 1
@@ -219,7 +219,8 @@ class _Reader:
         self.position = match.end() if match else self.position
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """Return what the inside of a string of JavaScript means."""
     return _ESCAPE.sub(_sign, text) if "\\" in text else text
 
 

@@ -102,7 +102,7 @@ class ExtractiveGenerator:
         if not windows:
             yield NOT_IN_BOOK
             return
-        if prompt.mode is Mode.FULL_BOOK and len(questions) == 1 and questions[0].want is not Want.CHOICE:
+        if prompt.mode is Mode.FULL_BOOK and len(questions) == 1:
             windows = further_last(windows, passages, found[0], questions[0])
         yield from self._laid_out(prompt, passages, windows)
 

@@ -30,7 +30,7 @@ _LIMITS = re.compile(
     r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
 )
 # These are shown whole, with what lies between.
-_WHOLE = frozenset({Want.LIST, Want.STEPS, Want.CHOICE, Want.MEANING})
+_WHOLE = frozenset({Want.LIST, Want.STEPS, Want.MEANING})
 
 
 def further_last(
@@ -41,9 +41,11 @@ def further_last(
 ) -> list[Window]:
     """Mark what answers clearly less well than the best window as further, and put it last.
 
-    `candidates` have the scores of the units in the windows' passages. A window with a value of the kind that
-    is asked for is better than any without.
+    A comparison stays as it is: it needs both sides. `candidates` have the scores of the units in the
+    windows' passages. A window with a value of the kind that is asked for is better than any without.
     """
+    if asked.want is Want.CHOICE:
+        return list(windows)
     answering = [window for window in windows if _has_value(window, passages, asked)] or windows
     highest = max(window.score for window in answering)
     best = min(

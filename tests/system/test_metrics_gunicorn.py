@@ -9,12 +9,15 @@ import os
 import shutil
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -217,27 +220,52 @@ def test_folder_of_a_killed_server_goes_at_the_next_start(
     assert not stale_folder.exists()
 
 
-def test_health_answers_while_every_place_is_taken(narrow: GunicornProcess) -> None:
-    """A host that hears nothing kills the process, and every answer with it."""
-    with ThreadPoolExecutor(12) as callers:
-        questions = [callers.submit(fetched, narrow, "/query", {"query": ASKED}) for _ in range(10)]
-        time.sleep(PAUSE_S)
-        alive = [fetched(narrow, "/health") for _ in range(5)]
-        replies = [question.result() for question in questions]
+@contextmanager
+def both_slots_taken(narrow: GunicornProcess, upstream: OpenAIUpstream) -> Iterator[list[Future]]:
+    """Yield two questions that the provider does not answer until the block ends."""
+    usual, let_go = Reply(tokens=WORDS, delay_s=PAUSE_S), threading.Event()
+    arrived = threading.Semaphore(0)
 
-    served = [reply for reply in replies if reply[0].status == 200]
-    refused = [reply for reply in replies if reply[0].status == 503]
-    assert len(served) >= 2
-    assert len(served) + len(refused) == 10
-    assert refused
+    def held_answer(_body: Any) -> str:
+        arrived.release()
+        let_go.wait(60)
+        return "".join(WORDS)
+
+    upstream.always(None)
+    upstream.answer = held_answer
+    with ThreadPoolExecutor(2) as callers:
+        try:
+            asked = [{"query": f"{ASKED} {uuid4()}"} for _ in range(2)]  # Asked twice, it would be cached.
+            held = [callers.submit(fetched, narrow, "/query", body) for body in asked]
+            assert all(arrived.acquire(timeout=30) for _ in held)
+            yield held
+        finally:
+            let_go.set()
+            upstream.answer = None
+            upstream.always(usual)
+
+
+def test_health_answers_while_every_place_is_taken(narrow: GunicornProcess, upstream: OpenAIUpstream) -> None:
+    """A host that hears nothing kills the process, and every answer with it."""
+    with both_slots_taken(narrow, upstream) as held:
+        refused = at_once(8, lambda: fetched(narrow, "/query", {"query": ASKED}))
+        alive = [fetched(narrow, "/health") for _ in range(5)]
+        waiting = [not question.done() for question in held]
+
+    assert waiting == [True, True]
+    assert {response.status for response, _, _ in alive} == {200}
+    assert {response.status for response, _, _ in refused} == {503}
     assert {json.loads(body)["code"] for _, body, _ in refused} == {"overloaded"}
     assert all(int(response.getheader("Retry-After")) > 0 for response, _, _ in refused)
-    assert {response.status for response, _, _ in alive} == {200}
-    assert max(took_s for *_, took_s in alive) < 1
+    assert [question.result()[0].status for question in held] == [200, 200]
 
 
-def test_numbers_need_the_token_and_the_folder_ends_with_the_server(narrow: GunicornProcess) -> None:
+def test_numbers_need_the_token_and_the_folder_ends_with_the_server(
+    narrow: GunicornProcess, upstream: OpenAIUpstream
+) -> None:
     """Nothing is left behind by a server that was asked to end."""
+    with both_slots_taken(narrow, upstream):
+        fetched(narrow, "/query", {"query": ASKED})
     unknown, *_ = fetched(narrow, "/metrics")
     known, text, _ = fetched(narrow, "/metrics", Authorization="Bearer let-me-in")
     folder = own_folder(narrow)

@@ -10,12 +10,14 @@ from ragbot.books.formats.markdown import plain_text
 from ragbot.books.markup.blocks import line_spans
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_PART = re.compile(r" {0,3}#{1,6}[ \t]+(?P<title>.+?)(?:[ \t]+#+)?[ \t]*")
+_PART = re.compile(r" {0,3}(?P<level>#{1,6})[ \t]+(?P<title>.+?)(?:[ \t]+#+)?[ \t]*")
 _ENTRY = re.compile(
     r"(?P<indent>[ \t]*)(?P<bullet>(?:[-*+]|\d{1,9}[.)])[ \t]+)?"
     r"\[(?P<title>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]\((?P<link><[^<>]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)?)"
     r"(?:[ \t]+[\"'(][^\r\n]*)?\)[ \t]*"
 )
+# GitBook writes `summary\_of\_changes.md`. CommonMark 0.31, 2.4: a backslash before a sign of ASCII.
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +41,17 @@ def _chapters(summary: str) -> Iterator[SummaryChapter]:
     for start, end in line_spans(summary, 0, len(summary)):
         heading = _PART.fullmatch(summary, start, end)
         if heading is not None:
-            # The summary's own title, before any chapter, is no part.
-            part = (
-                "" if is_first_heading and heading["title"].strip().lower() == "summary" else heading["title"]
-            )
-            part, is_first_heading, above = plain_text(part), False, []
+            # The summary's own title ("Summary", "Table of contents"), before any chapter, is no part.
+            is_title = is_first_heading and heading["level"] == "#"
+            part = "" if is_title else plain_text(heading["title"])
+            is_first_heading, above = False, []
             continue
         entry = _ENTRY.fullmatch(summary, start, end)
         if entry is None:
             continue
         is_first_heading = False
-        title, link = plain_text(entry["title"]), entry["link"].strip("<>").split("#")[0]
+        title = plain_text(entry["title"])
+        link = _ESCAPED.sub(r"\1", entry["link"].strip("<>").split("#")[0])
         depth = len(entry["indent"].expandtabs(4)) if entry["bullet"] else -1
         above = [outer for outer in above if outer[0] < depth and entry["bullet"]]
         # Chapters before and after the numbered ones belong to no part.

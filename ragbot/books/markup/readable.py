@@ -82,6 +82,9 @@ _ITEM = re.compile(rf"^[ \t>]*{_BULLET}", re.MULTILINE)
 _LOOKED_BACK = 2000
 _BLANK_LINE = re.compile(r"\n[ \t>]*\r?\n")
 
+# What has no blank before it.
+_STOPS = (".", ",", ";", ":", "!", "?", ")")
+
 CACHED_PASSAGES = 1024
 # Quotes and units.
 CACHED_TEXTS = 8192
@@ -377,8 +380,8 @@ def _tidy(source: str, pieces: list[str]) -> None:
             case "mark" | "title" | "label_of_mark" if match["title"] or match["label_of_mark"]:
                 pieces.append(bold(tidy_markdown(match["title"] or match["label_of_mark"])) + " ")
             case "tag" | "name" if (match["name"] or "").lower() not in _INLINE_TAGS:
-                # A block tag separates words, as on the page.
-                pieces.append(" ")
+                # A block tag separates words, as on the page; so may a component, but not from a stop.
+                pieces.append("" if source.startswith(_STOPS, position) else " ")
             case _:
                 if source.endswith("`", 0, match.start()) and source.startswith("`", position):
                     # Keep two code spans apart.

@@ -53,6 +53,20 @@ def test_summary_gives_order_titles_and_parts():
     ]
 
 
+def test_summarys_own_title_is_no_part():
+    """Whatever it is called; parts come after it."""
+    summary = "# Table of contents\n\n- [One](one.md)\n\n## Basics\n\n- [Two](two.md)\n"
+
+    assert [chapter.parts for chapter in parse_summary(summary)] == [(), ("Basics",)]
+
+
+def test_backslashes_before_signs_are_no_part_of_a_link():
+    """GitBook's editor writes them."""
+    (chapter,) = parse_summary(r"* [Summary of changes](help/summary\_of\_changes.md)")
+
+    assert chapter.link == "help/summary_of_changes.md"
+
+
 def test_chapters_have_the_addresses_that_mdbook_writes(book):
     """README becomes the folder's index; what the summary does not list is no page."""
     loaded = load_book(book)

@@ -323,6 +323,7 @@ def test_words_of_a_part_are_without_markup_that_it_cuts_in_half(source: str, pa
         ("Mail <mailto:bob@dairy.test> or <alice@dairy.test>.", "Mail bob@dairy.test or alice@dairy.test."),
         ("by 10<sup>-2</sup> of H<sub>2</sub>O.<sup>1</sup>", "by 10⁻² of H₂O.¹"),
         ("`x<sup>2</sup>`", "`x<sup>2</sup>`"),
+        ("Press <Key.Soft>Go</Key.Soft>, then <Key>A</Key><Key>B</Key>.", "Press Go, then A B."),
     ],
 )
 def test_tidy_markdown_keeps_emphasis_and_code_alone(source: str, tidy: str) -> None:

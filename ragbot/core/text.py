@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import deque
 from collections.abc import Iterator
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -95,16 +96,27 @@ def _word_tokens(word: str) -> int:
     return (len(word) + 2) // 3 if word.isdigit() else 1
 
 
+# The address of a link, and the whole of an image: their stops end no sentence of the text.
+_LINK_TARGET = re.compile(
+    r"""(?:!\[[^\[\]]*+)?\]\((?:[^()\s]|\([^()\s]*+\))*+(?:\s++(?:"[^"]*+"|'[^']*+'))?\)"""
+)
+
+
 def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence of a run of prose, in order, without white space around.
 
     A full stop after an abbreviation, an initial or inside a number does not end a sentence. A stop before a
     small letter does not either, nor another sign at the end of a quotation. Line breaks inside a sentence
-    belong to it.
+    belong to it, as do the addresses of links and the texts of images.
     """
     start = 0
+    targets = deque(match.span() for match in _LINK_TARGET.finditer(text)) if "](" in text else deque()
     for match in _SENTENCE_END.finditer(text):
         end = match.end()
+        while targets and targets[0][1] < end:
+            targets.popleft()
+        if targets and targets[0][0] < end:
+            continue
         following = _NEXT_SIGN.match(text, end)
         stop = text[max(start, end - _ABBREVIATION_WINDOW) : end].rstrip("\"'”’)]*_")
         next_sign = following[1] if following else ""

@@ -29,6 +29,26 @@ def test_characters_that_databases_refuse_are_removed(given_text: str, shown: st
     assert has_forbidden_characters(given_text) == (given_text != shown)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Days are [so called](https://gov.example/a#:~:text=b%20c.) (or SPLIT). They add up.",
+            ["Days are [so called](https://gov.example/a#:~:text=b%20c.) (or SPLIT).", "They add up."],
+        ),
+        (
+            'See ![A page. It has a box. Choose one.](../a.png "One. Two.") Then save. Go on.',
+            ['See ![A page. It has a box. Choose one.](../a.png "One. Two.") Then save.', "Go on."],
+        ),
+        ("Read [it](a_(b).md). Then go.", ["Read [it](a_(b).md).", "Then go."]),
+        ("Look [here. There](a.md is no link. End.", ["Look [here.", "There](a.md is no link.", "End."]),
+    ],
+)
+def test_stops_of_addresses_and_images_end_no_sentence(text: str, expected: list[str]) -> None:
+    """Half an address would stand in an answer as text."""
+    assert sentences(text) == expected
+
+
 @fuzz(50)
 @given(ANY_TEXT)
 def test_any_text_can_be_stored_after_cleaning(text: str) -> None:

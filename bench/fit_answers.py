@@ -2,9 +2,10 @@
 
 usage: python -m bench.fit_answers DATABASE_URL=QUESTIONS.jsonl ... [--wrongly 0.04]
 
-Each database holds one published edition, embedded by the local model; the questions are in the format of
-`flask eval`. Prints the constants for `answering/reranking.py` and `providers/extractive/scoring.py`, and for
-each book the figures of a fit on the other books.
+Each database holds one published edition of an English book, embedded by the local model; the questions are
+in the format of `flask eval`. Prints the constants for `answering/reranking.py` and
+`providers/extractive/scoring.py`, and for each book the figures of a fit on the other books. A book that the
+cross-encoder was trained on (bench/README.md) tells nothing about how well it does.
 """
 
 from __future__ import annotations
@@ -28,12 +29,14 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Passage
 from ragbot.core.text import count_tokens
 from ragbot.index.retriever import Retrieval
+from ragbot.providers.cross_encoder import CrossEncoder
 from ragbot.providers.extractive import scoring
 from ragbot.providers.extractive.generator import (
     LONGEST_EMBEDDED,
-    MOST_EMBEDDED,
+    MOST_READ_BY_MODEL,
     PASSAGES_READ,
     is_answer,
+    scored_text,
 )
 from ragbot.providers.extractive.question import AskedFor, asked_for
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
@@ -46,6 +49,7 @@ from ragbot.services import EXTENSION
 RIDGE = 0.01
 # Kinds whose answers are made by other rules, or cannot be found by an English model.
 LEFT_OUT = ("about_book", "smalltalk", "multilingual")
+_ENCODER = CrossEncoder(2)
 
 
 @dataclass
@@ -91,8 +95,11 @@ def main() -> int:
     print("WEIGHTS =", _shown(fit.ranking))
     print("UNIT_WEIGHTS =", (_shown(fit.units[1][:-1]), _shown(fit.units[0][:-1])))
     print("UNIT_CONSTANT =", (round(float(fit.units[1][-1]), 2), round(float(fit.units[0][-1]), 2)))
-    print("SUPPORT_WEIGHTS =", _shown(fit.support))
-    print("SUPPORT_CONSTANT =", round(fit.threshold, 3))
+    print("RELEVANCE_WEIGHTS =", _shown(fit.relevance))
+    print("SUPPORT_WEIGHTS =", _shown(fit.support["likened"][0]))
+    print("SUPPORT_CONSTANT =", round(fit.support["likened"][1], 3))
+    print("READ_SUPPORT_WEIGHTS =", _shown(fit.support["related"][0]))
+    print("READ_SUPPORT_CONSTANT =", round(fit.support["related"][1], 3))
     return 0
 
 
@@ -134,7 +141,11 @@ def questions_of(database_url: str, questions: Path, reader: PassageReader) -> l
 
 
 class Fit:
-    """Hold weights that were fitted on some questions."""
+    """Hold weights that were fitted on some questions.
+
+    `units` are those of units by words, and with their similarity; `relevance` joins the words' log-odds with
+    the cross-encoder's; `support` has weights and a constant for units with similarity, and with relevance.
+    """
 
     def __init__(
         self, asked: Sequence[Asked], reader: PassageReader, embedder: LocalEmbedder, wrongly: float
@@ -146,68 +157,65 @@ class Fit:
         read = {id(one): self.read(one) for one in asked}
         by_words = fitted_units([read[id(one)] for one in answerable])
         self.units = [by_words, by_words]
-        likened = {key: self.likened(one, read[id(one)]) for one in asked for key in [id(one)]}
+        likened = {id(one): self.likened(one, read[id(one)]) for one in asked}
         self.units = [by_words, fitted_units([likened[id(one)] for one in answerable])]
-        rows = [(one, self.support_row(one, self.scored(one, likened[id(one)]))) for one in asked]
-        self.support, self.threshold = fitted_support(
-            np.array([row for _, row in rows]), np.array([bool(one.row.gold) for one, _ in rows]), wrongly
-        )
+        related = {id(one): self.related(one, read[id(one)]) for one in asked}
+        self.relevance = self._fitted_relevance([related[id(one)] for one in answerable])
+        is_answerable = np.array([bool(one.row.gold) for one in asked])
+        self.support = {
+            name: fitted_support(
+                np.array([self.support_row(one, self.scored(units[id(one)])) for one in asked]),
+                is_answerable,
+                wrongly,
+            )
+            for name, units in (("likened", likened), ("related", related))
+        }
 
     def ranked(self, one: Asked) -> list[Passage]:
         """Return the question's best passages by the fitted weights."""
-        scores = one.features @ self.ranking if len(one.features) else np.zeros(0)
-        order = np.argsort(-scores, kind="stable")[:PASSAGES_READ]
-        return [Passage(one.retrieval.passages[i].chunk, float(scores[i])) for i in order]
+        return ranked(one, self.ranking)
 
     def read(self, one: Asked) -> Units:
         """Return the units of the best passages, with features by words alone."""
-        passages = self.ranked(one)
-        language = one.retrieval.edition.language
-        reads = [self._reader.read(passage.chunk, language) for passage in passages]
-        found, right = [], []
-        for rank, (passage, read) in enumerate(zip(passages, reads, strict=True)):
-            quoted = list(_gold_spans(one.row.gold, passage))
-            for index, unit in enumerate(read.units):
-                if is_answer(unit.unit):
-                    found.append(
-                        Candidate(
-                            passage=rank,
-                            index=index,
-                            read=unit,
-                            rank=rank,
-                            path_terms=read.path_terms,
-                            retrieval=passage.score - passages[0].score,
-                            defines=scoring.defines(unit, one.subject, one.retrieval.query_terms.weights),
-                            has_key=one.asked.names_cell(unit.unit.cells),
-                        )
-                    )
-                    right.append(
-                        any(unit.unit.start < end and start < unit.unit.end for start, end in quoted)
-                    )
-        features = [self._features(one, candidate) for candidate in found]
-        return Units(found, reads, np.array(features).reshape(len(found), -1), np.array(right, bool))
+        return read_units(one, self.ranked(one), self._reader)
 
     def likened(self, one: Asked, units: Units) -> Units:
         """Return the best units by words, with their similarity to the question."""
         vector = one.retrieval.vector
         if not units.candidates or vector is None:
             return units
-        order = np.argsort(-(units.features @ self.units[0][:-1]), kind="stable")[:MOST_EMBEDDED]
+        order = self._best(units)
         texts = [units.candidates[i].read.unit.words[:LONGEST_EMBEDDED] for i in order]
         similarities = np.array(self._embedder.embed(texts).vectors) @ np.array(vector)
         best = [
             replace(units.candidates[i], similarity=float(similarity))
             for i, similarity in zip(order, similarities, strict=True)
         ]
-        features = [self._features(one, candidate) for candidate in best]
+        features = [_features(one, candidate) for candidate in best]
         return Units(best, units.reads, np.array(features), units.right[order])
 
-    def scored(self, one: Asked, units: Units) -> list[Candidate]:
+    def related(self, one: Asked, units: Units) -> Units:
+        """Return the best units by words, with their relevance; the features are those of their words."""
+        order = self._best(units) if units.candidates else []
+        passages = self.ranked(one)
+        candidates = [units.candidates[i] for i in order]
+        texts = [scored_text(passages[each.passage].chunk, each.read.unit) for each in candidates]
+        question = (
+            f"{search_context(one.row.question, one.row.history, has_own_words=True)} {one.row.question}"
+        )
+        relevances = _ENCODER.scores(question.strip(), texts)
+        best = [replace(each, relevance=score) for each, score in zip(candidates, relevances, strict=True)]
+        return Units(best, units.reads, units.features[order], units.right[order])
+
+    def scored(self, units: Units) -> list[Candidate]:
         """Return units with their scores, best first."""
         if not units.candidates:
             return []
         weights = self.units[1 if units.candidates[0].similarity is not None else 0]
         scores = units.features @ weights[:-1] + weights[-1]
+        if units.candidates[0].relevance is not None:
+            relevances = np.array([candidate.relevance for candidate in units.candidates])
+            scores = self.relevance[0] + self.relevance[1] * relevances + self.relevance[2] * scores
         best = [replace(c, score=float(s)) for c, s in zip(units.candidates, scores, strict=True)]
         return sorted(best, key=lambda candidate: -candidate.score)
 
@@ -216,9 +224,55 @@ class Fit:
         terms = one.retrieval.query_terms
         return scoring.support_features(one.asked, terms.weights, terms.unknown, scored)
 
-    def _features(self, one: Asked, candidate: Candidate) -> list[float]:
-        weights = one.retrieval.query_terms.weights
-        return scoring.unit_features(one.asked, weights, one.subject, candidate)
+    def _best(self, units: Units) -> Any:
+        order = np.argsort(-(units.features @ self.units[0][:-1]), kind="stable")
+        return order[:MOST_READ_BY_MODEL]
+
+    def _fitted_relevance(self, related: Sequence[Units]) -> Any:
+        """Return the constant, the weight of the relevance, and that of the words' log-odds."""
+        known = [one for one in related if one.right.any()]
+        by_words = np.concatenate([one.features @ self.units[0][:-1] + self.units[0][-1] for one in known])
+        relevance = np.concatenate([[c.relevance for c in one.candidates] for one in known])
+        right = np.concatenate([one.right for one in known]).astype(float)
+        fitted = fitted_logistic(np.c_[relevance, by_words], right, np.ones(len(right)))
+        return np.array([fitted[2], fitted[0], fitted[1]])
+
+
+def ranked(one: Asked, weights: Any) -> list[Passage]:
+    """Return the question's best passages by some weights."""
+    scores = one.features @ weights if len(one.features) else np.zeros(0)
+    order = np.argsort(-scores, kind="stable")[:PASSAGES_READ]
+    return [Passage(one.retrieval.passages[i].chunk, float(scores[i])) for i in order]
+
+
+def read_units(one: Asked, passages: Sequence[Passage], reader: PassageReader) -> Units:
+    """Return the units of passages, with features by words alone."""
+    reads = [reader.read(passage.chunk, one.retrieval.edition.language) for passage in passages]
+    found, right = [], []
+    for rank, (passage, read) in enumerate(zip(passages, reads, strict=True)):
+        quoted = list(_gold_spans(one.row.gold, passage))
+        for index, unit in enumerate(read.units):
+            if is_answer(unit.unit):
+                found.append(
+                    Candidate(
+                        passage=rank,
+                        index=index,
+                        read=unit,
+                        rank=rank,
+                        path_terms=read.path_terms,
+                        retrieval=passage.score - passages[0].score,
+                        defines=scoring.defines(unit, one.subject, one.retrieval.query_terms.weights),
+                        has_key=one.asked.names_cell(unit.unit.cells),
+                    )
+                )
+                right.append(any(unit.unit.start < end and start < unit.unit.end for start, end in quoted))
+    features = [_features(one, candidate) for candidate in found]
+    return Units(found, reads, np.array(features).reshape(len(found), -1), np.array(right, bool))
+
+
+def _features(one: Asked, candidate: Candidate) -> list[float]:
+    weights = one.retrieval.query_terms.weights
+    return scoring.unit_features(one.asked, weights, one.subject, candidate)
 
 
 def fitted_choice(rows: Sequence[tuple[Any, Any]], *, steps: int = 400, rate: float = 0.3) -> Any:
@@ -283,8 +337,8 @@ def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
             stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, one.row.gold) for p in passages
         )
         ranks.append(next((rank for rank, gold in enumerate(golden, start=1) if gold), 0))
-        units = fit.likened(one, fit.read(one))
-        windows = choose_windows(fit.scored(one, units), units.reads, one.asked)
+        units = fit.related(one, fit.read(one))
+        windows = choose_windows(fit.scored(units), units.reads, one.asked)
         said = "\n".join(units.reads[w.passage].units[i].unit.words for w in windows for i in w.units)
         held.append(holds_evidence(one.row, said))
         tokens.append(count_tokens(said))
@@ -298,8 +352,9 @@ def report(book: str, fit: Fit, asked: Sequence[Asked]) -> None:
 
 def _refused(fit: Fit, asked: Sequence[Asked], kind: str) -> str:
     chosen = [one for one in asked if (kind and one.row.kind.endswith(kind)) or (not kind and one.row.gold)]
-    rows = [fit.support_row(one, fit.scored(one, fit.likened(one, fit.read(one)))) for one in chosen]
-    return _share(float(np.dot(fit.support, row)) + fit.threshold < 0 for row in rows)
+    rows = [fit.support_row(one, fit.scored(fit.related(one, fit.read(one)))) for one in chosen]
+    weights, constant = fit.support["related"]
+    return _share(float(np.dot(weights, row)) + constant < 0 for row in rows)
 
 
 def _gold_spans(golds: Iterable[Gold], passage: Passage) -> Iterable[tuple[int, int]]:

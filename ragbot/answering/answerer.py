@@ -68,7 +68,7 @@ UNSUPPORTED = {
 }
 
 # Answers that were cached from another version of what puts them together are not given again: raise it then.
-ANSWER_VERSION = "4"
+ANSWER_VERSION = "5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,7 @@ class Answerer:
             max_output_tokens=self._limits.answer_tokens,
             overview=evidence.contents is not None,
             foreign_language=retrieval.foreign_language,
+            context=evidence.context,
         )
 
     def _pieces(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> ports.Pieces:

@@ -67,7 +67,8 @@ class Evidence:
 
     In selected_text mode the only passage is the selection, and `shown` are the passages of the book that
     contain it. `relevance` scores a text against the question. `contents` is the list of pages or chapters at
-    the end of an overview; None for any other question. Not safe between threads.
+    the end of an overview; None for any other question. `context` is the question before, for a follow-up.
+    Not safe between threads.
     """
 
     retrieval: Retrieval
@@ -76,6 +77,7 @@ class Evidence:
     relevance: Callable[[str], float]
     slots: SourceSlots
     contents: str | None = None
+    context: str = ""
     _sources: dict[int, Source] = field(default_factory=dict)
 
     def sources(self) -> tuple[Source, ...]:
@@ -156,7 +158,7 @@ class EvidenceCollector:
         )
         passages = tuple(ranked[: max(PASSAGES_READ, question.top_k)])
         slots = SourceSlots(len(passages), question.top_k)
-        return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots)
+        return Evidence(retrieval, passages, passages, self._relevance(retrieval), slots, context=context)
 
     def _of_selection(self, question: Question, edition: EditionFacts, deadline: Deadline) -> Evidence:
         """Return the selection as the only passage, and the passages of the book that contain it."""

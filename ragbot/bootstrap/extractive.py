@@ -9,7 +9,7 @@ from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import tidy_markdown, unit_words
 from ragbot.config import Settings
 from ragbot.config.resources import spare_waiting_threads
-from ragbot.core.ports import Embedder
+from ragbot.core.ports import AnswerScorer, Embedder
 from ragbot.index.analysis import Analyzer
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.extractive.reading import PassageReader
@@ -31,14 +31,23 @@ def build_local_embedder(settings: Settings, *, for_questions: bool) -> Embedder
 def build_extractive_generator(
     settings: Settings, embedder: Embedder | None, reader: PassageReader
 ) -> ExtractiveGenerator:
-    """Build the generator without a model; it compares vectors where the local embedder is in use."""
+    """Build the generator without a chat model; with the local embedder, a cross-encoder helps it choose."""
     return ExtractiveGenerator(
         reader,
         tidy=tidy_markdown,
+        scorer=_build_scorer(settings),
         embedder=embedder if settings.chosen_embedder == "local" else None,
         similarity=question_similarity(settings),
         is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
     )
+
+
+def _build_scorer(settings: Settings) -> AnswerScorer | None:
+    if settings.chosen_embedder != "local":
+        return None
+    from ragbot.providers.cross_encoder import CrossEncoder
+
+    return CrossEncoder(settings.local_embedder_threads)
 
 
 def passage_reader() -> PassageReader:

@@ -82,11 +82,12 @@ class Prompt:
     content) pairs, give the same to a chat model. The rest is for generators without a model: `term_weights`
     is the inverse document frequency of each stem of the question, `unknown_words` are its words that do
     not occur in the book, `language` is the book's, `question_vector` is the question's embedding,
-    `foreign_language` the question's language where it is not the book's. With `overview` the passages are
-    the beginnings of pages that are to be summed up, in the order of the book. With `without_model` no model
-    that costs money may be called; with `single_try` a failed call is not repeated; with `whole` the reader
-    sees nothing before the end, so that another model may answer for one that broke off. `shorter` gives the
-    messages with at least so many tokens less, as far as possible; None where they cannot be shortened.
+    `foreign_language` the question's language where it is not the book's, `context` the question before
+    where this one is a follow-up. With `overview` the passages are the beginnings of pages that are to be
+    summed up, in the order of the book. With `without_model` no model that costs money may be called; with
+    `single_try` a failed call is not repeated; with `whole` the reader sees nothing before the end, so that
+    another model may answer for one that broke off. `shorter` gives the messages with at least so many tokens
+    less, as far as possible; None where they cannot be shortened.
     """
 
     question: str
@@ -101,6 +102,7 @@ class Prompt:
     max_output_tokens: int = 800
     overview: bool = False
     foreign_language: str = ""
+    context: str = ""
     without_model: bool = False
     single_try: bool = False
     whole: bool = False

@@ -24,6 +24,17 @@ class EmbeddingResult:
     shortened: tuple[int, ...] = ()
 
 
+class AnswerScorer(Protocol):
+    """Say how well texts answer a question."""
+
+    def scores(self, question: str, texts: Sequence[str], deadline: Deadline | None = None) -> list[float]:
+        """Return for each text how likely it answers the question, as log-odds.
+
+        Raises ProviderUnavailable if it cannot, DeadlineExceeded when the deadline passes first.
+        """
+        ...
+
+
 class Embedder(Protocol):
     """Turn texts into unit vectors."""
 

@@ -14,7 +14,7 @@ from ragbot.core.domain import Chunk, Passage
 from ragbot.core.errors import ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.markdown_escaping import escape_words
-from ragbot.core.ports import Embedder, Pieces
+from ragbot.core.ports import AnswerScorer, Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, paragraphs_of
 from ragbot.providers.extractive.overviews import overview_windows
@@ -33,24 +33,30 @@ from ragbot.providers.extractive.windows import (
 
 # Passages whose units are scored; the reader is shown those that the answer cites.
 PASSAGES_READ = 14
-# So many units, the best by their words, are embedded to compute their similarity.
-MOST_EMBEDDED = 12
+# So many units, the best by their words, are read by a local model: the cross-encoder, or the embedder.
+MOST_READ_BY_MODEL = 10
+# The language that the cross-encoder was trained on.
+SCORED_LANGUAGE = "english"
 # An overview shows the beginnings of several pages, and may be longer than an answer.
 OVERVIEW_TOKENS = 260
 # The least similarity of a unit that answers a question in another language.
 FOREIGN_SIMILARITY = 0.25
-# Characters. Longer units are cut before they are embedded.
+# Characters. Longer units are cut before a model reads them.
 LONGEST_EMBEDDED = 240
+LONGEST_SCORED = 320
+# Characters of a question, and of the one before it, that the cross-encoder reads.
+LONGEST_QUESTION = 300
 # In titles that an author gives as plain text.
 _EMPHASIS = re.compile(r"(?P<stars>\*{1,3})(?=\S)(?P<words>[^*\n]{1,300})(?<=\S)(?P=stars)")
 
 
 class ExtractiveGenerator:
-    """Find the best units by words and, with an embedder, by similarity. Safe to call from several threads.
+    """Find the best units by words and by what a local model says. Safe to call from several threads.
 
-    `embedder` must be the one that made the prompt's question vector. `similarity` maps a cosine to the value
-    that scoring was fitted on. `is_multilingual` says that the search also finds passages in other languages
-    than the question's. `tidy` cleans a run of Markdown prose.
+    `scorer` reads the best units of an English book with the question; without it, and in another language,
+    `embedder` compares vectors; it must be the one that made the prompt's question vector. `similarity` maps
+    a cosine to the value that scoring was fitted on. `is_multilingual` says that the search also finds
+    passages in other languages than the question's. `tidy` cleans a run of Markdown prose.
     """
 
     name = EXTRACTIVE
@@ -60,6 +66,7 @@ class ExtractiveGenerator:
         reader: PassageReader,
         *,
         tidy: Callable[[str], str],
+        scorer: AnswerScorer | None = None,
         embedder: Embedder | None = None,
         similarity: Callable[[float], float] = lambda cosine: cosine,
         is_multilingual: bool = False,
@@ -68,6 +75,7 @@ class ExtractiveGenerator:
         self._is_multilingual = is_multilingual
         self._reader = reader
         self._tidy = tidy
+        self._scorer = scorer
         self._embedder = embedder
 
     def generate(self, prompt: Prompt, deadline: Deadline, generation: Generation) -> Pieces:
@@ -151,8 +159,13 @@ class ExtractiveGenerator:
         ]
         found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)
-        found = self._with_similarity(prompt, found, scored, deadline)
-        return [one for one in found if one.similarity is not None or _has_word(one, weights)]
+        try:
+            read_again = self._read_by_model(prompt, asked.text, found[:MOST_READ_BY_MODEL], deadline)
+        except ProviderError:
+            read_again = []
+        if not read_again:
+            return [one for one in found if _has_word(one, weights)]
+        return sorted(map(scored, read_again), key=lambda one: -one.score)
 
     def _weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
         if asked.text == prompt.question:
@@ -161,29 +174,25 @@ class ExtractiveGenerator:
         part = {term: weight for term, weight in prompt.term_weights.items() if term in terms}
         return part or prompt.term_weights
 
-    def _with_similarity(
-        self,
-        prompt: Prompt,
-        found: list[Candidate],
-        scored: Callable[[Candidate], Candidate],
-        deadline: Deadline,
+    def _read_by_model(
+        self, prompt: Prompt, question: str, best: Sequence[Candidate], deadline: Deadline
     ) -> list[Candidate]:
-        """Score the best candidates again with their similarity to the question. Returns them best first."""
-        if self._embedder is None or prompt.question_vector is None or not found:
-            return found
-        best = found[:MOST_EMBEDDED]
-        try:
-            vectors = self._embedder.embed(
-                [one.read.unit.words[:LONGEST_EMBEDDED] for one in best], deadline
-            ).vectors
-        except ProviderError:
-            return found
-        question = prompt.question_vector
-        weighed = [
-            scored(replace(one, similarity=self._similarity(sum(map(mul, vector, question)))))
-            for one, vector in zip(best, vectors, strict=True)
-        ]
-        return sorted(weighed, key=lambda one: -one.score)
+        """Return candidates with their relevance, or their similarity; none where no model can tell."""
+        if not best:
+            return []
+        if self._scorer is not None and prompt.language == SCORED_LANGUAGE and not prompt.foreign_language:
+            asked = f"{prompt.context[:LONGEST_QUESTION]} {question[:LONGEST_QUESTION]}".strip()
+            texts = [scored_text(prompt.passages[one.passage].chunk, one.read.unit) for one in best]
+            relevances = self._scorer.scores(asked, texts, deadline)
+            return [replace(one, relevance=score) for one, score in zip(best, relevances, strict=True)]
+        asked_vector = prompt.question_vector
+        if self._embedder is None or asked_vector is None:
+            return []
+        vectors = self._embedder.embed(
+            [one.read.unit.words[:LONGEST_EMBEDDED] for one in best], deadline
+        ).vectors
+        similarities = [self._similarity(sum(map(mul, vector, asked_vector))) for vector in vectors]
+        return [replace(one, similarity=value) for one, value in zip(best, similarities, strict=True)]
 
     def _answers(
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], found: Sequence[Candidate]
@@ -260,6 +269,11 @@ def _without_opposites(
 
 def _section_of(one: Candidate, passages: Sequence[Passage]) -> tuple[str, Terms]:
     return passages[one.passage].chunk.path, one.read.heading_terms
+
+
+def scored_text(chunk: Chunk, unit: Unit) -> str:
+    """Return what the cross-encoder reads of a unit: the two headings above it, and its words."""
+    return ": ".join((*chunk.heading_path[-2:], unit.words[:LONGEST_SCORED]))
 
 
 def is_answer(unit: Unit) -> bool:

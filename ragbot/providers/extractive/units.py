@@ -48,7 +48,9 @@ _INSTRUCTS = re.compile(
 )
 _LEANS_BACK = re.compile(
     r"(?:it|its|this|that|these|those|they|their|he|she|such|however|but|also|then|instead|otherwise|therefore|thus|hence|both"
-    r"|if\s+(?:so|not)|as\s+a\s+result|for\s+this\s+reason|in\s+(?:this|that)\s+case)\b"
+    r"|if\s+(?:so|not)|as\s+a\s+result|for\s+this\s+reason|in\s+(?:this|that|both|either|neither)\s+cases?"
+    r"|the\s+(?:one|only|sole)\s+exceptions?|(?:if\s+)?the\s+(?:two|latter|former|same)|even\s+(?:so|then)"
+    r"|likewise|similarly|conversely|(?:by|in)\s+contrast)\b"
     r"|[^.!?\n]{1,80}?\b(?:is|are|was|were)\s+(?:therefore|thus|hence)\b",
     re.IGNORECASE,
 )

@@ -10,10 +10,10 @@ import pytest
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Passage
-from ragbot.core.errors import DeadlineExceeded
+from ragbot.core.errors import DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Embedder, EmbeddingResult
 from ragbot.core.text import count_tokens
-from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_EMBEDDED, PASSAGES_READ
+from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_READ_BY_MODEL, PASSAGES_READ
 from ragbot.providers.extractive.windows import ANSWER_TOKENS
 from tests.fakes.parts import WordCountEmbedder
 from tests.providers.asking import extractive_generator
@@ -352,8 +352,55 @@ def test_embedder_is_shown_a_few_short_texts() -> None:
 
     answer_to(prompt_of(HOW_LONG, *found, question_vector=[1.0, 0.0]), embedder)
 
-    assert 0 < len(embedder.texts) <= MOST_EMBEDDED
+    assert 0 < len(embedder.texts) <= MOST_READ_BY_MODEL
     assert max(map(len, embedder.texts)) <= LONGEST_EMBEDDED
+
+
+class Scorer:
+    """Score texts by a word that the test chooses; keep what it was asked."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.asked: list[tuple[str, list[str]]] = []
+
+    def scores(self, question: str, texts: Sequence[str], deadline: object = None) -> list[float]:
+        self.asked.append((question, list(texts)))
+        return [4.0 if self.word in text else -4.0 for text in texts]
+
+
+def test_sentence_that_the_scorer_prefers_answers() -> None:
+    """The other one has more of the question's words, and does not answer."""
+    found = passages_of("How long a cheddar is ripened is a secret. The wheels stay below for nine months.")
+    scorer = Scorer("nine months")
+
+    answer = answer_to(prompt_of(HOW_LONG, *found), scorer=scorer)
+
+    assert "nine months" in answer
+    assert "secret" not in answer.split("See also")[0]
+    assert all(text.startswith("Dairy: ") for text in scorer.asked[0][1])
+
+
+def test_scorer_reads_few_units_of_english_books_and_the_question_before() -> None:
+    """Each costs milliseconds, and it knows no other language."""
+    scorer = Scorer("nothing")
+    found = passages_of(*[f"Cheddar {n} is ripened long. Cheddar {n} is good." for n in range(14)])
+
+    answer_to(prompt_of("And how long?", *found, context="Is cheddar ripened?"), scorer=scorer)
+    answer_to(prompt_of(HOW_LONG, *found, language="german"), scorer=scorer)
+
+    ((question, texts),) = scorer.asked
+    assert question == "Is cheddar ripened? And how long?"
+    assert len(texts) == MOST_READ_BY_MODEL
+
+
+def test_scorer_that_fails_leaves_the_words() -> None:
+    """An answer is owed all the same."""
+
+    class Broken(Scorer):
+        def scores(self, question: str, texts: Sequence[str], deadline: object = None) -> list[float]:
+            raise ProviderUnavailable("no model")
+
+    assert CHEDDAR in answer_to(prompt_of(HOW_LONG), scorer=Broken(""))
 
 
 def test_embedder_that_fails_leaves_the_words() -> None:

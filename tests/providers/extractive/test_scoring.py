@@ -11,6 +11,7 @@ from ragbot.providers.extractive.question import asked_for
 from ragbot.providers.extractive.scoring import (
     DEFINES,
     FEATURES,
+    READ_SUPPORT_WEIGHTS,
     SUPPORT_FEATURES,
     SUPPORT_WEIGHTS,
     UNIT_WEIGHTS,
@@ -98,7 +99,7 @@ def test_definition_begins_with_its_subject(text: str, least: float) -> None:
 def test_every_feature_has_its_weight() -> None:
     """A row that is too short would shift them."""
     assert list(map(len, UNIT_WEIGHTS)) == [len(FEATURES), len(FEATURES) - 1]
-    assert len(SUPPORT_WEIGHTS) == len(SUPPORT_FEATURES)
+    assert len(READ_SUPPORT_WEIGHTS) == len(SUPPORT_FEATURES) == len(SUPPORT_WEIGHTS) + 1
 
 
 # --- units -------------------------------------------------------------------------------------
@@ -315,6 +316,30 @@ def test_measure_counts_in_the_third_best_unit() -> None:
     assert not supported("How often is the curd cut?", number)
 
 
+def test_relevance_outweighs_the_words() -> None:
+    """A cross-encoder has read what the words only count."""
+    question = "How long is the cheddar ripened?"
+    asked, weights = asked_for(question), weights_of(question)
+    (one,) = candidates_of(question, read("The cheddar ripens long."))
+
+    low, high = (score(asked, weights, frozenset(), replace(one, relevance=value)) for value in (-4.0, 4.0))
+
+    assert high - low > 4
+    assert low < score(asked, weights, frozenset(), one)
+
+
+def test_heading_that_is_the_question_is_never_refused() -> None:
+    """The steps below "Brewing tea" need not say "brew" or "tea"."""
+    question = "How do I brew tea?"
+    found = [
+        replace(one, relevance=-6.0, score=-4.0)
+        for one in candidates_of(question, read("## Brewing tea\n\nFill the kettle."))
+    ]
+
+    assert supports(asked_for(question), weights_of(question), (), found)
+    assert not supports(asked_for(question), weights_of(question), ("dragon",), found)
+
+
 def test_price_answers_though_others_have_more_of_the_questions_words() -> None:
     """A sum of money is seldom about something else, a number often is."""
     told = [f"The cheddar of cow {cow} has a cost of time." for cow in "ABCDE"]
@@ -322,7 +347,7 @@ def test_price_answers_though_others_have_more_of_the_questions_words() -> None:
     def has_no_value(question: str, *texts: str) -> float:
         asked, found = asked_for(question), candidates_of(question, *map(read, texts))
         values = support_features(asked, weights_of(question), (), found)
-        return dict(zip(SUPPORT_FEATURES, values, strict=True))["no_value"]
+        return dict(zip(SUPPORT_FEATURES, values, strict=False))["no_value"]
 
     assert has_no_value("How much does cheddar cost?", *told, "It is $7.") == 0
     assert has_no_value("How much does cheddar cost?", *told) == 1

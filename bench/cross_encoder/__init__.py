@@ -1,0 +1,1 @@
+"""Train the cross-encoder that scores sentences in answers without a model."""

@@ -18,7 +18,7 @@ from ragbot.config import Settings
 from ragbot.core.deadline import Deadline
 from ragbot.core.errors import RagbotError
 from ragbot.core.findings import Finding
-from ragbot.core.ports import Cache
+from ragbot.core.ports import AnswerScorer, Cache
 from ragbot.health.readiness import Readiness
 from ragbot.index.published_books import PublishedBooks
 from ragbot.index.retriever import Retriever
@@ -48,6 +48,7 @@ class Services:
 
     settings: Settings
     answerer: Answerer
+    scorer: AnswerScorer | None
     turns: Turns
     stop_requests: StopRequests
     conversations: ConversationStore
@@ -79,7 +80,7 @@ def current_services() -> Services:
 
 
 def warm(app: Flask) -> None:
-    """Load what the first question would wait for: the index, the vocabulary, the local model.
+    """Load what the first question would wait for: the index, the vocabulary, the local models.
 
     Also delete the uploads that a killed server has left.
     """
@@ -92,6 +93,8 @@ def warm(app: Flask) -> None:
         services.retriever.retrieve(
             "warm up", edition=edition, limit=1, deadline=Deadline(services.settings.query_deadline_s)
         )
+        if services.scorer is not None:
+            services.scorer.scores("warm up", ["warm up"])
     except RagbotError as error:
         log.warning("warm_up_failed", code=error.code)
     # Log at the start what is wrong from the start.

@@ -29,20 +29,21 @@ def build_local_embedder(settings: Settings, *, for_questions: bool) -> Embedder
 
 
 def build_extractive_generator(
-    settings: Settings, embedder: Embedder | None, reader: PassageReader
+    settings: Settings, embedder: Embedder | None, scorer: AnswerScorer | None, reader: PassageReader
 ) -> ExtractiveGenerator:
-    """Build the generator without a chat model; with the local embedder, a cross-encoder helps it choose."""
+    """Build the generator without a chat model; where they are in use, local models help it choose."""
     return ExtractiveGenerator(
         reader,
         tidy=tidy_markdown,
-        scorer=_build_scorer(settings),
+        scorer=scorer,
         embedder=embedder if settings.chosen_embedder == "local" else None,
         similarity=question_similarity(settings),
         is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
     )
 
 
-def _build_scorer(settings: Settings) -> AnswerScorer | None:
+def build_answer_scorer(settings: Settings) -> AnswerScorer | None:
+    """Build the cross-encoder, for those who use the local embedder anyway; None for others."""
     if settings.chosen_embedder != "local":
         return None
     from ragbot.providers.cross_encoder import CrossEncoder

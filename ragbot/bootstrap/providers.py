@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ragbot.bootstrap.extractive import build_extractive_generator, build_local_embedder
+from ragbot.bootstrap.extractive import (
+    build_answer_scorer,
+    build_extractive_generator,
+    build_local_embedder,
+)
 from ragbot.bootstrap.storage import Storage
 from ragbot.config import Settings
 from ragbot.core.circuit_breaker import CircuitBreaker
 from ragbot.core.errors import ConfigurationError
 from ragbot.core.findings import Finding
-from ragbot.core.ports import Embedder, Generator, SharedState
+from ragbot.core.ports import AnswerScorer, Embedder, Generator, SharedState
 from ragbot.observability.answer_metrics import SpendingMetrics
 from ragbot.observability.metrics import Metrics
 from ragbot.providers.embedding_cache import CachingEmbedder
@@ -70,6 +74,7 @@ class Providers:
     generator: Generator
     question_generator: Generator | None
     context_generator: Generator | None
+    scorer: AnswerScorer | None
 
 
 def build_providers(
@@ -92,14 +97,16 @@ def build_providers(
     metrics.on_scrape(partial(_measure_circuits, paid, metrics))
     embedder = embedder or _embedder(settings, paid)
     query_embedder = _query_embedder(settings, embedder, paid, storage, metrics) if embedder else None
+    scorer = None if generator else build_answer_scorer(settings)
     return Providers(
         paid=paid,
         embedder=embedder,
         query_embedder=query_embedder,
         book_embedder=_book_embedder(settings, embedder, paid) if embedder else None,
-        generator=generator or _generator(settings, paid, query_embedder, reader),
+        generator=generator or _generator(settings, paid, query_embedder, scorer, reader),
         question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
         context_generator=None if generator else _optional(settings, paid, settings.context_model),
+        scorer=scorer,
     )
 
 
@@ -210,9 +217,13 @@ def _book_embedder(settings: Settings, embedder: Embedder, paid: PaidProvider) -
 
 
 def _generator(
-    settings: Settings, paid: PaidProvider, embedder: Embedder | None, reader: PassageReader
+    settings: Settings,
+    paid: PaidProvider,
+    embedder: Embedder | None,
+    scorer: AnswerScorer | None,
+    reader: PassageReader,
 ) -> Generator:
-    extractive = build_extractive_generator(settings, embedder, reader)
+    extractive = build_extractive_generator(settings, embedder, scorer, reader)
     if paid.client is None:
         return extractive
     models = [_model(settings, paid, paid.client, name) for name in settings.models]

@@ -87,6 +87,7 @@ def build_services(
     return Services(
         settings=settings,
         answerer=answerer,
+        scorer=providers.scorer,
         turns=_turns(settings, answerer, retriever, storage, providers, metrics),
         stop_requests=StopRequests(storage.shared_state),
         conversations=storage.conversations,

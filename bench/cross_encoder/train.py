@@ -119,19 +119,27 @@ def train_on_books(model: CrossEncoder, books: Sequence[Group], others: Sequence
             print(f"step {number + 1} of {steps}: right first {first:.2f}", flush=True)
 
 
+class Unpadded(nn.Module):
+    """Score one text at a time, which needs no mask."""
+
+    def __init__(self, model: CrossEncoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """Return log-odds, one for each text, from two arrays of shape (texts, tokens)."""
+        return self.model(ids, torch.ones_like(ids), kinds)
+
+
 def export(model: CrossEncoder, out: Path) -> None:
     """Write the model with int8 weights (one scale a channel); its inputs are ids and kinds of tokens."""
-
-    class Unpadded(nn.Module):
-        def forward(self, ids: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
-            return model(ids, torch.ones_like(ids), kinds)
 
     model.eval()
     ids = torch.randint(1000, 2000, (1, 20))
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "model.onnx"
         torch.onnx.export(
-            Unpadded(),
+            Unpadded(model),
             (ids, torch.zeros_like(ids)),
             str(whole),
             input_names=["input_ids", "token_type_ids"],

@@ -102,10 +102,8 @@ INSIDE_A_FUNCTION = {
     # A heavy or optional library in its own adapter.
     ("providers.openai.http_client", "httpx2"): "takes 0.1 s, which a server without TLS saves",
     ("providers.openai.probe", "openai"): "takes 0.5 s and 20 MB, for one line of a command",
-    ("providers.local_embedder", "onnxruntime"): "takes 60 MB",
-    ("providers.local_embedder", "tokenizers"): "goes with it",
-    ("providers.cross_encoder", "onnxruntime"): "takes 60 MB",
-    ("providers.cross_encoder", "tokenizers"): "goes with it",
+    ("providers.onnx_model", "onnxruntime"): "takes 60 MB",
+    ("providers.onnx_model", "tokenizers"): "goes with it",
     ("observability.metrics", "prometheus_client"): "looks at the environment when it is imported",
     ("observability.multiprocess", "prometheus_client"): "looks at the environment when it is imported",
     ("web.api.metrics", "prometheus_flask_exporter"): "imports prometheus_client",

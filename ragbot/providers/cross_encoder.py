@@ -7,17 +7,13 @@ all-MiniLM-L6-v2, trained further for this purpose: `data/cross_encoder/README.m
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ragbot.core.deadline import Deadline
-from ragbot.core.errors import ProviderUnavailable
-from ragbot.providers.local_embedder import TOKENIZER
+from ragbot.providers.onnx_model import OnnxModel
 
 MODEL = Path(__file__).parent / "data" / "cross_encoder" / "model.onnx"
 MODEL_SHA256 = "c13e22757e00f056680961d7727116f71ecd0e89ed7a3330c456f36b2fe294d8"
@@ -32,16 +28,14 @@ class CrossEncoder:
     """
 
     def __init__(self, threads: int = 1) -> None:
-        self._threads = threads
-        self._lock = threading.Lock()
-        self._loaded: tuple[Any, Any] | None = None
+        self._model = OnnxModel(MODEL, MODEL_SHA256, longest_tokens=LONGEST_TOKENS, threads=threads)
 
     def scores(self, question: str, texts: Sequence[str], deadline: Deadline | None = None) -> list[float]:
         """Return for each text how likely it answers the question, as log-odds. Long texts are cut.
 
         Raises DeadlineExceeded, and ProviderUnavailable if the model's file is not the one that was shipped.
         """
-        tokenizer, model = self._open()
+        tokenizer, model = self._model.open()
         found: list[float] = []
         for text in texts:
             if deadline is not None:
@@ -53,26 +47,3 @@ class CrossEncoder:
             }
             found.append(float(model.run(None, inputs)[0][0]))
         return found
-
-    def _open(self) -> tuple[Any, Any]:
-        with self._lock:
-            if self._loaded is None:
-                self._loaded = _load(self._threads)
-            return self._loaded
-
-
-def _load(threads: int) -> tuple[Any, Any]:
-    # As for the local embedder: who has no use for them saves their memory.
-    import onnxruntime
-    from tokenizers import Tokenizer
-
-    if hashlib.sha256(MODEL.read_bytes()).hexdigest() != MODEL_SHA256:
-        raise ProviderUnavailable(f"The file of the {MODEL.parent.name} is not the one that was shipped.")
-    tokenizer = Tokenizer.from_file(str(TOKENIZER))
-    tokenizer.enable_truncation(LONGEST_TOKENS)
-    tokenizer.no_padding()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    model = onnxruntime.InferenceSession(str(MODEL), sess_options=options, providers=["CPUExecutionProvider"])
-    return tokenizer, model

@@ -70,9 +70,11 @@ def no_settings_from_outside(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(autouse=True, scope="session")
 def patient_health_checks() -> Iterator[None]:
     """Give the parts of apps in this process time: on a busy machine 0.6 s pass before their threads run."""
+    from ragbot.health import checks
     from ragbot.health.runner import HealthChecks
 
     patch = pytest.MonkeyPatch()
+    patch.setattr(checks, "INDEX_WAIT_S", 30)
     patch.setitem(HealthChecks.__init__.__kwdefaults__, "timeout_s", 60)
     yield
     patch.undo()

@@ -19,7 +19,7 @@ SITES = Path(__file__).parent.parent / "sites"
 GENERATORS = (
     *("docusaurus", "mdbook", "mkdocs", "sphinx"),
     *("vitepress", "vuepress", "starlight", "hugo-book", "honkit", "just-the-docs", "asciidoctor"),
-    *("bookdown", "jupyter-book"),
+    *("bookdown", "jupyter-book", "antora", "docsy", "pretext"),
     *("sphinx-rtd", "sphinx-pydata", "sphinx-alabaster", "sphinx-book"),
 )
 PAGES = ("The Lighthouse Handbook", "Lighting the lamp", "Reference", "Faults and what helps", "Appendix")
@@ -29,7 +29,7 @@ UNORDERED = ("asciidoctor",)
 UNNAMED = ("asciidoctor",)
 
 # Its pages do not tell them.
-WITHOUT_LANGUAGES = ("mkdocs",)
+WITHOUT_LANGUAGES = ("mkdocs", "pretext")
 
 # Those whose sources are read, too.
 SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")

@@ -79,7 +79,7 @@ def opened() -> Iterator[list[QdrantClient]]:
 
 @pytest.fixture
 def on_server(server: QdrantServer, opened: list[QdrantClient]) -> StoreMaker:
-    """Make stores on the test's server, each with a client of its own. They wait as long as a busy machine needs."""
+    """Make stores on the test's server, each with a client of its own that waits for a busy machine."""
 
     def make(shelf: Shelf) -> QdrantServerStore:
         def client() -> QdrantClient:
@@ -446,9 +446,12 @@ class TestServerStore:
             assert outcomes(store, first) == dict.fromkeys(CALLS, SearchUnavailable)
 
     def test_hanging_server_is_given_up_within_the_time_limit(
-        self, server: QdrantServer, store: PassageStore, first: MadeEdition
+        self, server: QdrantServer, opened: list[QdrantClient], shelf: Shelf, first: MadeEdition
     ) -> None:
-        """The limit is a second here; a reader waits no longer for a server that is silent."""
+        """A reader waits no longer for a server that is silent, which is a second here."""
+        opened.append(open_client(server.url, None, 1))
+        store = QdrantServerStore(lambda: opened[0], "book", shelf.load_points, search_timeout_s=1)
+        store.build(first.facts, first.points)
         server.hang(on="/points/query/batch")
         started = time.monotonic()
 

@@ -28,12 +28,13 @@ _DEFINITIONS = re.compile(r"(?:^[^\n:]+\n(?:: [^\n]+\n(?: {4}[^\n]+\n)*)\n?)+", 
 # What the pages' text needs nothing of. (Pictures and boxes part the words around them.)
 _DROPPED = (
     "#mdbook-help-container, script, style, link:not([rel=next]), svg, button, form, noscript, template, "
-    "iframe, meta:not([name=generator]):not([property='og:site_name'])"
+    "iframe, "
+    "meta:not([name=generator], [property='og:site_name'], [property='book:title'], [http-equiv=refresh])"
 )
 # Of attributes these are kept: what readers of HTML go by, and what decides on what is visible.
 _ATTRIBUTES = frozenset(
-    "id class href role itemprop hidden start aria-hidden rel name open alt type checked encoding "
-    "content lang property display alttext data-language data-lang".split()
+    "id class href http-equiv title role itemprop hidden start aria-hidden rel name open alt type checked "
+    "encoding content lang property display alttext data-language data-lang".split()
 )
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from pretext_book import chapter_of
+
 HERE = Path(__file__).parent
 PAGES = ("index", "lighting", "reference", "faults", "appendix")
 
@@ -338,6 +340,96 @@ class DocBook(MarkdownSite):
         return scratch
 
 
+class Antora(Asciidoctor):
+    """Make a component of one version, whose pages stand in a module."""
+
+    folder = "modules/ROOT/pages"
+    picture_folder = "../images"
+    files: ClassVar[dict[str, str]] = {
+        "antora.yml": "name: lighthouse\ntitle: Lighthouse\nversion: ~\nnav: [modules/ROOT/nav.adoc]\n",
+        "modules/ROOT/nav.adoc": "".join(f"* xref:{page}.adoc[{title_of(page)}]\n" for page in PAGES),
+    }
+
+    def text(self, page: str) -> str:
+        text = super().text(page).replace("./tower.png", "tower.png")
+        return re.sub(r"link:(\w+)\.md(#[\w-]+)?\[", r"xref:\1.adoc\2[", text)
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        content = scratch / "content"
+        shutil.copytree(source, content)
+        playbook = {
+            "site": {
+                "title": "Lighthouse",
+                "start_page": "lighthouse::index.adoc",
+                "url": "https://book.test",
+            },
+            "content": {"sources": [{"url": str(content), "branches": "main"}]},
+            "ui": {"bundle": {"url": str((tools.themes / "antora-ui.zip").resolve())}},
+            "asciidoc": {"attributes": {"stem": "latexmath"}},
+            "output": {"dir": str(scratch / "site")},
+        }
+        (scratch / "playbook.json").write_text(json.dumps(playbook))
+        run(["git", "init", "--quiet", "--initial-branch", "main"], content)
+        run(["git", "add", "."], content)
+        who = ("-c", "user.name=Ada", "-c", "user.email=ada@book.test")
+        run(["git", *who, "commit", "--quiet", "--message", "The book"], content)
+        # Elsewhere each page leads to its file on the author's machine.
+        run([tools.npm_bin("antora", "antora"), scratch / "playbook.json"], scratch, CI="true")
+        return scratch / "site"
+
+
+class Docsy(HugoBook):
+    """Build Hugo's pages with the theme of Kubernetes and its neighbours."""
+
+    is_read = False
+    keeps_title = False
+    files: ClassVar[dict[str, str]] = {
+        "hugo.toml": 'baseURL = "https://book.test/"\ntitle = "Lighthouse"\ntheme = "docsy"\n'
+        'disableKinds = ["taxonomy", "term"]\n[markup.goldmark.renderer]\nunsafe = true\n'
+        "[markup.goldmark.extensions.passthrough]\nenable = true\n"
+        "[markup.goldmark.extensions.passthrough.delimiters]\nblock = [['$$', '$$']]\ninline = [['$', '$']]\n"
+        '[markup.highlight]\nnoClasses = false\n[params]\ngithub_repo = "https://e.test/r"\n'
+        "[params.ui.feedback]\nenable = true\n",
+    }
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        return f'{{{{% alert title="{title or name.title()}" %}}}}\n{body}\n{{{{% /alert %}}}}\n'
+
+
+class PreTeXt(MarkdownSite):
+    """Write one file of PreTeXt, of which each chapter becomes a page."""
+
+    def write(self, source: Path) -> None:
+        (source / "source").mkdir(parents=True)
+        (source / "publication").mkdir()
+        (source / "assets").mkdir()
+        (source / "assets" / "tower.png").write_bytes(PICTURE)
+        # Without the services of a host, which the pages would load.
+        (source / "project.ptx").write_text(
+            '<project ptx-version="2"><targets><target name="web" format="html">'
+            '<stringparams debug.rs.dev="yes"/></target></targets></project>\n'
+        )
+        (source / "publication" / "publication.ptx").write_text(
+            '<publication><common><chunking level="1"/></common></publication>\n'
+        )
+        chapters = "\n".join(chapter_of(with_plain_fences(self.text(page))) for page in PAGES)
+        (source / "source" / "main.ptx").write_text(
+            '<?xml version="1.0" encoding="UTF-8"?>\n<pretext xml:lang="en-US">'
+            '<docinfo><directories external="../assets"/></docinfo>'
+            '<book xml:id="lighthouse">'
+            f"<title>Lighthouse</title>\n{chapters}\n</book></pretext>\n"
+        )
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        heading = f"**{title}**\n\n" if title else ""
+        return f"::: {{.{name}}}\n{heading}{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        run([tools.bin / "pretext", "build", "web"], scratch)
+        return scratch / "output" / "web"
+
+
 class MystPages(MarkdownSite):
     """Write MyST for Sphinx with its themes, and for Jupyter Book."""
 
@@ -417,6 +509,9 @@ MORE: dict[str, MarkdownSite] = {
     "bookdown": Bookdown(),
     "asciidoctor": Asciidoctor(),
     "docbook": DocBook(),
+    "antora": Antora(),
+    "docsy": Docsy(),
+    "pretext": PreTeXt(),
     "sphinx-rtd": SphinxReadTheDocs(),
     "sphinx-pydata": SphinxPydata(),
     "sphinx-alabaster": SphinxAlabaster(),

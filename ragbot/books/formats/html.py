@@ -10,6 +10,7 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ragbot.books.formats.html_layout_tables import replace_layout_tables
 from ragbot.books.formats.html_themes import main_content, theme_of
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
@@ -29,8 +30,14 @@ _LANGUAGE = re.compile(r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+)(
 _NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"})
 # Private-use signs mark the headings through the conversion.
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
-# What MathJax looks for in a page.
-_DELIMITED = re.compile(r"\\(?P<sign>[(\[])(?P<tex>.*)\\[)\]]", re.DOTALL)
+# What MathJax looks for in a page; an environment of equations stands for itself.
+_DELIMITED = re.compile(
+    r"\\(?P<sign>[(\[])(?P<tex>.*)\\[)\]]"
+    r"|\\begin\{equation\*?\}(?P<equation>.*)\\end\{equation\*?\}"
+    r"|(?P<environment>\\begin\{(?P<name>\w+\*?)\}.*\\end\{(?P=name)\})",
+    re.DOTALL,
+)
+_BARE_FORMULA = re.compile(r"\\\((?P<inline>.+?)\\\)|\\\[(?P<display>.+?)\\\]", re.DOTALL)
 _PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
@@ -58,8 +65,11 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     anchors, titles = _marked_headings(main)
     _plain_code(main)
     _plain_mathematics(main)
+    if theme.has_bare_formulas or "mathjax" in source.casefold():
+        _plain_bare_formulas(main)
     _plain_pictures(main)
     _shown_notes(main)
+    replace_layout_tables(main)
     _part_tab_labels(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
@@ -158,11 +168,29 @@ def _plain_mathematics(main: LexborNode) -> None:
             marks = "$$" if is_display else "$"
             formula.replace_with(f"{marks}{source}{marks}")
 
-    for formula in main.css(".math, .arithmatex"):
+    for formula in main.css(".math, .arithmatex, .process-math"):
         delimited = _DELIMITED.fullmatch(formula.text().strip())
         if delimited is not None:
             marks = "$" if delimited["sign"] == "(" else "$$"
-            formula.replace_with(f"{marks}{delimited['tex'].strip()}{marks}")
+            source = delimited["tex"] or delimited["equation"] or delimited["environment"] or ""
+            formula.replace_with(f"{marks}{source.strip()}{marks}")
+
+
+def _plain_bare_formulas(main: LexborNode) -> None:
+    """Replace the signs by which MathJax knows a formula in a page's text, where no element marks it."""
+    # Code is plain by now: a text node below its element.
+    nodes = [node for node in main.traverse(include_text=True) if node.is_text_node and not _is_code(node)]
+    for node in nodes:
+        text = node.text_content or ""
+        written = _BARE_FORMULA.sub(
+            lambda m: f"${m['inline'].strip()}$" if m["inline"] else f"$${m['display'].strip()}$$", text
+        )
+        if written != text:
+            node.replace_with(written)
+
+
+def _is_code(node: LexborNode) -> bool:
+    return node.parent is not None and node.parent.tag in ("code", "pre", "kbd", "samp")
 
 
 def _tex(formula: LexborNode) -> str:

@@ -165,11 +165,12 @@ def _is_page(path: str) -> bool:
 
 def _order(found: dict[str, _SitePage], contents: dict[str, list[str]], top: str) -> list[str]:
     """Return the paths in the order of the site's contents; links to the next page lead on from each."""
-    listed: list[str] = []
-    for path in ("toc.html", *_INDEXES, top):
-        listed = [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
-        if listed:
-            break
+    tables = [
+        [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
+        for path in ("toc.html", *_INDEXES, top)
+    ]
+    # A front page that leads to one page alone is a cover or a redirect: the contents stand further in.
+    listed = next((table for table in tables if len({*table}) > 1), next(filter(None, tables), []))
     sequence = _with_indexes([*(path for path in (*_INDEXES, top) if path in found), *listed], found)
     follows = {
         path: target for path, read in found.items() if (target := _resolved(path, read.next_link, found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -16,7 +17,9 @@ class Theme:
     hold the text, the most reliable first. `drop` are parts of them that are not the author's words. `lists`
     selects something that only lists of pages, blog posts and the like have. `is_routed` is true if pages
     are served without the suffix of their files. `numbers` matches what the generator puts before a
-    heading's words.
+    heading's words. `labels` selects headings that name a box (a note, a theorem) and open no section.
+    `has_bare_formulas` is true if formulas stand in the text as MathJax takes them, in no element of their
+    own.
     """
 
     name: str
@@ -26,6 +29,8 @@ class Theme:
     lists: str = ""
     is_routed: bool = False
     numbers: re.Pattern[str] | None = None
+    labels: str = ""
+    has_bare_formulas: bool = False
 
 
 # `Chapter 1. Oars`, `A.2. Oars`, with blanks at which no line breaks.
@@ -101,9 +106,10 @@ THEMES = (
         "PreTeXt",
         mark="meta[name=Generator][content*=PreTeXt], meta[name=generator][content*=PreTeXt], body.pretext",
         main=("#ptx-content", ".ptx-content", "main.ptx-main"),
-        # What has no title is called by its kind and number.
-        drop=".heading:has(> .title) > :is(.type, .codenumber, .period), .permalink, .autopermalink, "
-        ".code-box .copy, .summary-links",
+        # What has no title is called by its kind and number, and so is what others refer to.
+        drop=":not(article) > .heading:has(> .title) > :is(.type, .codenumber, .period), .permalink, "
+        ".autopermalink, .code-box .copy, .summary-links, .ptx-toc-heading",
+        labels="article > .heading",
         # Sheets to be printed repeat what the pages have.
         lists="body.standalone",
     ),
@@ -112,12 +118,14 @@ THEMES = (
         mark="meta[name=generator][content^=Antora]",
         main=("article.doc",),
         drop="a.anchor, .toc, .edit-this-page, .pagination, .breadcrumbs, .page-versions",
+        has_bare_formulas=True,
     ),
     Theme(
         "Asciidoctor",
         mark="meta[name=generator][content^=Asciidoctor]",
         main=("body",),
         drop="#toc, .toc, #footer, #header .details, a.anchor",
+        has_bare_formulas=True,
     ),
     Theme(
         "DocBook",
@@ -222,10 +230,18 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
         node.decompose()
     if theme.numbers is not None:
         _drop_numbers(main, theme.numbers)
+    for heading in main.css(theme.labels) if theme.labels else ():
+        heading.replace_with(_in_bold(heading))
     for link in main.css("a"):
         if _EDIT.fullmatch(" ".join(link.text().split())):
             link.decompose()
     return main
+
+
+def _in_bold(heading: LexborNode) -> LexborNode:
+    """Return a paragraph with a heading's words in bold."""
+    words = escape(" ".join(heading.text().split()))
+    return LexborHTMLParser(f"<p><strong>{words}</strong></p>").css("p")[0]
 
 
 def _drop_numbers(main: LexborNode, numbers: re.Pattern[str]) -> None:

@@ -418,3 +418,55 @@ def test_note_that_opens_on_a_click_is_read(name: str) -> None:
     page = read_html_page("a.html", f"<main><h1>Oars</h1><p>Wood{mark} is dry.</p></main>")
 
     assert "Wood (Of ash.) is dry." in page.source
+
+
+def test_boxes_of_pretext_open_no_sections():
+    """What follows a note or a theorem belongs to the section again; a theorem keeps its number."""
+
+    def heading(kind, number, title):
+        parts = {"type": kind, "codenumber": number, "title": title}
+        return " ".join(f'<span class="{name}">{words}</span>' for name, words in parts.items())
+
+    theorem = f'<h3 class="heading">{heading("Theorem", "2.1", "Tides.")}</h3><p>They come twice.</p>'
+    box = f'<article class="theorem" id="t">{theorem}</article>'
+    opening = f'<h2 class="heading">{heading("Section", "1.1", "Moon")}</h2>'
+    section = f'<section id="s">{opening}{box}<p>Sailors know it.</p></section>'
+
+    read = read_html_page(
+        "a.html",
+        '<html><head><meta name="generator" content="PreTeXt"><title>A</title></head><body>'
+        f'<div id="ptx-content"><h1>A</h1>{section}</div></body></html>',
+    )
+
+    assert [one.heading_path for one in read.sections] == [("A",), ("A", "Moon")]
+    assert "**Theorem 2.1 Tides.**\n\nThey come twice.\n\nSailors know it." in read.source
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        (r"\(p = 4.2\)", "$p = 4.2$"),
+        (r"\begin{equation*}P = pV\end{equation*}", "$$P = pV$$"),
+        (r"\begin{align}a &amp;= b\end{align}", r"$$\begin{align}a &= b\end{align}$$"),
+    ],
+)
+def test_formula_that_mathjax_will_set_is_its_tex_source(written, source):
+    """PreTeXt marks them for MathJax, environments without delimiters."""
+    assert (
+        source
+        in page(f'<main><h1>A</h1><p>x <span class="process-math">{written}</span> y</p></main>').source
+    )
+
+
+def test_contents_stand_behind_a_front_page_that_leads_to_one_page(tmp_path):
+    """Antora's front page is a redirect into the book's component."""
+    (tmp_path / "book").mkdir()
+    redirect = '<meta http-equiv="refresh" content="0; url=book/index.html">'
+    (tmp_path / "index.html").write_text(f'{redirect}<h1>Redirect</h1><a href="book/index.html">There</a>')
+    menu = "".join(f'<a href="{name}.html">{name}</a>' for name in ("index", "zebra", "ant", "moose"))
+    for name in ("index", "ant", "moose", "zebra"):
+        head = f"<html><head><title>{name} - Zoo</title></head>"
+        text = f"{head}<body><nav>{menu}</nav><main><h1>{name}</h1><p>p</p></main></body></html>"
+        (tmp_path / "book" / f"{name}.html").write_text(text)
+
+    assert [page.title for page in load_book(tmp_path).pages] == ["index", "zebra", "ant", "moose"]

@@ -1,0 +1,48 @@
+"""Replace tables that only lay a page out by what they hold: AsciiDoc's notes, callouts and terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+
+def replace_layout_tables(main: LexborNode) -> None:
+    """Write notes as a label and paragraphs, callouts as a numbered list, and terms as a list of terms."""
+    # From the end: a table inside of another one is replaced before it.
+    for note in reversed(main.css(".admonitionblock > table")):
+        icon, content = note.css_first("td.icon"), note.css_first("td.content")
+        if icon is not None and content is not None:
+            _replace(note, f"<div><p>{escape(_label(icon))}</p>{_inside(content)}</div>")
+    for callouts in reversed(main.css(".colist > table")):
+        items = (f"<li>{_inside(cells[-1])}</li>" for cells in _rows(callouts))
+        _replace(callouts, f"<ol>{''.join(items)}</ol>")
+    for terms in reversed(main.css(".hdlist > table")):
+        entries = (f"<dt>{_inside(cells[0])}</dt><dd>{_inside(cells[-1])}</dd>" for cells in _rows(terms))
+        _replace(terms, f"<dl>{''.join(entries)}</dl>")
+
+
+def _label(icon: LexborNode) -> str:
+    """Return what an icon says: its words, or its title where it is a picture."""
+    picture = icon.css_first("[title], [alt]")
+    named = picture.attributes if picture is not None else {}
+    return icon.text(strip=True) or named.get("title") or named.get("alt") or ""
+
+
+def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
+    """Yield the cells of each row, without those of tables inside."""
+    for row in table.css("tr"):
+        outer = row.parent.parent if row.parent else None
+        if outer is not None and outer.mem_id == table.mem_id:
+            yield [cell for cell in row.iter() if cell.tag == "td"]
+
+
+def _inside(node: LexborNode) -> str:
+    return "".join(child.html or "" for child in node.iter(include_text=True))
+
+
+def _replace(node: LexborNode, source: str) -> None:
+    written = LexborHTMLParser(source).css_first("body > *")
+    if written is not None:
+        node.replace_with(written)

@@ -19,7 +19,7 @@ SITES = Path(__file__).parent.parent / "sites"
 GENERATORS = (
     *("docusaurus", "mdbook", "mkdocs", "sphinx"),
     *("vitepress", "vuepress", "starlight", "hugo-book", "honkit", "just-the-docs", "asciidoctor"),
-    *("bookdown", "jupyter-book", "antora", "docsy", "pretext"),
+    *("bookdown", "jupyter-book", "antora", "docsy", "pretext", "zola"),
     *("sphinx-rtd", "sphinx-pydata", "sphinx-alabaster", "sphinx-book"),
 )
 PAGES = ("The Lighthouse Handbook", "Lighting the lamp", "Reference", "Faults and what helps", "Appendix")
@@ -33,10 +33,14 @@ WITHOUT_LANGUAGES = ("mkdocs", "pretext")
 
 # Those whose sources are read, too.
 SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
-SOURCES += ("jupyter-book",)
+SOURCES += ("jupyter-book", "zola")
 
 # Docusaurus's and mdBook's chunks hold the source as it is written.
 REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown", "jupyter-book")
+REWRITTEN += ("zola",)
+
+# What Zola makes of letters by a table of its own; links to such a section lead to its page.
+UNKNOWN_ANCHORS = {"deng-tai-nituite"}
 
 MOST_LOST = 0.02
 MOST_FOREIGN = 0.02
@@ -172,7 +176,7 @@ def test_source_is_read_as_the_generator_builds_it(generator: str) -> None:
         return [
             (
                 page.address.removesuffix("index.html"),
-                [section.anchor for section in page.sections if section.anchor],
+                [s.anchor for s in page.sections if s.anchor and s.anchor not in UNKNOWN_ANCHORS],
             )
             for page in book.pages
         ]

@@ -27,7 +27,8 @@ _DEFINITIONS = re.compile(r"(?:^[^\n:]+\n(?:: [^\n]+\n(?: {4}[^\n]+\n)*)\n?)+", 
 
 # What the pages' text needs nothing of. (Pictures and boxes part the words around them.)
 _DROPPED = (
-    "#mdbook-help-container, script, style, link:not([rel=next]), svg, button, form, noscript, template, "
+    "#mdbook-help-container, script, style, link:not([rel=next]), svg, button, form, template, "
+    "noscript:not(:has([http-equiv=refresh])), "
     "iframe, "
     "meta:not([name=generator], [property='og:site_name'], [property='book:title'], [http-equiv=refresh])"
 )

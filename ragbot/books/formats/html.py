@@ -11,6 +11,7 @@ from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.books.formats.html_layout_tables import replace_layout_tables
+from ragbot.books.formats.html_tabs import label_tab_panels
 from ragbot.books.formats.html_themes import main_content, theme_of
 from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
@@ -70,7 +71,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     _plain_pictures(main)
     _shown_notes(main)
     replace_layout_tables(main)
-    _part_tab_labels(main)
+    label_tab_panels(main)
     converted = convert(main.html or "", _OPTIONS).content or ""
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
@@ -242,14 +243,6 @@ def _caption(picture: LexborNode) -> str:
 def _letters(text: str) -> str:
     """Return the letters of a text, whose quotes and dashes a caption sets in another way."""
     return "".join(character for character in text if character.isalnum())
-
-
-def _part_tab_labels(main: LexborNode) -> None:
-    """Put each tab's label on a line of its own: in the HTML, all labels are on one line."""
-    for label in main.css(".tabbed-labels label, .vp-code-group .tabs label, [role=tablist] [role=tab]"):
-        paragraph = LexborHTMLParser(f"<p>{escape(label.text(strip=True))}</p>").css_first("p")
-        if paragraph is not None:
-            label.replace_with(paragraph)
 
 
 def _language(pre: LexborNode) -> str:

@@ -36,7 +36,7 @@ _UNSEEN_KEYS = frozenset(
 _UNSEEN = re.compile(r"@|v-(?!text)|on[A-Z:]|client:|set:|data-|aria-")
 _SPOKEN_KEYS = frozenset(("title", "label", "description", "text", "caption"))
 # Components that draw a picture, or leave no words on the page.
-_PICTURE = re.compile(
+PICTURE = re.compile(
     r"Image|Img|Icon|Video|Audio|Player|Logo|Picture|Avatar|Screenshot|You[Tt]ube|Vimeo|I[Ff]rame|Giscus"
     r"|Redirect|Metadata|S[Ee][Oo]\b|Head\b|Script"
 )
@@ -90,7 +90,7 @@ class UnreadComponents:
         spoken = keys & _SPOKEN_KEYS
         if self._shows_spoken and spoken:
             return False
-        return bool(spoken if _PICTURE.search(name) else keys)
+        return bool(spoken if PICTURE.search(name) else keys)
 
 
 def _is_worded(attribute: re.Match[str]) -> bool:

@@ -139,13 +139,6 @@ def test_formula_of_katex_is_its_tex():
     assert page(f'<p><span class="katex-display">{formula}</span></p>').source.strip() == "$$p = 4$$"
 
 
-def test_labels_of_tabs_are_parted():
-    """Material writes them one behind the other."""
-    labels = '<div class="tabbed-labels"><label>On Linux</label><label>On Windows</label></div>'
-
-    assert page(f"{labels}<p>text</p>").source.split("\n\n")[:2] == ["On Linux", "On Windows"]
-
-
 @pytest.mark.parametrize("before", ["", " ", "\n  "])
 def test_anchor_is_found_with_blanks_before_a_permalink(before):
     """VitePress writes one, and all anchors of a site were lost."""
@@ -456,6 +449,21 @@ def test_formula_that_mathjax_will_set_is_its_tex_source(written, source):
         source
         in page(f'<main><h1>A</h1><p>x <span class="process-math">{written}</span> y</p></main>').source
     )
+
+
+def test_links_that_are_whole_addresses_order_the_pages(tmp_path):
+    """Zola writes no others, and names the site alone in each page's title."""
+    for name, after in (("ant", "zebra"), ("moose", ""), ("zebra", "moose")):
+        (tmp_path / name).mkdir()
+        link = f'<a rel="next" href="https://book.test/zoo/{after}/">Next</a>' if after else ""
+        body = f"<body><main><h1>{name}</h1><p>p</p></main>{link}</body>"
+        text = f"<html><head><title>Zoo</title></head>{body}</html>"
+        (tmp_path / name / "index.html").write_text(text)
+
+    book = load_book(tmp_path)
+
+    assert [page.title for page in book.pages] == ["ant", "zebra", "moose"]
+    assert book.title == "Zoo"
 
 
 def test_contents_stand_behind_a_front_page_that_leads_to_one_page(tmp_path):

@@ -1,0 +1,72 @@
+"""Test that what a tab holds stands below its label."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.books.formats.html import read_html_page
+
+READ = "**On Linux**\n\nRun apt.\n\n**On Windows**\n\nClick twice."
+
+
+def text_of(body: str) -> str:
+    return read_html_page(
+        "a.html", f"<html><head><title>A</title></head><body>{body}</body></html>"
+    ).source.strip()
+
+
+@pytest.mark.parametrize(
+    "tabs",
+    [
+        '<div class="tabbed-set"><div class="tabbed-labels">'
+        "<label>On Linux</label><label>On Windows</label></div>"
+        '<div class="tabbed-content"><div class="tabbed-block"><p>Run apt.</p></div>'
+        '<div class="tabbed-block"><p>Click twice.</p></div></div></div>',
+        '<div class="vp-code-group"><div class="tabs"><input>'
+        "<label>On Linux</label><label>On Windows</label></div>"
+        '<div class="blocks"><div><p>Run apt.</p></div><div><p>Click twice.</p></div></div></div>',
+        '<div class="tabs-container"><ul role="tablist">'
+        '<li role="tab">On Linux</li><li role="tab">On Windows</li></ul>'
+        '<div class="margin-top--md"><div role="tabpanel"><p>Run apt.</p></div>'
+        '<div role="tabpanel" hidden><p>Click twice.</p></div></div></div>',
+        '<ul class="nav" role="tablist">'
+        '<li><a role="tab">On Linux</a></li><li><a role="tab">On Windows</a></li></ul>'
+        '<div class="tab-content"><div role="tabpanel"><p>Run apt.</p></div>'
+        '<div role="tabpanel"><p>Click twice.</p></div></div>',
+    ],
+    ids=["mkdocs", "vitepress", "docusaurus", "quarto"],
+)
+def test_label_stands_above_its_panel(tabs: str) -> None:
+    """All labels stood on one line, and two panels of commands could not be told apart."""
+    assert text_of(f"<main><div>{tabs}</div><p>The end.</p></main>") == f"{READ}\n\nThe end."
+
+
+def test_tabs_within_a_tab_have_labels_of_their_own() -> None:
+    """The outer ones do not count the panels of the inner ones."""
+    inner = (
+        '<div><ul role="tablist"><li role="tab">Deb</li><li role="tab">Rpm</li></ul>'
+        '<div role="tabpanel"><p>Run apt.</p></div><div role="tabpanel"><p>Run dnf.</p></div></div>'
+    )
+    outer = (
+        '<div><ul role="tablist"><li role="tab">Linux</li><li role="tab">Windows</li></ul>'
+        f'<div role="tabpanel">{inner}</div><div role="tabpanel"><p>Click twice.</p></div></div>'
+    )
+
+    shown = "**Linux**\n\n**Deb**\n\nRun apt.\n\n**Rpm**\n\nRun dnf.\n\n**Windows**\n\nClick twice."
+    assert text_of(f"<main>{outer}</main>") == shown
+
+
+def test_labels_whose_panels_a_script_makes_are_paragraphs() -> None:
+    """Docusaurus can leave all but the first for later."""
+    tabs = (
+        '<ul role="tablist"><li role="tab">On Linux</li><li role="tab">On Windows</li></ul>'
+        '<div role="tabpanel"><p>Run apt.</p></div>'
+    )
+
+    shown = text_of(f"<main><div>{tabs}</div></main>")
+
+    assert [line.strip("- ") for line in shown.split("\n") if line.strip("- ")] == [
+        "On Linux",
+        "On Windows",
+        "Run apt.",
+    ]

@@ -33,6 +33,11 @@ HTML = ("index.html", "styles.css", "p {}")
         (MDX, "<Code a={b}>{'"),
         (HTML, "\n"),
         (HTML, "{% \n"),
+        (HTML, "<ul role=tablist><li role=tab>a</li><li role=tab>b</li></ul>"),
+        (HTML, "<div class=admonitionblock><table><tr><td class=icon><td class=content>a</table></div>"),
+        (HTML, "mathjax \\(a \\["),
+        (MDX, "<TabItem label='a'\n"),
+        (MDX, "<Tabs values={[{\n"),
     ],
 )
 def test_repeated_piece_takes_time_in_proportion(

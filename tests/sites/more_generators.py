@@ -389,7 +389,8 @@ class Docsy(HugoBook):
         "[markup.goldmark.extensions.passthrough]\nenable = true\n"
         "[markup.goldmark.extensions.passthrough.delimiters]\nblock = [['$$', '$$']]\ninline = [['$', '$']]\n"
         '[markup.highlight]\nnoClasses = false\n[params]\ngithub_repo = "https://e.test/r"\n'
-        "[params.ui.feedback]\nenable = true\n",
+        "[params.ui.feedback]\nenable = true\n"
+        '[[menus.main]]\nname = "Documentation"\nurl = "/docs/"\n',
     }
 
     def admonition(self, name: str, title: str, body: str) -> str:

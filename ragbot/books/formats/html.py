@@ -38,7 +38,7 @@ _DELIMITED = re.compile(
     r"|(?P<environment>\\begin\{(?P<name>\w+\*?)\}.*\\end\{(?P=name)\})",
     re.DOTALL,
 )
-_BARE_FORMULA = re.compile(r"\\\((?P<inline>.+?)\\\)|\\\[(?P<display>.+?)\\\]", re.DOTALL)
+_BARE_FORMULA = re.compile(r"\\\((?P<inline>.{1,1000}?)\\\)|\\\[(?P<display>.{1,4000}?)\\\]", re.DOTALL)
 _PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")

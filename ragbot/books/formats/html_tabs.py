@@ -13,8 +13,6 @@ _KINDS = (
     (".vp-code-group > .tabs", "label", ".blocks > div"),
     ("[role=tablist]", "[role=tab]", "[role=tabpanel]"),
 )
-# The panels stand this many elements above the labels at most.
-_HIGHEST = 3
 
 
 def label_tab_panels(main: LexborNode) -> None:
@@ -25,39 +23,37 @@ def label_tab_panels(main: LexborNode) -> None:
     for closed in main.css("[role=tabpanel][hidden]"):
         del closed.attrs["hidden"]
     for holder, label, panel in _KINDS:
-        # From the end: tabs within a tab come before it.
-        for labels in reversed(main.css(holder)):
-            _label(labels, labels.css(label), panel)
+        holders = {node.mem_id for node in main.css(holder)}
+        # From the end: the panels of a row of labels are the next ones behind it that no other row has taken,
+        # also where tabs hold tabs.
+        waiting: list[LexborNode] = []
+        for node in reversed(main.css(f"{holder}, {panel}")):
+            if node.mem_id in holders:
+                _label(node, node.css(label), waiting)
+            else:
+                waiting.append(node)
 
 
-def _label(holder: LexborNode, labels: list[LexborNode], panel: str) -> None:
-    panels = _panels(holder, len(labels), panel)
-    for number, label in enumerate(labels):
-        words = escape(" ".join(label.text().split()))
-        first = panels[number].child if panels else None
-        if first is None:
-            label.replace_with(_paragraph(words))
-        elif words:
-            first.insert_before(_paragraph(f"<strong>{words}</strong>"))
-    for labelled in panels:
-        # So that the tabs around it do not count it as one of theirs.
-        labelled.attrs["role"] = "group"
-        labelled.attrs["class"] = ""
-    if panels:
-        holder.decompose()
+def _label(holder: LexborNode, labels: list[LexborNode], waiting: list[LexborNode]) -> None:
+    """Label the last panels in `waiting`, which are the next on the page, and take them from there."""
+    panels = waiting[: -len(labels) - 1 : -1] if labels else []
+    if len(panels) < len(labels) or len({_parent_id(panel) for panel in panels}) > 1:
+        for label in labels:
+            label.replace_with(_paragraph(_words(label)))
+        return
+    del waiting[len(waiting) - len(panels) :]
+    for label, panel in zip(labels, panels, strict=True):
+        if panel.child is not None:
+            panel.child.insert_before(_paragraph(f"<strong>{_words(label)}</strong>"))
+    holder.decompose()
 
 
-def _panels(holder: LexborNode, count: int, panel: str) -> list[LexborNode]:
-    """Return the panels of a row of labels: those of the nearest element above that has as many as labels."""
-    above = holder.parent
-    for _ in range(_HIGHEST):
-        if above is None:
-            break
-        panels = above.css(panel)
-        if len(panels) == count and all(found.child is not None for found in panels):
-            return panels
-        above = above.parent
-    return []
+def _parent_id(node: LexborNode) -> int:
+    return node.parent.mem_id if node.parent is not None else 0
+
+
+def _words(label: LexborNode) -> str:
+    return escape(" ".join(label.text().split()))
 
 
 def _paragraph(source: str) -> LexborNode:

@@ -42,13 +42,21 @@ class FolderServer(LoopbackServer):
         connection.reply(404, b"")
 
 
+def copy_site(built: Path, folder: Path, url: str) -> None:
+    """Copy a site for its address: some generators write all links as whole addresses."""
+    for path in built.rglob("*.html"):
+        copy = folder / path.relative_to(built)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text().replace("https://book.test", url))
+
+
 @pytest.mark.parametrize("generator", GENERATORS)
 def test_live_site_is_the_same_book_as_its_folder(generator: str, tmp_path: Path) -> None:
     """The way of a book to the bot must not change what it says."""
-    folder = SITES / generator / "built"
-    expected = load_book(folder)
-
+    folder = tmp_path / "site"
     with FolderServer(folder) as server:
+        copy_site(SITES / generator / "built", folder, server.url)
+        expected = load_book(folder)
         client = SiteClient(pause_s=0, allow_private=True, sleep=lambda _: None)
         with downloaded_site(
             server.url,

@@ -199,7 +199,7 @@ class Fit:
         order = self._best(units) if units.candidates else []
         passages = self.ranked(one)
         candidates = [units.candidates[i] for i in order]
-        texts = [scored_text(passages[each.passage].chunk, each.read.unit) for each in candidates]
+        texts = [scored_text(passages[each.passage].chunk, each.read) for each in candidates]
         question = (
             f"{search_context(one.row.question, one.row.history, has_own_words=True)} {one.row.question}"
         )

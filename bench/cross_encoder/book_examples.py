@@ -41,7 +41,7 @@ def _print_examples(one: Asked, reader: PassageReader) -> None:
     if not units.candidates:
         return
     order = np.argsort(-(units.features @ np.array(scoring.UNIT_WEIGHTS[1])), kind="stable")
-    texts = [scored_text(passages[c.passage].chunk, c.read.unit) for c in units.candidates]
+    texts = [scored_text(passages[c.passage].chunk, c.read) for c in units.candidates]
     wrong = [texts[place] for place in order if not units.right[place]][:WRONG]
     for place in [place for place in order if units.right[place]][:RIGHT] if wrong else []:
         example = {"question": one.row.question, "place": "", "right": texts[place], "wrong": wrong}

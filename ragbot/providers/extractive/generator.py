@@ -19,7 +19,7 @@ from ragbot.core.side_matter import wants_side_matter
 from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, paragraphs_of
 from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
-from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.see_also import further_last
 from ragbot.providers.extractive.units import LONGEST_CODE, TextBlock, Unit
@@ -182,7 +182,7 @@ class ExtractiveGenerator:
             return []
         if self._scorer is not None and prompt.language == SCORED_LANGUAGE and not prompt.foreign_language:
             asked = f"{prompt.context[:LONGEST_QUESTION]} {question[:LONGEST_QUESTION]}".strip()
-            texts = [scored_text(prompt.passages[one.passage].chunk, one.read.unit) for one in best]
+            texts = [scored_text(prompt.passages[one.passage].chunk, one.read) for one in best]
             relevances = self._scorer.scores(asked, texts, deadline)
             return [replace(one, relevance=score) for one, score in zip(best, relevances, strict=True)]
         asked_vector = prompt.question_vector
@@ -271,9 +271,13 @@ def _section_of(one: Candidate, passages: Sequence[Passage]) -> tuple[str, Terms
     return passages[one.passage].chunk.path, one.read.heading_terms
 
 
-def scored_text(chunk: Chunk, unit: Unit) -> str:
-    """Return what the cross-encoder reads of a unit: the two headings above it, and its words."""
-    return ": ".join((*chunk.heading_path[-2:], unit.words[:LONGEST_SCORED]))
+def scored_text(chunk: Chunk, read: ReadUnit) -> str:
+    """Return what the cross-encoder reads of a unit: the headings above it, two of them, and its words.
+
+    The bold line that heads its part of the section stands for a heading, too.
+    """
+    headings = (*chunk.heading_path, *([read.label] if read.label else []))
+    return ": ".join((*headings[-2:], read.unit.words[:LONGEST_SCORED]))
 
 
 def is_answer(unit: Unit) -> bool:

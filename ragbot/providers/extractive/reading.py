@@ -38,6 +38,7 @@ class ReadUnit:
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
     `replies` marks the first unit under a heading that is a question, `is_negated` a unit under a
     heading with a negation ("Not allowed"). `depth` is the length of the heading path of its section.
+    `label` is the bold line above that names its part of the section, as that of a tab, or "".
     """
 
     unit: Unit
@@ -49,6 +50,8 @@ class ReadUnit:
     replies: bool = False
     is_negated: bool = False
     depth: int = 0
+    label: str = ""
+    label_terms: Terms = frozenset()
 
     @property
     def around(self) -> Terms:
@@ -191,6 +194,7 @@ class PassageReader:
         questions = {heading for heading, name in names.items() if name.endswith(("?", "？"))}
         negated = {heading for heading, name in names.items() if is_negated(name)}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
+        labels = list(_labels(units))
 
         def listed_in(index: int) -> tuple[Terms, ...]:
             # One tuple for all items of a list.
@@ -213,11 +217,24 @@ class PassageReader:
                 and (index == 0 or units[index - 1].heading != unit.heading),
                 is_negated=unit.heading in negated,
                 depth=_depth(chunk, unit.start),
+                label=units[labels[index]].words if labels[index] >= 0 else "",
+                label_terms=stems[labels[index]] if labels[index] >= 0 else frozenset(),
             )
             for index, unit in enumerate(units)
         )
         path = self.terms(language, " ".join(chunk.heading_path))
         return ReadPassage(units=read, path_terms=path, terms=path.union(*stems, *inner.values()))
+
+
+def _labels(units: Sequence[Unit]) -> Iterator[int]:
+    """Yield for each unit the index of the bold line that heads its part of the section, or -1."""
+    label = -1
+    for index, unit in enumerate(units):
+        if label >= 0 and units[label].heading != unit.heading:
+            label = -1
+        if unit.parts:
+            label = index
+        yield label if label != index else -1
 
 
 def _depth(chunk: Chunk, offset: int) -> int:

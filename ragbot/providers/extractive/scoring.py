@@ -107,7 +107,7 @@ def unit_features(
 ) -> list[float]:
     """Return a unit's features in the order of FEATURES; the last, the similarity, only if it is known."""
     read, unit = one.read, one.read.unit
-    headings = read.heading_terms | one.path_terms
+    headings = read.heading_terms | read.label_terms | one.path_terms
     is_code = unit.kind == "code"
     wants_code = asked.wants_tree if unit.is_tree else asked.wants_code
     is_listed = asked.want is Want.LIST and unit.kind in ("list_item", "table_row")
@@ -305,7 +305,7 @@ def support_features(
     words = len(weights) + len(unknown_words)
     best = found[:_BEST_UNITS]
     around = frozenset[str]().union(
-        *(one.read.around | one.read.heading_terms | one.path_terms for one in best)
+        *(one.read.around | one.read.heading_terms | one.read.label_terms | one.path_terms for one in best)
     )
     rarest = max(weights, key=lambda term: weights[term], default="")
     # A rare word that the book does not use weighs more than a common one.

@@ -380,6 +380,21 @@ def test_sentence_that_the_scorer_prefers_answers() -> None:
     assert all(text.startswith("Dairy: ") for text in scorer.asked[0][1])
 
 
+@pytest.mark.parametrize(
+    ("system", "command"), [("Linux", "Run the apt command."), ("Windows", "Click it twice.")]
+)
+def test_part_under_a_bold_line_answers_what_names_it(system: str, command: str) -> None:
+    """Tabs of one section hold the same steps for two systems."""
+    found = passages_of("Get it.\n\n**Windows**\n\nClick it twice.\n\n**Linux**\n\nRun the apt command.")
+    scorer = Scorer("nothing")
+
+    by_words = answer_to(prompt_of(f"What is done on {system}?", *found))
+    answer_to(prompt_of(f"What is done on {system}?", *found), scorer=scorer)
+
+    assert command in by_words.split("See also")[0]
+    assert f"Dairy: {system}: {command}" in scorer.asked[0][1]
+
+
 def test_scorer_reads_few_units_of_english_books_and_the_question_before() -> None:
     """Each costs milliseconds, and it knows no other language."""
     scorer = Scorer("nothing")

@@ -49,6 +49,16 @@ def test_heading_is_the_one_above_the_unit() -> None:
     assert last.heading_terms == {"wash", "rind"}
 
 
+def test_label_is_the_bold_line_above_until_the_next_one() -> None:
+    """Two tabs under one heading hold the same words for two systems."""
+    text = "Get it.\n\n**On Windows**\n\nClick twice.\n\n**On Linux**\n\nRun apt.\n\n## Next\n\nStart it.\n"
+
+    units = read(text).units
+
+    assert [unit.label for unit in units] == ["", "", "On Windows", "", "On Linux", ""]
+    assert units[4].label_terms == {"linux"}
+
+
 def test_passage_without_headings_has_none() -> None:
     """A plain text file is one."""
     chunk = replace(chunk_of("Bob ripens."), heading_path=())

@@ -6,13 +6,16 @@ from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-# What holds the labels, a label, and a panel: of MkDocs Material, of VitePress, and of whoever keeps to ARIA
-# (Docusaurus, Starlight, Quarto, Docsy).
+# What holds the labels, a label, and a panel: of MkDocs Material, of VitePress, of Asciidoctor, and of all
+# that keep to ARIA (Docusaurus, Starlight, Quarto, Docsy, VuePress, sphinx-tabs).
 _KINDS = (
     (".tabbed-labels", "label", ".tabbed-block"),
     (".vp-code-group > .tabs", "label", ".blocks > div"),
+    (".tabs .tablist", ".tab", ".tabpanel"),
     ("[role=tablist]", "[role=tab]", "[role=tabpanel]"),
 )
+# Each before its panel already: of sphinx-design, sphinx-inline-tabs and Hugo Book.
+_BEFORE_PANELS = "label.sd-tab-label, label.tab-label, .book-tabs > label"
 
 
 def label_tab_panels(main: LexborNode) -> None:
@@ -32,6 +35,8 @@ def label_tab_panels(main: LexborNode) -> None:
                 _label(node, node.css(label), waiting)
             else:
                 waiting.append(node)
+    for label in main.css(_BEFORE_PANELS):
+        label.replace_with(_paragraph(f"<strong>{_words(label)}</strong>"))
 
 
 def _label(holder: LexborNode, labels: list[LexborNode], waiting: list[LexborNode]) -> None:

@@ -33,8 +33,32 @@ def text_of(body: str) -> str:
         '<li><a role="tab">On Linux</a></li><li><a role="tab">On Windows</a></li></ul>'
         '<div class="tab-content"><div role="tabpanel"><p>Run apt.</p></div>'
         '<div role="tabpanel"><p>Click twice.</p></div></div>',
+        '<div class="openblock tabs is-loading"><div class="content"><div class="ulist tablist"><ul>'
+        '<li class="tab"><p>On Linux</p></li><li class="tab"><p>On Windows</p></li></ul></div>'
+        '<div class="tabpanel"><p>Run apt.</p></div>'
+        '<div class="tabpanel"><p>Click twice.</p></div></div></div>',
+        '<div class="vp-tabs"><div class="vp-tabs-nav" role="tablist">'
+        '<button role="tab">On Linux</button><button role="tab">On Windows</button></div>'
+        '<div class="vp-tab" role="tabpanel"><p>Run apt.</p></div>'
+        '<div class="vp-tab" role="tabpanel" hidden><p>Click twice.</p></div></div>',
+        '<div class="sd-tab-set"><input><label class="sd-tab-label">On Linux</label>'
+        '<div class="sd-tab-content"><p>Run apt.</p></div>'
+        '<input><label class="sd-tab-label">On Windows</label>'
+        '<div class="sd-tab-content"><p>Click twice.</p></div></div>',
+        '<div class="book-tabs"><input><label>On Linux</label>'
+        '<div class="book-tabs-content"><p>Run apt.</p></div><input><label>On Windows</label>'
+        '<div class="book-tabs-content"><p>Click twice.</p></div></div>',
     ],
-    ids=["mkdocs", "vitepress", "docusaurus", "quarto"],
+    ids=[
+        "mkdocs",
+        "vitepress",
+        "docusaurus",
+        "quarto",
+        "asciidoctor",
+        "vuepress",
+        "sphinx-design",
+        "hugo-book",
+    ],
 )
 def test_label_stands_above_its_panel(tabs: str) -> None:
     """All labels stood on one line, and two panels of commands could not be told apart."""

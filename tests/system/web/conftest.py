@@ -30,21 +30,23 @@ CHROMIUM_ARGS = [
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Collect garbage before and after a test of the browser, and not within it.
+def pytest_runtest_protocol(
+    item: pytest.Item, nextitem: pytest.Item | None
+) -> Generator[None, object, object]:
+    """Collect garbage behind a file of browser tests, and not within them.
 
     Playwright's calls run on the stack of a greenlet. An index of an earlier test that was collected and
     closed there has ended the whole process.
     """
     if "chromium" not in getattr(item, "fixturenames", ()):
         return (yield)
-    gc.collect()
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
-        gc.collect()
+        if nextitem is None or nextitem.path != item.path:
+            gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,8 @@ def _label(holder: LexborNode, labels: list[LexborNode], waiting: list[LexborNod
     for label, panel in zip(labels, panels, strict=True):
         if panel.child is not None:
             panel.child.insert_before(_paragraph(f"<strong>{_words(label)}</strong>"))
-    holder.decompose()
+    # (It may hold panels that wait: it is taken out, and not destroyed.)
+    holder.replace_with("\n")
 
 
 def _parent_id(node: LexborNode) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from ragbot.books.formats.html import read_html_page
@@ -94,3 +96,36 @@ def test_labels_whose_panels_a_script_makes_are_paragraphs() -> None:
         "On Windows",
         "Run apt.",
     ]
+
+
+TAGS = (
+    "<ul role=tablist>",
+    "<li role=tab>",
+    "<div role=tabpanel hidden>",
+    "<div class=tabbed-labels><label>",
+    "<div class=tabbed-block>",
+    "<div class=vp-code-group><div class=tabs>",
+    "<div class=blocks><div>",
+    "<div class=admonitionblock><table><tr><td class=icon>",
+    "<td class=content>",
+    "<div class=colist><table><tr><td>",
+    "<div class=hdlist><table><tr><td class=hdlist1>",
+    "<div class=tablist><div class=tab>",
+    "<label class=sd-tab-label>",
+    "<article><h3 class=heading>",
+    "<h2>",
+    *("</h2>", "</h3>", "</ul>", "</div>", "</div></div>", "</table>", "</label>"),
+    *(r"\(a\)", r"\[b", "words"),
+)
+
+
+@pytest.mark.parametrize("generator", ["Antora 3.1", "PreTeXt"])
+def test_tags_in_any_order_are_read(generator: str) -> None:
+    """Nodes that were moved or taken out must not be touched again: the parser ends the process then."""
+    choose = random.Random(7)
+
+    for _ in range(150):
+        body = "".join(choose.choices(TAGS, k=choose.randrange(5, 90)))
+        head = f'<head><meta name="generator" content="{generator}"><title>A</title></head>'
+        text = f'<div id="ptx-content"><article class="doc"><h1>Oars</h1>{body}</article></div>'
+        assert "Oars" in read_html_page("a.html", f"<html>{head}<body>{text}</body></html>").source

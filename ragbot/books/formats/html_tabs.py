@@ -35,8 +35,8 @@ def label_tab_panels(main: LexborNode) -> None:
                 _label(node, node.css(label), waiting)
             else:
                 waiting.append(node)
-    for label in main.css(_BEFORE_PANELS):
-        label.replace_with(_paragraph(f"<strong>{_words(label)}</strong>"))
+    for node in main.css(_BEFORE_PANELS):
+        node.replace_with(_paragraph(f"<strong>{_words(node)}</strong>"))
 
 
 def _label(holder: LexborNode, labels: list[LexborNode], waiting: list[LexborNode]) -> None:

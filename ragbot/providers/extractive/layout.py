@@ -69,8 +69,9 @@ def paragraphs_of(
         above = first.heading
         if first.kind == "list_item":
             items = _list(text, run, mark, tidy)
-            # One step by itself has its number; several look whole.
-            if window.is_run or (items[0].isdigit() and len(items.splitlines()) > 1):
+            # One step by itself has its number; several look whole, and so does what a sentence leads to.
+            is_led = first.lead in window.units
+            if window.is_run or is_led or (items[0].isdigit() and len(items.splitlines()) > 1):
                 items = _with_cuts(items, passage, indexes, frozenset(window.units))
             yield items
         elif first.kind == "table_row":

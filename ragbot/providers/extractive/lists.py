@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.units import Unit
 
 ITEMS = ("list_item", "table_row")
+_NAME = re.compile(r"(?P<name>[^:–—]{1,40}?)(?:\s*[:–—]|\s+-)\s")
 # Steps and lists are shown whole up to this length.
 RUN_TOKENS = 150
 # The list that answers best may be longer: a list without its first or last item misleads.
@@ -13,6 +16,8 @@ WHOLE_LIST_TOKENS = 260
 # Up to so many missing items of a list are shown too, if they have no more tokens than a window.
 LONGEST_GAP = 3
 WINDOW_TOKENS = 60
+# A list of so many items, and of no more tokens than a run, is shown whole with the one that answers.
+MOST_SHORT = 5
 # The steps against a fault begin within so many units after its description.
 REMEDY_WITHIN = 4
 
@@ -67,6 +72,22 @@ def whole_list_budget(passage: ReadPassage, index: int, budget: int) -> int:
     whole = (*list_extent(passage, item), *([unit.lead] if unit.lead >= 0 else []))
     tokens = sum(passage.units[other].unit.tokens for other in whole)
     return max(budget, tokens) if tokens <= WHOLE_LIST_TOKENS else budget
+
+
+def is_named(unit: Unit, question: str) -> bool:
+    """Return whether a question has the name that an item begins with ("Salt - how much was added")."""
+    match = _NAME.match(unit.words)
+    return match is not None and match["name"].casefold() in question.casefold()
+
+
+def short_list(passage: ReadPassage, index: int) -> set[int]:
+    """Return the whole list that an item is in, with its lead-in, if it is short; an item alone misleads."""
+    unit = passage.units[index].unit
+    if unit.kind not in ITEMS or unit.lead < 0:
+        return set()
+    whole = {unit.lead, *list_extent(passage, index)}
+    tokens = sum(passage.units[other].unit.tokens for other in whole)
+    return whole if len(whole) <= MOST_SHORT + 1 and tokens <= RUN_TOKENS else set()
 
 
 def with_ends(passage: ReadPassage, chosen: set[int]) -> set[int]:

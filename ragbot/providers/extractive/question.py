@@ -47,8 +47,8 @@ _HOWTO = re.compile(
     r"\bhow\s+(?:do|does|can|could|should|would|to|are|is)\b(?!\s+(?:it|they|this|that)\s+differ)"
     # "How can I tell whether it is genuine?" asks for a sign and not for steps.
     r"(?!\s+(?:(?:i|we|you|one)\s+)?(?:tell\s+(?:if|whether|when|that)|know\s+(?:if|whether|when)|notice|recogni[sz]e)\b)"
-    r"|\bhow\s+(?:i|we|you)\b|\b(?:steps?|way|command|procedure|instructions?)\s+(?:to|for|of)\b|\bwhat\s+(?:do|should|must)\s+(?:i|we|you)\s+do\b"
-    r"|\b(?:what|and)\s+now\W*$|\bshow\s+me\s+how\b|\bwie\s+(?:kann|soll|muss|installiere|mache)|\bcomment\b|\bc[oó]mo\b",
+    r"|\bhow\s+(?:i|we|you)\b|\b(?:steps?|way|command|procedure|instructions?)\s+(?:to|for|of)\b|\bwhat\s+(?:do|should|must|can|could)\s+(?:i|we|you)\s+do\b"
+    r"|\b(?:what|and)\s+now\W*$|(?:^|\W)how\W*$|\bshow\s+me\s+how\b|\bwie\s+(?:kann|soll|muss|installiere|mache)|\bcomment\b|\bc[oó]mo\b",
     re.IGNORECASE,
 )
 _ACTION = re.compile(

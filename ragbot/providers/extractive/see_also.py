@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
-from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent
+from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent, short_list
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
 from ragbot.providers.extractive.scoring import Candidate
@@ -157,6 +157,9 @@ def _shown(
         chosen.update(needed_units(passage, index), _announced_by(passage, index, units))
         if index + 1 in units and _LIMITS.match(passage.units[index + 1].unit.words):
             chosen.add(index + 1)
+    for index in tuple(chosen):
+        if scores.get(index, -math.inf) >= least and (whole := short_list(passage, index)) <= {*units}:
+            chosen.update(whole)
     chosen.update(_lists_of_several(chosen, passage))
     return without_loose_leads(passage, chosen.intersection(units))
 

@@ -63,6 +63,7 @@ _EXPLAINS = re.compile(
 _TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
 # A caption: a paragraph that is emphasised from end to end, at or under an image.
 _EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
+_PICTURE = re.compile(r"\s*(?:!\[|<(?:figure|picture|img)\b)", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
 # A bar between cells.
 BAR = re.compile(r"(?<!\\)\|")
@@ -77,7 +78,7 @@ _NAMES = re.compile(
 # A sentence that points to a list, table or listing below it.
 _POINTS_BELOW = re.compile(
     # (What stands behind a colon is not below.)
-    r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?:shown|listed|given|see)\s+below)\b(?!.*[:：]\s*\S)",
+    r"\b(?:the\s+following|as\s+follows|below\s+(?:is|are)|(?<!,\sas\s)(?:shown|listed|given|see)\s+below)\b(?!.*[:：]\s*\S)",
     re.IGNORECASE,
 )
 # "A question mark says so:" rests on the sentence before it.
@@ -141,7 +142,8 @@ class Unit:
     subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label`
     marks a bold line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
     a section that sums up its chapter, `is_tree` a drawing of folders, `in_item` a later block of a list item.
-    `cells` are those of a table's row, in lower case.
+    `cells` are those of a table's row, in lower case. `shows_picture` marks a sentence that announces a picture,
+    which no answer shows.
     """
 
     start: int
@@ -160,6 +162,7 @@ class Unit:
     is_tree: bool = False
     in_item: bool = False
     cells: frozenset[str] = frozenset()
+    shows_picture: bool = False
 
     @property
     def parts(self) -> bool:
@@ -174,7 +177,7 @@ class Unit:
     @property
     def announces(self) -> bool:
         """Return whether the unit announces what follows: it ends in a colon, points below or is a label."""
-        if self.kind not in ("sentence", "list_item"):
+        if self.kind not in ("sentence", "list_item") or self.shows_picture:
             return False
         points = self.kind == "sentence" and _POINTS_BELOW.search(self.words) is not None
         return self.is_label or points or self.words.rstrip("*_ ").endswith((":", "："))
@@ -227,6 +230,8 @@ def units_of(
             below = text[block.end : _next_heading(blocks, number, text)]
             section = _Section(is_side_section(name, below), is_summary_heading(name))
             continue
+        if units and units[-1].heading == heading and _is_picture(text[block.start : block.end]):
+            units[-1] = _before_picture(units[-1], text)
         for start, end, kind in _pieces(text, block):
             raw = text[start:end]
             plain = words(raw, kind)
@@ -257,6 +262,22 @@ def units_of(
                     )
                 )
     return units
+
+
+def _is_picture(raw: str) -> bool:
+    """Return whether a block is a picture, with its caption or without."""
+    return _PICTURE.match(raw) is not None
+
+
+def _before_picture(unit: Unit, text: str) -> Unit:
+    """Return a sentence that announces a picture without its colon; others as they are.
+
+    "Choose the loop in the menu:" and a picture of the menu is a step, also where nobody sees the picture.
+    """
+    if unit.kind != "sentence" or not unit.announces or unit.is_label:
+        return unit
+    end = unit.end - text[unit.start : unit.end].endswith((":", "："))
+    return replace(unit, words=unit.words.rstrip().rstrip(":："), end=end, shows_picture=True)
 
 
 def _take_into_list(units: list[Unit], heading: int) -> None:

@@ -14,9 +14,11 @@ from ragbot.providers.extractive.lists import (
     RUN_TOKENS,
     WINDOW_TOKENS,
     is_in_list,
+    is_named,
     item_of,
     list_extent,
     remedy,
+    short_list,
     subsections,
     whole_list_budget,
     with_ends,
@@ -29,6 +31,8 @@ from ragbot.providers.extractive.units import Unit
 # They hold the evidence more often than bare sentences do (docs/search.md).
 WINDOWS = 4
 ANSWER_TOKENS = 200
+# A section of sentences that says how to do something is shown whole up to this length.
+SHORT_SECTION_TOKENS = 120
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
 SCORE_MARGIN = 1.5
 # What has one short answer: a definition and at most one other wording of it are enough.
@@ -109,16 +113,21 @@ def _window_around(
 
     Around the best one the whole list, or the remedy of a fault, may cost more.
     """
-    wants_run = _wants_run(passage, candidate, asked)
+    wants_run = _wants_run(passage, candidate, asked) or (
+        is_best and asked.wants_steps and _tells_in_prose(passage, candidate.index)
+    )
     budget = min(left, RUN_TOKENS if wants_run else WINDOW_TOKENS)
     if wants_run and is_best:
-        budget = whole_list_budget(passage, candidate.index, budget)
+        start = candidate.index + _leads_to_list(passage, candidate.index)
+        budget = whole_list_budget(passage, start, budget)
     alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
     window = _window(passage, candidate.index, budget, asked, alone=alone)
     if asked.is_trouble and asked.wants_steps and is_best and not alone:
         window |= remedy(passage, candidate.index)
     if asked.want is Want.LIST and is_best:
         window |= subsections(passage, max(window))
+    if is_best and not candidate.has_key and not is_named(candidate.read.unit, asked.text):
+        window |= short_list(passage, candidate.index)
     return window
 
 
@@ -167,7 +176,7 @@ def _rounded_off(passage: ReadPassage, chosen: set[int], *, is_run: bool) -> tup
     """
     whole = _without_gaps(passage, chosen)
     if is_run:
-        whole = with_ends(passage, whole)
+        whole = with_ends(passage, _with_sentences_between(passage, whole))
     return without_loose_leads(passage, _with_announced(passage, whole))
 
 
@@ -198,6 +207,17 @@ def _without_gaps(passage: ReadPassage, chosen: set[int]) -> set[int]:
             and all(passage.units[index].unit.heading == ends[0].heading for index in (*between, after))
         ):
             whole.update(between)
+    return whole
+
+
+def _with_sentences_between(passage: ReadPassage, chosen: set[int]) -> set[int]:
+    """Add the sentence that is missing between two sentences of a section: it may be a step, too."""
+    whole = set(chosen)
+    for before, after in pairwise(sorted(chosen)):
+        units = [passage.units[index].unit for index in range(before, after + 1)]
+        is_one = after == before + 2 and all(unit.kind == "sentence" for unit in units)
+        if is_one and len({unit.heading for unit in units}) == 1 and units[1].tokens <= WINDOW_TOKENS:
+            whole.add(before + 1)
     return whole
 
 
@@ -237,11 +257,28 @@ def _wants_run(passage: ReadPassage, candidate: Candidate, asked: AskedFor) -> b
     unit = passage.units[item_of(passage, candidate.index)].unit
     if asked.wants_steps:
         return unit.kind in ("list_item", "code") or unit.leads or unit.lead >= 0
+    if unit.leads and _leads_to_list(passage, candidate.index):
+        # The answer is the sentence with what it names.
+        return True
     if asked.want is not Want.LIST:
         return False
     following = passage.units[candidate.index + 1].unit if candidate.index + 1 < len(passage.units) else None
     announces = following is not None and following.kind in ITEMS and following.heading == unit.heading
     return unit.kind in ITEMS or announces
+
+
+def _tells_in_prose(passage: ReadPassage, index: int) -> bool:
+    """Return whether a section is short and has no list or listing: what to do stands in its sentences."""
+    heading = passage.units[index].unit.heading
+    section = [read.unit for read in passage.units if read.unit.heading == heading]
+    tokens = sum(unit.tokens for unit in section)
+    return tokens <= SHORT_SECTION_TOKENS and all(unit.kind == "sentence" for unit in section)
+
+
+def _leads_to_list(passage: ReadPassage, index: int) -> bool:
+    """Return whether a list or table follows on a sentence, which it introduces."""
+    behind = passage.units[index + 1].unit if index + 1 < len(passage.units) else None
+    return behind is not None and behind.lead == index and behind.kind in ITEMS
 
 
 def _window(passage: ReadPassage, index: int, budget: int, asked: AskedFor, *, alone: bool) -> set[int]:

@@ -72,6 +72,8 @@ def test_question_for_a_value_of_a_thing_asks_for_no_meaning(question: str) -> N
         ("What can I spend the money on?", Want.LIST),
         ("What are the marbles for?", Want.OTHER),
         ("The kiln is hot, what now?", Want.STEPS),
+        ("I want to fire a bowl twice. How?", Want.STEPS),
+        ("The glaze is too thin. What can I do?", Want.STEPS),
         ("List the types of joints", Want.LIST),
         ("What are the advantages of DDS?", Want.LIST),
         ("Why is the rind washed?", Want.CAUSE),

@@ -382,3 +382,19 @@ def test_sentences_in_parentheses_stay_together() -> None:
         "(If it is soft, wait. If it is hard, hurry.)",
         "Then stir it.",
     ]
+
+
+@pytest.mark.parametrize("picture", ["![](a.png)", '<figure><img src="a.png"></figure>', '<img src="a.png">'])
+def test_sentence_that_announces_a_picture_is_a_sentence_without_its_colon(picture: str) -> None:
+    """Manuals tell a step and show the menu; answers show no pictures."""
+    first, second = units_in(f"Choose the loop in the menu:\n\n{picture}\n\nClick it.\n")
+
+    assert (first.words, first.announces) == ("Choose the loop in the menu", False)
+    assert first.end == len("Choose the loop in the menu")
+    assert second.words == "Click it."
+
+
+def test_sentence_that_points_below_in_passing_announces_nothing() -> None:
+    """It says what to do, whatever is below."""
+    assert not units_in("Use the dialog to improve this, as shown below.")[0].announces
+    assert units_in("The values are shown below.")[0].announces

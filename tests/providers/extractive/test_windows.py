@@ -554,3 +554,65 @@ def test_row_of_a_table_is_no_neighbour_of_a_sentence() -> None:
     assert shown("Why does cheddar ripen in the cellar of Bob?", text, most=1) == [
         "Cheddar ripens in the cellar of Bob."
     ]
+
+
+# --- lists and steps that would mislead in part ---------------------------------------------------
+
+
+def test_sentence_that_answers_comes_with_the_whole_list_that_it_leads_to() -> None:
+    """A list of criteria without its last one looks whole."""
+    items = [
+        f"the rind of every wheel has been checked by hand for cracks and spots of kind {n}" for n in "123456"
+    ]
+    text = "A cheddar is done when these criteria are met:\n\n" + "\n".join(f"- {item}" for item in items)
+
+    found = shown("Which criteria must be met before a cheddar is done?", f"{text}\n")
+
+    assert found[1:] == items
+
+
+def test_item_that_answers_comes_with_its_short_list() -> None:
+    """The last of three kinds, alone and without what they are kinds of, says something else."""
+    text = (
+        "A rest means any of these:\n\n1. the month before the fair;\n2. the week behind it;\n"
+        "3. any other time that Alice calls a rest.\n"
+    )
+
+    found = shown("Who calls another time?", text)
+
+    assert found[0] == "A rest means any of these:"
+    assert len(found) == 4
+
+
+def test_item_that_the_question_names_stands_alone() -> None:
+    """Its neighbours are about other things."""
+    kinds = ("Rind", "Core", "Salt")
+    items = [
+        f"- **{kind}** - what Alice sees of the {kind.lower()}, by day and by night.\n" for kind in kinds
+    ]
+    text = f"The board shows these, from top to bottom, {'and never another one, ' * 9}:\n\n{''.join(items)}"
+
+    assert not any(words.startswith("The board") for words in shown("What does Core stand for?", text))
+    assert shown("What is seen of the core by day?", text)[0].startswith("The board")
+
+
+def test_step_between_two_steps_in_sentences_is_shown() -> None:
+    """It was left out without a sign."""
+    middle = "Bring the number of your cow along, which stands on its ear or in the book of the herd."
+    text = f"Ask Alice for the cheddar press. {middle}\n\nAlice gives you the cheddar press then. {FILLER}"
+
+    assert middle in shown("How do I get the cheddar press from Alice?", text)
+
+
+def test_short_section_of_sentences_that_says_how_is_shown_whole() -> None:
+    """What to do stands in sentences of which none has a word of the question."""
+    text = (
+        "The press is perfect for a hard cheddar.\n\nTurn the handle twice:\n\n![](a.png)\n\n"
+        "Then wait until the whey has run off, which takes an hour in summer and two in winter, and turn "
+        "the wheel of the press by a quarter every ten minutes, or the rind will crack at the side below."
+    )
+
+    found = shown("How do I press a hard cheddar?", text)
+
+    assert "Turn the handle twice" in found
+    assert found[-1].startswith("Then wait")

@@ -39,6 +39,8 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
         ),
         "",
     ),
+    # A line that is one of GitBook's or Liquid's tags.
+    ("{%", re.compile(r"^[ \t]*+\{%[^%\n]{0,1000}%\}[ \t]*$", re.MULTILINE), ""),
     # A table's rule between head and body.
     (
         "--",
@@ -54,6 +56,10 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
 )
 # Stands for a star that is text while the others are removed.
 _STAR = "\ue000"
+# Signs that an author has escaped are text, and stand aside while marks are removed.
+_ESCAPED = re.compile(r"\\(?P<sign>[*_~\[\]])")
+_ASIDE = {sign: chr(0xE010 + number) for number, sign in enumerate("*_~[]")}
+_BACK = str.maketrans({aside: sign for sign, aside in _ASIDE.items()})
 # Stands on both sides of the number of a code span, likewise.
 _SPAN = "\ue001"
 _KEPT_SPAN = re.compile(f"{_SPAN}(\\d+){_SPAN}")
@@ -94,11 +100,13 @@ def _words_around_code(text: str) -> str:
 def _words(text: str) -> str:
     if not text.strip():
         return text
+    if "\\" in text:
+        text = _ESCAPED.sub(lambda escaped: _ASIDE[escaped["sign"]], text)
     text = replaced_stars(text, _STAR)
     for sign, pattern, replacement in _RULES:
         if sign in text:
             text = pattern.sub(replacement, text)
-    text = decoded(text.replace(_STAR, "*"))
+    text = decoded(text.replace(_STAR, "*").translate(_BACK))
     text = _without_indents(text)
     if "  " in text or "\t" in text:
         text = _SPACES.sub(" ", text)

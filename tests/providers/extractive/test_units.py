@@ -394,6 +394,13 @@ def test_sentence_that_announces_a_picture_is_a_sentence_without_its_colon(pictu
     assert second.words == "Click it."
 
 
+def test_sentence_that_leads_to_text_with_a_picture_in_front_leads_to_it() -> None:
+    """Many a line begins with an icon."""
+    first, _ = units_in("Do this:\n\n![icon](a.png) Click it.\n")
+
+    assert (first.words, first.announces) == ("Do this:", True)
+
+
 def test_sentence_that_points_below_in_passing_announces_nothing() -> None:
     """It says what to do, whatever is below."""
     assert not units_in("Use the dialog to improve this, as shown below.")[0].announces

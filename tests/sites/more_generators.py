@@ -68,6 +68,18 @@ def _with(environment: dict[str, str]) -> dict[str, str]:
     return {**os.environ, **environment}
 
 
+def as_quote(title: str, body: str) -> str:
+    """Return an admonition as a quote, its title in bold."""
+    text = f"**{title}**\n\n{body}" if title else body
+    return "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+
+
+def as_div(name: str, title: str, body: str) -> str:
+    """Return an admonition as a division of pandoc's, its title in bold."""
+    heading = f"**{title}**\n\n" if title else ""
+    return f"::: {{.{name}}}\n{heading}{body}\n:::\n"
+
+
 class MarkdownSite:
     """Write the pages in a generator's own spelling; the classes below say how it differs."""
 
@@ -226,8 +238,7 @@ class HonKit(MarkdownSite):
         return "README" if page == "index" else page
 
     def admonition(self, name: str, title: str, body: str) -> str:
-        text = f"**{title}**\n\n{body}" if title else body
-        return "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+        return as_quote(title, body)
 
     def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
         run([tools.npm_bin("honkit", "honkit"), "build", source, scratch], source)
@@ -246,8 +257,7 @@ class JustTheDocs(MarkdownSite):
         return f"---\ntitle: {json.dumps(title_of(page))}\nnav_order: {position}\n---\n"
 
     def admonition(self, name: str, title: str, body: str) -> str:
-        text = f"**{title}**\n\n{body}" if title else body
-        return f"{{: .{name} }}\n" + "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+        return f"{{: .{name} }}\n{as_quote(title, body)}"
 
     def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
         shutil.copytree(source, scratch)
@@ -274,8 +284,7 @@ class Bookdown(MarkdownSite):
         return head if page == "index" else ""
 
     def admonition(self, name: str, title: str, body: str) -> str:
-        heading = f"**{title}**\n\n" if title else ""
-        return f"::: {{.{name}}}\n{heading}{body}\n:::\n"
+        return as_div(name, title, body)
 
     def text(self, page: str) -> str:
         return with_plain_fences(super().text(page))
@@ -419,8 +428,7 @@ class Zola(MarkdownSite):
         return f"+++\ntitle = {json.dumps(title_of(page))}\nweight = {position}\n{order}+++\n"
 
     def admonition(self, name: str, title: str, body: str) -> str:
-        text = f"**{title}**\n\n{body}" if title else body
-        return "".join(f"> {line}".rstrip() + "\n" for line in text.split("\n"))
+        return as_quote(title, body)
 
     def text(self, page: str) -> str:
         def internal(link: re.Match[str]) -> str:
@@ -460,8 +468,7 @@ class PreTeXt(MarkdownSite):
         )
 
     def admonition(self, name: str, title: str, body: str) -> str:
-        heading = f"**{title}**\n\n" if title else ""
-        return f"::: {{.{name}}}\n{heading}{body}\n:::\n"
+        return as_div(name, title, body)
 
     def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
         shutil.copytree(source, scratch)

@@ -24,11 +24,11 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     (
         "](",
         re.compile(
-            r"\[(?<!\\\[)(?!\^)([^\[\]]{1,500})\]\([^()\r\n]{0,2000}(?:\([^()\r\n]{0,200}\)[^()\r\n]{0,200})?\)"
+            r"\[(?!\^)([^\[\]]{1,500})\]\([^()\r\n]{0,2000}(?:\([^()\r\n]{0,200}\)[^()\r\n]{0,200})?\)"
         ),
         r"\1",
     ),
-    ("][", re.compile(r"\[(?<!\\\[)(?!\^)([^\[\]]{1,500})\]\[[^\[\]\r\n]{0,200}\]"), r"\1"),
+    ("][", re.compile(r"\[(?!\^)([^\[\]]{1,500})\]\[[^\[\]\r\n]{0,200}\]"), r"\1"),
     ("<", re.compile(r"<((?:https?|mailto):[^<>\s]{1,2000})>"), ""),
     # A heading's own id, and attributes.
     (
@@ -54,9 +54,7 @@ _RULES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("~~", re.compile(r"~~(?:(?=\S)|(?<=\S~~))"), ""),
     ("\\", re.compile(r"\\(?=[!-/:-@\[-`{-~])"), ""),
 )
-# Stands for a star that is text while the others are removed.
-_STAR = "\ue000"
-# Signs that an author has escaped are text, and stand aside while marks are removed.
+# Signs that are text, as those that an author has escaped, stand aside while marks are removed.
 _ESCAPED = re.compile(r"\\(?P<sign>[*_~\[\]])")
 _ASIDE = {sign: chr(0xE010 + number) for number, sign in enumerate("*_~[]")}
 _BACK = str.maketrans({aside: sign for sign, aside in _ASIDE.items()})
@@ -102,11 +100,11 @@ def _words(text: str) -> str:
         return text
     if "\\" in text:
         text = _ESCAPED.sub(lambda escaped: _ASIDE[escaped["sign"]], text)
-    text = replaced_stars(text, _STAR)
+    text = replaced_stars(text, _ASIDE["*"])
     for sign, pattern, replacement in _RULES:
         if sign in text:
             text = pattern.sub(replacement, text)
-    text = decoded(text.replace(_STAR, "*").translate(_BACK))
+    text = decoded(text.translate(_BACK))
     text = _without_indents(text)
     if "  " in text or "\t" in text:
         text = _SPACES.sub(" ", text)

@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from ragbot.books.formats.html_layout_tables import replace_layout_tables
 from ragbot.books.formats.html_tabs import label_tab_panels
 from ragbot.books.formats.html_themes import main_content, theme_of
-from ragbot.books.formats.html_tree import parse_html
+from ragbot.books.formats.html_tree import new_element, parse_html
 from ragbot.books.formats.markdown import Heading, build_sections, find_headings
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.blocks import parse_page
@@ -152,9 +152,7 @@ def _plain_code(main: LexborNode) -> None:
         language = _language(pre)
         text = pre.text().strip("\n")
         attribute = f' class="language-{escape(language)}"' if language else ""
-        plain = LexborHTMLParser(f"<pre><code{attribute}>{escape(text)}\n</code></pre>").css_first("pre")
-        if plain is not None:
-            pre.replace_with(plain)
+        pre.replace_with(new_element(f"<pre><code{attribute}>{escape(text)}\n</code></pre>"))
 
 
 def _plain_mathematics(main: LexborNode) -> None:

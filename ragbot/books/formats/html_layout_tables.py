@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from selectolax.lexbor import LexborNode
+
+from ragbot.books.formats.html_tree import new_element
 
 
 def replace_layout_tables(main: LexborNode) -> None:
@@ -14,13 +16,13 @@ def replace_layout_tables(main: LexborNode) -> None:
     for note in reversed(main.css(".admonitionblock > table")):
         icon, content = note.css_first("td.icon"), note.css_first("td.content")
         if icon is not None and content is not None:
-            _replace(note, f"<div><p>{escape(_label(icon))}</p>{_inside(content)}</div>")
+            note.replace_with(new_element(f"<div><p>{escape(_label(icon))}</p>{_inside(content)}</div>"))
     for callouts in reversed(main.css(".colist > table")):
         items = (f"<li>{_inside(cells[-1])}</li>" for cells in _rows(callouts))
-        _replace(callouts, f"<ol>{''.join(items)}</ol>")
+        callouts.replace_with(new_element(f"<ol>{''.join(items)}</ol>"))
     for terms in reversed(main.css(".hdlist > table")):
         entries = (f"<dt>{_inside(cells[0])}</dt><dd>{_inside(cells[-1])}</dd>" for cells in _rows(terms))
-        _replace(terms, f"<dl>{''.join(entries)}</dl>")
+        terms.replace_with(new_element(f"<dl>{''.join(entries)}</dl>"))
 
 
 def _label(icon: LexborNode) -> str:
@@ -40,9 +42,3 @@ def _rows(table: LexborNode) -> Iterator[list[LexborNode]]:
 
 def _inside(node: LexborNode) -> str:
     return "".join(child.html or "" for child in node.iter(include_text=True))
-
-
-def _replace(node: LexborNode, source: str) -> None:
-    written = LexborHTMLParser(source).css_first("body > *")
-    if written is not None:
-        node.replace_with(written)

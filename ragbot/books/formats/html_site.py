@@ -121,9 +121,9 @@ def _book_pages(
     """Return the pages that are the book. `redirects` and `linked` are links of the front page."""
     left_out = pages_left_out(
         {path: read.facts for path, read in found.items()},
-        lambda path, link: _linked(path, link, found),
-        front=next((_linked("", link, found) for link in redirects), None) or "",
-        linked={target for link in linked if (target := _linked("", link, found)) is not None},
+        lambda path, link: _resolved(path, link, found),
+        front=next((_resolved("", link, found) for link in redirects), None) or "",
+        linked={target for link in linked if (target := _resolved("", link, found)) is not None},
     )
     kept = {path: read for path, read in found.items() if path not in left_out}
     left_out |= repeating_pages({path: read.page.source for path, read in kept.items()})
@@ -136,19 +136,6 @@ def _top(found: dict[str, _SitePage]) -> str:
     """Return the path of the front page of the folder that holds all pages."""
     folders = commonpath([dirname(path) or "." for path in found]) if found else ""
     return f"{folders}/index.html" if folders not in ("", ".") else _INDEXES[0]
-
-
-def _linked(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
-    """Return the page that a link leads to, or None. Of a whole address the host is not looked at.
-
-    Canonical links are whole addresses, and in some generators all links are (Zola, Hugo).
-    """
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return None
-    is_whole = parts.scheme in ("http", "https")
-    return _resolved(path, (parts.path or "/") if is_whole else link, found)
 
 
 def _shared_title(found: dict[str, _SitePage]) -> str:
@@ -175,14 +162,14 @@ def _is_page(path: str) -> bool:
 def _order(found: dict[str, _SitePage], contents: dict[str, list[str]], top: str) -> list[str]:
     """Return the paths in the order of the site's contents; links to the next page lead on from each."""
     tables = [
-        [target for link in contents.get(path, ()) if (target := _linked(path, link, found))]
+        [target for link in contents.get(path, ()) if (target := _resolved(path, link, found))]
         for path in ("toc.html", *_INDEXES, top)
     ]
     # A front page that leads to one page alone is a cover or a redirect: the contents stand further in.
     listed = next((table for table in tables if len({*table}) > 1), next(filter(None, tables), []))
     sequence = _with_indexes([*(path for path in (*_INDEXES, top) if path in found), *listed], found)
     follows = {
-        path: target for path, read in found.items() if (target := _linked(path, read.next_link, found))
+        path: target for path, read in found.items() if (target := _resolved(path, read.next_link, found))
     }
     return _along(sequence, follows) if follows else sequence
 
@@ -217,14 +204,19 @@ def _links(tree: LexborHTMLParser, selector: str) -> list[str]:
 
 
 def _resolved(path: str, link: str, found: dict[str, _SitePage]) -> str | None:
-    """Return the page that a link leads to, or None; a base path in front is ignored."""
+    """Return the page that a link leads to, or None; a base path in front is ignored.
+
+    Of a whole address the host is not looked at: canonical links are some, and in some generators all links
+    are (Zola, Hugo).
+    """
     try:
         parts = urlsplit(link)
     except ValueError:
         return None
-    if parts.scheme or parts.netloc or not parts.path:
+    is_whole = parts.scheme in ("http", "https")
+    if not is_whole and (parts.scheme or parts.netloc or not parts.path):
         return None
-    target = unquote(parts.path)
+    target = unquote(parts.path or "/")
     if not target.startswith("/"):
         return _file(normpath(f"{dirname(path)}/{target}").lstrip("/"), found)
     names = target.strip("/").split("/")[-MAX_FOLDER_DEPTH - 1 :]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
+from selectolax.lexbor import LexborNode
 
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from ragbot.books.formats.html_tree import new_paragraph
 
 # What holds the labels, a label, and a panel: of MkDocs Material, of VitePress, of Asciidoctor, and of all
 # that keep to ARIA (Docusaurus, Starlight, Quarto, Docsy, VuePress, sphinx-tabs).
@@ -36,7 +36,7 @@ def label_tab_panels(main: LexborNode) -> None:
             else:
                 waiting.append(node)
     for node in main.css(_BEFORE_PANELS):
-        node.replace_with(_paragraph(f"<strong>{_words(node)}</strong>"))
+        node.replace_with(new_paragraph(node, bold=True))
 
 
 def _label(holder: LexborNode, labels: list[LexborNode], waiting: list[LexborNode]) -> None:
@@ -44,23 +44,15 @@ def _label(holder: LexborNode, labels: list[LexborNode], waiting: list[LexborNod
     panels = waiting[: -len(labels) - 1 : -1] if labels else []
     if len(panels) < len(labels) or len({_parent_id(panel) for panel in panels}) > 1:
         for label in labels:
-            label.replace_with(_paragraph(_words(label)))
+            label.replace_with(new_paragraph(label))
         return
     del waiting[len(waiting) - len(panels) :]
     for label, panel in zip(labels, panels, strict=True):
         if panel.child is not None:
-            panel.child.insert_before(_paragraph(f"<strong>{_words(label)}</strong>"))
+            panel.child.insert_before(new_paragraph(label, bold=True))
     # (It may hold panels that wait: it is taken out, and not destroyed.)
     holder.replace_with("\n")
 
 
 def _parent_id(node: LexborNode) -> int:
     return node.parent.mem_id if node.parent is not None else 0
-
-
-def _words(label: LexborNode) -> str:
-    return escape(" ".join(label.text().split()))
-
-
-def _paragraph(source: str) -> LexborNode:
-    return LexborHTMLParser(f"<p>{source}</p>").css("p")[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from html import escape
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from ragbot.books.formats.html_tree import new_paragraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,17 +232,11 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
     if theme.numbers is not None:
         _drop_numbers(main, theme.numbers)
     for heading in main.css(theme.labels) if theme.labels else ():
-        heading.replace_with(_in_bold(heading))
+        heading.replace_with(new_paragraph(heading, bold=True))
     for link in main.css("a"):
         if _EDIT.fullmatch(" ".join(link.text().split())):
             link.decompose()
     return main
-
-
-def _in_bold(heading: LexborNode) -> LexborNode:
-    """Return a paragraph with a heading's words in bold."""
-    words = escape(" ".join(heading.text().split()))
-    return LexborHTMLParser(f"<p><strong>{words}</strong></p>").css("p")[0]
 
 
 def _drop_numbers(main: LexborNode, numbers: re.Pattern[str]) -> None:

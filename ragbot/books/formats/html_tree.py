@@ -11,8 +11,9 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from html import escape
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from ragbot.core.errors import FileUnreadable
 
@@ -96,6 +97,17 @@ def _refuse_by_count(source: str) -> None:
 def _attributes(text: str) -> int:
     """Return the greatest number of attributes in a text: its words, without quoted values."""
     return len(_QUOTED.sub(" ", text).replace("/", " ").split())
+
+
+def new_element(source: str) -> LexborNode:
+    """Return the element that a piece of HTML holds, to be put into a page."""
+    return LexborHTMLParser(source).css("body > *")[0]
+
+
+def new_paragraph(node: LexborNode, *, bold: bool = False) -> LexborNode:
+    """Return a paragraph with a node's words, to be put into the page."""
+    words = escape(" ".join(node.text().split()))
+    return new_element(f"<p><strong>{words}</strong></p>" if bold else f"<p>{words}</p>")
 
 
 def redirects_of(tree: LexborHTMLParser) -> list[str]:

@@ -245,7 +245,7 @@ class ExtractiveGenerator:
 
 def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:
     """Return whether a word of the question is in a unit, near it or in its headings; True without words."""
-    held = one.read.around | one.read.heading_terms | one.path_terms
+    held = one.read.around | one.headings
     return not weights or not held.isdisjoint(weights)
 
 

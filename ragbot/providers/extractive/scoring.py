@@ -51,6 +51,11 @@ class Candidate:
     defines: float = 0.0
     has_key: bool = False
 
+    @property
+    def headings(self) -> Terms:
+        """Return the stems of what heads the unit: its path, its heading and the bold line of its part."""
+        return self.read.heading_terms | self.read.label_terms | self.path_terms
+
 
 # Words that decide a question with two answers.
 _DECIDING: Mapping[Want, re.Pattern[str]] = MappingProxyType(
@@ -107,7 +112,7 @@ def unit_features(
 ) -> list[float]:
     """Return a unit's features in the order of FEATURES; the last, the similarity, only if it is known."""
     read, unit = one.read, one.read.unit
-    headings = read.heading_terms | read.label_terms | one.path_terms
+    headings = one.headings
     is_code = unit.kind == "code"
     wants_code = asked.wants_tree if unit.is_tree else asked.wants_code
     is_listed = asked.want is Want.LIST and unit.kind in ("list_item", "table_row")
@@ -304,9 +309,7 @@ def support_features(
     """Return the features for `supports`, in the order of SUPPORT_FEATURES; the last only if it is known."""
     words = len(weights) + len(unknown_words)
     best = found[:_BEST_UNITS]
-    around = frozenset[str]().union(
-        *(one.read.around | one.read.heading_terms | one.read.label_terms | one.path_terms for one in best)
-    )
+    around = frozenset[str]().union(*(one.read.around | one.headings for one in best))
     rarest = max(weights, key=lambda term: weights[term], default="")
     # A rare word that the book does not use weighs more than a common one.
     unknown = sum(map(rarity, unknown_words)) / words if words else 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent, short_list
@@ -31,7 +31,7 @@ _LIMITS = re.compile(
     r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
 )
 # These are shown whole, with what lies between.
-_WHOLE = frozenset({Want.LIST, Want.STEPS, Want.MEANING})
+_WHOLE = frozenset({Want.STEPS, Want.MEANING})
 
 
 def further_last(
@@ -58,13 +58,16 @@ def further_last(
         replace(window, is_further=window.passage != best.passage or window.score < least)
         for window in windows
     ]
-    if not asked.is_trouble and asked.want not in _WHOLE:
-        scores = _scores(best.passage, candidates, asked)
-        marked = [part for window in marked for part in _parts(window, passages[best.passage], scores)]
-    elif asked.want is Want.LIST:
-        scores = _scores(best.passage, candidates, asked)
-        marked = [part for window in marked for part in _list_alone(window, passages[best.passage], scores)]
-    return sorted(marked, key=lambda window: window.is_further)
+    if asked.want is not Want.LIST and (asked.is_trouble or asked.want in _WHOLE):
+        return sorted(marked, key=lambda window: window.is_further)
+    divide = _list_alone if asked.want is Want.LIST else _parts
+    passage, scores = passages[best.passage], _scores(best.passage, candidates, asked)
+    divided = [
+        part
+        for window in marked
+        for part in ([window] if window.is_further else divide(window, passage, scores))
+    ]
+    return sorted(divided, key=lambda window: window.is_further)
 
 
 def _has_value(window: Window, passages: Sequence[ReadPassage], asked: AskedFor) -> bool:
@@ -88,46 +91,39 @@ def _scores(passage: int, candidates: Sequence[Candidate], asked: AskedFor) -> M
     }
 
 
-def _parts(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> Iterator[Window]:
-    """Yield the units of an answer's window that are nearly as good as the best one, then others as further.
+def _parts(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> list[Window]:
+    """Return the units of an answer's window that are nearly as good as the best one, then others as further.
 
     Units come with those without which they cannot be understood.
     """
-    if window.is_further:
-        yield window
-        return
     best = max(scores.values())
     answer = _shown(window.units, passage, scores, best - UNIT_MARGIN)
     others = [index for index in window.units if index not in answer]
     if not answer:
-        yield window
-        return
+        return [window]
     further = _shown(others, passage, scores, best - LEAST_MARGIN, paragraphs=_paragraphs(answer, passage))
-    yield replace(window, units=answer)
-    if further:
-        yield replace(window, units=further, is_further=True)
+    return _divided(window, answer, further)
 
 
-def _list_alone(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> Iterator[Window]:
-    """Yield the list that a window's best unit is in or leads to, then its other units as further."""
-    if window.is_further:
-        yield window
-        return
+def _list_alone(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> list[Window]:
+    """Return the list that a window's best unit is in or leads to, then its other units as further."""
     best = max(window.units, key=lambda index: scores.get(index, -math.inf))
     items = [index for index in window.units if passage.units[index].unit.kind in ITEMS]
     if passage.units[item_of(passage, best)].unit.kind not in ITEMS:
         items = [index for index in items if passage.units[index].unit.lead == best]
         best = items[0] if items else best
     if not items:
-        yield window
-        return
+        return [window]
     extent = set(list_extent(passage, item_of(passage, best)))
     shown = {other for index in extent for other in (index, passage.units[index].unit.lead)}
     answer = tuple(index for index in window.units if index in shown)
-    further = without_loose_leads(passage, set(window.units) - set(answer))
-    yield replace(window, units=answer)
-    if further:
-        yield replace(window, units=further, is_further=True)
+    return _divided(window, answer, without_loose_leads(passage, set(window.units) - set(answer)))
+
+
+def _divided(window: Window, answer: tuple[int, ...], further: tuple[int, ...]) -> list[Window]:
+    """Return a window of the units that answer, and one of the others as further, if there are any."""
+    others = [replace(window, units=further, is_further=True)] if further else []
+    return [replace(window, units=answer), *others]
 
 
 def _paragraphs(units: Sequence[int], passage: ReadPassage) -> Set[int]:

@@ -63,7 +63,6 @@ _EXPLAINS = re.compile(
 _TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
 # A caption: a paragraph that is emphasised from end to end, at or under an image.
 _EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
-_PICTURE = re.compile(r"\s*(?:!\[|<(?:figure|picture|img)\b)", re.IGNORECASE)
 _FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
 # A bar between cells.
@@ -267,8 +266,9 @@ def units_of(
 
 def _is_picture(raw: str) -> bool:
     """Return whether a block is a picture, with its caption or without, and no text that begins with one."""
-    rest = "" if _FIGURE.match(raw) else _TAG.sub("", _IMAGE.sub("", raw))
-    return _PICTURE.match(raw) is not None and _WORD.search(rest) is None
+    if _FIGURE.match(raw):
+        return True
+    return _IMAGE.match(raw.lstrip()) is not None and not _WORD.search(_TAG.sub("", _IMAGE.sub("", raw)))
 
 
 def _before_picture(unit: Unit, text: str) -> Unit:

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import PurePosixPath
 from posixpath import dirname, normpath
 
+from pathspec import GitIgnoreSpec
+
 from ragbot.books.files import BookFolder
-from ragbot.books.formats.config_files import as_text, parse_tolerant_yaml, parse_toml_mapping
+from ragbot.books.formats.config_files import (
+    as_mapping,
+    as_text,
+    as_texts,
+    parse_tolerant_yaml,
+    parse_toml_mapping,
+)
 from ragbot.books.formats.html_selection import LIST
 from ragbot.books.formats.markdown import AnchorRules
-from ragbot.books.formats.mdbook_summary import parse_summary
-from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.mkdocs_navigation import mkdocs_key, read_navigation
+from ragbot.books.formats.site_source import NOT_BUILT, SiteSource, folder_address, read_site_source
 from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_inline_languages
 from ragbot.books.markup.emoji import without_emoji
@@ -35,7 +44,6 @@ ZENSICAL_CONFIG = "zensical.toml"
 CONFIG_NAMES = ("mkdocs.yml", "mkdocs.yaml", ZENSICAL_CONFIG)
 # Of Zensical's own; those of other projects are off until they are named.
 _DEFAULT_EXTENSIONS = ["pymdownx.emoji", "pymdownx.inlinehilite"]
-MAX_NAVIGATION_DEPTH = 16
 
 # mkdocstrings writes the interface's text there from code.
 _API = re.compile(r"^(?:#+ )?::: [\w.]+[ \t]*\n(?:(?:[ \t]+[^\n]*|[ \t]*)(?:\n|\Z))*", re.MULTILINE)
@@ -112,6 +120,7 @@ def _site(
     extensions = str(values.get("markdown_extensions"))
     names_languages, has_emoji = "inlinehilite" in extensions, "emoji" in extensions
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
+    is_excluded = _exclusion(values)
 
     def address(inner: str, _values: FrontMatter) -> str:
         if has_folders:
@@ -136,11 +145,37 @@ def _site(
         anchors=AnchorRules(partial(markdown_slugger, is_unicode=has_unicode)),
         address=address,
         text=plain,
-        navigation=tuple(_navigation(folder, values, base)),
+        navigation=tuple(read_navigation(folder, values, base)),
+        key=lambda inner, _front: mkdocs_key(inner),
         omitted=lambda inner, front: (
-            NOT_BUILT if front.is_set("draft") else LIST if _POST.match(inner) else ""
+            NOT_BUILT if front.is_set("draft") or is_excluded(inner) else LIST if _POST.match(inner) else ""
         ),
     )
+
+
+def _exclusion(values: dict[str, object]) -> Callable[[str], bool]:
+    """Build the check for pages that the configuration leaves out of the site.
+
+    `exclude_docs` and `draft_docs` have lines as in a `.gitignore`; the plug-in exclude has globs.
+    """
+    lines = [line for key in ("exclude_docs", "draft_docs") for line in as_text(values.get(key)).splitlines()]
+    spec = GitIgnoreSpec.from_lines(line for line in lines if _is_ignore_pattern(line))
+    globs = list(_excluded_globs(values.get("plugins")))
+    return lambda inner: spec.match_file(inner) or any(fnmatchcase(inner, glob) for glob in globs)
+
+
+def _is_ignore_pattern(line: str) -> bool:
+    try:
+        GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
+
+
+def _excluded_globs(plugins: object) -> Iterator[str]:
+    for plugin in [plugins] if isinstance(plugins, dict) else _list(plugins):
+        glob = as_mapping(as_mapping(plugin).get("exclude")).get("glob")
+        yield from [glob] if isinstance(glob, str) else as_texts(glob)
 
 
 def _include_bases(values: dict[str, object]) -> Iterator[str]:
@@ -151,44 +186,6 @@ def _include_bases(values: dict[str, object]) -> Iterator[str]:
                 for path in base if isinstance(base, list) else [base]:
                     if isinstance(path, str):
                         yield "" if normpath(path) == "." else normpath(path)
-
-
-def _navigation(folder: BookFolder, values: dict[str, object], base: str) -> Iterator[Listed]:
-    if isinstance(values.get("nav"), list):
-        for entry in _entries(values["nav"], base, ()):
-            # A folder stands for the list of its pages.
-            inner = _summary(folder, entry.path, entry.parts) if entry.is_folder else ()
-            yield from inner or (entry,)
-    elif "literate-nav" in str(values.get("plugins")):
-        yield from _summary(folder, base, ())
-
-
-def _summary(folder: BookFolder, base: str, parts: tuple[str, ...]) -> tuple[Listed, ...]:
-    """Return the pages that a folder's own list names, for the plug-in literate-nav."""
-    for name in ("SUMMARY.md", "nav.md", "README.md"):
-        path = f"{base}/{name}".lstrip("/")
-        if folder.has(path):
-            index = f"{base}/index.md"
-            first = (Listed(index, "", parts),) if parts and folder.has(index) else ()
-            return first + tuple(
-                Listed(
-                    normpath(f"{base}/{chapter.link}".lstrip("/")), chapter.title, (*parts, *chapter.parts)
-                )
-                for chapter in parse_summary(folder.read_text(path))
-            )
-    return ()
-
-
-def _entries(entries: object, base: str, parts: tuple[str, ...]) -> Iterator[Listed]:
-    for entry in _list(entries) if len(parts) < MAX_NAVIGATION_DEPTH else ():
-        for title, target in entry.items() if isinstance(entry, dict) else [("", entry)]:
-            if isinstance(target, str) and "://" not in target:
-                is_folder = target.endswith("/")
-                inner = (*parts, str(title)) if is_folder else parts
-                yield Listed(normpath(f"{base}/{target}".lstrip("/")), str(title), inner, is_folder=is_folder)
-            elif isinstance(target, list):
-                # (Some sections have an empty title, and show that of their first page.)
-                yield from _entries(target, base, (*parts, str(title)) if str(title).strip() else parts)
 
 
 def _list(value: object) -> list[object]:

@@ -226,3 +226,41 @@ def test_text_that_comes_from_code_is_told_to_the_operator(tmp_path: Path) -> No
         "2 places whose text the site takes from code, only the built book has: "
         "give the built HTML where you can.",
     )
+
+
+def test_pages_that_the_configuration_excludes_are_no_part_of_the_book(tmp_path: Path) -> None:
+    """Their links are dead: MkDocs does not build them."""
+    config = """
+site_name: B
+exclude_docs: |
+  # Notes of ours
+  /drafts/
+  !drafts/kept.md
+  *.internal.md
+  !
+draft_docs: later.md
+plugins:
+  search: {lang: en}
+  exclude: {glob: ["old/*", "README.md"]}
+"""
+    book = project(
+        tmp_path,
+        config,
+        a="x\n",
+        drafts__gone="x\n",
+        drafts__kept="x\n",
+        **{"b.internal": "x\n"},
+        later="x\n",
+        old__c="x\n",
+        README="x\n",
+    )
+
+    assert [page.address for page in book.pages] == ["a/", "drafts/kept/"]
+    assert sum(left.files for left in book.left_out) == 5
+
+
+def test_pages_without_navigation_are_in_the_order_of_their_letters(tmp_path: Path) -> None:
+    """MkDocs counts no numbers in names, and has a folder's pages before its folders."""
+    book = project(tmp_path, "site_name: B\n", **{"2-b": "x\n", "10-a": "x\n", "a__z": "x\n", "index": "x\n"})
+
+    assert [page.address for page in book.pages] == ["", "10-a/", "2-b/", "a/z/"]

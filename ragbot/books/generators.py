@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from ragbot.books.files import IGNORED_FOLDERS
-from ragbot.books.site_generators import GENERATORS, SiteGenerator, is_built
+from ragbot.books.site_generators import GENERATORS, SiteGenerator, is_built, peek
 
 # Where a repository keeps the project of its book.
 INNER_FOLDERS = (
@@ -30,6 +31,11 @@ CONFIG_FOLDERS = frozenset({".vitepress", ".vuepress"})
 # Formats in which the chapters of a project may be.
 _PROSE = frozenset({".md", ".mdx", ".markdown", ".qmd", ".rmd", ".ipynb", ".rst", ".adoc", ".xml", ".ptx"})
 MAX_FILES_LOOKED_AT = 50_000
+
+# MkDocs's configuration may lie in a folder beside its pages or among them, and say so.
+_MKDOCS_CONFIGS = ("mkdocs.yml", "mkdocs.yaml")
+_OUTER_PAGES = re.compile(r"""^docs_dir[ \t]*:[ \t]*["']?(\.\.(?:/[^"'#\n]*)?)""", re.MULTILINE)
+_MAX_CONFIGS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def find_project(root: Path) -> Project | None:
     for name in INNER_FOLDERS:
         if (root / name).is_dir() and (inner := _project_at(root / name)) is not None:
             return inner
-    return _project_above(root.absolute()) or _project_with_most_prose(root)
+    return _project_above(root.absolute()) or _project_of_outer_pages(root) or _project_with_most_prose(root)
 
 
 def _project_at(folder: Path) -> Project | None:
@@ -89,6 +95,27 @@ def _project_with_most_prose(root: Path) -> Project | None:
     if 2 * size <= sizes.total() or not (root / name).is_dir():
         return None
     return _project_at(root / name)
+
+
+def _project_of_outer_pages(root: Path) -> Project | None:
+    """Return the project of MkDocs whose configuration lies up to two levels down and names pages above it.
+
+    None if several configurations name different folders: they are those of several books, or languages.
+    """
+    generator = next(generator for generator in GENERATORS if generator.name == "MkDocs")
+    paths = (
+        path for name in _MKDOCS_CONFIGS for depth in ("*", "*/*") for path in root.glob(f"{depth}/{name}")
+    )
+    found: dict[Path, Path] = {}
+    for config in islice(paths, _MAX_CONFIGS):
+        named = _OUTER_PAGES.search(peek(config))
+        pages = (config.parent / named[1].strip()).resolve() if named is not None else None
+        if pages is not None and pages.is_dir() and pages.is_relative_to(root.resolve()):
+            found.setdefault(pages, config)
+    if len(found) != 1:
+        return None
+    config = next(iter(found.values()))
+    return Project(generator, root, config.relative_to(root).as_posix())
 
 
 def _project_above(root: Path) -> Project | None:

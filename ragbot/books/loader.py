@@ -50,12 +50,11 @@ PAGE_READERS: dict[str, Callable[[str, str], Page]] = {
     **dict.fromkeys(HTML_SUFFIXES, read_html_page),
 }
 
-# Readers of a project's sources by the generator's name; Docusaurus's pages may lie beside its folder.
+# Readers of a project's sources by the generator's name. (Docusaurus's and MkDocs's pages may lie beside
+# their configuration's folder: `_load_project` has these.)
 SOURCE_READERS: dict[str, FolderReader] = {
     "mdBook": read_mdbook,
     "HonKit": read_mdbook,
-    "MkDocs": read_mkdocs,
-    "Zensical": read_mkdocs,
     "VitePress": read_vitepress,
     "VuePress": read_vuepress,
     "Starlight": read_starlight,
@@ -66,6 +65,8 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "Zola": read_zola,
     "Jupyter Book": read_jupyter_book,
 }
+
+_MKDOCS = ("MkDocs", "Zensical")
 
 # Suffixes of files that hold many pages.
 PDF_SUFFIXES = frozenset({".pdf"})
@@ -168,7 +169,8 @@ def _load_project(project: Project, opened: Callable[[Path], BookFolder], *, ver
         book = read_docusaurus(folder, "" if base == "." else base, version=version)
     else:
         folder = opened(project.folder)
-        book = SOURCE_READERS[name](folder)
+        is_mkdocs = name in _MKDOCS
+        book = read_mkdocs(folder, project.mark) if is_mkdocs else SOURCE_READERS[name](folder)
     return _checked(folder.root, _with_layout(book, folder, layout))
 
 

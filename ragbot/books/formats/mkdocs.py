@@ -40,8 +40,7 @@ from ragbot.books.markup.slugs import NumberedSlugger
 from ragbot.core.domain import Book
 from ragbot.core.errors import BookError, FileUnreadable
 
-ZENSICAL_CONFIG = "zensical.toml"
-CONFIG_NAMES = ("mkdocs.yml", "mkdocs.yaml", ZENSICAL_CONFIG)
+MAX_INHERITED = 4
 # Of Zensical's own; those of other projects are off until they are named.
 _DEFAULT_EXTENSIONS = ["pymdownx.emoji", "pymdownx.inlinehilite"]
 
@@ -71,24 +70,35 @@ def _ascii_slug(text: str) -> str:
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", ascii_text).strip().lower())
 
 
-def read_mkdocs(folder: BookFolder) -> Book:
-    """Read a project of MkDocs or Zensical in the order of its navigation.
+def read_mkdocs(folder: BookFolder, name: str) -> Book:
+    """Read a project of MkDocs or Zensical in its navigation's order; `name` is its configuration file.
 
-    Raises BookError if its configuration cannot be read.
+    Raises BookError if the configuration cannot be read, or names pages outside of the folder.
     """
-    name = next(name for name in CONFIG_NAMES if folder.has(name))
     try:
         text = folder.read_text(name)
-        values = _zensical_values(text) if name == ZENSICAL_CONFIG else parse_tolerant_yaml(text)
+        is_zensical = name.endswith(".toml")
+        values = (
+            _zensical_values(text) if is_zensical else _inherited(folder, name, parse_tolerant_yaml(text))
+        )
     except FileUnreadable as fault:
         raise BookError(f"{name} cannot be read: {fault}") from fault
-    docs = normpath(as_text(values.get("docs_dir")) or "docs")
+    docs = normpath(f"{dirname(name)}/{as_text(values.get('docs_dir')) or 'docs'}".lstrip("/"))
     if docs.startswith(("..", "/")):
         raise BookError(f"{name} says docs_dir: {docs}, which lies outside of the book.")
     has_unicode = _UNICODE_SLUGS.search(text) is not None
     generated: list[int] = []
     book = read_site_source(folder, _site(folder, values, docs, generated, has_unicode=has_unicode))
     return replace(book, notes=_notes(sum(generated)))
+
+
+def _inherited(folder: BookFolder, name: str, values: dict[str, object], depth: int = 0) -> dict[str, object]:
+    """Add the settings of the files that a configuration inherits from. Raises FileUnreadable."""
+    inherited = normpath(f"{dirname(name)}/{as_text(values.get('INHERIT'))}".lstrip("/"))
+    if not as_text(values.get("INHERIT")) or depth == MAX_INHERITED or not folder.has_included(inherited):
+        return values
+    above = parse_tolerant_yaml(folder.read_included(inherited))
+    return _inherited(folder, inherited, above, depth + 1) | values
 
 
 def _zensical_values(text: str) -> dict[str, object]:

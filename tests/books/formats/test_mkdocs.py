@@ -264,3 +264,53 @@ def test_pages_without_navigation_are_in_the_order_of_their_letters(tmp_path: Pa
     book = project(tmp_path, "site_name: B\n", **{"2-b": "x\n", "10-a": "x\n", "a__z": "x\n", "index": "x\n"})
 
     assert [page.address for page in book.pages] == ["", "10-a/", "2-b/", "a/z/"]
+
+
+@pytest.mark.parametrize("given", [".", "docs"])
+@pytest.mark.parametrize("config", ["docs/_site/mkdocs.yml", "docs/setup/mkdocs.yaml"])
+def test_configuration_that_lies_among_its_pages_is_found(tmp_path: Path, given: str, config: str) -> None:
+    """Such a book was read as a plain folder: its links led to GitHub, and its pages went by name."""
+    (tmp_path / config).parent.mkdir(parents=True)
+    (tmp_path / config).write_text(
+        "site_name: B\ndocs_dir: '../'\nuse_directory_urls: false\nnav: [Last.md, First.md]\n"
+    )
+    for name in ("First", "Last"):
+        (tmp_path / "docs" / f"{name}.md").write_text(f"# {name}\n\nWords.\n")
+    (tmp_path / "README.md").write_text("# A program\n")
+
+    book = load_book(tmp_path / given)
+
+    assert [page.address for page in book.pages] == ["Last.html", "First.html"]
+    assert book.layout is not None
+    assert "MkDocs" in book.layout.name
+
+
+@pytest.mark.parametrize("config", [".github/mkdocs.yml", "config/en/mkdocs.yml", "web/mkdocs.yml"])
+def test_configuration_that_lies_beside_its_pages_is_found(tmp_path: Path, config: str) -> None:
+    """Its pages are named from there, and its settings may be another file's."""
+    up = "../" * config.count("/")
+    (tmp_path / config).parent.mkdir(parents=True)
+    (tmp_path / config).write_text(f"INHERIT: {up}base.yml\ndocs_dir: {up}text\n")
+    (tmp_path / "base.yml").write_text("site_name: Of the base\nnav: [b.md, a.md]\n")
+    (tmp_path / "text").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "text" / f"{name}.md").write_text(f"# {name}\n\nWords.\n")
+
+    book = load_book(tmp_path)
+
+    assert book.title == "Of the base"
+    assert [page.address for page in book.pages] == ["b/", "a/"]
+
+
+def test_several_configurations_of_different_pages_are_none(tmp_path: Path) -> None:
+    """Nobody can tell which of the languages is asked for."""
+    for language in ("en", "fr"):
+        (tmp_path / "config" / language).mkdir(parents=True)
+        (tmp_path / "config" / language / "mkdocs.yml").write_text(f"docs_dir: ../../text/{language}\n")
+        (tmp_path / "text" / language).mkdir(parents=True)
+        (tmp_path / "text" / language / "a.md").write_text("# A\n\nWords.\n")
+
+    book = load_book(tmp_path)
+
+    assert book.layout is not None
+    assert book.layout.name == "a folder of Markdown"

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from urllib.parse import urlsplit
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from ragbot.core.answers import Answer, Delta, Event, Finished, Question, Retrieved, Status
@@ -68,7 +69,11 @@ def entry_name(key: str) -> str:
 
 def serialized(answer: Answer) -> bytes:
     """Return an answer as bytes."""
-    return json.dumps(asdict(answer)).encode()
+    try:
+        return orjson.dumps(answer)
+    except TypeError:
+        # It has half a sign, as a reader's selection may.
+        return json.dumps(asdict(answer)).encode()
 
 
 def deserialized(entry: bytes | None) -> Answer | None:

@@ -8,7 +8,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Insert,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from ragbot.core.answers import Answer, Question, QuestionEmbedding, Source, Status
 from ragbot.core.languages import foreign_language
@@ -24,8 +35,7 @@ _NEAREST_SECTIONS = 5
 # A full table is pruned in parts, each of which is one statement.
 _PRUNED_AT_ONCE = 5_000
 
-# Made once: building a statement takes longer than running it.
-_INSERT = insert(asked_questions)
+_COLUMNS = [column for column in asked_questions.columns if column.name != "id"]
 _RATE = (
     update(asked_questions)
     .where(asked_questions.c.message_id == bindparam("rated"))
@@ -43,7 +53,7 @@ class AskedQuestion:
 
 
 class AskedQuestionWriter:
-    """Write rows in transactions of the caller's. With `days` of 0 nothing is kept.
+    """Make and change rows, in transactions of the caller's. With `days` of 0 nothing is kept.
 
     `mask` is applied to words before they are written; without `keeps_words` neither words nor vectors are.
     """
@@ -55,12 +65,11 @@ class AskedQuestionWriter:
         self._keeps_words = keeps_words
         self._mask = mask
 
-    def insert(
-        self, connection: Connection, message_id: str, asked: AskedQuestion, answer: Answer, now: datetime
-    ) -> None:
-        """Insert what is kept of a question that has its answer."""
-        if self._days:
-            connection.execute(_INSERT, self._values(message_id, asked, answer, now))
+    def values(
+        self, message_id: str, asked: AskedQuestion, answer: Answer, now: datetime
+    ) -> dict[str, Any] | None:
+        """Return the row of a question that has its answer; None if nothing is kept."""
+        return self._values(message_id, asked, answer, now) if self._days else None
 
     def rate(self, connection: Connection, message_id: str, rating: str, comment: str | None) -> None:
         """Keep the rating of an answer, with its reason."""
@@ -121,6 +130,17 @@ class AskedQuestionWriter:
             "vector": packed(embedding.vector) if embedding else None,
             "group_id": None,
         }
+
+
+def conditional_insert(dialect: str, condition: ColumnElement[bool]) -> Insert:
+    """Return the statement that inserts a row, its values by their columns' names, if a condition holds."""
+    binds = (bindparam(column.name, type_=column.type) for column in _COLUMNS)
+    # PostgreSQL takes a bare value in a SELECT for a text. (SQLite takes a time that is cast for a number.)
+    casts = dialect == "postgresql"
+    values = [cast(bind, bind.type) if casts else bind for bind in binds]
+    return insert(asked_questions).from_select(
+        [column.name for column in _COLUMNS], select(*values).where(condition), include_defaults=False
+    )
 
 
 def _delete_empty_groups(connection: Connection, *which: ColumnElement[bool]) -> None:

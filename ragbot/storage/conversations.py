@@ -7,19 +7,20 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.answers import Answer, Exchange, Question, Status, Usage
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
 from ragbot.core.text import cleaned
-from ragbot.storage.asked_questions import AskedQuestion, AskedQuestionWriter
+from ragbot.storage.asked_questions import AskedQuestion, AskedQuestionWriter, conditional_insert
 from ragbot.storage.database import Database
 from ragbot.storage.idempotency_keys import (
     IdempotencyClaim,
     answered_message,
     delete_expired_claims,
     insert_claim,
+    release_claim,
     release_claims,
 )
 from ragbot.storage.message_rows import MessageFacts, message_facts, source_values
@@ -33,6 +34,19 @@ _INSERT_SESSION = insert(sessions)
 _INSERT_MESSAGE = insert(messages)
 _CLOSE = update(messages).where(
     messages.c.message_id == bindparam("closed_id"), messages.c.status == str(Status.PENDING)
+)
+# A message that the statement before it has closed, or another one at the same microsecond.
+_CLOSED_NOW = exists().where(
+    messages.c.message_id == bindparam("closed_id"), messages.c.finished_at == bindparam("closed_at")
+)
+_SESSION_COLUMNS = ("id", "created_at", "last_activity_at", "expires_at")
+_PENDING_COLUMNS = (
+    *("message_id", "session_id", "created_at", "query", "book", "mode", "selected_text", "status"),
+    *("answer", "sources", "degraded", "usage", "latency_ms"),
+)
+_ENDED_COLUMNS = (
+    *("status", "answer", "sources", "model", "book_version", "degraded", "cache", "usage", "latency_ms"),
+    *("grounding", "error_code", "finished_at"),
 )
 
 HISTORY_EXCHANGES = 10
@@ -94,6 +108,13 @@ class ConversationStore:
         self._database = database
         self._timeout = timedelta(hours=session_timeout_hours)
         self._turn_limit = timedelta(seconds=turn_limit_s)
+        self._session_statement = database.statement(_INSERT_SESSION, columns=_SESSION_COLUMNS, converts=True)
+        self._pending_statement = database.statement(_INSERT_MESSAGE, columns=_PENDING_COLUMNS, converts=True)
+        self._close_statement = database.statement(_CLOSE, columns=_ENDED_COLUMNS, converts=True)
+        self._asked_statement = database.statement(
+            conditional_insert(database.dialect, _CLOSED_NOW), converts=True
+        )
+        self._release_statement = database.statement(release_claim(_CLOSED_NOW), converts=True)
 
     def start_session(self) -> SessionFacts:
         """Start a session and commit it."""
@@ -119,6 +140,8 @@ class ConversationStore:
             raise IdempotencyInProgress from error
 
     def _open_turn(self, question: Question, session_id: str | None, claim: IdempotencyClaim | None) -> Turn:
+        if session_id is None and claim is None:
+            return self._open_first_turn(question)
         now = _now()
         with self._database.writing() as connection:
             if claim and (row := answered_message(connection, claim, now, pending_limit=self._turn_limit)):
@@ -141,6 +164,17 @@ class ConversationStore:
                 insert_claim(connection, claim, message_id, now)
         return Turn(session_id, message_id, now, history, before)
 
+    def _open_first_turn(self, question: Question) -> Turn:
+        """Store a question in a session of its own, in one round trip: nothing must be read before."""
+        now, session_id, message_id = _now(), new_id(), new_id()
+        self._database.run_together(
+            [
+                (self._session_statement, self._session_values(session_id, now)),
+                (self._pending_statement, _pending(question, session_id, message_id, now)),
+            ]
+        )
+        return Turn(session_id, message_id, now, ())
+
     def close_turn(
         self,
         message_id: str,
@@ -151,14 +185,15 @@ class ConversationStore:
     ) -> None:
         """Store how the turn ended, and what was asked. A turn that is closed already stays as it is."""
         now = _now()
-        with self._database.writing() as connection:
-            ended = _ended(answer, error_code, now)
-            closed = connection.execute(_CLOSE, {"closed_id": message_id, **ended})
-            if closed.rowcount and asked is not None:
-                self._asked.insert(connection, message_id, asked, answer, now)
-            if closed.rowcount and answer.status in (Status.FAILED, Status.STOPPED):
-                # The reader may ask again with the same key.
-                release_claims(connection, [message_id])
+        ended = _ended(answer, error_code, now)
+        work = [(self._close_statement, {"closed_id": message_id, **ended})]
+        this = {"closed_id": message_id, "closed_at": now}
+        if asked is not None and (kept := self._asked.values(message_id, asked, answer, now)):
+            work.append((self._asked_statement, {**kept, **this}))
+        if answer.status in (Status.FAILED, Status.STOPPED):
+            # The reader may ask again with the same key.
+            work.append((self._release_statement, this))
+        self._database.run_together(work)
 
     def session(self, session_id: str) -> SessionFacts:
         """Return a session with the number of its messages. Raises SessionNotFound or SessionExpired."""
@@ -267,11 +302,16 @@ class ConversationStore:
 
     def _insert_session(self, connection: Connection, now: datetime) -> str:
         session_id = new_id()
-        connection.execute(
-            _INSERT_SESSION,
-            {"id": session_id, "created_at": now, "last_activity_at": now, "expires_at": now + self._timeout},
-        )
+        connection.execute(_INSERT_SESSION, self._session_values(session_id, now))
         return session_id
+
+    def _session_values(self, session_id: str, now: datetime) -> dict[str, Any]:
+        return {
+            "id": session_id,
+            "created_at": now,
+            "last_activity_at": now,
+            "expires_at": now + self._timeout,
+        }
 
     def _extend(self, connection: Connection, session_id: str, now: datetime) -> None:
         extended = connection.execute(

@@ -1,4 +1,4 @@
-"""Run single statements by the driver itself, for the small stores that each answer asks several times.
+"""Run statements by the driver itself, for what each answer reads and writes.
 
 SQLAlchemy needs some 100 µs of CPU for a statement; the driver needs 15. The statements are still written as
 SQLAlchemy's, and connections come from its pool.
@@ -6,7 +6,8 @@ SQLAlchemy's, and connections come from its pool.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import ClauseElement, Dialect
@@ -15,20 +16,41 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 
 class DirectStatement:
-    """Hold a statement as its driver takes it. Values are given to the driver as they are.
+    """Hold a statement as its driver takes it, with what converts its values; a result has tuples.
 
-    So a JSON column takes and returns text, and a result has tuples.
+    With `columns` the statement inserts or updates these alone. Without `converts` values go to the driver as
+    they are, and so a JSON column takes text.
     """
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+    def __init__(
+        self,
+        statement: ClauseElement,
+        dialect: Dialect,
+        *,
+        columns: Sequence[str] | None = None,
+        converts: bool = False,
+    ) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
         self.sql = str(compiled)
         names = getattr(compiled, "positiontup", None)
         self._names: Sequence[str] | None = names if getattr(compiled, "positional", False) else None
+        # Of the statement itself, as a status that it compares with.
+        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._converters = dict(_converters(compiled, dialect)) if converts else {}
 
     def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
         """Return the values in the form that the driver wants, by name or by position."""
+        if self._constants or self._converters:
+            values = {**self._constants, **values}
+            values |= {name: convert(values[name]) for name, convert in self._converters.items()}
         return values if self._names is None else [values[name] for name in self._names]
+
+
+def _converters(compiled: Any, dialect: Dialect) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    for name, bind in compiled.binds.items():
+        convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+        if convert is not None:
+            yield name, convert
 
 
 def run_alone(
@@ -41,6 +63,42 @@ def run_alone(
 
     Raises what SQLAlchemy would raise. The connection of a server that is gone is dropped from the pool.
     """
+    with _cursor(connection, dialect, statement.sql) as cursor:
+        cursor.execute(statement.sql, statement.parameters(values))
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def run_together(
+    connection: PoolProxiedConnection,
+    dialect: Dialect,
+    work: Sequence[tuple[DirectStatement, Mapping[str, Any]]],
+) -> None:
+    """Run statements one after another in one transaction: all of them take effect, or none.
+
+    PostgreSQL gets them in one message, which is a transaction without BEGIN and COMMIT. (PostgreSQL,
+    "Multiple Statements in a Simple Query".) Raises as `run_alone` does.
+    """
+    with _cursor(connection, dialect, work[0][0].sql) as cursor:
+        if dialect.name == "postgresql":
+            parts = [
+                cursor.mogrify(statement.sql, statement.parameters(values)) for statement, values in work
+            ]
+            cursor.execute(b";\n".join(parts))
+            return
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            for statement, values in work:
+                cursor.execute(statement.sql, statement.parameters(values))
+            cursor.execute("COMMIT")
+        except BaseException:
+            if connection.is_valid and cursor.connection.in_transaction:
+                cursor.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _cursor(connection: PoolProxiedConnection, dialect: Dialect, sql: str) -> Iterator[Any]:
+    """Give a cursor whose statements commit themselves, and turn the driver's errors into SQLAlchemy's."""
     driver = connection.dbapi_connection
     if driver is None:
         raise IllegalStateChangeError("The connection was given back.")
@@ -50,15 +108,14 @@ def run_alone(
     try:
         cursor = driver.cursor()
         try:
-            cursor.execute(statement.sql, statement.parameters(values))
-            return list(cursor.fetchall()) if cursor.description else []
+            yield cursor
         finally:
             cursor.close()
     except dialect.loaded_dbapi.Error as error:
         is_gone = dialect.is_disconnect(error, driver, None)
         if is_gone:
             connection.invalidate(error)
-        raise translated(error, statement.sql, dialect, is_gone=is_gone) from error
+        raise translated(error, sql, dialect, is_gone=is_gone) from error
     finally:
         if is_postgresql and connection.is_valid and not driver.closed:
             driver.autocommit = False

@@ -54,6 +54,7 @@ def make_safe(engine: Engine, limits: EngineLimits) -> None:
     make_sqlite_safe(engine, limits.lock_s)
     if engine.dialect.name == "postgresql":
         _limit_statements(engine, limits)
+        _forget_isolation_level(engine)
         limit_pings(engine)
         _keep_values_out_of_errors(engine)
     _keep_to_one_process(engine)
@@ -101,6 +102,19 @@ def _limit_statements(engine: Engine, limits: EngineLimits) -> None:
     def _on_begin(connection: Connection) -> None:
         if connection.get_execution_options().get("no_time_limit"):
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+
+
+def _forget_isolation_level(engine: Engine) -> None:
+    """Leave the isolation level to the server, whose own is SQLAlchemy's default, too.
+
+    SQLAlchemy sets it anew behind each use that had another one, and with a level set psycopg2 sends a
+    statement whenever a connection leaves its mode of automatic commits, as it does ten times an answer.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _on_checkin(connection: Any, _record: Any) -> None:
+        if connection is not None and not connection.closed and connection.isolation_level is not None:
+            connection.isolation_level = None
 
 
 def _keep_values_out_of_errors(engine: Engine) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, Delete, Row, Select, bindparam, delete, insert, select
 
 from ragbot.core.answers import Status
 from ragbot.core.errors import IdempotencyInProgress, IdempotencyKeyReused
@@ -65,6 +65,11 @@ def insert_claim(connection: Connection, claim: IdempotencyClaim, message_id: st
 def release_claims(connection: Connection, message_ids: Sequence[str] | Select[tuple[str]]) -> None:
     """Delete the keys of messages, so that a request with the same key is answered anew."""
     connection.execute(delete(idempotency_keys).where(idempotency_keys.c.message_id.in_(message_ids)))
+
+
+def release_claim(condition: ColumnElement[bool]) -> Delete:
+    """Return the statement that deletes the key of the message `closed_id`, if a condition holds."""
+    return delete(idempotency_keys).where(idempotency_keys.c.message_id == bindparam("closed_id"), condition)
 
 
 def delete_expired_claims(connection: Connection, now: datetime) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 from sqlalchemy import Engine, event
 
@@ -26,16 +26,26 @@ PING_S = 2.0
 PING_AFTER_S = 0.25
 
 
+# A second handle of each connection's socket, which is closed when the connection is deleted.
+_wires: WeakKeyDictionary[Any, socket.socket] = WeakKeyDictionary()
+
+
 @contextmanager
 def cut_off_after(seconds: float, connection: Any) -> Iterator[None]:
     """Shut a psycopg2 connection down if the block takes longer; a thread that waits on it fails at once."""
-    wire = socket.socket(fileno=os.dup(connection.fileno()))
-    timer = TIMERS.after(seconds, partial(shut_down, wire))
+    timer = TIMERS.after(seconds, partial(shut_down, _wire_of(connection)))
     try:
         yield
     finally:
         timer.stop()
-        wire.close()
+
+
+def _wire_of(connection: Any) -> socket.socket:
+    wire = _wires.get(connection)
+    if wire is None:
+        wire = _wires[connection] = socket.socket(fileno=os.dup(connection.fileno()))
+        finalize(connection, wire.close)
+    return wire
 
 
 def limit_pings(engine: Engine) -> None:

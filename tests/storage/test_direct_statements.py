@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from ragbot.core.errors import DatabaseUnavailable
 from ragbot.storage.database import Database
-from ragbot.storage.models import CacheEntryRow
+from ragbot.storage.models import CacheEntryRow, SessionRow, SharedStateRow
 
 entries: Any = CacheEntryRow.__table__
+states: Any = SharedStateRow.__table__
+sessions: Any = SessionRow.__table__
 INSERT = insert(entries)
 READ = select(entries.c.value, entries.c.expires_at).where(entries.c.key == bindparam("wanted"))
 ROW = {"key": "a", "value": b"\x00%s:name?", "expires_at": 1_700_000_000.123456}
@@ -57,6 +60,45 @@ def test_errors_are_the_usual_ones_and_quote_no_value(database: Database) -> Non
 
     assert "alice" not in str(raised.value)
     assert "upgrade" in str(missing.value)
+
+
+def test_work_takes_effect_together_or_not_at_all(database: Database) -> None:
+    """Of two rows of which the second exists already none is left, and the next work goes on."""
+    insert_one = database.statement(INSERT)
+    database.run(insert_one, ROW, writes=True)
+
+    with pytest.raises(IntegrityError):
+        database.run_together([(insert_one, {**ROW, "key": "b"}), (insert_one, ROW)])
+    database.run_together([(insert_one, {**ROW, "key": "c; --%s"}), (insert_one, {**ROW, "key": "d"})])
+
+    with database.reading() as connection:
+        keys = list(connection.scalars(select(entries.c.key).order_by(entries.c.key)))
+    assert keys == ["a", "c; --%s", "d"]
+
+
+def test_values_are_converted_as_their_columns_are(database: Database) -> None:
+    """JSON, times and what the statement itself compares with, as SQLAlchemy would write them."""
+    began = datetime(2026, 3, 4, 5, 6, 7, 891, tzinfo=UTC)
+    add = database.statement(insert(states), columns=("name", "state", "expires_at"), converts=True)
+    raise_state = database.statement(
+        update(states).where(states.c.name == "a"), columns=("state",), converts=True
+    )
+    session = database.statement(
+        insert(sessions), columns=("id", "created_at", "last_activity_at", "expires_at"), converts=True
+    )
+
+    database.run_together(
+        [
+            (add, {"name": "a", "state": {"by": "%(x)s"}, "expires_at": 1.5}),
+            (raise_state, {"state": {"by": ["ü", None]}}),
+            (session, {"id": "s", "created_at": began, "last_activity_at": began, "expires_at": began}),
+        ]
+    )
+
+    with database.reading() as connection:
+        assert connection.scalar(select(states.c.state)) == {"by": ["ü", None]}
+        found = connection.scalar(select(sessions.c.id).where(sessions.c.created_at == began))
+    assert found == "s"
 
 
 def test_connection_that_the_server_has_cut_is_replaced(database: Database) -> None:

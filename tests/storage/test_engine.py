@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask_openapi import OpenAPI
@@ -57,6 +58,18 @@ def test_work_that_nobody_waits_for_has_its_time(make_engine: EngineMaker, share
                 told.append(connection.scalar(text("SHOW statement_timeout")))
 
     assert told == ["7s", "7s", "0", "0", "7s", "7s"]
+
+
+def test_connection_has_no_isolation_level_of_its_own_when_it_is_used_again(engine: Engine) -> None:
+    """Or the driver would send a statement more with each of ours."""
+    database = Database(engine)
+    for _ in range(2):
+        with database.reading() as connection:
+            driver: Any = connection.connection.dbapi_connection
+            connection.execute(text("SELECT 1"))
+
+        assert driver.isolation_level is None
+        assert not driver.autocommit
 
 
 def test_lock_that_another_holds_is_not_waited_for_for_ever(

@@ -114,10 +114,10 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         """Run one statement in a transaction of its own and return its rows, at a fifth of the usual cost.
 
-        For small values that may be lost: SQLite does not wait for the disk. Raises DatabaseUnavailable.
+        For small values that may be lost: it does not wait for the disk. Raises DatabaseUnavailable.
         """
         with self._direct(writes=writes, durable=False) as connection:
-            return run_alone(connection, self._dialect, statement, values)
+            return run_alone(connection, self._dialect, statement, values, waits_for_disk=not writes)
 
     def run_together(self, work: Sequence[tuple[DirectStatement, Mapping[str, Any]]]) -> None:
         """Run statements that write in one transaction, which survives a power cut.

@@ -14,6 +14,9 @@ from sqlalchemy import ClauseElement, Dialect
 from sqlalchemy.exc import DBAPIError, IllegalStateChangeError
 from sqlalchemy.pool import PoolProxiedConnection
 
+# In front of a statement and in one message with it, it holds for its transaction alone.
+_NO_WAIT = "SET LOCAL synchronous_commit = off;\n"
+
 
 class DirectStatement:
     """Hold a statement as its driver takes it, with what converts its values; a result has tuples.
@@ -58,13 +61,19 @@ def run_alone(
     dialect: Dialect,
     statement: DirectStatement,
     values: Mapping[str, Any],
+    *,
+    waits_for_disk: bool = True,
 ) -> list[tuple[Any, ...]]:
     """Run a statement in a transaction of its own, without BEGIN and COMMIT, and return its rows.
 
-    Raises what SQLAlchemy would raise. The connection of a server that is gone is dropped from the pool.
+    PostgreSQL waits for its disk only with `waits_for_disk`. Raises what SQLAlchemy would raise. The
+    connection of a server that is gone is dropped from the pool.
     """
-    with _cursor(connection, dialect, statement.sql) as cursor:
-        cursor.execute(statement.sql, statement.parameters(values))
+    sql = statement.sql
+    if not waits_for_disk and dialect.name == "postgresql":
+        sql = f"{_NO_WAIT}{sql}"
+    with _cursor(connection, dialect, sql) as cursor:
+        cursor.execute(sql, statement.parameters(values))
         return list(cursor.fetchall()) if cursor.description else []
 
 

@@ -27,7 +27,9 @@ MAX_GROWTH = 4
 GROWTH_FREE_CHARACTERS = 100_000
 
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
-_LANGUAGE = re.compile(r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+)(?P<name>[\w+#.-]+)")
+_LANGUAGE = re.compile(
+    r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+(?:numberSource\s+)?)(?P<name>[\w+#.-]+)"
+)
 _NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"})
 # Private-use signs mark the headings through the conversion.
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")

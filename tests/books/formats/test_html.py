@@ -413,6 +413,50 @@ def test_note_that_opens_on_a_click_is_read(name: str) -> None:
     assert "Wood (Of ash.) is dry." in page.source
 
 
+QUARTO = """<html><head><meta name="generator" content="quarto-1.7.34"><title>Boats</title></head><body>
+<nav id="quarto-sidebar"><div class="sidebar-title"><a href="./">Boats</a></div>
+<div class="sidebar-item-container"><a class="sidebar-link active">{entry}</a></div></nav>
+<main id="quarto-document-content"><header id="title-block-header"><h1 class="title">{title}</h1></header>
+{text}</main></body></html>"""
+LETTER = '<span class="chapter-number">B</span>&nbsp; <span class="chapter-title">Oars</span>'
+NUMBER = '<span class="chapter-number">2</span>&nbsp; <span class="chapter-title">Oars</span>'
+
+
+@pytest.mark.parametrize(
+    ("entry", "title", "text", "shown"),
+    [
+        (NUMBER, NUMBER, "<p>Wood.</p>", "# Oars\n\nWood."),
+        (LETTER, "Appendix B — Oars", "<p>Wood.</p>", "# Oars\n\nWood."),
+        (LETTER, "Anhang B. <em>Oars</em>", "<p>Wood.</p>", "# *Oars*\n\nWood."),
+        ("Plan", "Plan B — Oars", "<p>Wood.</p>", "# Plan B — Oars\n\nWood."),
+        ("Oars", "Boats", '<section id="o" class="level1"><h1>Oars</h1>Wood.</section>', "# Oars\n\nWood."),
+        ("Oars", "Row", '<section id="o" class="level1"><h1>Oars</h1></section>', "# Row\n\n# Oars"),
+        ("Boats", "Boats", "<p>Wood.</p>", "# Boats\n\nWood."),
+    ],
+)
+def test_titles_of_quarto_are_those_of_the_author(entry: str, title: str, text: str, shown: str) -> None:
+    """Numbers are the generator's; the book's name stands above the title of its first page."""
+    page = read_html_page("a.html", QUARTO.format(entry=entry, title=title, text=text))
+
+    assert page.source.strip() == shown
+
+
+def test_listing_of_quarto_has_its_name_and_language_and_no_numbers():
+    """The name stood in a listing of its own, and the numbers of notes in the code."""
+    code = '<a class="code-annotation-anchor">1</a><span>row()</span>'
+    text = (
+        '<div class="callout"><div class="callout-header"><div class="callout-title-container">Dry</div>'
+        '</div><p>Keep it.</p></div><div class="code-with-filename"><div class="code-with-filename-file">'
+        "<pre><strong>a.py</strong></pre></div>"
+        '<pre class="sourceCode numberSource python number-lines"><code class="sourceCode python">'
+        f"{code}</code></pre></div>"
+    )
+
+    page = read_html_page("a.html", QUARTO.format(entry="Oars", title="Oars", text=text))
+
+    assert page.source.strip() == "# Oars\n\n**Dry**\n\nKeep it.\n\n**a.py**\n\n```python\nrow()\n```"
+
+
 def test_boxes_of_pretext_open_no_sections():
     """What follows a note or a theorem belongs to the section again; a theorem keeps its number."""
 

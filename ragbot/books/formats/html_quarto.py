@@ -1,0 +1,37 @@
+"""Leave of the titles of a book of Quarto what its author wrote."""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+_TITLE = "#title-block-header h1.title"
+# The page's own entry in the menus.
+_ENTRIES = ".quarto-page-breadcrumbs li:last-child, .sidebar-item-container:has(> .sidebar-link.active)"
+_SITE = ".sidebar-title > a, .navbar-title"
+
+
+def plain_titles(tree: LexborHTMLParser, main: LexborNode) -> None:
+    """Drop the mark of an appendix before its title, and the book's name above the title of the first page.
+
+    "Appendix" is written in the book's language; the letter behind it stands in the menu, too. A website's
+    page may have a title and chapters below it: that title is no name of the site.
+    """
+    letters = [node.text(strip=True) for node in tree.css(_ENTRIES) for node in node.css(".chapter-number")]
+    names = {" ".join(node.text().split()) for node in tree.css(_SITE)}
+    has_own = main.css_first("section.level1 > h1") is not None
+    for title in main.css(_TITLE):
+        if has_own and " ".join(title.text().split()) in names:
+            title.decompose()
+        elif letters and letters[0].isalpha():
+            _drop_mark(title, letters[0])
+
+
+def _drop_mark(title: LexborNode, letter: str) -> None:
+    for node in title.traverse(include_text=True):
+        if node.is_text_node and node.text().strip():
+            mark = re.match(rf"\s*(?:[^\W\d_]+\s)?{re.escape(letter)}(?:\s*\W)?\s+", node.text())
+            if mark is not None:
+                node.replace_with(node.text()[mark.end() :])
+            return

@@ -11,13 +11,19 @@ from posixpath import normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import as_mapping, as_text, as_texts, read_required_config
+from ragbot.books.formats.config_files import (
+    as_mapping,
+    as_text,
+    as_texts,
+    read_config,
+    read_required_config,
+)
 from ragbot.books.formats.intermediates import find_intermediates
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.quarto_freeze import frozen_text
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
-from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.pandoc_citations import read_citations
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
@@ -30,7 +36,9 @@ PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
 # Quarto runs them, the first where there are several of one name.
 SOURCES = (".qmd", ".rmd", ".ipynb")
 CONFIG_NAMES = ("_quarto.yml", "_quarto.yaml")
+VARIABLES = ("_variables.yml", "_variables.yaml")
 MAX_NAVIGATION_DEPTH = 16
+BELOW_TITLE = ("subtitle", "description")
 APPENDICES = ("Appendices",)
 
 _LABELLED = re.compile(
@@ -53,6 +61,7 @@ def read_quarto(folder: BookFolder) -> Book:
         shows_code=as_mapping(config.get("execute")).get("echo") is not False,
         citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
         called=_names_of_references(folder, config, navigation, read),
+        values={"var": read_config(folder, VARIABLES), "meta": config},
     )
 
     def omitted(inner: str, values: FrontMatter) -> str:
@@ -89,9 +98,15 @@ def read_quarto(folder: BookFolder) -> Book:
 
 
 def _read_page(folder: BookFolder, path: str) -> str:
-    """Return a page's source, with what its code printed where the author keeps that."""
+    """Return a page's source, with what its code printed where the author keeps that.
+
+    What the front matter says below the title begins the text.
+    """
     source = read_source_text(folder, path, has_chunks=True)
-    return frozen_text(folder, path, source) or source
+    text = frozen_text(folder, path, source) or source
+    values = parse_front_matter(text)
+    below = (values.text(key) for key in BELOW_TITLE)
+    return text[: values.end] + "".join(f"\n{words}\n\n" for words in below if words) + text[values.end :]
 
 
 def _names_of_references(

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.notebook_outputs import html_as_markdown
+from ragbot.books.markup.code_marks import without_annotations
 from ragbot.books.markup.emphasis import bold
+from ragbot.books.markup.pandoc_prose import plain_pandoc_prose
 from ragbot.books.markup.pandoc_tables import read_drawn_table
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.rmarkdown_inline import (
@@ -50,6 +52,23 @@ _DIV = re.compile(
 )
 _TITLE = re.compile(r"\b(?:title|name)=(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)")
 _CALLOUT = re.compile(r"\.callout-(?P<kind>\w+)")
+_WITHOUT_HEAD = re.compile(r"\bappearance=[\"']?(?:simple|minimal)\b")
+_THEOREM = re.compile(
+    r"#(?P<kind>thm|lem|cor|prp|cnj|def|exm|exr|sol|rem)-|(?<![\w-])\.(?P<name>proof|remark|solution)(?![\w-])"
+)
+_KINDS = {
+    "thm": "Theorem",
+    "lem": "Lemma",
+    "cor": "Corollary",
+    "prp": "Proposition",
+    "cnj": "Conjecture",
+    "def": "Definition",
+    "exm": "Example",
+    "exr": "Exercise",
+    "sol": "Solution",
+    "rem": "Remark",
+}
+_FILE_NAME = re.compile(r"\bfilename=(?P<quote>[\"'])(?P<text>[^\"'\n]{1,200})(?P=quote)")
 _OTHER_FORMAT = re.compile(
     r"\.content-visible\b(?!.*\bhtml).*when-format|\.content-hidden\b.*when-format=[\"']?html"
     r"|\.content-visible\b.*unless-format=[\"']?html"
@@ -91,8 +110,9 @@ class _Div:
     is_shown: bool = True
     has_tabs: bool = False
     title: str = ""
-    # A callout is called by its first heading, if that comes first.
+    # A callout is called by its first heading, if that comes first; a theorem has its kind before that.
     waits_for_title: bool = False
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -131,7 +151,7 @@ class _Rewriter:
                 end, shown = closing + 1, self._chunk(chunk, lines[position + 1 : closing])
             else:
                 end = fenced_code_end(lines, position)
-                shown = iter(lines[position:end])
+                shown = map(without_annotations, lines[position:end])
             if self._is_shown:
                 yield from self._due_title()
                 yield from shown
@@ -144,7 +164,7 @@ class _Rewriter:
     def _due_title(self) -> Iterator[str]:
         if self.divs and self.divs[-1].waits_for_title:
             self.divs[-1].waits_for_title = False
-            yield from (bold(self.divs[-1].title), "")
+            yield from (bold(self.divs[-1].title), "") if self.divs[-1].title else ()
 
     def _prose(self, line: str) -> Iterator[str]:
         div = _DIV.fullmatch(line)
@@ -185,15 +205,16 @@ class _Rewriter:
             return
         if _REFERENCES.search(attributes):
             yield from (self.project.references(), "")
-        callout, title = _CALLOUT.search(attributes), _TITLE.search(attributes)
-        words = title["text"] if title else callout["kind"].capitalize() if callout else ""
-        waits = callout is not None and title is None
+        title, kind = _TITLE.search(attributes), _kind(attributes)
+        words = title["text"] if title else kind
+        waits = title is None and (kind != "" or _CALLOUT.search(attributes) is not None)
         self.divs.append(
             _Div(
                 is_shown=not _OTHER_FORMAT.search(attributes),
                 has_tabs=".panel-tabset" in attributes,
                 title=words,
                 waits_for_title=waits,
+                kind="" if _CALLOUT.search(attributes) else kind,
             )
         )
         if words and not waits and self._is_shown:
@@ -203,11 +224,12 @@ class _Rewriter:
         text = without_index(text)
         found = _HEADING_ATTRIBUTES.search(text)
         ids = [word for word in found["attributes"].split() if word.startswith("#")] if found else []
-        words = without_span_marks(text[: found.start()] if found else text)
+        words = without_span_marks(text[: found.start()] if found else text, self.project)
         if self.divs and (self.divs[-1].waits_for_title or self.divs[-1].has_tabs):
-            # It is the name of a callout or of a tab, and has no anchor.
+            # It is the name of a callout, of a theorem or of a tab, and has no anchor.
             self.divs[-1].waits_for_title = False
-            yield from (bold(words), "")
+            kind = self.divs[-1].kind
+            yield from (bold(f"{kind} ({words})" if kind else words), "")
             return
         yield f"{marks} {words}{f' {{{ids[-1]}}}' if ids else ''}"
 
@@ -230,9 +252,16 @@ class _Rewriter:
             self.project.unrun_cells += _is_run(header, options)
             is_shown = options.get("echo", self.project.shows_code or header.startswith(".")) is not False
             if is_shown and any(line.strip() for line in code):
-                yield from (f"{chunk['indent']}{chunk['marks']}{name}", *code)
+                yield from self._file_name(chunk, options)
+                yield from (f"{chunk['indent']}{chunk['marks']}{name}", *map(without_annotations, code))
                 yield f"{chunk['indent']}{chunk['marks']}"
             yield from self._captions(header, options)
+
+    def _file_name(self, chunk: re.Match[str], options: dict[str, object]) -> Iterator[str]:
+        """Yield the name that a listing has above it."""
+        found = _FILE_NAME.search(chunk["header"])
+        name = found["text"] if found else options.get("filename")
+        yield from ("", f"{chunk['indent']}{bold(name)}", "") if isinstance(name, str) and name else ()
 
     def _captions(self, header: str, options: dict[str, object]) -> Iterator[str]:
         alternative = self._caption(options.get("fig-alt"))
@@ -254,7 +283,7 @@ class _Rewriter:
         if self.depth < MAX_DEPTH:
             outer, self.hides_chunks = self.hides_chunks, hides_chunks or self.hides_chunks
             self.depth += 1
-            yield from self.lines(without_comments(self.included(path)))
+            yield from self.lines(rewrite_prose(without_comments(self.included(path)), plain_pandoc_prose))
             self.depth -= 1
             self.hides_chunks = outer
 
@@ -272,9 +301,18 @@ def plain_rmarkdown(text: str, included: ReadIncluded, project: RmdProject | Non
 
 
 def _joined_lines(text: str) -> str:
-    """Return prose in which no computed value and no citation is broken into lines."""
+    """Return prose in which no computed value and no citation is broken into lines, and captions are text."""
     text = _FOR_HTML.sub(_html_words, text)
-    return _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
+    text = _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
+    return plain_pandoc_prose(text)
+
+
+def _kind(attributes: str) -> str:
+    """Return what a callout or a theorem is called without a title of its own."""
+    callout, theorem = _CALLOUT.search(attributes), _THEOREM.search(attributes)
+    if callout is not None:
+        return "" if _WITHOUT_HEAD.search(attributes) else callout["kind"].capitalize()
+    return (_KINDS.get(theorem["kind"]) or theorem["name"].capitalize()) if theorem else ""
 
 
 def _html_words(found: re.Match[str]) -> str:

@@ -21,10 +21,17 @@ _FILE = re.compile(r"\.(?:png|jpe?g|svg|gif|pdf|csv|R|Rmd|html?)$", re.IGNORECAS
 _INDEX = re.compile(r"\\index\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}")
 _NOT_SHOWN = re.compile(
     rf"\{{\{{<[^\n<>]*>\}}\}}|\\@ref\([^()\n]*\)|(?<=[\])`{CLOSES}])\{{[^{{}}\n]{{1,300}}\}}"
+    r"|(?<=\$\$)[ \t]*\{#[^{}\n]{1,300}\}"
+)
+# Of these the words are shown: `{{< kbd Ctrl-C >}}`, `{{< var version >}}`.
+_SHORTCODE = re.compile(
+    r"\{\{<[ \t]*(?P<name>kbd|var|meta)[ \t]+(?P<words>[^\s<>]{1,200})[^\n<>]{0,300}>\}\}"
 )
 # How books about R Markdown show a computed value as it is written.
 _WRITTEN = re.compile(r"`r[ ]+(?:knitr::)?inline_expr\((?P<quote>['\"])(?P<code>[^`\n]{1,300})(?P=quote)\)`")
-_SPAN = re.compile(r"(?<![!\\\]])\[(?P<text>[^\[\]\n]*)\]\{[.#][^{}\n]*\}")
+_SPAN = re.compile(r"(?<![!\\\]])\[(?P<text>[^\[\]\n]*)\]\{(?P<attributes>(?:[.#]|[\w-]+=)[^{}\n]*)\}")
+# Stands in the margin.
+_ASIDE = re.compile(r"(?<![\w-])\.(?:aside|column-margin|marginnote|margin-aside)(?![\w-])")
 _NOTE = re.compile(r"\^\[(?P<text>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]")
 _LABEL = re.compile(
     r"(?<![ \t])[ \t]*+\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*"
@@ -59,13 +66,15 @@ class RmdProject:
     """Hold what the pages of a project share.
 
     `called` are labels with what references to them are called, where that is not usual. `numbers_figures` is
-    true where each figure has a number, and not those with a label alone. `unrun_cells` counts the code cells
-    whose output is not known. With `lists_all` the references list works that are not cited, too.
+    true where each figure has a number, and not those with a label alone. `values` are what shortcodes show,
+    by the shortcode's name. `unrun_cells` counts the code cells whose output is not known. With `lists_all`
+    the references list works that are not cited, too.
     """
 
     shows_code: bool = True
     citations: Citations = field(default_factory=lambda: Citations({}))
     called: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     numbers_figures: bool = False
     lists_all: bool = False
     unrun_cells: int = 0
@@ -94,13 +103,13 @@ def shown_line(line: str, project: RmdProject) -> str:
         )
 
     def around_code(text: str) -> str:
-        shown = _SPAN.sub(r"\g<text>", _INDEX.sub("", text))
+        shown = _SPAN.sub(_span_words, _INDEX.sub("", text))
         shown = project.citations.written(_NOT_SHOWN.sub("", shown))
         shown = _NUMBERED.sub(reference, _PREFIXED.sub(r"\g<words>", shown))
         shown = _LABEL.sub(lambda found: _CAPTIONED.get(found["kind"], ""), shown)
         return _NOTE.sub(r" (\g<text>)", shown)
 
-    return rewrite_around_code(_with_values(line), around_code)
+    return rewrite_around_code(_with_shortcodes(_with_values(line), project), around_code)
 
 
 def with_written_values(text: str) -> str:
@@ -113,9 +122,30 @@ def without_index(text: str) -> str:
     return _INDEX.sub("", text)
 
 
-def without_span_marks(text: str) -> str:
+def without_span_marks(text: str, project: RmdProject) -> str:
     """Return a heading's text without the marks of spans."""
-    return rewrite_around_code(_with_values(text), lambda words: _SPAN.sub(r"\g<text>", words)).strip()
+    written = _with_shortcodes(_with_values(text), project)
+    return rewrite_around_code(written, lambda words: _SPAN.sub(_span_words, words)).strip()
+
+
+def _span_words(span: re.Match[str]) -> str:
+    """Return a span's words; those that stand in the margin are parted from the word before."""
+    is_glued = span.start() > 0 and not span.string[span.start() - 1].isspace()
+    return " " * (is_glued and _ASIDE.search(span["attributes"]) is not None) + span["text"]
+
+
+def _with_shortcodes(line: str, project: RmdProject) -> str:
+    """Return a line with the keys and the values that shortcodes show; unknown ones stay."""
+
+    def shown(found: re.Match[str]) -> str:
+        if found["name"] == "kbd":
+            return f"`{found['words']}`"
+        value: object = project.values.get(found["name"])
+        for key in found["words"].split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return found[0] if value is None or isinstance(value, Mapping | list) else str(value)
+
+    return rewrite_around_code(line, lambda text: _SHORTCODE.sub(shown, text)) if "{{<" in line else line
 
 
 def _with_values(line: str) -> str:

@@ -71,6 +71,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     if theme.has_bare_formulas or "mathjax" in source.casefold():
         _plain_bare_formulas(main)
     _plain_pictures(main)
+    _plain_captions(main)
     _shown_notes(main)
     replace_layout_tables(main)
     label_tab_panels(main)
@@ -216,6 +217,14 @@ def _plain_pictures(main: LexborNode) -> None:
             picture.attrs["alt"] = ""
     for picture in main.css("img[src^='data:']"):
         picture.replace_with(picture.attributes.get("alt") or " ")
+
+
+def _plain_captions(main: LexborNode) -> None:
+    """Part the number that leads to a figure from its caption, where only a margin does that."""
+    for link in main.css("figcaption a[href^='#']:first-child"):
+        number = link.text().strip()
+        if number.endswith(":"):
+            link.replace_with(f"{number} ")
 
 
 def _shown_notes(main: LexborNode) -> None:

@@ -168,8 +168,13 @@ THEMES = (
         "MyST",
         mark=".myst-primary-sidebar, .article.content, article[class*=article-grid]",
         main=("article", "main"),
-        drop=".myst-fm-block-header, .myst-footer-links, .myst-backmatter-parts, "
+        # Cells that are not to be shown are there, hidden by a class.
+        drop=".myst-fm-block-header, .myst-fm-authors-affiliations, .myst-fm-block-date-doi, "
+        ".myst-footer-links, .myst-backmatter-parts, .myst-footnotes-header a, .myst-footnote-backlinks, "
+        ".react-syntax-highlighter-line-number, .myst-jp-nb-block.hidden, "
         "[aria-label='Link to this Section']",
+        labels="div.myst-admonition-header, div.myst-proof-header, div.myst-exercise-header, "
+        ".myst-aside-title, .myst-card-title, .myst-code-filename-title",
     ),
     Theme(
         "Sphinx",

@@ -457,6 +457,57 @@ def test_listing_of_quarto_has_its_name_and_language_and_no_numbers():
     assert page.source.strip() == "# Oars\n\n**Dry**\n\nKeep it.\n\n**a.py**\n\n```python\nrow()\n```"
 
 
+def test_pages_of_myst_follow_each_other_where_the_menu_is_folded(tmp_path):
+    """The front page's menu has no links to the pages of a part that is folded up."""
+    for name, after in (("index", "wood"), ("wood", "oars"), ("oars", "boats"), ("boats", "")):
+        link = f'<a class="myst-footer-link myst-footer-link-next" href="/{after}">On</a>' if after else ""
+        folder = tmp_path if name == "index" else tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "index.html").write_text(
+            '<nav class="myst-primary-sidebar"><a href="/boats">Boats</a></nav>'
+            f'<main><article class="article content"><h1>{name}</h1><p>Text.</p>{link}</article></main>'
+        )
+
+    assert [page.title for page in load_book(tmp_path).pages] == ["index", "wood", "oars", "boats"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (
+            '<figure id="a"><figcaption><p><a href="#a">Figure 1:</a>An oar</p></figcaption></figure>',
+            "*Figure 1: An oar*",
+        ),
+        (
+            '<pre><code><span class="react-syntax-highlighter-line-number">1\n</span></code>'
+            '<code class="language-python">row()</code></pre>',
+            "```python\nrow()\n```",
+        ),
+        ('<div class="myst-jp-nb-block hidden"><pre>gone()</pre></div><p>Row.</p>', "Row."),
+        (
+            '<div class="myst-proof-header"><a href="#t">Theorem 1</a> (Tides)</div><p>Twice.</p>',
+            "**Theorem 1 (Tides)**\n\nTwice.",
+        ),
+        (
+            '<details><summary class="myst-admonition-header">Dry</summary><p>Row.</p></details>',
+            "**Dry**\n\nRow.",
+        ),
+        ('<div class="myst-fm-block-date-doi"><time>March 1, 1897</time></div><p>Row.</p>', "Row."),
+        (
+            '<ol><li>Wood.<div class="myst-footnote-backlinks"><a href="#b">↩</a></div></li></ol>',
+            "1. Wood.",
+        ),
+    ],
+)  # fmt: skip
+def test_words_of_myst_are_those_of_the_author(written, shown):
+    """Numbers of lines stood in the code, and cells on the page that its author had removed."""
+    page = read_html_page(
+        "a.html", f'<main><article class="article content"><h1>Oars</h1>{written}</article></main>'
+    )
+
+    assert page.source.strip() == f"# Oars\n\n{shown}"
+
+
 def test_boxes_of_pretext_open_no_sections():
     """What follows a note or a theorem belongs to the section again; a theorem keeps its number."""
 

@@ -146,8 +146,11 @@ def _drop_permalinks(node: LexborNode) -> None:
 
 
 def _plain_code(main: LexborNode) -> None:
-    """Replace highlighted code by plain code, so that the converter sees its language and line ends."""
-    for pre in main.css("pre"):
+    """Replace highlighted code by plain code, so that the converter sees its language and line ends.
+
+    What a page has in a field to be tried out is code, too.
+    """
+    for pre in main.css("pre, textarea"):
         for line_break in pre.css("br"):
             line_break.replace_with("\n")
         for line in pre.css("code > div"):
@@ -223,7 +226,7 @@ def _plain_captions(main: LexborNode) -> None:
     """Part the number that leads to a figure from its caption, where only a margin does that."""
     for link in main.css("figcaption a[href^='#']:first-child"):
         number = link.text().strip()
-        if number.endswith(":"):
+        if number.endswith((":", ")")):
             link.replace_with(f"{number} ")
 
 

@@ -170,7 +170,7 @@ THEMES = (
         main=("article", "main"),
         # Cells that are not to be shown are there, hidden by a class.
         drop=".myst-fm-block-header, .myst-fm-authors-affiliations, .myst-fm-block-date-doi, "
-        ".myst-footer-links, .myst-backmatter-parts, .myst-footnotes-header a, .myst-footnote-backlinks, "
+        ".myst-footer-links, .myst-backmatter-parts, header a[title^='Link to '], .myst-footnote-backlinks, "
         ".react-syntax-highlighter-line-number, .myst-jp-nb-block.hidden, "
         "[aria-label='Link to this Section']",
         labels="div.myst-admonition-header, div.myst-proof-header, div.myst-exercise-header, "

@@ -59,6 +59,16 @@ def test_code_keeps_its_language_and_lines():
     assert page(body).source.strip() == "```bash\nls\npwd\n```\n\n```python\na < b\n```"
 
 
+def test_field_to_try_out_code_opens_no_sections():
+    """The documentation of MyST has such Markdown with what it makes of it."""
+    field = "<label><textarea># Oars\n\n&lt;b&gt;Row&lt;/b&gt;</textarea></label>"
+
+    found = page(f"<main><h1>T</h1>{field}<p>So it looks.</p></main>")
+
+    assert found.source.strip() == "# T\n\n```\n# Oars\n\n<b>Row</b>\n```\n\nSo it looks."
+    assert len(found.sections) == 1
+
+
 def test_heading_with_angle_brackets_keeps_them():
     """Type parameters are words of a heading."""
     assert page("<main><h1>Vec&lt;T&gt;</h1><p>x</p></main>").title == "Vec<T>"
@@ -477,6 +487,15 @@ def test_pages_of_myst_follow_each_other_where_the_menu_is_folded(tmp_path):
         (
             '<figure id="a"><figcaption><p><a href="#a">Figure 1:</a>An oar</p></figcaption></figure>',
             "*Figure 1: An oar*",
+        ),
+        (
+            '<figure id="a"><figcaption><p><a href="#a">(a)</a>An oar</p></figcaption></figure>',
+            "*(a) An oar*",
+        ),
+        (
+            '<section><header>References<a href="#references" title="Link to References">¶</a></header>'
+            "<p>Oar (2001).</p></section>",
+            "References\n\nOar (2001).",
         ),
         (
             '<pre><code><span class="react-syntax-highlighter-line-number">1\n</span></code>'

@@ -15,6 +15,7 @@ from ragbot.books.markup.pandoc_prose import plain_pandoc_prose
 from ragbot.books.markup.pandoc_tables import read_drawn_table
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.rmarkdown_inline import (
+    THEOREMS,
     RmdProject,
     shown_line,
     with_written_values,
@@ -54,20 +55,8 @@ _TITLE = re.compile(r"\b(?:title|name)=(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)
 _CALLOUT = re.compile(r"\.callout-(?P<kind>\w+)")
 _WITHOUT_HEAD = re.compile(r"\bappearance=[\"']?(?:simple|minimal)\b")
 _THEOREM = re.compile(
-    r"#(?P<kind>thm|lem|cor|prp|cnj|def|exm|exr|sol|rem)-|(?<![\w-])\.(?P<name>proof|remark|solution)(?![\w-])"
+    rf"#(?P<kind>{'|'.join(THEOREMS)})-|(?<![\w-])\.(?P<name>proof|remark|solution)(?![\w-])"
 )
-_KINDS = {
-    "thm": "Theorem",
-    "lem": "Lemma",
-    "cor": "Corollary",
-    "prp": "Proposition",
-    "cnj": "Conjecture",
-    "def": "Definition",
-    "exm": "Example",
-    "exr": "Exercise",
-    "sol": "Solution",
-    "rem": "Remark",
-}
 _FILE_NAME = re.compile(r"\bfilename=(?P<quote>[\"'])(?P<text>[^\"'\n]{1,200})(?P=quote)")
 _OTHER_FORMAT = re.compile(
     r"\.content-visible\b(?!.*\bhtml).*when-format|\.content-hidden\b.*when-format=[\"']?html"
@@ -312,7 +301,7 @@ def _kind(attributes: str) -> str:
     callout, theorem = _CALLOUT.search(attributes), _THEOREM.search(attributes)
     if callout is not None:
         return "" if _WITHOUT_HEAD.search(attributes) else callout["kind"].capitalize()
-    return (_KINDS.get(theorem["kind"]) or theorem["name"].capitalize()) if theorem else ""
+    return (THEOREMS.get(theorem["kind"]) or theorem["name"].capitalize()) if theorem else ""
 
 
 def _html_words(found: re.Match[str]) -> str:

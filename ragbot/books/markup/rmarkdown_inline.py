@@ -37,27 +37,41 @@ _LABEL = re.compile(
     r"(?<![ \t])[ \t]*+\(\\#(?P<kind>fig|tab|eq|thm|lem|def|exm|exr|cor|prp):[\w:.-]+\)[ \t]*"
 )
 
-# References to what is numbered are shown as "Figure 2"; the numbers are not known.
-# A minus asks for the number alone.
-_NUMBERED = re.compile(
-    r"\[?(?P<minus>-?)(?<!\w)@(?P<label>(?P<kind>fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w)\]?",
-    re.IGNORECASE,
-)
-_PREFIXED = re.compile(
-    r"\[(?P<words>[^\[\]@\n]{1,200})(?<=\S)[ ]-?@(?:fig|sec|tbl|eq|lst|thm|lem|def|exm)-[\w:.-]*\w\]",
-    re.IGNORECASE,
-)
-_KINDS = {
+THEOREMS = {
+    "thm": "Theorem",
+    "lem": "Lemma",
+    "cor": "Corollary",
+    "prp": "Proposition",
+    "cnj": "Conjecture",
+    "def": "Definition",
+    "exm": "Example",
+    "exr": "Exercise",
+    "sol": "Solution",
+    "rem": "Remark",
+}
+KINDS = {
     "fig": "Figure",
     "sec": "Section",
     "tbl": "Table",
     "eq": "Equation",
     "lst": "Listing",
-    "thm": "Theorem",
-    "lem": "Lemma",
-    "def": "Definition",
-    "exm": "Example",
+    "nte": "Note",
+    "tip": "Tip",
+    "wrn": "Warning",
+    "imp": "Important",
+    "cau": "Caution",
+    **THEOREMS,
 }
+# References to what is numbered are shown as "Figure 2"; the numbers are not known.
+# A minus asks for the number alone.
+_NUMBERED = re.compile(
+    rf"\[?(?P<minus>-?)(?<!\w)@(?P<label>(?P<kind>{'|'.join(KINDS)})-[\w:.-]*\w)\]?",
+    re.IGNORECASE,
+)
+_PREFIXED = re.compile(
+    rf"\[(?P<words>[^\[\]@\n]{{1,200}})(?<=\S)[ ]-?@(?:{'|'.join(KINDS)})-[\w:.-]*\w\]",
+    re.IGNORECASE,
+)
 _CAPTIONED = {"fig": "Figure: ", "tab": "Table: "}
 
 
@@ -99,7 +113,7 @@ def shown_line(line: str, project: RmdProject) -> str:
             ""
             if found["minus"]
             else project.called.get(found["label"])
-            or project.called.get(found["kind"].lower(), _KINDS[found["kind"].lower()])
+            or project.called.get(found["kind"].lower(), KINDS[found["kind"].lower()])
         )
 
     def around_code(text: str) -> str:

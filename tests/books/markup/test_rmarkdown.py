@@ -38,6 +38,7 @@ def plain(text: str, *, shows_code: bool = True) -> str:
         ("It has `r nrow(oars)` oars, see \\@ref(oars)\\index{oar}.", "It has  oars, see ."),
         ("A [grip]{.term} and ![oar](o.png){width=50%}.", "A grip and ![oar](o.png)."),
         ("See @fig-oar, [@sec-a.1], a@fig-oar.org.", "See Figure, Section, a@fig-oar.org."),
+        ("See @cor-a, [of @tip-b], @tips.", "See Corollary, of, @tips."),
         ("Row.^[Or [sail](s.md).]", "Row. (Or [sail](s.md).)"),
         ("# Oars {#sec-oars .unnumbered}\n## Grip {-}", "# Oars {#sec-oars}\n## Grip"),
         ("::: {.callout-tip}\n## Dry\nKeep it.\n:::", "**Dry**\nKeep it."),

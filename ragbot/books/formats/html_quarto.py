@@ -1,8 +1,9 @@
-"""Leave of the titles of a book of Quarto what its author wrote."""
+"""Show the pages of Quarto as their author wrote them: titles without marks, and keys without a script."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -10,9 +11,26 @@ _TITLE = "#title-block-header h1.title"
 # The page's own entry in the menus.
 _ENTRIES = ".quarto-page-breadcrumbs li:last-child, .sidebar-item-container:has(> .sidebar-link.active)"
 _SITE = ".sidebar-title > a, .navbar-title"
+# By which a key to be pressed is named, the most used first.
+_SYSTEMS = ("data-windows", "data-linux", "data-mac")
 
 
-def plain_titles(tree: LexborHTMLParser, main: LexborNode) -> None:
+def prepare_quarto_page(tree: LexborHTMLParser, main: LexborNode) -> None:
+    """Take the generator's marks out of titles, and show keys that a script would write."""
+    _plain_titles(tree, main)
+    for key in main.css("kbd[data-windows], kbd[data-linux], kbd[data-mac]"):
+        keys, mac = (next(_values(key, names), "") for names in (_SYSTEMS, ("data-mac",)))
+        if not key.text(strip=True) and keys:
+            key.insert_child(keys)
+            if mac and mac != keys:
+                key.insert_after(f" (Mac: {mac})")
+
+
+def _values(node: LexborNode, names: tuple[str, ...]) -> Iterator[str]:
+    yield from filter(None, (node.attributes.get(name) for name in names))
+
+
+def _plain_titles(tree: LexborHTMLParser, main: LexborNode) -> None:
     """Drop the mark of an appendix before its title, and the book's name above the title of the first page.
 
     "Appendix" is written in the book's language; the letter behind it stands in the menu, too. A website's

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from ragbot.books.formats.html_quarto import plain_titles
+from ragbot.books.formats.html_quarto import prepare_quarto_page
 from ragbot.books.formats.html_tree import new_paragraph
 
 
@@ -22,7 +22,7 @@ class Theme:
     are served without the suffix of their files. `numbers` matches what the generator puts before a
     heading's words. `labels` selects what names a box (a note, a theorem, a listing) and opens no section.
     `has_bare_formulas` is true if formulas stand in the text as MathJax takes them, in no element of their
-    own. `plain_titles` takes what is the generator's out of titles, where only the page's menus tell that.
+    own. `prepare` changes what only a look at the whole page tells to be the generator's, or its script's.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Theme:
     numbers: re.Pattern[str] | None = None
     labels: str = ""
     has_bare_formulas: bool = False
-    plain_titles: Callable[[LexborHTMLParser, LexborNode], None] | None = None
+    prepare: Callable[[LexborHTMLParser, LexborNode], None] | None = None
 
 
 # `Chapter 1. Oars`, `A.2. Oars`, with blanks at which no line breaks.
@@ -107,7 +107,7 @@ THEMES = (
         ".anchorjs-link, .code-copy-button, .code-annotation-anchor, .quarto-title-meta, .quarto-listing, "
         ".screen-reader-only",
         labels=".callout-title-container, .code-with-filename-file",
-        plain_titles=plain_titles,
+        prepare=prepare_quarto_page,
     ),
     Theme(
         "PreTeXt",
@@ -237,8 +237,8 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
     if theme.main[0] == "body":
         # The page's head holds its title there.
         around = ""
-    if theme.plain_titles is not None:
-        theme.plain_titles(tree, main)
+    if theme.prepare is not None:
+        theme.prepare(tree, main)
     drop = f"{_NOT_PROSE}, {theme.drop or GENERAL.drop}, {GENERAL.drop}{around}"
     for node in main.css(drop):
         node.decompose()

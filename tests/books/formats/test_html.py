@@ -451,6 +451,16 @@ def test_titles_of_quarto_are_those_of_the_author(entry: str, title: str, text: 
     assert page.source.strip() == shown
 
 
+def test_keys_of_quarto_are_shown_without_its_script():
+    """A script writes those of the reader's system."""
+    keys = '<kbd data-mac="Cmd-B" data-windows="Ctrl-B"></kbd>, <kbd data-mac="F1" data-linux="F1"></kbd>'
+    text = f'<p>Press {keys}, <kbd data-mac="Cmd-X">Ctrl-X</kbd>.</p>'
+
+    page = read_html_page("a.html", QUARTO.format(entry="Oars", title="Oars", text=text))
+
+    assert page.source.strip() == "# Oars\n\nPress `Ctrl-B` (Mac: Cmd-B), `F1`, `Ctrl-X`."
+
+
 def test_listing_of_quarto_has_its_name_and_language_and_no_numbers():
     """The name stood in a listing of its own, and the numbers of notes in the code."""
     code = '<a class="code-annotation-anchor">1</a><span>row()</span>'

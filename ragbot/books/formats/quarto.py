@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import PurePosixPath
 from posixpath import normpath
 
 from ragbot.books.files import BookFolder
@@ -61,10 +62,14 @@ def read_quarto(folder: BookFolder) -> Book:
         shows_code=as_mapping(config.get("execute")).get("echo") is not False,
         citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
         called=_names_of_references(folder, config, navigation, read),
-        values={"var": read_config(folder, VARIABLES), "meta": config},
     )
+    variables = read_config(folder, VARIABLES)
+    profiles = as_mapping(config.get("profile")).get("default")
+    active = dict.fromkeys(as_texts(profiles) or [as_text(profiles)], True)
+    fronts: dict[str, dict[str, object]] = {}
 
     def omitted(inner: str, values: FrontMatter) -> str:
+        fronts[inner] = values.values
         if book:
             # A book has its chapters alone.
             return "" if inner in listed else NOT_BUILT
@@ -73,6 +78,7 @@ def read_quarto(folder: BookFolder) -> Book:
         return NOT_BUILT if values.is_set("draft") or not _is_rendered(inner, rendered) else ""
 
     def text(path: str, body: str) -> str:
+        project.values = {"var": variables, "meta": config | fronts.get(path, {}), "profile": active}
         if book:
             return plain_rmarkdown(body, partial(read_beside, folder, path), project)
         # Each page of a website has a list of its own.
@@ -92,6 +98,7 @@ def read_quarto(folder: BookFolder) -> Book:
         omitted=omitted,
         read=read,
         sources=SOURCES,
+        menu_has_titles=False,
     )
     found = read_site_source(folder, site)
     return replace(found, notes=project.notes())
@@ -137,8 +144,14 @@ def _names_of_references(
     return called
 
 
-def _address(inner: str, _values: FrontMatter) -> str:
-    return folder_address(inner, "index", suffix=".html")
+def _address(inner: str, values: FrontMatter) -> str:
+    """Return a page's address; its front matter may name the file, for all formats or for HTML."""
+    html = as_mapping(as_mapping(values.values.get("format")).get("html"))
+    name = as_text(html.get("output-file")) or values.text("output-file")
+    is_name = bool(name) and "/" not in name
+    path = PurePosixPath(inner)
+    named = path.with_name(f"{name.removesuffix('.html')}.html") if is_name else path
+    return folder_address(str(named), "index", suffix=".html")
 
 
 def _is_rendered(inner: str, globs: list[str]) -> bool:

@@ -18,12 +18,22 @@ _SCRIPT = re.compile(
     r"|~~[^\n]{1,1000}?~~|\]\([^()\n]{0,1000}\)|<[^<>\n]{1,1000}>|\[\^[^\]\n]{1,100}\]"
     r"|(?<=[\w)])~(?P<low>[\w+−-]{1,12})~(?!~)|(?<=[\w)\s])\^(?P<high>[\w+−-]{1,12})\^"
 )
+_COMMAND = re.compile(r"\\[A-Za-z]")
 
 
 def plain_pandoc_prose(text: str) -> str:
     """Return prose whose captions are paragraphs, and whose lines of verse break where they end."""
-    text = _VERSE.sub(_broken_lines, _CAPTION.sub(_caption, text))
-    return _SCRIPT.sub(lambda found: found["low"] or found["high"] or found[0], text)
+    return _VERSE.sub(_broken_lines, _CAPTION.sub(_caption, text))
+
+
+def with_plain_scripts(line: str) -> str:
+    """Return a line whose letters set high or low are like others; a line with TeX's commands stays.
+
+    (The columns of drawn tables are read before: they would be moved.)
+    """
+    if ("~" not in line and "^" not in line) or _COMMAND.search(line):
+        return line
+    return _SCRIPT.sub(lambda found: found["low"] or found["high"] or found[0], line)
 
 
 def _caption(found: re.Match[str]) -> str:

@@ -11,8 +11,10 @@ from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.notebook_outputs import html_as_markdown
 from ragbot.books.markup.code_marks import without_annotations
 from ragbot.books.markup.emphasis import bold
+from ragbot.books.markup.pandoc_ids import HeadingIds
 from ragbot.books.markup.pandoc_prose import plain_pandoc_prose
 from ragbot.books.markup.pandoc_tables import read_drawn_table
+from ragbot.books.markup.quarto_marks import is_hidden, shortcodes_in_code
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.rmarkdown_inline import (
     THEOREMS,
@@ -58,10 +60,6 @@ _THEOREM = re.compile(
     rf"#(?P<kind>{'|'.join(THEOREMS)})-|(?<![\w-])\.(?P<name>proof|remark|solution)(?![\w-])"
 )
 _FILE_NAME = re.compile(r"\bfilename=(?P<quote>[\"'])(?P<text>[^\"'\n]{1,200})(?P=quote)")
-_OTHER_FORMAT = re.compile(
-    r"\.content-visible\b(?!.*\bhtml).*when-format|\.content-hidden\b.*when-format=[\"']?html"
-    r"|\.content-visible\b.*unless-format=[\"']?html"
-)
 _INCLUDE = re.compile(r"[ \t]*\{\{<[ \t]*include[ \t]+(?P<path>[^\n>]+?)[ \t]*>\}\}[ \t]*")
 _FIGURE = re.compile(
     r"(?P<indent>[ \t]*)!\[(?P<caption>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\((?P<target>[^()\n]*)\)"
@@ -112,6 +110,7 @@ class _Rewriter:
     project: RmdProject
     references: dict[str, str]
     divs: list[_Div] = field(default_factory=list)
+    ids: HeadingIds = field(default_factory=HeadingIds)
     depth: int = 0
     hides_chunks: bool = False
 
@@ -140,7 +139,7 @@ class _Rewriter:
                 end, shown = closing + 1, self._chunk(chunk, lines[position + 1 : closing])
             else:
                 end = fenced_code_end(lines, position)
-                shown = map(without_annotations, lines[position:end])
+                shown = self._code(lines[position:end])
             if self._is_shown:
                 yield from self._due_title()
                 yield from shown
@@ -161,13 +160,15 @@ class _Rewriter:
             yield ""
             yield from self._div(div["attributes"] or f".{div['name']}" if div.lastgroup else "")
             return
+        heading = _HEADING.fullmatch(line)
+        if heading is not None and not self._is_shown and "{#" not in line:
+            self.ids.hide(_HEADING_ATTRIBUTES.sub("", heading["text"]))
         if not self._is_shown or _FOR_PRINT.fullmatch(line.strip()) or _REFERENCE_TEXT.fullmatch(line):
             return
         include = _INCLUDE.fullmatch(line)
         if include is not None:
             yield from self._file(include["path"].strip("\"'"))
             return
-        heading = _HEADING.fullmatch(line)
         if heading is not None:
             yield from self._heading(heading["marks"], heading["text"])
             return
@@ -199,7 +200,7 @@ class _Rewriter:
         waits = title is None and (kind != "" or _CALLOUT.search(attributes) is not None)
         self.divs.append(
             _Div(
-                is_shown=not _OTHER_FORMAT.search(attributes),
+                is_shown=not is_hidden(attributes, self.project.values),
                 has_tabs=".panel-tabset" in attributes,
                 title=words,
                 waits_for_title=waits,
@@ -218,9 +219,15 @@ class _Rewriter:
             # It is the name of a callout, of a theorem or of a tab, and has no anchor.
             self.divs[-1].waits_for_title = False
             kind = self.divs[-1].kind
+            if not ids:
+                self.ids.hide(words)
             yield from (bold(f"{kind} ({words})" if kind else words), "")
             return
-        yield f"{marks} {words}{f' {{{ids[-1]}}}' if ids else ''}"
+        own = ids[-1].removeprefix("#") if ids else self.ids.of(words)
+        yield f"{marks} {words}{f' {{#{own}}}' if own else ''}"
+
+    def _code(self, lines: list[str]) -> Iterator[str]:
+        return (shortcodes_in_code(without_annotations(line), self.project.values) for line in lines)
 
     def _chunk(self, chunk: re.Match[str], body: list[str]) -> Iterator[str]:
         header = chunk["header"].strip()
@@ -228,9 +235,14 @@ class _Rewriter:
             # It is raw text of one output format.
             yield from html_as_markdown("\n".join(body)).split("\n") if header.startswith("=html") else ()
             return
+        if header.startswith("{"):
+            # It is shown as it is written.
+            marks, outer = chunk["indent"] + chunk["marks"], chunk["indent"] + 2 * chunk["marks"]
+            yield from (f"{outer}markdown", f"{marks}{header}", *self._code(body), marks, outer)
+            return
         engine = _ENGINE.match(header)
         name = engine["name"].lower() if engine else ""
-        options, code = _options(header, body)
+        options, code = ({}, body) if header.startswith(".") else _options(header, body)
         # A chunk may be there to put another file in its place.
         child = _CHILD.search(header) or _KNITTED_CHILD.search("\n".join(code))
         if child is not None:
@@ -242,7 +254,7 @@ class _Rewriter:
             is_shown = options.get("echo", self.project.shows_code or header.startswith(".")) is not False
             if is_shown and any(line.strip() for line in code):
                 yield from self._file_name(chunk, options)
-                yield from (f"{chunk['indent']}{chunk['marks']}{name}", *map(without_annotations, code))
+                yield from (f"{chunk['indent']}{chunk['marks']}{name}", *self._code(code))
                 yield f"{chunk['indent']}{chunk['marks']}"
             yield from self._captions(header, options)
 

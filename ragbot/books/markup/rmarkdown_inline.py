@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from ragbot.books.markup.code_spans import CLOSES, find_code_spans, rewrite_around_code
 from ragbot.books.markup.pandoc_citations import Citations
+from ragbot.books.markup.pandoc_prose import with_plain_scripts
+from ragbot.books.markup.quarto_marks import Values, with_shortcodes
 from ragbot.books.markup.unrun_cells import missing_notes, unrun_notes
 
 _COMPUTED = re.compile(r"`(?:r|\{r\}|\{python\})[ \t]+(?P<code>[^`\n]*)`")
@@ -22,10 +24,6 @@ _INDEX = re.compile(r"\\index\{(?:[^{}\n]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*\}")
 _NOT_SHOWN = re.compile(
     rf"\{{\{{<[^\n<>]*>\}}\}}|\\@ref\([^()\n]*\)|(?<=[\])`{CLOSES}])\{{[^{{}}\n]{{1,300}}\}}"
     r"|(?<=\$\$)[ \t]*\{#[^{}\n]{1,300}\}"
-)
-# Of these the words are shown: `{{< kbd Ctrl-C >}}`, `{{< var version >}}`.
-_SHORTCODE = re.compile(
-    r"\{\{<[ \t]*(?P<name>kbd|var|meta)[ \t]+(?P<words>[^\s<>]{1,200})[^\n<>]{0,300}>\}\}"
 )
 # How books about R Markdown show a computed value as it is written.
 _WRITTEN = re.compile(r"`r[ ]+(?:knitr::)?inline_expr\((?P<quote>['\"])(?P<code>[^`\n]{1,300})(?P=quote)\)`")
@@ -80,15 +78,15 @@ class RmdProject:
     """Hold what the pages of a project share.
 
     `called` are labels with what references to them are called, where that is not usual. `numbers_figures` is
-    true where each figure has a number, and not those with a label alone. `values` are what shortcodes show,
-    by the shortcode's name. `unrun_cells` counts the code cells whose output is not known. With `lists_all`
-    the references list works that are not cited, too.
+    true where each figure has a number, and not those with a label alone. `values` are what shortcodes show
+    and conditions ask for, by their names. `unrun_cells` counts the code cells whose output is not known.
+    With `lists_all` the references list works that are not cited, too.
     """
 
     shows_code: bool = True
     citations: Citations = field(default_factory=lambda: Citations({}))
     called: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    values: Values = field(default_factory=dict)
     numbers_figures: bool = False
     lists_all: bool = False
     unrun_cells: int = 0
@@ -123,7 +121,8 @@ def shown_line(line: str, project: RmdProject) -> str:
         shown = _LABEL.sub(lambda found: _CAPTIONED.get(found["kind"], ""), shown)
         return _NOTE.sub(r" (\g<text>)", shown)
 
-    return rewrite_around_code(_with_shortcodes(_with_values(line), project), around_code)
+    written = with_plain_scripts(with_shortcodes(_with_values(line), project.values))
+    return rewrite_around_code(written, around_code)
 
 
 def with_written_values(text: str) -> str:
@@ -138,7 +137,7 @@ def without_index(text: str) -> str:
 
 def without_span_marks(text: str, project: RmdProject) -> str:
     """Return a heading's text without the marks of spans."""
-    written = _with_shortcodes(_with_values(text), project)
+    written = with_shortcodes(_with_values(text), project.values)
     return rewrite_around_code(written, lambda words: _SPAN.sub(_span_words, words)).strip()
 
 
@@ -146,20 +145,6 @@ def _span_words(span: re.Match[str]) -> str:
     """Return a span's words; those that stand in the margin are parted from the word before."""
     is_glued = span.start() > 0 and not span.string[span.start() - 1].isspace()
     return " " * (is_glued and _ASIDE.search(span["attributes"]) is not None) + span["text"]
-
-
-def _with_shortcodes(line: str, project: RmdProject) -> str:
-    """Return a line with the keys and the values that shortcodes show; unknown ones stay."""
-
-    def shown(found: re.Match[str]) -> str:
-        if found["name"] == "kbd":
-            return f"`{found['words']}`"
-        value: object = project.values.get(found["name"])
-        for key in found["words"].split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return found[0] if value is None or isinstance(value, Mapping | list) else str(value)
-
-    return rewrite_around_code(line, lambda text: _SHORTCODE.sub(shown, text)) if "{{<" in line else line
 
 
 def _with_values(line: str) -> str:

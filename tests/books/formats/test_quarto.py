@@ -76,7 +76,7 @@ def test_chapters_stand_in_order_at_their_addresses(book: Path) -> None:
         ("oars.html", "Oars", ("Wood",)),
         ("deep/", "Deep water", ("Wood",)),
         ("sails.html", "Cloth", ()),
-        ("knots.html", "All knots", ()),
+        ("knots.html", "Knots", ()),
         ("more.html", "More", ("Appendices",)),
     ]
     assert [section.anchor for section in found.pages[1].sections] == ["grip", "grip-1", "sec-ab"]
@@ -194,8 +194,28 @@ def test_words_of_the_front_matter_and_of_variables_are_text(tmp_path: Path) -> 
     assert [line for line in page.source.splitlines() if line] == [
         "How they grip",
         "Of wood.",
-        "Dora of Boats; `{{< var boat.name >}}`, .",
+        "Dora of Boats; `Dora`, .",
     ]
+
+
+def test_page_stands_where_its_front_matter_says(tmp_path: Path) -> None:
+    """Its menu calls it otherwise than it calls itself."""
+    (tmp_path / "_quarto.yml").write_text(
+        "website:\n  title: Boats\n"
+        "  sidebar: {contents: [{text: Wood, href: oars.qmd}, {text: Sea, href: b.qmd}]}\n"
+    )
+    (tmp_path / "oars.qmd").write_text(
+        "---\ntitle: Of wood\noutput-file: index\nis_long: true\n---\n\nAsh.\n"
+    )
+    (tmp_path / "b.qmd").write_text(
+        "---\nformat: {html: {output-file: waves.html}}\n---\n\nBlue.\n\n"
+        "::: {.content-visible when-meta='is_long'}\nGrey.\n:::\n"
+    )
+
+    found = load_book(tmp_path).pages
+
+    assert [(page.address, page.title) for page in found] == [("", "Of wood"), ("waves.html", "Sea")]
+    assert "Grey" not in found[1].source
 
 
 def test_cells_that_were_not_run_are_told_to_the_operator(book: Path) -> None:

@@ -63,9 +63,7 @@ def read_quarto(folder: BookFolder) -> Book:
         citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
         called=_names_of_references(folder, config, navigation, read),
     )
-    variables = read_config(folder, VARIABLES)
-    profiles = as_mapping(config.get("profile")).get("default")
-    active = dict.fromkeys(as_texts(profiles) or [as_text(profiles)], True)
+    variables, profiles = read_config(folder, VARIABLES), _profiles(config)
     fronts: dict[str, dict[str, object]] = {}
 
     def omitted(inner: str, values: FrontMatter) -> str:
@@ -78,7 +76,7 @@ def read_quarto(folder: BookFolder) -> Book:
         return NOT_BUILT if values.is_set("draft") or not _is_rendered(inner, rendered) else ""
 
     def text(path: str, body: str) -> str:
-        project.values = {"var": variables, "meta": config | fronts.get(path, {}), "profile": active}
+        project.values = {"var": variables, "meta": config | fronts.get(path, {}), "profile": profiles}
         if book:
             return plain_rmarkdown(body, partial(read_beside, folder, path), project)
         # Each page of a website has a list of its own.
@@ -100,8 +98,13 @@ def read_quarto(folder: BookFolder) -> Book:
         sources=SOURCES,
         menu_has_titles=False,
     )
-    found = read_site_source(folder, site)
-    return replace(found, notes=project.notes())
+    return replace(read_site_source(folder, site), notes=project.notes())
+
+
+def _profiles(config: dict[str, object]) -> dict[str, object]:
+    """Return the profiles that a build has unless it is told others."""
+    default = as_mapping(config.get("profile")).get("default")
+    return dict.fromkeys(as_texts(default) or [as_text(default)], True)
 
 
 def _read_page(folder: BookFolder, path: str) -> str:

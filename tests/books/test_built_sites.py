@@ -19,7 +19,7 @@ SITES = Path(__file__).parent.parent / "sites"
 GENERATORS = (
     *("docusaurus", "mdbook", "mkdocs", "sphinx"),
     *("vitepress", "vuepress", "starlight", "hugo-book", "honkit", "just-the-docs", "asciidoctor"),
-    *("bookdown", "jupyter-book", "antora", "docsy", "pretext", "zola"),
+    *("bookdown", "jupyter-book", "antora", "docsy", "pretext", "zola", "quarto", "myst"),
     *("sphinx-rtd", "sphinx-pydata", "sphinx-alabaster", "sphinx-book"),
 )
 PAGES = ("The Lighthouse Handbook", "Lighting the lamp", "Reference", "Faults and what helps", "Appendix")
@@ -33,11 +33,11 @@ WITHOUT_LANGUAGES = ("mkdocs", "pretext")
 
 # Those whose sources are read, too.
 SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
-SOURCES += ("jupyter-book", "zola")
+SOURCES += ("jupyter-book", "zola", "quarto")
 
 # Docusaurus's and mdBook's chunks hold the source as it is written.
 REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown", "jupyter-book")
-REWRITTEN += ("zola",)
+REWRITTEN += ("zola", "quarto")
 
 # What Zola makes of letters by a table of its own; links to such a section lead to its page.
 UNKNOWN_ANCHORS = {"deng-tai-nituite"}

@@ -545,6 +545,70 @@ class JupyterBook(MystPages):
         return scratch / "_build" / "html"
 
 
+class Quarto(MarkdownSite):
+    """Write a book of Quarto, with a page that holds what Quarto adds to pandoc."""
+
+    is_read = True
+    suffix = ".qmd"
+    files: ClassVar[dict[str, str]] = {
+        "_quarto.yml": "project: {type: book}\n"
+        "book:\n  title: Lighthouse\n  repo-url: https://e.test/r\n  repo-actions: [edit, issue, source]\n"
+        "  chapters: [index.qmd, {part: Every day, chapters: [lighting.qmd, reference.qmd, faults.qmd]}]\n"
+        "  appendices: [appendix.qmd, figures.qmd]\n"
+        "format: {html: {code-tools: true, anchor-sections: true}}\n",
+    }
+
+    def write(self, source: Path) -> None:
+        super().write(source)
+        for path in sorted((HERE / "extra" / "quarto").iterdir()):
+            shutil.copy(path, source)
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        heading = f"## {title}\n\n" if title else ""
+        return f"::: {{.callout-{name}}}\n{heading}{body}\n:::\n"
+
+    def text(self, page: str) -> str:
+        text = re.sub(r"\]\((\w+)\.md", r"](\1.qmd", super().text(page))
+        if page == "lighting":
+            # What references to a chapter go by.
+            text = _TITLE.sub(r"# \1 {#sec-lighting}\n", text)
+        return re.sub(r"^```(\w+) title=([^\n]+)$", r"```{.\1 filename=\2}", text, flags=re.MULTILINE)
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        run(["quarto", "render", "--to", "html"], scratch)
+        return scratch / "_book"
+
+
+class Myst(MystPages):
+    """Build with MyST 2 and its theme for books: a front page, a part, a notebook, and what MyST adds."""
+
+    files: ClassVar[dict[str, str]] = {
+        "myst.yml": "version: 1\nproject:\n  title: Lighthouse\n  github: lighthouse/book\n  toc:\n"
+        "    - file: index.md\n    - title: Every day\n      children:\n"
+        + "".join(f"        - file: {page}.md\n" for page in PAGES[1:-1])
+        + "".join(f"    - file: {name}\n" for name in ("appendix.md", "figures.md", "flashes.ipynb"))
+        + "site:\n  title: Lighthouse\n  template: book-theme\n",
+    }
+
+    def write(self, source: Path) -> None:
+        super().write(source)
+        for path in (*(HERE / "extra" / "myst").iterdir(), HERE / "extra" / "jupyter-book" / "flashes.ipynb"):
+            shutil.copy(path, source)
+
+    def admonition(self, name: str, title: str, body: str) -> str:
+        return f":::{{{name}}}{f' {title}' if title else ''}\n{body}\n:::\n"
+
+    def build(self, source: Path, scratch: Path, tools: Tools) -> Path:
+        shutil.copytree(source, scratch)
+        theme = (tools.themes / "myst-book-theme").resolve()
+        config = scratch / "myst.yml"
+        config.write_text(config.read_text().replace("template: book-theme", f"template: {theme}"))
+        # It is a server, which the build asks for each page.
+        run([tools.bin / "myst", "build", "--html"], scratch, HOST="127.0.0.1")
+        return scratch / "_build" / "html"
+
+
 MORE: dict[str, MarkdownSite] = {
     "vitepress": VitePress(),
     "vuepress": VuePress(),
@@ -564,4 +628,6 @@ MORE: dict[str, MarkdownSite] = {
     "sphinx-alabaster": SphinxAlabaster(),
     "sphinx-book": SphinxBook(),
     "jupyter-book": JupyterBook(),
+    "quarto": Quarto(),
+    "myst": Myst(),
 }

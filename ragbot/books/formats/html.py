@@ -27,7 +27,9 @@ MAX_GROWTH = 4
 GROWTH_FREE_CHARACTERS = 100_000
 
 _HEADINGS = "h1, h2, h3, h4, h5, h6"
-_LANGUAGE = re.compile(r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+)(?P<name>[\w+#.-]+)")
+_LANGUAGE = re.compile(
+    r"(?:^|\s)(?:(?:language|lang|highlight)-|sourceCode\s+(?:numberSource\s+)?)(?P<name>[\w+#.-]+)"
+)
 _NO_LANGUAGES = frozenset({"default", "none", "plaintext", "text", "txt", "ansi"})
 # Private-use signs mark the headings through the conversion.
 _MARK = re.compile("\ue000(?P<number>\\d+)\ue001")
@@ -69,6 +71,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     if theme.has_bare_formulas or "mathjax" in source.casefold():
         _plain_bare_formulas(main)
     _plain_pictures(main)
+    _plain_captions(main)
     _shown_notes(main)
     replace_layout_tables(main)
     label_tab_panels(main)
@@ -143,8 +146,11 @@ def _drop_permalinks(node: LexborNode) -> None:
 
 
 def _plain_code(main: LexborNode) -> None:
-    """Replace highlighted code by plain code, so that the converter sees its language and line ends."""
-    for pre in main.css("pre"):
+    """Replace highlighted code by plain code, so that the converter sees its language and line ends.
+
+    What a page has in a field to be tried out is code, too.
+    """
+    for pre in main.css("pre, textarea"):
         for line_break in pre.css("br"):
             line_break.replace_with("\n")
         for line in pre.css("code > div"):
@@ -214,6 +220,14 @@ def _plain_pictures(main: LexborNode) -> None:
             picture.attrs["alt"] = ""
     for picture in main.css("img[src^='data:']"):
         picture.replace_with(picture.attributes.get("alt") or " ")
+
+
+def _plain_captions(main: LexborNode) -> None:
+    """Part the number that leads to a figure from its caption, where only a margin does that."""
+    for link in main.css("figcaption a[href^='#']:first-child"):
+        number = link.text().strip()
+        if number.endswith((":", ")")):
+            link.replace_with(f"{number} ")
 
 
 def _shown_notes(main: LexborNode) -> None:

@@ -32,9 +32,10 @@ _INDEXES = ("index.html", "index.htm")
 NAMED_BY = 0.5
 
 # PreTeXt keeps pieces of its pages in the last one, to be shown inside of others.
-_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static", "knowl"})
+_NOT_FOLDERS = frozenset({"_static", "_sources", "_modules", "assets", "static", "knowl", "site_libs"})
 
-_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next, a.next-button"
+_NEXT = "link[rel~=next], a[rel~=next], a.pagination-nav__link--next, a.next-button, "
+_NEXT += "a.myst-footer-link-next"
 _CONTENTS = ".toctree-wrapper a, nav a, [role=navigation] a, aside a, .sidebar a, .chapter a"
 _REDIRECT = re.compile(r"<meta[^<>]{0,200}http-equiv\s*=\s*[\"']?refresh", re.IGNORECASE)
 

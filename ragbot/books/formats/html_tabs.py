@@ -6,12 +6,13 @@ from selectolax.lexbor import LexborNode
 
 from ragbot.books.formats.html_tree import new_paragraph
 
-# What holds the labels, a label, and a panel: of MkDocs Material, of VitePress, of Asciidoctor, and of all
+# What holds the labels, a label, and a panel: of MkDocs Material, VitePress, Asciidoctor and MyST, and of all
 # that keep to ARIA (Docusaurus, Starlight, Quarto, Docsy, VuePress, sphinx-tabs).
 _KINDS = (
     (".tabbed-labels", "label", ".tabbed-block"),
     (".vp-code-group > .tabs", "label", ".blocks > div"),
     (".tabs .tablist", ".tab", ".tabpanel"),
+    (".myst-tab-set-row", ".myst-tab-item-header", ".myst-tab-item-text > div"),
     ("[role=tablist]", "[role=tab]", "[role=tabpanel]"),
 )
 # Each before its panel already: of sphinx-design, sphinx-inline-tabs and Hugo Book.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ragbot.books.formats.html_quarto import prepare_quarto_page
 from ragbot.books.formats.html_tree import new_paragraph
 
 
@@ -18,9 +20,9 @@ class Theme:
     hold the text, the most reliable first. `drop` are parts of them that are not the author's words. `lists`
     selects something that only lists of pages, blog posts and the like have. `is_routed` is true if pages
     are served without the suffix of their files. `numbers` matches what the generator puts before a
-    heading's words. `labels` selects headings that name a box (a note, a theorem) and open no section.
+    heading's words. `labels` selects what names a box (a note, a theorem, a listing) and opens no section.
     `has_bare_formulas` is true if formulas stand in the text as MathJax takes them, in no element of their
-    own.
+    own. `prepare` changes what only a look at the whole page tells to be the generator's, or its script's.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Theme:
     numbers: re.Pattern[str] | None = None
     labels: str = ""
     has_bare_formulas: bool = False
+    prepare: Callable[[LexborHTMLParser, LexborNode], None] | None = None
 
 
 # `Chapter 1. Oars`, `A.2. Oars`, with blanks at which no line breaks.
@@ -100,8 +103,11 @@ THEMES = (
         "Quarto",
         mark="meta[name=generator][content^=quarto]",
         main=("main#quarto-document-content", "main"),
-        drop=".header-section-number, .quarto-page-breadcrumbs, .toc-actions, .nav-page, .anchorjs-link, "
-        ".code-copy-button, .quarto-title-meta, .quarto-listing, .screen-reader-only",
+        drop=".header-section-number, .chapter-number, .quarto-page-breadcrumbs, .toc-actions, .nav-page, "
+        ".anchorjs-link, .code-copy-button, .code-annotation-anchor, .quarto-title-meta, .quarto-listing, "
+        ".screen-reader-only",
+        labels=".callout-title-container, .code-with-filename-file",
+        prepare=prepare_quarto_page,
     ),
     Theme(
         "PreTeXt",
@@ -162,8 +168,13 @@ THEMES = (
         "MyST",
         mark=".myst-primary-sidebar, .article.content, article[class*=article-grid]",
         main=("article", "main"),
-        drop=".myst-fm-block-header, .myst-footer-links, .myst-backmatter-parts, "
+        # Cells that are not to be shown are there, hidden by a class.
+        drop=".myst-fm-block-header, .myst-fm-authors-affiliations, .myst-fm-block-date-doi, "
+        ".myst-footer-links, .myst-backmatter-parts, header a[title^='Link to '], .myst-footnote-backlinks, "
+        ".react-syntax-highlighter-line-number, .myst-jp-nb-block.hidden, "
         "[aria-label='Link to this Section']",
+        labels="div.myst-admonition-header, div.myst-proof-header, div.myst-exercise-header, "
+        ".myst-aside-title, .myst-card-title, .myst-code-filename-title",
     ),
     Theme(
         "Sphinx",
@@ -226,6 +237,8 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
     if theme.main[0] == "body":
         # The page's head holds its title there.
         around = ""
+    if theme.prepare is not None:
+        theme.prepare(tree, main)
     drop = f"{_NOT_PROSE}, {theme.drop or GENERAL.drop}, {GENERAL.drop}{around}"
     for node in main.css(drop):
         node.decompose()

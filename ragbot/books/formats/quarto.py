@@ -7,17 +7,24 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import PurePosixPath
 from posixpath import normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
-from ragbot.books.formats.config_files import as_mapping, as_text, as_texts, read_required_config
+from ragbot.books.formats.config_files import (
+    as_mapping,
+    as_text,
+    as_texts,
+    read_config,
+    read_required_config,
+)
 from ragbot.books.formats.intermediates import find_intermediates
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
 from ragbot.books.formats.quarto_freeze import frozen_text
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
-from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.pandoc_citations import read_citations
 from ragbot.books.markup.rmarkdown import plain_rmarkdown
 from ragbot.books.markup.rmarkdown_inline import RmdProject
@@ -30,7 +37,9 @@ PAGES = frozenset({".qmd", ".md", ".ipynb", ".rmd"})
 # Quarto runs them, the first where there are several of one name.
 SOURCES = (".qmd", ".rmd", ".ipynb")
 CONFIG_NAMES = ("_quarto.yml", "_quarto.yaml")
+VARIABLES = ("_variables.yml", "_variables.yaml")
 MAX_NAVIGATION_DEPTH = 16
+BELOW_TITLE = ("subtitle", "description")
 APPENDICES = ("Appendices",)
 
 _LABELLED = re.compile(
@@ -54,8 +63,11 @@ def read_quarto(folder: BookFolder) -> Book:
         citations=read_citations(config.get("bibliography"), partial(read_beside, folder, "")),
         called=_names_of_references(folder, config, navigation, read),
     )
+    variables, profiles = read_config(folder, VARIABLES), _profiles(config)
+    fronts: dict[str, dict[str, object]] = {}
 
     def omitted(inner: str, values: FrontMatter) -> str:
+        fronts[inner] = values.values
         if book:
             # A book has its chapters alone.
             return "" if inner in listed else NOT_BUILT
@@ -64,6 +76,7 @@ def read_quarto(folder: BookFolder) -> Book:
         return NOT_BUILT if values.is_set("draft") or not _is_rendered(inner, rendered) else ""
 
     def text(path: str, body: str) -> str:
+        project.values = {"var": variables, "meta": config | fronts.get(path, {}), "profile": profiles}
         if book:
             return plain_rmarkdown(body, partial(read_beside, folder, path), project)
         # Each page of a website has a list of its own.
@@ -83,15 +96,27 @@ def read_quarto(folder: BookFolder) -> Book:
         omitted=omitted,
         read=read,
         sources=SOURCES,
+        menu_has_titles=False,
     )
-    found = read_site_source(folder, site)
-    return replace(found, notes=project.notes())
+    return replace(read_site_source(folder, site), notes=project.notes())
+
+
+def _profiles(config: dict[str, object]) -> dict[str, object]:
+    """Return the profiles that a build has unless it is told others."""
+    default = as_mapping(config.get("profile")).get("default")
+    return dict.fromkeys(as_texts(default) or [as_text(default)], True)
 
 
 def _read_page(folder: BookFolder, path: str) -> str:
-    """Return a page's source, with what its code printed where the author keeps that."""
+    """Return a page's source, with what its code printed where the author keeps that.
+
+    What the front matter says below the title begins the text.
+    """
     source = read_source_text(folder, path, has_chunks=True)
-    return frozen_text(folder, path, source) or source
+    text = frozen_text(folder, path, source) or source
+    values = parse_front_matter(text)
+    below = (values.text(key) for key in BELOW_TITLE)
+    return text[: values.end] + "".join(f"\n{words}\n\n" for words in below if words) + text[values.end :]
 
 
 def _names_of_references(
@@ -122,8 +147,14 @@ def _names_of_references(
     return called
 
 
-def _address(inner: str, _values: FrontMatter) -> str:
-    return folder_address(inner, "index", suffix=".html")
+def _address(inner: str, values: FrontMatter) -> str:
+    """Return a page's address; its front matter may name the file, for all formats or for HTML."""
+    html = as_mapping(as_mapping(values.values.get("format")).get("html"))
+    name = as_text(html.get("output-file")) or values.text("output-file")
+    is_name = bool(name) and "/" not in name
+    path = PurePosixPath(inner)
+    named = path.with_name(f"{name.removesuffix('.html')}.html") if is_name else path
+    return folder_address(str(named), "index", suffix=".html")
 
 
 def _is_rendered(inner: str, globs: list[str]) -> bool:

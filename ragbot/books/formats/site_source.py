@@ -45,7 +45,7 @@ class SiteSource:
     text of a file where that is not the file's own. `sources` are the suffixes of files that a build makes
     others of, which it may leave beside them. With `has_copies` the folder may hold the book in several
     languages and versions, of which one is read: that of the version `released`, if it is known; and a blog,
-    which is not.
+    which is not. With `menu_has_titles` the navigation's title of a page is the page's own.
     """
 
     title: str
@@ -63,6 +63,7 @@ class SiteSource:
     sources: tuple[str, ...] = ()
     has_copies: bool = False
     released: str = ""
+    menu_has_titles: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +123,13 @@ def _is_hidden(inner: str) -> bool:
 
 def _page(read: _Source, site: SiteSource, entry: Listed) -> Page:
     text = with_open_references(site.text(read.path, read.body))
-    parts = plain_titles(entry.parts)
+    named, parts = plain_title(entry.title), plain_titles(entry.parts)
     content = split_page(
         text,
         Dialect.MARKDOWN,
         site.anchors,
-        title=plain_title(entry.title) or plain_title(read.values.text("title")),
-        fallback=readable_name(read.inner, site=plain_title(site.title)),
+        title=(named if site.menu_has_titles else "") or plain_title(read.values.text("title")),
+        fallback=named or readable_name(read.inner, site=plain_title(site.title)),
         parts=parts,
     )
     address = relative_address(quote(site.address(read.inner, read.values), safe="/%:@!$&'()*+,;=~"))

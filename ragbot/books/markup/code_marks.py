@@ -14,6 +14,10 @@ _LINE = re.compile(
 _BEHIND = re.compile(
     rf"(?<![ \t])[ \t]*+{_OPENS}[ \t]*\[!code [^\]\n]{{1,80}}\][ \t]*{_CLOSES}[ \t]*$", re.MULTILINE
 )
+# `# <1>`, of Quarto, to which a list below refers.
+_ANNOTATION = re.compile(
+    rf"(?<![ \t])[ \t]*+{_OPENS}[ \t]*<\d{{1,3}}(?:,\d{{1,3}}){{0,9}}>[ \t]*{_CLOSES}[ \t]*$"
+)
 # `#!python x = 1`, of PyMdown, in code within a line.
 _LANGUAGE = re.compile(r"(?<!`)(?P<ticks>`{1,3})(?:#!|:::)[\w+#.-]+[ ](?=[^`\n])")
 
@@ -21,6 +25,11 @@ _LANGUAGE = re.compile(r"(?<!`)(?P<ticks>`{1,3})(?:#!|:::)[\w+#.-]+[ ](?=[^`\n])
 def without_highlight_comments(text: str) -> str:
     """Return a page whose listings are without comments that only colour their lines."""
     return _BEHIND.sub("", text) if "[!code " in (text := _LINE.sub("", text)) else text
+
+
+def without_annotations(line: str) -> str:
+    """Return a line of code without the number by which a list explains it."""
+    return _ANNOTATION.sub("", line) if "<" in line else line
 
 
 def without_inline_languages(line: str) -> str:

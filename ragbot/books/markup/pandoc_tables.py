@@ -1,4 +1,4 @@
-"""Turn tables that are drawn with dashes, as Pandoc's Markdown has them, into tables with bars."""
+"""Turn tables drawn with dashes or as grids, as Pandoc's Markdown has them, into tables with bars."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ MAX_HEAD_LINES = 20
 _RULE = re.compile(r"[ ]{0,3}-{2,}(?:[ ]+-{2,})+[ ]*")
 _BORDER = re.compile(r"[ ]{0,3}-{3,}[ ]*")
 _DASHES = re.compile(r"-+")
+# `+-----+=====+`; colons align.
+_GRID = re.compile(r"[ ]{0,3}\+(?:[:-]-+:?\+|[:=]=+:?\+)+[ ]*")
+_FENCE = re.compile(r"`{3,}|~{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,8 @@ def read_drawn_table(lines: Sequence[str], start: int) -> DrawnTable | None:
     if start and lines[start - 1].strip():
         return None
     line = lines[start]
+    if _GRID.fullmatch(line):
+        return _grid(lines, start)
     if _BORDER.fullmatch(line):
         return _multiline(lines, start)
     if _RULE.fullmatch(line):
@@ -70,6 +75,44 @@ def _multiline(lines: Sequence[str], start: int) -> DrawnTable | None:
         else:
             rows.append([])
     return None
+
+
+def _grid(lines: Sequence[str], start: int) -> DrawnTable | None:
+    """Return a table with lines between its rows; one whose cells reach over several columns stays drawn."""
+    edges = [place for place, sign in enumerate(lines[start].rstrip()) if sign == "+"]
+    rows: list[list[str]] = []
+    head: list[str] = []
+    held: list[str] = []
+    end = start + 1
+    while end < len(lines) and end - start <= MAX_LINES and lines[end].strip()[:1] in ("|", "+"):
+        line = lines[end].rstrip()
+        if _GRID.fullmatch(line):
+            if held:
+                rows.append([_grid_cell(held, left, right) for left, right in pairwise(edges)])
+            if "=" in line and rows:
+                head, rows = rows[0], rows[1:]
+            held = []
+        elif len(line) == edges[-1] + 1 and all(line[edge] == "|" for edge in edges):
+            held.append(line)
+        else:
+            return None
+        end += 1
+    if held or not rows:
+        return None
+    return DrawnTable((*_barred(head or [""] * (len(edges) - 1), rows), ""), end)
+
+
+def _grid_cell(lines: Sequence[str], left: int, right: int) -> str:
+    """Return the words of a cell on one line; each line of a listing is code."""
+    shown: list[str] = []
+    is_code = False
+    for line in lines:
+        words = line[left + 1 : right].strip()
+        if _FENCE.match(words):
+            is_code = not is_code
+        elif words:
+            shown.append(f"`` {words} ``" if is_code and "`" in words else f"`{words}`" if is_code else words)
+    return " ".join(shown).replace("|", "\\|")
 
 
 def _starts(rule: str) -> list[int]:

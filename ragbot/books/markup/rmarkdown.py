@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 
 from ragbot.books.formats.config_files import parse_tolerant_yaml
 from ragbot.books.formats.notebook_outputs import html_as_markdown
+from ragbot.books.markup.code_marks import without_annotations
 from ragbot.books.markup.emphasis import bold
+from ragbot.books.markup.pandoc_ids import HeadingIds
+from ragbot.books.markup.pandoc_prose import plain_pandoc_prose
 from ragbot.books.markup.pandoc_tables import read_drawn_table
+from ragbot.books.markup.quarto_marks import is_hidden, shortcodes_in_code
 from ragbot.books.markup.rewriting import rewrite_prose, without_comments
 from ragbot.books.markup.rmarkdown_inline import (
+    THEOREMS,
     RmdProject,
     shown_line,
     with_written_values,
@@ -50,10 +55,11 @@ _DIV = re.compile(
 )
 _TITLE = re.compile(r"\b(?:title|name)=(?P<quote>[\"'])(?P<text>(?:(?!(?P=quote)).)*)(?P=quote)")
 _CALLOUT = re.compile(r"\.callout-(?P<kind>\w+)")
-_OTHER_FORMAT = re.compile(
-    r"\.content-visible\b(?!.*\bhtml).*when-format|\.content-hidden\b.*when-format=[\"']?html"
-    r"|\.content-visible\b.*unless-format=[\"']?html"
+_WITHOUT_HEAD = re.compile(r"\bappearance=[\"']?(?:simple|minimal)\b")
+_THEOREM = re.compile(
+    rf"#(?P<kind>{'|'.join(THEOREMS)})-|(?<![\w-])\.(?P<name>proof|remark|solution)(?![\w-])"
 )
+_FILE_NAME = re.compile(r"\bfilename=(?P<quote>[\"'])(?P<text>[^\"'\n]{1,200})(?P=quote)")
 _INCLUDE = re.compile(r"[ \t]*\{\{<[ \t]*include[ \t]+(?P<path>[^\n>]+?)[ \t]*>\}\}[ \t]*")
 _FIGURE = re.compile(
     r"(?P<indent>[ \t]*)!\[(?P<caption>(?:[^\[\]\n]|\[[^\[\]\n]*\])*)\]\((?P<target>[^()\n]*)\)"
@@ -91,8 +97,9 @@ class _Div:
     is_shown: bool = True
     has_tabs: bool = False
     title: str = ""
-    # A callout is called by its first heading, if that comes first.
+    # A callout is called by its first heading, if that comes first; a theorem has its kind before that.
     waits_for_title: bool = False
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -103,6 +110,7 @@ class _Rewriter:
     project: RmdProject
     references: dict[str, str]
     divs: list[_Div] = field(default_factory=list)
+    ids: HeadingIds = field(default_factory=HeadingIds)
     depth: int = 0
     hides_chunks: bool = False
 
@@ -131,7 +139,7 @@ class _Rewriter:
                 end, shown = closing + 1, self._chunk(chunk, lines[position + 1 : closing])
             else:
                 end = fenced_code_end(lines, position)
-                shown = iter(lines[position:end])
+                shown = self._code(lines[position:end])
             if self._is_shown:
                 yield from self._due_title()
                 yield from shown
@@ -144,7 +152,7 @@ class _Rewriter:
     def _due_title(self) -> Iterator[str]:
         if self.divs and self.divs[-1].waits_for_title:
             self.divs[-1].waits_for_title = False
-            yield from (bold(self.divs[-1].title), "")
+            yield from (bold(self.divs[-1].title), "") if self.divs[-1].title else ()
 
     def _prose(self, line: str) -> Iterator[str]:
         div = _DIV.fullmatch(line)
@@ -152,13 +160,15 @@ class _Rewriter:
             yield ""
             yield from self._div(div["attributes"] or f".{div['name']}" if div.lastgroup else "")
             return
+        heading = _HEADING.fullmatch(line)
+        if heading is not None and not self._is_shown and "{#" not in line:
+            self.ids.hide(_HEADING_ATTRIBUTES.sub("", heading["text"]))
         if not self._is_shown or _FOR_PRINT.fullmatch(line.strip()) or _REFERENCE_TEXT.fullmatch(line):
             return
         include = _INCLUDE.fullmatch(line)
         if include is not None:
             yield from self._file(include["path"].strip("\"'"))
             return
-        heading = _HEADING.fullmatch(line)
         if heading is not None:
             yield from self._heading(heading["marks"], heading["text"])
             return
@@ -185,15 +195,16 @@ class _Rewriter:
             return
         if _REFERENCES.search(attributes):
             yield from (self.project.references(), "")
-        callout, title = _CALLOUT.search(attributes), _TITLE.search(attributes)
-        words = title["text"] if title else callout["kind"].capitalize() if callout else ""
-        waits = callout is not None and title is None
+        title, kind = _TITLE.search(attributes), _kind(attributes)
+        words = title["text"] if title else kind
+        waits = title is None and (kind != "" or _CALLOUT.search(attributes) is not None)
         self.divs.append(
             _Div(
-                is_shown=not _OTHER_FORMAT.search(attributes),
+                is_shown=not is_hidden(attributes, self.project.values),
                 has_tabs=".panel-tabset" in attributes,
                 title=words,
                 waits_for_title=waits,
+                kind="" if _CALLOUT.search(attributes) else kind,
             )
         )
         if words and not waits and self._is_shown:
@@ -203,13 +214,20 @@ class _Rewriter:
         text = without_index(text)
         found = _HEADING_ATTRIBUTES.search(text)
         ids = [word for word in found["attributes"].split() if word.startswith("#")] if found else []
-        words = without_span_marks(text[: found.start()] if found else text)
+        words = without_span_marks(text[: found.start()] if found else text, self.project)
         if self.divs and (self.divs[-1].waits_for_title or self.divs[-1].has_tabs):
-            # It is the name of a callout or of a tab, and has no anchor.
+            # It is the name of a callout, of a theorem or of a tab, and has no anchor.
             self.divs[-1].waits_for_title = False
-            yield from (bold(words), "")
+            kind = self.divs[-1].kind
+            if not ids:
+                self.ids.hide(words)
+            yield from (bold(f"{kind} ({words})" if kind else words), "")
             return
-        yield f"{marks} {words}{f' {{{ids[-1]}}}' if ids else ''}"
+        own = ids[-1].removeprefix("#") if ids else self.ids.of(words)
+        yield f"{marks} {words}{f' {{#{own}}}' if own else ''}"
+
+    def _code(self, lines: list[str]) -> Iterator[str]:
+        return (shortcodes_in_code(without_annotations(line), self.project.values) for line in lines)
 
     def _chunk(self, chunk: re.Match[str], body: list[str]) -> Iterator[str]:
         header = chunk["header"].strip()
@@ -217,9 +235,14 @@ class _Rewriter:
             # It is raw text of one output format.
             yield from html_as_markdown("\n".join(body)).split("\n") if header.startswith("=html") else ()
             return
+        if header.startswith("{"):
+            # It is shown as it is written.
+            marks, outer = chunk["indent"] + chunk["marks"], chunk["indent"] + 2 * chunk["marks"]
+            yield from (f"{outer}markdown", f"{marks}{header}", *self._code(body), marks, outer)
+            return
         engine = _ENGINE.match(header)
         name = engine["name"].lower() if engine else ""
-        options, code = _options(header, body)
+        options, code = ({}, body) if header.startswith(".") else _options(header, body)
         # A chunk may be there to put another file in its place.
         child = _CHILD.search(header) or _KNITTED_CHILD.search("\n".join(code))
         if child is not None:
@@ -230,9 +253,16 @@ class _Rewriter:
             self.project.unrun_cells += _is_run(header, options)
             is_shown = options.get("echo", self.project.shows_code or header.startswith(".")) is not False
             if is_shown and any(line.strip() for line in code):
-                yield from (f"{chunk['indent']}{chunk['marks']}{name}", *code)
+                yield from self._file_name(chunk, options)
+                yield from (f"{chunk['indent']}{chunk['marks']}{name}", *self._code(code))
                 yield f"{chunk['indent']}{chunk['marks']}"
             yield from self._captions(header, options)
+
+    def _file_name(self, chunk: re.Match[str], options: dict[str, object]) -> Iterator[str]:
+        """Yield the name that a listing has above it."""
+        found = _FILE_NAME.search(chunk["header"])
+        name = found["text"] if found else options.get("filename")
+        yield from ("", f"{chunk['indent']}{bold(name)}", "") if isinstance(name, str) and name else ()
 
     def _captions(self, header: str, options: dict[str, object]) -> Iterator[str]:
         alternative = self._caption(options.get("fig-alt"))
@@ -254,7 +284,7 @@ class _Rewriter:
         if self.depth < MAX_DEPTH:
             outer, self.hides_chunks = self.hides_chunks, hides_chunks or self.hides_chunks
             self.depth += 1
-            yield from self.lines(without_comments(self.included(path)))
+            yield from self.lines(rewrite_prose(without_comments(self.included(path)), plain_pandoc_prose))
             self.depth -= 1
             self.hides_chunks = outer
 
@@ -272,9 +302,18 @@ def plain_rmarkdown(text: str, included: ReadIncluded, project: RmdProject | Non
 
 
 def _joined_lines(text: str) -> str:
-    """Return prose in which no computed value and no citation is broken into lines."""
+    """Return prose in which no computed value and no citation is broken into lines, and captions are text."""
     text = _FOR_HTML.sub(_html_words, text)
-    return _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
+    text = _BROKEN_CITATION.sub(lambda found: found[0].replace("\n", " "), text)
+    return plain_pandoc_prose(text)
+
+
+def _kind(attributes: str) -> str:
+    """Return what a callout or a theorem is called without a title of its own."""
+    callout, theorem = _CALLOUT.search(attributes), _THEOREM.search(attributes)
+    if callout is not None:
+        return "" if _WITHOUT_HEAD.search(attributes) else callout["kind"].capitalize()
+    return (THEOREMS.get(theorem["kind"]) or theorem["name"].capitalize()) if theorem else ""
 
 
 def _html_words(found: re.Match[str]) -> str:

@@ -59,6 +59,16 @@ def test_code_keeps_its_language_and_lines():
     assert page(body).source.strip() == "```bash\nls\npwd\n```\n\n```python\na < b\n```"
 
 
+def test_field_to_try_out_code_opens_no_sections():
+    """The documentation of MyST has such Markdown with what it makes of it."""
+    field = "<label><textarea># Oars\n\n&lt;b&gt;Row&lt;/b&gt;</textarea></label>"
+
+    found = page(f"<main><h1>T</h1>{field}<p>So it looks.</p></main>")
+
+    assert found.source.strip() == "# T\n\n```\n# Oars\n\n<b>Row</b>\n```\n\nSo it looks."
+    assert len(found.sections) == 1
+
+
 def test_heading_with_angle_brackets_keeps_them():
     """Type parameters are words of a heading."""
     assert page("<main><h1>Vec&lt;T&gt;</h1><p>x</p></main>").title == "Vec<T>"
@@ -411,6 +421,120 @@ def test_note_that_opens_on_a_click_is_read(name: str) -> None:
     page = read_html_page("a.html", f"<main><h1>Oars</h1><p>Wood{mark} is dry.</p></main>")
 
     assert "Wood (Of ash.) is dry." in page.source
+
+
+QUARTO = """<html><head><meta name="generator" content="quarto-1.7.34"><title>Boats</title></head><body>
+<nav id="quarto-sidebar"><div class="sidebar-title"><a href="./">Boats</a></div>
+<div class="sidebar-item-container"><a class="sidebar-link active">{entry}</a></div></nav>
+<main id="quarto-document-content"><header id="title-block-header"><h1 class="title">{title}</h1></header>
+{text}</main></body></html>"""
+LETTER = '<span class="chapter-number">B</span>&nbsp; <span class="chapter-title">Oars</span>'
+NUMBER = '<span class="chapter-number">2</span>&nbsp; <span class="chapter-title">Oars</span>'
+
+
+@pytest.mark.parametrize(
+    ("entry", "title", "text", "shown"),
+    [
+        (NUMBER, NUMBER, "<p>Wood.</p>", "# Oars\n\nWood."),
+        (LETTER, "Appendix B — Oars", "<p>Wood.</p>", "# Oars\n\nWood."),
+        (LETTER, "Anhang B. <em>Oars</em>", "<p>Wood.</p>", "# *Oars*\n\nWood."),
+        ("Plan", "Plan B — Oars", "<p>Wood.</p>", "# Plan B — Oars\n\nWood."),
+        ("Oars", "Boats", '<section id="o" class="level1"><h1>Oars</h1>Wood.</section>', "# Oars\n\nWood."),
+        ("Oars", "Row", '<section id="o" class="level1"><h1>Oars</h1></section>', "# Row\n\n# Oars"),
+        ("Boats", "Boats", "<p>Wood.</p>", "# Boats\n\nWood."),
+    ],
+)
+def test_titles_of_quarto_are_those_of_the_author(entry: str, title: str, text: str, shown: str) -> None:
+    """Numbers are the generator's; the book's name stands above the title of its first page."""
+    page = read_html_page("a.html", QUARTO.format(entry=entry, title=title, text=text))
+
+    assert page.source.strip() == shown
+
+
+def test_keys_of_quarto_are_shown_without_its_script():
+    """A script writes those of the reader's system."""
+    keys = '<kbd data-mac="Cmd-B" data-windows="Ctrl-B"></kbd>, <kbd data-mac="F1" data-linux="F1"></kbd>'
+    text = f'<p>Press {keys}, <kbd data-mac="Cmd-X">Ctrl-X</kbd>.</p>'
+
+    page = read_html_page("a.html", QUARTO.format(entry="Oars", title="Oars", text=text))
+
+    assert page.source.strip() == "# Oars\n\nPress `Ctrl-B` (Mac: Cmd-B), `F1`, `Ctrl-X`."
+
+
+def test_listing_of_quarto_has_its_name_and_language_and_no_numbers():
+    """The name stood in a listing of its own, and the numbers of notes in the code."""
+    code = '<a class="code-annotation-anchor">1</a><span>row()</span>'
+    text = (
+        '<div class="callout"><div class="callout-header"><div class="callout-title-container">Dry</div>'
+        '</div><p>Keep it.</p></div><div class="code-with-filename"><div class="code-with-filename-file">'
+        "<pre><strong>a.py</strong></pre></div>"
+        '<pre class="sourceCode numberSource python number-lines"><code class="sourceCode python">'
+        f"{code}</code></pre></div>"
+    )
+
+    page = read_html_page("a.html", QUARTO.format(entry="Oars", title="Oars", text=text))
+
+    assert page.source.strip() == "# Oars\n\n**Dry**\n\nKeep it.\n\n**a.py**\n\n```python\nrow()\n```"
+
+
+def test_pages_of_myst_follow_each_other_where_the_menu_is_folded(tmp_path):
+    """The front page's menu has no links to the pages of a part that is folded up."""
+    for name, after in (("index", "wood"), ("wood", "oars"), ("oars", "boats"), ("boats", "")):
+        link = f'<a class="myst-footer-link myst-footer-link-next" href="/{after}">On</a>' if after else ""
+        folder = tmp_path if name == "index" else tmp_path / name
+        folder.mkdir(exist_ok=True)
+        (folder / "index.html").write_text(
+            '<nav class="myst-primary-sidebar"><a href="/boats">Boats</a></nav>'
+            f'<main><article class="article content"><h1>{name}</h1><p>Text.</p>{link}</article></main>'
+        )
+
+    assert [page.title for page in load_book(tmp_path).pages] == ["index", "wood", "oars", "boats"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (
+            '<figure id="a"><figcaption><p><a href="#a">Figure 1:</a>An oar</p></figcaption></figure>',
+            "*Figure 1: An oar*",
+        ),
+        (
+            '<figure id="a"><figcaption><p><a href="#a">(a)</a>An oar</p></figcaption></figure>',
+            "*(a) An oar*",
+        ),
+        (
+            '<section><header>References<a href="#references" title="Link to References">¶</a></header>'
+            "<p>Oar (2001).</p></section>",
+            "References\n\nOar (2001).",
+        ),
+        (
+            '<pre><code><span class="react-syntax-highlighter-line-number">1\n</span></code>'
+            '<code class="language-python">row()</code></pre>',
+            "```python\nrow()\n```",
+        ),
+        ('<div class="myst-jp-nb-block hidden"><pre>gone()</pre></div><p>Row.</p>', "Row."),
+        (
+            '<div class="myst-proof-header"><a href="#t">Theorem 1</a> (Tides)</div><p>Twice.</p>',
+            "**Theorem 1 (Tides)**\n\nTwice.",
+        ),
+        (
+            '<details><summary class="myst-admonition-header">Dry</summary><p>Row.</p></details>',
+            "**Dry**\n\nRow.",
+        ),
+        ('<div class="myst-fm-block-date-doi"><time>March 1, 1897</time></div><p>Row.</p>', "Row."),
+        (
+            '<ol><li>Wood.<div class="myst-footnote-backlinks"><a href="#b">↩</a></div></li></ol>',
+            "1. Wood.",
+        ),
+    ],
+)  # fmt: skip
+def test_words_of_myst_are_those_of_the_author(written, shown):
+    """Numbers of lines stood in the code, and cells on the page that its author had removed."""
+    page = read_html_page(
+        "a.html", f'<main><article class="article content"><h1>Oars</h1>{written}</article></main>'
+    )
+
+    assert page.source.strip() == f"# Oars\n\n{shown}"
 
 
 def test_boxes_of_pretext_open_no_sections():

@@ -50,6 +50,10 @@ def text_of(body: str) -> str:
         '<div class="book-tabs"><input><label>On Linux</label>'
         '<div class="book-tabs-content"><p>Run apt.</p></div><input><label>On Windows</label>'
         '<div class="book-tabs-content"><p>Click twice.</p></div></div>',
+        '<div class="myst-tab-set"><div class="myst-tab-set-row">'
+        '<div class="myst-tab-item-header">On Linux</div><div class="myst-tab-item-header">On Windows</div>'
+        '</div><div class="myst-tab-item-body"><div class="myst-tab-item-text"><div><p>Run apt.</p></div>'
+        '<div class="hidden"><p>Click twice.</p></div></div></div></div>',
     ],
     ids=[
         "mkdocs",
@@ -60,6 +64,7 @@ def text_of(body: str) -> str:
         "vuepress",
         "sphinx-design",
         "hugo-book",
+        "myst",
     ],
 )
 def test_label_stands_above_its_panel(tabs: str) -> None:

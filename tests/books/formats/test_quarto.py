@@ -1,6 +1,6 @@
 """Read books and websites of Quarto with the addresses, anchors and order that its builds have.
 
-The rules were compared with built books (bench/books.py): the generator itself is no package of pip or npm.
+The rules were compared with built books (bench/books.py) and with the small one of tests/sites.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def test_chapters_stand_in_order_at_their_addresses(book: Path) -> None:
         ("oars.html", "Oars", ("Wood",)),
         ("deep/", "Deep water", ("Wood",)),
         ("sails.html", "Cloth", ()),
-        ("knots.html", "All knots", ()),
+        ("knots.html", "Knots", ()),
         ("more.html", "More", ("Appendices",)),
     ]
     assert [section.anchor for section in found.pages[1].sections] == ["grip", "grip-1", "sec-ab"]
@@ -177,6 +177,45 @@ def test_page_of_a_website_ends_in_the_works_that_it_cites(tmp_path: Path) -> No
     assert [section.anchor for section in pages[0].sections] == ["", "quarto-bibliography"]
     assert "Oar, Ann. 2001. *Wood.*" in pages[0].source
     assert "References" not in pages[1].source
+
+
+def test_words_of_the_front_matter_and_of_variables_are_text(tmp_path: Path) -> None:
+    """A page shows what stands below its title, and the values of the project's files."""
+    (tmp_path / "_quarto.yml").write_text("project: {type: website}\nwebsite: {title: Boats}\n")
+    (tmp_path / "_variables.yml").write_text("boat: {name: Dora}\n")
+    (tmp_path / "index.qmd").write_text(
+        "---\ntitle: Oars\nsubtitle: How they grip\ndescription: Of wood.\n---\n\n"
+        "{{< var boat.name >}} of {{< meta website.title >}}; `{{< var boat.name >}}`, {{< var boat >}}.\n"
+    )
+
+    (page,) = load_book(tmp_path).pages
+
+    assert page.title == "Oars"
+    assert [line for line in page.source.splitlines() if line] == [
+        "How they grip",
+        "Of wood.",
+        "Dora of Boats; `Dora`, .",
+    ]
+
+
+def test_page_stands_where_its_front_matter_says(tmp_path: Path) -> None:
+    """Its menu calls it otherwise than it calls itself."""
+    (tmp_path / "_quarto.yml").write_text(
+        "website:\n  title: Boats\n"
+        "  sidebar: {contents: [{text: Wood, href: oars.qmd}, {text: Sea, href: b.qmd}]}\n"
+    )
+    (tmp_path / "oars.qmd").write_text(
+        "---\ntitle: Of wood\noutput-file: index\nis_long: true\n---\n\nAsh.\n"
+    )
+    (tmp_path / "b.qmd").write_text(
+        "---\nformat: {html: {output-file: waves.html}}\n---\n\nBlue.\n\n"
+        "::: {.content-visible when-meta='is_long'}\nGrey.\n:::\n"
+    )
+
+    found = load_book(tmp_path).pages
+
+    assert [(page.address, page.title) for page in found] == [("", "Of wood"), ("waves.html", "Sea")]
+    assert "Grey" not in found[1].source
 
 
 def test_cells_that_were_not_run_are_told_to_the_operator(book: Path) -> None:

@@ -1,4 +1,4 @@
-"""Turn tables that are drawn with dashes into tables with bars."""
+"""Turn tables that are drawn with dashes or as grids into tables with bars."""
 
 from __future__ import annotations
 
@@ -37,6 +37,22 @@ Pine short
 
 After.
 """
+GRID = """
++------+-----------+
+| Wood | Use       |
++:=====+==========:+
+| Ash  | ```bash   |
+| tree | row --all |
+|      | ```       |
++------+-----------+
+| Pine | Planks    |
+|      |           |
+|      | a|b ^1^   |
++------+-----------+
+
+After.
+"""
+GRID_WITHOUT_HEAD = "\n+---+---+\n| a | b |\n+---+---+\n\nAfter.\n"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +68,11 @@ After.
                 "| Pine | Planks |",
             ],
         ),
+        (
+            GRID,
+            ["| Wood | Use |", "|---|---|", "| Ash tree | `row --all` |", r"| Pine | Planks a\|b 1 |"],
+        ),
+        (GRID_WITHOUT_HEAD, ["|  |  |", "|---|---|", "| a | b |"]),
         (HEADLESS, ["|  |  |", "|---|---|", "| Ash | long |", "| Pine | short |"]),
     ],
 )
@@ -71,6 +92,9 @@ def test_drawn_table_has_rows_and_cells(drawn: str, rows: list[str]) -> None:
         "- a\n- b",
         "```\na b\n-- --\nc d\n```",
         "a b\n-- --",
+        "+---+---+\n| over both |\n+---+---+\n| a | b |\n+---+---+",
+        "+---+---+\n| a     |\n+---+---+\n| a | b |\n+---+---+",
+        "+---+\n| a |\n\nb",
     ],
 )
 def test_rules_headings_and_code_are_no_tables(text: str) -> None:
@@ -79,7 +103,16 @@ def test_rules_headings_and_code_are_no_tables(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["---\n-- --\n", "\n---\n-- --\na b\n\n", "\na\n-- --\n", "\n-- --\n", "-- " * 9]
+    "piece",
+    [
+        "\n+--+--+\n",
+        "\n+--+\n|  |\n",
+        "---\n-- --\n",
+        "\n---\n-- --\na b\n\n",
+        "\na\n-- --\n",
+        "\n-- --\n",
+        "-- " * 9,
+    ],
 )
 def test_bad_table_takes_no_time(piece: str) -> None:
     """A page of such lines must not block the reading."""

@@ -13,7 +13,7 @@ FILES = {"part.md": "Part one. <!-- not told -->", "loop.md": "{{< include loop.
 
 
 def plain(text: str, *, shows_code: bool = True) -> str:
-    project = RmdProject(shows_code=shows_code)
+    project = RmdProject(shows_code=shows_code, values={"var": {"keeper": {"name": "Cleo"}}})
     words = plain_rmarkdown(text, lambda path: FILES.get(path, ""), project)
     return "\n".join(line.rstrip() for line in words.split("\n") if line.strip())
 
@@ -29,12 +29,22 @@ def plain(text: str, *, shows_code: bool = True) -> str:
         ("```{=html}\n<script>x</script><b>An oar</b>\n```", "**An oar**"),
         ("```{=latex}\n\\vspace{1em}\n```", ""),
         ("```{block, type='tip'}\nRow *slowly*.\n```", "Row *slowly*."),
-        ("```{.python filename=\"a.py\"}\nrow()\n```", "```python\nrow()\n```"),
+        ("```{.python filename=\"a.py\"}\nrow()\n```", "**a.py**\n```python\nrow()\n```"),
+        ("```{python}\n#| filename: a.py\nrow()  # <1>\n```\n1. At once.",
+         "**a.py**\n```python\nrow()\n```\n1. At once."),
+        ("```r\nrow() # <2,3>\n# <x>\n```", "```r\nrow()\n# <x>\n```"),
         ("```yaml\n::: {.tip}\n```", "```yaml\n::: {.tip}\n```"),
         ("```{r, fig.cap='(ref:oar)'}\nx\n```\n\n(ref:oar) An *oar*.", "```r\nx\n```\nAn *oar*."),
         ("It has `r nrow(oars)` oars, see \\@ref(oars)\\index{oar}.", "It has  oars, see ."),
         ("A [grip]{.term} and ![oar](o.png){width=50%}.", "A grip and ![oar](o.png)."),
         ("See @fig-oar, [@sec-a.1], a@fig-oar.org.", "See Figure, Section, a@fig-oar.org."),
+        ("```{{python}}\n#| label: a\nx\n```", "``````markdown\n```{python}\n#| label: a\nx\n```\n``````"),
+        ("```{.python}\n#| label: a\nx\n```", "```python\n#| label: a\nx\n```"),
+        ("## Sea\n::: {.panel-tabset}\n## Sea\n## Oars\n:::\n## Oars\n## Oars\n## Wood\n## Sea {#b}",
+         "## Sea\n**Sea**\n**Oars**\n## Oars {#oars-1}\n## Oars {#oars-2}\n## Wood\n## Sea {#b}"),
+        ('::: {.content-visible when-format="pdf"}\n# Sea\n:::\n# Sea', "# Sea {#sea-1}"),
+        ("::: {.callout-tip}\n## Sea\n:::\n## Sea", "**Sea**\n## Sea {#sea-1}"),
+        ("See @cor-a, [of @tip-b], @tips.", "See Corollary, of, @tips."),
         ("Row.^[Or [sail](s.md).]", "Row. (Or [sail](s.md).)"),
         ("# Oars {#sec-oars .unnumbered}\n## Grip {-}", "# Oars {#sec-oars}\n## Grip"),
         ("::: {.callout-tip}\n## Dry\nKeep it.\n:::", "**Dry**\nKeep it."),
@@ -60,6 +70,19 @@ def plain(text: str, *, shows_code: bool = True) -> str:
         ("Chapters [-@sec-a], [Part @sec-b].", "Chapters , Part."),
         ("```{r}\nx <- '\n  ```\n  '\n```", "```r\nx <- '\n  ```\n  '\n```"),
         (": (\\#tab:oars) All oars.", ":Table: All oars."),
+        ("| A |\n|---|\n| 1 |\n\n: All *oars* {#tbl-oars}\n\nText.",
+         "| A |\n|---|\n| 1 |\nTable: All *oars*\nText."),
+        ("| A |\n|---|\n| 1 |\n: All oars\n\nOar\n: Of {wood}",
+         "| A |\n|---|\n| 1 |\nAll oars\nOar\n: Of {wood}"),
+        ("$$\na\n$$ {#eq-a}\nSee @eq-a.", "$$\na\n$$\nSee Equation."),
+        ("::: {#thm-a}\n## Tides\nTwice.\n:::\n## Next", "**Theorem (Tides)**\nTwice.\n## Next"),
+        ("::: {#lem-a}\nTwice.\n:::\n::: {.proof}\nCount.\n:::", "**Lemma**\nTwice.\n**Proof**\nCount."),
+        ('::: {.theorem #a name="Tides"}\nTwice.\n:::', "**Tides**\nTwice."),
+        ('::: {.callout-note appearance="simple"}\nDry.\n:::', "Dry."),
+        ('A [phare]{lang="fr"}.[It turns.]{.aside} [x]', "A phare. It turns. [x]"),
+        ("Press {{< kbd Ctrl-C mac=Cmd-C >}} for {{< var keeper.name >}}, {{< var x >}}.",
+         "Press `Ctrl-C` for Cleo, ."),
+        ("## By {{< var keeper.name >}} {#by}", "## By Cleo {#by}"),
     ],
 )  # fmt: skip
 def test_words_and_code_are_those_of_the_site(written: str, shown: str) -> None:

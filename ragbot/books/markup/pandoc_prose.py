@@ -1,0 +1,54 @@
+"""Turn what Pandoc adds to prose into plain Markdown: captions of tables, verse, letters set high or low."""
+
+from __future__ import annotations
+
+import re
+
+# `: Colours {#tbl-colours}`. Without a label it is one below a table alone: elsewhere it defines a term.
+_CAPTION = re.compile(
+    r"^[ ]{0,3}(?:Table)?:[ \t]+(?P<words>[^\n]{0,1000}?)[ \t]*\{(?P<attributes>[^{}\n]{1,500})\}[ \t]*$"
+    r"|(?:(?<=\|\n)|(?<=\|\n\n))[ ]{0,3}(?:Table)?:[ \t]+(?P<below>[^\n{}]{1,1000})$",
+    re.MULTILINE,
+)
+_LABEL = re.compile(r"#tbl-|\btbl-")
+_VERSE = re.compile(r"(?:\A|(?<=\n\n))(?:\|(?:[ ][^\n]{0,1000})?(?:\n|\Z))++(?!\|)")
+# `H~2~O`, `2^nd^`; not in what is kept: formulas, code, struck words, targets, notes.
+_SCRIPT = re.compile(
+    r"\$\$[^$]{1,4000}\$\$|\$[^$\n]{1,1000}\$|(?<!`)(?P<ticks>`{1,3})(?!`)[^\n]{1,1000}?(?<!`)(?P=ticks)(?!`)|\\."
+    r"|~~[^\n]{1,1000}?~~|\]\([^()\n]{0,1000}\)|<[^<>\n]{1,1000}>|\[\^[^\]\n]{1,100}\]"
+    r"|(?<=[\w)])~(?P<low>[\w+−-]{1,12})~(?!~)|(?<=[\w)\s])\^(?P<high>[\w+−-]{1,12})\^"
+)
+_COMMAND = re.compile(r"\\[A-Za-z]")
+
+
+def plain_pandoc_prose(text: str) -> str:
+    """Return prose whose captions are paragraphs, and whose lines of verse break where they end."""
+    return _VERSE.sub(_broken_lines, _CAPTION.sub(_caption, text))
+
+
+def with_plain_scripts(line: str) -> str:
+    """Return a line whose letters set high or low are like others; a line with TeX's commands stays.
+
+    (The columns of drawn tables are read before: they would be moved.)
+    """
+    if ("~" not in line and "^" not in line) or _COMMAND.search(line):
+        return line
+    return _SCRIPT.sub(lambda found: found["low"] or found["high"] or found[0], line)
+
+
+def _caption(found: re.Match[str]) -> str:
+    if found["below"] is not None:
+        return f"\n{found['below']}"
+    if not _LABEL.search(found["attributes"]):
+        return found[0]
+    kind = "Table: " if "#tbl-" in found["attributes"] and found["words"] else ""
+    return f"\n{kind}{found['words']}"
+
+
+def _broken_lines(verse: re.Match[str]) -> str:
+    """Return lines that all begin with a bar as they are shown, unless they are the rows of a table."""
+    lines = [line.removeprefix("|").strip() for line in verse[0].removesuffix("\n").split("\n")]
+    if any("|" in line or (line and not line.strip(":-")) for line in lines):
+        return verse[0]
+    end = "\n" if verse[0].endswith("\n") else ""
+    return "  \n".join(lines) + end

@@ -16,6 +16,7 @@ _ENTRY = re.compile(
     r"\[(?P<title>(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*)\]\((?P<link><[^<>]*>|[^()\s]*(?:\([^()\s]*\)[^()\s]*)?)"
     r"(?:[ \t]+[\"'(][^\r\n]*)?\)[ \t]*"
 )
+_OTHER_SITE = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//|mailto:")
 # GitBook writes `summary\_of\_changes.md`. CommonMark 0.31, 2.4: a backslash before a sign of ASCII.
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
@@ -30,7 +31,10 @@ class SummaryChapter:
 
 
 def parse_summary(summary: str) -> list[SummaryChapter]:
-    """Return the chapters that have a file, in order. Drafts only add their title to chapters below."""
+    """Return the chapters that have a file, in order. Drafts only add their title to chapters below.
+
+    Entries that lead to another site are no chapters.
+    """
     return list(_chapters(_COMMENT.sub("", summary)))
 
 
@@ -60,5 +64,5 @@ def _chapters(summary: str) -> Iterator[SummaryChapter]:
         )
         if entry["bullet"]:
             above.append((depth, title))
-        if link:
+        if link and not _OTHER_SITE.match(link):
             yield SummaryChapter(title, link.removeprefix("./"), parts)

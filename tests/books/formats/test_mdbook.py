@@ -67,6 +67,14 @@ def test_backslashes_before_signs_are_no_part_of_a_link():
     assert chapter.link == "help/summary_of_changes.md"
 
 
+def test_links_to_other_sites_are_no_chapters():
+    """GitBook's menus have them; they were told as files that are missing."""
+    others = ("https://example.org/code/", "mailto:a@example.org", "//x.org/")
+    summary = "* [One](one.md)\n" + "".join(f"* [Other]({link})\n" for link in others)
+
+    assert [chapter.link for chapter in parse_summary(summary)] == ["one.md"]
+
+
 def test_chapters_have_the_addresses_that_mdbook_writes(book):
     """README becomes the folder's index; what the summary does not list is no page."""
     loaded = load_book(book)

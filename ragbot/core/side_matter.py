@@ -78,11 +78,17 @@ _POINTER = re.compile(
     (?:(?:\W+\w+){{0,5}}\W*|\W*(?:\w+\W+){{0,3}}?(?:for|on|about|to|if|how)\b(?:[^.:;?!\[\]`]|{_LINKED}|`[^`\n]{{1,200}}`){{0,300}}\W*)""",
     re.IGNORECASE | re.VERBOSE,
 )
+_SEE_IN_PARENTHESES = re.compile(r"\W*\([*_]*(?:please\s+)?see\b[^()]{1,300}\)\W*", re.IGNORECASE)
+_DATED = re.compile(
+    r"\W*(?:last\s+)?(?:updated?|modified|reviewed|revised|published|posted|edited|changed|modification)\b"
+    r"[^.!?]{0,60}\b(?:19|20)\d\d\b\D{0,3}(?:\d\d?\D?){0,6}",
+    re.IGNORECASE,
+)
 # Words of questions that ask for such a part.
 _ASKS_FOR_SIDE = re.compile(
     r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
     r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
-    r"|changed|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|credits?|acknowledg\w*|written|wrote|author)\b",
+    r"|changed|updated|revised|version|next\s+steps|(?:able\s+to|i)\s+(?:do|learn)|be\s+able|credits?|acknowledg\w*|written|wrote|author)\b",
     re.IGNORECASE,
 )
 
@@ -138,8 +144,13 @@ def is_link_alone(markdown: str) -> bool:
 
 
 def is_pointer(sentence: str) -> bool:
-    """Return whether a sentence says nothing but where to read on, with a link to it."""
-    return _POINTER.fullmatch(sentence) is not None
+    """Return whether a sentence says nothing but where to read on, with a link to it or in parentheses."""
+    return (_POINTER.fullmatch(sentence) or _SEE_IN_PARENTHESES.fullmatch(sentence)) is not None
+
+
+def is_date_of_text(text: str) -> bool:
+    """Return whether a line says when the text was written ("Last updated: 3 May 2025")."""
+    return _DATED.fullmatch(text) is not None
 
 
 def is_due_date(text: str) -> bool:

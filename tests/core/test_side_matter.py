@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.core.side_matter import (
+    is_date_of_text,
     is_due_date,
     is_link_alone,
     is_pointer,
@@ -146,6 +147,7 @@ def test_sentence_with_a_link_is_a_sentence(text: str) -> None:
         "You can read more about knots and how they hold in the [handbook](https://knots.test) pages.",
         "More information about knots can be found in the [handbook](knots.md).",
         'See [Knots](knots.md){: target="_blank" }.',
+        "(See Knots of the fishermen, below.)",
     ],
 )
 def test_sentence_that_only_says_where_to_read_on_is_a_pointer(sentence: str) -> None:
@@ -167,6 +169,7 @@ def test_sentence_that_only_says_where_to_read_on_is_a_pointer(sentence: str) ->
         "To see the boats on [the lake](l.md), you need to open the gate.",
         "Read the [label](l.md) (default: `wet`).",
         "For a dry rope, use [Manila](m.md).",
+        "(See the rope) and pull it.",
     ],
 )
 def test_sentence_that_says_something_is_no_pointer(sentence: str) -> None:
@@ -196,3 +199,25 @@ def test_due_date_is_known(text: str) -> None:
 def test_number_of_the_subject_is_no_due_date(text: str) -> None:
     """It may be just what is asked for."""
     assert not is_due_date(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Last updated: 2025-02-01",
+        "**Updated on May 3rd, 2025.**",
+        "Published 2019",
+        "Last modified 2025-02-01 10:20",
+    ],
+)
+def test_date_of_a_text_is_known(text: str) -> None:
+    """It heads many pages, and answers nothing."""
+    assert is_date_of_text(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["The tower was changed in 2019 by its keeper.", "Published by us", "2025-02-01"]
+)
+def test_date_of_the_subject_is_none_of_the_text(text: str) -> None:
+    """It may be asked for."""
+    assert not is_date_of_text(text)

@@ -22,7 +22,8 @@ from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_n
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 from ragbot.providers.extractive.scoring import Candidate, defines, score, supports
 from ragbot.providers.extractive.see_also import further_last
-from ragbot.providers.extractive.units import LONGEST_CODE, TextBlock, Unit
+from ragbot.providers.extractive.text_blocks import TextBlock
+from ragbot.providers.extractive.units import LONGEST_CODE, Unit
 from ragbot.providers.extractive.windows import (
     ANSWER_TOKENS,
     WINDOWS,
@@ -148,7 +149,7 @@ class ExtractiveGenerator:
                     path_terms=passage.path_terms,
                     retrieval=prompt.passages[place].score - best,
                     defines=defines(read, subject, weights),
-                    has_key=asked.names_cell(read.unit.cells),
+                    keys=asked.keys_of(read.unit.cells, read.label),
                 )
             )
             for place, passage in enumerate(passages)
@@ -281,8 +282,10 @@ def scored_text(chunk: Chunk, read: ReadUnit) -> str:
 
 
 def is_answer(unit: Unit) -> bool:
-    """Return whether a unit can answer: it is no question, diagram or long listing."""
+    """Return whether a unit can answer: it is no question, diagram, long listing or label of rows."""
     if unit.is_fold or unit.is_diagram or (unit.kind == "code" and unit.end - unit.start > LONGEST_CODE):
+        return False
+    if unit.kind == "table_row" and unit.is_label:
         return False
     return not unit.words.rstrip("*_ ").endswith(("?", "？"))
 

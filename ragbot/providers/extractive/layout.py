@@ -9,7 +9,7 @@ from itertools import chain, groupby, pairwise
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.providers.extractive.lists import list_extent
 from ragbot.providers.extractive.reading import ReadPassage, ReadUnit
-from ragbot.providers.extractive.units import BAR, TextBlock
+from ragbot.providers.extractive.text_blocks import BAR, TextBlock
 from ragbot.providers.extractive.windows import Window
 
 # Characters. The letters that head the parts of a glossary are not shown.

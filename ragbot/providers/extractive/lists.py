@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
+from ragbot.providers.extractive.scoring import Candidate
 from ragbot.providers.extractive.units import Unit
 
 ITEMS = ("list_item", "table_row")
@@ -61,6 +64,29 @@ def list_extent(passage: ReadPassage, index: int) -> range:
     while passage.units[last].unit.kind == "code" and not passage.units[last].unit.in_item:
         last -= 1
     return range(first, last + 1)
+
+
+def group_row(passage: ReadPassage, index: int) -> list[int]:
+    """Return the row above that names the group of a table's row, if there is one."""
+    for other in range(index, -1, -1):
+        unit = passage.units[other].unit
+        if unit.kind != "table_row" or unit.heading != passage.units[index].unit.heading:
+            break
+        if unit.parts:
+            return [other]
+    return []
+
+
+def without_other_rows(candidates: Sequence[Candidate], asked: AskedFor) -> list[Candidate]:
+    """Leave out the other rows of a table of which the question names one: they are about other things."""
+    named: dict[int, int] = {}
+    for one in candidates if asked.want is not Want.LIST else ():
+        named[one.passage] = max(named.get(one.passage, 0), one.keys)
+    return [
+        one
+        for one in candidates
+        if one.keys >= named.get(one.passage, 0) or one.read.unit.kind != "table_row"
+    ]
 
 
 def whole_list_budget(passage: ReadPassage, index: int, budget: int) -> int:

@@ -179,9 +179,10 @@ class AskedFor:
         """Return whether steps answer the question: how something is done, or what helps against a fault."""
         return self.want is Want.STEPS or (self.is_trouble and self.want is Want.OTHER)
 
-    def names_cell(self, cells: Set[str]) -> bool:
-        """Return whether the question contains one of a table's cells, a number or name, as it is written."""
-        return any(_is_key(cell) and f" {cell} " in _said(self.text) for cell in cells)
+    def keys_of(self, cells: Set[str], group: str) -> int:
+        """Return how much of a table's row the question names as it is written: a cell, and its group."""
+        names_cell = any(_is_key(cell) and f" {cell} " in _said(self.text) for cell in cells)
+        return names_cell + (bool(cells and group) and f" {group.casefold()} " in _said(self.text))
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,8 @@ from cachetools import LRUCache
 from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_side_section, link_share
 from ragbot.providers.extractive.question import is_negated
-from ragbot.providers.extractive.units import TextBlock, Unit, units_of
+from ragbot.providers.extractive.text_blocks import TextBlock
+from ragbot.providers.extractive.units import Unit, units_of
 
 # A question compares thirty outlines, each of which takes 0.3 ms and 10 kB, and reads ten of the passages,
 # each of which takes some 2 ms and 40 kB.
@@ -24,6 +25,8 @@ _OF_SOMETHING = re.compile(
     r"(?:the|an?)\s+(.+?)(?:\s*\([^()]+\))?\s+of\s+(?:an?|the|each|your)\s+.+", re.IGNORECASE
 )
 _IN_PARENTHESES = re.compile(r"(.+?)\s*\(([^()]+)\)\W*")
+
+_ASKS = ("?", "？")
 
 Terms = frozenset[str]
 Made = TypeVar("Made")
@@ -36,9 +39,10 @@ class ReadUnit:
     `openings` are the stems of the term that the unit would define, one set for each spelling. `near` are
     those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
-    `replies` marks the first unit under a heading that is a question, `is_negated` a unit under a
-    heading with a negation ("Not allowed"). `depth` is the length of the heading path of its section.
-    `label` is the bold line above that names its part of the section, as that of a tab, or "".
+    `replies` marks the first unit under a heading or a bold line that is a question, `is_negated` a unit
+    under a heading with a negation ("Not allowed"). `depth` is the length of the heading path of its section.
+    `label` is the bold line above that names its part of the section, as that of a tab, or the row above
+    that names a group of rows, or "".
     """
 
     unit: Unit
@@ -52,6 +56,11 @@ class ReadUnit:
     depth: int = 0
     label: str = ""
     label_terms: Terms = frozenset()
+
+    @property
+    def names(self) -> tuple[Terms, Terms]:
+        """Return the stems of the heading and of the bold line that the unit stands under."""
+        return self.heading_terms, self.label_terms
 
     @property
     def around(self) -> Terms:
@@ -191,7 +200,7 @@ class PassageReader:
         for heading in {unit.heading for unit in units} - {-1}:
             names[heading] = self._words(text[blocks[heading].start : blocks[heading].end], "heading")
         inner = {heading: self.terms(language, name) for heading, name in names.items()}
-        questions = {heading for heading, name in names.items() if name.endswith(("?", "？"))}
+        questions = {heading for heading, name in names.items() if name.endswith(_ASKS)}
         negated = {heading for heading, name in names.items() if is_negated(name)}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
         labels = list(_labels(units))
@@ -213,11 +222,15 @@ class PassageReader:
                 ),
                 near=tuple(stems[near] for near in _near(units, index)),
                 listed=listed_in(index),
-                replies=unit.heading in questions
-                and (index == 0 or units[index - 1].heading != unit.heading),
+                replies=_begins(units, labels, index)
+                and (
+                    units[labels[index]].words.endswith(_ASKS)
+                    if labels[index] >= 0
+                    else unit.heading in questions
+                ),
                 is_negated=unit.heading in negated,
                 depth=_depth(chunk, unit.start),
-                label=units[labels[index]].words if labels[index] >= 0 else "",
+                label=units[labels[index]].words.strip(" |") if labels[index] >= 0 else "",
                 label_terms=stems[labels[index]] if labels[index] >= 0 else frozenset(),
             )
             for index, unit in enumerate(units)
@@ -227,14 +240,26 @@ class PassageReader:
 
 
 def _labels(units: Sequence[Unit]) -> Iterator[int]:
-    """Yield for each unit the index of the bold line that heads its part of the section, or -1."""
-    label = -1
+    """Yield for each unit the index of the label that heads its part of the section or table, or -1."""
+    label = row = -1
     for index, unit in enumerate(units):
         if label >= 0 and units[label].heading != unit.heading:
             label = -1
-        if unit.parts:
+        if unit.kind != "table_row":
+            row = -1
+        if unit.parts and unit.kind == "table_row":
+            row = index
+        elif unit.parts:
             label = index
-        yield label if label != index else -1
+        above = row if row >= 0 else label
+        yield above if above != index else -1
+
+
+def _begins(units: Sequence[Unit], labels: Sequence[int], index: int) -> bool:
+    """Return whether a unit is the first under its heading, or under the bold line above it."""
+    if labels[index] >= 0:
+        return labels[index] == index - 1
+    return index == 0 or units[index - 1].heading != units[index].heading
 
 
 def _depth(chunk: Chunk, offset: int) -> int:

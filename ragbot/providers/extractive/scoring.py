@@ -36,7 +36,7 @@ class Candidate:
     from 0. `retrieval` is the passage's score minus the best passage's. `relevance` is a cross-encoder's
     log-odds that the unit answers, `similarity` compares the vectors of unit and question; each None if
     unknown. `defines`, from 0 to 1, says how closely the unit begins with the term whose definition is asked
-    for; `has_key` says that the question names a cell of the unit, a table's row.
+    for; `keys` counts the names of the unit, a table's row, that the question has: a cell, and its group.
     """
 
     passage: int
@@ -49,7 +49,7 @@ class Candidate:
     similarity: float | None = None
     score: float = 0.0
     defines: float = 0.0
-    has_key: bool = False
+    keys: int = 0
 
     @property
     def headings(self) -> Terms:
@@ -120,7 +120,7 @@ def unit_features(
         coverage(weights, read.terms),
         coverage(weights, read.terms | headings),
         coverage(weights, read.around | read.heading_terms),
-        likeness(weights, read.heading_terms),
+        closest(weights, read),
         min(one.rank, 10) / 10,
         one.retrieval,
         math.log(1 + min(len(read.terms), LONGEST_ROW if unit.kind == "table_row" else len(read.terms))) / 3,
@@ -136,9 +136,9 @@ def unit_features(
         float(unit.is_side),
         float(unit.announces),
         float(asked.want in _DECIDING and _DECIDING[asked.want].search(unit.words) is not None),
-        float(one.has_key),
-        coverage(weights, read.heading_terms) if read.replies else 0.0,
-        float(likeness(weights, read.heading_terms) > ALIKE),
+        float(one.keys),
+        coverage(weights, read.label_terms or read.heading_terms) if read.replies else 0.0,
+        float(closest(weights, read) > ALIKE),
         coverage(weights, read.whole_list | headings) if is_listed else 0.0,
     ]
     return features if one.similarity is None else [*features, one.similarity]
@@ -188,6 +188,11 @@ def likeness(weights: Mapping[str, float], terms: Terms) -> float:
     if not weights or not terms:
         return 0.0
     return 2 * len(terms & weights.keys()) / (len(terms) + len(weights))
+
+
+def closest(weights: Mapping[str, float], read: ReadUnit) -> float:
+    """Return the higher likeness of the heading and of the bold line that a unit stands under."""
+    return max(likeness(weights, name) for name in read.names)
 
 
 # A unit with at least this value of `defines` counts as the definition.
@@ -294,7 +299,7 @@ def supports(
     asked: AskedFor, weights: Mapping[str, float], unknown_words: Sequence[str], found: Sequence[Candidate]
 ) -> bool:
     """Return whether the passages answer the question, else it is refused. `found` is sorted best first."""
-    if not unknown_words and any(likeness(weights, one.read.heading_terms) > ALIKE for one in found):
+    if not unknown_words and any(closest(weights, one.read) > ALIKE for one in found):
         # A section of this name answers, whatever the words below its heading are.
         return True
     features = support_features(asked, weights, unknown_words, found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ragbot.core.side_matter import (
+    is_date_of_text,
     is_due_date,
     is_link_alone,
     is_pointer,
@@ -15,6 +15,7 @@ from ragbot.core.side_matter import (
     is_summary_heading,
 )
 from ragbot.core.text import count_tokens, sentence_spans
+from ragbot.providers.extractive.text_blocks import BAR, TextBlock, find_question_items, is_group_row
 
 # Words of a keyword, such as `while` or `else if`.
 LONGEST_KEYWORD = 2
@@ -59,14 +60,18 @@ _EXPLAINS = re.compile(
     r"(?:it|this|that)\s+(?:usually\s+|often\s+|probably\s+)?(?:means|is\s+because|happens\s+(?:when|if|because))\b",
     re.I,
 )
+# "The solution is to allow it": the sentence that mends what the one before it tells of.
+_MENDS = re.compile(
+    r"(?:the|a|one)\s+(?:\w+\s+)?(?:solution|fix|work-?around|remedy|cure)\s+(?:is|was)\b"
+    r"|(?:to|you\s+can|you\s+must)\s+(?:fix|solve|resolve|work\s+around|prevent|avoid)\s+(?:this|it|that)\b",
+    re.I,
+)
 # A note of an author to herself ("TODO: add a picture") is no unit.
 _TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
 # A caption: a paragraph that is emphasised from end to end, at or under an image.
 _EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
 _FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
-# A bar between cells.
-BAR = re.compile(r"(?<!\\)\|")
 # The branches of a tree of folders.
 _TREE = re.compile(r"├──|└──|\|-- |`-- ")
 # "Such a string is called a *docstring*."
@@ -91,7 +96,8 @@ _FOLD = re.compile(
 )
 # Labels below which the text goes on with what the one above them began.
 _GOES_ON = re.compile(
-    r"(?:causes?|reasons?|solutions?|fix(?:es)?|workarounds?|resolutions?|remed(?:y|ies)|how\s+to\s+fix|why)\b",
+    r"(?:causes?|reasons?|solutions?|fix(?:es)?|workarounds?|resolutions?|remed(?:y|ies)|how\s+to\s+fix)\b"
+    r"|why\b(?=\W*\Z|\s+(?:this|it|that|(?:does|did)\s+(?:this|it|that))\b)",
     re.I,
 )
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
@@ -108,30 +114,6 @@ _TAG = re.compile(r"<[^<>]{1,200}>")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
-class TextBlock(Protocol):
-    """Describe a block of a text: a heading, paragraph, quote, list item, listing or row of a table."""
-
-    @property
-    def kind(self) -> str:
-        """Return the kind: heading, paragraph, quote, list_item, code, table_head, table_row or other."""
-        ...
-
-    @property
-    def start(self) -> int:
-        """Return the offset at which the block begins."""
-        ...
-
-    @property
-    def end(self) -> int:
-        """Return the offset after the block."""
-        ...
-
-    @property
-    def in_item(self) -> bool:
-        """Return whether the block belongs to a list item, and is not its first."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Unit:
     """Describe the smallest piece that an answer is made of, by its offsets in the passage.
@@ -140,7 +122,7 @@ class Unit:
     that of the heading block above it, or -1. `lead` is the index of the unit that leads to this one ("You
     need:"), or -1. `words` is the text without markup. `is_side` marks text about the book rather than its
     subject (links, where to read on, objectives, due dates), `is_diagram` the source of a diagram. `is_label`
-    marks a bold line that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
+    marks a bold line, or a row of one cell, that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
     a section that sums up its chapter, `is_tree` a drawing of folders, `in_item` a later block of a list item.
     `cells` are those of a table's row, in lower case. `shows_picture` marks a sentence that announces a picture,
     which no answer shows.
@@ -166,7 +148,7 @@ class Unit:
 
     @property
     def parts(self) -> bool:
-        """Return whether the unit is a bold line that begins something else, as a heading does."""
+        """Return whether the unit is a label that begins something else, as a heading does."""
         return self.is_label and _GOES_ON.match(self.words) is None
 
     @property
@@ -192,6 +174,11 @@ class Unit:
     def explains(self) -> bool:
         """Return whether the unit says what the sentence before it means or comes from."""
         return self.kind == "sentence" and _EXPLAINS.match(self.words) is not None
+
+    @property
+    def mends(self) -> bool:
+        """Return whether the unit says how to mend what the sentence before it tells of."""
+        return self.kind == "sentence" and _MENDS.match(self.words) is not None
 
     @property
     def opening(self) -> str:
@@ -223,6 +210,7 @@ def units_of(
     )
     units: list[Unit] = []
     heading = -1
+    questions = find_question_items(text, blocks)
     for number, block in enumerate(blocks):
         if block.kind == "heading":
             heading = number
@@ -234,6 +222,7 @@ def units_of(
             units[-1] = _before_picture(units[-1], text)
         for start, end, kind in _pieces(text, block):
             raw = text[start:end]
+            kind = "sentence" if number in questions else kind
             plain = words(raw, kind)
             if _WORD.search(plain) and not _TO_DO.match(plain):
                 if kind == "list_item":
@@ -251,17 +240,30 @@ def units_of(
                         is_side=section.is_side
                         or is_link_alone(raw)
                         or (kind == "sentence" and (is_pointer(raw) or _is_caption(text, block)))
-                        or (kind != "code" and is_due_date(plain)),
+                        or (kind != "code" and (is_due_date(plain) or is_date_of_text(plain))),
                         is_diagram=kind == "code" and _is_diagram(raw),
-                        is_label=kind == "sentence" and _BOLD.fullmatch(raw) is not None,
+                        is_label=number in questions
+                        or (kind == "sentence" and _BOLD.fullmatch(raw) is not None)
+                        or (kind == "table_row" and is_group_row(raw)),
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
                         is_tree=kind == "code" and _TREE.search(raw) is not None,
-                        in_item=block.in_item or _is_typed(units, heading, kind, plain),
+                        in_item=(block.in_item and not _replies(units, questions))
+                        or _is_typed(units, heading, kind, plain),
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
     return units
+
+
+def _replies(units: Sequence[Unit], questions: frozenset[int]) -> bool:
+    """Return whether a block of an item follows its question, with other such blocks between them."""
+    for unit in reversed(units):
+        if unit.block in questions:
+            return True
+        if unit.in_item or unit.kind not in ("sentence", "code"):
+            return False
+    return False
 
 
 def _is_picture(raw: str) -> bool:

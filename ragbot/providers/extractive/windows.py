@@ -13,6 +13,7 @@ from ragbot.providers.extractive.lists import (
     LONGEST_GAP,
     RUN_TOKENS,
     WINDOW_TOKENS,
+    group_row,
     is_in_list,
     is_named,
     item_of,
@@ -22,6 +23,7 @@ from ragbot.providers.extractive.lists import (
     subsections,
     whole_list_budget,
     with_ends,
+    without_other_rows,
 )
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
@@ -80,7 +82,7 @@ def choose_windows(
     is_run = asked.wants_steps or asked.want in (Want.LIST, Want.CHOICE)
     left, count = tokens, 0
     least = -math.inf
-    for candidate in _without_other_parts(_without_other_rows(candidates, asked), passages):
+    for candidate in _without_other_parts(without_other_rows(candidates, asked), passages):
         if count == most or candidate.score < least:
             break
         chosen = taken.setdefault(candidate.passage, set())
@@ -120,13 +122,13 @@ def _window_around(
     if wants_run and is_best:
         start = candidate.index + _leads_to_list(passage, candidate.index)
         budget = whole_list_budget(passage, start, budget)
-    alone = candidate.defines >= DEFINES or (candidate.has_key and not wants_run)
+    alone = candidate.defines >= DEFINES or (candidate.keys > 0 and not wants_run)
     window = _window(passage, candidate.index, budget, asked, alone=alone)
     if asked.is_trouble and asked.wants_steps and is_best and not alone:
         window |= remedy(passage, candidate.index)
     if asked.want is Want.LIST and is_best:
         window |= subsections(passage, max(window))
-    if is_best and not candidate.has_key and not is_named(candidate.read.unit, asked.text):
+    if is_best and not candidate.keys and not is_named(candidate.read.unit, asked.text):
         window |= short_list(passage, candidate.index)
     return window
 
@@ -146,16 +148,6 @@ def joined(windows: Sequence[Window]) -> list[Window]:
         if not touching:
             groups.append(whole)
     return groups
-
-
-def _without_other_rows(candidates: Sequence[Candidate], asked: AskedFor) -> list[Candidate]:
-    """Leave out the other rows of a table of which the question names one: they are about other things."""
-    named = {one.passage for one in candidates if one.has_key and asked.want is not Want.LIST}
-    return [
-        one
-        for one in candidates
-        if one.has_key or one.passage not in named or one.read.unit.kind != "table_row"
-    ]
 
 
 def _without_other_parts(candidates: Sequence[Candidate], passages: Sequence[ReadPassage]) -> list[Candidate]:
@@ -336,10 +328,13 @@ def needed_units(passage: ReadPassage, index: int) -> list[int]:
         needed.append(item)
     if unit.lead >= 0:
         needed += [unit.lead, *_leant_on(passage, unit.lead)]
+    needed += group_row(passage, index)
     needed += _leant_on(passage, index)
     behind = units[index + 1].unit if index + 1 < len(units) else None
     if behind is not None and (
-        (behind.explains and behind.block == unit.block) or (unit.leads and behind.lead == index)
+        (behind.explains and behind.block == unit.block)
+        or (behind.mends and behind.heading == unit.heading)
+        or (unit.leads and behind.lead == index)
     ):
         needed.append(index + 1)
     return needed

@@ -83,7 +83,7 @@ def candidates_of(question: str, *passages: ReadPassage) -> list[Candidate]:
                 path_terms=passage.path_terms,
                 retrieval=0.0,
                 defines=defines(one, subject),
-                has_key=asked.names_cell(one.unit.cells),
+                keys=asked.keys_of(one.unit.cells, one.label),
             )
             found.append((score(asked, weights, subject, candidate), candidate))
     return [

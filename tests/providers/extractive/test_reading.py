@@ -9,7 +9,7 @@ from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import readable_words
 from ragbot.index.analysis import Analyzer
 from ragbot.providers.extractive.reading import PassageReader
-from ragbot.providers.extractive.units import TextBlock
+from ragbot.providers.extractive.text_blocks import TextBlock
 from tests.providers.extractive.passages import READER, chunk_of, chunks_of_page, read
 
 TEXT = """Bob ripens the cheddar. It takes nine months.

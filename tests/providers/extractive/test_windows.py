@@ -348,6 +348,53 @@ def test_row_that_the_question_names_is_shown_without_its_neighbours() -> None:
     assert shown("What does error code 9 mean?", table) == ["9 Cheddar is cut"]
 
 
+def test_row_of_a_table_comes_with_the_row_that_names_its_group() -> None:
+    """Prices of three regions looked like three prices of one thing."""
+    rows = (
+        "| **Young cheddar** | | |",
+        "| Wheel | 20 | 30 |",
+        "| **Old cheddar** | | |",
+        "| Wheel | 50 | 70 |",
+    )
+    table = "\n".join(("| | Small | Large |", "|---|---|---|", *rows))
+
+    assert shown("What does a wheel of old cheddar cost?", table) == ["Old cheddar", "Wheel 50 70"]
+
+
+FAQ = """- **Why is my cheddar blue?**
+    - The cellar is damp.
+
+- **How many wheels fit on a shelf, and where is
+  the shelf?**
+    - Twelve fit.
+
+      It stands at the north wall.
+- **Can I eat the rind?**
+
+  Yes, you can. Children should not.
+"""
+
+
+def test_question_in_a_list_heads_its_answer() -> None:
+    """Books have their frequent questions as bold items with the answers below."""
+    assert shown("Why is the cheddar so blue?", FAQ) == ["Why is my cheddar blue?", "The cellar is damp."]
+    assert shown("Can one eat the rind?", FAQ)[:2] == ["Can I eat the rind?", "Yes, you can."]
+    units = read(FAQ).units
+    assert [one.unit.words for one in units if one.label.startswith("How many")] == [
+        "Twelve fit.",
+        "It stands at the north wall.",
+    ]
+    assert [one.replies for one in units] == [False, True, False, True, False, False, True, False]
+
+
+def test_sentence_that_mends_follows_the_fault_in_another_paragraph() -> None:
+    """ "What should I do?" is answered by it alone."""
+    long = "If the press waits for the curd for ever, its valve may be blocked, " * 6
+    text = f"{long.strip(', ')}.\n\nThe solution is to rinse it. {FILLER}"
+
+    assert "The solution is to rinse it." in shown("The press waits for the curd. What should I do?", text)
+
+
 # --- lists with paragraphs, and remedies -------------------------------------------------------
 
 BUTTONS = (

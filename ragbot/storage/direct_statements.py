@@ -40,9 +40,15 @@ class DirectStatement:
         # Of the statement itself, as a status that it compares with.
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}
         self._converters = dict(_converters(compiled, dialect)) if converts else {}
+        self._binds = frozenset(compiled.params)
 
     def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
-        """Return the values in the form that the driver wants, by name or by position."""
+        """Return the values in the form that the driver wants, by name or by position.
+
+        Raises KeyError for a value that the statement has no place for, or that is missing.
+        """
+        if not values.keys() <= self._binds:
+            raise KeyError(*sorted(values.keys() - self._binds))
         if self._constants or self._converters:
             values = {**self._constants, **values}
             values |= {name: convert(values[name]) for name, convert in self._converters.items()}

@@ -101,6 +101,14 @@ def test_values_are_converted_as_their_columns_are(database: Database) -> None:
     assert found == "s"
 
 
+def test_value_without_a_place_is_no_silent_loss(database: Database) -> None:
+    """Who adds a column to the values must add it to the statement."""
+    insert_one = database.statement(INSERT, columns=("key", "value"))
+
+    with pytest.raises(KeyError, match="expires_at"):
+        database.run(insert_one, ROW, writes=True)
+
+
 def test_connection_that_the_server_has_cut_is_replaced(database: Database) -> None:
     """As SQLAlchemy does it."""
     if database.dialect != "postgresql":

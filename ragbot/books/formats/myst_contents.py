@@ -1,0 +1,217 @@
+"""List the pages of a project of MyST 2 in the site's order, with the addresses that the site gives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from posixpath import basename, dirname, normpath
+
+from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.formats.config_files import as_mapping, as_text, as_texts
+from ragbot.books.formats.jupyter_book import read_contents
+from ragbot.books.formats.site_source import Listed
+
+# In the order in which a name without a suffix is looked for.
+SUFFIXES = (".md", ".ipynb", ".tex", ".myst.json")
+PAGES = frozenset({".md", ".ipynb"})
+INDEXES = ("index", "readme", "main")
+FRONT = "index"
+MAX_NAVIGATION_DEPTH = 16
+MAX_SLUG = 50
+
+_YEAR = re.compile(r"[12][0-9]{3}(?![0-9])|[0-9]{5}")
+_NUMBERS = re.compile(r"[0-9_.-]+")
+_NOT_IN_SLUG = re.compile(r"[^a-z0-9-]+")
+_GLOB = re.compile(r"\*\*/|\*\*|\*|\?|!\((?P<not>[^()]*)\)|\{(?P<any>[^{}]*)\}|(?P<plain>[^*?!{]+|.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Hold the pages in the order of the site, and each one's address without the slash at its end."""
+
+    pages: tuple[Listed, ...]
+    addresses: dict[str, str]
+
+
+def read_contents_of_site(folder: BookFolder, project: dict[str, object], *, has_folders: bool) -> Contents:
+    """Return what the configuration lists, else what `_toc.yml` does, else all pages of the folder.
+
+    With `has_folders` addresses have the folders of the files.
+    """
+    exclude = as_texts(project.get("exclude")) or [as_text(project.get("exclude"))]
+    toc = project.get("toc")
+    is_implicit = False
+    if isinstance(toc, list):
+        listed = [*_entries(folder, toc, (), _Taken(exclude, _explicit(toc)))]
+    elif folder.has("_toc.yml"):
+        listed = [entry for entry in read_contents(folder)]
+    else:
+        is_implicit = True
+        listed = [*_of_folder(folder, exclude)]
+    pages = list({entry.path: entry for entry in reversed(listed) if folder.has(entry.path)}.values())[::-1]
+    return Contents(tuple(pages), _addresses(pages, has_folders=has_folders, counts_index=is_implicit))
+
+
+def slug(name: str) -> str:
+    """Return the part of an address that a file's or a folder's name becomes: without numbers in front."""
+    shown = name
+    if not _YEAR.match(name):
+        shown = _NUMBERS.sub("", name, count=1) if _NUMBERS.match(name) else name
+    # Never an empty one.
+    plain = (shown or name).lower().replace("&", "-and-")
+    return _NOT_IN_SLUG.sub("-", re.sub(r"-+", "-", _NOT_IN_SLUG.sub("-", plain))).strip("-")[:MAX_SLUG]
+
+
+def _addresses(pages: list[Listed], *, has_folders: bool, counts_index: bool) -> dict[str, str]:
+    """Return the address of each page; the first is the front page, equal ones are numbered."""
+    counts: dict[str, int] = {}
+    addresses: dict[str, str] = {}
+    for page in pages:
+        folders = [slug(part) for part in dirname(page.path).split("/") if part] if has_folders else []
+        found = ".".join((*folders, slug(_stem(page.path))))
+        if not addresses:
+            counts[found if counts_index else FRONT] = 1
+            addresses[page.path] = ""
+            continue
+        plain = found.removesuffix(".index")
+        counts[plain] = counts.get(plain, 0) + 1
+        numbered = plain if counts[plain] == 1 else f"{plain}-{counts[plain] - 1}"
+        addresses[page.path] = numbered.replace(".", "/")
+    return addresses
+
+
+def _stem(path: str) -> str:
+    name = basename(path)
+    return next((name[: -len(suffix)] for suffix in SUFFIXES if name.endswith(suffix)), name)
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Hold the globs of what is left out, and the pages that are listed by their names."""
+
+    exclude: list[str]
+    explicit: set[str]
+
+    def leaves(self, path: str) -> bool:
+        """Return whether a page is in neither."""
+        return path not in self.explicit and not any(glob and glob_matches(path, glob) for glob in self.exclude)
+
+
+def _explicit(entries: object) -> set[str]:
+    found: set[str] = set()
+    stack = [entries]
+    while stack:
+        value = stack.pop()
+        for entry in value if isinstance(value, list) else ():
+            mapping = as_mapping(entry)
+            if name := as_text(mapping.get("file")):
+                found.add(normpath(name))
+            stack.append(mapping.get("children"))
+    return found
+
+
+def _entries(folder: BookFolder, entries: object, parts: tuple[str, ...], taken: _Taken) -> Iterator[Listed]:
+    """Yield the pages of a list: files, what patterns match, and what stands below."""
+    for each in entries if isinstance(entries, list) and len(parts) < MAX_NAVIGATION_DEPTH else ():
+        entry = as_mapping(each)
+        title, name = as_text(entry.get("title")), as_text(entry.get("file"))
+        pattern = as_text(entry.get("pattern"))
+        if name:
+            yield Listed(_file(folder, name), title, parts)
+        elif pattern:
+            matched = [path for path in _paths(folder) if glob_matches(path, pattern) and taken.leaves(path)]
+            matched.sort(key=_order, reverse=entry.get("sort") == "descending")
+            taken.explicit.update(matched)
+            yield from (Listed(path, title, parts) for path in matched)
+        inner = (*parts, title) if title and not name and not pattern else parts
+        yield from _entries(folder, entry.get("children"), inner, taken)
+
+
+def _file(folder: BookFolder, name: str) -> str:
+    path = normpath(name).lstrip("/")
+    return next((path + suffix for suffix in ("", *SUFFIXES) if folder.has(path + suffix)), path)
+
+
+def _paths(folder: BookFolder) -> list[str]:
+    return [path for path in folder.files(frozenset(SUFFIXES)) if not path.startswith("_build/")]
+
+
+def _order(path: str) -> tuple[object, ...]:
+    """Return a sort key: pages in one folder by their names, its index first; others by their paths."""
+    name = basename(path)
+    is_index = _stem(name) in INDEXES
+    return (*natural_key(dirname(path)), not is_index, *natural_key(name))
+
+
+def _of_folder(folder: BookFolder, exclude: list[str]) -> Iterator[Listed]:
+    """Yield all pages: the front page, then of each folder its files and after them its folders."""
+    taken = _Taken(exclude, set())
+    # Another project's pages are its own.
+    others = [dirname(path) for path in folder.files(frozenset({".yml"})) if basename(path) == "myst.yml"]
+    paths = [
+        path
+        for path in _paths(folder)
+        if taken.leaves(path) and not any(other and path.startswith(f"{other}/") for other in others)
+    ]
+    paths.sort(key=_place)
+    front = _front(paths)
+    for path in (front, *(path for path in paths if path != front)) if paths else ():
+        yield Listed(path, "", tuple(_folder_title(part) for part in dirname(path).split("/") if part))
+
+
+def _place(path: str) -> tuple[object, ...]:
+    *folders, name = path.split("/")
+    keys: list[object] = [(1, 1, *natural_key(folder)) for folder in folders]
+    return (*keys, (0, _stem(name) not in INDEXES, *natural_key(name)))
+
+
+def _front(paths: list[str]) -> str:
+    for suffix in SUFFIXES:
+        for index in INDEXES:
+            found = next((path for path in paths if path.lower() == f"{index}{suffix}"), "")
+            if found:
+                return found
+    for suffix in SUFFIXES:
+        found = next((path for path in paths if path.endswith(suffix)), "")
+        if found:
+            return found
+    return ""
+
+
+def _folder_title(name: str) -> str:
+    plain = name if _YEAR.match(name) else _NUMBERS.sub("", name, count=1) if _NUMBERS.match(name) else name
+    words = re.sub(r"[_-]", " ", plain or name).split()
+    return " ".join(word[:1].upper() + word[1:] for word in words)
+
+
+def glob_matches(path: str, glob: str) -> bool:
+    """Return whether a path matches a glob, in which `**` goes through folders."""
+    return _compiled(normpath(glob)).fullmatch(path) is not None
+
+
+@lru_cache(maxsize=64)
+def _compiled(glob: str) -> re.Pattern[str]:
+    pieces: list[str] = []
+    for piece in _GLOB.finditer(glob):
+        match piece[0]:
+            case "**/":
+                pieces.append("(?:[^/]+/)*+" if False else "(?:[^/]+/)*")
+            case "**":
+                pieces.append(".*")
+            case "*":
+                pieces.append("[^/]*")
+            case "?":
+                pieces.append("[^/]")
+            case _ if piece["not"] is not None:
+                pieces.append(f"(?!(?:{_alternatives(piece['not'], '|')})(?:\\.|$|/))[^/]*")
+            case _ if piece["any"] is not None:
+                pieces.append(f"(?:{_alternatives(piece['any'], ',')})")
+            case _:
+                pieces.append(re.escape(piece[0]))
+    return re.compile("".join(pieces))
+
+
+def _alternatives(text: str, sign: str) -> str:
+    return "|".join(re.escape(word).replace(r"\*", "[^/]*") for word in text.split(sign))

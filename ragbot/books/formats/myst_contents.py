@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import takewhile
 from posixpath import basename, dirname, normpath
 
 from ragbot.books.files import BookFolder, natural_key
@@ -22,17 +23,40 @@ MAX_NAVIGATION_DEPTH = 16
 MAX_SLUG = 50
 
 _YEAR = re.compile(r"[12][0-9]{3}(?![0-9])|[0-9]{5}")
+_CAPITALISED = re.compile(r"([A-Z][a-z0-9]+)")
 _NUMBERS = re.compile(r"[0-9_.-]+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9-]+")
 _GLOB = re.compile(r"\*\*/|\*\*|\*|\?|!\((?P<not>[^()]*)\)|\{(?P<any>[^{}]*)\}|(?P<plain>[^*?!{]+|.)")
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """Hold the pages in the order of the site, and each one's address without the slash at its end."""
+class Entry:
+    """Hold a line of the table of contents; without a path it is the title of a part, or a link elsewhere."""
 
+    path: str
+    title: str
+    level: int
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """Hold the table of contents, its pages in order, and each one's address without the slash at its end."""
+
+    entries: tuple[Entry, ...]
     pages: tuple[Listed, ...]
     addresses: dict[str, str]
+
+    def below(self, path: str, context: str, depth: int) -> list[Entry]:
+        """Return the entries of the whole project, or with the context `children` those below a page."""
+        if context != "children":
+            return [entry for entry in self.entries if entry.level <= depth]
+        place = next((place for place, entry in enumerate(self.entries) if entry.path == path), None)
+        if place is None:
+            return []
+        level = self.entries[place].level
+        children = takewhile(lambda entry: entry.level > level, self.entries[place + 1 :])
+        return [entry for entry in children if entry.level - level <= depth]
 
 
 def read_contents_of_site(folder: BookFolder, project: dict[str, object], *, has_folders: bool) -> Contents:
@@ -44,24 +68,23 @@ def read_contents_of_site(folder: BookFolder, project: dict[str, object], *, has
     toc = project.get("toc")
     is_implicit = False
     if isinstance(toc, list):
-        listed = [*_entries(folder, toc, (), _Taken(exclude, _explicit(toc)))]
+        listed = [*_entries(folder, toc, (), 1, _Taken(exclude, _explicit(toc)))]
     elif folder.has("_toc.yml"):
-        listed = [entry for entry in read_contents(folder)]
+        listed = [
+            Entry(entry.path, entry.title, len(entry.parts) + 1, entry.parts) for entry in read_contents(folder)
+        ]
     else:
         is_implicit = True
         listed = [*_of_folder(folder, exclude)]
-    pages = list({entry.path: entry for entry in reversed(listed) if folder.has(entry.path)}.values())[::-1]
-    return Contents(tuple(pages), _addresses(pages, has_folders=has_folders, counts_index=is_implicit))
+    first = {entry.path: entry for entry in reversed(listed) if entry.path and folder.has(entry.path)}
+    pages = [Listed(entry.path, entry.title, entry.parts) for entry in reversed(first.values())]
+    return Contents(tuple(listed), tuple(pages), _addresses(pages, has_folders=has_folders, counts_index=is_implicit))
 
 
 def slug(name: str) -> str:
     """Return the part of an address that a file's or a folder's name becomes: without numbers in front."""
-    shown = name
-    if not _YEAR.match(name):
-        shown = _NUMBERS.sub("", name, count=1) if _NUMBERS.match(name) else name
-    # Never an empty one.
-    plain = (shown or name).lower().replace("&", "-and-")
-    return _NOT_IN_SLUG.sub("-", re.sub(r"-+", "-", _NOT_IN_SLUG.sub("-", plain))).strip("-")[:MAX_SLUG]
+    plain = _without_numbers(name).lower().replace("&", "-and-")
+    return re.sub(r"-{2,}", "-", _NOT_IN_SLUG.sub("-", plain)).strip("-")[:MAX_SLUG]
 
 
 def _addresses(pages: list[Listed], *, has_folders: bool, counts_index: bool) -> dict[str, str]:
@@ -112,21 +135,25 @@ def _explicit(entries: object) -> set[str]:
     return found
 
 
-def _entries(folder: BookFolder, entries: object, parts: tuple[str, ...], taken: _Taken) -> Iterator[Listed]:
-    """Yield the pages of a list: files, what patterns match, and what stands below."""
-    for each in entries if isinstance(entries, list) and len(parts) < MAX_NAVIGATION_DEPTH else ():
+def _entries(
+    folder: BookFolder, entries: object, parts: tuple[str, ...], level: int, taken: _Taken
+) -> Iterator[Entry]:
+    """Yield the lines of a list: files, what patterns match, titles, and what stands below."""
+    for each in entries if isinstance(entries, list) and level < MAX_NAVIGATION_DEPTH else ():
         entry = as_mapping(each)
         title, name = as_text(entry.get("title")), as_text(entry.get("file"))
         pattern = as_text(entry.get("pattern"))
         if name:
-            yield Listed(_file(folder, name), title, parts)
+            yield Entry(_file(folder, name), title, level, parts)
         elif pattern:
             matched = [path for path in _paths(folder) if glob_matches(path, pattern) and taken.leaves(path)]
             matched.sort(key=_order, reverse=entry.get("sort") == "descending")
             taken.explicit.update(matched)
-            yield from (Listed(path, title, parts) for path in matched)
+            yield from (Entry(path, title, level, parts) for path in matched)
+        elif title or entry.get("url"):
+            yield Entry("", title or as_text(entry.get("url")), level, parts)
         inner = (*parts, title) if title and not name and not pattern else parts
-        yield from _entries(folder, entry.get("children"), inner, taken)
+        yield from _entries(folder, entry.get("children"), inner, level + 1, taken)
 
 
 def _file(folder: BookFolder, name: str) -> str:
@@ -145,7 +172,7 @@ def _order(path: str) -> tuple[object, ...]:
     return (*natural_key(dirname(path)), not is_index, *natural_key(name))
 
 
-def _of_folder(folder: BookFolder, exclude: list[str]) -> Iterator[Listed]:
+def _of_folder(folder: BookFolder, exclude: list[str]) -> Iterator[Entry]:
     """Yield all pages: the front page, then of each folder its files and after them its folders."""
     taken = _Taken(exclude, set())
     # Another project's pages are its own.
@@ -158,7 +185,8 @@ def _of_folder(folder: BookFolder, exclude: list[str]) -> Iterator[Listed]:
     paths.sort(key=_place)
     front = _front(paths)
     for path in (front, *(path for path in paths if path != front)) if paths else ():
-        yield Listed(path, "", tuple(_folder_title(part) for part in dirname(path).split("/") if part))
+        parts = tuple(file_title(part) for part in dirname(path).split("/") if part)
+        yield Entry(path, "", len(parts) + 1, parts)
 
 
 def _place(path: str) -> tuple[object, ...]:
@@ -180,10 +208,14 @@ def _front(paths: list[str]) -> str:
     return ""
 
 
-def _folder_title(name: str) -> str:
-    plain = name if _YEAR.match(name) else _NUMBERS.sub("", name, count=1) if _NUMBERS.match(name) else name
-    words = re.sub(r"[_-]", " ", plain or name).split()
-    return " ".join(word[:1].upper() + word[1:] for word in words)
+def file_title(path: str) -> str:
+    """Return the title that a file or a folder has by its name alone: in words with capitals."""
+    words = _CAPITALISED.sub(r" \1 ", _without_numbers(_stem(path)))
+    return " ".join(word[:1].upper() + word[1:] for word in words.replace("_", " ").replace("-", " ").split())
+
+
+def _without_numbers(name: str) -> str:
+    return name if _YEAR.match(name) else name[len(found[0]) :] or name if (found := _NUMBERS.match(name)) else name
 
 
 def glob_matches(path: str, glob: str) -> bool:
@@ -197,7 +229,7 @@ def _compiled(glob: str) -> re.Pattern[str]:
     for piece in _GLOB.finditer(glob):
         match piece[0]:
             case "**/":
-                pieces.append("(?:[^/]+/)*+" if False else "(?:[^/]+/)*")
+                pieces.append("(?:[^/]+/)*")
             case "**":
                 pieces.append(".*")
             case "*":

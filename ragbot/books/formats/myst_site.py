@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from posixpath import normpath
@@ -18,7 +18,7 @@ from ragbot.books.formats.config_files import (
     read_required_config,
 )
 from ragbot.books.formats.markdown import AnchorRules, plain_text
-from ragbot.books.formats.myst_contents import PAGES, Contents, read_contents_of_site
+from ragbot.books.formats.myst_contents import PAGES, Contents, file_title, read_contents_of_site
 from ragbot.books.formats.notebooks import NOTEBOOK_SUFFIX, read_source_text
 from ragbot.books.formats.site_source import NOT_BUILT, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
@@ -157,13 +157,12 @@ def _find_targets(project: _Project, read: Callable[[str], str]) -> None:
             continue
         values = parse_front_matter(source)
         body = source[values.end :]
-        head = project.heads[entry.path] = _head(values, body)
-        if head.title:
-            project.references.pages[entry.path] = head.title
+        head = project.heads[entry.path] = _head(values, body, file_title(entry.path))
+        project.references.pages[entry.path] = head.title
         before = _labels_before_title(body) if head.has_title else []
         for label in (*before, values.text("label")):
             if label:
-                found.setdefault(normal_label(label), Target("page", title=head.title or entry.title))
+                found.setdefault(normal_label(label), Target("page", title=head.title))
         _, targets = _shown(project, entry.path, body)
         for label, target in targets.own.items():
             found.setdefault(label, target)
@@ -172,7 +171,7 @@ def _find_targets(project: _Project, read: Callable[[str], str]) -> None:
     project.unrun_cells = 0
 
 
-def _head(values: FrontMatter, body: str) -> _Head:
+def _head(values: FrontMatter, body: str, fallback: str) -> _Head:
     """Return a page's title: of the front matter, or that of its first heading, which it then takes over."""
     title = plain_text(values.text("title"))
     place = _BEFORE_TITLE.match(body)
@@ -184,9 +183,8 @@ def _head(values: FrontMatter, body: str) -> _Head:
         has_h1 = re.search(r"^ {0,3}#[ \t]", _FENCED.sub("", body), re.MULTILINE) is not None
         return _Head(title, has_title=False, shift=1 if has_h1 else 0, values=values)
     found = _HEADING.search(_FENCED.sub("", body))
-    return _Head(
-        plain_text(_heading_words(found["title"])) if found is not None else "", False, 0, values=values
-    )
+    title = plain_text(_heading_words(found["title"])) if found is not None else fallback
+    return _Head(title, has_title=False, shift=0, values=values)
 
 
 def _heading_words(written: str) -> str:
@@ -207,6 +205,7 @@ def _shown(project: _Project, path: str, body: str) -> tuple[str, PageTargets]:
     page = MystPage(
         inline,
         partial(read_beside, project.folder, path),
+        partial(_listed_contents, project, path),
         has_title=head.has_title,
         shift=head.shift,
         below=tuple(_below(head.values)),
@@ -216,6 +215,15 @@ def _shown(project: _Project, path: str, body: str) -> tuple[str, PageTargets]:
     project.unrun_cells += page.unrun_cells
     works = project.citations.references(project.citations.cited)
     return (f"{text.rstrip()}\n\nReferences\n\n{works}\n" if works else text), targets
+
+
+def _listed_contents(project: _Project, path: str, context: str, depth: int) -> Iterator[str]:
+    """Yield a table of contents as a list."""
+    entries = project.contents.below(path, context, depth) if context in ("project", "children") else []
+    top = min((entry.level for entry in entries), default=1)
+    for entry in entries:
+        title = entry.title or project.references.pages.get(entry.path, "")
+        yield f"{'  ' * (entry.level - top)}- {title}"
 
 
 def _below(values: FrontMatter) -> list[str]:

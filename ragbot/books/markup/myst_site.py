@@ -17,6 +17,8 @@ from ragbot.books.markup.rewriting import without_comments
 from ragbot.core.code_fences import fenced_code_end, opening_fence
 
 MAX_DEPTH = 8
+# A table of contents has no more.
+MAX_LEVELS = 16
 
 _HEADING = re.compile(r"(?P<lead> {0,3})(?P<marks>#{1,6})(?:[ \t]+(?P<title>[^\n]*))?")
 _CLOSING_MARKS = re.compile(r"(?<![#\s])[ \t]+#+[ \t]*\Z")
@@ -26,14 +28,17 @@ _COMMENT = re.compile(r"[ \t]*%[^\n]*")
 _ENVIRONMENT = re.compile(
     r"[ \t]*\\begin\{(?P<name>(?:equation|align|alignat|gather|multline|eqnarray|flalign)\*?)\}[^\n]*"
 )
+# `![](#fruit)` shows what another place shows.
+_EMBED = re.compile(r"[ \t]*!\[[^\[\]\n]*\]\((?P<label>#[^()\s]{1,300})\)[ \t]*")
 _MATH_END = re.compile(r"\$\$[ \t]*\((?P<label>[^()\n]+)\)[ \t]*\Z")
 _EQUATION_LABEL = re.compile(r"\\label\{(?P<label>[^{}\n]+)\}")
 
 _CODE = frozenset({"code", "code-block", "sourcecode", "code-cell", "myst"})
 _DROPPED = frozenset(
-    "toctree tableofcontents toc raw index contents mermaid only meta graphviz plot show-index genindex anywidget "
+    "raw index contents mermaid only meta graphviz plot show-index genindex anywidget "
     "any:bundle any:widget widget image output exercise-end solution-end mystdemo".split()
 )
+_CONTENTS = frozenset({"toc", "tableofcontents", "table-of-contents", "toctree"})
 _CAPTIONED = frozenset({"figure", "video", "iframe"})
 _TABLES = frozenset({"table", "list-table", "csv-table"})
 _CALLED = frozenset("note tip warning danger caution hint important attention error seealso".split())
@@ -51,12 +56,14 @@ class MystPage:
 
     `included` returns the text of a file that the page names. `shift` is by how much headings are lowered,
     because the page's title stands above them; with `has_title` the first heading is that title. `below` are
-    paragraphs that follow the title. `is_notebook` tells whether plain fences are cells. `pending` are labels
-    whose target follows.
+    paragraphs that follow the title. `contents` lists what a table of contents shows of a context
+    (`project`, `children`), down to a depth. `is_notebook` tells whether plain fences are cells. `pending`
+    are labels whose target follows.
     """
 
     inline: InlinePage
     included: Callable[[str], str]
+    contents: Callable[[str, int], Iterable[str]]
     has_title: bool = False
     shift: int = 0
     below: tuple[str, ...] = ()
@@ -163,10 +170,13 @@ def _paragraphs(prose: list[str], page: MystPage) -> Iterator[str]:
     """Yield prose; a label in front of it is the first paragraph's, labels behind equations are theirs."""
     if not prose:
         return
-    shown = [line for line in prose if line.strip()]
-    if page.pending and shown and not shown[0].lstrip().startswith("$$"):
-        page.label(Target("paragraph", shown=tuple(shown[:1])))
-    yield from page.words("\n".join(_with_equations(prose, page))).split("\n")
+    first = [*takewhile(str.strip, dropwhile(lambda line: not line.strip(), prose))]
+    if page.pending and first and not first[0].lstrip().startswith("$$"):
+        labels = page.labels()
+        page.label(Target("paragraph", shown=tuple(page.words("\n".join(first)).split("\n"))), *labels)
+    for line in page.words("\n".join(_with_equations(prose, page))).split("\n"):
+        embed = _EMBED.fullmatch(line)
+        yield from (line,) if embed is None else ("", *_embedded(embed["label"], page, line), "")
 
 
 def _with_equations(prose: list[str], page: MystPage) -> Iterator[str]:
@@ -268,6 +278,8 @@ def _content(directive: MystDirective, label: str, page: MystPage, *, depth: int
         yield from (f"> {line}".rstrip() for line in inner())
     elif name == "embed":
         yield from _embedded(directive.title, page)
+    elif name in _CONTENTS:
+        yield from _table_of_contents(directive, page)
     elif name in _CALLED or name in _TITLED:
         yield from _titled(directive, label, page, depth=depth)
     elif name.startswith(("prf:", "proof", "exercise", "solution")):
@@ -275,8 +287,10 @@ def _content(directive: MystDirective, label: str, page: MystPage, *, depth: int
     elif name == "bibliography":
         return
     else:
-        page.label(Target(name), label)
-        yield from inner()
+        labels = page.labels(label)
+        shown = tuple(inner())
+        page.label(Target(name, shown=shown), *labels)
+        yield from shown
 
 
 def _is_literal(directive: MystDirective) -> bool:
@@ -320,10 +334,12 @@ def _figure(directive: MystDirective, label: str, page: MystPage, *, depth: int)
     kind = directive.options.get("kind") or "figure"
     number = page.inline.targets.number(kind)
     labels = page.labels(label)
-    body = [*dropwhile(lambda line: not line.strip(), _lines(directive.body, page, depth=depth + 1))]
-    caption = " ".join(line.strip() for line in takewhile(str.strip, body))
+    body = [*_lines(directive.body, page, depth=depth + 1)]
+    # (Pictures in it are parts of the figure.)
+    places = [place for place, line in enumerate(body) if line.strip() and not line.lstrip().startswith("!")]
+    caption = " ".join(line.strip() for line in takewhile(str.strip, body[places[0] :])) if places else ""
     if labels and caption:
-        body[0] = _captioned(kind.capitalize(), number, body[0])
+        body[places[0]] = _captioned(kind.capitalize(), number, body[places[0]].lstrip())
     words = directive.options.get("alt", "")
     embedded = _embedded(directive.title, page) if directive.title.startswith("#") else ()
     shown = (*((words, "") if words else ()), *embedded, *body)
@@ -380,8 +396,18 @@ def _numbered(directive: MystDirective, label: str, page: MystPage, *, depth: in
     yield from _lines(directive.body, page, depth=depth + 1)
 
 
-def _embedded(name: str, page: MystPage) -> Iterator[str]:
+def _table_of_contents(directive: MystDirective, page: MystPage) -> Iterator[str]:
+    page.pending.clear()
+    options = directive.options
+    context = options.get("context") or options.get("kind") or "project"
+    depth = options.get("depth") or options.get("maxdepth") or ""
+    if directive.title:
+        yield from (*_heading(2, directive.title.lstrip("# "), page), "")
+    yield from page.contents(context, int(depth) if re.fullmatch(r"[1-9]", depth) else MAX_LEVELS)
+
+
+def _embedded(name: str, page: MystPage, otherwise: str = "") -> Iterator[str]:
     """Yield what another place of the project shows."""
     page.pending.clear()
     found = page.inline.target(name.lstrip("#"))
-    yield from found.shown if found is not None else ()
+    yield from found.shown if found is not None else (otherwise,)

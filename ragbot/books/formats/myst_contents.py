@@ -37,6 +37,7 @@ class Entry:
     title: str
     level: int
     parts: tuple[str, ...] = ()
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,14 @@ class Contents:
 
     def below(self, path: str, context: str, depth: int) -> list[Entry]:
         """Return the entries of the whole project, or with the context `children` those below a page."""
+        entries = [entry for entry in self.entries if not entry.is_hidden]
         if context != "children":
-            return [entry for entry in self.entries if entry.level <= depth]
-        place = next((place for place, entry in enumerate(self.entries) if entry.path == path), None)
+            return [entry for entry in entries if entry.level <= depth]
+        place = next((place for place, entry in enumerate(entries) if entry.path == path), None)
         if place is None:
             return []
-        level = self.entries[place].level
-        children = takewhile(lambda entry: entry.level > level, self.entries[place + 1 :])
+        level = entries[place].level
+        children = takewhile(lambda entry: entry.level > level, entries[place + 1 :])
         return [entry for entry in children if entry.level - level <= depth]
 
 
@@ -142,14 +144,14 @@ def _entries(
     for each in entries if isinstance(entries, list) and level < MAX_NAVIGATION_DEPTH else ():
         entry = as_mapping(each)
         title, name = as_text(entry.get("title")), as_text(entry.get("file"))
-        pattern = as_text(entry.get("pattern"))
+        pattern, is_hidden = as_text(entry.get("pattern")), entry.get("hidden") is True
         if name:
-            yield Entry(_file(folder, name), title, level, parts)
+            yield Entry(_file(folder, name), title, level, parts, is_hidden)
         elif pattern:
             matched = [path for path in _paths(folder) if glob_matches(path, pattern) and taken.leaves(path)]
             matched.sort(key=_order, reverse=entry.get("sort") == "descending")
             taken.explicit.update(matched)
-            yield from (Entry(path, title, level, parts) for path in matched)
+            yield from (Entry(path, title, level, parts, is_hidden) for path in matched)
         elif title or entry.get("url"):
             yield Entry("", title or as_text(entry.get("url")), level, parts)
         inner = (*parts, title) if title and not name and not pattern else parts

@@ -221,16 +221,19 @@ def _listed_contents(project: _Project, path: str, context: str, depth: int) -> 
     """Yield a table of contents as a list."""
     entries = project.contents.below(path, context, depth) if context in ("project", "children") else []
     top = min((entry.level for entry in entries), default=1)
-    for entry in entries:
-        title = entry.title or project.references.pages.get(entry.path, "")
+    for place, entry in enumerate(entries):
+        title = project.references.pages.get(entry.path, entry.title)
+        if context == "project" and not place:
+            # The front page stands for the whole.
+            title = as_text(project.config.get("title")) or title
         yield f"{'  ' * (entry.level - top)}- {title}"
 
 
-def _below(values: FrontMatter) -> list[str]:
-    """Return what the front matter shows below the title: the subtitle, and parts such as the abstract."""
+def _below(values: FrontMatter) -> Iterator[tuple[str, str]]:
+    """Yield what the front matter shows below the title: the subtitle, and parts such as the abstract."""
+    if subtitle := values.text("subtitle"):
+        yield "", subtitle
     parts = as_mapping(values.values.get("parts"))
-    found = [values.text("subtitle")]
-    for name, heading in PARTS.items():
-        if words := as_text(parts.get(name)) or as_text(values.values.get(name)):
-            found.append(f"({name})=\n## {heading}\n\n{words}")
-    return [words for words in found if words]
+    for part in PARTS:
+        if words := as_text(parts.get(part)) or as_text(values.values.get(part)):
+            yield part, words

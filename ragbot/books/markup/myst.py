@@ -25,11 +25,11 @@ _OPTION = re.compile(r"[ \t]*:(?P<key>[\w-]+):[ \t]*(?P<value>[^\n]*)")
 LANGUAGE = re.compile(r"[A-Za-z][\w+#-]*")
 
 # `(grip)=` names the heading that follows, `+++` parts cells, `% ...` is a note of the author.
-NOT_SHOWN_LINE = re.compile(r"[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)[ \t]*")
+_NOT_SHOWN_LINE = re.compile(r"[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)[ \t]*")
 LABEL = re.compile(r"^[ \t]*\((?P<name>[^()\n]+)\)=[ \t]*$", re.MULTILINE)
 _ROLE = re.compile(r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`\n]*)`")
-BROKEN_ROLE = re.compile(r"(?<=\})`[^`\n]{1,300}(?:\n[ \t]*[^`\s][^`\n]{0,300}){1,3}`")
-TARGET = re.compile(r"(?P<words>[^<>]*)<[^<>]*>")
+_BROKEN_ROLE = re.compile(r"(?<=\})`[^`\n]{1,300}(?:\n[ \t]*[^`\s][^`\n]{0,300}){1,3}`")
+_TARGET = re.compile(r"(?P<words>[^<>]*)<[^<>]*>")
 ATTRIBUTES = re.compile(r"(?<=[\])`])\{[.#][^{}\n]{1,300}\}")
 
 _CODE = frozenset(
@@ -90,12 +90,11 @@ def plain_myst(text: str, included: ReadIncluded, project: MystProject | None = 
     counted in `project`.
     """
     page = _Page(included, project or MystProject())
-    text = rewrite_prose(without_comments(text), lambda prose: BROKEN_ROLE.sub(on_one_line, prose))
+    text = rewrite_prose(without_comments(text), lambda prose: _BROKEN_ROLE.sub(_on_one_line, prose))
     return "\n".join(_lines(text.split("\n"), page, depth=0))
 
 
-def on_one_line(found: re.Match[str]) -> str:
-    """Return a match with its white space as single blanks."""
+def _on_one_line(found: re.Match[str]) -> str:
     return " ".join(found[0].split())
 
 
@@ -119,7 +118,7 @@ def _lines(lines: list[str], page: _Page, *, depth: int) -> Iterator[str]:
             position = end
         else:
             position += 1
-            if not NOT_SHOWN_LINE.fullmatch(line):
+            if not _NOT_SHOWN_LINE.fullmatch(line):
                 yield ATTRIBUTES.sub("", _ROLE.sub(partial(_role_words, page.project), line))
 
 
@@ -175,7 +174,7 @@ def _called(name: str, title: str) -> str:
 def _code(directive: MystDirective, page: _Page) -> Iterator[str]:
     if {"remove-cell", "remove-input"} & set(re.findall(r"[\w-]+", directive.options.get("tags", ""))):
         return
-    page.project.unrun_cells += directive.name == "code-cell" and not is_quiet(directive)
+    page.project.unrun_cells += directive.name == "code-cell" and not _is_quiet(directive)
     body, language = directive.body, directive.options.get("language", "")
     if directive.name == "literalinclude":
         body = page.included(directive.title).rstrip("\n").split("\n")
@@ -189,7 +188,7 @@ def _code(directive: MystDirective, page: _Page) -> Iterator[str]:
         yield from (f"```{language}", *body, "```")
 
 
-def is_quiet(directive: MystDirective) -> bool:
+def _is_quiet(directive: MystDirective) -> bool:
     """Return whether a cell's output is hidden."""
     return "remove-output" in directive.options.get("tags", "")
 
@@ -213,7 +212,7 @@ def parsed_directive(opening: re.Match[str], body: list[str]) -> MystDirective:
 
 def _role_words(project: MystProject, role: re.Match[str]) -> str:
     name, text = role["name"].lower(), role["text"]
-    target = TARGET.fullmatch(text)
+    target = _TARGET.fullmatch(text)
     if name in _MATH:
         return f"${text}$"
     if name in _CITED:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Callable
 
+from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.myst import LANGUAGE, MystDirective
 
 LITERAL_INCLUDES = frozenset({"literalinclude", "include"})
+
+_CHOOSING = frozenset(
+    {"lines", "start-line", "end-line", "start-at", "start-after", "end-at", "end-before"}
+)
 
 # `#| label: tides` in a cell.
 _CELL_OPTION = re.compile(r"[ \t]*(?:#|//|%|--)\|[ \t]?(?P<key>[\w-]+)[ \t]*:[ \t]*(?P<value>[^\n]*)")
@@ -45,10 +51,31 @@ def code_language(directive: MystDirective) -> str:
     return "python" if language.startswith("ipython") else language
 
 
+def is_literal(directive: MystDirective) -> bool:
+    """Return whether a file is included as a listing."""
+    return directive.name == "literalinclude" or bool(
+        {"literal", "lang", "language", "code"} & directive.options.keys()
+    )
+
+
+def table_of_csv(text: str) -> list[str]:
+    """Return comma-separated values as a table of Markdown, the first row as its head."""
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text.split("\n")) if row]
+    except csv.Error:
+        return text.split("\n")
+    lines = [f"| {' | '.join(cell.replace('|', r'\|') for cell in row)} |" for row in rows]
+    return [*lines[:1], f"|{'---|' * len(rows[0])}", *lines[1:]] if rows else []
+
+
 def included_lines(directive: MystDirective, included: Callable[[str], str]) -> list[str]:
     """Return the lines of the file that a directive names: all, or those that its options choose."""
-    lines = included(directive.title).removesuffix("\n").split("\n")
+    text = included(directive.title)
     options = directive.options
+    if not _CHOOSING & options.keys():
+        is_page = directive.name == "include" and not is_literal(directive)
+        text = text[parse_front_matter(text).end :] if is_page else text
+    lines = text.removesuffix("\n").split("\n")
     if chosen := options.get("lines"):
         return [line for piece in chosen.split(",") for line in _numbered(lines, piece.strip())]
     start, end = options.get("start-line", ""), options.get("end-line", "")
@@ -75,11 +102,11 @@ def _between(lines: list[str], options: dict[str, str]) -> list[str]:
     first = 0
     for key, offset in (("start-at", 0), ("start-after", 1)):
         if words := options.get(key):
-            first = next((place + offset for place, line in enumerate(lines) if words in line), 0)
+            first = next((place for place, line in enumerate(lines) if words in line), 0) + offset
     last = len(lines)
     for key, offset in (("end-at", 1), ("end-before", 0)):
         if words := options.get(key):
-            # (The line after the first is looked at first.)
-            places = range(first + (offset == 1 or 1), len(lines))
+            # (The first line itself is not looked at.)
+            places = range(first + 1, len(lines))
             last = next((place + offset for place in places if words in lines[place]), len(lines))
     return lines[first:last]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from posixpath import dirname, normpath
 
 from ragbot.books.markup.code_spans import find_code_spans
-from ragbot.books.markup.myst import ATTRIBUTES, BROKEN_ROLE, on_one_line
+from ragbot.books.markup.myst import ATTRIBUTES
 from ragbot.books.markup.myst_references import PageTargets, References, Target
 from ragbot.books.markup.pandoc_citations import Citations
 
@@ -55,11 +55,9 @@ class InlinePage:
 
 def plain_inline(text: str, page: InlinePage) -> str:
     """Return prose with its roles, references and citations as a reader sees them."""
-    text = BROKEN_ROLE.sub(on_one_line, text)
-    spans = [*_code_spans(text)]
     pieces: list[str] = []
     position = 0
-    for start, end in spans:
+    for start, end in _code_spans(text):
         before = text[position:start]
         role = _ROLE_NAME.search(before, max(0, len(before) - _MAX_NAME))
         code = text[start:end]
@@ -73,10 +71,11 @@ def plain_inline(text: str, page: InlinePage) -> str:
 
 
 def _code_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where code is in each paragraph; it may go over lines."""
     position = 0
-    for line in text.split("\n"):
-        yield from ((position + start, position + end) for start, end in find_code_spans(line))
-        position += len(line) + 1
+    for paragraph in text.split("\n\n"):
+        yield from ((position + start, position + end) for start, end in find_code_spans(paragraph))
+        position += len(paragraph) + 2
 
 
 def _prose(text: str, page: InlinePage) -> str:
@@ -113,7 +112,7 @@ def _named(target: Target | None, otherwise: str) -> str:
 
 
 def _role(name: str, code: str, page: InlinePage) -> str:
-    text = code.strip("`")
+    text = " ".join(code.strip("`").split())
     if name in _DROPPED:
         return ""
     if name in _MATH:
@@ -123,7 +122,7 @@ def _role(name: str, code: str, page: InlinePage) -> str:
     found = _TARGET.fullmatch(text)
     label, words = (found["target"], found["words"].strip()) if found is not None else (text, "")
     if name in _REFERENCES:
-        return _reference(name, label, words, page)
+        return _reference(label, words, page)
     if name in ("doc", "download"):
         return words or page.page_title(label) or label.rpartition("/")[2]
     if name.startswith("cite"):
@@ -138,12 +137,12 @@ def _role(name: str, code: str, page: InlinePage) -> str:
     return words or text
 
 
-def _reference(name: str, label: str, words: str, page: InlinePage) -> str:
+def _reference(label: str, words: str, page: InlinePage) -> str:
     target = page.target(label)
     if target is None:
         # (The site shows the label, which says nothing.)
         return words
-    return target.filled(words) if words else target.named(by_title=name == "ref")
+    return target.filled(words) if words else target.named()
 
 
 def _citation(name: str, text: str, page: InlinePage) -> str:

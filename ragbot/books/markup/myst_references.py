@@ -40,10 +40,8 @@ class Target:
     title: str = ""
     shown: tuple[str, ...] = ()
 
-    def named(self, *, by_title: bool = False) -> str:
-        """Return what a reference without words of its own shows; some roles prefer the title."""
-        if by_title and self.title:
-            return self.title
+    def named(self) -> str:
+        """Return what a reference without words of its own shows."""
         if self.kind == EQUATION and self.number:
             return f"({self.number})"
         kind = "Section" if self.kind == HEADING else "Program" if self.kind == "code" else self.kind

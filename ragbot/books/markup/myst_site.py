@@ -10,7 +10,14 @@ from itertools import dropwhile, takewhile
 
 from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.myst import DIRECTIVE, LABEL, MystDirective, closing_line, parsed_directive
-from ragbot.books.markup.myst_code import LITERAL_INCLUDES, cell_options, code_language, included_lines
+from ragbot.books.markup.myst_code import (
+    LITERAL_INCLUDES,
+    cell_options,
+    code_language,
+    included_lines,
+    is_literal,
+    table_of_csv,
+)
 from ragbot.books.markup.myst_inline import InlinePage, plain_inline
 from ragbot.books.markup.myst_references import EQUATION, HEADING, Target
 from ragbot.books.markup.rewriting import without_comments
@@ -36,14 +43,14 @@ _EQUATION_LABEL = re.compile(r"\\label\{(?P<label>[^{}\n]+)\}")
 _CODE = frozenset({"code", "code-block", "sourcecode", "code-cell", "myst"})
 _DROPPED = frozenset(
     "raw index contents mermaid only meta graphviz plot show-index genindex anywidget "
-    "any:bundle any:widget widget image output exercise-end solution-end mystdemo".split()
+    "any:bundle any:widget widget output exercise-end solution-end mystdemo".split()
 )
 _CONTENTS = frozenset({"toc", "tableofcontents", "table-of-contents", "toctree"})
 _CAPTIONED = frozenset({"figure", "video", "iframe"})
 _TABLES = frozenset({"table", "list-table", "csv-table"})
 _CALLED = frozenset("note tip warning danger caution hint important attention error seealso".split())
 _TITLED = frozenset(
-    "admonition dropdown details tab-item tab aside margin sidebar topic card grid-item-card".split()
+    "admonition dropdown tab-item tab aside margin sidebar topic card grid-item-card".split()
 )
 _QUOTES = frozenset({"blockquote", "epigraph", "pull-quote"})
 # Parts of a page that a site shows above its text, under a heading.
@@ -56,7 +63,7 @@ class MystPage:
 
     `included` returns the text of a file that the page names. `shift` is by how much headings are lowered,
     because the page's title stands above them; with `has_title` the first heading is that title. `below` are
-    paragraphs that follow the title. `contents` lists what a table of contents shows of a context
+    texts that follow the title, each with the part of the page that it is, if any. `contents` lists what a table of contents shows of a context
     (`project`, `children`), down to a depth. `is_notebook` tells whether plain fences are cells. `pending`
     are labels whose target follows.
     """
@@ -66,7 +73,7 @@ class MystPage:
     contents: Callable[[str, int], Iterable[str]]
     has_title: bool = False
     shift: int = 0
-    below: tuple[str, ...] = ()
+    below: tuple[tuple[str, str], ...] = ()
     is_notebook: bool = False
     unrun_cells: int = 0
     pending: list[str] = field(default_factory=list)
@@ -97,8 +104,9 @@ def plain_myst_page(text: str, page: MystPage) -> str:
 
 
 def _below(page: MystPage) -> Iterator[str]:
-    for paragraph in page.below:
-        yield from ("", *_lines(paragraph.split("\n"), page, depth=1), "")
+    for part, text in page.below:
+        yield from _part_heading(part)
+        yield from ("", *_lines(text.split("\n"), page, depth=1), "")
 
 
 def _lines(lines: list[str], page: MystPage, *, depth: int) -> Iterator[str]:
@@ -135,8 +143,8 @@ def _block(
         return start + 1, _heading(1 if line.strip()[0] == "=" else 2, title, page)
     if (label := LABEL.fullmatch(line)) is not None:
         return start + 1, _labelled(label["name"], page)
-    if (broken := _BLOCK_BREAK.fullmatch(line)) is not None:
-        return start + 1, _part(broken["options"], page)
+    if _BLOCK_BREAK.fullmatch(line):
+        return _broken(lines, start, page, depth=depth)
     if _COMMENT.fullmatch(line):
         return start + 1, ()
     if (environment := _ENVIRONMENT.fullmatch(line)) is not None and not _opens_math(after):
@@ -173,7 +181,10 @@ def _paragraphs(prose: list[str], page: MystPage) -> Iterator[str]:
     first = [*takewhile(str.strip, dropwhile(lambda line: not line.strip(), prose))]
     if page.pending and first and not first[0].lstrip().startswith("$$"):
         labels = page.labels()
-        page.label(Target("paragraph", shown=tuple(page.words("\n".join(first)).split("\n"))), *labels)
+        is_table = first[0].lstrip().startswith("|")
+        number = page.inline.targets.number("table") if is_table else ""
+        shown = tuple(page.words("\n".join(first)).split("\n"))
+        page.label(Target("table" if is_table else "paragraph", number, shown=shown), *labels)
     for line in page.words("\n".join(_with_equations(prose, page))).split("\n"):
         embed = _EMBED.fullmatch(line)
         yield from (line,) if embed is None else ("", *_embedded(embed["label"], page, line), "")
@@ -223,15 +234,33 @@ def _heading(level: int, written: str, page: MystPage) -> Iterator[str]:
         yield f"{marks} {title} {{#{anchor}}}"
 
 
-def _part(options: str | None, page: MystPage) -> Iterator[str]:
-    """Yield the heading of a block that is a part of the page, such as its abstract."""
+def _broken(lines: list[str], start: int, page: MystPage, *, depth: int) -> tuple[int, Iterable[str]]:
+    """Return what a block break shows: the heading of a part, or the block itself where it has a label."""
+    broken = _BLOCK_BREAK.fullmatch(lines[start])
     try:
-        values = json.loads(options) if options else {}
+        values = json.loads(broken["options"]) if broken is not None and broken["options"] else {}
     except ValueError:
         values = {}
-    name = values.get("part") if isinstance(values, dict) else None
-    if isinstance(name, str) and name in PARTS:
-        yield from ("", f"## {PARTS[name]} {{#{name}}}", "")
+    values = values if isinstance(values, dict) else {}
+    label = values.get("label") or values.get("id")
+    if not isinstance(label, str) or depth >= MAX_DEPTH:
+        return start + 1, _part_heading(values.get("part"))
+    end = next(
+        (place for place in range(start + 1, len(lines)) if _BLOCK_BREAK.fullmatch(lines[place])), len(lines)
+    )
+    return end, _labelled_block(label, lines[start + 1 : end], page, depth=depth)
+
+
+def _part_heading(part: object) -> Iterator[str]:
+    """Yield the heading of a part of the page that has one, such as its abstract."""
+    if isinstance(part, str) and part in PARTS:
+        yield from ("", f"## {PARTS[part]} {{#{part}}}", "")
+
+
+def _labelled_block(label: str, lines: list[str], page: MystPage, *, depth: int) -> Iterator[str]:
+    shown = tuple(_lines(lines, page, depth=depth + 1))
+    page.label(Target("block", shown=shown), label)
+    yield from shown
 
 
 def _fence(lines: list[str], page: MystPage) -> Iterator[str]:
@@ -243,7 +272,9 @@ def _fence(lines: list[str], page: MystPage) -> Iterator[str]:
         return
     if page.is_notebook:
         options, lines[1:-1] = cell_options(lines[1:-1])
-        page.label(Target("cell", shown=tuple(lines)), options.get("label", ""))
+        caption = options.get("caption", "")
+        lines += ["", page.words(caption)] if caption else []
+        page.label(Target("cell", title=caption, shown=tuple(lines)), options.get("label", ""))
     yield from lines
 
 
@@ -262,13 +293,16 @@ def _directive(opening: re.Match[str], body: list[str], page: MystPage, *, depth
 def _content(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
     name = directive.name
     inner = lambda: _lines(directive.body, page, depth=depth + 1)  # noqa: E731
-    if name in _CODE or name in LITERAL_INCLUDES and _is_literal(directive):
+    if name in _CODE or name in LITERAL_INCLUDES and is_literal(directive):
         yield from _code(directive, label, page)
     elif name == "include":
         lines = included_lines(directive, page.included)
         yield from _lines(without_comments("\n".join(lines)).split("\n"), page, depth=depth + 1)
     elif name == "math":
         yield from _math(filter(None, (directive.title, *directive.body)), label, page)
+    elif name == "image":
+        page.label(Target(name), label)
+        yield directive.options.get("alt", "")
     elif name in _CAPTIONED:
         yield from _figure(directive, label, page, depth=depth)
     elif name in _TABLES:
@@ -291,12 +325,6 @@ def _content(directive: MystDirective, label: str, page: MystPage, *, depth: int
         shown = tuple(inner())
         page.label(Target(name, shown=shown), *labels)
         yield from shown
-
-
-def _is_literal(directive: MystDirective) -> bool:
-    return directive.name == "literalinclude" or bool(
-        {"literal", "lang", "language", "code"} & directive.options.keys()
-    )
 
 
 def _code(directive: MystDirective, label: str, page: MystPage) -> Iterator[str]:
@@ -332,8 +360,9 @@ def _captioned(kind: str, number: str, caption: str) -> str:
 
 def _figure(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
     kind = directive.options.get("kind") or "figure"
-    number = page.inline.targets.number(kind)
     labels = page.labels(label)
+    is_counted = bool(labels) or directive.name == "figure"
+    number = page.inline.targets.number(kind) if is_counted else ""
     body = [*_lines(directive.body, page, depth=depth + 1)]
     # (Pictures in it are parts of the figure.)
     places = [place for place, line in enumerate(body) if line.strip() and not line.lstrip().startswith("!")]
@@ -352,7 +381,9 @@ def _table(directive: MystDirective, label: str, page: MystPage, *, depth: int) 
     labels = page.labels(label)
     caption = page.words(directive.title)
     shown = [_captioned("Table", number if labels else "", caption), ""] if caption else []
-    shown += _lines(directive.body, page, depth=depth + 1)
+    is_csv = directive.name == "csv-table"
+    body = table_of_csv("\n".join(directive.body)) if is_csv else directive.body
+    shown += _lines(body, page, depth=depth + 1)
     page.label(Target("table", number, caption, tuple(shown)), *labels)
     yield from shown
 
@@ -369,13 +400,22 @@ def _titled(directive: MystDirective, label: str, page: MystPage, *, depth: int)
         called = "See Also" if name == "seealso" else name.capitalize() if name in _CALLED else ""
         title = title or called
     elif name in ("card", "grid-item-card"):
-        body = [line for line in body if line.strip() not in ("^^^", "+++")]
+        title, body = _card(directive)
     shown_title = page.words(title)
     labels = page.labels(label)
     shown = [bold(shown_title), ""] if shown_title else []
     shown += _lines(body, page, depth=depth + 1)
     page.label(Target("admonition" if name in _CALLED else name, "", shown_title, tuple(shown)), *labels)
     yield from shown
+
+
+def _card(directive: MystDirective) -> tuple[str, list[str]]:
+    """Return a card's title and its words; what stands above `^^^` is a header."""
+    body = [line for line in directive.body if line.strip() != "+++"]
+    place = next((place for place, line in enumerate(body) if line.strip() == "^^^"), None)
+    header = body[:place] if place is not None else [directive.options.get("header", "")]
+    rest = body[place + 1 :] if place is not None else body
+    return directive.title, [*header, "", *rest, "", directive.options.get("footer", "")]
 
 
 def _numbered(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:

@@ -79,8 +79,8 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, Zensical, VitePress, VuePress, "
-    "Starlight, Hugo, Zola, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), a folder of Markdown, "
-    "or a single Markdown, HTML, EPUB or PDF file"
+    "Starlight, Hugo, Zola, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), "
+    "a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

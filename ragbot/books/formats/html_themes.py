@@ -206,8 +206,8 @@ GENERAL = Theme(
 
 # Never an author's words, whatever made the page.
 _NOT_PROSE = (
-    "script, style, noscript, template, svg, button:not([role=tab]), form, nav, iframe, footer:not(.myst-card-footer), "
-    ".katex-html, .sr-only, .visually-hidden, .screen-reader-text"
+    "script, style, noscript, template, svg, button:not([role=tab]), form, nav, iframe, "
+    "footer:not(.myst-card-footer), .katex-html, .sr-only, .visually-hidden, .screen-reader-text"
 )
 _AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
 

@@ -73,14 +73,17 @@ def read_contents_of_site(folder: BookFolder, project: dict[str, object], *, has
         listed = [*_entries(folder, toc, (), 1, _Taken(exclude, _explicit(toc)))]
     elif folder.has("_toc.yml"):
         listed = [
-            Entry(entry.path, entry.title, len(entry.parts) + 1, entry.parts) for entry in read_contents(folder)
+            Entry(entry.path, entry.title, len(entry.parts) + 1, entry.parts)
+            for entry in read_contents(folder)
         ]
     else:
         is_implicit = True
         listed = [*_of_folder(folder, exclude)]
     first = {entry.path: entry for entry in reversed(listed) if entry.path and folder.has(entry.path)}
     pages = [Listed(entry.path, entry.title, entry.parts) for entry in reversed(first.values())]
-    return Contents(tuple(listed), tuple(pages), _addresses(pages, has_folders=has_folders, counts_index=is_implicit))
+    return Contents(
+        tuple(listed), tuple(pages), _addresses(pages, has_folders=has_folders, counts_index=is_implicit)
+    )
 
 
 def slug(name: str) -> str:
@@ -121,7 +124,9 @@ class _Taken:
 
     def leaves(self, path: str) -> bool:
         """Return whether a page is in neither."""
-        return path not in self.explicit and not any(glob and glob_matches(path, glob) for glob in self.exclude)
+        return path not in self.explicit and not any(
+            glob and glob_matches(path, glob) for glob in self.exclude
+        )
 
 
 def _explicit(entries: object) -> set[str]:
@@ -217,7 +222,13 @@ def file_title(path: str) -> str:
 
 
 def _without_numbers(name: str) -> str:
-    return name if _YEAR.match(name) else name[len(found[0]) :] or name if (found := _NUMBERS.match(name)) else name
+    return (
+        name
+        if _YEAR.match(name)
+        else name[len(found[0]) :] or name
+        if (found := _NUMBERS.match(name))
+        else name
+    )
 
 
 def glob_matches(path: str, glob: str) -> bool:

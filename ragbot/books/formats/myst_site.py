@@ -23,6 +23,7 @@ from ragbot.books.formats.notebooks import NOTEBOOK_SUFFIX, read_source_text
 from ragbot.books.formats.site_source import NOT_BUILT, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.myst_inline import InlinePage
+from ragbot.books.markup.myst_page import MystPage
 from ragbot.books.markup.myst_references import (
     MystSlugger,
     PageTargets,
@@ -31,9 +32,10 @@ from ragbot.books.markup.myst_references import (
     normal_label,
     numbered_off,
 )
-from ragbot.books.markup.myst_site import PARTS, MystPage, plain_myst_page
+from ragbot.books.markup.myst_site import PARTS, plain_myst_page
 from ragbot.books.markup.pandoc_citations import Citations, read_citations
 from ragbot.books.markup.unrun_cells import unrun_notes
+from ragbot.core.code_fences import FenceFollower, LineKind
 from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 
@@ -47,7 +49,6 @@ _FIRST_HEADING = re.compile(
     r" {0,3}#[ \t]+(?P<atx>[^\n]*)(?:\n|\Z)|(?P<setext>[^\s|>#:`\-][^\n]*)\n {0,3}=+[ \t]*(?:\n|\Z)"
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<title>[^\n]*)$", re.MULTILINE)
-_FENCED = re.compile(r"^[ \t]*(?P<marks>`{3,}|~{3,})[^\n]*\n(?:(?![ \t]*(?P=marks))[^\n]*\n)*+", re.MULTILINE)
 _CLOSING_MARKS = re.compile(r"(?<![#\s])[ \t]+#+[ \t]*\Z")
 
 
@@ -180,11 +181,18 @@ def _head(values: FrontMatter, body: str, fallback: str) -> _Head:
     if heading and title in ("", heading):
         return _Head(heading, has_title=True, shift=0, values=values)
     if title:
-        has_h1 = re.search(r"^ {0,3}#[ \t]", _FENCED.sub("", body), re.MULTILINE) is not None
+        has_h1 = re.search(r"^ {0,3}#[ \t]", _prose_of(body), re.MULTILINE) is not None
         return _Head(title, has_title=False, shift=1 if has_h1 else 0, values=values)
-    found = _HEADING.search(_FENCED.sub("", body))
+    found = _HEADING.search(_prose_of(body))
     title = plain_text(_heading_words(found["title"])) if found is not None else fallback
     return _Head(title, has_title=False, shift=0, values=values)
+
+
+def _prose_of(body: str) -> str:
+    """Return what stands outside of fences."""
+    lines = body.split("\n")
+    fences = FenceFollower()
+    return "\n".join(line for line in lines if fences.kind_of(line) is LineKind.PROSE)
 
 
 def _heading_words(written: str) -> str:
@@ -208,10 +216,9 @@ def _shown(project: _Project, path: str, body: str) -> tuple[str, PageTargets]:
         partial(_listed_contents, project, path),
         has_title=head.has_title,
         shift=head.shift,
-        below=tuple(_below(head.values)),
         is_notebook=path.endswith(NOTEBOOK_SUFFIX),
     )
-    text = plain_myst_page(body, page)
+    text = plain_myst_page(body, page, _below(head.values))
     project.unrun_cells += page.unrun_cells
     works = project.citations.references(project.citations.cited)
     return (f"{text.rstrip()}\n\nReferences\n\n{works}\n" if works else text), targets

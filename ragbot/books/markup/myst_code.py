@@ -11,16 +11,21 @@ from ragbot.books.markup.myst import LANGUAGE, MystDirective
 
 LITERAL_INCLUDES = frozenset({"literalinclude", "include"})
 
-_CHOOSING = frozenset(
-    {"lines", "start-line", "end-line", "start-at", "start-after", "end-at", "end-before"}
-)
+_CHOOSING = frozenset({"lines", "start-line", "end-line", "start-at", "start-after", "end-at", "end-before"})
 
 # `#| label: tides` in a cell.
 _CELL_OPTION = re.compile(r"[ \t]*(?:#|//|%|--)\|[ \t]?(?P<key>[\w-]+)[ \t]*:[ \t]*(?P<value>[^\n]*)")
 _CELL_LINE = re.compile(r"[ \t]*(?:#|//|%|--)\|[^\n]*")
 _LINES = re.compile(r"(?P<first>\d{1,9})(?:[ \t]*(?P<dash>-)[ \t]*(?P<last>\d{1,9})?)?")
 
-_LANGUAGES = {"py": "python", "js": "javascript", "ts": "typescript", "md": "markdown", "yml": "yaml", "sh": "bash"}
+_LANGUAGES = {
+    "py": "python",
+    "js": "javascript",
+    "ts": "typescript",
+    "md": "markdown",
+    "yml": "yaml",
+    "sh": "bash",
+}
 
 
 def cell_options(body: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -64,7 +69,7 @@ def table_of_csv(text: str) -> list[str]:
         rows = [[cell.strip() for cell in row] for row in csv.reader(text.split("\n")) if row]
     except csv.Error:
         return text.split("\n")
-    lines = [f"| {' | '.join(cell.replace('|', r'\|') for cell in row)} |" for row in rows]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return [*lines[:1], f"|{'---|' * len(rows[0])}", *lines[1:]] if rows else []
 
 

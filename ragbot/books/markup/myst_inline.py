@@ -50,7 +50,7 @@ class InlinePage:
         base = "" if path.startswith("/") else dirname(self.path)
         inner = normpath(f"{base}/{path}").lstrip("/")
         pages = self.references.pages
-        return next((pages[found] for end in ("", ".md", ".ipynb") if (found := inner + end) in pages), "")
+        return next((pages[inner + end] for end in ("", ".md", ".ipynb") if inner + end in pages), "")
 
 
 def plain_inline(text: str, page: InlinePage) -> str:
@@ -148,5 +148,7 @@ def _reference(label: str, words: str, page: InlinePage) -> str:
 def _citation(name: str, text: str, page: InlinePage) -> str:
     keys = _AROUND.sub("", text).replace(";", ",")
     # A single work of `{cite}` is part of the sentence.
-    is_narrative = name in ("cite:t", "cite:ts", "cite:ct", "cite:cts") or (name == "cite" and "," not in keys)
+    is_narrative = name in ("cite:t", "cite:ts", "cite:ct", "cite:cts") or (
+        name == "cite" and "," not in keys
+    )
     return page.citations.named(keys, in_text=is_narrative)

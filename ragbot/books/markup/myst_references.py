@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ragbot.books.markup.slugs import NumberedSlugger
 
 _QUOTES = re.compile(r"['‘’\"“”]+")
 _NOT_IN_ID = re.compile(r"[^a-z0-9-]")
 _NAME_IN_TEXT = re.compile(r"%s|\{(?:number|name)\}")
+
+# A longer title is a paragraph by mistake.
+MAX_TITLE = 1_000
 
 HEADING = "heading"
 EQUATION = "equation"
@@ -90,21 +93,23 @@ class PageTargets:
 
     def number(self, kind: str) -> str:
         """Return the next number of a kind; empty if it has none."""
-        if kind in self._unnumbered:
+        if kind in self._unnumbered or "all" in self._unnumbered:
             return ""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         return str(self._counts[kind])
 
     def add(self, label: str, target: Target) -> str:
         """Add a target with a label, and return its id."""
-        self.own.setdefault(normal_label(label), target)
         anchor = html_id(label)
+        short = target if len(target.title) <= MAX_TITLE else replace(target, title="")
+        self.own.setdefault(normal_label(label), short)
         self.taken.append((self.headings, anchor))
         return anchor
 
     def add_heading(self, title: str) -> None:
         """Add a heading that has no label."""
-        self.own.setdefault(html_id(title), Target(HEADING, title=title))
+        if len(title) <= MAX_TITLE:
+            self.own.setdefault(html_id(title), Target(HEADING, title=title))
         self.headings += 1
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import dropwhile, takewhile
 
-from ragbot.books.markup.emphasis import bold
-from ragbot.books.markup.myst import DIRECTIVE, LABEL, MystDirective, closing_line, parsed_directive
-from ragbot.books.markup.myst_code import (
-    LITERAL_INCLUDES,
-    cell_options,
-    code_language,
-    included_lines,
-    is_literal,
-    table_of_csv,
+from ragbot.books.markup.myst import DIRECTIVE, LABEL, closing_line
+from ragbot.books.markup.myst_code import cell_options
+from ragbot.books.markup.myst_directives import directive_lines
+from ragbot.books.markup.myst_page import (
+    MystPage,
+    embedded_lines,
+    heading_lines,
+    math_lines,
+    number_equation,
 )
-from ragbot.books.markup.myst_inline import InlinePage, plain_inline
-from ragbot.books.markup.myst_references import EQUATION, HEADING, Target
+from ragbot.books.markup.myst_references import Target
 from ragbot.books.markup.rewriting import without_comments
 from ragbot.core.code_fences import fenced_code_end, opening_fence
 
 MAX_DEPTH = 8
-# A table of contents has no more.
-MAX_LEVELS = 16
+# So many lines are looked through for the other end of an equation.
+MAX_EQUATION = 200
+# Parts of a page that a site shows above its text, under a heading.
+PARTS = {"abstract": "Abstract", "keypoints": "Key Points", "summary": "Plain Language Summary"}
 
-_HEADING = re.compile(r"(?P<lead> {0,3})(?P<marks>#{1,6})(?:[ \t]+(?P<title>[^\n]*))?")
-_CLOSING_MARKS = re.compile(r"(?<![#\s])[ \t]+#+[ \t]*\Z")
+_HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?:[ \t]+(?P<title>[^\n]*))?")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*")
 _BLOCK_BREAK = re.compile(r"\+\+\+[ \t]*(?P<options>\{[^\n]*\})?[^\n]*")
 _COMMENT = re.compile(r"[ \t]*%[^\n]*")
@@ -38,73 +38,21 @@ _ENVIRONMENT = re.compile(
 # `![](#fruit)` shows what another place shows.
 _EMBED = re.compile(r"[ \t]*!\[[^\[\]\n]*\]\((?P<label>#[^()\s]{1,300})\)[ \t]*")
 _MATH_END = re.compile(r"\$\$[ \t]*\((?P<label>[^()\n]+)\)[ \t]*\Z")
-_EQUATION_LABEL = re.compile(r"\\label\{(?P<label>[^{}\n]+)\}")
-
-_CODE = frozenset({"code", "code-block", "sourcecode", "code-cell", "myst"})
-_DROPPED = frozenset(
-    "raw index contents mermaid only meta graphviz plot show-index genindex anywidget "
-    "any:bundle any:widget widget output exercise-end solution-end mystdemo".split()
-)
-_CONTENTS = frozenset({"toc", "tableofcontents", "table-of-contents", "toctree"})
-_CAPTIONED = frozenset({"figure", "video", "iframe"})
-_TABLES = frozenset({"table", "list-table", "csv-table"})
-_CALLED = frozenset("note tip warning danger caution hint important attention error seealso".split())
-_TITLED = frozenset(
-    "admonition dropdown tab-item tab aside margin sidebar topic card grid-item-card".split()
-)
-_QUOTES = frozenset({"blockquote", "epigraph", "pull-quote"})
-# Parts of a page that a site shows above its text, under a heading.
-PARTS = {"abstract": "Abstract", "keypoints": "Key Points", "summary": "Plain Language Summary"}
 
 
-@dataclass(slots=True)
-class MystPage:
-    """Hold what the blocks of one page need.
+def plain_myst_page(text: str, page: MystPage, below: Iterable[tuple[str, str]] = ()) -> str:
+    """Return a page's text with its directives and roles as prose, code and captions.
 
-    `included` returns the text of a file that the page names. `shift` is by how much headings are lowered,
-    because the page's title stands above them; with `has_title` the first heading is that title. `below` are
-    texts that follow the title, each with the part of the page that it is, if any. `contents` lists what a table of contents shows of a context
-    (`project`, `children`), down to a depth. `is_notebook` tells whether plain fences are cells. `pending`
-    are labels whose target follows.
+    `below` are texts that follow the title, each with the part of the page that it is, if any.
     """
-
-    inline: InlinePage
-    included: Callable[[str], str]
-    contents: Callable[[str, int], Iterable[str]]
-    has_title: bool = False
-    shift: int = 0
-    below: tuple[tuple[str, str], ...] = ()
-    is_notebook: bool = False
-    unrun_cells: int = 0
-    pending: list[str] = field(default_factory=list)
-
-    def words(self, text: str) -> str:
-        """Return text within a line as a reader sees it."""
-        return plain_inline(text, self.inline)
-
-    def labels(self, *own: str) -> list[str]:
-        """Return the labels that stand in front of what follows, and its own."""
-        found = [label for label in (*self.pending, *own) if label]
-        self.pending.clear()
-        return found
-
-    def label(self, target: Target, *own: str) -> str:
-        """Give a target the labels in front of it and its own; return its id, if it has any."""
-        anchor = ""
-        for label in self.labels(*own):
-            anchor = self.inline.targets.add(label, target)
-        return anchor
-
-
-def plain_myst_page(text: str, page: MystPage) -> str:
-    """Return a page's text with its directives and roles as prose, code and captions."""
-    shown = [] if page.has_title else [*_below(page)]
+    page.below_title = partial(_below, tuple(below), page)
+    shown = [] if page.has_title else [*page.below_title()]
     shown += _lines(without_comments(text).split("\n"), page, depth=0)
     return "\n".join(shown)
 
 
-def _below(page: MystPage) -> Iterator[str]:
-    for part, text in page.below:
+def _below(below: Iterable[tuple[str, str]], page: MystPage) -> Iterator[str]:
+    for part, text in below:
         yield from _part_heading(part)
         yield from ("", *_lines(text.split("\n"), page, depth=1), "")
 
@@ -132,24 +80,26 @@ def _block(
     line = lines[start]
     if (opening := DIRECTIVE.fullmatch(line)) is not None:
         end = closing_line(lines, start + 1, opening["marks"])
-        return end + 1, _directive(opening, lines[start + 1 : end], page, depth=depth)
+        body = lines[start + 1 : end] if depth < MAX_DEPTH else []
+        render = partial(_lines, page=page, depth=depth + 1)
+        return end + 1, directive_lines(opening, body, page, render)
     if opening_fence(line) is not None:
         end = fenced_code_end(lines, start)
         return end, _fence(lines[start:end], page)
     if (heading := _HEADING.fullmatch(line)) is not None:
-        return start + 1, _heading(len(heading["marks"]), heading["title"] or "", page)
+        return start + 1, heading_lines(len(heading["marks"]), heading["title"] or "", page)
     if after and after[-1].strip() and _UNDERLINE.fullmatch(line) and _is_one_line(after):
         title = after.pop()
-        return start + 1, _heading(1 if line.strip()[0] == "=" else 2, title, page)
+        return start + 1, heading_lines(1 if line.strip()[0] == "=" else 2, title, page)
     if (label := LABEL.fullmatch(line)) is not None:
         return start + 1, _labelled(label["name"], page)
     if _BLOCK_BREAK.fullmatch(line):
         return _broken(lines, start, page, depth=depth)
     if _COMMENT.fullmatch(line):
         return start + 1, ()
-    if (environment := _ENVIRONMENT.fullmatch(line)) is not None and not _opens_math(after):
+    if (environment := _ENVIRONMENT.fullmatch(line)) is not None and not _opensmath_lines(after):
         end = _environment_end(lines, start, environment["name"])
-        return end, _math(lines[start:end], "", page)
+        return end, math_lines(lines[start:end], "", page)
     return start + 1, None
 
 
@@ -165,13 +115,14 @@ def _labelled(name: str, page: MystPage) -> Iterator[str]:
     yield ""
 
 
-def _opens_math(prose: list[str]) -> bool:
-    return bool(prose) and sum(line.count("$$") for line in prose) % 2 == 1
+def _opensmath_lines(prose: list[str]) -> bool:
+    return sum(line.count("$$") for line in prose[-MAX_EQUATION:]) % 2 == 1
 
 
 def _environment_end(lines: list[str], start: int, name: str) -> int:
     closing = f"\\end{{{name}}}"
-    return next((number + 1 for number in range(start, len(lines)) if closing in lines[number]), start + 1)
+    last = min(start + MAX_EQUATION, len(lines))
+    return next((number + 1 for number in range(start, last) if closing in lines[number]), start + 1)
 
 
 def _paragraphs(prose: list[str], page: MystPage) -> Iterator[str]:
@@ -187,7 +138,7 @@ def _paragraphs(prose: list[str], page: MystPage) -> Iterator[str]:
         page.label(Target("table" if is_table else "paragraph", number, shown=shown), *labels)
     for line in page.words("\n".join(_with_equations(prose, page))).split("\n"):
         embed = _EMBED.fullmatch(line)
-        yield from (line,) if embed is None else ("", *_embedded(embed["label"], page, line), "")
+        yield from (line,) if embed is None else ("", *embedded_lines(embed["label"], page, line), "")
 
 
 def _with_equations(prose: list[str], page: MystPage) -> Iterator[str]:
@@ -200,38 +151,10 @@ def _with_equations(prose: list[str], page: MystPage) -> Iterator[str]:
         if is_open or marks:
             body.append(line)
         if marks and (is_open or marks > 1):
-            _number_equation(label["label"] if label is not None else "", body, page)
+            number_equation(label["label"] if label is not None else "", body, page)
             body = []
         is_open = is_open != (marks % 2 == 1)
         yield f"{line[: label.start()]}$$" if label is not None else line
-
-
-def _number_equation(label: str, body: Iterable[str], page: MystPage) -> None:
-    """Number an equation, by its label, or by those within it."""
-    inner = [found["label"] for line in body for found in _EQUATION_LABEL.finditer(line)]
-    page.label(Target(EQUATION, page.inline.targets.number(EQUATION)), label, *inner)
-
-
-def _math(lines: Iterable[str], label: str, page: MystPage) -> Iterator[str]:
-    body = [*lines]
-    _number_equation(label, body, page)
-    yield from ("$$", *body, "$$")
-
-
-def _heading(level: int, written: str, page: MystPage) -> Iterator[str]:
-    title = page.words(_CLOSING_MARKS.sub("", written.strip()))
-    if page.has_title and not page.inline.targets.headings and not page.inline.targets.taken:
-        page.has_title = False
-        page.pending.clear()
-        yield from (f"# {title}", "", *_below(page))
-        return
-    marks = "#" * min(level + page.shift, 6)
-    if not page.pending:
-        page.inline.targets.add_heading(title)
-        yield f"{marks} {title}"
-    else:
-        anchor = page.label(Target(HEADING, title=title))
-        yield f"{marks} {title} {{#{anchor}}}"
 
 
 def _broken(lines: list[str], start: int, page: MystPage, *, depth: int) -> tuple[int, Iterable[str]]:
@@ -268,7 +191,7 @@ def _fence(lines: list[str], page: MystPage) -> Iterator[str]:
     if language == "mermaid":
         return
     if language == "math":
-        yield from _math(lines[1:-1], "", page)
+        yield from math_lines(lines[1:-1], "", page)
         return
     if page.is_notebook:
         options, lines[1:-1] = cell_options(lines[1:-1])
@@ -276,178 +199,3 @@ def _fence(lines: list[str], page: MystPage) -> Iterator[str]:
         lines += ["", page.words(caption)] if caption else []
         page.label(Target("cell", title=caption, shown=tuple(lines)), options.get("label", ""))
     yield from lines
-
-
-def _directive(opening: re.Match[str], body: list[str], page: MystPage, *, depth: int) -> Iterator[str]:
-    directive = parsed_directive(opening, body)
-    if directive.name in _DROPPED or depth >= MAX_DEPTH:
-        page.pending.clear()
-        return
-    inline = (opening["inline"] or "").split()
-    label = next((word[1:] for word in inline if word.startswith("#")), "")
-    label = directive.options.get("label") or directive.options.get("name") or label
-    found = [*_content(directive, label, page, depth=depth)]
-    yield from ("", *(f"{opening['indent']}{line}".rstrip() for line in found), "")
-
-
-def _content(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
-    name = directive.name
-    inner = lambda: _lines(directive.body, page, depth=depth + 1)  # noqa: E731
-    if name in _CODE or name in LITERAL_INCLUDES and is_literal(directive):
-        yield from _code(directive, label, page)
-    elif name == "include":
-        lines = included_lines(directive, page.included)
-        yield from _lines(without_comments("\n".join(lines)).split("\n"), page, depth=depth + 1)
-    elif name == "math":
-        yield from _math(filter(None, (directive.title, *directive.body)), label, page)
-    elif name == "image":
-        page.label(Target(name), label)
-        yield directive.options.get("alt", "")
-    elif name in _CAPTIONED:
-        yield from _figure(directive, label, page, depth=depth)
-    elif name in _TABLES:
-        yield from _table(directive, label, page, depth=depth)
-    elif name in _QUOTES:
-        page.label(Target("quote"), label)
-        yield from (f"> {line}".rstrip() for line in inner())
-    elif name == "embed":
-        yield from _embedded(directive.title, page)
-    elif name in _CONTENTS:
-        yield from _table_of_contents(directive, page)
-    elif name in _CALLED or name in _TITLED:
-        yield from _titled(directive, label, page, depth=depth)
-    elif name.startswith(("prf:", "proof", "exercise", "solution")):
-        yield from _numbered(directive, label, page, depth=depth)
-    elif name == "bibliography":
-        return
-    else:
-        labels = page.labels(label)
-        shown = tuple(inner())
-        page.label(Target(name, shown=shown), *labels)
-        yield from shown
-
-
-def _code(directive: MystDirective, label: str, page: MystPage) -> Iterator[str]:
-    """Yield a listing between the name of its file and its caption."""
-    body, options = directive.body, directive.options
-    if directive.name in LITERAL_INCLUDES:
-        body = included_lines(directive, page.included)
-        options = {"filename": directive.title.rpartition("/")[2]} | options
-    elif directive.name == "code-cell":
-        lifted, body = cell_options(body)
-        options = lifted | options
-        tags = set(re.findall(r"[\w-]+", f"{options.get('tags', '')} {options.get('tag', '')}"))
-        label = label or options.get("label", "")
-        if "remove-cell" in tags:
-            return
-        page.unrun_cells += "remove-output" not in tags
-        body = [] if "remove-input" in tags else body
-    language = code_language(directive)
-    fence = "````" if any(line.lstrip().startswith("```") for line in body) else "```"
-    shown = (f"{fence}{language}", *body, fence) if any(line.strip() for line in body) else ()
-    caption = page.words(options.get("caption", ""))
-    number = page.inline.targets.number("code") if caption and directive.name != "code-cell" else ""
-    page.label(Target("code", number, caption, shown), label)
-    filename = options.get("filename", "")
-    yield from (bold(filename), "") if filename and filename.lower() != "false" else ()
-    yield from shown
-    yield from ("", _captioned("Program", number if label else "", caption)) if caption else ()
-
-
-def _captioned(kind: str, number: str, caption: str) -> str:
-    return f"{kind} {number}: {caption}" if number else caption
-
-
-def _figure(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
-    kind = directive.options.get("kind") or "figure"
-    labels = page.labels(label)
-    is_counted = bool(labels) or directive.name == "figure"
-    number = page.inline.targets.number(kind) if is_counted else ""
-    body = [*_lines(directive.body, page, depth=depth + 1)]
-    # (Pictures in it are parts of the figure.)
-    places = [place for place, line in enumerate(body) if line.strip() and not line.lstrip().startswith("!")]
-    caption = " ".join(line.strip() for line in takewhile(str.strip, body[places[0] :])) if places else ""
-    if labels and caption:
-        body[places[0]] = _captioned(kind.capitalize(), number, body[places[0]].lstrip())
-    words = directive.options.get("alt", "")
-    embedded = _embedded(directive.title, page) if directive.title.startswith("#") else ()
-    shown = (*((words, "") if words else ()), *embedded, *body)
-    page.label(Target(kind, number, caption, shown), *labels)
-    yield from shown
-
-
-def _table(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
-    number = page.inline.targets.number("table")
-    labels = page.labels(label)
-    caption = page.words(directive.title)
-    shown = [_captioned("Table", number if labels else "", caption), ""] if caption else []
-    is_csv = directive.name == "csv-table"
-    body = table_of_csv("\n".join(directive.body)) if is_csv else directive.body
-    shown += _lines(body, page, depth=depth + 1)
-    page.label(Target("table", number, caption, tuple(shown)), *labels)
-    yield from shown
-
-
-def _titled(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
-    """Yield a block with its title: its own, a heading that it begins with, or its kind."""
-    title, body = directive.title, directive.body
-    name = directive.name
-    if name in _CALLED or name == "admonition":
-        first = next((place for place, line in enumerate(body) if line.strip()), None)
-        heading = _HEADING.fullmatch(body[first]) if first is not None and not title else None
-        if heading is not None and first is not None:
-            title, body = heading["title"] or "", body[first + 1 :]
-        called = "See Also" if name == "seealso" else name.capitalize() if name in _CALLED else ""
-        title = title or called
-    elif name in ("card", "grid-item-card"):
-        title, body = _card(directive)
-    shown_title = page.words(title)
-    labels = page.labels(label)
-    shown = [bold(shown_title), ""] if shown_title else []
-    shown += _lines(body, page, depth=depth + 1)
-    page.label(Target("admonition" if name in _CALLED else name, "", shown_title, tuple(shown)), *labels)
-    yield from shown
-
-
-def _card(directive: MystDirective) -> tuple[str, list[str]]:
-    """Return a card's title and its words; what stands above `^^^` is a header."""
-    body = [line for line in directive.body if line.strip() != "+++"]
-    place = next((place for place, line in enumerate(body) if line.strip() == "^^^"), None)
-    header = body[:place] if place is not None else [directive.options.get("header", "")]
-    rest = body[place + 1 :] if place is not None else body
-    return directive.title, [*header, "", *rest, "", directive.options.get("footer", "")]
-
-
-def _numbered(directive: MystDirective, label: str, page: MystPage, *, depth: int) -> Iterator[str]:
-    """Yield a theorem or an exercise with its number, or the solution of one."""
-    name = directive.name.removeprefix("prf:").removeprefix("proof:").removesuffix("-start")
-    title = page.words(directive.title)
-    if name == "solution":
-        solved = page.inline.target(directive.title)
-        called = f"Solution to {solved.named()}" if solved is not None else "Solution"
-        page.label(Target(name), label)
-    else:
-        options = directive.options
-        is_numbered = "nonumber" not in options and options.get("enumerated", "").lower() != "false"
-        number = page.inline.targets.number(name) if is_numbered else ""
-        page.label(Target(name, number, title), label)
-        called = f"{name.capitalize()} {number}".strip() + (f" ({title})" if title else "")
-    yield from (bold(called), "")
-    yield from _lines(directive.body, page, depth=depth + 1)
-
-
-def _table_of_contents(directive: MystDirective, page: MystPage) -> Iterator[str]:
-    page.pending.clear()
-    options = directive.options
-    context = options.get("context") or options.get("kind") or "project"
-    depth = options.get("depth") or options.get("maxdepth") or ""
-    if directive.title:
-        yield from (*_heading(2, directive.title.lstrip("# "), page), "")
-    yield from page.contents(context, int(depth) if re.fullmatch(r"[1-9]", depth) else MAX_LEVELS)
-
-
-def _embedded(name: str, page: MystPage, otherwise: str = "") -> Iterator[str]:
-    """Yield what another place of the project shows."""
-    page.pending.clear()
-    found = page.inline.target(name.lstrip("#"))
-    yield from found.shown if found is not None else (otherwise,)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 from itertools import takewhile
 from posixpath import basename, dirname, normpath
 
-from ragbot.books.files import BookFolder, natural_key
+from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import as_mapping, as_text, as_texts
 from ragbot.books.formats.jupyter_book import read_contents
 from ragbot.books.formats.site_source import Listed
@@ -26,6 +27,9 @@ _YEAR = re.compile(r"[12][0-9]{3}(?![0-9])|[0-9]{5}")
 _CAPITALISED = re.compile(r"([A-Z][a-z0-9]+)")
 _NUMBERS = re.compile(r"[0-9_.-]+")
 _NOT_IN_SLUG = re.compile(r"[^a-z0-9-]+")
+# (Between digits they part numbers.)
+_SIGNS = re.compile(r"(?<!\d)[\W_]+|[\W_]+(?!\d)")
+_WORDS = re.compile(r"\d{1,18}|[^\W\d_]+")
 _GLOB = re.compile(r"\*\*/|\*\*|\*|\?|!\((?P<not>[^()]*)\)|\{(?P<any>[^{}]*)\}|(?P<plain>[^*?!{]+|.)")
 
 
@@ -154,7 +158,7 @@ def _entries(
             yield Entry(_file(folder, name), title, level, parts, is_hidden)
         elif pattern:
             matched = [path for path in _paths(folder) if glob_matches(path, pattern) and taken.leaves(path)]
-            matched.sort(key=_order, reverse=entry.get("sort") == "descending")
+            matched.sort(key=cmp_to_key(_order), reverse=entry.get("sort") == "descending")
             taken.explicit.update(matched)
             yield from (Entry(path, title, level, parts, is_hidden) for path in matched)
         elif title or entry.get("url"):
@@ -172,11 +176,25 @@ def _paths(folder: BookFolder) -> list[str]:
     return [path for path in folder.files(frozenset(SUFFIXES)) if not path.startswith("_build/")]
 
 
-def _order(path: str) -> tuple[object, ...]:
-    """Return a sort key: pages in one folder by their names, its index first; others by their paths."""
-    name = basename(path)
-    is_index = _stem(name) in INDEXES
-    return (*natural_key(dirname(path)), not is_index, *natural_key(name))
+def _order(one: str, other: str) -> int:
+    """Compare two pages: in one folder by their names, an index first; else by their paths."""
+    is_beside = dirname(one) == dirname(other)
+    first, second = (
+        (is_beside and _is_no_index(path), _collated(basename(path) if is_beside else path))
+        for path in (one, other)
+    )
+    return (first > second) - (first < second)
+
+
+def _is_no_index(name: str) -> bool:
+    return _stem(name) not in INDEXES
+
+
+def _collated(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key: without signs and accents, numbers by their values and before letters."""
+    plain = _SIGNS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    words = _WORDS.findall(plain)
+    return tuple((0, int(word), "") if word.isdecimal() else (1, 0, word) for word in words)
 
 
 def _of_folder(folder: BookFolder, exclude: list[str]) -> Iterator[Entry]:
@@ -198,8 +216,8 @@ def _of_folder(folder: BookFolder, exclude: list[str]) -> Iterator[Entry]:
 
 def _place(path: str) -> tuple[object, ...]:
     *folders, name = path.split("/")
-    keys: list[object] = [(1, 1, *natural_key(folder)) for folder in folders]
-    return (*keys, (0, _stem(name) not in INDEXES, *natural_key(name)))
+    keys: list[object] = [(1, _collated(folder)) for folder in folders]
+    return (*keys, (0, _is_no_index(name), _collated(name)))
 
 
 def _front(paths: list[str]) -> str:

@@ -97,7 +97,7 @@ def _block(
         return _broken(lines, start, page, depth=depth)
     if _COMMENT.fullmatch(line):
         return start + 1, ()
-    if (environment := _ENVIRONMENT.fullmatch(line)) is not None and not _opensmath_lines(after):
+    if (environment := _ENVIRONMENT.fullmatch(line)) is not None and not _opens_math(after):
         end = _environment_end(lines, start, environment["name"])
         return end, math_lines(lines[start:end], "", page)
     return start + 1, None
@@ -115,7 +115,7 @@ def _labelled(name: str, page: MystPage) -> Iterator[str]:
     yield ""
 
 
-def _opensmath_lines(prose: list[str]) -> bool:
+def _opens_math(prose: list[str]) -> bool:
     return sum(line.count("$$") for line in prose[-MAX_EQUATION:]) % 2 == 1
 
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cmp_to_key, lru_cache
+from functools import lru_cache
 from itertools import takewhile
 from posixpath import basename, dirname, normpath
 
@@ -158,7 +158,7 @@ def _entries(
             yield Entry(_file(folder, name), title, level, parts, is_hidden)
         elif pattern:
             matched = [path for path in _paths(folder) if glob_matches(path, pattern) and taken.leaves(path)]
-            matched.sort(key=cmp_to_key(_order), reverse=entry.get("sort") == "descending")
+            matched.sort(key=_order, reverse=entry.get("sort") == "descending")
             taken.explicit.update(matched)
             yield from (Entry(path, title, level, parts, is_hidden) for path in matched)
         elif title or entry.get("url"):
@@ -176,14 +176,9 @@ def _paths(folder: BookFolder) -> list[str]:
     return [path for path in folder.files(frozenset(SUFFIXES)) if not path.startswith("_build/")]
 
 
-def _order(one: str, other: str) -> int:
-    """Compare two pages: in one folder by their names, an index first; else by their paths."""
-    is_beside = dirname(one) == dirname(other)
-    first, second = (
-        (is_beside and _is_no_index(path), _collated(basename(path) if is_beside else path))
-        for path in (one, other)
-    )
-    return (first > second) - (first < second)
+def _order(path: str) -> tuple[tuple[int, int, str], ...]:
+    """Return a sort key: pages by their paths, a folder's index in front of what lies in it."""
+    return _collated(path if _is_no_index(basename(path)) else dirname(path))
 
 
 def _is_no_index(name: str) -> bool:

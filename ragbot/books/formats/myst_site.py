@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from posixpath import normpath
+from posixpath import basename, normpath
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.bookdown import read_beside
@@ -217,6 +217,7 @@ def _shown(project: _Project, path: str, body: str) -> tuple[str, PageTargets]:
         has_title=head.has_title,
         shift=head.shift,
         is_notebook=path.endswith(NOTEBOOK_SUFFIX),
+        open_files=[basename(path)],
     )
     text = plain_myst_page(body, page, _below(head.values))
     project.unrun_cells += page.unrun_cells

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from itertools import takewhile
+from posixpath import normpath
 
 from ragbot.books.markup.emphasis import bold
 from ragbot.books.markup.myst import MystDirective, parsed_directive
@@ -91,9 +92,10 @@ def _content(directive: MystDirective, label: str, page: MystPage, render: Rende
 
 def _included(directive: MystDirective, page: MystPage, render: Render) -> Iterator[str]:
     """Yield the text of another file; one that includes itself is left out there."""
-    if directive.title in page.open_files:
+    name = normpath(directive.title)
+    if name in page.open_files or page.is_full():
         return
-    page.open_files.append(directive.title)
+    page.open_files.append(name)
     lines = [*page.from_elsewhere(included_lines(directive, page.included))]
     yield from render(without_comments("\n".join(lines)).split("\n"))
     page.open_files.pop()
@@ -103,7 +105,8 @@ def _code(directive: MystDirective, label: str, page: MystPage) -> Iterator[str]
     """Yield a listing between the name of its file and its caption."""
     body, options = directive.body, directive.options
     if directive.name in LITERAL_INCLUDES:
-        body = [*page.from_elsewhere(included_lines(directive, page.included))]
+        lines = [] if page.is_full() else included_lines(directive, page.included)
+        body = [*page.from_elsewhere(lines)]
         options = {"filename": directive.title.rpartition("/")[2]} | options
     elif directive.name == "code-cell":
         lifted, body = cell_options(body)

@@ -45,11 +45,15 @@ class MystPage:
         """Return text within a line as a reader sees it."""
         return plain_inline(text, self.inline)
 
+    def is_full(self) -> bool:
+        """Return whether the page has taken over as much as it may."""
+        return self.taken_over > MAX_CHARACTERS
+
     def from_elsewhere(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield lines of another place, until the page has too many of such."""
         for line in lines:
             self.taken_over += len(line) + 1
-            if self.taken_over > MAX_CHARACTERS:
+            if self.is_full():
                 return
             yield line
 

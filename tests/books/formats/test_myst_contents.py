@@ -93,6 +93,32 @@ def test_contents_give_the_order_and_the_parts(project: Path) -> None:
     assert parts["01-intro.md"] == ()
 
 
+def test_names_follow_each_other_without_signs_and_by_their_numbers(tmp_path: Path) -> None:
+    """A pattern goes through folders, too; an index comes before what lies beside it."""
+    names = (
+        "c_10",
+        "c_2",
+        "B",
+        "aB",
+        "Zoo",
+        "main",
+        "1.5-q",
+        "1-z",
+        "Ärger",
+        "b-2/one",
+        "b-2/index",
+        "b-10/a",
+    )
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.md").write_text(f"# {name}\n\nText.\n")
+    found = listed(tmp_path, "project:\n  toc:\n  - file: Zoo.md\n  - pattern: '**/*.md'\n")
+
+    assert [path.removesuffix(".md") for path, _ in found] == [
+        *("Zoo", "main", "1.5-q", "1-z", "aB", "Ärger", "b-2/index", "b-2/one", "b-10/a", "B", "c_2", "c_10")
+    ]
+
+
 def test_contents_of_jupyter_book_1_are_followed(project: Path) -> None:
     """Books that moved to MyST 2 keep their `_toc.yml`."""
     (project / "_toc.yml").write_text("format: jb-book\nroot: README\nchapters:\n- file: guide/intro\n")

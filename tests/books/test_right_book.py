@@ -132,7 +132,6 @@ def test_sources_of_a_generator_are_refused_with_the_way(
     ("config", "text", "title"),
     [
         ("_config.yml", "title: The Boat Wiki\n", "The Boat Wiki"),
-        ("myst.yml", "version: 1\nproject:\n  title: The Boat Wiki\n", "The Boat Wiki"),
         ("conf.py", "import sphinx\nproject = 'The Boat Wiki'\n", "The Boat Wiki"),
         ("_config.yml", "theme: minima\n", ""),
         ("_config.yml", "title: [\n", ""),

@@ -158,7 +158,9 @@ def _find_targets(project: _Project, read: Callable[[str], str]) -> None:
             continue
         values = parse_front_matter(source)
         body = source[values.end :]
-        head = project.heads[entry.path] = _head(values, body, file_title(entry.path))
+        # (The front page stands for the whole.)
+        named = as_text(project.config.get("title")) if entry is project.contents.pages[0] else ""
+        head = project.heads[entry.path] = _head(values, body, named or file_title(entry.path))
         project.references.pages[entry.path] = head.title
         before = _labels_before_title(body) if head.has_title else []
         for label in (*before, values.text("label")):

@@ -78,6 +78,14 @@ def test_front_matter_shows_subtitle_and_parts_below_the_title(tmp_path: Path) -
     ]
 
 
+def test_front_page_without_a_heading_is_called_as_the_whole(tmp_path: Path) -> None:
+    """ "Index" is no title."""
+    (tmp_path / "myst.yml").write_text("project:\n  title: Boats\n")
+    (tmp_path / "index.md").write_text("Text.\n")
+
+    assert [page.title for page in load_book(tmp_path).pages] == ["Boats"]
+
+
 def test_references_between_pages_show_what_they_lead_to(tmp_path: Path) -> None:
     """A link without words has none in the source."""
     book = book_of(

@@ -29,8 +29,9 @@ from ragbot.books.markup.myst_references import (
     PageTargets,
     References,
     Target,
+    continued_kinds,
     normal_label,
-    numbered_off,
+    unnumbered_kinds,
 )
 from ragbot.books.markup.myst_site import PARTS, plain_myst_page
 from ragbot.books.markup.pandoc_citations import Citations, read_citations
@@ -64,7 +65,7 @@ class _Head:
 
 @dataclass(slots=True)
 class _Project:
-    """Hold what the pages of a project share."""
+    """Hold what the pages of a project share; `counts` are the numbers that go on on each of them."""
 
     folder: BookFolder
     config: dict[str, object]
@@ -72,6 +73,7 @@ class _Project:
     citations: Citations
     references: References
     heads: dict[str, _Head] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
     unrun_cells: int = 0
 
 
@@ -84,12 +86,13 @@ def read_myst(folder: BookFolder) -> Book:
     for entry in contents.pages:
         if not entry.path.endswith(tuple(PAGES)):
             folder.skip(entry.path, UNREAD)
+    numbering = as_mapping(details.get("numbering"))
     project = _Project(
         folder,
         details,
         contents,
         citations=read_citations(_bibliographies(folder, details), partial(read_beside, folder, "")),
-        references=References(unnumbered=numbered_off(as_mapping(details.get("numbering")))),
+        references=References(unnumbered=unnumbered_kinds(numbering), continued=continued_kinds(numbering)),
     )
     read = partial(read_source_text, folder)
     _find_targets(project, read)
@@ -148,6 +151,7 @@ def _bibliographies(folder: BookFolder, details: dict[str, object]) -> list[str]
 def _find_targets(project: _Project, read: Callable[[str], str]) -> None:
     """Read all pages once, to know what they can refer to."""
     found: dict[str, Target] = {}
+    counts: dict[str, int] = {}
     for entry in project.contents.pages:
         if not entry.path.endswith(tuple(PAGES)):
             continue
@@ -166,7 +170,10 @@ def _find_targets(project: _Project, read: Callable[[str], str]) -> None:
         for label in (*before, values.text("label")):
             if label:
                 found.setdefault(normal_label(label), Target("page", title=head.title))
+        project.counts[entry.path] = counts
         _, targets = _shown(project, entry.path, body)
+        going_on = project.references.continued
+        counts = {kind: last for kind, last in targets.counts.items() if {kind, "all"} & going_on}
         for label, target in targets.own.items():
             found.setdefault(label, target)
     project.references.targets = found
@@ -209,7 +216,7 @@ def _labels_before_title(body: str) -> list[str]:
 def _shown(project: _Project, path: str, body: str) -> tuple[str, PageTargets]:
     """Return what a page shows, with what it can be referred to by."""
     head = project.heads[path]
-    targets = PageTargets(project.references.unnumbered)
+    targets = PageTargets(project.references.unnumbered, project.counts.get(path))
     inline = InlinePage(path, project.references, project.citations, targets)
     project.citations.cited.clear()
     page = MystPage(

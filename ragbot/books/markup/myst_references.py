@@ -10,6 +10,7 @@ from ragbot.books.markup.slugs import NumberedSlugger
 
 _QUOTES = re.compile(r"['‘’\"“”]+")
 _NOT_IN_ID = re.compile(r"[^a-z0-9-]")
+_MATH = re.compile(r"\$([^$\n]+)\$")
 _NAME_IN_TEXT = re.compile(r"%s|\{(?:number|name)\}")
 
 # A longer title is a paragraph by mistake.
@@ -32,6 +33,13 @@ def html_id(label: str) -> str:
     # (It begins with a letter.)
     plain = f"id-{plain}" if plain[:1].isdigit() or plain[:1] == "-" else plain
     return re.sub(r"-{2,}", "-", plain).strip("-")
+
+
+def heading_id(title: str) -> str:
+    """Return the id of a heading without a label; formulas in it count without their dollars."""
+    words = _MATH.sub(r"\1", title)
+    # (Themes move such a section to the end of the page.)
+    return "acknowledgments" if words.strip().lower() == "acknowledgements" else html_id(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +74,14 @@ class Target:
 class References:
     """Hold what the pages of a project can refer to: targets by their labels, pages by their paths.
 
-    `unnumbered` are the kinds that the configuration numbers nowhere.
+    `unnumbered` are the kinds that the configuration numbers nowhere, `continued` those that it numbers
+    through all pages; `all` stands for every kind.
     """
 
     targets: dict[str, Target] = field(default_factory=dict)
     pages: dict[str, str] = field(default_factory=dict)
     unnumbered: frozenset[str] = frozenset()
+    continued: frozenset[str] = frozenset()
 
     def target(self, label: str) -> Target | None:
         """Return what a label stands for, or None."""
@@ -81,22 +91,24 @@ class References:
 class PageTargets:
     """Count what one page numbers, and the ids that its headings find taken.
 
-    `own` are the page's targets by their labels.
+    `own` are the page's targets by their labels, `counts` the numbers that the page in front ended with.
     """
 
-    def __init__(self, unnumbered: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, unnumbered: frozenset[str] = frozenset(), counts: Mapping[str, int] | None = None
+    ) -> None:
         self.own: dict[str, Target] = {}
         self.taken: list[tuple[int, str]] = []
         self.headings = 0
-        self._counts: dict[str, int] = {}
+        self.counts = dict(counts or {})
         self._unnumbered = unnumbered
 
     def number(self, kind: str) -> str:
         """Return the next number of a kind; empty if it has none."""
         if kind in self._unnumbered or "all" in self._unnumbered:
             return ""
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        return str(self._counts[kind])
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        return str(self.counts[kind])
 
     def add(self, label: str, target: Target) -> str:
         """Add a target with a label, and return its id."""
@@ -109,7 +121,7 @@ class PageTargets:
     def add_heading(self, title: str) -> None:
         """Add a heading that has no label."""
         if len(title) <= MAX_TITLE:
-            self.own.setdefault(html_id(title), Target(HEADING, title=title))
+            self.own.setdefault(heading_id(title), Target(HEADING, title=title))
         self.headings += 1
 
 
@@ -120,7 +132,7 @@ class MystSlugger:
     """
 
     def __init__(self, page: PageTargets, *, skips_title: bool) -> None:
-        self._slug = NumberedSlugger(html_id)
+        self._slug = NumberedSlugger(heading_id)
         self._taken = list(reversed(page.taken))
         self._count = -1 if skips_title else 0
 
@@ -134,11 +146,24 @@ class MystSlugger:
         return self._slug(text)
 
 
-def numbered_off(numbering: Mapping[str, object]) -> frozenset[str]:
+def unnumbered_kinds(numbering: Mapping[str, object]) -> frozenset[str]:
     """Return the kinds whose numbers a configuration turns off (`figure: false`)."""
-    found = set()
-    for kind, value in numbering.items():
-        enabled = value.get("enabled") if isinstance(value, dict) else value
-        if enabled is False:
-            found.add(kind)
-    return frozenset(found)
+    return frozenset(kind for kind, value in numbering.items() if _setting(value, "enabled") is False)
+
+
+def continued_kinds(numbering: Mapping[str, object]) -> frozenset[str]:
+    """Return the kinds that a configuration numbers through all pages (`figure: continue`)."""
+    return frozenset(
+        kind.removeprefix("proof:")
+        for kind, value in numbering.items()
+        if _setting(value, "continue") is True or _setting(value, "start") in ("continue", "next")
+    )
+
+
+def _setting(value: object, name: str) -> object:
+    """Return a setting of a kind, which may be written without its name."""
+    if isinstance(value, dict):
+        return value.get(name)
+    if isinstance(value, bool):
+        return value if name == "enabled" else None
+    return value if name == "start" else None

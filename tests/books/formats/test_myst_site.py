@@ -109,6 +109,18 @@ def test_numbers_begin_anew_on_each_page_and_may_be_off(tmp_path: Path) -> None:
     assert book.pages[1].source.strip().endswith("An oar, Table 1.")
 
 
+def test_numbers_may_go_on_from_page_to_page(tmp_path: Path) -> None:
+    """`continue` says so."""
+    config = "project:\n  numbering:\n    figure: continue\n"
+    text = "# Page\n\n:::{figure} a.png\n:label: {name}\nAn oar\n:::\n"
+    pages = {name: text.replace("{name}", name) for name in ("one", "two")}
+
+    assert [page.source.split("\n")[-3] for page in book_of(tmp_path, config=config, **pages).pages[1:]] == [
+        "Figure 1: An oar",
+        "Figure 2: An oar",
+    ]
+
+
 def test_citations_are_named_and_listed_at_the_end(tmp_path: Path) -> None:
     """Bibliographies that lie in the folder are read without being named."""
     (tmp_path / "works.bib").write_text("@book{ada, author={Ada Keel}, title={Oars}, year={1897}}\n")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from ragbot.books.markup.myst_references import MystSlugger, PageTargets, Target, html_id, numbered_off
+from ragbot.books.markup.myst_references import (
+    MystSlugger,
+    PageTargets,
+    Target,
+    continued_kinds,
+    heading_id,
+    html_id,
+    unnumbered_kinds,
+)
 
 
 @pytest.mark.parametrize(
@@ -63,4 +71,25 @@ def test_kinds_without_numbers_are_found() -> None:
         "heading_1": {"enabled": True},
     }
 
-    assert numbered_off(numbering) == {"figure", "table"}
+    assert unnumbered_kinds(numbering) == {"figure", "table"}
+
+
+def test_kinds_that_go_on_from_page_to_page_are_found() -> None:
+    """By a word, or by `continue`."""
+    numbering = {"figure": "continue", "table": {"continue": True}, "equation": {"start": "next"}, "code": {}}
+
+    assert continued_kinds({**numbering, "proof:lemma": "continue"}) == {
+        "figure",
+        "table",
+        "equation",
+        "lemma",
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [("$K_{DP}$ of rain", "k-dp-of-rain"), ("Acknowledgements", "acknowledgments"), ("$5", "id-5")],
+)
+def test_id_of_a_heading_is_that_of_the_theme(title: str, expected: str) -> None:
+    """Formulas have no dollars, and some sections are moved."""
+    assert heading_id(title) == expected

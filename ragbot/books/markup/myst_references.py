@@ -37,9 +37,7 @@ def html_id(label: str) -> str:
 
 def heading_id(title: str) -> str:
     """Return the id of a heading without a label; formulas in it count without their dollars."""
-    words = _MATH.sub(r"\1", title)
-    # (Themes move such a section to the end of the page.)
-    return "acknowledgments" if words.strip().lower() == "acknowledgements" else html_id(words)
+    return html_id(_MATH.sub(r"\1", title))
 
 
 @dataclass(frozen=True, slots=True)

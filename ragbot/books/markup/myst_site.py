@@ -29,6 +29,8 @@ MAX_EQUATION = 200
 PARTS = {"abstract": "Abstract", "keypoints": "Key Points", "summary": "Plain Language Summary"}
 
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})(?:[ \t]+(?P<title>[^\n]*))?")
+_THANKS = "acknowledgements"
+_WORDS = re.compile(r" {0,3}[\w\[*_](?![ \t]|\d*[.)][ \t])")
 _UNDERLINE = re.compile(r" {0,3}(?:=+|-{2,})[ \t]*")
 _BLOCK_BREAK = re.compile(r"\+\+\+[ \t]*(?P<options>\{[^\n]*\})?[^\n]*")
 _COMMENT = re.compile(r"[ \t]*%[^\n]*")
@@ -87,7 +89,7 @@ def _block(
         end = fenced_code_end(lines, start)
         return end, _fence(lines[start:end], page)
     if (heading := _HEADING.fullmatch(line)) is not None:
-        return start + 1, heading_lines(len(heading["marks"]), heading["title"] or "", page)
+        return start + 1, _heading(lines, start, heading, page)
     if after and after[-1].strip() and _UNDERLINE.fullmatch(line) and _is_one_line(after):
         title = after.pop()
         return start + 1, heading_lines(1 if line.strip()[0] == "=" else 2, title, page)
@@ -101,6 +103,15 @@ def _block(
         end = _environment_end(lines, start, environment["name"])
         return end, math_lines(lines[start:end], "", page)
     return start + 1, None
+
+
+def _heading(lines: list[str], start: int, heading: re.Match[str], page: MystPage) -> Iterator[str]:
+    title = heading["title"] or ""
+    if title.strip().lower() == _THANKS and not page.pending:
+        # The theme moves such a section to the end of the page, and spells its id so.
+        after = next((line for line in lines[start + 1 : start + 4] if line.strip()), "")
+        page.pending += ["acknowledgments"] if _WORDS.match(after) else []
+    yield from heading_lines(len(heading["marks"]), title, page)
 
 
 def _is_one_line(prose: list[str]) -> bool:

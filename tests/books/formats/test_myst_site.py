@@ -59,6 +59,8 @@ def test_title_is_that_of_the_front_matter_or_the_first_heading(
         ("## 2 oars\n\n## 灯台\n\n## C++ & friends: `row()`\n", ["id-2-oars", "id", "c-friends-row"]),
         # What has such a label above takes the id.
         ("(blades)=\nText.\n\n## Blades\n", ["blades-1"]),
+        ("## Acknowledgements\n\nThanks.\n", ["acknowledgments"]),
+        ("## Acknowledgements\n\n- Ben\n", ["acknowledgements"]),
         ("## Blades\n\n(blades)=\nText.\n", ["blades"]),
         (":::{note}\n### Dry\nKeep it.\n:::\n\n## After\n", ["after"]),
         ('+++ {"part": "abstract"}\nShort.\n\n+++\n\n## Long\n', ["abstract", "long"]),

@@ -20,7 +20,7 @@ from ragbot.books.formats.config_files import (
 from ragbot.books.formats.markdown import AnchorRules, plain_text
 from ragbot.books.formats.myst_contents import PAGES, Contents, file_title, read_contents_of_site
 from ragbot.books.formats.notebooks import NOTEBOOK_SUFFIX, read_source_text
-from ragbot.books.formats.site_source import NOT_BUILT, SiteSource, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.myst_inline import InlinePage
 from ragbot.books.markup.myst_page import MystPage
@@ -46,7 +46,8 @@ MAX_EXTENDS = 8
 
 # What may stand in front of the heading that is a page's title.
 _BEFORE_TITLE = re.compile(r"(?:[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)?[ \t]*\n)*+")
-_FIRST_HEADING = re.compile(
+_FIRST_EMBEDS = re.compile(r"!\[[^\[\]\n]{0,300}\]\(#|\{(?:embed|figure)[ \t}][^\n#]{0,300}#")
+_HEADING = re.compile(
     r" {0,3}#[ \t]+(?P<atx>[^\n]*)(?:\n|\Z)|(?P<setext>[^\s|>#:`\-][^\n]*)\n {0,3}=+[ \t]*(?:\n|\Z)"
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<title>[^\n]*)$", re.MULTILINE)
@@ -84,7 +85,7 @@ def read_myst(folder: BookFolder) -> Book:
     has_folders = as_mapping(site.get("options")).get("folders") is True
     contents = read_contents_of_site(folder, details, has_folders=has_folders)
     for entry in contents.pages:
-        if not entry.path.endswith(tuple(PAGES)):
+        if not entry.path.lower().endswith(tuple(PAGES)):
             folder.skip(entry.path, UNREAD)
     numbering = as_mapping(details.get("numbering"))
     project = _Project(
@@ -149,36 +150,48 @@ def _bibliographies(folder: BookFolder, details: dict[str, object]) -> list[str]
 
 
 def _find_targets(project: _Project, read: Callable[[str], str]) -> None:
-    """Read all pages once, to know what they can refer to."""
+    """Read all pages, to know what they can refer to; twice where one shows what stands on another."""
+    if _collect_targets(project, read):
+        _collect_targets(project, read)
+    project.citations.cited.clear()
+    project.unrun_cells = 0
+
+
+def _collect_targets(project: _Project, read: Callable[[str], str]) -> bool:
+    """Read all pages for what they can refer to. Return whether one of them embeds anything."""
     found: dict[str, Target] = {}
     counts: dict[str, int] = {}
+    has_embeds = False
     for entry in project.contents.pages:
-        if not entry.path.endswith(tuple(PAGES)):
+        if not entry.path.lower().endswith(tuple(PAGES)):
             continue
         try:
             source = read(entry.path).replace("\r\n", "\n")
-        except FileUnreadable:
+            values = parse_front_matter(source)
+            body = source[values.end :]
+            head = project.heads[entry.path] = _head(values, body, _fallback(project, entry))
+            project.counts[entry.path] = counts
+            _, targets = _shown(project, entry.path, body)
+        except (FileUnreadable, RecursionError):
             # It is reported where the page is read.
             continue
-        values = parse_front_matter(source)
-        body = source[values.end :]
-        # (The front page stands for the whole.)
-        named = as_text(project.config.get("title")) if entry is project.contents.pages[0] else ""
-        head = project.heads[entry.path] = _head(values, body, named or file_title(entry.path))
+        has_embeds = has_embeds or _EMBEDS.search(body) is not None
         project.references.pages[entry.path] = head.title
         before = _labels_before_title(body) if head.has_title else []
-        for label in (*before, values.text("label")):
-            if label:
-                found.setdefault(normal_label(label), Target("page", title=head.title))
-        project.counts[entry.path] = counts
-        _, targets = _shown(project, entry.path, body)
-        going_on = project.references.continued
-        counts = {kind: last for kind, last in targets.counts.items() if {kind, "all"} & going_on}
+        for label in filter(None, (*before, values.text("label"))):
+            found.setdefault(normal_label(label), Target("page", title=head.title))
         for label, target in targets.own.items():
             found.setdefault(label, target)
+        going_on = project.references.continued
+        counts = {kind: last for kind, last in targets.counts.items() if {kind, "all"} & going_on}
     project.references.targets = found
-    project.citations.cited.clear()
-    project.unrun_cells = 0
+    return has_embeds
+
+
+def _fallback(project: _Project, entry: Listed) -> str:
+    """Return the title of a page that has none; the front page stands for the whole."""
+    is_front = entry is project.contents.pages[0]
+    return (as_text(project.config.get("title")) if is_front else "") or file_title(entry.path)
 
 
 def _head(values: FrontMatter, body: str, fallback: str) -> _Head:

@@ -95,7 +95,8 @@ def _link(link: re.Match[str], page: InlinePage) -> str:
     if link["image"] or (text and "%s" not in text and "{" not in text):
         return link[0]
     if not target.startswith("#"):
-        return page.page_title(target) or link[0] if not text else link[0]
+        shown = f"<{target}>" if target.startswith(("https://", "http://")) else page.page_title(target)
+        return shown or link[0] if not text else link[0]
     found = page.target(target[1:])
     return link[0] if found is None else found.filled(text) if text else found.named()
 

@@ -173,7 +173,7 @@ def _broken(lines: list[str], start: int, page: MystPage, *, depth: int) -> tupl
     broken = _BLOCK_BREAK.fullmatch(lines[start])
     try:
         values = json.loads(broken["options"]) if broken is not None and broken["options"] else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         values = {}
     values = values if isinstance(values, dict) else {}
     label = values.get("label") or values.get("id")

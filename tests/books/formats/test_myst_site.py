@@ -181,6 +181,17 @@ def test_notebook_hides_the_options_of_its_cells(tmp_path: Path) -> None:
     assert "```python\n1 + 1\n```" in sources["page.md"]
 
 
+def test_embedded_part_has_its_references(tmp_path: Path) -> None:
+    """They may lead to other pages."""
+    book = book_of(
+        tmp_path,
+        a="# Alpha\n\n(oath)=\nSee [](b.md) and [](#grip).\n",
+        b="# Beta\n\n(grip)=\n## Grip\n\n![](#oath)\n",
+    )
+
+    assert book.pages[2].source.rstrip().endswith("See Beta and Grip.")
+
+
 def test_cells_without_output_are_counted(tmp_path: Path) -> None:
     """The operator is told that a build has more."""
     book = book_of(tmp_path, page="# Page\n\n```{code-cell} python\n1\n```\n")

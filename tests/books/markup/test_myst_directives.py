@@ -151,6 +151,10 @@ def test_listing_has_its_name_and_the_chosen_lines(written: str, expected: str) 
             "Figure 1: The oar\nNo. 1, The oar, No. 1.",
         ),
         ("{ref}`none` {ref}`words <none>` mail@e.test", " words mail@e.test"),
+        (
+            "[](https://e.test/a) [a](https://e.test) ![](a.png)",
+            "<https://e.test/a> [a](https://e.test) ![](a.png)",
+        ),
         ("`code {kbd}` and ``{kbd}`x` ``", "`code {kbd}` and ``{kbd}`x` ``"),
     ],
 )

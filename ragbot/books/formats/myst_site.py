@@ -46,8 +46,8 @@ MAX_EXTENDS = 8
 
 # What may stand in front of the heading that is a page's title.
 _BEFORE_TITLE = re.compile(r"(?:[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)?[ \t]*\n)*+")
-_FIRST_EMBEDS = re.compile(r"!\[[^\[\]\n]{0,300}\]\(#|\{(?:embed|figure)[ \t}][^\n#]{0,300}#")
-_HEADING = re.compile(
+_EMBEDS = re.compile(r"!\[[^\[\]\n]{0,300}\]\(#|\{(?:embed|figure)[ \t}][^\n#]{0,300}#")
+_FIRST_HEADING = re.compile(
     r" {0,3}#[ \t]+(?P<atx>[^\n]*)(?:\n|\Z)|(?P<setext>[^\s|>#:`\-][^\n]*)\n {0,3}=+[ \t]*(?:\n|\Z)"
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<title>[^\n]*)$", re.MULTILINE)

@@ -72,7 +72,6 @@ def read_contents_of_site(folder: BookFolder, project: dict[str, object], *, has
     """
     exclude = as_texts(project.get("exclude")) or [as_text(project.get("exclude"))]
     toc = project.get("toc")
-    is_implicit = False
     if isinstance(toc, list):
         listed = [*_entries(folder, toc, (), 1, _Taken(exclude, _explicit(toc)))]
     elif folder.has("_toc.yml"):
@@ -81,12 +80,15 @@ def read_contents_of_site(folder: BookFolder, project: dict[str, object], *, has
             for entry in read_contents(folder)
         ]
     else:
-        is_implicit = True
         listed = [*_of_folder(folder, exclude)]
-    first = {entry.path: entry for entry in reversed(listed) if entry.path and folder.has(entry.path)}
-    pages = [Listed(entry.path, entry.title, entry.parts) for entry in reversed(first.values())]
+    pages: dict[str, Listed] = {}
+    for entry in listed:
+        if entry.path and folder.has(entry.path):
+            pages.setdefault(entry.path, Listed(entry.path, entry.title, entry.parts))
+    # (The front page of a list takes no address from another of its name.)
+    front = FRONT if isinstance(toc, list) else ""
     return Contents(
-        tuple(listed), tuple(pages), _addresses(pages, has_folders=has_folders, counts_index=is_implicit)
+        tuple(listed), tuple(pages.values()), _addresses([*pages], has_folders=has_folders, front=front)
     )
 
 
@@ -96,21 +98,24 @@ def slug(name: str) -> str:
     return re.sub(r"-{2,}", "-", _NOT_IN_SLUG.sub("-", plain)).strip("-")[:MAX_SLUG]
 
 
-def _addresses(pages: list[Listed], *, has_folders: bool, counts_index: bool) -> dict[str, str]:
-    """Return the address of each page; the first is the front page, equal ones are numbered."""
+def _addresses(paths: list[str], *, has_folders: bool, front: str) -> dict[str, str]:
+    """Return the address of each page; the first is the front page, equal ones are numbered.
+
+    `front` is the name that the front page counts as, if not its own.
+    """
     counts: dict[str, int] = {}
     addresses: dict[str, str] = {}
-    for page in pages:
-        folders = [slug(part) for part in dirname(page.path).split("/") if part] if has_folders else []
-        found = ".".join((*folders, slug(_stem(page.path))))
+    for path in paths:
+        folders = [slug(part) for part in dirname(path).split("/") if part] if has_folders else []
+        found = ".".join((*folders, slug(_stem(path))))
         if not addresses:
-            counts[found if counts_index else FRONT] = 1
-            addresses[page.path] = ""
+            counts[front or found] = 1
+            addresses[path] = ""
             continue
         plain = found.removesuffix(".index")
         counts[plain] = counts.get(plain, 0) + 1
         numbered = plain if counts[plain] == 1 else f"{plain}-{counts[plain] - 1}"
-        addresses[page.path] = numbered.replace(".", "/")
+        addresses[path] = numbered.replace(".", "/")
     return addresses
 
 

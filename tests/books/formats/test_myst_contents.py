@@ -121,9 +121,18 @@ def test_names_follow_each_other_without_signs_and_by_their_numbers(tmp_path: Pa
 
 def test_contents_of_jupyter_book_1_are_followed(project: Path) -> None:
     """Books that moved to MyST 2 keep their `_toc.yml`."""
-    (project / "_toc.yml").write_text("format: jb-book\nroot: README\nchapters:\n- file: guide/intro\n")
+    (project / "_toc.yml").write_text("format: jb-book\nroot: README\nchapters:\n- file: data/README\n")
 
-    assert listed(project, "project: {}\n") == [("README.md", ""), ("guide/intro.md", "intro/")]
+    assert listed(project, "project: {}\n") == [("README.md", ""), ("data/README.md", "readme-1/")]
+
+
+def test_page_that_is_listed_twice_stands_at_its_first_place(project: Path) -> None:
+    """It is read once."""
+    toc = "[{file: README}, {file: 10}, {file: 01-intro}, {file: 10}]".replace("10}", "'10'}")
+
+    assert listed(project, f"project: {{toc: {toc}}}\n") == [
+        *(("README.md", ""), ("10.md", "10/"), ("01-intro.md", "intro/"))
+    ]
 
 
 def test_other_project_within_the_folder_is_not_read(project: Path) -> None:

@@ -26,6 +26,7 @@ from ragbot.books.formats.hugo import read_hugo
 from ragbot.books.formats.jupyter_book import read_jupyter_book
 from ragbot.books.formats.mdbook import read_mdbook
 from ragbot.books.formats.mkdocs import read_mkdocs
+from ragbot.books.formats.myst_site import read_myst
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
 from ragbot.books.formats.quarto import read_quarto
 from ragbot.books.formats.rmarkdown_site import read_rmarkdown_site
@@ -64,6 +65,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "R Markdown": read_rmarkdown_site,
     "Zola": read_zola,
     "Jupyter Book": read_jupyter_book,
+    "MyST": read_myst,
 }
 
 _MKDOCS = ("MkDocs", "Zensical")
@@ -77,8 +79,8 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, Zensical, VitePress, VuePress, "
-    "Starlight, Hugo, Zola, bookdown, R Markdown, Quarto or Jupyter Book 1, a folder of Markdown, "
-    "or a single Markdown, HTML, EPUB or PDF file"
+    "Starlight, Hugo, Zola, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), "
+    "a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"
 _AS_ON_GITHUB = "to the files, as GitHub shows them"

@@ -171,6 +171,7 @@ GENERATORS = (
         _one_of("myst.yml"),
         build="myst build --html",
         outputs=("_build/html",),
+        is_read=True,
     ),
     SiteGenerator(
         "Jupyter Book",

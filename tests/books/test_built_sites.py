@@ -33,11 +33,11 @@ WITHOUT_LANGUAGES = ("mkdocs", "pretext")
 
 # Those whose sources are read, too.
 SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
-SOURCES += ("jupyter-book", "zola", "quarto")
+SOURCES += ("jupyter-book", "zola", "quarto", "myst")
 
 # Docusaurus's and mdBook's chunks hold the source as it is written.
 REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown", "jupyter-book")
-REWRITTEN += ("zola", "quarto")
+REWRITTEN += ("zola", "quarto", "myst")
 
 # What Zola makes of letters by a table of its own; links to such a section lead to its page.
 UNKNOWN_ANCHORS = {"deng-tai-nituite"}

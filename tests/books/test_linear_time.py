@@ -13,6 +13,7 @@ BOOKDOWN = ("index.Rmd", "_bookdown.yml", "delete_merged_file: true")
 QUARTO = ("index.qmd", "_quarto.yml", "project: {type: website}")
 HUGO = ("content/index.md", "hugo.toml", 'title = "Boats"')
 MDX = ("index.mdx", "notes.txt", "")
+MYST = ("index.md", "myst.yml", "version: 1")
 HTML = ("index.html", "styles.css", "p {}")
 
 
@@ -31,6 +32,18 @@ HTML = ("index.html", "styles.css", "p {}")
         (HUGO, "{{< highlight a >}}"),
         (MDX, "<A code={`"),
         (MDX, "<Code a={b}>{'"),
+        (MYST, ":::{note}\n"),
+        (MYST, "```{figure} a\n:label: b\n"),
+        (MYST, "{kbd `a "),
+        (MYST, "{ref}`a <`` "),
+        (MYST, "(a)=\n"),
+        (MYST, '+++ {"label": "a"}\nb\n'),
+        (MYST, "$$\n\\begin{align}\n"),
+        (MYST, "\\begin{equation}\n"),
+        (MYST, "[@a:.[](#"),
+        (MYST, "a\n---\n"),
+        (MYST, "```{include} notes.txt\n```\n```{include} index.md\n```\n"),
+        (MYST, "```{toc}\n```\n![](#a)\n"),
         (HTML, "\n"),
         (HTML, "{% \n"),
         (HTML, "<ul role=tablist><li role=tab>a</li><li role=tab>b</li></ul>"),

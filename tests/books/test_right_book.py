@@ -91,7 +91,6 @@ def test_little_prose_in_other_formats_is_counted_and_named(tmp_path: Path) -> N
         ({"conf.py": "html_theme = 'furo'", "index.rst": LONG}, "Sphinx", "_build/html"),
         ({"docs/conf.py": "extensions = []", "README.md": "# B"}, "Sphinx", "docs/_build/html"),
         ({"docs/source/conf.py": "extensions = []", "README.md": "# B"}, "Sphinx", "docs/build/html"),
-        ({"myst.yml": "version: 1", "a.md": "# A"}, "MyST", "_build/html"),
         ({"docs/antora.yml": "name: b", "docs/modules/ROOT/pages/a.adoc": LONG}, "Antora", "docs/build/site"),
         ({"project.ptx": "<project/>", "source/main.ptx": LONG}, "PreTeXt", "output/web"),
         ({"_config.yml": "theme: just-the-docs", "index.md": "# A", "oars.md": "# O"}, "Jekyll", "_site"),
@@ -133,7 +132,6 @@ def test_sources_of_a_generator_are_refused_with_the_way(
     ("config", "text", "title"),
     [
         ("_config.yml", "title: The Boat Wiki\n", "The Boat Wiki"),
-        ("myst.yml", "version: 1\nproject:\n  title: The Boat Wiki\n", "The Boat Wiki"),
         ("conf.py", "import sphinx\nproject = 'The Boat Wiki'\n", "The Boat Wiki"),
         ("_config.yml", "theme: minima\n", ""),
         ("_config.yml", "title: [\n", ""),

@@ -583,12 +583,14 @@ class Quarto(MarkdownSite):
 class Myst(MystPages):
     """Build with MyST 2 and its theme for books: a front page, a part, a notebook, and what MyST adds."""
 
+    is_read = True
     files: ClassVar[dict[str, str]] = {
         "myst.yml": "version: 1\nproject:\n  title: Lighthouse\n  github: lighthouse/book\n  toc:\n"
         "    - file: index.md\n    - title: Every day\n      children:\n"
         + "".join(f"        - file: {page}.md\n" for page in PAGES[1:-1])
-        + "".join(f"    - file: {name}\n" for name in ("appendix.md", "figures.md", "flashes.ipynb"))
-        + "site:\n  title: Lighthouse\n  template: book-theme\n",
+        + "".join(f"    - file: {name}\n" for name in ("appendix.md", "figures.md", "flashes.ipynb", "kinds"))
+        + "    - pattern: 0*.md\n"
+        "site:\n  title: Lighthouse\n  template: book-theme\n",
     }
 
     def write(self, source: Path) -> None:

@@ -47,7 +47,7 @@ def read_forced_site(folder: BookFolder, config: str, *, is_jekyll: bool) -> For
 
 
 def _title(values: dict[str, object]) -> str:
-    tables = (values, values.get("site"), values.get("project"))
+    tables = (values, values.get("site"))
     found = (table.get("title") for table in tables if isinstance(table, dict))
     return next((cleaned(title).strip() for title in found if isinstance(title, str)), "")
 

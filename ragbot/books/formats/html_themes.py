@@ -172,6 +172,7 @@ THEMES = (
         drop=".myst-fm-block-header, .myst-fm-authors-affiliations, .myst-fm-block-date-doi, "
         ".myst-footer-links, .myst-backmatter-parts, header a[title^='Link to '], .myst-footnote-backlinks, "
         ".react-syntax-highlighter-line-number, .myst-jp-nb-block.hidden, "
+        ":is(h1, h2, h3, h4, h5, h6) > span.mr-3.select-none, "
         "[aria-label='Link to this Section']",
         labels="div.myst-admonition-header, div.myst-proof-header, div.myst-exercise-header, "
         ".myst-aside-title, .myst-card-title, .myst-code-filename-title",
@@ -205,8 +206,8 @@ GENERAL = Theme(
 
 # Never an author's words, whatever made the page.
 _NOT_PROSE = (
-    "script, style, noscript, template, svg, button:not([role=tab]), form, nav, iframe, footer, "
-    ".katex-html, .sr-only, .visually-hidden, .screen-reader-text"
+    "script, style, noscript, template, svg, button:not([role=tab]), form, nav, iframe, "
+    "footer:not(.myst-card-footer), .katex-html, .sr-only, .visually-hidden, .screen-reader-text"
 )
 _AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
 

@@ -59,11 +59,7 @@ def docutils_slug(text: str) -> str:
 
 def read_jupyter_book(folder: BookFolder) -> Book:
     """Read a book in the order of its table of contents. Raises BookError if that cannot be read."""
-    try:
-        contents = _parsed_contents(folder.read_text("_toc.yml"))
-    except FileUnreadable as fault:
-        raise BookError(f"_toc.yml cannot be read: {fault}") from fault
-    navigation = tuple(_listed(folder, contents))
+    navigation = read_contents(folder)
     listed = {entry.path for entry in navigation}
     for path in sorted(listed):
         if not path.endswith(tuple(PAGES)):
@@ -92,6 +88,15 @@ def read_jupyter_book(folder: BookFolder) -> Book:
         sources=(".ipynb",),
     )
     return replace(read_site_source(folder, site), notes=project.notes())
+
+
+def read_contents(folder: BookFolder) -> tuple[Listed, ...]:
+    """Return the pages that `_toc.yml` lists, in order. Raises BookError if it cannot be read."""
+    try:
+        contents = _parsed_contents(folder.read_text("_toc.yml"))
+    except FileUnreadable as fault:
+        raise BookError(f"_toc.yml cannot be read: {fault}") from fault
+    return tuple(_listed(folder, contents))
 
 
 def _parsed_contents(text: str) -> dict[str, object]:

@@ -17,19 +17,20 @@ ReadIncluded = Callable[[str], str]
 
 MAX_DEPTH = 8
 
-_OPENING = re.compile(
-    r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,}|:{3,})[ \t]*\{(?P<name>[\w:.-]+)\}[ \t]*(?P<title>[^\n]*)"
+DIRECTIVE = re.compile(
+    r"(?P<indent>[ \t]*)(?P<marks>`{3,}|~{3,}|:{3,})[ \t]*\{(?P<name>[\w:.-]+)"
+    r"(?:[ \t]+(?P<inline>[^{}\n]*))?\}[ \t]*(?P<title>[^\n]*)"
 )
 _OPTION = re.compile(r"[ \t]*:(?P<key>[\w-]+):[ \t]*(?P<value>[^\n]*)")
-_LANGUAGE = re.compile(r"[A-Za-z][\w+#-]*")
+LANGUAGE = re.compile(r"[A-Za-z][\w+#-]*")
 
 # `(grip)=` names the heading that follows, `+++` parts cells, `% ...` is a note of the author.
 _NOT_SHOWN_LINE = re.compile(r"[ \t]*(?:\([^()\n]+\)=|\+\+\+[^\n]*|%[^\n]*)[ \t]*")
-_LABEL = re.compile(r"^[ \t]*\((?P<name>[^()\n]+)\)=[ \t]*$", re.MULTILINE)
+LABEL = re.compile(r"^[ \t]*\((?P<name>[^()\n]+)\)=[ \t]*$", re.MULTILINE)
 _ROLE = re.compile(r"\{(?P<name>[a-zA-Z][\w:.-]*)\}`(?P<text>[^`\n]*)`")
 _BROKEN_ROLE = re.compile(r"(?<=\})`[^`\n]{1,300}(?:\n[ \t]*[^`\s][^`\n]{0,300}){1,3}`")
 _TARGET = re.compile(r"(?P<words>[^<>]*)<[^<>]*>")
-_ATTRIBUTES = re.compile(r"(?<=[\])`])\{[.#][^{}\n]{1,300}\}")
+ATTRIBUTES = re.compile(r"(?<=[\])`])\{[.#][^{}\n]{1,300}\}")
 
 _CODE = frozenset(
     {"code-cell", "code-block", "code", "sourcecode", "ipython", "literalinclude", "parsed-literal"}
@@ -53,7 +54,7 @@ _LITERAL = frozenset({"code", "file", "kbd", "samp", "func", "class", "meth", "m
 
 
 @dataclass(frozen=True, slots=True)
-class _Directive:
+class MystDirective:
     """Hold a directive: its name, what stands behind it, its options and its body."""
 
     name: str
@@ -99,16 +100,16 @@ def _on_one_line(found: re.Match[str]) -> str:
 
 def labels_of(text: str) -> list[str]:
     """Return the names that the author gave to places of a page (`(grip)=`), in order."""
-    return [found["name"] for found in _LABEL.finditer(text)]
+    return [found["name"] for found in LABEL.finditer(text)]
 
 
 def _lines(lines: list[str], page: _Page, *, depth: int) -> Iterator[str]:
     position = 0
     while position < len(lines):
         line = lines[position]
-        opening = _OPENING.fullmatch(line)
+        opening = DIRECTIVE.fullmatch(line)
         if opening is not None:
-            end = _closing(lines, position + 1, opening["marks"])
+            end = closing_line(lines, position + 1, opening["marks"])
             yield from _directive(opening, lines[position + 1 : end], page, depth=depth)
             position = end + 1
         elif opening_fence(line) is not None:
@@ -118,10 +119,11 @@ def _lines(lines: list[str], page: _Page, *, depth: int) -> Iterator[str]:
         else:
             position += 1
             if not _NOT_SHOWN_LINE.fullmatch(line):
-                yield _ATTRIBUTES.sub("", _ROLE.sub(partial(_role_words, page.project), line))
+                yield ATTRIBUTES.sub("", _ROLE.sub(partial(_role_words, page.project), line))
 
 
-def _closing(lines: list[str], start: int, marks: str) -> int:
+def closing_line(lines: list[str], start: int, marks: str) -> int:
+    """Return the number of the line that closes a directive; without one it takes the rest."""
     for position in range(start, len(lines)):
         line = lines[position].strip()
         if line.startswith(marks) and not line.strip(marks[0]) and len(line) == len(marks):
@@ -130,7 +132,7 @@ def _closing(lines: list[str], start: int, marks: str) -> int:
 
 
 def _directive(opening: re.Match[str], body: list[str], page: _Page, *, depth: int) -> Iterator[str]:
-    directive = _parsed(opening, body)
+    directive = parsed_directive(opening, body)
     indent, name = opening["indent"], directive.name
     if name in _DROPPED or depth >= MAX_DEPTH:
         return
@@ -141,7 +143,7 @@ def _directive(opening: re.Match[str], body: list[str], page: _Page, *, depth: i
     yield from ("", *(f"{indent}{line}".rstrip() for line in found), "")
 
 
-def _content(directive: _Directive, page: _Page, *, depth: int) -> Iterator[str]:
+def _content(directive: MystDirective, page: _Page, *, depth: int) -> Iterator[str]:
     name, title = directive.name, directive.title
     if name in _CODE:
         yield from _code(directive, page)
@@ -169,7 +171,7 @@ def _called(name: str, title: str) -> str:
     return title or (_TITLES.get(name, name.capitalize()) if name in _CALLED else "")
 
 
-def _code(directive: _Directive, page: _Page) -> Iterator[str]:
+def _code(directive: MystDirective, page: _Page) -> Iterator[str]:
     if {"remove-cell", "remove-input"} & set(re.findall(r"[\w-]+", directive.options.get("tags", ""))):
         return
     page.project.unrun_cells += directive.name == "code-cell" and not _is_quiet(directive)
@@ -177,7 +179,7 @@ def _code(directive: _Directive, page: _Page) -> Iterator[str]:
     if directive.name == "literalinclude":
         body = page.included(directive.title).rstrip("\n").split("\n")
     elif not language:
-        found = _LANGUAGE.match(directive.title)
+        found = LANGUAGE.match(directive.title)
         language = found[0] if found is not None else ""
     caption = directive.options.get("caption", "")
     yield from (caption, "") if caption else ()
@@ -186,12 +188,12 @@ def _code(directive: _Directive, page: _Page) -> Iterator[str]:
         yield from (f"```{language}", *body, "```")
 
 
-def _is_quiet(directive: _Directive) -> bool:
+def _is_quiet(directive: MystDirective) -> bool:
     """Return whether a cell's output is hidden."""
     return "remove-output" in directive.options.get("tags", "")
 
 
-def _parsed(opening: re.Match[str], body: list[str]) -> _Directive:
+def parsed_directive(opening: re.Match[str], body: list[str]) -> MystDirective:
     """Part a directive's options from its body: `:key: value`, or lines between hyphens."""
     options: dict[str, str] = {}
     start = 0
@@ -205,7 +207,7 @@ def _parsed(opening: re.Match[str], body: list[str]) -> _Directive:
         while start < len(body) and (found := _OPTION.fullmatch(body[start])) is not None:
             options[found["key"]] = found["value"].strip()
             start += 1
-    return _Directive(opening["name"].lower(), opening["title"].strip(), options, body[start:])
+    return MystDirective(opening["name"].lower(), opening["title"].strip(), options, body[start:])
 
 
 def _role_words(project: MystProject, role: re.Match[str]) -> str:

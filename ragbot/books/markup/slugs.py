@@ -50,6 +50,10 @@ class NumberedSlugger:
         self._numbers[slug] = 0
         return slug
 
+    def take(self, anchor: str) -> None:
+        """Leave an anchor to what is no heading."""
+        self._numbers.setdefault(anchor, 0)
+
 
 def pandoc_slug(text: str) -> str:
     """Lower the case, leave letters, digits, `_`, `-` and `.`, join words; begin with the first letter."""

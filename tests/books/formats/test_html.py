@@ -513,6 +513,11 @@ def test_pages_of_myst_follow_each_other_where_the_menu_is_folded(tmp_path):
             "```python\nrow()\n```",
         ),
         ('<div class="myst-jp-nb-block hidden"><pre>gone()</pre></div><p>Row.</p>', "Row."),
+        ('<p>Row.</p><footer class="myst-card-footer"><p>On.</p></footer>', "Row.\n\nOn."),
+        (
+            '<h2 id="a"><span class="mr-3 select-none">1.2</span><span>Row</span></h2><p>On.</p>',
+            "## Row\n\nOn.",
+        ),
         (
             '<div class="myst-proof-header"><a href="#t">Theorem 1</a> (Tides)</div><p>Twice.</p>',
             "**Theorem 1 (Tides)**\n\nTwice.",

@@ -1,0 +1,7 @@
+import sea
+
+# begin
+def turn(lamp):
+    lamp.turn()
+# end
+turn(sea.lamp)

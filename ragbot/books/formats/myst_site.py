@@ -22,6 +22,7 @@ from ragbot.books.formats.myst_contents import PAGES, Contents, file_title, read
 from ragbot.books.formats.notebooks import NOTEBOOK_SUFFIX, read_source_text
 from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
+from ragbot.books.markup.myst_blocks import PARTS, plain_myst_page
 from ragbot.books.markup.myst_inline import InlinePage
 from ragbot.books.markup.myst_page import MystPage
 from ragbot.books.markup.myst_references import (
@@ -33,7 +34,6 @@ from ragbot.books.markup.myst_references import (
     normal_label,
     unnumbered_kinds,
 )
-from ragbot.books.markup.myst_site import PARTS, plain_myst_page
 from ragbot.books.markup.pandoc_citations import Citations, read_citations
 from ragbot.books.markup.unrun_cells import unrun_notes
 from ragbot.core.code_fences import FenceFollower, LineKind

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from ragbot.books.markup.myst_blocks import plain_myst_page
 from ragbot.books.markup.myst_inline import InlinePage
 from ragbot.books.markup.myst_page import MystPage
 from ragbot.books.markup.myst_references import PageTargets, References
-from ragbot.books.markup.myst_site import plain_myst_page
 from ragbot.books.markup.pandoc_citations import Citations
 
 FILES = {

@@ -33,7 +33,7 @@ WITHOUT_LANGUAGES = ("mkdocs", "pretext")
 
 # Those whose sources are read, too.
 SOURCES = ("docusaurus", "mdbook", "mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown")
-SOURCES += ("jupyter-book", "zola", "quarto", "myst")
+SOURCES += ("jupyter-book", "zola", "quarto", "myst", "honkit")
 
 # Docusaurus's and mdBook's chunks hold the source as it is written.
 REWRITTEN = ("mkdocs", "vitepress", "vuepress", "starlight", "hugo-book", "bookdown", "jupyter-book")

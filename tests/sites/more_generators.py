@@ -227,6 +227,7 @@ class HugoBook(MarkdownSite):
 
 
 class HonKit(MarkdownSite):
+    is_read = True
     keeps_ids = False
     files: ClassVar[dict[str, str]] = {
         "book.json": '{"title": "Lighthouse"}\n',

@@ -17,7 +17,7 @@ from ragbot.books.formats.mdbook_summary import SummaryChapter, parse_summary
 from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.rewriting import rewrite_prose, shown_source, unwrap_admonish, with_open_references
-from ragbot.books.markup.slugs import MdbookSlugger
+from ragbot.books.markup.slugs import MdbookSlugger, honkit_slug
 from ragbot.core.domain import Book, Dialect, Page
 from ragbot.core.errors import BookError, FileUnreadable
 from ragbot.core.text import cleaned
@@ -26,6 +26,7 @@ from ragbot.core.text import cleaned
 MAX_CHAPTERS = 10_000
 
 _ANCHORS = AnchorRules(MdbookSlugger)
+_HONKIT_ANCHORS = AnchorRules(lambda: honkit_slug)
 
 # A line by which the author asks a preprocessor for its text: `{{%session outline}}`, `{{#cmdrun ls}}`.
 _MARK = re.compile(r"^[ \t]*\{\{[ \t]*[%#][^{}\n]*\}\}[ \t]*$", re.MULTILINE)
@@ -33,12 +34,13 @@ _MARK = re.compile(r"^[ \t]*\{\{[ \t]*[%#][^{}\n]*\}\}[ \t]*$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class _Config:
-    """Hold the settings of book.toml that are used here."""
+    """Hold the settings of book.toml that are used here; HonKit has none, and anchors of its own."""
 
     title: str
     src: str
     hidelines: dict[str, str]
     has_preprocessors: bool = False
+    anchors: AnchorRules = _ANCHORS
 
 
 def read_mdbook(folder: BookFolder) -> Book:
@@ -78,7 +80,7 @@ def _page(folder: BookFolder, path: str, chapter: SummaryChapter, config: _Confi
     content = split_page(
         source,
         Dialect.MARKDOWN,
-        _ANCHORS,
+        config.anchors,
         title=chapter.title,
         fallback=readable_name(path),
         parts=chapter.parts,
@@ -95,7 +97,8 @@ def _address(path: str, src: str) -> str:
 
 def _config(folder: BookFolder) -> _Config:
     if not folder.has("book.toml"):
-        return _Config(_honkit_title(folder), "src" if folder.has("src/SUMMARY.md") else "", {})
+        inner = "src" if folder.has("src/SUMMARY.md") else ""
+        return _Config(_honkit_title(folder), inner, {}, anchors=_HONKIT_ANCHORS)
     values = read_config(folder, ("book.toml",), generator="mdBook")
     book = _table(values, "book")
     hidelines = _table(_table(_table(_table(values, "output"), "html"), "code"), "hidelines")

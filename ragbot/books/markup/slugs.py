@@ -1,4 +1,4 @@
-"""Make the anchors of headings as GitHub, Docusaurus, mdBook and pandoc do."""
+"""Make the anchors of headings as GitHub, Docusaurus, mdBook, HonKit and pandoc do."""
 
 from __future__ import annotations
 
@@ -53,6 +53,15 @@ class NumberedSlugger:
     def take(self, anchor: str) -> None:
         """Leave an anchor to what is no heading."""
         self._numbers.setdefault(anchor, 0)
+
+
+# What HonKit drops; other signs and all letters stay.
+_NOT_IN_HONKIT = str.maketrans(dict.fromkeys("[]!\"'#$%&()*+,./:;<=>?@^_`{|}~©∑®†“”‘’∂ƒ™℠…œŒ˚ºª•∆∞♥"))
+
+
+def honkit_slug(text: str) -> str:
+    """Drop most signs, turn blanks into hyphens but for one in front, lower the case; never numbered."""
+    return text.translate(_NOT_IN_HONKIT).replace(" ", "-").lower().removeprefix("-")
 
 
 def pandoc_slug(text: str) -> str:

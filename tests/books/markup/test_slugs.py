@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragbot.books.markup.slugs import MdbookSlugger, NumberedSlugger, github_slug, mdbook_slug
+from ragbot.books.markup.slugs import MdbookSlugger, NumberedSlugger, github_slug, honkit_slug, mdbook_slug
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,23 @@ def test_numbered_slugger_numbers_repeated_headings_without_collision():
 def test_mdbook_slug_is_what_mdbook_makes(heading, slug):
     """mdBook's rule differs from GitHub's: only ASCII is lowered."""
     assert mdbook_slug(heading) == slug
+
+
+@pytest.mark.parametrize(
+    ("heading", "slug"),
+    [
+        ("Äpfel & Öl", "äpfel--öl"),
+        ("Straße 1.2: “Zitat” – Ende", "straße-12-zitat-–-ende"),
+        ("code_x.y() and emph", "codexy-and-emph"),
+        ("日本語 テスト", "日本語-テスト"),
+        ("Emoji 😀 here", "emoji-😀-here"),
+        ("100% — done…", "100-—-done"),
+        ("& more", "more"),
+    ],
+)
+def test_honkit_slug_is_what_honkit_makes(heading, slug):
+    """The right values are those of HonKit 6."""
+    assert honkit_slug(heading) == slug
 
 
 def test_mdbook_slugger_numbers_repeated_headings():

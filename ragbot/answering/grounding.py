@@ -36,6 +36,8 @@ class Grounder:
         self._sentences = 0
         self._cited = 0
         self._silences = 0
+        self._questions = 0
+        self._announced = 0
         self._unsupported: list[tuple[int, int]] = []
 
     def feed(self, text: str) -> str:
@@ -48,8 +50,10 @@ class Grounder:
 
     @property
     def is_unsupported(self) -> bool:
-        """Return whether the answer claims something and nothing of it is supported."""
-        return bool(self._sentences) and len(self._unsupported) == self._sentences
+        """Return whether nothing that the answer claims is supported, or it does nothing but ask."""
+        if self._sentences:
+            return len(self._unsupported) == self._sentences
+        return bool(self._questions) and not (self._announced or self._silences)
 
     @property
     def only_says_silence(self) -> bool:
@@ -75,7 +79,7 @@ class Grounder:
         """Return the text of a sentence or of the end of a block with marks that hold."""
         claim = self._support.claim_of(piece.body)
         if claim is None:
-            self._silences += says_silence(piece.body)
+            self._count_without_claim(piece.body)
             return self._with_marks(piece, self._known(piece.marks))
         self._sentences += 1
         known = self._known(piece.marks)
@@ -92,6 +96,14 @@ class Grounder:
         else:
             self._unsupported.append((self._length - piece.given, self._length + len(text)))
         return text
+
+    def _count_without_claim(self, text: str) -> None:
+        if says_silence(text):
+            self._silences += 1
+        elif text.rstrip("*_ ").endswith(("?", "？")):
+            self._questions += 1
+        else:
+            self._announced += 1
 
     def _known(self, marks: Sequence[int]) -> list[int]:
         return [mark for mark in dict.fromkeys(marks) if self._passage_of(mark) is not None]

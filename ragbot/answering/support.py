@@ -41,6 +41,13 @@ _ABOUT_SILENCE = re.compile(
     r"|\bno (?:information|mention|answer)\b|\bnot (?:say|said|mentioned|stated|specified)\b",
     re.IGNORECASE,
 )
+# Words by which models join what they claim, and which books say otherwise or not at all.
+_JOINING_WORDS = (
+    "approximately approx roughly around various several certain specific include includes including included"
+    " involve involves factor factors aspect aspects way ways thing things case cases following specify"
+    " specifies refer refers provide provides ensure ensures allow allows help helps make makes typically"
+    " generally usually commonly overall basically essentially simply"
+)
 # In these languages every noun has a capital.
 _CAPITAL_NOUNS = ("german",)
 
@@ -72,6 +79,7 @@ class SupportFinder:
         self._language = language
         self._reader = reader
         self._question = reader.terms(language, question)
+        self._joining = _joining_terms(reader, language)
 
     def claim_of(self, sentence: str) -> Claim | None:
         """Return what a sentence claims; None if it claims nothing that a book could hold.
@@ -83,6 +91,8 @@ class SupportFinder:
         if text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
             return None
         terms = self._reader.terms(self._language, _CODE.sub(r"\1", text))
+        if len(terms - self._joining) >= FEWEST_TERMS:
+            terms -= self._joining
         foreign = foreign_language(text, self._language)
         literals = tuple(_literals(text, has_names=(foreign or self._language) not in _CAPITAL_NOUNS))
         if len(terms) < FEWEST_TERMS and not literals:
@@ -93,7 +103,7 @@ class SupportFinder:
             terms=terms,
             new_terms=terms - self._question,
             literals=literals,
-            numbers={literal: _measured(literal, text) for literal in literals if literal.strip().isdigit()},
+            numbers=_numbers(text),
             is_invented=any(literal not in self._all_texts for literal in literals),
             is_foreign=bool(foreign),
         )
@@ -155,6 +165,17 @@ def _literals(text: str, *, has_names: bool) -> list[str]:
     if has_names:
         found += [_spaced(name) for name in _NAME.findall(prose)]
     return [literal for literal in dict.fromkeys(found) if literal.strip()]
+
+
+@lru_cache(maxsize=8)
+def _joining_terms(reader: PassageReader, language: str) -> Terms:
+    return reader.terms(language, _JOINING_WORDS) if language == "english" else frozenset()
+
+
+def _numbers(text: str) -> dict[str, str]:
+    """Return the numbers of a sentence, each as it is measured; those of code have only to stand in code."""
+    numbers = (_spaced(number) for number in _NUMBER.findall(_CODE.sub(" ", text)))
+    return {number: _measured(number, text) for number in numbers if number.strip().isdigit()}
 
 
 def _spaced(text: str) -> str:

@@ -43,6 +43,9 @@ def best(sentence: str, question: str = "How is it made?") -> int | None:
         ("Call `cheese.wait(months=9)` to ripen the cheese.", 1),
         ("Black tea takes 1000 ml of water.", 2),
         ("Black tea takes 1,000ml of water.", 2),
+        # What models join their claims with, and a number that is code.
+        ("It typically takes approximately 80 degrees to provide green tea.", 2),
+        ("The function includes several steps: it ripens the cheese and returns `months=9`.", 1),
     ],
 )
 def test_sentence_in_the_passages_words_is_supported_by_it(sentence: str, passage: int) -> None:
@@ -65,6 +68,14 @@ def test_sentence_in_the_passages_words_is_supported_by_it(sentence: str, passag
 def test_number_name_code_or_claim_that_no_passage_holds_is_unsupported(sentence: str) -> None:
     """Whatever the rest of the sentence says."""
     assert best(sentence) is None
+
+
+def test_words_that_join_are_no_claim_of_their_own() -> None:
+    """Two words of the book among them are few; without them there is nothing to prove."""
+    assert best("Various factors help to ensure that it generally involves sailors and ropes.") is None
+    claim = finder().claim_of("It helps in several ways.")
+    assert claim is not None
+    assert claim.terms
 
 
 def test_number_counts_only_where_the_rest_of_the_sentence_stands() -> None:

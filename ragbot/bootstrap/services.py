@@ -77,13 +77,12 @@ def build_services(
     )
     store = store or build_passage_store(settings, storage, metrics)
     published = PublishedBooks(storage.editions.published_of_each, store, settings.edition_poll_s)
-    contents = CachedContents(storage.editions)
+    contents, insights = CachedContents(storage.editions), QuestionInsights(storage.database)
     retriever = _retriever(settings, published, storage.editions, providers, store)
     answerer = _answerer(settings, retriever, contents, providers, reader)
     clock = ClockJumpDetector(lambda by_s: log.warning("clock_jumped", by_s=round(by_s)))
     readiness = _readiness(storage, providers, store, published, clock)
     grouping = build_grouping(settings, storage, providers)
-    insights = QuestionInsights(storage.database)
     return Services(
         settings=settings,
         answerer=answerer,

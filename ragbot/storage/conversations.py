@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
-from ragbot.core.answers import Answer, Exchange, Question, Status, Usage
+from ragbot.core.answers import Answer, Exchange, Question, Status
 from ragbot.core.errors import IdempotencyInProgress, MessageNotFound, SessionExpired, SessionNotFound
-from ragbot.core.text import cleaned
 from ragbot.storage.asked_questions import AskedQuestion, AskedQuestionWriter, conditional_insert
 from ragbot.storage.database import Database
 from ragbot.storage.idempotency_keys import (
@@ -23,7 +22,15 @@ from ragbot.storage.idempotency_keys import (
     release_claim,
     release_claims,
 )
-from ragbot.storage.message_rows import MessageFacts, message_facts, source_values
+from ragbot.storage.message_rows import (
+    ENDED_COLUMNS,
+    PENDING_COLUMNS,
+    SESSION_COLUMNS,
+    MessageFacts,
+    ended_values,
+    message_facts,
+    pending_values,
+)
 from ragbot.storage.models import MessageRow, SessionRow
 
 sessions = SessionRow.__table__
@@ -38,15 +45,6 @@ _CLOSE = update(messages).where(
 # A message that the statement before it has closed, or another one at the same microsecond.
 _CLOSED_NOW = exists().where(
     messages.c.message_id == bindparam("closed_id"), messages.c.finished_at == bindparam("closed_at")
-)
-_SESSION_COLUMNS = ("id", "created_at", "last_activity_at", "expires_at")
-_PENDING_COLUMNS = (
-    *("message_id", "session_id", "created_at", "query", "book", "mode", "selected_text", "status"),
-    *("answer", "sources", "degraded", "usage", "latency_ms"),
-)
-_ENDED_COLUMNS = (
-    *("status", "answer", "sources", "model", "book_version", "degraded", "cache", "usage", "latency_ms"),
-    *("grounding", "error_code", "finished_at"),
 )
 
 HISTORY_EXCHANGES = 10
@@ -108,9 +106,9 @@ class ConversationStore:
         self._database = database
         self._timeout = timedelta(hours=session_timeout_hours)
         self._turn_limit = timedelta(seconds=turn_limit_s)
-        self._session_statement = database.statement(_INSERT_SESSION, columns=_SESSION_COLUMNS, converts=True)
-        self._pending_statement = database.statement(_INSERT_MESSAGE, columns=_PENDING_COLUMNS, converts=True)
-        self._close_statement = database.statement(_CLOSE, columns=_ENDED_COLUMNS, converts=True)
+        self._session_statement = database.statement(_INSERT_SESSION, columns=SESSION_COLUMNS, converts=True)
+        self._pending_statement = database.statement(_INSERT_MESSAGE, columns=PENDING_COLUMNS, converts=True)
+        self._close_statement = database.statement(_CLOSE, columns=ENDED_COLUMNS, converts=True)
         self._asked_statement = database.statement(
             conditional_insert(database.dialect, _CLOSED_NOW), converts=True
         )
@@ -159,7 +157,7 @@ class ConversationStore:
                 history = _history(connection, session_id, question.book)
                 before = _count(connection, session_id)
             message_id = new_id()
-            connection.execute(_INSERT_MESSAGE, _pending(question, session_id, message_id, now))
+            connection.execute(_INSERT_MESSAGE, pending_values(question, session_id, message_id, now))
             if claim:
                 insert_claim(connection, claim, message_id, now)
         return Turn(session_id, message_id, now, history, before)
@@ -170,7 +168,7 @@ class ConversationStore:
         self._database.run_together(
             [
                 (self._session_statement, self._session_values(session_id, now)),
-                (self._pending_statement, _pending(question, session_id, message_id, now)),
+                (self._pending_statement, pending_values(question, session_id, message_id, now)),
             ]
         )
         return Turn(session_id, message_id, now, ())
@@ -185,7 +183,7 @@ class ConversationStore:
     ) -> None:
         """Store how the turn ended, and what was asked. A turn that is closed already stays as it is."""
         now = _now()
-        ended = _ended(answer, error_code, now)
+        ended = ended_values(answer, error_code, now)
         work = [(self._close_statement, {"closed_id": message_id, **ended})]
         this = {"closed_id": message_id, "closed_at": now}
         if asked is not None and (kept := self._asked.values(message_id, asked, answer, now)):
@@ -345,41 +343,6 @@ def _live_session(connection: Connection, session_id: str, now: datetime) -> Row
     if row.expires_at <= now:
         raise SessionExpired
     return row
-
-
-def _pending(question: Question, session_id: str, message_id: str, now: datetime) -> dict[str, Any]:
-    return {
-        "message_id": message_id,
-        "session_id": session_id,
-        "created_at": now,
-        "query": question.text,
-        "book": question.book,
-        "mode": str(question.mode),
-        "selected_text": question.selected_text,
-        "status": str(Status.PENDING),
-        "answer": "",
-        "sources": [],
-        "degraded": [],
-        "usage": asdict(Usage()),
-        "latency_ms": {},
-    }
-
-
-def _ended(answer: Answer, error_code: str | None, now: datetime) -> dict[str, Any]:
-    return {
-        "status": str(answer.status),
-        "answer": cleaned(answer.text),
-        "sources": [source_values(source) for source in answer.sources],
-        "model": answer.model or None,
-        "book_version": answer.book_version or None,
-        "degraded": [str(name) for name in answer.degraded],
-        "cache": answer.cache,
-        "usage": asdict(answer.usage),
-        "latency_ms": asdict(answer.latency_ms),
-        "grounding": asdict(answer.grounding) if answer.grounding else None,
-        "error_code": error_code,
-        "finished_at": now,
-    }
 
 
 def _history(connection: Connection, session_id: str, book: str) -> tuple[Exchange, ...]:

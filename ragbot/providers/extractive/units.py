@@ -238,13 +238,10 @@ def units_of(
                         words=plain,
                         tokens=count_tokens(plain),
                         is_side=section.is_side
-                        or is_link_alone(raw)
-                        or (kind == "sentence" and (is_pointer(raw) or _is_caption(text, block)))
-                        or (kind != "code" and (is_due_date(plain) or is_date_of_text(plain))),
+                        or _is_side(raw, plain, kind)
+                        or (kind == "sentence" and _is_caption(text, block)),
                         is_diagram=kind == "code" and _is_diagram(raw),
-                        is_label=number in questions
-                        or (kind == "sentence" and _BOLD.fullmatch(raw) is not None)
-                        or (kind == "table_row" and is_group_row(raw)),
+                        is_label=number in questions or _is_label(raw, kind),
                         is_fold=kind == "sentence" and _FOLD.fullmatch(raw) is not None,
                         is_summary=section.is_summary,
                         is_tree=kind == "code" and _TREE.search(raw) is not None,
@@ -254,6 +251,20 @@ def units_of(
                     )
                 )
     return units
+
+
+def _is_side(raw: str, plain: str, kind: str) -> bool:
+    """Return whether a piece is about the text: a link, where to read on, or a date of the text or of a task."""
+    if is_link_alone(raw) or (kind == "sentence" and is_pointer(raw)):
+        return True
+    return kind != "code" and (is_due_date(plain) or is_date_of_text(plain))
+
+
+def _is_label(raw: str, kind: str) -> bool:
+    """Return whether a piece heads what follows: a bold line, or a row that names a group of rows."""
+    if kind == "table_row":
+        return is_group_row(raw)
+    return kind == "sentence" and _BOLD.fullmatch(raw) is not None
 
 
 def _replies(units: Sequence[Unit], questions: frozenset[int]) -> bool:

@@ -84,11 +84,12 @@ class SupportFinder:
     def claim_of(self, sentence: str) -> Claim | None:
         """Return what a sentence claims; None if it claims nothing that a book could hold.
 
-        That is so for a question, for what announces a list or a listing, and where the book is said to be
-        silent.
+        That is so for a question, for what announces a list or a listing, for signs without a word, and where
+        the book is said to be silent.
         """
         text = MARK.sub("", sentence).strip()
-        if text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
+        is_empty = not any(map(str.isalnum, text))
+        if is_empty or text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
             return None
         terms = self._reader.terms(self._language, _CODE.sub(r"\1", text))
         if len(terms - self._joining) >= FEWEST_TERMS:

@@ -132,6 +132,7 @@ def test_short_answer_is_read_together_with_its_question() -> None:
         "Shall I explain?",
         "The book does not say how long that takes.",
         "The passages don't mention any brandy.",
+        "**[5]**",
     ],
 )
 def test_some_sentences_claim_nothing_that_a_book_could_hold(sentence: str) -> None:

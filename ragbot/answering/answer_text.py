@@ -7,6 +7,7 @@ from ragbot.answering.markdown_sanitizer import MarkdownSanitizer
 from ragbot.answering.refusal import RefusalDetector, SentinelFilter
 from ragbot.core.answers import Generation, Grounding
 from ragbot.core.invisible_characters import without_invisible
+from ragbot.core.text import QUESTION_MARKS
 
 
 class AnswerText:
@@ -69,7 +70,7 @@ class AnswerText:
         if self._refusal.refused:
             text = self._refusal_text + text
             # Small models repeat the question, which says nothing.
-            text = "" if text.rstrip().endswith(("?", "？")) else text
+            text = "" if text.rstrip().endswith(QUESTION_MARKS) else text
         if self._is_grounded:
             text = self._grounder.feed(text) + self._grounder.flush()
         return self._give(text)

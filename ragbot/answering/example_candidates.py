@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from ragbot.core.side_matter import is_side_heading
+from ragbot.core.text import QUESTION_MARKS
 from ragbot.storage.editions import SectionText
 
 # A heading of this many words that ends in a question mark is a question that a reader may ask.
@@ -137,7 +138,7 @@ def example_candidates(sections: Sequence[SectionText], language: str) -> list[C
 
 def _asked_heading(section: SectionText, wording: _Wording | None) -> Iterator[str]:
     heading = _LABEL.sub("", section.heading_path[-1]) if section.heading_path else ""
-    if not heading.endswith(("?", "？")) or not FEWEST_WORDS <= len(heading.split()) <= MOST_WORDS:
+    if not heading.endswith(QUESTION_MARKS) or not FEWEST_WORDS <= len(heading.split()) <= MOST_WORDS:
         return
     if wording is None or (
         re.match(rf"(?:{wording.asks})(?!\w)", heading, re.IGNORECASE) and not _POINTS_BACK.search(heading)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from ragbot.answering.statements import MARK, Kind, Piece, StatementSplitter
 from ragbot.answering.support import Claim, SupportFinder, says_silence
 from ragbot.core.answers import Grounding
+from ragbot.core.text import asks
 
 
 class Grounder:
@@ -100,7 +101,7 @@ class Grounder:
     def _count_without_claim(self, text: str) -> None:
         if says_silence(text):
             self._silences += 1
-        elif text.rstrip("*_ ").endswith(("?", "？")):
+        elif asks(text):
             self._questions += 1
         else:
             self._announced += 1

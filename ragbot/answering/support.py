@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from ragbot.answering.statements import MARK
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.languages import foreign_language
-from ragbot.core.text import folded
+from ragbot.core.text import asks, folded
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
 
 # Share of a sentence's content words that its passage holds, and that stand within a few of its units.
@@ -88,14 +88,16 @@ class SupportFinder:
         the book is said to be silent.
         """
         text = MARK.sub("", sentence).strip()
-        is_empty = not any(map(str.isalnum, text))
-        if is_empty or text.rstrip("*_ ").endswith((":", "：", "?", "？")) or says_silence(text):
+        announces = text.rstrip("*_ ").endswith((":", "："))
+        if not any(map(str.isalnum, text)) or announces or asks(text) or says_silence(text):
             return None
         terms = self._reader.terms(self._language, _CODE.sub(r"\1", text))
         if len(terms - self._joining) >= FEWEST_TERMS:
             terms -= self._joining
         foreign = foreign_language(text, self._language)
-        literals = tuple(_literals(text, has_names=(foreign or self._language) not in _CAPITAL_NOUNS))
+        numbers = _numbers(text)
+        has_names = (foreign or self._language) not in _CAPITAL_NOUNS
+        literals = tuple(_literals(text, numbers, has_names=has_names))
         if len(terms) < FEWEST_TERMS and not literals:
             terms |= self._question
         if not terms and not literals:
@@ -104,7 +106,7 @@ class SupportFinder:
             terms=terms,
             new_terms=terms - self._question,
             literals=literals,
-            numbers=_numbers(text),
+            numbers={number: _measured(number, text) for number in numbers if number.strip().isdigit()},
             is_invented=any(literal not in self._all_texts for literal in literals),
             is_foreign=bool(foreign),
         )
@@ -158,13 +160,11 @@ def says_silence(sentence: str) -> bool:
     return _ABOUT_SILENCE.search(sentence) is not None
 
 
-def _literals(text: str, *, has_names: bool) -> list[str]:
-    """Return numbers, names and code of a sentence as they have to stand in a passage."""
-    found = [_spaced(code) for code in _CODE.findall(text)]
-    prose = _CODE.sub(" ", text)
-    found += [_spaced(number) for number in _NUMBER.findall(prose)]
+def _literals(text: str, numbers: Sequence[str], *, has_names: bool) -> list[str]:
+    """Return code, numbers and names of a sentence as they have to stand in a passage."""
+    found = [*map(_spaced, _CODE.findall(text)), *numbers]
     if has_names:
-        found += [_spaced(name) for name in _NAME.findall(prose)]
+        found += map(_spaced, _NAME.findall(_CODE.sub(" ", text)))
     return [literal for literal in dict.fromkeys(found) if literal.strip()]
 
 
@@ -173,10 +173,9 @@ def _joining_terms(reader: PassageReader, language: str) -> Terms:
     return reader.terms(language, _JOINING_WORDS) if language == "english" else frozenset()
 
 
-def _numbers(text: str) -> dict[str, str]:
-    """Return the numbers of a sentence, each as it is measured; those of code have only to stand in code."""
-    numbers = (_spaced(number) for number in _NUMBER.findall(_CODE.sub(" ", text)))
-    return {number: _measured(number, text) for number in numbers if number.strip().isdigit()}
+def _numbers(text: str) -> list[str]:
+    """Return the numbers of a sentence; those of its code have only to stand in code."""
+    return [_spaced(number) for number in _NUMBER.findall(_CODE.sub(" ", text))]
 
 
 def _spaced(text: str) -> str:

@@ -39,6 +39,9 @@ _SIGNATURES = (
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _NUMBER = re.compile(r"(\d+)")
 
+# What the signs of a glob match, as expressions.
+GLOB_SIGNS = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -257,8 +260,7 @@ def _glob_matches(path: str, glob: str) -> bool:
 @cache
 def _glob_pattern(glob: str) -> re.Pattern[str]:
     pieces = re.split(r"(\*\*/|\*\*|\*|\?)", f"{glob}**" if glob.endswith("/") else glob)
-    wild = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(wild.get(piece) or re.escape(piece) for piece in pieces))
+    return re.compile("".join(GLOB_SIGNS.get(piece) or re.escape(piece) for piece in pieces))
 
 
 def natural_key(path: str) -> tuple[tuple[tuple[int, int, str], ...], ...]:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from ragbot.books.files import IGNORED_FOLDERS
-from ragbot.books.site_generators import GENERATORS, SiteGenerator, is_built, peek
+from ragbot.books.site_generators import GENERATORS, MKDOCS_CONFIGS, SiteGenerator, is_built, peek
 
 # Where a repository keeps the project of its book.
 INNER_FOLDERS = (
@@ -33,7 +33,6 @@ _PROSE = frozenset({".md", ".mdx", ".markdown", ".qmd", ".rmd", ".ipynb", ".rst"
 MAX_FILES_LOOKED_AT = 50_000
 
 # MkDocs's configuration may lie in a folder beside its pages or among them, and say so.
-_MKDOCS_CONFIGS = ("mkdocs.yml", "mkdocs.yaml")
 _OUTER_PAGES = re.compile(r"""^docs_dir[ \t]*:[ \t]*["']?(\.\.(?:/[^"'#\n]*)?)""", re.MULTILINE)
 _MAX_CONFIGS = 50
 
@@ -104,7 +103,7 @@ def _project_of_outer_pages(root: Path) -> Project | None:
     """
     generator = next(generator for generator in GENERATORS if generator.name == "MkDocs")
     paths = (
-        path for name in _MKDOCS_CONFIGS for depth in ("*", "*/*") for path in root.glob(f"{depth}/{name}")
+        path for name in MKDOCS_CONFIGS for depth in ("*", "*/*") for path in root.glob(f"{depth}/{name}")
     )
     found: dict[Path, Path] = {}
     for config in islice(paths, _MAX_CONFIGS):

@@ -92,6 +92,7 @@ def _jekyll(folder: Path) -> str:
     return "" if is_built(folder) else _one_of("_config.yml", "_config.yaml")(folder)
 
 
+MKDOCS_CONFIGS = ("mkdocs.yml", "mkdocs.yaml")
 _CONFIGS = ("config.toml", "config.yaml", "config.yml", "config.json")
 
 # The most specific first: Jupyter Book's folders may hold Sphinx's file too, Starlight's pages are Astro's.
@@ -227,7 +228,7 @@ GENERATORS = (
     ),
     SiteGenerator(
         "MkDocs",
-        _one_of("mkdocs.yml", "mkdocs.yaml"),
+        _one_of(*MKDOCS_CONFIGS),
         build="mkdocs build",
         outputs=("site",),
         content="docs",

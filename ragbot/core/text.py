@@ -7,6 +7,8 @@ import unicodedata
 from collections import deque
 from collections.abc import Iterator
 
+QUESTION_MARKS = ("?", "？")
+
 _WORD = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 _SIGN = re.compile(r"[^\w\s]|_")
@@ -50,6 +52,11 @@ def cleaned(text: str) -> str:
 def has_forbidden_characters(text: str) -> bool:
     """Return whether `cleaned` would change the text."""
     return cleaned(text) != text
+
+
+def asks(text: str) -> bool:
+    """Return whether a text ends in a question mark, also within emphasis."""
+    return text.rstrip("*_ ").endswith(QUESTION_MARKS)
 
 
 def text_length(text: str) -> int:

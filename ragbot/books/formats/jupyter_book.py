@@ -14,7 +14,14 @@ from ragbot.books.formats.bookdown import read_beside
 from ragbot.books.formats.config_files import parse_tolerant_yaml, read_config
 from ragbot.books.formats.markdown import AnchorRules
 from ragbot.books.formats.notebooks import read_source_text
-from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, folder_address, read_site_source
+from ragbot.books.formats.site_source import (
+    NOT_BUILT,
+    NOT_READ,
+    Listed,
+    SiteSource,
+    folder_address,
+    read_site_source,
+)
 from ragbot.books.markup.front_matter import FrontMatter
 from ragbot.books.markup.myst import MystProject, labels_of, plain_myst
 from ragbot.books.markup.pandoc_citations import read_citations
@@ -63,7 +70,7 @@ def read_jupyter_book(folder: BookFolder) -> Book:
     listed = {entry.path for entry in navigation}
     for path in sorted(listed):
         if not path.endswith(tuple(PAGES)):
-            folder.skip(path, "Its format is not read from its source. Build the book, and give its HTML.")
+            folder.skip(path, NOT_READ)
     # Each page's text is taken before its anchors are made.
     labels: list[str] = []
 

@@ -98,16 +98,15 @@ class _FolderLists:
         self._base = base
         self._name = name
         self._is_natural = name == _AWESOME_NAV
-        self._children: dict[str, list[str]] = {}
+        # (Of each folder what lies in it, in order.)
+        self._children: dict[str, dict[str, None]] = {}
         for path in sorted(folder.files(MARKDOWN_SUFFIXES, base), key=mkdocs_key):
             self._place(path)
         self._listed: set[str] = set()
 
     def _place(self, path: str) -> None:
         above = dirname(path)
-        beside = self._children.setdefault(above, [])
-        if path not in beside:
-            beside.append(path)
+        self._children.setdefault(above, {})[path] = None
         if above != self._base and above:
             self._place(above)
 
@@ -189,9 +188,10 @@ class _FolderLists:
         above = dirname(pattern)
         if basename(above) == "**" or basename(pattern) == "**":
             within = dirname(above) if basename(above) == "**" else above
-            pages = [page for page in self._all_pages(within) if page not in self._listed]
-            return [page for page in pages if fnmatchcase(basename(page), basename(pattern))]
-        beside = rest if above == path else self._children.get(above, [])
+            return [
+                page for page in self._all_pages(within) if fnmatchcase(basename(page), basename(pattern))
+            ]
+        beside = rest if above == path else self._children.get(above, ())
         return [child for child in beside if fnmatchcase(child, pattern)]
 
     def _all_pages(self, path: str) -> Iterator[str]:

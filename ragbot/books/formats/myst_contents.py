@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import takewhile
 from posixpath import basename, dirname, normpath
 
-from ragbot.books.files import BookFolder
+from ragbot.books.files import GLOB_SIGNS, BookFolder
 from ragbot.books.formats.config_files import as_mapping, as_text, as_texts
 from ragbot.books.formats.jupyter_book import read_contents
 from ragbot.books.formats.site_source import Listed
@@ -258,23 +258,16 @@ def glob_matches(path: str, glob: str) -> bool:
 def _compiled(glob: str) -> re.Pattern[str]:
     pieces: list[str] = []
     for piece in _GLOB.finditer(glob):
-        match piece[0]:
-            case "**/":
-                pieces.append("(?:[^/]+/)*")
-            case "**":
-                pieces.append(".*")
-            case "*":
-                pieces.append("[^/]*")
-            case "?":
-                pieces.append("[^/]")
-            case _ if piece["not"] is not None:
-                pieces.append(f"(?!(?:{_alternatives(piece['not'], '|')})(?:\\.|$|/))[^/]*")
-            case _ if piece["any"] is not None:
-                pieces.append(f"(?:{_alternatives(piece['any'], ',')})")
-            case _:
-                pieces.append(re.escape(piece[0]))
+        if (sign := GLOB_SIGNS.get(piece[0])) is not None:
+            pieces.append(sign)
+        elif piece["not"] is not None:
+            pieces.append(f"(?!(?:{_alternatives(piece['not'], '|')})(?:\\.|$|/))[^/]*")
+        elif piece["any"] is not None:
+            pieces.append(f"(?:{_alternatives(piece['any'], ',')})")
+        else:
+            pieces.append(re.escape(piece[0]))
     return re.compile("".join(pieces))
 
 
 def _alternatives(text: str, sign: str) -> str:
-    return "|".join(re.escape(word).replace(r"\*", "[^/]*") for word in text.split(sign))
+    return "|".join(re.escape(word).replace(r"\*", GLOB_SIGNS["*"]) for word in text.split(sign))

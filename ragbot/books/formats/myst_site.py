@@ -20,11 +20,11 @@ from ragbot.books.formats.config_files import (
 from ragbot.books.formats.markdown import AnchorRules, plain_text
 from ragbot.books.formats.myst_contents import PAGES, Contents, file_title, read_contents_of_site
 from ragbot.books.formats.notebooks import NOTEBOOK_SUFFIX, read_source_text
-from ragbot.books.formats.site_source import NOT_BUILT, Listed, SiteSource, read_site_source
+from ragbot.books.formats.site_source import NOT_BUILT, NOT_READ, Listed, SiteSource, read_site_source
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.myst_blocks import PARTS, plain_myst_page
 from ragbot.books.markup.myst_inline import InlinePage
-from ragbot.books.markup.myst_page import MystPage
+from ragbot.books.markup.myst_page import MystPage, without_closing_marks
 from ragbot.books.markup.myst_references import (
     MystSlugger,
     PageTargets,
@@ -41,7 +41,6 @@ from ragbot.core.domain import Book
 from ragbot.core.errors import FileUnreadable
 
 CONFIG = ("myst.yml",)
-UNREAD = "Its format is not read from its source. Build the book, and give its HTML."
 MAX_EXTENDS = 8
 
 # What may stand in front of the heading that is a page's title.
@@ -51,7 +50,6 @@ _FIRST_HEADING = re.compile(
     r" {0,3}#[ \t]+(?P<atx>[^\n]*)(?:\n|\Z)|(?P<setext>[^\s|>#:`\-][^\n]*)\n {0,3}=+[ \t]*(?:\n|\Z)"
 )
 _HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(?P<title>[^\n]*)$", re.MULTILINE)
-_CLOSING_MARKS = re.compile(r"(?<![#\s])[ \t]+#+[ \t]*\Z")
 
 
 @dataclass(slots=True)
@@ -86,7 +84,7 @@ def read_myst(folder: BookFolder) -> Book:
     contents = read_contents_of_site(folder, details, has_folders=has_folders)
     for entry in contents.pages:
         if not entry.path.lower().endswith(tuple(PAGES)):
-            folder.skip(entry.path, UNREAD)
+            folder.skip(entry.path, NOT_READ)
     numbering = as_mapping(details.get("numbering"))
     project = _Project(
         folder,
@@ -218,7 +216,7 @@ def _prose_of(body: str) -> str:
 
 
 def _heading_words(written: str) -> str:
-    return re.sub(r"\{[\w:.-]+\}(?=`)", "", _CLOSING_MARKS.sub("", written.strip()))
+    return re.sub(r"\{[\w:.-]+\}(?=`)", "", without_closing_marks(written))
 
 
 def _labels_before_title(body: str) -> list[str]:

@@ -22,6 +22,7 @@ from ragbot.books.markup.titles import plain_title, plain_titles
 from ragbot.core.domain import Book, Dialect, Page
 
 NOT_BUILT = "It is a draft, or the site does not build it."
+NOT_READ = "Its format is not read from its source. Build the book, and give its HTML."
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.myst import LANGUAGE, MystDirective
+from ragbot.books.markup.pandoc_tables import barred_table
 
 LITERAL_INCLUDES = frozenset({"literalinclude", "include"})
 
@@ -66,11 +67,12 @@ def is_literal(directive: MystDirective) -> bool:
 def table_of_csv(text: str) -> list[str]:
     """Return comma-separated values as a table of Markdown, the first row as its head."""
     try:
-        rows = [[cell.strip() for cell in row] for row in csv.reader(text.split("\n")) if row]
+        rows = [
+            [cell.strip().replace("|", "\\|") for cell in row] for row in csv.reader(text.split("\n")) if row
+        ]
     except csv.Error:
         return text.split("\n")
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return [*lines[:1], f"|{'---|' * len(rows[0])}", *lines[1:]] if rows else []
+    return [*barred_table(rows[0], rows[1:])] if rows else []
 
 
 def included_lines(directive: MystDirective, included: Callable[[str], str]) -> list[str]:

@@ -85,9 +85,14 @@ def math_lines(lines: Iterable[str], label: str, page: MystPage) -> Iterator[str
     yield from ("$$", *(line for line in shown if line.strip()), "$$")
 
 
+def without_closing_marks(heading: str) -> str:
+    """Return a heading's text without the marks that may close it."""
+    return _CLOSING_MARKS.sub("", heading.strip())
+
+
 def heading_lines(level: int, written: str, page: MystPage) -> Iterator[str]:
     """Yield a heading, with its id where the author gave it one; the page's title, with what follows it."""
-    title = page.words(_CLOSING_MARKS.sub("", written.strip()))
+    title = page.words(without_closing_marks(written))
     if page.has_title and not page.inline.targets.headings and not page.inline.targets.taken:
         page.has_title = False
         page.pending.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,7 +54,9 @@ def _simple(lines: Sequence[str], rule: int, *, head: str = "") -> DrawnTable | 
     if not rows:
         return None
     starts = _starts(lines[rule])
-    return DrawnTable((*_barred(_cells([head], starts), [_cells([row], starts) for row in rows]), ""), end)
+    return DrawnTable(
+        (*barred_table(_cells([head], starts), [_cells([row], starts) for row in rows]), ""), end
+    )
 
 
 def _multiline(lines: Sequence[str], start: int) -> DrawnTable | None:
@@ -69,7 +71,7 @@ def _multiline(lines: Sequence[str], start: int) -> DrawnTable | None:
             starts = _starts(lines[rule])
             body = [_cells(row, starts) for row in rows if row]
             head = _cells(lines[start + 1 : rule], starts)
-            return DrawnTable((*_barred(head, body), ""), end + 1) if body else None
+            return DrawnTable((*barred_table(head, body), ""), end + 1) if body else None
         if line.strip():
             rows[-1].append(line)
         else:
@@ -99,7 +101,7 @@ def _grid(lines: Sequence[str], start: int) -> DrawnTable | None:
         end += 1
     if held or not rows:
         return None
-    return DrawnTable((*_barred(head or [""] * (len(edges) - 1), rows), ""), end)
+    return DrawnTable((*barred_table(head or [""] * (len(edges) - 1), rows), ""), end)
 
 
 def _grid_cell(lines: Sequence[str], left: int, right: int) -> str:
@@ -129,7 +131,8 @@ def _cells(lines: Sequence[str], starts: list[int]) -> list[str]:
     ]
 
 
-def _barred(head: list[str], rows: list[list[str]]) -> Iterator[str]:
+def barred_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table with bars; the cells' own bars are escaped before."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)

@@ -16,6 +16,7 @@ from ragbot.core.languages import ask_in_book_language
 from ragbot.core.markdown_escaping import escape_words
 from ragbot.core.ports import AnswerScorer, Embedder, Pieces
 from ragbot.core.side_matter import wants_side_matter
+from ragbot.core.text import asks
 from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, paragraphs_of
 from ragbot.providers.extractive.overviews import overview_windows
 from ragbot.providers.extractive.question import AskedFor, Want, asked_for, is_negated, parts_of
@@ -287,7 +288,7 @@ def is_answer(unit: Unit) -> bool:
         return False
     if unit.kind == "table_row" and unit.is_label:
         return False
-    return not unit.words.rstrip("*_ ").endswith(("?", "？"))
+    return not asks(unit.words)
 
 
 def _place(chunk: Chunk, shown: Sequence[Chunk]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from ragbot.core.domain import Chunk
 from ragbot.core.side_matter import is_side_section, link_share
+from ragbot.core.text import QUESTION_MARKS
 from ragbot.providers.extractive.question import is_negated
 from ragbot.providers.extractive.text_blocks import TextBlock
 from ragbot.providers.extractive.units import Unit, units_of
@@ -25,8 +26,6 @@ _OF_SOMETHING = re.compile(
     r"(?:the|an?)\s+(.+?)(?:\s*\([^()]+\))?\s+of\s+(?:an?|the|each|your)\s+.+", re.IGNORECASE
 )
 _IN_PARENTHESES = re.compile(r"(.+?)\s*\(([^()]+)\)\W*")
-
-_ASKS = ("?", "？")
 
 Terms = frozenset[str]
 Made = TypeVar("Made")
@@ -200,7 +199,7 @@ class PassageReader:
         for heading in {unit.heading for unit in units} - {-1}:
             names[heading] = self._words(text[blocks[heading].start : blocks[heading].end], "heading")
         inner = {heading: self.terms(language, name) for heading, name in names.items()}
-        questions = {heading for heading, name in names.items() if name.endswith(_ASKS)}
+        questions = {heading for heading, name in names.items() if name.endswith(QUESTION_MARKS)}
         negated = {heading for heading, name in names.items() if is_negated(name)}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
         labels = list(_labels(units))
@@ -224,7 +223,7 @@ class PassageReader:
                 listed=listed_in(index),
                 replies=_begins(units, labels, index)
                 and (
-                    units[labels[index]].words.endswith(_ASKS)
+                    units[labels[index]].words.endswith(QUESTION_MARKS)
                     if labels[index] >= 0
                     else unit.heading in questions
                 ),

@@ -205,9 +205,7 @@ def units_of(
 ) -> list[Unit]:
     """Split a passage. `headings` is its heading path; `words(text, kind)` removes a piece's markup."""
     last = headings[-1] if headings else ""
-    section = _Section(
-        is_side_section(last, text[: _next_heading(blocks, -1, text)]), is_summary_heading(last)
-    )
+    section = _section(last, text[: _next_heading(blocks, -1, text)])
     units: list[Unit] = []
     heading = -1
     questions = find_question_items(text, blocks)
@@ -215,8 +213,7 @@ def units_of(
         if block.kind == "heading":
             heading = number
             name = words(text[block.start : block.end], "heading")
-            below = text[block.end : _next_heading(blocks, number, text)]
-            section = _Section(is_side_section(name, below), is_summary_heading(name))
+            section = _section(name, text[block.end : _next_heading(blocks, number, text)])
             continue
         if units and units[-1].heading == heading and _is_picture(text[block.start : block.end]):
             units[-1] = _before_picture(units[-1], text)
@@ -327,6 +324,10 @@ def _points_on(item: Unit) -> bool:
 class _Section:
     is_side: bool
     is_summary: bool
+
+
+def _section(heading: str, text: str) -> _Section:
+    return _Section(is_side_section(heading, text), is_summary_heading(heading))
 
 
 def _next_heading(blocks: Sequence[TextBlock], number: int, text: str) -> int:

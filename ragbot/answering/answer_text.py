@@ -27,6 +27,7 @@ class AnswerText:
         # A refusal is given whole, at its end.
         self._refusal_text = ""
         self._given: list[str] = []
+        self._verbatim = ""
 
     @property
     def text(self) -> str:
@@ -46,12 +47,14 @@ class AnswerText:
     @property
     def is_unsupported(self) -> bool:
         """Return whether the answer claims something, and no passage supports any of it."""
-        return self._is_grounded and self._grounder.is_unsupported
+        return self._is_grounded and self._grounder.is_unsupported and not self._verbatim
 
     @property
     def grounding(self) -> Grounding:
         """Return how the sentences of the whole answer stand."""
-        return verbatim_grounding(self.text) if self._generation.extractive else self._grounder.grounding
+        if self._generation.extractive:
+            return verbatim_grounding(self.text)
+        return self._grounder.grounding + verbatim_grounding(self._verbatim)
 
     def feed(self, piece: str) -> str:
         """Return the text that can be shown now; it may be empty."""
@@ -77,6 +80,11 @@ class AnswerText:
 
     def add(self, text: str) -> str:
         """Add a text of our own, which needs no filter."""
+        return self._give(text)
+
+    def add_verbatim(self, text: str) -> str:
+        """Add the book's own sentences, filtered and with their marks, behind what a model said."""
+        self._verbatim += text
         return self._give(text)
 
     @property

@@ -53,6 +53,7 @@ from ragbot.core.answers import (
 )
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import EditionFacts
+from ragbot.core.errors import DeadlineExceeded
 from ragbot.index.retriever import Retriever
 from ragbot.providers.extractive.reading import PassageReader
 
@@ -68,7 +69,7 @@ UNSUPPORTED = {
 }
 
 # Answers that were cached from another version of what puts them together are not given again: raise it then.
-ANSWER_VERSION = "7"
+ANSWER_VERSION = "8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,11 @@ class Answerer:
         reader: PassageReader,
         book: BookContents,
         rewriter: QueryRewriter | None = None,
+        own_words: ports.Generator | None = None,
     ) -> None:
+        """Store the parts. `own_words` stands in, without a model, for an answer that a model made up."""
         self._rewriter = rewriter
+        self._own_words = own_words
         self._collector = EvidenceCollector(retriever, reader, book)
         self._reader = reader
         self._book = book
@@ -129,7 +133,7 @@ class Answerer:
         evidence = self._collector.collect(question, edition, history, deadline, rewritten)
         draft = self._draft(question, evidence, started, rewritten)
         prompt = replace(self._prompt(question, history, evidence), without_model=without_model, whole=whole)
-        answer = self._answer_text(question, evidence, draft)
+        answer = self._answer_text(question.text, evidence, draft)
         yield Retrieved(draft.known.sources, draft)
         with closing(self._pieces(prompt, deadline, draft.generation)) as pieces:
             for piece in pieces:
@@ -139,18 +143,52 @@ class Answerer:
                     yield Delta("")
         if rest := answer.flush():
             yield from _shown(rest, evidence, draft)
-        status, grounding, sources = Status.ANSWERED, None, evidence.sources()
-        if evidence.contents and draft.generation.extractive:
-            yield Delta(answer.add(f"\n\n{evidence.contents}"))
-        elif answer.refuses or answer.is_unsupported:
-            status = Status.REFUSED
-            grounding = answer.grounding if answer.is_unsupported else None
-            yield Delta(answer.add(_refusal(question.mode, answer) + nearest_sections(evidence)))
+        status = yield from self._ending(prompt, evidence, draft, answer, deadline)
+        grounding, sources = None, evidence.sources()
         if status is Status.ANSWERED:
             grounding = answer.grounding
             sources = self._cited(evidence, answer.text)
+        elif answer.is_unsupported:
+            grounding = answer.grounding
         ended = replace(draft.so_far(), text=answer.text, status=status, sources=sources, grounding=grounding)
         yield Finished(replace(ended, model=ended.model or EXTRACTIVE))
+
+    def _ending(
+        self, prompt: Prompt, evidence: Evidence, draft: Draft, answer: AnswerText, deadline: Deadline
+    ) -> Generator[Event, None, Status]:
+        """Yield what follows on the generator's last piece, and return how the answer ends."""
+        if evidence.contents and draft.generation.extractive:
+            yield Delta(answer.add(f"\n\n{evidence.contents}"))
+            return Status.ANSWERED
+        refuses = answer.refuses
+        if answer.is_empty:
+            yield Delta(answer.add(REFUSAL[prompt.mode]))
+        elif answer.is_unsupported:
+            yield Delta(answer.add(f"\n\n{UNSUPPORTED[prompt.mode]}"))
+            yield from self._instead(prompt, evidence, draft, answer, deadline)
+        if not refuses and not answer.is_unsupported:
+            return Status.ANSWERED
+        yield Delta(answer.add(nearest_sections(evidence)))
+        return Status.REFUSED
+
+    def _instead(
+        self, prompt: Prompt, evidence: Evidence, draft: Draft, answer: AnswerText, deadline: Deadline
+    ) -> Iterator[Event]:
+        """Yield the book's own sentences where they answer for certain what the model only made up."""
+        if self._own_words is None or prompt.mode is not Mode.FULL_BOOK:
+            return
+        own = replace(draft, generation=Generation())
+        filtered = self._answer_text(prompt.question, evidence, own)
+        certain = replace(prompt, only_if_certain=True)
+        try:
+            pieces = self._own_words.generate(certain, deadline, own.generation)
+            shown = [filtered.feed(piece) for piece in pieces] + [filtered.flush()]
+        except DeadlineExceeded:
+            return
+        if filtered.refuses:
+            return
+        rest = [f"\n\n{evidence.contents}"] if evidence.contents else []
+        yield from _shown(answer.add_verbatim("\n\n" + "".join(shown + rest)), evidence, draft)
 
     def _rewritten(
         self, question: Question, history: Sequence[Exchange], edition: EditionFacts, deadline: Deadline
@@ -231,7 +269,7 @@ class Answerer:
             return (piece for piece in (NOT_IN_BOOK,))
         return self._generator.generate(prompt, deadline, generation)
 
-    def _answer_text(self, question: Question, evidence: Evidence, draft: Draft) -> AnswerText:
+    def _answer_text(self, question: str, evidence: Evidence, draft: Draft) -> AnswerText:
         """Build the filters of an answer, which number the passages that it cites."""
         marks = min(len(evidence.passages), len(evidence.shown))
         read = fitting(evidence.passages, self._limits.context_tokens)
@@ -248,7 +286,7 @@ class Answerer:
         )
         support = SupportFinder(
             evidence.passages,
-            question.text,
+            question,
             language=evidence.retrieval.edition.language,
             reader=self._reader,
         )
@@ -266,13 +304,6 @@ class Answerer:
             relevance=evidence.relevance,
             page_source=lambda path: self._book.page_source(edition, path),
         )
-
-
-def _refusal(mode: Mode, answer: AnswerText) -> str:
-    """Return what follows on a refusal in the model's words, or on an answer that nothing supports."""
-    if answer.is_empty:
-        return REFUSAL[mode]
-    return f"\n\n{UNSUPPORTED[mode]}" if answer.is_unsupported else ""
 
 
 def _shown(text: str, evidence: Evidence, draft: Draft) -> Iterator[Event]:

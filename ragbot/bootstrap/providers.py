@@ -65,13 +65,17 @@ class PaidProvider:
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """Hold the chosen embedder, as it is and as questions and books call it, and the generator."""
+    """Hold the chosen embedder, as it is and as questions and books call it, and the generators.
+
+    `own_words` answers with the book's sentences where a model has made something up; None without a model.
+    """
 
     paid: PaidProvider
     embedder: Embedder | None
     query_embedder: Embedder | None
     book_embedder: Embedder | None
     generator: Generator
+    own_words: Generator | None
     question_generator: Generator | None
     context_generator: Generator | None
     scorer: AnswerScorer | None
@@ -98,12 +102,14 @@ def build_providers(
     embedder = embedder or _embedder(settings, paid)
     query_embedder = _query_embedder(settings, embedder, paid, storage, metrics) if embedder else None
     scorer = None if generator else build_answer_scorer(settings)
+    extractive = build_extractive_generator(settings, query_embedder, scorer, reader)
     return Providers(
         paid=paid,
         embedder=embedder,
         query_embedder=query_embedder,
         book_embedder=_book_embedder(settings, embedder, paid) if embedder else None,
-        generator=generator or _generator(settings, paid, query_embedder, scorer, reader),
+        generator=generator or _generator(settings, paid, extractive),
+        own_words=extractive if paid.client is not None and generator is None else None,
         question_generator=None if generator else _optional(settings, paid, settings.chosen_question_model),
         context_generator=None if generator else _optional(settings, paid, settings.context_model),
         scorer=scorer,
@@ -216,14 +222,7 @@ def _book_embedder(settings: Settings, embedder: Embedder, paid: PaidProvider) -
     return PaidEmbedder(embedder, paid.embeddings, paid.budget, paid.embedding_cost)
 
 
-def _generator(
-    settings: Settings,
-    paid: PaidProvider,
-    embedder: Embedder | None,
-    scorer: AnswerScorer | None,
-    reader: PassageReader,
-) -> Generator:
-    extractive = build_extractive_generator(settings, embedder, scorer, reader)
+def _generator(settings: Settings, paid: PaidProvider, extractive: Generator) -> Generator:
     if paid.client is None:
         return extractive
     models = [_model(settings, paid, paid.client, name) for name in settings.models]

@@ -152,6 +152,7 @@ def _answerer(
         reader=reader,
         rewriter=QueryRewriter(providers.question_generator) if providers.question_generator else None,
         book=contents,
+        own_words=providers.own_words,
     )
 
 

@@ -86,7 +86,8 @@ class Prompt:
     where this one is a follow-up. With `overview` the passages are the beginnings of pages that are to be
     summed up, in the order of the book. With `without_model` no model that costs money may be called; with
     `single_try` a failed call is not repeated; with `whole` the reader sees nothing before the end, so that
-    another model may answer for one that broke off. `shorter` gives the messages with at least so many tokens
+    another model may answer for one that broke off; with `only_if_certain` the book's own sentences are given
+    only where they hardly can be wrong. `shorter` gives the messages with at least so many tokens
     less, as far as possible; None where they cannot be shortened.
     """
 
@@ -106,6 +107,7 @@ class Prompt:
     without_model: bool = False
     single_try: bool = False
     whole: bool = False
+    only_if_certain: bool = False
     shorter: Callable[[int], tuple[tuple[str, str], ...]] | None = field(
         default=None, compare=False, repr=False
     )
@@ -186,6 +188,15 @@ class Grounding:
     cited: int = 0
     supported: int = 0
     unsupported: tuple[tuple[int, int], ...] = ()
+
+    def __add__(self, other: Grounding) -> Grounding:
+        """Return the counts of two parts of one text; the offsets of both are in the whole text."""
+        return Grounding(
+            self.sentences + other.sentences,
+            self.cited + other.cited,
+            self.supported + other.supported,
+            self.unsupported + other.unsupported,
+        )
 
 
 @dataclass(frozen=True, slots=True)

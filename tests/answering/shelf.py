@@ -71,6 +71,7 @@ def make_answerer(
     *,
     embedding_cost: float | None = 0.0,
     book: BookContents | None = None,
+    own_words: Generator | None = None,
 ) -> Answerer:
     """Return an answerer over a retriever's passages alone, or with a book's pages beside them."""
     return Answerer(
@@ -80,4 +81,5 @@ def make_answerer(
         lambda _tokens: embedding_cost,
         reader=passage_reader(),
         book=book or NoContents(),
+        own_words=own_words,
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ragbot.answering.answerer import REFUSAL, Answerer, AnswerLimits
+from ragbot.answering.answerer import REFUSAL, UNSUPPORTED, Answerer, AnswerLimits
 from ragbot.answering.book_contents import CachedContents
 from ragbot.core.answers import (
     Answer,
@@ -65,8 +65,9 @@ def answerer_of(
     *,
     limits: AnswerLimits = LIMITS,
     embedding_cost: float | None = 0.0,
+    own_words: Generator | None = None,
 ) -> Answerer:
-    return make_answerer(retriever, generator, limits, embedding_cost=embedding_cost)
+    return make_answerer(retriever, generator, limits, embedding_cost=embedding_cost, own_words=own_words)
 
 
 def events_of(
@@ -341,6 +342,59 @@ def test_refusal_that_repeats_the_question_gets_our_sentence(retriever: Retrieve
     answer = answer_of(retriever, "NOT_IN_BOOK ", "How long is the cheddar ", "ripened?")
 
     assert (answer.status, answer.text.partition("\n")[0]) == (Status.REFUSED, REFUSAL[Mode.FULL_BOOK])
+
+
+INVENTED = "The dragon of the lake was slain by Zorro in 1804."
+
+
+def test_made_up_answer_is_followed_by_what_the_book_certainly_says(retriever: Retriever) -> None:
+    """The model found that the book answers; the reader is told what it says, and what was made up."""
+    question = Question("How many months does Bob ripen the cheddar?")
+
+    *_, last = events_of(retriever, INVENTED, question=question, own_words=extractive_generator())
+
+    assert isinstance(last, Finished)
+    answer, grounding = last.answer, last.answer.grounding
+    said, disowned, introduction, _heading, own = answer.text.split("\n\n")[:5]
+    assert (said, disowned) == (INVENTED, UNSUPPORTED[Mode.FULL_BOOK])
+    assert introduction.startswith("In the book's own words")
+    assert own == f"{CHEDDAR} [1]"
+    assert (answer.status, answer.model) == (Status.ANSWERED, ScriptedGenerator.name)
+    assert answer.sources[0].citations[0].text == CHEDDAR
+    assert grounding is not None
+    assert grounding.sentences - grounding.supported == 1
+    assert grounding.supported == grounding.cited
+    assert [answer.text[start:end] for start, end in grounding.unsupported] == [INVENTED]
+
+
+@pytest.mark.parametrize(
+    ("question", "pieces"),
+    [
+        pytest.param(Question("How long does Zorro ripen the cheddar?"), [INVENTED], id="unknown name"),
+        pytest.param(HOW_LONG, ["NOT_IN_BOOK"], id="the model refuses"),
+        pytest.param(
+            Question("How long?", mode=Mode.SELECTED_TEXT, selected_text=CHEDDAR), [INVENTED], id="selection"
+        ),
+    ],
+)
+def test_made_up_answer_stays_refused_where_the_book_does_not_certainly_answer(
+    retriever: Retriever, question: Question, pieces: list[str]
+) -> None:
+    """What the book nearly answers would be a second wrong answer, and a refusal may be right."""
+    answer = answer_of(retriever, *pieces, question=question, own_words=extractive_generator())
+
+    assert answer.status == Status.REFUSED
+    assert "own words" not in answer.text
+
+
+def test_time_that_is_over_behind_a_made_up_answer_leaves_it_refused(retriever: Retriever) -> None:
+    """The reader has seen the words; an error instead of their end would help nobody."""
+    late = ScriptedGenerator(DeadlineExceeded("over"))
+
+    answer = answer_of(retriever, INVENTED, own_words=late)
+
+    assert answer.status == Status.REFUSED
+    assert answer.text.startswith(f"{INVENTED}\n\n{UNSUPPORTED[Mode.FULL_BOOK]}")
 
 
 @pytest.mark.parametrize(

@@ -205,10 +205,13 @@ class ExtractiveGenerator:
             return not prompt.term_weights or not said.isdisjoint(prompt.term_weights)
         if prompt.foreign_language:
             # Its words are in no passage; only the similarity of the best unit is known.
-            return max((one.similarity or 0.0 for one in found), default=0.0) >= FOREIGN_SIMILARITY
+            likest = max((one.similarity or 0.0 for one in found), default=0.0)
+            return likest >= FOREIGN_SIMILARITY and not prompt.only_if_certain
         if not prompt.term_weights or not found:
             return False
-        return supports(asked, prompt.term_weights, prompt.unknown_words, found)
+        return supports(
+            asked, prompt.term_weights, prompt.unknown_words, found, certainly=prompt.only_if_certain
+        )
 
     def _laid_out(
         self, prompt: Prompt, passages: Sequence[ReadPassage], windows: Sequence[Window]

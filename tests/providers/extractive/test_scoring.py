@@ -340,6 +340,23 @@ def test_heading_that_is_the_question_is_never_refused() -> None:
     assert not supports(asked_for(question), weights_of(question), ("dragon",), found)
 
 
+def test_certain_answer_needs_more_than_one_that_is_not_refused() -> None:
+    """Beside a model it stands where that one erred, so it may not err itself."""
+    question = "How many months does Bob ripen the cheddar?"
+    asked, weights = asked_for(question), weights_of(question)
+    told = candidates_of(question, read("Bob ripens the cheddar for nine months."))
+    hinted = candidates_of(question, read("Bob eats cheddar all months. The cellar has nine tiles."))
+
+    assert supports(asked, weights, (), told)
+    assert supports(asked, weights, (), told, certainly=True)
+    assert supports(asked, weights, (), hinted)
+    assert not supports(asked, weights, (), hinted, certainly=True)
+    assert not supports(asked, weights, ("Zorro",), told, certainly=True)
+    for relevance, is_certain in ((3.0, True), (-6.0, False)):
+        found = [replace(one, relevance=relevance, score=0.0) for one in told]
+        assert supports(asked, weights, (), found, certainly=True) is is_certain
+
+
 def test_price_answers_though_others_have_more_of_the_questions_words() -> None:
     """A sum of money is seldom about something else, a number often is."""
     told = [f"The cheddar of cow {cow} has a cost of time." for cow in "ABCDE"]

@@ -32,6 +32,7 @@ CACHED_TEXTS, CACHED_PLACES = 1024, 256
 
 _CODE = re.compile(r"`([^`\n]+)`")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
+_YEAR = re.compile(r"[12]\d{3}")
 _NAME = re.compile(r"(?<=[^\s.!?:;…\"“(*_])[ \t]+[\"“(*_]*([A-Z][\w+#-]*(?:\.[A-Z]?\w+)*)")
 # Words and numbers, parted also where one follows on the other: 100GB, RTX4070.
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -191,7 +192,7 @@ _spaced_once = lru_cache(maxsize=CACHED_TEXTS)(_spaced)
 class _Place:
     """Hold the terms of a few neighbouring units with those of the headings above, and the units' text.
 
-    Numbers of headings count the headings ("Module 4"), if no word is measured ("20 points").
+    Numbers of headings count the headings ("Module 4"), but for years and what measures a word ("20 points").
     """
 
     terms: Terms
@@ -229,7 +230,9 @@ def _together(claim: Claim, place: _Place, headings: str) -> float:
     if share < LEAST_TOGETHER or _share(claim.new_terms, place.terms) < LEAST_NEW:
         return 0.0
     stand = all(
-        number in place.text or (measured and measured in headings)
+        number in place.text
+        or (measured and measured in headings)
+        or (_YEAR.fullmatch(number.strip()) and number in headings)
         for number, measured in claim.numbers.items()
     )
     return share if stand else 0.0

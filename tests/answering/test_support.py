@@ -111,6 +111,25 @@ def test_number_with_its_word_may_stand_in_the_heading() -> None:
     assert (found.best(points, [1]), found.best(weeks, [1])) == (1, None)
 
 
+def test_year_may_stand_in_the_heading() -> None:
+    """ "Old cheddar (sold until 2022)" says it; no heading is numbered so high."""
+    chunk = replace(CHEESE.chunk, heading_path=("Cheese", "Old cheddar, sold until December 2022"))
+    found = SupportFinder(
+        [Passage(chunk, 1.0)],
+        "When was the old cheddar last sold?",
+        language="english",
+        reader=passage_reader(),
+    )
+
+    right, wrong = (
+        found.claim_of(f"The old cheddar was sold until {when}.") for when in ("December 2022", "May 2023")
+    )
+
+    assert right is not None
+    assert wrong is not None
+    assert (found.best(right, [1]), found.best(wrong, [1])) == (1, None)
+
+
 def test_repeating_the_question_proves_nothing() -> None:
     """A model often says the question once more and something else behind it."""
     question = "How long is the cheddar ripened in the cool cellar?"

@@ -48,6 +48,15 @@ _SUMMARY = re.compile(
     (?:\s+(?:of|and|for)\b.*)?\W*""",
     re.IGNORECASE | re.VERBOSE,
 )
+# A note of an author to herself ("TODO: add a picture").
+_TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
+# What stands above a box beside the text, in the languages that books are written in most.
+_BOX_LABEL = re.compile(
+    r"\W*(?:note|hint|tip|info(?:rmation)?|important|caution|warning|danger|attention|error|notice|see\s+also|examples?"
+    r"|hinweis|tipp|wichtig|achtung|warnung|vorsicht|siehe\s+auch|beispiele?|astuce|avertissement|voir\s+aussi|exemples?"
+    r"|nota|consejo|importante|advertencia|v[eé]ase\s+tambi[eé]n|ejemplos?|dica|aviso|veja\s+tamb[eé]m|exemplos?)\W*",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w+")
 # "7. Additional Resources" and "Chapter 3: Exercises" are numbered.
 _HEADING_WORD = re.compile(r"[^\W\d]\w*")
@@ -133,6 +142,11 @@ def link_share(markdown: str) -> float:
     whole = len(_WORD.findall(markdown))
     linked = sum(len(_WORD.findall(link)) for link in _LINK.findall(markdown))
     return linked / whole if whole else 0.0
+
+
+def says_nothing(words: str) -> bool:
+    """Return whether a piece is an author's note to herself, or the label of a box ("Note", "See also")."""
+    return _TO_DO.match(words) is not None or _BOX_LABEL.fullmatch(words) is not None
 
 
 def is_link_alone(markdown: str) -> bool:

@@ -12,7 +12,7 @@ from ragbot.books.chunking.splitter import TextPiece, split_block
 from ragbot.books.markup.blocks import MarkdownBlock, ParsedPage, parse_page
 from ragbot.core.domain import Book, Chunk, InnerSection, Page, Section
 from ragbot.core.tables import table_head
-from ragbot.core.text import count_tokens
+from ragbot.core.text import asks, count_tokens
 
 # A fixed random UUID: ids must be the same on every machine, for ever.
 NAMESPACE = UUID("5f0d0f2c-6a6e-4a5e-9f0e-1d6a3c1f7b52")
@@ -52,6 +52,7 @@ def chunk_page(page: Page, *, target_tokens: int = 400, least_tokens: int = 80) 
     """Cut one page. Chunks are disjoint and in order; a page without prose gives none.
 
     A section under `least_tokens` is joined with siblings or subsections that follow it, up to a small size.
+    A heading that is a question is not: each frequent question is found by its own words.
     A joined chunk has the headings that its sections share, and the anchor of the first.
     """
     taken = parse_page(page.source, page.dialect)
@@ -106,9 +107,13 @@ def _groups(filled: Sequence[_Filled], least: int, most: int) -> Iterator[list[_
 
 
 def _belong(first: _Filled, part: _Filled) -> bool:
-    """Return whether `part` is a sibling of `first`, or below it."""
+    """Return whether `part` is a sibling of `first`, or below it. A question stands alone with its answer."""
     path, other = first.section.heading_path, part.section.heading_path
-    return other[: len(path)] == path or (len(path) == len(other) and path[:-1] == other[:-1])
+    if asks(other[-1]):
+        return False
+    return other[: len(path)] == path or (
+        len(path) == len(other) and path[:-1] == other[:-1] and not asks(path[-1])
+    )
 
 
 def _cuts(group: list[_Filled], target: int, least: int) -> list[_Cut]:

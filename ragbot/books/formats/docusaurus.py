@@ -22,6 +22,7 @@ from ragbot.books.formats.page_address import relative_address
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.formats.site_source import NOT_BUILT
 from ragbot.books.markup.code_marks import without_highlight_comments
+from ragbot.books.markup.component_keys import with_component_keys
 from ragbot.books.markup.component_labels import with_component_labels
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.rewriting import (
@@ -296,7 +297,8 @@ def _doc(folder: BookFolder, path: str, base: int, translated: str) -> _Doc:
     partials = PartialExpander(folder)
     source = rewrite_lines(shown_source(folder.read_text(read)), without_emoji_as_on_github)
     source = with_fences_apart(without_highlight_comments(source))
-    shown = with_script_prose(with_component_labels(with_container_titles(partials.expand(read, source))))
+    expanded = with_container_titles(partials.expand(read, source))
+    shown = with_script_prose(with_component_keys(with_component_labels(expanded)))
     for notice in partials.notices:
         folder.skip(path, notice)
     values = parse_front_matter(shown.text)

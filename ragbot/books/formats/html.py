@@ -10,6 +10,7 @@ from urllib.parse import quote
 from html_to_markdown import ConversionOptions, convert
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from ragbot.books.formats.html_definitions import join_definitions, mark_definitions
 from ragbot.books.formats.html_layout_tables import replace_layout_tables
 from ragbot.books.formats.html_tabs import label_tab_panels
 from ragbot.books.formats.html_themes import main_content, theme_of
@@ -41,6 +42,9 @@ _DELIMITED = re.compile(
     re.DOTALL,
 )
 _BARE_FORMULA = re.compile(r"\\\((?P<inline>.{1,1000}?)\\\)|\\\[(?P<display>.{1,4000}?)\\\]", re.DOTALL)
+# Stands for a backslash, which the converter would escape.
+_ESCAPE = "\ue004"
+_READ_AS_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w{1,31};)")
 _PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
@@ -67,6 +71,7 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
         raise FileUnreadable("The page has no body.")
     anchors, titles = _marked_headings(main)
     _plain_code(main)
+    _escaped_tags(main, source)
     _plain_mathematics(main)
     if theme.has_bare_formulas or "mathjax" in source.casefold():
         _plain_bare_formulas(main)
@@ -75,7 +80,8 @@ def convert_html_page(path: str, source: str, tree: LexborHTMLParser) -> Page:
     _shown_notes(main)
     replace_layout_tables(main)
     label_tab_panels(main)
-    converted = convert(main.html or "", _OPTIONS).content or ""
+    mark_definitions(main)
+    converted = join_definitions(convert(main.html or "", _OPTIONS).content or "").replace(_ESCAPE, "\\")
     if len(converted) > MAX_GROWTH * len(source) + GROWTH_FREE_CHARACTERS:
         raise FileUnreadable("The page holds a table with far more empty cells than filled ones.")
     text, positions = _without_marks(converted)
@@ -159,6 +165,21 @@ def _plain_code(main: LexborNode) -> None:
         text = pre.text().strip("\n")
         attribute = f' class="language-{escape(language)}"' if language else ""
         pre.replace_with(new_element(f"<pre><code{attribute}>{escape(text)}\n</code></pre>"))
+    # The converter parts a span of code at the ends of its lines, which only the page's source has.
+    for span in main.css("code:not(pre code)"):
+        if "\n" in (text := span.text()):
+            span.replace_with(new_element(f"<code>{escape(' '.join(text.split()))}</code>"))
+
+
+def _escaped_tags(main: LexborNode, source: str) -> None:
+    """Escape what is written out in a page's text and would be a tag or an entity in Markdown: "<name>"."""
+    if "&lt;" not in source and "&amp;" not in source:
+        return
+    for node in [node for node in main.traverse(include_text=True) if node.is_text_node]:
+        text = node.text_content or ""
+        escaped = _READ_AS_MARKUP.sub(rf"{_ESCAPE}\g<0>", text)
+        if escaped != text and not _is_code(node):
+            node.replace_with(escaped)
 
 
 def _plain_mathematics(main: LexborNode) -> None:

@@ -13,6 +13,7 @@ from ragbot.core.side_matter import (
     is_pointer,
     is_side_section,
     is_summary_heading,
+    says_nothing,
 )
 from ragbot.core.text import count_tokens, sentence_spans
 from ragbot.providers.extractive.text_blocks import BAR, TextBlock, find_question_items, is_group_row
@@ -66,8 +67,6 @@ _MENDS = re.compile(
     r"|(?:to|you\s+can|you\s+must)\s+(?:fix|solve|resolve|work\s+around|prevent|avoid)\s+(?:this|it|that)\b",
     re.I,
 )
-# A note of an author to herself ("TODO: add a picture") is no unit.
-_TO_DO = re.compile(r"\W*(?:TODO|FIXME|TBD|XXX)\b")
 # A caption: a paragraph that is emphasised from end to end, at or under an image.
 _EMPHASISED = re.compile(r"\s*(?P<mark>[*_]{1,3})[^*_\n](?:[^\n]{0,400}[^*_\n])?(?P=mark)[.!]?\s*")
 _FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
@@ -221,7 +220,7 @@ def units_of(
             raw = text[start:end]
             kind = "sentence" if number in questions else kind
             plain = words(raw, kind)
-            if _WORD.search(plain) and not _TO_DO.match(plain):
+            if _WORD.search(plain) and not says_nothing(plain):
                 if kind == "list_item":
                     _take_into_list(units, heading)
                 units.append(

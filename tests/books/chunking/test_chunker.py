@@ -94,6 +94,19 @@ def test_tiny_siblings_are_joined_under_their_parent_with_their_headings():
     assert (chunk.heading_path, chunk.anchor) == (("T", "Up"), "a")
 
 
+def test_question_stands_alone_with_its_answer():
+    """Each of a page's frequent questions is found by its own words; what is below it belongs to it."""
+    below = "Two.\n\n### In short\n\nTwo."
+    source = f"# FAQ\n\n## A\n\nOne.\n\n## Why B?\n\n{below}\n\n## How **C?**\n\nThree.\n\n## D\n\nFour.\n"
+
+    assert [(chunk.heading_path[-1], chunk.text) for chunk in chunks(source)] == [
+        ("A", "One."),
+        ("Why B?", below),
+        ("How C?", "Three."),
+        ("D", "Four."),
+    ]
+
+
 def test_joined_chunk_knows_where_its_sections_begin():
     """A citation from the second of them links to the second."""
     (chunk,) = chunks("# T\n\n## Up\n\n### A\n\nOne.\n\n### B\n\nTwo.\n")

@@ -373,16 +373,20 @@ def test_titles_of_admonitions_are_paragraphs_or_labels_of_list_items(site):
 
 
 def test_components_whose_words_are_attributes_are_told(site):
-    """Sentences lack the names of keys, and nothing showed it."""
-    site("b.mdx", "# B\n\nPress <Key k='y' />.\n\n<Method name='row' returns='void' />\n")
-    root = site("a.md", "# A\n\nPressing <Key mod='cmd' k='z' /> will undo.\n\n<Oar src='a.png' />\n")
+    """Sentences lack what they name, and nothing showed it. Keys are shown."""
+    site("b.mdx", "# B\n\nPress <Stroke of='y' />.\n\n<Method name='row' returns='void' />\n")
+    root = site(
+        "a.md",
+        "# A\n\nPressing <Key mod='cmd' k='z' /> will undo <Stroke of='x' />.\n\n<Oar src='a.png' />\n",
+    )
 
     book = load_book(root)
 
     assert book.notes == (
         "The words of 3 components are made by the site from attributes, and missing here "
-        "(<Key> 2, <Method> 1): give the built HTML where you can.",
+        "(<Stroke> 2, <Method> 1): give the built HTML where you can.",
     )
+    assert "Pressing `Cmd+Z` will undo" in book.pages[0].source
 
 
 def test_partials_are_read_where_the_page_shows_them(site):

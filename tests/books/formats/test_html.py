@@ -4,6 +4,7 @@ import pytest
 
 from ragbot.books.formats.html import read_html_page
 from ragbot.books.loader import load_book
+from ragbot.books.markup.readable import readable_words
 
 
 def page(body, path="a.html"):
@@ -57,6 +58,23 @@ def test_code_keeps_its_language_and_lines():
     )
 
     assert page(body).source.strip() == "```bash\nls\npwd\n```\n\n```python\na < b\n```"
+
+
+def test_code_that_is_broken_in_the_source_is_one_piece():
+    """Sphinx breaks long commands between words, and the converter made two pieces of them."""
+    code = '<code><span class="pre">tea</span>\n<span class="pre">--hot</span></code>'
+
+    assert page(f"<p>Run {code} now.</p>").source.endswith("Run `tea --hot` now.\n")
+
+
+def test_what_is_written_out_is_no_markup():
+    """A reader saw "/Users/ /bin"."""
+    read = page(
+        "<p>In /Users/&lt;name&gt;/bin, 3 &lt; 4, &amp;lt; <code>&lt;b&gt;</code> A&amp;B.</p>"
+    ).source
+
+    assert read.endswith("In /Users/\\<name>/bin, 3 < 4, \\&lt; `<b>` A&B.\n")
+    assert readable_words(read).endswith("In /Users/<name>/bin, 3 < 4, &lt; <b> A&B.")
 
 
 def test_field_to_try_out_code_opens_no_sections():

@@ -306,6 +306,13 @@ def test_note_of_an_author_to_herself_is_no_unit() -> None:
     assert [unit.words for unit in units_in(text)] == ["Stir it.", "Do it at once."]
 
 
+def test_label_of_a_box_beside_the_text_is_no_unit() -> None:
+    """ "Note [1]" says nothing, and "See also [1]" is read as a line of the answer's own."""
+    text = "Stir it.\n\nNote\n\nIt is hot.\n\n*See also:*\n\nStir the note well."
+
+    assert [unit.words for unit in units_in(text)] == ["Stir it.", "It is hot.", "Stir the note well."]
+
+
 @pytest.mark.parametrize(
     ("text", "is_side"),
     [

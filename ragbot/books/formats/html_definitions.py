@@ -1,0 +1,84 @@
+"""Write definition lists as PHP Markdown Extra does, so that a term stays with what it means.
+
+The converter makes a paragraph of each term and of each definition, which a search then finds apart.
+"""
+
+from __future__ import annotations
+
+import re
+
+from selectolax.lexbor import LexborNode
+
+# Private-use signs mark the beginnings through the conversion: of a definition, and of a term's next name.
+_DEFINITION, _NEXT_TERM = "\ue002", "\ue003"
+_JOINT = re.compile(
+    rf"(?P<above>[^\n]*)\n[ \t>]*\n(?P<indent>[ \t>]*)(?P<sign>[{_DEFINITION}{_NEXT_TERM}])[ \t]*"
+)
+_SIGNS = re.compile(f"[{_DEFINITION}{_NEXT_TERM}]")
+# Lines that are no term: the end of a listing, and a row of a table.
+_NO_TERM = re.compile(r"[ \t>]*(?:`{3}|~{3}|\|)")
+# Characters; longer ones are paragraphs.
+_LONGEST_TERM = 300
+_BLOCKS = "p, ul, ol, dl, pre, table, div, blockquote, h1, h2, h3, h4, h5, h6"
+
+
+def mark_definitions(main: LexborNode) -> None:
+    """Mark each definition that begins with words, behind its term, and each further name of a term."""
+    for node in main.css("dd"):
+        terms = _terms_of(node)
+        words = _first_words(node)
+        if terms and words is not None and all(map(_is_term, terms)):
+            _put_first(words, _DEFINITION)
+            for term in terms[:-1]:
+                _put_first(term, _NEXT_TERM)
+
+
+def join_definitions(converted: str) -> str:
+    """Return the converted text with each marked definition in the line below its term, after a colon."""
+    if not _SIGNS.search(converted):
+        return converted
+    return _SIGNS.sub("", _JOINT.sub(_joined, converted))
+
+
+def _joined(joint: re.Match[str]) -> str:
+    above, indent = joint["above"], joint["indent"]
+    if not above.strip(" \t>") or _NO_TERM.match(above):
+        return f"{above}\n\n{indent}"
+    return f"{above}\n{indent}{': ' if joint['sign'] == _DEFINITION else ''}"
+
+
+def _is_term(node: LexborNode) -> bool:
+    """Return whether a `dt` holds no more than some words. The colon that Sphinx adds is removed."""
+    for colon in node.css("span.colon"):
+        colon.decompose()
+    words = node.text().strip()
+    return bool(words) and len(words) <= _LONGEST_TERM and not words.endswith(":") and not node.css(_BLOCKS)
+
+
+def _first_words(node: LexborNode) -> LexborNode | None:
+    """Return what holds the first words of a definition: itself, or its first paragraph; None for a list."""
+    for child in node.iter(include_text=True):
+        if child.is_text_node:
+            if child.text(deep=False).strip():
+                return node
+        elif child.is_element_node:
+            if child.tag == "p":
+                return child if child.text(strip=True) else None
+            return None if child.tag in _BLOCKS.split(", ") or child.css(_BLOCKS) else node
+    return None
+
+
+def _put_first(node: LexborNode, sign: str) -> None:
+    if node.child is not None:
+        node.child.insert_before(sign)
+
+
+def _terms_of(definition: LexborNode) -> list[LexborNode]:
+    """Return the `dt` elements right before a definition, the nearest first."""
+    terms: list[LexborNode] = []
+    before = definition.prev
+    while before is not None and (before.tag == "dt" or not before.is_element_node):
+        if before.tag == "dt":
+            terms.append(before)
+        before = before.prev
+    return terms

@@ -113,7 +113,7 @@ class ExtractiveGenerator:
             yield NOT_IN_BOOK
             return
         if prompt.mode is Mode.FULL_BOOK and len(questions) == 1:
-            windows = further_last(windows, passages, found[0], questions[0])
+            windows = further_last(windows, passages, found[0], questions[0], prompt.term_weights.keys())
         yield from self._laid_out(prompt, passages, windows)
 
     def ping(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent, short_list
@@ -39,11 +39,13 @@ def further_last(
     passages: Sequence[ReadPassage],
     candidates: Sequence[Candidate],
     asked: AskedFor,
+    question: Set[str],
 ) -> list[Window]:
     """Mark what answers clearly less well than the best window as further, and put it last.
 
     A comparison stays as it is: it needs both sides. `candidates` have the scores of the units in the
-    windows' passages. A window with a value of the kind that is asked for is better than any without.
+    windows' passages, `question` is the stems of the question. A window with a value of the kind that is
+    asked for is better than any without.
     """
     if asked.want is Want.CHOICE:
         return list(windows)
@@ -60,13 +62,14 @@ def further_last(
     ]
     if asked.want is not Want.LIST and (asked.is_trouble or asked.want in _WHOLE):
         return sorted(marked, key=lambda window: window.is_further)
-    divide = _list_alone if asked.want is Want.LIST else _parts
     passage, scores = passages[best.passage], _scores(best.passage, candidates, asked)
-    divided = [
-        part
-        for window in marked
-        for part in ([window] if window.is_further else divide(window, passage, scores))
-    ]
+
+    def divide(window: Window) -> list[Window]:
+        if asked.want is Want.LIST:
+            return _list_alone(window, passage, scores)
+        return _parts(window, passage, scores, lambda units: _says_enough(units, passage, asked, question))
+
+    divided = [part for window in marked for part in ([window] if window.is_further else divide(window))]
     return sorted(divided, key=lambda window: window.is_further)
 
 
@@ -91,13 +94,35 @@ def _scores(passage: int, candidates: Sequence[Candidate], asked: AskedFor) -> M
     }
 
 
-def _parts(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> list[Window]:
+def _says_enough(units: Sequence[int], passage: ReadPassage, asked: AskedFor, question: Set[str]) -> bool:
+    """Return whether units hold the value that is asked for, and more than the question's own words.
+
+    For what is asked with yes or no these are enough.
+    """
+    read = [passage.units[index] for index in units]
+    if not any(_holds_what_is_asked(asked, one.unit.words) for one in read):
+        return False
+    return asked.want is Want.YES_NO or any(one.terms - question for one in read)
+
+
+def _parts(
+    window: Window,
+    passage: ReadPassage,
+    scores: Mapping[int, float],
+    says_enough: Callable[[Sequence[int]], bool],
+) -> list[Window]:
     """Return the units of an answer's window that are nearly as good as the best one, then others as further.
 
-    Units come with those without which they cannot be understood.
+    Units come with those without which they cannot be understood. Where they do not say enough, but with the
+    sentence after them do, that is taken, too.
     """
     best = max(scores.values())
     answer = _shown(window.units, passage, scores, best - UNIT_MARGIN)
+    if answer and not says_enough(answer):
+        behind = answer[-1] + 1
+        is_next = behind in window.units and passage.units[behind].unit.kind == "sentence"
+        if is_next and says_enough(more := (*answer, behind)):
+            answer = more
     others = [index for index in window.units if index not in answer]
     if not answer:
         return [window]

@@ -161,7 +161,9 @@ class Unit:
         if self.kind not in ("sentence", "list_item") or self.shows_picture:
             return False
         points = self.kind == "sentence" and _POINTS_BELOW.search(self.words) is not None
-        return self.is_label or points or self.words.rstrip("*_ ").endswith((":", "："))
+        # A paragraph's last sentence may end so before a list. Items do for another reason.
+        signs = (":", "：", ";") if self.kind == "sentence" else (":", "：")
+        return self.is_label or points or self.words.rstrip("*_ ").endswith(signs)
 
     @property
     def leans_back(self) -> bool:

@@ -9,14 +9,16 @@ import pytest
 from ragbot.providers.extractive.question import asked_for
 from ragbot.providers.extractive.see_also import further_last
 from ragbot.providers.extractive.windows import Window, choose_windows
-from tests.providers.extractive.passages import candidates_of, read
+from tests.providers.extractive.passages import candidates_of, read, weights_of
 
 
 def divided(question: str, *texts: str) -> tuple[list[str], list[str]]:
     """Return the words of the answer, and those behind it."""
     passages, asked = [read(text) for text in texts], asked_for(question)
     candidates = candidates_of(question, *passages)
-    windows = further_last(choose_windows(candidates, passages, asked), passages, candidates, asked)
+    windows = further_last(
+        choose_windows(candidates, passages, asked), passages, candidates, asked, weights_of(question).keys()
+    )
     answer, behind = (
         [
             passages[window.passage].units[index].unit.words
@@ -110,7 +112,7 @@ def test_number_that_is_asked_for_comes_before_sentences_without_one() -> None:
     )
     scored = [replace(one, score=0.2 * one.index) for one in candidates_of(asked.text, passage)]
 
-    windows = further_last([Window(0, (0, 1), 0.2)], [passage], scored, asked)
+    windows = further_last([Window(0, (0, 1), 0.2)], [passage], scored, asked, frozenset())
 
     assert [(window.units, window.is_further) for window in windows] == [((1,), False), ((0,), True)]
 
@@ -142,7 +144,7 @@ def test_what_is_far_worse_is_shown_nowhere() -> None:
     ]
     best, worse, _ = (one.index for one in scored)
 
-    windows = further_last([Window(0, (0, 1, 2), 1.0)], [passage], scored, asked)
+    windows = further_last([Window(0, (0, 1, 2), 1.0)], [passage], scored, asked, frozenset())
 
     assert [(window.units, window.is_further) for window in windows] == [((best,), False), ((worse,), True)]
 
@@ -152,3 +154,24 @@ def test_rest_of_the_answers_paragraph_is_behind_it() -> None:
     text = f"{RIPENED} It is a hard one from the west.\n\nTiles are washed in the evening."
 
     assert divided("How long does the cheddar ripen?", text)[1][0] == "It is a hard one from the west."
+
+
+def test_sentence_that_only_repeats_the_question_has_the_next_one() -> None:
+    """ "Tins are not recommended" is no reason; what stands behind it may be one."""
+    text = "Tins are not recommended for tea. They let it rust in a year. Alice sells them."
+
+    assert divided("Why are tins not recommended for tea?", text)[0] == [
+        "Tins are not recommended for tea.",
+        "They let it rust in a year.",
+    ]
+    assert divided("Are tins recommended for tea?", text)[0] == ["Tins are not recommended for tea."]
+
+
+def test_number_that_stands_in_the_next_sentence_is_shown() -> None:
+    """What is counted and how many it is stand apart in descriptions of settings."""
+    text = "The barn cows that the red barn keeps in winter. The default is 10. A fence keeps them."
+
+    assert divided("How many barn cows does the red barn keep in winter?", text)[0] == [
+        "The barn cows that the red barn keeps in winter.",
+        "The default is 10.",
+    ]

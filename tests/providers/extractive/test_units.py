@@ -69,6 +69,13 @@ def test_sentence_with_a_colon_leads_to_what_stands_behind_it() -> None:
     }
 
 
+def test_sentence_with_a_semicolon_leads_to_a_list() -> None:
+    """Some authors write it so; an item that ends in one leads to nothing."""
+    found = leads_in("These are not shared;\n\n- milk;\n- rennet;\n\nRest.")
+
+    assert found == {"milk;": "These are not shared;", "rennet;": "These are not shared;"}
+
+
 def test_lead_in_ends_with_its_list() -> None:
     """The next paragraph is no part of it."""
     assert "Done." not in leads_in("You need:\n\n- milk\n\nDone.\n\n- not this")

@@ -216,7 +216,11 @@ def _plain_bare_formulas(main: LexborNode) -> None:
 
 
 def _is_code(node: LexborNode) -> bool:
-    return node.parent is not None and node.parent.tag in ("code", "pre", "kbd", "samp")
+    """Return whether a text stands in code: Sphinx has an element around each of its words."""
+    above = node.parent
+    while above is not None and above.tag not in ("code", "pre", "kbd", "samp"):
+        above = above.parent
+    return above is not None
 
 
 def _tex(formula: LexborNode) -> str:

@@ -69,8 +69,11 @@ def _first_words(node: LexborNode) -> LexborNode | None:
 
 
 def _put_first(node: LexborNode, sign: str) -> None:
-    if node.child is not None:
-        node.child.insert_before(sign)
+    first = node.child
+    if first is not None and first.is_text_node:
+        first.replace_with(f"{sign}{(first.text_content or '').lstrip()}")
+    elif first is not None:
+        first.insert_before(sign)
 
 
 def _terms_of(definition: LexborNode) -> list[LexborNode]:

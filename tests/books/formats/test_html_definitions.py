@@ -25,6 +25,8 @@ def markdown_of(content: str) -> str:
             '<dl><dt>Returns<span class="colon">:</span></dt><dd><p><em>x</em></p></dd></dl>',
             "Returns\n: *x*",
         ),
+        # DocBook has blanks around everything.
+        ("<dl><dt><span>\n  0\n </span></dt><dd>\n<p>\n  All well.\n </p></dd></dl>", "0\n: All well."),
         # Further paragraphs, lists within, and definitions within lists and quotes.
         ("<dl><dt>a</dt><dd><p>One.</p><p>Two.</p></dd></dl>", "a\n: One.\n\nTwo."),
         ("<dl><dt>a</dt><dd>One:<ul><li>x</li></ul></dd></dl>", "a\n: One:\n\n- x"),

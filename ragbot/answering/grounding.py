@@ -95,8 +95,15 @@ class Grounder:
         if holding:
             self._cited += 1
         else:
-            self._unsupported.append((self._length - piece.given, self._length + len(text)))
+            self._unsupported.append(self._span(piece, text))
         return text
+
+    def _span(self, piece: Piece, text: str) -> tuple[int, int]:
+        """Return where a sentence stands, its marks included, or the table or listing before a piece."""
+        start = self._length - piece.given
+        if piece.kind is Kind.BLOCK:
+            return start, start + len(piece.body.rstrip())
+        return start, self._length + len(text)
 
     def _count_without_claim(self, text: str) -> None:
         if says_silence(text):

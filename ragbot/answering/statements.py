@@ -46,8 +46,8 @@ class Kind(StrEnum):
 class Piece:
     """Hold a piece of an answer. The texts of all pieces make the answer.
 
-    At its end a sentence or a block has its whole text in `body`; `given` characters of a sentence were given
-    before.
+    At its end a sentence or a block has its whole text in `body`, which begins `given` characters before the
+    piece.
     """
 
     kind: Kind
@@ -92,7 +92,7 @@ class StatementSplitter:
         self._is_final = True
         pieces = self.feed("")
         if self._body:
-            pieces.append(Piece(Kind.BLOCK, "", self._body))
+            pieces.append(Piece(Kind.BLOCK, "", self._body, len(self._body)))
         return pieces
 
     def _step(self) -> bool:
@@ -105,11 +105,10 @@ class StatementSplitter:
             return self._line_start()
         return self._sentence()
 
-    def _take(self, kind: Kind, length: int, body: str = "") -> bool:
+    def _take(self, kind: Kind, length: int) -> bool:
         whole, self._held = self._held[:length], self._held[length:]
         given, self._given = self._given, 0
-        if kind is Kind.SENTENCE:
-            body = whole
+        body = whole if kind is Kind.SENTENCE else ""
         self._pieces.append(Piece(kind, whole[given:], body, given))
         if whole:
             self._at_line_start = whole.endswith("\n")
@@ -144,9 +143,13 @@ class StatementSplitter:
         if (marks := _MARKS.match(rest)) is not None and rest[marks.end() : marks.end() + 1] in ("", "\n"):
             if gap:
                 self._take(Kind.FILLER, gap)
-            self._take(Kind.BLOCK, marks.end(), self._body)
+            self._pieces.append(
+                Piece(Kind.BLOCK, self._held[: marks.end()], self._body, len(self._body) + gap)
+            )
+            self._held = self._held[marks.end() :]
+            self._at_line_start = False
         elif rest or self._is_final:
-            self._pieces.append(Piece(Kind.BLOCK, "", self._body))
+            self._pieces.append(Piece(Kind.BLOCK, "", self._body, len(self._body)))
         self._body = ""
         return bool(self._held)
 

@@ -74,6 +74,15 @@ def test_counts_say_how_the_sentences_stand_and_where_the_unsupported_ones_are()
     assert not grounder.is_unsupported
 
 
+@pytest.mark.parametrize("behind", ["", "\n", "\n\nIt is done:", " \n\n[1]\n\nIt is done:", "\n[1]"])
+def test_unsupported_listings_and_tables_are_told_whole(behind: str) -> None:
+    """The reply named an empty piece of the answer."""
+    for block in ("```sh\nchurn --record /topic\n```", "| ships | 1804 |\n|---|---|\n| guns | 74 |"):
+        text, grounder = grounded(f"Record it:\n\n{block}{behind}")
+
+        assert [text[start:end] for start, end in grounder.grounding.unsupported] == [block]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_result_does_not_depend_on_where_the_text_was_cut(seed: int) -> None:
     """A model's tokens end anywhere."""

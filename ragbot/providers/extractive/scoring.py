@@ -19,6 +19,7 @@ from ragbot.providers.extractive.value_kinds import Measure, Value, holds_measur
 
 _NAME = re.compile(r"[A-Za-z][\w.+#'-]*")
 _IDENTIFIER = re.compile(r"[_./\d]")
+_DIGIT = re.compile(r"\d")
 _CAUSAL = re.compile(
     r"\b(?:because|since|so that|in order to|due to|reason|therefore|thus|cause[sd]?|to avoid|prevents?)\b",
     re.I,
@@ -315,7 +316,7 @@ def supports(
         # A section of this name answers, whatever the words below its heading are.
         return True
     features = support_features(asked, weights, unknown_words, found)
-    if certainly and names_unknown(asked.text, unknown_words):
+    if certainly and (names_unknown(asked.text, unknown_words) or not _has_identifiers(asked.text, found[0])):
         return False
     if len(features) == len(READ_SUPPORT_WEIGHTS):
         least = READ_CERTAIN if certainly else 0.0
@@ -355,6 +356,12 @@ def _has_value(asked: AskedFor, found: Sequence[Candidate]) -> bool:
     # Numbers are common: one in the third best unit is mostly of something else. Prices are rare.
     looked_at = found[: _LOOKED_AT.get(asked.value, _BEST_UNITS)]
     return holds_value(asked.value, _words_of(looked_at))
+
+
+def _has_identifiers(question: str, best: Candidate) -> bool:
+    """Return whether a unit or its headings have each name with a digit: a D435 is no D455."""
+    names = {word.casefold() for word in _NAME.findall(question) if _DIGIT.search(word)}
+    return names <= best.read.terms | best.headings
 
 
 def _words_of(found: Sequence[Candidate]) -> str:

@@ -352,6 +352,9 @@ def test_certain_answer_needs_more_than_one_that_is_not_refused() -> None:
     assert supports(asked, weights, (), hinted)
     assert not supports(asked, weights, (), hinted, certainly=True)
     assert not supports(asked, weights, ("Zorro",), told, certainly=True)
+    other = asked_for("How many months does Bob ripen the cheddar K2?")
+    assert supports(other, weights, (), told)
+    assert not supports(other, weights, (), told, certainly=True)
     for relevance, is_certain in ((3.0, True), (-6.0, False)):
         found = [replace(one, relevance=relevance, score=0.0) for one in told]
         assert supports(asked, weights, (), found, certainly=True) is is_certain

@@ -211,6 +211,11 @@ _NOT_PROSE = (
 )
 _AROUND_BODY = "header, aside, [role=navigation], [role=banner], [role=contentinfo], #sidebar, .menu"
 
+# What names a box beside the text, in DocBook's pages and those after them.
+_BOX_LABELS = ", ".join(
+    f"div.{box} > h3.title" for box in ("note", "tip", "important", "caution", "warning", "sidebar")
+)
+
 # A link's words by which readers are asked to edit the page. (They stand in the text of some themes.)
 _EDIT = re.compile(
     r"(?:edit|improve|suggest (?:an )?edits?(?: to)?|view|show)(?: the)?"
@@ -245,7 +250,7 @@ def main_content(tree: LexborHTMLParser, theme: Theme) -> LexborNode | None:
         node.decompose()
     if theme.numbers is not None:
         _drop_numbers(main, theme.numbers)
-    for heading in main.css(theme.labels) if theme.labels else ():
+    for heading in main.css(f"{theme.labels}, {_BOX_LABELS}" if theme.labels else _BOX_LABELS):
         heading.replace_with(new_paragraph(heading, bold=True))
     for link in main.css("a"):
         if _EDIT.fullmatch(" ".join(link.text().split())):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pypdf._page
 from pypdf import PdfReader
+from pypdf._text_extraction._text_extractor import TextExtraction
 from pypdf.errors import PyPdfError
 
 from ragbot.core.errors import FileUnreadable
@@ -23,6 +25,8 @@ _OPERATORS_BETWEEN_LOOKS = 1_000
 _FIXED_WIDTH = re.compile(r"mono|courier|consol|typewriter|cmtt|sftt|ectt|txtt|menlo|fixed", re.IGNORECASE)
 _FIXED_PITCH_FLAG = 1
 _FEWEST_WIDTHS = 5
+# The width of all, and that of signs which are not in the font.
+_MOST_WIDTHS_OF_FIXED = 2
 _USUAL_ADVANCE = 600.0
 _USUAL_SIZE = 10.0
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
@@ -57,6 +61,31 @@ _SIGNS = {
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 
 
+# Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
+# of less than 100.
+WIDEST_GAP_IN_WORD = 125.0
+
+
+class _WordGaps(TextExtraction):
+    """Take narrower gaps for blanks between words than pypdf does.
+
+    It takes half of the font's blank for the least gap. A font that TeX has put into a file has no blank: the
+    sign of that code is a wider one, or counts as an em wide, and a third of the words ran into each other.
+    """
+
+    def _handle_tf(self, operands: list[Any]) -> None:
+        super()._handle_tf(operands)
+        widths = {width for width in self.font.character_widths.values() if width > 0}
+        # In a font of one width a blank is as wide as a letter, and TeX neither shrinks nor kerns it.
+        is_fixed = len(widths) <= _MOST_WIDTHS_OF_FIXED or self.font.font_descriptor.flags & _FIXED_PITCH_FLAG
+        if not is_fixed:
+            self._space_width = min(self._space_width, WIDEST_GAP_IN_WORD)
+
+
+# pypdf has no other way to tell it.
+pypdf._page.TextExtraction = _WordGaps  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True, slots=True)
 class PdfLine:
     """Describe a line of a page. `x` and `y` are its start from the page's lower left corner, in points.
@@ -87,7 +116,7 @@ def extract_lines(reader: PdfReader, number: int, clock: Callable[[], float]) ->
     collector = _Collector(clock)
     try:
         reader.pages[number].extract_text(
-            visitor_operand_before=collector.check_time, visitor_text=collector.add_text
+            visitor_operand_before=collector.look_at, visitor_text=collector.add_text
         )
     except _LimitExceeded as fault:
         raise FileUnreadable(str(fault)) from fault
@@ -114,13 +143,22 @@ class _Collector:
         self._runs: list[tuple[str, float, bool]] = []
         self._start: tuple[float, float] | None = None
         self._advance = _USUAL_ADVANCE
+        # Where the code ends that the line has so far.
+        self._code_end = -math.inf
+        self._is_new_run = self._has_gap_first = False
         self.lines: list[PdfLine] = []
 
-    def check_time(self, *_: object) -> None:
-        """Check the time limit; pypdf calls it for each operator."""
+    def look_at(self, operator: bytes, operands: Sequence[Any], *_: object) -> None:
+        """Check the time limit, and note what a run begins with; pypdf calls it before each operator."""
         self._operators += 1
         if self._operators % _OPERATORS_BETWEEN_LOOKS == 0 and self._clock() > self._end:
             raise _LimitExceeded(f"The page takes more than {PAGE_TIMEOUT_S:.0f} seconds to read.")
+        if operator == b"Tf":
+            # The run before is given to `add_text` after this.
+            self._is_new_run = True
+        elif operator in (b"TJ", b"Tj") and self._is_new_run:
+            self._is_new_run = False
+            self._has_gap_first = operator == b"TJ" and _begins_with_gap(operands)
 
     def add_text(self, text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
         """Add a text run; pypdf calls it with the matrices that place the run on the page."""
@@ -134,10 +172,19 @@ class _Collector:
                 self._runs += [(run, 0.0, True)] if self._runs else []
                 continue
             is_code, advance = self._font(font)
+            (x, _), shown_size = _position(cm, tm), _scaled(size, cm, tm)
+            width = advance * shown_size / 1000
             if self._start is None:
                 self._start = _position(cm, tm)
                 self._advance = advance
-            self._runs.append((run, _scaled(size, cm, tm), is_code))
+            elif (
+                is_code and run.startswith(" ") and not self._has_gap_first and x - self._code_end < width / 2
+            ):
+                # pypdf puts a blank where the colour of code changes.
+                run = run[1:]
+            written = run if self._has_gap_first else run.lstrip(" ")
+            self._code_end = x + len(written) * width if is_code else -math.inf
+            self._runs.append((run, shown_size, is_code))
 
     def end_line(self) -> None:
         """Close the current line; call it after the last run, too."""
@@ -153,6 +200,12 @@ class _Collector:
         if id(font) not in self._fonts:
             self._fonts[id(font)] = _font_facts(font)
         return self._fonts[id(font)]
+
+
+def _begins_with_gap(operands: Sequence[Any]) -> bool:
+    """Return whether the words of a `TJ` begin with a gap as wide as a blank."""
+    first = operands[0][0] if operands and isinstance(operands[0], list) and operands[0] else None
+    return isinstance(first, (int, float)) and -first > WIDEST_GAP_IN_WORD
 
 
 def _position(cm: list[float], tm: list[float]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -23,6 +23,11 @@ _SIZE_DIFFERS = 0.1
 _LINE_TAIL = 150
 
 _BULLET = re.compile(r"[•‣▪●○◦–—∙·]\s|[-*+]\s|\(?(?:\d{1,3}|[a-z])[.)]\s|\[\d{1,4}\]\s")
+# Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
+_ROUND_BULLET = re.compile(r"[•‣▪●○◦∙·]\s+")
+_DASH_BULLET = re.compile(r"[–—]\s+")
+_NUMBER = re.compile(r"(?:\d{1,3}[.)]|[-*+])\s")
+_DEEPEST = 3
 _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
 _HYPHENATED = re.compile(r"(?P<start>[^\W\d_]+)[-\u00ad\u2010]\Z")
 _GOES_ON = re.compile(r"[^\W\d_]+")
@@ -58,21 +63,56 @@ def build_blocks(
     words: dict[str, int] = {}
     for position, line in enumerate(lines if entries else ()):
         words.setdefault(_without_numbering(line.text), position)
+    headings = dict(map(_heading, entries))
     opened = {_line_of(entry, lines, words): entry.titles for entry in entries}
     leading = _leading(lines)
     widest = max((len(line.text) for line in lines), default=0)
     blocks: list[PdfBlock] = []
     group: list[PdfLine] = []
+    items = _Items()
     for position, line in enumerate(lines):
         following = lines[position + 1] if position + 1 < len(lines) else None
-        if group and (
-            position in opened or _begins_block(group, line, following, leading=leading, widest=widest)
-        ):
-            blocks.append(PdfBlock(_join(group, word_counts), titles))
+        is_apart = position in opened or _without_numbering(lines[position - 1].text) in headings
+        if group and (is_apart or _begins_block(group, line, following, leading=leading, widest=widest)):
+            blocks.append(PdfBlock(items.marked(group, _join(group, word_counts)), titles))
             group = []
         titles = opened.get(position, titles)
         group.append(line)
-    return [*blocks, PdfBlock(_join(group, word_counts), titles)] if group else blocks
+    if group:
+        blocks.append(PdfBlock(items.marked(group, _join(group, word_counts)), titles))
+    return [_with_heading_mark(block, headings) for block in blocks]
+
+
+def _heading(entry: OutlineEntry) -> tuple[str, int]:
+    """Return a title without its number, and its level below the page's own."""
+    return _without_numbering(entry.titles[-1]), min(len(entry.titles) + 1, 6)
+
+
+def _with_heading_mark(block: PdfBlock, headings: Mapping[str, int]) -> PdfBlock:
+    """Return a block that is a title of the outline as a heading: as a sentence it would be quoted."""
+    level = headings.get(_without_numbering(block.text))
+    return (
+        PdfBlock(f"{'#' * level} {block.text}", block.titles) if level and "\n" not in block.text else block
+    )
+
+
+class _Items:
+    """Give the items of a page's lists Markdown's marks, by their bullets and their indents."""
+
+    def __init__(self) -> None:
+        # The indents of the items above that the next one may be below.
+        self._indents: list[float] = []
+
+    def marked(self, group: Sequence[PdfLine], text: str) -> str:
+        """Return a block's text, that of an item with a dash and its indent."""
+        bullet = _ROUND_BULLET.match(text) or (_DASH_BULLET.match(text) if self._indents else None)
+        if bullet is None and (_NUMBER.match(text) is None or _is_code(group[0])):
+            self._indents = []
+            return text
+        left, step = group[0].x, _ALIGNED * group[0].size
+        self._indents = [*(indent for indent in self._indents if indent < left - step), left][-_DEEPEST:]
+        shown = f"- {text[bullet.end() :]}" if bullet is not None else text
+        return " " * 4 * (len(self._indents) - 1) + shown
 
 
 def _line_of(entry: OutlineEntry, lines: Sequence[PdfLine], words: dict[str, int]) -> int:
@@ -128,6 +168,8 @@ def _is_indented_anew(group: Sequence[PdfLine], line: PdfLine, following: PdfLin
     """Return whether the line begins a paragraph by its indent, or a list entry by having none."""
     step, near = _INDENTED * line.size, _ALIGNED * line.size
     if line.x > group[-1].x + step:
+        if len(group) == 1 and _BULLET.match(group[0].text):
+            return False
         return following is not None and following.x < line.x - near and _ends_sentence(group[-1])
     if line.x < group[-1].x - step:
         return len(group) > 1 and group[-1].x > group[0].x + near

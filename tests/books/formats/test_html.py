@@ -560,6 +560,17 @@ def test_words_of_myst_are_those_of_the_author(written, shown):
     assert page.source.strip() == f"# Oars\n\n{shown}"
 
 
+@pytest.mark.parametrize("box", ["note", "tip", "warning"])
+def test_boxes_of_docbook_open_no_sections(box):
+    """What stood below a box stood under its name, "Tip"."""
+    read = page(
+        f'<h2>Wicks</h2><div class="{box}"><h3 class="title">Tip</h3><p>Trim.</p></div><p>Then light.</p>'
+    )
+
+    assert [section.heading_path[-1] for section in read.sections] == ["Wicks"]
+    assert "**Tip**\n\nTrim." in read.source
+
+
 def test_boxes_of_pretext_open_no_sections():
     """What follows a note or a theorem belongs to the section again; a theorem keeps its number."""
 

@@ -132,7 +132,7 @@ def test_entry_opens_a_section_where_its_words_stand(tmp_path):
     assert (page.parts, page.title) == ((), "Part I")
     assert found == [
         (("Part I", "Gamma"), ["Gamma", "is", "third."], ""),
-        (("Part I", "Delta"), ["4.2", "Delta", "Last."], ""),
+        (("Part I", "Delta"), ["###", "4.2", "Delta", "Last."], ""),
     ]
 
 
@@ -228,8 +228,66 @@ def test_indent_heading_and_bullet_begin_paragraphs(tmp_path):
         "A Heading",
         "First line of the first paragraph.",
         "Second one, which is indented.",
-        "• a point that takes two lines",
-        "• another",
+        "- a point that takes two lines",
+        "- another",
+    ]
+
+
+def test_lists_are_lists(tmp_path):
+    """Else neither a whole list nor what leads to it is shown."""
+    page = "\n".join(
+        [
+            shown("You need:", y=700),
+            shown("\\267 milk \\(i.e.", y=688),
+            shown("Warm milk\\) and", x=80, y=676),
+            shown("\\261 a pan, or", x=90, y=664),
+            shown("\\267 a pot", x=90, y=652),
+            shown("\\267 salt.", y=640),
+            shown("\\261 Never hurry.", y=600),
+            shown("1. Stir.", y=560),
+            shown("\\267 Slowly.", x=90, y=548),
+        ]
+    )
+
+    assert text(tmp_path, page).split("\n\n") == [
+        "You need:",
+        "- milk (i.e. Warm milk) and",
+        "    - a pan, or",
+        "    - a pot",
+        "- salt.",
+        "- Never hurry.",
+        "1. Stir.",
+        "    - Slowly.",
+    ]
+
+
+def test_words_of_a_justified_line_stay_apart(tmp_path):
+    """TeX sets narrow gaps for blanks in a full line; its fonts have another sign in the blank's place."""
+    widths = " ".join(["500", "490", "510"] + ["500"] * 88)
+    font = (
+        "<< /Type /Font /Subtype /Type1 /BaseFont /ABCDEF+TeXGyreTermes-Regular /FirstChar 32 /LastChar 122 "
+        f"/Widths [{widths}] >>"
+    )
+    resources = "/Resources << /Font << /F1 100 0 R /F2 100 0 R >> >>"
+    shown_words = "[(Bob) -187 (ripens) -170 (the) -200 (che) -20 (ddar)] TJ"
+    stream = f"BT /F1 10 Tf 72 700 Td {shown_words} /F2 10 Tf 122.6 0 Td (slowly) Tj ET"
+    content = pdf(stream, objects=(font,)).replace(
+        b"/Contents 11 0 R", f"/Contents 11 0 R {resources}".encode()
+    )
+
+    assert load(tmp_path, content).pages[0].source.strip() == "Bob ripens the cheddar slowly"
+
+
+def test_title_of_the_outline_is_a_heading(tmp_path):
+    """As a sentence it was quoted."""
+    content = with_outline(THREE, [("Part one", 0, 0), ("Gamma", 1, 1), ("Delta", 2, 1)])
+
+    loaded = load(tmp_path, content)
+
+    assert [page.source.strip() for page in loaded.pages] == [
+        "## Part one\n\nAlpha is first.",
+        "Beta is second.",
+        "Gamma is third.\n\n### 4.2 Delta\n\nLast.",
     ]
 
 
@@ -262,6 +320,22 @@ def test_code_keeps_its_lines_and_its_indent(tmp_path):
 
     assert text(tmp_path, page) == "Say this:\n\n```\n# greet\ndef f():\n    return 1\n```\n\nIt is done."
     assert "# greet" in chunk_book(load(tmp_path, pdf(page)))[0].text
+
+
+def test_colours_of_code_part_no_words(tmp_path):
+    """Each colour is a run of its own, at its place, in a font whose widths are not told."""
+    font = (
+        "<< /Type /Font /Subtype /Type0 /BaseFont /LiberationMono /Encoding /Identity-H "
+        "/DescendantFonts [101 0 R] >>"
+    )
+    below = "<< /Type /Font /Subtype /CIDFontType2 /BaseFont /LiberationMono /DW 200 >>"
+    runs = [("0064003D", 0), ("0024", 12), ("0064", 30)]
+    stream = "\n".join(f"BT /F1 10 Tf {72 + x} 700 Td <{text}> Tj ET" for text, x in runs)
+    content = pdf(stream, objects=(font, below)).replace(
+        b"/Contents 11 0 R", b"/Contents 11 0 R /Resources << /Font << /F1 100 0 R >> >>"
+    )
+
+    assert load(tmp_path, content).pages[0].source.strip() == "```\nd=$ d\n```"
 
 
 def test_running_heads_and_page_numbers_are_dropped(tmp_path):

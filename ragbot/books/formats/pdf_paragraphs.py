@@ -18,6 +18,7 @@ _WIDER = 1.2
 _INDENTED = 0.7
 _ALIGNED = 0.3
 _SIZE_DIFFERS = 0.1
+_TITLE_LEADING = 1.5
 
 # Where a line ends is looked for in so many of its last characters.
 _LINE_TAIL = 150
@@ -65,15 +66,17 @@ def build_blocks(
         words.setdefault(_without_numbering(line.text), position)
     headings = dict(map(_heading, entries))
     opened = {_line_of(entry, lines, words): entry.titles for entry in entries}
-    leading = _leading(lines)
+    leading, body_size = _leading(lines), median([line.size for line in lines] or [0.0])
     widest = max((len(line.text) for line in lines), default=0)
     blocks: list[PdfBlock] = []
     group: list[PdfLine] = []
     items = _Items()
     for position, line in enumerate(lines):
         following = lines[position + 1] if position + 1 < len(lines) else None
-        is_apart = position in opened or _without_numbering(lines[position - 1].text) in headings
-        if group and (is_apart or _begins_block(group, line, following, leading=leading, widest=widest)):
+        begins = position in opened or _without_numbering(lines[position - 1].text) in headings
+        if not begins and group and not _continues_title(group[-1], line, body_size):
+            begins = _begins_block(group, line, following, leading=leading, widest=widest)
+        if group and begins:
             blocks.append(PdfBlock(items.marked(group, _join(group, word_counts)), titles))
             group = []
         titles = opened.get(position, titles)
@@ -131,6 +134,12 @@ def _leading(lines: Sequence[PdfLine]) -> float:
     """Return the page's usual distance between lines; 0 if there are too few."""
     gaps = [a.y - b.y for a, b in pairwise(lines) if 0 < a.y - b.y < 3 * a.size]
     return median(gaps) if gaps else 0.0
+
+
+def _continues_title(last: PdfLine, line: PdfLine, body_size: float) -> bool:
+    """Return whether a line goes on with a title: both are larger than the text, and close enough for that."""
+    is_alike = abs(line.size - last.size) <= _SIZE_DIFFERS * last.size
+    return is_alike and line.size > _WIDER * body_size and 0 < last.y - line.y <= _TITLE_LEADING * last.size
 
 
 def _begins_block(

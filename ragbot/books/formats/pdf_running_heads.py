@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
 from ragbot.books.formats.pdf_lines import PdfLine
 
@@ -14,6 +16,11 @@ _REPEATED = 4
 _FEWEST_REPEATED = 3
 _EDGE_LINES = 2
 _MAX_EDGE = 150
+# Of heads that differ from page to page: points, and shares of the usual distance of lines and of a type size.
+_SAME_HEIGHT = 2.0
+_APART = 1.5
+_NO_LARGER = 1.05
+_FEWEST_LINES = 5
 
 _DOTTED = re.compile(r"(?:\s?[.…·]){4,}\s*(?:\d{1,4}|[ivxlc]{1,7})\Z")
 _FEWEST_DOTTED = 3
@@ -38,6 +45,7 @@ def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
     window = min(_WINDOW, len(pages))
     needed = _REPEATED if window >= 2 * _REPEATED else max(_FEWEST_REPEATED, window // 2 + 1)
     offset = _printed_offset(edges)
+    height = _head_height(pages)
     bodies: list[list[PdfLine]] = []
     for number, lines in enumerate(pages):
         first = min(max(number - window // 2, 0), len(pages) - window)
@@ -45,11 +53,38 @@ def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
         dropped = {
             id(line)
             for line in edges[number]
-            if around[_edge_key(line.text)] >= needed or (offset in _offsets(line.text, number))
+            if around[_edge_key(line.text)] >= needed
+            or (offset in _offsets(line.text, number))
+            or (height is not None and abs(line.y - height) <= _SAME_HEIGHT and _has_head(lines))
         }
         kept = [line for line in lines if id(line) not in dropped]
         bodies.append(_without_printed_contents(kept))
     return bodies
+
+
+def _head_height(pages: Sequence[list[PdfLine]]) -> float | None:
+    """Return the height of heads that name the section, other words on each page; None if there are none.
+
+    They are the first line of half of the pages at least, apart from the text and no larger.
+    """
+    full = [lines for lines in pages if len(lines) >= _FEWEST_LINES]
+    heights = [max(line.y for line in lines) for lines in full if _has_head(lines)]
+    for height in heights[: len(full) // 2 + 1]:
+        if sum(abs(other - height) <= _SAME_HEIGHT for other in heights) >= max(len(full) / 2, _REPEATED):
+            return height
+    return None
+
+
+def _has_head(lines: Sequence[PdfLine]) -> bool:
+    """Return whether a page's first line stands apart from the next one, and is no larger than all others."""
+    heights = sorted({line.y for line in lines}, reverse=True)
+    if len(heights) < _FEWEST_LINES:
+        return False
+    usual = median(above - below for above, below in pairwise(heights[1:]))
+    head, largest = (
+        max(line.size for line in lines if (line.y == heights[0]) is is_head) for is_head in (True, False)
+    )
+    return heights[0] - heights[1] > _APART * usual and head <= _NO_LARGER * largest
 
 
 def _edge_lines(lines: Sequence[PdfLine]) -> list[PdfLine]:

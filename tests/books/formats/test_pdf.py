@@ -284,6 +284,11 @@ def test_title_of_the_outline_is_a_heading(tmp_path):
 
     loaded = load(tmp_path, content)
 
+    long = pdf(
+        "\n".join([lines("1 Oars and", "sails", size=14, leading=18), lines("Text.", "More.", top=660)])
+    )
+    (page,) = load(tmp_path, with_outline(long, [("Oars and sails", 0, 0)])).pages
+    assert page.source.startswith("## 1 Oars and sails\n\nText.")
     assert [page.source.strip() for page in loaded.pages] == [
         "## Part one\n\nAlpha is first.",
         "Beta is second.",
@@ -354,6 +359,25 @@ def test_running_heads_and_page_numbers_are_dropped(tmp_path):
     sources = [page.source.strip() for page in load(tmp_path, pdf(*pages)).pages]
 
     assert sources == [f"Body of leaf {chr(97 + n)}, which ends in {chr(97 + n)}." for n in range(12)]
+
+
+def test_running_heads_that_name_the_section_are_dropped(tmp_path):
+    """They are others on each page; the titles of slides stand apart, too, and are larger."""
+
+    def pages(size):
+        return [
+            "\n".join(
+                [
+                    shown(f"{word} OARS", y=750, size=size),
+                    lines(f"{word} begins.", "It goes", "on and", "on and", "on and", "ends."),
+                ]
+            )
+            for word in ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")
+        ]
+
+    for size, begins in ((10, "FIRST begins."), (14, "FIRST OARS")):
+        loaded = load(tmp_path, pdf(*pages(size)))
+        assert loaded.pages[0].source.startswith(begins)
 
 
 def test_running_heads_of_two_pages_printed_beside_each_other_are_dropped(tmp_path):

@@ -137,7 +137,7 @@ def _leading(lines: Sequence[PdfLine]) -> float:
 
 
 def _continues_title(last: PdfLine, line: PdfLine, body_size: float) -> bool:
-    """Return whether a line goes on with a title: both are larger than the text, and close enough for that."""
+    """Return whether a line goes on with a title: both are larger than the text, and close enough."""
     is_alike = abs(line.size - last.size) <= _SIZE_DIFFERS * last.size
     return is_alike and line.size > _WIDER * body_size and 0 < last.y - line.y <= _TITLE_LEADING * last.size
 

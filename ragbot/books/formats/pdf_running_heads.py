@@ -16,7 +16,7 @@ _REPEATED = 4
 _FEWEST_REPEATED = 3
 _EDGE_LINES = 2
 _MAX_EDGE = 150
-# Of heads that differ from page to page: points, and shares of the usual distance of lines and of a type size.
+# Of heads that differ from page to page: points, shares of the usual distance of lines and of a type size.
 _SAME_HEIGHT = 2.0
 _APART = 1.5
 _NO_LARGER = 1.05

@@ -23,10 +23,10 @@ _TITLE_LEADING = 1.5
 # Where a line ends is looked for in so many of its last characters.
 _LINE_TAIL = 150
 
-_BULLET = re.compile(r"[•‣▪●○◦–—∙·]\s|[-*+]\s|\(?(?:\d{1,3}|[a-z])[.)]\s|\[\d{1,4}\]\s")
+_BULLET = re.compile(r"[•‣▪●○◦]|[–—](?=[\s“\"])|[∙·]\s|[-*+]\s|\(?(?:\d{1,3}|[a-z])[.)]\s|\[\d{1,4}\]\s")
 # Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
-_ROUND_BULLET = re.compile(r"[•‣▪●○◦∙·]\s+")
-_DASH_BULLET = re.compile(r"[–—]\s+")
+_ROUND_BULLET = re.compile(r"[•‣▪●○◦]\s*|[∙·]\s+")
+_DASH_BULLET = re.compile(r"[–—](?:\s+|(?=[“\"]))")
 _NUMBER = re.compile(r"(?:\d{1,3}[.)]|[-*+])\s")
 _DEEPEST = 3
 _ATX = re.compile(r"#{1,6}(?:\s|\Z)")

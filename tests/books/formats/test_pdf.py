@@ -241,7 +241,7 @@ def test_lists_are_lists(tmp_path):
             shown("\\267 milk \\(i.e.", y=688),
             shown("Warm milk\\) and", x=80, y=676),
             shown("\\261 a pan, or", x=90, y=664),
-            shown("\\267 a pot", x=90, y=652),
+            shown("\\267a pot", x=90, y=652),
             shown("\\267 salt.", y=640),
             shown("\\261 Never hurry.", y=600),
             shown("1. Stir.", y=560),

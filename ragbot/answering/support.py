@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import groupby
 
 from ragbot.answering.statements import MARK
 from ragbot.core.domain import Chunk, Passage
 from ragbot.core.languages import foreign_language
 from ragbot.core.text import asks, folded
-from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
+from ragbot.providers.extractive.reading import PassageReader, ReadPassage, ReadUnit, Terms
 
 # Share of a sentence's content words that its passage holds, and that stand within a few of its units.
 LEAST_IN_PASSAGE = 0.6
@@ -25,6 +26,8 @@ LEAST_TOGETHER = 0.5
 LEAST_NEW = 0.5
 # Neighbouring units that count as one place.
 UNITS_TOGETHER = 4
+# Items of a list that count as one place, too: "Its benefits are ..." sums it up.
+LONGEST_LIST = 10
 # A sentence with fewer content words is read together with the question ("Yes.").
 FEWEST_TERMS = 2
 # Passages whose words are kept from question to question: some 2 kB each, and 25 kB by place.
@@ -138,7 +141,7 @@ class SupportFinder:
         held = _share(claim.terms, read.terms)
         headings = _spaced_once(" ".join(_headings(chunk))) if claim.numbers else ""
         together = max((_together(claim, place, headings) for place in _places(read)), default=0.0)
-        if held < LEAST_IN_PASSAGE or not together:
+        if not together or (held < LEAST_IN_PASSAGE and not _answers_exactly(claim, read.terms)):
             return 0.0
         return held + together + (here / len(claim.literals) if claim.literals else 0.0)
 
@@ -202,13 +205,22 @@ class _Place:
 @lru_cache(maxsize=CACHED_PLACES)
 def _places(read: ReadPassage) -> list[_Place]:
     units = read.units
+    groups = [units[at : at + UNITS_TOGETHER] for at in range(max(1, len(units) - UNITS_TOGETHER + 1))]
     return [
         _Place(
             read.path_terms.union(*(unit.terms | unit.heading_terms for unit in near)),
             _spaced(" ".join(unit.unit.words for unit in near)),
         )
-        for near in (units[at : at + UNITS_TOGETHER] for at in range(max(1, len(units) - UNITS_TOGETHER + 1)))
+        for near in (*groups, *_long_lists(units))
     ]
+
+
+def _long_lists(units: Sequence[ReadUnit]) -> Iterator[Sequence[ReadUnit]]:
+    """Yield lists that are longer than a place, as far as one sentence may sum them up."""
+    for is_list, group in groupby(units, key=lambda one: one.unit.kind == "list_item"):
+        items = list(group)
+        if is_list and UNITS_TOGETHER < len(items) <= LONGEST_LIST:
+            yield items
 
 
 def _measured(number: str, text: str) -> str:
@@ -236,6 +248,11 @@ def _together(claim: Claim, place: _Place, headings: str) -> float:
         for number, measured in claim.numbers.items()
     )
     return share if stand else 0.0
+
+
+def _answers_exactly(claim: Claim, held: Terms) -> bool:
+    """Return whether a passage has all that a claim with a number adds to the question's own words."""
+    return bool(claim.numbers) and len(claim.new_terms) >= FEWEST_TERMS and claim.new_terms <= held
 
 
 def _share(wanted: Terms, held: Terms) -> float:

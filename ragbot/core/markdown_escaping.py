@@ -7,8 +7,15 @@ import re
 # What Markdown or HTML would take for more than a word: a tag, emphasis, code, a link, an entity. A line
 # between two letters or digits, as in `snake_case`, is none.
 _MARKUP = re.compile(r"[\\`*<\[\]]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|&(?=#?\w{1,31};)")
+# What is written out in a text and would be a tag or an entity.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w{1,31};)")
 
 
 def escape_words(words: str) -> str:
     """Escape words, of a heading for example, so that Markdown shows all their signs."""
     return _MARKUP.sub(r"\\\g<0>", words)
+
+
+def escape_tags(text: str, sign: str = "\\") -> str:
+    """Escape tags and entities in a text of which all other signs are to be read as Markdown."""
+    return _TAG.sub(lambda found: sign + found[0], text)

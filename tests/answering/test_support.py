@@ -130,6 +130,44 @@ def test_year_may_stand_in_the_heading() -> None:
     assert (found.best(right, [1]), found.best(wrong, [1])) == (1, None)
 
 
+def test_date_counts_though_the_question_is_in_other_words() -> None:
+    """The book says "EOL", the reader "reach its end of life"; what the answer adds is all there."""
+    found = SupportFinder(
+        [passage("Galactic (EOL December 2022) is replaced by Humble. It came in May.")],
+        "When did Galactic reach its end of life?",
+        language="english",
+        reader=passage_reader(),
+    )
+
+    right, wrong = (
+        found.claim_of(f"Galactic reached its end of life in {when}.")
+        for when in ("December 2022", "March 2023")
+    )
+
+    assert right is not None
+    assert wrong is not None
+    assert (found.best(right, [1]), found.best(wrong, [1])) == (1, None)
+
+
+def test_sentence_that_sums_up_a_list_is_supported() -> None:
+    """Its words stand further apart than those of other claims, and nowhere else."""
+    items = (
+        "ripens slowly",
+        "keeps all winter",
+        "melts evenly",
+        "needs no fridge",
+        "tastes of hay",
+        "is cheap",
+    )
+    text = "\n".join(f"- **It {words}**: that is so since Alice took over the dairy." for words in items)
+    found = SupportFinder([passage(text)], "What about it?", language="english", reader=passage_reader())
+
+    claim = found.claim_of("It ripens slowly, melts evenly, tastes of hay and is cheap.")
+
+    assert claim is not None
+    assert found.best(claim, [1]) == 1
+
+
 def test_repeating_the_question_proves_nothing() -> None:
     """A model often says the question once more and something else behind it."""
     question = "How long is the cheddar ripened in the cool cellar?"

@@ -225,4 +225,6 @@ def test_model_that_obeys_reaches_no_reader(
     assert NOT_IN_BOOK not in answer.upper().replace("\\", "")
     assert [n for n in map(int, re.findall(r"\[(\d{1,3})\]", bare)) if not 1 <= n <= len(sources)] == []
     assert all(source["url"].startswith((SITE, "/")) for source in sources)
-    assert [word for word in attempt.never if word in bare] == []
+    # (What follows is the book's, and stands in an answer without a model just so.)
+    said = bare.partition("In the book's own words")[0]
+    assert [word for word in attempt.never if word in said] == []

@@ -20,6 +20,7 @@ from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.blocks import parse_page
 from ragbot.core.domain import Dialect, Page
 from ragbot.core.errors import FileUnreadable
+from ragbot.core.markdown_escaping import escape_tags
 
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 
@@ -44,7 +45,6 @@ _DELIMITED = re.compile(
 _BARE_FORMULA = re.compile(r"\\\((?P<inline>.{1,1000}?)\\\)|\\\[(?P<display>.{1,4000}?)\\\]", re.DOTALL)
 # Stands for a backslash, which the converter would escape.
 _ESCAPE = "\ue004"
-_READ_AS_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w{1,31};)")
 _PICTURE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp)", re.IGNORECASE)
 _TITLE_SIGNS = re.compile(r"\s+[|—–•·]\s+|\s+-\s+|\s+:: ")
 _PERMALINK = re.compile(r"[\s¶#\u200b]+$")
@@ -177,7 +177,7 @@ def _escaped_tags(main: LexborNode, source: str) -> None:
         return
     for node in [node for node in main.traverse(include_text=True) if node.is_text_node]:
         text = node.text_content or ""
-        escaped = _READ_AS_MARKUP.sub(rf"{_ESCAPE}\g<0>", text)
+        escaped = escape_tags(text, _ESCAPE)
         if escaped != text and not _is_code(node):
             node.replace_with(escaped)
 

@@ -48,11 +48,15 @@ def _joined(joint: re.Match[str]) -> str:
 
 
 def _is_term(node: LexborNode) -> bool:
-    """Return whether a `dt` holds no more than some words. The colon that Sphinx adds is removed."""
+    """Return whether a `dt` holds no more than some words. A colon at their end is removed: one is added."""
     for colon in node.css("span.colon"):
         colon.decompose()
+    texts = [child for child in node.traverse(include_text=True) if child.is_text_node]
+    last = next((child for child in reversed(texts) if (child.text_content or "").strip()), None)
+    if last is not None and (text := (last.text_content or "").rstrip()).endswith(":"):
+        last.replace_with(text.removesuffix(":"))
     words = node.text().strip()
-    return bool(words) and len(words) <= _LONGEST_TERM and not words.endswith(":") and not node.css(_BLOCKS)
+    return bool(words) and len(words) <= _LONGEST_TERM and not node.css(_BLOCKS)
 
 
 def _first_words(node: LexborNode) -> LexborNode | None:

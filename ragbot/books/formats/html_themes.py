@@ -201,7 +201,7 @@ GENERAL = Theme(
         "[role=main]",
     ),
     drop=".hash-link, .headerlink, .anchor-link, .pagination-nav, "
-    ".sphinxsidebar, .related, .buttons, .boring, .linenos",
+    ".sphinxsidebar, .related, .buttons, .boring, .linenos, span.link-target",
 )
 
 # Never an author's words, whatever made the page.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,13 @@ _SIGNS = {
     "arrowright": "→",
     "arrowleft": "←",
 }
+# Sphinx's signs of a line of code that goes on in the next one, and its lines between two pages.
+_WRAPPED = "˓→"
+_CONTINUED = frozenset({"(continues on next page)", "(continued from previous page)"})
+# A number that leads to a footnote stands small behind a word or a stop; a power behind a unit or a number.
+_SMALL = 0.8
+_NOTE_NUMBER = re.compile(r"\s*\d{1,3}\s*")
+_NOTED = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)”’\"'])\Z")
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 
 
@@ -188,18 +195,29 @@ class _Collector:
 
     def end_line(self) -> None:
         """Close the current line; call it after the last run, too."""
-        text = "".join(run for run, _, _ in self._runs)
-        if text.strip() and self._start is not None:
+        if self._runs and self._start is not None:
             size = max(size for _, size, _ in self._runs)
-            is_code = all(is_code for _, _, is_code in self._runs)
+            text = "".join(_shown_runs(self._runs, size))
+            is_code = all(is_code for _, _, is_code in self._runs) or text.startswith(_WRAPPED)
             text = text.rstrip() if is_code else " ".join(text.split())
-            self.lines.append(PdfLine(text, *self._start, size, is_code, self._advance * size / 1000))
+            if text.strip() and text not in _CONTINUED:
+                self.lines.append(PdfLine(text, *self._start, size, is_code, self._advance * size / 1000))
         self._runs, self._start = [], None
 
     def _font(self, font: Any) -> tuple[bool, float]:
         if id(font) not in self._fonts:
             self._fonts[id(font)] = _font_facts(font)
         return self._fonts[id(font)]
+
+
+def _shown_runs(runs: Sequence[tuple[str, float, bool]], size: float) -> Iterator[str]:
+    """Yield the texts of a line's runs without the small numbers that lead to footnotes."""
+    before = ""
+    for text, own_size, _ in runs:
+        if own_size <= _SMALL * size and _NOTE_NUMBER.fullmatch(text) and _NOTED.search(before):
+            continue
+        yield text
+        before = text if text.strip() else before + text
 
 
 def _begins_with_gap(operands: Sequence[Any]) -> bool:

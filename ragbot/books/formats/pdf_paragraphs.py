@@ -12,6 +12,7 @@ from statistics import median
 from ragbot.books.formats.pdf_lines import PdfLine
 from ragbot.books.formats.pdf_outline import OutlineEntry
 from ragbot.books.markup.code_spans import fenced
+from ragbot.core.markdown_escaping import escape_tags
 
 # As shares of the type size, or of the usual distance between lines.
 _WIDER = 1.2
@@ -33,6 +34,9 @@ _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
 _HYPHENATED = re.compile(r"(?P<start>[^\W\d_]+)[-\u00ad\u2010]\Z")
 _GOES_ON = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
+# The end of an address, a path or a file's name that goes on in the next line.
+_BROKEN_NAME = re.compile(r"(?:\S*[@/_]\S*|\w{2,}(?:\.\w{2,})+)[./_@-]\Z|\bhttps?:/?\Z")
+_NAME_GOES_ON = re.compile(r"[a-z0-9/_~]")
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
 _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
 
@@ -180,6 +184,8 @@ def _is_indented_anew(group: Sequence[PdfLine], line: PdfLine, following: PdfLin
         if len(group) == 1 and _BULLET.match(group[0].text):
             return False
         return following is not None and following.x < line.x - near and _ends_sentence(group[-1])
+    if line.x < group[0].x - near and _BULLET.match(group[0].text):
+        return True
     if line.x < group[-1].x - step:
         return len(group) > 1 and group[-1].x > group[0].x + near
     return False
@@ -192,7 +198,7 @@ def _join(group: Sequence[PdfLine], word_counts: Counter[str]) -> str:
     for last, line in pairwise(group):
         text, between = _line_end(last.text, line.text, word_counts)
         pieces[-1:] = [text, between, line.text]
-    return "".join(pieces).replace("\u00ad", "")
+    return escape_tags("".join(pieces).replace("\u00ad", ""))
 
 
 def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str]:
@@ -203,7 +209,9 @@ def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str
         # A hyphen at a line's end may be the word's own: how the book spells it elsewhere decides.
         is_own = text[-1] != "\u00ad" and word_counts[halves.lower()] > word_counts[whole.lower()]
         return (text if is_own else text[:-1]), ""
-    return text, "" if _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line) else " "
+    is_one = _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line)
+    is_name = _NAME_GOES_ON.match(line) and _BROKEN_NAME.search(text[-_LINE_TAIL:])
+    return text, "" if is_one or is_name else " "
 
 
 def _code(group: Sequence[PdfLine]) -> str:

@@ -1,16 +1,27 @@
-"""Describe the blocks of a passage, and find list items and rows that head what follows them."""
+"""Describe the blocks of a passage, cut them into sentences, and find what heads the blocks below it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
+
+from ragbot.core.text import sentence_spans
 
 # A bar between cells.
 BAR = re.compile(r"(?<!\\)\|")
 # A list item that is a question and bold from end to end: what stands in it or below it is the answer.
 _ASKS = re.compile(r"\s*(?P<mark>\*\*|__)(?:(?!(?P=mark)).){1,300}?[?？]\s*(?P=mark)\s*", re.DOTALL)
+
+# Spans that are never split: code, links, comments, and what stands in parentheses.
+_WHOLE = re.compile(
+    r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)|(?<!\S)\([^()]{1,300}\)"
+    r"|<!--.{0,2000}?-->|\{/\*.{0,2000}?\*/\}|\{::comment\}.{0,2000}?\{:/",
+    re.DOTALL,
+)
+TAG = re.compile(r"<[^<>]{1,200}>")
+_LETTER = re.compile(r"[^\W\d_]")
 
 
 class TextBlock(Protocol):
@@ -61,3 +72,27 @@ def find_question_items(text: str, blocks: Sequence[TextBlock]) -> frozenset[int
 def _column(text: str, block: TextBlock) -> int:
     line = text[text.rfind("\n", 0, block.start) + 1 : block.start]
     return len(line) - len(line.lstrip(" \t"))
+
+
+def pieces_of(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
+    """Yield the span and the kind of each sentence of a block, or of a whole item, row or listing."""
+    if block.kind in ("paragraph", "quote"):
+        for start, end in _sentences(text[block.start : block.end]):
+            yield block.start + start, block.start + end, "sentence"
+    elif block.kind in ("list_item", "code", "table_row"):
+        yield block.start, block.end, block.kind
+
+
+def _sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the sentences; a full stop in code, in a link's label or in a comment ends none."""
+    whole = [match.span() for match in _WHOLE.finditer(text)]
+    begun, last_end = -1, 0
+    for start, last_end in sentence_spans(text):
+        begun = start if begun < 0 else begun
+        is_cut = any(first < last_end < last for first, last in whole)
+        # A number alone is no sentence: "3. What is a joint?" is one, not two.
+        if not is_cut and _LETTER.search(TAG.sub("", text[begun:last_end])):
+            yield begun, last_end
+            begun = -1
+    if begun >= 0:
+        yield begun, last_end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragbot.core.side_matter import (
@@ -15,8 +15,15 @@ from ragbot.core.side_matter import (
     is_summary_heading,
     says_nothing,
 )
-from ragbot.core.text import count_tokens, sentence_spans
-from ragbot.providers.extractive.text_blocks import BAR, TextBlock, find_question_items, is_group_row
+from ragbot.core.text import count_tokens
+from ragbot.providers.extractive.text_blocks import (
+    BAR,
+    TAG,
+    TextBlock,
+    find_question_items,
+    is_group_row,
+    pieces_of,
+)
 
 # Words of a keyword, such as `while` or `else if`.
 LONGEST_KEYWORD = 2
@@ -102,15 +109,7 @@ _GOES_ON = re.compile(
 _SENTENCE_ENDS = (".", "!", "?", ":", "。", "！", "？")
 # Up to so many units between two items of one list.
 MOST_BETWEEN = 4
-# Spans that are never split: code, links, comments, and what stands in parentheses.
-_WHOLE = re.compile(
-    r"(?<!`)(`{1,2})(?!`)[^`]{1,400}\1(?!`)|\[[^\[\]]{1,500}\]\([^()\s]{0,2000}\)|(?<!\S)\([^()]{1,300}\)"
-    r"|<!--.{0,2000}?-->|\{/\*.{0,2000}?\*/\}|\{::comment\}.{0,2000}?\{:/",
-    re.DOTALL,
-)
 _WORD = re.compile(r"\w")
-_TAG = re.compile(r"<[^<>]{1,200}>")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ class Unit:
     marks a bold line, or a row of one cell, that heads what follows, `is_fold` the label of a text to unfold, `is_summary` a unit of
     a section that sums up its chapter, `is_tree` a drawing of folders, `in_item` a later block of a list item.
     `cells` are those of a table's row, in lower case. `shows_picture` marks a sentence that announces a picture,
-    which no answer shows.
+    which no answer shows. `is_open` marks a sentence without a stop before a list or a listing ("Then use").
     """
 
     start: int
@@ -144,6 +143,7 @@ class Unit:
     in_item: bool = False
     cells: frozenset[str] = frozenset()
     shows_picture: bool = False
+    is_open: bool = False
 
     @property
     def parts(self) -> bool:
@@ -163,7 +163,7 @@ class Unit:
         points = self.kind == "sentence" and _POINTS_BELOW.search(self.words) is not None
         # A paragraph's last sentence may end so before a list. Items do for another reason.
         signs = (":", "：", ";") if self.kind == "sentence" else (":", "：")
-        return self.is_label or points or self.words.rstrip("*_ ").endswith(signs)
+        return self.is_label or self.is_open or points or self.words.rstrip("*_ ").endswith(signs)
 
     @property
     def leans_back(self) -> bool:
@@ -218,11 +218,13 @@ def units_of(
             continue
         if units and units[-1].heading == heading and _is_picture(text[block.start : block.end]):
             units[-1] = _before_picture(units[-1], text)
-        for start, end, kind in _pieces(text, block):
+        for start, end, kind in pieces_of(text, block):
             raw = text[start:end]
             kind = "sentence" if number in questions else kind
             plain = words(raw, kind)
             if _WORD.search(plain) and not says_nothing(plain):
+                if kind in ("list_item", "code"):
+                    _open_last(units, number, heading)
                 if kind == "list_item":
                     _take_into_list(units, heading)
                 units.append(
@@ -279,7 +281,7 @@ def _is_picture(raw: str) -> bool:
     """Return whether a block is a picture, with its caption or without, and no text that begins with one."""
     if _FIGURE.match(raw):
         return True
-    return _IMAGE.match(raw.lstrip()) is not None and not _WORD.search(_TAG.sub("", _IMAGE.sub("", raw)))
+    return _IMAGE.match(raw.lstrip()) is not None and not _WORD.search(TAG.sub("", _IMAGE.sub("", raw)))
 
 
 def _before_picture(unit: Unit, text: str) -> Unit:
@@ -291,6 +293,19 @@ def _before_picture(unit: Unit, text: str) -> Unit:
         return unit
     end = unit.end - text[unit.start : unit.end].endswith((":", "："))
     return replace(unit, words=unit.words.rstrip().rstrip(":："), end=end, shows_picture=True)
+
+
+def _open_last(units: list[Unit], number: int, heading: int) -> None:
+    """Mark the last unit if it is a sentence without a stop, right above a list or a listing."""
+    if not units or units[-1].block != number - 1 or units[-1].heading != heading:
+        return
+    last = units[-1]
+    if (
+        last.kind == "sentence"
+        and not last.in_item
+        and not last.words.rstrip('*_`"”’) ').endswith((*_SENTENCE_ENDS, "…", ";"))
+    ):
+        units[-1] = replace(last, is_open=True)
 
 
 def _take_into_list(units: list[Unit], heading: int) -> None:
@@ -351,29 +366,6 @@ def _cells(row: str) -> frozenset[str]:
 
 def _is_diagram(code: str) -> bool:
     return _DIAGRAM.match(code) is not None
-
-
-def _pieces(text: str, block: TextBlock) -> Iterator[tuple[int, int, str]]:
-    if block.kind in ("paragraph", "quote"):
-        for start, end in _sentences(text[block.start : block.end]):
-            yield block.start + start, block.start + end, "sentence"
-    elif block.kind in ("list_item", "code", "table_row"):
-        yield block.start, block.end, block.kind
-
-
-def _sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of the sentences; a full stop in code, in a link's label or in a comment ends none."""
-    whole = [match.span() for match in _WHOLE.finditer(text)]
-    begun, last_end = -1, 0
-    for start, last_end in sentence_spans(text):
-        begun = start if begun < 0 else begun
-        is_cut = any(first < last_end < last for first, last in whole)
-        # A number alone is no sentence: "3. What is a joint?" is one, not two.
-        if not is_cut and _LETTER.search(_TAG.sub("", text[begun:last_end])):
-            yield begun, last_end
-            begun = -1
-    if begun >= 0:
-        yield begun, last_end
 
 
 def _lead(units: Sequence[Unit], blocks: Sequence[TextBlock], block: int, heading: int, kind: str) -> int:

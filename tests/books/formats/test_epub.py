@@ -83,6 +83,24 @@ TWO = {"a.xhtml": xhtml("<h1>A</h1><p>Alpha.</p>"), "b.xhtml": xhtml("<h1>B</h1>
 # --- what is read ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "mark",
+    [
+        '<a class="footnote-reference brackets" href="#n" id="m">9</a>',
+        '<a href="#n" class="footnote" id="m"><sup class="footnote">[9]</sup></a>',
+        '<a epub:type="noteref" href="#n"><sup>9</sup></a>',
+    ],
+)
+def test_numbers_of_notes_are_no_words(tmp_path, mark):
+    """ "See the licence, 9 and keep it" reads as if nine things were kept."""
+    chapters = {
+        "one.xhtml": xhtml(f"<h1>One</h1><p>See the licence, {mark} and <a href='two'>9</a> more.</p>")
+    }
+    (tmp_path / "book.epub").write_bytes(book(chapters))
+
+    assert "See the licence, and [9](two) more." in load_book(tmp_path / "book.epub").pages[0].source
+
+
 def test_chapters_are_read_in_the_order_of_the_spine(tmp_path):
     """Names in an archive have no order of their own."""
     loaded = load(tmp_path, book(TWO, spine=["b.xhtml", "a.xhtml", "b.xhtml", "gone"]))

@@ -25,6 +25,7 @@ def markdown_of(content: str) -> str:
             '<dl><dt>Returns<span class="colon">:</span></dt><dd><p><em>x</em></p></dd></dl>',
             "Returns\n: *x*",
         ),
+        ("<dl><dt><em>1000-59999</em>:</dt><dd>Users.</dd></dl>", "*1000-59999*\n: Users."),
         # DocBook has blanks around everything.
         ("<dl><dt><span>\n  0\n </span></dt><dd>\n<p>\n  All well.\n </p></dd></dl>", "0\n: All well."),
         # Further paragraphs, lists within, and definitions within lists and quotes.
@@ -46,7 +47,6 @@ def test_definition_stands_below_its_term(content: str, expected: str) -> None:
         ("<dl><dt>a</dt><dt>b</dt><dd><dl><dt>c</dt></dl></dd></dl>", "a\n\nb\n\nc"),
         (f"<dl><dt>{'long ' * 80}</dt><dd>One.</dd></dl>", f"{('long ' * 80).strip()}\n\nOne."),
         ("<dl><dd>One.</dd></dl>", "One."),
-        ("<dl><dt>Kinds:</dt><dd>One.</dd></dl>", "Kinds:\n\nOne."),
         ("<dl><dt><pre>code()</pre></dt><dd>One.</dd></dl>", "```\ncode()\n```\n\nOne."),
     ],
 )

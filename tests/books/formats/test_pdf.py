@@ -311,6 +311,48 @@ def test_hyphens_at_line_ends_go_unless_they_are_the_words_own(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "joined"),
+    [
+        ("Write to team@dairy.", "example.org", "Write to team@dairy.example.org"),
+        ("Unpack cheese_1.0.orig.", "tar.gz", "Unpack cheese_1.0.orig.tar.gz"),
+        ("Look at https:/", "/dairy.example", "Look at https://dairy.example"),
+        ("It is in /usr/share/", "doc", "It is in /usr/share/doc"),
+        ("They are soft \\(i.e.", "fresh\\).", "They are soft (i.e. fresh)."),
+        ("It is at dairy.example.", "There it stays.", "It is at dairy.example. There it stays."),
+    ],
+)
+def test_addresses_and_paths_go_on_in_the_next_line(tmp_path, first, second, joined):
+    """Readers copy them."""
+    assert text(tmp_path, lines(first, second)) == joined
+
+
+def test_what_is_written_out_is_no_markup(tmp_path):
+    """The address that a reader is to write to vanished from the answer."""
+    assert text(tmp_path, lines("Write to Bob <bob@dairy.example>.")) == (
+        "Write to Bob \\<bob@dairy.example>."
+    )
+
+
+def test_numbers_of_footnotes_are_dropped_and_powers_kept(tmp_path):
+    """ "author.1" is no word, and "10 m2" no longer a surface without its power."""
+    page = "\n".join(
+        f"BT /F1 10 Tf 72 {y} Td ({before}) Tj /F1 6 Tf 0 4 Td (2) Tj /F1 10 Tf 3 -4 Td ( next.) Tj ET"
+        for before, y in (("Bob is the author.", 700), ("Alice wrote this", 660), ("It has 10 m", 620))
+    )
+
+    assert text(tmp_path, page) == "Bob is the author. next. Alice wrote this next. It has 10 m2 next."
+
+
+def test_paragraph_behind_a_list_is_no_part_of_it(tmp_path):
+    """It begins further left than the list does."""
+    page = "\n".join(
+        [shown("\\267 milk", x=90, y=700), shown("\\267 salt", x=90, y=688), shown("Stir it.", y=676)]
+    )
+
+    assert text(tmp_path, page).split("\n\n") == ["- milk", "- salt", "Stir it."]
+
+
 def test_code_keeps_its_lines_and_its_indent(tmp_path):
     """A number sign is a comment in code and no heading; neither may be lost."""
     page = "\n".join(

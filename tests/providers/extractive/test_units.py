@@ -76,6 +76,14 @@ def test_sentence_with_a_semicolon_leads_to_a_list() -> None:
     assert found == {"milk;": "These are not shared;", "rennet;": "These are not shared;"}
 
 
+def test_sentence_without_a_stop_leads_to_a_list_or_a_listing() -> None:
+    """ "Then use" and no command under it is no answer."""
+    assert leads_in("Warm it. Then run\n\n```\nwarm\n```\n") == {"warm": "Then run"}
+    assert leads_in("Kinds of cheese\n\n- soft\n") == {"soft": "Kinds of cheese"}
+    assert leads_in("Warm it.\n\n```\nwarm\n```\n") == {}
+    assert leads_in("Then run\n\nAnd stop.\n\n```\nwarm\n```\n") == {}
+
+
 def test_lead_in_ends_with_its_list() -> None:
     """The next paragraph is no part of it."""
     assert "Done." not in leads_in("You need:\n\n- milk\n\nDone.\n\n- not this")

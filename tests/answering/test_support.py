@@ -151,18 +151,11 @@ def test_date_counts_though_the_question_is_in_other_words() -> None:
 
 def test_sentence_that_sums_up_a_list_is_supported() -> None:
     """Its words stand further apart than those of other claims, and nowhere else."""
-    items = (
-        "ripens slowly",
-        "keeps all winter",
-        "melts evenly",
-        "needs no fridge",
-        "tastes of hay",
-        "is cheap",
-    )
-    text = "\n".join(f"- **It {words}**: that is so since Alice took over the dairy." for words in items)
+    kept = ("Alpine", "Bluish", "Crumbly", "Dusty", "Earthy", "Fatty", "Grassy", "Hazelnut", "Icy")
+    text = "\n".join(f"- **{word}**: that is so since Alice took over the dairy." for word in kept)
     found = SupportFinder([passage(text)], "What about it?", language="english", reader=passage_reader())
 
-    claim = found.claim_of("It ripens slowly, melts evenly, tastes of hay and is cheap.")
+    claim = found.claim_of("It is alpine, crumbly, earthy, grassy and icy.")
 
     assert claim is not None
     assert found.best(claim, [1]) == 1

@@ -9,8 +9,8 @@ page. `path` is the same as the address, because paths are distinct in a book.
 The outline's entries that begin on a page open sections there, without anchors. The titles that hold for
 the whole page are its parts and its title: `("Part I", "2 Names", "2.1 Scope")` is the title "2.1 Scope"
 under two parts, and a page on which 2.1 ends and 2.2 begins belongs to "2 Names". A page without such a
-common title is called "Boats, page 12" after the title in the file's metadata, or "Page 12"; in a file
-without an outline all pages are.
+common title is called "Boats, page 12" after the title in the file's metadata, or "Page 12". In a file
+without an outline, lines in a larger type are the titles; without these all pages are called so.
 
 `source` is the text after cleaning: lines joined to paragraphs, hyphens at line ends removed, running
 heads and feet and the dotted lines of a table of contents dropped, ligatures spelt out. Lines in a
@@ -42,6 +42,7 @@ from ragbot.books.formats.pdf_outline import (
 )
 from ragbot.books.formats.pdf_paragraphs import PdfBlock, build_blocks, count_words
 from ragbot.books.formats.pdf_running_heads import remove_running_heads
+from ragbot.books.formats.pdf_type_sizes import titles_by_type_size
 from ragbot.books.formats.table_of_contents import MAX_PARTS, shared_titles
 from ragbot.core.domain import Book, Dialect, Page, Section
 from ragbot.core.errors import FileUnreadable
@@ -213,6 +214,7 @@ def _build_pages(
     if not any(bodies):
         # Slides may say the same on every page, and nothing else.
         bodies = pages
+    entries = entries or titles_by_type_size(bodies)
     word_counts = count_words(bodies)
     for number, lines in enumerate(bodies):
         blocks = build_blocks(lines, *entries_on_page(entries, number), word_counts)

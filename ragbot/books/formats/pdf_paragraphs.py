@@ -65,9 +65,9 @@ def build_blocks(
     `entries` are the outline's entries that begin on the page, `titles` those that hold at its top.
     `word_counts` are those of the whole book; they decide on hyphens at line ends.
     """
-    words: dict[str, int] = {}
+    words: dict[str, list[int]] = {}
     for position, line in enumerate(lines if entries else ()):
-        words.setdefault(_without_numbering(line.text), position)
+        words.setdefault(_without_numbering(line.text), []).append(position)
     headings = dict(map(_heading, entries))
     opened = {_line_of(entry, lines, words): entry.titles for entry in entries}
     leading, body_size = _leading(lines), median([line.size for line in lines] or [0.0])
@@ -122,12 +122,15 @@ class _Items:
         return " " * 4 * (len(self._indents) - 1) + shown
 
 
-def _line_of(entry: OutlineEntry, lines: Sequence[PdfLine], words: dict[str, int]) -> int:
+def _line_of(entry: OutlineEntry, lines: Sequence[PdfLine], words: Mapping[str, Sequence[int]]) -> int:
     """Find the line at which an entry begins: at its words, else at its height, else the first."""
-    position = words.get(_without_numbering(entry.titles[-1]))
-    if position is not None or entry.top is None:
-        return position or 0
-    return next((position for position, line in enumerate(lines) if line.y <= entry.top), 0)
+    positions, top = words.get(_without_numbering(entry.titles[-1]), ()), entry.top
+    if top is None:
+        return positions[0] if positions else 0
+    if positions:
+        # "Purpose" may stand there more than once.
+        return min(positions, key=lambda position: abs(lines[position].y - top))
+    return next((position for position, line in enumerate(lines) if line.y <= top), 0)
 
 
 def _without_numbering(title: str) -> str:

@@ -34,8 +34,11 @@ _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
 _HYPHENATED = re.compile(r"(?P<start>[^\W\d_]+)[-\u00ad\u2010]\Z")
 _GOES_ON = re.compile(r"[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
-# The end of an address, a path or a file's name that goes on in the next line.
-_BROKEN_NAME = re.compile(r"(?:\S*[@/_]\S*|\w{2,}(?:\.\w{2,})+)[./_@-]\Z|\bhttps?:/?\Z")
+# Of addresses, paths and names of files that go on in the next line: signs, or words with stops between them.
+_NAME_SIGNS = frozenset("@/_")
+_DOTTED_NAME = re.compile(r"\w{2,}(?:\.\w{2,})+")
+_NAME_ENDS = (".", "/", "_", "@", "-")
+_SCHEMES = ("http:", "https:")
 _NAME_GOES_ON = re.compile(r"[a-z0-9/_~]")
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
 _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
@@ -98,9 +101,7 @@ def _heading(entry: OutlineEntry) -> tuple[str, int]:
 def _with_heading_mark(block: PdfBlock, headings: Mapping[str, int]) -> PdfBlock:
     """Return a block that is a title of the outline as a heading: as a sentence it would be quoted."""
     level = headings.get(_without_numbering(block.text))
-    return (
-        PdfBlock(f"{'#' * level} {block.text}", block.titles) if level and "\n" not in block.text else block
-    )
+    return PdfBlock(f"{'#' * level} {block.text.strip()}", block.titles) if level else block
 
 
 class _Items:
@@ -213,8 +214,16 @@ def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str
         is_own = text[-1] != "\u00ad" and word_counts[halves.lower()] > word_counts[whole.lower()]
         return (text if is_own else text[:-1]), ""
     is_one = _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line)
-    is_name = _NAME_GOES_ON.match(line) and _BROKEN_NAME.search(text[-_LINE_TAIL:])
+    is_name = _NAME_GOES_ON.match(line) and _is_broken_name(text[-_LINE_TAIL:].rsplit(maxsplit=1)[-1])
     return text, "" if is_one or is_name else " "
+
+
+def _is_broken_name(word: str) -> bool:
+    """Return whether a line's last word is the beginning of an address, a path or a file's name."""
+    if word in _SCHEMES:
+        return True
+    is_name = not _NAME_SIGNS.isdisjoint(word[:-1]) or _DOTTED_NAME.fullmatch(word[:-1]) is not None
+    return word.endswith(_NAME_ENDS) and (is_name or word[:-1] in _SCHEMES)
 
 
 def _code(group: Sequence[PdfLine]) -> str:

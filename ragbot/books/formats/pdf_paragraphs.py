@@ -38,6 +38,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
 _NAME_SIGNS = frozenset("@/_")
 _DOTTED_NAME = re.compile(r"\w{2,}(?:\.\w{2,})+")
 _NAME_ENDS = (".", "/", "_", "@", "-")
+# Words that occur so often are words.
+_USUAL_WORD = 3
 _SCHEMES = ("http:", "https:")
 _NAME_GOES_ON = re.compile(r"[a-z0-9/_~]")
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
@@ -214,16 +216,23 @@ def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str
         is_own = text[-1] != "\u00ad" and word_counts[halves.lower()] > word_counts[whole.lower()]
         return (text if is_own else text[:-1]), ""
     is_one = _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line)
-    is_name = _NAME_GOES_ON.match(line) and _is_broken_name(text[-_LINE_TAIL:].rsplit(maxsplit=1)[-1])
+    is_name = _goes_on(text[-_LINE_TAIL:].rsplit(maxsplit=1)[-1], line, word_counts)
     return text, "" if is_one or is_name else " "
 
 
-def _is_broken_name(word: str) -> bool:
-    """Return whether a line's last word is the beginning of an address, a path or a file's name."""
-    if word in _SCHEMES:
-        return True
-    is_name = not _NAME_SIGNS.isdisjoint(word[:-1]) or _DOTTED_NAME.fullmatch(word[:-1]) is not None
-    return word.endswith(_NAME_ENDS) and (is_name or word[:-1] in _SCHEMES)
+def _goes_on(word: str, line: str, word_counts: Counter[str]) -> bool:
+    """Return whether an address, a path or a file's name goes on in the next line. `word` is the last of a line.
+
+    Behind a slash it may be over: then the next word is one that the book has elsewhere, too.
+    """
+    first = line[:_LINE_TAIL].split(maxsplit=1)[0]
+    if _NAME_GOES_ON.match(first) is None or not word.endswith((*_NAME_ENDS, ":")):
+        return False
+    if word.endswith("/") and word_counts[first.lower()] >= _USUAL_WORD:
+        return False
+    body = word[:-1]
+    is_name = not _NAME_SIGNS.isdisjoint(body) or _DOTTED_NAME.fullmatch(body) is not None
+    return word in _SCHEMES or body in _SCHEMES or (is_name and not word.endswith(":"))
 
 
 def _code(group: Sequence[PdfLine]) -> str:

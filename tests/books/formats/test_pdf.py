@@ -356,6 +356,11 @@ def test_hyphens_at_line_ends_go_unless_they_are_the_words_own(tmp_path):
         ("Unpack cheese_1.0.orig.", "tar.gz", "Unpack cheese_1.0.orig.tar.gz"),
         ("Look at https:/", "/dairy.example", "Look at https://dairy.example"),
         ("It is in /usr/share/", "doc", "It is in /usr/share/doc"),
+        (
+            "Look at https://dairy.example/",
+            "it is, it is, it is new.",
+            "Look at https://dairy.example/ it is, it is, it is new.",
+        ),
         ("They are soft \\(i.e.", "fresh\\).", "They are soft (i.e. fresh)."),
         ("It is at dairy.example.", "There it stays.", "It is at dairy.example. There it stays."),
     ],

@@ -221,7 +221,7 @@ def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str
 
 
 def _goes_on(word: str, line: str, word_counts: Counter[str]) -> bool:
-    """Return whether an address, a path or a file's name goes on in the next line. `word` is the last of a line.
+    """Return whether an address, a path or a file's name, of which `word` ends a line, goes on in the next.
 
     Behind a slash it may be over: then the next word is one that the book has elsewhere, too.
     """

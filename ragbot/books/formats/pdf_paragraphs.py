@@ -42,7 +42,10 @@ _NAME_ENDS = (".", "/", "_", "@", "-")
 _USUAL_WORD = 3
 _SCHEMES = ("http:", "https:")
 _NAME_GOES_ON = re.compile(r"[a-z0-9/_~]")
-_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]")
+_IDEOGRAPHS = r"[\u3001-\u3011\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]"
+_IDEOGRAPH = re.compile(_IDEOGRAPHS)
+# Gaps of a line that is stretched, and those around a link: the script has none.
+_SPACED = re.compile(rf"(?<={_IDEOGRAPHS})[ ]+(?={_IDEOGRAPHS})")
 _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
 
 
@@ -204,7 +207,7 @@ def _join(group: Sequence[PdfLine], word_counts: Counter[str]) -> str:
     for last, line in pairwise(group):
         text, between = _line_end(last.text, line.text, word_counts)
         pieces[-1:] = [text, between, line.text]
-    return escape_tags("".join(pieces).replace("\u00ad", ""))
+    return escape_tags(_SPACED.sub("", "".join(pieces).replace("\u00ad", "")))
 
 
 def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str]:

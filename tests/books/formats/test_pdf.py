@@ -1,6 +1,7 @@
 """Test PDFs: pages, outlines, cleaned text, and hostile files."""
 
 import time
+from collections import Counter
 from io import BytesIO
 from itertools import count
 
@@ -12,6 +13,8 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats import pdf as pdf_reader
 from ragbot.books.formats import pdf_lines
 from ragbot.books.formats.pdf import read_pdf
+from ragbot.books.formats.pdf_lines import PdfLine
+from ragbot.books.formats.pdf_paragraphs import build_blocks
 from ragbot.books.loader import load_book
 from ragbot.core.errors import BookError
 
@@ -332,6 +335,18 @@ def test_title_of_the_outline_is_a_heading(tmp_path):
         "Beta is second.",
         "Gamma is third.\n\n### 4.2 Delta\n\nLast.",
     ]
+
+
+def test_chinese_and_japanese_have_no_blanks():
+    """A stretched line has gaps between its signs, and no search finds them then."""
+    shown_lines = [
+        PdfLine("如 果 上 游 源 码 、 请", 72, 700, 10, False, 6),
+        PdfLine("使 用 GNU 编 码 标 准", 72, 688, 10, False, 6),
+    ]
+
+    (block,) = build_blocks(shown_lines, (), (), Counter())
+
+    assert block.text == "如果上游源码、请使用 GNU 编码标准"
 
 
 def test_hyphens_at_line_ends_go_unless_they_are_the_words_own(tmp_path):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+_ENTITY = r"&(?=#?\w{1,31};)"
 # What Markdown or HTML would take for more than a word: a tag, emphasis, code, a link, an entity. A line
 # between two letters or digits, as in `snake_case`, is none.
-_MARKUP = re.compile(r"[\\`*<\[\]]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|&(?=#?\w{1,31};)")
+_MARKUP = re.compile(rf"[\\`*<\[\]]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|{_ENTITY}")
 # What is written out in a text and would be a tag or an entity.
-_TAG = re.compile(r"<(?=[A-Za-z/!?])|&(?=#?\w{1,31};)")
+_TAG = re.compile(rf"<(?=[A-Za-z/!?])|{_ENTITY}")
 
 
 def escape_words(words: str) -> str:

@@ -39,8 +39,8 @@ _SELF_CLOSED = re.compile(r"<(?P<name>[A-Za-z][\w:.-]*)(?P<attributes>(?:\s[^<>]
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 # The number of a note at the end: a file's citations need no text fragment, which would have to hold it.
 _NOTE_MARK = re.compile(
-    r"\s*<a\b(?=[^<>]*(?:\bclass=\"[^\"]*\bfootnote(?:-ref(?:erence)?)?[\s\"]|\bnoteref\b))[^<>]*>"
-    r"\s*(?:<sup\b[^<>]*>)?\s*\[?\w{1,4}\]?\s*(?:</sup>)?\s*</a>"
+    r"(?<!\s)\s*+<a\b(?=[^<>]*(?:\bclass=\"[^\"]*\bfootnote(?:-ref(?:erence)?)?[\s\"]|\bnoteref\b))[^<>]*>"
+    r"\s*+(?:<sup\b[^<>]*>\s*+)?\[?\w{1,4}\]?\s*+(?:</sup>\s*+)?</a>"
 )
 _FOOTER = re.compile(r"(?<=<)(?P<close>/?)footer\b", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
@@ -132,8 +132,8 @@ def _opening(page: Page) -> str:
 def _as_html(source: str) -> str:
     """Rewrite XHTML for an HTML parser, with its whole body marked as the page's own text."""
     source = _SELF_CLOSED.sub(_closed, source)
-    # Sites repeat their footers; books put notes there.
     source = _NOTE_MARK.sub("", source)
+    # Sites repeat their footers; books put notes there.
     source = _FOOTER.sub(r"\g<close>div", source)
     return _BODY.sub(r'\g<0><div itemprop="articleBody">', source, count=1)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Callable
+from functools import partial
 from html import escape
 from urllib.parse import quote
 
@@ -175,11 +177,16 @@ def _escaped_tags(main: LexborNode, source: str) -> None:
     """Escape what is written out in a page's text and would be a tag or an entity in Markdown: "<name>"."""
     if "&lt;" not in source and "&amp;" not in source:
         return
+    _rewrite_words(main, lambda text: escape_tags(text, _ESCAPE))
+
+
+def _rewrite_words(main: LexborNode, rewrite: Callable[[str], str]) -> None:
+    """Rewrite each text of a page that is no code."""
     for node in [node for node in main.traverse(include_text=True) if node.is_text_node]:
         text = node.text_content or ""
-        escaped = escape_tags(text, _ESCAPE)
-        if escaped != text and not _is_code(node):
-            node.replace_with(escaped)
+        written = rewrite(text)
+        if written != text and not _is_code(node):
+            node.replace_with(written)
 
 
 def _plain_mathematics(main: LexborNode) -> None:
@@ -204,15 +211,12 @@ def _plain_mathematics(main: LexborNode) -> None:
 
 def _plain_bare_formulas(main: LexborNode) -> None:
     """Replace the signs by which MathJax knows a formula in a page's text, where no element marks it."""
-    # Code is plain by now: a text node below its element.
-    nodes = [node for node in main.traverse(include_text=True) if node.is_text_node and not _is_code(node)]
-    for node in nodes:
-        text = node.text_content or ""
-        written = _BARE_FORMULA.sub(
-            lambda m: f"${m['inline'].strip()}$" if m["inline"] else f"$${m['display'].strip()}$$", text
-        )
-        if written != text:
-            node.replace_with(written)
+    _rewrite_words(main, partial(_BARE_FORMULA.sub, _in_dollars))
+
+
+def _in_dollars(formula: re.Match[str]) -> str:
+    inline = formula["inline"]
+    return f"${inline.strip()}$" if inline else f"$${formula['display'].strip()}$$"
 
 
 def _is_code(node: LexborNode) -> bool:

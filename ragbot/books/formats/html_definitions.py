@@ -6,20 +6,20 @@ The converter makes a paragraph of each term and of each definition, which a sea
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from selectolax.lexbor import LexborNode
 
 # Private-use signs mark the beginnings through the conversion: of a definition, and of a term's next name.
 _DEFINITION, _NEXT_TERM = "\ue002", "\ue003"
-_JOINT = re.compile(
-    rf"(?P<above>[^\n]*)\n[ \t>]*\n(?P<indent>[ \t>]*)(?P<sign>[{_DEFINITION}{_NEXT_TERM}])[ \t]*"
-)
 _SIGNS = re.compile(f"[{_DEFINITION}{_NEXT_TERM}]")
+_MARKED = re.compile(rf"(?P<indent>[ \t>]*)(?P<sign>[{_DEFINITION}{_NEXT_TERM}])[ \t]*")
 # Lines that are no term: the end of a listing, and a row of a table.
 _NO_TERM = re.compile(r"[ \t>]*(?:`{3}|~{3}|\|)")
 # Characters; longer ones are paragraphs.
 _LONGEST_TERM = 300
-_BLOCKS = "p, ul, ol, dl, pre, table, div, blockquote, h1, h2, h3, h4, h5, h6"
+_BLOCK_TAGS = ("p", "ul", "ol", "dl", "pre", "table", "div", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6")
+_BLOCKS = ", ".join(_BLOCK_TAGS)
 
 
 def mark_definitions(main: LexborNode) -> None:
@@ -37,14 +37,23 @@ def join_definitions(converted: str) -> str:
     """Return the converted text with each marked definition in the line below its term, after a colon."""
     if not _SIGNS.search(converted):
         return converted
-    return _SIGNS.sub("", _JOINT.sub(_joined, converted))
+    lines: list[str] = []
+    for line in converted.split("\n"):
+        marked = _MARKED.match(line)
+        if marked is not None and _ends_in_term(lines):
+            # The empty line between the two.
+            lines.pop()
+            colon = ": " if marked["sign"] == _DEFINITION else ""
+            line = f"{marked['indent']}{colon}{line[marked.end() :]}"
+        lines.append(_SIGNS.sub("", line))
+    return "\n".join(lines)
 
 
-def _joined(joint: re.Match[str]) -> str:
-    above, indent = joint["above"], joint["indent"]
-    if not above.strip(" \t>") or _NO_TERM.match(above):
-        return f"{above}\n\n{indent}"
-    return f"{above}\n{indent}{': ' if joint['sign'] == _DEFINITION else ''}"
+def _ends_in_term(lines: Sequence[str]) -> bool:
+    """Return whether lines end in one that may be a term, and an empty one."""
+    if len(lines) < 2 or lines[-1].strip(" \t>"):
+        return False
+    return bool(lines[-2].strip(" \t>")) and _NO_TERM.match(lines[-2]) is None
 
 
 def _is_term(node: LexborNode) -> bool:
@@ -68,7 +77,7 @@ def _first_words(node: LexborNode) -> LexborNode | None:
         elif child.is_element_node:
             if child.tag == "p":
                 return child if child.text(strip=True) else None
-            return None if child.tag in _BLOCKS.split(", ") or child.css(_BLOCKS) else node
+            return None if child.tag in _BLOCK_TAGS or child.css(_BLOCKS) else node
     return None
 
 

@@ -68,6 +68,8 @@ _NOTED = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)”’\"'])\Z")
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 
 
+# As a share of a title's type size.
+_TITLE_LEADING = 1.5
 # Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
 # of less than 100.
 WIDEST_GAP_IN_WORD = 125.0
@@ -106,6 +108,11 @@ class PdfLine:
     size: float
     is_code: bool
     advance: float
+
+
+def is_close_below(line: PdfLine, above: PdfLine) -> bool:
+    """Return whether a line is as close below another one as the next line of a title is."""
+    return 0 < above.y - line.y <= _TITLE_LEADING * above.size
 
 
 class _LimitExceeded(BaseException):
@@ -179,10 +186,10 @@ class _Collector:
                 self._runs += [(run, 0.0, True)] if self._runs else []
                 continue
             is_code, advance = self._font(font)
-            (x, _), shown_size = _position(cm, tm), _scaled(size, cm, tm)
-            width = advance * shown_size / 1000
+            start, shown_size = _position(cm, tm), _scaled(size, cm, tm)
+            x, width = start[0], advance * shown_size / 1000
             if self._start is None:
-                self._start = _position(cm, tm)
+                self._start = start
                 self._advance = advance
             elif (
                 is_code and run.startswith(" ") and not self._has_gap_first and x - self._code_end < width / 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from ragbot.books.formats.pdf_lines import PdfLine
+from ragbot.books.formats.pdf_lines import PdfLine, is_close_below
 from ragbot.books.formats.pdf_outline import OutlineEntry
 from ragbot.books.markup.code_spans import fenced
 from ragbot.core.markdown_escaping import escape_tags
@@ -19,15 +19,14 @@ _WIDER = 1.2
 _INDENTED = 0.7
 _ALIGNED = 0.3
 _SIZE_DIFFERS = 0.1
-_TITLE_LEADING = 1.5
 
 # Where a line ends is looked for in so many of its last characters.
 _LINE_TAIL = 150
 
-_BULLET = re.compile(r"[•‣▪●○◦]|[–—](?=[\s“\"])|[∙·]\s|[-*+]\s|\(?(?:\d{1,3}|[a-z])[.)]\s|\[\d{1,4}\]\s")
 # Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
-_ROUND_BULLET = re.compile(r"[•‣▪●○◦]\s*|[∙·]\s+")
-_DASH_BULLET = re.compile(r"[–—](?:\s+|(?=[“\"]))")
+_ROUND, _DASH = r"(?:[•‣▪●○◦]|[∙·](?=\s))", r"[–—](?=[\s“\"])"
+_ROUND_BULLET, _DASH_BULLET = (re.compile(rf"{sign}\s*") for sign in (_ROUND, _DASH))
+_BULLET = re.compile(rf"{_ROUND}|{_DASH}|[-*+]\s|\(?(?:\d{{1,3}}|[a-z])[.)]\s|\[\d{{1,4}}\]\s")
 _NUMBER = re.compile(r"(?:\d{1,3}[.)]|[-*+])\s")
 _DEEPEST = 3
 _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
@@ -78,23 +77,21 @@ def build_blocks(
         words.setdefault(_without_numbering(line.text), []).append(position)
     headings = dict(map(_heading, entries))
     opened = {_line_of(entry, lines, words): entry.titles for entry in entries}
+    behind_titles = {position + 1 for title in headings for position in words.get(title, ())}
     leading, body_size = _leading(lines), median([line.size for line in lines] or [0.0])
     widest = max((len(line.text) for line in lines), default=0)
-    blocks: list[PdfBlock] = []
-    group: list[PdfLine] = []
-    items = _Items()
+    groups: list[tuple[tuple[str, ...], list[PdfLine]]] = []
     for position, line in enumerate(lines):
         following = lines[position + 1] if position + 1 < len(lines) else None
-        begins = position in opened or _without_numbering(lines[position - 1].text) in headings
-        if not begins and group and not _continues_title(group[-1], line, body_size):
-            begins = _begins_block(group, line, following, leading=leading, widest=widest)
-        if group and begins:
-            blocks.append(PdfBlock(items.marked(group, _join(group, word_counts)), titles))
-            group = []
+        begins = not groups or position in opened or position in behind_titles
+        if not begins and not _continues_title(lines[position - 1], line, body_size):
+            begins = _begins_block(groups[-1][1], line, following, leading=leading, widest=widest)
         titles = opened.get(position, titles)
-        group.append(line)
-    if group:
-        blocks.append(PdfBlock(items.marked(group, _join(group, word_counts)), titles))
+        if begins:
+            groups.append((titles, []))
+        groups[-1][1].append(line)
+    items = _Items()
+    blocks = (PdfBlock(items.marked(group, _join(group, word_counts)), above) for above, group in groups)
     return [_with_heading_mark(block, headings) for block in blocks]
 
 
@@ -152,7 +149,7 @@ def _leading(lines: Sequence[PdfLine]) -> float:
 def _continues_title(last: PdfLine, line: PdfLine, body_size: float) -> bool:
     """Return whether a line goes on with a title: both are larger than the text, and close enough."""
     is_alike = abs(line.size - last.size) <= _SIZE_DIFFERS * last.size
-    return is_alike and line.size > _WIDER * body_size and 0 < last.y - line.y <= _TITLE_LEADING * last.size
+    return is_alike and line.size > _WIDER * body_size and is_close_below(line, last)
 
 
 def _begins_block(

@@ -50,12 +50,13 @@ def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
     for number, lines in enumerate(pages):
         first = min(max(number - window // 2, 0), len(pages) - window)
         around = Counter(key for found in keys[first : first + window] for key in found)
+        has_head = height is not None and _has_head(lines)
         dropped = {
             id(line)
             for line in edges[number]
             if around[_edge_key(line.text)] >= needed
             or (offset in _offsets(line.text, number))
-            or (height is not None and abs(line.y - height) <= _SAME_HEIGHT and _has_head(lines))
+            or (has_head and height is not None and abs(line.y - height) <= _SAME_HEIGHT)
         }
         kept = [line for line in lines if id(line) not in dropped]
         bodies.append(_without_printed_contents(kept))

@@ -6,12 +6,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from ragbot.books.formats.pdf_lines import PdfLine
+from ragbot.books.formats.pdf_lines import PdfLine, is_close_below
 from ragbot.books.formats.pdf_outline import OutlineEntry, plain_title
 
-# As shares of the text's size, and of the title's own: the distance of its lines.
+# As a share of the text's size.
 _LARGER = 1.15
-_TITLE_LEADING = 1.5
 # Characters of a line; longer ones are text in a large type.
 _LONGEST_LINE = 150
 # Of the first page's text, if it is more than the book's title.
@@ -56,7 +55,7 @@ def _titles(lines: Sequence[PdfLine], body: float) -> Iterator[tuple[float, floa
     for size, group in groupby(lines, key=lambda line: _size(line) if _is_large(line, body) else 0.0):
         title: list[PdfLine] = []
         for line in group if size else ():
-            if title and not 0 < title[-1].y - line.y <= _TITLE_LEADING * line.size:
+            if title and not is_close_below(line, title[-1]):
                 yield size, title[0].y, _words(title)
                 title = []
             title.append(line)

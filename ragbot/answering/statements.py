@@ -105,11 +105,13 @@ class StatementSplitter:
             return self._line_start()
         return self._sentence()
 
-    def _take(self, kind: Kind, length: int) -> bool:
+    def _take(self, kind: Kind, length: int, body: str = "", before: int = 0) -> bool:
+        """Take a piece off the held text. The body of a block begins so many characters `before` it."""
         whole, self._held = self._held[:length], self._held[length:]
         given, self._given = self._given, 0
-        body = whole if kind is Kind.SENTENCE else ""
-        self._pieces.append(Piece(kind, whole[given:], body, given))
+        if kind is Kind.SENTENCE:
+            body = whole
+        self._pieces.append(Piece(kind, whole[given:], body, given or before))
         if whole:
             self._at_line_start = whole.endswith("\n")
         return True
@@ -143,11 +145,7 @@ class StatementSplitter:
         if (marks := _MARKS.match(rest)) is not None and rest[marks.end() : marks.end() + 1] in ("", "\n"):
             if gap:
                 self._take(Kind.FILLER, gap)
-            self._pieces.append(
-                Piece(Kind.BLOCK, self._held[: marks.end()], self._body, len(self._body) + gap)
-            )
-            self._held = self._held[marks.end() :]
-            self._at_line_start = False
+            self._take(Kind.BLOCK, marks.end(), self._body, len(self._body) + gap)
         elif rest or self._is_final:
             self._pieces.append(Piece(Kind.BLOCK, "", self._body, len(self._body)))
         self._body = ""

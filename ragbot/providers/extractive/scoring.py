@@ -315,13 +315,14 @@ def supports(
     if not unknown_words and any(closest(weights, one.read) > ALIKE for one in found):
         # A section of this name answers, whatever the words below its heading are.
         return True
-    features = support_features(asked, weights, unknown_words, found)
     if certainly and (names_unknown(asked.text, unknown_words) or not _has_identifiers(asked.text, found[0])):
         return False
+    features = support_features(asked, weights, unknown_words, found)
     if len(features) == len(READ_SUPPORT_WEIGHTS):
-        least = READ_CERTAIN if certainly else 0.0
-        return READ_SUPPORT_CONSTANT + _product(READ_SUPPORT_WEIGHTS, features) >= least
-    return SUPPORT_CONSTANT + _product(SUPPORT_WEIGHTS, features) >= (CERTAIN if certainly else 0.0)
+        margin, certain = READ_SUPPORT_CONSTANT + _product(READ_SUPPORT_WEIGHTS, features), READ_CERTAIN
+    else:
+        margin, certain = SUPPORT_CONSTANT + _product(SUPPORT_WEIGHTS, features), CERTAIN
+    return margin >= (certain if certainly else 0.0)
 
 
 def support_features(

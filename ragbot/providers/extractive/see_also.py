@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent, short_list
@@ -63,13 +63,14 @@ def further_last(
     if asked.want is not Want.LIST and (asked.is_trouble or asked.want in _WHOLE):
         return sorted(marked, key=lambda window: window.is_further)
     passage, scores = passages[best.passage], _scores(best.passage, candidates, asked)
-
-    def divide(window: Window) -> list[Window]:
-        if asked.want is Want.LIST:
-            return _list_alone(window, passage, scores)
-        return _parts(window, passage, scores, lambda units: _says_enough(units, passage, asked, question))
-
-    divided = [part for window in marked for part in ([window] if window.is_further else divide(window))]
+    divided: list[Window] = []
+    for window in marked:
+        if window.is_further:
+            divided.append(window)
+        elif asked.want is Want.LIST:
+            divided += _list_alone(window, passage, scores)
+        else:
+            divided += _parts(window, passage, scores, asked, question)
     return sorted(divided, key=lambda window: window.is_further)
 
 
@@ -109,7 +110,8 @@ def _parts(
     window: Window,
     passage: ReadPassage,
     scores: Mapping[int, float],
-    says_enough: Callable[[Sequence[int]], bool],
+    asked: AskedFor,
+    question: Set[str],
 ) -> list[Window]:
     """Return the units of an answer's window that are nearly as good as the best one, then others as further.
 
@@ -118,10 +120,11 @@ def _parts(
     """
     best = max(scores.values())
     answer = _shown(window.units, passage, scores, best - UNIT_MARGIN)
-    if answer and not says_enough(answer):
+    if answer and not _says_enough(answer, passage, asked, question):
         behind = answer[-1] + 1
         is_next = behind in window.units and passage.units[behind].unit.kind == "sentence"
-        if is_next and says_enough(more := (*answer, behind)):
+        more = (*answer, behind)
+        if is_next and _says_enough(more, passage, asked, question):
             answer = more
     others = [index for index in window.units if index not in answer]
     if not answer:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ragbot.books.formats.epub import as_html
 from ragbot.books.loader import load_book
 
 BOOKDOWN = ("index.Rmd", "_bookdown.yml", "delete_merged_file: true")
@@ -49,6 +50,9 @@ HTML = ("index.html", "styles.css", "p {}")
         (HTML, "<ul role=tablist><li role=tab>a</li><li role=tab>b</li></ul>"),
         (HTML, "<div class=admonitionblock><table><tr><td class=icon><td class=content>a</table></div>"),
         (HTML, "mathjax \\(a \\["),
+        (HTML, "<dl><dt>a<dd>b</dl>"),
+        (HTML, "&lt;a "),
+        (MDX, "<Key k='a' "),
         (MDX, "<TabItem label='a'\n"),
         (MDX, "<Tabs values={[{\n"),
     ],
@@ -64,5 +68,17 @@ def test_repeated_piece_takes_time_in_proportion(
     started = time.process_time()
 
     load_book(tmp_path)
+
+    assert time.process_time() - started < 15
+
+
+def test_long_lines_beside_a_definition_and_blanks_of_an_epub_take_time_in_proportion(tmp_path: Path) -> None:
+    """Each was looked at from each of its characters."""
+    page = f"<!doctype html><p>Oars</p><dl><dt>a<dd>b</dl><p>{'x' * 300_000}</p>"
+    (tmp_path / "index.html").write_text(page)
+    started = time.process_time()
+
+    load_book(tmp_path)
+    as_html(f'<body>{" " * 300_000}<a class="footnote">{" " * 300_000}</body>')
 
     assert time.process_time() - started < 15

@@ -92,7 +92,7 @@ def read_epub(
 
 def _read_chapter(archive: EpubArchive, name: str) -> Page | None:
     """Read one chapter; None if it holds no words."""
-    source = _as_html(entry_text(archive.read(name)))
+    source = as_html(entry_text(archive.read(name)))
     if sum(1 for _ in _HEADING.finditer(source)) > MAX_HEADINGS:
         raise FileUnreadable(f"The chapter has more than {MAX_HEADINGS:,} headings.")
     return read_html_page(name, source) if _holds_words(source) else None
@@ -129,7 +129,7 @@ def _opening(page: Page) -> str:
     return page.title if page.source.lstrip().startswith("# ") else ""
 
 
-def _as_html(source: str) -> str:
+def as_html(source: str) -> str:
     """Rewrite XHTML for an HTML parser, with its whole body marked as the page's own text."""
     source = _SELF_CLOSED.sub(_closed, source)
     source = _NOTE_MARK.sub("", source)

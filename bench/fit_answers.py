@@ -262,7 +262,7 @@ def read_units(one: Asked, passages: Sequence[Passage], reader: PassageReader) -
                         path_terms=read.path_terms,
                         retrieval=passage.score - passages[0].score,
                         defines=scoring.defines(unit, one.subject, one.retrieval.query_terms.weights),
-                        has_key=one.asked.names_cell(unit.unit.cells),
+                        keys=one.asked.keys_of(unit.unit.cells, unit.label),
                     )
                 )
                 right.append(any(unit.unit.start < end and start < unit.unit.end for start, end in quoted))

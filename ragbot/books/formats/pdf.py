@@ -21,6 +21,7 @@ are.
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
@@ -67,6 +68,11 @@ _LIMITS: dict[str, Any] = {
 
 # Covers and plates are pictures; where more pages are, the book was scanned in part.
 _SCANNED_SHARE = 0.1
+
+# What printing to a file puts around the document's name.
+_PRINTED_FROM = re.compile(
+    r"\AMicrosoft (?:Word|PowerPoint) - |\.(?:docx?|odt|pptx?|indd|rtf|pages)\Z", re.IGNORECASE
+)
 
 # Between a page's blocks, as between Markdown's.
 _BETWEEN = "\n\n"
@@ -147,7 +153,7 @@ def _title(reader: PdfReader) -> str:
         title = reader.metadata.title if reader.metadata else ""
     except (PyPdfError, ValueError, TypeError, AttributeError, KeyError):
         return ""
-    return plain_title(title)
+    return _PRINTED_FROM.sub("", plain_title(title))
 
 
 def _extract_pages(

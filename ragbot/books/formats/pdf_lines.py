@@ -73,14 +73,60 @@ _TITLE_LEADING = 1.5
 # Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
 # of less than 100.
 WIDEST_GAP_IN_WORD = 125.0
+_MOVES = (b"Td", b"Tm", b"T*")
 
 
 class _WordGaps(TextExtraction):
-    """Take narrower gaps for blanks between words than pypdf does.
+    """Find lines and the blanks between words where pypdf errs.
 
     It takes half of the font's blank for the least gap. A font that TeX has put into a file has no blank: the
     sign of that code is a wider one, or counts as an em wide, and a third of the words ran into each other.
+
+    It compares every move of the pen with the one before. Chrome and Google Docs move it up and down again
+    before each word, and each word was a line. InDesign and Acrobat go back to the line's start and let a
+    number in `TJ` lead to the next letter, and "The" was "T he". Here the places of two texts are compared,
+    however the pen went from one to the other.
+
+    It leaves the space that a line has between its words (`Tw`) out of a text's width, and Word's justified
+    lines had blanks within words.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Since a text was shown: whether the pen was moved, the width of that text, and what a `TJ` added.
+        self._has_moved, self._width_before, self._moved_by_tj = False, 0.0, 0.0
+
+    def process_operation(self, operator: bytes, operands: list[Any]) -> None:
+        """Follow the pen, and look where it is when a text is shown."""
+        if operator in _MOVES:
+            self._width_before += self.operation_handlers[operator](operands) or 0.0
+            self._has_moved, self._moved_by_tj = True, 0.0
+            return
+        if operator == b"Tj" and self._has_moved:
+            self._look_where_it_is()
+        super().process_operation(operator, operands)
+        if operator == b"Tj" and self.font.sub_type != "Type0":
+            # pypdf keeps `Tw` as one more than it is. It counts for one-byte codes alone.
+            space = 1000 * (self.space_scale - 1) * sum(map(_count_blanks, operands[:1]))
+            self._actual_str_size["str_widths"] += space
+
+    def process_tj_offset(self, offset: float, space_width: float) -> None:
+        """Add a blank for a wide gap between two texts of a `TJ`; before the first one it is a move."""
+        if self._has_moved:
+            self._moved_by_tj -= offset * self.font_size / 1000
+        else:
+            super().process_tj_offset(offset, space_width)
+
+    def _look_where_it_is(self) -> None:
+        """Let pypdf begin a line, or add a blank, for all moves since the text before."""
+        line, by = self.tm_matrix, self._moved_by_tj
+        self.tm_matrix = [*line[:4], line[4] + by * line[0], line[5] + by * line[1]]
+        self._post_process_text_operation(self._width_before)
+        if self.text and _scale(self.memo_cm, self.memo_tm) != _scale(self.cm_matrix, self.tm_matrix):
+            # A raised number is a run of its own, whether its size is told by the font or by the matrix.
+            self._flush_text()
+        self.tm_matrix = line
+        self._has_moved, self._width_before, self._moved_by_tj = False, 0.0, 0.0
 
     def _handle_tf(self, operands: list[Any]) -> None:
         super()._handle_tf(operands)
@@ -89,6 +135,10 @@ class _WordGaps(TextExtraction):
         is_fixed = len(widths) <= _MOST_WIDTHS_OF_FIXED or self.font.font_descriptor.flags & _FIXED_PITCH_FLAG
         if not is_fixed:
             self._space_width = min(self._space_width, WIDEST_GAP_IN_WORD)
+
+
+def _count_blanks(shown: str | bytes) -> int:
+    return shown.count(" ") if isinstance(shown, str) else shown.count(b" ")
 
 
 # pypdf has no other way to tell it.
@@ -221,7 +271,7 @@ def _shown_runs(runs: Sequence[tuple[str, float, bool]], size: float) -> Iterato
     """Yield the texts of a line's runs without the small numbers that lead to footnotes."""
     before = ""
     for text, own_size, _ in runs:
-        if own_size <= _SMALL * size and _NOTE_NUMBER.fullmatch(text) and _NOTED.search(before):
+        if own_size <= _SMALL * size and _NOTE_NUMBER.fullmatch(text) and _NOTED.search(before.rstrip()):
             continue
         yield text
         before = text if text.strip() else before + text
@@ -240,8 +290,12 @@ def _position(cm: list[float], tm: list[float]) -> tuple[float, float]:
 
 def _scaled(size: float, cm: list[float], tm: list[float]) -> float:
     """Return the type size on the page; the usual one where the file's numbers make no sense."""
-    height = abs(size * (math.hypot(tm[2], tm[3]) or 1.0) * (math.hypot(cm[2], cm[3]) or 1.0))
+    height = abs(size) * _scale(cm, tm)
     return height if 1 <= height <= 1_000 else _USUAL_SIZE
+
+
+def _scale(cm: Sequence[float], tm: Sequence[float]) -> float:
+    return (math.hypot(tm[2], tm[3]) or 1.0) * (math.hypot(cm[2], cm[3]) or 1.0)
 
 
 def _font_facts(font: Any) -> tuple[bool, float]:

@@ -24,7 +24,9 @@ _SIZE_DIFFERS = 0.1
 _LINE_TAIL = 150
 
 # Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
-_ROUND, _DASH = r"(?:[•‣▪●○◦]|[∙·](?=\s))", r"[–—](?=[\s“\"])"
+# (Word takes bullets of the fonts Symbol and Wingdings, whose signs have private codes.)
+_ROUND = r"(?:[•‣▪●○◦➢❖✓■□◼\uf0a7\uf0a8\uf0b7\uf0d8\uf0e0\uf0fc\uf06f\uf076]|[∙·](?=\s))"
+_DASH = r"[–—](?=[\s“\"])"
 _ROUND_BULLET, _DASH_BULLET = (re.compile(rf"{sign}\s*") for sign in (_ROUND, _DASH))
 _BULLET = re.compile(rf"{_ROUND}|{_DASH}|[-*+]\s|\(?(?:\d{{1,3}}|[a-z])[.)]\s|\[\d{{1,4}}\]\s")
 _NUMBER = re.compile(r"(?:\d{1,3}[.)]|[-*+])\s")

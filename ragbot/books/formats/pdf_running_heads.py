@@ -15,6 +15,8 @@ _WINDOW = 9
 _REPEATED = 4
 _FEWEST_REPEATED = 3
 _EDGE_LINES = 2
+# A head of so many times as many lines goes.
+_MOST_ROUNDS = 3
 _MAX_EDGE = 150
 # Of heads that differ from page to page: points, shares of the usual distance of lines and of a type size.
 _SAME_HEIGHT = 2.0
@@ -27,6 +29,10 @@ _FEWEST_DOTTED = 3
 _PAGE_NUMBER = re.compile(
     r"\A[-–—]?\s?(?:\d{1,5}|[ivxlc]{1,7})(?=\s|\Z)|(?:(?<=\s)|\A)(?:\d{1,5}|[ivxlc]{1,7})\s?[-–—|]?\Z",
     re.IGNORECASE,
+)
+# "Page 6 of 30", "6 / 30"
+_OF_PAGES = re.compile(
+    r"\b(?:page |seite |p[aá]gina )?\d{1,4} ?(?:/|of|de|sur|von|di|van|из) ?\d{1,4}\Z", re.IGNORECASE
 )
 # Both numbers of two pages that were printed beside each other, as one of the file.
 _SPREAD = re.compile(r"(?<!\d)(?P<left>\d{1,4})\s+(?P<right>\d{1,4})\Z")
@@ -41,26 +47,39 @@ def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
     Page numbers and the dotted lines of a table of contents are removed as well.
     """
     edges = [_edge_lines(lines) for lines in pages]
-    keys = [{_edge_key(line.text) for line in found} for found in edges]
-    window = min(_WINDOW, len(pages))
-    needed = _REPEATED if window >= 2 * _REPEATED else max(_FEWEST_REPEATED, window // 2 + 1)
     offset = _printed_offset(edges)
     height = _head_height(pages)
     bodies: list[list[PdfLine]] = []
     for number, lines in enumerate(pages):
-        first = min(max(number - window // 2, 0), len(pages) - window)
-        around = Counter(key for found in keys[first : first + window] for key in found)
         has_head = height is not None and _has_head(lines)
         dropped = {
             id(line)
             for line in edges[number]
-            if around[_edge_key(line.text)] >= needed
-            or (offset in _offsets(line.text, number))
+            if (offset in _offsets(line.text, number))
             or (has_head and height is not None and abs(line.y - height) <= _SAME_HEIGHT)
         }
-        kept = [line for line in lines if id(line) not in dropped]
-        bodies.append(_without_printed_contents(kept))
-    return bodies
+        bodies.append([line for line in lines if id(line) not in dropped])
+    return [_without_printed_contents(lines) for lines in _without_repeated_edges(bodies, edges)]
+
+
+def _without_repeated_edges(
+    pages: list[list[PdfLine]], edges: Sequence[list[PdfLine]]
+) -> list[list[PdfLine]]:
+    """Drop the edge lines that repeat on the pages around, and then those that have become the edge."""
+    window = min(_WINDOW, len(pages))
+    needed = _REPEATED if window >= 2 * _REPEATED else max(_FEWEST_REPEATED, window // 2 + 1)
+    for _ in range(_MOST_ROUNDS):
+        keys = [{_edge_key(line.text) for line in found} for found in edges]
+        dropped: set[int] = set()
+        for number, found in enumerate(edges):
+            first = min(max(number - window // 2, 0), len(pages) - window)
+            around = Counter(key for near in keys[first : first + window] for key in near)
+            dropped.update(id(line) for line in found if around[_edge_key(line.text)] >= needed)
+        if not dropped:
+            break
+        pages = [[line for line in lines if id(line) not in dropped] for lines in pages]
+        edges = [_edge_lines(lines) for lines in pages]
+    return pages
 
 
 def _head_height(pages: Sequence[list[PdfLine]]) -> float | None:
@@ -96,7 +115,8 @@ def _edge_lines(lines: Sequence[PdfLine]) -> list[PdfLine]:
 
 def _edge_key(text: str) -> str:
     """Return what a running head has in common from page to page: its words without the page number."""
-    return _PAGE_NUMBER.sub("", " ".join(text.split())).strip(" |-–—·•").casefold() or "#"
+    words = _OF_PAGES.sub("", " ".join(text.split()))
+    return _PAGE_NUMBER.sub("", words).strip(" |-–—·•").casefold() or "#"
 
 
 def _printed_offset(edges: Sequence[list[PdfLine]]) -> _Offset | None:

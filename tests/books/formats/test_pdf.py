@@ -302,6 +302,27 @@ def test_lists_are_lists(tmp_path):
     ]
 
 
+def test_bullets_of_words_own_fonts_are_bullets(tmp_path):
+    codes = "/ToUnicode 101 0 R"
+    table = "1 begincodespacerange <00> <FF> endcodespacerange 1 beginbfchar <B7> <F0B7> endbfchar\n"
+    symbol = f"<< /Type /Font /Subtype /Type1 /BaseFont /Symbol {codes} >>"
+    stream = f"<< /Length {len(table)} >>\nstream\n{table}\nendstream"
+    content = pdf(
+        "\n".join(
+            f"BT /F2 10 Tf 72 {y} Td (\\267) Tj /F1 10 Tf 18 0 Td ({words}) Tj ET"
+            for y, words in ((700, "Row."), (688, "Sail."))
+        ),
+        objects=(symbol, stream),
+    ).replace(b"/F2 << /Type /Font /Subtype /Type1 /BaseFont /Courier >>", b"/F2 100 0 R")
+
+    assert load(tmp_path, content).pages[0].source.split("\n\n")[:2] == ["- Row.", "- Sail."]
+
+
+def test_name_of_the_program_that_printed_is_no_part_of_the_title(tmp_path):
+    content = pdf(shown("Boats fill."), info="/Title (Microsoft Word - Rowing Manual.docx)")
+    assert load(tmp_path, content).title == "Rowing Manual"
+
+
 def test_words_of_a_justified_line_stay_apart(tmp_path):
     """TeX sets narrow gaps for blanks in a full line; its fonts have another sign in the blank's place."""
     widths = " ".join(["500", "490", "510"] + ["500"] * 88)
@@ -317,6 +338,33 @@ def test_words_of_a_justified_line_stay_apart(tmp_path):
     )
 
     assert load(tmp_path, content).pages[0].source.strip() == "Bob ripens the cheddar slowly"
+
+
+def test_lines_in_which_each_word_is_placed_anew_are_lines(tmp_path):
+    # Chrome and Google Docs: the pen goes to the top of the line first, and down again, before each word.
+    words = (("Boats", 72), ("that", 104), ("are", 126), ("small", 146), ("fill", 72), ("quickly.", 92))
+    placed = (
+        f"BT /F1 10 Tf 1 0 0 -1 {x} {114 if number < 4 else 130} Tm 0 -14 Td ({word}) Tj ET"
+        for number, (word, x) in enumerate(words)
+    )
+    assert (
+        text(tmp_path, "q 1 0 0 -1 0 792 cm\n" + "\n".join(placed) + "\nQ")
+        == "Boats that are small fill quickly."
+    )
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        # The pen goes back to the line's start, and a number leads to the next letter.
+        "BT /F1 10 Tf 1 0 0 1 72 700 Tm (T) Tj 1 0 0 1 72 700 Tm [-611 (he boat fills.)] TJ ET",
+        # The blank of a justified line is wider than the font's, which is told by `Tw`.
+        "BT /F1 10 Tf 1 0 0 1 72 700 Tm 5 Tw (The b) Tj 29.54 0 Td (oat fills.) Tj ET",
+    ],
+    ids=["goes_back", "stretched"],
+)
+def test_no_blank_parts_a_word(tmp_path, stream):
+    assert text(tmp_path, stream) == "The boat fills."
 
 
 def test_title_of_the_outline_is_a_heading(tmp_path):
@@ -402,6 +450,12 @@ def test_numbers_of_footnotes_are_dropped_and_powers_kept(tmp_path):
     assert text(tmp_path, page) == "Bob is the author. next. Alice wrote this next. It has 10 m2 next."
 
 
+def test_numbers_of_footnotes_in_a_size_of_the_matrix_are_dropped(tmp_path):
+    small = "BT /F1 1 Tf 10 0 0 10 72 700 Tm (Small boats) Tj 6 0 0 6 124.3 704 Tm (5) Tj ET"
+    rest = "BT /F1 1 Tf 10 0 0 10 127.7 700 Tm ( fill quickly.) Tj ET"
+    assert text(tmp_path, f"{small}\n{rest}") == "Small boats fill quickly."
+
+
 def test_paragraph_behind_a_list_is_no_part_of_it(tmp_path):
     """It begins further left than the list does."""
     page = "\n".join(
@@ -461,6 +515,27 @@ def test_running_heads_and_page_numbers_are_dropped(tmp_path):
     assert sources == [f"Body of leaf {chr(97 + n)}, which ends in {chr(97 + n)}." for n in range(12)]
 
 
+def test_heads_of_several_lines_are_dropped(tmp_path):
+    """A firm's form has its name, a motto and a warning above each page, and "Page 3 of 6" below."""
+    head = ("THE BOAT FIRM", "Small boats since 1900", "ROW WITH CARE", "Wear a vest")
+    pages = [
+        "\n".join(
+            [
+                lines(*head, top=770),
+                lines(f"Leaf {word} begins here.", f"And {word} is all of it.", top=690),
+                shown(f"Confidential, page {number} of 6", y=30),
+            ]
+        )
+        for number, word in enumerate(("ash", "beech", "cedar", "elm", "fir", "oak"), 1)
+    ]
+
+    sources = [page.source.strip() for page in load(tmp_path, pdf(*pages)).pages]
+
+    assert sources[1:3] == [
+        f"Leaf {word} begins here. And {word} is all of it." for word in ("beech", "cedar")
+    ]
+
+
 def test_running_heads_that_name_the_section_are_dropped(tmp_path):
     """They are others on each page; the titles of slides stand apart, too, and are larger."""
 
@@ -469,7 +544,12 @@ def test_running_heads_that_name_the_section_are_dropped(tmp_path):
             "\n".join(
                 [
                     shown(f"{word} OARS", y=750, size=size),
-                    lines(f"{word} begins.", "It goes", "on and", "on and", "on and", "ends."),
+                    lines(
+                        *(
+                            f"{word} {verb}."
+                            for verb in ("begins", "goes on", "grows", "turns", "stops", "ends")
+                        )
+                    ),
                 ]
             )
             for word in ("FIRST", "SECOND", "THIRD", "FOURTH", "FIFTH", "SIXTH")

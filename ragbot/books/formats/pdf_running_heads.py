@@ -26,6 +26,11 @@ _FEWEST_LINES = 5
 
 _DOTTED = re.compile(r"(?:\s?[.…·]){4,}\s*(?:\d{1,4}|[ivxlc]{1,7})\Z")
 _FEWEST_DOTTED = 3
+_TITLE_AND_PAGE = re.compile(r"[^\W_].{2,150}\s(?P<page>\d{1,4})\Z")
+# A table of contents without dots stands on one of so many pages, and is so much of it.
+_FRONT_PAGES = 12
+_FEWEST_TITLES = 6
+_SHARE_OF_TITLES = 0.6
 _PAGE_NUMBER = re.compile(
     r"\A[-–—]?\s?(?:\d{1,5}|[ivxlc]{1,7})(?=\s|\Z)|(?:(?<=\s)|\A)(?:\d{1,5}|[ivxlc]{1,7})\s?[-–—|]?\Z",
     re.IGNORECASE,
@@ -59,7 +64,10 @@ def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
             or (has_head and height is not None and abs(line.y - height) <= _SAME_HEIGHT)
         }
         bodies.append([line for line in lines if id(line) not in dropped])
-    return [_without_printed_contents(lines) for lines in _without_repeated_edges(bodies, edges)]
+    return [
+        _without_printed_contents(lines, number, len(pages))
+        for number, lines in enumerate(_without_repeated_edges(bodies, edges))
+    ]
 
 
 def _without_repeated_edges(
@@ -139,10 +147,27 @@ def _offsets(text: str, number: int) -> set[_Offset]:
     return offsets
 
 
-def _without_printed_contents(lines: list[PdfLine]) -> list[PdfLine]:
-    """Drop the dotted lines of a printed table of contents: they repeat the outline and answer nothing."""
-    dotted = {id(line) for line in lines if _DOTTED.search(line.text[-_MAX_EDGE:])}
-    if len(dotted) < _FEWEST_DOTTED:
+def _without_printed_contents(lines: list[PdfLine], number: int, pages: int) -> list[PdfLine]:
+    """Drop the lines of a printed table of contents: they repeat the outline and answer nothing.
+
+    They have dots, or are most of one of the first pages and end in page numbers that grow.
+    """
+    listed = [line for line in lines if _DOTTED.search(line.text[-_MAX_EDGE:])]
+    if len(listed) < _FEWEST_DOTTED:
+        listed = _undotted_contents(lines, pages) if number < _FRONT_PAGES else []
+    if not listed:
         return lines
-    kept = [line for line in lines if id(line) not in dotted]
-    return kept if len(kept) > len(dotted) / 4 else []
+    dropped = {id(line) for line in listed}
+    kept = [line for line in lines if id(line) not in dropped]
+    return kept if len(kept) > len(listed) / 4 else []
+
+
+def _undotted_contents(lines: Sequence[PdfLine], pages: int) -> list[PdfLine]:
+    """Return the lines of a page that are titles with page numbers; none unless most of the page is these."""
+    found = [(line, int(match["page"])) for line in lines if (match := _TITLE_AND_PAGE.match(line.text))]
+    if len(found) < max(_FEWEST_TITLES, _SHARE_OF_TITLES * len(lines)):
+        return []
+    falls = sum(below < above for (_, above), (_, below) in pairwise(found))
+    numbers = [page for _, page in found]
+    grows = falls <= len(found) / 10 and min(numbers) + _FEWEST_TITLES <= max(numbers) <= pages + _FRONT_PAGES
+    return [line for line, _ in found] if grows else []

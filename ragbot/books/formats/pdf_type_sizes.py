@@ -18,7 +18,7 @@ _FEWEST_CHARACTERS = 400
 _MOST_LEVELS = 4
 _FEWEST_TITLES = 3
 # Of the lines; slides and posters have more.
-_MOST_TITLES = 0.2
+_MOST_TITLES = 1 / 3
 
 
 def titles_by_type_size(pages: Sequence[Sequence[PdfLine]]) -> list[OutlineEntry]:

@@ -198,6 +198,25 @@ def test_without_an_outline_larger_lines_are_the_titles(tmp_path):
     assert second.count("### Purpose") == 2
 
 
+def test_handbook_of_short_sections_has_titles_by_size(tmp_path):
+    """A title to three lines is no slide."""
+    pages = [
+        "\n".join(
+            shown(f"{number}.{part} Of boats {word}", y=740 - 60 * part, size=12)
+            + "\n"
+            + lines(f"Here boats {word} are told of.", "Row them, and", f"sail {word}.", top=724 - 60 * part)
+            for part, word in enumerate(("ash", "beech", "cedar", "elm"))
+        )
+        for number in (1, 2, 3)
+    ]
+
+    sections = load(tmp_path, pdf(*pages)).pages[1].sections
+
+    assert [section.heading_path[-1] for section in sections[-4:]] == [
+        f"2.{part} Of boats {word}" for part, word in enumerate(("ash", "beech", "cedar", "elm"))
+    ]
+
+
 def test_slides_have_no_titles_by_size(tmp_path):
     """Nearly all of their lines are large."""
     slides = [
@@ -595,6 +614,18 @@ def test_dotted_lines_of_a_table_of_contents_are_dropped(tmp_path):
     contents = lines("Contents", *(f"{n} Chapter . . . . . . . {n * 10}" for n in range(1, 6)))
 
     assert [page.title for page in load(tmp_path, pdf(contents, lines("Words."))).pages] == ["Page 2"]
+
+
+def test_table_of_contents_without_dots_is_dropped_and_a_table_of_numbers_kept(tmp_path):
+    titles = ("Boats", "Oars", "Sails", "Ropes", "Knots", "Charts", "Weather")
+    numbered = lines(*(f"{title} {3 + 2 * n}" for n, title in enumerate(titles)))
+    parts = [lines(f"{title} come in many kinds.", "All of them float.") for title in titles]
+    counted = lines(*(f"{title} {90 - 7 * n}" for n, title in enumerate(titles)))
+
+    book = load(tmp_path, pdf(numbered, counted, *parts))
+
+    assert book.pages[0].source.startswith("Boats 90")
+    assert len(book.pages) == 1 + len(parts)
 
 
 def test_signs_that_pypdf_names_are_the_signs():

@@ -76,7 +76,7 @@ WIDEST_GAP_IN_WORD = 125.0
 _MOVES = (b"Td", b"Tm", b"T*")
 
 
-class _WordGaps(TextExtraction):
+class _TextByPlace(TextExtraction):
     """Find lines and the blanks between words where pypdf errs.
 
     It takes half of the font's blank for the least gap. A font that TeX has put into a file has no blank: the
@@ -137,12 +137,14 @@ class _WordGaps(TextExtraction):
             self._space_width = min(self._space_width, WIDEST_GAP_IN_WORD)
 
 
-def _count_blanks(shown: str | bytes) -> int:
-    return shown.count(" ") if isinstance(shown, str) else shown.count(b" ")
+def _count_blanks(shown: object) -> int:
+    if isinstance(shown, bytes):
+        return shown.count(b" ")
+    return shown.count(" ") if isinstance(shown, str) else 0
 
 
 # pypdf has no other way to tell it.
-pypdf._page.TextExtraction = _WordGaps  # type: ignore[attr-defined]
+pypdf._page.TextExtraction = _TextByPlace  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True, slots=True)

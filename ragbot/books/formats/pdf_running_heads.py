@@ -15,7 +15,7 @@ _WINDOW = 9
 _REPEATED = 4
 _FEWEST_REPEATED = 3
 _EDGE_LINES = 2
-# A head of so many times as many lines goes.
+# Behind these the next ones are looked at, so often.
 _MOST_ROUNDS = 3
 _MAX_EDGE = 150
 # Of heads that differ from page to page: points, shares of the usual distance of lines and of a type size.

@@ -794,6 +794,11 @@ def test_nonsense_in_a_page_is_borne(tmp_path, stream):
     assert len(loaded.pages) + len(loaded.skipped) == 2
 
 
+@pytest.mark.parametrize("wrong", ["5 Tj", "Tj", "(a) Tw", "[5 []] TJ", "(b) Td"])
+def test_operator_without_its_operands_loses_no_other_text(tmp_path, wrong):
+    assert text(tmp_path, f"BT /F1 10 Tf 72 700 Td {wrong} (Words.) Tj ET") == "Words."
+
+
 def test_code_in_a_font_of_no_size_is_read(tmp_path):
     """An indent is counted in letters, and must not divide by zero."""
     assert "Words." in text(tmp_path, "BT /F2 0 Tf 1 0 0 1 72 700 Tm (Words.) Tj ET")

@@ -73,6 +73,7 @@ _TITLE_LEADING = 1.5
 # Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
 # of less than 100.
 WIDEST_GAP_IN_WORD = 125.0
+# What moves the pen and shows nothing.
 _MOVES = (b"Td", b"Tm", b"T*")
 
 
@@ -107,8 +108,7 @@ class _TextByPlace(TextExtraction):
         super().process_operation(operator, operands)
         if operator == b"Tj" and self.font.sub_type != "Type0":
             # pypdf keeps `Tw` as one more than it is. It counts for one-byte codes alone.
-            space = 1000 * (self.space_scale - 1) * sum(map(_count_blanks, operands[:1]))
-            self._actual_str_size["str_widths"] += space
+            self._actual_str_size["str_widths"] += 1000 * (self.space_scale - 1) * _count_blanks(operands)
 
     def process_tj_offset(self, offset: float, space_width: float) -> None:
         """Add a blank for a wide gap between two texts of a `TJ`; before the first one it is a move."""
@@ -137,7 +137,8 @@ class _TextByPlace(TextExtraction):
             self._space_width = min(self._space_width, WIDEST_GAP_IN_WORD)
 
 
-def _count_blanks(shown: object) -> int:
+def _count_blanks(operands: Sequence[Any]) -> int:
+    shown = operands[0] if operands else ""
     if isinstance(shown, bytes):
         return shown.count(b" ")
     return shown.count(" ") if isinstance(shown, str) else 0

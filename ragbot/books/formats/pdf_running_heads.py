@@ -49,19 +49,19 @@ _Offset = tuple[int, int]
 def remove_running_heads(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
     """Return the pages without lines at their top and bottom that repeat on the pages around.
 
-    Page numbers and the dotted lines of a table of contents are removed as well.
+    Page numbers and the lines of a printed table of contents are removed as well.
     """
     edges = [_edge_lines(lines) for lines in pages]
     offset = _printed_offset(edges)
     height = _head_height(pages)
     bodies: list[list[PdfLine]] = []
     for number, lines in enumerate(pages):
-        has_head = height is not None and _has_head(lines)
+        head = height if height is not None and _has_head(lines) else None
         dropped = {
             id(line)
             for line in edges[number]
-            if (offset in _offsets(line.text, number))
-            or (has_head and height is not None and abs(line.y - height) <= _SAME_HEIGHT)
+            if offset in _offsets(line.text, number)
+            or (head is not None and abs(line.y - head) <= _SAME_HEIGHT)
         }
         bodies.append([line for line in lines if id(line) not in dropped])
     return [
@@ -167,7 +167,7 @@ def _undotted_contents(lines: Sequence[PdfLine], pages: int) -> list[PdfLine]:
     found = [(line, int(match["page"])) for line in lines if (match := _TITLE_AND_PAGE.match(line.text))]
     if len(found) < max(_FEWEST_TITLES, _SHARE_OF_TITLES * len(lines)):
         return []
-    falls = sum(below < above for (_, above), (_, below) in pairwise(found))
     numbers = [page for _, page in found]
+    falls = sum(below < above for above, below in pairwise(numbers))
     grows = falls <= len(found) / 10 and min(numbers) + _FEWEST_TITLES <= max(numbers) <= pages + _FRONT_PAGES
     return [line for line, _ in found] if grows else []

@@ -23,7 +23,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Any
@@ -33,6 +33,7 @@ from pypdf import PasswordType, PdfReader, apply_configuration
 from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
 from ragbot.books.files import BookFolder
+from ragbot.books.formats.pdf_line_ends import count_words
 from ragbot.books.formats.pdf_lines import PdfLine, extract_lines
 from ragbot.books.formats.pdf_outline import (
     MAX_OUTLINE,
@@ -41,8 +42,10 @@ from ragbot.books.formats.pdf_outline import (
     plain_title,
     read_outline,
 )
-from ragbot.books.formats.pdf_paragraphs import PdfBlock, build_blocks, count_words
+from ragbot.books.formats.pdf_paragraphs import PdfBlock, build_blocks
 from ragbot.books.formats.pdf_running_heads import remove_running_heads
+from ragbot.books.formats.pdf_tagged_blocks import titles_by_tags, without_left_out
+from ragbot.books.formats.pdf_tags import PdfTags, TaggedTable, read_tags
 from ragbot.books.formats.pdf_type_sizes import titles_by_type_size
 from ragbot.books.formats.table_of_contents import MAX_PARTS, shared_titles
 from ragbot.core.domain import Book, Dialect, Page, Section
@@ -101,13 +104,14 @@ def read_pdf(
         named = _title(reader)
         title = named or PurePosixPath(path).stem
         entries = read_outline(folder, reader, path)
+        tags = read_tags(reader)
         skipped = len(folder.skipped)
-        pages = _extract_pages(folder, reader, path, count=count, clock=clock)
+        pages = _extract_pages(folder, reader, path, tags, count=count, clock=clock)
         _report_scanned_pages(folder, reader, path, pages=pages, has_failed=len(folder.skipped) > skipped)
     outermost = (title,) if is_among_others else ()
     # (Where it is a part already, pages need not repeat it.)
     prefix = "" if is_among_others else named
-    return Book(title, tuple(_build_pages(path, pages, entries, outermost, prefix)))
+    return Book(title, tuple(_build_pages(path, pages, entries, outermost, prefix, tags.tables)))
 
 
 # --- the file ----------------------------------------------------------------------------------
@@ -157,7 +161,13 @@ def _title(reader: PdfReader) -> str:
 
 
 def _extract_pages(
-    folder: BookFolder, reader: PdfReader, path: str, *, count: int, clock: Callable[[], float]
+    folder: BookFolder,
+    reader: PdfReader,
+    path: str,
+    tags: PdfTags,
+    *,
+    count: int,
+    clock: Callable[[], float],
 ) -> list[list[PdfLine]]:
     """Extract each page's lines; a page that cannot be read is skipped and has none."""
     started, total = clock(), 0
@@ -169,7 +179,7 @@ def _extract_pages(
             )
 
         def read(_: str, number: int = number) -> list[PdfLine]:
-            return extract_lines(reader, number, clock)
+            return extract_lines(reader, number, clock, tags.pages.get(number))
 
         found = folder.read_each([_page_path(path, number)], read)
         pages.append(found[0] if found else [])
@@ -215,15 +225,18 @@ def _build_pages(
     entries: Sequence[OutlineEntry],
     outermost: tuple[str, ...],
     prefix: str,
+    tables: Mapping[int, TaggedTable],
 ) -> Iterator[Page]:
-    bodies: Sequence[list[PdfLine]] = remove_running_heads(pages)
+    bodies: Sequence[list[PdfLine]] = [without_left_out(lines) for lines in remove_running_heads(pages)]
     if not any(bodies):
         # Slides may say the same on every page, and nothing else.
         bodies = pages
-    entries = entries or titles_by_type_size(bodies)
+    tagged = titles_by_tags(bodies)
+    # An outline may have the chapters alone.
+    entries = tagged if len(tagged) > len(entries) else entries or titles_by_type_size(bodies)
     word_counts = count_words(bodies)
     for number, lines in enumerate(bodies):
-        blocks = build_blocks(lines, *entries_on_page(entries, number), word_counts)
+        blocks = build_blocks(lines, *entries_on_page(entries, number), word_counts, tables)
         if blocks:
             fallback = f"{prefix}, page {number + 1}" if prefix else f"Page {number + 1}"
             yield _page(path, number, blocks, outermost, fallback)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pypdf._page
 from pypdf import PdfReader
-from pypdf._text_extraction._text_extractor import TextExtraction
 from pypdf.errors import PyPdfError
 
+from ragbot.books.formats.pdf_marks import MARK_BEGINS, MARK_ENDS, OpenMarks
+from ragbot.books.formats.pdf_tags import Tag, TagRole
+from ragbot.books.formats.pdf_text_by_place import WIDEST_GAP_IN_WORD, scale_of
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -25,8 +27,6 @@ _OPERATORS_BETWEEN_LOOKS = 1_000
 _FIXED_WIDTH = re.compile(r"mono|courier|consol|typewriter|cmtt|sftt|ectt|txtt|menlo|fixed", re.IGNORECASE)
 _FIXED_PITCH_FLAG = 1
 _FEWEST_WIDTHS = 5
-# The width of all, and that of signs which are not in the font.
-_MOST_WIDTHS_OF_FIXED = 2
 _USUAL_ADVANCE = 600.0
 _USUAL_SIZE = 10.0
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
@@ -62,97 +62,26 @@ _SIGNS = {
 _WRAPPED = "˓→"
 _CONTINUED = frozenset({"(continues on next page)", "(continued from previous page)"})
 # A number that leads to a footnote stands small behind a word or a stop; a power behind a unit or a number.
-_SMALL = 0.8
-_NOTE_NUMBER = re.compile(r"\s*\d{1,3}\s*")
+# (A browser's are five sixths of the text's size.)
+_SMALL = 0.85
+_NOTE_NUMBER = re.compile(r"\s*(?:\d{1,3}(?:\s*[,–-]\s*\d{1,3})*|,)\s*")
 _NOTED = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)”’\"'])\Z")
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 
 
 # As a share of a title's type size.
 _TITLE_LEADING = 1.5
-# Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
-# of less than 100.
-WIDEST_GAP_IN_WORD = 125.0
-# What moves the pen and shows nothing.
-_MOVES = (b"Td", b"Tm", b"T*")
-
-
-class _TextByPlace(TextExtraction):
-    """Find lines and the blanks between words where pypdf errs.
-
-    It takes half of the font's blank for the least gap. A font that TeX has put into a file has no blank: the
-    sign of that code is a wider one, or counts as an em wide, and a third of the words ran into each other.
-
-    It compares every move of the pen with the one before. Chrome and Google Docs move it up and down again
-    before each word, and each word was a line. InDesign and Acrobat go back to the line's start and let a
-    number in `TJ` lead to the next letter, and "The" was "T he". Here the places of two texts are compared,
-    however the pen went from one to the other.
-
-    It leaves the space that a line has between its words (`Tw`) out of a text's width, and Word's justified
-    lines had blanks within words.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        # Since a text was shown: whether the pen was moved, the width of that text, and what a `TJ` added.
-        self._has_moved, self._width_before, self._moved_by_tj = False, 0.0, 0.0
-
-    def process_operation(self, operator: bytes, operands: list[Any]) -> None:
-        """Follow the pen, and look where it is when a text is shown."""
-        if operator in _MOVES:
-            self._width_before += self.operation_handlers[operator](operands) or 0.0
-            self._has_moved, self._moved_by_tj = True, 0.0
-            return
-        if operator == b"Tj" and self._has_moved:
-            self._look_where_it_is()
-        super().process_operation(operator, operands)
-        if operator == b"Tj" and self.font.sub_type != "Type0":
-            # pypdf keeps `Tw` as one more than it is. It counts for one-byte codes alone.
-            self._actual_str_size["str_widths"] += 1000 * (self.space_scale - 1) * _count_blanks(operands)
-
-    def process_tj_offset(self, offset: float, space_width: float) -> None:
-        """Add a blank for a wide gap between two texts of a `TJ`; before the first one it is a move."""
-        if self._has_moved:
-            self._moved_by_tj -= offset * self.font_size / 1000
-        else:
-            super().process_tj_offset(offset, space_width)
-
-    def _look_where_it_is(self) -> None:
-        """Let pypdf begin a line, or add a blank, for all moves since the text before."""
-        line, by = self.tm_matrix, self._moved_by_tj
-        self.tm_matrix = [*line[:4], line[4] + by * line[0], line[5] + by * line[1]]
-        self._post_process_text_operation(self._width_before)
-        if self.text and _scale(self.memo_cm, self.memo_tm) != _scale(self.cm_matrix, self.tm_matrix):
-            # A raised number is a run of its own, whether its size is told by the font or by the matrix.
-            self._flush_text()
-        self.tm_matrix = line
-        self._has_moved, self._width_before, self._moved_by_tj = False, 0.0, 0.0
-
-    def _handle_tf(self, operands: list[Any]) -> None:
-        super()._handle_tf(operands)
-        widths = {width for width in self.font.character_widths.values() if width > 0}
-        # In a font of one width a blank is as wide as a letter, and TeX neither shrinks nor kerns it.
-        is_fixed = len(widths) <= _MOST_WIDTHS_OF_FIXED or self.font.font_descriptor.flags & _FIXED_PITCH_FLAG
-        if not is_fixed:
-            self._space_width = min(self._space_width, WIDEST_GAP_IN_WORD)
-
-
-def _count_blanks(operands: Sequence[Any]) -> int:
-    shown = operands[0] if operands else ""
-    if isinstance(shown, bytes):
-        return shown.count(b" ")
-    return shown.count(" ") if isinstance(shown, str) else 0
-
-
-# pypdf has no other way to tell it.
-pypdf._page.TextExtraction = _TextByPlace  # type: ignore[attr-defined]
+# Shares of a page's text; with more the tags are not to be trusted.
+_MOST_UNTAGGED = 0.2
+_MOST_ARTIFACTS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class PdfLine:
     """Describe a line of a page. `x` and `y` are its start from the page's lower left corner, in points.
 
-    `size` is the type size in points, `advance` the width of one character in a fixed-width font.
+    `size` is the type size in points, `advance` the width of one character in a fixed-width font; `tag` says
+    which block the line belongs to, where the file has tags that can be trusted.
     """
 
     text: str
@@ -161,6 +90,7 @@ class PdfLine:
     size: float
     is_code: bool
     advance: float
+    tag: Tag | None = None
 
 
 def is_close_below(line: PdfLine, above: PdfLine) -> bool:
@@ -175,22 +105,43 @@ class _LimitExceeded(BaseException):
     """
 
 
-def extract_lines(reader: PdfReader, number: int, clock: Callable[[], float]) -> list[PdfLine]:
+def extract_lines(
+    reader: PdfReader, number: int, clock: Callable[[], float], tags: Mapping[int, Tag] | None = None
+) -> list[PdfLine]:
     """Extract a page's lines in the file's order. `number` counts from 0, `clock` gives seconds.
 
-    Raises FileUnreadable if the page is damaged or exceeds a limit.
+    `tags` are the page's by MCID; lines have them unless they are too few, or mark most as no text. Raises
+    FileUnreadable if the page is damaged or exceeds a limit.
     """
-    collector = _Collector(clock)
+    if tags:
+        properties = _properties(reader, number)
+        collector = _read_page(reader, number, _Collector(clock, tags, properties))
+        if collector.has_sound_tags():
+            return collector.lines
+    return _read_page(reader, number, _Collector(clock, {}, {})).lines
+
+
+def _read_page(reader: PdfReader, number: int, collector: _Collector) -> _Collector:
     try:
         reader.pages[number].extract_text(
-            visitor_operand_before=collector.look_at, visitor_text=collector.add_text
+            visitor_operand_before=collector.look_at,
+            visitor_operand_after=collector.look_behind,
+            visitor_text=collector.add_text,
         )
     except _LimitExceeded as fault:
         raise FileUnreadable(str(fault)) from fault
     except (PyPdfError, ValueError, TypeError, AttributeError, KeyError, IndexError) as fault:
         raise FileUnreadable("The page is damaged, or drawn in a way that cannot be read.") from fault
     collector.end_line()
-    return collector.lines
+    return collector
+
+
+def _properties(reader: PdfReader, number: int) -> Mapping[Any, Any]:
+    """Return a page's property lists, which its marks name."""
+    try:
+        return reader.pages[number]["/Resources"]["/Properties"]  # type: ignore[index, no-any-return]
+    except Exception:
+        return {}
 
 
 def readable_text(text: str) -> str:
@@ -202,7 +153,9 @@ def readable_text(text: str) -> str:
 class _Collector:
     """Collect the text runs that pypdf finds on a page into lines, within time and size limits."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, clock: Callable[[], float], tags: Mapping[int, Tag], properties: Mapping[Any, Any]
+    ) -> None:
         self._clock = clock
         self._end = clock() + PAGE_TIMEOUT_S
         self._operators = self._characters = 0
@@ -213,6 +166,10 @@ class _Collector:
         # Where the code ends that the line has so far.
         self._code_end = -math.inf
         self._is_new_run = self._has_gap_first = False
+        self._marks = OpenMarks(tags, properties)
+        self._line_tag: Tag | None = None
+        # Characters by the role of their tag.
+        self._roles = Counter[TagRole | None]()
         self.lines: list[PdfLine] = []
 
     def look_at(self, operator: bytes, operands: Sequence[Any], *_: object) -> None:
@@ -226,6 +183,17 @@ class _Collector:
         elif operator in (b"TJ", b"Tj") and self._is_new_run:
             self._is_new_run = False
             self._has_gap_first = operator == b"TJ" and _begins_with_gap(operands)
+        elif operator == b"Do":
+            self._marks.enter_form()
+
+    def look_behind(self, operator: bytes, operands: Sequence[Any], *_: object) -> None:
+        """Follow the marks of the file's tags; pypdf calls it after each operator."""
+        if operator in MARK_BEGINS:
+            self._marks.begin(operands)
+        elif operator == MARK_ENDS:
+            self._marks.end()
+        elif operator == b"Do":
+            self._marks.leave_form()
 
     def add_text(self, text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
         """Add a text run; pypdf calls it with the matrices that place the run on the page."""
@@ -238,6 +206,7 @@ class _Collector:
             if not run.strip():
                 self._runs += [(run, 0.0, True)] if self._runs else []
                 continue
+            self._look_at_tag(run)
             is_code, advance = self._font(font)
             start, shown_size = _position(cm, tm), _scaled(size, cm, tm)
             x, width = start[0], advance * shown_size / 1000
@@ -259,10 +228,26 @@ class _Collector:
             size = max(size for _, size, _ in self._runs)
             text = "".join(_shown_runs(self._runs, size))
             is_code = all(is_code for _, _, is_code in self._runs) or text.startswith(_WRAPPED)
+            is_code = is_code or (self._line_tag is not None and self._line_tag.role is TagRole.CODE)
             text = text.rstrip() if is_code else " ".join(text.split())
             if text.strip() and text not in _CONTINUED:
-                self.lines.append(PdfLine(text, *self._start, size, is_code, self._advance * size / 1000))
-        self._runs, self._start = [], None
+                width = self._advance * size / 1000
+                self.lines.append(PdfLine(text, *self._start, size, is_code, width, self._line_tag))
+        self._runs, self._start, self._line_tag = [], None, None
+
+    def has_sound_tags(self) -> bool:
+        """Return whether most of the page's text has tags, and is no artifact."""
+        total, artifacts = self._roles.total(), self._roles[TagRole.ARTIFACT]
+        untagged = self._roles[None]
+        return artifacts <= _MOST_ARTIFACTS * total and untagged <= _MOST_UNTAGGED * (total - artifacts)
+
+    def _look_at_tag(self, run: str) -> None:
+        """Count a run by its tag, and end the line where another block begins."""
+        tag = self._marks.tag
+        self._roles[tag.role if tag else None] += len(run)
+        if tag is not None and self._line_tag is not None and tag.block != self._line_tag.block:
+            self.end_line()
+        self._line_tag = self._line_tag or tag
 
     def _font(self, font: Any) -> tuple[bool, float]:
         if id(font) not in self._fonts:
@@ -293,12 +278,8 @@ def _position(cm: list[float], tm: list[float]) -> tuple[float, float]:
 
 def _scaled(size: float, cm: list[float], tm: list[float]) -> float:
     """Return the type size on the page; the usual one where the file's numbers make no sense."""
-    height = abs(size) * _scale(cm, tm)
+    height = abs(size) * scale_of(cm, tm)
     return height if 1 <= height <= 1_000 else _USUAL_SIZE
-
-
-def _scale(cm: Sequence[float], tm: Sequence[float]) -> float:
-    return (math.hypot(tm[2], tm[3]) or 1.0) * (math.hypot(cm[2], cm[3]) or 1.0)
 
 
 def _font_facts(font: Any) -> tuple[bool, float]:

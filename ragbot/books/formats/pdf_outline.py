@@ -60,6 +60,19 @@ def _entries(reader: PdfReader, outline: Iterable[Any]) -> Iterator[OutlineEntry
                 yield OutlineEntry(page, _number(node.get("/Top")), titles)
 
 
+def nested_entries(found: Iterable[tuple[int, float, float, str]]) -> list[OutlineEntry]:
+    """Nest titles by their rank; the smaller it is, the higher a title stands.
+
+    Each is a page, a rank, a height on the page in points, and the words, in reading order.
+    """
+    entries: list[OutlineEntry] = []
+    above: list[tuple[float, str]] = []
+    for page, rank, top, title in found:
+        above = [*(one for one in above if one[0] < rank), (rank, title)][-MAX_PARTS:]
+        entries.append(OutlineEntry(page, top, tuple(words for _, words in above)))
+    return entries
+
+
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 

@@ -9,19 +9,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from ragbot.books.formats.pdf_line_ends import join_lines
 from ragbot.books.formats.pdf_lines import PdfLine, is_close_below
 from ragbot.books.formats.pdf_outline import OutlineEntry
+from ragbot.books.formats.pdf_tagged_blocks import block_key, gather_blocks, table_text
+from ragbot.books.formats.pdf_tags import TaggedTable, TagRole
 from ragbot.books.markup.code_spans import fenced
-from ragbot.core.markdown_escaping import escape_tags
 
 # As shares of the type size, or of the usual distance between lines.
 _WIDER = 1.2
 _INDENTED = 0.7
 _ALIGNED = 0.3
 _SIZE_DIFFERS = 0.1
-
-# Where a line ends is looked for in so many of its last characters.
-_LINE_TAIL = 150
 
 # Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
 # (Word takes bullets of the fonts Symbol and Wingdings, whose signs have private codes.)
@@ -30,23 +29,12 @@ _DASH = r"[–—](?=[\s“\"])"
 _ROUND_BULLET, _DASH_BULLET = (re.compile(rf"{sign}\s*") for sign in (_ROUND, _DASH))
 _BULLET = re.compile(rf"{_ROUND}|{_DASH}|[-*+]\s|\(?(?:\d{{1,3}}|[a-z])[.)]\s|\[\d{{1,4}}\]\s")
 _NUMBER = re.compile(r"(?:\d{1,3}[.)]|[-*+])\s")
+# Word's hollow bullet is a letter.
+_TAGGED_BULLET = re.compile(r"(?:[^\w\s([{\"'“‘<`$]|o)\s+")
 _DEEPEST = 3
+# Characters.
+_LONGEST_PARAGRAPH = 4_000
 _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
-_HYPHENATED = re.compile(r"(?P<start>[^\W\d_]+)[-\u00ad\u2010]\Z")
-_GOES_ON = re.compile(r"[^\W\d_]+")
-_WORD = re.compile(r"[^\W\d_]+(?:[-\u2010][^\W\d_]+)*")
-# Of addresses, paths and names of files that go on in the next line: signs, or words with stops between them.
-_NAME_SIGNS = frozenset("@/_")
-_DOTTED_NAME = re.compile(r"\w{2,}(?:\.\w{2,})+")
-_NAME_ENDS = (".", "/", "_", "@", "-")
-# Words that occur so often are words.
-_USUAL_WORD = 3
-_SCHEMES = ("http:", "https:")
-_NAME_GOES_ON = re.compile(r"[a-z0-9/_~]")
-_IDEOGRAPHS = r"[\u3001-\u3011\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uff00-\uff60]"
-_IDEOGRAPH = re.compile(_IDEOGRAPHS)
-# Gaps of a line that is stretched, and those around a link: the script has none.
-_SPACED = re.compile(rf"(?<={_IDEOGRAPHS})[ ]+(?={_IDEOGRAPHS})")
 _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
 
 
@@ -58,22 +46,20 @@ class PdfBlock:
     titles: tuple[str, ...]
 
 
-def count_words(pages: Sequence[Sequence[PdfLine]]) -> Counter[str]:
-    """Count the words of all pages in lower case, hyphenated ones whole."""
-    return Counter(word.lower() for lines in pages for line in lines for word in _WORD.findall(line.text))
-
-
 def build_blocks(
     lines: Sequence[PdfLine],
     entries: Sequence[OutlineEntry],
     titles: tuple[str, ...],
     word_counts: Counter[str],
+    tables: Mapping[int, TaggedTable],
 ) -> list[PdfBlock]:
     """Join a page's lines to blocks. A page without lines gives none.
 
     `entries` are the outline's entries that begin on the page, `titles` those that hold at its top.
-    `word_counts` are those of the whole book; they decide on hyphens at line ends.
+    `word_counts` are those of the whole book; they decide on hyphens at line ends. `tables` are the file's
+    tagged ones, by number.
     """
+    lines = gather_blocks(lines)
     words: dict[str, list[int]] = {}
     for position, line in enumerate(lines if entries else ()):
         words.setdefault(_without_numbering(line.text), []).append(position)
@@ -86,15 +72,22 @@ def build_blocks(
     for position, line in enumerate(lines):
         following = lines[position + 1] if position + 1 < len(lines) else None
         begins = not groups or position in opened or position in behind_titles
-        if not begins and not _continues_title(lines[position - 1], line, body_size):
+        if groups and _is_same_table(groups[-1][1][-1], line):
+            begins = False
+        elif not begins and (anew := _begins_tagged_block(groups[-1][1], line, leading)) is not None:
+            begins = anew
+        elif not begins and not _continues_title(lines[position - 1], line, body_size):
             begins = _begins_block(groups[-1][1], line, following, leading=leading, widest=widest)
         titles = opened.get(position, titles)
         if begins:
             groups.append((titles, []))
         groups[-1][1].append(line)
     items = _Items()
-    blocks = (PdfBlock(items.marked(group, _join(group, word_counts)), above) for above, group in groups)
-    return [_with_heading_mark(block, headings) for block in blocks]
+    texts = ((above, group, _join(group, word_counts, tables)) for above, group in groups)
+    return [
+        PdfBlock(_heading_text(text, headings) or items.marked(group, text), above)
+        for above, group, text in texts
+    ]
 
 
 def _heading(entry: OutlineEntry) -> tuple[str, int]:
@@ -102,10 +95,10 @@ def _heading(entry: OutlineEntry) -> tuple[str, int]:
     return _without_numbering(entry.titles[-1]), min(len(entry.titles) + 1, 6)
 
 
-def _with_heading_mark(block: PdfBlock, headings: Mapping[str, int]) -> PdfBlock:
-    """Return a block that is a title of the outline as a heading: as a sentence it would be quoted."""
-    level = headings.get(_without_numbering(block.text))
-    return PdfBlock(f"{'#' * level} {block.text.strip()}", block.titles) if level else block
+def _heading_text(text: str, headings: Mapping[str, int]) -> str:
+    """Return a title of the outline as a heading, since as a sentence it would be quoted; else nothing."""
+    level = headings.get(_without_numbering(text))
+    return f"{'#' * level} {text.strip()}" if level else ""
 
 
 class _Items:
@@ -117,13 +110,17 @@ class _Items:
 
     def marked(self, group: Sequence[PdfLine], text: str) -> str:
         """Return a block's text, that of an item with a dash and its indent."""
+        is_item = _is_item(group[0])
         bullet = _ROUND_BULLET.match(text) or (_DASH_BULLET.match(text) if self._indents else None)
-        if bullet is None and (_NUMBER.match(text) is None or _is_code(group[0])):
+        if is_item:
+            bullet = bullet or _TAGGED_BULLET.match(text)
+        is_numbered = bullet is None and _NUMBER.match(text) is not None
+        if _is_code(group[0]) or (bullet is None and not is_numbered and not is_item):
             self._indents = []
             return text
         left, step = group[0].x, _ALIGNED * group[0].size
         self._indents = [*(indent for indent in self._indents if indent < left - step), left][-_DEEPEST:]
-        shown = f"- {text[bullet.end() :]}" if bullet is not None else text
+        shown = text if is_numbered else f"- {text[bullet.end() if bullet is not None else 0 :]}"
         return " " * 4 * (len(self._indents) - 1) + shown
 
 
@@ -152,6 +149,42 @@ def _continues_title(last: PdfLine, line: PdfLine, body_size: float) -> bool:
     """Return whether a line goes on with a title: both are larger than the text, and close enough."""
     is_alike = abs(line.size - last.size) <= _SIZE_DIFFERS * last.size
     return is_alike and line.size > _WIDER * body_size and is_close_below(line, last)
+
+
+def _begins_tagged_block(group: Sequence[PdfLine], line: PdfLine, leading: float) -> bool | None:
+    """Return whether the line begins a block by its tag; None where tags do not tell.
+
+    Each line of a listing may be a paragraph, and a paragraph may hold one. Tags that a program guessed have
+    an item for each line of one, or a paragraph for the whole page.
+    """
+    last, tag = group[-1], line.tag
+    if tag is None or last.tag is None:
+        return None
+    if block_key(line) != block_key(last):
+        goes_on = _is_listing(line) and _is_listing(last)
+        return not (goes_on or _is_rest_of_item(group, line, leading))
+    is_told = tag.role is not TagRole.REGION and sum(len(one.text) for one in group) <= _LONGEST_PARAGRAPH
+    return _is_code(line) != _is_code(last) if is_told else None
+
+
+def _is_same_table(last: PdfLine, line: PdfLine) -> bool:
+    return line.tag is not None and line.tag.role is TagRole.CELL and block_key(line) == block_key(last)
+
+
+def _is_listing(line: PdfLine) -> bool:
+    return _is_code(line) and line.tag is not None and line.tag.role in (TagRole.TEXT, TagRole.CODE)
+
+
+def _is_rest_of_item(group: Sequence[PdfLine], line: PdfLine, leading: float) -> bool:
+    """Return whether an item without a bullet stands below another one's text."""
+    if not (_is_item(line) and _is_item(group[0])) or _BULLET.match(line.text):
+        return False
+    is_below = line.x > group[0].x + _ALIGNED * line.size and 0 < group[-1].y - line.y <= _WIDER * leading
+    return is_below and _TAGGED_BULLET.match(line.text) is None
+
+
+def _is_item(line: PdfLine) -> bool:
+    return line.tag is not None and line.tag.role is TagRole.ITEM
 
 
 def _begins_block(
@@ -199,42 +232,11 @@ def _is_indented_anew(group: Sequence[PdfLine], line: PdfLine, following: PdfLin
     return False
 
 
-def _join(group: Sequence[PdfLine], word_counts: Counter[str]) -> str:
-    if _is_code(group[0]):
-        return _code(group)
-    pieces = [group[0].text]
-    for last, line in pairwise(group):
-        text, between = _line_end(last.text, line.text, word_counts)
-        pieces[-1:] = [text, between, line.text]
-    return escape_tags(_SPACED.sub("", "".join(pieces).replace("\u00ad", "")))
-
-
-def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str]:
-    """Return a line without its hyphen if the next continues its word, and the separator of the two."""
-    start, end = _HYPHENATED.search(text[-_LINE_TAIL:]), _GOES_ON.match(line)
-    if start is not None and end is not None and end.group()[0].islower():
-        whole, halves = f"{start['start']}{end.group()}", f"{start['start']}-{end.group()}"
-        # A hyphen at a line's end may be the word's own: how the book spells it elsewhere decides.
-        is_own = text[-1] != "\u00ad" and word_counts[halves.lower()] > word_counts[whole.lower()]
-        return (text if is_own else text[:-1]), ""
-    is_one = _IDEOGRAPH.match(text[-1:]) and _IDEOGRAPH.match(line)
-    is_name = _goes_on(text[-_LINE_TAIL:].rsplit(maxsplit=1)[-1], line, word_counts)
-    return text, "" if is_one or is_name else " "
-
-
-def _goes_on(word: str, line: str, word_counts: Counter[str]) -> bool:
-    """Return whether an address, a path or a file's name, of which `word` ends a line, goes on in the next.
-
-    Behind a slash it may be over: then the next word is one that the book has elsewhere, too.
-    """
-    first = line[:_LINE_TAIL].split(maxsplit=1)[0]
-    if _NAME_GOES_ON.match(first) is None or not word.endswith((*_NAME_ENDS, ":")):
-        return False
-    if word.endswith("/") and word_counts[first.lower()] >= _USUAL_WORD:
-        return False
-    body = word[:-1]
-    is_name = not _NAME_SIGNS.isdisjoint(body) or _DOTTED_NAME.fullmatch(body) is not None
-    return word in _SCHEMES or body in _SCHEMES or (is_name and not word.endswith(":"))
+def _join(group: Sequence[PdfLine], word_counts: Counter[str], tables: Mapping[int, TaggedTable]) -> str:
+    tag = group[0].tag
+    if tag is not None and tag.table in tables:
+        return table_text(group, tables[tag.table], word_counts)
+    return _code(group) if _is_code(group[0]) else join_lines(group, word_counts)
 
 
 def _code(group: Sequence[PdfLine]) -> str:

@@ -105,12 +105,17 @@ def _head_height(pages: Sequence[list[PdfLine]]) -> float | None:
 
 def _has_head(lines: Sequence[PdfLine]) -> bool:
     """Return whether a page's first line stands apart from the next one, and is no larger than all others."""
-    heights = sorted({line.y for line in lines}, reverse=True)
+    # Its words may be two lines beside each other.
+    heights: list[float] = []
+    for y in sorted((line.y for line in lines), reverse=True):
+        if not heights or heights[-1] - y > _SAME_HEIGHT:
+            heights.append(y)
     if len(heights) < _FEWEST_LINES:
         return False
     usual = median(above - below for above, below in pairwise(heights[1:]))
     head, largest = (
-        max(line.size for line in lines if (line.y == heights[0]) is is_head) for is_head in (True, False)
+        max(line.size for line in lines if (heights[0] - line.y <= _SAME_HEIGHT) is is_head)
+        for is_head in (True, False)
     )
     return heights[0] - heights[1] > _APART * usual and head <= _NO_LARGER * largest
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from ragbot.books.formats.pdf_lines import PdfLine, is_close_below
-from ragbot.books.formats.pdf_outline import OutlineEntry, plain_title
+from ragbot.books.formats.pdf_outline import OutlineEntry, nested_entries, plain_title
+from ragbot.books.formats.pdf_tags import TagRole
 
 # As a share of the text's size.
 _LARGER = 1.15
@@ -41,13 +42,7 @@ def titles_by_type_size(pages: Sequence[Sequence[PdfLine]]) -> list[OutlineEntry
         return []
     counts = Counter(size for _, size, _, _ in found)
     levels = sorted((size for size, count in counts.items() if count > 1), reverse=True)[:_MOST_LEVELS]
-    entries: list[OutlineEntry] = []
-    above: list[tuple[float, str]] = []
-    for page, size, top, title in found:
-        if size in levels:
-            above = [*(one for one in above if one[0] > size), (size, title)]
-            entries.append(OutlineEntry(page, top, tuple(words for _, words in above)))
-    return entries
+    return nested_entries((page, -size, top, title) for page, size, top, title in found if size in levels)
 
 
 def _titles(lines: Sequence[PdfLine], body: float) -> Iterator[tuple[float, float, str]]:
@@ -69,7 +64,8 @@ def _is_title_page(lines: Sequence[PdfLine], body: float) -> bool:
 
 
 def _is_large(line: PdfLine, body: float) -> bool:
-    has_words = any(character.isalpha() for character in line.text)
+    is_in_table = line.tag is not None and line.tag.role is TagRole.CELL
+    has_words = any(character.isalpha() for character in line.text) and not is_in_table
     return has_words and not line.is_code and len(line.text) <= _LONGEST_LINE and line.size >= _LARGER * body
 
 

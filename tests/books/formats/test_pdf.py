@@ -411,7 +411,7 @@ def test_chinese_and_japanese_have_no_blanks():
         PdfLine("使 用 GNU 编 码 标 准", 72, 688, 10, False, 6),
     ]
 
-    (block,) = build_blocks(shown_lines, (), (), Counter())
+    (block,) = build_blocks(shown_lines, (), (), Counter(), {})
 
     assert block.text == "如果上游源码、请使用 GNU 编码标准"
 

@@ -1,0 +1,102 @@
+"""Turn the tags of a PDF's lines into titles, blocks and tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from ragbot.books.formats.pdf_line_ends import join_lines
+from ragbot.books.formats.pdf_lines import PdfLine
+from ragbot.books.formats.pdf_outline import OutlineEntry, nested_entries, plain_title
+from ragbot.books.formats.pdf_tags import Tag, TaggedTable, TagRole
+from ragbot.books.markup.pandoc_tables import barred_table
+
+# A table of contents repeats the titles and answers nothing.
+_LEFT_OUT = (TagRole.ARTIFACT, TagRole.CONTENTS)
+_FEWEST_TITLES = 3
+# Of the blocks: where more are titles, they were chosen for their looks.
+_MOST_TITLES = 1 / 2
+# A cell of more characters is a column of the page; a head has no sentences.
+_LONGEST_CELL = 1_000
+_LONGEST_HEAD = 60
+
+
+def without_left_out(lines: Sequence[PdfLine]) -> list[PdfLine]:
+    """Return a page's lines without artifacts and tables of contents; none if it is such a table."""
+    kept = [line for line in lines if line.tag is None or line.tag.role not in _LEFT_OUT]
+    contents = [line for line in lines if line.tag is not None and line.tag.role is TagRole.CONTENTS]
+    return kept if len(kept) > len(contents) / 4 else []
+
+
+def titles_by_tags(pages: Sequence[Sequence[PdfLine]]) -> list[OutlineEntry]:
+    """Return what an outline would have, from the tagged headings; nothing where these are no titles.
+
+    A first heading that is the only one of its level is the book's title, and none of a part.
+    """
+    blocks = 0
+    found: list[tuple[int, float, float, str]] = []
+    for page, lines in enumerate(pages):
+        for _, group in groupby(lines, key=block_key):
+            blocks += 1
+            first, *others = group
+            words = plain_title(" ".join(line.text for line in (first, *others)))
+            if first.tag is not None and first.tag.role is TagRole.HEADING and words:
+                found.append((page, float(first.tag.level), first.y, words))
+    levels = Counter(level for _, level, _, _ in found)
+    if found and levels[found[0][1]] == 1 and found[0][1] == min(levels):
+        del found[0]
+    return nested_entries(found) if _FEWEST_TITLES <= len(found) <= _MOST_TITLES * blocks else []
+
+
+def block_key(line: PdfLine) -> Hashable:
+    """Return what lines of one block have in common, and those of one table; None without a tag."""
+    tag = line.tag
+    if tag is None:
+        return None
+    return ("table", tag.table) if tag.table >= 0 else tag.block
+
+
+def gather_blocks(lines: Sequence[PdfLine]) -> list[PdfLine]:
+    """Return a page's lines with those of a block, or of a table, together where the first of them is.
+
+    A table with a cell that is a column of the page is no table.
+    """
+    lengths = Counter[tuple[int, int]]()
+    for line in lines:
+        if line.tag is not None and line.tag.table >= 0:
+            lengths[line.tag.table, line.tag.block] += len(line.text)
+    loose = {table for (table, _), length in lengths.items() if length > _LONGEST_CELL}
+    lines = [_as_region(line) if line.tag and line.tag.table in loose else line for line in lines]
+    first: dict[Hashable, int] = {}
+    places = [
+        position if line.tag is None else first.setdefault(block_key(line), position)
+        for position, line in enumerate(lines)
+    ]
+    return [lines[position] for position in sorted(range(len(lines)), key=lambda one: places[one])]
+
+
+def _as_region(line: PdfLine) -> PdfLine:
+    return replace(line, tag=Tag(TagRole.REGION, line.tag.block) if line.tag else None)
+
+
+def table_text(lines: Sequence[PdfLine], table: TaggedTable, word_counts: Counter[str]) -> str:
+    """Return the rows of a table that are on a page, as a table of Markdown."""
+    cells: dict[int, list[PdfLine]] = {}
+    for line in lines:
+        if line.tag is not None:
+            cells.setdefault(line.tag.block, []).append(line)
+    columns = max(map(len, table.rows))
+    rows = [
+        [join_lines(cells[block], word_counts).replace("|", "\\|") if block in cells else "" for block in row]
+        + [""] * (columns - len(row))
+        for row in table.rows
+        if not cells.keys().isdisjoint(row)
+    ]
+    # What goes on from the page before has its head there.
+    has_head = table.has_head is not False and not cells.keys().isdisjoint(table.rows[0])
+    if has_head and table.has_head is None:
+        has_head = all(0 < len(cell) <= _LONGEST_HEAD for cell in rows[0])
+    head = rows.pop(0) if has_head else [""] * columns
+    return "\n".join(barred_table(head, rows))

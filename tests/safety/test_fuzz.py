@@ -31,6 +31,7 @@ from ragbot.core.text import count_tokens, sentence_spans
 from ragbot.web import schemas as payloads
 from tests.answering.shelf import EDITION, passage
 from tests.books.formats.test_pdf import THREE, with_outline
+from tests.books.formats.test_pdf_tags import TAGGED
 from tests.databases import DatabaseMaker
 from tests.fuzzing import fuzz
 from tests.served import three_chapter_app
@@ -159,6 +160,7 @@ VALID: dict[str, dict[str, bytes]] = {
     "html": {"index.html": HTML_PAGE.encode(), "b.html": b"<h1>B</h1><p>Text.</p>"},
     "epub": {"book.epub": epub_of(EPUB)},
     "pdf": {"book.pdf": with_outline(THREE, [("Part I", 0, 0), ("Names", 1, 1)])},
+    "tagged-pdf": {"book.pdf": TAGGED},
 }
 # Pieces that mean something to one reader or another.
 SPICE = [

@@ -8,14 +8,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 
 from ragbot.books.formats.pdf_marks import MARK_BEGINS, MARK_ENDS, OpenMarks
 from ragbot.books.formats.pdf_tags import Tag, TagRole
-from ragbot.books.formats.pdf_text_by_place import WIDEST_GAP_IN_WORD, scale_of
+from ragbot.books.formats.pdf_text_by_place import GAP, scale_of
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -62,18 +62,24 @@ _SIGNS = {
 _WRAPPED = "˓→"
 _CONTINUED = frozenset({"(continues on next page)", "(continued from previous page)"})
 # A number that leads to a footnote stands small behind a word or a stop; a power behind a unit or a number.
-# (A browser's are five sixths of the text's size.)
-_SMALL = 0.85
+# A browser's is less small, and raised. Shares of the line's type size.
+_SMALL = 0.8
+_RAISED_SMALL = 0.92
+_RAISED = 0.15
 _NOTE_NUMBER = re.compile(r"\s*(?:\d{1,3}(?:\s*[,–-]\s*\d{1,3})*|,)\s*")
 _NOTED = re.compile(r"(?:[^\W\d_]{4}|[.,;:!?)”’\"'])\Z")
+# The frame around a word of code leaves a gap before the stop.
+_BEFORE_STOP = re.compile(r"(?<=[\w>)\]}/]) (?=(?:[.,)]|’s)(?:\s|\Z))")
 _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F, 0x200B, 0xFEFF])
 
 
 # As a share of a title's type size.
 _TITLE_LEADING = 1.5
-# Shares of a page's text; with more the tags are not to be trusted.
+# Shares of a page's text; with more the tags are not to be trusted. Heads and feet of so many characters are
+# usual on a page with few words.
 _MOST_UNTAGGED = 0.2
 _MOST_ARTIFACTS = 0.5
+_USUAL_ARTIFACTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,15 @@ class PdfLine:
 def is_close_below(line: PdfLine, above: PdfLine) -> bool:
     """Return whether a line is as close below another one as the next line of a title is."""
     return 0 < above.y - line.y <= _TITLE_LEADING * above.size
+
+
+class _Run(NamedTuple):
+    """Hold a piece of a line in one font."""
+
+    text: str
+    y: float
+    size: float
+    is_code: bool
 
 
 class _LimitExceeded(BaseException):
@@ -160,30 +175,23 @@ class _Collector:
         self._end = clock() + PAGE_TIMEOUT_S
         self._operators = self._characters = 0
         self._fonts: dict[int, tuple[bool, float]] = {}
-        self._runs: list[tuple[str, float, bool]] = []
+        self._runs: list[_Run] = []
         self._start: tuple[float, float] | None = None
         self._advance = _USUAL_ADVANCE
         # Where the code ends that the line has so far.
         self._code_end = -math.inf
-        self._is_new_run = self._has_gap_first = False
         self._marks = OpenMarks(tags, properties)
         self._line_tag: Tag | None = None
         # Characters by the role of their tag.
         self._roles = Counter[TagRole | None]()
         self.lines: list[PdfLine] = []
 
-    def look_at(self, operator: bytes, operands: Sequence[Any], *_: object) -> None:
-        """Check the time limit, and note what a run begins with; pypdf calls it before each operator."""
+    def look_at(self, operator: bytes, *_: object) -> None:
+        """Check the time limit, and follow forms; pypdf calls it before each operator."""
         self._operators += 1
         if self._operators % _OPERATORS_BETWEEN_LOOKS == 0 and self._clock() > self._end:
             raise _LimitExceeded(f"The page takes more than {PAGE_TIMEOUT_S:.0f} seconds to read.")
-        if operator == b"Tf":
-            # The run before is given to `add_text` after this.
-            self._is_new_run = True
-        elif operator in (b"TJ", b"Tj") and self._is_new_run:
-            self._is_new_run = False
-            self._has_gap_first = operator == b"TJ" and _begins_with_gap(operands)
-        elif operator == b"Do":
+        if operator == b"Do":
             self._marks.enter_form()
 
     def look_behind(self, operator: bytes, operands: Sequence[Any], *_: object) -> None:
@@ -204,7 +212,7 @@ class _Collector:
             if position:
                 self.end_line()
             if not run.strip():
-                self._runs += [(run, 0.0, True)] if self._runs else []
+                self._runs += [self._runs[-1]._replace(text=run)] if self._runs else []
                 continue
             self._look_at_tag(run)
             is_code, advance = self._font(font)
@@ -213,23 +221,21 @@ class _Collector:
             if self._start is None:
                 self._start = start
                 self._advance = advance
-            elif (
-                is_code and run.startswith(" ") and not self._has_gap_first and x - self._code_end < width / 2
-            ):
-                # pypdf puts a blank where the colour of code changes.
-                run = run[1:]
-            written = run if self._has_gap_first else run.lstrip(" ")
-            self._code_end = x + len(written) * width if is_code else -math.inf
-            self._runs.append((run, shown_size, is_code))
+            elif is_code and x - self._code_end < width / 2:
+                # The widths of the font were not told right where the colour changes.
+                run = run.removeprefix(GAP)
+            self._code_end = x + len(run.removeprefix(GAP)) * width if is_code else -math.inf
+            self._runs.append(_Run(run.replace(GAP, " "), start[1], shown_size, is_code))
 
     def end_line(self) -> None:
         """Close the current line; call it after the last run, too."""
         if self._runs and self._start is not None:
-            size = max(size for _, size, _ in self._runs)
+            size = max(run.size for run in self._runs)
             text = "".join(_shown_runs(self._runs, size))
-            is_code = all(is_code for _, _, is_code in self._runs) or text.startswith(_WRAPPED)
-            is_code = is_code or (self._line_tag is not None and self._line_tag.role is TagRole.CODE)
-            text = text.rstrip() if is_code else " ".join(text.split())
+            is_code = all(run.is_code for run in self._runs) or text.startswith(_WRAPPED)
+            if self._line_tag is not None and self._line_tag.role in (TagRole.CODE, TagRole.HEADING):
+                is_code = self._line_tag.role is TagRole.CODE
+            text = text.rstrip() if is_code else _BEFORE_STOP.sub("", " ".join(text.split()))
             if text.strip() and text not in _CONTINUED:
                 width = self._advance * size / 1000
                 self.lines.append(PdfLine(text, *self._start, size, is_code, width, self._line_tag))
@@ -238,8 +244,8 @@ class _Collector:
     def has_sound_tags(self) -> bool:
         """Return whether most of the page's text has tags, and is no artifact."""
         total, artifacts = self._roles.total(), self._roles[TagRole.ARTIFACT]
-        untagged = self._roles[None]
-        return artifacts <= _MOST_ARTIFACTS * total and untagged <= _MOST_UNTAGGED * (total - artifacts)
+        most = max(_MOST_ARTIFACTS * total, _USUAL_ARTIFACTS)
+        return artifacts <= most and self._roles[None] <= _MOST_UNTAGGED * (total - artifacts)
 
     def _look_at_tag(self, run: str) -> None:
         """Count a run by its tag, and end the line where another block begins."""
@@ -255,20 +261,18 @@ class _Collector:
         return self._fonts[id(font)]
 
 
-def _shown_runs(runs: Sequence[tuple[str, float, bool]], size: float) -> Iterator[str]:
+def _shown_runs(runs: Sequence[_Run], size: float) -> Iterator[str]:
     """Yield the texts of a line's runs without the small numbers that lead to footnotes."""
     before = ""
-    for text, own_size, _ in runs:
-        if own_size <= _SMALL * size and _NOTE_NUMBER.fullmatch(text) and _NOTED.search(before.rstrip()):
+    baseline = runs[0].y
+    for run in runs:
+        smallest = _RAISED_SMALL if run.y - baseline >= _RAISED * size else _SMALL
+        is_small = run.size <= smallest * size and not run.is_code
+        if is_small and _NOTE_NUMBER.fullmatch(run.text) and _NOTED.search(before.rstrip()):
             continue
-        yield text
-        before = text if text.strip() else before + text
-
-
-def _begins_with_gap(operands: Sequence[Any]) -> bool:
-    """Return whether the words of a `TJ` begin with a gap as wide as a blank."""
-    first = operands[0][0] if operands and isinstance(operands[0], list) and operands[0] else None
-    return isinstance(first, (int, float)) and -first > WIDEST_GAP_IN_WORD
+        yield run.text
+        before = run.text if run.text.strip() else before + run.text
+        baseline = run.y
 
 
 def _position(cm: list[float], tm: list[float]) -> tuple[float, float]:

@@ -14,7 +14,10 @@ _MOST_OPEN = 1_000
 
 
 class OpenMarks:
-    """Hold the marks that are open. `tags` are the page's by MCID, `properties` its named property lists."""
+    """Hold the marks that are open. `tags` are the page's by MCID, `properties` its named property lists.
+
+    On a page without tags nothing is marked, and no artifact either.
+    """
 
     def __init__(self, tags: Mapping[int, Tag], properties: Mapping[Any, Any]) -> None:
         self._tags = tags
@@ -30,7 +33,7 @@ class OpenMarks:
     def begin(self, operands: Sequence[Any]) -> None:
         """Open a mark, with the operands of its operator."""
         # A form's numbers are its own.
-        if not self._forms and len(self._open) < _MOST_OPEN:
+        if self._tags and not self._forms and len(self._open) < _MOST_OPEN:
             self._open.append(self._tag_of(operands))
 
     def end(self) -> None:

@@ -20,6 +20,7 @@ from ragbot.books.markup.code_spans import fenced
 _WIDER = 1.2
 _INDENTED = 0.7
 _ALIGNED = 0.3
+_EMPTY_LINE = 1.7
 _SIZE_DIFFERS = 0.1
 
 # Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
@@ -31,9 +32,10 @@ _BULLET = re.compile(rf"{_ROUND}|{_DASH}|[-*+]\s|\(?(?:\d{{1,3}}|[a-z])[.)]\s|\[
 _NUMBER = re.compile(r"(?:\d{1,3}[.)]|[-*+])\s")
 # Word's hollow bullet is a letter.
 _TAGGED_BULLET = re.compile(r"(?:[^\w\s([{\"'“‘<`$]|o)\s+")
+_ITEM_SIGN = re.compile(rf"{_BULLET.pattern}|{_TAGGED_BULLET.pattern}")
 _DEEPEST = 3
-# Characters.
-_LONGEST_PARAGRAPH = 4_000
+# Lines of a paragraph; with more it is a page that a program gave one tag.
+_LONGEST_PARAGRAPH = 50
 _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
 _NUMBERING = re.compile(r"\A(?:[^\W\d_]?\d+(?:\.\d+)*|[^\W\d_]|[ivxlc]+)[.:)]?\s+", re.IGNORECASE)
 
@@ -161,9 +163,8 @@ def _begins_tagged_block(group: Sequence[PdfLine], line: PdfLine, leading: float
     if tag is None or last.tag is None:
         return None
     if block_key(line) != block_key(last):
-        goes_on = _is_listing(line) and _is_listing(last)
-        return not (goes_on or _is_rest_of_item(group, line, leading))
-    is_told = tag.role is not TagRole.REGION and sum(len(one.text) for one in group) <= _LONGEST_PARAGRAPH
+        return not ((_is_listing(line) and _is_listing(last)) or _is_rest_of_item(group, line, leading))
+    is_told = tag.role is not TagRole.REGION and len(group) <= _LONGEST_PARAGRAPH
     return _is_code(line) != _is_code(last) if is_told else None
 
 
@@ -172,15 +173,15 @@ def _is_same_table(last: PdfLine, line: PdfLine) -> bool:
 
 
 def _is_listing(line: PdfLine) -> bool:
-    return _is_code(line) and line.tag is not None and line.tag.role in (TagRole.TEXT, TagRole.CODE)
+    return _is_code(line) and line.tag is not None and line.tag.role in (TagRole.TEXT, TagRole.REGION)
 
 
 def _is_rest_of_item(group: Sequence[PdfLine], line: PdfLine, leading: float) -> bool:
     """Return whether an item without a bullet stands below another one's text."""
-    if not (_is_item(line) and _is_item(group[0])) or _BULLET.match(line.text):
+    # (A label may be a line of its own.)
+    if not (_is_item(line) and _is_item(group[0])) or _ITEM_SIGN.match(f"{line.text} "):
         return False
-    is_below = line.x > group[0].x + _ALIGNED * line.size and 0 < group[-1].y - line.y <= _WIDER * leading
-    return is_below and _TAGGED_BULLET.match(line.text) is None
+    return line.x > group[0].x + _ALIGNED * line.size and 0 < group[-1].y - line.y <= _WIDER * leading
 
 
 def _is_item(line: PdfLine) -> bool:
@@ -240,7 +241,11 @@ def _join(group: Sequence[PdfLine], word_counts: Counter[str], tables: Mapping[i
 
 
 def _code(group: Sequence[PdfLine]) -> str:
-    """Put lines of code in a fence, indented as on the page."""
+    """Put lines of code in a fence, indented as on the page, with a blank line for a gap of one."""
     left = min(line.x for line in group)
-    lines = (f"{' ' * min(round((line.x - left) / line.advance), 80)}{line.text}" for line in group)
-    return fenced("\n".join(lines))
+    leading = min((above.y - line.y for above, line in pairwise(group) if above.y > line.y), default=0.0)
+    shown: list[str] = []
+    for above, line in pairwise([group[0], *group]):
+        shown += [""] if above.y - line.y > _EMPTY_LINE * leading > 0 else []
+        shown.append(f"{' ' * min(round((line.x - left) / line.advance), 80)}{line.text}")
+    return fenced("\n".join(shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from ragbot.books.formats.pdf_line_ends import join_lines
 from ragbot.books.formats.pdf_lines import PdfLine
@@ -59,9 +59,10 @@ def block_key(line: PdfLine) -> Hashable:
 
 
 def gather_blocks(lines: Sequence[PdfLine]) -> list[PdfLine]:
-    """Return a page's lines with those of a block, or of a table, together where the first of them is.
+    """Return a page's lines with those of a block, or of a table, together.
 
-    A table with a cell that is a column of the page is no table.
+    Blocks are in the order of the tags where fewer of them then stand above the one before: browsers draw all
+    listings behind the prose. A table with a cell that is a column of the page is no table.
     """
     lengths = Counter[tuple[int, int]]()
     for line in lines:
@@ -70,11 +71,36 @@ def gather_blocks(lines: Sequence[PdfLine]) -> list[PdfLine]:
     loose = {table for (table, _), length in lengths.items() if length > _LONGEST_CELL}
     lines = [_as_region(line) if line.tag and line.tag.table in loose else line for line in lines]
     first: dict[Hashable, int] = {}
-    places = [
-        position if line.tag is None else first.setdefault(block_key(line), position)
-        for position, line in enumerate(lines)
-    ]
-    return [lines[position] for position in sorted(range(len(lines)), key=lambda one: places[one])]
+    drawn: list[int] = []
+    tagged: list[int] = []
+    for position, line in enumerate(lines):
+        drawn.append(position if line.tag is None else first.setdefault(block_key(line), position))
+        tagged.append(line.tag.block if line.tag is not None else tagged[-1] if tagged else 0)
+    orders = [[lines[one] for one in _sorted_positions(places)] for places in (drawn, tagged)]
+    return _with_labels_first(min(orders, key=_count_rises))
+
+
+def _sorted_positions(places: Sequence[int]) -> list[int]:
+    return sorted(range(len(places)), key=lambda position: places[position])
+
+
+def _with_labels_first(lines: Sequence[PdfLine]) -> list[PdfLine]:
+    """Return lines with the bullet or number of an item before its text; WeasyPrint draws it at last."""
+    ordered: list[PdfLine] = []
+    for _, group in groupby(lines, key=block_key):
+        block = list(group)
+        first, last = block[0], block[-1]
+        is_item = first.tag is not None and first.tag.role is TagRole.ITEM
+        if is_item and last.x < first.x and abs(last.y - first.y) < first.size / 2:
+            block = [last, *block[:-1]]
+        ordered += block
+    return ordered
+
+
+def _count_rises(lines: Sequence[PdfLine]) -> int:
+    """Count the blocks that begin above the one before."""
+    begins = [next(group) for _, group in groupby(lines, key=block_key)]
+    return sum(below.y > above.y + above.size for above, below in pairwise(begins))
 
 
 def _as_region(line: PdfLine) -> PdfLine:
@@ -84,19 +110,16 @@ def _as_region(line: PdfLine) -> PdfLine:
 def table_text(lines: Sequence[PdfLine], table: TaggedTable, word_counts: Counter[str]) -> str:
     """Return the rows of a table that are on a page, as a table of Markdown."""
     cells: dict[int, list[PdfLine]] = {}
+    numbers: set[int] = set()
     for line in lines:
         if line.tag is not None:
             cells.setdefault(line.tag.block, []).append(line)
-    columns = max(map(len, table.rows))
-    rows = [
-        [join_lines(cells[block], word_counts).replace("|", "\\|") if block in cells else "" for block in row]
-        + [""] * (columns - len(row))
-        for row in table.rows
-        if not cells.keys().isdisjoint(row)
-    ]
+            numbers.add(line.tag.row)
+    texts = {block: join_lines(cell, word_counts).replace("|", "\\|") for block, cell in cells.items()}
+    rows = [[texts.get(block, "") for block in table.rows[number]] for number in sorted(numbers)]
     # What goes on from the page before has its head there.
-    has_head = table.has_head is not False and not cells.keys().isdisjoint(table.rows[0])
+    has_head = table.has_head is not False and 0 in numbers
     if has_head and table.has_head is None:
         has_head = all(0 < len(cell) <= _LONGEST_HEAD for cell in rows[0])
-    head = rows.pop(0) if has_head else [""] * columns
+    head = rows.pop(0) if has_head else [""] * len(table.rows[0])
     return "\n".join(barred_table(head, rows))

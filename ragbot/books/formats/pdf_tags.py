@@ -43,13 +43,14 @@ class TagRole(StrEnum):
 class Tag:
     """Describe the block of text that a piece belongs to. `block` is its number in the file.
 
-    `level` is a heading's, from 1; `table` the number of a cell's table, -1 without one.
+    `level` is a heading's, from 1; `table` and `row` are the numbers of a cell's, -1 without one.
     """
 
     role: TagRole
     block: int
     level: int = 0
     table: int = -1
+    row: int = -1
 
 
 ARTIFACT = Tag(TagRole.ARTIFACT, -1)
@@ -59,7 +60,7 @@ ARTIFACT = Tag(TagRole.ARTIFACT, -1)
 class TaggedTable:
     """Hold the blocks of a table's cells, row by row; -1 where another cell reaches over.
 
-    `has_head` tells whether the first row is the head, None where the tags do not.
+    All rows are of one length. `has_head` tells whether the first is the head, None where the tags do not.
     """
 
     rows: tuple[tuple[int, ...], ...]
@@ -89,6 +90,8 @@ _APART = {
     "/TD": TagRole.REGION,
     "/TH": TagRole.REGION,
 }
+# Pieces of the text around them. A browser gives each run of text an element, too: `NonStruct`.
+_INLINE = frozenset({"/Code", "/Em", "/Link", "/Quote", "/Reference", "/Span", "/Strong"})
 # All within is the same.
 _WHOLE = frozenset({TagRole.CELL, TagRole.CONTENTS, TagRole.ARTIFACT})
 # A table that holds them is there for the layout, as is one with a single row or column.
@@ -117,6 +120,9 @@ class _Place:
     tag: Tag | None = None
     holds_paragraphs: bool = True
     is_label: bool = False
+    # The element whose text it is where no block is around, and whether it is all that this one holds.
+    holder: int = 0
+    is_alone: bool = True
 
 
 class _Walk:
@@ -138,6 +144,8 @@ class _Walk:
         # The page on which an item begins, and the items that have words besides their label.
         self._began: dict[int, int] = {}
         self._filled: set[int] = set()
+        # The last text outside of all blocks, and its holder.
+        self._loose: tuple[int, Tag] | None = None
 
     def read(self) -> None:
         """Walk the whole tree. Raises ValueError if it is too large."""
@@ -154,6 +162,7 @@ class _Walk:
         if not isinstance(node, list | DictionaryObject) or not self._is_new(node):
             return ()
         if isinstance(node, list):
+            place = replace(place, is_alone=place.is_alone and len(node) == 1)
             return [(one, place) for one in node]
         place = replace(place, page=self._page_of(node, place.page))
         if node.get("/Type") == "/MCR":
@@ -165,7 +174,9 @@ class _Walk:
         is_whole = place.tag is not None and place.tag.role in _WHOLE
         if role == "/Table" and not is_whole and (rows := self._table_rows(node)):
             return self._cells(rows, place)
-        return [(node.get("/K"), place if is_whole else self._place_in(role, place))]
+        below = place if is_whole else self._place_in(role, place)
+        is_run = role in _INLINE or (role == "/NonStruct" and _has_pieces(node))
+        return [(node.get("/K"), replace(below, holder=place.holder if is_run else id(node), is_alone=True))]
 
     def _place_in(self, role: str, place: _Place) -> _Place:
         """Return the place of what an element holds: in a block of its own, or in that around it."""
@@ -187,18 +198,18 @@ class _Walk:
                 tag = self._new(TagRole.TEXT)
             self._filled.add(tag.block)
             return replace(place, tag=tag, holds_paragraphs=False)
-        if role == "/Code" and place.tag is None:
+        if role == "/Code" and place.tag is None and place.is_alone:
             return replace(place, tag=self._new(TagRole.CODE), holds_paragraphs=False)
         return place
 
-    def _new(self, role: TagRole, *, level: int = 0, table: int = -1) -> Tag:
+    def _new(self, role: TagRole, *, level: int = 0, table: int = -1, row: int = -1) -> Tag:
         self._blocks += 1
-        return Tag(role, self._blocks, level, table)
+        return Tag(role, self._blocks, level, table, row)
 
     def _note(self, page: int | None, mcid: Any, place: _Place) -> None:
-        tag = place.tag
-        if page is None or tag is None or not isinstance(mcid, int):
+        if page is None or not isinstance(mcid, int):
             return
+        tag = place.tag or self._loose_tag(place.holder)
         if tag.role is TagRole.ITEM:
             if not place.is_label:
                 self._filled.add(tag.block)
@@ -206,6 +217,12 @@ class _Walk:
                 # The rest of an item, on the page behind.
                 tag = replace(tag, role=TagRole.TEXT)
         self.pages.setdefault(page, {}).setdefault(mcid, tag)
+
+    def _loose_tag(self, holder: int) -> Tag:
+        """Return the tag of text outside of all blocks: one for the pieces of an element in a row."""
+        if self._loose is None or self._loose[0] != holder or self._loose[1].block != self._blocks:
+            self._loose = holder, self._new(TagRole.REGION)
+        return self._loose[1]
 
     # --- tables --------------------------------------------------------------------------------
 
@@ -239,12 +256,18 @@ class _Walk:
     ) -> Sequence[tuple[Any, _Place]]:
         """Number a table's cells, and return what they hold."""
         number = len(self.tables)
-        tags = [[self._new(TagRole.CELL, table=number) for _ in row] for row in rows]
+        tags = [
+            [self._new(TagRole.CELL, table=number, row=position) for _ in row]
+            for position, row in enumerate(rows)
+        ]
         roles = [[self._role(cell) for cell in row] for row in rows]
         # Word marks a head only where it repeats on each page.
         has_marks = any("/TH" in row for row in roles)
         has_head = set(roles[0]) == {"/TH"} if has_marks else None
-        self.tables[number] = TaggedTable(tuple(_grid(rows, tags)), has_head)
+        grid = list(_grid(rows, tags))
+        columns = max(map(len, grid))
+        full = (line + (-1,) * (columns - len(line)) for line in grid)
+        self.tables[number] = TaggedTable(tuple(full), has_head)
         return [
             (cell.get("/K"), replace(place, page=self._page_of(cell, place.page), tag=tag))
             for row, row_tags in zip(rows, tags, strict=True)
@@ -281,6 +304,11 @@ class _Walk:
 
 def _resolved(value: Any) -> Any:
     return value.get_object() if hasattr(value, "get_object") else value
+
+
+def _has_pieces(node: DictionaryObject) -> bool:
+    kids = _resolved(node.get("/K"))
+    return isinstance(_resolved(kids[0]) if isinstance(kids, list) and kids else kids, int)
 
 
 def _grid(

@@ -20,6 +20,8 @@ _LIGATURE_NAME = re.compile(r"/[A-Za-z](?:_[A-Za-z]){1,3}")
 # Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
 # of less than 100.
 WIDEST_GAP_IN_WORD = 125.0
+# What a text begins with instead of a blank if the pen left a gap before it: a hair space.
+GAP = "\u200a"
 # What moves the pen and shows nothing.
 _MOVES = (b"Td", b"Tm", b"T*")
 
@@ -72,7 +74,10 @@ class TextByPlace(TextExtraction):
         """Let pypdf begin a line, or add a blank, for all moves since the text before."""
         line, by = self.tm_matrix, self._moved_by_tj
         self.tm_matrix = [*line[:4], line[4] + by * line[0], line[5] + by * line[1]]
+        is_empty = not self.text
         self._post_process_text_operation(self._width_before)
+        if is_empty and self.text == " ":
+            self.text = GAP
         if self.text and scale_of(self.memo_cm, self.memo_tm) != scale_of(self.cm_matrix, self.tm_matrix):
             # A raised number is a run of its own, whether its size is told by the font or by the matrix.
             self._flush_text()

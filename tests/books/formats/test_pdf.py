@@ -475,6 +475,15 @@ def test_numbers_of_footnotes_in_a_size_of_the_matrix_are_dropped(tmp_path):
     assert text(tmp_path, f"{small}\n{rest}") == "Small boats fill quickly."
 
 
+def test_lists_of_footnotes_and_a_browsers_raised_numbers_are_dropped(tmp_path):
+    """A number in the smaller type of code is not raised, and stays."""
+    several = "BT /F1 10 Tf 72 700 Td (They fill quickly.) Tj /F1 6 Tf 0 4 Td (8, 9) Tj ET"
+    raised = "BT /F1 10 Tf 72 660 Td (They also sink) Tj /F1 8.9 Tf 60 4 Td (3) Tj ET"
+    code = "BT /F1 10 Tf 72 620 Td (It returns ) Tj /F2 8.5 Tf 45 0 Td (1) Tj ET"
+
+    assert text(tmp_path, f"{several}\n{raised}\n{code}") == "They fill quickly. They also sink It returns 1"
+
+
 def test_paragraph_behind_a_list_is_no_part_of_it(tmp_path):
     """It begins further left than the list does."""
     page = "\n".join(
@@ -514,6 +523,43 @@ def test_colours_of_code_part_no_words(tmp_path):
     )
 
     assert load(tmp_path, content).pages[0].source.strip() == "```\nd=$ d\n```"
+
+
+def test_blanks_of_code_stay_where_its_colour_changes(tmp_path):
+    """They may be the first sign of a run."""
+    stream = "BT /F2 10 Tf 72 700 Td (git) Tj ET\nBT /F2 10 Tf 90 700 Td ( add) Tj ET"
+
+    assert text(tmp_path, stream) == "```\ngit add\n```"
+
+
+def test_gap_between_lines_of_code_is_an_empty_line(tmp_path):
+    page = [
+        shown("a = 1", y=700, font="F2"),
+        shown("b = 2", y=688, font="F2"),
+        shown("c = 3", y=664, font="F2"),
+    ]
+
+    assert text(tmp_path, "\n".join(page)) == "```\na = 1\nb = 2\n\nc = 3\n```"
+
+
+def test_frame_around_a_word_leaves_no_blank_before_the_stop(tmp_path):
+    """Browsers draw one around code in a sentence."""
+    parts = [shown("Call"), shown("greet", x=95, font="F2"), shown(". It needs", x=129), shown(".env", x=190)]
+
+    assert text(tmp_path, "\n".join(parts)) == "Call greet. It needs .env"
+
+
+def test_ligatures_that_a_font_names_are_spelt_out(tmp_path):
+    """pypdf writes the names of signs that it does not know."""
+    font = (
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Own /Encoding << /Differences [1 /f_i 2 /f_f_i] >> "
+        "/FirstChar 1 /LastChar 2 /Widths [500 700] >>"
+    )
+    content = pdf(shown("of\\001ce, o\\002ce, /f_i"), objects=(font,)).replace(
+        b"/Contents 11 0 R", b"/Contents 11 0 R /Resources << /Font << /F1 100 0 R >> >>"
+    )
+
+    assert load(tmp_path, content).pages[0].source.strip() == "office, office, /f_i"
 
 
 def test_running_heads_and_page_numbers_are_dropped(tmp_path):

@@ -75,11 +75,11 @@ _UNPRINTABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F
 
 # As a share of a title's type size.
 _TITLE_LEADING = 1.5
-# Shares of a page's text; with more the tags are not to be trusted. Heads and feet of so many characters are
+# Shares of a page's text; with more the tags are not to be trusted. Heads and feet of so many letters are
 # usual on a page with few words.
 _MOST_UNTAGGED = 0.2
 _MOST_ARTIFACTS = 0.5
-_USUAL_ARTIFACTS = 500
+_USUAL_ARTIFACTS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class _Collector:
         self._code_end = -math.inf
         self._marks = OpenMarks(tags, properties)
         self._line_tag: Tag | None = None
-        # Characters by the role of their tag.
+        # Letters and digits by the role of their tag.
         self._roles = Counter[TagRole | None]()
         self.lines: list[PdfLine] = []
 
@@ -248,9 +248,10 @@ class _Collector:
         return artifacts <= most and self._roles[None] <= _MOST_UNTAGGED * (total - artifacts)
 
     def _look_at_tag(self, run: str) -> None:
-        """Count a run by its tag, and end the line where another block begins."""
+        """Count a run's letters by its tag, and end the line where another block begins."""
         tag = self._marks.tag
-        self._roles[tag.role if tag else None] += len(run)
+        # (The dots of a table of contents often have none.)
+        self._roles[tag.role if tag else None] += sum(map(str.isalnum, run))
         if tag is not None and self._line_tag is not None and tag.block != self._line_tag.block:
             self.end_line()
         self._line_tag = self._line_tag or tag

@@ -21,6 +21,9 @@ _WIDER = 1.2
 _INDENTED = 0.7
 _ALIGNED = 0.3
 _EMPTY_LINE = 1.7
+_APART = 1.6
+# As a share of the longest line.
+_FULL = 0.75
 _SIZE_DIFFERS = 0.1
 
 # Signs that are bullets wherever they begin a line, and dashes, which are below another item alone.
@@ -76,7 +79,11 @@ def build_blocks(
         begins = not groups or position in opened or position in behind_titles
         if groups and _is_same_table(groups[-1][1][-1], line):
             begins = False
-        elif not begins and (anew := _begins_tagged_block(groups[-1][1], line, leading)) is not None:
+        elif (
+            not begins
+            and (anew := _begins_tagged_block(groups[-1][1], line, leading=leading, widest=widest))
+            is not None
+        ):
             begins = anew
         elif not begins and not _continues_title(lines[position - 1], line, body_size):
             begins = _begins_block(groups[-1][1], line, following, leading=leading, widest=widest)
@@ -153,19 +160,29 @@ def _continues_title(last: PdfLine, line: PdfLine, body_size: float) -> bool:
     return is_alike and line.size > _WIDER * body_size and is_close_below(line, last)
 
 
-def _begins_tagged_block(group: Sequence[PdfLine], line: PdfLine, leading: float) -> bool | None:
+def _begins_tagged_block(
+    group: Sequence[PdfLine], line: PdfLine, *, leading: float, widest: int
+) -> bool | None:
     """Return whether the line begins a block by its tag; None where tags do not tell.
 
     Each line of a listing may be a paragraph, and a paragraph may hold one. Tags that a program guessed have
-    an item for each line of one, or a paragraph for the whole page.
+    a block for each line, or a paragraph for several or the whole page.
     """
     last, tag = group[-1], line.tag
     if tag is None or last.tag is None:
         return None
+    is_close = 0 < last.y - line.y <= _WIDER * leading
     if block_key(line) != block_key(last):
-        return not ((_is_listing(line) and _is_listing(last)) or _is_rest_of_item(group, line, leading))
-    is_told = tag.role is not TagRole.REGION and len(group) <= _LONGEST_PARAGRAPH
-    return _is_code(line) != _is_code(last) if is_told else None
+        if _is_listing(line) and _is_listing(last):
+            return False
+        goes_on = _is_rest_of_item(group, line) or _is_rest_of_sentence(last, line, widest)
+        return not (is_close and goes_on)
+    if tag.role is TagRole.REGION or len(group) > _LONGEST_PARAGRAPH:
+        return None
+    if _is_code(line) or _is_code(last):
+        return _is_code(line) != _is_code(last)
+    is_apart = last.y - line.y > _APART * leading > 0
+    return is_apart and _ends_sentence(last) and not line.text[:1].islower()
 
 
 def _is_same_table(last: PdfLine, line: PdfLine) -> bool:
@@ -176,12 +193,19 @@ def _is_listing(line: PdfLine) -> bool:
     return _is_code(line) and line.tag is not None and line.tag.role in (TagRole.TEXT, TagRole.REGION)
 
 
-def _is_rest_of_item(group: Sequence[PdfLine], line: PdfLine, leading: float) -> bool:
+def _is_rest_of_item(group: Sequence[PdfLine], line: PdfLine) -> bool:
     """Return whether an item without a bullet stands below another one's text."""
     # (A label may be a line of its own.)
     if not (_is_item(line) and _is_item(group[0])) or _ITEM_SIGN.match(f"{line.text} "):
         return False
-    return line.x > group[0].x + _ALIGNED * line.size and 0 < group[-1].y - line.y <= _WIDER * leading
+    return line.x > group[0].x + _ALIGNED * line.size
+
+
+def _is_rest_of_sentence(last: PdfLine, line: PdfLine, widest: int) -> bool:
+    """Return whether a paragraph goes on with the sentence of the one above, whose line is full."""
+    roles = {one.tag.role for one in (last, line) if one.tag is not None}
+    is_full = len(last.text) >= _FULL * widest and not _ends_sentence(last)
+    return roles == {TagRole.TEXT} and is_full and line.text[:1].islower()
 
 
 def _is_item(line: PdfLine) -> bool:

@@ -59,6 +59,29 @@ def test_paragraphs_are_those_of_the_tags(tmp_path):
     assert source(tmp_path, content) == "One sentence goes on here.\n\nAnother stands close below it."
 
 
+def test_paragraphs_of_tags_that_were_guessed_are_mended(tmp_path):
+    """Acrobat gives lines that were broken by hand a paragraph each, and several paragraphs one."""
+    page = "\n".join(
+        [
+            marked(0, shown("The sheet trims the sail, and is led through blocks to", y=700)),
+            marked(1, shown("the cockpit.", y=688)),
+            marked(2, shown("moor --anchor", y=676)),
+            marked(3, shown("moor --buoy", y=664)),
+            marked(4, shown("Take care of your hands.", y=652) + shown("All halyards are of wire.", y=620)),
+        ]
+    )
+
+    content = tagged([page], *(element("P", n) for n in range(5)))
+
+    assert source(tmp_path, content).split("\n\n") == [
+        "The sheet trims the sail, and is led through blocks to the cockpit.",
+        "moor --anchor",
+        "moor --buoy",
+        "Take care of your hands.",
+        "All halyards are of wire.",
+    ]
+
+
 def test_styles_have_the_roles_that_they_are_mapped_to(tmp_path):
     """Programs name elements after the author's styles; a map in a circle ends."""
     page = pieces("Sails", "The jib is small.", "Masts", "The mast is tall.", "Hulls", "The hull is wide.")
@@ -388,17 +411,17 @@ def test_heads_that_are_artifacts_on_most_pages_go_from_all(tmp_path):
 
 
 def test_numbers_within_a_form_are_its_own(tmp_path):
-    inner = marked(1, shown("In the form.", y=650))
+    inner = marked(1, shown("and in the form.", y=650))
     fonts = "/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
     form = f"<< /Subtype /Form {fonts} /Length {len(inner)} >>\nstream\n{inner}\nendstream"
-    page = marked(0, shown("Before it.") + "\n/Fm Do") + marked(1, shown("Behind it.", y=600))
+    page = marked(0, shown("Before it,") + "\n/Fm Do") + marked(1, shown("Behind it.", y=600))
     content = tagged([page], element("P", 0), element("H1", 1), objects=(form,)).replace(
         b"/Contents 11 0 R",
         b"/Contents 11 0 R /Resources << /XObject << /Fm 101 0 R >> /Font << /F1 "
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>",
     )
 
-    assert source(tmp_path, content) == "Before it. In the form.\n\nBehind it."
+    assert source(tmp_path, content) == "Before it, and in the form.\n\nBehind it."
 
 
 def test_mark_may_name_its_number_in_the_resources(tmp_path):

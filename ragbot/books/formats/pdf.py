@@ -3,8 +3,9 @@
 A page's address is `file.pdf#page=12`, at which every viewer opens the twelfth page. An address that ends
 in a fragment takes no anchor, so a link cannot be finer than a page of the file. One page of the book for
 each of the file's makes every citation lead to the page that holds its words; if a chapter were one page,
-all its citations would lead to the chapter's first. The price is that no passage runs across the end of a
-page. `path` is the same as the address, because paths are distinct in a book.
+all its citations would lead to the chapter's first. No passage runs across the end of a page; a sentence or a
+short list that does stands on the page where it begins (`pdf_page_ends.py`). `path` is the same as the
+address, because paths are distinct in a book.
 
 The outline's entries that begin on a page open sections there, without anchors. The titles that hold for
 the whole page are its parts and its title: `("Part I", "2 Names", "2.1 Scope")` is the title "2.1 Scope"
@@ -42,6 +43,7 @@ from ragbot.books.formats.pdf_outline import (
     plain_title,
     read_outline,
 )
+from ragbot.books.formats.pdf_page_ends import join_page_ends
 from ragbot.books.formats.pdf_paragraphs import PdfBlock, build_blocks
 from ragbot.books.formats.pdf_running_heads import remove_running_heads
 from ragbot.books.formats.pdf_tagged_blocks import titles_by_tags, without_left_out
@@ -235,6 +237,7 @@ def _build_pages(
     # An outline may have the chapters alone.
     entries = tagged if len(tagged) > len(entries) else entries or titles_by_type_size(bodies)
     word_counts = count_words(bodies)
+    bodies = join_page_ends(bodies)
     for number, lines in enumerate(bodies):
         blocks = build_blocks(lines, *entries_on_page(entries, number), word_counts, tables)
         if blocks:
@@ -250,7 +253,9 @@ def _page(
     sections: list[Section] = []
     length = 0
     for block in blocks:
-        heading_path = (*parts, title, *block.titles[len(shared) :])
+        own = block.titles[len(shared) :]
+        # "Page 12" is above no title of the book.
+        heading_path = (*parts, *own) if own and not shared else (*parts, title, *own)
         start, length = length, length + len(block.text) + len(_BETWEEN)
         if sections and sections[-1].heading_path == heading_path:
             start = sections.pop().start

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ragbot.books.formats.pdf_lines import PdfLine
-from ragbot.core.markdown_escaping import escape_tags
 
 # Where a line ends is looked for in so many of its last characters.
 _LINE_TAIL = 150
@@ -36,12 +35,12 @@ def count_words(pages: Sequence[Sequence[PdfLine]]) -> Counter[str]:
 
 
 def join_lines(lines: Sequence[PdfLine], word_counts: Counter[str]) -> str:
-    """Join lines to one, for Markdown. `word_counts` are the book's; they decide on hyphens at line ends."""
+    """Join lines to one. `word_counts` are the book's; they decide on hyphens at line ends."""
     pieces = [lines[0].text]
     for last, line in pairwise(lines):
         text, between = _line_end(last.text, line.text, word_counts)
         pieces[-1:] = [text, between, line.text]
-    return escape_tags(_SPACED.sub("", "".join(pieces).replace("\u00ad", "")))
+    return _SPACED.sub("", "".join(pieces).replace("\u00ad", ""))
 
 
 def _line_end(text: str, line: str, word_counts: Counter[str]) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ from ragbot.books.formats.pdf_lines import readable_text
 from ragbot.books.formats.table_of_contents import MAX_PARTS, MAX_TITLE
 
 MAX_OUTLINE = 10_000
+
+# Bullets, of which those of Word's fonts have private codes.
+_SIGN_BEFORE = re.compile(r"\A[•‣▪●○◦■□\ue000-\uf8ff]\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,9 @@ def _number(value: object) -> float | None:
 
 
 def plain_title(title: object) -> str:
-    """Return a title as plain text on one line; empty if it is not text."""
-    return " ".join(readable_text(title).split())[:MAX_TITLE] if isinstance(title, str) else ""
+    """Return a title as plain text on one line, without a bullet; empty if it is not text."""
+    words = " ".join(readable_text(title).split()) if isinstance(title, str) else ""
+    return _SIGN_BEFORE.sub("", words)[:MAX_TITLE]
 
 
 def entries_on_page(

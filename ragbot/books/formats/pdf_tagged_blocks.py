@@ -12,6 +12,7 @@ from ragbot.books.formats.pdf_lines import PdfLine
 from ragbot.books.formats.pdf_outline import OutlineEntry, nested_entries, plain_title
 from ragbot.books.formats.pdf_tags import Tag, TaggedTable, TagRole
 from ragbot.books.markup.pandoc_tables import barred_table
+from ragbot.core.markdown_escaping import escape_words
 
 # A table of contents repeats the titles and answers nothing.
 _LEFT_OUT = (TagRole.ARTIFACT, TagRole.CONTENTS)
@@ -115,7 +116,10 @@ def table_text(lines: Sequence[PdfLine], table: TaggedTable, word_counts: Counte
         if line.tag is not None:
             cells.setdefault(line.tag.block, []).append(line)
             numbers.add(line.tag.row)
-    texts = {block: join_lines(cell, word_counts).replace("|", "\\|") for block, cell in cells.items()}
+    texts = {
+        block: escape_words(join_lines(cell, word_counts)).replace("|", "\\|")
+        for block, cell in cells.items()
+    }
     rows = [[texts.get(block, "") for block in table.rows[number]] for number in sorted(numbers)]
     # What goes on from the page before has its head there.
     has_head = table.has_head is not False and 0 in numbers

@@ -335,11 +335,21 @@ _SMALL = {
 }
 
 
+# What would be read as the number of a source: "[3]" of a bibliography, and "[0-9]" of a pattern.
+_LIKE_MARK = re.compile(
+    r"(?P<code>`[^`\n]{1,400}`)"
+    r"|\\?\[(?=[ ]?\^?\d{1,3}(?:(?P<more>[ ]?[,;–-])[ ]?\^?\d{1,3}){0,20}[ ]?\])"
+)
+# A word joiner, which shows nothing: `[1]` is a mark in programs that read the answer's words alone.
+_JOINER = "\u2060"
+
+
 def tidy_markdown(source: str) -> str:
     """Return a run of prose as Markdown on one line: emphasis and code remain, other markup is removed.
 
     A link becomes its words, since a relative address is only valid on its own page. Emphasis that is cut in
-    half is removed, and so are comments, tags, images, ids, footnote marks and admonition marks.
+    half is removed, and so are comments, tags, images, ids, footnote marks and admonition marks. The book's
+    own numbers in brackets are told from marks of sources.
     """
     pieces: list[str] = []
     source = _RAISED.sub(_raised, source)
@@ -350,7 +360,11 @@ def tidy_markdown(source: str) -> str:
         found = list(marks.finditer(masked(text)))
         if not is_paired(found):
             text = without_spans(text, [match.span() for match in found])
-    return text
+    return _LIKE_MARK.sub(_no_mark, text) if "[" in text else text
+
+
+def _no_mark(found: re.Match[str]) -> str:
+    return found["code"] or ("\\[" if found["more"] else f"\\[{_JOINER}")
 
 
 def _raised(found: re.Match[str]) -> str:

@@ -151,7 +151,7 @@ def test_entry_opens_a_section_at_its_height_where_its_words_differ(tmp_path):
     page = load(tmp_path, content).pages[0]
 
     assert page.title == "Page 1"
-    assert [(s.heading_path[1:], page.source[s.start : s.end].strip()) for s in page.sections] == [
+    assert [(s.heading_path, page.source[s.start : s.end].strip()) for s in page.sections] == [
         (("One",), "Ere."),
         (("Two",), "After."),
     ]

@@ -323,6 +323,8 @@ def test_words_of_a_part_are_without_markup_that_it_cuts_in_half(source: str, pa
         ("Mail <mailto:bob@dairy.test> or <alice@dairy.test>.", "Mail bob@dairy.test or alice@dairy.test."),
         ("by 10<sup>-2</sup> of H<sub>2</sub>O.<sup>1</sup>", "by 10⁻² of H₂O.¹"),
         ("`x<sup>2</sup>`", "`x<sup>2</sup>`"),
+        ("As [3] says, [0-9] is `a[1]`.", "As \\[\u20603] says, \\[0-9] is `a[1]`."),
+        ("As \\[12] says [here](#a).", "As \\[\u206012] says here."),
         ("Press <Key.Soft>Go</Key.Soft>, then <Key>A</Key><Key>B</Key>.", "Press Go, then A B."),
     ],
 )

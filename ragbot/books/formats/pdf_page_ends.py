@@ -1,0 +1,94 @@
+"""Put what goes on over the end of a PDF page on the page where it begins: sentences, and lists.
+
+A passage of the book is cut from one page. A sentence on two would be found in halves, and a list without the
+words that lead to it. The citation opens the page where they begin.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from statistics import median
+
+from ragbot.books.formats.pdf_line_groups import (
+    BULLET,
+    ROUND_BULLET,
+    ends_sentence,
+    group_lines,
+    is_code,
+    is_item,
+)
+from ragbot.books.formats.pdf_lines import PdfLine
+from ragbot.books.formats.pdf_tagged_blocks import gather_blocks
+from ragbot.books.formats.pdf_tags import TagRole
+
+# Lines of the next page: of more that citations should open that page.
+_MOST_OF_SENTENCE = 40
+_MOST_OF_LIST = 20
+# As a share of the page's longest line; a sentence that goes on fills its line.
+_FULL = 0.6
+# As a share of the page's usual type size: footnotes are smaller.
+_SMALL = 0.95
+_STEP = re.compile(r"(?P<number>\d{1,3})[.)]\s")
+
+
+def join_page_ends(pages: Sequence[list[PdfLine]]) -> list[list[PdfLine]]:
+    """Return the lines of each page, with the rest of its last block and list from the next page."""
+    joined = [gather_blocks(lines) for lines in pages]
+    # From the last page on, since a block may run over several.
+    for number in range(len(joined) - 2, -1, -1):
+        page, following = joined[number], joined[number + 1]
+        if page and following:
+            end, rest = _rest(page, following)
+            moved = set(map(id, rest))
+            joined[number] = [*page[:end], *rest, *page[end:]]
+            joined[number + 1] = [line for line in following if id(line) not in moved]
+    return joined
+
+
+def _rest(page: Sequence[PdfLine], following: Sequence[PdfLine]) -> tuple[int, list[PdfLine]]:
+    """Return where a page's last block ends, and the lines of the next page that belong to it."""
+    groups = group_lines(page)
+    usual = median(line.size for line in page)
+    body = [group for group in groups if group[-1].size >= _SMALL * usual] or groups
+    last = body[-1]
+    end = next(position for position, line in enumerate(page) if line is last[-1]) + 1
+    blocks = {_block(line) for line in page}
+    widest = max(len(line.text) for line in page)
+    rest: list[PdfLine] = []
+    items: list[PdfLine] = []
+    for group in group_lines(following):
+        if not items and _is_rest(last[-1], group[0], blocks, widest):
+            rest += group
+        elif _is_next_item(last, group) or (items and _is_rest(last[-1], group[0], blocks, widest)):
+            items += group
+            last = group if _is_next_item(last, group) else last
+        else:
+            break
+    rest = rest if len(rest) <= _MOST_OF_SENTENCE else []
+    return end, [*rest, *items] if len(items) <= _MOST_OF_LIST else rest
+
+
+def _is_rest(last: PdfLine, line: PdfLine, blocks: set[int], widest: int) -> bool:
+    """Return whether a line belongs to a block of the page before, or goes on with its last sentence."""
+    if line.tag is not None and last.tag is not None:
+        return line.tag.role is not TagRole.CELL and _block(line) in blocks
+    is_full = len(last.text) >= _FULL * widest and not ends_sentence(last)
+    is_alike = not is_code(last) and not is_code(line) and abs(last.size - line.size) < last.size / 10
+    return is_full and is_alike and line.text[:1].islower() and BULLET.match(line.text) is None
+
+
+def _is_next_item(last: Sequence[PdfLine], group: Sequence[PdfLine]) -> bool:
+    """Return whether a group is the next item of the list that the last one belongs to."""
+    before, after = last[0].text, group[0].text
+    if abs(last[0].size - group[0].size) > last[0].size / 10:
+        return False
+    one, other = _STEP.match(before), _STEP.match(after)
+    if one is not None and other is not None:
+        return int(other["number"]) == int(one["number"]) + 1
+    is_tagged = is_item(last[0]) and is_item(group[0])
+    return is_tagged or (ROUND_BULLET.match(before) is not None and ROUND_BULLET.match(after) is not None)
+
+
+def _block(line: PdfLine) -> int:
+    return line.tag.block if line.tag is not None else -1

@@ -53,26 +53,35 @@ def _rest(page: Sequence[PdfLine], following: Sequence[PdfLine]) -> tuple[int, l
     body = [group for group in groups if group[-1].size >= _SMALL * usual] or groups
     last = body[-1]
     end = next(position for position, line in enumerate(page) if line is last[-1]) + 1
-    blocks = {_block(line) for line in page}
+    blocks = {line.tag.block for line in page if line.tag is not None}
     widest = max(len(line.text) for line in page)
     rest: list[PdfLine] = []
     items: list[PdfLine] = []
     for group in group_lines(following):
-        if not items and _is_rest(last[-1], group[0], blocks, widest):
-            rest += group
-        elif _is_next_item(last, group) or (items and _is_rest(last[-1], group[0], blocks, widest)):
+        if _is_next_item(last, group):
             items += group
-            last = group if _is_next_item(last, group) else last
+            last = group
+        elif _is_same_block(last[-1], group[0], blocks):
+            (items or rest).extend(group)
+        elif not rest and not items and _is_rest_of_sentence(last[-1], group[0], widest):
+            rest += group
         else:
             break
     rest = rest if len(rest) <= _MOST_OF_SENTENCE else []
     return end, [*rest, *items] if len(items) <= _MOST_OF_LIST else rest
 
 
-def _is_rest(last: PdfLine, line: PdfLine, blocks: set[int], widest: int) -> bool:
-    """Return whether a line belongs to a block of the page before, or goes on with its last sentence."""
+def _is_same_block(last: PdfLine, line: PdfLine, blocks: set[int]) -> bool:
+    """Return whether a line has the tag of a block that the page before has, too."""
+    if line.tag is None or last.tag is None:
+        return False
+    return line.tag.role is not TagRole.CELL and line.tag.block in blocks
+
+
+def _is_rest_of_sentence(last: PdfLine, line: PdfLine, widest: int) -> bool:
+    """Return whether a line goes on with the sentence at the end of the page before."""
     if line.tag is not None and last.tag is not None:
-        return line.tag.role is not TagRole.CELL and _block(line) in blocks
+        return False
     is_full = len(last.text) >= _FULL * widest and not ends_sentence(last)
     is_alike = not is_code(last) and not is_code(line) and abs(last.size - line.size) < last.size / 10
     return is_full and is_alike and line.text[:1].islower() and BULLET.match(line.text) is None
@@ -88,7 +97,3 @@ def _is_next_item(last: Sequence[PdfLine], group: Sequence[PdfLine]) -> bool:
         return int(other["number"]) == int(one["number"]) + 1
     is_tagged = is_item(last[0]) and is_item(group[0])
     return is_tagged or (ROUND_BULLET.match(before) is not None and ROUND_BULLET.match(after) is not None)
-
-
-def _block(line: PdfLine) -> int:
-    return line.tag.block if line.tag is not None else -1

@@ -35,7 +35,7 @@ def test_sentence_over_three_pages_stands_on_the_first(tmp_path):
     ("last", "next_page"),
     [
         (f"{FULL} blocks.", ["the hull is of oak."]),
-        (FULL, ["Hulls are of oak."]),
+        (FULL, ["Hulls are of oak.", "and of pine."]),
         (FULL, ["- of oak"]),
         ("sheet 10 mm", ["halyard 8 mm"]),
     ],

@@ -16,12 +16,15 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from selectolax.lexbor import LexborHTMLParser
+
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.epub_archive import EpubArchive
 from ragbot.books.formats.epub_contents import read_contents, titles_by_file
 from ragbot.books.formats.epub_package import read_package, refuse_protected
 from ragbot.books.formats.epub_xml import entry_text
-from ragbot.books.formats.html import read_html_page
+from ragbot.books.formats.html import convert_html_page
+from ragbot.books.formats.html_tree import parse_html
 from ragbot.books.formats.table_of_contents import shared_titles
 from ragbot.core.domain import Book, Page, Section
 from ragbot.core.errors import FileUnreadable
@@ -39,9 +42,14 @@ _SELF_CLOSED = re.compile(r"<(?P<name>[A-Za-z][\w:.-]*)(?P<attributes>(?:\s[^<>]
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 # The number of a note at the end: a file's citations need no text fragment, which would have to hold it.
 _NOTE_MARK = re.compile(
-    r"(?<!\s)\s*+<a\b(?=[^<>]*(?:\bclass=\"[^\"]*\bfootnote(?:-ref(?:erence)?)?[\s\"]|\bnoteref\b))[^<>]*>"
-    r"\s*+(?:<sup\b[^<>]*>\s*+)?\[?\w{1,4}\]?\s*+(?:</sup>\s*+)?</a>"
+    r"(?<!\s)\s*+(?P<opened>\[)?"
+    r"<a\b(?=[^<>]*(?:\bclass=\"[^\"]*\bfootnote(?:-ref(?:erence)?)?[\s\"]|\bnoteref\b))[^<>]*>"
+    r"\s*+(?:<sup\b[^<>]*>\s*+)?\[?\w{1,4}\]?\s*+(?:</sup>\s*+)?</a>(?(opened)\])"
 )
+# A printed table of contents: the titles say the same. Links, and their share of the page's letters.
+_FEWEST_LINKS = 8
+_MOSTLY_LINKS = 0.8
+_CONTENTS = re.compile(r"<nav\b[^<>]*\bepub:type=\"(?:[^\"]*\s)?toc[\s\"]", re.IGNORECASE)
 _FOOTER = re.compile(r"(?<=<)(?P<close>/?)footer\b", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 _HEADING = re.compile(r"<h[1-6]\b", re.IGNORECASE)
@@ -91,11 +99,14 @@ def read_epub(
 
 
 def _read_chapter(archive: EpubArchive, name: str) -> Page | None:
-    """Read one chapter; None if it holds no words."""
+    """Read one chapter; None if it holds no words, or the table of contents alone."""
     source = as_html(entry_text(archive.read(name)))
     if sum(1 for _ in _HEADING.finditer(source)) > MAX_HEADINGS:
         raise FileUnreadable(f"The chapter has more than {MAX_HEADINGS:,} headings.")
-    return read_html_page(name, source) if _holds_words(source) else None
+    if not _holds_words(source):
+        return None
+    tree = parse_html(source)
+    return None if _is_contents(source, tree) else convert_html_page(name, source, tree)
 
 
 def _titles(page: Page, listed: list[tuple[str, ...]] | None, above: tuple[str, ...]) -> tuple[str, ...]:
@@ -141,6 +152,21 @@ def as_html(source: str) -> str:
 def _closed(match: re.Match[str]) -> str:
     name = match["name"]
     return match[0] if name.lower() in _VOID else f"<{name}{match['attributes']}></{name}>"
+
+
+def _is_contents(source: str, tree: LexborHTMLParser) -> bool:
+    """Return whether a page is the book's table of contents: marked as such, or links to chapters alone."""
+    if _CONTENTS.search(source):
+        return True
+    links = tree.css("a[href]:not([href*=':'])")
+    if len(links) < _FEWEST_LINKS or tree.body is None:
+        return False
+    linked = sum(_count_letters(link.text()) for link in links)
+    return linked >= _MOSTLY_LINKS * _count_letters(tree.body.text())
+
+
+def _count_letters(text: str) -> int:
+    return sum(map(str.isalpha, text))
 
 
 def _holds_words(source: str) -> bool:

@@ -89,6 +89,7 @@ TWO = {"a.xhtml": xhtml("<h1>A</h1><p>Alpha.</p>"), "b.xhtml": xhtml("<h1>B</h1>
         '<a class="footnote-reference brackets" href="#n" id="m">9</a>',
         '<a href="#n" class="footnote" id="m"><sup class="footnote">[9]</sup></a>',
         '<a epub:type="noteref" href="#n"><sup>9</sup></a>',
+        '<sup class="noteref">[<a id="m" href="#n" epub:type="noteref">9</a>]</sup>',
     ],
 )
 def test_numbers_of_notes_are_no_words(tmp_path, mark):
@@ -205,6 +206,32 @@ def test_pictures_asides_of_the_spine_and_the_contents_are_passed_over_silently(
     loaded = load(tmp_path, content)
 
     assert ([page.title for page in loaded.pages], loaded.skipped) == (["A", "B"], ())
+
+
+LISTED = "".join(f"<li><a href='a.xhtml#s{n}'>Alpha {n}</a> 1.{n}</li>" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        f"<h1>Contents</h1><ol>{LISTED}</ol>",
+        '<h1>Contents</h1><nav epub:type="toc"><ol><li><a href="a.xhtml">Alpha</a></li></ol></nav>',
+    ],
+)
+def test_table_of_contents_is_no_chapter(tmp_path, page):
+    """GitBook and Asciidoctor put it in the spine, beside the one that readers of EPUBs show."""
+    chapters = {"contents.xhtml": xhtml(page), **TWO}
+
+    assert [page.title for page in load(tmp_path, book(chapters)).pages] == ["A", "B"]
+
+
+def test_chapter_with_many_links_is_one(tmp_path):
+    """To other sites, or among its words."""
+    outside = "".join(f"<li><a href='https://oars.example/{n}'>Oars {n}</a></li>" for n in range(9))
+    inside = "".join(f"<p>See <a href='b.xhtml#{n}'>Oar {n}</a> for a longer one.</p>" for n in range(9))
+    chapters = {"a.xhtml": xhtml(f"<h1>A</h1><ul>{outside}</ul>"), "b.xhtml": xhtml(f"<h1>B</h1>{inside}")}
+
+    assert len(load(tmp_path, book(chapters)).pages) == 2
 
 
 def test_spine_entry_marked_not_linear_is_left_out(tmp_path):

@@ -186,7 +186,7 @@ class _Walk:
             return replace(place, tag=self._new(_APART[role]), holds_paragraphs=True)
         if role == "/Lbl":
             return replace(place, is_label=True)
-        if not place.holds_paragraphs:
+        if place.is_label or not place.holds_paragraphs:
             return place
         if role in _HEADINGS:
             return replace(

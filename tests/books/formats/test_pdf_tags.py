@@ -217,7 +217,9 @@ def test_items_have_the_bullets_and_numbers_of_their_labels(tmp_path):
         element(
             "L",
             element("LI", element("Lbl", 0), element("LBody", element("P", 1), below)),
-            element("LI", element("Lbl", 4), element("LBody", element("P", 5), element("P", 6))),
+            element(
+                "LI", element("Lbl", element("P", 4)), element("LBody", element("P", 5), element("P", 6))
+            ),
             element("LI", 7),
         ),
     )

@@ -36,7 +36,7 @@ _ATX = re.compile(r"#{1,6}(?:\s|\Z)")
 
 def group_lines(lines: Sequence[PdfLine], begins: Set[int] = frozenset()) -> list[list[PdfLine]]:
     """Group a page's lines to blocks. `begins` are the positions at which one begins for other reasons."""
-    leading, body_size = usual_leading(lines), median([line.size for line in lines] or [0.0])
+    leading, body_size = _leading(lines), median([line.size for line in lines] or [0.0])
     widest = max((len(line.text) for line in lines), default=0)
     groups: list[list[PdfLine]] = []
     for position, line in enumerate(lines):
@@ -56,7 +56,7 @@ def group_lines(lines: Sequence[PdfLine], begins: Set[int] = frozenset()) -> lis
     return groups
 
 
-def usual_leading(lines: Sequence[PdfLine]) -> float:
+def _leading(lines: Sequence[PdfLine]) -> float:
     """Return the page's usual distance between lines; 0 if there are too few."""
     gaps = [a.y - b.y for a, b in pairwise(lines) if 0 < a.y - b.y < 3 * a.size]
     return median(gaps) if gaps else 0.0

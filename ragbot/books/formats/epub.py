@@ -50,6 +50,7 @@ _NOTE_MARK = re.compile(
 _FEWEST_LINKS = 8
 _MOSTLY_LINKS = 0.8
 _CONTENTS = re.compile(r"<nav\b[^<>]*\bepub:type=\"(?:[^\"]*\s)?toc[\s\"]", re.IGNORECASE)
+_NUMBER_BEFORE = re.compile(r"\A\d{1,3}(?:\.\d{1,3})*[.:)]?\s+(?:[-–—]\s+)?")
 _FOOTER = re.compile(r"(?<=<)(?P<close>/?)footer\b", re.IGNORECASE)
 _BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 _HEADING = re.compile(r"<h[1-6]\b", re.IGNORECASE)
@@ -124,10 +125,12 @@ def _named(page: Page, path: str, titles: tuple[str, ...], address: str) -> Page
     *parts, title = titles
     opening = _opening(page)
     inner = (opening,) if folded(opening) not in folded(title) else ()
+    # GitBook writes the title of its contents above the page's own: "1.3 - Names" and "Names".
+    own = {folded(title), folded(_NUMBER_BEFORE.sub("", title))}
 
     def moved(section: Section) -> Section:
         below = (*inner, *section.heading_path[1:])
-        while below and folded(below[0]) == folded(title):
+        while below and folded(below[0]) in own:
             below = below[1:]
         return replace(section, heading_path=(*parts, title, *below), anchor="")
 

@@ -135,6 +135,22 @@ def test_titles_and_parts_come_from_the_contents(tmp_path):
     assert [section.heading_path for section in second.sections] == [("Coda", "Last words")]
 
 
+def test_title_with_its_number_is_not_repeated(tmp_path):
+    """GitBook writes that of its contents above the page's own; a section of another name stays."""
+    chapters = {
+        "a.xhtml": xhtml("<h1>1.3 - Small boats</h1><h1>Small boats</h1><h2>Oars</h2><p>Two.</p>"),
+        "b.xhtml": xhtml("<h1>1.4 - Sails</h1><h2>Small sails</h2><p>One.</p>"),
+    }
+    contents = '<li><a href="a.xhtml">1.3 - Small boats</a></li><li><a href="b.xhtml">1.4 - Sails</a></li>'
+
+    loaded = load(tmp_path, book(chapters, contents=contents))
+
+    assert [page.sections[-1].heading_path for page in loaded.pages] == [
+        ("1.3 - Small boats", "Oars"),
+        ("1.4 - Sails", "Small sails"),
+    ]
+
+
 def test_second_version_takes_its_titles_from_the_ncx(tmp_path):
     """Most old books have no other contents; their document type names a file that is not fetched."""
     ncx = (

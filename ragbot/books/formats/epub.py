@@ -9,9 +9,10 @@ name.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from ragbot.books.files import BookFolder
 from ragbot.books.formats.epub_archive import EpubArchive
 from ragbot.books.formats.epub_contents import read_contents, titles_by_file
 from ragbot.books.formats.epub_package import read_package, refuse_protected
+from ragbot.books.formats.epub_styles import Style, apply_styles, read_styles
 from ragbot.books.formats.epub_xml import entry_text
 from ragbot.books.formats.html import convert_html_page
 from ragbot.books.formats.html_tree import parse_html
@@ -34,6 +36,7 @@ EPUB_SUFFIXES = frozenset({".epub"})
 
 # Finding a page's anchors takes as long as its headings squared.
 MAX_HEADINGS = 5_000
+MAX_SHEETS = 10
 # The longest novels take seconds; what takes this long is made to take long.
 FILE_TIMEOUT_S = 900.0
 
@@ -78,8 +81,10 @@ def read_epub(
     known = titles_by_file(read_contents(folder, archive, package, under=under))
     outermost = (package.title or PurePosixPath(path).stem,) if is_among_others else ()
 
+    sheets: dict[str, Mapping[str, Style]] = {}
+
     def read(full: str) -> Page | None:
-        return _read_chapter(archive, full.removeprefix(under))
+        return _read_chapter(archive, full.removeprefix(under), sheets)
 
     pages: list[Page] = []
     above: tuple[str, ...] = ()
@@ -99,15 +104,39 @@ def read_epub(
     return Book(package.title, tuple(pages))
 
 
-def _read_chapter(archive: EpubArchive, name: str) -> Page | None:
-    """Read one chapter; None if it holds no words, or the table of contents alone."""
+def _read_chapter(archive: EpubArchive, name: str, sheets: dict[str, Mapping[str, Style]]) -> Page | None:
+    """Read one chapter; None if it holds no words, or the table of contents alone.
+
+    `sheets` are the style sheets that were read before, by their paths.
+    """
     source = as_html(entry_text(archive.read(name)))
-    if sum(1 for _ in _HEADING.finditer(source)) > MAX_HEADINGS:
+    headings = sum(1 for _ in _HEADING.finditer(source))
+    if headings > MAX_HEADINGS:
         raise FileUnreadable(f"The chapter has more than {MAX_HEADINGS:,} headings.")
     if not _holds_words(source):
         return None
     tree = parse_html(source)
-    return None if _is_contents(source, tree) else convert_html_page(name, source, tree)
+    if _is_contents(source, tree):
+        return None
+    if not headings:
+        apply_styles(tree, _styles(archive, name, tree, sheets))
+    return convert_html_page(name, source, tree)
+
+
+def _styles(
+    archive: EpubArchive, name: str, tree: LexborHTMLParser, sheets: dict[str, Mapping[str, Style]]
+) -> Mapping[str, Style]:
+    """Return what a chapter's style sheets say of classes; one that cannot be read says nothing."""
+    styles: dict[str, Style] = {}
+    for link in tree.css("link[rel='stylesheet'][href]")[:MAX_SHEETS]:
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(name), link.attributes["href"] or ""))
+        if path not in sheets:
+            try:
+                sheets[path] = read_styles(entry_text(archive.read(path)))
+            except FileUnreadable:
+                sheets[path] = {}
+        styles.update(sheets[path])
+    return styles
 
 
 def _titles(page: Page, listed: list[tuple[str, ...]] | None, above: tuple[str, ...]) -> tuple[str, ...]:

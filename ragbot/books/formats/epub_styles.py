@@ -18,6 +18,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from ragbot.books.formats.html_tree import new_element
 
 _BLOCKS = frozenset({"body", "blockquote", "dd", "div", "dt", "li", "p", "section", "td", "th"})
+_PARAGRAPHS = frozenset({"div", "p"})
 _CODE = frozenset({"code", "kbd", "pre", "samp", "tt"})
 # Characters of a style sheet that are read.
 _LONGEST_SHEET = 500_000
@@ -64,7 +65,9 @@ class _Block:
 
     @property
     def kind(self) -> str:
-        """Return whether it is a line of code, an item with a typed bullet, or text."""
+        """Return whether it is a line of code, an item with a typed bullet, text, or a cell and the like."""
+        if self.node.tag not in _PARAGRAPHS:
+            return "other"
         if self.fixed and self.fixed == self.sizes.total():
             return "code"
         return "item" if _BULLET.match(self.node.text().strip(_BLANKS)) else "text"
@@ -181,7 +184,7 @@ def _size(block: _Block) -> float:
 def _is_title(block: _Block, usual: float) -> bool:
     words = block.node.text()
     is_short = len(words) <= _LONGEST_TITLE and any(map(str.isalpha, words))
-    return is_short and block.kind != "code" and _size(block) >= _LARGER * usual
+    return is_short and block.kind in ("text", "item") and _size(block) >= _LARGER * usual
 
 
 def _code_line(block: _Block) -> str:

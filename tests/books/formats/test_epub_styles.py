@@ -68,6 +68,12 @@ def test_typed_bullets_are_a_list(tmp_path):
     assert "- The **sheet**.\n- The **halyard**.\n" in loaded(tmp_path, TEXT + items + TEXT).source
 
 
+def test_cells_stay_cells(tmp_path):
+    row = '<tr><td class="section">Sheet</td><td class="code">10 mm</td></tr>'
+
+    assert "| Sheet | 10 mm |" in loaded(tmp_path, TEXT * 3 + f"<table>{row}{row}</table>").source
+
+
 def test_chapter_with_headings_stays_as_it_is(tmp_path):
     page = loaded(tmp_path, "<h1>Sails</h1>" + TEXT + div("section", "Not a title") + div("text", "● bullet"))
 

@@ -17,7 +17,7 @@ from gunicorn.workers import gthread
 
 from ragbot.config import load_settings, settings_notes
 from ragbot.core.errors import ConfigurationError
-from ragbot.core.sockets import shut_down
+from ragbot.core.sockets import discard_rest, shut_down
 from ragbot.core.timers import TIMERS
 from ragbot.observability.logging import configure_logging
 from ragbot.observability.multiprocess import create_metrics_folder, merge_dead_worker, remove_metrics_folder
@@ -54,6 +54,9 @@ loglevel = _settings.chosen_log_level.lower()
 
 # gunicorn discards so much of an unread body, and no more.
 UNREAD_BYTES = 64 * 1024
+# A refused upload is discarded so far and so long, or its sender, nginx for one, would not hear the refusal.
+DISCARDED_BYTES = 16_000_000
+DISCARDED_FOR_S = 1.0
 
 
 # A worker accepts requests when it has loaded the index, or after so long.
@@ -95,10 +98,14 @@ class Worker(SharingWorker):
         """
         conn.head_timer.stop()
         headers = dict(req.headers)
-        if int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers:
+        is_long = int(headers.get("CONTENT-LENGTH", 0)) >= UNREAD_BYTES or "TRANSFER-ENCODING" in headers
+        if is_long:
             req.force_close()
         try:
-            return bool(super().handle_request(req, conn))
+            goes_on = bool(super().handle_request(req, conn))
+            if is_long and not goes_on:
+                discard_rest(conn.sock, most_bytes=DISCARDED_BYTES, within_s=DISCARDED_FOR_S)
+            return goes_on
         finally:
             mark_if_due(self)
 

@@ -90,6 +90,24 @@ def test_announced_body_over_the_limit_is_refused_before_it_is_sent(server: Guni
     assert took_s < 8
 
 
+def test_refusal_of_an_upload_that_is_still_sent_is_heard(server: GunicornProcess) -> None:
+    """nginx hands an upload on as it comes, and told readers "bad gateway" where the connection was reset."""
+    head = b"POST /admin/ingest HTTP/1.1\r\nHost: x\r\nContent-Type: application/zip\r\n"
+    head += b"Content-Length: 4000000\r\n\r\n"
+
+    with socket.create_connection(("127.0.0.1", server.port), PATIENCE_S) as connection:
+        connection.sendall(head)
+        for _ in range(40):
+            connection.sendall(b"PK" * 50_000)
+            time.sleep(0.01)
+        reply = b""
+        while piece := connection.recv(65536):
+            reply += piece
+
+    assert reply.startswith(b"HTTP/1.1 404")
+    assert b"problem+json" in reply
+
+
 @pytest.mark.parametrize(("size", "status"), [(LIMIT, 422), (LIMIT + 1, 413), (3 * LIMIT, 413)])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_body_may_have_64_kib_and_not_one_byte_more(

@@ -118,8 +118,8 @@ def _read_chapter(archive: EpubArchive, name: str, sheets: dict[str, Mapping[str
     tree = parse_html(source)
     if _is_contents(source, tree):
         return None
-    if not headings:
-        apply_styles(tree, _styles(archive, name, tree, sheets))
+    if not headings and (styles := _styles(archive, name, tree, sheets)):
+        apply_styles(tree, styles)
     return convert_html_page(name, source, tree)
 
 

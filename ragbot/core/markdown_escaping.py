@@ -11,6 +11,14 @@ _MARKUP = re.compile(rf"[\\`*<\[\]]|(?<![^\W_])_|_(?![^\W_])|~(?=~)|{_ENTITY}")
 # What is written out in a text and would be a tag or an entity.
 _TAG = re.compile(rf"<(?=[A-Za-z/!?])|{_ENTITY}")
 
+# What would be read as the number of a source: "[3]" of a bibliography, and "[0-9]" of a pattern.
+_LIKE_MARK = re.compile(
+    r"(?P<code>`[^`\n]{1,400}`)"
+    r"|\\?\[(?=[ ]?\^?\d{1,3}(?:(?P<more>[ ]?[,;–-])[ ]?\^?\d{1,3}){0,20}[ ]?\])"
+)
+# A word joiner, which shows nothing: `[1]` is a mark in programs that read the answer's words alone.
+_JOINER = "\u2060"
+
 
 def escape_words(words: str) -> str:
     """Escape words, of a heading for example, so that Markdown shows all their signs."""
@@ -20,3 +28,12 @@ def escape_words(words: str) -> str:
 def escape_tags(text: str, sign: str = "\\") -> str:
     """Escape tags and entities in a text of which all other signs are to be read as Markdown."""
     return _TAG.sub(lambda found: sign + found[0], text)
+
+
+def escape_marks(text: str) -> str:
+    """Escape a text's own numbers in brackets, except in code: they would be read as marks of sources."""
+    return _LIKE_MARK.sub(_no_mark, text) if "[" in text else text
+
+
+def _no_mark(found: re.Match[str]) -> str:
+    return found["code"] or ("\\[" if found["more"] else f"\\[{_JOINER}")

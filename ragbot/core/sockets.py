@@ -21,6 +21,7 @@ def discard_rest(connection: socket.socket, *, most_bytes: int, within_s: float)
     """End what is sent, and read what still comes until the peer closes, or too much or too long.
 
     A connection that is closed with unread bytes is reset, and the peer may lose the answer (RFC 9112, 9.6).
+    (gunicorn's `close_graceful` closes it as well, which its worker does later and counts.)
     """
     shut_down(connection, socket.SHUT_WR)
     end = time.monotonic() + within_s

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 from itertools import groupby
@@ -23,7 +23,7 @@ _CODE = frozenset({"code", "kbd", "pre", "samp", "tt"})
 # Characters of a style sheet that are read.
 _LONGEST_SHEET = 500_000
 _CLASS = re.compile(r"\s*(?:[\w-]+)?\.([\w-]+)\s*")
-_LENGTH = re.compile(r"\s*(-?\d{0,6}(?:\.\d{1,20})?)\s*(rem|em|%|px|pt)\s*")
+_LENGTH = re.compile(r"\s*(-?(?:\d{1,6}(?:\.\d{1,20})?|\.\d{1,20}))\s*(rem|em|%|px|pt)\s*")
 # Of an em. (Points and pixels are those of a browser's usual type.)
 _UNITS = {"rem": 1.0, "em": 1.0, "%": 0.01, "px": 1 / 16, "pt": 1 / 12}
 _RELATIVE = frozenset({"em", "%"})
@@ -102,29 +102,30 @@ def _declared(body: str) -> Style:
         name, _, value = declaration.partition(":")
         length = _LENGTH.fullmatch(value)
         match name.strip().lower():
-            case "font-size" if length is not None and length[1] not in ("", "-"):
+            case "font-size" if length is not None:
                 size = float(length[1]) * _UNITS[length[2]]
                 style = replace(style, size=size, is_relative=length[2] in _RELATIVE)
             case "font-family":
                 style = replace(style, is_fixed=_FIXED_WIDTH.search(value) is not None)
-            case "text-indent" if length is not None and length[2] != "%" and length[1] not in ("", "-"):
+            case "text-indent" if length is not None and length[2] != "%":
                 style = replace(style, indent=float(length[1]) * _UNITS[length[2]])
     return style
 
 
 def apply_styles(tree: LexborHTMLParser, styles: Mapping[str, Style]) -> None:
     """Replace what looks like a heading, a listing or a list by one. Changes the tree."""
-    blocks = [block for block in _blocks(tree, styles) if not block.is_outer and block.sizes]
+    blocks = _blocks(tree, styles)
+    kinds = {id(block): block.kind for block in blocks}
     sizes = Counter[float]()
     for block in blocks:
-        sizes.update(block.sizes if block.kind != "code" else {})
+        sizes.update(block.sizes if kinds[id(block)] != "code" else {})
     usual = max(sizes, key=lambda size: sizes[size], default=1.0)
-    titles = [block for block in blocks if _is_title(block, usual)]
+    titles = [block for block in blocks if kinds[id(block)] in ("text", "item") and _is_title(block, usual)]
     if len(titles) > _MOST_TITLES * len(blocks):
         titles = []
     levels = sorted({_size(block) for block in titles}, reverse=True)
-    are_titles = {id(block) for block in titles}
-    for kind, group in groupby(blocks, key=lambda block: "title" if id(block) in are_titles else block.kind):
+    kinds.update({id(block): "title" for block in titles})
+    for kind, group in groupby(blocks, key=lambda block: kinds[id(block)]):
         run = list(group)
         if kind == "title":
             for block in run:
@@ -140,8 +141,8 @@ def apply_styles(tree: LexborHTMLParser, styles: Mapping[str, Style]) -> None:
             )
 
 
-def _blocks(tree: LexborHTMLParser, styles: Mapping[str, Style]) -> Iterator[_Block]:
-    """Return the chapter's blocks in order, with the letters of the text that is theirs."""
+def _blocks(tree: LexborHTMLParser, styles: Mapping[str, Style]) -> list[_Block]:
+    """Return the blocks in order that hold text and no other blocks, with the letters of their text."""
     computed: dict[int, _Computed] = {}
     blocks: dict[int, _Block] = {}
     for node in tree.body.traverse(include_text=True) if tree.body is not None else ():
@@ -159,7 +160,7 @@ def _blocks(tree: LexborHTMLParser, styles: Mapping[str, Style]) -> Iterator[_Bl
             if letters:
                 blocks[above.block].sizes[round(above.size, 2)] += letters
                 blocks[above.block].fixed += letters if above.is_fixed else 0
-    return iter(blocks.values())
+    return [block for block in blocks.values() if not block.is_outer and block.sizes]
 
 
 def _with_classes(above: _Computed, node: LexborNode, styles: Mapping[str, Style]) -> _Computed:
@@ -184,7 +185,7 @@ def _size(block: _Block) -> float:
 def _is_title(block: _Block, usual: float) -> bool:
     words = block.node.text()
     is_short = len(words) <= _LONGEST_TITLE and any(map(str.isalpha, words))
-    return is_short and block.kind in ("text", "item") and _size(block) >= _LARGER * usual
+    return is_short and _size(block) >= _LARGER * usual
 
 
 def _code_line(block: _Block) -> str:

@@ -83,42 +83,40 @@ def _begins_tagged_block(
     if block_key(line) != block_key(last):
         if _is_listing(line) and _is_listing(last):
             return False
-        goes_on = _is_rest_of_item(group, line) or _is_rest_of_sentence(last, line, widest)
-        return not (is_close and goes_on)
+        is_rest = _is_rest_of_item(group, line) or _is_rest_of_sentence(last, line, widest)
+        return not (is_close and is_rest)
     if tag.role is TagRole.REGION or len(group) > _LONGEST_PARAGRAPH:
         return None
     if is_code(line) or is_code(last):
         return is_code(line) != is_code(last)
     is_apart = last.y - line.y > _APART * leading > 0
-    return is_apart and ends_sentence(last) and not line.text[:1].islower()
+    return is_apart and _ends_sentence(last) and not line.text[:1].islower()
 
 
 def _is_same_table(last: PdfLine, line: PdfLine) -> bool:
-    return line.tag is not None and line.tag.role is TagRole.CELL and block_key(line) == block_key(last)
+    return line.role is TagRole.CELL and block_key(line) == block_key(last)
 
 
 def _is_listing(line: PdfLine) -> bool:
-    return is_code(line) and line.tag is not None and line.tag.role in (TagRole.TEXT, TagRole.REGION)
+    return is_code(line) and line.role in (TagRole.TEXT, TagRole.REGION)
 
 
 def _is_rest_of_item(group: Sequence[PdfLine], line: PdfLine) -> bool:
     """Return whether an item without a bullet stands below another one's text."""
     # (A label may be a line of its own.)
-    if not (is_item(line) and is_item(group[0])) or _ITEM_SIGN.match(f"{line.text} "):
+    if {line.role, group[0].role} != {TagRole.ITEM} or _ITEM_SIGN.match(f"{line.text} "):
         return False
     return line.x > group[0].x + ALIGNED * line.size
 
 
 def _is_rest_of_sentence(last: PdfLine, line: PdfLine, widest: int) -> bool:
     """Return whether a paragraph goes on with the sentence of the one above, whose line is full."""
-    roles = {one.tag.role for one in (last, line) if one.tag is not None}
-    is_full = len(last.text) >= _FULL * widest and not ends_sentence(last)
-    return roles == {TagRole.TEXT} and is_full and line.text[:1].islower()
+    return {last.role, line.role} == {TagRole.TEXT} and goes_on(last, line, shortest=_FULL * widest)
 
 
-def is_item(line: PdfLine) -> bool:
-    """Return whether the file's tags call a line an item of a list."""
-    return line.tag is not None and line.tag.role is TagRole.ITEM
+def goes_on(last: PdfLine, line: PdfLine, *, shortest: float) -> bool:
+    """Return whether a line goes on with the sentence of one with no stop and so many characters."""
+    return len(last.text) >= shortest and not _ends_sentence(last) and line.text[:1].islower()
 
 
 def _begins_block(
@@ -135,10 +133,10 @@ def _begins_block(
         return True
     if gap < -leading:
         # The next column goes on with the sentence, or does not.
-        return ends_sentence(last) or not line.text[:1].islower()
+        return _ends_sentence(last) or not line.text[:1].islower()
     if leading and gap > _WIDER * leading:
         return True
-    if ends_sentence(last) and len(last.text) < 0.6 * widest and not line.text[:1].islower():
+    if _ends_sentence(last) and len(last.text) < 0.6 * widest and not line.text[:1].islower():
         return True
     return _is_indented_anew(group, line, following)
 
@@ -148,8 +146,7 @@ def is_code(line: PdfLine) -> bool:
     return line.is_code or bool(_ATX.match(line.text))
 
 
-def ends_sentence(line: PdfLine) -> bool:
-    """Return whether a line ends in a stop."""
+def _ends_sentence(line: PdfLine) -> bool:
     return line.text.rstrip("\"'”’)]").endswith((".", "!", "?", ":", "…", "。"))
 
 
@@ -159,7 +156,7 @@ def _is_indented_anew(group: Sequence[PdfLine], line: PdfLine, following: PdfLin
     if line.x > group[-1].x + step:
         if len(group) == 1 and BULLET.match(group[0].text):
             return False
-        return following is not None and following.x < line.x - near and ends_sentence(group[-1])
+        return following is not None and following.x < line.x - near and _ends_sentence(group[-1])
     if line.x < group[0].x - near and BULLET.match(group[0].text):
         return True
     if line.x < group[-1].x - step:

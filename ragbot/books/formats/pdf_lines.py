@@ -15,7 +15,7 @@ from pypdf.errors import PyPdfError
 
 from ragbot.books.formats.pdf_marks import MARK_BEGINS, MARK_ENDS, OpenMarks
 from ragbot.books.formats.pdf_tags import Tag, TagRole
-from ragbot.books.formats.pdf_text_by_place import GAP, scale_of
+from ragbot.books.formats.pdf_text_by_place import FIXED_PITCH_FLAG, GAP, scale_of
 from ragbot.core.errors import FileUnreadable
 from ragbot.core.text import cleaned
 
@@ -25,7 +25,6 @@ PAGE_TIMEOUT_S = 30.0
 _OPERATORS_BETWEEN_LOOKS = 1_000
 
 _FIXED_WIDTH = re.compile(r"mono|courier|consol|typewriter|cmtt|sftt|ectt|txtt|menlo|fixed", re.IGNORECASE)
-_FIXED_PITCH_FLAG = 1
 _FEWEST_WIDTHS = 5
 _USUAL_ADVANCE = 600.0
 _USUAL_SIZE = 10.0
@@ -97,6 +96,11 @@ class PdfLine:
     is_code: bool
     advance: float
     tag: Tag | None = None
+
+    @property
+    def role(self) -> TagRole | None:
+        """Return what its tag says that the line is; None without a tag."""
+        return self.tag.role if self.tag is not None else None
 
 
 def is_close_below(line: PdfLine, above: PdfLine) -> bool:
@@ -295,7 +299,7 @@ def _font_facts(font: Any) -> tuple[bool, float]:
         name = str(font.get("/BaseFont", ""))
         descriptor = font.get("/FontDescriptor")
         flags = descriptor.get_object().get("/Flags", 0) if descriptor is not None else 0
-        is_fixed = bool(_FIXED_WIDTH.search(name)) or bool(int(flags) & _FIXED_PITCH_FLAG)
+        is_fixed = bool(_FIXED_WIDTH.search(name)) or bool(int(flags) & FIXED_PITCH_FLAG)
         widths = font.get("/Widths")
         used = [float(width) for width in widths.get_object() if float(width) > 0] if widths else []
         is_fixed = is_fixed or (len(used) >= _FEWEST_WIDTHS and len(set(used)) == 1)

@@ -13,10 +13,9 @@ from statistics import median
 from ragbot.books.formats.pdf_line_groups import (
     BULLET,
     ROUND_BULLET,
-    ends_sentence,
+    goes_on,
     group_lines,
     is_code,
-    is_item,
 )
 from ragbot.books.formats.pdf_lines import PdfLine
 from ragbot.books.formats.pdf_tagged_blocks import gather_blocks
@@ -82,9 +81,8 @@ def _is_rest_of_sentence(last: PdfLine, line: PdfLine, widest: int) -> bool:
     """Return whether a line goes on with the sentence at the end of the page before."""
     if line.tag is not None and last.tag is not None:
         return False
-    is_full = len(last.text) >= _FULL * widest and not ends_sentence(last)
     is_alike = not is_code(last) and not is_code(line) and abs(last.size - line.size) < last.size / 10
-    return is_full and is_alike and line.text[:1].islower() and BULLET.match(line.text) is None
+    return is_alike and goes_on(last, line, shortest=_FULL * widest) and BULLET.match(line.text) is None
 
 
 def _is_next_item(last: Sequence[PdfLine], group: Sequence[PdfLine]) -> bool:
@@ -95,5 +93,5 @@ def _is_next_item(last: Sequence[PdfLine], group: Sequence[PdfLine]) -> bool:
     one, other = _STEP.match(before), _STEP.match(after)
     if one is not None and other is not None:
         return int(other["number"]) == int(one["number"]) + 1
-    is_tagged = is_item(last[0]) and is_item(group[0])
+    is_tagged = {last[0].role, group[0].role} == {TagRole.ITEM}
     return is_tagged or (ROUND_BULLET.match(before) is not None and ROUND_BULLET.match(after) is not None)

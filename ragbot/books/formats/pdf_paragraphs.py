@@ -16,12 +16,11 @@ from ragbot.books.formats.pdf_line_groups import (
     TAGGED_BULLET,
     group_lines,
     is_code,
-    is_item,
 )
 from ragbot.books.formats.pdf_lines import PdfLine
 from ragbot.books.formats.pdf_outline import OutlineEntry, plain_title
 from ragbot.books.formats.pdf_tagged_blocks import gather_blocks, table_text
-from ragbot.books.formats.pdf_tags import TaggedTable
+from ragbot.books.formats.pdf_tags import TaggedTable, TagRole
 from ragbot.books.markup.code_spans import fenced
 from ragbot.core.markdown_escaping import escape_words
 
@@ -111,7 +110,7 @@ class _Items:
 
     def sign_and_rest(self, group: Sequence[PdfLine], words: str) -> tuple[str, str]:
         """Return an item's indent and mark, and the words behind it; nothing and all words of a paragraph."""
-        is_tagged = is_item(group[0])
+        is_tagged = group[0].role is TagRole.ITEM
         bullet = ROUND_BULLET.match(words) or (DASH_BULLET.match(words) if self._indents else None)
         if is_tagged:
             bullet = bullet or TAGGED_BULLET.match(words)

@@ -26,8 +26,8 @@ _LONGEST_HEAD = 60
 
 def without_left_out(lines: Sequence[PdfLine]) -> list[PdfLine]:
     """Return a page's lines without artifacts and tables of contents; none if it is such a table."""
-    kept = [line for line in lines if line.tag is None or line.tag.role not in _LEFT_OUT]
-    contents = [line for line in lines if line.tag is not None and line.tag.role is TagRole.CONTENTS]
+    kept = [line for line in lines if line.role not in _LEFT_OUT]
+    contents = [line for line in lines if line.role is TagRole.CONTENTS]
     return kept if len(kept) > len(contents) / 4 else []
 
 
@@ -42,8 +42,9 @@ def titles_by_tags(pages: Sequence[Sequence[PdfLine]]) -> list[OutlineEntry]:
         for _, group in groupby(lines, key=block_key):
             blocks += 1
             first, *others = group
-            words = plain_title(" ".join(line.text for line in (first, *others)))
-            if first.tag is not None and first.tag.role is TagRole.HEADING and words:
+            if first.tag is None or first.role is not TagRole.HEADING:
+                continue
+            if words := plain_title(" ".join(line.text for line in (first, *others))):
                 found.append((page, float(first.tag.level), first.y, words))
     levels = Counter(level for _, level, _, _ in found)
     if found and levels[found[0][1]] == 1 and found[0][1] == min(levels):
@@ -70,7 +71,12 @@ def gather_blocks(lines: Sequence[PdfLine]) -> list[PdfLine]:
         if line.tag is not None and line.tag.table >= 0:
             lengths[line.tag.table, line.tag.block] += len(line.text)
     loose = {table for (table, _), length in lengths.items() if length > _LONGEST_CELL}
-    lines = [_as_region(line) if line.tag and line.tag.table in loose else line for line in lines]
+    lines = [
+        replace(line, tag=Tag(TagRole.REGION, line.tag.block))
+        if line.tag is not None and line.tag.table in loose
+        else line
+        for line in lines
+    ]
     first: dict[Hashable, int] = {}
     drawn: list[int] = []
     tagged: list[int] = []
@@ -91,8 +97,7 @@ def _with_labels_first(lines: Sequence[PdfLine]) -> list[PdfLine]:
     for _, group in groupby(lines, key=block_key):
         block = list(group)
         first, last = block[0], block[-1]
-        is_item = first.tag is not None and first.tag.role is TagRole.ITEM
-        if is_item and last.x < first.x and abs(last.y - first.y) < first.size / 2:
+        if first.role is TagRole.ITEM and last.x < first.x and abs(last.y - first.y) < first.size / 2:
             block = [last, *block[:-1]]
         ordered += block
     return ordered
@@ -102,10 +107,6 @@ def _count_rises(lines: Sequence[PdfLine]) -> int:
     """Count the blocks that begin above the one before."""
     begins = [next(group) for _, group in groupby(lines, key=block_key)]
     return sum(below.y > above.y + above.size for above, below in pairwise(begins))
-
-
-def _as_region(line: PdfLine) -> PdfLine:
-    return replace(line, tag=Tag(TagRole.REGION, line.tag.block) if line.tag else None)
 
 
 def table_text(lines: Sequence[PdfLine], table: TaggedTable, word_counts: Counter[str]) -> str:

@@ -15,7 +15,7 @@ from ragbot.books.formats.pdf_marks import MARK_BEGINS, MARK_ENDS
 
 # The width of all, and that of signs which are not in the font.
 _MOST_WIDTHS_OF_FIXED = 2
-_FIXED_PITCH_FLAG = 1
+FIXED_PITCH_FLAG = 1
 _LIGATURE_NAME = re.compile(r"/[A-Za-z](?:_[A-Za-z]){1,3}")
 # Thousandths of the type size. Justified lines of TeX have gaps of 170 and more between words, kerned letters
 # of less than 100.
@@ -91,7 +91,7 @@ class TextByPlace(TextExtraction):
             _spell_ligatures_out(self.font)
         widths = {width for width in self.font.character_widths.values() if width > 0}
         # In a font of one width a blank is as wide as a letter, and TeX neither shrinks nor kerns it.
-        is_fixed = len(widths) <= _MOST_WIDTHS_OF_FIXED or self.font.font_descriptor.flags & _FIXED_PITCH_FLAG
+        is_fixed = len(widths) <= _MOST_WIDTHS_OF_FIXED or self.font.font_descriptor.flags & FIXED_PITCH_FLAG
         if not is_fixed:
             self._space_width = min(self._space_width, WIDEST_GAP_IN_WORD)
 

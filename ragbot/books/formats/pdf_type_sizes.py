@@ -64,8 +64,7 @@ def _is_title_page(lines: Sequence[PdfLine], body: float) -> bool:
 
 
 def _is_large(line: PdfLine, body: float) -> bool:
-    is_in_table = line.tag is not None and line.tag.role is TagRole.CELL
-    has_words = any(character.isalpha() for character in line.text) and not is_in_table
+    has_words = any(character.isalpha() for character in line.text) and line.role is not TagRole.CELL
     return has_words and not line.is_code and len(line.text) <= _LONGEST_LINE and line.size >= _LARGER * body
 
 

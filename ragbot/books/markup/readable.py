@@ -19,6 +19,7 @@ from ragbot.books.markup.emphasis import (
 from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
 from ragbot.core.code_fences import fenced_code
+from ragbot.core.markdown_escaping import escape_marks
 
 # Whole lines of markup without words, except for a title.
 _MARK_LINE = (
@@ -335,15 +336,6 @@ _SMALL = {
 }
 
 
-# What would be read as the number of a source: "[3]" of a bibliography, and "[0-9]" of a pattern.
-_LIKE_MARK = re.compile(
-    r"(?P<code>`[^`\n]{1,400}`)"
-    r"|\\?\[(?=[ ]?\^?\d{1,3}(?:(?P<more>[ ]?[,;–-])[ ]?\^?\d{1,3}){0,20}[ ]?\])"
-)
-# A word joiner, which shows nothing: `[1]` is a mark in programs that read the answer's words alone.
-_JOINER = "\u2060"
-
-
 def tidy_markdown(source: str) -> str:
     """Return a run of prose as Markdown on one line: emphasis and code remain, other markup is removed.
 
@@ -360,11 +352,7 @@ def tidy_markdown(source: str) -> str:
         found = list(marks.finditer(masked(text)))
         if not is_paired(found):
             text = without_spans(text, [match.span() for match in found])
-    return _LIKE_MARK.sub(_no_mark, text) if "[" in text else text
-
-
-def _no_mark(found: re.Match[str]) -> str:
-    return found["code"] or ("\\[" if found["more"] else f"\\[{_JOINER}")
+    return escape_marks(text)
 
 
 def _raised(found: re.Match[str]) -> str:

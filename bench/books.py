@@ -132,8 +132,8 @@ def measure(folder: Path) -> list[Figures]:
 
 
 def plain_address(page: Page) -> str:
-    """Return a page's address, the same for both ways to write that of a folder's index."""
-    return page.address.removesuffix("index.html").removesuffix("/")
+    """Return a page's address, the same for all ways to write that of a page or a folder's index."""
+    return page.address.removesuffix("index.html").removesuffix(".html").removesuffix("/")
 
 
 def timed(folder: Path) -> tuple[Book, float]:

@@ -29,6 +29,7 @@ from ragbot.books.formats.mkdocs import read_mkdocs
 from ragbot.books.formats.myst_site import read_myst
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES, chapters, read_plain, read_plain_page
 from ragbot.books.formats.quarto import read_quarto
+from ragbot.books.formats.quartz import read_quartz
 from ragbot.books.formats.rmarkdown_site import read_rmarkdown_site
 from ragbot.books.formats.starlight import read_starlight
 from ragbot.books.formats.vitepress import read_vitepress, read_vuepress
@@ -64,6 +65,7 @@ SOURCE_READERS: dict[str, FolderReader] = {
     "Quarto": read_quarto,
     "R Markdown": read_rmarkdown_site,
     "Zola": read_zola,
+    "Quartz": read_quartz,
     "Jupyter Book": read_jupyter_book,
     "MyST": read_myst,
 }
@@ -79,7 +81,7 @@ MULTI_PAGE_SIZE_FACTOR = 20
 
 _EXPECTED = (
     "a built HTML site, a project of Docusaurus, mdBook, HonKit, MkDocs, Zensical, VitePress, VuePress, "
-    "Starlight, Hugo, Zola, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), "
+    "Starlight, Hugo, Zola, Quartz, bookdown, R Markdown, Quarto, Jupyter Book 1 or MyST (Jupyter Book 2), "
     "a folder of Markdown, or a single Markdown, HTML, EPUB or PDF file"
 )
 _AS_BUILT = "as the site has them"

@@ -267,6 +267,14 @@ GENERATORS = (
         is_read=True,
     ),
     SiteGenerator(
+        "Quartz",
+        _one_of("quartz.config.ts", "quartz.config.js", "quartz.config.yaml", "quartz.config.yml"),
+        build="npx quartz build",
+        outputs=("public",),
+        content="content",
+        is_read=True,
+    ),
+    SiteGenerator(
         "Antora",
         _one_of("antora-playbook.yml", "antora-playbook.yaml", "antora.yml"),
         build="npx antora antora-playbook.yml",

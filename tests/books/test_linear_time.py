@@ -15,6 +15,7 @@ QUARTO = ("index.qmd", "_quarto.yml", "project: {type: website}")
 HUGO = ("content/index.md", "hugo.toml", 'title = "Boats"')
 MDX = ("index.mdx", "notes.txt", "")
 MYST = ("index.md", "myst.yml", "version: 1")
+QUARTZ = ("content/index.md", "quartz.config.ts", "")
 HTML = ("index.html", "styles.css", "p {}")
 
 
@@ -45,6 +46,10 @@ HTML = ("index.html", "styles.css", "p {}")
         (MYST, "a\n---\n"),
         (MYST, "```{include} notes.txt\n```\n```{include} index.md\n```\n"),
         (MYST, "```{toc}\n```\n![](#a)\n"),
+        (QUARTZ, "[[a#b|"),
+        (QUARTZ, "%%a == [["),
+        (QUARTZ, "> [!a|b\n"),
+        (QUARTZ, " ^a-"),
         (HTML, "\n"),
         (HTML, "{% \n"),
         (HTML, "<ul role=tablist><li role=tab>a</li><li role=tab>b</li></ul>"),

@@ -13,6 +13,7 @@ from ragbot.books.formats.markdown import AnchorRules, split_page
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.markup.front_matter import parse_front_matter
 from ragbot.books.markup.jekyll import shown_by_jekyll
+from ragbot.books.markup.obsidian import is_of_vault, shown_by_obsidian, with_callout_titles
 from ragbot.books.markup.rewriting import rewrite_lines, shown_source, with_container_titles
 from ragbot.books.markup.script_prose import unread_script_notes, with_script_prose
 from ragbot.books.markup.slugs import NumberedSlugger, github_slug
@@ -41,10 +42,14 @@ def read_plain(folder: BookFolder, site: ForcedSite | None = None) -> Book:
     """
     site = site or ForcedSite()
     paths = chapters(folder, MARKDOWN_SUFFIXES, site)
+    names = frozenset(PurePosixPath(path).stem.casefold() for path in paths)
     unread: dict[str, int] = {}
 
     def read(path: str) -> Page:
-        source, unread[path] = _with_scripts(path, folder.read_text(path))
+        source = folder.read_text(path)
+        if is_of_vault(source, names):
+            source = shown_by_obsidian(source)
+        source, unread[path] = _with_scripts(path, source)
         return _page(path, source, site=site.title)
 
     pages = folder.read_each(paths, read)
@@ -97,7 +102,7 @@ def read_plain_page(path: str, source: str, *, site: str = "") -> Page:
 
 def _with_scripts(path: str, source: str) -> tuple[str, int]:
     """Return what a page shows, with the number of unread words in its scripts."""
-    source = shown_source(source)
+    source = shown_source(with_callout_titles(source))
     if not _is_mdx(path):
         return rewrite_lines(shown_by_jekyll(source), without_emoji_as_on_github), 0
     shown = with_script_prose(with_container_titles(source))

@@ -33,8 +33,9 @@ _ARROWS = {"->": "→", "-->": "⇒", "=>": "⇒", "==>": "⇒", "<-": "←", "<
 
 def read_quartz(folder: BookFolder) -> Book:
     """Read a project of Quartz in natural order, without drafts and the folders that it ignores."""
-    script = read_script(folder, SCRIPTS)
-    config = {} if script else as_mapping(read_config(folder, CONFIGS).get("configuration"))
+    config = as_mapping(read_config(folder, CONFIGS).get("configuration"))
+    # A project that was brought to version 5 may have kept the old script.
+    script = "" if config else read_script(folder, SCRIPTS)
     ignored = [text for _, text in takewhile(lambda pair: not pair[0], keyed_texts(script, "ignorePatterns"))]
     ignored += [str(name) for name in _listed(config.get("ignorePatterns"))]
     is_explicit = _EXPLICIT.search(script) is not None
@@ -45,7 +46,7 @@ def read_quartz(folder: BookFolder) -> Book:
 
     def address(inner: str, _values: FrontMatter) -> str:
         found = folder_address(quartz_slug(inner), "index", "_index", suffix="")
-        return found if script else found.lower()
+        return found.lower() if config else found
 
     site = SiteSource(
         title=literal(script, "pageTitle") or str(config.get("pageTitle") or ""),

@@ -60,6 +60,17 @@ def test_pages_have_the_addresses_of_the_site(project: Path) -> None:
     }
 
 
+def test_script_that_a_newer_project_has_kept_counts_for_nothing(project: Path) -> None:
+    """Version 5 reads its own configuration."""
+    (project / "quartz.config.yaml").write_text(YAML)
+    (project / "quartz.config.ts").write_text(SCRIPT.replace("Boats", "Old boats"))
+
+    book = load_book(project)
+
+    assert book.title == "Boats"
+    assert "wood/" in [page.address for page in book.pages]
+
+
 def test_pages_read_as_on_the_site(project: Path) -> None:
     """Arrows, titles of callouts and numbered anchors are those of the site; code is as it was written."""
     page = next(page for page in load_book(project).pages if page.title.startswith("Oars"))

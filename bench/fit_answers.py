@@ -26,8 +26,9 @@ from ragbot.answering.follow_ups import search_context
 from ragbot.answering.question_set import Gold, Row, load_rows
 from ragbot.bootstrap import passage_reader
 from ragbot.core.deadline import Deadline
-from ragbot.core.domain import Passage
+from ragbot.core.domain import EditionFacts, Passage
 from ragbot.core.text import count_tokens
+from ragbot.index.analysis import Analyzer
 from ragbot.index.retriever import Retrieval
 from ragbot.providers.cross_encoder import CrossEncoder
 from ragbot.providers.extractive import scoring
@@ -43,7 +44,7 @@ from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Term
 from ragbot.providers.extractive.scoring import Candidate
 from ragbot.providers.extractive.windows import choose_windows
 from ragbot.providers.local_embedder import LocalEmbedder
-from ragbot.services import EXTENSION
+from ragbot.services import EXTENSION, Services
 
 # Holds the weights of a few hundred questions down.
 RIDGE = 0.01
@@ -109,35 +110,44 @@ def questions_of(database_url: str, questions: Path, reader: PassageReader) -> l
     services = app.extensions[EXTENSION]
     edition = services.published.current()
     analyzer = services.retriever.analyzer(edition)
-    found = []
-    for row in load_rows(questions):
-        if row.kind in LEFT_OUT:
-            continue
-        words = analyzer.question_words(row.question)
-        retrieval = services.retriever.retrieve(
-            row.question,
-            edition=edition,
-            limit=reranking.PASSAGES_RERANKED,
-            deadline=Deadline(60),
-            context=search_context(row.question, row.history, has_own_words=bool(words)),
-        )
-        asked = asked_for(row.question)
-        features = reranking.passage_features(
-            retrieval.passages,
-            row.question,
-            retrieval.query_terms.weights,
-            language=edition.language,
-            reader=reader,
-        )
-        right = [
-            stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, row.gold)
-            for p in retrieval.passages
-        ]
-        subject = reader.terms(edition.language, asked.subject) if asked.subject else frozenset()
-        # The definitions of a book's glossary belong to the book's other questions.
-        book = questions.stem.removesuffix("-definitions")
-        found.append(Asked(book, row, asked, subject, retrieval, np.array(features), np.array(right, float)))
-    return found
+    # The definitions of a book's glossary belong to the book's other questions.
+    book = questions.stem.removesuffix("-definitions")
+    rows = [row for row in load_rows(questions) if row.kind not in LEFT_OUT]
+    return [passages_for(services, edition, analyzer, row, reader, book=book) for row in rows]
+
+
+def passages_for(
+    services: Services,
+    edition: EditionFacts,
+    analyzer: Analyzer,
+    row: Row,
+    reader: PassageReader,
+    *,
+    book: str,
+) -> Asked:
+    """Search a book for a question."""
+    retrieval = services.retriever.retrieve(
+        row.question,
+        edition=edition,
+        limit=reranking.PASSAGES_RERANKED,
+        deadline=Deadline(60),
+        context=search_context(
+            row.question, row.history, has_own_words=bool(analyzer.question_words(row.question))
+        ),
+    )
+    asked = asked_for(row.question)
+    features = reranking.passage_features(
+        retrieval.passages,
+        row.question,
+        retrieval.query_terms.weights,
+        language=edition.language,
+        reader=reader,
+    )
+    right = [
+        stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, row.gold) for p in retrieval.passages
+    ]
+    subject = reader.terms(edition.language, asked.subject) if asked.subject else frozenset()
+    return Asked(book, row, asked, subject, retrieval, np.array(features), np.array(right, float))
 
 
 class Fit:

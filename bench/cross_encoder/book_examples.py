@@ -1,51 +1,106 @@
-"""Write the questions of sets about books as examples for the training of the cross-encoder.
+"""Write the questions about books as examples for the training of the cross-encoder.
 
-usage: python -m bench.cross_encoder.book_examples DATABASE_URL=QUESTIONS.jsonl ... > BOOKS.jsonl
+usage: python -m bench.cross_encoder.book_examples FOLDER > BOOKS.jsonl
 
-The databases are those of `bench.fit_answers`. The texts are units that the search and the shipped weights
-find: those that stand in the gold quote, and the best others.
+FOLDER has a database NAME.db for each book of `questions/`, made of the pages that
+`bench.cross_encoder.book_pages` fetched. The texts of an example are units of the book: those in which the
+answer stands, and the best of the others that the search and the shipped weights find. So the model learns to
+choose among the units that it is shown when a reader asks.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from bench.fit_answers import Asked, questions_of, ranked, read_units
+from bench.fit_answers import passages_for, ranked, read_units
+from ragbot import create_app
 from ragbot.answering import reranking
+from ragbot.answering.question_set import Row
 from ragbot.bootstrap import passage_reader
 from ragbot.providers.extractive import scoring
 from ragbot.providers.extractive.generator import scored_text
 from ragbot.providers.extractive.reading import PassageReader
+from ragbot.services import EXTENSION, Services
 
-# Of each question's units: those that answer, and the best of those that do not.
-RIGHT, WRONG = 2, 7
+QUESTIONS = Path(__file__).parent / "questions"
+# Of each question's best units so many that do not answer.
+WRONG = 20
+# A page, and the first character of a unit in it.
+Place = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Hold a question and the places of the units that answer it, best first.
+
+    Of a near miss, which the book does not answer, they are those that look most like an answer.
+    """
+
+    text: str
+    is_answered: bool
+    places: tuple[tuple[str, int, int], ...]
 
 
 def main() -> int:
     """Print an example a line."""
     reader = passage_reader()
-    for book in sys.argv[1:]:
-        url, _, questions = book.rpartition("=")
-        for one in questions_of(url, Path(questions), reader):
-            _print_examples(one, reader)
+    for path in sorted(QUESTIONS.glob("*.jsonl")):
+        database = Path(sys.argv[1]).resolve() / f"{path.stem}.db"
+        app = create_app(
+            {"DATABASE_URL": f"sqlite:///{database}", "EMBEDDER": "local", "ENVIRONMENT": "testing"}
+        )
+        found = list(examples_of(app.extensions[EXTENSION], read_questions(path), reader))
+        for example in found:
+            print(json.dumps(example, ensure_ascii=False))
+        print(f"{path.stem}: {len(found)} examples", file=sys.stderr)
     return 0
 
 
-def _print_examples(one: Asked, reader: PassageReader) -> None:
-    passages = ranked(one, np.array(reranking.WEIGHTS))
-    units = read_units(one, passages, reader)
-    if not units.candidates:
-        return
-    order = np.argsort(-(units.features @ np.array(scoring.UNIT_WEIGHTS[1])), kind="stable")
-    texts = [scored_text(passages[c.passage].chunk, c.read) for c in units.candidates]
-    wrong = [texts[place] for place in order if not units.right[place]][:WRONG]
-    for place in [place for place in order if units.right[place]][:RIGHT] if wrong else []:
-        example = {"question": one.row.question, "place": "", "right": texts[place], "wrong": wrong}
-        print(json.dumps(example))
+def read_questions(path: Path) -> list[Question]:
+    """Read a file of `questions/`, whose README describes a line."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        Question(row["question"], "right" in row, tuple(map(tuple, row.get("right") or row["near"])))
+        for row in rows
+    ]
+
+
+def examples_of(
+    services: Services, questions: list[Question], reader: PassageReader
+) -> Iterator[dict[str, Any]]:
+    """Yield the examples of a book's questions."""
+    edition = services.published.current()
+    texts: dict[Place, str] = {}
+    for stored in services.editions.stored_chunks(edition):
+        chunk = stored.chunk
+        for unit in reader.read(chunk, edition.language).units:
+            texts[chunk.path, chunk.start + unit.unit.start] = scored_text(chunk, unit)
+    analyzer = services.retriever.analyzer(edition)
+    for question in questions:
+        meant = dict.fromkeys(
+            texts[page, start] for page, start, _ in question.places if (page, start) in texts
+        )
+        if not meant:
+            continue
+        row = Row(id="", kind="", question=question.text, gold=())
+        one = passages_for(services, edition, analyzer, row, reader, book="")
+        passages = ranked(one, np.array(reranking.WEIGHTS))
+        units = read_units(one, passages, reader)
+        best = np.argsort(-(units.features @ np.array(scoring.UNIT_WEIGHTS[1])), kind="stable")
+        shown = [units.candidates[place] for place in best]
+        others = dict.fromkeys(scored_text(passages[each.passage].chunk, each.read) for each in shown)
+        wrong = [text for text in others if text not in meant][:WRONG]
+        if wrong and question.is_answered:
+            yield {"question": question.text, "place": "", "right": [*meant], "wrong": wrong}
+        elif wrong:
+            yield {"question": question.text, "place": "", "right": [], "wrong": [*meant, *wrong][:WRONG]}
 
 
 if __name__ == "__main__":

@@ -30,11 +30,14 @@ _SENTENCE_END = re.compile(r"(?<=[a-z0-9)\]][.?!])\s+(?=[A-Z])|\n+")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Hold a question, the place of its texts ("Israel: Museums", or ""), the right and the wrong texts."""
+    """Hold a question, the place of its texts ("Israel: Museums", or ""), the right and the wrong texts.
+
+    The best of each are first. Without a right text, the wrong ones look like an answer and are none.
+    """
 
     question: str
     place: str
-    right: str
+    right: tuple[str, ...]
     wrong: tuple[str, ...]
 
 
@@ -43,6 +46,12 @@ def read_examples(folder: Path) -> list[Example]:
     examples = [*_squad(folder), *_selqa(folder), *_qed(folder), *_covid_qa(folder)]
     random.Random(7).shuffle(examples)
     return examples
+
+
+def read_book_examples(path: Path) -> list[Example]:
+    """Return the examples that `bench.cross_encoder.book_examples` wrote."""
+    rows = map(json.loads, _lines(path))
+    return [Example(row["question"], row["place"], tuple(row["right"]), tuple(row["wrong"])) for row in rows]
 
 
 def _squad(folder: Path) -> Iterator[Example]:
@@ -106,7 +115,7 @@ def _example(question: str, place: str, right: str, near: Sequence[str]) -> Iter
     wrong = [text for text in dict.fromkeys(near) if text != right and len(text) > SHORTEST]
     wrong.sort(key=lambda text: -len(_words(text) & asked))
     if wrong and len(right) > SHORTEST:
-        yield Example(question, place, right, tuple(wrong[:WRONG]))
+        yield Example(question, place, (right,), tuple(wrong[:WRONG]))
 
 
 def _words(text: str) -> set[str]:

@@ -9,11 +9,11 @@ DATA is the folder of public question sets, WEIGHTS the `model.safetensors` of a
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,32 +22,53 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 from torch import nn
 
-from bench.cross_encoder.examples import Example, read_examples
+from bench.cross_encoder.examples import Example, read_book_examples, read_examples
 from bench.cross_encoder.network import CrossEncoder
 
 # Nothing of ragbot is imported: its packages and those of the training need not fit each other.
 TOKENIZER = Path(__file__).parents[2] / "ragbot" / "providers" / "data" / "minilm" / "tokenizer.json"
 LONGEST_TOKENS = 88
-QUESTIONS_A_STEP = 16
-FROZEN_LAYERS = 2
-RATE, HEAD_RATE, BOOKS_RATE = 8e-5, 8e-4, 3e-5
-BOOKS_PASSES, BOOKS_A_STEP, OTHERS_A_STEP = 3, 6, 4
 LONGEST_TEXT = 320
+FROZEN_LAYERS = 2
+# Of the public sets two wrong texts go with a right one, of the books five: the best three, and two others.
+PUBLIC_WRONG, BOOKS_WRONG, BEST_WRONG = 2, 5, 3
+PUBLIC_A_STEP, BOOKS_A_STEP = 16, 12
+PUBLIC_RATE, HEAD_RATE, BOOKS_RATE = 8e-5, 8e-4, 5e-5
+BOOKS_PASSES = 1.2
+# The weights are half-way between those before the books and after them ("WiSE-FT", Wortsman et al., 2022):
+# on questions of other writers better than either.
+BOOKS_SHARE = 0.5
+# So often the best of a question's right texts is the one that is learnt.
+SHARE_OF_BEST = 0.6
 
-# The tokens of a question and a text, and which of the two each belongs to. The first of a group is right.
+# The tokens of a question and a text, and which of the two each belongs to.
 Tokens = tuple[list[int], list[int]]
-Group = list[Tokens]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Hold the texts of a question; the first is right, if one is."""
+
+    texts: list[Tokens]
+    has_right: bool
+
+    def longest(self) -> int:
+        """Return the most tokens of a text."""
+        return max(len(ids) for ids, _ in self.texts)
 
 
 def main() -> int:
-    """Train on the public sets, then on the books' own questions, and export."""
+    """Train on the public sets, then on the questions about books, and export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--books", type=Path)
     parser.add_argument(
-        "--minutes", type=float, default=45.0, help="for the public sets; the rate falls to 0"
+        "--minutes",
+        type=float,
+        default=45.0,
+        help="for the public sets, and for the books; the rate falls to 0",
     )
     given = parser.parse_args()
     torch.manual_seed(0)
@@ -57,39 +78,52 @@ def main() -> int:
     model.freeze_below(FROZEN_LAYERS)
     tokenizer = Tokenizer.from_file(str(TOKENIZER))
     tokenizer.enable_truncation(LONGEST_TOKENS)
-    examples = read_examples(given.data)
-    placed = [example for example in examples if example.place]
-    train_on_all(model, [tokens_of(tokenizer, example) for example in examples], given.minutes)
+    public = [tokens_of(tokenizer, example, PUBLIC_WRONG) for example in read_examples(given.data)]
+    train(model, public, given.minutes, a_step=PUBLIC_A_STEP, rate=PUBLIC_RATE, head_rate=HEAD_RATE)
     if given.books:
-        books = [_book_example(line) for line in given.books.read_text(encoding="utf-8").splitlines()]
-        train_on_books(
-            model,
-            [tokens_of(tokenizer, example, places=1.0) for example in books],
-            [tokens_of(tokenizer, example, places=1.0) for example in placed],
-        )
+        examples = read_book_examples(given.books)
+        passes = [examples, random.sample(examples, int((BOOKS_PASSES - 1) * len(examples)))]
+        books = [tokens_of(tokenizer, example, BOOKS_WRONG) for one in passes for example in one]
+        before = {name: value.clone() for name, value in model.state_dict().items()}
+        train(model, books, given.minutes, a_step=BOOKS_A_STEP, rate=BOOKS_RATE, head_rate=BOOKS_RATE)
+        after = model.state_dict()
+        model.load_state_dict({name: before[name].lerp(after[name], BOOKS_SHARE) for name in before})
     export(model, given.out)
     return 0
 
 
-def tokens_of(tokenizer: Tokenizer, example: Example, places: float = 0.5) -> Group:
-    """Return the tokens of an example; its place stands before the texts in a share of examples."""
-    place = f"{example.place}: " if example.place and random.random() < places else ""
-    pairs = [
-        tokenizer.encode(example.question, place + text[:LONGEST_TEXT])
-        for text in (example.right, *example.wrong)
-    ]
-    return [(pair.ids, pair.type_ids) for pair in pairs]
+def tokens_of(tokenizer: Tokenizer, example: Example, wrong: int) -> Group:
+    """Return the tokens of a question with one right text, if it has one, and some wrong ones.
+
+    The place stands before the texts in half of the examples that have one.
+    """
+    place = f"{example.place}: " if example.place and random.random() < 0.5 else ""
+    texts = list(example.right[:1])
+    if random.random() > SHARE_OF_BEST and example.right:
+        texts = [random.choice(example.right)]
+    best, others = example.wrong[:BEST_WRONG], example.wrong[BEST_WRONG:]
+    texts += [*best, *random.sample(others, min(len(others), max(wrong - len(best), 0)))][:wrong]
+    pairs = [tokenizer.encode(example.question, place + text[:LONGEST_TEXT]) for text in texts]
+    return Group([(pair.ids, pair.type_ids) for pair in pairs], bool(example.right))
 
 
-def train_on_all(model: CrossEncoder, groups: Sequence[Group], minutes: float) -> None:
+def train(
+    model: CrossEncoder,
+    groups: Sequence[Group],
+    minutes: float,
+    *,
+    a_step: int,
+    rate: float,
+    head_rate: float,
+) -> None:
     """Go through the groups once, or until the minutes are over. Groups of one length go together."""
     heads = list(model.head.parameters())
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     known = {id(parameter) for parameter in heads}
     body = [parameter for parameter in trained if id(parameter) not in known]
-    optimizer = torch.optim.AdamW([{"params": body}, {"params": heads}], lr=RATE, weight_decay=0.01)
-    by_length = sorted(groups, key=lambda group: max(len(ids) for ids, _ in group) + random.random() * 12)
-    steps = [by_length[at : at + QUESTIONS_A_STEP] for at in range(0, len(by_length), QUESTIONS_A_STEP)]
+    optimizer = torch.optim.AdamW([{"params": body}, {"params": heads}], lr=rate, weight_decay=0.01)
+    by_length = sorted(groups, key=lambda group: group.longest() + random.random() * 12)
+    steps = [by_length[at : at + a_step] for at in range(0, len(by_length), a_step)]
     random.shuffle(steps)
     began, first = time.monotonic(), 0.33
     for number, step in enumerate(steps):
@@ -97,26 +131,11 @@ def train_on_all(model: CrossEncoder, groups: Sequence[Group], minutes: float) -
         if done >= 1:
             break
         share = min(1.0, (number + 1) / 80) * max(0.02, 1 - done)
-        for group, rate in zip(optimizer.param_groups, (RATE, HEAD_RATE), strict=True):
-            group["lr"] = rate * share
-        first += 0.03 * (_step(model, optimizer, [group[:3] for group in step]) - first)
+        for group, whole in zip(optimizer.param_groups, (rate, head_rate), strict=True):
+            group["lr"] = whole * share
+        first += 0.03 * (_step(model, optimizer, step) - first)
         if number % 100 == 99:
             print(f"step {number + 1} of {len(steps)}: right first {first:.2f}", flush=True)
-
-
-def train_on_books(model: CrossEncoder, books: Sequence[Group], others: Sequence[Group]) -> None:
-    """Go through the books' questions a few times, with others beside them so that nothing is forgotten."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=BOOKS_RATE, weight_decay=0.01)
-    steps = len(books) * BOOKS_PASSES // BOOKS_A_STEP
-    own, beside = _endless(books), _endless(others)
-    for number in range(steps):
-        share = min(1.0, (number + 1) / 10) * max(0.05, 1 - number / steps)
-        optimizer.param_groups[0]["lr"] = BOOKS_RATE * share
-        step = [next(own) for _ in range(BOOKS_A_STEP)] + [next(beside) for _ in range(OTHERS_A_STEP)]
-        first = _step(model, optimizer, step)
-        if number % 20 == 19:
-            print(f"step {number + 1} of {steps}: right first {first:.2f}", flush=True)
 
 
 class Unpadded(nn.Module):
@@ -154,22 +173,24 @@ def _step(model: CrossEncoder, optimizer: torch.optim.Optimizer, groups: Sequenc
     """Learn from some groups; return the share in which the right text has the highest score.
 
     The loss is that of a choice in each group (listwise softmax), and half of that of each text alone, so
-    that scores of different questions can be compared.
+    that scores of different questions can be compared. A group without a right text has the latter only.
     """
     scores = torch.split(
-        model(*_padded([one for group in groups for one in group])), [len(g) for g in groups]
+        model(*_padded([one for group in groups for one in group.texts])), [len(g.texts) for g in groups]
     )
     loss = torch.zeros(())
-    for one in scores:
+    for one, group in zip(scores, groups, strict=True):
         right = torch.zeros(len(one))
-        right[0] = 1.0
-        loss = loss + functional.cross_entropy(one[None], torch.zeros(1, dtype=torch.long))
+        if group.has_right:
+            right[0] = 1.0
+            loss = loss + functional.cross_entropy(one[None], torch.zeros(1, dtype=torch.long))
         loss = loss + 0.5 * functional.binary_cross_entropy_with_logits(one, right)
     optimizer.zero_grad()
     (loss / len(groups)).backward()
     nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
     optimizer.step()
-    return sum(int(one.argmax()) == 0 for one in scores) / len(groups)
+    chosen = [int(one.argmax()) == 0 for one, group in zip(scores, groups, strict=True) if group.has_right]
+    return sum(chosen) / max(len(chosen), 1)
 
 
 def _padded(texts: Sequence[Tokens]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -180,16 +201,6 @@ def _padded(texts: Sequence[Tokens]) -> tuple[torch.Tensor, torch.Tensor, torch.
         ids[row, : len(own)], kinds[row, : len(own)] = torch.tensor(own), torch.tensor(kind)
         mask[row, : len(own)] = 1
     return ids, mask, kinds
-
-
-def _endless(groups: Sequence[Group]) -> Iterator[Group]:
-    while True:
-        yield from random.sample(groups, len(groups))
-
-
-def _book_example(line: str) -> Example:
-    row = json.loads(line)
-    return Example(row["question"], row["place"], row["right"], tuple(row["wrong"]))
 
 
 if __name__ == "__main__":

@@ -285,10 +285,10 @@ SUPPORT_FEATURES = (
 )
 SUPPORT_WEIGHTS = (-12.6, -3.17, -4.35, -3.06, 0.24, 0.87)
 SUPPORT_CONSTANT = 1.586
-# The same where a cross-encoder has read the units. Of ten books that neither knows, it refuses 4.4 % of the
-# answerable questions and 49 % of the near misses.
+# The same where a cross-encoder has read the units. Of nineteen books it refuses 3 % of the answerable
+# questions and 41 % of the near misses; of fifteen that neither knows, 4 % and 22 % (docs/search.md).
 READ_SUPPORT_WEIGHTS = (-14.6, -2.6, -0.85, -2.95, -0.09, 0.63, 0.3)
-READ_SUPPORT_CONSTANT = 3.75
+READ_SUPPORT_CONSTANT = 3.67
 # What `supports` asks for more than 0 where an answer has to be certain. Of 134 questions that a book nearly
 # answers 13 % pass, of 761 that it answers 69 % (without a cross-encoder, on 655 of them: 20 % and 63 %).
 CERTAIN = 3.0

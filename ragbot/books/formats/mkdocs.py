@@ -29,6 +29,7 @@ from ragbot.books.formats.source_includes import expand_includes
 from ragbot.books.markup.code_marks import without_inline_languages
 from ragbot.books.markup.emoji import without_emoji
 from ragbot.books.markup.front_matter import FrontMatter
+from ragbot.books.markup.pandoc_prose import with_plain_scripts
 from ragbot.books.markup.rewriting import (
     rewrite_lines,
     unwrap_containers,
@@ -129,6 +130,7 @@ def _site(
     base = "" if docs == "." else docs
     extensions = str(values.get("markdown_extensions"))
     names_languages, has_emoji = "inlinehilite" in extensions, "emoji" in extensions
+    has_scripts = "pymdownx.tilde" in extensions or "pymdownx.caret" in extensions
     includes = tuple(dict.fromkeys((*_include_bases(values), "", base)))
     is_excluded = _exclusion(values)
 
@@ -140,6 +142,7 @@ def _site(
 
     def shown(line: str) -> str:
         line = without_attributes(without_emoji(line) if has_emoji else line)
+        line = with_plain_scripts(line) if has_scripts else line
         return without_inline_languages(line) if names_languages else line
 
     def plain(path: str, body: str) -> str:

@@ -136,6 +136,15 @@ def test_small_pictures_leave_no_names(tmp_path: Path) -> None:
     assert printed.endswith("\n\n:bulb: Push :8080:, a:b:c, `:bulb:`.")
 
 
+def test_letters_set_high_or_low_are_plain_where_the_site_sets_them(tmp_path: Path) -> None:
+    """Elsewhere the signs are printed. Two signs are another mark, and code stays."""
+    page = "# CO~2~ in air\n\nOn the 2^nd^ day, ~~never~~, ^^always^^ and `a~b~`.\n"
+    config = "site_name: B\nmarkdown_extensions: [pymdownx.caret, pymdownx.tilde]\n"
+
+    assert text_of(tmp_path, page) == page
+    assert text_of(tmp_path, page, config) == page.replace("CO~2~", "CO2").replace("2^nd^", "2nd")
+
+
 def test_zensical_is_read_as_mkdocs_is(tmp_path: Path) -> None:
     """It has the same Markdown, with more of it by default; compared with its own build, as addresses are."""
     (tmp_path / "pages" / "sub").mkdir(parents=True)

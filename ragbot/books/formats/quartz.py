@@ -79,7 +79,9 @@ def _is_ignored(inner: str, patterns: list[str]) -> bool:
     """Return whether a pattern names a page, or a folder that it lies in."""
     names = inner.split("/")
     above = ["/".join(names[:depth]) for depth in range(1, len(names) + 1)]
-    return any(fnmatchcase(path, pattern.removesuffix("/**")) for path in above for pattern in patterns)
+    # `**/` stands for no folder, too.
+    globs = {glob for pattern in patterns for glob in (pattern, pattern.removeprefix("**/"))}
+    return any(fnmatchcase(path, glob.removesuffix("/**")) for path in above for glob in globs)
 
 
 def _plain(body: str) -> str:

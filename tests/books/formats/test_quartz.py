@@ -26,6 +26,7 @@ PAGES = {
     "Wood/What is 5%.md": "---\ntitle: Five\n---\nText.",
     "Wood/drafts/secret.md": "Text.",
     "private/secret.md": "Text.",
+    "drafts/secret.md": "Text.",
     "early.md": "---\ndraft: true\n---\nText.",
     "said early.md": "---\ndraft: 'true'\n---\nText.",
 }

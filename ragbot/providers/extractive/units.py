@@ -250,7 +250,19 @@ def units_of(
                         cells=_cells(raw) if kind == "table_row" else frozenset(),
                     )
                 )
-    return units
+    return _with_linked_items(units, text)
+
+
+def _with_linked_items(units: Sequence[Unit], text: str) -> list[Unit]:
+    """Return units where an item that is a link alone is text if others of its announced list are."""
+    # "It works with: [A](...), [B](...), C with an adapter" answers, and is no list of where to read on.
+    told = {(unit.heading, unit.lead) for unit in units if unit.kind == "list_item" and not unit.is_side}
+
+    def is_told(unit: Unit) -> bool:
+        is_item = unit.kind == "list_item" and unit.is_side and unit.lead >= 0
+        return is_item and (unit.heading, unit.lead) in told and is_link_alone(text[unit.start : unit.end])
+
+    return [replace(unit, is_side=False) if is_told(unit) else unit for unit in units]
 
 
 def _is_side(raw: str, plain: str, kind: str) -> bool:

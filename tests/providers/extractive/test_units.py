@@ -177,6 +177,15 @@ def test_side_matter_is_marked(text: str) -> None:
     assert all(unit.is_side for unit in units_in(text))
 
 
+def test_linked_item_of_an_announced_list_with_others_is_text() -> None:
+    """A list of where to read on has nothing but links, and what is not announced is one."""
+    listed = "\n\n- [Oak](oak.md)\n- [Ash](ash.md)\n- Pine, oiled\n"
+
+    assert not any(unit.is_side for unit in units_in(f"It goes with:{listed}"))
+    assert [unit.is_side for unit in units_in(listed)] == [True, True, False]
+    assert all(unit.is_side for unit in units_in("It goes with:\n\n- [Oak](oak.md)\n- [Ash](ash.md)\n")[1:])
+
+
 def test_unit_under_a_side_heading_of_the_passage_is_marked() -> None:
     """The heading itself may stand in no passage."""
     assert units_in("Make cheese.", "Dairy", "Learning Objectives")[0].is_side

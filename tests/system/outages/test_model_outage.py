@@ -423,16 +423,19 @@ def test_circuit_is_shared_by_all_workers(site: Site) -> None:
         for _ in range(4):
             question(server)
         site.upstream.forget()
+        began = time.monotonic()
 
         with ThreadPoolExecutor(8) as readers:
             answers = list(readers.map(lambda _: question(server), range(40)))
+        trials = 1 + (time.monotonic() - began) / FIRST_PAUSE_S
         calls = len(site.upstream.calls(CHAT))
         site.upstream.always(None)
         again = soon(lambda: question(server)["degraded"] == [])
 
     assert {answer["model"] for answer in answers} == {"extractive"}
-    # The worker that did not see the failures may ask until it hears of them; then there are trials.
-    assert calls <= 4
+    # The worker that did not see the failures may ask until it hears of them; then there are trials, more of
+    # them in a longer time.
+    assert calls <= 3 + trials
     assert again
 
 

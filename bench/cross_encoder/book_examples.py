@@ -45,7 +45,7 @@ class Question:
 
     text: str
     is_answered: bool
-    places: tuple[tuple[str, int, int], ...]
+    places: tuple[Place, ...]
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def main() -> int:
         )
         found = list(examples_of(app.extensions[EXTENSION], read_questions(path), reader))
         for example in found:
-            print(json.dumps(example, ensure_ascii=False))
+            print(json.dumps(example))
         print(f"{path.stem}: {len(found)} examples", file=sys.stderr)
     return 0
 
@@ -67,7 +67,11 @@ def read_questions(path: Path) -> list[Question]:
     """Read a file of `questions/`, whose README describes a line."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [
-        Question(row["question"], "right" in row, tuple(map(tuple, row.get("right") or row["near"])))
+        Question(
+            row["question"],
+            "right" in row,
+            tuple((page, start) for page, start, _ in row.get("right") or row["near"]),
+        )
         for row in rows
     ]
 
@@ -84,9 +88,7 @@ def examples_of(
             texts[chunk.path, chunk.start + unit.unit.start] = scored_text(chunk, unit)
     analyzer = services.retriever.analyzer(edition)
     for question in questions:
-        meant = dict.fromkeys(
-            texts[page, start] for page, start, _ in question.places if (page, start) in texts
-        )
+        meant = dict.fromkeys(texts[place] for place in question.places if place in texts)
         if not meant:
             continue
         row = Row(id="", kind="", question=question.text, gold=())
@@ -97,10 +99,11 @@ def examples_of(
         shown = [units.candidates[place] for place in best]
         others = dict.fromkeys(scored_text(passages[each.passage].chunk, each.read) for each in shown)
         wrong = [text for text in others if text not in meant][:WRONG]
-        if wrong and question.is_answered:
-            yield {"question": question.text, "place": "", "right": [*meant], "wrong": wrong}
-        elif wrong:
-            yield {"question": question.text, "place": "", "right": [], "wrong": [*meant, *wrong][:WRONG]}
+        right = [*meant] if question.is_answered else []
+        if not right and wrong:
+            wrong = [*meant, *wrong][:WRONG]
+        if wrong:
+            yield {"question": question.text, "place": "", "right": right, "wrong": wrong}
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def main() -> int:
 
 
 def tokens_of(tokenizer: Tokenizer, example: Example, wrong: int) -> Group:
-    """Return the tokens of a question with one right text, if it has one, and some wrong ones.
+    """Return the tokens of a question with a right text and wrong ones; without one, with a wrong one more.
 
     The place stands before the texts in half of the examples that have one.
     """
@@ -102,7 +102,8 @@ def tokens_of(tokenizer: Tokenizer, example: Example, wrong: int) -> Group:
     if random.random() > SHARE_OF_BEST and example.right:
         texts = [random.choice(example.right)]
     best, others = example.wrong[:BEST_WRONG], example.wrong[BEST_WRONG:]
-    texts += [*best, *random.sample(others, min(len(others), max(wrong - len(best), 0)))][:wrong]
+    wanted = wrong + 1 - len(texts)
+    texts += [*best, *random.sample(others, min(len(others), max(wanted - len(best), 0)))][:wanted]
     pairs = [tokenizer.encode(example.question, place + text[:LONGEST_TEXT]) for text in texts]
     return Group([(pair.ids, pair.type_ids) for pair in pairs], bool(example.right))
 

@@ -93,6 +93,9 @@ def _jekyll(folder: Path) -> str:
 
 
 MKDOCS_CONFIGS = ("mkdocs.yml", "mkdocs.yaml")
+# Version 4 is configured by a script, version 5 by YAML.
+QUARTZ_SCRIPTS = ("quartz.config.ts", "quartz.config.js")
+QUARTZ_CONFIGS = ("quartz.config.yaml", "quartz.config.yml")
 _CONFIGS = ("config.toml", "config.yaml", "config.yml", "config.json")
 
 # The most specific first: Jupyter Book's folders may hold Sphinx's file too, Starlight's pages are Astro's.
@@ -268,7 +271,7 @@ GENERATORS = (
     ),
     SiteGenerator(
         "Quartz",
-        _one_of("quartz.config.ts", "quartz.config.js", "quartz.config.yaml", "quartz.config.yml"),
+        _one_of(*QUARTZ_SCRIPTS, *QUARTZ_CONFIGS),
         build="npx quartz build",
         outputs=("public",),
         content="content",

@@ -75,9 +75,14 @@ def as_text(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
+def as_list(value: object) -> list[object]:
+    """Return a list of a configuration; an empty one for what is none."""
+    return value if isinstance(value, list) else []
+
+
 def as_texts(value: object) -> list[str]:
     """Return the texts of a list; none for what is no list."""
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+    return [each for each in as_list(value) if isinstance(each, str)]
 
 
 def _parsed(name: str, text: str) -> dict[str, object]:

@@ -15,6 +15,7 @@ from pathspec import GitIgnoreSpec
 
 from ragbot.books.files import BookFolder
 from ragbot.books.formats.config_files import (
+    as_list,
     as_mapping,
     as_text,
     as_texts,
@@ -186,20 +187,16 @@ def _is_ignore_pattern(line: str) -> bool:
 
 
 def _excluded_globs(plugins: object) -> Iterator[str]:
-    for plugin in [plugins] if isinstance(plugins, dict) else _list(plugins):
+    for plugin in [plugins] if isinstance(plugins, dict) else as_list(plugins):
         glob = as_mapping(as_mapping(plugin).get("exclude")).get("glob")
         yield from [glob] if isinstance(glob, str) else as_texts(glob)
 
 
 def _include_bases(values: dict[str, object]) -> Iterator[str]:
-    for extension in _list(values.get("markdown_extensions")):
+    for extension in as_list(values.get("markdown_extensions")):
         if isinstance(extension, dict):
             for options in extension.values():
                 base = options.get("base_path") if isinstance(options, dict) else None
                 for path in base if isinstance(base, list) else [base]:
                     if isinstance(path, str):
                         yield "" if normpath(path) == "." else normpath(path)
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from posixpath import basename, dirname, normpath
 
 from ragbot.books.files import BookFolder, natural_key
-from ragbot.books.formats.config_files import as_text, parse_tolerant_yaml
+from ragbot.books.formats.config_files import as_list, as_text, parse_tolerant_yaml
 from ragbot.books.formats.mdbook_summary import parse_summary
 from ragbot.books.formats.page_names import readable_name
 from ragbot.books.formats.plain import MARKDOWN_SUFFIXES
@@ -131,7 +131,7 @@ class _FolderLists:
             return
         self._listed.add(path)
         nav = config.get("nav", config.get("arrange"))
-        entries = [*nav] if isinstance(nav, list) else []
+        entries = [*as_list(nav)]
         if not entries or "arrange" in config or config.get("append_unmatched"):
             entries.append("...")
         named = set(self._named(entries, path, 0))

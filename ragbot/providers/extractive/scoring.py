@@ -289,8 +289,8 @@ SUPPORT_CONSTANT = 1.586
 # questions and 41 % of the near misses; of fifteen that neither knows, 4 % and 22 % (docs/search.md).
 READ_SUPPORT_WEIGHTS = (-14.6, -2.6, -0.85, -2.95, -0.09, 0.63, 0.3)
 READ_SUPPORT_CONSTANT = 3.67
-# What `supports` asks for more than 0 where an answer has to be certain. Of 134 questions that a book nearly
-# answers 13 % pass, of 761 that it answers 69 % (without a cross-encoder, on 655 of them: 20 % and 63 %).
+# What `supports` asks for more than 0 where an answer has to be certain. Of 140 questions that a book nearly
+# answers 13 % pass, of 712 that it answers 75 % (without a cross-encoder, on 655 others: 20 % and 63 %).
 CERTAIN = 3.0
 READ_CERTAIN = 2.0
 # For a search without vectors: the mean of unanswerable questions with unknown words, over the fitted books.

@@ -30,6 +30,10 @@ LEAST_MARGIN = 2.0
 _LIMITS = re.compile(
     r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
 )
+# A paragraph of so many sentences is shown whole, up to so many tokens, where a reason or a yes or no is asked
+# for: one of its sentences says it and the next one why. Of 655 answers 5 more hold their evidence so.
+SHORT_PARAGRAPH = 3
+SHORT_PARAGRAPH_TOKENS = 100
 # These are shown whole, with what lies between.
 _WHOLE = frozenset({Want.STEPS, Want.MEANING})
 
@@ -71,7 +75,20 @@ def further_last(
             divided += _list_alone(window, passage, scores)
         else:
             divided += _parts(window, passage, scores, asked, question)
-    return sorted(divided, key=lambda window: window.is_further)
+    return sorted(_said_once(divided, best.passage), key=lambda window: window.is_further)
+
+
+def _said_once(windows: Sequence[Window], passage: int) -> list[Window]:
+    """Leave out of a passage's further windows what its answer shows."""
+    own = [window for window in windows if window.passage == passage]
+    shown = {index for window in own if not window.is_further for index in window.units}
+    divided = [
+        replace(window, units=tuple(index for index in window.units if index not in shown))
+        if window.passage == passage and window.is_further
+        else window
+        for window in windows
+    ]
+    return [window for window in divided if window.units]
 
 
 def _has_value(window: Window, passages: Sequence[ReadPassage], asked: AskedFor) -> bool:
@@ -126,11 +143,23 @@ def _parts(
         more = (*answer, behind)
         if is_next and _says_enough(more, passage, asked, question):
             answer = more
+    elif asked.want in (Want.CAUSE, Want.YES_NO):
+        answer = _short_paragraph(answer, passage)
     others = [index for index in window.units if index not in answer]
     if not answer:
         return [window]
     further = _shown(others, passage, scores, best - LEAST_MARGIN, paragraphs=_paragraphs(answer, passage))
     return _divided(window, answer, further)
+
+
+def _short_paragraph(units: tuple[int, ...], passage: ReadPassage) -> tuple[int, ...]:
+    """Return the whole of the paragraph that units are sentences of, if it is short; else the units."""
+    block = passage.units[units[0]].unit.block if units else -1
+    whole = tuple(index for index, read in enumerate(passage.units) if read.unit.block == block)
+    read = [passage.units[index].unit for index in whole]
+    is_short = len(whole) <= SHORT_PARAGRAPH and sum(unit.tokens for unit in read) <= SHORT_PARAGRAPH_TOKENS
+    is_prose = all(unit.kind == "sentence" for unit in read)
+    return whole if is_short and is_prose and {*units} <= {*whole} else units
 
 
 def _list_alone(window: Window, passage: ReadPassage, scores: Mapping[int, float]) -> list[Window]:
@@ -189,13 +218,14 @@ def _shown(
 
 
 def _lists_of_several(chosen: set[int], passage: ReadPassage) -> set[int]:
-    """Return the short lists and tables of which half is chosen: without the rest they mislead."""
+    """Return the short lists and tables of which two items or half are chosen: the rest would be missed."""
     found: set[int] = set()
     for index in chosen:
         if passage.units[index].unit.kind in ITEMS:
             extent = list_extent(passage, index)
             tokens = sum(passage.units[other].unit.tokens for other in extent)
-            if tokens <= RUN_TOKENS and 2 * len(chosen.intersection(extent)) >= len(extent):
+            shown = len(chosen.intersection(extent))
+            if tokens <= RUN_TOKENS and (shown > 1 or 2 * shown >= len(extent)):
                 found.update(extent)
     return found
 

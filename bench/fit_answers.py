@@ -14,6 +14,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from ragbot.providers.extractive.generator import (
     MOST_READ_BY_MODEL,
     PASSAGES_READ,
     is_answer,
+    promising,
     scored_text,
 )
 from ragbot.providers.extractive.question import AskedFor, asked_for
@@ -44,6 +46,7 @@ from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Term
 from ragbot.providers.extractive.scoring import Candidate
 from ragbot.providers.extractive.windows import choose_windows
 from ragbot.providers.local_embedder import LocalEmbedder
+from ragbot.providers.sentence_vectors import StoredSentenceVectors
 from ragbot.services import EXTENSION, Services
 
 # Holds the weights of a few hundred questions down.
@@ -55,7 +58,7 @@ _ENCODER = CrossEncoder(2)
 
 @dataclass
 class Asked:
-    """Hold a question with the passages that were found for it."""
+    """Hold a question with the passages that were found for it, and the stored vectors of their sentences."""
 
     book: str
     row: Row
@@ -64,6 +67,7 @@ class Asked:
     retrieval: Retrieval
     features: Any
     right: Any
+    sentences: StoredSentenceVectors
 
 
 @dataclass
@@ -147,7 +151,8 @@ def passages_for(
         stands_in_gold(p.chunk.path, p.chunk.heading_path, p.chunk.text, row.gold) for p in retrieval.passages
     ]
     subject = reader.terms(edition.language, asked.subject) if asked.subject else frozenset()
-    return Asked(book, row, asked, subject, retrieval, np.array(features), np.array(right, float))
+    sentences = StoredSentenceVectors(partial(services.editions.sentence_vectors, edition.embedder or ""))
+    return Asked(book, row, asked, subject, retrieval, np.array(features), np.array(right, float), sentences)
 
 
 class Fit:
@@ -205,9 +210,9 @@ class Fit:
         return Units(best, units.reads, np.array(features), units.right[order])
 
     def related(self, one: Asked, units: Units) -> Units:
-        """Return the best units by words, with their relevance; the features are those of their words."""
-        order = self._best(units) if units.candidates else []
+        """Return the units that are read, with their relevance; the features are those of their words."""
         passages = self.ranked(one)
+        order = self._promising(one, units, passages) if units.candidates else []
         candidates = [units.candidates[i] for i in order]
         texts = [scored_text(passages[each.passage].chunk, each.read) for each in candidates]
         question = (
@@ -235,8 +240,24 @@ class Fit:
         return scoring.support_features(one.asked, terms.weights, terms.unknown, scored)
 
     def _best(self, units: Units) -> Any:
-        order = np.argsort(-(units.features @ self.units[0][:-1]), kind="stable")
-        return order[:MOST_READ_BY_MODEL]
+        """Return the places of the best units by words."""
+        return self._by_words(units)[:MOST_READ_BY_MODEL]
+
+    def _by_words(self, units: Units) -> Any:
+        return np.argsort(-(units.features @ self.units[0][:-1]), kind="stable")
+
+    def _promising(self, one: Asked, units: Units, passages: Sequence[Passage]) -> Any:
+        """Return the places of the units that the cross-encoder reads, as answers choose them."""
+        order = self._by_words(units)
+        if one.retrieval.vector is None:
+            return order[:MOST_READ_BY_MODEL]
+        texts = [
+            (passage.chunk.search_text, [each.unit.words for each in read.units])
+            for passage, read in zip(passages, units.reads, strict=True)
+        ]
+        cosines = one.sentences.similarities(one.retrieval.vector, texts)
+        found = (units.candidates[place] for place in order)
+        return order[promising([cosines[each.passage][each.index] for each in found])]
 
     def _fitted_relevance(self, related: Sequence[Units]) -> Any:
         """Return the constant, the weight of the relevance, and that of the words' log-odds."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from ragbot.books.markup.prose import prose_blocks
 from ragbot.books.markup.readable import tidy_markdown, unit_words
 from ragbot.config import Settings
 from ragbot.config.resources import spare_waiting_threads
-from ragbot.core.ports import AnswerScorer, Embedder
+from ragbot.core.ports import AnswerScorer, Embedder, SentenceVectors
 from ragbot.index.analysis import Analyzer
 from ragbot.providers.extractive.generator import ExtractiveGenerator
 from ragbot.providers.extractive.reading import PassageReader
+from ragbot.storage.editions import EditionStore
 
 
 def build_local_embedder(settings: Settings, *, for_questions: bool) -> Embedder:
@@ -29,7 +30,11 @@ def build_local_embedder(settings: Settings, *, for_questions: bool) -> Embedder
 
 
 def build_extractive_generator(
-    settings: Settings, embedder: Embedder | None, scorer: AnswerScorer | None, reader: PassageReader
+    settings: Settings,
+    embedder: Embedder | None,
+    scorer: AnswerScorer | None,
+    reader: PassageReader,
+    editions: EditionStore,
 ) -> ExtractiveGenerator:
     """Build the generator without a chat model; where they are in use, local models help it choose."""
     return ExtractiveGenerator(
@@ -39,7 +44,19 @@ def build_extractive_generator(
         embedder=embedder if settings.chosen_embedder == "local" else None,
         similarity=question_similarity(settings),
         is_multilingual=settings.chosen_embedder == "openai" or settings.local_embedder == "multilingual",
+        sentences=_sentence_vectors(settings, embedder, editions),
     )
+
+
+def _sentence_vectors(
+    settings: Settings, embedder: Embedder | None, editions: EditionStore
+) -> SentenceVectors | None:
+    """Build the reader of the vectors of sentences, for the embedder that gives them; None for others."""
+    if embedder is None or settings.chosen_embedder != "local" or settings.local_embedder == "multilingual":
+        return None
+    from ragbot.providers.sentence_vectors import StoredSentenceVectors
+
+    return StoredSentenceVectors(partial(editions.sentence_vectors, embedder.name))
 
 
 def build_answer_scorer(settings: Settings) -> AnswerScorer | None:

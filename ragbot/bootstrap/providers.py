@@ -102,7 +102,7 @@ def build_providers(
     embedder = embedder or _embedder(settings, paid)
     query_embedder = _query_embedder(settings, embedder, paid, storage, metrics) if embedder else None
     scorer = None if generator else build_answer_scorer(settings)
-    extractive = build_extractive_generator(settings, query_embedder, scorer, reader)
+    extractive = build_extractive_generator(settings, query_embedder, scorer, reader, storage.editions)
     return Providers(
         paid=paid,
         embedder=embedder,

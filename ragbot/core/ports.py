@@ -17,11 +17,26 @@ class EmbeddingResult:
     """Hold vectors in the order of the texts, and the tokens that the provider charged for.
 
     `shortened` are the places of texts that are too long for the model: their beginnings were embedded.
+    `sentences` has the vectors of each text's sentences, packed, from an embedder that gives them.
     """
 
     vectors: list[Vector]
     tokens: int = 0
     shortened: tuple[int, ...] = ()
+    sentences: tuple[bytes, ...] = ()
+
+
+class SentenceVectors(Protocol):
+    """Say how similar the sentences of passages are to a question."""
+
+    def similarities(
+        self, vector: Vector, passages: Sequence[tuple[str, Sequence[str]]]
+    ) -> list[list[float]]:
+        """Return the cosine of the question's vector with each unit of each passage, -1 where unknown.
+
+        A passage is its search text and the words of its units, in order. Raises DatabaseUnavailable.
+        """
+        ...
 
 
 class AnswerScorer(Protocol):

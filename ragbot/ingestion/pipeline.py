@@ -272,7 +272,8 @@ class IngestionPipeline:
             return _Embedded(0, None, ())
         by_sha = {sha_of(chunk.search_text): chunk for chunk in chunks}
         shortened: list[str] = []
-        missing = sorted(self._editions.missing_vectors(embedder.name, by_sha))
+        gives_sentences = getattr(embedder, "gives_sentences", False)
+        missing = sorted(self._editions.missing_vectors(embedder.name, by_sha, sentences=gives_sentences))
         batches = [missing[i : i + EMBEDDING_BATCH] for i in range(0, len(missing), EMBEDDING_BATCH)]
 
         # Who waits for the lock that SQLite has for writers sleeps; here the next one is woken at once.
@@ -282,7 +283,11 @@ class IngestionPipeline:
             embedded = embedder.embed([by_sha[sha].search_text for sha in shas])
             shortened.extend(_place(by_sha[shas[number]]) for number in embedded.shortened)
             with one_writes:
-                self._editions.store_vectors(embedder.name, dict(zip(shas, embedded.vectors, strict=True)))
+                self._editions.store_vectors(
+                    embedder.name,
+                    dict(zip(shas, embedded.vectors, strict=True)),
+                    dict(zip(shas, embedded.sentences, strict=False)),
+                )
             return len(shas)
 
         done = 0

@@ -12,6 +12,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.core.languages import script_of
 from ragbot.core.ports import EmbeddingResult
 from ragbot.providers.onnx_model import OnnxModel
+from ragbot.providers.sentence_vectors import packed_sentences
 
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 
@@ -22,6 +23,8 @@ class LocalEmbedder:
     """Embed texts with a model that is loaded on first use. Safe to call from several threads."""
 
     name = "local/all-MiniLM-L6-v2-int8"
+    # Results have the vectors of sentences, too.
+    gives_sentences = True
 
     def __init__(self, threads: int = 1) -> None:
         self._model = OnnxModel(
@@ -32,12 +35,17 @@ class LocalEmbedder:
         """Embed texts in order, without charge. Text after 384 tokens is ignored."""
         tokenizer, model = self._model.open()
         vectors: list[list[float]] = []
+        sentences: list[bytes] = []
         for text in texts:
             if deadline is not None:
                 deadline.check()
             # One at a time: a batch is padded to its longest text, which costs more than it saves.
-            vectors.append(_embedded(tokenizer, model, text))
-        return EmbeddingResult(vectors)
+            encoding = tokenizer.encode(text)
+            states = _states(model, encoding.ids)
+            mean = states.mean(axis=0)
+            vectors.append([float(x) for x in mean / np.linalg.norm(mean)])
+            sentences.append(packed_sentences(text, encoding.offsets, states))
+        return EmbeddingResult(vectors, sentences=tuple(sentences))
 
     @staticmethod
     def understands(text: str) -> bool:
@@ -48,8 +56,8 @@ class LocalEmbedder:
         return script_of(text) in ("LATIN", "")
 
 
-def _embedded(tokenizer: Any, model: Any, text: str) -> list[float]:
-    ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+def _states(model: Any, tokens: Sequence[int]) -> Any:
+    """Return the model's last states, a row a token."""
+    ids = np.array([tokens], dtype=np.int64)
     inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
-    mean = model.run(None, inputs)[0][0].mean(axis=0)
-    return [float(x) for x in mean / np.linalg.norm(mean)]
+    return model.run(None, inputs)[0][0]

@@ -30,11 +30,12 @@ from ragbot.storage.edition_rows import (
     pages,
     publications,
     sections,
+    sha_of,
     stored_chunk,
     vector_length,
     vectors,
 )
-from ragbot.storage.keyed_rows import insert_missing
+from ragbot.storage.keyed_rows import insert_missing, upsert_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +206,11 @@ class EditionStore:
         with self._database.reading() as connection:
             return list(connection.scalars(query))
 
-    def missing_vectors(self, embedder: str, shas: Iterable[str]) -> set[str]:
-        """Return those hashes of search texts for which no vector of the embedder is stored."""
+    def missing_vectors(self, embedder: str, shas: Iterable[str], *, sentences: bool = False) -> set[str]:
+        """Return those hashes of search texts for which no vector of the embedder is stored.
+
+        With `sentences` a row without the vectors of sentences counts as missing, too.
+        """
         wanted = list(dict.fromkeys(shas))
         stored: set[str] = set()
         with self._database.reading(no_time_limit=True) as connection:
@@ -214,20 +218,41 @@ class EditionStore:
                 query = select(vectors.c.search_sha).where(
                     vectors.c.embedder == embedder, vectors.c.search_sha.in_(batch)
                 )
+                if sentences:
+                    query = query.where(vectors.c.sentences.is_not(None))
                 stored.update(connection.scalars(query))
         return set(wanted) - stored
 
-    def store_vectors(self, embedder: str, by_sha: Mapping[str, Vector]) -> None:
-        """Store and commit a batch of vectors; one that is stored already stays as it is."""
+    def store_vectors(
+        self, embedder: str, by_sha: Mapping[str, Vector], sentences: Mapping[str, bytes] | None = None
+    ) -> None:
+        """Store and commit a batch of vectors; one that is stored already stays as it is.
+
+        With the vectors of `sentences`, by the same hashes, rows that an older version wrote get them.
+        """
         if not by_sha:
             return
         rows = [
-            {"embedder": embedder, "search_sha": sha, "vector": packed_vector(vector)}
+            {
+                "embedder": embedder,
+                "search_sha": sha,
+                "vector": packed_vector(vector),
+                **({"sentences": sentences[sha]} if sentences else {}),
+            }
             for sha, vector in by_sha.items()
         ]
         with self._database.writing(no_time_limit=True) as connection:
             for batch in batches(rows):
-                insert_missing(connection, vectors, batch)
+                (upsert_all if sentences else insert_missing)(connection, vectors, batch)
+
+    def sentence_vectors(self, embedder: str, texts: Sequence[str]) -> dict[str, bytes]:
+        """Return the packed vectors of the sentences of those search texts that have some."""
+        by_sha = {sha_of(text): text for text in texts}
+        query = select(vectors.c.search_sha, vectors.c.sentences).where(
+            vectors.c.embedder == embedder, vectors.c.search_sha.in_(by_sha), vectors.c.sentences.is_not(None)
+        )
+        with self._database.reading() as connection:
+            return {by_sha[row.search_sha]: row.sentences for row in connection.execute(query)}
 
     def dimension(self, embedder: str) -> int | None:
         """Return the length of an embedder's stored vectors, or None if there is none."""

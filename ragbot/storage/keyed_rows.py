@@ -28,6 +28,11 @@ def upsert(
     connection.execute(_upsert(connection.dialect.name, table, tuple(row), tuple(add)), row)
 
 
+def upsert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows with the same columns; where the key exists, replace the other columns."""
+    connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), ()), rows)
+
+
 @cache
 def _upsert(dialect: str, table: Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
     """Return the statement, made once: making it takes longer than SQLite needs to execute it."""

@@ -135,13 +135,18 @@ class ChunkRow(db.Model):  # type: ignore[name-defined,misc]
 
 
 class ChunkVectorRow(db.Model):  # type: ignore[name-defined,misc]
-    """Store the vector that an embedder made of a search text, as little-endian 32-bit floats."""
+    """Store the vector that an embedder made of a search text, as little-endian 32-bit floats.
+
+    `sentences` has the vectors of the text's sentences, packed (`providers/sentence_vectors.py`), where the
+    embedder gives them; NULL in rows that an older version wrote.
+    """
 
     __tablename__ = "vectors"
 
     embedder: Mapped[str] = mapped_column(String(200), primary_key=True)
     search_sha: Mapped[str] = mapped_column(String(64), primary_key=True)
     vector: Mapped[bytes] = mapped_column(LargeBinary)
+    sentences: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ChunkContextRow(db.Model):  # type: ignore[name-defined,misc]

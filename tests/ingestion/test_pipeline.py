@@ -124,6 +124,31 @@ def test_changed_chapter_is_all_that_is_embedded(make_app: AppMaker, book: Path)
     assert "four months" in embedder.texts[0]
 
 
+def test_book_of_an_older_version_gets_the_vectors_of_its_sentences(make_app: AppMaker, book: Path) -> None:
+    """They are made once, by the next ingestion; the edition stays the same."""
+
+    class Sentences(WordCountEmbedder):
+        """Give sentences with the same vectors."""
+
+        gives_sentences = True
+
+        def embed(self, texts: Sequence[str], deadline: Deadline | None = None) -> EmbeddingResult:
+            vectors = super().embed(texts, deadline).vectors
+            return EmbeddingResult(vectors, sentences=tuple(text.encode() for text in texts))
+
+    older = services_of(make_app(embedder=WordCountEmbedder())).ingestion.ingest_book(book)
+    services = services_of(make_app(embedder=Sentences()))
+
+    again, third = services.ingestion.ingest_book(book), services.ingestion.ingest_book(book)
+
+    assert (again.edition, third.edition) == (older.edition, older.edition)
+    assert (again.embedded, third.embedded) == (3, 0)
+    edition = services.editions.edition(third.edition)
+    texts = [stored.chunk.search_text for stored in services.editions.stored_chunks(edition)]
+    name = WordCountEmbedder.name
+    assert services.editions.sentence_vectors(name, texts) == {text: text.encode() for text in texts}
+
+
 def test_chunk_that_is_too_long_for_the_embedder_is_named(make_app: AppMaker, book: Path) -> None:
     """The author can cut it; the rest of the book is not held up."""
 

@@ -364,6 +364,21 @@ def test_vector_that_is_kept_stays_as_it_is(editions: EditionStore, book: Book) 
     assert [one.dense for one in stored] == [pytest.approx([0.6, 0.8])] * 3
 
 
+def test_vector_of_an_older_version_is_missing_until_it_has_its_sentences(editions: EditionStore) -> None:
+    """The next ingestion computes them; until then the book is found by its words and its chunks' vectors."""
+    texts = {sha_of(text): text for text in ("One. Two.", "Three.")}
+    editions.store_vectors("one", {sha: [0.6, 0.8] for sha in texts})
+    before = editions.missing_vectors("one", texts, sentences=True), editions.missing_vectors("one", texts)
+
+    first, second = texts
+    editions.store_vectors("one", {first: [0.6, 0.8]}, {first: b"two vectors"})
+
+    assert before == ({first, second}, set())
+    assert editions.missing_vectors("one", texts, sentences=True) == {second}
+    assert editions.sentence_vectors("one", ["One. Two.", "Three.", "Four."]) == {"One. Two.": b"two vectors"}
+    assert editions.sentence_vectors("other", ["One. Two."]) == {}
+
+
 def test_dimension_is_that_of_the_embedders_vectors(editions: EditionStore) -> None:
     """The index must be shaped before its first point."""
     editions.store_vectors("one", {"a": [0.6, 0.8]})

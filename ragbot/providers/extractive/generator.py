@@ -11,10 +11,10 @@ from operator import mul
 from ragbot.core.answers import EXTRACTIVE, NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Chunk, Passage
-from ragbot.core.errors import ProviderError
+from ragbot.core.errors import DatabaseUnavailable, ProviderError
 from ragbot.core.languages import ask_in_book_language
 from ragbot.core.markdown_escaping import escape_words
-from ragbot.core.ports import AnswerScorer, Embedder, Pieces
+from ragbot.core.ports import AnswerScorer, Embedder, Pieces, SentenceVectors
 from ragbot.core.side_matter import wants_side_matter
 from ragbot.core.text import asks
 from ragbot.providers.extractive.layout import CUT, CUT_BEFORE, paragraphs_of
@@ -35,7 +35,8 @@ from ragbot.providers.extractive.windows import (
 
 # Passages whose units are scored; the reader is shown those that the answer cites.
 PASSAGES_READ = 14
-# So many units, the best by their words, are read by a local model: the cross-encoder, or the embedder.
+# So many units are read by a local model, the cross-encoder or the embedder: the best by their words, or,
+# where the vectors of sentences are stored, the best half by their words and the others by their vectors.
 MOST_READ_BY_MODEL = 10
 # The language that the cross-encoder was trained on.
 SCORED_LANGUAGE = "english"
@@ -57,7 +58,8 @@ class ExtractiveGenerator:
 
     `scorer` reads the best units of an English book with the question; without it, and in another language,
     `embedder` compares vectors; it must be the one that made the prompt's question vector. `similarity` maps
-    a cosine to the value that scoring was fitted on. `is_multilingual` says that the search also finds
+    a cosine to the value that scoring was fitted on. `sentences` are the vectors that were stored at
+    ingestion, which help to choose what the scorer reads. `is_multilingual` says that the search also finds
     passages in other languages than the question's. `tidy` cleans a run of Markdown prose.
     """
 
@@ -72,7 +74,9 @@ class ExtractiveGenerator:
         embedder: Embedder | None = None,
         similarity: Callable[[float], float] = lambda cosine: cosine,
         is_multilingual: bool = False,
+        sentences: SentenceVectors | None = None,
     ) -> None:
+        self._sentences = sentences
         self._similarity = similarity
         self._is_multilingual = is_multilingual
         self._reader = reader
@@ -162,12 +166,30 @@ class ExtractiveGenerator:
         found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)
         try:
-            read_again = self._read_by_model(prompt, asked.text, found[:MOST_READ_BY_MODEL], deadline)
+            promising = self._promising(prompt, passages, found)
+            read_again = self._read_by_model(prompt, asked.text, promising, deadline)
         except ProviderError:
             read_again = []
         if not read_again:
             return [one for one in found if _has_word(one, weights)]
         return sorted(map(scored, read_again), key=lambda one: -one.score)
+
+    def _promising(
+        self, prompt: Prompt, passages: Sequence[ReadPassage], found: Sequence[Candidate]
+    ) -> list[Candidate]:
+        """Return the units that a model is to read, of all that were found, the best by their words first."""
+        vector = prompt.question_vector
+        if self._sentences is None or self._scorer is None or vector is None or not found:
+            return list(found[:MOST_READ_BY_MODEL])
+        texts = [
+            (passage.chunk.search_text, [one.unit.words for one in read.units])
+            for passage, read in zip(prompt.passages, passages, strict=False)
+        ]
+        try:
+            cosines = self._sentences.similarities(vector, texts)
+        except DatabaseUnavailable:
+            return list(found[:MOST_READ_BY_MODEL])
+        return [found[place] for place in promising([cosines[one.passage][one.index] for one in found])]
 
     def _weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
         if asked.text == prompt.question:
@@ -246,6 +268,16 @@ class ExtractiveGenerator:
         block = blocks[number]
         words = self._reader.words(chunk.text[block.start : block.end], "heading")
         return "" if words in (chunk.title, *chunk.heading_path[-1:]) else words
+
+
+def promising(cosines: Sequence[float]) -> list[int]:
+    """Return the places of the units that a model is to read, of units that are sorted best first.
+
+    Half are the first ones, the others those whose vectors are most similar to the question's.
+    """
+    half = min(MOST_READ_BY_MODEL // 2, len(cosines))
+    others = sorted(range(half, len(cosines)), key=lambda place: -cosines[place])
+    return [*range(half), *others[: MOST_READ_BY_MODEL - half]]
 
 
 def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:

@@ -30,8 +30,8 @@ LEAST_MARGIN = 2.0
 _LIMITS = re.compile(
     r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
 )
-# A paragraph of so many sentences is shown whole, up to so many tokens, where a reason or a yes or no is asked
-# for: one of its sentences says it and the next one why. Of 655 answers 5 more hold their evidence so.
+# A paragraph of so many sentences, up to so many tokens, is shown whole where a reason or a yes or no is
+# asked for: one sentence says it and the next one why. Of 655 answers 5 more hold their evidence so.
 SHORT_PARAGRAPH = 3
 SHORT_PARAGRAPH_TOKENS = 100
 # These are shown whole, with what lies between.

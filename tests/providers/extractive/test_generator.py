@@ -10,7 +10,7 @@ import pytest
 from ragbot.core.answers import NOT_IN_BOOK, Generation, Mode, Prompt
 from ragbot.core.deadline import Deadline
 from ragbot.core.domain import Passage
-from ragbot.core.errors import DeadlineExceeded, ProviderUnavailable
+from ragbot.core.errors import DatabaseUnavailable, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Embedder, EmbeddingResult
 from ragbot.core.text import count_tokens
 from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_READ_BY_MODEL, PASSAGES_READ
@@ -406,6 +406,54 @@ def test_scorer_reads_few_units_of_english_books_and_the_question_before() -> No
     ((question, texts),) = scorer.asked
     assert question == "Is cheddar ripened? And how long?"
     assert len(texts) == MOST_READ_BY_MODEL
+
+
+class Similar:
+    """Say that one unit is most similar; keep what was compared."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.compared: list[tuple[str, list[str]]] = []
+
+    def similarities(
+        self, vector: Sequence[float], passages: Sequence[tuple[str, Sequence[str]]]
+    ) -> list[list[float]]:
+        self.compared += [(text, list(units)) for text, units in passages]
+        return [[0.9 if self.word in unit else 0.1 for unit in units] for _, units in passages]
+
+
+def test_scorer_reads_what_only_its_vector_finds() -> None:
+    """The reader asked in other words than the book's, and the sentence stands behind twelve others."""
+    told = [f"Cheddar {n} is ripened long, how long is a secret." for n in range(12)]
+    found = passages_of(*told, "The wheels stay below for nine months.")
+    similar, by_words, by_both = Similar("nine months"), Scorer("nine months"), Scorer("nine months")
+    prompt = replace(prompt_of(HOW_LONG, *found), question_vector=[1.0])
+
+    answer_to(prompt, scorer=by_words)
+    answer = answer_to(prompt, scorer=by_both, sentences=similar)
+
+    assert similar.compared[0] == (found[0].chunk.search_text, [told[0]])
+    assert not any("nine months" in text for text in by_words.asked[0][1])
+    assert len(by_both.asked[0][1]) == MOST_READ_BY_MODEL
+    assert "nine months" not in by_both.asked[0][1][0]
+    assert "nine months" in answer.split("See also")[0]
+
+
+def test_without_the_stored_vectors_words_alone_choose_what_the_scorer_reads() -> None:
+    """The database may be down; an answer is owed all the same."""
+
+    class Down(Similar):
+        def similarities(self, *_given: object) -> list[list[float]]:
+            raise DatabaseUnavailable("gone")
+
+    found = passages_of(*[f"Cheddar {n} is ripened long. Cheddar {n} is good." for n in range(14)])
+    prompt = replace(prompt_of(HOW_LONG, *found), question_vector=[1.0])
+    by_words, without = Scorer("nothing"), Scorer("nothing")
+
+    answer_to(prompt, scorer=by_words)
+    answer_to(prompt, scorer=without, sentences=Down(""))
+
+    assert by_words.asked == without.asked
 
 
 def test_scorer_that_fails_leaves_the_words() -> None:

@@ -1,0 +1,104 @@
+"""Make the vectors of a text's sentences from one pass of a model over all of it, and compare them.
+
+The model reads a whole chunk once, as for the chunk's own vector; the mean of a sentence's tokens then is the
+sentence's vector, in the light of what surrounds it, at no further cost. (Günther et al., "Late Chunking:
+Contextual Chunk Embeddings Using Long-Context Embedding Models", 2024.)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ragbot.core.domain import Vector
+
+# A sentence, an item or a row ends here; one that is cut in two has the mean of both.
+_END = re.compile(r"(?<=[.!?:])\s+|\n+")
+_LARGEST = 127
+# What is less than every cosine: of units that the model has not read.
+UNKNOWN = -1.0
+
+
+def packed_sentences(text: str, offsets: Sequence[tuple[int, int]], states: Any) -> bytes:
+    """Return the vectors of a text's sentences as bytes; none without tokens.
+
+    `offsets` are the places in the text of each token, `states` the model's last states, a row a token. The
+    bytes are the number n of sentences, n + 1 places where they begin and the last one ends (32-bit
+    unsigned, little-endian), then n vectors of 8-bit integers, each scaled by its own largest number.
+    """
+    starts = np.array([0, *(match.end() for match in _END.finditer(text))])
+    tokens = [(number, start) for number, (start, end) in enumerate(offsets) if end > start]
+    if not tokens:
+        return b""
+    numbers = np.array([number for number, _ in tokens])
+    places = np.searchsorted(starts, [start for _, start in tokens], side="right") - 1
+    found = np.unique(places)
+    means = np.array([states[numbers[places == place]].mean(axis=0) for place in found])
+    scaled = means / np.abs(means).max(axis=1, keepdims=True)
+    bounds = [*starts[found], max(end for _, end in offsets)]
+    head = np.array([len(found), *bounds], dtype="<u4")
+    return head.tobytes() + np.rint(scaled * _LARGEST).astype(np.int8).tobytes()
+
+
+def similarities(packed: bytes, vector: Vector, spans: Sequence[tuple[int, int]]) -> list[float]:
+    """Return the cosine of a vector with that of each span of the text that was packed.
+
+    A span has the mean of the sentences that it overlaps, each by its part; UNKNOWN if it overlaps none.
+    """
+    count = int.from_bytes(packed[:4], "little")
+    bounds = np.frombuffer(packed, "<u4", count + 1, 4).astype(np.int64)
+    rows = np.frombuffer(packed, np.int8, offset=4 * (count + 2)).reshape(count, -1).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    first, last = np.array(spans, dtype=np.int64).reshape(-1, 2).T[..., None]
+    overlaps = np.clip(np.minimum(last, bounds[1:]) - np.maximum(first, bounds[:-1]), 0, None)
+    means = overlaps @ rows
+    lengths = np.linalg.norm(means, axis=1)
+    cosines = means @ np.asarray(vector, dtype=np.float32) / np.where(lengths > 0, lengths, 1)
+    return [float(one) for one in np.where(lengths > 0, cosines, UNKNOWN)]
+
+
+class StoredSentenceVectors:
+    """Compare a question with the sentences of passages whose vectors were stored at ingestion.
+
+    `load` returns the packed sentences of those search texts that have some.
+    """
+
+    def __init__(self, load: Callable[[Sequence[str]], Mapping[str, bytes]]) -> None:
+        self._load = load
+
+    def similarities(
+        self, vector: Vector, passages: Sequence[tuple[str, Sequence[str]]]
+    ) -> list[list[float]]:
+        """Return the cosine with each unit of each passage, UNKNOWN where it is not known.
+
+        A passage is its search text and the words of its units, in order.
+        """
+        stored = self._load([text for text, _ in passages])
+        return [
+            similarities(packed, vector, spans_of(text, units))
+            if units and (packed := stored.get(text))
+            else [UNKNOWN] * len(units)
+            for text, units in passages
+        ]
+
+
+# So many characters of a unit are looked for in a text: behind them there may be markup in one of the two.
+_LOOKED_FOR = (24, 12)
+
+
+def spans_of(text: str, units: Sequence[str]) -> list[tuple[int, int]]:
+    """Return about where units stand in a text that has them in this order.
+
+    The text was made of the same source in another way, so a unit that is not found stands behind the last.
+    """
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for words in units:
+        found = (text.find(words[:length], at) for length in _LOOKED_FOR)
+        start = next((place for place in found if place >= 0), spans[-1][1] if spans else 0)
+        spans.append((start, start + len(words)))
+        at = start
+    return spans

@@ -1,0 +1,105 @@
+"""Test the vectors of sentences that are made with a chunk's own one, with the real local model."""
+
+from __future__ import annotations
+
+import pytest
+
+from ragbot.providers.local_embedder import LONGEST_TOKENS, LocalEmbedder
+from ragbot.providers.sentence_vectors import (
+    UNKNOWN,
+    StoredSentenceVectors,
+    packed_sentences,
+    similarities,
+    spans_of,
+)
+
+HEADINGS = "Dairy > Cellar\n\n"
+SENTENCES = [
+    "The wheels stay on boards of spruce for nine months.",
+    "Nobody may smoke down there.",
+    "Visitors get a coat at the door, since it is cold.",
+]
+TEXT = HEADINGS + " ".join(SENTENCES)
+
+
+@pytest.fixture(scope="module")
+def embedder() -> LocalEmbedder:
+    return LocalEmbedder()
+
+
+def compared(embedder: LocalEmbedder, question: str, text: str, units: list[str]) -> list[float]:
+    """Return the similarity of a question to the units of a text, as an answer gets it."""
+    packed = dict(zip([text], embedder.embed([text]).sentences, strict=True))
+    stored = StoredSentenceVectors(lambda texts: {one: packed[one] for one in texts if one in packed})
+    return stored.similarities(embedder.embed([question]).vectors[0], [(text, units)])[0]
+
+
+@pytest.mark.parametrize(
+    ("question", "place"),
+    [
+        ("How long does cheese ripen?", 0),
+        ("Are cigarettes allowed in the vault?", 1),
+        ("What should guests wear against the low temperature?", 2),
+    ],
+)
+def test_sentence_that_means_what_is_asked_is_most_similar(
+    embedder: LocalEmbedder, question: str, place: int
+) -> None:
+    """It shares no word with the question."""
+    found = compared(embedder, question, TEXT, SENTENCES)
+
+    assert max(found) == found[place]
+    assert all(-1 < one < 1 for one in found)
+
+
+def test_result_has_the_sentences_of_each_text(embedder: LocalEmbedder) -> None:
+    """They are stored by the text that they are of."""
+    result = embedder.embed([TEXT, "One.", ""])
+
+    counts = [int.from_bytes(packed[:4], "little") for packed in result.sentences]
+    assert counts == [4, 1, 0]
+    assert result.vectors == embedder.embed([TEXT, "One.", ""]).vectors
+
+
+def test_whole_text_as_one_unit_has_nearly_the_texts_own_vector(embedder: LocalEmbedder) -> None:
+    """Eight bits a number and one mean for each sentence lose little."""
+    result = embedder.embed([TEXT])
+
+    (cosine,) = similarities(result.sentences[0], result.vectors[0], [(0, len(TEXT))])
+
+    assert cosine > 0.95
+
+
+def test_unit_behind_what_the_model_reads_is_unknown(embedder: LocalEmbedder) -> None:
+    """Of a long table the last rows have no vector; they are found by their words."""
+    text = HEADINGS + "spruce boards and salt. " * LONGEST_TOKENS + "The last one."
+
+    first, last = compared(embedder, "Where is salt?", text, ["spruce boards and salt.", "The last one."])
+
+    assert first > 0
+    assert last == UNKNOWN
+
+
+def test_passage_without_stored_sentences_is_unknown(embedder: LocalEmbedder) -> None:
+    """An older version ingested the book; words alone choose then."""
+    stored = StoredSentenceVectors(lambda _texts: {})
+    vector = embedder.embed(["Who?"]).vectors[0]
+
+    assert stored.similarities(vector, [(TEXT, SENTENCES), ("Empty", [])]) == [[UNKNOWN] * 3, []]
+
+
+def test_text_without_a_token_has_no_sentences() -> None:
+    """The special tokens at both ends stand for no word."""
+    assert packed_sentences("", [(0, 0), (0, 0)], None) == b""
+
+
+def test_units_are_found_in_order_and_beside_markup() -> None:
+    """The words of a unit and the text that was embedded are made of one source in two ways."""
+    text = "Keys > Copy\n\nPress copy. Press paste twice, then copy. Press copy."
+    units = ["Press copy.", "Press «paste» twice, then copy.", "Press copy."]
+
+    spans = spans_of(text, units)
+
+    assert spans[0] == (13, 24)
+    assert spans[1][0] == 24
+    assert text[slice(*spans[2])] == "Press copy."

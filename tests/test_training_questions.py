@@ -25,9 +25,11 @@ def test_each_question_names_places(book: str) -> None:
 
     for row in rows:
         (places,) = (row[kind] for kind in ("right", "near") if kind in row)
-        assert row["question"].strip()
+        assert row["questions"]
         assert places
         for page, start, end in places:
             assert page.rpartition(".")[0] in names
             assert 0 <= start < end
-    assert len({row["question"].casefold() for row in rows}) == len(rows)
+    questions = [question.strip() for row in rows for question in row["questions"]]
+    assert all(questions)
+    assert len({question.casefold() for question in questions}) == len(questions)

@@ -68,11 +68,12 @@ def read_questions(path: Path) -> list[Question]:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [
         Question(
-            row["question"],
+            question,
             "right" in row,
             tuple((page, start) for page, start, _ in row.get("right") or row["near"]),
         )
         for row in rows
+        for question in row["questions"]
     ]
 
 

@@ -38,8 +38,8 @@ from ragbot.providers.extractive.generator import (
     MOST_READ_BY_MODEL,
     PASSAGES_READ,
     is_answer,
-    promising,
     scored_text,
+    shortlist_units,
 )
 from ragbot.providers.extractive.question import AskedFor, asked_for
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
@@ -212,7 +212,7 @@ class Fit:
     def related(self, one: Asked, units: Units) -> Units:
         """Return the units that are read, with their relevance; the features are those of their words."""
         passages = self.ranked(one)
-        order = self._promising(one, units, passages) if units.candidates else []
+        order = self._shortlisted(one, units, passages) if units.candidates else []
         candidates = [units.candidates[i] for i in order]
         texts = [scored_text(passages[each.passage].chunk, each.read) for each in candidates]
         question = (
@@ -246,7 +246,7 @@ class Fit:
     def _by_words(self, units: Units) -> Any:
         return np.argsort(-(units.features @ self.units[0][:-1]), kind="stable")
 
-    def _promising(self, one: Asked, units: Units, passages: Sequence[Passage]) -> Any:
+    def _shortlisted(self, one: Asked, units: Units, passages: Sequence[Passage]) -> Any:
         """Return the places of the units that the cross-encoder reads, as answers choose them."""
         order = self._by_words(units)
         if one.retrieval.vector is None:
@@ -257,7 +257,7 @@ class Fit:
         ]
         cosines = one.sentences.similarities(one.retrieval.vector, texts)
         found = (units.candidates[place] for place in order)
-        return order[promising([cosines[each.passage][each.index] for each in found])]
+        return order[shortlist_units([cosines[each.passage][each.index] for each in found])]
 
     def _fitted_relevance(self, related: Sequence[Units]) -> Any:
         """Return the constant, the weight of the relevance, and that of the words' log-odds."""

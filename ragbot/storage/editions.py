@@ -35,7 +35,7 @@ from ragbot.storage.edition_rows import (
     vector_length,
     vectors,
 )
-from ragbot.storage.keyed_rows import insert_missing, upsert_all
+from ragbot.storage.keyed_rows import insert_missing, insert_or_complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +239,15 @@ class EditionStore:
                 "vector": packed_vector(vector),
                 **({"sentences": sentences[sha]} if sentences else {}),
             }
-            for sha, vector in by_sha.items()
+            # In one order everywhere, so that two ingestions never wait for each other.
+            for sha, vector in sorted(by_sha.items())
         ]
         with self._database.writing(no_time_limit=True) as connection:
             for batch in batches(rows):
-                (upsert_all if sentences else insert_missing)(connection, vectors, batch)
+                if sentences:
+                    insert_or_complete(connection, vectors, batch, "sentences")
+                else:
+                    insert_missing(connection, vectors, batch)
 
     def sentence_vectors(self, embedder: str, texts: Sequence[str]) -> dict[str, bytes]:
         """Return the packed vectors of the sentences of those search texts that have some."""

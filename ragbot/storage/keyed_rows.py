@@ -28,9 +28,14 @@ def upsert(
     connection.execute(_upsert(connection.dialect.name, table, tuple(row), tuple(add)), row)
 
 
-def upsert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows with the same columns; where the key exists, replace the other columns."""
-    connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), ()), rows)
+def insert_or_complete(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: str
+) -> None:
+    """Insert rows; where the key exists, replace this column alone."""
+    insert = _dialect(connection.dialect.name).insert(table)
+    key = [one.name for one in table.primary_key]
+    changes = {column: insert.excluded[column]}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes), rows)
 
 
 @cache

@@ -99,7 +99,8 @@ class ExtractiveGenerator:
             yield from self._laid_out(prompt, passages, windows) if windows else [NOT_IN_BOOK]
             return
         questions = [asked_for(part) for part in parts_of(prompt.question)]
-        found = [self._candidates(prompt, asked, passages, deadline) for asked in questions]
+        cosines = self._cosines(prompt, passages)
+        found = [self._candidates(prompt, asked, passages, cosines, deadline) for asked in questions]
         if not any(found) or not self._answers(prompt, questions[0], passages, found[0]):
             yield NOT_IN_BOOK
             return
@@ -133,9 +134,17 @@ class ExtractiveGenerator:
         return ask_in_book_language(prompt.foreign_language, prompt.language)
 
     def _candidates(
-        self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], deadline: Deadline
+        self,
+        prompt: Prompt,
+        asked: AskedFor,
+        passages: Sequence[ReadPassage],
+        cosines: Sequence[Sequence[float]],
+        deadline: Deadline,
     ) -> list[Candidate]:
-        """Return every unit of every passage with its score, best first."""
+        """Return every unit of every passage with its score, best first.
+
+        `cosines` are the similarities of the passages' units to the question, if they are known.
+        """
         weights = self._weights(prompt, asked)
         subject = self._reader.terms(prompt.language, asked.subject) if asked.subject else frozenset()
         best = prompt.passages[0].score if prompt.passages else 0.0
@@ -166,30 +175,28 @@ class ExtractiveGenerator:
         found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)
         try:
-            promising = self._promising(prompt, passages, found)
-            read_again = self._read_by_model(prompt, asked.text, promising, deadline)
+            likest = [cosines[one.passage][one.index] for one in found] if cosines else [0.0] * len(found)
+            to_read = [found[place] for place in shortlist_units(likest)]
+            read_again = self._read_by_model(prompt, asked.text, to_read, deadline)
         except ProviderError:
             read_again = []
         if not read_again:
             return [one for one in found if _has_word(one, weights)]
         return sorted(map(scored, read_again), key=lambda one: -one.score)
 
-    def _promising(
-        self, prompt: Prompt, passages: Sequence[ReadPassage], found: Sequence[Candidate]
-    ) -> list[Candidate]:
-        """Return the units that a model is to read, of all that were found, the best by their words first."""
+    def _cosines(self, prompt: Prompt, passages: Sequence[ReadPassage]) -> list[list[float]]:
+        """Return how similar each unit of each passage is to the question; nothing where it is not known."""
         vector = prompt.question_vector
-        if self._sentences is None or self._scorer is None or vector is None or not found:
-            return list(found[:MOST_READ_BY_MODEL])
+        if self._sentences is None or vector is None or not self._scorer_reads(prompt):
+            return []
         texts = [
             (passage.chunk.search_text, [one.unit.words for one in read.units])
             for passage, read in zip(prompt.passages, passages, strict=False)
         ]
         try:
-            cosines = self._sentences.similarities(vector, texts)
+            return self._sentences.similarities(vector, texts)
         except DatabaseUnavailable:
-            return list(found[:MOST_READ_BY_MODEL])
-        return [found[place] for place in promising([cosines[one.passage][one.index] for one in found])]
+            return []
 
     def _weights(self, prompt: Prompt, asked: AskedFor) -> Mapping[str, float]:
         if asked.text == prompt.question:
@@ -204,7 +211,7 @@ class ExtractiveGenerator:
         """Return candidates with their relevance, or their similarity; none where no model can tell."""
         if not best:
             return []
-        if self._scorer is not None and prompt.language == SCORED_LANGUAGE and not prompt.foreign_language:
+        if self._scorer is not None and self._scorer_reads(prompt):
             asked = f"{prompt.context[:LONGEST_QUESTION]} {question[:LONGEST_QUESTION]}".strip()
             texts = [scored_text(prompt.passages[one.passage].chunk, one.read) for one in best]
             relevances = self._scorer.scores(asked, texts, deadline)
@@ -217,6 +224,10 @@ class ExtractiveGenerator:
         ).vectors
         similarities = [self._similarity(sum(map(mul, vector, asked_vector))) for vector in vectors]
         return [replace(one, similarity=value) for one, value in zip(best, similarities, strict=True)]
+
+    def _scorer_reads(self, prompt: Prompt) -> bool:
+        is_known = prompt.language == SCORED_LANGUAGE and not prompt.foreign_language
+        return self._scorer is not None and is_known
 
     def _answers(
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], found: Sequence[Candidate]
@@ -270,7 +281,7 @@ class ExtractiveGenerator:
         return "" if words in (chunk.title, *chunk.heading_path[-1:]) else words
 
 
-def promising(cosines: Sequence[float]) -> list[int]:
+def shortlist_units(cosines: Sequence[float]) -> list[int]:
     """Return the places of the units that a model is to read, of units that are sorted best first.
 
     Half are the first ones, the others those whose vectors are most similar to the question's.

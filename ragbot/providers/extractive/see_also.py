@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
+from ragbot.core.text import asks
 from ragbot.providers.extractive.lists import ITEMS, RUN_TOKENS, item_of, list_extent, short_list
 from ragbot.providers.extractive.question import AskedFor, Want
 from ragbot.providers.extractive.reading import ReadPassage
@@ -75,10 +76,10 @@ def further_last(
             divided += _list_alone(window, passage, scores)
         else:
             divided += _parts(window, passage, scores, asked, question)
-    return sorted(_said_once(divided, best.passage), key=lambda window: window.is_further)
+    return sorted(_drop_shown_units(divided, best.passage), key=lambda window: window.is_further)
 
 
-def _said_once(windows: Sequence[Window], passage: int) -> list[Window]:
+def _drop_shown_units(windows: Sequence[Window], passage: int) -> list[Window]:
     """Leave out of a passage's further windows what its answer shows."""
     own = [window for window in windows if window.passage == passage]
     shown = {index for window in own if not window.is_further for index in window.units}
@@ -158,7 +159,9 @@ def _short_paragraph(units: tuple[int, ...], passage: ReadPassage) -> tuple[int,
     whole = tuple(index for index, read in enumerate(passage.units) if read.unit.block == block)
     read = [passage.units[index].unit for index in whole]
     is_short = len(whole) <= SHORT_PARAGRAPH and sum(unit.tokens for unit in read) <= SHORT_PARAGRAPH_TOKENS
-    is_prose = all(unit.kind == "sentence" for unit in read)
+    is_prose = all(
+        unit.kind == "sentence" and not (unit.announces or unit.is_side or asks(unit.words)) for unit in read
+    )
     return whole if is_short and is_prose and {*units} <= {*whole} else units
 
 
@@ -218,14 +221,14 @@ def _shown(
 
 
 def _lists_of_several(chosen: set[int], passage: ReadPassage) -> set[int]:
-    """Return the short lists and tables of which two items or half are chosen: the rest would be missed."""
+    """Return the short lists and tables of which two items are chosen, or one of two."""
     found: set[int] = set()
     for index in chosen:
         if passage.units[index].unit.kind in ITEMS:
             extent = list_extent(passage, index)
             tokens = sum(passage.units[other].unit.tokens for other in extent)
             shown = len(chosen.intersection(extent))
-            if tokens <= RUN_TOKENS and (shown > 1 or 2 * shown >= len(extent)):
+            if tokens <= RUN_TOKENS and shown >= min(2, len(extent) - 1):
                 found.update(extent)
     return found
 

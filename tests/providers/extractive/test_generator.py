@@ -439,6 +439,19 @@ def test_scorer_reads_what_only_its_vector_finds() -> None:
     assert "nine months" in answer.split("See also")[0]
 
 
+@pytest.mark.parametrize(
+    "more", [{"language": "german"}, {"mode": Mode.SELECTED_TEXT, "question_vector": None}]
+)
+def test_stored_vectors_are_for_what_the_scorer_reads(more: dict[str, object]) -> None:
+    """In another language the embedder compares, and a selected text is not stored."""
+    similar = Similar("nine months")
+    prompt = replace(prompt_of(HOW_LONG, *passages_of(CHEDDAR)), **{"question_vector": [1.0], **more})
+
+    answer_to(prompt, scorer=Scorer("nothing"), sentences=similar)
+
+    assert similar.compared == []
+
+
 def test_without_the_stored_vectors_words_alone_choose_what_the_scorer_reads() -> None:
     """The database may be down; an answer is owed all the same."""
 

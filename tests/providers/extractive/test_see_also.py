@@ -101,6 +101,34 @@ def test_reason_and_yes_or_no_come_with_their_short_paragraph(question: str) -> 
     assert divided("Who wraps the boards under the cheddar?", f"{BOARDS} {SLEEP}")[0] == [BOARDS]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        "Do you sell feta?",
+        "The feta of the others is these:\n\n" + "- a box of spoons\n" * 6,
+        f"The feta {'of the others ' * 40}rests.",
+    ],
+    ids=["question", "lead_in", "long"],
+)
+def test_what_does_not_answer_is_not_shown_with_its_paragraph(other: str) -> None:
+    """A question, a colon with nothing behind it, or a hundred words are no reason."""
+    answer, _ = divided("Why are the boards under the cheddar wrapped?", f"{BOARDS} {other}")
+
+    assert answer == [BOARDS]
+
+
+def test_nothing_is_told_twice() -> None:
+    """A paragraph that is shown whole may lie in two windows."""
+    passages = [read(f"{BOARDS} {SLEEP} Nobody hurries there.")]
+    question = "Are the boards under the cheddar wrapped?"
+    asked, candidates = asked_for(question), candidates_of(question, *passages)
+    windows = [Window(0, (0,), 3.0, is_run=False), Window(0, (2,), 1.0, is_run=False)]
+
+    found = further_last(windows, passages, candidates, asked, weights_of(question).keys())
+
+    assert [(window.units, window.is_further) for window in found] == [((0, 1, 2), False)]
+
+
 def test_list_of_which_two_items_answer_is_whole() -> None:
     """Two of seven items above and the others under "See also" are a torn list."""
     others = "".join(f"- Box {number} of spoons and salt\n" for number in range(6))

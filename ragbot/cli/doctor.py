@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ from ragbot.health.runner import CACHE_S, NO_ANSWER, CheckResult
 from ragbot.services import Services, current_services
 
 LEAST_FREE_MB = 500
+# Chunks that are looked at for the vectors of their sentences: an ingestion stores those of all.
+SAMPLED_CHUNKS = 20
 SEARCH_S = 30.0
 # How often a part that is slow to answer is looked at, about once a second.
 MOST_LOOKS = 10
@@ -69,6 +72,8 @@ def diagnose(services: Services) -> Iterator[Finding]:
     if book is not None:
         yield _search(services, book)
         yield _part("vectors", report.components["embeddings"])
+        if settings.chosen_embedder == "local" and settings.local_embedder == "english":
+            yield _sentences(services, book)
     llm = report.components["llm"]
     if llm.status == "degraded" and llm.detail != NO_ANSWER:
         # (Whether a model answers now, and in time, the provider's own lines say.)
@@ -121,6 +126,16 @@ def _search(services: Services, book: EditionFacts) -> Finding:
     except RagbotError as error:
         return Finding("search", False, f"{error} Run flask book reindex.")
     return Finding("search", True, "the published edition can be searched")
+
+
+def _sentences(services: Services, book: EditionFacts) -> Finding:
+    """Say whether the book was ingested since vectors of sentences are stored; without them it works, too."""
+    first = itertools.islice(services.editions.stored_chunks(book), SAMPLED_CHUNKS)
+    stored = services.editions.sentence_vectors(
+        book.embedder or "", [chunk.chunk.search_text for chunk in first]
+    )
+    missing = "not stored yet: run flask book ingest again, for questions in other words than the book's"
+    return Finding("vectors of sentences", True, "stored" if stored else missing)
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:

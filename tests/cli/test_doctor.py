@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from flask_openapi import OpenAPI
+from sqlalchemy import text
 
 from harness.openai_upstream import CHAT, OpenAIUpstream, Status
 from harness.server_accents import AccentedServer, read_transcript
@@ -16,6 +17,7 @@ from ragbot.cli import doctor
 from ragbot.cli.doctor import _part
 from ragbot.core.domain import EditionFacts
 from ragbot.core.ports import SharedState
+from ragbot.extensions import db
 from ragbot.health.checks import CACHED_ANSWERS, DATABASE_STORE, EMBEDDED_INDEX
 from ragbot.health.runner import CheckResult
 from ragbot.index.published_books import PublishedBooks
@@ -92,6 +94,21 @@ def test_installation_without_a_key_is_well(diagnosed: Diagnose) -> None:
     assert {line.split()[0] for line in lines.values()} == {"ok"}
     assert {"settings", "database", "book", "search", "provider", "proxy", "disk: index"} <= lines.keys()
     assert "chunks" in lines["book"]
+
+
+def test_book_of_an_older_version_is_to_be_ingested_again(
+    new_database: DatabaseMaker, tmp_path: Path
+) -> None:
+    """It answers as before; nothing else would tell the operator."""
+    with three_chapter_app(new_database, tmp_path, {"EMBEDDER": "local"}) as app:
+        _, now = lines_of(app)
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE vectors SET sentences = NULL"))
+        exit_code, before = lines_of(app)
+
+    assert now["vectors of sentences"] == "ok stored"
+    assert exit_code == 0
+    assert before["vectors of sentences"].startswith("ok not stored yet: run flask book ingest again")
 
 
 def test_index_in_the_making_is_waited_for(diagnosed: Diagnose, monkeypatch: pytest.MonkeyPatch) -> None:

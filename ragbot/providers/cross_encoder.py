@@ -16,7 +16,7 @@ from ragbot.core.deadline import Deadline
 from ragbot.providers.onnx_model import OnnxModel
 
 MODEL = Path(__file__).parent / "data" / "cross_encoder" / "model.onnx"
-MODEL_SHA256 = "22b1aa0bf2a4b5c8c47864c854915a7d54fe55dbf4a8f67c7c764caf0a5df05f"
+MODEL_SHA256 = "cdfb24d8c6b71efb8a6556793dc76ed6b4735d84905b75d9e4e123aa1ea14e99"
 # Of a question and a text together, of which the longer is cut. Its CPU grows with them: some 0.2 ms a token.
 LONGEST_TOKENS = 96
 

@@ -255,7 +255,7 @@ UNIT_WEIGHTS = (
 )
 UNIT_CONSTANT = (-4.55, -1.37)
 # Where a cross-encoder has read the unit: the constant, and what its log-odds and those of the words count.
-RELEVANCE_WEIGHTS = (-0.86, 0.52, 0.26)
+RELEVANCE_WEIGHTS = (-0.78, 0.44, 0.25)
 
 
 def score(asked: AskedFor, weights: Mapping[str, float], subject: Terms, one: Candidate) -> float:
@@ -285,14 +285,14 @@ SUPPORT_FEATURES = (
 )
 SUPPORT_WEIGHTS = (-12.6, -3.17, -4.35, -3.06, 0.24, 0.87)
 SUPPORT_CONSTANT = 1.586
-# The same where a cross-encoder has read the units. Of nineteen books it refuses 3 % of the answerable
-# questions and 41 % of the near misses; of fifteen that neither knows, 4 % and 22 % (docs/search.md).
-READ_SUPPORT_WEIGHTS = (-14.6, -2.6, -0.85, -2.95, -0.09, 0.63, 0.3)
-READ_SUPPORT_CONSTANT = 3.67
+# The same where a cross-encoder has read the units. Of nineteen books, each left out of the fit, it refuses
+# 3.9 % of the answerable questions and 52 % of the near misses.
+READ_SUPPORT_WEIGHTS = (-8.61, -2.73, -1.62, -1.31, 0.2, 1.51, 0.04)
+READ_SUPPORT_CONSTANT = 3.77
 # What `supports` asks for more than 0 where an answer has to be certain. Of 140 questions that a book nearly
-# answers 13 % pass, of 712 that it answers 75 % (without a cross-encoder, on 655 others: 20 % and 63 %).
+# answers 11 % pass, of 712 that it answers 79 % (without a cross-encoder, on 655 others: 20 % and 63 %).
 CERTAIN = 3.0
-READ_CERTAIN = 2.0
+READ_CERTAIN = 1.6
 # For a search without vectors: the mean of unanswerable questions with unknown words, over the fitted books.
 TYPICAL_SIMILARITY = 0.38
 # The question's words are looked for in so many of the best units.

@@ -36,7 +36,7 @@ ANSWER_TOKENS = 200
 # A section of sentences that says how to do something is shown whole up to this length.
 SHORT_SECTION_TOKENS = 120
 # A unit is shown if its score (log-odds) is at most this far below the best one's.
-SCORE_MARGIN = 1.5
+SCORE_MARGIN = 1.0
 # What has one short answer: a definition and at most one other wording of it are enough.
 MOST_WINDOWS = MappingProxyType({Want.MEANING: 2, Want.NUMBER: 3, Want.YES_NO: 3})
 # These ask for one fact, which the sentences before it do not state.

@@ -33,14 +33,14 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
     assert report.section_recall["5"] >= 0.83
     assert report.section_recall["1"] >= 0.50
     assert report.mrr >= 0.63
-    assert report.evidence_held >= 0.62
-    # (Six of fifteen; one more or less is 6.7 %.)
-    assert report.refused_near >= 0.33
+    assert report.evidence_held >= 0.66
+    # (Nine of fifteen; one more or less is 6.7 %.)
+    assert report.refused_near >= 0.46
     assert report.refused_far >= 0.82
     assert report.refused_wrongly <= 0.20
     assert report.answers_citing_gold >= 0.66
     assert report.sentences_supported >= 0.95
-    assert report.answer_tokens <= 235
+    assert report.answer_tokens <= 215
     assert report.citations_with_fragment >= 0.95
     assert report.citations_placed >= 0.98
     assert report.navigation_lines == 0
@@ -64,7 +64,7 @@ def test_answers_on_a_book_that_nothing_was_fitted_on_are_as_good_as_the_readme_
 
     assert report.section_recall["5"] >= 0.89
     assert report.mrr >= 0.79
-    assert report.evidence_held >= 0.75
+    assert report.evidence_held >= 0.78
     # (One of three. What has nothing to do with the book is told from questions in other words by a hair.)
     assert report.refused_far >= 0.33
     assert report.refused_wrongly <= 0.10

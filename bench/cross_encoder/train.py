@@ -35,8 +35,8 @@ PUBLIC_WRONG, BOOKS_WRONG, BEST_WRONG = 2, 5, 3
 PUBLIC_A_STEP, BOOKS_A_STEP = 16, 12
 PUBLIC_RATE, HEAD_RATE, BOOKS_RATE = 8e-5, 8e-4, 5e-5
 BOOKS_PASSES = 1.2
-# The weights are on the way from those before the books to those after them ("WiSE-FT", Wortsman et al., 2022):
-# on questions of other writers better than either.
+# The weights are on the way from those before the books to those after them ("WiSE-FT", Wortsman et al.,
+# 2022): on questions of other writers better than either.
 BOOKS_SHARE = 0.75
 # So often the best of a question's right texts is the one that is learnt.
 SHARE_OF_BEST = 0.6

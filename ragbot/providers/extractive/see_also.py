@@ -24,10 +24,9 @@ NEARLY_EQUAL = 0.2
 # Log-odds. Of the answer's windows, what is so much worse than the best unit surrounds it. Of 216 answers of
 # six books 98 have the evidence and at most two sentences beside it, as many with 0.4, and 93 with 1.0.
 UNIT_MARGIN = 0.6
-# What is so much worse is not shown at all, unless it belongs to a paragraph of the answer. With 2.0, and 1.5 for
-# windows in the place of 1.0, 9 more of 655 answers hold their evidence, 2 of them above "See also", in 167 tokens
-# in the place of 144.
-LEAST_MARGIN = 1.5
+# What is so much worse is not shown at all, unless it belongs to a paragraph of the answer; the second where
+# a cross-encoder has read the units (windows.READ_SCORE_MARGIN).
+LEAST_MARGIN, READ_LEAST_MARGIN = 2.0, 1.5
 # A sentence that takes back a part of the one before it.
 _LIMITS = re.compile(
     r"(?:but|however|except|unless|although|though|still|nevertheless|instead|otherwise)\b", re.IGNORECASE
@@ -69,6 +68,7 @@ def further_last(
     if asked.want is not Want.LIST and (asked.is_trouble or asked.want in _WHOLE):
         return sorted(marked, key=lambda window: window.is_further)
     passage, scores = passages[best.passage], _scores(best.passage, candidates, asked)
+    worst = max(scores.values()) - (LEAST_MARGIN if candidates[0].relevance is None else READ_LEAST_MARGIN)
     divided: list[Window] = []
     for window in marked:
         if window.is_further:
@@ -76,7 +76,7 @@ def further_last(
         elif asked.want is Want.LIST:
             divided += _list_alone(window, passage, scores)
         else:
-            divided += _parts(window, passage, scores, asked, question)
+            divided += _parts(window, passage, scores, asked, question, worst=worst)
     return sorted(_drop_shown_units(divided, best.passage), key=lambda window: window.is_further)
 
 
@@ -131,10 +131,13 @@ def _parts(
     scores: Mapping[int, float],
     asked: AskedFor,
     question: Set[str],
+    *,
+    worst: float,
 ) -> list[Window]:
     """Return the units of an answer's window that are nearly as good as the best one, then others as further.
 
-    Units come with those without which they cannot be understood. Where they do not say enough, but with the
+    Of the others those that score less than `worst` are left out. Units come with those without which they
+    cannot be understood. Where they do not say enough, but with the
     sentence after them do, that is taken, too.
     """
     best = max(scores.values())
@@ -150,7 +153,7 @@ def _parts(
     others = [index for index in window.units if index not in answer]
     if not answer:
         return [window]
-    further = _shown(others, passage, scores, best - LEAST_MARGIN, paragraphs=_paragraphs(answer, passage))
+    further = _shown(others, passage, scores, worst, paragraphs=_paragraphs(answer, passage))
     return _divided(window, answer, further)
 
 

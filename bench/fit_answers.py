@@ -40,6 +40,7 @@ from ragbot.providers.extractive.generator import (
     is_answer,
     scored_text,
     shortlist_units,
+    unit_texts,
 )
 from ragbot.providers.extractive.question import AskedFor, asked_for
 from ragbot.providers.extractive.reading import PassageReader, ReadPassage, Terms
@@ -251,13 +252,8 @@ class Fit:
         order = self._by_words(units)
         if one.retrieval.vector is None:
             return order[:MOST_READ_BY_MODEL]
-        texts = [
-            (passage.chunk.search_text, [each.unit.words for each in read.units])
-            for passage, read in zip(passages, units.reads, strict=True)
-        ]
-        cosines = one.sentences.similarities(one.retrieval.vector, texts)
-        found = (units.candidates[place] for place in order)
-        return order[shortlist_units([cosines[each.passage][each.index] for each in found])]
+        cosines = one.sentences.similarities(one.retrieval.vector, unit_texts(passages, units.reads))
+        return order[shortlist_units([units.candidates[place] for place in order], cosines)]
 
     def _fitted_relevance(self, related: Sequence[Units]) -> Any:
         """Return the constant, the weight of the relevance, and that of the words' log-odds."""

@@ -32,15 +32,14 @@ def insert_or_complete(
     connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], column: str
 ) -> None:
     """Insert rows; where the key exists, replace this column alone."""
-    insert = _dialect(connection.dialect.name).insert(table)
-    key = [one.name for one in table.primary_key]
-    changes = {column: insert.excluded[column]}
-    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changes), rows)
+    connection.execute(_upsert(connection.dialect.name, table, (column,), ()), rows)
 
 
 @cache
 def _upsert(dialect: str, table: Table, names: tuple[str, ...], add: tuple[str, ...]) -> Any:
-    """Return the statement, made once: making it takes longer than SQLite needs to execute it."""
+    """Return the statement that replaces or adds to these columns. It is made once: that takes longer than
+    SQLite needs to execute it.
+    """
     insert = _dialect(dialect).insert(table)
     key = [column.name for column in table.primary_key]
     changes = {name: insert.excluded[name] for name in names if name not in key}

@@ -175,8 +175,7 @@ class ExtractiveGenerator:
         found = _without_opposites(asked, prompt.passages, found)
         found.sort(key=lambda one: -one.score)
         try:
-            likest = [cosines[one.passage][one.index] for one in found] if cosines else [0.0] * len(found)
-            to_read = [found[place] for place in shortlist_units(likest)]
+            to_read = [found[place] for place in shortlist_units(found, cosines)]
             read_again = self._read_by_model(prompt, asked.text, to_read, deadline)
         except ProviderError:
             read_again = []
@@ -187,14 +186,10 @@ class ExtractiveGenerator:
     def _cosines(self, prompt: Prompt, passages: Sequence[ReadPassage]) -> list[list[float]]:
         """Return how similar each unit of each passage is to the question; nothing where it is not known."""
         vector = prompt.question_vector
-        if self._sentences is None or vector is None or not self._scorer_reads(prompt):
+        if self._sentences is None or vector is None or self._scorer_for(prompt) is None:
             return []
-        texts = [
-            (passage.chunk.search_text, [one.unit.words for one in read.units])
-            for passage, read in zip(prompt.passages, passages, strict=False)
-        ]
         try:
-            return self._sentences.similarities(vector, texts)
+            return self._sentences.similarities(vector, unit_texts(prompt.passages, passages))
         except DatabaseUnavailable:
             return []
 
@@ -211,10 +206,10 @@ class ExtractiveGenerator:
         """Return candidates with their relevance, or their similarity; none where no model can tell."""
         if not best:
             return []
-        if self._scorer is not None and self._scorer_reads(prompt):
+        if scorer := self._scorer_for(prompt):
             asked = f"{prompt.context[:LONGEST_QUESTION]} {question[:LONGEST_QUESTION]}".strip()
             texts = [scored_text(prompt.passages[one.passage].chunk, one.read) for one in best]
-            relevances = self._scorer.scores(asked, texts, deadline)
+            relevances = scorer.scores(asked, texts, deadline)
             return [replace(one, relevance=score) for one, score in zip(best, relevances, strict=True)]
         asked_vector = prompt.question_vector
         if self._embedder is None or asked_vector is None:
@@ -225,9 +220,10 @@ class ExtractiveGenerator:
         similarities = [self._similarity(sum(map(mul, vector, asked_vector))) for vector in vectors]
         return [replace(one, similarity=value) for one, value in zip(best, similarities, strict=True)]
 
-    def _scorer_reads(self, prompt: Prompt) -> bool:
+    def _scorer_for(self, prompt: Prompt) -> AnswerScorer | None:
+        """Return the scorer, if the book and the question are in its language."""
         is_known = prompt.language == SCORED_LANGUAGE and not prompt.foreign_language
-        return self._scorer is not None and is_known
+        return self._scorer if is_known else None
 
     def _answers(
         self, prompt: Prompt, asked: AskedFor, passages: Sequence[ReadPassage], found: Sequence[Candidate]
@@ -281,14 +277,28 @@ class ExtractiveGenerator:
         return "" if words in (chunk.title, *chunk.heading_path[-1:]) else words
 
 
-def shortlist_units(cosines: Sequence[float]) -> list[int]:
+def unit_texts(passages: Sequence[Passage], read: Sequence[ReadPassage]) -> list[tuple[str, list[str]]]:
+    """Return the search text of each passage that was read, and the words of its units."""
+    return [
+        (passage.chunk.search_text, [one.unit.words for one in units.units])
+        for passage, units in zip(passages, read, strict=False)
+    ]
+
+
+def shortlist_units(found: Sequence[Candidate], cosines: Sequence[Sequence[float]]) -> list[int]:
     """Return the places of the units that a model is to read, of units that are sorted best first.
 
-    Half are the first ones, the others those whose vectors are most similar to the question's.
+    Half are the first ones, the others those whose vectors are most similar to the question's. `cosines` has
+    the similarity of each unit of each passage; without it all are the first ones.
     """
-    half = min(MOST_READ_BY_MODEL // 2, len(cosines))
-    others = sorted(range(half, len(cosines)), key=lambda place: -cosines[place])
-    return [*range(half), *others[: MOST_READ_BY_MODEL - half]]
+    first = range(min(MOST_READ_BY_MODEL, len(found)))
+    if not cosines:
+        return [*first]
+    half = first[: MOST_READ_BY_MODEL // 2]
+    likest = sorted(
+        range(len(half), len(found)), key=lambda place: -cosines[found[place].passage][found[place].index]
+    )
+    return [*half, *likest[: len(first) - len(half)]]
 
 
 def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:

@@ -68,7 +68,7 @@ def further_last(
     if asked.want is not Want.LIST and (asked.is_trouble or asked.want in _WHOLE):
         return sorted(marked, key=lambda window: window.is_further)
     passage, scores = passages[best.passage], _scores(best.passage, candidates, asked)
-    worst = max(scores.values()) - (LEAST_MARGIN if candidates[0].relevance is None else READ_LEAST_MARGIN)
+    margin = LEAST_MARGIN if candidates[0].relevance is None else READ_LEAST_MARGIN
     divided: list[Window] = []
     for window in marked:
         if window.is_further:
@@ -76,7 +76,7 @@ def further_last(
         elif asked.want is Want.LIST:
             divided += _list_alone(window, passage, scores)
         else:
-            divided += _parts(window, passage, scores, asked, question, worst=worst)
+            divided += _parts(window, passage, scores, asked, question, margin=margin)
     return sorted(_drop_shown_units(divided, best.passage), key=lambda window: window.is_further)
 
 
@@ -132,13 +132,13 @@ def _parts(
     asked: AskedFor,
     question: Set[str],
     *,
-    worst: float,
+    margin: float,
 ) -> list[Window]:
     """Return the units of an answer's window that are nearly as good as the best one, then others as further.
 
-    Of the others those that score less than `worst` are left out. Units come with those without which they
-    cannot be understood. Where they do not say enough, but with the
-    sentence after them do, that is taken, too.
+    Of the others those that are worse by more than `margin` are left out. Units come with those without
+    which they cannot be understood. Where they do not say enough, but with the sentence after them do, that
+    is taken, too.
     """
     best = max(scores.values())
     answer = _shown(window.units, passage, scores, best - UNIT_MARGIN)
@@ -153,7 +153,7 @@ def _parts(
     others = [index for index in window.units if index not in answer]
     if not answer:
         return [window]
-    further = _shown(others, passage, scores, worst, paragraphs=_paragraphs(answer, passage))
+    further = _shown(others, passage, scores, best - margin, paragraphs=_paragraphs(answer, passage))
     return _divided(window, answer, further)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,8 +38,9 @@ class ReadUnit:
     `openings` are the stems of the term that the unit would define, one set for each spelling. `near` are
     those of its neighbours under the same heading and of its lead-in, `listed` those of the list or table in
     which it is an item, with the lead-in: the others' own sets, as copies would take most of the memory.
-    `replies` marks the first unit under a heading or a bold line that is a question, `is_negated` a unit
-    under a heading with a negation ("Not allowed"). `depth` is the length of the heading path of its section.
+    `replies_to` are those of the question that it is the first to follow: a heading, a bold line, or the
+    sentence before. `is_negated` marks a unit under a heading with a negation ("Not allowed"). `depth` is the
+    length of the heading path of its section.
     `label` is the bold line above that names its part of the section, as that of a tab, or the row above
     that names a group of rows, or "".
     """
@@ -50,7 +51,7 @@ class ReadUnit:
     openings: tuple[Terms, ...]
     near: tuple[Terms, ...] = ()
     listed: tuple[Terms, ...] = ()
-    replies: bool = False
+    replies_to: Terms = frozenset()
     is_negated: bool = False
     depth: int = 0
     label: str = ""
@@ -199,10 +200,13 @@ class PassageReader:
         for heading in {unit.heading for unit in units} - {-1}:
             names[heading] = self._words(text[blocks[heading].start : blocks[heading].end], "heading")
         inner = {heading: self.terms(language, name) for heading, name in names.items()}
-        questions = {heading for heading, name in names.items() if name.endswith(QUESTION_MARKS)}
+        questions = {
+            heading: inner[heading] for heading, name in names.items() if name.endswith(QUESTION_MARKS)
+        }
         negated = {heading for heading, name in names.items() if is_negated(name)}
         lists: dict[tuple[int, ...], tuple[Terms, ...]] = {}
         labels = list(_labels(units))
+        asked = list(_asked_before(units, labels, stems, questions))
 
         def listed_in(index: int) -> tuple[Terms, ...]:
             # One tuple for all items of a list.
@@ -221,12 +225,7 @@ class PassageReader:
                 ),
                 near=tuple(stems[near] for near in _near(units, index)),
                 listed=listed_in(index),
-                replies=_begins(units, labels, index)
-                and (
-                    units[labels[index]].words.endswith(QUESTION_MARKS)
-                    if labels[index] >= 0
-                    else unit.heading in questions
-                ),
+                replies_to=asked[index],
                 is_negated=unit.heading in negated,
                 depth=_depth(chunk, unit.start),
                 label=units[labels[index]].words.strip(" |") if labels[index] >= 0 else "",
@@ -259,6 +258,28 @@ def _begins(units: Sequence[Unit], labels: Sequence[int], index: int) -> bool:
     if labels[index] >= 0:
         return labels[index] == index - 1
     return index == 0 or units[index - 1].heading != units[index].heading
+
+
+def _asked_before(
+    units: Sequence[Unit], labels: Sequence[int], stems: Sequence[Terms], questions: Mapping[int, Terms]
+) -> Iterator[Terms]:
+    """Yield for each unit the stems of the question that it is the first to follow, or none.
+
+    `questions` are the headings that ask, with their stems.
+    """
+    for index, unit in enumerate(units):
+        label = labels[index]
+        if not _begins(units, labels, index):
+            is_reply = _is_question(units[index - 1]) and not _is_question(unit)
+            yield stems[index - 1] if is_reply else frozenset()
+        elif label >= 0:
+            yield stems[label] if units[label].words.endswith(QUESTION_MARKS) else frozenset()
+        else:
+            yield questions.get(unit.heading, frozenset())
+
+
+def _is_question(unit: Unit) -> bool:
+    return unit.kind == "sentence" and unit.words.endswith(QUESTION_MARKS)
 
 
 def _depth(chunk: Chunk, offset: int) -> int:

@@ -138,7 +138,7 @@ def unit_features(
         float(unit.announces),
         float(asked.want in _DECIDING and _DECIDING[asked.want].search(unit.words) is not None),
         float(one.keys),
-        coverage(weights, read.label_terms or read.heading_terms) if read.replies else 0.0,
+        coverage(weights, read.replies_to),
         float(closest(weights, read) > ALIKE),
         coverage(weights, read.whole_list | headings) if is_listed else 0.0,
     ]

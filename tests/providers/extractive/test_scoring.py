@@ -298,6 +298,13 @@ def test_first_sentence_under_a_heading_that_asks_the_question_replies_to_it() -
     assert best_of("Is the cellar as cold as a dairy?", text) == "No."
 
 
+def test_sentence_behind_the_question_in_a_paragraph_replies_to_it() -> None:
+    """Authors ask what readers do, and answer in the next sentence."""
+    text = "The cheese may sweat in May. So, why does the cheddar sweat? The cellar is damp. Cows rest."
+
+    assert best_of("Why does the cheddar sweat?", text) == "The cellar is damp."
+
+
 def test_section_that_is_called_what_is_asked_counts() -> None:
     """A reader who types a heading wants that section."""
     text = "## Sleep interval\n\nThe cow rests.\n"

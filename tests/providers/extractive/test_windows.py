@@ -384,7 +384,7 @@ def test_question_in_a_list_heads_its_answer() -> None:
         "Twelve fit.",
         "It stands at the north wall.",
     ]
-    assert [one.replies for one in units] == [False, True, False, True, False, False, True, False]
+    assert [bool(one.replies_to) for one in units] == [False, True, False, True, False, False, True, False]
 
 
 def test_sentence_that_mends_follows_the_fault_in_another_paragraph() -> None:

@@ -94,6 +94,8 @@ _DATED = re.compile(
     re.IGNORECASE,
 )
 # Words of questions that ask for such a part.
+# (Speech in a story that begins with a dash ends with a stop.)
+_CREDIT = re.compile(r"[—―]\s*@?\w[^\n]{1,150}(?<![.!?…:])")
 _ASKS_FOR_SIDE = re.compile(
     r"\b(?:due|deadlines?|submit|submission|points?|grad(?:e|es|ed|ing)|rubric|objectives?|outcomes?|exercises?|quiz|assess\w*|assign\w*"
     r"|deliverables?|references?|bibliography|sources?|links?|further\s+reading|release\s+notes|change\s?log|what['’]s\s+new|new\s+in"
@@ -165,6 +167,11 @@ def is_pointer(sentence: str) -> bool:
 def is_date_of_text(text: str) -> bool:
     """Return whether a line says when the text was written ("Last updated: 3 May 2025")."""
     return _DATED.fullmatch(text) is not None
+
+
+def is_credit(text: str) -> bool:
+    """Return whether a line names who said what stands above it ("— Ann, a maintainer of Owncast")."""
+    return _CREDIT.fullmatch(text) is not None
 
 
 def is_due_date(text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ragbot.core.side_matter import (
+    is_credit,
     is_date_of_text,
     is_due_date,
     is_link_alone,
@@ -221,3 +222,17 @@ def test_date_of_a_text_is_known(text: str) -> None:
 def test_date_of_the_subject_is_none_of_the_text(text: str) -> None:
     """It may be asked for."""
     assert not is_date_of_text(text)
+
+
+@pytest.mark.parametrize(
+    "line", ["— @ann, maintainer of the Owncast server", "—Dr. Ann Lee on cheese", "― Ann Lee, *The Dairy*"]
+)
+def test_line_that_names_who_said_it_is_a_credit(line: str) -> None:
+    """Alone it says nothing."""
+    assert is_credit(line)
+
+
+@pytest.mark.parametrize("line", ["— Good day, said Ann.", "— Where is the cheese?", "Cheese — a meal", "—"])
+def test_speech_and_a_dash_within_are_no_credits(line: str) -> None:
+    """Novels in many languages begin speech with a dash."""
+    assert not is_credit(line)

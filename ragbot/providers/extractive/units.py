@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ragbot.core.side_matter import (
+    is_credit,
     is_date_of_text,
     is_due_date,
     is_link_alone,
@@ -80,8 +81,7 @@ _FIGURE = re.compile(r"\s*<(?:figure|picture)\b", re.IGNORECASE)
 _IMAGE = re.compile(r"!\[[^\[\]]*\](?:\([^()\n]*\)|\[[^\[\]]*\])|<img\b[^<>]*>", re.IGNORECASE)
 # The branches of a tree of folders.
 _TREE = re.compile(r"├──|└──|\|-- |`-- ")
-# "Such a string is called a *docstring*."
-_NAMES = re.compile(
+_NAMES = re.compile(  # "Such a string is called a *docstring*."
     r"\b(?:called|named|termed|known\s+as|referred\s+to\s+as)\s+(?:an?\s+|the\s+)?[\"'“‘]?(?P<name>[^\s.,;:!?()\"'”’][^.,;:!?()\"”\n]{0,60}?)"
     r"[\"'”’]?(?=\s*[.,;:!?()]|\s*\Z|\s(?:and|because|if|in|that|when|where|which)\b)",
     re.IGNORECASE,
@@ -266,10 +266,10 @@ def _with_linked_items(units: Sequence[Unit], text: str) -> list[Unit]:
 
 
 def _is_side(raw: str, plain: str, kind: str) -> bool:
-    """Return whether a piece is about the text: a link, where to read on, or a date of the text or of a task."""
+    """Return whether a piece is about the text: a link, where to read on, a date of it, who said it."""
     if is_link_alone(raw) or (kind == "sentence" and is_pointer(raw)):
         return True
-    return kind != "code" and (is_due_date(plain) or is_date_of_text(plain))
+    return kind != "code" and (is_due_date(plain) or is_date_of_text(plain) or is_credit(plain))
 
 
 def _is_label(raw: str, kind: str) -> bool:

@@ -24,7 +24,7 @@ from ragbot.books.formats.site_source import NOT_BUILT, NOT_READ, Listed, SiteSo
 from ragbot.books.markup.front_matter import FrontMatter, parse_front_matter
 from ragbot.books.markup.myst_blocks import PARTS, plain_myst_page
 from ragbot.books.markup.myst_inline import InlinePage
-from ragbot.books.markup.myst_page import MystPage, without_closing_marks
+from ragbot.books.markup.myst_page import MystPage
 from ragbot.books.markup.myst_references import (
     MystSlugger,
     PageTargets,
@@ -35,6 +35,7 @@ from ragbot.books.markup.myst_references import (
     unnumbered_kinds,
 )
 from ragbot.books.markup.pandoc_citations import Citations, read_citations
+from ragbot.books.markup.titles import without_closing_marks
 from ragbot.books.markup.unrun_cells import unrun_notes
 from ragbot.core.code_fences import FenceFollower, LineKind
 from ragbot.core.domain import Book

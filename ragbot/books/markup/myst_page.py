@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from ragbot.books.markup.myst_inline import InlinePage, plain_inline
 from ragbot.books.markup.myst_references import EQUATION, HEADING, Target
+from ragbot.books.markup.titles import without_closing_marks
 
 # Of what a page includes, embeds and lists.
 MAX_CHARACTERS = 1_000_000
 
-_CLOSING_MARKS = re.compile(r"(?<![#\s])[ \t]+#+[ \t]*\Z")
 _PLAIN_EQUATION = re.compile(r"[ \t]*\\(?:begin|end)\{equation\*?\}[ \t]*")
 _EQUATION_LABEL = re.compile(r"\\label\{(?P<label>[^{}\n]+)\}")
 
@@ -83,11 +83,6 @@ def math_lines(lines: Iterable[str], label: str, page: MystPage) -> Iterator[str
     number_equation(label, body, page)
     shown = (_EQUATION_LABEL.sub("", line) for line in body if not _PLAIN_EQUATION.fullmatch(line))
     yield from ("$$", *(line for line in shown if line.strip()), "$$")
-
-
-def without_closing_marks(heading: str) -> str:
-    """Return a heading's text without the marks that may close it."""
-    return _CLOSING_MARKS.sub("", heading.strip())
 
 
 def heading_lines(level: int, written: str, page: MystPage) -> Iterator[str]:

@@ -18,6 +18,7 @@ from ragbot.books.markup.emphasis import (
 )
 from ragbot.books.markup.entities import ENTITY, as_markdown, shown_sign
 from ragbot.books.markup.prose import ProseBlock, prose_blocks
+from ragbot.books.markup.titles import without_closing_marks
 from ragbot.core.code_fences import fenced_code
 from ragbot.core.markdown_escaping import escape_marks
 
@@ -319,6 +320,8 @@ _LABELLED = re.compile(
 
 def unit_words(source: str, kind: str) -> str:
     """Return the words of a unit as `readable_words` does, with a colon after a term and a bold label."""
+    if kind == "heading":
+        source = without_closing_marks(source)
     return readable_words(source if kind == "code" else _with_colons(source), kind=kind)
 
 

@@ -24,9 +24,9 @@ _SIGN = re.compile(
     re.MULTILINE,
 )
 
-# `!!! tip "Dry"`, `??? note`, `=== "Linux"`.
+# `!!! tip "Dry"`, `!!!tip`, `??? note`, `=== "Linux"`.
 _INDENTED = re.compile(
-    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)(?P<names>(?:[ \t]+\w[\w-]*+)*+)"
+    r"(?P<indent>[ ]*)(?P<mark>!!!|\?\?\?\+?|===[!+]?)(?P<names>(?:(?:[ \t]+|(?<=!!!))\w[\w-]*+)*+)"
     r"(?:[ \t]+\"(?P<title>[^\n]*)\")?[ \t]*"
 )
 # `::: tip Dry`, `:::tip[Dry]`, `:::{tip} Dry`, `/// note | Dry`.

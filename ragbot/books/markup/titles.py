@@ -14,6 +14,7 @@ MAX_TITLE = 1_000
 
 _TAG = re.compile(r"<(?P<closes>/)?(?P<name>[A-Za-z][\w:-]*)(?:\s[^<>]*?)?(?P<is_empty>/)?>")
 _EMPTY_TAGS = frozenset({"br", "img", "wbr"})
+_CLOSING_MARKS = re.compile(r"(?<![#\s])[ \t]+#+[ \t]*\Z")
 
 
 def plain_title(title: str) -> str:
@@ -25,6 +26,11 @@ def plain_title(title: str) -> str:
         return title
     title = re.sub(r"<br\s*/?>", " ", title, flags=re.IGNORECASE)
     return " ".join(without_invisible(decoded(without_spans(title, _tags(title)))).split())
+
+
+def without_closing_marks(heading: str) -> str:
+    """Return a heading of Markdown without the marks that may close it ("## Boats ##")."""
+    return _CLOSING_MARKS.sub("", heading.strip())
 
 
 def plain_titles(titles: tuple[str, ...]) -> tuple[str, ...]:

@@ -187,6 +187,12 @@ def test_apostrophe_in_a_tag_takes_no_words_with_it() -> None:
     assert unit_words("<b class=it's>Stir</b> Bob's curd.", "sentence") == "Stir Bob's curd."
 
 
+def test_heading_has_no_closing_marks() -> None:
+    """A sharp that belongs to a word stays."""
+    assert unit_words("## Change the password ##", "heading") == "Change the password"
+    assert unit_words("## Write C#", "heading") == "Write C#"
+
+
 def test_definition_is_parted_from_its_term() -> None:
     """Else a glossary reads as one sentence without a verb."""
     assert unit_words("Curd\n: What milk becomes.", "sentence") == "Curd: What milk becomes."

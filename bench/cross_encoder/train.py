@@ -77,6 +77,7 @@ def main() -> int:
     model.begin_from(given.weights)
     model.freeze_below(FROZEN_LAYERS)
     tokenizer = Tokenizer.from_file(str(TOKENIZER))
+    tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST_TOKENS)
     public = [tokens_of(tokenizer, example, PUBLIC_WRONG) for example in read_examples(given.data)]
     train(model, public, given.minutes, a_step=PUBLIC_A_STEP, rate=PUBLIC_RATE, head_rate=HEAD_RATE)

@@ -1,4 +1,4 @@
-"""Build BERT with a head that scores a question and a text, in PyTorch, on all-MiniLM-L6-v2."""
+"""Build BERT in PyTorch, alone and with a head that scores a question and a text, on all-MiniLM-L6-v2."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class Layer(nn.Module):
         return self.second_norm(states + self.outer(functional.gelu(self.inner(states))))
 
 
-class CrossEncoder(nn.Module):
-    """Score questions with texts; the score comes from the first state and the mean of all."""
+class Encoder(nn.Module):
+    """Give the last states of texts (BERT, Devlin et al., 2019)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,18 +61,14 @@ class CrossEncoder(nn.Module):
         self.kinds = nn.Embedding(2, WIDTH)
         self.norm = nn.LayerNorm(WIDTH, eps=1e-12)
         self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.head = nn.Linear(2 * WIDTH, 1)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
 
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
-        """Return log-odds, one for each text, from three arrays of shape (texts, tokens)."""
+    def states(self, ids: torch.Tensor, mask: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """Return states of shape (texts, tokens, WIDTH) from three arrays of shape (texts, tokens)."""
         states = self.norm(self.words(ids) + self.places.weight[: ids.shape[1]] + self.kinds(kinds))
         shown = mask.to(states.dtype)
         for layer in self.layers:
             states = layer(states, (1.0 - shown[:, None, None, :]) * _MASKED)
-        mean = (states * shown[:, :, None]).sum(1) / shown[:, :, None].sum(1)
-        return self.head(torch.cat([states[:, 0], mean], 1))[:, 0]
+        return states
 
     def begin_from(self, weights: Path) -> None:
         """Take over the weights of a BERT of this size from a file in the format of safetensors."""
@@ -95,6 +91,23 @@ class CrossEncoder(nn.Module):
         for module in (self.words, self.places, *list(self.layers)[:layers]):
             for parameter in module.parameters():
                 parameter.requires_grad = False
+
+
+class CrossEncoder(Encoder):
+    """Score questions with texts; the score comes from the first state and the mean of all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Linear(2 * WIDTH, 1)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor, kinds: torch.Tensor) -> torch.Tensor:
+        """Return log-odds, one for each text, from three arrays of shape (texts, tokens)."""
+        states = self.states(ids, mask, kinds)
+        shown = mask.to(states.dtype)
+        mean = (states * shown[:, :, None]).sum(1) / shown[:, :, None].sum(1)
+        return self.head(torch.cat([states[:, 0], mean], 1))[:, 0]
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -35,9 +35,10 @@ from ragbot.providers.extractive.windows import (
 
 # Passages whose units are scored; the reader is shown those that the answer cites.
 PASSAGES_READ = 14
-# So many units are read by a local model, the cross-encoder or the embedder: the best by their words, or,
-# where the vectors of sentences are stored, the best half by their words and the others by their vectors.
+# So many units are read by a local model, the cross-encoder or the embedder: the best by their words.
 MOST_READ_BY_MODEL = 10
+# Where the vectors of sentences are stored, so many are the best by their words, the others by their vectors.
+READ_BY_WORDS, READ_BY_VECTORS = 3, 5
 # The language that the cross-encoder was trained on.
 SCORED_LANGUAGE = "english"
 # An overview shows the beginnings of several pages, and may be longer than an answer.
@@ -288,17 +289,16 @@ def unit_texts(passages: Sequence[Passage], read: Sequence[ReadPassage]) -> list
 def shortlist_units(found: Sequence[Candidate], cosines: Sequence[Sequence[float]]) -> list[int]:
     """Return the places of the units that a model is to read, of units that are sorted best first.
 
-    Half are the first ones, the others those whose vectors are most similar to the question's. `cosines` has
+    A few are the first ones, the others those whose vectors are most similar to the question's. `cosines` has
     the similarity of each unit of each passage; without it all are the first ones.
     """
-    first = range(min(MOST_READ_BY_MODEL, len(found)))
     if not cosines:
-        return [*first]
-    half = first[: MOST_READ_BY_MODEL // 2]
+        return [*range(min(MOST_READ_BY_MODEL, len(found)))]
+    first = range(min(READ_BY_WORDS, len(found)))
     likest = sorted(
-        range(len(half), len(found)), key=lambda place: -cosines[found[place].passage][found[place].index]
+        range(len(first), len(found)), key=lambda place: -cosines[found[place].passage][found[place].index]
     )
-    return [*half, *likest[: len(first) - len(half)]]
+    return [*first, *likest[:READ_BY_VECTORS]]
 
 
 def _has_word(one: Candidate, weights: Mapping[str, float]) -> bool:

@@ -13,7 +13,13 @@ from ragbot.core.domain import Passage
 from ragbot.core.errors import DatabaseUnavailable, DeadlineExceeded, ProviderUnavailable
 from ragbot.core.ports import Embedder, EmbeddingResult
 from ragbot.core.text import count_tokens
-from ragbot.providers.extractive.generator import LONGEST_EMBEDDED, MOST_READ_BY_MODEL, PASSAGES_READ
+from ragbot.providers.extractive.generator import (
+    LONGEST_EMBEDDED,
+    MOST_READ_BY_MODEL,
+    PASSAGES_READ,
+    READ_BY_VECTORS,
+    READ_BY_WORDS,
+)
 from ragbot.providers.extractive.windows import ANSWER_TOKENS
 from tests.fakes.parts import WordCountEmbedder
 from tests.providers.asking import extractive_generator
@@ -434,7 +440,7 @@ def test_scorer_reads_what_only_its_vector_finds() -> None:
 
     assert similar.compared[0] == (found[0].chunk.search_text, [told[0]])
     assert not any("nine months" in text for text in by_words.asked[0][1])
-    assert len(by_both.asked[0][1]) == MOST_READ_BY_MODEL
+    assert len(by_both.asked[0][1]) == READ_BY_WORDS + READ_BY_VECTORS
     assert "nine months" not in by_both.asked[0][1][0]
     assert "nine months" in answer.split("See also")[0]
 

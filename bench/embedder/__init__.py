@@ -1,0 +1,1 @@
+"""Train the local embedder on questions about books."""

@@ -30,15 +30,15 @@ def test_answers_on_the_shipped_book_are_as_good_as_the_readme_says(make_app: Ca
     report: EvaluationReport = report_on(evaluation.verdicts(load_rows(QUESTIONS)))
 
     # One question of 152 is 0.7 %: processors round the model's int8 arithmetic a little differently.
-    assert report.section_recall["5"] >= 0.83
+    assert report.section_recall["5"] >= 0.84
     assert report.section_recall["1"] >= 0.50
     assert report.mrr >= 0.63
-    assert report.evidence_held >= 0.66
-    # (Nine of fifteen; one more or less is 6.7 %.)
-    assert report.refused_near >= 0.46
+    assert report.evidence_held >= 0.70
+    # (Eight of fifteen; one more or less is 6.7 %.)
+    assert report.refused_near >= 0.40
     assert report.refused_far >= 0.82
-    assert report.refused_wrongly <= 0.20
-    assert report.answers_citing_gold >= 0.66
+    assert report.refused_wrongly <= 0.12
+    assert report.answers_citing_gold >= 0.72
     assert report.sentences_supported >= 0.95
     assert report.answer_tokens <= 215
     assert report.citations_with_fragment >= 0.95
